@@ -1,0 +1,88 @@
+"""`edgemed`: the table of commands, and the one place where errors become exit codes.
+
+A command is a module `edgemed.cli.<module>` with `configure(parser)` and `run(args) -> int`.
+Only the module of the command asked for is imported, so `edgemed --help` loads no numba.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from edgemed import __version__
+from edgemed.errors import EdgemedError
+
+INTERRUPTED = 130
+
+
+class Command(NamedTuple):
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "merge": Command("merge", "merge two GGUF models into one"),
+    "inspect": Command("inspect", "show what is in a GGUF file"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 done, 1 failed, 2 usage, 3 refused, 130 stopped)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(command_named(arguments))
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    return guarded(args)
+
+
+def command_named(arguments: Sequence[str]) -> str | None:
+    """The command that `arguments` name, if they name one: the first word that is no option."""
+    word = next((a for a in arguments if not a.startswith("-")), None)
+    return word if word in COMMANDS else None
+
+
+def build_parser(loaded: str | None) -> argparse.ArgumentParser:
+    """A parser that knows every command by name, and the options of `loaded` alone."""
+    parser = argparse.ArgumentParser(prog="edgemed", description="Merge, run and check GGUF models.")
+    parser.add_argument("--version", action="version", version=f"edgemed {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.help, description=command.help)
+        if name == loaded:
+            import_module(f"edgemed.cli.{command.module}").configure(sub)
+    return parser
+
+
+def guarded(args: argparse.Namespace) -> int:
+    """Run the command; print an error as what and remedy, without a traceback unless asked."""
+    module = import_module(f"edgemed.cli.{COMMANDS[args.command].module}")
+    try:
+        return int(module.run(args))
+    except EdgemedError as error:
+        if args.debug:
+            traceback.print_exc()
+        return complain(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def complain(error: EdgemedError) -> int:
+    """Print `error` in two lines on stderr; returns its exit code."""
+    print(f"edgemed: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"         {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

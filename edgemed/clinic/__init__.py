@@ -1,0 +1,1 @@
+"""Clinical notes: reading, templates, summaries, evidence and checks."""

@@ -1,0 +1,1 @@
+"""Merging: recipe, headers, plan, run. Only `run` touches tensor bytes."""

@@ -1,0 +1,1 @@
+"""float32 to blocks, one plain loop per ggml type; never worse than libggml in error."""
