@@ -1,0 +1,111 @@
+"""The one protocol for a language model: count, generate as events, score, close.
+
+A request holds messages, not a prompt string. What stands in a message is literal text and can
+never become a control token; only the chat template around it may. Knows nothing of notes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["system", "user", "assistant"]
+Reason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. `content` is literal: `<|eot_id|>` in it stays eight characters of text."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to generate. `temperature` 0 is greedy; `grammar` is GBNF and binds the whole answer."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 512
+    temperature: float = 0.0
+    seed: int = 0
+    grammar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Tokens and seconds of one generation, as measured by the engine."""
+
+    prompt_tokens: int
+    prompt_seconds: float
+    answer_tokens: int
+    answer_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """The model has read `done` of `total` prompt tokens after `seconds`."""
+
+    done: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next piece of the answer, whole characters only."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer ended: the model stopped, the token limit cut it, or it was cancelled."""
+
+    reason: Reason
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The engine broke; what was generated so far stands. `log` holds its last lines."""
+
+    message: str
+    hint: str
+    log: tuple[str, ...] = ()
+
+
+Event = Prefill | Piece | Done | Failed
+
+
+class Model(Protocol):
+    """A loaded language model. One request at a time; `cancel` may come from any thread."""
+
+    @property
+    def name(self) -> str:
+        """What to call it on the screen and in records."""
+        ...
+
+    @property
+    def context(self) -> int:
+        """Tokens that fit, prompt and answer together."""
+        ...
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the rendered prompt for `messages`, the template's own included."""
+        ...
+
+    def generate(self, request: Request) -> Iterator[Event]:
+        """Events in order: Prefill..., Piece..., then exactly one Done or Failed."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the running request within a second; its stream ends with Done('cancelled')."""
+        ...
+
+    def score(self, messages: Sequence[Message], continuation: str) -> list[float]:
+        """Natural-log probability of each token of `continuation` after the prompt."""
+        ...
+
+    def close(self) -> None:
+        """Free the model; safe to call twice."""
+        ...
