@@ -1,0 +1,190 @@
+"""Cuts a text into sentences, list items and headings, with character offsets and who speaks.
+
+Works on notes (headings, bullets, wrapped lines) and on transcripts (`Doctor:`, `[patient]`).
+Every sentence is a slice of the text as given; what lies between two sentences is white space,
+a bullet or a speaker's label. Knows nothing of what the sentences say.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from edgemed.clinic.findings import Span
+
+Kind = Literal["sentence", "item", "heading"]
+Role = Literal["", "clinician", "patient", "other"]
+
+# A speaker's label at the start of a line: `Doctor:`, `[patient]`, `Guest_family_2:`.
+LABEL = re.compile(
+    r"[ \t]*(?:\[(?P<tag>[A-Za-z][\w ]{1,24})\]:?|(?P<name>[A-Za-z][\w]{0,24}(?: \d)?):)[ \t]*"
+)
+CLINICIANS = (
+    "doctor",
+    "dr",
+    "clinician",
+    "guest_clinician",
+    "nurse",
+    "physician",
+    "provider",
+    "gp",
+)
+PATIENTS = ("patient", "pt")
+OTHERS = ("guest", "family", "caregiver", "mother", "father", "wife", "husband", "relative")
+
+BULLET = re.compile(r"[ \t]*(?:[•*·◦▪‣–—-][ \t]+|\d{1,2}[.)][ \t]+(?=\D)|\(?[a-z]\)[ \t]+)")
+HEADING = re.compile(r"[A-Z][A-Za-z0-9 ,/&()'-]{1,48}:?[ \t]*")
+# A period ends no sentence after these words.
+ABBREVIATIONS = frozenset(
+    "dr mr mrs ms prof st vs approx no fig inc jr sr e.g i.e y.o p.o b.i.d t.i.d q.d q.i.d q.h.s "
+    "p.r.n q.o.d a.m p.m u.s etc dept wt ht temp resp m.d i.v i.m s.c".split()
+)
+TERMINAL = re.compile(r"[.!?]+(?:[\"')\]]+)?(?=\s|$)")
+
+
+class Line(NamedTuple):
+    """One line's content: offsets without bullet, label and outer white space."""
+
+    start: int
+    end: int
+    bullet: bool
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, list item or heading: its span, its section, and who says it in which turn."""
+
+    span: Span
+    text: str
+    kind: Kind = "sentence"
+    section: str = ""
+    role: Role = ""
+    turn: int = 0
+
+
+def split(text: str) -> list[Sentence]:
+    """All sentences, items and headings of `text` in order."""
+    lines = list(_lines(text, is_dialogue(text)))
+    found: list[Sentence] = []
+    section = ""
+    turn = 0
+    for block in _blocks(text, lines):
+        turn += 1
+        first = block[0]
+        span = Span(first.start, block[-1].end)
+        if not first.role and not first.bullet and len(block) == 1 and _is_heading(text, first):
+            section = text[span.start : span.end].rstrip(" :")
+            found.append(Sentence(span, text[span.start : span.end], "heading", section))
+            continue
+        kind: Kind = "item" if first.bullet else "sentence"
+        for part in _cut(text, span):
+            piece = text[part.start : part.end]
+            found.append(Sentence(part, piece, kind, section, first.role, turn))
+    return found
+
+
+def is_dialogue(text: str) -> bool:
+    """Whether the lines of `text` carry speakers' labels, of two different speakers at least."""
+    labels = [m for m in map(LABEL.match, text.splitlines()) if m is not None]
+    roles = {_role(m) for m in labels} - {""}
+    return len(roles) > 1
+
+
+def _role(label: re.Match[str]) -> Role:
+    """The speaker's role that a label names; empty where the label names no speaker."""
+    word = (label["tag"] or label["name"]).lower()
+    if word in CLINICIANS:
+        return "clinician"
+    if word in PATIENTS:
+        return "patient"
+    return "other" if word.startswith(OTHERS) else ""
+
+
+def _lines(text: str, dialogue: bool) -> Iterator[Line]:
+    """Lines with their bullets and labels taken off; a blank line comes as an empty one."""
+    at = 0
+    role: Role = ""
+    for raw in text.splitlines(keepends=True):
+        start, at = at, at + len(raw)
+        label = LABEL.match(raw) if dialogue else None
+        if label is not None and _role(label):
+            role = _role(label)
+            start += label.end()
+            yield _trim(text, start, at, False, role)
+            continue
+        bullet = None if dialogue else BULLET.match(raw)
+        yield _trim(text, start + (bullet.end() if bullet else 0), at, bullet is not None, role)
+
+
+def _trim(text: str, start: int, end: int, bullet: bool, role: Role) -> Line:
+    """The line without white space at its ends."""
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return Line(start, max(start, start + len(piece.strip())), bullet, role)
+
+
+def _blocks(text: str, lines: list[Line]) -> Iterator[list[Line]]:
+    """Lines that belong together: a wrapped paragraph, one item, one turn."""
+    block: list[Line] = []
+    for line in lines:
+        if block and not _continues(text, block[-1], line):
+            yield block
+            block = []
+        if line.end > line.start:
+            block.append(line)
+    if block:
+        yield block
+
+
+def _continues(text: str, above: Line, line: Line) -> bool:
+    """Whether `line` goes on with the sentence that the line above has begun."""
+    if line.end == line.start or line.bullet or line.role:
+        return False
+    if text[above.end - 1] in ".!?:;":
+        return False
+    return text[line.start].islower() or above.end - above.start > 60
+
+
+def _is_heading(text: str, line: Line) -> bool:
+    """A short line that begins with a capital, says no sentence, and stands alone."""
+    piece = text[line.start : line.end]
+    if HEADING.fullmatch(piece) is None or len(piece.split()) > 6:
+        return False
+    return piece.endswith(":") or piece.isupper() or piece[-1].isalpha() and _alone(text, line)
+
+
+def _alone(text: str, line: Line) -> bool:
+    """Whether the line above is blank or there is none, and the next line holds text."""
+    above = text[: line.start].rstrip(" \t")
+    return (not above or above.endswith("\n\n")) and text[line.end :].strip(" \t")[:1] == "\n"
+
+
+def _cut(text: str, span: Span) -> Iterator[Span]:
+    """The sentences inside one block."""
+    start = span.start
+    for mark in TERMINAL.finditer(text, span.start, span.end):
+        if not _ends(text, start, mark):
+            continue
+        yield Span(start, mark.end())
+        start = mark.end()
+        while start < span.end and text[start].isspace():
+            start += 1
+    if start < span.end:
+        yield Span(start, span.end)
+
+
+def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
+    """Whether the punctuation at `mark` ends the sentence that began at `start`."""
+    if mark.start() == start:
+        return False
+    if mark.group() != ".":
+        return True
+    before = text[start : mark.start()]
+    word = before.split()[-1].lower().lstrip("([") if before.split() else ""
+    if before.endswith(" "):
+        return True
+    if word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
+        following = text[mark.end() :].lstrip()
+        return not following
+    return True

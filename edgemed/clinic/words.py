@@ -1,0 +1,78 @@
+"""Words of a text with their offsets, in lower case, and the stem under which two words compare.
+
+The stemmer is small on purpose: plural and tense endings only, so that a stem stays a word a
+person can read in a reason. Knows no medicine.
+"""
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+WORD = re.compile(r"[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?")
+STOP = frozenset(
+    """a an the and or but of to in on at for with without by from as is are was were be been being
+    am i you he she it we they me him her us them my your his its our their this that these those
+    there here do does did done doing don't doesn't didn't have has had having haven't hasn't will
+    would shall should can could may might must not no nor so if then than too very just also any
+    some all each both more most other such only own same about into over under again up down out
+    off what which who whom when where why how because until while during before after above below
+    okay ok um uh mm hmm yeah yes well like know right going gonna gon na wan get got go let see
+    i'm i've i'll you're it's that's there's he's she's we're we'll they're you've patient patients
+    doctor states state stated reports report reported notes note noted denies deny denied endorses
+    endorse says say said today currently present presents presented s t m ll ve re d n't""".split()
+)
+
+
+class Word(NamedTuple):
+    """One word: as compared (lower case), its stem, and its offsets in the text."""
+
+    lower: str
+    stem: str
+    start: int
+    end: int
+
+
+def words(text: str, offset: int = 0) -> list[Word]:
+    """All words of `text`; `offset` is added to their positions."""
+    found = []
+    for match in WORD.finditer(text):
+        lower = match.group().lower().replace("’", "'")
+        found.append(Word(lower, stem(lower), match.start() + offset, match.end() + offset))
+    return found
+
+
+def content(found: list[Word]) -> list[Word]:
+    """The words that carry meaning."""
+    return [word for word in found if word.lower not in STOP and len(word.lower) > 1]
+
+
+@cache
+def stem(word: str) -> str:
+    """`word` without plural and tense endings: `breathing` -> `breath`, `allergies` -> `allergy`."""
+    word = word.removesuffix("'s")
+    for ending, instead, least in ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= least:
+            return _undouble(word[: len(word) - len(ending)] + instead)
+    return word.removesuffix("e") if len(word) > 4 else word
+
+
+ENDINGS = (
+    ("ies", "y", 3),
+    ("sses", "ss", 2),
+    ("ness", "", 4),
+    ("ing", "", 4),
+    ("ied", "y", 3),
+    ("ed", "", 3),
+    ("es", "", 4),
+    ("ss", "ss", 1),
+    ("us", "us", 1),
+    ("is", "is", 1),
+    ("s", "", 3),
+)
+
+
+def _undouble(word: str) -> str:
+    """`stopp` -> `stop`; a final e goes too, so that `taking` and `take` meet."""
+    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls":
+        return word[:-1]
+    return word.removesuffix("e") if len(word) > 4 else word
