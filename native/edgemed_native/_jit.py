@@ -1,9 +1,10 @@
 """How kernels are compiled: serial, without the GIL, cached on disk, no fast-math.
 
-The disk cache lives in a folder named by a digest of every source file of this package, so an
-edited helper can never leave a stale kernel behind. Only outer kernels are cached; helpers
-(`inner`) are compiled into them. Runs with NUMBA_BOUNDSCHECK have a folder of their own,
-because Numba's cache key does not know that flag.
+The disk cache lives in a folder named by a digest of every source file of this package and by the
+processor, so an edited helper can never leave a stale kernel behind, and an index file in it means
+a kernel for this machine. Only outer kernels are cached; helpers (`inner`) are compiled into them.
+Runs with NUMBA_BOUNDSCHECK have a folder of their own, because Numba's cache key does not know
+that flag.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llvmlite.binding import get_host_cpu_name
 from numba import config, njit
 from platformdirs import user_cache_path
 
@@ -34,7 +36,7 @@ def cache_directory() -> Path:
     parent = os.environ.get("NUMBA_CACHE_DIR")
     root = Path(parent) if parent else user_cache_path("edgemed", appauthor=False) / "kernels"
     checked = "-checked" if config.BOUNDSCHECK else ""
-    return root / f"{DIGEST}{checked}"
+    return root / f"{DIGEST}-{config.CPU_NAME or get_host_cpu_name()}{checked}"
 
 
 DIGEST = sources_digest()
@@ -58,6 +60,12 @@ def inner(function: F) -> F:
     return compiled
 
 
-def is_cached(function: Callable[..., Any]) -> bool:
-    """Whether some compiled form of this kernel is on disk (Numba writes one .nbi per kernel)."""
-    return any(CACHE.rglob(f"*.{function.__name__}-*.nbi"))
+def is_ready(function: Callable[..., Any]) -> bool:
+    """Whether calling this compiles nothing: not a kernel, compiled here, or found on disk.
+
+    Numba writes one index file per kernel, named after it, so names must be unique.
+    """
+    if not hasattr(function, "py_func"):
+        return True
+    name = function.__name__
+    return bool(function.signatures) or any(CACHE.rglob(f"*.{name}-*.nbi"))

@@ -1,0 +1,154 @@
+"""The table of ggml types and the checked way in: rows of bytes to rows of float32, and back.
+
+    decode_rows("Q4_K", src, dst)    src u8[rows, row bytes] -> dst f32[rows, n]
+    encode_rows("Q4_K", src, dst)    src f32[rows, n] -> dst u8[rows, row bytes]
+
+All checks are here; kernels check nothing. A kernel is imported, and compiled or loaded from the
+disk cache, when it is first asked for. Knows no files, tensors, threads or chunks.
+
+Contract of a kernel: `decode_x(src, dst)` gets src u8[blocks, bytes of a block] and dst
+f32[blocks, weights of a block]; `encode_x(src, dst)` the same two the other way round. Types whose
+block is one weight get whole rows instead. All arrays are C-contiguous, and src is always
+read-only, so that a kernel is compiled for one signature. The name of a kernel is `decode_` or
+`encode_` and the type's name in small letters.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemed_native.ggml_types import TYPES, GGMLType
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+Kernel = Callable[[Any, Any], None]
+
+# type: (module in decoders/, module in encoders/). A type that is not here can only be copied.
+_MODULES: dict[str, tuple[str | None, str | None]] = {
+    "F32": ("floats", "floats"),
+    "F16": ("floats", "floats"),
+    "BF16": ("floats", "floats"),
+    "Q8_0": ("legacy", "q8_0"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One ggml type and the modules of its kernels; None: that direction does not exist."""
+
+    type: GGMLType
+    decoder: str | None
+    encoder: str | None
+
+    @property
+    def decode(self) -> Kernel | None:
+        """The kernel from blocks to float32, imported now, compiled when first called."""
+        return _kernel("decode", self.decoder, self.type.name) if self.decoder else None
+
+    @property
+    def encode(self) -> Kernel | None:
+        """The kernel from float32 to blocks, imported now, compiled when first called."""
+        return _kernel("encode", self.encoder, self.type.name) if self.encoder else None
+
+
+CODECS: dict[str, Codec] = {t.name: Codec(t, *_MODULES.get(t.name, (None, None))) for t in TYPES}
+
+
+def decode_rows(name: str, src: U8, dst: F32) -> None:
+    """Rows of blocks of ggml type `name` -> float32, bit for bit as ggml's reference does.
+
+    src u8[rows, row bytes], dst f32[rows, n], both C-contiguous. ValueError says what does not fit.
+    """
+    codec = _codec(name)
+    if codec.decode is None:
+        raise ValueError(f"{name} has no decoder: such tensors can only be copied")
+    packed, weights = _blocks(codec.type, src, dst)
+    _run(codec.decode, packed, weights)
+
+
+def encode_rows(name: str, src: F32, dst: U8) -> None:
+    """float32 rows -> blocks of ggml type `name`. That the input is finite is the caller's promise.
+
+    src f32[rows, n], dst u8[rows, row bytes], both C-contiguous. ValueError says what does not fit.
+    """
+    codec = _codec(name)
+    if codec.encode is None:
+        raise ValueError(f"{name} has no encoder: such tensors cannot be written")
+    packed, weights = _blocks(codec.type, dst, src)
+    _run(codec.encode, weights, packed)
+
+
+def warm_up(
+    names_decode: Iterable[str], names_encode: Iterable[str], report: Callable[[str], None]
+) -> None:
+    """Compile these kernels, or load them from disk, by running each on one block.
+
+    `report(name)` is called before a kernel is compiled that is not on disk yet.
+    """
+    for name in names_decode:
+        packed, weights = _one_block(_codec(name).type)
+        _announce(name, CODECS[name].decode, report)
+        decode_rows(name, packed, weights)
+    for name in names_encode:
+        packed, weights = _one_block(_codec(name).type)
+        _announce(name, CODECS[name].encode, report)
+        encode_rows(name, weights, packed)
+
+
+def _announce(name: str, kernel: Kernel | None, report: Callable[[str], None]) -> None:
+    from edgemed_native._jit import is_ready  # numba is not needed to read the table
+
+    if kernel is not None and not is_ready(kernel):
+        report(name)
+
+
+def _one_block(type_: GGMLType) -> tuple[U8, F32]:
+    return np.zeros((1, type_.nbytes), np.uint8), np.zeros((1, type_.block), np.float32)
+
+
+@cache
+def _kernel(verb: str, module: str, name: str) -> Kernel:
+    home = import_module(f"edgemed_native.{verb}rs.{module}")
+    kernel: Kernel = getattr(home, f"{verb}_{name.lower()}")
+    return kernel
+
+
+def _codec(name: str) -> Codec:
+    if name not in CODECS:
+        raise ValueError(f"{name} is not a ggml type")
+    return CODECS[name]
+
+
+def _blocks(type_: GGMLType, packed: U8, weights: F32) -> tuple[U8, F32]:
+    """Both arrays as the kernels want them, checked against each other."""
+    _check(f"{type_.name} rows", packed, np.dtype(np.uint8))
+    _check("weights", weights, np.dtype(np.float32))
+    expected = (weights.shape[0], type_.row_bytes(weights.shape[1]))
+    if packed.shape != expected:
+        raise ValueError(
+            f"{type_.name} rows for weights {weights.shape} are u8{expected}, not {packed.shape}"
+        )
+    if type_.block == 1:
+        return packed, weights
+    return packed.reshape(-1, type_.nbytes), weights.reshape(-1, type_.block)
+
+
+def _check(what: str, array: NDArray[Any], dtype: np.dtype[Any]) -> None:
+    if array.dtype != dtype or array.ndim != 2:
+        raise ValueError(f"{what} must be {dtype}[rows, n], not {array.dtype}{list(array.shape)}")
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        raise ValueError(f"{what} must be C-contiguous and aligned")
+
+
+def _run(kernel: Kernel, src: NDArray[Any], dst: NDArray[Any]) -> None:
+    if not dst.flags.writeable:
+        raise ValueError("the destination is read-only")
+    src = src.view()
+    src.flags.writeable = False
+    if dst.size:
+        kernel(src, dst)
