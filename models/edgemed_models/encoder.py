@@ -1,0 +1,69 @@
+"""Sentence vectors from all-MiniLM-L6-v2 through onnxruntime: for finding, never for judging.
+
+The model (minilm/minilm.onnx, made by models/encoder/export.py) turns a sentence into 384 floats
+of unit length; near vectors mean near topics. It sees neither a "no" nor a "left" reliably.
+This is the only file that imports onnxruntime, and it does so when the first vector is asked for.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDER = Path(__file__).parent / "minilm"
+SHA256 = {
+    "minilm.onnx": "c5c9b0333910a8f16487dac36eeb1e62662601b6383c1f81711397aca57dfe3f",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+LENGTH = 256  # tokens the model was trained to read; a longer sentence is represented by its start
+SIZE = 384
+
+
+class DamagedModel(ValueError):
+    """A shipped file is not the one this version was built with."""
+
+
+class Encoder:
+    """The loaded model and its tokenizer. One sentence at a time, so that no sentence's vector
+    depends on its neighbours (activations are quantized by the range of what runs together)."""
+
+    def __init__(self, threads: int = 2) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._tokenizer = Tokenizer.from_str(read("tokenizer.json").decode("utf-8"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(LENGTH)
+        self._session: Any = onnxruntime.InferenceSession(
+            read("minilm.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of `texts`, f32 [len(texts), 384]; equal texts get equal vectors."""
+        out = np.zeros((len(texts), SIZE), np.float32)
+        for i, encoding in enumerate(self._tokenizer.encode_batch(list(texts))):
+            ids = np.array([encoding.ids], np.int64)
+            out[i] = self._session.run(None, {"ids": ids, "mask": np.ones_like(ids)})[0][0]
+        return out
+
+
+@cache
+def encoder() -> Encoder:
+    """The one encoder of this process, loaded when first asked for."""
+    return Encoder()
+
+
+def read(name: str) -> bytes:
+    """A shipped file's bytes, checked against its sha256."""
+    data = (FOLDER / name).read_bytes()
+    if hashlib.sha256(data).hexdigest() != SHA256[name]:
+        raise DamagedModel(f"{name} of the sentence encoder is damaged; install edgemed again")
+    return data
