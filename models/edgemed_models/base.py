@@ -22,13 +22,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to generate. `temperature` 0 is greedy; `grammar` is GBNF and binds the whole answer."""
+    """What to generate. `temperature` 0 is greedy.
+
+    `grammar` (GBNF) or `schema` (a JSON schema as text) binds the whole answer; not both.
+    """
 
     messages: tuple[Message, ...]
     max_tokens: int = 512
     temperature: float = 0.0
     seed: int = 0
     grammar: str | None = None
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,16 @@ class Failed:
 
 
 Event = Prefill | Piece | Done | Failed
+
+
+class ModelError(ValueError):
+    """A model cannot be used as asked: `message` says why, `hint` what to do about it."""
+
+    def __init__(self, message: str, hint: str = "", log: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.log = log
 
 
 class Model(Protocol):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from edgemed_models import encoder as module
 from edgemed_models.encoder import DamagedModel, encoder
 

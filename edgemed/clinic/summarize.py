@@ -1,0 +1,74 @@
+"""A note and a template become a stream of events: the one way for command line and screen.
+
+Everything is refused before the first event: an empty note, a prompt that does not fit. Nothing is
+ever cut from a note to make it fit. Knows nothing of files, records or how a model runs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgemed_models.base import Event, Model, Request
+
+from edgemed.clinic.note import Note, refuse_unusable
+from edgemed.clinic.template import Template, messages
+from edgemed.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Tokens of one request: what the prompt takes, what the answer may, what there is."""
+
+    prompt: int
+    answer: int
+    context: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether prompt and answer have room."""
+        return self.prompt + self.answer <= self.context
+
+
+def budget(model: Model, note: Note, template: Template, max_tokens: int | None = None) -> Budget:
+    """What `note` costs with `template` on `model`, in tokens."""
+    answer = template.max_tokens if max_tokens is None else max_tokens
+    return Budget(model.count(messages(template, note)), answer, model.context)
+
+
+def summarize(
+    model: Model,
+    note: Note,
+    template: Template,
+    *,
+    max_tokens: int | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Iterator[Event]:
+    """Draft `note` by `template`: Prefill..., Piece..., then one Done or Failed.
+
+    Raises Refused before anything runs: for a note that is empty or too short, and for one whose
+    prompt and answer do not fit the model's context, with the numbers. Draft text of a structured
+    template is JSON; `template.readable` turns it into lines.
+    """
+    refuse_unusable(note)
+    needed = budget(model, note, template, max_tokens)
+    if not needed.fits:
+        raise refusal(needed)
+    request = Request(
+        messages=messages(template, note),
+        max_tokens=needed.answer,
+        temperature=temperature,
+        seed=seed,
+        schema=template.schema_text,
+    )
+    return model.generate(request)
+
+
+def refusal(needed: Budget) -> Refused:
+    """Why a note is too long, in tokens, and what would fit."""
+    over = needed.prompt + needed.answer - needed.context
+    return Refused(
+        f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
+        f"for the draft = {needed.prompt + needed.answer}, the context has {needed.context}",
+        f"{over} tokens too many: give a larger --context if memory allows, a shorter note, "
+        "or --plan to draft it part by part",
+    )

@@ -1,0 +1,46 @@
+"""One generator of events for command line and screen; every refusal comes before the first."""
+
+import pytest
+from edgemed_models.base import Done, Piece
+from edgemed_models.fake import ScriptedModel
+
+from edgemed.clinic.note import parse
+from edgemed.clinic.summarize import budget, summarize
+from edgemed.clinic.template import load_template
+from edgemed.errors import Refused
+
+NOTE = parse("Chest clear. No effusion. Heart normal. Follow-up in two weeks.")
+
+
+def test_a_note_becomes_pieces_and_one_done() -> None:
+    model = ScriptedModel(["Subjective: ", "not stated"])
+    events = list(summarize(model, NOTE, load_template("soap")))
+    assert "".join(e.text for e in events if isinstance(e, Piece)) == "Subjective: not stated"
+    assert isinstance(events[-1], Done)
+
+
+def test_the_request_holds_the_whole_note_and_the_templates_limits() -> None:
+    model = ScriptedModel(["x"])
+    list(summarize(model, NOTE, load_template("medication-list")))
+    (request,) = model.requests
+    assert NOTE.text in request.messages[-1].content
+    assert request.max_tokens == 900
+    assert request.schema is not None and '"allergies"' in request.schema
+    assert request.temperature == 0
+
+
+def test_an_empty_note_is_refused_before_the_model_is_asked() -> None:
+    model = ScriptedModel(["an invented patient"])
+    with pytest.raises(Refused):
+        summarize(model, parse("   \n"), load_template("soap"))
+    assert model.requests == []
+
+
+def test_a_note_that_does_not_fit_is_refused_with_the_numbers() -> None:
+    model = ScriptedModel(["x"], context=850)
+    template = load_template("soap")
+    needed = budget(model, NOTE, template)
+    with pytest.raises(Refused) as refused:
+        summarize(model, NOTE, template)
+    assert str(needed.prompt) in refused.value.message and "850" in refused.value.message
+    assert model.requests == []

@@ -1,0 +1,103 @@
+"""Templates: nine come with the package, a clinic adds its own, a wrong file says what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from edgemed.clinic.note import parse
+from edgemed.clinic.template import (
+    list_templates,
+    load_template,
+    messages,
+    own_folder,
+    read_template,
+    readable,
+)
+from edgemed.errors import EdgemedError, InvalidFile, UsageError
+
+GOOD = 'title="T"\npurpose="P"\ninstruction="Do it."\nversion=1\nmax_tokens=100\n'
+NOTE = parse("Chest clear. No effusion. Heart normal.")
+
+
+def own(name: str, text: str) -> Path:
+    own_folder().mkdir(parents=True, exist_ok=True)
+    path = own_folder() / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_nine_templates_come_with_the_package() -> None:
+    assert [t.name for t in list_templates()] == [
+        "discharge-instructions",
+        "discharge-summary",
+        "handoff-ipass",
+        "medication-list",
+        "problem-list",
+        "radiology-impression",
+        "referral-letter",
+        "soap",
+        "visit-dialogue",
+    ]
+
+
+def test_the_note_stands_whole_before_the_instruction() -> None:
+    template = load_template("soap")
+    system, user = messages(template, NOTE)
+    assert system.role == "system"
+    assert user.content.index(NOTE.text) < user.content.index("SOAP")
+
+
+def test_two_templates_on_one_note_share_all_up_to_the_end_of_the_note() -> None:
+    one, other = (messages(load_template(n), NOTE) for n in ("soap", "referral-letter"))
+    assert one[0] == other[0]
+    shared = one[1].content.index(NOTE.text) + len(NOTE.text)
+    assert one[1].content[:shared] == other[1].content[:shared]
+
+
+def test_a_file_in_the_users_folder_is_a_template_and_wins_over_the_packages() -> None:
+    own("ward-round", GOOD)
+    own("soap", GOOD)
+    found = {t.name: t for t in list_templates()}
+    assert found["ward-round"].title == "T"
+    assert found["soap"].source.endswith("soap.toml")
+
+
+def test_a_changed_template_has_another_hash() -> None:
+    before = read_template("x", own("mine", GOOD)).hash
+    assert read_template("x", own("mine", GOOD + "\n")).hash != before
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (GOOD.replace('title="T"', ""), "`title` is missing"),
+        (GOOD + "maximum=3", "`maximum` is not known"),
+        (GOOD.replace("100", "'100'"), "`max_tokens` must be of type int"),
+        (GOOD.replace("100", "3"), "must be 16 to 8192"),
+        (GOOD.replace("Do it.", ""), "`instruction` is empty"),
+        (GOOD + 'form="json"', "go together"),
+        (GOOD + "sections=[1]", "`sections` must be texts"),
+        ("not toml", "no TOML"),
+    ],
+)
+def test_a_wrong_file_says_what_is_wrong(text: str, fault: str) -> None:
+    with pytest.raises(InvalidFile, match=fault):
+        read_template("x", own("wrong", text))
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError) as error:
+        load_template("sope")
+    assert "soap" in error.value.hint
+
+
+def test_a_structured_draft_becomes_lines() -> None:
+    draft = '{"medications": [{"drug": "aspirin", "dose": "81 mg"}], "allergies": []}'
+    text = readable(load_template("medication-list"), draft)
+    assert text == "medications:\n- aspirin; dose: 81 mg\nallergies: none"
+
+
+def test_a_structured_draft_that_was_cut_is_an_error_without_its_text() -> None:
+    with pytest.raises(EdgemedError) as error:
+        readable(load_template("medication-list"), '{"medications": [{"drug": "aspi')
+    assert "aspi" not in str(error.value)
