@@ -1,0 +1,121 @@
+"""Mixing float32 rows: weighted sums, the sums behind an angle, and a look for NaN and infinity.
+
+Arrays are f32[rows, n], C-contiguous and of one shape; ValueError otherwise. Knows no tensors and
+no methods. Every function makes one pass, releases the GIL and gives the same bits however the
+rows of a tensor are divided into calls.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemed_native import mix_kernels
+from edgemed_native._jit import is_ready
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+COLLINEAR = 0.9995
+"""Above this cosine SLERP is linear interpolation."""
+
+
+def lerp(a: F32, b: F32, t: float, dst: F32) -> None:
+    """dst = (1 - t) a + t b in float32; exactly a (every bit) at t = 0 and b at t = 1.
+
+    dst may be a or b.
+    """
+    if t in (0.0, 1.0):
+        _check(a, b, dst)
+        np.copyto(dst, b if t else a)
+    else:
+        weighted(a, b, 1.0 - t, t, dst)
+
+
+def weighted(a: F32, b: F32, wa: float, wb: float, dst: F32) -> None:
+    """dst = wa a + wb b, each product and the sum rounded to float32.
+
+    Fastest where dst is a or b itself; an overlap of any other kind is a ValueError.
+    """
+    _check(a, b, dst)
+    if any(np.may_share_memory(dst, x) and not _same(dst, x) for x in (a, b)):
+        raise ValueError("dst must be a, or b, or share no memory with them")
+    if _same(dst, b):
+        a, b, wa, wb = b, a, wb, wa
+    if not _same(dst, a):
+        np.copyto(dst, a)
+    mix_kernels.weighted_sum(dst.reshape(-1), np.float32(wa), _flat(b), np.float32(wb))
+
+
+def dot_norms(a: F32, b: F32) -> F64:
+    """f64[rows, 3]: a.b, a.a and b.b of every row, for the caller to add in the order of rows."""
+    _check(a, b)
+    sums = np.empty((len(a), 3))
+    mix_kernels.row_sums(_read_only(a), _read_only(b), sums)
+    return sums
+
+
+def slerp_weights(dot: float, aa: float, bb: float, t: float) -> tuple[float, float]:
+    """The factors of A and B on the great circle between them (Shoemake, SIGGRAPH 1985).
+
+    dot = A.B, aa = A.A, bb = B.B over the whole tensor. theta = acos(dot / sqrt(aa bb)); factors
+    sin((1-t) theta) / sin theta and sin(t theta) / sin theta. Linear where the two are nearly
+    collinear, or where one is zero and has no direction.
+    """
+    norms = math.sqrt(aa) * math.sqrt(bb)
+    cosine = dot / norms if norms > 0.0 else 1.0
+    if abs(cosine) > COLLINEAR:
+        return 1.0 - t, t
+    theta = math.acos(cosine)
+    return math.sin((1.0 - t) * theta) / math.sin(theta), math.sin(t * theta) / math.sin(theta)
+
+
+def peak(rows: F32) -> float:
+    """The largest |x|; 0 for no rows, infinity if one is infinite, NaN if one is NaN."""
+    _check(rows)
+    return float(np.uint32(mix_kernels.largest_bits(_flat(rows))).view(np.float32))
+
+
+def all_finite(rows: F32) -> bool:
+    """Whether there is neither NaN nor infinity."""
+    return math.isfinite(peak(rows))
+
+
+def warm_up(report: Callable[[str], None]) -> None:
+    """Compile these kernels or load them from disk; `report("mix")` before the first compilation."""
+    kernels = (mix_kernels.weighted_sum, mix_kernels.largest_bits, mix_kernels.row_sums)
+    if not all(is_ready(kernel) for kernel in kernels):
+        report("mix")
+    row = np.zeros((1, 1), np.float32)
+    weighted(row, row, 1.0, 0.0, np.empty_like(row))
+    peak(row)
+    dot_norms(row, row)
+
+
+def _same(a: F32, b: F32) -> bool:
+    return a.ctypes.data == b.ctypes.data
+
+
+def _flat(rows: F32) -> F32:
+    return _read_only(rows.reshape(-1))
+
+
+def _read_only(rows: F32) -> F32:
+    """One signature per kernel, whether or not the caller's array is writable."""
+    rows = rows.view()
+    rows.flags.writeable = False
+    return rows
+
+
+def _check(*arrays: NDArray[Any]) -> None:
+    first = arrays[0]
+    for array in arrays:
+        if array.dtype != np.float32 or array.ndim != 2 or array.shape != first.shape:
+            raise ValueError(
+                f"rows must be float32 of one shape [rows, n], not {array.dtype}"
+                f"{list(array.shape)} beside {first.dtype}{list(first.shape)}"
+            )
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            raise ValueError("rows must be C-contiguous and aligned")

@@ -1,0 +1,68 @@
+"""Arithmetic on float32 rows, one pass each. No checks: `edgemed_native.mix` is the way in."""
+
+import numpy as np
+
+from edgemed_native._jit import inner, kernel
+
+F32 = np.float32
+F64 = np.float64
+U32 = np.uint32
+
+LANES = 64
+"""Partial sums per row. Which one an element joins depends on its column alone."""
+
+
+@kernel
+def weighted_sum(a, wa, b, wb):
+    """a[i] = wa a[i] + wb b[i], in place: three roundings to float32, no fma. f32[n]; no overlap."""
+    for i in range(a.size):
+        a[i] = wa * a[i] + wb * b[i]
+
+
+@kernel
+def largest_bits(rows):
+    """The largest |x| of f32[n] as its bits: ordered like the numbers, and NaN above infinity."""
+    largest = U32(0)
+    for i in range(rows.size):
+        largest = max(largest, U32(F32(rows[i]).view(U32) & U32(0x7FFFFFFF)))
+    return largest
+
+
+@inner
+def add_products(x, y, partials):
+    """partials[lane] += x[lane] y[lane]: one sum at a time, because LLVM vectorises short loops."""
+    for lane in range(LANES):
+        partials[lane] += F64(x[lane]) * F64(y[lane])
+
+
+@inner
+def in_order(partials):
+    total = 0.0
+    for lane in range(LANES):
+        total += partials[lane]
+    return total
+
+
+@kernel
+def row_sums(a, b, sums):
+    """Per row a.b, a.a and b.b in float64. a, b f32[rows, n]; sums f64[rows, 3].
+
+    Column i is added to partial sum i mod 64, and these are then added in order: the result is
+    the same for every vector width, because it was never left to the compiler how to split a sum.
+    """
+    partials = np.empty((3, LANES))
+    whole = a.shape[1] // LANES * LANES
+    for row in range(a.shape[0]):
+        partials[:] = 0.0
+        for first in range(0, whole, LANES):
+            x, y = a[row, first : first + LANES], b[row, first : first + LANES]
+            add_products(x, y, partials[0])
+            add_products(x, x, partials[1])
+            add_products(y, y, partials[2])
+        for lane in range(a.shape[1] - whole):
+            x1, y1 = F64(a[row, whole + lane]), F64(b[row, whole + lane])
+            partials[0, lane] += x1 * y1
+            partials[1, lane] += x1 * x1
+            partials[2, lane] += y1 * y1
+        for k in range(3):
+            sums[row, k] = in_order(partials[k])
