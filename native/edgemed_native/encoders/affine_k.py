@@ -60,56 +60,169 @@ Q5_PLAN = grid([-0.6, 0.0, 0.6], [-0.3, 0.0, 0.3])
 @kernel
 def encode_q4_k(src, dst):
     """src f32[blocks, 256] -> dst u8[blocks, 144]."""
-    fits, x, w = (np.empty(size, F32) for size in (PARTS * ROW, WIDTH * LANES, WIDTH * LANES))
     blocks = len(dst)
+    x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
     for first in range(0, blocks, LANES):
-        for part in range(PARTS):
-            _gather(src, first, blocks - 1, part, x)
-            magnitude_weights(x, w, WIDTH)
-            affine_search(x, w, WIDTH, 15, Q4_PLAN, fits, part * ROW)
-        _settle(fits)
+        _search_parts(src, first, blocks - 1, 15, Q4_PLAN, x, w, fits)
+        _settle(fits, supers)
         for lane in range(min(LANES, blocks - first)):
-            _write_scales(fits, lane, dst[first + lane])
-            _write_nibbles(src, (first + lane) * BLOCK, fits, lane, dst[first + lane])
+            _write_head(fits, supers, lane, dst[first + lane])
+            _write_nibbles(src, first + lane, fits, lane, dst, (first + lane) * 144 + 16)
+
+
+@kernel
+def encode_q5_k(src, dst):
+    """src f32[blocks, 256] -> dst u8[blocks, 176]."""
+    blocks = len(dst)
+    x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
+    for first in range(0, blocks, LANES):
+        _search_parts(src, first, blocks - 1, 31, Q5_PLAN, x, w, fits)
+        _settle(fits, supers)
+        for lane in range(min(LANES, blocks - first)):
+            _write_head(fits, supers, lane, dst[first + lane])
+            _write_five_bits(src, first + lane, fits, lane, dst, (first + lane) * 176 + 16)
 
 
 @inner
-def _gather(src, first, last, part, x):
-    """Sub-block `part` of 16 blocks, one per lane (beyond the last block: the last again)."""
-    for at in range(0, WIDTH, LANES):
-        transpose(src, first, last, BLOCK, part * WIDTH + at, x, at * LANES)
+def _search_parts(src, first, last, top, plan, x, w, fits):
+    """Fit every sub-block of 16 blocks, one block per lane; lanes past the last block repeat it."""
+    for part in range(PARTS):
+        for at in range(0, WIDTH, LANES):
+            transpose(src, first, last, BLOCK, part * WIDTH + at, x, at * LANES)
+        magnitude_weights(x, w, WIDTH)
+        affine_search(x, w, WIDTH, top, plan, fits, part * ROW)
 
 
 @inner
-def _as_half(x, values, at):
-    """Round 16 lanes to halves, kept as float32."""
-    store(values, at, x)
-    for lane in range(LANES):
-        values[at + lane] = f32_from_half(half_from_f32(values[at + lane]))
-    return load(values, at)
-
-
-@inner
-def _scale_of(x):
-    """1/x, or 0 where x is 0: codes then become 0."""
+def _inverse(x):
+    """1/x, or 0 where x is not above 0."""
     return where_less(splat(F32(0)), x, splat(F32(1)) / x, splat(F32(0)))
 
 
-# After settling, a row of fits holds these instead.
-STEP, FLOOR, SIX_SCALE, SIX_MIN, INVERSE, OFFSET, D, DMIN = range(8)
+@inner
+def _six_bits(x):
+    """The nearest whole number in 0..63."""
+    return nearest(smaller(larger(x, splat(F32(0))), splat(F32(63))))
 
 
 @inner
-def _settle(fits):
-    """Choose d and dmin, then each sub-block's 6-bit scale and minimum, by the fits' own errors."""
-    zero, levels = splat(F32(0)), splat(F32(63))
-    top = zero
+def _super_scale(most, supers, at):
+    """most / 63 as a half (kept as float32), stored in supers[at:]."""
+    store(supers, at, most / splat(F32(63)))
+    for lane in range(at, at + LANES):
+        supers[lane] = f32_from_half(half_from_f32(supers[lane]))
+    return load(supers, at)
+
+
+@inner
+def _minimum_for(fits, at, scale):
+    """The best minimum of one sub-block when its scale is given and its codes are kept."""
+    weight, y = load(fits, at + W * LANES), load(fits, at + Y * LANES)
+    shift = (scale * load(fits, at + Q * LANES) - y) * _inverse(weight)
+    return larger(shift - load(fits, at + LOW * LANES), splat(F32(0)))
+
+
+@inner
+def _error(fits, at, scale, minimum):
+    """Weighted squared error of one sub-block with its codes kept, less a constant."""
+    shift = minimum + load(fits, at + LOW * LANES)
+    q, y = load(fits, at + Q * LANES), load(fits, at + Y * LANES)
+    by_scale = scale * load(fits, at + QQ * LANES) - load(fits, at + YQ * LANES) * splat(F32(2))
+    by_shift = shift * load(fits, at + W * LANES) + y * splat(F32(2))
+    return scale * (by_scale - splat(F32(2)) * shift * q) + shift * by_shift
+
+
+# What _settle leaves in the place of a fit: the codes are nearest(x * INVERSE + OFFSET).
+SIX_SCALE, SIX_MIN, INVERSE, OFFSET = range(4)
+
+
+@inner
+def _settle(fits, supers):
+    """Choose d and dmin; then for each sub-block the 6-bit scale, of three, and minimum that err least.
+
+    Rounding a scale moves the best minimum, so minima are fitted again to the rounded scales.
+    """
+    most = splat(F32(0))
     for at in range(0, PARTS * ROW, ROW):
-        top = larger(load(fits, at + SCALE * LANES), top)
-    d = _as_half(top / levels, fits, SCALE * LANES) if False else _half(top / levels)
-    return d
+        most = larger(load(fits, at + SCALE * LANES), most)
+    d = _super_scale(most, supers, 0)
+    d_inverse, most = _inverse(d), splat(F32(0))
+    for at in range(0, PARTS * ROW, ROW):
+        scale = d * _six_bits(load(fits, at + SCALE * LANES) * d_inverse)
+        most = larger(_minimum_for(fits, at, scale), most)
+    dmin = _super_scale(most, supers, LANES)
+    dmin_inverse = _inverse(dmin)
+    for at in range(0, PARTS * ROW, ROW):
+        _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse)
 
 
 @inner
-def _half(x):
-    return x
+def _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse):
+    center = _six_bits(load(fits, at + SCALE * LANES) * d_inverse)
+    scale = center
+    minimum = _six_bits(_minimum_for(fits, at, d * scale) * dmin_inverse)
+    least = _error(fits, at, d * scale, dmin * minimum)
+    for k in range(2):
+        other = _six_bits(center + splat(F32(2 * k - 1)))
+        its_min = _six_bits(_minimum_for(fits, at, d * other) * dmin_inverse)
+        error = _error(fits, at, d * other, dmin * its_min)
+        scale = where_less(error, least, other, scale)
+        minimum = where_less(error, least, its_min, minimum)
+        least = smaller(error, least)
+    inverse = _inverse(d * scale)
+    store(fits, at + SIX_SCALE * LANES, scale)
+    store(fits, at + SIX_MIN * LANES, minimum)
+    store(fits, at + INVERSE * LANES, inverse)
+    store(fits, at + OFFSET * LANES, dmin * minimum * inverse)
+
+
+@inner
+def _write_head(fits, supers, lane, block):
+    """d, dmin and the 6-bit numbers; those of sub-blocks 4..7 lend their upper bits to 0..3."""
+    put_half(block, 0, supers[lane])
+    put_half(block, 2, supers[LANES + lane])
+    for part in range(4):
+        near, far = part * ROW + lane, (part + 4) * ROW + lane
+        scale, scale_far = I32(fits[near]), I32(fits[far])
+        minimum, minimum_far = I32(fits[near + LANES]), I32(fits[far + LANES])
+        block[4 + part] = U8(scale | (scale_far >> 4) << 6)
+        block[8 + part] = U8(minimum | (minimum_far >> 4) << 6)
+        block[12 + part] = U8((scale_far & 15) | (minimum_far & 15) << 4)
+
+
+@inner
+def _codes(src, at, fits, part, lane, top):
+    """Integer codes of 16 weights of one sub-block, in source order."""
+    row = part * ROW + lane
+    inverse, offset = splat(fits[row + INVERSE * LANES]), splat(fits[row + OFFSET * LANES])
+    q = larger(fma(load(src, at), inverse, offset), splat(F32(0)))
+    return integers(nearest(smaller(q, splat(F32(top)))))
+
+
+@inner
+def _write_nibbles(src, block, fits, lane, dst, to):
+    """128 bytes of low nibbles, sixteen at a time."""
+    for part in range(0, PARTS, 2):
+        for half in range(0, WIDTH, LANES):
+            at = block * BLOCK + part * WIDTH + half
+            low = _codes(src, at, fits, part, lane, 15)
+            high = _codes(src, at + WIDTH, fits, part + 1, lane, 15)
+            store_bytes(dst, to + part * 16 + half, low | high << splat(I32(4)))
+
+
+@inner
+def _write_five_bits(src, block, fits, lane, dst, to):
+    """32 bytes of fifth bits (bit p of byte j: weight j of sub-block p), then the low nibbles."""
+    for half in range(0, WIDTH, LANES):
+        fifths = splat(I32(0))
+        for part in range(0, PARTS, 2):
+            at = block * BLOCK + part * WIDTH + half
+            low = _codes(src, at, fits, part, lane, 31)
+            high = _codes(src, at + WIDTH, fits, part + 1, lane, 31)
+            pair = (low >> splat(I32(4))) | (high >> splat(I32(4))) << splat(I32(1))
+            fifths = fifths | pair << splat(I32(part))
+            nibbles = (low & splat(I32(15))) | (high & splat(I32(15))) << splat(I32(4))
+            store_bytes(dst, to + WIDTH + part * 16 + half, nibbles)
+        store_bytes(dst, to + half, fifths)

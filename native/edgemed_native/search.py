@@ -1,0 +1,124 @@
+"""Scale searches in lanes: the best scale (and minimum) for sixteen blocks of weights at a time.
+
+A block is a column: value i of lane l lies at `x[16 * i + l]`, its importance at `w[16 * i + l]`.
+Affine blocks are x ~ scale * q - minimum with whole q in 0..top and minimum >= 0. For codes q that
+are held fixed, the best scale and minimum are a weighted least-squares fit (normal equations over
+the sums below); the search tries codes from a grid of ranges and keeps the fit with the least
+error. Knows no bit layout.
+"""
+
+import numpy as np
+
+from edgemed_native._jit import inner
+from edgemed_native.lanes import (
+    LANES,
+    absolute,
+    fma,
+    larger,
+    load,
+    nearest,
+    smaller,
+    splat,
+    sqrt,
+    store,
+    where_less,
+)
+
+F32 = np.float32
+
+# What a search leaves behind for one column of blocks, in vectors of 16 floats. With y = x - LOW
+# (so that large offsets cost no precision) and the sums weighted by w:
+LOW, SCALE, SHIFT, W, Y, Q, QQ, YQ = range(8)
+FIT = 8
+"""Vectors per fit: lowest value (at most 0), y ~ SCALE * q + SHIFT, and sums of w, wy, wq, wqq, wyq."""
+
+
+def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
+    """Pairs (stretch, shift): the code range is laid over top + stretch steps, moved by shift steps."""
+    return np.array([(a, b) for b in shifts for a in stretches], F32)
+
+
+@inner
+def magnitude_weights(x, w, n):
+    """w = |x| + the block's root mean square: what ggml minimises for Q4_K and Q5_K."""
+    total = splat(F32(0))
+    for i in range(n):
+        v = load(x, LANES * i)
+        total = fma(v, v, total)
+    rms = sqrt(total * splat(F32(1.0 / n)))
+    for i in range(n):
+        store(w, LANES * i, rms + absolute(load(x, LANES * i)))
+
+
+@inner
+def _lower(x, w, n):
+    """Take the lowest value (at most 0) off every block; (lowest, span, sum w, sum w y)."""
+    zero = splat(F32(0))
+    low, high, weight, total = zero, load(x, 0), zero, zero
+    for i in range(n):
+        v = load(x, LANES * i)
+        low, high = smaller(v, low), larger(v, high)
+    for i in range(n):
+        y, wi = load(x, LANES * i) - low, load(w, LANES * i)
+        store(x, LANES * i, y)
+        weight, total = weight + wi, fma(wi, y, total)
+    return low, high - low, weight, total
+
+
+@inner
+def _sums(y, w, n, top, inverse, offset):
+    """Codes q = y * inverse + offset, rounded and clamped to 0..top: sums of w q, w q q, w y q."""
+    zero = splat(F32(0))
+    q_sum, qq_sum, yq_sum = zero, zero, zero
+    for i in range(n):
+        v = load(y, LANES * i)
+        q = nearest(smaller(larger(fma(v, inverse, offset), zero), top))
+        wq = load(w, LANES * i) * q
+        q_sum, qq_sum, yq_sum = q_sum + wq, fma(wq, q, qq_sum), fma(wq, v, yq_sum)
+    return q_sum, qq_sum, yq_sum
+
+
+@inner
+def _solve(low, w_sum, y_sum, q_sum, qq_sum, yq_sum):
+    """Least squares y ~ scale q + shift under low + shift <= 0; (error removed, scale, shift)."""
+    zero, one = splat(F32(0)), splat(F32(1))
+    det = fma(w_sum, qq_sum, zero - q_sum * q_sum)
+    inverse = where_less(zero, det, one / det, zero)
+    scale = (w_sum * yq_sum - y_sum * q_sum) * inverse
+    shift = (qq_sum * y_sum - q_sum * yq_sum) * inverse
+    most = zero - low
+    pinned = where_less(zero, qq_sum, (yq_sum - most * q_sum) / qq_sum, zero)
+    scale = where_less(most, shift, pinned, scale)
+    shift = smaller(shift, most)
+    gain = scale * (yq_sum + yq_sum - scale * qq_sum - (shift + shift) * q_sum)
+    gain = gain + shift * (y_sum + y_sum - shift * w_sum)
+    return where_less(zero, scale, gain, zero), scale, shift
+
+
+@inner
+def affine_search(x, w, n, top, plan, fit, at):
+    """Search one column of `n`-weight blocks; overwrites x by y, writes the fit to fit[at:].
+
+    plan: f32[k, 2], see `grid`. All-equal and all-zero blocks get scale 0.
+    """
+    low, span, w_sum, y_sum = _lower(x, w, n)
+    zero, most = splat(F32(0)), splat(F32(top))
+    step = where_less(zero, span, splat(F32(1)) / span, zero)
+    best, scale, shift, qs, qqs, yqs = zero, zero, zero, zero, zero, zero
+    for k in range(len(plan)):
+        inverse = splat(F32(top) + plan[k, 0]) * step
+        offset = splat(plan[k, 1])
+        q, qq, yq = _sums(x, w, n, most, inverse, offset)
+        gain, s, m = _solve(low, w_sum, y_sum, q, qq, yq)
+        scale, shift = where_less(best, gain, s, scale), where_less(best, gain, m, shift)
+        qs, qqs = where_less(best, gain, q, qs), where_less(best, gain, qq, qqs)
+        yqs = where_less(best, gain, yq, yqs)
+        best = larger(gain, best)
+    store(fit, at + LOW * LANES, low)
+    store(fit, at + SCALE * LANES, scale)
+    store(fit, at + SHIFT * LANES, shift)
+    store(fit, at + W * LANES, w_sum)
+    store(fit, at + Y * LANES, y_sum)
+    store(fit, at + Q * LANES, qs)
+    store(fit, at + QQ * LANES, qqs)
+    store(fit, at + YQ * LANES, yqs)
