@@ -34,6 +34,7 @@ _MODULES: dict[str, tuple[str | None, str | None]] = {
     "F16": ("floats", "floats"),
     "BF16": ("floats", "floats"),
     "Q8_0": ("legacy", "q8_0"),
+    "Q4_K": (None, "affine_k"),
     "Q5_K": (None, "affine_k"),
 }
 

@@ -30,11 +30,11 @@ F32 = np.float32
 # (so that large offsets cost no precision) and the sums weighted by w:
 LOW, SCALE, SHIFT, W, Y, Q, QQ, YQ = range(8)
 FIT = 8
-"""Vectors per fit: lowest value (at most 0), y ~ SCALE * q + SHIFT, and sums of w, wy, wq, wqq, wyq."""
+"""Vectors per fit: the lowest value (at most 0), y ~ SCALE * q + SHIFT, sums of w, wy, wq, wqq, wyq."""
 
 
 def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
-    """Pairs (stretch, shift): the code range is laid over top + stretch steps, moved by shift steps."""
+    """Pairs (stretch, shift): codes span top + stretch steps of the range, moved by shift steps."""
     return np.array([(a, b) for b in shifts for a in stretches], F32)
 
 

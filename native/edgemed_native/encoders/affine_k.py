@@ -34,7 +34,6 @@ from edgemed_native.search import (
     LOW,
     QQ,
     SCALE,
-    SHIFT,
     YQ,
     Q,
     W,
@@ -140,7 +139,7 @@ SIX_SCALE, SIX_MIN, INVERSE, OFFSET = range(4)
 
 @inner
 def _settle(fits, supers):
-    """Choose d and dmin; then for each sub-block the 6-bit scale, of three, and minimum that err least.
+    """Choose d and dmin; then for each sub-block, of three 6-bit scales, the one that errs least.
 
     Rounding a scale moves the best minimum, so minima are fitted again to the rounded scales.
     """
