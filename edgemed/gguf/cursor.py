@@ -1,0 +1,110 @@
+"""Moves forward through the start of a file, reading it only as far as it is asked to.
+
+Every claim is held against the file's size before a byte is read or a buffer grows, so what a
+header claims can never cost more memory than the file is long, nor more than MAX_HEADER.
+Plain reads, no memory map: a file on a failing stick or share gives an error, not a dead process.
+"""
+
+import struct
+from typing import BinaryIO
+
+from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
+
+MAX_HEADER = 256 * 1024**2
+"""Bytes of metadata and tensor table. The largest vocabularies in use take about 20 MB."""
+
+FIRST_READ = 256 * 1024
+
+U32 = struct.Struct("<I").unpack_from
+U64 = struct.Struct("<Q").unpack_from
+
+
+class Cursor:
+    """`data[:at]` has been understood; `thing` in each call names what a refusal is about."""
+
+    __slots__ = ("at", "data", "size", "stream")
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self.stream = stream
+        self.size = size
+        self.data = bytearray()
+        self.at = 0
+
+    @property
+    def remaining(self) -> int:
+        """Bytes of the file that lie ahead."""
+        return self.size - self.at
+
+    def reach(self, end: int, thing: str) -> None:
+        """Have `data` hold the file's first `end` bytes."""
+        if end <= len(self.data):
+            return
+        if end > self.size:
+            raise Flaw(
+                f"{thing} would end at byte {end:,}, the file ends at {self.size:,}", DAMAGED
+            )
+        if end > MAX_HEADER:
+            raise Flaw(f"{thing} would end at byte {end:,}, a header has {MAX_HEADER:,}", MALFORMED)
+        goal = min(self.size, max(end, 4 * len(self.data), FIRST_READ))
+        while len(self.data) < goal:
+            piece = self.stream.read(goal - len(self.data))
+            if not piece:
+                raise Flaw(f"the file became shorter than {self.size:,} bytes while read", DAMAGED)
+            self.data += piece
+
+    def skip(self, nbytes: int, thing: str) -> None:
+        """Move past `nbytes` that are there."""
+        self.reach(self.at + nbytes, thing)
+        self.at += nbytes
+
+    def u32(self, thing: str) -> int:
+        """The next unsigned 32-bit number."""
+        at = self.at
+        self.skip(4, thing)
+        number: int = U32(self.data, at)[0]
+        return number
+
+    def u64(self, thing: str) -> int:
+        """The next unsigned 64-bit number."""
+        at = self.at
+        self.skip(8, thing)
+        number: int = U64(self.data, at)[0]
+        return number
+
+    def name(self, limit: int, thing: str) -> str:
+        """The next string as a name: 1 to `limit` bytes of UTF-8 without NUL."""
+        length = self.u64(thing)
+        if not 0 < length <= limit:
+            raise Flaw(f"{thing} is {length:,} bytes long, not 1 to {limit:,}", MALFORMED)
+        start = self.at
+        self.skip(length, thing)
+        raw = bytes(self.data[start : self.at])
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            raise Flaw(f"{thing} is not UTF-8: {quoted(repr(raw))}", DAMAGED) from None
+        if "\0" in text:
+            raise Flaw(f"{thing} holds a NUL character: {quoted(text)}", MALFORMED)
+        return text
+
+    def skip_strings(self, count: int, thing: str) -> None:
+        """Move past `count` strings, looking at nothing but their lengths."""
+        if 8 * count > self.remaining:
+            raise Flaw(
+                f"{thing} claims {count:,} strings, {self.remaining:,} bytes are left", DAMAGED
+            )
+        left = count
+        while left:
+            self.reach(self.at + 8, thing)
+            self.at, left = _walk(self.data, self.at, left)
+            self.reach(self.at, thing)
+
+
+def _walk(data: bytearray, at: int, left: int) -> tuple[int, int]:
+    """Step over `left` strings as far as `data` has their lengths; where to, and how many left."""
+    last, unpack = len(data) - 8, U64
+    for left in range(left, 0, -1):  # noqa: B020 (the count left is the loop's own variable)
+        if at > last:
+            return at, left
+        at += 8 + unpack(data, at)[0]
+    return at, 0

@@ -1,0 +1,60 @@
+"""The metadata of one file: a mapping over its bytes that decodes a value when it is asked for.
+
+`raw` gives a value's bytes as they stand in the file, so that a copy is verbatim, empty strings and
+arrays included. Nothing is kept decoded: ask once and hold on to a vocabulary.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from edgemed.gguf import values
+
+
+class Span(NamedTuple):
+    """Where a value (type id included) lies in the header."""
+
+    start: int
+    end: int
+
+
+class Metadata(Mapping[str, Any]):
+    """Key -> int, float, bool, str, list[str] or read-only 1-D numpy array, in the file's order."""
+
+    __slots__ = ("_header", "_spans")
+
+    def __init__(self, header: bytes | bytearray, spans: Mapping[str, Span]) -> None:
+        self._header = memoryview(header).toreadonly()
+        self._spans = dict(spans)
+
+    def __getitem__(self, key: str) -> Any:
+        return values.decode(self._view(key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._spans
+
+    def raw(self, key: str) -> bytes:
+        """The value's bytes, type id included, as they stand in the file."""
+        return bytes(self._view(key))
+
+    def type_of(self, key: str) -> str:
+        """The value's kind, such as `uint32`, `string` or `string[]`."""
+        return values.kind_of(self._view(key))
+
+    def length_of(self, key: str) -> int:
+        """Elements of an array, bytes of a string, 1 for a number; nothing is decoded."""
+        return values.length_of(self._view(key))
+
+    def nbytes_of(self, key: str) -> int:
+        """Bytes of the value, type id included."""
+        start, end = self._spans[key]
+        return end - start
+
+    def _view(self, key: str) -> memoryview:
+        start, end = self._spans[key]
+        return self._header[start:end]

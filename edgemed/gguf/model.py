@@ -1,0 +1,89 @@
+"""Opens a model: one file or a set of shards, checked whole before anything in it is trusted.
+
+    >>> model = open_model("llama-3.2-1b-q4_k_m.gguf")
+    >>> model.metadata["general.architecture"], model.tensors["token_embd.weight"].type.name
+    ('llama', 'Q6_K')
+
+No file stays open: tensors are read later, by path and offset.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.gguf.flaw import MALFORMED, Flaw, quoted
+from edgemed.gguf.header import Header, read_header
+from edgemed.gguf.metadata import Metadata
+from edgemed.gguf.shards import check_set, shard_paths
+from edgemed.gguf.tensors import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """Headers of a whole model. Metadata, version and alignment are those of the first shard."""
+
+    paths: tuple[Path, ...]
+    version: int
+    alignment: int
+    metadata: Metadata
+    tensors: dict[str, Tensor]
+
+    @property
+    def weights(self) -> int:
+        """How many numbers all tensors hold."""
+        return sum(tensor.rows * tensor.row_length for tensor in self.tensors.values())
+
+
+class Shard(NamedTuple):
+    path: Path
+    header: Header
+
+
+def open_model(path: Path | str) -> Model:
+    """The model in `path`, or in the set of shards it is one of; InvalidFile if it is not whole."""
+    named = Shard(Path(path), open_header(Path(path)))
+    paths = shard_paths(named.path, named.header.metadata)
+    shards = [named if p == named.path else Shard(p, open_header(p)) for p in paths]
+    if len(shards) > 1:
+        check_set([(s.path, s.header.metadata, len(s.header.entries)) for s in shards])
+    first = shards[0].header
+    return Model(paths, first.version, first.alignment, first.metadata, _tensors(shards))
+
+
+def _tensors(shards: Iterable[Shard]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for path, header in shards:
+        for name, shape, type, offset, nbytes in header.entries:
+            if name in tensors:
+                problem = f"tensor {quoted(name)} is also in {tensors[name].path.name}"
+                raise Flaw(problem, MALFORMED).of(path)
+            tensors[name] = Tensor(name, shape, type, path, header.data_start + offset, nbytes)
+    return tensors
+
+
+def open_header(path: Path) -> Header:
+    """The header of one file, checked against its size; InvalidFile if it is not a GGUF file."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Flaw("it is a folder or a device, not a file", "name a .gguf file").of(path)
+        with path.open("rb", buffering=0) as file:
+            return parse(file, os.fstat(file.fileno()).st_size, path)
+    except FileNotFoundError:
+        raise InvalidFile(f"there is no file {path}", "check the spelling and the folder") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise EdgemedError(
+            f"{path}: cannot be read ({reason})", "check its permissions and its disk"
+        ) from error
+
+
+def parse(stream: BinaryIO, size: int, path: Path) -> Header:
+    """`read_header`, with `path` named in what it refuses."""
+    try:
+        return read_header(stream, size)
+    except Flaw as flaw:
+        raise flaw.of(path) from None

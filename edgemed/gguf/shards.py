@@ -1,0 +1,77 @@
+"""Which files make up a model that is split over several, and whether the set is whole.
+
+llama.cpp names them NAME-00001-of-00003.gguf and writes into each its number (`split.no`, from 0),
+how many there are (`split.count`) and how many tensors all of them hold (`split.tensors.count`).
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgemed.errors import InvalidFile
+from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw
+from edgemed.gguf.metadata import Metadata
+
+NUMBER, COUNT, TENSORS = "split.no", "split.count", "split.tensors.count"
+SPLIT_KEYS = (NUMBER, COUNT, TENSORS)
+
+NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
+
+ONE_SET = "put all shards of one download into one folder, under their original names"
+
+
+def shard_paths(path: Path, metadata: Metadata) -> tuple[Path, ...]:
+    """All files of the model that `path` is one of, in order; InvalidFile if some are missing."""
+    count = split_number(path, metadata, COUNT, default=1)
+    match = NAME.fullmatch(path.name)
+    named = int(match["count"]) if match else 1
+    if count <= 1 and named <= 1:
+        return (path,)
+    if match is None or named != count:
+        says = f"its name says {named}" if match else "its name does not say which"
+        raise Flaw(f"it is one of {count} shards ({COUNT}), but {says}", ONE_SET).of(path)
+    names = [f"{match['stem']}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
+    paths = tuple(path.with_name(name) for name in names)
+    _refuse_missing(path, [p for p in paths if not p.is_file()])
+    return paths
+
+
+def _refuse_missing(path: Path, missing: Sequence[Path]) -> None:
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InvalidFile(
+            f"{path}: the shard {missing[0].name}{more} is not beside it",
+            f"download what is missing; {ONE_SET}",
+        )
+
+
+def check_set(shards: Sequence[tuple[Path, Metadata, int]]) -> None:
+    """Every shard (path, metadata, number of tensors) says what its place in the list means."""
+    total = sum(tensors for _, _, tensors in shards)
+    for place, (path, metadata, _) in enumerate(shards):
+        _expect(path, metadata, NUMBER, place)
+        _expect(path, metadata, COUNT, len(shards))
+        if TENSORS in metadata:
+            _expect(path, metadata, TENSORS, total)
+
+
+def _expect(path: Path, metadata: Metadata, key: str, value: int) -> None:
+    found = split_number(path, metadata, key, default=None)
+    if found != value:
+        raise InvalidFile(
+            f"{path}: {key} is {found}, for this set of shards it must be {value}",
+            f"the shards are not of one set, or one is damaged; {ONE_SET}",
+        )
+
+
+def split_number(path: Path, metadata: Metadata, key: str, default: int | None) -> int:
+    """A `split.*` number; `default` where there is none, InvalidFile if it is no whole number."""
+    if key not in metadata:
+        if default is None:
+            raise Flaw(f"it is a shard without {key}", DAMAGED).of(path)
+        return default
+    kind = metadata.type_of(key)
+    if "int" not in kind or kind.endswith("[]"):
+        raise Flaw(f"{key} is {kind}, not a whole number", MALFORMED).of(path)
+    number: int = metadata[key]
+    return number

@@ -1,0 +1,136 @@
+"""The tensor table: one record a tensor, and what must hold before its bytes are trusted."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed_native.ggml_types import BY_ID, REMOVED, GGMLType
+
+from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
+from edgemed.gguf.foreign import IK_LLAMA_TYPES
+
+MAX_DIMENSIONS = 4
+MAX_NAME = 63
+"""Bytes of a tensor's name: llama.cpp keeps 64, the last a NUL."""
+
+LIMIT = 2**63
+"""llama.cpp counts elements and bytes in signed 64-bit numbers."""
+
+
+class Entry(NamedTuple):
+    """A tensor as the table states it; `offset` counts from the start of the data."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: GGMLType
+    offset: int
+    nbytes: int
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.nbytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor in a file: `nbytes` bytes at `offset`. shape[0] is the row length, as in ggml."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: GGMLType
+    path: Path
+    offset: int
+    nbytes: int
+
+    @property
+    def row_length(self) -> int:
+        """Weights of a row; 1 for a tensor without dimensions."""
+        return self.shape[0] if self.shape else 1
+
+    @property
+    def rows(self) -> int:
+        """How many rows: the product of all dimensions but the first."""
+        return math.prod(self.shape[1:])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return self.nbytes // self.rows
+
+
+def type_named(type_id: int, thing: str) -> GGMLType:
+    """The tensor type with this number; Flaw that names a removed or a fork's type."""
+    if type_id in BY_ID:
+        return BY_ID[type_id]
+    if type_id in REMOVED:
+        raise Flaw(
+            f"{thing} has type {type_id} ({REMOVED[type_id]}), which llama.cpp reads no more",
+            "quantize the model again from its source with a current llama.cpp",
+        )
+    if type_id in IK_LLAMA_TYPES:
+        raise Flaw(
+            f"{thing} has type {type_id} ({IK_LLAMA_TYPES[type_id]}), known to ik_llama.cpp alone",
+            "get the model in a type of llama.cpp itself, such as Q4_K_M or Q8_0",
+        )
+    raise Flaw(
+        f"{thing} has type {type_id}, which is unknown",
+        "the file is damaged or newer than this edgemed: download it again, or update edgemed",
+    )
+
+
+def size_of(shape: Sequence[int], type: GGMLType, thing: str) -> int:
+    """Bytes of a tensor of this shape and type; Flaw if no tensor can have them."""
+    if len(shape) > MAX_DIMENSIONS:
+        raise Flaw(f"{thing} has {len(shape):,} dimensions, at most 4 are possible", MALFORMED)
+    shown = " x ".join(str(n) for n in shape)
+    if not all(shape):
+        raise Flaw(f"{thing} is empty: its shape is {shown}", MALFORMED)
+    if math.prod(shape) >= LIMIT:
+        raise Flaw(f"{thing} claims more weights than can be counted: {shown}", DAMAGED)
+    row_length = shape[0] if shape else 1
+    if row_length % type.block:
+        raise Flaw(
+            f"{thing} has rows of {row_length:,} weights, {type.name} stores {type.block} together",
+            MALFORMED,
+        )
+    nbytes = math.prod(shape) // type.block * type.nbytes
+    if nbytes >= LIMIT:
+        raise Flaw(f"{thing} claims {nbytes:,} bytes, more than can be counted", DAMAGED)
+    return nbytes
+
+
+def check_extents(entries: Sequence[Entry], start: int, alignment: int, size: int) -> None:
+    """Every tensor aligned, inside the file, apart from the others, and nothing behind the last."""
+    for entry in entries:
+        if entry.offset % alignment:
+            raise Flaw(
+                f"tensor {quoted(entry.name)} starts at offset {entry.offset:,}, "
+                f"which is not a multiple of {alignment}",
+                DAMAGED,
+            )
+        if start + entry.end > size:
+            raise Flaw(
+                f"tensor {quoted(entry.name)} ends at byte {start + entry.end:,}, "
+                f"the file at {size:,}: {start + entry.end - size:,} bytes are missing",
+                DAMAGED,
+            )
+    end = _check_apart(sorted(entries, key=lambda entry: entry.offset))
+    surplus = size - (start + end + -end % alignment)
+    if surplus > 0:
+        raise Flaw(f"{surplus:,} bytes at the end belong to no tensor", DAMAGED)
+
+
+def _check_apart(entries: Sequence[Entry]) -> int:
+    """No two of these (sorted by offset) share a byte; the end of the last."""
+    end, before = 0, ""
+    for entry in entries:
+        if entry.offset < end:
+            raise Flaw(
+                f"tensors {quoted(before)} and {quoted(entry.name)} overlap "
+                f"at offset {entry.offset:,}",
+                DAMAGED,
+            )
+        end, before = entry.end, entry.name
+    return end

@@ -1,0 +1,121 @@
+"""Plans a GGUF file: its header's bytes, and where every tensor goes, before anything is written.
+
+Metadata is copied verbatim unless edited. Tensors follow one another in the given order, each
+padded to the alignment, the last one too: the layout of llama.cpp's own writer, and the only one
+that its reader accepts. The same input gives the same bytes.
+"""
+
+import struct
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from edgemed_native.ggml_types import GGMLType
+
+from edgemed.gguf import values
+from edgemed.gguf.flaw import Flaw
+from edgemed.gguf.header import ALIGNMENT_KEY, MAGIC, MAX_KEY, read_alignment
+from edgemed.gguf.metadata import Metadata
+from edgemed.gguf.tensors import MAX_NAME, size_of
+
+VERSION = 3
+
+TensorSpec = tuple[str, Sequence[int], GGMLType]
+"""Name, shape (row length first), type."""
+
+
+class Layout(NamedTuple):
+    """`header` goes to byte 0, tensor i to byte `offsets[i]`; all other bytes are zero."""
+
+    header: bytes
+    offsets: tuple[int, ...]
+    total_bytes: int
+
+
+def edit_metadata(
+    metadata: Metadata,
+    replace: Mapping[str, tuple[str, Any]] | None = None,
+    drop: Collection[str] = (),
+) -> dict[str, bytes]:
+    """Key -> value bytes of `metadata`, with `replace` {key: (kind, value)} in place or at the end.
+
+    Kinds are those of `Metadata.type_of`, such as `uint32` or `string[]`. Keys of `drop` need not
+    exist. ValueError if a value does not fit its kind, or a key is both replaced and dropped.
+    """
+    replace = replace or {}
+    both = sorted(set(drop) & set(replace))
+    if both:
+        raise ValueError(f"keys both replaced and dropped: {', '.join(both)}")
+    raw = {key: metadata.raw(key) for key in metadata if key not in drop}
+    return raw | {key: values.encode(kind, value) for key, (kind, value) in replace.items()}
+
+
+def plan_layout(
+    raw_metadata: Mapping[str, bytes], tensors: Sequence[TensorSpec], alignment: int | None = None
+) -> Layout:
+    """Lay out a file of `raw_metadata` (from `edit_metadata`) and `tensors`.
+
+    `alignment` must be what the metadata says (32 where it says nothing), and is taken from there
+    if None. ValueError for what no reader would accept.
+    """
+    stated = _stated_alignment(raw_metadata)
+    if alignment not in (None, stated):
+        raise ValueError(f"alignment {alignment}, but {ALIGNMENT_KEY} means {stated}")
+    _check_names("key", raw_metadata, MAX_KEY)
+    _check_names("tensor", [name for name, _, _ in tensors], MAX_NAME)
+    offsets, end = _offsets(tensors, stated)
+    header = b"".join(
+        [
+            struct.pack("<4sIQQ", MAGIC, VERSION, len(tensors), len(raw_metadata)),
+            metadata_bytes(raw_metadata),
+            *(_entry(spec, offset) for spec, offset in zip(tensors, offsets, strict=True)),
+        ]
+    )
+    header += bytes(-len(header) % stated)
+    start = len(header)
+    return Layout(header, tuple(start + offset for offset in offsets), start + end)
+
+
+def metadata_bytes(raw_metadata: Mapping[str, bytes]) -> bytes:
+    """The metadata as it stands in a file: every key followed by its value's bytes."""
+    return b"".join(_string(key) + raw for key, raw in raw_metadata.items())
+
+
+def _stated_alignment(raw_metadata: Mapping[str, bytes]) -> int:
+    try:
+        return read_alignment(raw_metadata.get(ALIGNMENT_KEY))
+    except Flaw as flaw:
+        raise ValueError(flaw.what) from None
+
+
+def _check_names(things: str, names: Iterable[str], limit: int) -> None:
+    seen = set()
+    for name in names:
+        if not 0 < len(name.encode()) <= limit or "\0" in name:
+            raise ValueError(f"not a name for a {things}: {name!r}")
+        if name in seen:
+            raise ValueError(f"{things} {name!r} is there twice")
+        seen.add(name)
+
+
+def _offsets(tensors: Sequence[TensorSpec], alignment: int) -> tuple[list[int], int]:
+    """Where each tensor starts and the padded last one ends, counted from the data's start."""
+    offsets, end = [], 0
+    for name, shape, type in tensors:
+        offsets.append(end)
+        try:
+            end += size_of(shape, type, f"tensor {name!r}")
+        except Flaw as flaw:
+            raise ValueError(flaw.what) from None
+        end += -end % alignment
+    return offsets, end
+
+
+def _entry(spec: TensorSpec, offset: int) -> bytes:
+    name, shape, type = spec
+    numbers = struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, type.id, offset)
+    return _string(name) + numbers
+
+
+def _string(text: str) -> bytes:
+    raw = text.encode()
+    return struct.pack("<Q", len(raw)) + raw
