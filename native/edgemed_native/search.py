@@ -30,7 +30,7 @@ F32 = np.float32
 # (so that large offsets cost no precision) and the sums weighted by w:
 LOW, SCALE, SHIFT, W, Y, Q, QQ, YQ = range(8)
 FIT = 8
-"""Vectors per fit: the lowest value (at most 0), y ~ SCALE * q + SHIFT, sums of w, wy, wq, wqq, wyq."""
+"""Vectors per fit: lowest value (at most 0), y ~ SCALE * q + SHIFT, sums of w, wy, wq, wqq, wyq."""
 
 
 def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
@@ -80,16 +80,17 @@ def _sums(y, w, n, top, inverse, offset):
 
 @inner
 def _solve(low, w_sum, y_sum, q_sum, qq_sum, yq_sum):
-    """Least squares y ~ scale q + shift under low + shift <= 0; (error removed, scale, shift)."""
-    zero, one = splat(F32(0)), splat(F32(1))
+    """Least squares y ~ scale q + shift under low + shift <= 0; (error removed, scale, shift).
+
+    Where the codes are (nearly) all equal only their product with the scale is known, and rounding
+    would decide; then, as where the bound is met, the minimum is 0 and the scale alone is fitted.
+    """
+    zero, full = splat(F32(0)), w_sum * qq_sum
     det = fma(w_sum, qq_sum, zero - q_sum * q_sum)
-    inverse = where_less(zero, det, one / det, zero)
-    scale = (w_sum * yq_sum - y_sum * q_sum) * inverse
-    shift = (qq_sum * y_sum - q_sum * yq_sum) * inverse
-    most = zero - low
-    pinned = where_less(zero, qq_sum, (yq_sum - most * q_sum) / qq_sum, zero)
-    scale = where_less(most, shift, pinned, scale)
-    shift = smaller(shift, most)
+    usable, most = full * splat(F32(2.0**-18)), zero - low
+    shift = (qq_sum * y_sum - q_sum * yq_sum) / det
+    shift = smaller(where_less(usable, det, shift, most), most)
+    scale = where_less(zero, qq_sum, (yq_sum - shift * q_sum) / qq_sum, zero)
     gain = scale * (yq_sum + yq_sum - scale * qq_sum - (shift + shift) * q_sum)
     gain = gain + shift * (y_sum + y_sum - shift * w_sum)
     return where_less(zero, scale, gain, zero), scale, shift
