@@ -48,7 +48,9 @@ def command_named(arguments: Sequence[str]) -> str | None:
 
 def build_parser(loaded: str | None) -> argparse.ArgumentParser:
     """A parser that knows every command by name, and the options of `loaded` alone."""
-    parser = argparse.ArgumentParser(prog="edgemed", description="Merge, run and check GGUF models.")
+    parser = argparse.ArgumentParser(
+        prog="edgemed", description="Merge, run and check GGUF models."
+    )
     parser.add_argument("--version", action="version", version=f"edgemed {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

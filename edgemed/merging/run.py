@@ -1,0 +1,216 @@
+"""Carry out a plan: per tensor, per chunk of whole rows, bytes -> float32 -> mixed -> bytes, on threads.
+
+Every chunk has its place in the output before the work starts, so chunks may finish in any order;
+rows that are the same bytes in both sources are carried over as they are. The bytes written do
+not depend on the number of threads or the size of the chunks.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemed_native.codecs import warm_up
+
+from edgemed import positional
+from edgemed.errors import EdgemedError
+from edgemed.merging.chunk import Blender, Chunk, copy_chunk
+from edgemed.merging.memory import rows_at_once
+from edgemed.merging.methods import METHODS, Weights
+from edgemed.merging.plan import Plan, Step, plan_merge
+from edgemed.merging.recipe import Recipe
+from edgemed.merging.statistics import tensor_sums
+from edgemed.output import Output
+
+Report = Callable[["Progress"], None]
+REPORT_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a merge is: weights written of all weights, or a kernel being compiled, once."""
+
+    done: int
+    total: int
+    compiling: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a merge did: seconds to the last write, seconds to sync, rows kept as they were."""
+
+    out: Path
+    weights: int
+    nbytes: int
+    seconds: float
+    sync_seconds: float
+    rows_kept: int
+
+
+def merge(
+    a: str | Path,
+    b: str | Path,
+    *,
+    t: float,
+    out: str | Path,
+    method: str = "linear",
+    threads: int | None = None,
+    max_ram: int | None = None,
+    replace: bool = False,
+    report: Report | None = None,
+) -> Result:
+    """Merge two GGUF files into `out`: t = 0 is `a`, t = 1 is `b`; types as in `a`.
+
+    `max_ram` caps the buffers, in bytes. Raises EdgemedError with what and remedy; the inputs are
+    never touched and `out` appears only when complete.
+    """
+    recipe = Recipe(Path(a), Path(b), float(t), method)
+    plan = plan_merge(recipe, Path(out), threads or usable_cores(), max_ram, replace)
+    return run_plan(plan, report)
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_plan(plan: Plan, report: Report | None = None) -> Result:
+    """Write the planned file. On any error or interrupt nothing stands under the final name."""
+    meter = Meter(plan.weights, report)
+    compile_kernels(plan, meter)
+    start = time.perf_counter()
+    with ExitStack() as stack:
+        files = {path: _open(path, stack) for path in _source_paths(plan)}
+        output = stack.enter_context(Output(plan.out, plan.layout.total_bytes))
+        output.write(0, plan.layout.header)
+        kept = run_steps(plan, files, output, meter)
+        seconds = time.perf_counter() - start
+        output.finish()
+    meter.finish()
+    return Result(
+        plan.out, plan.weights, plan.layout.total_bytes, seconds, output.sync_seconds, kept
+    )
+
+
+def compile_kernels(plan: Plan, meter: "Meter") -> None:
+    """Load or compile the kernels this plan needs, and no others."""
+    work = [step for step in plan.steps if step.action != "copy"]
+    decoded = sorted({tensor.type.name for step in work for tensor in step.sources})
+    encoded = sorted({step.type.name for step in work})
+    warm_up(decoded, encoded, meter.compiling)
+
+
+def run_steps(plan: Plan, files: dict[Path, int], output: Output, meter: "Meter") -> int:
+    """All chunks of all steps on the plan's threads; returns the number of rows kept as they were."""
+    stop = threading.Event()
+
+    def worker(chunks: "Shared") -> int:
+        blender, kept = Blender(plan.buffers.chunk), 0
+        for chunk in chunks:
+            if stop.is_set():
+                break
+            if chunk.step.action == "copy":
+                copy_chunk(chunk, files, output)
+            else:
+                kept += blender.blend(chunk, files, output)
+            meter.add(chunk.rows * chunk.step.sources[0].row_length)
+        return kept
+
+    with ThreadPoolExecutor(plan.buffers.threads, "merge") as pool:
+        try:
+            chunks = Shared(planned_chunks(plan, factors(plan, files, pool)))
+            futures = [pool.submit(worker, chunks) for _ in range(plan.buffers.threads)]
+            return sum(results(futures, stop))
+        finally:
+            stop.set()
+
+
+def results(futures: list[Future[int]], stop: threading.Event) -> list[int]:
+    """Wait for all workers; the first failure stops the others and is raised."""
+    wait(futures, return_when=FIRST_EXCEPTION)
+    stop_needed = any(f.done() and f.exception() for f in futures)
+    if stop_needed:
+        stop.set()
+    return [future.result() for future in futures]
+
+
+def factors(plan: Plan, files: dict[Path, int], pool: Executor) -> list[Weights]:
+    """The two factors of every step, after a statistics pass over the tensors that need one."""
+
+    def of(step: Step) -> Weights:
+        method = METHODS[step.method]
+        if step.action != "blend":
+            return Weights(1.0, 0.0)
+        sums = tensor_sums(step, files, plan.buffers.chunk) if method.needs_sums else None
+        return method.weights(plan.recipe.t, sums)
+
+    return list(pool.map(of, plan.steps))
+
+
+def planned_chunks(plan: Plan, weights: list[Weights]) -> Iterator[Chunk]:
+    """Every chunk of every step, in file order."""
+    for step, factors in zip(plan.steps, weights, strict=True):
+        source = step.sources[0]
+        at_once = rows_at_once(source, plan.buffers.chunk)
+        for first in range(0, source.rows, at_once):
+            yield Chunk(step, factors, first, min(at_once, source.rows - first))
+
+
+class Shared:
+    """An iterator that several threads may draw from."""
+
+    def __init__(self, items: Iterator[Chunk]) -> None:
+        self._items = items
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> "Shared":
+        return self
+
+    def __next__(self) -> Chunk:
+        with self._lock:
+            return next(self._items)
+
+
+class Meter:
+    """Counts weights from all threads and reports at most ten times a second."""
+
+    def __init__(self, total: int, report: Report | None) -> None:
+        self._total, self._report = total, report
+        self._done, self._next = 0, 0.0
+        self._lock = threading.Lock()
+
+    def add(self, weights: int) -> None:
+        with self._lock:
+            self._done += weights
+            now = time.monotonic()
+            if self._report is None or now < self._next:
+                return
+            self._next = now + REPORT_SECONDS
+            self._report(Progress(self._done, self._total))
+
+    def compiling(self, name: str) -> None:
+        if self._report:
+            self._report(Progress(0, self._total, compiling=name))
+
+    def finish(self) -> None:
+        if self._report:
+            self._report(Progress(self._total, self._total))
+
+
+def _source_paths(plan: Plan) -> list[Path]:
+    return list(dict.fromkeys(tensor.path for step in plan.steps for tensor in step.sources))
+
+
+def _open(path: Path, stack: ExitStack) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | positional.O_BINARY)
+    except OSError as error:
+        raise EdgemedError(f"cannot read {path}: {error.strerror}", "check the file") from error
+    stack.callback(os.close, fd)
+    return fd

@@ -1,0 +1,33 @@
+"""What importing costs: `edgemed --help` loads no heavy package; one file imports each."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("numba", "numpy", "llama_cpp", "onnxruntime", "textual", "rich", "gguf", "sentencepiece")
+
+
+def test_help_loads_no_heavy_package() -> None:
+    code = (
+        "import sys; from edgemed.cli.main import build_parser; build_parser(None);"
+        "import edgemed; print(sorted(set(sys.modules) & set(sys.argv[1:])))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, *HEAVY], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", ["llama_cpp", "onnxruntime"])
+def test_only_one_file_imports(package: str) -> None:
+    pattern = re.compile(rf"^\s*(import|from) {package}\b", re.MULTILINE)
+    rooms = ("edgemed", "native", "models", "tui")
+    files = [p for room in rooms for p in (ROOT / room).rglob("*.py")]
+    importing = [
+        p.relative_to(ROOT).as_posix() for p in files if pattern.search(p.read_text("utf-8"))
+    ]
+    assert len(importing) <= 1, importing
