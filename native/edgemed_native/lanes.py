@@ -16,6 +16,8 @@ LANES = 16
 if config.DISABLE_JIT:
     from edgemed_native.lanes_numpy import (
         absolute,
+        bits,
+        floats,
         fma,
         integers,
         larger,
@@ -32,6 +34,8 @@ if config.DISABLE_JIT:
 else:
     from edgemed_native.lanes_llvm import (
         absolute,
+        bits,
+        floats,
         fma,
         integers,
         larger,
@@ -49,6 +53,8 @@ else:
 __all__ = [
     "LANES",
     "absolute",
+    "bits",
+    "floats",
     "fma",
     "integers",
     "larger",

@@ -168,6 +168,16 @@ def integers(typingctx, a):
     return i32s(f32s), lambda context, builder, sig, args: builder.fptosi(args[0], I32S)
 
 
+@intrinsic
+def bits(typingctx, a):
+    return i32s(f32s), lambda context, builder, sig, args: builder.bitcast(args[0], I32S)
+
+
+@intrinsic
+def floats(typingctx, a):
+    return f32s(i32s), lambda context, builder, sig, args: builder.bitcast(args[0], F32S)
+
+
 def _select(comparison):
     def codegen(context, builder, sig, args):
         yes, no = args[-2:]

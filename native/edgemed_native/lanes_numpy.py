@@ -73,6 +73,16 @@ def integers(a):
         return a.astype(np.int32)
 
 
+def bits(a):
+    """The bits of float lanes as integer lanes."""
+    return a.view(np.int32)
+
+
+def floats(a):
+    """Integer lanes taken as the bits of float lanes."""
+    return a.view(F32)
+
+
 def larger(a, b):
     """a where a > b, else b: so b where either is NaN."""
     return np.where(a > b, a, b)

@@ -1,10 +1,13 @@
 """Scale searches in lanes: the best scale (and minimum) for sixteen blocks of weights at a time.
 
 A block is a column: value i of lane l lies at `x[16 * i + l]`, its importance at `w[16 * i + l]`.
-Affine blocks are x ~ scale * q - minimum with whole q in 0..top and minimum >= 0. For codes q that
-are held fixed, the best scale and minimum are a weighted least-squares fit (normal equations over
-the sums below); the search tries codes from a grid of ranges and keeps the fit with the least
-error. Knows no bit layout.
+
+    affine       x ~ scale * q - minimum    whole q in 0..top, scale and minimum >= 0
+    symmetric    x ~ scale * q              whole q in -reach..reach-1, scale of either sign
+
+For codes q that are held fixed, the best scale and minimum are a weighted least-squares fit (normal
+equations over a few sums); the search tries the codes of several ranges and keeps the fit with the
+least error. Knows no bit layout.
 """
 
 import numpy as np
@@ -13,6 +16,8 @@ from edgemed_native._jit import inner
 from edgemed_native.lanes import (
     LANES,
     absolute,
+    bits,
+    floats,
     fma,
     larger,
     load,
@@ -25,6 +30,7 @@ from edgemed_native.lanes import (
 )
 
 F32 = np.float32
+I32 = np.int32
 
 # What a search leaves behind for one column of blocks, in vectors of 16 floats. With y = x - LOW
 # (so that large offsets cost no precision) and the sums weighted by w:
@@ -36,6 +42,27 @@ FIT = 8
 def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
     """Pairs (stretch, shift): codes span top + stretch steps of the range, moved by shift steps."""
     return np.array([(a, b) for b in shifts for a in stretches], F32)
+
+
+@inner
+def round_to_half(x):
+    """The nearest IEEE half, ties to even, as float32; beyond 65504 (and for NaN) infinite."""
+    sign = bits(x) & splat(I32(-(2**31)))
+    size = absolute(x)
+    b = bits(size)
+    odd = (b >> splat(I32(13))) & splat(I32(1))
+    normal = floats((b + splat(I32(0xFFF)) + odd) & splat(I32(-0x2000)))
+    tiny = (size + splat(F32(0.5))) - splat(F32(0.5))  # a subnormal half is a multiple of 2**-24
+    rounded = where_less(size, splat(F32(2.0**-14)), tiny, normal)
+    rounded = where_less(size, splat(F32(65520)), rounded, splat(F32(np.inf)))
+    return floats(bits(rounded) | sign)
+
+
+@inner
+def inverse_of(x):
+    """1/x, or 0 where x is 0 or NaN: all codes become 0 then."""
+    zero = splat(F32(0))
+    return where_less(zero, absolute(x), splat(F32(1)) / x, zero)
 
 
 @inner
@@ -123,3 +150,49 @@ def affine_search(x, w, n, top, plan, fit, at):
     store(fit, at + Q * LANES, qs)
     store(fit, at + QQ * LANES, qqs)
     store(fit, at + YQ * LANES, yqs)
+
+
+@inner
+def square_weights(x, w, n):
+    """w = x^2 + mean(x^2): ggml minimises x^2 for Q6_K; the mean keeps small weights from harm."""
+    total = splat(F32(0))
+    for i in range(n):
+        v = load(x, LANES * i)
+        total = fma(v, v, total)
+    mean = total * splat(F32(1.0 / n))
+    for i in range(n):
+        v = load(x, LANES * i)
+        store(w, LANES * i, fma(v, v, mean))
+
+
+@inner
+def _peak(x, n):
+    """The value farthest from 0, with its sign; the first of equals."""
+    peak = load(x, 0)
+    for i in range(1, n):
+        v = load(x, LANES * i)
+        peak = where_less(absolute(peak), absolute(v), v, peak)
+    return peak
+
+
+@inner
+def symmetric_search(x, w, n, reach, plan):
+    """Search one column of `n`-weight blocks; (scale, sum of w q q), 0 for all-zero blocks.
+
+    plan: f32[k], the codes that the peak is laid on before rounding.
+    """
+    zero, low, high = splat(F32(0)), splat(F32(-reach)), splat(F32(reach - 1))
+    step = inverse_of(_peak(x, n))
+    best, scale, weight = zero, zero, zero
+    for k in range(len(plan)):
+        inverse, xq, qq = splat(plan[k]) * step, zero, zero
+        for i in range(n):
+            v = load(x, LANES * i)
+            q = nearest(smaller(larger(v * inverse, low), high))
+            wq = load(w, LANES * i) * q
+            xq, qq = fma(wq, v, xq), fma(wq, q, qq)
+        s = xq * inverse_of(qq)
+        gain = s * xq
+        scale, weight = where_less(best, gain, s, scale), where_less(best, gain, qq, weight)
+        best = larger(gain, best)
+    return scale, weight

@@ -14,7 +14,7 @@ range of halves (weights beyond about 6e7) leaves an infinite d or dmin in the b
 import numpy as np
 
 from edgemed_native._jit import inner, kernel
-from edgemed_native.bits import f32_from_half, half_from_f32, put_half
+from edgemed_native.bits import put_half
 from edgemed_native.lanes import (
     LANES,
     fma,
@@ -40,7 +40,9 @@ from edgemed_native.search import (
     Y,
     affine_search,
     grid,
+    inverse_of,
     magnitude_weights,
+    round_to_half,
 )
 
 F32 = np.float32
@@ -95,31 +97,16 @@ def _search_parts(src, first, last, top, plan, x, w, fits):
 
 
 @inner
-def _inverse(x):
-    """1/x, or 0 where x is not above 0."""
-    return where_less(splat(F32(0)), x, splat(F32(1)) / x, splat(F32(0)))
-
-
-@inner
 def _six_bits(x):
     """The nearest whole number in 0..63."""
     return nearest(smaller(larger(x, splat(F32(0))), splat(F32(63))))
 
 
 @inner
-def _super_scale(most, supers, at):
-    """most / 63 as a half (kept as float32), stored in supers[at:]."""
-    store(supers, at, most / splat(F32(63)))
-    for lane in range(at, at + LANES):
-        supers[lane] = f32_from_half(half_from_f32(supers[lane]))
-    return load(supers, at)
-
-
-@inner
 def _minimum_for(fits, at, scale):
     """The best minimum of one sub-block when its scale is given and its codes are kept."""
     weight, y = load(fits, at + W * LANES), load(fits, at + Y * LANES)
-    shift = (scale * load(fits, at + Q * LANES) - y) * _inverse(weight)
+    shift = (scale * load(fits, at + Q * LANES) - y) * inverse_of(weight)
     return larger(shift - load(fits, at + LOW * LANES), splat(F32(0)))
 
 
@@ -146,13 +133,15 @@ def _settle(fits, supers):
     most = splat(F32(0))
     for at in range(0, PARTS * ROW, ROW):
         most = larger(load(fits, at + SCALE * LANES), most)
-    d = _super_scale(most, supers, 0)
-    d_inverse, most = _inverse(d), splat(F32(0))
+    d = round_to_half(most / splat(F32(63)))
+    d_inverse, most = inverse_of(d), splat(F32(0))
     for at in range(0, PARTS * ROW, ROW):
         scale = d * _six_bits(load(fits, at + SCALE * LANES) * d_inverse)
         most = larger(_minimum_for(fits, at, scale), most)
-    dmin = _super_scale(most, supers, LANES)
-    dmin_inverse = _inverse(dmin)
+    dmin = round_to_half(most / splat(F32(63)))
+    dmin_inverse = inverse_of(dmin)
+    store(supers, 0, d)
+    store(supers, LANES, dmin)
     for at in range(0, PARTS * ROW, ROW):
         _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse)
 
@@ -170,7 +159,7 @@ def _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse):
         scale = where_less(error, least, other, scale)
         minimum = where_less(error, least, its_min, minimum)
         least = smaller(error, least)
-    inverse = _inverse(d * scale)
+    inverse = inverse_of(d * scale)
     store(fits, at + SIX_SCALE * LANES, scale)
     store(fits, at + SIX_MIN * LANES, minimum)
     store(fits, at + INVERSE * LANES, inverse)

@@ -1,4 +1,11 @@
-"""Encoder of Q8_0. Contract: src f32[blocks, 32] (read-only), dst u8[blocks, 34]; nothing is checked."""
+"""Encoder of Q8_0: blocks of 32 weights, bit for bit as ggml's reference makes them.
+
+    byte  0      2                 weight = d * q, d = max|x| / 127
+          d f16  32 codes i8
+
+Contract: src f32[blocks, 32] (read-only), dst u8[blocks, 34]; nothing is checked. Weights beyond
+about 8.3e6 leave an infinite d in the block.
+"""
 
 import numpy as np
 
@@ -6,20 +13,23 @@ from edgemed_native._jit import kernel
 from edgemed_native.bits import put_half
 
 F32 = np.float32
+I32 = np.int32
 U8 = np.uint8
+
+ALMOST_HALF = np.nextafter(F32(0.5), F32(0))
+"""Added before cutting off the fraction, it rounds halves away from zero, and nothing else wrongly."""
 
 
 @kernel
 def encode_q8_0(src, dst):
-    """d f16 | q i8[32]     d = max|x| / 127, q = x / d rounded half away from zero, as ggml does."""
     for b in range(src.shape[0]):
         peak = F32(0)
         for i in range(32):
             peak = max(peak, abs(src[b, i]))
         d = peak / F32(127)
-        inverse = F32(1) / d if d > F32(0) else F32(0)
+        inverse = F32(1) / d if d > F32(2.0**-127) else F32(0)  # below, 1/d is infinite
         put_half(dst[b], 0, d)
         for i in range(32):
             scaled = src[b, i] * inverse
-            rounded = np.floor(abs(scaled) + F32(0.5))
-            dst[b, 2 + i] = U8(np.int32(-rounded if scaled < F32(0) else rounded) & 0xFF)
+            size = I32(abs(scaled) + ALMOST_HALF)
+            dst[b, 2 + i] = U8((-size if scaled < F32(0) else size) & 0xFF)

@@ -1,0 +1,136 @@
+"""Encoder of Q6_K: 16 sub-blocks of 16 weights, each with an 8-bit scale.
+
+    weight = d * scale * (q - 32)        q in 0..63, scale in -128..127
+
+    byte  0               128            192        208
+          128 lower four  64 upper two   16 scales  d
+          bits            bits           i8         f16
+
+For the 32 weights l of each quarter A, B, C, D of half a block:
+    lower[l] = A | C << 4    lower[32 + l] = B | D << 4    upper[l] = A | B << 2 | C << 4 | D << 6
+
+Sixteen blocks of 256 are searched side by side, then written one by one straight from the source. A
+scale beyond the range of halves (weights beyond about 2.6e8) leaves an infinite d in the block.
+"""
+
+import numpy as np
+
+from edgemed_native._jit import inner, kernel
+from edgemed_native.bits import put_half
+from edgemed_native.lanes import (
+    LANES,
+    absolute,
+    fma,
+    integers,
+    larger,
+    load,
+    nearest,
+    smaller,
+    splat,
+    store,
+    store_bytes,
+    transpose,
+    where_less,
+)
+from edgemed_native.search import inverse_of, round_to_half, square_weights, symmetric_search
+
+F32 = np.float32
+I32 = np.int32
+U8 = np.uint8
+
+BLOCK = 256
+PARTS = 16  # sub-blocks in a block
+WIDTH = 16  # weights in a sub-block
+REACH = 32
+
+PLAN = -np.linspace(28, 32.5, 10, dtype=F32)
+SUPER_PLAN = -np.array([128, 127, 126, 125], F32)
+
+# Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
+SCALE, WEIGHT = range(2)
+EIGHT_BITS, INVERSE = range(2)
+ROW = 2 * LANES
+
+
+@kernel
+def encode_q6_k(src, dst):
+    """src f32[blocks, 256] -> dst u8[blocks, 210]."""
+    blocks = len(dst)
+    x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(LANES, F32)
+    for first in range(0, blocks, LANES):
+        for part in range(PARTS):
+            transpose(src, first, blocks - 1, BLOCK, part * WIDTH, x, 0)
+            square_weights(x, w, WIDTH)
+            scale, weight = symmetric_search(x, w, WIDTH, REACH, PLAN)
+            store(fits, part * ROW + SCALE * LANES, scale)
+            store(fits, part * ROW + WEIGHT * LANES, weight)
+        store(supers, 0, _settle(fits))
+        for lane in range(min(LANES, blocks - first)):
+            _write(src, first + lane, fits, lane, dst[first + lane])
+            put_half(dst[first + lane], 208, supers[lane])
+
+
+@inner
+def _settle(fits):
+    """Choose d, of a few, by the error that rounding the scales to 8 bits adds; returns it."""
+    most = splat(F32(0))
+    for at in range(0, PARTS * ROW, ROW):
+        scale = load(fits, at + SCALE * LANES)
+        most = where_less(absolute(most), absolute(scale), scale, most)
+    d = round_to_half(most / splat(SUPER_PLAN[0]))
+    least = _rounding_error(fits, d)
+    for k in range(1, len(SUPER_PLAN)):
+        other = round_to_half(most / splat(SUPER_PLAN[k]))
+        error = _rounding_error(fits, other)
+        d, least = where_less(error, least, other, d), smaller(error, least)
+    inverse = inverse_of(d)
+    for at in range(0, PARTS * ROW, ROW):
+        scale = _eight_bits(load(fits, at + SCALE * LANES) * inverse)
+        store(fits, at + EIGHT_BITS * LANES, scale)
+        store(fits, at + INVERSE * LANES, inverse_of(d * scale))
+    return d
+
+
+@inner
+def _eight_bits(x):
+    return nearest(smaller(larger(x, splat(F32(-128))), splat(F32(127))))
+
+
+@inner
+def _rounding_error(fits, d):
+    """Weighted squared error that scales rounded to multiples of d add."""
+    inverse, error = inverse_of(d), splat(F32(0))
+    for at in range(0, PARTS * ROW, ROW):
+        scale = load(fits, at + SCALE * LANES)
+        off = d * _eight_bits(scale * inverse) - scale
+        error = fma(off * off, load(fits, at + WEIGHT * LANES), error)
+    return error
+
+
+@inner
+def _codes(src, at, fits, part, lane):
+    """Codes 0..63 of the 16 weights of one sub-block."""
+    inverse = splat(fits[part * ROW + INVERSE * LANES + lane])
+    q = larger(load(src, at) * inverse, splat(F32(-REACH)))
+    q = nearest(smaller(q, splat(F32(REACH - 1)))) + splat(F32(REACH))
+    return integers(q)
+
+
+@inner
+def _write(src, index, fits, lane, block):
+    """The codes and 8-bit scales of one block."""
+    for half in range(2):
+        for column in range(0, 32, LANES):
+            at, part = index * BLOCK + 128 * half + column, 8 * half + column // LANES
+            a = _codes(src, at, fits, part, lane)
+            b = _codes(src, at + 32, fits, part + 2, lane)
+            c = _codes(src, at + 64, fits, part + 4, lane)
+            d = _codes(src, at + 96, fits, part + 6, lane)
+            low, four, two = splat(I32(15)), splat(I32(4)), splat(I32(2))
+            store_bytes(block, 64 * half + column, (a & low) | (c & low) << four)
+            store_bytes(block, 64 * half + column + 32, (b & low) | (d & low) << four)
+            pair, other = (a >> four) | (b >> four) << two, (c >> four) | (d >> four) << two
+            store_bytes(block, 128 + 32 * half + column, pair | other << four)
+    for part in range(PARTS):
+        block[192 + part] = U8(I32(fits[part * ROW + EIGHT_BITS * LANES + lane]) & 255)
