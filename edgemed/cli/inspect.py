@@ -1,0 +1,96 @@
+"""`edgemed inspect FILE`: what is in a GGUF file, as tables on a terminal, plain text or JSON."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edgemed.cli.tables import Table, show
+from edgemed.gguf import Model, Tensor, open_model
+from edgemed.gguf.description import Description, describe
+from edgemed.sizes import show_size
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed inspect`."""
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="a GGUF file, or any shard of a split one")
+    add("--tensors", action="store_true", help="list every tensor: name, shape, type, bytes")
+    add("--json", action="store_true", help="print JSON for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open and check the file, then print."""
+    model = open_model(args.file)
+    description = describe(model)
+    if args.json:
+        print(json.dumps(as_json(model, description, args.tensors), indent=2))
+        return 0
+    tables = [summary(description), type_table(description)]
+    if args.tensors:
+        tables.append(tensor_table(model))
+    show(tables)
+    return 0
+
+
+def as_json(model: Model, description: Description, tensors: bool) -> dict[str, Any]:
+    """The description, its types by name; `tensors` as a list where asked for."""
+    types = {name: share._asdict() for name, share in description.types.items()}
+    document = asdict(description) | {"types": types}
+    if tensors:
+        document["tensors"] = [tensor_record(t) for t in model.tensors.values()]
+    return document
+
+
+def tensor_record(tensor: Tensor) -> dict[str, Any]:
+    """One tensor as JSON: shape with the row length first, offset in its file."""
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "type": tensor.type.name,
+        "file": tensor.path.name,
+        "offset": tensor.offset,
+        "nbytes": tensor.nbytes,
+    }
+
+
+def summary(d: Description) -> Table:
+    """One line a fact."""
+    files = d.files[0] if len(d.files) == 1 else f"{d.files[0]} and {len(d.files) - 1} more shards"
+    kinds = ", ".join(part for part in (d.vocabulary_model, d.vocabulary_pre) if part)
+    weights = f"{d.weights:,} ({d.bits_per_weight:.2f} bits each)" if d.weights else "none"
+    vocabulary = f"{d.vocabulary_size:,} tokens" if d.vocabulary_size else "none"
+    return Table(
+        ("", ""),
+        [
+            ("file", files),
+            ("size", f"{show_size(d.nbytes)} ({d.nbytes:,} bytes)"),
+            ("format", f"GGUF version {d.version}, aligned to {d.alignment}"),
+            ("architecture", d.architecture or "not stated"),
+            ("name", d.name or "not stated"),
+            ("licence", d.licence or "not stated"),
+            ("weights", weights),
+            ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
+            ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
+            ("chat template", "yes" if d.chat_template else "none"),
+        ],
+    )
+
+
+def type_table(d: Description) -> Table:
+    """How much is stored in which tensor type."""
+    columns = ("type", ">tensors", ">weights", ">bytes")
+    return Table(columns, [(n, *(f"{x:,}" for x in share)) for n, share in d.types.items()])
+
+
+def tensor_table(model: Model) -> Table:
+    """One line a tensor, in the file's order; the row length is the first number of a shape."""
+    columns = ("tensor", ">shape", "type", ">bytes")
+    return Table(
+        columns,
+        [
+            (t.name, " x ".join(map(str, t.shape)) or "scalar", t.type.name, f"{t.nbytes:,}")
+            for t in model.tensors.values()
+        ],
+    )
