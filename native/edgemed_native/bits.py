@@ -23,18 +23,23 @@ def half_at(src, at):
 
 
 @inner
-def f32_from_half(h):
-    """IEEE half bits (u32) -> float32: exact for every one of the 65,536 patterns.
+def word_at(src, at):
+    """Four bytes, little endian, at byte `at` of a u8 row -> u32."""
+    low = U32(src[at]) | (U32(src[at + 1]) << U32(8))
+    return U32(low | (U32(src[at + 2]) << U32(16)) | (U32(src[at + 3]) << U32(24)))
 
-    S EEEEE MMMMMMMMMM
+
+@inner
+def f32_from_half(h):
+    """IEEE half bits (u32) -> float32: exact for every one of the 65,536 patterns. No branches.
+
+    S EEEEE MMMMMMMMMM -> S EEEEEEEE MMMMMMMMMM0000000000000
     """
-    sign, exponent, mantissa = (h & U32(0x8000)) << U32(16), (h >> U32(10)) & U32(31), h & U32(1023)
-    if exponent == U32(0):
-        value = F32(mantissa) * F32(2.0**-24)
-        return -value if sign else value
-    if exponent == U32(31):
-        return U32(sign | U32(0x7F800000) | (mantissa << U32(13))).view(F32)
-    return U32(sign | ((exponent + U32(112)) << U32(23)) | (mantissa << U32(13))).view(F32)
+    a = U32(U32(h & U32(0x7FFF)) << U32(13))
+    bits = U32(a + (U32(0x38000000) if a < U32(0x0F800000) else U32(0x70000000)))  # 112 or 224
+    small = F32(U32(a + U32(0x38800000)).view(F32) - F32(2.0**-14)).view(U32)  # the FPU normalises
+    bits = small if a < U32(0x00800000) else bits
+    return U32(bits | U32(U32(h & U32(0x8000)) << U32(16))).view(F32)
 
 
 @inner
