@@ -51,7 +51,7 @@ class Output:
         self.sync_seconds = time.perf_counter() - start
         os.close(self._fd)
         self._fd = -1
-        os.replace(self.part, self.path)
+        self.part.replace(self.path)
         positional.sync_folder(self.path.parent)
 
     def abandon(self) -> None:

@@ -1,4 +1,4 @@
-"""How much memory this process has: Linux from /proc, elsewhere from the resource module or Windows."""
+"""How much memory this process has: one way for each of Linux, macOS and Windows."""
 
 import sys
 from pathlib import Path

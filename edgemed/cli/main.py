@@ -30,7 +30,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (0 done, 1 failed, 2 usage, 3 refused, 130 stopped)."""
+    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser(command_named(arguments))
     args = parser.parse_args(arguments)

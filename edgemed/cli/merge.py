@@ -63,7 +63,8 @@ def print_plan(plan: Plan) -> None:
         shape = " x ".join(str(n) for n in step.sources[0].shape)
         how = f"{step.action} ({step.method})" if step.action == "blend" else step.action
         print(
-            f"{how:16} {step.name:32} {shape:>16}  {types} -> {step.type.name}  {step.nbytes:,} bytes"
+            f"{how:16} {step.name:32} {shape:>16}  "
+            f"{types} -> {step.type.name}  {step.nbytes:,} bytes"
         )
     actions = Counter(step.action for step in plan.steps)
     print(", ".join(f"{n} to {action}" for action, n in actions.items()))

@@ -1,4 +1,4 @@
-"""One chunk of whole rows: read, decode, mix, encode, write. The only code that touches tensor bytes.
+"""One chunk of whole rows: read, decode, mix, encode, write.
 
 Every worker owns one `Blender`: its buffers are made once and reused for every chunk.
 """
@@ -106,7 +106,7 @@ class Blender:
 
 
 def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
-    """Which rows are the same bytes in two sources of the output's own type; None if not comparable."""
+    """Which rows are equal bytes in two sources of the output's type; None if not comparable."""
     if len(packed) != 2 or any(tensor.type != step.type for tensor in step.sources):
         return None
     return np.asarray((packed[0] == packed[1]).all(axis=1))

@@ -1,8 +1,9 @@
-"""Whether two models can be merged, from their headers alone; every difference that matters refuses.
+"""Whether two models can be merged, from headers alone; every difference that matters refuses.
 
 Compared: architecture, every functional hyper-parameter (shapes, rope, norms, experts), the
-vocabulary token by token, and the list of tensors with their shapes. A key that one file leaves out
-counts as llama.cpp's default for it. `context_length` alone may differ: it does not change the weights' meaning.
+vocabulary token by token, and the list of tensors with their shapes. A key that one file leaves
+out counts as llama.cpp's default for it. `context_length` alone may differ: it does not change
+what the weights mean.
 """
 
 from collections.abc import Callable, Iterator

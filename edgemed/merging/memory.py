@@ -1,4 +1,4 @@
-"""How many weights are in flight at once, so that memory stays under a cap whatever the model's size.
+"""How many weights are in flight at once: memory under a cap whatever the model's size.
 
 A worker thread holds one chunk of whole rows: the packed bytes of each source, one float32 row
 buffer for each, and the packed result. Nothing else grows with the model.

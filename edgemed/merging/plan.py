@@ -27,7 +27,7 @@ SPLIT_KEYS = ("split.no", "split.count", "split.tensors.count")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One output tensor: `blend` of two sources, or one source copied or written in another type."""
+    """One output tensor: a blend of two sources, or one source copied or requantized."""
 
     name: str
     action: Action
@@ -66,7 +66,7 @@ def plan_merge(
     max_ram: int | None = None,
     replace: bool = False,
 ) -> Plan:
-    """Decide the whole merge, or refuse. `max_ram` is bytes for buffers, None for the default size."""
+    """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size."""
     refuse_output(recipe, out, replace)
     a, b = open_model(recipe.a), open_model(recipe.b)
     compatibility.check(a, b)
@@ -103,7 +103,7 @@ def refuse_types(sources: tuple[Tensor, ...], out: GGMLType) -> None:
     for tensor in sources:
         if CODECS[tensor.type.name].decoder is None:
             raise Refused(
-                f"{tensor.path.name}: {tensor.name} holds {tensor.type.name}, which are not weights",
+                f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
                 "only t = 0 and t = 1 can carry such a tensor over",
             )
     if CODECS[out.name].encoder is None:

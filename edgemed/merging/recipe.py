@@ -10,7 +10,7 @@ from edgemed.merging.methods import METHODS
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`t` = 0 is model A, `t` = 1 is model B. Values outside that range extrapolate and are refused."""
+    """`t` = 0 is model A, `t` = 1 is model B; values outside that range are refused."""
 
     a: Path
     b: Path

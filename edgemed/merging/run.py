@@ -1,4 +1,4 @@
-"""Carry out a plan: per tensor, per chunk of whole rows, bytes -> float32 -> mixed -> bytes, on threads.
+"""Carry out a plan: chunk by chunk, bytes -> float32 -> mixed -> bytes, on threads.
 
 Every chunk has its place in the output before the work starts, so chunks may finish in any order;
 rows that are the same bytes in both sources are carried over as they are. The bytes written do
@@ -107,7 +107,7 @@ def compile_kernels(plan: Plan, meter: "Meter") -> None:
 
 
 def run_steps(plan: Plan, files: dict[Path, int], output: Output, meter: "Meter") -> int:
-    """All chunks of all steps on the plan's threads; returns the number of rows kept as they were."""
+    """All chunks of all steps on the plan's threads; returns how many rows were kept as is."""
     stop = threading.Event()
 
     def worker(chunks: "Shared") -> int:

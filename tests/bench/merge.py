@@ -3,7 +3,7 @@
     python -m tests.bench.merge --shape 1b --pairs 5
 
 Makes a synthetic pair (Q4_K_M) and an F16 file of one shape, then in turn merges the pair and runs
-llama.cpp's `llama_model_quantize` to Q4_K_M, each in a fresh process with the same number of threads.
+llama.cpp's `llama_model_quantize` to Q4_K_M, each in a fresh process with the same threads.
 Both are timed to the last write with their inputs in the page cache; the sync is a column of its
 own. Peak anonymous memory is polled from /proc. Linux only.
 """
@@ -35,7 +35,8 @@ from edgemed.merging.run import run_plan
 from pathlib import Path
 a, b, out, threads, max_ram, method = sys.argv[1:]
 start = time.perf_counter()
-plan = plan_merge(Recipe(Path(a), Path(b), 0.5, method), Path(out), int(threads), int(max_ram), True)
+recipe = Recipe(Path(a), Path(b), 0.5, method)
+plan = plan_merge(recipe, Path(out), int(threads), int(max_ram), True)
 result = run_plan(plan)
 print(json.dumps({
     "seconds": time.perf_counter() - start - result.sync_seconds,
@@ -147,12 +148,12 @@ def show(args: argparse.Namespace, result: dict[str, Any]) -> None:
             }
             title = "edgemed merge A B" if name == "merge" else "llama_model_quantize"
             print(
-                f"{title:22}{median['seconds']:9.2f}{median['sync']:8.2f}{median['anonymous'] / 1e6:20,.0f}"
+                f"{title:22}{median['seconds']:9.2f}{median['sync']:8.2f}"
+                f"{median['anonymous'] / 1e6:20,.0f}"
             )
     weights = result["merge"][0]["weights"]
-    print(
-        f"merge: {weights / statistics.median(r['seconds'] for r in result['merge']) / 1e6:,.0f} M weights/s"
-    )
+    seconds = statistics.median(r["seconds"] for r in result["merge"])
+    print(f"merge: {weights / seconds / 1e6:,.0f} M weights/s")
     ratios = sorted(
         q["seconds"] / m["seconds"]
         for m, q in zip(result["merge"], result["quantize"], strict=False)

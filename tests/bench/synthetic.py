@@ -1,6 +1,6 @@
-"""Synthetic llama models of real shapes, with the real Llama-3 vocabulary: what the merge bench eats.
+"""Synthetic llama models of real shapes with the real Llama-3 vocabulary, for the merge bench.
 
-Weights are Student-t-like noise from a fixed table, so that every block costs what real blocks cost.
+Weights are Student-t noise from a fixed table, so that a block costs what real blocks cost.
 """
 
 from collections.abc import Iterator

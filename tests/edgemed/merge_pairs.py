@@ -1,4 +1,4 @@
-"""Small model files for merge tests, written by gguf-py (an outside writer) and changed one thing at a time."""
+"""Small model files for merge tests, written by gguf-py and changed one thing at a time."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A merge from file to file: values, bytes kept, refusals, and that nothing is lost when it fails."""
+"""A merge from file to file: values, bytes kept, refusals, and nothing lost when it fails."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A real trained model merged with a perturbed copy: llama.cpp loads it and scores it as it should."""
+"""A real model merged with a perturbed copy: llama.cpp loads it and scores it as it should."""
 
 from pathlib import Path
 
