@@ -1,0 +1,335 @@
+"""llama.cpp's low-level C interface, as far as edgemed uses it: the one file with llama_cpp.
+
+Owns native memory: a `Weights` holds a loaded model, a `Context` its KV cache. Raises ModelError
+where a call fails; where llama.cpp aborts, the process goes with it, and the client tells why.
+"""
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+import numpy.typing as npt
+
+from edgemed_models.base import ModelError
+from edgemed_models.engine.encoding import Control
+from edgemed_models.engine.settings import Settings
+
+GGML_TYPES = {
+    "f16": llama.GGML_TYPE_F16,
+    "q8_0": llama.GGML_TYPE_Q8_0,
+    "q4_0": llama.GGML_TYPE_Q4_0,
+}
+FLASH = {
+    "auto": llama.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+OUTPUTS = 8  # rows of logits one decode may ask for: more would cost 4 bytes x vocabulary each
+ABORTED = 2
+NO_TOKEN = -1
+ALL = -1
+
+
+class StopFlag:
+    """Set from any thread, read by llama.cpp between two operations without entering Python.
+
+    llama.cpp asks `bool (*)(void *)` thousands of times per batch; a Python function there would
+    need the interpreter lock each time. C's strlen has the right shape: over an empty string it
+    returns 0 (go on), over one character 1 (stop).
+    """
+
+    def __init__(self) -> None:
+        self.buffer = ctypes.create_string_buffer(2)
+        library = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+        self.callback = ctypes.cast(library.strlen, llama.ggml_abort_callback)
+
+    def set(self, stop: bool) -> None:
+        """Stop the running decode, or let the next one run."""
+        self.buffer[0] = b"\x01" if stop else b"\x00"
+
+    def __bool__(self) -> bool:
+        return self.buffer[0] != b"\x00"
+
+
+def log_to_stderr() -> None:
+    """llama.cpp's own lines go to the error stream; the Python package had taken them over."""
+    llama.llama_log_set(llama.llama_log_callback(), None)  # without a function: the C default
+
+
+class Weights:
+    """A loaded model and its vocabulary; `vocab_only` loads no tensors."""
+
+    def __init__(self, settings: Settings, vocab_only: bool = False) -> None:
+        params = llama.llama_model_default_params()
+        params.n_gpu_layers = settings.gpu_layers
+        params.use_extra_bufts = settings.repack
+        params.vocab_only = vocab_only
+        log_to_stderr()
+        llama.llama_backend_init()
+        self.model = llama.llama_model_load_from_file(settings.path.encode(), params)
+        if not self.model:
+            raise ModelError(
+                "llama.cpp cannot load the model",
+                "the last lines of its log say why; `edgemed inspect FILE` checks the file",
+            )
+        self.vocab = llama.llama_model_get_vocab(self.model)
+        self.n_vocab = llama.llama_vocab_n_tokens(self.vocab)
+        self.train_context = llama.llama_model_n_ctx_train(self.model)
+        self._piece = ctypes.create_string_buffer(256)
+
+    def template(self) -> str | None:
+        """The chat template in the file; None if it has none."""
+        text = llama.llama_model_chat_template(self.model, None)
+        return text.decode("utf-8", "replace") if text else None
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        """Ids of `text`, nothing added at its ends."""
+        data = text.encode("utf-8")
+        room = len(data) + 8
+        while True:
+            ids = (llama.llama_token * room)()
+            n = llama.llama_tokenize(self.vocab, data, len(data), ids, room, False, special)
+            if n >= 0:
+                return list(ids[:n])
+            room = -n
+
+    def controls_in(self, text: str) -> dict[str, Control]:
+        """The control and user-defined tokens that occur in scaffolding `text`."""
+        found = {}
+        for token in set(self.tokenize(text, special=True)):
+            attr = llama.llama_vocab_get_attr(self.vocab, token)
+            user = bool(attr & llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
+            if user or attr & (llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN):
+                name = llama.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace")
+                found[name] = Control(
+                    token,
+                    eats_space=bool(attr & llama.LLAMA_TOKEN_ATTR_RSTRIP),
+                    parsed_in_text=user,
+                )
+        return found
+
+    def begin(self) -> int | None:
+        """The begin-of-text id, if this model wants one before every prompt."""
+        if not llama.llama_vocab_get_add_bos(self.vocab):
+            return None
+        token = llama.llama_vocab_bos(self.vocab)
+        return None if token == NO_TOKEN else token
+
+    def special_text(self, token: int) -> str:
+        """The name of a special token as templates write it; empty where there is none."""
+        if token == NO_TOKEN:
+            return ""
+        return str(llama.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace"))
+
+    @property
+    def bos_text(self) -> str:
+        """What templates call bos_token."""
+        return self.special_text(llama.llama_vocab_bos(self.vocab))
+
+    @property
+    def eos_text(self) -> str:
+        """What templates call eos_token."""
+        return self.special_text(llama.llama_vocab_eos(self.vocab))
+
+    def ends(self, token: int) -> bool:
+        """Whether the model says with `token` that its answer is over."""
+        return bool(llama.llama_vocab_is_eog(self.vocab, token))
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of `token`; none for a control token. May be part of a character."""
+        n = llama.llama_token_to_piece(self.vocab, token, self._piece, len(self._piece), 0, False)
+        if n < 0:
+            self._piece = ctypes.create_string_buffer(-n)
+            return self.piece(token)
+        return self._piece.raw[:n]
+
+    def free(self) -> None:
+        """Give the weights' memory back."""
+        if self.model:
+            llama.llama_model_free(self.model)
+            self.model = None
+
+
+class Context:
+    """A KV cache of `size` tokens and the batch that fills it. One sequence, number 0."""
+
+    def __init__(self, weights: Weights, settings: Settings, size: int, stop: StopFlag) -> None:
+        params = llama.llama_context_default_params()
+        params.n_ctx = self.size = size
+        params.n_batch = params.n_ubatch = self.batch_size = min(settings.batch, size)
+        params.n_outputs_max = min(OUTPUTS, self.batch_size)
+        params.n_threads = params.n_threads_batch = settings.threads
+        params.type_k = params.type_v = GGML_TYPES[settings.kv_type]
+        params.flash_attn_type = FLASH[settings.flash]
+        self.context = llama.llama_init_from_model(weights.model, params)
+        if not self.context:
+            raise ModelError(
+                f"llama.cpp cannot make a context of {size} tokens",
+                "the last lines of its log say why; a smaller --context needs less memory",
+            )
+        self.n_vocab = weights.n_vocab
+        self.stop = stop
+        address = ctypes.cast(stop.buffer, ctypes.c_void_p)
+        llama.llama_set_abort_callback(self.context, stop.callback, address)
+        self.memory = llama.llama_get_memory(self.context)
+        self.batch = llama.llama_batch_init(self.batch_size, 0, 1)
+        self._tokens = view(self.batch.token, self.batch_size, np.int32)
+        self._positions = view(self.batch.pos, self.batch_size, np.int32)
+        self._wanted = view(self.batch.logits, self.batch_size, np.int8)
+        for i in range(self.batch_size):
+            self.batch.n_seq_id[i] = 1
+            self.batch.seq_id[i][0] = 0
+
+    def clear(self) -> None:
+        """Forget every token, the cache's bytes included."""
+        llama.llama_memory_clear(self.memory, True)
+
+    def decode(self, tokens: Sequence[int], at: int, wanted: int) -> bool:
+        """Read `tokens` (at most a batch) at position `at`, with logits for the last `wanted`.
+
+        False when the stop flag ended it; ModelError when llama.cpp could not.
+        """
+        n = len(tokens)
+        self.batch.n_tokens = n
+        self._tokens[:n] = tokens
+        self._positions[:n] = np.arange(at, at + n)
+        self._wanted[: n - wanted] = 0
+        self._wanted[n - wanted : n] = 1
+        code = llama.llama_decode(self.context, self.batch)
+        if code in (0, ABORTED):
+            return code == 0 and not self.stop
+        raise ModelError(
+            f"llama.cpp could not read {n} tokens at position {at} (code {code})",
+            "the last lines of its log say why",
+        )
+
+    def logits(self, row: int) -> npt.NDArray[np.float32]:
+        """A view of one row of logits of the last decode, [vocabulary]; -1 is the last token's."""
+        pointer = llama.llama_get_logits_ith(self.context, row)
+        return view(pointer, self.n_vocab, np.float32)
+
+    def free(self) -> None:
+        """Give the cache's memory back."""
+        if self.context:
+            llama.llama_batch_free(self.batch)
+            llama.llama_free(self.context)
+            self.context = None
+
+
+CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+TOP_K, TOP_P = 40, 0.95  # only when a temperature asks for a draw
+
+
+class Sampler:
+    """Which token comes next: the likeliest, or at a temperature one drawn with a seed.
+
+    A grammar is asked about the one token chosen; only if it refuses is the whole vocabulary
+    filtered, because filtering 128,000 candidates at every token would double a small model's time.
+    """
+
+    def __init__(
+        self, weights: Weights, temperature: float, seed: int, grammar: str | None
+    ) -> None:
+        self.n_vocab = weights.n_vocab
+        self.chain = drawing_chain(temperature, seed) if temperature > 0 else None
+        self.grammar = None
+        if grammar is not None:
+            self.grammar = llama.llama_sampler_init_grammar(
+                weights.vocab, grammar.encode(), b"root"
+            )
+            if not self.grammar:
+                raise ModelError("llama.cpp cannot read the grammar", "check its GBNF")
+
+    def choose(self, logits: npt.NDArray[np.float32]) -> int:
+        """The next token for `logits` [vocabulary], which are left as they are."""
+        token = int(logits.argmax()) if self.chain is None else self._draw(candidates(logits))
+        if self.grammar and not self._allowed(token, logits):
+            token = self._within_grammar(logits)
+        if self.grammar:
+            llama.llama_sampler_accept(self.grammar, token)
+        return token
+
+    def _draw(self, table: npt.NDArray[np.void]) -> int:
+        array = candidate_array(table)
+        llama.llama_sampler_apply(self.chain, ctypes.byref(array))
+        return int(array.data[array.selected].id)
+
+    def _allowed(self, token: int, logits: npt.NDArray[np.float32]) -> bool:
+        one = np.array([(token, logits[token], 0.0)], CANDIDATE)
+        llama.llama_sampler_apply(self.grammar, ctypes.byref(candidate_array(one)))
+        return bool(np.isfinite(one["logit"][0]))
+
+    def _within_grammar(self, logits: npt.NDArray[np.float32]) -> int:
+        table = candidates(logits)
+        llama.llama_sampler_apply(self.grammar, ctypes.byref(candidate_array(table)))
+        allowed = table[np.isfinite(table["logit"])]
+        if not len(allowed):
+            raise ModelError("no token of this model fits the grammar", "simplify the schema")
+        if self.chain is None:
+            return int(allowed["id"][allowed["logit"].argmax()])
+        return self._draw(allowed)
+
+    def free(self) -> None:
+        """Give the samplers' memory back."""
+        for sampler in (self.chain, self.grammar):
+            if sampler:
+                llama.llama_sampler_free(sampler)
+        self.chain = self.grammar = None
+
+
+def drawing_chain(temperature: float, seed: int) -> Any:
+    """llama.cpp's samplers for a draw: the 40 likeliest, 95 % of their mass, temperature, seed."""
+    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    for sampler in (
+        llama.llama_sampler_init_top_k(TOP_K),
+        llama.llama_sampler_init_top_p(TOP_P, 1),
+        llama.llama_sampler_init_temp(temperature),
+        llama.llama_sampler_init_dist(seed),
+    ):
+        llama.llama_sampler_chain_add(chain, sampler)
+    return chain
+
+
+def candidates(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
+    """Every token with its logit, as llama.cpp's samplers take them."""
+    table = np.zeros(len(logits), CANDIDATE)
+    table["id"] = np.arange(len(logits))
+    table["logit"] = logits
+    return table
+
+
+def candidate_array(table: npt.NDArray[np.void]) -> Any:
+    """`table` as a llama_token_data_array; the samplers write into the table itself."""
+    data = table.ctypes.data_as(llama.llama_token_data_p)
+    return llama.llama_token_data_array(data, len(table), -1, False)
+
+
+def view(pointer: Any, length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """The `length` values at a C pointer as an array, without a copy."""
+    address = ctypes.cast(pointer, ctypes.c_void_p).value
+    if address is None:
+        raise ModelError("llama.cpp has no values where some were asked for", "report this")
+    kind = np.dtype(dtype)
+    memory: Any = (ctypes.c_char * (length * kind.itemsize)).from_address(address)
+    return np.frombuffer(memory, kind)
+
+
+def system_info() -> str:
+    """Which instruction sets this build of llama.cpp uses, in its own words."""
+    return str(llama.llama_print_system_info().decode("utf-8", "replace"))
+
+
+def gbnf_of(schema: str) -> str:
+    """A JSON schema as a grammar; ModelError where the converter knows no way, never a guess."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        return str(json_schema_to_gbnf(schema))
+    except Exception as error:
+        raise ModelError(
+            f"the JSON schema cannot be made a grammar ({type(error).__name__})",
+            "simplify the template's schema: `edgemed templates check` tries it",
+        ) from None

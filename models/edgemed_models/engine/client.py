@@ -1,0 +1,369 @@
+"""The model as the rest of edgemed sees it: a handle on a worker process that may die.
+
+Whatever happens in the worker (an abort inside llama.cpp, the kernel's out-of-memory killer, a
+driver that crashes) ends the running request with a Failed event and the last log lines. What was
+asked stays with the caller, and the next request starts a fresh worker.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from edgemed_models.base import (
+    Done,
+    Event,
+    Failed,
+    Message,
+    ModelError,
+    Piece,
+    Prefill,
+    Request,
+    Timings,
+)
+from edgemed_models.engine import wire
+from edgemed_models.engine.settings import Settings
+
+LOG_LINES = 200
+SHOWN_LINES = 12
+ENDINGS = (Done, Failed)
+GRACE = 0.8  # seconds a cancelled worker has to stop by itself before it is killed
+
+
+class WorkerDied(Exception):
+    """The process ended while an answer was awaited."""
+
+
+class Process:
+    """One worker process, its pipes, and the last lines it logged.
+
+    The thread that starts the process stays with it and collects its log: on Linux a child asks to
+    be killed when the *thread* that started it ends, so that must not be a passing one.
+    """
+
+    def __init__(self) -> None:
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self.started = threading.Event()
+        self.refusal: OSError | None = None
+        self.thread = threading.Thread(target=self._keep, name="edgemed-engine", daemon=True)
+        self.thread.start()
+        self.started.wait()
+        if self.refusal is not None:
+            raise ModelError(
+                f"the engine cannot start: {self.refusal.strerror}", "free some memory"
+            )
+
+    def _keep(self) -> None:
+        command = [sys.executable, "-P", "-m", "edgemed_models.engine.worker", str(os.getpid())]
+        pipe = subprocess.PIPE
+        try:
+            self.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        except OSError as error:
+            self.refusal = error
+            return
+        finally:
+            self.started.set()
+        assert self.child.stderr is not None
+        with self.child.stderr as stream:
+            for data in stream:
+                self.log.append(data.decode("utf-8", "replace").rstrip())
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one line; a worker that is gone is noticed when its answer is read."""
+        try:
+            stream = self._pipe(self.child.stdin)
+            stream.write(wire.line(message))
+            stream.flush()
+        except (OSError, ValueError):
+            return
+
+    def receive(self) -> dict[str, Any]:
+        """The next line of the answer. Raises WorkerDied at the end of the output."""
+        try:
+            return wire.parse(self._pipe(self.child.stdout).readline())
+        except ValueError:  # nothing, or half a line
+            raise WorkerDied from None
+
+    @staticmethod
+    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+        assert stream is not None
+        return stream
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.child.poll() is None
+
+    def end(self) -> int:
+        """Make sure that the process is gone and its pipes are closed; its exit code."""
+        if self.alive():
+            self.child.kill()
+        code = self.child.wait()
+        self.thread.join()
+        for stream in (self.child.stdin, self.child.stdout):
+            try:
+                self._pipe(stream).close()
+            except OSError:  # unsent bytes of a worker that is gone
+                continue
+        return code
+
+
+class LlamaModel:
+    """A GGUF model run by llama.cpp in a process of its own: the Model protocol."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Start a worker and load the model. Raises ModelError, with log lines, if that fails."""
+        self.settings = settings
+        self.facts: dict[str, Any] = {}
+        self._process: Process | None = None
+        self._busy = threading.Lock()
+        self._guard = threading.Lock()
+        self._number = 0
+        self._active: int | None = None
+        self._cancelled = False
+        self._worker()
+
+    @property
+    def name(self) -> str:
+        """The model file's name without its ending."""
+        return Path(self.settings.path).stem
+
+    @property
+    def context(self) -> int:
+        """Tokens that fit, prompt and answer together."""
+        return self.settings.context
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The last lines that the present worker logged."""
+        return tuple(self._process.log) if self._process else ()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while one runs."""
+        return self._process.child.pid if self._process and self._process.alive() else None
+
+    def _worker(self) -> Process:
+        """The running worker, or a fresh one with the model loaded."""
+        if self._process is not None and self._process.alive():
+            return self._process
+        if self._process is not None:
+            self._process.end()
+        self._process = process = Process()
+        process.send(asdict(self.settings))
+        try:
+            message = process.receive()
+        except WorkerDied:
+            raise self._death("while the model was loaded") from None
+        if "refused" in message:
+            process.thread.join(GRACE)
+            log = tuple(process.log)
+            self._drop()
+            raise refused(message, log)
+        self.facts = message["loaded"]
+        return process
+
+    def _drop(self) -> int:
+        """Let the present worker go; its exit code."""
+        process, self._process = self._process, None
+        return process.end() if process else 0
+
+    def _death(self, when: str) -> ModelError:
+        """The worker's end as an error, with what it logged last."""
+        process = self._process
+        code = self._drop()
+        log = tuple(process.log)[-SHOWN_LINES:] if process else ()
+        return ModelError(f"the model process {how_it_ended(code)} {when}", hint_for(code), log)
+
+    def generate(self, request: Request) -> Iterator[Event]:
+        """Events of one request; the worker's death ends them with Failed, never an exception.
+
+        Nothing runs before the first event is asked for. A caller that stops listening cancels.
+        """
+        self._claim()
+        ended = False
+        progress = Progress()
+        try:
+            message = self._first({"op": "generate", "request": asdict(request)})
+            while True:
+                event = self._event(message)
+                ended = isinstance(event, ENDINGS)
+                progress.note(event)
+                yield event
+                if ended:
+                    return
+                message = self._present().receive()
+        except WorkerDied:
+            ended = True
+            yield self._ending(progress)
+        except ModelError as error:
+            ended = True
+            yield Failed(error.message, error.hint, error.log)
+        finally:
+            if not ended:
+                self._abandon()
+            self._release()
+
+    def _claim(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise ModelError("the model is answering another request", "wait for it or cancel it")
+        with self._guard:
+            self._number += 1
+            self._active, self._cancelled = self._number, False
+
+    def _release(self) -> None:
+        with self._guard:
+            self._active = None
+        self._busy.release()
+
+    def _first(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Ask, and the first line of the answer. A worker that died idle is replaced unnoticed."""
+        fresh = self._process is None
+        while True:
+            process = self._worker()
+            process.send({**question, "id": self._number})
+            if self._cancelled:  # while the model was being loaded
+                self._tell_cancel(process)
+            try:
+                return process.receive()
+            except WorkerDied:
+                if fresh or self._cancelled:
+                    raise
+                fresh = True
+                self._drop()
+
+    def _present(self) -> Process:
+        """The worker that answers; WorkerDied if `close` took it away meanwhile."""
+        if self._process is None:
+            raise WorkerDied
+        return self._process
+
+    def _abandon(self) -> None:
+        """Nobody listens to the running request any more: stop it and read past its events."""
+        self.cancel()
+        try:
+            while not isinstance(self._event(self._present().receive()), ENDINGS):
+                continue
+        except WorkerDied:
+            self._drop()
+
+    def _event(self, message: dict[str, Any]) -> Event:
+        event = wire.event(message)
+        if event is not None:
+            return event
+        error = refused(message, ())
+        return Failed(error.message, error.hint, self.log[-SHOWN_LINES:])
+
+    def _ending(self, progress: "Progress") -> Event:
+        """What a stream ends with when its worker is gone: the cancel that killed it, or why."""
+        if self._cancelled:
+            self._drop()
+            return Done("cancelled", progress.timings())
+        error = self._death("while it was answering")
+        return Failed(error.message, error.hint, error.log)
+
+    def cancel(self) -> None:
+        """Stop the running request; a worker that does not stop in time is killed."""
+        with self._guard:
+            process, number = self._process, self._active
+            if number is None or self._cancelled:
+                return
+            self._cancelled = True
+        if process is not None:
+            self._tell_cancel(process)
+            timer = threading.Timer(GRACE, self._kill_if_still, (process, number))
+            timer.daemon = True
+            timer.start()
+
+    def _tell_cancel(self, process: Process) -> None:
+        process.send({"op": "cancel", "id": self._active})
+
+    def _kill_if_still(self, process: Process, number: int) -> None:
+        with self._guard:
+            if self._active == number and process.alive():
+                process.child.kill()
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the rendered prompt. Raises ModelError where it cannot be rendered."""
+        message = {"op": "count", "messages": [asdict(m) for m in messages]}
+        return int(self._ask(message)["tokens"])
+
+    def score(self, messages: Sequence[Message], continuation: str) -> list[float]:
+        """Natural-log probability of each token of `continuation` after the prompt."""
+        message = {
+            "op": "score",
+            "messages": [asdict(m) for m in messages],
+            "continuation": continuation,
+        }
+        return [float(value) for value in self._ask(message)["scores"]]
+
+    def check_schema(self, schema: str) -> None:
+        """Raise ModelError if `schema` (JSON text) cannot be made a grammar."""
+        self._ask({"op": "check_schema", "schema": schema})
+
+    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        """One question, one answer."""
+        self._claim()
+        try:
+            answer = self._first(message)
+        except WorkerDied:
+            raise self._death("while it was answering") from None
+        finally:
+            self._release()
+        if "refused" in answer:
+            raise refused(answer, self.log[-SHOWN_LINES:])
+        return answer
+
+    def close(self) -> None:
+        """End the worker and with it a running request; safe to call twice."""
+        with self._guard:
+            self._cancelled = True
+        self._drop()
+
+
+class Progress:
+    """What a stream has shown so far, for the timings of one that ends without its own."""
+
+    def __init__(self) -> None:
+        self.read = Prefill(0, 0, 0.0)
+        self.pieces = 0
+
+    def note(self, event: Event) -> None:
+        """Remember `event`."""
+        if isinstance(event, Prefill):
+            self.read = event
+        self.pieces += isinstance(event, Piece)
+
+    def timings(self) -> Timings:
+        """What is known: pieces stand for tokens, answer time is not."""
+        return Timings(self.read.done, self.read.seconds, self.pieces, 0.0)
+
+
+def refused(message: dict[str, Any], log: tuple[str, ...]) -> ModelError:
+    """The worker's refusal as an error."""
+    told: dict[Literal["message", "hint"], str] = message["refused"]
+    return ModelError(told["message"], told["hint"], log)
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code in words."""
+    if code >= 0:
+        return f"ended (exit code {code})"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def hint_for(code: int) -> str:
+    """What usually lies behind an exit code, and what to do."""
+    if code == -getattr(signal, "SIGKILL", 9):
+        return "often memory ran out: close programs or give a smaller --context; then ask again"
+    if code == -getattr(signal, "SIGILL", 4):
+        return "this CPU lacks an instruction the llama.cpp build uses: run `edgemed doctor`"
+    return "nothing of the note is lost: ask again; the log lines say more"

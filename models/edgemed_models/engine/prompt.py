@@ -1,0 +1,117 @@
+"""A chat template around messages, as pieces that are either scaffolding or literal text.
+
+The template is rendered with a marker in place of each message's text, then cut at the markers: so
+nothing that stands in a message is ever seen by the template, or takes part in finding control
+tokens. Templates are third-party code and run in Jinja's immutable sandbox.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from edgemed_models.base import Message, ModelError
+
+MARK = "\ue000edgemed:{}\ue001"  # private-use characters: no template tests for them
+MARKS = re.compile("\ue000edgemed:([0-9]+)\ue001")
+
+
+class Segment(NamedTuple):
+    """A piece of a prompt; `literal` text comes from a message and holds no control tokens."""
+
+    text: str
+    literal: bool
+
+
+class TemplateRefusal(Exception):
+    """What a template itself says when it cannot render the roles it was given."""
+
+
+def segments(template: str, messages: Sequence[Message], bos: str, eos: str) -> list[Segment]:
+    """`messages` in `template`, ready for the answer. Raises ModelError if it cannot be used.
+
+    A template without a place for a system message (it refuses or drops one) gets the system text
+    at the head of the first user message, the custom for such models.
+    """
+    names = {"bos_token": bos, "eos_token": eos}
+    turns = [(message.role, MARK.format(i)) for i, message in enumerate(messages)]
+    try:
+        rendered = render(template, turns, names)
+        found = marked(rendered)
+    except TemplateRefusal:
+        found = []
+    if found != list(range(len(messages))) and len(turns) > 1 and turns[0][0] == "system":
+        merged = [("user", f"{turns[0][1]}\n\n{turns[1][1]}"), *turns[2:]]
+        rendered = render_or_fail(template, merged, names)
+        found = marked(rendered)
+    if found != list(range(len(messages))):
+        raise ModelError(
+            "the chat template does not show every message once and in order",
+            "give another template with --chat-template FILE",
+        )
+    return cut(rendered, messages)
+
+
+def marked(rendered: str) -> list[int]:
+    """Which messages stand in `rendered`, in order."""
+    return [int(number) for number in MARKS.findall(rendered)]
+
+
+def cut(rendered: str, messages: Sequence[Message]) -> list[Segment]:
+    """Scaffolding and message texts by turns; empty pieces are left out."""
+    pieces = MARKS.split(rendered)
+    found = [
+        Segment(messages[int(piece)].content, True) if i % 2 else Segment(piece, False)
+        for i, piece in enumerate(pieces)
+    ]
+    return [segment for segment in found if segment.text]
+
+
+def render_or_fail(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]) -> str:
+    """`render`, where what the template refuses is an error for the user."""
+    try:
+        return render(template, turns, names)
+    except TemplateRefusal as refusal:
+        raise ModelError(
+            f"the chat template refuses these messages: {refusal}",
+            "give another template with --chat-template FILE",
+        ) from None
+
+
+def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]) -> str:
+    """The template's text for (role, content) turns, with a place for the answer at its end.
+
+    Names and filters are those of the Hugging Face convention that templates are written for. The
+    date is left undefined, so that one prompt is the same prompt tomorrow.
+    """
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> NoReturn:
+        raise TemplateRefusal(message)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = plain_json
+    try:
+        return environment.from_string(template).render(
+            messages=[{"role": role, "content": content} for role, content in turns],
+            add_generation_prompt=True,
+            raise_exception=refuse,
+            tools=None,
+            documents=None,
+            enable_thinking=False,
+            **names,
+        )
+    except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"the chat template fails: {type(error).__name__}: {error}",
+            "give another template with --chat-template FILE",
+        ) from None
+
+
+def plain_json(value: Any, indent: int | None = None) -> str:
+    """JSON without HTML escapes, as templates expect."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=indent)

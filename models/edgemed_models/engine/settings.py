@@ -1,0 +1,28 @@
+"""How a model is loaded: plain values, chosen by the fit plan or by the user."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+KVType = Literal["f16", "q8_0", "q4_0"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the worker needs to load `path`.
+
+    `context` is the most tokens a request may take; the KV cache is made as large as a request
+    needs, never larger than this. `batch` tokens are read at a time: progress is shown and a GPU
+    can be cancelled between two batches. `repack` allows llama.cpp its second, faster layout of
+    the weights in private memory. `chat_template` replaces the file's own. `flash`: see llama.cpp,
+    "auto" leaves the choice to it.
+    """
+
+    path: str
+    context: int
+    threads: int
+    gpu_layers: int = 0
+    kv_type: KVType = "f16"
+    batch: int = 128
+    repack: bool = True
+    flash: Literal["auto", "on", "off"] = "auto"
+    chat_template: str | None = None

@@ -1,0 +1,58 @@
+"""Lines between client and worker: one JSON object each, events under their own names.
+
+JSON because it is plain data: a pickle from a crashed or hostile process could run code.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from edgemed_models.base import Done, Event, Failed, Message, Piece, Prefill, Request, Timings
+
+
+def line(message: dict[str, Any]) -> bytes:
+    """One message as a line; all but ASCII is escaped, so no text can end it early."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """The message of a line that `line` made."""
+    message: dict[str, Any] = json.loads(data)
+    return message
+
+
+def event_line(event: Event) -> bytes:
+    """An event under the name of its class."""
+    return line({type(event).__name__: asdict(event)})
+
+
+READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
+    "Prefill": lambda v: Prefill(**v),
+    "Piece": lambda v: Piece(**v),
+    "Done": lambda v: Done(v["reason"], Timings(**v["timings"])),
+    "Failed": lambda v: Failed(v["message"], v["hint"], tuple(v["log"])),
+}
+
+
+def event(message: dict[str, Any]) -> Event | None:
+    """The event in `message`, or None where it is some other answer."""
+    for name, value in message.items():
+        if name in READERS:
+            return READERS[name](value)
+    return None
+
+
+def request_table(request: Request) -> dict[str, Any]:
+    """A request as plain data."""
+    return asdict(request)
+
+
+def request(table: dict[str, Any]) -> Request:
+    """The request that `request_table` wrote."""
+    return Request(**{**table, "messages": messages(table["messages"])})
+
+
+def messages(tables: list[dict[str, Any]]) -> tuple[Message, ...]:
+    """Messages from plain data."""
+    return tuple(Message(**table) for table in tables)

@@ -1,0 +1,183 @@
+"""The engine on a small real model: events, sampling, scores, cancelling, refusals."""
+
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgemed_models.base import Done, Failed, Message, ModelError, Piece, Prefill, Request
+from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.settings import Settings
+
+ONCE = (Message("user", "Once upon a time"),)
+NAMED = '{"type":"object","properties":{"name":{"type":"string","maxLength":9}},"required":["name"],"additionalProperties":false}'  # noqa: E501
+
+
+def text(model: LlamaModel, request: Request) -> str:
+    return "".join(e.text for e in model.generate(request) if isinstance(e, Piece))
+
+
+def last(model: LlamaModel, request: Request) -> object:
+    return list(model.generate(request))[-1]
+
+
+def test_a_prompt_becomes_prefill_pieces_and_one_done(model: LlamaModel) -> None:
+    events = list(model.generate(Request(ONCE, max_tokens=20)))
+    first, end = events[0], events[-1]
+    assert isinstance(first, Prefill) and first.total == model.count(ONCE)
+    assert isinstance(end, Done) and end.reason == "length"
+    assert end.timings.answer_tokens == 20
+    assert sum(isinstance(e, Done | Failed) for e in events) == 1
+
+
+def test_greedy_text_is_the_same_every_time_and_in_a_fresh_worker(settings: Settings) -> None:
+    drafts = set()
+    for _ in range(2):
+        model = LlamaModel(settings)
+        drafts |= {text(model, Request(ONCE, max_tokens=40)) for _ in range(2)}
+        model.close()
+    assert len(drafts) == 1 and drafts.pop()
+
+
+def test_a_draw_depends_on_its_seed_alone(model: LlamaModel) -> None:
+    drawn = [
+        text(model, Request(ONCE, max_tokens=30, temperature=1.0, seed=seed)) for seed in (1, 1, 2)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_batches_do_not_change_what_is_read(settings: Settings) -> None:
+    words = (Message("user", "Once upon a time there was a little girl. " * 8),)
+    found = []
+    for batch in (7, 128):
+        model = LlamaModel(replace(settings, batch=batch))
+        found.append(model.score(words, "She was happy."))
+        model.close()
+    np.testing.assert_allclose(found[0], found[1], atol=1e-2)
+
+
+def test_a_score_is_the_log_probability_that_the_decoder_itself_gives(model: LlamaModel) -> None:
+    answer = text(model, Request(ONCE, max_tokens=12))
+    greedy = model.score(ONCE, answer)
+    other = model.score(ONCE, " zebra quickly")
+    assert all(value <= 0 for value in greedy)
+    assert np.mean(greedy) > np.mean(other)
+
+
+def test_scores_of_a_text_in_two_parts_add_up_to_the_whole(model: LlamaModel) -> None:
+    whole = model.score(ONCE, "she was a girl")
+    assert sum(model.score(ONCE, "she was")) == pytest.approx(
+        sum(whole[: len(model.score(ONCE, "she was"))]), abs=1e-3
+    )
+
+
+def test_a_schema_binds_the_whole_answer(model: LlamaModel) -> None:
+    import json
+
+    answer = json.loads(text(model, Request(ONCE, max_tokens=60, schema=NAMED)))
+    assert list(answer) == ["name"] and len(answer["name"]) <= 9
+
+
+def test_a_schema_binds_a_drawn_answer_too(model: LlamaModel) -> None:
+    import json
+
+    request = Request(ONCE, max_tokens=60, schema=NAMED, temperature=1.5, seed=3)
+    assert list(json.loads(text(model, request))) == ["name"]
+
+
+def test_a_schema_that_cannot_be_converted_is_an_error_not_generic_json(model: LlamaModel) -> None:
+    end = last(model, Request(ONCE, max_tokens=9, schema='{"type": "hologram"}'))
+    assert isinstance(end, Failed) and "schema" in end.message
+
+
+def test_a_prompt_that_does_not_fit_fails_with_the_numbers(model: LlamaModel) -> None:
+    end = last(model, Request(ONCE, max_tokens=5000))
+    assert isinstance(end, Failed) and "1024" in end.message and end.hint
+
+
+def test_a_missing_chat_template_is_refused_with_the_remedy(settings: Settings) -> None:
+    model = LlamaModel(replace(settings, chat_template=None))
+    with pytest.raises(ModelError, match="no chat template") as refused:
+        model.count(ONCE)
+    assert "--chat-template" in refused.value.hint
+    end = last(model, Request(ONCE))
+    assert isinstance(end, Failed) and "no chat template" in end.message
+    model.close()
+
+
+def test_a_file_that_is_no_model_is_refused_with_log_lines(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + b"\xff" * 60)
+    with pytest.raises(ModelError) as refused:
+        LlamaModel(Settings(str(broken), context=256, threads=1))
+    assert refused.value.log
+
+
+def test_a_cancel_while_writing_ends_the_stream_within_a_second(model: LlamaModel) -> None:
+    stream = model.generate(Request(ONCE, max_tokens=1000))
+    while not isinstance(next(stream), Piece):
+        pass
+    threading.Thread(target=model.cancel).start()
+    start = time.perf_counter()
+    *_, end = stream
+    assert isinstance(end, Done) and end.reason == "cancelled"
+    assert end.timings.answer_tokens < 1000
+    assert time.perf_counter() - start < 1.0
+
+
+def test_a_worker_that_does_not_stop_is_killed_and_the_cancel_still_counts(
+    model: LlamaModel,
+) -> None:
+    import signal
+
+    stream = model.generate(Request(ONCE, max_tokens=1000))
+    next(stream)
+    assert model.pid is not None
+    import os
+
+    os.kill(model.pid, signal.SIGSTOP)
+    model.cancel()
+    *_, end = stream
+    assert isinstance(end, Done) and end.reason == "cancelled"
+    assert text(model, Request(ONCE, max_tokens=5))
+
+
+def test_a_caller_that_stops_listening_leaves_the_model_ready(model: LlamaModel) -> None:
+    stream = model.generate(Request(ONCE, max_tokens=1000))
+    next(stream)
+    pid = model.pid
+    stream.close()
+    assert text(model, Request(ONCE, max_tokens=5))
+    assert model.pid == pid
+
+
+def test_a_second_request_meanwhile_is_refused(model: LlamaModel) -> None:
+    stream = model.generate(Request(ONCE, max_tokens=1000))
+    next(stream)
+    with pytest.raises(ModelError, match="another request"):
+        model.count(ONCE)
+    stream.close()
+
+
+def test_what_llama_prints_is_kept_as_a_log_and_not_on_the_terminal(
+    model: LlamaModel, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text(model, Request(ONCE, max_tokens=3))
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+    assert any("llama" in line for line in model.log)
+
+
+def test_only_one_file_imports_llama_cpp() -> None:
+    root = Path(__file__).parents[2]
+    found = subprocess.run(
+        ["grep", "-rlE", r"^\s*(import|from) llama_cpp", "--include=*.py"]
+        + [str(root / room) for room in ("native", "models", "edgemed", "tui")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [Path(line).name for line in found.stdout.split()] == ["binding.py"]
