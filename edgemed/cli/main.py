@@ -24,6 +24,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "tui": Command("tui", "open the screen: from a note to a signed summary"),
     "merge": Command("merge", "merge two GGUF models into one"),
     "inspect": Command("inspect", "show what is in a GGUF file"),
 }
@@ -32,6 +33,8 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
+        arguments = ["tui"]
     parser = build_parser(command_named(arguments))
     args = parser.parse_args(arguments)
     if args.command is None:

@@ -1,0 +1,36 @@
+"""`edgemed tui [NOTE]`, and `edgemed` alone: the screen."""
+
+import argparse
+import os
+from pathlib import Path
+
+from edgemed.clinic.note import read_note
+
+# Textual reads these when it is imported; each would put what is on the screen on the disk.
+LEAKS = (
+    "TEXTUAL_LOG",
+    "TEXTUAL_SCREENSHOT",
+    "TEXTUAL_SCREENSHOT_LOCATION",
+    "TEXTUAL_DEBUG",
+    "TEXTUAL",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed tui`."""
+    add = parser.add_argument
+    add("note", nargs="?", type=Path, metavar="NOTE", help="a note to open")
+    add("--model", type=Path, metavar="GGUF", help="the model to use")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the screen; returns its exit code."""
+    note = read_note(args.note).text if args.note else None
+    for name in LEAKS:
+        os.environ.pop(name, None)
+    from edgemed_tui.app import EdgemedApp
+    from edgemed_tui.machine import desk
+
+    app = EdgemedApp(desk(args.model), note)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,160 @@
+"""A signed summary as a file: plain text, Markdown, or JSON with the evidence of every sentence.
+
+The text goes out character for character; in Markdown it stands in a fenced block, so that no
+character of it can be taken for formatting. Refuses unsigned and demonstration text.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgemed.clinic.findings import Claim, Flag, Omission, Span
+from edgemed.clinic.session import (
+    Session,
+    Signature,
+    dismissal_of,
+    key_of,
+    quoted,
+    why_not_given_out,
+)
+from edgemed.errors import EdgemedError, UsageError
+
+
+def as_text(session: Session) -> str:
+    """The signed text and one line that says who signed it."""
+    return f"{session.text.rstrip()}\n\n{attestation(_given_out(session))}\n"
+
+
+def as_markdown(session: Session) -> str:
+    """The signed text in a fence longer than any run of backticks in it."""
+    signature = _given_out(session)
+    fence = "`" * max(3, 1 + _longest_run(session.text, "`"))
+    body = session.text.rstrip()
+    return f"# Summary\n\n{fence}text\n{body}\n{fence}\n\n{attestation(signature)}\n"
+
+
+def as_json(session: Session) -> str:
+    """Text, signature, origin, every sentence with its evidence and flags, and the omissions."""
+    return json.dumps(as_data(session), indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Session], str]] = {
+    ".txt": as_text,
+    ".md": as_markdown,
+    ".json": as_json,
+}
+
+
+def write(session: Session, path: Path) -> Path:
+    """Write the signed summary to `path` in the format that its ending names."""
+    render = FORMATS.get(path.suffix.lower())
+    if render is None:
+        raise UsageError(
+            f"no export format is named {path.suffix or 'by a file without an ending'}",
+            f"end the file name in one of: {', '.join(FORMATS)}",
+        )
+    content = render(session)
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise EdgemedError("a file of that name exists", "choose another name") from error
+    except OSError as error:
+        raise EdgemedError(
+            f"the file could not be written: {error.strerror}", "choose another folder"
+        ) from error
+    return path
+
+
+def attestation(signature: Signature) -> str:
+    """Who signed, when, and with what left open."""
+    line = f"Signed by {signature.by}, {signature.at}."
+    if signature.open:
+        line += f" Signed with {len(signature.open)} major flag(s) open: {signature.reason}"
+    return line
+
+
+def as_data(session: Session) -> dict[str, Any]:
+    """The exported record; spans count characters of `source` and `text`."""
+    signature, origin, review = _given_out(session), session.origin, session.review
+    assert origin is not None and review is not None
+    return {
+        "text": session.text,
+        "signature": {
+            "by": signature.by,
+            "at": signature.at,
+            "sha256": signature.digest,
+            "reason": signature.reason,
+        },
+        "origin": {
+            "model": origin.model,
+            "model_hash": origin.model_hash,
+            "template": origin.template,
+            "template_hash": origin.template_hash,
+            "settings": dict(origin.settings),
+            "draft": session.ai_draft,
+            "cut": session.cut,
+        },
+        "source": session.source,
+        "sentences": [_claim(session, claim) for claim in review.claims],
+        "omissions": [_omission(session, omission) for omission in review.omissions],
+    }
+
+
+def _claim(session: Session, claim: Claim) -> dict[str, Any]:
+    return {
+        "span": list(claim.draft),
+        "words": quoted(session.text, claim.draft),
+        "label": claim.label,
+        "evidence": [_evidence(session, span) for span in claim.evidence],
+        "flags": [_flag(session, flag) for flag in claim.flags],
+    }
+
+
+def _flag(session: Session, flag: Flag) -> dict[str, Any]:
+    return {
+        "check": flag.check,
+        "severity": flag.severity,
+        "label": flag.label,
+        "reason": flag.reason,
+        "span": list(flag.draft),
+        "source": [_evidence(session, span) for span in flag.source],
+        "dismissed": _dismissal(session, flag),
+    }
+
+
+def _omission(session: Session, omission: Omission) -> dict[str, Any]:
+    return {
+        "kind": omission.kind,
+        "severity": omission.severity,
+        "reason": omission.reason,
+        "source": _evidence(session, omission.source),
+        "dismissed": _dismissal(session, omission),
+    }
+
+
+def _dismissal(session: Session, finding: Flag | Omission) -> dict[str, str] | None:
+    entry = dismissal_of(session, finding)
+    assert entry is None or entry.key == key_of(session, finding)
+    return None if entry is None else {"reason": entry.reason, "words": entry.words, "at": entry.at}
+
+
+def _evidence(session: Session, span: Span) -> dict[str, Any]:
+    return {"span": list(span), "words": quoted(session.source, span)}
+
+
+def _given_out(session: Session) -> Signature:
+    refusal = why_not_given_out(session)
+    if refusal is not None:
+        raise refusal
+    assert session.signature is not None
+    return session.signature
+
+
+def _longest_run(text: str, character: str) -> int:
+    longest = run = 0
+    for c in text:
+        run = run + 1 if c == character else 0
+        longest = max(longest, run)
+    return longest

@@ -1,0 +1,65 @@
+"""The one way for text to reach the screen: literally, with no character read as markup.
+
+Textual reads square brackets in strings as markup, so that "Na 128 [L]" would lose its flag. Here
+a string becomes `Content`, which is never parsed, and a character that would act on the terminal
+or hide (escape, overrides of writing direction) is shown as a visible one in its place, so that
+offsets stay right. A lint test forbids every other way.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from textual.content import Content
+from textual.widgets import Button, Static
+from textual.widgets.option_list import Option
+
+# One visible character for each that acts: C0 controls have their own pictures in Unicode.
+PICTURES = {c: 0x2400 + c for c in range(0x20) if c not in (0x09, 0x0A)}
+ACTING = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+VISIBLE: dict[int, int] = PICTURES | dict.fromkeys(ACTING, 0xFFFD)
+
+Part = str | tuple[str, str]
+
+
+def visible(text: str) -> str:
+    """`text` with acting characters replaced one for one; same length, same line ends (\\n)."""
+    return text.translate(VISIBLE)
+
+
+def literal(*parts: Part) -> Content:
+    """Strings, or (string, style) pairs, joined as text that is never parsed."""
+    content = Content("")
+    for part in parts:
+        text, style = (part, "") if isinstance(part, str) else part
+        content += Content(visible(text)).stylize(style) if style else Content(visible(text))
+    return content
+
+
+def lines(rows: Iterable[Content]) -> Content:
+    """Rows one under the other."""
+    return Content("\n").join(list(rows))
+
+
+class Words(Static):
+    """A piece of text on the screen; takes strings and `literal` content, parses neither."""
+
+    def __init__(self, content: str | Content = "", **kwargs: Any) -> None:
+        super().__init__(_content(content), markup=False, **kwargs)
+
+    def say(self, content: str | Content) -> None:
+        """Show `content` instead."""
+        self.update(_content(content))
+
+
+def row(content: str | Content, *, id: str | None = None, disabled: bool = False) -> Option:
+    """A row of an option list."""
+    return Option(_content(content), id=id, disabled=disabled)
+
+
+def button(label: str, *, id: str, primary: bool = False) -> Button:
+    """A button with a literal label."""
+    return Button(literal(label), id=id, variant="primary" if primary else "default", compact=True)
+
+
+def _content(content: str | Content) -> Content:
+    return literal(content) if isinstance(content, str) else content

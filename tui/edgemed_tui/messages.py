@@ -1,0 +1,102 @@
+"""What widgets and workers tell the screen above them: plain data, upwards only."""
+
+from dataclasses import dataclass
+
+from edgemed_models.base import Done, Failed, Prefill
+from textual.message import Message
+
+from edgemed.clinic.findings import Omission, Review
+from edgemed.clinic.session import Finding
+from edgemed_tui.desk import ModelChoice
+
+
+@dataclass
+class Reading(Message):
+    """The model has read another part of the prompt."""
+
+    progress: Prefill
+
+
+@dataclass
+class ModelReady(Message):
+    """A model is loaded."""
+
+    choice: ModelChoice
+    context: int
+
+
+@dataclass
+class ModelFailed(Message):
+    """A model could not be loaded."""
+
+    choice: ModelChoice
+    message: str
+    hint: str
+
+
+@dataclass
+class DraftRefused(Message):
+    """No draft was begun."""
+
+    message: str
+    hint: str
+
+
+@dataclass
+class DraftGrew(Message):
+    """The model has written more: `pieces` in all, `seconds` after the first."""
+
+    text: str
+    pieces: int
+    seconds: float
+
+
+@dataclass
+class DraftEnded(Message):
+    """The model has ended, or the engine has failed; `text` is all that was written."""
+
+    ending: Done | Failed
+    text: str
+
+
+@dataclass
+class Checked(Message):
+    """`text` was checked against the note."""
+
+    text: str
+    review: Review
+
+
+@dataclass
+class CheckFailed(Message):
+    """The check broke; `where` names type and place, never values."""
+
+    where: str
+
+
+@dataclass
+class DraftEdited(Message):
+    """The clinician has changed the draft."""
+
+    text: str
+
+
+@dataclass
+class DismissAsked(Message):
+    """Set this finding aside, or take that back."""
+
+    finding: Finding
+
+
+@dataclass
+class InsertAsked(Message):
+    """Carry this omitted fact into the draft."""
+
+    omission: Omission
+
+
+@dataclass
+class NotePasted(Message):
+    """A note was pasted."""
+
+    text: str

@@ -1,0 +1,89 @@
+"""Choose one of many by typing a few letters of it: models, templates, notes."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Generic, NamedTuple, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.fuzzy import Matcher
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList
+
+from edgemed_tui.literal import Words, literal, row
+
+T = TypeVar("T")
+
+
+class Choice(NamedTuple, Generic[T]):
+    """One thing to choose: what it is called, a word about it, and itself."""
+
+    title: str
+    about: str
+    value: T
+
+
+class Picker(ModalScreen[T | None], Generic[T]):
+    """A list that narrows while one types; enter takes the row, escape takes none."""
+
+    CSS_PATH = "picker.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Close", id="picker.close"),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("up", "move(-1)", "Up", show=False),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice[T]], empty: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._choices = list(choices)
+        self._shown: list[Choice[T]] = []
+        self._empty = empty or "Nothing matches. Backspace widens the search."
+
+    def compose(self) -> ComposeResult:
+        """A search line over the list."""
+        with Vertical(id="picker") as box:
+            box.border_title = literal(self._title)
+            box.border_subtitle = literal("enter chooses, escape closes")
+            yield Input(placeholder="type to search", id="search", compact=True)
+            yield OptionList(id="choices", markup=False, compact=True)
+            yield Words(self._empty, id="empty")
+
+    def on_mount(self) -> None:
+        """Everything is shown until something is typed."""
+        self._narrow("")
+
+    def action_move(self, by: int) -> None:
+        """Move the highlight while the search line keeps the keys."""
+        rows = self.query_one(OptionList)
+        (rows.action_cursor_down if by > 0 else rows.action_cursor_up)()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._narrow(event.value)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        at = self.query_one(OptionList).highlighted
+        if at is not None and self._shown:
+            self.dismiss(self._shown[at].value)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._shown[event.option_index].value)
+
+    def _narrow(self, typed: str) -> None:
+        """Show the choices that match, best first."""
+        matcher = Matcher(typed)
+        scored = [
+            (matcher.match(f"{c.title} {c.about}") if typed else 1.0, c) for c in self._choices
+        ]
+        self._shown = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
+        rows = self.query_one(OptionList)
+        rows.clear_options()
+        rows.add_options(
+            row(literal((c.title, "bold"), "  ", (c.about, "dim"))) for c in self._shown
+        )
+        rows.highlighted = 0 if self._shown else None
+        self.query_one("#empty").display = not self._shown

@@ -1,0 +1,175 @@
+"""The model in use and the one thread that talks to it; tells the screen in messages.
+
+Loading, reading ahead and drafting are jobs in a row; a new job cancels the running one. Nothing
+here blocks the screen, and an exception never reaches Textual, which would print the values of
+variables: the screen gets its type and place.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, Prefill
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from edgemed.clinic.note import Note
+from edgemed.clinic.readahead import read_ahead
+from edgemed.clinic.review import review
+from edgemed.clinic.summarize import summarize
+from edgemed.clinic.template import Template
+from edgemed.errors import EdgemedError
+from edgemed_tui.crash import place_of
+from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.messages import (
+    Checked,
+    CheckFailed,
+    DraftEnded,
+    DraftGrew,
+    DraftRefused,
+    ModelFailed,
+    ModelReady,
+    Reading,
+)
+
+INTERVAL = 0.05  # seconds between two messages of growth: the eye needs no more
+
+
+class Seat:
+    """Owns the loaded model. Every method returns at once."""
+
+    def __init__(self, desk: Desk, screen: MessagePump) -> None:
+        self.desk = desk
+        self.model: Model | None = None
+        self._screen = screen
+        self._engine = ThreadPoolExecutor(1, "edgemed-seat")
+        self._checker = ThreadPoolExecutor(1, "edgemed-check")
+        self._closed = False
+
+    def load(self, choice: ModelChoice) -> None:
+        """Put another model on the seat."""
+        self.stop()
+        self._engine.submit(self._load, choice)
+
+    def read(self, note: Note) -> None:
+        """Read `note` ahead of any instruction."""
+        self.stop()
+        self._engine.submit(self._read, note)
+
+    def draft(self, note: Note, template: Template) -> None:
+        """Write a draft."""
+        self.stop()
+        self._engine.submit(self._draft, note, template)
+
+    def check(self, source: str, draft: str) -> None:
+        """Check a draft against its note."""
+        self._checker.submit(self._check, source, draft)
+
+    def stop(self) -> None:
+        """Cancel what the model is doing."""
+        if self.model is not None:
+            self.model.cancel()
+
+    def close(self) -> None:
+        """End the engine; jobs that wait are dropped."""
+        self._closed = True
+        for pool in (self._engine, self._checker):
+            pool.shutdown(wait=False, cancel_futures=True)
+        if self.model is not None:
+            self.model.close()
+
+    def _tell(self, message: Message) -> None:
+        if not self._closed:
+            self._screen.post_message(message)
+
+    def _load(self, choice: ModelChoice) -> None:
+        if self.model is not None:
+            self.model.close()
+            self.model = None
+        try:
+            self.model = self.desk.open_model(choice)
+            self._tell(ModelReady(choice, self.model.context))
+        except Exception as error:  # the thread's outermost edge
+            self._tell(ModelFailed(choice, *_told(error)))
+
+    def _read(self, note: Note) -> None:
+        if self.model is None:
+            return
+        try:
+            for event in read_ahead(self.model, note):
+                if isinstance(event, Prefill):
+                    self._tell(Reading(event))
+        except Exception as error:  # the thread's outermost edge; a draft would say more
+            self._tell(CheckFailed(place_of(error)))
+
+    def _draft(self, note: Note, template: Template) -> None:
+        if self.model is None:
+            self._tell(DraftRefused("no model is loaded", "choose one with ctrl+l"))
+            return
+        try:
+            events = summarize(self.model, note, template)
+        except Exception as error:  # the thread's outermost edge
+            self._tell(DraftRefused(*_told(error)))
+            return
+        pump(events, self._tell)
+
+    def _check(self, source: str, draft: str) -> None:
+        try:
+            self._tell(Checked(draft, review(source, draft)))
+        except Exception as error:  # the thread's outermost edge
+            self._tell(CheckFailed(place_of(error)))
+
+
+def pump(events: Iterator[Event], tell: Callable[[Message], None]) -> None:
+    """Tell what a generation yields, at most 20 times a second; ends with one DraftEnded."""
+    stream = _Stream(tell)
+    try:
+        for event in events:
+            if isinstance(event, Done | Failed):
+                stream.end(event)
+                return
+            stream.take(event)
+        raise RuntimeError("the stream had no ending")
+    except Exception as error:  # the thread's outermost edge
+        stream.end(Failed(*_told(error)))
+
+
+class _Stream:
+    """What was written so far, and when the screen was last told."""
+
+    def __init__(self, tell: Callable[[Message], None]) -> None:
+        self.tell = tell
+        self.written: list[str] = []
+        self.told = 0
+        self.began = self.last = 0.0
+
+    def take(self, event: Prefill | Piece) -> None:
+        now = time.monotonic()
+        if isinstance(event, Piece):
+            self.began = self.began or now
+            self.written.append(event.text)
+        if now - self.last < INTERVAL:
+            return
+        self.last = now
+        if isinstance(event, Prefill):
+            self.tell(Reading(event))
+        else:
+            self.flush(now)
+
+    def flush(self, now: float) -> None:
+        """Tell the pieces that the screen does not have yet, and how fast they come."""
+        if self.told < len(self.written):
+            fresh = "".join(self.written[self.told :])
+            self.told = len(self.written)
+            self.tell(DraftGrew(fresh, self.told, now - self.began))
+
+    def end(self, ending: Done | Failed) -> None:
+        self.flush(time.monotonic())
+        self.tell(DraftEnded(ending, "".join(self.written)))
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """What the screen may say of an error, and the remedy."""
+    if isinstance(error, EdgemedError | ModelError):
+        return error.message, error.hint
+    return f"the engine failed: {place_of(error)}", "what was written so far is kept"

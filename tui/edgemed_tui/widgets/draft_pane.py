@@ -1,0 +1,98 @@
+"""The draft: streaming in, then read sentence by sentence, then edited in place.
+
+Reading and editing are two modes, so that single letters can be keys while reading.
+"""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from edgemed_tui.literal import literal, visible
+from edgemed_tui.messages import DraftEdited
+from edgemed_tui.widgets.text_pane import TextPane
+
+
+class DraftPane(TextPane):
+    """The draft."""
+
+    HELP = """## The draft
+
+While the model writes, the text grows here. Then move through it with the arrow keys: the
+sentence under the cursor is marked, and what the note says to it is underlined in the note.
+
+- `enter` jumps to the evidence, `n` and `p` to the next and previous finding
+- `d` dismisses the finding under the cursor with a reason, `i` takes over what was left out
+- `e` edits the text; `escape` ends editing; `ctrl+z` and `ctrl+y` undo and redo
+- `v` shows the model's draft against your text
+- `ctrl+s` signs"""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "edit", "Edit", id="draft.edit"),
+        Binding("escape", "read", "Done editing", id="draft.read"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__("draft", line_numbers=False)
+        self.border_title = literal("Draft")
+        self.frozen = True
+
+    def write(self, text: str) -> None:
+        """Add what the model has written, and stay at the end if the end is in view."""
+        following = self.scroll_offset.y >= self.max_scroll_y - 1
+        self.insert(visible(text), self.document.end, maintain_selection_offset=True)
+        if following:
+            self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
+
+    def append_line(self, line: str) -> None:
+        """Add `line` at the end, as an edit that can be undone, and put the cursor on it."""
+        text = self.text
+        gap = "" if not text or text.endswith("\n") else "\n"
+        self.insert(gap + visible(line), self.document.end)
+        self.move_cursor(self.document.end)
+        self.post_message(DraftEdited(self.text))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Editing can begin while reading an open draft, and end while editing."""
+        if action == "edit":
+            return self.read_only and not self.frozen
+        if action == "read":
+            return not self.read_only
+        return super().check_action(action, parameters)
+
+    def action_edit(self) -> None:
+        """Letters now go into the text."""
+        self.read_only = False
+        self._modes_changed()
+
+    def action_read(self) -> None:
+        """Letters are keys again."""
+        self.read_only = True
+        self._modes_changed()
+
+    def settle(self) -> None:
+        """The model has ended: nothing to undo, reading begins at the first line."""
+        self.history.clear()
+        self.move_cursor((0, 0))
+        self.call_after_refresh(self.scroll_home, animate=False, immediate=True)
+
+    def freeze(self, frozen: bool) -> None:
+        """Forbid (`frozen`) or allow editing."""
+        self.frozen = frozen
+        if frozen and not self.read_only:
+            self.action_read()
+        self.refresh_bindings()
+
+    def on_text_area_changed(self) -> None:
+        """Tell the screen of an edit; what the model writes is no edit."""
+        if not self.read_only:
+            self.post_message(DraftEdited(self.text))
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.text = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        await super()._on_paste(event)
+
+    def _modes_changed(self) -> None:
+        self.set_class(not self.read_only, "-editing")
+        self.border_subtitle = "" if self.read_only else literal("editing: escape when done")
+        self.refresh_bindings()

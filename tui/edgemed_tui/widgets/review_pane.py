@@ -1,0 +1,186 @@
+"""Note, draft and findings side by side, and the ways between them.
+
+Shows a session as it is given and asks for changes by message; decides nothing itself.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+
+from edgemed.clinic.findings import Claim, Flag, Omission
+from edgemed.clinic.session import (
+    Finding,
+    Session,
+    dismissal_of,
+    findings,
+    open_findings,
+    stage,
+)
+from edgemed_tui.literal import literal, visible
+from edgemed_tui.messages import DismissAsked, InsertAsked
+from edgemed_tui.widgets.draft_pane import DraftPane
+from edgemed_tui.widgets.findings_list import FindingsList
+from edgemed_tui.widgets.source_pane import SourcePane
+from edgemed_tui.widgets.text_pane import Mark
+
+
+class ReviewPane(Container):
+    """The three panes of a session."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "step(1)", "Next", id="review.next"),
+        Binding("p", "step(-1)", "Previous", id="review.previous"),
+        Binding("enter", "jump", "Evidence", id="review.jump", priority=False),
+        Binding("d", "dismiss", "Dismiss", id="review.dismiss"),
+        Binding("i", "insert", "Insert", id="review.insert"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="review")
+        self.session = Session()
+        self.source = SourcePane()
+        self.draft = DraftPane()
+        self.findings = FindingsList()
+
+    def compose(self) -> ComposeResult:
+        """Note left, draft right, findings below; narrow terminals stack them."""
+        with Container(id="texts"):
+            yield self.source
+            yield self.draft
+        yield self.findings
+
+    def show(self, session: Session) -> None:
+        """Show `session`; texts are loaded again only where they differ."""
+        before, self.session = self.session, session
+        if session.source != before.source:
+            self.source.load(session.source)
+        if session.text != before.text and visible(session.text) != self.draft.text:
+            self.draft.load(session.text)
+        self.draft.freeze(stage(session) not in ("draft", "reviewed"))
+        self._list_findings()
+        self._mark_draft()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Single letters are keys only while the draft is not being edited."""
+        if action in ("step", "jump", "dismiss", "insert"):
+            return self.session.review is not None and self.draft.read_only
+        return super().check_action(action, parameters)
+
+    def action_step(self, by: int) -> None:
+        """Go to the next or previous finding, and show it in both texts."""
+        finding = self.findings.step(by)
+        if finding is not None:
+            self._show_finding(finding)
+
+    def action_jump(self) -> None:
+        """From a sentence to its evidence; from the note or a finding to where it points."""
+        if self.findings.has_focus and self.findings.current is not None:
+            self._show_finding(self.findings.current)
+        elif self.draft.has_focus:
+            self.source.focus()
+        else:
+            self.draft.focus()
+
+    def action_dismiss(self) -> None:
+        """Ask to dismiss the finding in question."""
+        finding = self._finding_meant()
+        if finding is not None:
+            self.post_message(DismissAsked(finding))
+
+    def action_insert(self) -> None:
+        """Ask to take the highlighted omission over."""
+        finding = self.findings.current
+        if isinstance(finding, Omission):
+            self.post_message(InsertAsked(finding))
+
+    @on(DraftPane.SelectionChanged, "#draft")
+    def _cursor_moved(self) -> None:
+        """Mark the sentence under the cursor, and its evidence in the note."""
+        if not self.session.review or not self.draft.has_focus:
+            return
+        self._mark_draft()
+        claim = self._claim_at_cursor()
+        self.source.show_evidence(claim.evidence if claim else ())
+        if claim and claim.flags and self.findings.current not in claim.flags:
+            self.findings.choose(claim.flags[0])
+
+    @on(FindingsList.OptionHighlighted)
+    def _finding_highlighted(self) -> None:
+        if self.findings.has_focus and self.findings.current is not None:
+            self._show_finding(self.findings.current)
+
+    @on(FindingsList.OptionSelected)
+    def _finding_selected(self) -> None:
+        self.action_jump()
+
+    def _show_finding(self, finding: Finding) -> None:
+        """Both texts show what the finding is about."""
+        if isinstance(finding, Omission):
+            self.source.show_evidence((finding.source,))
+            return
+        self.draft.look_at(finding.draft)
+        self._mark_draft()
+        claim = self._claim_at_cursor()
+        self.source.show_evidence(finding.source or (claim.evidence if claim else ()))
+
+    def _finding_meant(self) -> Finding | None:
+        """The finding highlighted in the list, or the first on the draft's sentence."""
+        if self.findings.has_focus:
+            return self.findings.current
+        claim = self._claim_at_cursor()
+        if claim and self.draft.has_focus and self.findings.current not in claim.flags:
+            return claim.flags[0] if claim.flags else None
+        return self.findings.current
+
+    def _claim_at_cursor(self) -> Claim | None:
+        """The sentence under the draft's cursor."""
+        if self.session.review is None:
+            return None
+        at = self.draft.cursor_offset_in_text
+        claims = self.session.review.claims
+        return next((c for c in claims if c.draft.start <= at <= c.draft.end), None)
+
+    def _list_findings(self) -> None:
+        match stage(self.session):
+            case "note":
+                self.findings.say("Findings", "")
+            case "draft":
+                self.findings.say("Findings: checking", "The text is being compared with the note.")
+            case _:
+                rows = [(f, dismissal_of(self.session, f)) for f in findings(self.session)]
+                self.findings.show(rows)
+                if not rows:
+                    self.findings.say("Findings: none", NOTHING_FOUND)
+
+    def _mark_draft(self) -> None:
+        self.draft.mark(self._draft_marks())
+        claim = self._claim_at_cursor()
+        label = f"this sentence: {LABELS[claim.label]}" if claim else ""
+        if self.draft.read_only:
+            self.draft.border_subtitle = literal(label)
+
+    def _draft_marks(self) -> Iterator[Mark]:
+        if self.session.review is None:
+            return
+        claim = self._claim_at_cursor()
+        if claim is not None:
+            yield Mark(claim.draft, "sentence")
+        for finding in open_findings(self.session):
+            if isinstance(finding, Flag):
+                yield Mark(finding.draft, finding.severity)
+
+
+LABELS = {
+    "supported": "the note carries its words",
+    "contradicted": "the note says otherwise",
+    "not found": "not found in the note",
+    "not checked": "not checked",
+}
+NOTHING_FOUND = (
+    "Nothing was found. That does not mean the draft is right: read it against the note."
+)

@@ -1,0 +1,63 @@
+"""The two lines around a session: how far it is, and how the engine is doing. Numbers only."""
+
+from edgemed_models.base import Prefill, Timings
+from textual.content import Content
+
+from edgemed.clinic.session import DEMONSTRATION, Stage
+from edgemed_tui.literal import Words, literal
+
+STAGES: tuple[tuple[Stage, str], ...] = (
+    ("note", "note"),
+    ("draft", "draft"),
+    ("reviewed", "checked"),
+    ("signed", "signed"),
+)
+
+
+class StageLine(Words):
+    """The top line: the steps with a dot each, filled as far as the session has come."""
+
+    def show(self, stage: Stage, has_note: bool, demonstration: bool) -> None:
+        """Show how far the session is."""
+        reached = [s for s, _ in STAGES].index(stage) if has_note else -1
+        steps = [_step(at, reached, word) for at, (_, word) in enumerate(STAGES)]
+        banner = (f"   {DEMONSTRATION}", "bold reverse") if demonstration else ""
+        self.say(Content("").join([literal((" edgemed ", "bold"), "  "), *steps, literal(banner)]))
+
+
+def _step(at: int, reached: int, word: str) -> Content:
+    style = "bold" if at == reached else "dim" if at > reached else ""
+    return literal((f"{'●' if at <= reached else '○'} {word}", style), "   ")
+
+
+class StatusLine(Words):
+    """The line above the keys: model, form, speed, memory, and what the engine is at."""
+
+    def __init__(self) -> None:
+        super().__init__(id="status")
+        self.facts: dict[str, str] = {}
+
+    def tell(self, **facts: str) -> None:
+        """Set facts by name (an empty one goes away) and show all."""
+        self.facts |= facts
+        shown = [self.facts[name] for name in ORDER if self.facts.get(name)]
+        self.say(literal(" " + "  ·  ".join(shown)))
+
+
+ORDER = ("model", "template", "doing", "speed", "memory")
+
+
+def reading(progress: Prefill) -> str:
+    """How much of the prompt the model has read, and how long the rest will take."""
+    share = progress.done / max(1, progress.total)
+    if not progress.done or progress.done >= progress.total:
+        return f"reading {share:.0%}"
+    left = progress.seconds * (progress.total - progress.done) / progress.done
+    return f"reading {share:.0%}, {left:.0f} s left"
+
+
+def speed(timings: Timings) -> str:
+    """Tokens per second of the answer, as the engine measured it."""
+    if not timings.answer_tokens or timings.answer_seconds <= 0:
+        return ""
+    return f"{timings.answer_tokens / timings.answer_seconds:.1f} tok/s"
