@@ -8,7 +8,9 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import U32, f32_from_half, half_at, word_at
+from edgemed_native.byte_lanes import floats, four_rows, ramp, two_rows
 from edgemed_native.decoders import grids
+from edgemed_native.lanes import splat, store
 
 F32 = np.float32
 I32 = np.int32
@@ -18,11 +20,8 @@ CODEBOOK = np.array(
 )
 """The 16 values of IQ4_NL and IQ4_XS (ggml-common.h)."""
 
-SIGNS = 1 - 2 * (np.arange(256)[:, None] >> np.arange(8) & 1).astype(F32)
-"""f32[256, 8]: -1 where the bit is set."""
-
-EVEN_SIGNS = SIGNS[np.arange(128) | (SIGNS[:128].prod(axis=1) < 0) * 128]
-"""f32[128, 8]: seven signs are stored; the eighth makes the number of minuses even."""
+EVEN_SIGNS = np.array([i | (i.bit_count() % 2) << 7 for i in range(128)], np.uint8)
+"""Seven signs are stored; the eighth makes the number of minuses even."""
 
 DELTA = F32(0.125)
 """IQ1 grids are moved up or down by an eighth."""
@@ -58,27 +57,46 @@ def decode_iq4_xs(src, dst):
 
 
 @inner
-def put(dst, b, first, scale, points, signs):
-    """Weights first .. of block b = scale point sign, for all points of one grid row."""
-    for j in range(points.size):
-        dst[b, first + j] = scale * F32(points[j]) * signs[j]
+def signed(points, signs, scale):
+    """scale point sign of 16 weights; a weight is negative where its bit of the u16 `signs` is set."""
+    minus = ((splat(I32(signs)) << splat(I32(1))) >> ramp()) & splat(I32(2))
+    return floats(points) * splat(scale) * (splat(F32(1)) - floats(minus))
+
+
+@inner
+def even_signs(word, k):
+    """Signs 2 k and 2 k + 1 of four times seven, as 16 bits."""
+    low = I32(EVEN_SIGNS[(word >> U32(14 * k)) & U32(127)])
+    return low | (I32(EVEN_SIGNS[(word >> U32(14 * k + 7)) & U32(127)]) << I32(8))
+
+
+@inner
+def u16_at(block, at):
+    return I32(I32(block[at]) | (I32(block[at + 1]) << I32(8)))
+
+
+@inner
+def nibble(block, at, k):
+    """Nibble k of the bytes from `at`, the lower one of a byte first."""
+    return I32((I32(block[at + k // 2]) >> I32(4 * (k % 2))) & I32(15))
 
 
 @kernel
 def decode_iq2_xxs(src, dst):
     """0 d | for each 32 weights: 4 grid rows u8, then u32 SSSS, four times 7 signs
 
-    weight = (d (0.5 + S) / 4) point sign
+    weight = (d (0.5 + S) / 4) point sign; a row for 8 weights.
     """
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
         for sub in range(8):
             word = word_at(block, 6 + 8 * sub)
             scale = d * (F32(0.5) + F32(U32(word >> U32(28)))) * F32(0.25)
-            for k in range(4):
-                points = grids.IQ2_XXS[block[2 + 8 * sub + k]]
-                signs = EVEN_SIGNS[(word >> U32(7 * k)) & U32(127)]
-                put(dst, b, 32 * sub + 8 * k, scale, points, signs)
+            for k in range(2):
+                at = 2 + 8 * sub + 2 * k
+                points = two_rows(grids.IQ2_XXS, block[at], block[at + 1])
+                weights = signed(points, even_signs(word, k), scale)
+                store(dst, 256 * b + 32 * sub + 16 * k, weights)
 
 
 @kernel
@@ -89,12 +107,12 @@ def decode_iq2_xs(src, dst):
     """
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
-        for k in range(32):
-            nibble = (I32(block[66 + k // 4]) >> I32(4 * (k // 2 % 2))) & I32(15)
-            scale = d * (F32(0.5) + F32(I32(nibble))) * F32(0.25)
-            row = I32(block[2 + 2 * k]) | ((I32(block[3 + 2 * k]) & I32(1)) << I32(8))
-            signs = EVEN_SIGNS[block[3 + 2 * k] >> 1]
-            put(dst, b, 8 * k, scale, grids.IQ2_XS[row], signs)
+        for k in range(16):
+            scale = d * (F32(0.5) + F32(nibble(block, 66, k))) * F32(0.25)
+            low, high = u16_at(block, 2 + 4 * k), u16_at(block, 4 + 4 * k)
+            points = two_rows(grids.IQ2_XS, low & 511, high & 511)
+            signs = I32(EVEN_SIGNS[low >> 9]) | (I32(EVEN_SIGNS[high >> 9]) << I32(8))
+            store(dst, 256 * b + 16 * k, signed(points, signs, scale))
 
 
 @kernel
@@ -105,12 +123,13 @@ def decode_iq2_s(src, dst):
     """
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
-        for k in range(32):
-            nibble = (I32(block[74 + k // 4]) >> I32(4 * (k // 2 % 2))) & I32(15)
-            scale = d * (F32(0.5) + F32(I32(nibble))) * F32(0.25)
-            upper = (I32(block[66 + k // 4]) >> I32(2 * (k % 4))) & I32(3)
-            row = I32(block[2 + k]) | (upper << I32(8))
-            put(dst, b, 8 * k, scale, grids.IQ2_S[row], SIGNS[block[34 + k]])
+        for k in range(16):
+            scale = d * (F32(0.5) + F32(nibble(block, 74, k))) * F32(0.25)
+            upper = nibble(block, 66, k)
+            low = I32(block[2 + 2 * k]) | ((upper & 3) << 8)
+            high = I32(block[3 + 2 * k]) | ((upper >> 2) << 8)
+            points = two_rows(grids.IQ2_S, low, high)
+            store(dst, 256 * b + 16 * k, signed(points, u16_at(block, 34 + 2 * k), scale))
 
 
 @kernel
@@ -124,11 +143,17 @@ def decode_iq3_xxs(src, dst):
         for sub in range(8):
             word = word_at(block, 66 + 4 * sub)
             scale = d * (F32(0.5) + F32(U32(word >> U32(28)))) * F32(0.5)
-            for k in range(4):
-                at, to = 2 + 8 * sub + 2 * k, 32 * sub + 8 * k
-                signs = EVEN_SIGNS[(word >> U32(7 * k)) & U32(127)]
-                put(dst, b, to, scale, grids.IQ3_XXS[block[at]], signs[:4])
-                put(dst, b, to + 4, scale, grids.IQ3_XXS[block[at + 1]], signs[4:])
+            for k in range(2):
+                at = 2 + 8 * sub + 4 * k
+                rows = (block[at], block[at + 1], block[at + 2], block[at + 3])
+                weights = signed(four_rows(grids.IQ3_XXS, *rows), even_signs(word, k), scale)
+                store(dst, 256 * b + 32 * sub + 16 * k, weights)
+
+
+@inner
+def ninth_bit(byte, bits, k):
+    """A row index: its low 8 bits, and bit k of `bits` above them."""
+    return I32(byte) | (((bits >> k) & 1) << 8)
 
 
 @kernel
@@ -139,22 +164,17 @@ def decode_iq3_s(src, dst):
     """
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
-        for k in range(32):
-            nibble = (I32(block[106 + k // 8]) >> I32(4 * (k // 4 % 2))) & I32(15)
-            scale = d * F32(I32(1 + 2 * nibble))
-            ninth = I32(block[66 + k // 4]) >> I32(2 * (k % 4))
-            signs = SIGNS[block[74 + k]]
-            row = I32(block[2 + 2 * k]) | ((ninth & I32(1)) << I32(8))
-            put(dst, b, 8 * k, scale, grids.IQ3_S[row], signs[:4])
-            row = I32(block[3 + 2 * k]) | ((ninth & I32(2)) << I32(7))
-            put(dst, b, 8 * k + 4, scale, grids.IQ3_S[row], signs[4:])
-
-
-@inner
-def put_moved(dst, b, first, scale, points, move):
-    """Weights first .. of block b = scale (point + move), for all points of one grid row."""
-    for j in range(points.size):
-        dst[b, first + j] = scale * (F32(points[j]) + move)
+        for k in range(16):
+            scale = d * F32(I32(1 + 2 * nibble(block, 106, k // 2)))
+            ninth, at = nibble(block, 66, k), 2 + 4 * k
+            points = four_rows(
+                grids.IQ3_S,
+                ninth_bit(block[at], ninth, 0),
+                ninth_bit(block[at + 1], ninth, 1),
+                ninth_bit(block[at + 2], ninth, 2),
+                ninth_bit(block[at + 3], ninth, 3),
+            )
+            store(dst, 256 * b + 16 * k, signed(points, u16_at(block, 74 + 2 * k), scale))
 
 
 @kernel
@@ -166,12 +186,22 @@ def decode_iq1_s(src, dst):
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
         for sub in range(8):
-            word = I32(block[34 + 2 * sub]) | (I32(block[35 + 2 * sub]) << I32(8))
-            scale = d * F32(I32(2 * ((word >> 12) & 7) + 1))
-            move = -DELTA if word & 0x8000 else DELTA
-            for k in range(4):
-                row = I32(block[2 + 4 * sub + k]) | (((word >> (3 * k)) & 7) << 8)
-                put_moved(dst, b, 32 * sub + 8 * k, scale, grids.IQ1[row], move)
+            word = u16_at(block, 34 + 2 * sub)
+            scale = splat(d * F32(I32(2 * ((word >> 12) & 7) + 1)))
+            move = splat(-DELTA if word & 0x8000 else DELTA)
+            for k in range(2):
+                at = 2 + 4 * sub + 2 * k
+                low = I32(block[at]) | (((word >> (6 * k)) & 7) << 8)
+                high = I32(block[at + 1]) | (((word >> (6 * k + 3)) & 7) << 8)
+                points = floats(two_rows(grids.IQ1, low, high))
+                store(dst, 256 * b + 32 * sub + 16 * k, (points + move) * scale)
+
+
+@inner
+def moves(bits):
+    """-1/8 in the first 8 lanes where bit 3 is set, in the last 8 where bit 7 is; else 1/8."""
+    eighths = (splat(I32(bits)) >> ((ramp() >> splat(I32(3))) << splat(I32(2)))) & splat(I32(8))
+    return splat(DELTA) - floats(eighths) * splat(F32(2) * DELTA / F32(8))
 
 
 @kernel
@@ -187,10 +217,11 @@ def decode_iq1_m(src, dst):
         half = U32(block[49] >> 4) | (U32(block[51] >> 4) << U32(4))
         half |= (U32(block[53] >> 4) << U32(8)) | (U32(block[55] >> 4) << U32(12))
         d = f32_from_half(U32(half))
-        for k in range(32):
-            word = I32(block[48 + k // 8 * 2]) | (I32(block[49 + k // 8 * 2]) << I32(8))
-            scale = d * F32(I32(2 * ((word >> (3 * (k // 2 % 4))) & 7) + 1))
-            nibble = (I32(block[32 + k // 2]) >> (4 * (k % 2))) & 15
-            move = -DELTA if nibble & 8 else DELTA
-            row = I32(block[k]) | ((nibble & 7) << 8)
-            put_moved(dst, b, 8 * k, scale, grids.IQ1[row], move)
+        for k in range(16):
+            word = u16_at(block, 48 + k // 4 * 2)
+            scale = splat(d * F32(I32(2 * ((word >> (3 * (k % 4))) & 7) + 1)))
+            bits = I32(block[32 + k])
+            low = I32(block[2 * k]) | ((bits & 7) << 8)
+            high = I32(block[2 * k + 1]) | (((bits >> 4) & 7) << 8)
+            points = floats(two_rows(grids.IQ1, low, high))
+            store(dst, 256 * b + 16 * k, (points + moves(bits)) * scale)
