@@ -6,7 +6,7 @@ sentence (with the neighbour it answers or continues) carries.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 from edgemed.clinic.sentences import Sentence
@@ -34,7 +34,7 @@ class Index:
         total = sum(wanted.values())
         if not total:
             return []
-        scores: Counter[int] = Counter()
+        scores: dict[int, float] = defaultdict(float)
         for stem, weight in wanted.items():
             for i in self.holding.get(stem, ()):
                 scores[i] += weight / total

@@ -4,31 +4,36 @@ Works on two plain texts and answers with data (`findings.Review`). Removes and 
 and never says that a draft is right.
 """
 
-from edgemed.clinic.evidence import Index
+from edgemed.clinic.checks import flags
 from edgemed.clinic.findings import Claim, Flag, Label, Review
-from edgemed.clinic.sentences import Sentence, split
+from edgemed.clinic.reading.text import Said, read
+from edgemed.clinic.source import Source
 
 CARRIED = 0.5  # share of a sentence's weight that one source sentence must carry to support it
 
 
 def review(source: str, draft: str) -> Review:
     """Every sentence and list item of `draft` beside its evidence in `source`."""
-    index = Index([s for s in split(source) if s.kind != "heading"])
-    claims = [claim(index, s) for s in split(draft) if s.kind != "heading"]
-    return Review(tuple(claims), ())
+    return review_read(Source(source), read(draft))
 
 
-def claim(index: Index, sentence: Sentence) -> Claim:
-    """One sentence of the draft with its evidence."""
-    found = index.best(sentence.text)
-    spans = tuple(index.sentences[i].span for _, i in found)
+def review_read(source: Source, draft: list[Said]) -> Review:
+    """`review` of a source read before: many drafts of one note are checked against one reading."""
+    return Review(tuple(claim(source, said) for said in draft), ())
+
+
+def claim(source: Source, said: Said) -> Claim:
+    """One sentence of the draft with its evidence and flags."""
+    found = source.index.best(said.sentence.text)
+    spans = tuple(source.span(i) for _, i in found)
+    raised = flags(said, source)
     score = found[0][0] if found else 0.0
-    return Claim(sentence.span, verdict((), score), spans)
+    return Claim(said.sentence.span, verdict(raised, score), spans, raised)
 
 
-def verdict(flags: tuple[Flag, ...], score: float) -> Label:
+def verdict(raised: tuple[Flag, ...], score: float) -> Label:
     """The worst label of the flags; without flags, whether the evidence carries the sentence."""
-    labels = {flag.label for flag in flags}
+    labels = {flag.label for flag in raised}
     if "contradicted" in labels:
         return "contradicted"
     if "not found" in labels:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
+from edgemed.clinic.lists import words_of
 
 Kind = Literal["sentence", "item", "heading"]
 Role = Literal["", "clinician", "patient", "other"]
@@ -34,11 +35,7 @@ OTHERS = ("guest", "family", "caregiver", "mother", "father", "wife", "husband",
 
 BULLET = re.compile(r"[ \t]*(?:[•*·◦▪‣–—-][ \t]+|\d{1,2}[.)][ \t]+(?=\D)|\(?[a-z]\)[ \t]+)")
 HEADING = re.compile(r"[A-Z][A-Za-z0-9 ,/&()'-]{1,48}:?[ \t]*")
-# A period ends no sentence after these words.
-ABBREVIATIONS = frozenset(
-    "dr mr mrs ms prof st vs approx no fig inc jr sr e.g i.e y.o p.o b.i.d t.i.d q.d q.i.d q.h.s "
-    "p.r.n q.o.d a.m p.m u.s etc dept wt ht temp resp m.d i.v i.m s.c".split()
-)
+ABBREVIATIONS = words_of("abbreviations.txt")  # a period ends no sentence after these
 TERMINAL = re.compile(r"[.!?]+(?:[\"')\]]+)?(?=\s|$)")
 
 
@@ -151,7 +148,7 @@ def _is_heading(text: str, line: Line) -> bool:
     piece = text[line.start : line.end]
     if HEADING.fullmatch(piece) is None or len(piece.split()) > 6:
         return False
-    return piece.endswith(":") or piece.isupper() or piece[-1].isalpha() and _alone(text, line)
+    return piece.endswith(":") or piece.isupper() or (piece[-1].isalpha() and _alone(text, line))
 
 
 def _alone(text: str, line: Line) -> bool:

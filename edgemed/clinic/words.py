@@ -8,19 +8,10 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from edgemed.clinic.lists import words_of
+
 WORD = re.compile(r"[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?")
-STOP = frozenset(
-    """a an the and or but of to in on at for with without by from as is are was were be been being
-    am i you he she it we they me him her us them my your his its our their this that these those
-    there here do does did done doing don't doesn't didn't have has had having haven't hasn't will
-    would shall should can could may might must not no nor so if then than too very just also any
-    some all each both more most other such only own same about into over under again up down out
-    off what which who whom when where why how because until while during before after above below
-    okay ok um uh mm hmm yeah yes well like know right going gonna gon na wan get got go let see
-    i'm i've i'll you're it's that's there's he's she's we're we'll they're you've patient patients
-    doctor states state stated reports report reported notes note noted denies deny denied endorses
-    endorse says say said today currently present presents presented s t m ll ve re d n't""".split()
-)
+STOP = words_of("stopwords.txt")
 
 
 class Word(NamedTuple):
@@ -48,7 +39,7 @@ def content(found: list[Word]) -> list[Word]:
 
 @cache
 def stem(word: str) -> str:
-    """`word` without plural and tense endings: `breathing` -> `breath`, `allergies` -> `allergy`."""
+    """`word` without plural and tense endings: `breathing` -> `breath`."""
     word = word.removesuffix("'s")
     for ending, instead, least in ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= least:

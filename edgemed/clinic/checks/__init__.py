@@ -1,1 +1,22 @@
-"""Rule checks of a draft against its source: text and spans in, flags out, no model."""
+"""Rule checks of a draft against its source: a read sentence in, flags out, no model."""
+
+from collections.abc import Callable, Iterator
+
+from edgemed.clinic.checks import assertion, entities, laterality, numbers, times
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.text import Said
+from edgemed.clinic.source import Source
+
+CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
+    "numbers": numbers.check,
+    "times": times.check,
+    "laterality": laterality.check,
+    "assertion": assertion.check,
+    "entities": entities.check,
+}
+
+
+def flags(said: Said, source: Source) -> tuple[Flag, ...]:
+    """All flags of one sentence, in draft order."""
+    found = [flag for check in CHECKS.values() for flag in check(said, source)]
+    return tuple(sorted(found, key=lambda f: (f.draft, f.check)))

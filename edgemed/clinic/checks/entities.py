@@ -1,0 +1,44 @@
+"""Drugs, findings, diseases and procedures that the draft names and the source does not."""
+
+from collections.abc import Iterator
+
+from edgemed.clinic.findings import Flag, Severity
+from edgemed.clinic.lists import names_of
+from edgemed.clinic.reading.concepts import Concept, key
+from edgemed.clinic.reading.text import Mention, Said
+from edgemed.clinic.source import Source
+
+LISTS = {
+    "drug": "drugs.txt",
+    "finding": "findings.txt",
+    "disease": "diseases.txt",
+    "procedure": "procedures.txt",
+}
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """One flag for each thing named that no words of the source name."""
+    for mention in said.mentions:
+        if mention.concept.kind in LISTS and not is_named(mention, source):
+            severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
+            what = f"{mention.concept.kind} {mention.concept.name}"
+            reason = f"{what} is not in the source"
+            yield Flag("entity", "not found", severity, reason, mention.span)
+
+
+def is_named(mention: Mention, source: Source) -> bool:
+    """The concept, or all words of one of its names within one sentence."""
+    if mention.concept.name in source.mentions:
+        return True
+    return any(_within_a_sentence(stems, source) for stems in ways(mention.concept))
+
+
+def ways(concept: Concept) -> list[tuple[str, ...]]:
+    """All names of a concept as stems."""
+    said = names_of(LISTS[concept.kind]).get(concept.name, (concept.name,))
+    return [key(phrase) for phrase in said]
+
+
+def _within_a_sentence(stems: tuple[str, ...], source: Source) -> bool:
+    places = [set(source.stems.get(stem, ())) for stem in stems]
+    return bool(places) and bool(set.intersection(*places))

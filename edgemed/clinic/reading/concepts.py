@@ -1,0 +1,127 @@
+"""Finds what the lists name in a text: findings, diseases, procedures, drugs, parts of the body.
+
+Two ways to say one thing give one concept (`short of breath`, `dyspnea`), so that a draft in
+clinicians' words can be held against a patient's. Endings and small words do not count. What a
+list does not name is not found; a site adds names (see `edgemed.clinic.lists`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Literal, NamedTuple
+
+from edgemed.clinic.lists import lines, names_of
+from edgemed.clinic.words import Word, stem
+
+Kind = Literal["finding", "disease", "procedure", "drug", "anatomy"]
+
+OURS: tuple[tuple[str, Kind], ...] = (
+    ("drugs.txt", "drug"),
+    ("findings.txt", "finding"),
+    ("diseases.txt", "disease"),
+    ("procedures.txt", "procedure"),
+    ("anatomy.txt", "anatomy"),
+)
+OPEN: tuple[tuple[str, Kind], ...] = (
+    ("open/drugs.txt", "drug"),
+    ("open/symptoms.txt", "finding"),
+    ("open/diseases.txt", "disease"),
+    ("open/infections.txt", "disease"),
+    ("open/cancers.txt", "disease"),
+)
+LIGHT = frozenset("of the a an in to is with my your his her or and".split())
+TOO_COMMON = frozenset(
+    "drug drugs syndrome disease symptom calcium oxygen iron water air pain hydrogen".split()
+)
+SHORTEST_STEMMED = 8  # letters of a word that may be a drug by its ending alone
+
+
+class Concept(NamedTuple):
+    """What is named: its kind and the name under which it compares."""
+
+    kind: Kind
+    name: str
+
+
+class Found(NamedTuple):
+    """A concept at the words `first` to `last` (included) of a word list."""
+
+    concept: Concept
+    first: int
+    last: int
+
+
+Entry = tuple[tuple[str, ...], Concept]
+
+
+def concepts(found: Sequence[Word]) -> Iterator[Found]:
+    """All concepts among `found`, left to right, the longest at each place."""
+    heavy = [i for i, word in enumerate(found) if word.lower not in LIGHT]
+    stems = [found[i].stem for i in heavy]
+    at = 0
+    while at < len(heavy):
+        entry = _longest(stems, at)
+        if entry is None:
+            if is_drug_name(found[heavy[at]].lower):
+                yield Found(Concept("drug", found[heavy[at]].lower), heavy[at], heavy[at])
+            at += 1
+            continue
+        length = len(entry[0])
+        yield Found(entry[1], heavy[at], heavy[at + length - 1])
+        at += length
+
+
+def _longest(stems: list[str], at: int) -> Entry | None:
+    for entry in _entries().get(stems[at], ()):
+        if tuple(stems[at : at + len(entry[0])]) == entry[0]:
+            return entry
+    return None
+
+
+@cache
+def _entries() -> dict[str, tuple[Entry, ...]]:
+    """All ways to say a concept by their first stem, longest first; our lists win."""
+    table: dict[tuple[str, ...], Concept] = {}
+    for name, kind in OURS:
+        for concept, said in names_of(name).items():
+            for phrase in said:
+                table.setdefault(key(phrase), Concept(kind, concept))
+    for name, kind in OPEN:
+        for line in lines(name):
+            phrase = line.strip()
+            if phrase not in TOO_COMMON and (kind == "drug" or len(phrase.split()) < 4):
+                table.setdefault(key(phrase), Concept(kind, phrase))
+    by_first: dict[str, list[Entry]] = defaultdict(list)
+    for entry in table.items():
+        if entry[0]:
+            by_first[entry[0][0]].append(entry)
+    return {
+        first: tuple(sorted(entries, key=lambda e: -len(e[0])))
+        for first, entries in by_first.items()
+    }
+
+
+@cache
+def key(phrase: str) -> tuple[str, ...]:
+    """The stems under which a phrase is found."""
+    parts = phrase.replace("-", " ").replace("/", " ").split()
+    return tuple(stem(part) for part in parts if part not in LIGHT)
+
+
+@cache
+def is_drug_name(word: str) -> bool:
+    """A long word with the ending of a generic drug name."""
+    return len(word) >= SHORTEST_STEMMED and word.endswith(_stems()) and word not in ORDINARY
+
+
+@cache
+def _stems() -> tuple[str, ...]:
+    return tuple(lines("open/drugstems.txt"))
+
+
+# Words of every day that end like a drug.
+ORDINARY = frozenset(
+    """determine determined medicine examine vaccine discipline masculine feminine adrenaline
+    cholesterol magazine routine genuine imagine decline guideline baseline headline quarantine
+    personal hormone hydrocodone telephone cyclone""".split()
+)

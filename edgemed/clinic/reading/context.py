@@ -1,0 +1,145 @@
+"""What surrounds a word says about it: negated, uncertain, hypothetical, past, someone else's.
+
+The rules are those of NegEx and ConText: a trigger phrase speaks of all words behind it (or in
+front of it) up to the end of the sentence or a word that ends its reach, such as `but`. A comma
+ends nothing. Triggers and ends are lists; knows no findings.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from edgemed.clinic.lists import lines, names_of, rows_of
+
+
+class Person(NamedTuple):
+    """Someone named in a sentence, and where."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Trigger(NamedTuple):
+    """A phrase found in a sentence: what it says and the stretch of the sentence it speaks of."""
+
+    says: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is said about one stretch of a sentence. `person` is empty for the patient."""
+
+    negated: bool = False
+    uncertain: bool = False
+    hypothetical: bool = False
+    historical: bool = False
+    person: str = ""
+
+
+ANSWER = re.compile(r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$)")
+NEGATIVE = re.compile(r"\bnegative\b(?! for)")
+# What may stand between a finding and the person it belongs to: `colon cancer in his father`.
+OWNER = re.compile(
+    r"[\w\s,]{0,40}?\b(?:in|with|for|of|by)\b "
+    r"(?:his|her|my|the|a|your|their|patient's)?\s?(?:maternal |paternal )?"
+)
+COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed)?)\s*)$")
+
+
+class Scopes:
+    """All stretches of one sentence that a trigger speaks of."""
+
+    def __init__(self, sentence: str, spoken: bool = False) -> None:
+        self.text = sentence.lower().replace("’", "'")
+        if len(self.text) != len(sentence):  # a letter whose lower case is longer: keep offsets
+            self.text = "".join(c.lower() if len(c.lower()) == 1 else c for c in sentence)
+        self.ends = [m.span() for m in _ends().finditer(self.text)]
+        self.reach = [*self._listed(spoken), *self._bare_negative()]
+        self.people = [
+            Person(_person(m.group()), *m.span()) for m in _persons().finditer(self.text)
+        ]
+
+    def at(self, start: int, end: int) -> Context:
+        """What is said of the words from `start` to `end` of the sentence."""
+        says = {r.says for r in self.reach if r.start <= start and end <= r.end}
+        return Context(
+            "negated" in says,
+            "uncertain" in says,
+            "hypothetical" in says,
+            "historical" in says,
+            self.person_at(start, end),
+        )
+
+    def person_at(self, start: int, end: int) -> str:
+        """Whose it is: the last person named before it in its clause, or right behind it."""
+        before = [p for p in self.people if p.end <= start]
+        if before:
+            return before[-1].name
+        behind = next((p for p in self.people if p.start >= end), None)
+        if behind is not None and OWNER.fullmatch(self.text[end : behind.start]):
+            return behind.name
+        return ""
+
+    def _listed(self, spoken: bool) -> list[Trigger]:
+        """Stretches of the listed triggers."""
+        answer = ANSWER.match(self.text) if spoken else None
+        found = []
+        for m in _triggers().finditer(self.text, answer.end() if answer else 0):
+            says, side = _meaning(m.group())
+            if says != "nothing":
+                found.append(self._stretch(says, side, m.start(), m.end()))
+        return found
+
+    def _bare_negative(self) -> list[Trigger]:
+        """`strep is negative` speaks of what is in front, `negative joint pain` of what follows."""
+        found = []
+        for m in NEGATIVE.finditer(self.text):
+            side = "before" if self._closes(m) else "after"
+            found.append(self._stretch("negated", side, m.start(), m.end()))
+        return found
+
+    def _closes(self, m: re.Match[str]) -> bool:
+        """Whether the word `negative` ends its clause or follows a copula."""
+        rest = self.text[m.end() :].lstrip()
+        return not rest or rest[0] in ".,;" or COPULA.search(self.text[: m.start()]) is not None
+
+    def _stretch(self, says: str, side: str, start: int, end: int) -> Trigger:
+        if side == "after":
+            stop = next((a for a, _ in self.ends if a >= end), len(self.text))
+            return Trigger(says, end, stop)
+        begin = max((b for _, b in self.ends if b <= start), default=0)
+        return Trigger(says, begin, start)
+
+
+@cache
+def _triggers() -> re.Pattern[str]:
+    phrases = sorted({row[0] for row in rows_of("context.tsv")}, key=len, reverse=True)
+    body = "|".join(re.escape(p) for p in phrases if p != "n't")
+    return re.compile(rf"(?<!\w)(?:{body})(?!\w)|n't(?!\w)")
+
+
+@cache
+def _meaning(phrase: str) -> tuple[str, str]:
+    return next((r[1], r[2]) for r in rows_of("context.tsv") if r[0] == phrase)
+
+
+@cache
+def _ends() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{line})" for line in lines("ends.txt")))
+
+
+@cache
+def _persons() -> re.Pattern[str]:
+    names = sorted((s for said in names_of("people.txt").values() for s in said), key=len)
+    return re.compile(
+        rf"(?<!\w)(?:{'|'.join(re.escape(n) for n in reversed(names))})(?!\w)(?!['-])"
+    )
+
+
+@cache
+def _person(word: str) -> str:
+    return next(name for name, said in names_of("people.txt").items() if word in said)

@@ -1,0 +1,186 @@
+"""Numbers in a text, with units and offsets: `20 mg`, `five weeks`, `120 over 80`, `2-3 days`.
+
+Numerals may be English or continental (`1,234.5`, `5,9`), numbers may be spelled. A quantity has
+several values where the text leaves the reading open. Dates are read by `dates`; their spans are
+handed in and skipped.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from edgemed.clinic.findings import Span
+from edgemed.clinic.lists import rows_of
+from edgemed.clinic.reading import spoken
+
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A UCUM code, what it measures, and the factor to that measure's base."""
+
+    code: str
+    dimension: str
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as read: possible values, unit if one is written, and where.
+
+    `pair` is the number's fellow in `120/80` or `3 out of 6` and `first` says which of the two
+    this is. `implied` marks `a week`, where no number is written.
+    """
+
+    values: tuple[float, ...]
+    unit: Unit | None
+    span: Span
+    text: str
+    pair: float | None = None
+    first: bool = False
+    implied: bool = False
+
+
+# Not inside a word or code (`T12`, `COVID-19`, the 5 of `L4-5`).
+NUMERAL = (
+    r"(?<![\w.,^])(?<![A-Za-z]-)(?<![A-Za-z]\d-)(?<![A-Za-z]\d\d-)"
+    r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:[.,]\d+)?(?![A-Za-z]*\d)|(?<![\w.])\.\d+"
+)
+ATTACHED = {"s", "d", "m", "h", "a", "c", "f", "u", "cap", "l"}  # a word or letter unless attached
+CAPITAL = {"C", "F", "L", "U", "M"}
+POWER = re.compile(r"\s*[x×*]\s*10\s*(?:\^|\*\*?|e)?\s*(\d{1,2})\s*/\s*([LlµuμmM]+[Ll]?3?)")
+JOIN = re.compile(r"\s*(?:-|–|—|to|or|and|through)\s*$")
+OVER = re.compile(r"\s*(?:/|over|out of)\s*$", re.IGNORECASE)
+IMPLIED = re.compile(r"\b(?:an?|last|this past|past|per|each|every|once a|next)\s+(?:half an? )?"
+                     r"(?P<unit>week|month|year|day|hour|minute|decade)\b", re.IGNORECASE)  # fmt: skip
+COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, "single": 1.0}
+COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
+
+
+def quantities(text: str, skip: Iterable[Span] = ()) -> list[Quantity]:
+    """All quantities of `text` in order, those inside `skip` left out."""
+    taken = list(skip)
+    found = [q for q in _numbers(text) if not _inside(q.span, taken)]
+    found = _share_units(text, found)
+    found = _pairs(text, found)
+    return sorted([*found, *_implied(text, found, taken)], key=lambda q: q.span)
+
+
+def _inside(span: Span, taken: Iterable[Span]) -> bool:
+    return any(span.start < t.end and t.start < span.end for t in taken)
+
+
+def _numbers(text: str) -> Iterator[Quantity]:
+    """Numerals and runs of number words, each with the unit right behind it."""
+    for match in _anything().finditer(text):
+        word = match.group()
+        values = numeral(word) if word[0].isdigit() or word[0] == "." else _said(word)
+        if values:
+            unit, end = _unit_behind(text, match.end())
+            yield Quantity(values, unit, Span(match.start(), end), text[match.start() : end])
+
+
+@cache
+def _anything() -> re.Pattern[str]:
+    return re.compile(f"{NUMERAL}|{COUNT.pattern}|{spoken.RUN.pattern}", re.IGNORECASE)
+
+
+def _said(word: str) -> tuple[float, ...]:
+    lower = word.lower()
+    return (COUNTS[lower],) if lower in COUNTS else spoken.readings(lower)
+
+
+def numeral(word: str) -> tuple[float, ...]:
+    """Readings of a numeral: `1,234` is a thousand or, on the continent, a little over one."""
+    if "," not in word:
+        return (float(word),)
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", word):
+        english = float(word.replace(",", ""))
+        continental = word.count(",") == 1 and "." not in word
+        return (english, float(word.replace(",", "."))) if continental else (english,)
+    if re.fullmatch(r"\d+,\d+", word):
+        return (float(word.replace(",", ".")),)
+    return tuple(float(part) for part in re.split(r"[.,]", word) if part)
+
+
+def _unit_behind(text: str, at: int) -> tuple[Unit | None, int]:
+    """The unit written at `at` (after a space or a hyphen at most) and where it ends."""
+    power = POWER.match(text, at)
+    if power is not None:
+        per_litre = {"l": 0, "ul": 6, "µl": 6, "μl": 6, "mm3": 6}.get(power[2].lower())
+        if per_litre is not None:
+            factor = 10.0 ** (int(power[1]) + per_litre)
+            return Unit("10*9/L", "count concentration", factor), power.end()
+    match = _units().match(text, at)
+    if match is None:
+        return None, at
+    form = match["form"]
+    attached = match.start("form") == at
+    if form.lower() in ATTACHED and not attached and form not in CAPITAL:
+        return None, at
+    if form.lower() == "m" and form == "M":
+        return None, at
+    return unit_of(form), match.end()
+
+
+@cache
+def _units() -> re.Pattern[str]:
+    """Any written unit, longest first, not followed by a letter."""
+    forms = sorted({f for row in rows_of("units.tsv") for f in row[0].split("|")}, key=len)
+    body = "|".join(re.escape(form).replace(r"\ ", r"\s+") for form in reversed(forms))
+    return re.compile(rf"\s?-?\s?(?P<form>{body})(?![A-Za-z])", re.IGNORECASE)
+
+
+@cache
+def unit_of(form: str) -> Unit:
+    """The unit that a written form names."""
+    wanted = re.sub(r"\s+", " ", form.lower())
+    for forms, code, dimension, factor in rows_of("units.tsv"):
+        if wanted in forms.split("|"):
+            return Unit(code, dimension, float(factor))
+    raise ValueError(f"no unit is written {form!r}")
+
+
+def _share_units(text: str, found: list[Quantity]) -> list[Quantity]:
+    """`2-3 days`, `four or five weeks`: the first number has the second's unit."""
+    shared = list(found)
+    for i in range(len(found) - 2, -1, -1):
+        here, after = shared[i], shared[i + 1]
+        between = text[here.span.end : after.span.start]
+        listed = between.strip() == "," and same(here.values[0] + 1, after.values[0])
+        if here.unit is None and after.unit is not None and (JOIN.fullmatch(between) or listed):
+            shared[i] = Quantity(here.values, after.unit, here.span, here.text)
+    return shared
+
+
+def _pairs(text: str, found: list[Quantity]) -> list[Quantity]:
+    """`120/80`, `one twenty over eighty`, `3 out of 6`: each number knows its fellow."""
+    paired = list(found)
+    for i in range(len(found) - 1):
+        a, b = paired[i], paired[i + 1]
+        if OVER.fullmatch(text[a.span.end : b.span.start]) and a.unit is None:
+            paired[i] = Quantity(a.values, b.unit, a.span, a.text, b.values[0], True)
+            paired[i + 1] = Quantity(b.values, b.unit, b.span, b.text, a.values[0])
+    return paired
+
+
+def _implied(text: str, found: list[Quantity], taken: list[Span]) -> Iterator[Quantity]:
+    """`a week ago`, `last month`: one of the unit."""
+    for match in IMPLIED.finditer(text):
+        span = Span(match.start(), match.end())
+        if not _inside(span, [q.span for q in found]) and not _inside(span, taken):
+            yield Quantity(
+                (1.0,), unit_of(match["unit"].lower()), span, match.group(), implied=True
+            )
+
+
+def same(a: float, b: float) -> bool:
+    """Equal but for the last bits that converting costs."""
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b), 1e-12)
+
+
+def base(value: float, unit: Unit) -> float:
+    """`value` in the base of what the unit measures."""
+    return value * unit.factor

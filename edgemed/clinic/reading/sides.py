@@ -1,0 +1,80 @@
+"""Left, right and both sides in a text, each with the words it is said of.
+
+`right` is also `correct` and `at once`, `left` also `went away`; in speech most of them are. A
+side counts where a part of the body or a finding stands beside it, or a word such as `side`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from edgemed.clinic.findings import Span
+from edgemed.clinic.reading.concepts import concepts
+from edgemed.clinic.words import STOP, Word
+
+Side = Literal["left", "right", "both"]
+SIDES: dict[str, Side] = {
+    "left": "left", "lefts": "left", "lt": "left", "l": "left",
+    "left-sided": "left", "leftward": "left",
+    "right": "right", "rt": "right", "r": "right", "rightward": "right",
+    "bilateral": "both", "bilaterally": "both", "bilat": "both", "both": "both",
+}  # fmt: skip
+BESIDE = frozenset("side sided hand handed upper lower sides lateral medial".split())
+NOT_BEFORE_RIGHT = frozenset("all that's thats alright is was oh yeah yes okay be not".split())
+NOT_AFTER = frozenset(
+    """now away here there before after through so because around up over back that this and the a
+    an when where it he she i we you off out for with at to untreated work home""".split()
+)
+REACH = 4  # words on either side that a side can be said of
+
+
+class Sided(NamedTuple):
+    """A side, where it stands, and the names and stems of what it is said of, nearest first."""
+
+    side: Side
+    span: Span
+    of: tuple[str, ...]
+
+
+def sides(text: str, found: Sequence[Word]) -> Iterator[Sided]:
+    """All sides among the words of one sentence; `found` has offsets into `text`."""
+    named = {i: f.concept.name for f in concepts(found) for i in range(f.first, f.last + 1)}
+    for i, word in enumerate(found):
+        side = SIDES.get(word.lower)
+        if side is None or (len(word.lower) == 1 and not text[word.start : word.end].isupper()):
+            continue
+        of = _objects(text, found, i, named)
+        if _is_side(found, i, named, of):
+            yield Sided(side, Span(word.start, word.end), of)
+
+
+def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -> tuple[str, ...]:
+    """What the side at `at` is said of: behind it first, then in front, inside the clause."""
+    names: list[str] = []
+    for i in [*range(at + 1, at + 1 + REACH), *range(at - 1, at - 1 - REACH, -1)]:
+        if not 0 <= i < len(found):
+            continue
+        a, b = sorted((at, i))
+        if re.search(r"[.;:?!]", text[found[a].end : found[b].start]):
+            continue
+        word = found[i]
+        if i in named:
+            names.append(named[i])
+        elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:
+            names.append(word.stem)
+    return tuple(dict.fromkeys(names))
+
+
+def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[str, ...]) -> bool:
+    word = found[at].lower
+    if word not in ("left", "right", "both"):
+        return True
+    before = found[at - 1].lower if at else ""
+    after = found[at + 1].lower if at + 1 < len(found) else ""
+    if word == "both":
+        return at + 1 < len(found) and any(i in named for i in (at + 1, at + 2, at + 3))
+    if at + 1 in named or at + 2 in named or after in BESIDE:
+        return not (word == "right" and before in ("all", "alright"))
+    if after in NOT_AFTER or (word == "right" and before in NOT_BEFORE_RIGHT):
+        return False
+    return before in ("my", "your", "his", "her", "the", "on", "upper", "lower") and bool(of)
