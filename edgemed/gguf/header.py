@@ -68,7 +68,7 @@ def _read_version(cursor: Cursor) -> int:
     version = cursor.u32("the version")
     if version in VERSIONS:
         return version
-    if version & 0xFFFF == 0:
+    if version and version & 0xFFFF == 0:
         raise Flaw(*_as_sentence(recognise(b"FUGG")))
     raise Flaw(
         f"GGUF version {version}; versions 2 and 3 can be read",

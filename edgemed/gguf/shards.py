@@ -31,6 +31,8 @@ def shard_paths(path: Path, metadata: Metadata) -> tuple[Path, ...]:
         says = f"its name says {named}" if match else "its name does not say which"
         raise Flaw(f"it is one of {count} shards ({COUNT}), but {says}", ONE_SET).of(path)
     names = [f"{match['stem']}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
+    if path.name not in names:
+        raise Flaw(f"there is no number {int(match['number'])} of {count} shards", ONE_SET).of(path)
     paths = tuple(path.with_name(name) for name in names)
     _refuse_missing(path, [p for p in paths if not p.is_file()])
     return paths

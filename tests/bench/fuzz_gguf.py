@@ -15,7 +15,6 @@ import json
 import math
 import random
 import re
-import resource
 import struct
 import sys
 import time
@@ -28,6 +27,7 @@ from pathlib import Path
 from edgemed.errors import InvalidFile
 from edgemed.gguf.header import Header
 from edgemed.gguf.model import parse
+from edgemed.process_memory import resident_bytes
 from tests.edgemed.gguf_files import METADATA, TENSORS, assemble, gguf_bytes, pair, row
 
 PATH = Path("case.gguf")
@@ -210,7 +210,7 @@ def fuzz(count: int, seed: int) -> tuple[dict[str, float], Counter[str]]:
         "slowest case, ms": round(1000 * slowest, 2),
         "largest allocation of a traced case, bytes": largest,
         "traced cases": -(-count // TRACED),
-        "peak RSS, MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "memory at the end, MB": round(resident_bytes() / 1e6, 1),
     }
     return figures, outcomes
 
