@@ -1,0 +1,87 @@
+"""What of a session goes into the audit log: hashes, names of checks, listed reasons.
+
+Whatever quotes note, draft or the clinician's own words goes in as a keyed mark.
+"""
+
+from typing import Any
+
+from edgemed.audit import Entry, Log
+from edgemed.clinic.findings import Omission
+from edgemed.clinic.session import (
+    Dismissal,
+    Finding,
+    Key,
+    Session,
+    dismissal_of,
+    findings,
+    key_of,
+)
+
+
+def drafted(log: Log, session: Session, who: str, at: str) -> Entry:
+    """A draft was written: by what, from which note."""
+    origin = session.origin
+    assert origin is not None
+    facts = {
+        "model": origin.model,
+        "model_hash": origin.model_hash,
+        "template": origin.template,
+        "template_hash": origin.template_hash,
+        "settings": dict(origin.settings),
+        "cut": session.cut,
+        "draft": log.mark(session.ai_draft),
+    }
+    return log.add("draft", who, at, {"note": log.mark(session.source), **facts})
+
+
+def dismissed(log: Log, session: Session, finding: Finding, who: str, at: str) -> Entry:
+    """A finding was set aside, with its listed reason; own words as a mark."""
+    entry = dismissal_of(session, finding)
+    assert entry is not None
+    facts = _finding(log, session, finding) | _reason(log, entry)
+    return log.add("dismiss", who, at, {"note": log.mark(session.source), **facts})
+
+
+def restored(log: Log, session: Session, finding: Finding, who: str, at: str) -> Entry:
+    """A dismissal was taken back."""
+    facts = _finding(log, session, finding)
+    return log.add("restore", who, at, {"note": log.mark(session.source), **facts})
+
+
+def signed(log: Log, session: Session, at: str) -> Entry:
+    """The summary was signed: every finding as it stood, and what was left open."""
+    signature = session.signature
+    assert signature is not None
+    still_open = set(signature.open)
+    facts = {
+        "note": log.mark(session.source),
+        "text": log.mark(session.text),
+        "edited": session.text != session.ai_draft,
+        "findings": [_stand(log, session, f, still_open) for f in findings(session)],
+        "reason": log.mark(signature.reason) if signature.reason else "",
+    }
+    return log.add("sign", signature.by, at, facts)
+
+
+def given_out(log: Log, session: Session, way: str, who: str, at: str) -> Entry:
+    """Signed text left the session: to a file of format `way`, or to the clipboard."""
+    facts = {"note": log.mark(session.source), "text": log.mark(session.text), "way": way}
+    return log.add("export", who, at, facts)
+
+
+def _stand(log: Log, session: Session, finding: Finding, still_open: set[Key]) -> dict[str, Any]:
+    entry = dismissal_of(session, finding)
+    facts = _finding(log, session, finding)
+    if entry is not None:
+        return facts | _reason(log, entry)
+    return facts | {"open": key_of(session, finding) in still_open}
+
+
+def _finding(log: Log, session: Session, finding: Finding) -> dict[str, Any]:
+    name = f"omission: {finding.kind}" if isinstance(finding, Omission) else finding.check
+    mark = log.mark("\n".join(key_of(session, finding)))
+    return {"check": name, "severity": finding.severity, "finding": mark}
+
+
+def _reason(log: Log, entry: Dismissal) -> dict[str, str]:
+    return {"reason": entry.reason, "words": log.mark(entry.words) if entry.words else ""}

@@ -1,0 +1,167 @@
+"""A session on the disk, encrypted: scrypt turns the passphrase into a key, AES-GCM does the rest.
+
+    magic 8 | log2(n) 1 | r 1 | p 1 | salt 16 | nonce 12 | ciphertext + tag | SHA-256 of all before
+
+The closing checksum tells a damaged file from a wrong passphrase; it protects nothing, the tag
+does. The header is authenticated too. Nothing of the note stands outside the ciphertext.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.session import Dismissal, Key, Origin, Session, Signature
+from edgemed.errors import EdgemedError, InvalidFile, Refused
+
+MAGIC = b"EDGEMED1"
+ENDING = ".edgemed"
+LOG2_N, R, P = 15, 8, 1  # 32 MiB and about a tenth of a second: RFC 7914's interactive use, doubled
+MAX_LOG2_N = 20  # a file that asks for more memory than 1 GiB is not ours
+HEADER = len(MAGIC) + 3 + 16
+SHORTEST = 8  # characters of a passphrase
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A key made from a passphrase once, for saving again and again without asking."""
+
+    header: bytes
+    key: bytes
+
+
+def make_lock(passphrase: str) -> Lock:
+    """A fresh lock; refuses a passphrase that is too short to help."""
+    if len(passphrase) < SHORTEST:
+        raise Refused(
+            f"the passphrase has fewer than {SHORTEST} characters",
+            "take a longer one, four words say",
+        )
+    header = MAGIC + bytes((LOG2_N, R, P)) + secrets.token_bytes(16)
+    return Lock(header, _key(passphrase, header))
+
+
+def opens(lock: Lock, passphrase: str) -> bool:
+    """Whether `passphrase` is the one that made `lock`."""
+    return secrets.compare_digest(_key(passphrase, lock.header), lock.key)
+
+
+def save(path: Path, session: Session, lock: Lock) -> None:
+    """Write `session` to `path`, complete or not at all."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce = secrets.token_bytes(12)
+    plain = json.dumps(asdict(session)).encode()
+    sealed = AESGCM(lock.key).encrypt(nonce, plain, lock.header)
+    body = lock.header + nonce + sealed
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(body + sha256(body).digest())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise EdgemedError(
+            f"the session cannot be saved: {error.strerror}", "free disk space"
+        ) from error
+
+
+def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
+    """The session in `path`, and the lock to save it again."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    data = _undamaged(path)
+    header, nonce, sealed = data[:HEADER], data[HEADER : HEADER + 12], data[HEADER + 12 :]
+    lock = Lock(header, _key(passphrase, header))
+    try:
+        plain = AESGCM(lock.key).decrypt(nonce, sealed, header)
+    except InvalidTag:
+        raise Refused("the passphrase does not open this session", "type it again") from None
+    return from_data(json.loads(plain)), lock
+
+
+def default_folder() -> Path:
+    """Where saved sessions stand. File names are times: they say nothing of a patient."""
+    from platformdirs import user_data_path
+
+    return user_data_path("edgemed", appauthor=False) / "sessions"
+
+
+def from_data(data: dict[str, Any]) -> Session:
+    """A session from the plain values that `asdict` made of it."""
+    origin, review, signature = data["origin"], data["review"], data["signature"]
+    return Session(
+        source=data["source"],
+        origin=_origin(origin) if origin else None,
+        ai_draft=data["ai_draft"],
+        cut=data["cut"],
+        text=data["text"],
+        review=_review(review) if review else None,
+        dismissals=tuple(_dismissal(d) for d in data["dismissals"]),
+        signature=_signature(signature) if signature else None,
+    )
+
+
+def _origin(data: dict[str, Any]) -> Origin:
+    return Origin(**data | {"settings": tuple((k, v) for k, v in data["settings"])})
+
+
+def _signature(data: dict[str, Any]) -> Signature:
+    return Signature(**data | {"open": tuple(Key(*key) for key in data["open"])})
+
+
+def _dismissal(data: dict[str, Any]) -> Dismissal:
+    return Dismissal(**data | {"key": Key(*data["key"])})
+
+
+def _review(data: dict[str, Any]) -> Review:
+    claims = tuple(_claim(c) for c in data["claims"])
+    omissions = tuple(Omission(**o | {"source": Span(*o["source"])}) for o in data["omissions"])
+    return Review(claims, omissions)
+
+
+def _claim(data: dict[str, Any]) -> Claim:
+    flags = tuple(_flag(flag) for flag in data["flags"])
+    return Claim(Span(*data["draft"]), data["label"], _spans(data["evidence"]), flags)
+
+
+def _flag(data: dict[str, Any]) -> Flag:
+    return Flag(**data | {"draft": Span(*data["draft"]), "source": _spans(data["source"])})
+
+
+def _spans(data: list[list[int]]) -> tuple[Span, ...]:
+    return tuple(Span(*span) for span in data)
+
+
+def _undamaged(path: Path) -> bytes:
+    """The file's bytes without the checksum, which must be right."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EdgemedError(
+            f"the session cannot be read: {error.strerror}", "check the file"
+        ) from error
+    body, checksum = data[:-32], data[-32:]
+    if not data.startswith(MAGIC):
+        raise InvalidFile("the file is no saved session", f"saved sessions end in {ENDING}")
+    if len(body) < HEADER + 12 + 16 or sha256(body).digest() != checksum:
+        raise InvalidFile("the saved session is damaged", "take a copy of the file from a backup")
+    return body
+
+
+def _key(passphrase: str, header: bytes) -> bytes:
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+    log2_n, r, p = header[len(MAGIC) : len(MAGIC) + 3]
+    if log2_n > MAX_LOG2_N or not log2_n or r != R or p != P:
+        raise InvalidFile("the saved session asks for settings that are not ours", "do not open it")
+    derive = Scrypt(salt=header[-16:], length=32, n=1 << log2_n, r=r, p=p)
+    return derive.derive(passphrase.encode())

@@ -1,0 +1,160 @@
+"""A session's rules: what may follow what, what a signature needs, what leaves the session."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgemed.clinic import export
+from edgemed.clinic import session as steps
+from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.session import Origin, Session
+from edgemed.errors import EdgemedError, Refused, UsageError
+
+NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
+DRAFT = "Sodium 182.\nPotassium 5.9."
+MAJOR = Flag("number", "contradicted", "major", "182, the note has 128", Span(7, 10), (Span(3, 6),))
+LEFT_OUT = Omission("allergy", "major", "an allergy", Span(21, 42))
+REVIEW = Review(
+    (
+        Claim(Span(0, 11), "contradicted", (Span(0, 20),), (MAJOR,)),
+        Claim(Span(12, 26), "supported", (Span(11, 16),)),
+    ),
+    (LEFT_OUT,),
+)
+WHEN = "2026-01-02T03:04:05+00:00"
+
+
+def checked(*, demonstration: bool = False, cut: bool = False) -> Session:
+    origin = Origin("m", "soap", "aa", "bb", demonstration)
+    draft = steps.drafted(steps.opened(NOTE), origin, DRAFT, cut=cut)
+    return steps.reviewed(draft, DRAFT, REVIEW)
+
+
+def settled() -> Session:
+    return steps.dismissed(checked(), MAJOR, steps.REASONS[0], at=WHEN)
+
+
+def test_the_stages_follow_each_other() -> None:
+    note = steps.opened(NOTE)
+    draft = steps.drafted(note, Origin("m", "soap"), DRAFT)
+    stages = [note, draft, checked(), steps.signed(settled(), "Dr A", at=WHEN)]
+    assert [steps.stage(s) for s in stages] == ["note", "draft", "reviewed", "signed"]
+
+
+def test_line_ends_become_one_kind_and_nothing_else_changes() -> None:
+    assert steps.opened("a\r\nb\rc [x]\t\n").source == "a\nb\nc [x]\t\n"
+    with pytest.raises(Refused, match="empty"):
+        steps.opened(" \n")
+
+
+def test_an_edit_takes_the_check_back_and_a_late_check_of_older_text_is_dropped() -> None:
+    edited = steps.edited(checked(), "Sodium 128.")
+    assert steps.stage(edited) == "draft"
+    assert steps.reviewed(edited, DRAFT, REVIEW) is edited
+    assert steps.edited(edited, "Sodium 128.") is edited
+
+
+def test_a_dismissal_needs_a_listed_reason_and_other_needs_words() -> None:
+    with pytest.raises(Refused, match="listed"):
+        steps.dismissed(checked(), MAJOR, "because", at=WHEN)
+    with pytest.raises(Refused, match="no reason"):
+        steps.dismissed(checked(), MAJOR, "other", "  ", at=WHEN)
+    assert steps.major_flags(settled()) == []
+
+
+def test_a_dismissal_outlives_an_edit_elsewhere_and_can_be_taken_back() -> None:
+    edited = steps.edited(settled(), DRAFT + " Stable.")
+    again = steps.reviewed(edited, edited.text, REVIEW)
+    assert steps.dismissal_of(again, MAJOR) is not None
+    assert steps.major_flags(steps.restored(again, MAJOR)) == [MAJOR]
+
+
+def test_an_omission_is_taken_over_marked_and_the_mark_stands_against_signing() -> None:
+    line = steps.insertion(checked(), LEFT_OUT)
+    assert line == "[edit] Allergies: penicillin"
+    edited = steps.edited(settled(), f"{DRAFT}\n{line}")
+    marked = steps.reviewed(edited, edited.text, REVIEW)
+    with pytest.raises(Refused, match="1 inserted line is still marked"):
+        steps.signed(marked, "Dr A", at=WHEN)
+
+
+def test_open_major_flags_and_a_cut_draft_need_a_typed_reason() -> None:
+    for session in (
+        checked(),
+        steps.dismissed(checked(cut=True), MAJOR, steps.REASONS[0], at=WHEN),
+    ):
+        with pytest.raises(Refused, match="major flags are open"):
+            steps.signed(session, "Dr A", at=WHEN, reason=" ")
+    signed = steps.signed(checked(), "Dr A", at=WHEN, reason="seen, the lab has corrected it")
+    assert signed.signature is not None
+    assert [key.check for key in signed.signature.open] == ["number"]
+
+
+def test_a_signature_needs_a_name_a_check_and_a_text() -> None:
+    with pytest.raises(Refused, match="name"):
+        steps.signed(settled(), " ", at=WHEN)
+    with pytest.raises(Refused, match="not been checked"):
+        steps.signed(steps.edited(settled(), "x"), "Dr A", at=WHEN)
+    with pytest.raises(Refused, match="nothing to sign"):
+        steps.signed(steps.opened(NOTE), "Dr A", at=WHEN)
+
+
+def test_signed_text_takes_no_step_any_more() -> None:
+    signed = steps.signed(settled(), "Dr A", at=WHEN)
+    for step in (
+        lambda: steps.edited(signed, "x"),
+        lambda: steps.drafted(signed, Origin("m", "t"), "x"),
+        lambda: steps.dismissed(signed, MAJOR, steps.REASONS[0], at=WHEN),
+        lambda: steps.restored(signed, MAJOR),
+        lambda: steps.signed(signed, "Dr B", at=WHEN),
+    ):
+        with pytest.raises(Refused, match="signed"):
+            step()
+    assert steps.reviewed(signed, signed.text, Review((), ())) is signed
+
+
+def test_a_demonstration_draft_is_neither_signed_nor_exported(tmp_path: Path) -> None:
+    session = checked(demonstration=True)
+    with pytest.raises(Refused, match="demonstration"):
+        steps.signed(session, "Dr A", at=WHEN, reason="x")
+    with pytest.raises(Refused, match="demonstration"):
+        export.write(session, tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unsigned_text_is_not_exported() -> None:
+    for render in export.FORMATS.values():
+        with pytest.raises(Refused, match="only signed"):
+            render(settled())
+
+
+def test_every_format_carries_the_text_character_for_character(tmp_path: Path) -> None:
+    text = "Na 128 [L] K 5.9 [H]\n[ ] fever [x] cough\n```\n# no heading [/x] *a*"
+    session = steps.edited(checked(), text)
+    session = steps.reviewed(session, text, Review((), ()))
+    session = steps.signed(session, "Dr A", at=WHEN)
+    for ending in export.FORMATS:
+        path = export.write(session, tmp_path / f"summary{ending}")
+        content = path.read_text(encoding="utf-8")
+        found = json.loads(content)["text"] if ending == ".json" else content
+        assert text in found
+    assert "````text" in (tmp_path / "summary.md").read_text()
+
+
+def test_json_carries_evidence_flags_and_decisions() -> None:
+    data = json.loads(export.as_json(steps.signed(settled(), "Dr A", at=WHEN)))
+    first = data["sentences"][0]
+    assert first["evidence"][0]["words"] == "Na 128 [L] K 5.9 [H]"
+    assert first["flags"][0]["dismissed"]["reason"] == steps.REASONS[0]
+    assert data["omissions"][0]["source"]["words"] == "Allergies: penicillin"
+    assert data["signature"]["by"] == "Dr A"
+
+
+def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> None:
+    signed = steps.signed(settled(), "Dr A", at=WHEN)
+    export.write(signed, tmp_path / "a.txt")
+    with pytest.raises(EdgemedError, match="exists"):
+        export.write(signed, tmp_path / "a.txt")
+    with pytest.raises(UsageError, match=r"\.docx"):
+        export.write(signed, tmp_path / "a.docx")

@@ -1,0 +1,103 @@
+"""Saved sessions come back whole, with the right passphrase alone, undamaged alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgemed import sessions
+from edgemed.clinic import session as steps
+from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.session import Origin, Session
+from edgemed.errors import InvalidFile, Refused
+
+NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
+DRAFT = "Sodium 182."
+FLAG = Flag("number", "contradicted", "major", "182 is 128 in the note", Span(7, 10), (Span(3, 6),))
+REVIEW = Review(
+    (Claim(Span(0, 11), "contradicted", (Span(0, 20),), (FLAG,)),),
+    (Omission("allergy", "major", "an allergy is not in the draft", Span(21, 42)),),
+)
+
+
+def a_session() -> Session:
+    drafted = steps.drafted(steps.opened(NOTE), Origin("m", "soap"), DRAFT)
+    checked = steps.reviewed(drafted, DRAFT, REVIEW)
+    return steps.dismissed(checked, FLAG, "other", "typed twice", at="2026-01-02")
+
+
+@pytest.fixture(scope="module")
+def lock() -> sessions.Lock:
+    return sessions.make_lock("four words of mine")
+
+
+def test_a_session_comes_back_as_it_was(tmp_path: Path, lock: sessions.Lock) -> None:
+    path = tmp_path / "a.edgemed"
+    signed = steps.signed(a_session(), "Dr A", at="2026-01-03")
+    for session in (Session(), steps.opened(NOTE), a_session(), signed):
+        sessions.save(path, session, lock)
+        assert sessions.load(path, "four words of mine")[0] == session
+
+
+def test_nothing_of_the_note_can_be_read_in_the_file(tmp_path: Path, lock: sessions.Lock) -> None:
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), lock)
+    data = path.read_bytes()
+    assert not any(word in data for word in (b"penicillin", b"128", b"soap", b"typed twice"))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_wrong_passphrase_says_so(tmp_path: Path, lock: sessions.Lock) -> None:
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), lock)
+    with pytest.raises(Refused, match="passphrase does not open"):
+        sessions.load(path, "four words of yours")
+
+
+@pytest.mark.parametrize("at", [9, 20, 30, 60, -40, -1])
+def test_a_damaged_file_says_so(tmp_path: Path, lock: sessions.Lock, at: int) -> None:
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), lock)
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(InvalidFile, match="damaged"):
+        sessions.load(path, "four words of mine")
+
+
+def test_a_cut_file_and_a_stranger_are_told_apart(tmp_path: Path, lock: sessions.Lock) -> None:
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), lock)
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(InvalidFile, match="damaged"):
+        sessions.load(path, "four words of mine")
+    path.write_bytes(b"plain text")
+    with pytest.raises(InvalidFile, match="no saved session"):
+        sessions.load(path, "four words of mine")
+
+
+def test_the_same_session_is_never_encrypted_to_the_same_bytes(
+    tmp_path: Path, lock: sessions.Lock
+) -> None:
+    for name in ("a", "b"):
+        sessions.save(tmp_path / name, a_session(), lock)
+    assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
+
+
+def test_a_short_passphrase_is_refused() -> None:
+    with pytest.raises(Refused, match="fewer than 8"):
+        sessions.make_lock("seven77")
+
+
+def test_a_lock_knows_its_passphrase(lock: sessions.Lock) -> None:
+    assert sessions.opens(lock, "four words of mine")
+    assert not sessions.opens(lock, "four words of yours")
+
+
+def test_a_file_that_asks_for_huge_memory_is_refused(tmp_path: Path, lock: sessions.Lock) -> None:
+    header = bytearray(lock.header)
+    header[8] = 40
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), replace(lock, header=bytes(header)))
+    with pytest.raises(InvalidFile, match="not ours"):
+        sessions.load(path, "four words of mine")

@@ -1,0 +1,81 @@
+"""What the user has chosen for the screen, as a small TOML file. Holds nothing of any patient."""
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from edgemed.errors import InvalidFile
+from edgemed_tui.themes import NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`clipboard` lets signed text be copied; `lock_minutes` 0 never locks; `keys`: id to keys."""
+
+    theme: str = "dark"
+    clipboard: bool = False
+    lock_minutes: int = 10
+    name: str = ""
+    welcomed: bool = False
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+def settings_file() -> Path:
+    """Where the settings stand."""
+    from platformdirs import user_config_path
+
+    return user_config_path("edgemed", appauthor=False) / "screen.toml"
+
+
+def load(path: Path) -> Settings:
+    """The settings in `path`; the defaults where there is no file, InvalidFile if it is wrong."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidFile(f"{path} is not TOML: {error}", "correct it, or remove it") from error
+    faults = list(_faults(table))
+    if faults:
+        raise InvalidFile(f"{path}: {'; '.join(faults)}", "correct it, or remove it")
+    return replace(Settings(), **table)
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Write the settings so that a crash leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(as_toml(settings), encoding="utf-8")
+    part.replace(path)
+
+
+def as_toml(settings: Settings) -> str:
+    """The settings as TOML."""
+    plain = [f for f in fields(settings) if f.name != "keys"]
+    rows = [f"{f.name} = {_value(getattr(settings, f.name))}" for f in plain]
+    keys = [f"{_value(name)} = {_value(keys)}" for name, keys in sorted(settings.keys.items())]
+    return "\n".join([*rows, "", "[keys]", *keys]) + "\n"
+
+
+def _value(value: str | bool | int) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+
+
+def _faults(table: dict[str, object]) -> list[str]:
+    """What is wrong with a settings table."""
+    kinds = {f.name: type(getattr(Settings(), f.name)) for f in fields(Settings)}
+    found = [f"{name!r} is no setting" for name in table if name not in kinds]
+    for name, kind in kinds.items():
+        if name in table and type(table[name]) is not kind:
+            found.append(f"{name!r} must be {kind.__name__}")
+    if not found and table.get("theme", "dark") not in NAMES:
+        found.append(f"theme must be one of {', '.join(NAMES)}")
+    keys = table.get("keys", {})
+    if isinstance(keys, dict) and not all(isinstance(v, str) for v in keys.values()):
+        found.append('keys must be strings, such as "ctrl+g,f5"')
+    return found
