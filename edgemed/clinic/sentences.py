@@ -20,22 +20,20 @@ Role = Literal["", "clinician", "patient", "other"]
 LABEL = re.compile(
     r"[ \t]*(?:\[(?P<tag>[A-Za-z][\w ]{1,24})\]:?|(?P<name>[A-Za-z][\w]{0,24}(?: \d)?):)[ \t]*"
 )
-CLINICIANS = (
-    "doctor",
-    "dr",
-    "clinician",
-    "guest_clinician",
-    "nurse",
-    "physician",
-    "provider",
-    "gp",
-)
-PATIENTS = ("patient", "pt")
-OTHERS = ("guest", "family", "caregiver", "mother", "father", "wife", "husband", "relative")
+CLINICIANS = frozenset(("doctor", "dr", "clinician", "nurse", "physician", "provider", "gp"))
+PATIENTS = frozenset(("patient", "pt"))
+OTHERS = frozenset(("guest", "family", "caregiver", "mother", "father", "wife", "husband"))
 
 BULLET = re.compile(r"[ \t]*(?:[•*·◦▪‣–—-][ \t]+|\d{1,2}[.)][ \t]+(?=\D)|\(?[a-z]\)[ \t]+)")
 HEADING = re.compile(r"[A-Z][A-Za-z0-9 ,/&()'-]{1,48}:?[ \t]*")
 ABBREVIATIONS = words_of("abbreviations.txt")  # a period ends no sentence after these
+NUMBERED = re.compile(r"\d{1,2}[.)]\s+(?=[A-Z])")
+BREATH = 18  # words of speech after which a sentence without punctuation is looked at for cuts
+NEW_START = re.compile(
+    r"\b(?:okay|alright|all right|(?:and |so )?(?:do you|did you|have you|are you|were you|any other)"
+    r"|so (?!far|much|long|that|many)|now|but|and then)\b(?! okay| alright)",
+    re.IGNORECASE,
+)
 TERMINAL = re.compile(r"[.!?]+(?:[\"')\]]+)?(?=\s|$)")
 
 
@@ -75,27 +73,27 @@ def split(text: str) -> list[Sentence]:
             found.append(Sentence(span, text[span.start : span.end], "heading", section))
             continue
         kind: Kind = "item" if first.bullet else "sentence"
-        for part in _cut(text, span):
+        for part in _cut(text, span, bool(first.role)):
             piece = text[part.start : part.end]
             found.append(Sentence(part, piece, kind, section, first.role, turn))
     return found
 
 
 def is_dialogue(text: str) -> bool:
-    """Whether the lines of `text` carry speakers' labels, of two different speakers at least."""
-    labels = [m for m in map(LABEL.match, text.splitlines()) if m is not None]
-    roles = {_role(m) for m in labels} - {""}
-    return len(roles) > 1
+    """Whether at least a third of the lines, and two of them, carry speakers' labels."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    labels = [m for m in map(LABEL.match, lines) if m is not None and _role(m)]
+    return len(labels) > 1 and 3 * len(labels) >= len(lines)
 
 
 def _role(label: re.Match[str]) -> Role:
     """The speaker's role that a label names; empty where the label names no speaker."""
-    word = (label["tag"] or label["name"]).lower()
-    if word in CLINICIANS:
+    parts = set(re.split(r"[_ ]", (label["tag"] or label["name"]).lower()))
+    if parts & CLINICIANS:
         return "clinician"
-    if word in PATIENTS:
-        return "patient"
-    return "other" if word.startswith(OTHERS) else ""
+    if parts & OTHERS:
+        return "other"
+    return "patient" if parts & PATIENTS else ""
 
 
 def _lines(text: str, dialogue: bool) -> Iterator[Line]:
@@ -157,18 +155,36 @@ def _alone(text: str, line: Line) -> bool:
     return (not above or above.endswith("\n\n")) and text[line.end :].strip(" \t")[:1] == "\n"
 
 
-def _cut(text: str, span: Span) -> Iterator[Span]:
+def _cut(text: str, span: Span, spoken: bool) -> Iterator[Span]:
     """The sentences inside one block."""
-    start = span.start
-    for mark in TERMINAL.finditer(text, span.start, span.end):
-        if not _ends(text, start, mark):
+    start = _after_number(text, span.start, span.end)
+    for mark in TERMINAL.finditer(text, start, span.end):
+        if mark.start() < start or not _ends(text, start, mark):
             continue
-        yield Span(start, mark.end())
+        yield from _breaths(text, Span(start, mark.end()), spoken)
         start = mark.end()
         while start < span.end and text[start].isspace():
             start += 1
+        start = _after_number(text, start, span.end)
     if start < span.end:
-        yield Span(start, span.end)
+        yield from _breaths(text, Span(start, span.end), spoken)
+
+
+def _after_number(text: str, start: int, end: int) -> int:
+    """Where the item begins if a list number (`2. `) stands at `start`."""
+    match = NUMBERED.match(text, start, end)
+    return match.end() if match else start
+
+
+def _breaths(text: str, span: Span, spoken: bool) -> Iterator[Span]:
+    """Speech written down without punctuation, cut where a speaker takes a new start."""
+    start = span.start
+    if spoken and text.count(" ", *span) > BREATH:
+        for mark in NEW_START.finditer(text, span.start + 1, span.end):
+            if text.count(" ", start, mark.start()) > 2:
+                yield Span(start, len(text[: mark.start()].rstrip()))
+                start = mark.start()
+    yield Span(start, span.end)
 
 
 def _ends(text: str, start: int, mark: re.Match[str]) -> bool:

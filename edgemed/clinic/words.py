@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from edgemed.clinic.lists import words_of
 
-WORD = re.compile(r"[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?")
+WORD = re.compile(r"[Nn]on(?=smok|drink|tend|diabet|alcohol)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?")
 STOP = words_of("stopwords.txt")
 
 

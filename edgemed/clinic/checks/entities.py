@@ -1,5 +1,6 @@
 """Drugs, findings, diseases and procedures that the draft names and the source does not."""
 
+import re
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Severity
@@ -14,16 +15,22 @@ LISTS = {
     "disease": "diseases.txt",
     "procedure": "procedures.txt",
 }
+LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each thing named that no words of the source name."""
+    """One flag for each thing said to be so that no words of the source name."""
+    label = LABEL.match(said.sentence.text)
+    start = said.sentence.span.start + (label.end() if label else 0)
     for mention in said.mentions:
-        if mention.concept.kind in LISTS and not is_named(mention, source):
-            severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
-            what = f"{mention.concept.kind} {mention.concept.name}"
-            reason = f"{what} is not in the source"
-            yield Flag("entity", "not found", severity, reason, mention.span)
+        drug = mention.concept.kind == "drug"
+        if mention.concept.kind not in LISTS or mention.span.start < start:
+            continue
+        if (mention.polarity != "yes" and not drug) or is_named(mention, source):
+            continue
+        severity: Severity = "major" if drug else "minor"
+        reason = f"{mention.concept.kind} {mention.concept.name} is not in the source"
+        yield Flag("entity", "not found", severity, reason, mention.span)
 
 
 def is_named(mention: Mention, source: Source) -> bool:

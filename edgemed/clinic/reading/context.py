@@ -41,6 +41,8 @@ class Context:
 
 
 ANSWER = re.compile(r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$)")
+SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
+NON = re.compile(r"\bnon-?(?=(\w+))")
 NEGATIVE = re.compile(r"\bnegative\b(?! for)")
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
@@ -57,8 +59,9 @@ class Scopes:
         self.text = sentence.lower().replace("’", "'")
         if len(self.text) != len(sentence):  # a letter whose lower case is longer: keep offsets
             self.text = "".join(c.lower() if len(c.lower()) == 1 else c for c in sentence)
+        self.spoken = spoken
         self.ends = [m.span() for m in _ends().finditer(self.text)]
-        self.reach = [*self._listed(spoken), *self._bare_negative()]
+        self.reach = [*self._listed(), *self._bare_negative(), *self._non()]
         self.people = [
             Person(_person(m.group()), *m.span()) for m in _persons().finditer(self.text)
         ]
@@ -84,9 +87,19 @@ class Scopes:
             return behind.name
         return ""
 
-    def _listed(self, spoken: bool) -> list[Trigger]:
+    def _unpunctuated(self, start: int) -> int:
+        """Where the reach of a spoken trigger ends at the latest."""
+        within = list(re.finditer(r"\S+", self.text[start:]))[:SPOKEN_REACH]
+        return start + within[-1].end() if within else start
+
+    def _non(self) -> list[Trigger]:
+        """`nonsmoker`, `non-tender`."""
+        found = NON.finditer(self.text)
+        return [Trigger("negated", m.end(), m.end() + len(m[1])) for m in found]
+
+    def _listed(self) -> list[Trigger]:
         """Stretches of the listed triggers."""
-        answer = ANSWER.match(self.text) if spoken else None
+        answer = ANSWER.match(self.text) if self.spoken else None
         found = []
         for m in _triggers().finditer(self.text, answer.end() if answer else 0):
             says, side = _meaning(m.group())
@@ -110,21 +123,24 @@ class Scopes:
     def _stretch(self, says: str, side: str, start: int, end: int) -> Trigger:
         if side == "after":
             stop = next((a for a, _ in self.ends if a >= end), len(self.text))
+            if self.spoken:
+                stop = min(stop, self._unpunctuated(end))
             return Trigger(says, end, stop)
-        begin = max((b for _, b in self.ends if b <= start), default=0)
+        begin = max((b for a, b in self.ends if b <= start and self.text[a] != ":"), default=0)
         return Trigger(says, begin, start)
 
 
 @cache
 def _triggers() -> re.Pattern[str]:
     phrases = sorted({row[0] for row in rows_of("context.tsv")}, key=len, reverse=True)
-    body = "|".join(re.escape(p) for p in phrases if p != "n't")
+    body = "|".join(p for p in phrases if p != "n't")
     return re.compile(rf"(?<!\w)(?:{body})(?!\w)|n't(?!\w)")
 
 
 @cache
 def _meaning(phrase: str) -> tuple[str, str]:
-    return next((r[1], r[2]) for r in rows_of("context.tsv") if r[0] == phrase)
+    rows = rows_of("context.tsv")
+    return next((r[1], r[2]) for r in rows if r[0] == phrase or re.fullmatch(r[0], phrase))
 
 
 @cache

@@ -89,24 +89,20 @@ def _mentions(sentence: Sentence, found: Sequence[Word]) -> Iterator[Mention]:
 
 # Transcripts ---------------------------------------------------------------------------------
 
-NO = re.compile(
-    r"\s*(?:(?:um|uh|well|oh|i|so|hm|mm|okay|,|\.)\s*[,.]?\s*)*"
-    r"(?:no\b|nope\b|nah\b|not\b|none\b|never\b|nothing\b|negative\b|i (?:don't|do n't|haven't|have n't|"
-    r"didn't|did n't|am not|can't)\b|denies\b|neither\b)",
-    re.IGNORECASE,
+FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
+ANSWERS = re.compile(
+    r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't)"
+    r"|yes|yeah|yep|yup|sure|right|correct|i do|i have|i am|i did|a little|sometimes|mm-hmm"
+    r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally|a bit)\b"
 )
-YES = re.compile(
-    r"\s*(?:(?:um|uh|well|oh|so|hm|okay|,|\.)\s*[,.]?\s*)*"
-    r"(?:yes\b|yeah\b|yep\b|yup\b|sure\b|right\b|correct\b|i (?:do|have|am|did)\b|a little|sometimes\b|"
-    r"mm-hmm\b|uh-huh\b|definitely\b|of course\b|absolutely\b|that's (?:right|correct))",
-    re.IGNORECASE,
-)
+UNSURE = re.compile(r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea)")
 ASKING = re.compile(
     r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well)\b[ ,.]*)*"
     r"(?:do|does|did|have|has|had|are|is|was|were|any|how about|what about|can|could|would|will|"
     r"when|where|what|who|why|how)\b",
     re.IGNORECASE,
 )
+YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b|\bany\b", re.IGNORECASE)
 PRONOUN = re.compile(
     r"\s*(?:and |but |so |oh |yes,? |yeah,? )?(?:he|she|they|him|her)\b", re.IGNORECASE
 )
@@ -149,13 +145,15 @@ def _goes_on(said: Said) -> bool:
 def is_question(said: Said) -> bool:
     """A sentence that asks."""
     text = said.sentence.text.rstrip()
-    return text.endswith("?") or (ASKING.match(text) is not None and not text.endswith("."))
+    if text.endswith(("?", ".")):
+        return text.endswith("?")
+    return ASKING.match(text) is not None or YOU.search(text) is not None
 
 
 def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
     """`said` with the polarity its answer gives it, and the person still spoken of."""
     mentions = said.mentions
-    if is_question(said) and said.sentence.role != "patient":
+    if is_question(said):
         mentions = tuple(
             replace(m, polarity=_answer(m.polarity, following, said is turn[-1])) for m in mentions
         )
@@ -171,9 +169,10 @@ def _answer(asked: Polarity, following: Said | None, last: bool) -> Polarity:
     """What the next speaker's first words make of a question."""
     if following is None or asked == "open":
         return "open"
-    text = following.sentence.text
-    if NO.match(text):
+    first = " ".join(following.sentence.text.lower().replace("’", "'").split()[:FIRST_WORDS])
+    word = ANSWERS.search(first)
+    if word is None or UNSURE.search(first):
+        return "open"
+    if word["no"]:
         return "no"
-    if YES.match(text):
-        return asked if last or asked == "no" else "open"
-    return "open"
+    return asked if last or asked == "no" else "open"
