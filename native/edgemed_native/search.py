@@ -34,9 +34,9 @@ I32 = np.int32
 
 # What a search leaves behind for one column of blocks, in vectors of 16 floats. With y = x - LOW
 # (so that large offsets cost no precision) and the sums weighted by w:
-LOW, SCALE, SHIFT, W, Y, Q, QQ, YQ = range(8)
-FIT = 8
-"""Vectors per fit: lowest value (at most 0), y ~ SCALE * q + SHIFT, sums of w, wy, wq, wqq, wyq."""
+LOW, SCALE, SHIFT, W, Y, Q, QQ, YQ = range(0, 8 * LANES, LANES)
+FIT = 8 * LANES
+"""Where a fit's vectors lie: lowest value (<= 0), y ~ SCALE * q + SHIFT, sums wy, wq, wqq, wyq."""
 
 
 def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
@@ -63,6 +63,37 @@ def inverse_of(x):
     """1/x, or 0 where x is 0 or NaN: all codes become 0 then."""
     zero = splat(F32(0))
     return where_less(zero, absolute(x), splat(F32(1)) / x, zero)
+
+
+@inner
+def whole(x, lowest, highest):
+    """The nearest whole number in lowest..highest; lowest for NaN."""
+    return nearest(smaller(larger(x, splat(F32(lowest))), splat(F32(highest))))
+
+
+@inner
+def choose_step(fits, parts, row, values, weights, lowest, highest, plan):
+    """The half d for which the multiples of d nearest to the `parts` values of a block err least.
+
+    Part p has its value at fits[row * p + values] and the weight of its error at fits[row * p +
+    weights]; multiples are lowest..highest. Tried: the value farthest from 0, divided by each of
+    the plan.
+    """
+    most = splat(F32(0))
+    for at in range(values, values + parts * row, row):
+        value = load(fits, at)
+        most = where_less(absolute(most), absolute(value), value, most)
+    d = round_to_half(most / splat(plan[0]))
+    least = splat(F32(np.inf))
+    for k in range(len(plan)):
+        other = round_to_half(most / splat(plan[k]))
+        inverse, error = inverse_of(other), splat(F32(0))
+        for at in range(0, parts * row, row):
+            value = load(fits, at + values)
+            off = other * whole(value * inverse, lowest, highest) - value
+            error = fma(off * off, load(fits, at + weights), error)
+        d, least = where_less(error, least, other, d), smaller(error, least)
+    return d
 
 
 @inner
@@ -94,12 +125,15 @@ def _lower(x, w, n):
 
 @inner
 def _sums(y, w, n, top, inverse, offset):
-    """Codes q = y * inverse + offset, rounded and clamped to 0..top: sums of w q, w q q, w y q."""
+    """Sums of w q, w q q, w y q for codes q = y * inverse + offset, rounded and cut to 0..top.
+
+    y is not negative; with an offset above -0.5 no code is either, and needs no check.
+    """
     zero = splat(F32(0))
     q_sum, qq_sum, yq_sum = zero, zero, zero
     for i in range(n):
         v = load(y, LANES * i)
-        q = nearest(smaller(larger(fma(v, inverse, offset), zero), top))
+        q = nearest(smaller(fma(v, inverse, offset), top))
         wq = load(w, LANES * i) * q
         q_sum, qq_sum, yq_sum = q_sum + wq, fma(wq, q, qq_sum), fma(wq, v, yq_sum)
     return q_sum, qq_sum, yq_sum
@@ -124,32 +158,36 @@ def _solve(low, w_sum, y_sum, q_sum, qq_sum, yq_sum):
 
 
 @inner
-def affine_search(x, w, n, top, plan, fit, at):
+def affine_search(x, w, n, top, plan, refinements, fit, at):
     """Search one column of `n`-weight blocks; overwrites x by y, writes the fit to fit[at:].
 
-    plan: f32[k, 2], see `grid`. All-equal and all-zero blocks get scale 0.
+    plan: f32[k, 2], see `grid`. Each refinement then tries the codes that the best fit so far would
+    give. All-zero blocks get scale 0.
     """
     low, span, w_sum, y_sum = _lower(x, w, n)
     zero, most = splat(F32(0)), splat(F32(top))
     step = where_less(zero, span, splat(F32(1)) / span, zero)
     best, scale, shift, qs, qqs, yqs = zero, zero, zero, zero, zero, zero
-    for k in range(len(plan)):
-        inverse = splat(F32(top) + plan[k, 0]) * step
-        offset = splat(plan[k, 1])
+    for k in range(len(plan) + refinements):
+        if k < len(plan):
+            inverse, offset = splat(F32(top) + plan[k, 0]) * step, splat(plan[k, 1])
+        else:
+            inverse = inverse_of(scale)
+            offset = larger(zero - shift * inverse, splat(F32(-0.499)))
         q, qq, yq = _sums(x, w, n, most, inverse, offset)
         gain, s, m = _solve(low, w_sum, y_sum, q, qq, yq)
         scale, shift = where_less(best, gain, s, scale), where_less(best, gain, m, shift)
         qs, qqs = where_less(best, gain, q, qs), where_less(best, gain, qq, qqs)
         yqs = where_less(best, gain, yq, yqs)
         best = larger(gain, best)
-    store(fit, at + LOW * LANES, low)
-    store(fit, at + SCALE * LANES, scale)
-    store(fit, at + SHIFT * LANES, shift)
-    store(fit, at + W * LANES, w_sum)
-    store(fit, at + Y * LANES, y_sum)
-    store(fit, at + Q * LANES, qs)
-    store(fit, at + QQ * LANES, qqs)
-    store(fit, at + YQ * LANES, yqs)
+    store(fit, at + LOW, low)
+    store(fit, at + SCALE, scale)
+    store(fit, at + SHIFT, shift)
+    store(fit, at + W, w_sum)
+    store(fit, at + Y, y_sum)
+    store(fit, at + Q, qs)
+    store(fit, at + QQ, qqs)
+    store(fit, at + YQ, yqs)
 
 
 @inner

@@ -21,7 +21,6 @@ from edgemed_native.lanes import (
     integers,
     larger,
     load,
-    nearest,
     smaller,
     splat,
     store,
@@ -39,10 +38,11 @@ from edgemed_native.search import (
     W,
     Y,
     affine_search,
+    choose_step,
     grid,
     inverse_of,
     magnitude_weights,
-    round_to_half,
+    whole,
 )
 
 F32 = np.float32
@@ -52,10 +52,17 @@ U8 = np.uint8
 BLOCK = 256
 PARTS = 8  # sub-blocks in a block
 WIDTH = 32  # weights in a sub-block
-ROW = FIT * LANES  # floats of one sub-block's fits
 
-Q4_PLAN = grid([-0.6, 0.0, 0.6], [-0.3, 0.0, 0.3])
-Q5_PLAN = grid([-0.6, 0.0, 0.6], [-0.3, 0.0, 0.3])
+# One row of floats for each sub-block: its fit, and what _settle adds to it.
+CURVE, MINIMUM, ROW = FIT, FIT + LANES, FIT + 2 * LANES
+# What _settle leaves in the place of a fit: the codes are nearest(x * INVERSE + OFFSET).
+SIX_SCALE, SIX_MINIMUM, INVERSE, OFFSET = range(0, 4 * LANES, LANES)
+
+SUPER_PLAN = np.arange(63, 55, -1).astype(F32)
+
+REFINEMENTS = 1
+Q4_PLAN = grid([-0.9, -0.4, 0.1, 0.6], [-0.3, 0.0, 0.3])
+Q5_PLAN = grid([-1.2, -0.3, 0.6], [-0.3, 0.0, 0.3])
 
 
 @kernel
@@ -93,35 +100,23 @@ def _search_parts(src, first, last, top, plan, x, w, fits):
         for at in range(0, WIDTH, LANES):
             transpose(src, first, last, BLOCK, part * WIDTH + at, x, at * LANES)
         magnitude_weights(x, w, WIDTH)
-        affine_search(x, w, WIDTH, top, plan, fits, part * ROW)
-
-
-@inner
-def _six_bits(x):
-    """The nearest whole number in 0..63."""
-    return nearest(smaller(larger(x, splat(F32(0))), splat(F32(63))))
+        affine_search(x, w, WIDTH, top, plan, REFINEMENTS, fits, part * ROW)
 
 
 @inner
 def _minimum_for(fits, at, scale):
     """The best minimum of one sub-block when its scale is given and its codes are kept."""
-    weight, y = load(fits, at + W * LANES), load(fits, at + Y * LANES)
-    shift = (scale * load(fits, at + Q * LANES) - y) * inverse_of(weight)
-    return larger(shift - load(fits, at + LOW * LANES), splat(F32(0)))
+    shift = (scale * load(fits, at + Q) - load(fits, at + Y)) * inverse_of(load(fits, at + W))
+    return larger(shift - load(fits, at + LOW), splat(F32(0)))
 
 
 @inner
 def _error(fits, at, scale, minimum):
     """Weighted squared error of one sub-block with its codes kept, less a constant."""
-    shift = minimum + load(fits, at + LOW * LANES)
-    q, y = load(fits, at + Q * LANES), load(fits, at + Y * LANES)
-    by_scale = scale * load(fits, at + QQ * LANES) - load(fits, at + YQ * LANES) * splat(F32(2))
-    by_shift = shift * load(fits, at + W * LANES) + y * splat(F32(2))
-    return scale * (by_scale - splat(F32(2)) * shift * q) + shift * by_shift
-
-
-# What _settle leaves in the place of a fit: the codes are nearest(x * INVERSE + OFFSET).
-SIX_SCALE, SIX_MIN, INVERSE, OFFSET = range(4)
+    shift = minimum + load(fits, at + LOW)
+    two_y, two_yq = load(fits, at + Y) * splat(F32(2)), load(fits, at + YQ) * splat(F32(2))
+    by_scale = scale * load(fits, at + QQ) - two_yq - splat(F32(2)) * shift * load(fits, at + Q)
+    return scale * by_scale + shift * (shift * load(fits, at + W) + two_y)
 
 
 @inner
@@ -130,40 +125,38 @@ def _settle(fits, supers):
 
     Rounding a scale moves the best minimum, so minima are fitted again to the rounded scales.
     """
-    most = splat(F32(0))
     for at in range(0, PARTS * ROW, ROW):
-        most = larger(load(fits, at + SCALE * LANES), most)
-    d = round_to_half(most / splat(F32(63)))
-    d_inverse, most = inverse_of(d), splat(F32(0))
+        q = load(fits, at + Q)
+        store(fits, at + CURVE, load(fits, at + QQ) - q * q * inverse_of(load(fits, at + W)))
+    d = choose_step(fits, PARTS, ROW, SCALE, CURVE, 0, 63, SUPER_PLAN)
+    d_inverse = inverse_of(d)
     for at in range(0, PARTS * ROW, ROW):
-        scale = d * _six_bits(load(fits, at + SCALE * LANES) * d_inverse)
-        most = larger(_minimum_for(fits, at, scale), most)
-    dmin = round_to_half(most / splat(F32(63)))
+        scale = d * whole(load(fits, at + SCALE) * d_inverse, 0, 63)
+        store(fits, at + MINIMUM, _minimum_for(fits, at, scale))
+    dmin = choose_step(fits, PARTS, ROW, MINIMUM, W, 0, 63, SUPER_PLAN)
     dmin_inverse = inverse_of(dmin)
-    store(supers, 0, d)
-    store(supers, LANES, dmin)
     for at in range(0, PARTS * ROW, ROW):
         _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse)
+    store(supers, 0, d)
+    store(supers, LANES, dmin)
 
 
 @inner
 def _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse):
-    center = _six_bits(load(fits, at + SCALE * LANES) * d_inverse)
-    scale = center
-    minimum = _six_bits(_minimum_for(fits, at, d * scale) * dmin_inverse)
-    least = _error(fits, at, d * scale, dmin * minimum)
-    for k in range(2):
-        other = _six_bits(center + splat(F32(2 * k - 1)))
-        its_min = _six_bits(_minimum_for(fits, at, d * other) * dmin_inverse)
-        error = _error(fits, at, d * other, dmin * its_min)
+    center = whole(load(fits, at + SCALE) * d_inverse, 0, 63)
+    scale, minimum, least = center, center, splat(F32(np.inf))
+    for k in range(3):
+        other = whole(center + splat(F32(k - 1)), 0, 63)
+        its_minimum = whole(_minimum_for(fits, at, d * other) * dmin_inverse, 0, 63)
+        error = _error(fits, at, d * other, dmin * its_minimum)
         scale = where_less(error, least, other, scale)
-        minimum = where_less(error, least, its_min, minimum)
+        minimum = where_less(error, least, its_minimum, minimum)
         least = smaller(error, least)
     inverse = inverse_of(d * scale)
-    store(fits, at + SIX_SCALE * LANES, scale)
-    store(fits, at + SIX_MIN * LANES, minimum)
-    store(fits, at + INVERSE * LANES, inverse)
-    store(fits, at + OFFSET * LANES, dmin * minimum * inverse)
+    store(fits, at + SIX_SCALE, scale)
+    store(fits, at + SIX_MINIMUM, minimum)
+    store(fits, at + INVERSE, inverse)
+    store(fits, at + OFFSET, dmin * minimum * inverse)
 
 
 @inner
@@ -184,9 +177,8 @@ def _write_head(fits, supers, lane, block):
 def _codes(src, at, fits, part, lane, top):
     """Integer codes of 16 weights of one sub-block, in source order."""
     row = part * ROW + lane
-    inverse, offset = splat(fits[row + INVERSE * LANES]), splat(fits[row + OFFSET * LANES])
-    q = larger(fma(load(src, at), inverse, offset), splat(F32(0)))
-    return integers(nearest(smaller(q, splat(F32(top)))))
+    inverse, offset = splat(fits[row + INVERSE]), splat(fits[row + OFFSET])
+    return integers(whole(fma(load(src, at), inverse, offset), 0, top))
 
 
 @inner

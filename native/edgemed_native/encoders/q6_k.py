@@ -19,20 +19,14 @@ from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import put_half
 from edgemed_native.lanes import (
     LANES,
-    absolute,
-    fma,
     integers,
-    larger,
     load,
-    nearest,
-    smaller,
     splat,
     store,
     store_bytes,
     transpose,
-    where_less,
 )
-from edgemed_native.search import inverse_of, round_to_half, square_weights, symmetric_search
+from edgemed_native.search import choose_step, inverse_of, square_weights, symmetric_search, whole
 
 F32 = np.float32
 I32 = np.int32
@@ -47,8 +41,7 @@ PLAN = -np.linspace(28, 32.5, 10, dtype=F32)
 SUPER_PLAN = -np.array([128, 127, 126, 125], F32)
 
 # Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
-SCALE, WEIGHT = range(2)
-EIGHT_BITS, INVERSE = range(2)
+SCALE, WEIGHT = EIGHT_BITS, INVERSE = 0, LANES
 ROW = 2 * LANES
 
 
@@ -63,8 +56,8 @@ def encode_q6_k(src, dst):
             transpose(src, first, blocks - 1, BLOCK, part * WIDTH, x, 0)
             square_weights(x, w, WIDTH)
             scale, weight = symmetric_search(x, w, WIDTH, REACH, PLAN)
-            store(fits, part * ROW + SCALE * LANES, scale)
-            store(fits, part * ROW + WEIGHT * LANES, weight)
+            store(fits, part * ROW + SCALE, scale)
+            store(fits, part * ROW + WEIGHT, weight)
         store(supers, 0, _settle(fits))
         for lane in range(min(LANES, blocks - first)):
             _write(src, first + lane, fits, lane, dst[first + lane])
@@ -73,48 +66,21 @@ def encode_q6_k(src, dst):
 
 @inner
 def _settle(fits):
-    """Choose d, of a few, by the error that rounding the scales to 8 bits adds; returns it."""
-    most = splat(F32(0))
-    for at in range(0, PARTS * ROW, ROW):
-        scale = load(fits, at + SCALE * LANES)
-        most = where_less(absolute(most), absolute(scale), scale, most)
-    d = round_to_half(most / splat(SUPER_PLAN[0]))
-    least = _rounding_error(fits, d)
-    for k in range(1, len(SUPER_PLAN)):
-        other = round_to_half(most / splat(SUPER_PLAN[k]))
-        error = _rounding_error(fits, other)
-        d, least = where_less(error, least, other, d), smaller(error, least)
+    """Choose d, round the scales to 8 bits; returns d."""
+    d = choose_step(fits, PARTS, ROW, SCALE, WEIGHT, -128, 127, SUPER_PLAN)
     inverse = inverse_of(d)
     for at in range(0, PARTS * ROW, ROW):
-        scale = _eight_bits(load(fits, at + SCALE * LANES) * inverse)
-        store(fits, at + EIGHT_BITS * LANES, scale)
-        store(fits, at + INVERSE * LANES, inverse_of(d * scale))
+        scale = whole(load(fits, at + SCALE) * inverse, -128, 127)
+        store(fits, at + EIGHT_BITS, scale)
+        store(fits, at + INVERSE, inverse_of(d * scale))
     return d
-
-
-@inner
-def _eight_bits(x):
-    return nearest(smaller(larger(x, splat(F32(-128))), splat(F32(127))))
-
-
-@inner
-def _rounding_error(fits, d):
-    """Weighted squared error that scales rounded to multiples of d add."""
-    inverse, error = inverse_of(d), splat(F32(0))
-    for at in range(0, PARTS * ROW, ROW):
-        scale = load(fits, at + SCALE * LANES)
-        off = d * _eight_bits(scale * inverse) - scale
-        error = fma(off * off, load(fits, at + WEIGHT * LANES), error)
-    return error
 
 
 @inner
 def _codes(src, at, fits, part, lane):
     """Codes 0..63 of the 16 weights of one sub-block."""
-    inverse = splat(fits[part * ROW + INVERSE * LANES + lane])
-    q = larger(load(src, at) * inverse, splat(F32(-REACH)))
-    q = nearest(smaller(q, splat(F32(REACH - 1)))) + splat(F32(REACH))
-    return integers(q)
+    inverse = splat(fits[part * ROW + INVERSE + lane])
+    return integers(whole(load(src, at) * inverse, -REACH, REACH - 1) + splat(F32(REACH)))
 
 
 @inner
@@ -133,4 +99,4 @@ def _write(src, index, fits, lane, block):
             pair, other = (a >> four) | (b >> four) << two, (c >> four) | (d >> four) << two
             store_bytes(block, 128 + 32 * half + column, pair | other << four)
     for part in range(PARTS):
-        block[192 + part] = U8(I32(fits[part * ROW + EIGHT_BITS * LANES + lane]) & 255)
+        block[192 + part] = U8(I32(fits[part * ROW + EIGHT_BITS + lane]) & 255)

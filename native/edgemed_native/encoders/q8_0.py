@@ -17,7 +17,7 @@ I32 = np.int32
 U8 = np.uint8
 
 ALMOST_HALF = np.nextafter(F32(0.5), F32(0))
-"""Added before cutting off the fraction, it rounds halves away from zero, and nothing else wrongly."""
+"""Adding it before the fraction is cut off rounds halves away from zero, and all else rightly."""
 
 
 @kernel
