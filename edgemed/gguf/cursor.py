@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
 
-MAX_HEADER = 256 * 1024**2
+MAX_HEADER = 128 * 1024**2
 """Bytes of metadata and tensor table. The largest vocabularies in use take about 20 MB."""
 
 FIRST_READ = 256 * 1024
@@ -103,8 +103,8 @@ class Cursor:
 def _walk(data: bytearray, at: int, left: int) -> tuple[int, int]:
     """Step over `left` strings as far as `data` has their lengths; where to, and how many left."""
     last, unpack = len(data) - 8, U64
-    for left in range(left, 0, -1):  # noqa: B020 (the count left is the loop's own variable)
+    for remaining in range(left, 0, -1):
         if at > last:
-            return at, left
+            return at, remaining
         at += 8 + unpack(data, at)[0]
     return at, 0

@@ -50,11 +50,6 @@ class Metadata(Mapping[str, Any]):
         """Elements of an array, bytes of a string, 1 for a number; nothing is decoded."""
         return values.length_of(self._view(key))
 
-    def nbytes_of(self, key: str) -> int:
-        """Bytes of the value, type id included."""
-        start, end = self._spans[key]
-        return end - start
-
     def _view(self, key: str) -> memoryview:
         start, end = self._spans[key]
         return self._header[start:end]

@@ -8,8 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgemed.errors import InvalidFile
-from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw
+from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, printable
 from edgemed.gguf.metadata import Metadata
 
 NUMBER, COUNT, TENSORS = "split.no", "split.count", "split.tensors.count"
@@ -28,8 +27,8 @@ def shard_paths(path: Path, metadata: Metadata) -> tuple[Path, ...]:
     if count <= 1 and named <= 1:
         return (path,)
     if match is None or named != count:
-        says = f"its name says {named}" if match else "its name does not say which"
-        raise Flaw(f"it is one of {count} shards ({COUNT}), but {says}", ONE_SET).of(path)
+        problem = f"it is one of {count} shards by {COUNT}, one of {named} by its name"
+        raise Flaw(problem, ONE_SET).of(path)
     names = [f"{match['stem']}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
     if path.name not in names:
         raise Flaw(f"there is no number {int(match['number'])} of {count} shards", ONE_SET).of(path)
@@ -41,10 +40,10 @@ def shard_paths(path: Path, metadata: Metadata) -> tuple[Path, ...]:
 def _refuse_missing(path: Path, missing: Sequence[Path]) -> None:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise InvalidFile(
-            f"{path}: the shard {missing[0].name}{more} is not beside it",
+        raise Flaw(
+            f"the shard {printable(missing[0].name)}{more} is not beside it",
             f"download what is missing; {ONE_SET}",
-        )
+        ).of(path)
 
 
 def check_set(shards: Sequence[tuple[Path, Metadata, int]]) -> None:
@@ -60,10 +59,10 @@ def check_set(shards: Sequence[tuple[Path, Metadata, int]]) -> None:
 def _expect(path: Path, metadata: Metadata, key: str, value: int) -> None:
     found = split_number(path, metadata, key, default=None)
     if found != value:
-        raise InvalidFile(
-            f"{path}: {key} is {found}, for this set of shards it must be {value}",
+        raise Flaw(
+            f"{key} is {found}, for this set of shards it must be {value}",
             f"the shards are not of one set, or one is damaged; {ONE_SET}",
-        )
+        ).of(path)
 
 
 def split_number(path: Path, metadata: Metadata, key: str, default: int | None) -> int:

@@ -1,14 +1,12 @@
 """The writer: verbatim metadata with edits, planned offsets, and files other readers agree with."""
 
 import ctypes
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
 import pytest
-from edgemed_native import libggml
 from edgemed_native.ggml_types import BY_NAME, TYPES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +21,7 @@ from tests.edgemed.gguf_files import (
     small_model,
     value,
 )
+from tests.oracles import libggml_gguf
 
 KINDS: dict[str, st.SearchStrategy[Any]] = {
     "string": st.text(max_size=20),
@@ -255,42 +254,13 @@ def test_a_file_of_the_gguf_package_is_read_alike(tmp_path: Path) -> None:
     assert again.total_bytes == path.stat().st_size
 
 
-class InitParams(ctypes.Structure):
-    """`gguf_init_params` of gguf.h."""
-
-    _fields_ = (("no_alloc", ctypes.c_bool), ("ctx", ctypes.c_void_p))
-
-
 @pytest.fixture(scope="module")
-def ggml() -> Iterator[ctypes.CDLL]:
+def ggml() -> ctypes.CDLL:
     """libggml's own GGUF code."""
-    path = libggml.find()
-    if path is None:
+    library = libggml_gguf.load()
+    if library is None:
         pytest.skip("llama-cpp-python is not installed: no libggml to compare with")
-    library = ctypes.CDLL(str(path))
-    library.gguf_init_from_file.restype = ctypes.c_void_p
-    library.gguf_init_from_file.argtypes = [ctypes.c_char_p, InitParams]
-    library.gguf_write_to_file.restype = ctypes.c_bool
-    library.gguf_write_to_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_bool]
-    library.gguf_free.argtypes = [ctypes.c_void_p]
-    yield library
-
-
-def rewritten(ggml: ctypes.CDLL, path: Path) -> bytes:
-    """The header of the file at `path`, read and written again by libggml."""
-    context = ggml.gguf_init_from_file(str(path).encode(), InitParams(True, None))
-    assert context, "libggml refuses the file"
-    out = path.with_suffix(".header")
-    assert ggml.gguf_write_to_file(context, str(out).encode(), True)
-    ggml.gguf_free(context)
-    return out.read_bytes()
-
-
-def as_libggml_writes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Without trailing dimensions of 1, except the first."""
-    while len(shape) > 1 and shape[-1] == 1:
-        shape = shape[:-1]
-    return shape or (1,)
+    return library
 
 
 @given(metadata=METADATAS, table=TENSOR_TABLES, alignment=ALIGNMENTS)
@@ -300,9 +270,11 @@ def test_libggml_reads_a_header_and_writes_the_same_bytes(  # type: ignore[no-un
     if alignment:
         metadata = {**metadata, "general.alignment": ("uint32", alignment)}
     raw = {key: value(kind, content) for key, (kind, content) in metadata.items()}
-    layout = plan_layout(raw, [(name, as_libggml_writes(shape), t) for name, shape, t in table])
+    layout = plan_layout(
+        raw, [(name, libggml_gguf.as_written(shape), t) for name, shape, t in table]
+    )
     path = write(folder / "ggml.gguf", layout, [b""] * len(table))
-    assert rewritten(ggml, path) == layout.header
+    assert libggml_gguf.rewritten(ggml, path) == layout.header
 
 
 def test_libggml_writes_the_same_header_for_the_small_model(tmp_path: Path, ggml) -> None:  # type: ignore[no-untyped-def]
@@ -311,7 +283,7 @@ def test_libggml_writes_the_same_header_for_the_small_model(tmp_path: Path, ggml
     layout = plan_layout(
         edit_metadata(model.metadata), [(t.name, t.shape, t.type) for t in model.tensors.values()]
     )
-    assert rewritten(ggml, path) == layout.header
+    assert libggml_gguf.rewritten(ggml, path) == layout.header
     assert path.read_bytes().startswith(layout.header)
     assert layout.total_bytes == path.stat().st_size
     assert len(TENSORS) == len(layout.offsets)
