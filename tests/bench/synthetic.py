@@ -13,7 +13,7 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.gguf import edit_metadata, open_model, plan_layout
 
-STRING, UINT32, FLOAT32 = 8, 4, 6
+STRING, UINT32, FLOAT32 = "string", "uint32", "float32"
 
 
 class Shape(NamedTuple):
@@ -82,7 +82,7 @@ def metadata(shape: Shape, vocabulary_file: Path) -> dict[str, bytes]:
         "attention.value_length": shape.head,
         "rope.dimension_count": shape.head,
     }
-    replace: dict[str, tuple[int, object]] = {f"llama.{k}": (UINT32, v) for k, v in numbers.items()}
+    replace: dict[str, tuple[str, object]] = {f"llama.{k}": (UINT32, v) for k, v in numbers.items()}
     replace["llama.rope.freq_base"] = (FLOAT32, 500000.0)
     replace["llama.attention.layer_norm_rms_epsilon"] = (FLOAT32, 1e-5)
     replace["general.name"] = (STRING, "synthetic")
