@@ -68,4 +68,4 @@ def is_ready(function: Callable[..., Any]) -> bool:
     if not hasattr(function, "py_func"):
         return True
     name = function.__name__
-    return bool(function.signatures) or any(CACHE.rglob(f"*.{name}-*.nbi"))
+    return bool(getattr(function, "signatures", ())) or any(CACHE.rglob(f"*.{name}-*.nbi"))

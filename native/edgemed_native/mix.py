@@ -84,7 +84,7 @@ def all_finite(rows: F32) -> bool:
 
 
 def warm_up(report: Callable[[str], None]) -> None:
-    """Compile these kernels or load them from disk; `report("mix")` before the first compilation."""
+    """Compile these kernels or load them from disk; `report("mix")` if any is not there yet."""
     kernels = (mix_kernels.weighted_sum, mix_kernels.largest_bits, mix_kernels.row_sums)
     if not all(is_ready(kernel) for kernel in kernels):
         report("mix")

@@ -1,26 +1,28 @@
 """Arithmetic on float32 rows, one pass each. No checks: `edgemed_native.mix` is the way in."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgemed_native._jit import inner, kernel
 
 F32 = np.float32
 F64 = np.float64
 U32 = np.uint32
+Rows = NDArray[np.float32]
 
 LANES = 64
 """Partial sums per row. Which one an element joins depends on its column alone."""
 
 
 @kernel
-def weighted_sum(a, wa, b, wb):
-    """a[i] = wa a[i] + wb b[i], in place: three roundings to float32, no fma. f32[n]; no overlap."""
+def weighted_sum(a: Rows, wa: F32, b: Rows, wb: F32) -> None:
+    """a[i] = wa a[i] + wb b[i], in place: three roundings to float32, no fma. a, b f32[n]."""
     for i in range(a.size):
         a[i] = wa * a[i] + wb * b[i]
 
 
 @kernel
-def largest_bits(rows):
+def largest_bits(rows: Rows) -> U32:
     """The largest |x| of f32[n] as its bits: ordered like the numbers, and NaN above infinity."""
     largest = U32(0)
     for i in range(rows.size):
@@ -44,7 +46,7 @@ def in_order(partials):
 
 
 @kernel
-def row_sums(a, b, sums):
+def row_sums(a: Rows, b: Rows, sums: NDArray[F64]) -> None:
     """Per row a.b, a.a and b.b in float64. a, b f32[rows, n]; sums f64[rows, 3].
 
     Column i is added to partial sum i mod 64, and these are then added in order: the result is

@@ -1,12 +1,11 @@
 """Half-precision and word helpers against NumPy: every half, and every kind of float32."""
 
 import numpy as np
+from edgemed_native import bits
+from edgemed_native._jit import kernel
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-
-from edgemed_native import bits
-from edgemed_native._jit import kernel
 
 
 @kernel

@@ -9,12 +9,12 @@ import sys
 import gguf
 import numpy as np
 import pytest
-from numba import config
-from numpy.typing import NDArray
-
 from edgemed_native import _jit, libggml
 from edgemed_native.codecs import CODECS, decode_rows
 from edgemed_native.ggml_types import GGMLType
+from numba import config
+from numpy.typing import NDArray
+
 from tests.native.guarded import guarded, guarded_copy, needs_guards
 from tests.oracles.decode import weight
 
@@ -70,7 +70,9 @@ def assert_same(ours: NDArray[np.float32], truth: NDArray[np.float32]) -> None:
     """Equal bits, but any NaN equals any NaN; shows the first difference."""
     wrong = (ours.view(np.uint32) != truth.view(np.uint32)) & ~(np.isnan(ours) & np.isnan(truth))
     where = np.argwhere(wrong)
-    assert not len(where), f"{len(where)} differ, first at {where[0]}: {ours[wrong][0]} {truth[wrong][0]}"
+    assert not len(where), (
+        f"{len(where)} differ, first at {where[0]}: {ours[wrong][0]}, not {truth[wrong][0]}"
+    )
 
 
 @pytest.mark.parametrize("name", IN_GGUF_PY)

@@ -1,14 +1,13 @@
 """Blocks written by hand, one for every type: the layout worked out on paper, not by a program.
 
-A block is all zero bytes but for the ones given; `rest` is what its other weights are worth. Halves:
-0x4000 is 2.0, 0x3C00 is 1.0, 0x3800 is 0.5 (little endian: 00 40, 00 3C, 00 38).
+A block is all zero bytes but for the ones given; `rest` is what its other weights are worth.
+Halves: 0x4000 is 2.0, 0x3C00 is 1.0, 0x3800 is 0.5 (little endian: 00 40, 00 3C, 00 38).
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-
 from edgemed_native.codecs import CODECS, decode_rows
 
 TWO, ONE, HALF = b"\x00\x40", b"\x00\x3c", b"\x00\x38"
@@ -36,18 +35,20 @@ BLOCKS = [
     Block("Q8_0", {0: HALF, 2: b"\x80", 33: b"\x7f"}, {0: -64, 31: 63.5}, 0),
     Block("Q8_1", {0: HALF, 2: TWO, 4: b"\x80", 35: b"\x7f"}, {0: -64, 31: 63.5}, 0),
     Block("Q8_K", {0: b"\0\0\0\x3f", 4: b"\x80", 259: b"\x7f"}, {0: -64, 255: 63.5}, 0),
-    # Sub-block 0: scale 3, minimum 1; sub-block 13 (weights 208 to 223): scale 2. Weight 0 is code 3 in
-    # bits 0-1 of byte 0 of q; weight 208 = 128 + 64 + 16 is code 2 in bits 4-5 of byte 32 + 16.
+    # Sub-block 0: scale 3, minimum 1; sub-block 13 (weights 208 to 223): scale 2. Weight 0 is code
+    # 3 in bits 0-1 of byte 0 of q; weight 208 = 128 + 64 + 16 is code 2 in bits 4-5 of byte 32 +
+    # 16.
     Block(
         "Q2_K",
         {0: b"\x13", 13: b"\x02", 16: b"\x03", 16 + 48: b"\x20", 80: TWO, 82: ONE},
         {**dict.fromkeys(range(16), -1), 0: 2.0 * 3 * 3 - 1, 208: 2.0 * 2 * 2},
         0,
     ),
-    # All third bits set but one: so codes 0 are worth 0, and weight 33 (bit 1 of byte 1), whose third
-    # bit is not set, is worth -4. Scale of sub-block 2 (weights 32 to 47): low nibble 1 in byte 98, upper
-    # bits 2 in byte 106: 1 + 32 - 32 = 1. Sub-block 15: low nibble 5 in the upper half of byte 103, upper
-    # bits 3 in bits 6-7 of byte 107: 5 + 48 - 32 = 21. Weight 255: code 3 in bits 6-7 of byte 63 of q.
+    # All third bits set but one: so codes 0 are worth 0, and weight 33 (bit 1 of byte 1), whose
+    # third bit is not set, is worth -4. Scale of sub-block 2 (weights 32 to 47): low nibble 1 in
+    # byte 98, upper bits 2 in byte 106: 1 + 32 - 32 = 1. Sub-block 15: low nibble 5 in the upper
+    # half of byte 103, upper bits 3 in bits 6-7 of byte 107: 5 + 48 - 32 = 21. Weight 255: code 3
+    # in bits 6-7 of byte 63 of q.
     Block(
         "Q3_K",
         {
@@ -91,9 +92,9 @@ BLOCKS = [
         },
         0,
     ),
-    # Only sub-blocks 0 (scale 3) and 14 (scale -1: weights 224 to 239). Weight 1: low 15, upper bits 2
-    # (byte 1 of the upper bits, bits 0-1). Weight 224 = 128 + 96: the high nibble of byte 64 + 32 is 9,
-    # bits 6-7 of byte 32 of the upper bits are 3.
+    # Only sub-blocks 0 (scale 3) and 14 (scale -1: weights 224 to 239). Weight 1: low 15, upper
+    # bits 2 (byte 1 of the upper bits, bits 0-1). Weight 224 = 128 + 96: the high nibble of byte 64
+    # + 32 is 9, bits 6-7 of byte 32 of the upper bits are 3.
     Block(
         "Q6_K",
         {1: b"\x0f", 96: b"\x90", 129: b"\x02", 160: b"\xc0", 192: b"\x03", 206: b"\xff", 208: TWO},
@@ -126,47 +127,49 @@ BLOCKS = [
     # Row 0 of every 2-bit grid is eight times 8. Scale 2 (0.5 + 0) / 4 = 0.25; sign 1 of the second
     # eight (bit 7 + 1 of the word) is set, so its eighth sign is set too.
     Block("IQ2_XXS", {0: TWO, 6: b"\x00\x01\x00\x00"}, {9: -2, 15: -2}, 2),
-    # Weights 0 to 7: row 1 (43, then eights). Weights 8 to 15: sign 0 (bit 9), so the eighth too. Scale 1
-    # for both: 2 (0.5 + 1) / 4 = 0.75.
+    # Weights 0 to 7: row 1 (43, then eights). Weights 8 to 15: sign 0 (bit 9), so the eighth too.
+    # Scale 1 for both: 2 (0.5 + 1) / 4 = 0.75.
     Block(
         "IQ2_XS",
         {0: TWO, 2: b"\x01", 5: b"\x02", 66: b"\x01"},
         {**dict.fromkeys(range(16), 6), 0: 0.75 * 43, 8: -6, 15: -6},
         2,
     ),
-    # The last eight weights: row 0x3FF, eight times 43. The last sixteen: scale 2 (0.5 + 2) / 4 = 1.25.
+    # The last eight weights: row 0x3FF, eight times 43. The last sixteen: scale 2 (0.5 + 2) / 4 =
+    # 1.25.
     Block(
         "IQ2_S",
         {0: TWO, 33: b"\xff", 34: b"\x80", 73: b"\xc0", 81: b"\x20"},
         {7: -2, **dict.fromkeys(range(240, 248), 10), **dict.fromkeys(range(248, 256), 1.25 * 43)},
         2,
     ),
-    # Row 0 is four times 4; weights 4 to 7 are row 1 (20, then fours). Scale 2 (0.5 + 0) / 2 = 0.5. Sign
-    # 27 of the first word is sign 6 of its last eight weights, so the eighth is set too. Weights 32 to 63:
-    # scale 2 (0.5 + 1) / 2 = 1.5.
+    # Row 0 is four times 4; weights 4 to 7 are row 1 (20, then fours). Scale 2 (0.5 + 0) / 2 = 0.5.
+    # Sign 27 of the first word is sign 6 of its last eight weights, so the eighth is set too.
+    # Weights 32 to 63: scale 2 (0.5 + 1) / 2 = 1.5.
     Block(
         "IQ3_XXS",
         {0: TWO, 3: b"\x01", 69: b"\x08", 73: b"\x10"},
         {4: 10, 30: -2, 31: -2, **dict.fromkeys(range(32, 64), 6)},
         2,
     ),
-    # Row 0 is four times 1; the last row, 0x1FF, is 1, 1, 15, 15. Last 32 weights: scale 2 (1 + 2) = 6.
+    # Row 0 is four times 1; the last row, 0x1FF, is 1, 1, 15, 15. Last 32 weights: scale 2 (1 + 2)
+    # = 6.
     Block(
         "IQ3_S",
         {0: TWO, 65: b"\xff", 73: b"\x80", 74: b"\x01", 109: b"\x10"},
         {0: -2, **dict.fromkeys(range(224, 254), 6), 254: 90, 255: 90},
         2,
     ),
-    # Row 0 is eight times -1, the last row, 0x7FF, eight times 1. Weights 0 to 31: scale 2 (2 + 1) = 6,
-    # moved down.
+    # Row 0 is eight times -1, the last row, 0x7FF, eight times 1. Weights 0 to 31: scale 2 (2 + 1)
+    # = 6, moved down.
     Block(
         "IQ1_S",
         {0: TWO, 2: b"\xff", 34: b"\x07\x90"},
         {**dict.fromkeys(range(8), 6 * 0.875), **dict.fromkeys(range(8, 32), 6 * -1.125)},
         2 * -0.875,
     ),
-    # The half 0x4000 is spread: its highest nibble, 4, is the highest of the last word. Weights 0 to 15:
-    # scale 2 (2 + 1) = 6; 8 to 15 moved down. Weights 248 to 255: row 1 (1, then -1).
+    # The half 0x4000 is spread: its highest nibble, 4, is the highest of the last word. Weights 0
+    # to 15: scale 2 (2 + 1) = 6; 8 to 15 moved down. Weights 248 to 255: row 1 (1, then -1).
     Block(
         "IQ1_M",
         {31: b"\x01", 32: b"\x80", 48: b"\x01", 55: b"\x40"},

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-
 from edgemed_native import libggml
 from edgemed_native.ggml_types import BY_ID, BY_NAME, REMOVED, TYPES, GGMLType
 

@@ -1,4 +1,4 @@
-"""Mixing rows: exact at the ends, the same bits for any division into calls, right by a slow twin."""
+"""Mixing rows: exact at the ends, the same bits for any division into calls, right by a twin."""
 
 import os
 import platform
@@ -7,12 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+from edgemed_native import _jit, mix
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import config
 from numpy.typing import NDArray
 
-from edgemed_native import _jit, mix
 from tests.native.guarded import guarded, guarded_copy, needs_guards
 from tests.oracles import mix as oracle
 
@@ -74,7 +74,9 @@ def test_inputs_that_overlap_the_result_in_part_are_refused() -> None:
 def test_sums_are_right_and_one_row_does_not_see_another() -> None:
     a, b = pair(4, 1000)
     sums = mix.dot_norms(a, b)
-    truth = [[oracle.dot(x, y), oracle.dot(x, x), oracle.dot(y, y)] for x, y in zip(a, b, strict=True)]
+    truth = [
+        [oracle.dot(x, y), oracle.dot(x, x), oracle.dot(y, y)] for x, y in zip(a, b, strict=True)
+    ]
     np.testing.assert_allclose(sums, truth, rtol=1e-14)
     alone = np.concatenate([mix.dot_norms(a[i : i + 1], b[i : i + 1]) for i in range(4)])
     assert sums.tobytes() == alone.tobytes()

@@ -1,4 +1,4 @@
-"""What one weight of a packed block is worth: slow, one weight at a time, straight from the layouts.
+"""What one weight of a packed block is worth: slow, one by one, straight from the layouts.
 
     weight("Q4_K", block, 200)    block: the bytes of one block -> numpy.float32
 

@@ -1,4 +1,4 @@
-"""Mixing one number at a time, exactly where that can be done: the slow twin of edgemed_native.mix."""
+"""Mixing one number at a time: the slow, exact twin of edgemed_native.mix."""
 
 import math
 from fractions import Fraction

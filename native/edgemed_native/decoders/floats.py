@@ -20,9 +20,7 @@ def decode_f16(src, dst):
     """IEEE half."""
     for row in range(dst.shape[0]):
         for i in range(dst.shape[1]):
-            dst[row, i] = f32_from_half(
-                U32(src[row, 2 * i]) | (U32(src[row, 2 * i + 1]) << U32(8))
-            )
+            dst[row, i] = f32_from_half(U32(src[row, 2 * i]) | (U32(src[row, 2 * i + 1]) << U32(8)))
 
 
 @kernel

@@ -15,9 +15,7 @@ from edgemed_native.lanes import splat, store
 F32 = np.float32
 I32 = np.int32
 
-CODEBOOK = np.array(
-    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], F32
-)
+CODEBOOK = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], F32)
 """The 16 values of IQ4_NL and IQ4_XS (ggml-common.h)."""
 
 EVEN_SIGNS = np.array([i | (i.bit_count() % 2) << 7 for i in range(128)], np.uint8)
@@ -58,7 +56,7 @@ def decode_iq4_xs(src, dst):
 
 @inner
 def signed(points, signs, scale):
-    """scale point sign of 16 weights; a weight is negative where its bit of the u16 `signs` is set."""
+    """scale point sign of 16 weights; negative where the weight's bit of the u16 `signs` is set."""
     minus = ((splat(I32(signs)) << splat(I32(1))) >> ramp()) & splat(I32(2))
     return floats(points) * splat(scale) * (splat(F32(1)) - floats(minus))
 
@@ -101,9 +99,9 @@ def decode_iq2_xxs(src, dst):
 
 @kernel
 def decode_iq2_xs(src, dst):
-    """0 d | 2 for each 8 weights u16: 7 signs, 9-bit grid row | 66 scale nibbles[8], one for 16 weights
+    """0 d | 2 for each 8 weights u16: 7 signs, 9-bit grid row | 66 scale nibbles[8]
 
-    weight = (d (0.5 + scale) / 4) point sign
+    weight = (d (0.5 + scale) / 4) point sign; a scale for 16 weights.
     """
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
@@ -119,7 +117,8 @@ def decode_iq2_xs(src, dst):
 def decode_iq2_s(src, dst):
     """0 d | 2 grid rows, low 8 bits[32] | 34 signs[32] | 66 upper 2 bits[8] | 74 scale nibbles[8]
 
-    weight = (d (0.5 + scale) / 4) point sign; a row and a byte of signs for 8 weights, a scale for 16.
+    weight = (d (0.5 + scale) / 4) point sign; a row and a byte of signs for 8 weights, a scale
+    for 16.
     """
     for b in range(dst.shape[0]):
         block, d = src[b], half_at(src[b], 0)
@@ -179,7 +178,7 @@ def decode_iq3_s(src, dst):
 
 @kernel
 def decode_iq1_s(src, dst):
-    """0 d | 2 grid rows, low 8 bits[32] | 34 for each 32 weights u16: M, SSS, four times 3 upper bits
+    """0 d | 2 grid rows, low 8 bits[32] | 34 for each 32 weights u16: M SSS, 4 times 3 upper bits
 
     weight = (d (2 S + 1)) (point + 1/8), or - 1/8 where M is set; a row for 8 weights.
     """
@@ -208,9 +207,9 @@ def moves(bits):
 def decode_iq1_m(src, dst):
     """0 grid rows, low 8 bits[32] | 32 nibbles[32]: M, 3 upper bits | 48 scales u16[4]
 
-    Scale word: DDDD SSS SSS SSS SSS, the lowest for the first of its four groups of 16 weights; the
-    four D, first word lowest, are the half d. weight = (d (2 S + 1)) (point + 1/8), or - 1/8 where M is
-    set; a row for 8 weights.
+    Scale word: DDDD SSS SSS SSS SSS, the lowest for the first of its four groups of 16 weights;
+    the four D, first word lowest, are the half d.
+    weight = (d (2 S + 1)) (point + 1/8), or - 1/8 where M is set; a row for 8 weights.
     """
     for b in range(dst.shape[0]):
         block = src[b]

@@ -1,4 +1,4 @@
-"""Decoders of the K-quants: 256 weights in sub-blocks of 16 or 32, whose scales are codes themselves.
+"""Decoders of the K-quants: 256 weights in sub-blocks of 16 or 32, whose scales are codes too.
 
 Contract of every kernel here: src u8[blocks, bytes] (read-only), dst f32[blocks, 256]; nothing is
 checked. Scales d and dmin are f16, little endian. Products and differences are rounded one by one,
@@ -21,8 +21,8 @@ I32 = np.int32
 def decode_q2_k(src, dst):
     """0 scale and minimum[16] | 16 q[64] | 80 d | 82 dmin     weight = (d scale) q - (dmin minimum)
 
-    Scale byte: MMMMSSSS. Each half of 128 weights has 32 bytes q: bits 0-1 are its first 32 weights,
-    bits 2-3 the next 32, and so on.
+    Scale byte: MMMMSSSS. Each half of 128 weights has 32 bytes q: bits 0-1 are its first 32
+    weights, bits 2-3 the next 32, and so on.
     """
     for b in range(dst.shape[0]):
         block, at = src[b], 84 * b
@@ -126,9 +126,9 @@ def decode_q5_k(src, dst):
 def decode_q6_k(src, dst):
     """0 low nibbles[128] | 128 upper bits[64] | 192 scales i8[16] | 208 d
 
-    weight = (d scale) (q - 32). Each half of 128 weights has 64 bytes of nibbles (low nibbles: weights 0
-    to 63, high nibbles: 64 to 127) and 32 bytes of upper bits (bits 0-1: weights 0 to 31, bits 2-3:
-    32 to 63, and so on).
+    weight = (d scale) (q - 32). Each half of 128 weights has 64 bytes of nibbles (low nibbles:
+    weights 0 to 63, high nibbles: 64 to 127) and 32 bytes of upper bits (bits 0-1: weights 0 to 31,
+    bits 2-3: 32 to 63, and so on).
     """
     for b in range(dst.shape[0]):
         block, at = src[b], 210 * b
