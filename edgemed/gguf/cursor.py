@@ -39,18 +39,22 @@ class Cursor:
         """Have `data` hold the file's first `end` bytes."""
         if end <= len(self.data):
             return
-        if end > self.size:
-            raise Flaw(
-                f"{thing} would end at byte {end:,}, the file ends at {self.size:,}", DAMAGED
-            )
-        if end > MAX_HEADER:
-            raise Flaw(f"{thing} would end at byte {end:,}, a header has {MAX_HEADER:,}", MALFORMED)
+        self.allow(end, thing)
         goal = min(self.size, max(end, 4 * len(self.data), FIRST_READ))
         while len(self.data) < goal:
             piece = self.stream.read(goal - len(self.data))
             if not piece:
                 raise Flaw(f"the file became shorter than {self.size:,} bytes while read", DAMAGED)
             self.data += piece
+
+    def allow(self, end: int, thing: str) -> None:
+        """Flaw if a header of this file cannot go as far as byte `end`; reads nothing."""
+        if end > self.size:
+            problem = f"{thing} would end at byte {end:,}, the file ends at {self.size:,}"
+            raise Flaw(problem, DAMAGED)
+        if end > MAX_HEADER:
+            problem = f"{thing} would end at byte {end:,}, headers end before {MAX_HEADER:,}"
+            raise Flaw(problem, MALFORMED)
 
     def skip(self, nbytes: int, thing: str) -> None:
         """Move past `nbytes` that are there."""
@@ -89,10 +93,7 @@ class Cursor:
 
     def skip_strings(self, count: int, thing: str) -> None:
         """Move past `count` strings, looking at nothing but their lengths."""
-        if 8 * count > self.remaining:
-            raise Flaw(
-                f"{thing} claims {count:,} strings, {self.remaining:,} bytes are left", DAMAGED
-            )
+        self.allow(self.at + 8 * count, thing)
         left = count
         while left:
             self.reach(self.at + 8, thing)

@@ -23,6 +23,9 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy  # noqa: F401  (else the first case that decodes an array pays for the import)
 
 from edgemed.errors import InvalidFile
 from edgemed.gguf.header import Header
@@ -34,7 +37,7 @@ PATH = Path("case.gguf")
 TOO_SLOW = 0.5
 TOO_MUCH = 1024 * 1024
 TRACED = 10
-"""Every so many cases one is run under tracemalloc, which slows it down."""
+"""The first of so many parts of the cases is run under tracemalloc, which slows it down."""
 HANG = 60
 """Seconds without ROUND further cases after which the run is stopped."""
 ROUND = 10_000
@@ -174,31 +177,47 @@ def check_accepted(header: Header, size: int) -> None:
         assert entry.nbytes * entry.type.block == math.prod(entry.shape) * entry.type.nbytes
 
 
+class Cost(NamedTuple):
+    """What a case took: processor seconds, and bytes at its peak where they were traced."""
+
+    seconds: float
+    nbytes: int
+
+
+def measure(case: bytes) -> tuple[str, Cost]:
+    """Run one case; its bytes are printed if anything but an outcome comes of it."""
+    traced = tracemalloc.is_tracing()
+    if traced:
+        tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    start = time.process_time()
+    try:
+        outcome = run_case(case)
+        cost = Cost(time.process_time() - start, tracemalloc.get_traced_memory()[1] - before)
+        if cost.seconds > TOO_SLOW or cost.nbytes > TOO_MUCH:
+            raise AssertionError(f"too much: {cost}")
+    except BaseException:
+        print(f"the case: {case.hex()}", file=sys.stderr)
+        raise
+    return outcome, cost
+
+
 def fuzz(count: int, seed: int) -> tuple[dict[str, float], Counter[str]]:
     """Run `count` cases; the figures of the run, and how often each outcome came."""
     rng = random.Random(seed)
     outcomes: Counter[str] = Counter()
-    slowest, largest, start = 0.0, 0, time.perf_counter()
+    most, start = Cost(0.0, 0), time.perf_counter()
+    traced = -(-count // TRACED)
+    tracemalloc.start()
     for number in range(count):
-        case = mutate(rng)
+        if number == traced:
+            tracemalloc.stop()
         if number % ROUND == 0:
             faulthandler.dump_traceback_later(HANG, exit=True)
-        traced = number % TRACED == 0
-        if traced:
-            tracemalloc.start()
-        began = time.process_time()
-        try:
-            outcomes[run_case(case)] += 1
-        except BaseException:
-            print(f"case {number} of seed {seed}: {case.hex()}", file=sys.stderr)
-            raise
-        took = time.process_time() - began
-        if traced:
-            largest = max(largest, tracemalloc.get_traced_memory()[1])
-            tracemalloc.stop()
-        slowest = max(slowest, took)
-        if took > TOO_SLOW or largest > TOO_MUCH:
-            raise SystemExit(f"case {number}: {took:.3f} s, {largest:,} bytes: {case.hex()}")
+        outcome, cost = measure(mutate(rng))
+        outcomes[outcome] += 1
+        most = Cost(*map(max, most, cost))
+    tracemalloc.stop()
     faulthandler.cancel_dump_traceback_later()
     figures = {
         "cases": count,
@@ -207,9 +226,9 @@ def fuzz(count: int, seed: int) -> tuple[dict[str, float], Counter[str]]:
         "refused": count - outcomes["accepted"],
         "different refusals": len(outcomes) - 1,
         "seconds": round(time.perf_counter() - start, 1),
-        "slowest case, ms": round(1000 * slowest, 2),
-        "largest allocation of a traced case, bytes": largest,
-        "traced cases": -(-count // TRACED),
+        "slowest case, processor ms": round(1000 * most.seconds, 2),
+        "largest peak of a traced case, bytes": most.nbytes,
+        "traced cases": traced,
         "memory at the end, MB": round(resident_bytes() / 1e6, 1),
     }
     return figures, outcomes

@@ -2,6 +2,7 @@
 
 import random
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     ),
     "strings claimed": (
         assemble([claimed("k", 9, struct.pack("<IQ", 8, 2**29))]),
-        "536,870,912 strings",
+        "value of 'k' would end at byte 4,294,96",
         "download",
     ),
     "string in an array too long": (
@@ -235,6 +236,29 @@ def test_a_download_that_stopped_anywhere_is_refused(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(InvalidFile):
             open_model(path)
+
+
+@pytest.mark.parametrize("element", ["string", "uint8", "float64", "one string"])
+def test_a_claim_that_a_large_file_could_hold_is_refused_before_memory_is_taken(
+    tmp_path: Path, element: str
+) -> None:
+    path = tmp_path / "sparse.gguf"
+    claims = 2**29
+    value = {
+        "string": claimed("k", 9, struct.pack("<IQ", 8, claims)),
+        "uint8": claimed("k", 9, struct.pack("<IQ", 0, claims)),
+        "float64": claimed("k", 9, struct.pack("<IQ", 12, claims)),
+        "one string": claimed("k", 8, u64(claims)),
+    }[element]
+    with path.open("wb") as file:
+        file.write(assemble([value]))
+        file.truncate(2**34)
+    tracemalloc.start()
+    with pytest.raises(InvalidFile, match="headers end before"):
+        open_model(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_names_in_a_refusal_cannot_move_the_cursor(tmp_path: Path) -> None:
