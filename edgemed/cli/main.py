@@ -25,6 +25,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "tui": Command("tui", "open the screen: from a note to a signed summary"),
+    "summarize": Command("summarize", "draft a document from a note, offline"),
     "merge": Command("merge", "merge two GGUF models into one"),
     "audit": Command("audit", "check or print the log of who did what"),
     "inspect": Command("inspect", "show what is in a GGUF file"),

@@ -7,9 +7,9 @@ ever cut from a note to make it fit. Knows nothing of files, records or how a mo
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgemed_models.base import Event, Model, Request
+from edgemed_models.base import Event, Model, ModelError, Piece, Request
 
-from edgemed.clinic.note import Note, refuse_unusable
+from edgemed.clinic.note import HIDDEN, SHOWN, Note, refuse_unusable
 from edgemed.clinic.template import Template, messages
 from edgemed.errors import Refused
 
@@ -31,7 +31,10 @@ class Budget:
 def budget(model: Model, note: Note, template: Template, max_tokens: int | None = None) -> Budget:
     """What `note` costs with `template` on `model`, in tokens."""
     answer = template.max_tokens if max_tokens is None else max_tokens
-    return Budget(model.count(messages(template, note)), answer, model.context)
+    try:
+        return Budget(model.count(messages(template, note)), answer, model.context)
+    except ModelError as error:
+        raise Refused(error.message, error.hint) from None
 
 
 def summarize(
@@ -53,14 +56,26 @@ def summarize(
     needed = budget(model, note, template, max_tokens)
     if not needed.fits:
         raise refusal(needed)
-    request = Request(
+    return shown(model.generate(request_for(note, template, needed.answer, temperature, seed)))
+
+
+def request_for(
+    note: Note, template: Template, max_tokens: int, temperature: float = 0.0, seed: int = 0
+) -> Request:
+    """What the model is asked for one draft."""
+    return Request(
         messages=messages(template, note),
-        max_tokens=needed.answer,
+        max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,
         schema=template.schema_text,
     )
-    return model.generate(request)
+
+
+def shown(events: Iterator[Event]) -> Iterator[Event]:
+    """The events with control characters of the answer shown: a terminal must not obey them."""
+    for event in events:
+        yield Piece(HIDDEN.sub(SHOWN, event.text)) if isinstance(event, Piece) else event
 
 
 def refusal(needed: Budget) -> Refused:

@@ -33,7 +33,7 @@ def vocabularies(data: Path) -> Iterator[dict[str, Weights]]:
     """The tokenizers of four families, without weights."""
     loaded = {
         name: Weights(
-            Settings(str(data / "vocab" / f"ggml-vocab-{name}.gguf"), 0, 1), vocab_only=True
+            Settings(str(data / "vocab" / f"ggml-vocab-{name}.gguf"), 0, 1, vocab_only=True)
         )
         for name in sorted({vocabulary for _, vocabulary in PAIRS} | {"llama-spm"})
     }

@@ -54,20 +54,28 @@ class StopFlag:
         return self.buffer[0] != b"\x00"
 
 
-def log_to_stderr() -> None:
-    """llama.cpp's own lines go to the error stream; the Python package had taken them over."""
-    llama.llama_log_set(llama.llama_log_callback(), None)  # without a function: the C default
+DEBUG = 1  # ggml's log levels: none, debug, info, warn, error, continued
+
+
+def log_to_stderr(level: int, text: bytes, data: object) -> None:
+    """llama.cpp's lines to the error stream, its debugging left out; the client keeps the last."""
+    if level != DEBUG:
+        sys.stderr.buffer.write(text)
+        sys.stderr.buffer.flush()
+
+
+LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address: so must we
 
 
 class Weights:
-    """A loaded model and its vocabulary; `vocab_only` loads no tensors."""
+    """A loaded model and its vocabulary."""
 
-    def __init__(self, settings: Settings, vocab_only: bool = False) -> None:
+    def __init__(self, settings: Settings) -> None:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = settings.gpu_layers
         params.use_extra_bufts = settings.repack
-        params.vocab_only = vocab_only
-        log_to_stderr()
+        params.vocab_only = settings.vocab_only
+        llama.llama_log_set(LOG, None)
         llama.llama_backend_init()
         self.model = llama.llama_model_load_from_file(settings.path.encode(), params)
         if not self.model:
@@ -322,12 +330,17 @@ def system_info() -> str:
     return str(llama.llama_print_system_info().decode("utf-8", "replace"))
 
 
+# llama-cpp-python's converter lets a line end stand in a string, which JSON forbids (RFC 8259, 7).
+LOOSE_CHAR = r'char ::= [^"\\] |'
+STRICT_CHAR = r'char ::= [^"\\\x7F\x00-\x1F] |'
+
+
 def gbnf_of(schema: str) -> str:
     """A JSON schema as a grammar; ModelError where the converter knows no way, never a guess."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     try:
-        return str(json_schema_to_gbnf(schema))
+        return str(json_schema_to_gbnf(schema)).replace(LOOSE_CHAR, STRICT_CHAR)
     except Exception as error:
         raise ModelError(
             f"the JSON schema cannot be made a grammar ({type(error).__name__})",

@@ -14,7 +14,7 @@ class Settings:
     needs, never larger than this. `batch` tokens are read at a time: progress is shown and a GPU
     can be cancelled between two batches. `repack` allows llama.cpp its second, faster layout of
     the weights in private memory. `chat_template` replaces the file's own. `flash`: see llama.cpp,
-    "auto" leaves the choice to it.
+    "auto" leaves the choice to it. `vocab_only` loads no weights: such a model only counts.
     """
 
     path: str
@@ -26,3 +26,4 @@ class Settings:
     repack: bool = True
     flash: Literal["auto", "on", "off"] = "auto"
     chat_template: str | None = None
+    vocab_only: bool = False

@@ -1,0 +1,50 @@
+"""The options of every command that runs a model, and the running model they ask for."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from edgemed_models.engine.fit import Plan, explain
+
+from edgemed.loading import Options
+
+
+def configure_model(parser: argparse.ArgumentParser) -> None:
+    """Which model, and how it is loaded; what is left out is planned."""
+    add = parser.add_argument_group("the model").add_argument
+    add("--model", metavar="M", help="a GGUF file, or the name of one added (default: yours)")
+    add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
+    add("--context", type=positive, metavar="N", help="tokens of prompt and answer together")
+    add("--threads", type=positive, metavar="N", help="CPU threads (default: physical cores)")
+    add("--gpu-layers", type=int, metavar="N", help="layers on the GPU")
+    add("--kv-type", choices=("f16", "q8_0", "q4_0"), help="how the KV cache is stored")
+    add("--batch", type=positive, default=128, metavar="N", help="tokens read at a time (128)")
+    add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
+    add("--explain", action="store_true", help="print the memory plan's arithmetic")
+
+
+def positive(text: str) -> int:
+    """A whole number above zero, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """What the user has set."""
+    return Options(
+        context=args.context,
+        threads=args.threads,
+        gpu_layers=args.gpu_layers,
+        kv_type=args.kv_type,
+        batch=args.batch,
+        repack=False if args.no_repack else None,
+        chat_template=args.chat_template,
+    )
+
+
+def explain_if_asked(args: argparse.Namespace, plan: Plan) -> None:
+    """The plan's arithmetic on stderr, for --explain."""
+    if args.explain:
+        print("\n".join(explain(plan)), file=sys.stderr)

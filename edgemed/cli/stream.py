@@ -1,0 +1,124 @@
+"""Events of a model on a terminal or a pipe: progress and timings on stderr, text on stdout."""
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from edgemed_models.base import Done, Event, Failed, Piece, Prefill, Timings
+
+EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a stream came to: the text, and how it ended."""
+
+    pieces: list[str] = field(default_factory=list)
+    end: Done | Failed | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.pieces)
+
+    @property
+    def ending(self) -> str:
+        """stop, length, cancelled or failed."""
+        return self.end.reason if isinstance(self.end, Done) else "failed"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model came to its own end."""
+        return self.ending == "stop"
+
+
+class Progress:
+    """How far the prompt is read, and about how long the rest takes; one line, kept up to date."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.live = out.isatty()
+        self.last = 0.0
+        self.open = False
+
+    def show(self, event: Prefill) -> None:
+        """Show one step; on a pipe no more often than every two seconds."""
+        now = time.monotonic()
+        if not self.live and event.done < event.total and now - self.last < EVERY:
+            return
+        self.last = now
+        text = f"reading {event.done} of {event.total} tokens{remaining(event)}"
+        self.out.write(f"\r\x1b[K{text}" if self.live else text + "\n")
+        self.out.flush()
+        self.open = self.live
+
+    def clear(self) -> None:
+        """Take the line away before text is written."""
+        if self.open:
+            self.out.write("\r\x1b[K")
+            self.out.flush()
+            self.open = False
+
+
+def remaining(event: Prefill) -> str:
+    """About how long the rest of the prompt takes, once there is something to go by."""
+    if event.done == 0 or event.done == event.total:
+        return ""
+    left = event.seconds * (event.total - event.done) / event.done
+    return f", about {left:.0f} s left"
+
+
+def follow(events: Iterator[Event], echo: TextIO | None) -> Outcome:
+    """Show progress, write pieces to `echo` as they come, and collect them."""
+    outcome, progress = Outcome(), Progress(sys.stderr)
+    try:
+        for event in events:
+            if isinstance(event, Prefill):
+                progress.show(event)
+                continue
+            progress.clear()
+            if isinstance(event, Piece):
+                outcome.pieces.append(event.text)
+                if echo:
+                    echo.write(event.text)
+                    echo.flush()
+            else:
+                outcome.end = event
+    finally:
+        progress.clear()
+    return outcome
+
+
+def close_text(outcome: Outcome, limit: int) -> None:
+    """End the streamed text; a draft that is not whole says so where it stops."""
+    marks = {
+        "length": f"\n[DRAFT CUT at its limit of {limit} tokens: not complete]",
+        "cancelled": "\n[DRAFT STOPPED: not complete]",
+        "failed": "\n[DRAFT BROKEN OFF: not complete]",
+    }
+    print(marks.get(outcome.ending, ""), flush=True)
+
+
+def timing_line(timings: Timings) -> str:
+    """Tokens, seconds and rates, as measured in this run."""
+    read, reading = timings.prompt_tokens, timings.prompt_seconds
+    wrote, writing = timings.answer_tokens, timings.answer_seconds
+    return (
+        f"read {read} tokens in {reading:.2f} s{rate(read, reading)}, "
+        f"wrote {wrote} in {writing:.2f} s{rate(wrote, writing)}"
+    )
+
+
+def rate(tokens: int, seconds: float) -> str:
+    """Tokens per second, where both were measured."""
+    return f" ({tokens / seconds:.0f}/s)" if tokens and seconds > 0 else ""
+
+
+def tell_failure(end: Failed) -> None:
+    """Why the engine broke, what to do, and its last log lines, on stderr."""
+    print(f"edgemed: {end.message}", file=sys.stderr)
+    print(f"         {end.hint}", file=sys.stderr)
+    for line in end.log[-6:]:
+        print(f"         | {line}", file=sys.stderr)

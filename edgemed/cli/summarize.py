@@ -1,0 +1,198 @@
+"""`edgemed summarize NOTE --template T`: a note becomes a draft, streamed, checked and recorded."""
+
+import argparse
+import json
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edgemed_models.base import Done, Failed, ModelError, Timings
+from edgemed_models.engine.client import LlamaModel
+
+from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
+from edgemed.cli.stream import Outcome, close_text, follow, tell_failure, timing_line
+from edgemed.clinic.findings import Review
+from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
+from edgemed.clinic.review import review
+from edgemed.clinic.summarize import request_for, summarize
+from edgemed.clinic.template import Template, load_template, messages, readable
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.library import find_model
+from edgemed.loading import plan_request, settings_for, start, translated
+from edgemed.records import Draft, Kept, Records
+
+STDIN = "-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed summarize`."""
+    add = parser.add_argument
+    add("note", metavar="NOTE", help="a text file, or - for standard input")
+    add("--template", required=True, metavar="T", help="see `edgemed templates list`")
+    add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
+    add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
+    add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
+    add("--json", action="store_true", help="print one JSON document when the draft is done")
+    add("--keep", action="store_true", help="store note, draft and file name in the records")
+    add("--no-record", action="store_true", help="write no record at all")
+    configure_model(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off."""
+    if args.temperature < 0 or (args.keep and args.no_record):
+        raise UsageError("these options exclude each other or are out of range", "see --help")
+    note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
+    refuse_unusable(note)
+    template, path = load_template(args.template), find_model(args.model)
+    tell_about(note)
+    limit = args.max_tokens or template.max_tokens
+    options = options_of(args)
+    plan = plan_request(path, options, messages(template, note), limit)
+    explain_if_asked(args, plan)
+    with nullcontext() if args.no_record else Records() as records:
+        model = start(settings_for(path, options, plan))
+        try:
+            outcome = draft(args, model, note, template)
+        finally:
+            model.close()
+        if records is not None:
+            record(records, args, model, note, template, outcome)
+    return finish(args, model, note, template, outcome, limit)
+
+
+def tell_about(note: Note) -> None:
+    """What a reader must know of the note as it was read."""
+    if note.language == "other":
+        print("note: not English; checks of the draft: not checked", file=sys.stderr)
+    if note.hidden:
+        print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
+    if note.encoding == "cp1252":
+        print("note: no UTF-8; read as Windows text (cp1252)", file=sys.stderr)
+
+
+def draft(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> Outcome:
+    """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
+    try:
+        events = summarize(
+            model,
+            note,
+            template,
+            max_tokens=args.max_tokens,
+            temperature=args.temperature,
+            seed=args.seed,
+        )
+        echo = None if args.json or template.form == "json" else sys.stdout
+        return follow(events, echo)
+    except ModelError as error:
+        raise translated(error) from None
+
+
+def finish(
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    outcome: Outcome,
+    limit: int,
+) -> int:
+    """Print what comes after the stream; the exit code."""
+    text = readable(template, outcome.text) if outcome.complete else outcome.text
+    checked = review(note.text, text) if note.language != "other" else None
+    if args.json:
+        print(json.dumps(document(model, note, template, outcome, text, checked), indent=2))
+    elif template.form == "json":
+        sys.stdout.write(text)
+    if not args.json:
+        close_text(outcome, limit)
+        tell_flags(checked, text)
+    if isinstance(outcome.end, Failed):
+        tell_failure(outcome.end)
+    elif outcome.end is not None:
+        print(timing_line(outcome.end.timings), file=sys.stderr)
+    if outcome.ending == "length":
+        raise EdgemedError(
+            f"the draft was cut at {limit} tokens and is not complete", "raise --max-tokens"
+        )
+    return 0 if outcome.complete else 1
+
+
+def tell_flags(checked: Review | None, text: str) -> None:
+    """What the checks found, on stderr; an empty list says nothing about correctness."""
+    if checked is None:
+        return
+    flags = [flag for claim in checked.claims for flag in claim.flags]
+    for flag in flags:
+        place = f"{flag.draft.start}-{flag.draft.end}"
+        print(f"check: {flag.severity}, {flag.label} at {place}: {flag.check}", file=sys.stderr)
+    for omission in checked.omissions:
+        print(f"check: {omission.severity}, left out: {omission.kind}", file=sys.stderr)
+
+
+def document(
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    outcome: Outcome,
+    text: str,
+    checked: Review | None,
+) -> dict[str, Any]:
+    """The whole result for programs; spans are characters of the note and of `text`."""
+    end = outcome.end
+    return {
+        "text": text,
+        "answer": outcome.text,
+        "complete": outcome.complete,
+        "ending": outcome.ending,
+        "language": note.language,
+        "template": {"name": template.name, "version": template.version, "hash": template.hash},
+        "model": model.name,
+        "timings": asdict(end.timings) if isinstance(end, Done) else None,
+        "review": asdict(checked) if checked else "not checked",
+    }
+
+
+def record(
+    records: Records,
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    outcome: Outcome,
+) -> None:
+    """Write one row: hashes and settings, and patient text only with --keep."""
+    end = outcome.end
+    timings = end.timings if isinstance(end, Done) else Timings(0, 0.0, 0, 0.0)
+    kept = Kept(args.note, note.text, outcome.text) if args.keep else None
+    row = Draft(
+        note=note.text,
+        draft=outcome.text,
+        model=model.name,
+        model_hash=records.file_hash(Path(model.settings.path)),
+        template=template.name,
+        template_hash=template.hash,
+        settings=settings_table(args, model, note, template),
+        ending=outcome.ending,
+        timings=asdict(timings),
+    )
+    records.add(row, kept)
+
+
+def settings_table(
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+) -> dict[str, Any]:
+    """Everything that decides the draft besides note, model and template."""
+    table = asdict(model.settings)
+    given = table.pop("chat_template")
+    table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
+    asked = request_for(note, template, args.max_tokens or template.max_tokens)
+    sampler = "greedy" if args.temperature == 0 else "top-k 40, top-p 0.95"
+    return table | {
+        "max_tokens": asked.max_tokens,
+        "temperature": args.temperature,
+        "seed": args.seed,
+        "sampler": sampler,
+    }

@@ -1,0 +1,190 @@
+"""The models a clinic has added: files in its own folder, or elsewhere and only noted here.
+
+A small JSON file lists them with their SHA-256; it is replaced as a whole. A model is checked
+before it is taken in, and the list never points to a file that was not complete.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import Model, open_model
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+CHUNK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model. `own`: the file was copied into edgemed's folder and goes when it is removed."""
+
+    name: str
+    path: str
+    sha256: str
+    own: bool
+    licence: str
+    has_template: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """All entries, and the name of the one that is used when none is named."""
+
+    entries: tuple[Entry, ...] = ()
+    default: str | None = None
+
+    def find(self, name: str) -> Entry | None:
+        """The entry called `name`."""
+        return next((entry for entry in self.entries if entry.name == name), None)
+
+
+def folder() -> Path:
+    """Where copied models and their list stand."""
+    from platformdirs import user_data_path
+
+    return user_data_path("edgemed", appauthor=False) / "models"
+
+
+def read_library() -> Library:
+    """The list; an empty one before the first model."""
+    path = folder() / "library.json"
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return Library(tuple(Entry(**entry) for entry in table["entries"]), table["default"])
+    except FileNotFoundError:
+        return Library()
+    except (ValueError, KeyError, TypeError) as error:
+        raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
+
+
+def write_library(library: Library) -> None:
+    """Replace the list, whole or not at all."""
+    path = folder() / "library.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(asdict(library), indent=2), encoding="utf-8")
+    part.replace(path)
+
+
+def find_model(name: str | None) -> Path:
+    """The file of a model by name or path, or the default's. UsageError if there is none."""
+    library = read_library()
+    if name is None:
+        if library.default is None:
+            raise UsageError(
+                "no model is configured",
+                "add one: edgemed models add FILE.gguf; or name a file with --model",
+            )
+        name = library.default
+    entry = library.find(name)
+    path = Path(entry.path) if entry else Path(name)
+    if not path.is_file():
+        known = ", ".join(e.name for e in library.entries) or "none"
+        raise UsageError(f"there is no model {name!r}", f"a file, or one of those added: {known}")
+    return path
+
+
+def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
+    """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
+    model = open_model(file)
+    name = name or file.stem
+    library = read_library()
+    check_name(name, library)
+    if len(model.paths) > 1 and not link:
+        raise Refused("the model is split into shards", "add it with --link: it stays in its place")
+    target = file.resolve() if link else folder() / f"{name}.gguf"
+    sha = digest(file, progress) if link else copy(file, target, progress)
+    meta = model.metadata
+    entry = Entry(
+        name=name,
+        path=str(target),
+        sha256=sha,
+        own=not link,
+        licence=licence_of(model),
+        has_template="tokenizer.chat_template" in meta,
+    )
+    write_library(Library((*library.entries, entry), library.default or name))
+    return entry
+
+
+def check_name(name: str, library: Library) -> None:
+    """Refuse a name that is taken or no file name on every system."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a model's name", "give letters and digits with --name"
+        )
+    if library.find(name):
+        raise UsageError(f"there is a model called {name!r} already", "give another with --name")
+
+
+def copy(file: Path, target: Path, progress: Callable[[int], None]) -> str:
+    """Copy `file` to `target`, which appears when it is complete; the SHA-256 of what was read."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size, free = file.stat().st_size, shutil.disk_usage(target.parent).free
+    if size > free:
+        raise Refused(
+            f"the disk has {free:,} bytes free, the model {size:,}", "add it with --link instead"
+        )
+    part = target.with_suffix(".part")
+    sha = hashlib.sha256()
+    try:
+        with file.open("rb") as source, part.open("wb") as sink:
+            while data := source.read(CHUNK):
+                sha.update(data)
+                sink.write(data)
+                progress(len(data))
+            sink.flush()
+            os.fsync(sink.fileno())
+        part.replace(target)
+    except OSError as error:
+        raise EdgemedError(f"cannot copy to {target}: {error.strerror}", "see the disk") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return sha.hexdigest()
+
+
+def digest(file: Path, progress: Callable[[int], None]) -> str:
+    """SHA-256 of a file."""
+    sha = hashlib.sha256()
+    with file.open("rb") as source:
+        while data := source.read(CHUNK):
+            sha.update(data)
+            progress(len(data))
+    return sha.hexdigest()
+
+
+def remove(name: str) -> Entry:
+    """Take `name` off the list; its file goes only if it is edgemed's own copy."""
+    library = read_library()
+    entry = library.find(name)
+    if entry is None:
+        raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
+    rest = tuple(e for e in library.entries if e.name != name)
+    default = library.default
+    if default == name:
+        default = rest[0].name if rest else None
+    write_library(Library(rest, default))
+    if entry.own:
+        Path(entry.path).unlink(missing_ok=True)
+    return entry
+
+
+def set_default(name: str) -> None:
+    """Use `name` when no model is named."""
+    library = read_library()
+    if library.find(name) is None:
+        raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
+    write_library(Library(library.entries, name))
+
+
+def licence_of(model: Model) -> str:
+    """What the file says of its licence."""
+    keys = ("general.license.name", "general.license", "general.license.link")
+    found = [str(model.metadata[key]) for key in keys if key in model.metadata]
+    return "; ".join(found) or "not stated in the file"

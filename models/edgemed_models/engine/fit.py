@@ -1,0 +1,264 @@
+"""Whether a model fits this machine, as arithmetic that can be printed: numbers in, a plan out.
+
+    needed = weights + faster copy of weights + KV cache + compute buffer + process
+
+Reads no file and asks no system. What the user has set is never changed; what is left open is
+tried in order: all comforts, then without the CPU's faster copy of the weights, then with a KV
+cache of 8 bits. The context comes from the note, never from the training length.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from edgemed_models.base import ModelError
+from edgemed_models.engine.machine import Memory
+from edgemed_models.engine.settings import KVType
+
+MIB = 1 << 20
+CONTEXT_STEP = 256  # llama.cpp rounds contexts up to this
+KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per value: ggml blocks of 32
+KV_BLOCK = 32
+
+# Measured with llama.cpp 0c1e57098 on x86-64: Python, numpy and the libraries take about 100 MiB
+# of private memory, a vocabulary 800 bytes a token, a compute thread its stack and arena.
+PROCESS = 100 * MIB
+PER_VOCABULARY_TOKEN = 800
+PER_THREAD = 10 * MIB
+OUTPUT_ROWS = 8
+
+MARGIN_SHARE = 0.05  # of all memory stays free for everything else ...
+MARGIN_LEAST = 256 * MIB  # ... but at least this
+PRIVATE_MARGIN = 16 * MIB
+GPU_MARGIN = 512 * MIB
+
+
+class Layer(NamedTuple):
+    """One block: its weights in bytes, and KV heads with key and value lengths (0: no cache)."""
+
+    nbytes: int
+    kv_heads: int
+    key_length: int
+    value_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the arithmetic needs of a model's header. `repackable`: bytes the CPU would copy."""
+
+    layers: tuple[Layer, ...]
+    other_bytes: int
+    repackable: int
+    width: int
+    inner: int
+    heads: int
+    head_length: int
+    vocabulary: int
+    train_context: int
+
+    @property
+    def weights(self) -> int:
+        """Bytes of all tensors."""
+        return self.other_bytes + sum(layer.nbytes for layer in self.layers)
+
+
+class Gpu(NamedTuple):
+    """A device other than the CPU that llama.cpp found; bytes."""
+
+    name: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for; None leaves the choice to the plan. `tokens`: prompt and answer."""
+
+    tokens: int
+    threads: int
+    batch: int = 128
+    context: int | None = None
+    gpu_layers: int | None = None
+    kv_type: KVType | None = None
+    repack: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One way to load the model, with its cost in bytes on the CPU's side and on the GPU's."""
+
+    context: int
+    kv_type: KVType
+    gpu_layers: int
+    repack: bool
+    weights: int
+    copy: int
+    kv: int
+    compute: int
+    process: int
+    on_gpu: int
+    room: int
+    private_room: int | None
+
+    @property
+    def needed(self) -> int:
+        """Bytes of the machine's memory, mapped weights included."""
+        return self.weights + self.private
+
+    @property
+    def private(self) -> int:
+        """Bytes that belong to the process alone: all but the weights mapped from the file."""
+        return self.copy + self.kv + self.compute + self.process
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room, also under a limit on private memory."""
+        private_fits = self.private_room is None or self.private <= self.private_room
+        return self.needed <= self.room and private_fits
+
+
+def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> Plan:
+    """The first plan that fits. Raises ModelError with the numbers and the nearest that would."""
+    context = check_context(shape, wish)
+    plans = [costs(shape, memory, choice, gpu) for choice in choices(shape, wish, context)]
+    for plan in plans:
+        if plan.fits:
+            return plan
+    raise refusal(shape, memory, wish, gpu, plans[-1])
+
+
+def check_context(shape: Shape, wish: Wish) -> int:
+    """The context to plan for: the user's, or what the tokens need; never past the training."""
+    context = wish.context or round_up(wish.tokens)
+    limit = max(round_up(shape.train_context), CONTEXT_STEP)
+    if context > limit:
+        raise ModelError(
+            f"{context} tokens are asked for; the model was trained on {shape.train_context}",
+            "past that length it makes nonsense: give less text, or use --plan",
+        )
+    return context
+
+
+def choices(shape: Shape, wish: Wish, context: int) -> Iterator[Wish]:
+    """The wish with its open ends filled in, in order of preference."""
+    eight_bit = all(layer.key_length % KV_BLOCK == 0 for layer in shape.layers)
+    kinds: list[KVType] = ["f16", "q8_0"] if eight_bit else ["f16"]
+    for kv_type in kinds if wish.kv_type is None else [wish.kv_type]:
+        for repack in [True, False] if wish.repack is None else [wish.repack]:
+            yield replace(wish, context=context, kv_type=kv_type, repack=repack)
+
+
+def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
+    """What `wish`, all decided but its GPU layers, costs."""
+    context, kv_type = wish.context or 0, wish.kv_type or "f16"
+    compute = compute_bytes(shape, wish.batch, context)
+    gpu_layers = wish.gpu_layers
+    if gpu_layers is None:
+        gpu_layers = layers_for(shape, gpu, context, kv_type, compute) if gpu else 0
+    offloaded = shape.layers[max(0, len(shape.layers) - gpu_layers) :] if gpu_layers else ()
+    gpu_weights = sum(layer.nbytes for layer in offloaded)
+    gpu_kv = kv_bytes(offloaded, context, kv_type)
+    cpu_share = 1 - gpu_weights / max(shape.weights, 1)
+    return Plan(
+        context=context,
+        kv_type=kv_type,
+        gpu_layers=gpu_layers,
+        repack=bool(wish.repack),
+        weights=shape.weights - gpu_weights,
+        copy=int(shape.repackable * cpu_share) if wish.repack else 0,
+        kv=kv_bytes(shape.layers, context, kv_type) - gpu_kv,
+        compute=compute,
+        process=PROCESS + PER_VOCABULARY_TOKEN * shape.vocabulary + PER_THREAD * wish.threads,
+        on_gpu=gpu_weights + gpu_kv + (compute if offloaded else 0),
+        room=memory.free - int(max(MARGIN_LEAST, MARGIN_SHARE * memory.total)),
+        private_room=None if memory.private is None else memory.private - PRIVATE_MARGIN,
+    )
+
+
+def kv_bytes(layers: tuple[Layer, ...], context: int, kv_type: KVType) -> int:
+    """KV cache of `layers`: context x sum over layers of heads x (key + value) x bytes each.
+
+    Exact for full attention; models with a sliding window take less than this.
+    """
+    values = sum(n.kv_heads * (n.key_length + n.value_length) for n in layers)
+    return int(round_up(context) * values * KV_BYTES[kv_type])
+
+
+def compute_bytes(shape: Shape, batch: int, context: int) -> int:
+    """Upper bound of llama.cpp's compute buffer with flash attention.
+
+    Per batch token in f32: gate and up rows of the feed-forward part, and eight rows of the
+    attention part; or the logits where those are larger; and the f16 mask, batch x context.
+    """
+    rows = 2 * shape.inner + 4 * shape.width + 4 * shape.heads * shape.head_length
+    logits = 4 * OUTPUT_ROWS * shape.vocabulary
+    return max(4 * batch * rows, logits) + 2 * batch * round_up(context) + logits
+
+
+def layers_for(shape: Shape, gpu: Gpu, context: int, kv_type: KVType, compute: int) -> int:
+    """How many of the last layers fit on the GPU with their cache; all of them and the output."""
+    left = gpu.free - GPU_MARGIN - compute
+    fitting = 0
+    for layer in reversed(shape.layers):
+        left -= layer.nbytes + kv_bytes((layer,), context, kv_type)
+        if left < 0:
+            return fitting
+        fitting += 1
+    return fitting + 1 if left >= shape.other_bytes else fitting
+
+
+def round_up(tokens: int) -> int:
+    """`tokens` in whole steps of llama.cpp's contexts."""
+    return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP
+
+
+def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> int:
+    """The longest context up to the training length that some choice fits; 0 if none does."""
+    for steps in range(shape.train_context // CONTEXT_STEP, 0, -1):
+        context = steps * CONTEXT_STEP
+        for choice in choices(shape, wish, context):
+            if costs(shape, memory, choice, gpu).fits:
+                return context
+    return 0
+
+
+def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> ModelError:
+    """Why nothing fits, with the smallest plan's numbers, and what would."""
+    room, needed, what = least.room, least.needed, memory.limited_by
+    if least.private_room is not None and least.private > least.private_room:
+        room, needed, what = least.private_room, least.private, "the limit on private memory"
+    nearest = largest_context(shape, memory, wish, gpu)
+    if nearest:
+        hint = f"--context {nearest} would fit"
+    else:
+        fixed = least.needed - least.weights
+        hint = f"a model file of up to {mib(max(room - fixed, 0))} would fit with this context"
+    return ModelError(
+        f"the model does not fit: {mib(needed)} needed for {least.context} tokens, "
+        f"{mib(max(room, 0))} free within {what}",
+        hint,
+    )
+
+
+def explain(plan: Plan) -> list[str]:
+    """The arithmetic of a plan, one line a part."""
+    copy = "" if plan.repack else " (switched off)"
+    lines = [
+        f"{mib(plan.weights):>12}  weights, mapped from the file",
+        f"{mib(plan.copy):>12}  faster copy of the weights for the CPU{copy}",
+        f"{mib(plan.kv):>12}  KV cache, {plan.context} tokens in {plan.kv_type}",
+        f"{mib(plan.compute):>12}  compute buffer",
+        f"{mib(plan.process):>12}  process and vocabulary",
+        f"{mib(plan.needed):>12}  needed",
+        f"{mib(plan.room):>12}  free, less a margin",
+    ]
+    if plan.private_room is not None:
+        lines.append(f"{mib(plan.private_room):>12}  of private memory, {mib(plan.private)} needed")
+    if plan.gpu_layers:
+        lines.append(f"{mib(plan.on_gpu):>12}  on the GPU, {plan.gpu_layers} layers")
+    return lines
+
+
+def mib(nbytes: int) -> str:
+    """Bytes in MiB, rounded up: a need must not look smaller than it is."""
+    return f"{-(-nbytes // MIB):,} MiB"

@@ -1,0 +1,153 @@
+"""What this machine has: cores, memory, and the limits a container or a shell puts on it.
+
+Reads the system only; what to make of the numbers is decided in `fit` and by the commands.
+"""
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+NO_LIMIT = 2**62  # cgroup v1 writes a number near 2**63 for "no limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes. `private` is what this process may still take of its own (RLIMIT_DATA), if limited.
+
+    `free` counts what the system can give without swapping, and heeds a container's limit.
+    """
+
+    total: int
+    free: int
+    private: int | None = None
+    limited_by: str = "the machine"
+
+
+def memory() -> Memory:
+    """Memory of this machine, or of the container it is, now."""
+    total, free = system_memory()
+    limit = container_limit()
+    by = "the machine"
+    if limit is not None and limit[1] < free:
+        by = "the container's limit"
+    if limit is not None:
+        total, free = min(total, limit[0]), min(free, limit[1])
+    return Memory(total, max(free, 0), private_limit(), by)
+
+
+def container_limit(root: Path = Path("/sys/fs/cgroup")) -> tuple[int, int] | None:
+    """(limit, bytes left) of the innermost cgroup with a memory limit; None without one."""
+    for limit_name, used_name in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        limit, used = number_in(root / limit_name), number_in(root / used_name)
+        if limit is not None and used is not None and limit < NO_LIMIT:
+            return limit, limit - used
+    return None
+
+
+def number_in(path: Path) -> int | None:
+    """The whole number in a file of the system; None where there is no file or no number."""
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def usable_cores() -> int:
+    """Physical cores this process may use: more threads only wait for each other's arithmetic."""
+    logical = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(logical, physical_cores() or max(1, logical // 2)))
+
+
+def physical_cores() -> int | None:
+    """Cores without their hyper-threads, where the system tells."""
+    if sys.platform == "linux":
+        root = Path("/sys/devices/system/cpu")
+        siblings = root.glob("cpu[0-9]*/topology/thread_siblings_list")
+        return len({path.read_text() for path in siblings}) or None
+    if sys.platform == "darwin":
+        # Performance cores alone: one efficiency core would hold up the others at every step.
+        return sysctl("hw.perflevel0.physicalcpu") or sysctl("hw.physicalcpu")
+    return None
+
+
+def cpu_name() -> str:
+    """The processor in its maker's words, as far as the system tells."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def cpu_features() -> frozenset[str]:
+    """Instruction sets of the processor in Linux's words; empty where the system does not tell."""
+    if sys.platform != "linux":
+        return frozenset()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith(("flags", "Features")):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    class _Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            ("total", ctypes.c_uint64),
+            ("available", ctypes.c_uint64),
+            ("rest", ctypes.c_uint64 * 5),
+        )
+
+    def system_memory() -> tuple[int, int]:
+        """(total, available) bytes of physical memory."""
+        status = _Status(length=ctypes.sizeof(_Status))
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return int(status.total), int(status.available)
+
+    def private_limit() -> int | None:
+        """Windows sets no such limit on a process."""
+        return None
+
+    def sysctl(name: str) -> int | None:
+        """There is none on Windows."""
+        return None
+
+else:
+    import ctypes
+    import resource
+
+    def system_memory() -> tuple[int, int]:
+        """(total, available) bytes of physical memory."""
+        if sys.platform == "linux":
+            lines = Path("/proc/meminfo").read_text().splitlines()
+            table = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+            return table["MemTotal"], table["MemAvailable"]
+        total = sysctl("hw.memsize") or 0
+        page = os.sysconf("SC_PAGE_SIZE")
+        free = sysctl("vm.page_free_count") or 0
+        purgeable = sysctl("vm.page_purgeable_count") or 0
+        # macOS keeps files in memory until somebody needs the room: count half of the machine.
+        return total, max((free + purgeable) * page, total // 2)
+
+    def private_limit() -> int | None:
+        """Bytes a fresh process may still take of its own under RLIMIT_DATA, if that is set."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+        return None if soft == resource.RLIM_INFINITY else int(soft)
+
+    def sysctl(name: str) -> int | None:
+        """A whole number that macOS tells under `name`; None elsewhere."""
+        if sys.platform != "darwin":
+            return None
+        value, size = ctypes.c_uint64(0), ctypes.c_size_t(8)
+        call = ctypes.CDLL(None).sysctlbyname
+        code = call(name.encode(), ctypes.byref(value), ctypes.byref(size), None, 0)
+        return int(value.value) if code == 0 else None

@@ -1,0 +1,94 @@
+"""The fit plan against the real process: what is planned covers what llama.cpp then takes."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from edgemed_models.base import Message, Piece, Request
+from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.fit import MIB
+from edgemed_models.engine.machine import container_limit
+
+from edgemed.gguf import open_model
+from edgemed.loading import Options, plan_model, settings_for
+from tests.models.random_model import Size, write_model
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets RLIMIT_DATA")
+
+
+@pytest.fixture(scope="module")
+def random_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model large enough to tell its parts apart: 8 layers, Q4_0, 128,256 tokens."""
+    vocabulary = data / "vocab" / "ggml-vocab-llama-bpe.gguf"
+    path = tmp_path_factory.mktemp("model") / "random.gguf"
+    return write_model(path, vocabulary, Size(8, 512, 1536, 8, 4), "Q4_0")
+
+
+@linux
+@pytest.mark.parametrize("repack", [True, False])
+def test_private_memory_stays_below_the_plan_and_the_plan_is_not_idle(
+    random_model: Path, repack: bool
+) -> None:
+    options = Options(context=4096, threads=2, repack=repack)
+    plan = plan_model(open_model(random_model), options)
+    model = LlamaModel(settings_for(random_model, options, plan))
+    try:
+        stream = model.generate(Request((Message("user", "pain " * 150),), max_tokens=3800))
+        while not isinstance(next(stream), Piece):
+            pass
+        status = Path(f"/proc/{model.pid}/status").read_text()
+        stream.close()
+        log = "\n".join(model.log)
+    finally:
+        model.close()
+    taken = int(re.findall(r"VmData:\s*(\d+)", status)[0]) * 1024
+    assert taken <= plan.private <= taken + 120 * MIB
+    (cache,) = re.findall(r"KV buffer size =\s*([\d.]+) MiB", log)
+    assert float(cache) * MIB == plan.kv
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]), int(sys.argv[2])))
+from edgemed.cli.main import main
+sys.exit(main(["summarize", sys.argv[3], "--template", "soap", "--threads", "1", "--max-tokens",
+               "24", "--model", sys.argv[1], "--explain", "--no-record"]))
+"""
+
+
+@linux
+def test_under_a_limit_it_runs_with_less_or_is_refused_but_never_breaks(
+    random_model: Path, tmp_path: Path
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("Chest pain since Monday. No fever. Aspirin 81 mg daily.")
+    seen = []
+    for limit in (600, 262, 250, 120):
+        command = [sys.executable, "-c", LIMITED, str(random_model), str(limit * MIB), str(note)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode in (0, 1, 3), done.stderr
+        if done.returncode == 3:
+            assert "MiB needed" in done.stderr
+            seen.append("refused")
+        else:
+            assert "not complete" not in done.stderr or "cut at 24" in done.stderr
+            seen.append("less" if "switched off" in done.stderr else "all")
+    assert seen[0] == "all" and seen[-1] == "refused" and "less" in seen
+
+
+def test_a_containers_limit_is_read_in_both_its_forms(tmp_path: Path) -> None:
+    assert container_limit(tmp_path) is None
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (tmp_path / "memory" / "memory.usage_in_bytes").write_text("5\n")
+    assert container_limit(tmp_path) is None
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1000\n")
+    assert container_limit(tmp_path) == (1000, 995)
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("7\n")
+    assert container_limit(tmp_path) == (1000, 995)
+    (tmp_path / "memory.max").write_text("500\n")
+    assert container_limit(tmp_path) == (500, 493)
