@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 from llvmlite.binding import get_host_cpu_name
@@ -39,16 +40,29 @@ def cache_directory() -> Path:
     return root / f"{DIGEST}-{config.CPU_NAME or get_host_cpu_name()}{checked}"
 
 
+def can_write(folder: Path) -> bool:
+    """Whether files can be made there; the folder is made if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
 DIGEST = sources_digest()
 CACHE = cache_directory()
+CACHED = can_write(CACHE)
+"""False where no folder can be written (a read-only container): kernels are compiled every time.
+Numba's own way out would be a folder that does not know the digest."""
 
 
 def kernel(function: F) -> F:
-    """Compile on first call, keep on disk. Array contracts are in the docstrings."""
+    """Compile on first call, keep on disk where possible. Array contracts are in the docstrings."""
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE)
     try:
-        compiled: F = njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled: F = njit(nogil=True, cache=CACHED, error_model="numpy")(function)
     finally:
         config.CACHE_DIR = before
     return compiled

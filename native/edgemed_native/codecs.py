@@ -28,38 +28,39 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Kernel = Callable[[Any, Any], None]
 
-# type: (module in decoders/, module in encoders/). A type that is not here can only be copied.
+# type: (module in decoders/, module in encoders/); None: that direction does not exist.
+# I8, I16, I32, I64 and F64 are not here: no weights are stored in them, they are only copied.
 _MODULES: dict[str, tuple[str | None, str | None]] = {
     "F32": ("floats", "floats"),
     "F16": ("floats", "floats"),
+    "BF16": ("floats", "floats"),
     "Q4_0": ("legacy", None),
     "Q4_1": ("legacy", None),
     "Q5_0": ("legacy", None),
     "Q5_1": ("legacy", None),
     "Q8_0": ("legacy", "q8_0"),
     "Q8_1": ("legacy", None),
+    "Q8_K": ("legacy", None),
     "Q2_K": ("kquants", None),
     "Q3_K": ("kquants", None),
     "Q4_K": ("kquants", "affine_k"),
     "Q5_K": ("kquants", "affine_k"),
     "Q6_K": ("kquants", "q6_k"),
-    "Q8_K": ("legacy", None),
+    "IQ1_S": ("iquants", None),
+    "IQ1_M": ("iquants", None),
     "IQ2_XXS": ("iquants", None),
     "IQ2_XS": ("iquants", None),
-    "IQ3_XXS": ("iquants", None),
-    "IQ1_S": ("iquants", None),
-    "IQ4_NL": ("iquants", None),
-    "IQ3_S": ("iquants", None),
     "IQ2_S": ("iquants", None),
+    "IQ3_XXS": ("iquants", None),
+    "IQ3_S": ("iquants", None),
+    "IQ4_NL": ("iquants", None),
     "IQ4_XS": ("iquants", None),
-    "IQ1_M": ("iquants", None),
-    "BF16": ("floats", "floats"),
+    "Q1_0": ("micro", None),
+    "Q2_0": ("micro", None),
     "TQ1_0": ("micro", None),
     "TQ2_0": ("micro", None),
     "MXFP4": ("micro", None),
     "NVFP4": ("micro", None),
-    "Q1_0": ("micro", None),
-    "Q2_0": ("micro", None),
 }
 
 

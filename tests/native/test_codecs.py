@@ -125,3 +125,14 @@ def test_warm_up_announces_each_compilation_once_and_loads_no_other_kernels(tmp_
     modules = "edgemed_native.decoders.floats edgemed_native.decoders.legacy"
     assert first == ["compiling Q8_0", modules]
     assert second == [modules]
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
+def test_where_nothing_can_be_kept_kernels_are_compiled_every_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "file")}
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", WARM_UP], env=env, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith("compiling Q8_0")

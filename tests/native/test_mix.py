@@ -1,19 +1,15 @@
 """Mixing rows: exact at the ends, the same bits for any division into calls, right by a twin."""
 
-import os
-import platform
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from edgemed_native import _jit, mix
+from edgemed_native import mix
 from hypothesis import given
 from hypothesis import strategies as st
 from numba import config
 from numpy.typing import NDArray
 
 from tests.native.guarded import guarded, guarded_copy, needs_guards
+from tests.native.processors import output_on
 from tests.oracles import mix as oracle
 
 F32 = NDArray[np.float32]
@@ -160,15 +156,7 @@ def fingerprint() -> str:
 
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="no machine code without the compiler")
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="names an x86 processor")
-def test_the_bits_do_not_depend_on_the_vector_width() -> None:
+@pytest.mark.parametrize("processor", ["generic", "haswell", "skylake-avx512"])
+def test_the_bits_do_not_depend_on_the_vector_width(processor: str) -> None:
     code = "from tests.native.test_mix import fingerprint; print(fingerprint())"
-    caches = {"NUMBA_CACHE_DIR": str(_jit.CACHE.parent), "NUMBA_CPU_NAME": "haswell"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **caches},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == fingerprint()
+    assert output_on(processor, code) == fingerprint()
