@@ -6,9 +6,14 @@ Knowing them by name turns "invalid magic" into a remedy.
 import re
 from typing import NamedTuple
 
+from edgemed.gguf.flaw import Flaw
+
 CONVERT = "convert it to GGUF with llama.cpp's convert_hf_to_gguf.py first"
 DOWNLOAD = "download the model file itself"
-OLD = "get the model as GGUF; these old files cannot be converted without loss"
+BIG_ENDIAN = b"FUGG"
+"""The magic if even it is written big-endian; mostly only the numbers behind it are."""
+
+OLD = "get the model as GGUF from its publisher"
 
 
 class Foreign(NamedTuple):
@@ -25,7 +30,7 @@ def _known(pattern: bytes, what: str, remedy: str) -> Foreign:
 
 FOREIGN: tuple[Foreign, ...] = (
     _known(rb"(lmgg|fmgg|tjgg|algg)", "a GGML file from before GGUF (2023)", OLD),
-    _known(rb"FUGG", "a big-endian GGUF file", "convert it with gguf-convert-endian"),
+    _known(BIG_ENDIAN, "a big-endian GGUF file", "convert it with gguf-convert-endian"),
     _known(rb".{7}\0\{", "a safetensors file", CONVERT),
     _known(rb"PK\x03\x04", "a zip archive or PyTorch checkpoint", f"unpack it, or {CONVERT}"),
     _known(rb"\x80[\x02-\x05]", "a Python pickle (PyTorch checkpoint)", CONVERT),
@@ -42,12 +47,12 @@ FOREIGN: tuple[Foreign, ...] = (
 NOT_GGUF = "check that this is the model file, and not something beside it"
 
 
-def recognise(start: bytes) -> tuple[str, str]:
-    """What a file that starts with these (about 64) bytes is, and the remedy."""
+def foreign_file(start: bytes) -> Flaw:
+    """The flaw of a file that starts with these (about 64) bytes: what it is, and the remedy."""
     for foreign in FOREIGN:
         if foreign.start.match(start):
-            return foreign.what, foreign.remedy
-    return f"no GGUF file: it starts with {start[:4]!r}", NOT_GGUF
+            return Flaw(f"this is {foreign.what}", foreign.remedy)
+    return Flaw(f"this is no GGUF file: it starts with {start[:4]!r}", NOT_GGUF)
 
 
 IK_LLAMA_TYPES: dict[int, str] = {

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 from edgemed.gguf import values
 from edgemed.gguf.cursor import Cursor
 from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
-from edgemed.gguf.foreign import recognise
+from edgemed.gguf.foreign import BIG_ENDIAN, foreign_file
 from edgemed.gguf.metadata import Metadata, Span
 from edgemed.gguf.tensors import MAX_DIMENSIONS, MAX_NAME, Entry, check_extents, size_of, type_named
 
@@ -63,23 +63,19 @@ def _read_version(cursor: Cursor) -> int:
     cursor.reach(min(cursor.size, 64), "the start of the file")
     start = bytes(cursor.data[:64])
     if start[:4] != MAGIC:
-        raise Flaw(*_as_sentence(recognise(start)))
+        raise foreign_file(start)
     cursor.skip(4, "the magic")
     version = cursor.u32("the version")
     if version in VERSIONS:
         return version
     if version and version & 0xFFFF == 0:
-        raise Flaw(*_as_sentence(recognise(b"FUGG")))
+        raise foreign_file(BIG_ENDIAN)
     raise Flaw(
         f"GGUF version {version}; versions 2 and 3 can be read",
         "convert the model again with a current llama.cpp"
         if version < 2
         else "update edgemed, or get the model as GGUF version 3",
     )
-
-
-def _as_sentence(found: tuple[str, str]) -> tuple[str, str]:
-    return f"this is {found[0]}", found[1]
 
 
 def _read_count(cursor: Cursor, things: str, least: int, limit: int) -> int:

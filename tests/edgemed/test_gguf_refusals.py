@@ -1,5 +1,6 @@
 """Everything the reader refuses, by name and with a remedy; broken headers by the thousand."""
 
+import io
 import random
 import struct
 import tracemalloc
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.gguf import open_model
 from edgemed.gguf.foreign import IK_LLAMA_TYPES
+from edgemed.gguf.model import parse
 from tests.bench.fuzz_gguf import SEEDS, mutate, run_case
 from tests.edgemed.gguf_files import assemble, pair, row, small_model, string
 from tests.oracles import libggml_gguf
@@ -268,6 +270,12 @@ def test_names_in_a_refusal_cannot_move_the_cursor(tmp_path: Path) -> None:
         open_model(path)
     assert r"'\x1b[2J\u202ew'" in refusal.value.message
     assert refusal.value.message.isprintable()
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused() -> None:
+    whole = SEEDS[0]
+    with pytest.raises(InvalidFile, match="became shorter"):
+        parse(io.BytesIO(whole[:-40]), len(whole), Path("shrinking.gguf"))
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
