@@ -8,8 +8,9 @@ from edgemed.clinic.evidence import Index
 from edgemed.clinic.findings import Span
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import Sided
-from edgemed.clinic.reading.text import Mention, Said, read
+from edgemed.clinic.reading.text import read
 from edgemed.clinic.words import STOP
 
 
@@ -50,6 +51,16 @@ class Source:
             for stem in {w.stem for w in said.words}:
                 found[stem].append(i)
         return found
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """Everybody named."""
+        return frozenset(p.name for said in self.said for p in said.people)
+
+    @cached_property
+    def has_relatives_speaking(self) -> bool:
+        """A transcript in which somebody beside patient and clinician speaks."""
+        return any(said.sentence.role == "other" for said in self.said)
 
     @cached_property
     def words(self) -> frozenset[str]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from edgemed.clinic.checks import assertion, entities, laterality, numbers, times
+from edgemed.clinic.checks import assertion, entities, laterality, numbers, people, times
 from edgemed.clinic.findings import Flag
-from edgemed.clinic.reading.text import Said
+from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
 CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
@@ -12,6 +12,7 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "times": times.check,
     "laterality": laterality.check,
     "assertion": assertion.check,
+    "people": people.check,
     "entities": entities.check,
 }
 

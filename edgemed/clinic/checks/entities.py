@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.concepts import Concept, key
-from edgemed.clinic.reading.text import Mention, Said
+from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
 
 LISTS = {
@@ -15,6 +15,7 @@ LISTS = {
     "disease": "diseases.txt",
     "procedure": "procedures.txt",
 }
+PLAIN = frozenset(("death", "surgery", "immunization", "stress"))  # said in too many ways to miss
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 
 
@@ -24,6 +25,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     start = said.sentence.span.start + (label.end() if label else 0)
     for mention in said.mentions:
         drug = mention.concept.kind == "drug"
+        if mention.concept.name in PLAIN:
+            continue
         if mention.concept.kind not in LISTS or mention.span.start < start:
             continue
         if (mention.polarity != "yes" and not drug) or is_named(mention, source):

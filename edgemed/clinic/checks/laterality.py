@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import Sided
-from edgemed.clinic.reading.text import Said
 from edgemed.clinic.source import Source
 
 OTHER = {"left": "right", "right": "left"}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.reading.quantities import Quantity, base, same
-from edgemed.clinic.reading.text import Said
+from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source, names
 
 MEASURED = {  # what a drug or a laboratory is measured in: an error here is major

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.dates import Date, agree
-from edgemed.clinic.reading.text import Said
+from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
 

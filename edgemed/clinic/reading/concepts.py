@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
-from edgemed.clinic.lists import lines, names_of
+from edgemed.clinic.lists import lines, names_of, words_of
 from edgemed.clinic.words import Word, stem
 
 Kind = Literal["finding", "disease", "procedure", "drug", "anatomy"]
@@ -111,17 +111,13 @@ def key(phrase: str) -> tuple[str, ...]:
 @cache
 def is_drug_name(word: str) -> bool:
     """A long word with the ending of a generic drug name."""
-    return len(word) >= SHORTEST_STEMMED and word.endswith(_stems()) and word not in ORDINARY
+    return (
+        len(word) >= SHORTEST_STEMMED
+        and word.endswith(_stems())
+        and word not in words_of("ordinary.txt")
+    )
 
 
 @cache
 def _stems() -> tuple[str, ...]:
     return tuple(lines("open/drugstems.txt"))
-
-
-# Words of every day that end like a drug.
-ORDINARY = frozenset(
-    """determine determined medicine examine vaccine discipline masculine feminine adrenaline
-    cholesterol magazine routine genuine imagine decline guideline baseline headline quarantine
-    personal hormone hydrocodone telephone cyclone""".split()
-)

@@ -6,6 +6,7 @@ ends nothing. Triggers and ends are lists; knows no findings.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -41,8 +42,14 @@ class Context:
 
 
 ANSWER = re.compile(r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$)")
+INFORMS = re.compile(
+    r",?\s+(?:who )?(?:also )?(?:states?|stated|reports?|reported|notes?|noted|says|said|indicates?|"
+    r"indicated|denies|denied|thinks|describes|is here|is present|has noticed|feels|brought)\b"
+)
+BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
 SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\bnon-?(?=(\w+))")
+LABELLED_NO = re.compile(r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*)\b(?=\W*$)")
 NEGATIVE = re.compile(r"\bnegative\b(?! for)")
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
@@ -62,9 +69,7 @@ class Scopes:
         self.spoken = spoken
         self.ends = [m.span() for m in _ends().finditer(self.text)]
         self.reach = [*self._listed(), *self._bare_negative(), *self._non()]
-        self.people = [
-            Person(_person(m.group()), *m.span()) for m in _persons().finditer(self.text)
-        ]
+        self.people = list(_people(self.text))
 
     def at(self, start: int, end: int) -> Context:
         """What is said of the words from `start` to `end` of the sentence."""
@@ -79,7 +84,7 @@ class Scopes:
 
     def person_at(self, start: int, end: int) -> str:
         """Whose it is: the last person named before it in its clause, or right behind it."""
-        before = [p for p in self.people if p.end <= start]
+        before = [p for p in self.people if p.end <= start and not self._informs(p)]
         if before:
             return before[-1].name
         behind = next((p for p in self.people if p.start >= end), None)
@@ -87,15 +92,25 @@ class Scopes:
             return behind.name
         return ""
 
+    def _informs(self, person: Person) -> bool:
+        """Someone who came along or tells, not someone told of: `with his mother, who states`."""
+        return (
+            INFORMS.match(self.text, person.end) is not None
+            or BESIDE.search(self.text[: person.start]) is not None
+        )
+
     def _unpunctuated(self, start: int) -> int:
         """Where the reach of a spoken trigger ends at the latest."""
         within = list(re.finditer(r"\S+", self.text[start:]))[:SPOKEN_REACH]
         return start + within[-1].end() if within else start
 
     def _non(self) -> list[Trigger]:
-        """`nonsmoker`, `non-tender`."""
+        """`nonsmoker`, `non-tender`, `Tobacco use: none`."""
         found = NON.finditer(self.text)
-        return [Trigger("negated", m.end(), m.end() + len(m[1])) for m in found]
+        stretches = [Trigger("negated", m.end(), m.end() + len(m[1])) for m in found]
+        return stretches + [
+            Trigger("negated", 0, m.start()) for m in LABELLED_NO.finditer(self.text)
+        ]
 
     def _listed(self) -> list[Trigger]:
         """Stretches of the listed triggers."""
@@ -151,9 +166,38 @@ def _ends() -> re.Pattern[str]:
 @cache
 def _persons() -> re.Pattern[str]:
     names = sorted((s for said in names_of("people.txt").values() for s in said), key=len)
-    return re.compile(
-        rf"(?<!\w)(?:{'|'.join(re.escape(n) for n in reversed(names))})(?!\w)(?!['-])"
+    return re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(n) for n in reversed(names))})(?!\w)(?!-)")
+
+
+def _people(text: str) -> Iterator[Person]:
+    """People named in `text`: `my mom's brother` is an uncle, `on my mom's side` is nobody."""
+    owner = ""
+    start = -1
+    for m in _persons().finditer(text):
+        name = _person(m.group())
+        begin = m.start()
+        if owner and text[start:begin].strip() == "":
+            name, begin = KIN.get((owner, name), name), begin
+        if text.startswith("'s", m.end()):
+            owner, start = name, m.end() + 2
+            if name in ("mother", "father", "parent", "family") and KIN_FOLLOWS.match(text, start):
+                continue
+        yield Person(name, begin, m.end())
+
+
+# Whose brother is whose: `my mom's brother`, `dad's dad`.
+KIN = {
+    (parent, kin): relative
+    for parent in ("mother", "father", "parent")
+    for kin, relative in (
+        ("brother", "uncle"),
+        ("sister", "aunt"),
+        ("mother", "grandmother"),
+        ("father", "grandfather"),
+        ("parent", "grandparent"),
     )
+}
+KIN_FOLLOWS = re.compile(r" (?:side|brother|sister|mother|father|mom|dad|parents)")
 
 
 @cache

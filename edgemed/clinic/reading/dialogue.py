@@ -1,0 +1,116 @@
+"""What a sentence of a transcript owes to its neighbours.
+
+A question takes its answer (`Any fever?` `No.` says that there is no fever), and whoever was
+spoken of goes on being spoken of (`My mom.` `She had a stroke.`) until the talk turns.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from edgemed.clinic.reading.said import Polarity, Said
+
+FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
+ANSWERS = re.compile(
+    r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't)"
+    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no)|a little"
+    r"|sometimes|mm-hmm"
+    r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally|a bit)\b"
+)
+UNSURE = re.compile(r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea)")
+ASKING = re.compile(
+    r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well)\b[ ,.]*)*"
+    r"(?:do|does|did|have|has|had|are|is|was|were|any|how about|what about|can|could|would|will|"
+    r"when|where|what|who|why|how)\b",
+    re.IGNORECASE,
+)
+YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b|\bany\b", re.IGNORECASE)
+CUE = re.compile(
+    r"\b(?:any|(?:do|did|have|has|are|were|is|does) (?:you|he|she|your|it|there)|how about|what about)\b",
+    re.IGNORECASE,
+)
+PRONOUN = re.compile(
+    r"\s*(?:and |but |so |oh |yes,? |yeah,? )?(?:he|she|they|him|her)\b", re.IGNORECASE
+)
+
+
+def answered(said: list[Said]) -> Iterator[Said]:
+    """The sentences of a transcript, questions resolved by their answers, persons carried on."""
+    turns: dict[int, list[int]] = {}
+    for i, s in enumerate(said):
+        turns.setdefault(s.sentence.turn, []).append(i)
+    order = sorted(turns)
+    person = ""
+    for at, turn in enumerate(order):
+        following = said[turns[order[at + 1]][0]] if at + 1 < len(order) else None
+        members = [said[i] for i in turns[turn]]
+        if members[0].sentence.role == "clinician" and any(map(_turns_to_patient, members)):
+            person = ""
+        for s in members:
+            spoken_of = s.people
+            if spoken_of:
+                person = spoken_of[-1].name
+            elif person and members[0].sentence.role != "clinician" and not _goes_on(s):
+                person = (
+                    "" if re.match(r"\s*(?:i|i'm|i've|my|me)\b", s.sentence.text, re.I) else person
+                )
+            yield _resolved(s, members, following, "" if spoken_of else person)
+
+
+def _turns_to_patient(said: Said) -> bool:
+    """The clinician asks of the patient or of another thing: `your`, or something named."""
+    return (
+        bool(said.mentions) or re.search(r"\byou(?:r|'re)?\b", said.sentence.text, re.I) is not None
+    )
+
+
+def _goes_on(said: Said) -> bool:
+    return PRONOUN.match(said.sentence.text) is not None
+
+
+def is_question(said: Said) -> bool:
+    """A sentence that asks."""
+    text = said.sentence.text.rstrip()
+    if text.endswith(("?", ".")):
+        return text.endswith("?")
+    return ASKING.match(text) is not None or YOU.search(text) is not None
+
+
+def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
+    """`said` with the polarity its answer gives it, and the person still spoken of."""
+    mentions = said.mentions
+    if is_question(said):
+        answer = _answer(following, said is turn[-1])
+        cue = _cue(said)
+        mentions = tuple(
+            replace(m, polarity=answer[m.polarity]) if m.span.start >= cue else m for m in mentions
+        )
+    if person:
+        mentions = tuple(
+            replace(m, context=replace(m.context, person=m.context.person or person))
+            for m in mentions
+        )
+    return replace(said, mentions=mentions, carried=person)
+
+
+def _cue(said: Said) -> int:
+    """Where the asking begins: what is named before it is taken for granted, not asked.
+
+    `since you had this knee pain, any numbness?` asks for the numbness.
+    """
+    cues = list(CUE.finditer(said.sentence.text))
+    return said.sentence.span.start + (cues[-1].start() if cues else 0)
+
+
+def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
+    """What becomes of something asked, by how it was asked (`no fever?` `right` is a no)."""
+    unknown: dict[Polarity, Polarity] = {"yes": "open", "no": "open", "open": "open"}
+    if following is None:
+        return unknown
+    first = " ".join(following.sentence.text.lower().replace("’", "'").split()[:FIRST_WORDS])
+    word = ANSWERS.search(first)
+    if word is None or UNSURE.search(first):
+        return unknown
+    if word["no"]:
+        return {"yes": "no", "no": "no", "open": "no"}
+    return {"yes": "yes" if last else "open", "no": "no", "open": "open"}

@@ -1,0 +1,39 @@
+"""One sentence and what was read in it, as data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgemed.clinic.findings import Span
+from edgemed.clinic.reading.concepts import Concept
+from edgemed.clinic.reading.context import Context, Person
+from edgemed.clinic.reading.dates import Date
+from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.sides import Sided
+from edgemed.clinic.sentences import Sentence
+from edgemed.clinic.words import Word
+
+Polarity = Literal["yes", "no", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A concept where it is named, whether it is said to be so, and of whom."""
+
+    concept: Concept
+    span: Span
+    polarity: Polarity
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence and all that was read in it."""
+
+    sentence: Sentence
+    words: tuple[Word, ...]
+    quantities: tuple[Quantity, ...]
+    dates: tuple[Date, ...]
+    mentions: tuple[Mention, ...]
+    sides: tuple[Sided, ...]
+    people: tuple[Person, ...]
+    carried: str = ""  # the person still spoken of from the sentence before
