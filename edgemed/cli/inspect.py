@@ -57,14 +57,15 @@ def tensor_record(tensor: Tensor) -> dict[str, Any]:
 
 def summary(d: Description) -> Table:
     """One line a fact."""
-    files = d.files[0] if len(d.files) == 1 else f"{d.files[0]} and {len(d.files) - 1} more shards"
+    more = len(d.files) - 1
+    shards = f" and {more} more shard{'s' if more > 1 else ''}" if more else ""
     kinds = ", ".join(part for part in (d.vocabulary_model, d.vocabulary_pre) if part)
     weights = f"{d.weights:,} ({d.bits_per_weight:.2f} bits each)" if d.weights else "none"
     vocabulary = f"{d.vocabulary_size:,} tokens" if d.vocabulary_size else "none"
     return Table(
         ("", ""),
         [
-            ("file", files),
+            ("file", d.files[0] + shards),
             ("size", f"{show_size(d.nbytes)} ({d.nbytes:,} bytes)"),
             ("format", f"GGUF version {d.version}, aligned to {d.alignment}"),
             ("architecture", d.architecture or "not stated"),

@@ -162,3 +162,21 @@ def test_a_file_that_is_refused_exits_with_3(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "web page" in printed.err and len(printed.err.splitlines()) == 2
+
+
+def test_a_split_model_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / f"m-{n:05d}-of-00002.gguf" for n in (1, 2)]
+    for number, (path, name) in enumerate(zip(paths, list(TENSORS)[:2], strict=True)):
+        split: dict[str, tuple[str, Any]] = {
+            "split.no": ("uint16", number),
+            "split.count": ("uint16", 2),
+        }
+        write_gguf(path, (METADATA if number == 0 else {}) | split, {name: TENSORS[name]})
+    main(["inspect", str(paths[1])])
+    found = fields(capsys.readouterr().out)
+    assert found["file"] == f"{paths[0]} and 1 more shard"
+    assert f"{sum(path.stat().st_size for path in paths):,} bytes" in found["size"]
+    main(["inspect", "--json", "--tensors", str(paths[1])])
+    document = json.loads(capsys.readouterr().out)
+    assert document["files"] == [str(path) for path in paths]
+    assert [t["file"] for t in document["tensors"]] == [path.name for path in paths]
