@@ -1,7 +1,8 @@
 """The source read once for many questions: where a concept, a number, a side, a word occurs."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from edgemed.clinic.evidence import Index
@@ -12,6 +13,8 @@ from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.words import STOP
+
+COMPANY = 60  # characters on either side within which words keep a number company
 
 
 class Source:
@@ -53,6 +56,46 @@ class Source:
         return found
 
     @cached_property
+    def units(self) -> frozenset[str]:
+        """UCUM codes of all units said."""
+        return frozenset(q.unit.code for _, q in self.quantities if q.unit is not None)
+
+    def company(self, said: Said, at: Span) -> dict[str, float]:
+        """What stands beside `at` in a sentence: names of concepts and stems, weighted.
+
+        A word weighs as much as it is rare in the source, less the farther away it stands.
+        """
+        weights: dict[str, float] = {}
+        for name, start, end in named(said):
+            if start < at.end and at.start < end:
+                continue
+            gap = (start - at.end) if start >= at.end else (at.start - end)
+            if gap <= COMPANY:
+                weight = self.rarity(name) * (1 - gap / (2 * COMPANY))
+                weights[name] = max(weights.get(name, 0.0), weight)
+        return weights
+
+    def rarity(self, name: str) -> float:
+        """How much meeting a name says; nothing for a name the source lacks."""
+        held = len(self.mentions.get(name, ())) or len(self.stems.get(name, ()))
+        return math.log(1 + len(self.said) / held) if held else 0.0
+
+    def kept(self, company: dict[str, float], i: int) -> float:
+        """Share of a company's weight found in the i-th sentence; half counts beside it."""
+        total = sum(company.values())
+        if not total:
+            return 0.0
+        here = self._names[i]
+        beside = set().union(*(self._names[k] for k in self.around(i, 2, 1)))
+        own = sum(w for n, w in company.items() if n in here)
+        near = sum(w for n, w in company.items() if n in beside and n not in here)
+        return (own + near / 2) / total
+
+    @cached_property
+    def _names(self) -> list[set[str]]:
+        return [names(said) for said in self.said]
+
+    @cached_property
     def people(self) -> frozenset[str]:
         """Everybody named."""
         return frozenset(p.name for said in self.said for p in said.people)
@@ -83,8 +126,17 @@ class Source:
         return found
 
 
+def named(said: Said) -> Iterator[tuple[str, int, int]]:
+    """Concepts by name and meaningful words by stem, each with its offsets."""
+    for mention in said.mentions:
+        yield mention.concept.name, *mention.span
+    inside = [m.span for m in said.mentions]
+    for w in said.words:
+        if w.lower not in STOP and len(w.lower) > 1:
+            if not any(s.start <= w.start and w.end <= s.end for s in inside):
+                yield w.stem, w.start, w.end
+
+
 def names(said: Said) -> set[str]:
-    """Names of the concepts and stems of the meaningful words of one sentence."""
-    found = {m.concept.name for m in said.mentions}
-    found |= {w.stem for w in said.words if w.lower not in STOP and len(w.lower) > 1}
-    return found
+    """Names of the concepts and stems of the other meaningful words of one sentence."""
+    return {name for name, _, _ in named(said)}

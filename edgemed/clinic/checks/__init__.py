@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from edgemed.clinic.checks import assertion, entities, laterality, numbers, people, times
+from edgemed.clinic.checks import assertion, doses, entities, laterality, numbers, people, times
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
 CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "numbers": numbers.check,
+    "doses": doses.check,
     "times": times.check,
     "laterality": laterality.check,
     "assertion": assertion.check,

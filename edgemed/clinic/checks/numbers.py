@@ -1,7 +1,8 @@
-"""Numbers of the draft that the source does not hold: value, unit, pair.
+"""Numbers of the draft that the source does not hold, or holds for something else.
 
-A number counts as held where the source has the same value in the same measure, converted if
-need be (`2 weeks`, `14 days`), or has the value without a unit. Never says which is right.
+A number is held where the source has the same value in the same measure, converted if need be
+(`2 weeks`, `14 days`), or the value without a unit. Held elsewhere only, while the sentence that
+speaks of the same thing has another number, it is contradicted. Never says which is right.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.reading.quantities import Quantity, base, same
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source, names
+from edgemed.clinic.source import Source
 
 MEASURED = {  # what a drug or a laboratory is measured in: an error here is major
     "mass", "volume", "pressure", "percent", "units", "equivalents", "amount",
@@ -17,38 +18,44 @@ MEASURED = {  # what a drug or a laboratory is measured in: an error here is maj
     "activity concentration", "count concentration", "dose per weight", "dose rate",
     "dose rate per weight", "flow", "tablets", "puffs", "drops", "celsius", "fahrenheit", "rate",
 }  # fmt: skip
+# Units that speakers leave out; any other must be said somewhere in the source.
+UNSAID = {"mg", "mm[Hg]", "%", "/min", "a", "[degF]", "[lb_av]", "mg/dL", "kg/m2", "deg", "g/dL",
+          "{tablet}", "meq", "10*9/L", "mmol/L", "Cel", "[in_i]", "[ft_i]", "ng/mL", "d"}  # fmt: skip
+NEAR, FAR = 0.5, 0.25  # how much of a number's company a sentence keeps to be of the same thing
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each number of the sentence that the source does not hold."""
+    """At most one flag for each number of the sentence."""
     for quantity in said.quantities:
-        if quantity.implied or is_held(quantity, source):
+        if quantity.implied:
             continue
-        rivals = nearest_rivals(said, quantity, source)
-        severity: Severity = "minor"
-        if quantity.unit is not None and quantity.unit.dimension in MEASURED:
-            severity = "major"
+        holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
+        rivals = nearest(said, quantity, source, holders)
+        if holders and not rivals:
+            continue
+        severity: Severity = "major" if measure(quantity) in MEASURED else "minor"
         if rivals:
-            text = ", ".join(dict.fromkeys(q.text for _, q in rivals[:3]))
-            reason = f"{quantity.text} is not in the source; near the same words it has {text}"
-            spans = tuple(q.span for _, q in rivals[:3])
+            text = ", ".join(dict.fromkeys(q.text for q in rivals[:3]))
+            where = "it holds it of something else; " if holders else ""
+            reason = f"{quantity.text} in the draft; {where}the source has {text}"
+            spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
-        else:
+        elif not (quantity.unit is None and quantity.values == (1.0,)):
             reason = f"{quantity.text} is not in the source"
             yield Flag("number", "not found", severity, reason, quantity.span)
 
 
-def is_held(quantity: Quantity, source: Source) -> bool:
-    """Whether the source has this value, in this measure or without one."""
-    if quantity.values == (1.0,) and quantity.unit is None:
+def is_held(quantity: Quantity, other: Quantity, source: Source) -> bool:
+    """Whether a number of the source is this value, in this measure or in none."""
+    if not equal(quantity, other):
+        return False
+    if other.implied and quantity.values != (1.0,):
+        return False
+    if quantity.unit is None or other.unit is not None:
         return True
-    plain = False
-    for _, other in source.quantities:
-        if equal(quantity, other):
-            if other.unit is not None or quantity.unit is None:
-                return True
-            plain = True
-    return plain
+    if quantity.text.endswith("old") and quantity.unit.code != "a":
+        return False  # an age said without a unit is in years
+    return quantity.unit.code in UNSAID or quantity.unit.code in source.units
 
 
 def equal(a: Quantity, b: Quantity) -> bool:
@@ -60,17 +67,31 @@ def equal(a: Quantity, b: Quantity) -> bool:
     return any(same(x, y) for x in a.values for y in b.values)
 
 
-def nearest_rivals(said: Said, quantity: Quantity, source: Source) -> list[tuple[int, Quantity]]:
-    """Source numbers of the same measure beside the words that stand beside this one."""
-    wanted = names(said)
-    scored = []
-    for i, other in source.quantities:
-        if other.implied or measure(other) != measure(quantity):
-            continue
-        shared = wanted & names(source.said[i])
-        if shared:
-            scored.append((len(shared), -i, other))
-    return [(-i, other) for _, i, other in sorted(scored, key=lambda s: (-s[0], -s[1]))]
+def nearest(said: Said, quantity: Quantity, source: Source, holders: list[int]) -> list[Quantity]:
+    """Other numbers of the same measure in the sentences that speak of what this number is of.
+
+    Empty where a sentence that holds the number speaks of it as much.
+    """
+    company = source.company(said, quantity.span)
+    held = max((source.kept(company, i) for i in holders), default=0.0)
+    scored = sorted(
+        (
+            (source.kept(company, i), -i, other)
+            for i, other in source.quantities
+            if i not in holders and is_rival(quantity, other)
+        ),
+        key=lambda s: s[:2],
+        reverse=True,
+    )
+    least = NEAR if holders else FAR
+    if not scored or scored[0][0] < least or (holders and held > FAR * scored[0][0]):
+        return []
+    return [other for score, _, other in scored if score >= max(least, scored[0][0] / 2)]
+
+
+def is_rival(quantity: Quantity, other: Quantity) -> bool:
+    """A written number of the same measure that is not the same."""
+    return not other.implied and measure(other) == measure(quantity) and not equal(quantity, other)
 
 
 def measure(quantity: Quantity) -> str:

@@ -1,0 +1,63 @@
+"""A drug with its dose, held against the doses that the source says of the same drug."""
+
+from collections.abc import Iterator
+
+from edgemed.clinic.checks.numbers import equal
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.said import Mention, Said
+from edgemed.clinic.source import Source
+
+DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", "tablets", "puffs"}
+REACH = 60  # characters from a drug to its dose
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """One flag for each dose that differs from all doses the source gives the drug."""
+    for drug, dose in pairs(said):
+        there = doses_of(drug, source)
+        if there and not any(equal(dose, other) for other in there):
+            text = ", ".join(dict.fromkeys(q.text for q in there[:3]))
+            reason = f"{drug.concept.name} {dose.text} in the draft; the source has {text}"
+            spans = tuple(q.span for q in there[:3])
+            yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
+
+
+def pairs(said: Said) -> Iterator[tuple[Mention, Quantity]]:
+    """Each dose with the drug before it in the sentence (or, without one, right behind it)."""
+    drugs = [m for m in said.mentions if m.concept.kind == "drug"]
+    for quantity in said.quantities:
+        if quantity.implied or quantity.unit is None or quantity.unit.dimension not in DOSED:
+            continue
+        before = [m for m in drugs if 0 <= quantity.span.start - m.span.end <= REACH]
+        behind = [m for m in drugs if 0 <= m.span.start - quantity.span.end <= REACH // 4]
+        if before or behind:
+            yield (before[-1] if before else behind[0]), quantity
+
+
+def doses_of(drug: Mention, source: Source) -> list[Quantity]:
+    """Doses said near the drug: in its sentence, else in the next two."""
+    found: list[Quantity] = []
+    for i, mention in source.mentions.get(drug.concept.name, ()):
+        for k in range(i, min(i + 3, len(source.said))):
+            other = source.said[k]
+            if k > i and any(m.concept.kind == "drug" for m in other.mentions):
+                break
+            near = [q for q in other.quantities if _may_be_dose(q)]
+            if k == i:
+                named = [m for m in other.mentions if m.concept.kind == "drug"]
+                near = [q for q in near if _nearest_drug(q, named) == mention]
+            found += near
+    return found
+
+
+def _may_be_dose(quantity: Quantity) -> bool:
+    if quantity.implied or quantity.text.lower() in ("once", "twice", "half", "single"):
+        return False
+    return quantity.unit is None or quantity.unit.dimension in DOSED
+
+
+def _nearest_drug(quantity: Quantity, named: list[Mention]) -> Mention:
+    """The drug a number of the same sentence stands behind, or in front of."""
+    before = [m for m in named if m.span.end <= quantity.span.start]
+    return before[-1] if before else named[0]
