@@ -31,13 +31,6 @@ def largest_bits(rows: Rows) -> U32:
 
 
 @inner
-def add_products(x, y, partials):
-    """partials[lane] += x[lane] y[lane]: one sum at a time, because LLVM vectorises short loops."""
-    for lane in range(LANES):
-        partials[lane] += F64(x[lane]) * F64(y[lane])
-
-
-@inner
 def in_order(partials):
     total = 0.0
     for lane in range(LANES):
@@ -58,13 +51,16 @@ def row_sums(a: Rows, b: Rows, sums: NDArray[F64]) -> None:
         partials[:] = 0.0
         for first in range(0, whole, LANES):
             x, y = a[row, first : first + LANES], b[row, first : first + LANES]
-            add_products(x, y, partials[0])
-            add_products(x, x, partials[1])
-            add_products(y, y, partials[2])
-        for lane in range(a.shape[1] - whole):
-            x1, y1 = F64(a[row, whole + lane]), F64(b[row, whole + lane])
-            partials[0, lane] += x1 * y1
-            partials[1, lane] += x1 * x1
-            partials[2, lane] += y1 * y1
+            for lane in range(LANES):  # one sum per loop: LLVM vectorises these, but not all in one
+                partials[0, lane] += F64(x[lane]) * F64(y[lane])
+            for lane in range(LANES):
+                partials[1, lane] += F64(x[lane]) * F64(x[lane])
+            for lane in range(LANES):
+                partials[2, lane] += F64(y[lane]) * F64(y[lane])
+        for column in range(whole, a.shape[1]):
+            last_x, last_y = F64(a[row, column]), F64(b[row, column])
+            partials[0, column - whole] += last_x * last_y
+            partials[1, column - whole] += last_x * last_x
+            partials[2, column - whole] += last_y * last_y
         for k in range(3):
             sums[row, k] = in_order(partials[k])
