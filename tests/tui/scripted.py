@@ -5,11 +5,18 @@
 
 import re
 import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 from edgemed_models.base import Model
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk, ModelChoice
+
+from edgemed.audit import Place
+from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span
+from edgemed.clinic.sentences import split
 
 NOTE = """DISCHARGE NOTE
 
@@ -69,7 +76,52 @@ def pieces(text: str) -> list[str]:
     return re.findall(r"\s*\S+|\s+$", text)
 
 
-def desk(model: ScriptedModel | None = None, *, demonstration: bool = False) -> Desk:
+FLAGS = (
+    (
+        "laterality",
+        "contradicted",
+        "major",
+        "right",
+        "left",
+        "right, the note has left",
+    ),
+    ("dose", "contradicted", "major", "Furosemide 80 mg", "Furosemide 40 mg", "80 mg, 40 mg"),
+    ("wording", "not found", "minor", "12 March", "12 March", "a date without its year"),
+)
+OMISSION = Omission("allergy", "major", "an allergy of the note", Span(0, 0))
+
+
+def review(source: str, draft: str) -> Review:
+    """A check of known outcome: the flags whose words stand in the draft, and the allergy."""
+    flags = [flag_of(source, draft, *row) for row in FLAGS if row[3] in draft]
+    claims = [
+        Claim(span, "contradicted" if own else "supported", evidence_of(source, draft, span), own)
+        for span in [s.span for s in split(draft) if s.kind != "heading"]
+        for own in [tuple(f for f in flags if span.start <= f.draft.start < span.end)]
+    ]
+    start = source.find("Allergies: penicillin (rash).")
+    left_out = replace(OMISSION, source=Span(start, start + 29))
+    return Review(tuple(claims), () if "penicillin" in draft or start < 0 else (left_out,))
+
+
+def flag_of(
+    source: str, draft: str, check: str, label: Label, severity: Severity, *words: str
+) -> Flag:
+    """A flag on the first place of `words[0]` in the draft, pointing to `words[1]` in the note."""
+    at, there = draft.index(words[0]), max(0, source.find(words[1]))
+    spans = (Span(at, at + len(words[0])), Span(there, there + len(words[1])))
+    return Flag(check, label, severity, words[2], spans[0], (spans[1],))
+
+
+def evidence_of(source: str, draft: str, span: Span) -> tuple[Span, ...]:
+    """The sentence of the note that begins with the same three words, if there is one."""
+    start = source.find(" ".join(draft[span.start : span.end].split()[:3]))
+    return () if start < 0 else (Span(start, source.index("\n", start)),)
+
+
+def desk(
+    model: ScriptedModel | None = None, *, demonstration: bool = False, folder: Path | None = None
+) -> Desk:
     """A desk with one scripted model and a clock that stands still."""
     scripted = model or ScriptedModel(pieces(DRAFT))
     choice = ModelChoice("scripted", "says what it was told", "00ff", demonstration)
@@ -77,12 +129,28 @@ def desk(model: ScriptedModel | None = None, *, demonstration: bool = False) -> 
     def open_model(chosen: ModelChoice) -> Model:
         return scripted
 
-    return Desk(lambda: [choice], open_model, clock=lambda: "2026-01-02T03:04:05+00:00")
+    home = folder or Path(tempfile.mkdtemp(prefix="edgemed-test-"))
+    return Desk(
+        models=lambda: [choice],
+        open_model=open_model,
+        place=Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal"),
+        settings=home / "screen.toml",
+        sessions=home / "sessions",
+        notes=home,
+        review=review,
+        clock=lambda: "2026-01-02T03:04:05+00:00",
+    )
 
 
-def app(model: ScriptedModel | None = None, *, demonstration: bool = False) -> EdgemedApp:
+def app(
+    model: ScriptedModel | None = None,
+    *,
+    demonstration: bool = False,
+    folder: Path | None = None,
+    note: str | None = NOTE,
+) -> EdgemedApp:
     """The app on that desk, with the note open."""
-    return EdgemedApp(desk(model, demonstration=demonstration), NOTE)
+    return EdgemedApp(desk(model, demonstration=demonstration, folder=folder), note)
 
 
 if __name__ == "__main__":

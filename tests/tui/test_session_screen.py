@@ -1,44 +1,208 @@
-"""The session screen, driven by keys: note in, draft out, evidence, findings."""
+"""The session screen, driven by keys alone: from a note to a signed, exported summary."""
 
-from textual.pilot import Pilot
+import json
+from pathlib import Path
 
-from edgemed.clinic.session import stage
-from edgemed_tui.app import EdgemedApp
-from edgemed_tui.screens.session import SessionScreen
-from edgemed_tui.widgets.review_pane import ReviewPane
-from tests.tui.scripted import DRAFT, NOTE, app
+import pytest
+from edgemed_models.fake import ScriptedModel
+from edgemed_tui.screens.compare import CompareScreen
+from edgemed_tui.screens.dialogs import AskReason, AskSignature, Confirm
+from edgemed_tui.screens.picker import Picker
+from edgemed_tui.widgets.status import StatusLine
+from textual.widgets import Input, OptionList
 
+from edgemed import audit
+from edgemed.clinic import session as steps
+from tests.tui.driving import case_of, drafted, panes_of, press, started, until
+from tests.tui.scripted import DRAFT, NOTE, app, pieces
 
-def screen_of(app: EdgemedApp) -> SessionScreen:
-    screen = app.screen
-    assert isinstance(screen, SessionScreen)
-    return screen
-
-
-async def until(pilot: Pilot[None], wanted: str) -> None:
-    """Wait until the session has come to `wanted`."""
-    for _ in range(200):
-        if stage(screen_of(pilot.app).session) == wanted:  # type: ignore[arg-type]
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(f"the session never came to {wanted}")
+pytestmark = pytest.mark.asyncio
 
 
-async def test_a_note_becomes_a_checked_draft_by_keys_alone() -> None:
-    async with app().run_test(size=(120, 40)) as pilot:
-        await pilot.press("ctrl+t", "enter", "ctrl+g")
-        await until(pilot, "reviewed")
-        panes = pilot.app.screen.query_one(ReviewPane)
+async def test_a_note_becomes_a_checked_draft(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        panes = panes_of(pilot)
         assert panes.draft.text == DRAFT
         assert panes.source.text == NOTE
+        assert not panes.draft.history.undo_stack
 
 
-async def test_the_sentence_under_the_cursor_shows_its_evidence_in_the_note() -> None:
-    async with app().run_test(size=(120, 40)) as pilot:
-        await pilot.press("ctrl+t", "enter", "ctrl+g")
-        await until(pilot, "reviewed")
-        await pilot.press("down")
-        await pilot.pause()
-        source = pilot.app.screen.query_one(ReviewPane).source
+async def test_the_sentence_under_the_cursor_shows_its_evidence(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "down")
+        source = panes_of(pilot).source
         line = source.document.get_line(source.cursor_location[0])
         assert line == "Three days of worsening breathlessness and swelling of both legs."
+        await press(pilot, "enter")
+        assert source.has_focus
+
+
+async def test_n_goes_to_the_next_finding_in_both_texts(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n")
+        panes = panes_of(pilot)
+        finding = panes.findings.current
+        assert isinstance(finding, steps.Flag)
+        assert panes.draft.cursor_offset_in_text == finding.draft.start
+        if finding.source:
+            assert panes.source.cursor_offset_in_text == finding.source[0].start
+
+
+async def test_a_dismissal_asks_for_a_reason_and_is_logged(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n")
+        finding = panes_of(pilot).findings.current
+        assert finding is not None
+        await press(pilot, "d")
+        assert isinstance(pilot.app.screen, AskReason)
+        await press(pilot, "down", "enter")
+        entry = steps.dismissal_of(case_of(pilot).session, finding)
+        assert entry is not None
+        assert entry.reason == steps.REASONS[1]
+        assert "dismissed" in str(panes_of(pilot).findings.get_option_at_index(0).prompt)
+        await press(pilot, "d")
+        assert steps.dismissal_of(case_of(pilot).session, finding) is None
+    assert [row.what for row in audit.read(place(tmp_path))] == ["draft", "dismiss", "restore"]
+
+
+async def test_other_as_a_reason_needs_words(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n", "d", "end", "enter")
+        assert isinstance(pilot.app.screen, AskReason)
+        await press(pilot, *"seen", "enter")
+        assert case_of(pilot).session.dismissals[0].words == "seen"
+
+
+async def test_an_omission_is_taken_over_as_a_line_to_edit(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        panes = panes_of(pilot)
+        omission = next(f for f in panes.findings.findings if isinstance(f, steps.Omission))
+        panes.findings.focus()
+        panes.findings.choose(omission)
+        await press(pilot, "i")
+        last = panes.draft.text.splitlines()[-1]
+        assert last == steps.insertion(case_of(pilot).session, omission)
+        await until(pilot, "reviewed")
+        await press(pilot, "s")
+        assert "marked for editing" in status_of(pilot)
+        panes.draft.focus()
+        await press(pilot, "e", "ctrl+z", "escape")
+        assert panes.draft.text == DRAFT
+
+
+async def test_an_edit_is_checked_again_and_undone_and_redone(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "e", "x", "n")
+        panes = panes_of(pilot)
+        assert panes.draft.text == f"xn{DRAFT}"
+        await until(pilot, "reviewed")
+        await press(pilot, "ctrl+z")
+        assert panes.draft.text in (DRAFT, f"x{DRAFT}")
+        await press(pilot, "ctrl+y", "escape")
+        assert panes.draft.text == f"xn{DRAFT}"
+        assert case_of(pilot).session.ai_draft == DRAFT
+        await press(pilot, "v")
+        assert isinstance(pilot.app.screen, CompareScreen)
+
+
+async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        assert steps.major_flags(case_of(pilot).session)
+        await press(pilot, "s")
+        assert isinstance(pilot.app.screen, AskSignature)
+        await press(pilot, *"Dr A", "enter")
+        assert isinstance(pilot.app.screen, AskSignature)
+        await press(pilot, *"seen", "enter")
+        session = case_of(pilot).session
+        assert session.signature is not None
+        assert session.signature.by == "Dr A"
+        assert session.signature.reason == "seen"
+        panes_of(pilot).draft.focus()
+        await press(pilot, "e", "x")
+        assert panes_of(pilot).draft.text == DRAFT
+
+
+async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "x")
+        pilot.app.screen.query_one("#path", Input).value = str(tmp_path / "out.json")
+        await press(pilot, "enter")
+        assert "exported" in status_of(pilot)
+    data = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert data["text"] == DRAFT
+    assert audit.verify(place(tmp_path)).faults == ()
+    log = place(tmp_path).log.read_bytes()
+    assert not any(word in log for word in (b"furosemide", b"seen", b"penicillin"))
+
+
+async def test_a_demonstration_draft_is_headed_so_and_cannot_be_signed(tmp_path: Path) -> None:
+    async with drafted(tmp_path, demonstration=True) as pilot:
+        assert steps.DEMONSTRATION in str(panes_of(pilot).draft.border_title)
+        await press(pilot, "s")
+        assert "demonstration draft cannot be signed" in status_of(pilot)
+        await press(pilot, "x", "c")
+        assert case_of(pilot).session.signature is None
+
+
+async def test_an_engine_that_breaks_leaves_what_was_written(tmp_path: Path) -> None:
+    model = ScriptedModel(pieces(DRAFT), fail_after=12)
+    async with drafted(tmp_path, model) as pilot:
+        assert panes_of(pilot).draft.text == "".join(pieces(DRAFT)[:12])
+        assert case_of(pilot).session.cut
+        assert "the model process ended" in status_of(pilot)
+
+
+async def test_escape_stops_the_model_and_keeps_what_is_there(tmp_path: Path) -> None:
+    model = ScriptedModel(pieces(DRAFT), delay=0.05)
+    async with started(app(model, folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        while not panes_of(pilot).draft.text:
+            await pilot.pause(0.02)
+        await press(pilot, "escape")
+        await until(pilot, "reviewed")
+        assert 0 < len(panes_of(pilot).draft.text) < len(DRAFT)
+        assert case_of(pilot).session.cut
+
+
+async def test_the_note_is_read_while_a_template_is_chosen(tmp_path: Path) -> None:
+    model = ScriptedModel(pieces(DRAFT))
+    async with started(app(model, folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t")
+        assert isinstance(pilot.app.screen, Picker)
+        assert model.requests
+        assert model.requests[0].max_tokens == 1
+        assert NOTE in model.requests[0].messages[1].content
+
+
+async def test_a_new_draft_over_unsaved_work_asks_first(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "ctrl+g")
+        assert isinstance(pilot.app.screen, Confirm)
+        await press(pilot, "enter")
+        assert panes_of(pilot).draft.text == DRAFT
+
+
+async def test_a_picker_narrows_as_one_types(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", *"soap")
+        assert "SOAP" in str(pilot.app.screen.query_one(OptionList).get_option_at_index(0).prompt)
+        await press(pilot, *"zzzz")
+        assert pilot.app.screen.query_one(OptionList).option_count == 0
+        await press(pilot, "escape")
+        assert case_of(pilot).template is None
+
+
+async def test_a_long_note_that_does_not_fit_is_refused_with_numbers(tmp_path: Path) -> None:
+    model = ScriptedModel(pieces(DRAFT), context=200)
+    async with started(app(model, folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await pilot.pause(0.2)
+        assert "the note does not fit" in status_of(pilot)
+
+
+def place(folder: Path) -> audit.Place:
+    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+
+
+def status_of(pilot: object) -> str:
+    return str(pilot.app.screen.query_one(StatusLine).content)  # type: ignore[attr-defined]

@@ -1,42 +1,219 @@
 """The app: what holds on every screen, and what it refuses to give away."""
 
 import sys
+import time
 from collections.abc import Iterable
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import Widget
 
+from edgemed import sessions
+from edgemed.audit import Log
+from edgemed.errors import EdgemedError
+from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import literal
+from edgemed_tui.screens.case import CaseScreen
+from edgemed_tui.screens.help import HelpScreen
+from edgemed_tui.screens.jump import JumpScreen
+from edgemed_tui.screens.locked import LockScreen
+from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.themes import NAMES, THEMES
+
+if sys.platform == "win32":
+    from edgemed_tui.hangup_windows import unwatch, watch
+else:
+    from edgemed_tui.hangup_posix import unwatch, watch
+
+INPUT = (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
+LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
+HUNG_UP = 129  # exit code of a process that its terminal has left: 128 + SIGHUP
 
 
 class EdgemedApp(App[None]):
-    """Everything in the terminal; a session in memory, gone when it closes."""
+    """Everything in the terminal; sessions live in memory unless they are saved."""
 
     TITLE = "edgemed"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
-        Binding("f1", "help", "Help", id="app.help", priority=True),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
+        Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
+        Binding("ctrl+o", "jump", "Jump", id="app.jump", priority=True, show=False),
     ]
 
     def __init__(self, desk: Desk, note: str | None = None) -> None:
         super().__init__()
         self.desk = desk
+        self.settings = stored.load(desk.settings)
+        self.lock: sessions.Lock | None = None
+        self._records: Log | None = None
         self._note = note
+        self._last_input = time.monotonic()
 
     def on_mount(self) -> None:
-        """Open the session screen."""
+        """Open the session screen, in the user's theme and with the user's keys."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self.settings.theme
+        self.set_keymap(self.settings.keys)
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.set_interval(LOOK_EVERY, self._lock_when_idle)
+        watch(self.hung_up)
         self.push_screen(SessionScreen(self.desk, self._note))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette's own commands, without Screenshot: it writes the screen to disk."""
-        kept = (c for c in super().get_system_commands(screen) if c.title != "Screenshot")
-        yield from kept
+    def on_unmount(self) -> None:
+        """Close what is open."""
+        unwatch()
+        if self._records is not None:
+            self._records.close()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Backgrounds of marks for themes that name none: the terminal's own colours."""
+        return {"evidence": "ansi_blue", "sentence": "ansi_bright_black"}
+
+    def records(self) -> Log:
+        """The audit log, opened when something is first to be logged."""
+        if self._records is None:
+            self._records = Log(self.desk.place)
+        return self._records
+
+    def remember(self, **changes: Any) -> None:
+        """Keep a setting."""
+        if replace(self.settings, **changes) != self.settings:
+            self.settings = replace(self.settings, **changes)
+            stored.save(self.desk.settings, self.settings)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note when the user was last here."""
+        if isinstance(event, INPUT):
+            self._last_input = time.monotonic()
+        await super().on_event(event)
+
+    def _lock_when_idle(self) -> None:
+        idle = time.monotonic() - self._last_input
+        if self.settings.lock_minutes and idle > 60 * self.settings.lock_minutes:
+            self.action_lock()
+
+    def action_lock(self) -> None:
+        """Cover the screen."""
+        if not self.locked:
+            self.push_screen(LockScreen(self.lock))
+
+    @property
+    def locked(self) -> bool:
+        """Whether the lock covers the screen."""
+        return isinstance(self.screen, LockScreen)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing opens over the lock; help and jumps not over each other."""
+        if action in ("command_palette", "help", "jump", "quit") and self.locked:
+            return False
+        if action in ("help", "jump"):
+            return not isinstance(self.screen, HelpScreen | JumpScreen)
+        return super().check_action(action, parameters)
+
+    def action_help(self) -> None:
+        """Help on the focused part."""
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_jump(self) -> None:
+        """Letters to jump by."""
+        behind = self.screen
+
+        def go(widget: Widget | None) -> None:
+            if widget is not None:
+                behind.set_focus(widget)
+
+        self.push_screen(JumpScreen(behind), go)
+
+    def action_theme(self) -> None:
+        """Choose how it looks."""
+        choices = [Choice(name, "", name) for name in NAMES]
+        self.push_screen(Picker("Theme", choices), self._use_theme)
+
+    def _use_theme(self, name: str | None) -> None:
+        if name is not None:
+            self.theme = name
+
+    def action_clipboard(self) -> None:
+        """Allow or forbid copying signed text; the change is logged."""
+        allowed = not self.settings.clipboard
+        try:
+            facts = {"clipboard": allowed}
+            who = self.settings.name or "not named"
+            self.records().add("setting", who, self.desk.clock(), facts)
+        except EdgemedError as error:
+            for case in self.cases:
+                case.complain(error)
+            return
+        self.remember(clipboard=allowed)
+        for case in self.cases:
+            case.tell("signed text can be copied" if allowed else "copying is off")
+            case.refresh_bindings()
+
+    @property
+    def cases(self) -> list[CaseScreen]:
+        """The open session screens."""
+        return [screen for screen in self.screen_stack if isinstance(screen, CaseScreen)]
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Cut and paste inside edgemed only; the terminal's clipboard gets nothing."""
+        self._clipboard = text
+
+    def release(self, text: str) -> None:
+        """Give signed text to the terminal's clipboard."""
+        super().copy_to_clipboard(text)
+
+    async def action_quit(self) -> None:
+        """Close, unless that would lose work."""
+        self.run_worker(self._quit(), exclusive=True, group="quit")
+
+    async def _quit(self) -> None:
+        for case in self.cases:
+            if self.lock is not None and case.unsaved:
+                try:
+                    case.keep()
+                except EdgemedError as error:
+                    case.complain(error)
+                    return
+            elif isinstance(case, SessionScreen) and not await case.may_lose_work():
+                return
+        self.exit()
+
+    def hung_up(self) -> None:
+        """The terminal is gone: keep what saving keeps, then end."""
+        for case in self.cases:
+            try:
+                case.keep()
+            except EdgemedError:
+                continue  # nobody is there to be told, and the other sessions still count
+        self.exit(return_code=HUNG_UP)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: every described key of the screen, then what has no key.
+
+        Textual's own list is not used: its Screenshot writes the screen to the disk.
+        """
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.id and binding.description:
+                node, action = active.node, binding.action
+                yield SystemCommand(
+                    binding.description,
+                    f"key: {self.get_key_display(binding)}",
+                    lambda node=node, action=action: self.call_later(self.run_action, action, node),
+                )
+        yield SystemCommand("Theme", "How it looks", self.action_theme)
+        yield SystemCommand("Lock", "Cover the screen now", self.action_lock)
+        clipboard = "Forbid copying" if self.settings.clipboard else "Allow copying of signed text"
+        yield SystemCommand("Clipboard", clipboard, self.action_clipboard)
 
     def _fatal_error(self) -> None:
         """Textual would print every variable of the crashed frames; type and place must do."""

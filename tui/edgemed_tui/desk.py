@@ -1,14 +1,16 @@
-"""What a session screen works with: the models of this machine, and who writes the log.
-
-The screen asks a `Desk`, not the disk, so that a test can put a scripted model on it.
-"""
+"""What the screens work with: models, folders, the clock, the log. A test has a desk of its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from edgemed_models.base import Model
+
+from edgemed.audit import Place
+from edgemed.clinic.findings import Review
+from edgemed.clinic.review import review
 
 
 class ModelChoice(NamedTuple):
@@ -18,6 +20,7 @@ class ModelChoice(NamedTuple):
     about: str
     hash: str = ""
     demonstration: bool = False
+    path: str = ""
 
 
 def now() -> str:
@@ -27,8 +30,15 @@ def now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """How to list and open models, and what time it is."""
+    """How to list and open models, where things stand, and what time it is."""
 
     models: Callable[[], Sequence[ModelChoice]]
     open_model: Callable[[ModelChoice], Model]
+    place: Place
+    settings: Path
+    sessions: Path
+    notes: Path
+    doctor: Callable[[], Sequence[tuple[str, str]]] = field(default=tuple)
+    sample: str = ""
+    review: Callable[[str, str], Review] = field(default=review)
     clock: Callable[[], str] = field(default=now)

@@ -47,8 +47,9 @@ class Words(Static):
         super().__init__(_content(content), markup=False, **kwargs)
 
     def say(self, content: str | Content) -> None:
-        """Show `content` instead."""
-        self.update(_content(content))
+        """Show `content` instead; a widget of fixed height keeps its place."""
+        fixed = self.styles.height is not None and self.styles.height.is_cells
+        self.update(_content(content), layout=not fixed)
 
 
 def row(content: str | Content, *, id: str | None = None, disabled: bool = False) -> Option:

@@ -1,47 +1,47 @@
-"""The desk of this machine: the model files that are here, and the engine that runs them."""
+"""The desk of this machine: the clinic's models, its folders, the engine that runs them."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgemed_models.base import Model
 
+from edgemed import audit, library, sessions
+from edgemed.loading import Options, load_model
 from edgemed.sizes import show_size
+from edgemed_tui import settings
 from edgemed_tui.desk import Desk, ModelChoice
-
-CONTEXT = 8192  # tokens: a long note and its summary
 
 
 def desk(model: Path | None = None) -> Desk:
     """The desk; `model` is offered first."""
-    files = ([model] if model else []) + model_files()
-    by_name = {str(path): path for path in files}
-    choices = [ModelChoice(name, show_size(path.stat().st_size)) for name, path in by_name.items()]
-    return Desk(models=lambda: choices, open_model=open_file)
+    named = [of_file(model)] if model else []
+    return Desk(
+        models=lambda: [*named, *installed()],
+        open_model=open_choice,
+        place=audit.default_place(),
+        settings=settings.settings_file(),
+        sessions=sessions.default_folder(),
+        notes=Path.cwd(),
+    )
 
 
-def model_folder() -> Path:
-    """Where models stand that are offered without being named."""
-    from platformdirs import user_data_path
-
-    return user_data_path("edgemed", appauthor=False) / "models"
-
-
-def model_files() -> list[Path]:
-    """The GGUF files in the model folder."""
-    return sorted(model_folder().glob("*.gguf"))
+def installed() -> Sequence[ModelChoice]:
+    """The models that were added, the default first."""
+    found = library.read_library()
+    entries = sorted(found.entries, key=lambda e: e.name != found.default)
+    return [ModelChoice(e.name, about(Path(e.path)), e.sha256, path=e.path) for e in entries]
 
 
-def open_file(choice: ModelChoice) -> Model:
-    """Load the model file in a process of its own."""
-    from edgemed_models.engine.client import LlamaModel
-    from edgemed_models.engine.settings import Settings
-
-    threads = max(1, (os.cpu_count() or 2) - 1)
-    return LlamaModel(Settings(choice.name, context=CONTEXT, threads=threads))
+def of_file(path: Path) -> ModelChoice:
+    """A model file that was named on the command line."""
+    return ModelChoice(path.stem, about(path), path=str(path))
 
 
-def note_files(folder: Path) -> Sequence[Path]:
-    """Text files of `folder` that may be notes, newest first."""
-    found = [p for p in folder.iterdir() if p.suffix.lower() in (".txt", ".md") and p.is_file()]
-    return sorted(found, key=lambda p: -p.stat().st_mtime)
+def about(path: Path) -> str:
+    """The size of a model file, or that it is gone."""
+    return show_size(path.stat().st_size) if path.is_file() else "the file is not there"
+
+
+def open_choice(choice: ModelChoice) -> Model:
+    """Load the model in a process of its own; its hash is known or taken from the file."""
+    return load_model(Path(choice.path), Options())

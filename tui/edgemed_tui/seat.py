@@ -15,7 +15,6 @@ from textual.message_pump import MessagePump
 
 from edgemed.clinic.note import Note
 from edgemed.clinic.readahead import read_ahead
-from edgemed.clinic.review import review
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
@@ -115,7 +114,7 @@ class Seat:
 
     def _check(self, source: str, draft: str) -> None:
         try:
-            self._tell(Checked(draft, review(source, draft)))
+            self._tell(Checked(draft, self.desk.review(source, draft)))
         except Exception as error:  # the thread's outermost edge
             self._tell(CheckFailed(place_of(error)))
 

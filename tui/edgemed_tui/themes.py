@@ -4,6 +4,7 @@ No look is needed to read the screen: what colour says, a word or a sign says to
 safe palette is that of Okabe and Ito (2008): blue, orange, vermillion, bluish green.
 """
 
+from textual.color import Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -130,7 +131,16 @@ COLOUR_BLIND = Theme(
     },
 )
 
-THEMES = (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)
+
+def marked(theme: Theme) -> Theme:
+    """`theme` with solid backgrounds for marks: a text area cannot blend."""
+    back, front = Color.parse(theme.background or ""), Color.parse(theme.foreground or "")
+    theme.variables["evidence"] = back.blend(Color.parse(theme.primary), 0.3).hex
+    theme.variables["sentence"] = back.blend(front, 0.1).hex
+    return theme
+
+
+THEMES = tuple(marked(theme) for theme in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND))
 ANSI = "ansi-dark"  # Textual's own: the terminal's sixteen colours
 ANSI_LIGHT = "ansi-light"
 NAMES = (*(theme.name for theme in THEMES), ANSI, ANSI_LIGHT)

@@ -63,15 +63,24 @@ class Picker(ModalScreen[T | None], Generic[T]):
     def _typed(self, event: Input.Changed) -> None:
         self._narrow(event.value)
 
+    def take(self, chosen: T) -> None:
+        """The answer."""
+        self.dismiss(chosen)
+
+    def take_typed(self, typed: str) -> None:
+        """Enter on words that match nothing."""
+
     @on(Input.Submitted)
-    def _submitted(self) -> None:
+    def _submitted(self, event: Input.Submitted) -> None:
         at = self.query_one(OptionList).highlighted
         if at is not None and self._shown:
-            self.dismiss(self._shown[at].value)
+            self.take(self._shown[at].value)
+        else:
+            self.take_typed(event.value)
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._shown[event.option_index].value)
+        self.take(self._shown[event.option_index].value)
 
     def _narrow(self, typed: str) -> None:
         """Show the choices that match, best first."""
@@ -86,4 +95,5 @@ class Picker(ModalScreen[T | None], Generic[T]):
             row(literal((c.title, "bold"), "  ", (c.about, "dim"))) for c in self._shown
         )
         rows.highlighted = 0 if self._shown else None
+        self.query_one("#empty", Words).say(self._empty)
         self.query_one("#empty").display = not self._shown

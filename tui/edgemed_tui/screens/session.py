@@ -1,17 +1,19 @@
-"""The session screen: a note on its way to a signed summary.
+"""The session screen: a note, the model that reads it, the draft that comes back.
 
-Holds the session and what runs for it; every rule is in `edgemed.clinic.session`.
+Holds what runs for a session; every rule is in `edgemed.clinic`.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 from edgemed_models.base import Failed
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import Footer
 
+from edgemed import sessions
+from edgemed.clinic import history
 from edgemed.clinic import session as steps
 from edgemed.clinic.note import Note, parse
 from edgemed.clinic.template import Template, list_templates, readable
@@ -24,19 +26,23 @@ from edgemed_tui.messages import (
     DraftEnded,
     DraftGrew,
     DraftRefused,
-    InsertAsked,
     ModelFailed,
     ModelReady,
     NotePasted,
     Reading,
 )
+from edgemed_tui.screens.case import CaseScreen
+from edgemed_tui.screens.dialogs import AskPassphrase, Confirm
+from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.seat import Seat
 from edgemed_tui.widgets.review_pane import ReviewPane
 from edgemed_tui.widgets.status import StageLine, StatusLine, reading, speed
 
+LOSE = "The draft is neither saved nor exported. Going on loses it."
 
-class SessionScreen(Screen[None]):
+
+class SessionScreen(CaseScreen):
     """One note, one draft, one signature."""
 
     CSS_PATH = "session.tcss"
@@ -48,46 +54,46 @@ class SessionScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "open_note", "Note", id="session.note"),
         Binding("ctrl+t", "choose_template", "Template", id="session.template"),
-        Binding("ctrl+l", "choose_model", "Model", id="session.model"),
+        Binding("ctrl+l", "choose_model", "Model", id="session.model", show=False),
         Binding("ctrl+g", "make_draft", "Draft", id="session.draft"),
         Binding("escape", "stop", "Stop", id="session.stop"),
     ]
 
     def __init__(self, desk: Desk, note: str | None = None) -> None:
-        super().__init__()
-        self.desk = desk
-        self.session = steps.Session()
-        self.note: Note | None = parse(note) if note else None
+        super().__init__(desk)
+        self.note: Note | None = None
         self.template: Template | None = None
         self.choice: ModelChoice | None = None
         self.seat = Seat(desk, self)
         self.streaming = False
+        self._first_note = note
 
     def compose(self) -> ComposeResult:
         """Steps on top, panes, status, keys."""
         yield StageLine(id="stages")
         yield ReviewPane()
         yield StatusLine()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Take the note that came from the command line, and the first model."""
+        """Load the first model and take the note that came from the command line."""
         choices = self.desk.models()
         if choices:
             self._take_model(choices[0])
-        if self.note is not None:
-            self.take_note(self.note.text)
+        if self._first_note is not None:
+            self.take_note(self._first_note)
         self.show()
+
+    def on_unmount(self) -> None:
+        """The engine ends with its screen."""
+        self.seat.close()
 
     def show(self) -> None:
         """Show the session as it now is."""
         self.query_one(ReviewPane).show(self.session)
-        origin = self.session.origin
-        demonstration = (
-            origin.demonstration if origin else bool(self.choice and self.choice.demonstration)
-        )
-        stages = self.query_one(StageLine)
-        stages.show(steps.stage(self.session), bool(self.session.source), demonstration)
+        self.query_one(StageLine).show(steps.stage(self.session), bool(self.session.source))
+        maker = self.session.origin or self.choice
+        self.query_one(ReviewPane).draft.head(maker is not None and maker.demonstration)
         self.query_one(StatusLine).tell(
             model=self.choice.name if self.choice else "no model: ctrl+l",
             template=self.template.title if self.template else "no template: ctrl+t",
@@ -96,7 +102,12 @@ class SessionScreen(Screen[None]):
 
     def complain(self, error: EdgemedError) -> None:
         """Say what went wrong and what to do about it."""
-        self.query_one(StatusLine).tell(doing=f"{error.message} ({error.hint})")
+        hint = f" ({error.hint})" if error.hint else ""
+        self.query_one(StatusLine).tell(doing=f"! {error.message}{hint}")
+
+    def tell(self, words: str) -> None:
+        """Say that something was done."""
+        self.query_one(StatusLine).tell(doing=words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are shown when they can do something."""
@@ -109,13 +120,54 @@ class SessionScreen(Screen[None]):
     def take_note(self, text: str) -> None:
         """Begin a new session on `text`."""
         try:
-            self.session = steps.opened(text)
+            self._begin(steps.opened(text))
         except EdgemedError as error:
             self.complain(error)
             return
-        self.note = parse(self.session.source)
+        if self.note is not None:
+            self.seat.read(self.note)
+
+    def _begin(self, session: steps.Session) -> None:
+        self.session = self.kept = session
+        self.saved_as = None
+        self.note = parse(session.source)
+        self.tell("")
         self.show()
-        self.seat.read(self.note)
+
+    async def may_lose_work(self) -> bool:
+        """Whether the present session may go: it is kept, or the user says so."""
+        if not self.unsaved:
+            return True
+        ask = Confirm("Unsaved work", LOSE, "Lose it", "Go back")
+        answer: bool | None = await self.app.push_screen_wait(ask)
+        return answer is True
+
+    @work
+    async def action_open_note(self) -> None:
+        """Open a note file, a pasted note, or a saved session."""
+        if not await self.may_lose_work():
+            return
+        chosen = await self.app.push_screen_wait(NotePicker(self.desk.notes, self.desk.sessions))
+        if isinstance(chosen, str):
+            self.take_note(chosen)
+        elif isinstance(chosen, Path):
+            await self._open_saved(chosen)
+
+    async def _open_saved(self, path: Path) -> None:
+        ask = AskPassphrase("Open a saved session", f"Saved as {path.stem}.", new=False)
+        passphrase = await self.app.push_screen_wait(ask)
+        if passphrase is None:
+            return
+        try:
+            session, lock = sessions.load(path, passphrase)
+        except EdgemedError as error:
+            self.complain(error)
+            return
+        self.owner.lock = lock
+        self._begin(session)
+        self.saved_as = path
+        if session.text and session.review is None:
+            self._check()
 
     @work
     async def action_choose_template(self) -> None:
@@ -130,19 +182,20 @@ class SessionScreen(Screen[None]):
     async def action_choose_model(self) -> None:
         """Pick a model."""
         choices = [Choice(m.name, m.about, m) for m in self.desk.models()]
-        choice = await self.app.push_screen_wait(Picker("Model", choices))
+        empty = "No model is here. Add one: edgemed models add FILE.gguf"
+        choice = await self.app.push_screen_wait(Picker("Model", choices, empty))
         if choice is not None:
             self._take_model(choice)
             self.show()
 
-    def action_make_draft(self) -> None:
+    @work
+    async def action_make_draft(self) -> None:
         """Let the model write."""
         if self.template is None:
-            self.action_choose_template()
+            await self.action_choose_template().wait()
+        if self.template is None or self.note is None or not await self.may_lose_work():
             return
-        if self.note is None:
-            return
-        self.session = steps.opened(self.session.source)
+        self.session = self.kept = steps.opened(self.session.source)
         self.streaming = True
         self.show()
         self.query_one(StatusLine).tell(doing="starting", speed="")
@@ -152,9 +205,15 @@ class SessionScreen(Screen[None]):
         """Stop the model."""
         self.seat.stop()
 
+    @on(NotePasted)
+    @work
+    async def _pasted(self, message: NotePasted) -> None:
+        if await self.may_lose_work():
+            self.take_note(message.text)
+
     @on(ModelReady)
     def _model_ready(self, message: ModelReady) -> None:
-        self.query_one(StatusLine).tell(doing="")
+        self.tell("")
         if self.note is not None and not self.session.text:
             self.seat.read(self.note)
 
@@ -168,13 +227,9 @@ class SessionScreen(Screen[None]):
         self.show()
         self.complain(EdgemedError(message.message, message.hint))
 
-    @on(NotePasted)
-    def _pasted(self, message: NotePasted) -> None:
-        self.take_note(message.text)
-
     @on(Reading)
     def _reading(self, message: Reading) -> None:
-        self.query_one(StatusLine).tell(doing=reading(message.progress))
+        self.tell(reading(message.progress))
 
     @on(DraftGrew)
     def _grew(self, message: DraftGrew) -> None:
@@ -185,33 +240,37 @@ class SessionScreen(Screen[None]):
     @on(DraftEnded)
     def _ended(self, message: DraftEnded) -> None:
         self.streaming = False
-        status = self.query_one(StatusLine)
-        if isinstance(message.ending, Failed):
-            status.tell(doing=f"{message.ending.message}; {message.ending.hint}")
-        else:
-            status.tell(doing="", speed=speed(message.ending.timings))
         assert self.template is not None and self.choice is not None
-        origin = steps.Origin(
-            self.choice.name,
-            self.template.name,
-            self.choice.hash,
-            self.template.hash,
-            self.choice.demonstration,
-        )
-        cut = isinstance(message.ending, Failed) or message.ending.reason != "stop"
+        ending = message.ending
+        cut = isinstance(ending, Failed) or ending.reason != "stop"
         text = message.text if cut else readable(self.template, message.text)
-        self.session = steps.drafted(self.session, origin, text, cut=cut)
-        self.show()
+        origin = origin_of(self.choice, self.template)
+        self.change(
+            lambda: steps.drafted(self.session, origin, text, cut=cut),
+            lambda log, after: history.drafted(log, after, self.who, self.desk.clock()),
+        )
+        self._say_how_it_ended(message)
         draft = self.query_one(ReviewPane).draft
         draft.settle()
         draft.focus()
         self._check()
 
+    def _say_how_it_ended(self, message: DraftEnded) -> None:
+        status, ending = self.query_one(StatusLine), message.ending
+        if isinstance(ending, Failed):
+            self.complain(EdgemedError(ending.message, ending.hint))
+            return
+        said = {"stop": "", "length": "! the draft was cut at its token limit"}
+        status.tell(
+            doing=said.get(ending.reason, "stopped before its end"), speed=speed(ending.timings)
+        )
+
     @on(DraftEdited)
     def _edited(self, message: DraftEdited) -> None:
-        self.session = steps.edited(self.session, message.text)
-        self.show()
-        self._check()
+        if message.text != self.session.text:
+            self.session = steps.edited(self.session, message.text)
+            self.show()
+            self._check()
 
     @on(Checked)
     def _checked(self, message: Checked) -> None:
@@ -220,21 +279,19 @@ class SessionScreen(Screen[None]):
 
     @on(CheckFailed)
     def _check_failed(self, message: CheckFailed) -> None:
-        self.query_one(StatusLine).tell(doing=f"the check failed: {message.where}")
-
-    @on(InsertAsked)
-    def _insert(self, message: InsertAsked) -> None:
-        line = steps.insertion(self.session, message.omission)
-        self.query_one(ReviewPane).draft.append_line(line)
+        self.complain(EdgemedError(f"the check failed: {message.where}", "the draft is unchecked"))
 
     def _check(self) -> None:
         self.seat.check(self.session.source, self.session.text)
 
     def _take_model(self, choice: ModelChoice) -> None:
         self.choice = choice
-        self.query_one(StatusLine).tell(doing="loading the model")
+        self.tell("loading the model")
         self.seat.load(choice)
 
-    def on_unmount(self) -> None:
-        """The engine ends with its screen."""
-        self.seat.close()
+
+def origin_of(choice: ModelChoice, template: Template) -> steps.Origin:
+    """What is recorded of what made a draft."""
+    return steps.Origin(
+        choice.name, template.name, choice.hash, template.hash, choice.demonstration
+    )

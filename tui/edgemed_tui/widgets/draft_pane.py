@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
+from edgemed.clinic.session import DEMONSTRATION
 from edgemed_tui.literal import literal, visible
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane
@@ -34,8 +35,13 @@ sentence under the cursor is marked, and what the note says to it is underlined 
 
     def __init__(self) -> None:
         super().__init__("draft", line_numbers=False)
-        self.border_title = literal("Draft")
+        self.border_title = literal(" Draft ")
         self.frozen = True
+
+    def head(self, demonstration: bool) -> None:
+        """Say over the draft that it is no draft for patients."""
+        banner = (f" {DEMONSTRATION} ", "bold reverse") if demonstration else ""
+        self.border_title = literal(" Draft ", banner)
 
     def write(self, text: str) -> None:
         """Add what the model has written, and stay at the end if the end is in view."""
@@ -94,5 +100,5 @@ sentence under the cursor is marked, and what the note says to it is underlined 
 
     def _modes_changed(self) -> None:
         self.set_class(not self.read_only, "-editing")
-        self.border_subtitle = "" if self.read_only else literal("editing: escape when done")
+        self.border_subtitle = "" if self.read_only else literal(" editing: escape when done ")
         self.refresh_bindings()

@@ -35,7 +35,7 @@ cannot see an error that stands in the note itself.
 
     def __init__(self) -> None:
         super().__init__(id="findings", markup=False)
-        self.border_title = literal("Findings")
+        self.border_title = literal(" Findings ")
         self.findings: tuple[Finding, ...] = ()
 
     def show(self, rows: Sequence[tuple[Finding, Dismissal | None]]) -> None:
@@ -43,10 +43,9 @@ cannot see an error that stands in the note itself.
         before = self.current
         self.findings = tuple(finding for finding, _ in rows)
         self.clear_options()
-        self.add_options(row(_line(finding, dismissal)) for finding, dismissal in rows)
-        if self.findings:
-            self.highlighted = self.findings.index(before) if before in self.findings else 0
-        self.border_title = literal(_title(rows))
+        self.add_options(row(line_of(finding, dismissal)) for finding, dismissal in rows)
+        self.highlighted = self.findings.index(before) if before in self.findings else None
+        self.border_title = literal(f" {_title(rows)} ")
 
     def say(self, title: str, words: str) -> None:
         """No findings to list: say why."""
@@ -54,7 +53,7 @@ cannot see an error that stands in the note itself.
         self.clear_options()
         if words:
             self.add_option(row(literal((words, "dim")), disabled=True))
-        self.border_title = literal(title)
+        self.border_title = literal(f" {title} ")
 
     @property
     def current(self) -> Finding | None:
@@ -76,7 +75,8 @@ cannot see an error that stands in the note itself.
         return self.current
 
 
-def _line(finding: Finding, dismissal: Dismissal | None) -> Content:
+def line_of(finding: Finding, dismissal: Dismissal | None) -> Content:
+    """A finding in one line: sign and word of severity, the check, its reason."""
     kind = f"left out: {finding.kind}" if isinstance(finding, Omission) else finding.check
     if dismissal is not None:
         why = dismissal.words or dismissal.reason

@@ -32,9 +32,9 @@ class ReviewPane(Container):
     """The three panes of a session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "step(1)", "Next", id="review.next"),
-        Binding("p", "step(-1)", "Previous", id="review.previous"),
-        Binding("enter", "jump", "Evidence", id="review.jump", priority=False),
+        Binding("n", "step(1)", "Finding", id="review.next", key_display="n/p"),
+        Binding("p", "step(-1)", "Previous finding", id="review.previous", show=False),
+        Binding("enter", "jump", "Evidence", id="review.jump"),
         Binding("d", "dismiss", "Dismiss", id="review.dismiss"),
         Binding("i", "insert", "Insert", id="review.insert"),
     ]
@@ -105,9 +105,10 @@ class ReviewPane(Container):
             return
         self._mark_draft()
         claim = self._claim_at_cursor()
-        self.source.show_evidence(claim.evidence if claim else ())
-        if claim and claim.flags and self.findings.current not in claim.flags:
-            self.findings.choose(claim.flags[0])
+        flag = self._flag_at_cursor()
+        if flag is not None:
+            self.findings.choose(flag)
+        self.source.show_evidence((flag and flag.source) or (claim.evidence if claim else ()))
 
     @on(FindingsList.OptionHighlighted)
     def _finding_highlighted(self) -> None:
@@ -129,13 +130,9 @@ class ReviewPane(Container):
         self.source.show_evidence(finding.source or (claim.evidence if claim else ()))
 
     def _finding_meant(self) -> Finding | None:
-        """The finding highlighted in the list, or the first on the draft's sentence."""
-        if self.findings.has_focus:
-            return self.findings.current
-        claim = self._claim_at_cursor()
-        if claim and self.draft.has_focus and self.findings.current not in claim.flags:
-            return claim.flags[0] if claim.flags else None
-        return self.findings.current
+        """The one under the draft's cursor, else the one highlighted in the list."""
+        flag = self._flag_at_cursor() if self.draft.has_focus else None
+        return flag or self.findings.current
 
     def _claim_at_cursor(self) -> Claim | None:
         """The sentence under the draft's cursor."""
@@ -144,6 +141,15 @@ class ReviewPane(Container):
         at = self.draft.cursor_offset_in_text
         claims = self.session.review.claims
         return next((c for c in claims if c.draft.start <= at <= c.draft.end), None)
+
+    def _flag_at_cursor(self) -> Flag | None:
+        """The flag under the draft's cursor, else the first of its sentence."""
+        claim = self._claim_at_cursor()
+        if claim is None or not claim.flags:
+            return None
+        at = self.draft.cursor_offset_in_text
+        here = [f for f in claim.flags if f.draft.start <= at < f.draft.end]
+        return here[0] if here else claim.flags[0]
 
     def _list_findings(self) -> None:
         match stage(self.session):
@@ -162,7 +168,7 @@ class ReviewPane(Container):
         claim = self._claim_at_cursor()
         label = f"this sentence: {LABELS[claim.label]}" if claim else ""
         if self.draft.read_only:
-            self.draft.border_subtitle = literal(label)
+            self.draft.border_subtitle = literal(label and f" {label} ")
 
     def _draft_marks(self) -> Iterator[Mark]:
         if self.session.review is None:

@@ -1,9 +1,11 @@
 """The two lines around a session: how far it is, and how the engine is doing. Numbers only."""
 
 from edgemed_models.base import Prefill, Timings
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 
-from edgemed.clinic.session import DEMONSTRATION, Stage
+from edgemed.clinic.session import Stage
 from edgemed_tui.literal import Words, literal
 
 STAGES: tuple[tuple[Stage, str], ...] = (
@@ -14,15 +16,20 @@ STAGES: tuple[tuple[Stage, str], ...] = (
 )
 
 
-class StageLine(Words):
+class StageLine(Horizontal):
     """The top line: the steps with a dot each, filled as far as the session has come."""
 
-    def show(self, stage: Stage, has_note: bool, demonstration: bool) -> None:
+    def compose(self) -> ComposeResult:
+        """Steps left, the two ways to every other key right."""
+        yield Words(id="steps")
+        yield Words(literal(("f1", "bold"), " help  ", ("^p", "bold"), " commands "), id="ways")
+
+    def show(self, stage: Stage, has_note: bool) -> None:
         """Show how far the session is."""
         reached = [s for s, _ in STAGES].index(stage) if has_note else -1
         steps = [_step(at, reached, word) for at, (_, word) in enumerate(STAGES)]
-        banner = (f"   {DEMONSTRATION}", "bold reverse") if demonstration else ""
-        self.say(Content("").join([literal((" edgemed ", "bold"), "  "), *steps, literal(banner)]))
+        name = literal((" edgemed ", "bold"), "  ")
+        self.query_one("#steps", Words).say(Content("").join([name, *steps]))
 
 
 def _step(at: int, reached: int, word: str) -> Content:

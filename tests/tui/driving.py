@@ -1,0 +1,71 @@
+"""How tests drive the screen: keys, and waiting for what a key has begun."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from edgemed_models.fake import ScriptedModel
+from edgemed_tui.app import EdgemedApp
+from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.widgets.review_pane import ReviewPane
+from textual.pilot import Pilot
+
+from edgemed.clinic.session import Stage, stage
+from tests.tui.scripted import app
+
+KEYS = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus"}
+
+
+def case_of(pilot: Pilot[None]) -> SessionScreen:
+    """The session screen, wherever it lies in the stack."""
+    return next(s for s in pilot.app.screen_stack if isinstance(s, SessionScreen))
+
+
+def panes_of(pilot: Pilot[None]) -> ReviewPane:
+    """Its three panes."""
+    return case_of(pilot).query_one(ReviewPane)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys; characters by themselves."""
+    for key in keys:
+        await pilot.press(KEYS.get(key, key))
+    await pilot.pause()
+
+
+async def until(pilot: Pilot[None], wanted: Stage) -> None:
+    """Wait until the session has come to `wanted`."""
+    for _ in range(500):
+        if stage(case_of(pilot).session) == wanted and not case_of(pilot).streaming:
+            await pilot.pause()
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"the session never came to {wanted!r}")
+
+
+@asynccontextmanager
+async def started(app: EdgemedApp, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
+    """The app, running, its model loaded."""
+    async with app.run_test(size=size) as pilot:
+        for _ in range(500):
+            if case_of(pilot).seat.model is not None:
+                break
+            await pilot.pause(0.02)
+        await pilot.pause()
+        yield pilot
+
+
+@asynccontextmanager
+async def drafted(
+    folder: Path,
+    model: ScriptedModel | None = None,
+    *,
+    demonstration: bool = False,
+    size: tuple[int, int] = (120, 40),
+) -> AsyncIterator[Pilot[None]]:
+    """The app with a draft that has been checked."""
+    made = app(model, demonstration=demonstration, folder=folder)
+    async with started(made, size) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+        yield pilot

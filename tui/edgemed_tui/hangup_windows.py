@@ -1,0 +1,30 @@
+"""A lost terminal on Windows: the console window closes, or the user logs off or shuts down."""
+
+import sys
+from collections.abc import Callable
+
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    CLOSE, LOGOFF, SHUTDOWN = 2, 5, 6
+    _HANDLER = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
+    _kept: list[object] = []
+
+    def watch(act: Callable[[], None]) -> None:
+        """Call `act` on a thread of Windows, which ends the process when it returns."""
+
+        @_HANDLER
+        def handler(event: int) -> bool:
+            if event in (CLOSE, LOGOFF, SHUTDOWN):
+                act()
+                return True
+            return False
+
+        _kept.append(handler)  # ctypes keeps no reference of its own
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True)
+
+    def unwatch() -> None:
+        """Take the handlers away."""
+        while _kept:
+            ctypes.windll.kernel32.SetConsoleCtrlHandler(_kept.pop(), False)

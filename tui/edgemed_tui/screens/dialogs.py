@@ -1,0 +1,191 @@
+"""Short questions: a reason, a name, a passphrase, a file name, yes or no. Escape answers none."""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList
+
+from edgemed_tui.literal import Words, literal, row
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T | None]):
+    """A titled box in the middle; subclasses give its `body` and answer with `dismiss`."""
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back", id="dialog.close")
+    ]
+
+    def __init__(self, title: str, hint: str = "enter confirms, escape goes back") -> None:
+        super().__init__()
+        self._heading = title
+        self._hint = hint
+
+    def compose(self) -> ComposeResult:
+        """The box around the body."""
+        with Vertical(id="dialog") as box:
+            box.border_title = literal(self._heading)
+            box.border_subtitle = literal(self._hint)
+            yield from self.body()
+            yield Words(id="fault")
+
+    def body(self) -> ComposeResult:
+        """The question."""
+        raise NotImplementedError
+
+    def fault(self, words: str) -> None:
+        """Say why the answer will not do."""
+        self.query_one("#fault", Words).say(words)
+
+    def typed(self, name: str) -> str:
+        """What stands in the line called `name`."""
+        return self.query_one(f"#{name}", Input).value
+
+
+class Confirm(Dialog[bool]):
+    """Yes or no, no first."""
+
+    def __init__(self, title: str, words: str, yes: str, no: str) -> None:
+        super().__init__(title)
+        self._words, self._yes, self._no = words, yes, no
+
+    def body(self) -> ComposeResult:
+        """The words, then the two answers."""
+        yield Words(self._words, classes="about")
+        yield OptionList(row(self._no), row(self._yes), markup=False, compact=True)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index == 1)
+
+
+OWN_WORDS = "your own words (kept with the summary, not in the log)"
+
+
+class Reason(NamedTuple):
+    """Why a finding is dismissed: a listed reason, and words of one's own."""
+
+    reason: str
+    words: str
+
+
+class AskReason(Dialog[Reason]):
+    """Why does this finding not count?"""
+
+    def __init__(self, finding: Content, reasons: Sequence[str]) -> None:
+        super().__init__(
+            "Dismiss this finding", "enter dismisses, tab to your own words, escape goes back"
+        )
+        self._finding = finding
+        self._reasons = reasons
+
+    def body(self) -> ComposeResult:
+        """The finding, the listed reasons, a line for one's own words."""
+        yield Words(self._finding, classes="about")
+        yield OptionList(*(row(r) for r in self._reasons), markup=False, compact=True)
+        yield Input(
+            placeholder="your own words (kept with the summary, not in the log)",
+            id="words",
+            compact=True,
+        )
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def _answer(self) -> None:
+        reason = self._reasons[self.query_one(OptionList).highlighted or 0]
+        if reason == "other" and not self.typed("words").strip():
+            self.fault("Type why this finding does not count.")
+            self.query_one(Input).focus()
+            return
+        self.dismiss(Reason(reason, self.typed("words")))
+
+
+class Attest(NamedTuple):
+    """Who signs, and why with something open."""
+
+    by: str
+    reason: str
+
+
+class AskSignature(Dialog[Attest]):
+    """Name and, where something major is open, a typed reason."""
+
+    def __init__(self, about: Content, name: str, *, reason_needed: bool) -> None:
+        super().__init__("Sign this summary", "enter signs, escape goes back")
+        self._about, self._name, self._reason_needed = about, name, reason_needed
+
+    def body(self) -> ComposeResult:
+        """What is signed, by whom, and why nevertheless."""
+        yield Words(self._about, classes="about")
+        yield Words("Your name", classes="label")
+        yield Input(self._name, id="by", compact=True)
+        if self._reason_needed:
+            yield Words("Why you sign nevertheless", classes="label")
+            yield Input(id="reason", compact=True)
+
+    @on(Input.Submitted)
+    def _answer(self) -> None:
+        reason = self.typed("reason") if self._reason_needed else ""
+        if not self.typed("by").strip():
+            self.fault("A signature needs a name.")
+            self.query_one("#by").focus()
+        elif self._reason_needed and not reason.strip():
+            self.fault("Type a reason, or go back and settle what is open.")
+            self.query_one("#reason").focus()
+        else:
+            self.dismiss(Attest(self.typed("by"), reason))
+
+
+class AskPassphrase(Dialog[str]):
+    """A passphrase, twice when it is a new one."""
+
+    def __init__(self, title: str, about: str, *, new: bool) -> None:
+        super().__init__(title)
+        self._about, self._new = about, new
+
+    def body(self) -> ComposeResult:
+        """One line, or two that must agree."""
+        yield Words(self._about, classes="about")
+        yield Input(placeholder="passphrase", password=True, id="first", compact=True)
+        if self._new:
+            yield Input(placeholder="the same again", password=True, id="second", compact=True)
+
+    @on(Input.Submitted, "#first")
+    def _first(self) -> None:
+        if self._new:
+            self.query_one("#second").focus()
+        else:
+            self.dismiss(self.typed("first"))
+
+    @on(Input.Submitted, "#second")
+    def _second(self) -> None:
+        if self.typed("first") != self.typed("second"):
+            self.fault("The two are not the same.")
+        else:
+            self.dismiss(self.typed("first"))
+
+
+class AskPath(Dialog[str]):
+    """Where to write a file; its ending names the format."""
+
+    def __init__(self, title: str, about: str, proposed: str) -> None:
+        super().__init__(title)
+        self._about, self._proposed = about, proposed
+
+    def body(self) -> ComposeResult:
+        """One line with a proposal in it."""
+        yield Words(self._about, classes="about")
+        yield Input(self._proposed, id="path", compact=True, select_on_focus=False)
+
+    @on(Input.Submitted)
+    def _answer(self) -> None:
+        if self.typed("path").strip():
+            self.dismiss(self.typed("path").strip())
