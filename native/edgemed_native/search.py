@@ -181,7 +181,7 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
         yqs = where_less(best, gain, yq, yqs)
         best = larger(gain, best)
     store(fit, at + LOW, low)
-    store(fit, at + SCALE, scale)
+    store(fit, at + SCALE, _or_infinite(scale, larger(span, zero - low)))
     store(fit, at + SHIFT, shift)
     store(fit, at + W, w_sum)
     store(fit, at + Y, y_sum)
@@ -204,6 +204,12 @@ def square_weights(x, w, n):
 
 
 @inner
+def _or_infinite(scale, size):
+    """Infinity where weights are so large that squares overflow; no half holds such a scale."""
+    return where_less(splat(F32(2.0**40)), size, splat(F32(np.inf)), scale)
+
+
+@inner
 def _peak(x, n):
     """The value farthest from 0, with its sign; the first of equals."""
     peak = load(x, 0)
@@ -220,7 +226,8 @@ def symmetric_search(x, w, n, reach, plan):
     plan: f32[k], the codes that the peak is laid on before rounding.
     """
     zero, low, high = splat(F32(0)), splat(F32(-reach)), splat(F32(reach - 1))
-    step = inverse_of(_peak(x, n))
+    peak = _peak(x, n)
+    step = inverse_of(peak)
     best, scale, weight = zero, zero, zero
     for k in range(len(plan)):
         inverse, xq, qq = splat(plan[k]) * step, zero, zero
@@ -233,4 +240,4 @@ def symmetric_search(x, w, n, reach, plan):
         gain = s * xq
         scale, weight = where_less(best, gain, s, scale), where_less(best, gain, qq, weight)
         best = larger(gain, best)
-    return scale, weight
+    return _or_infinite(scale, absolute(peak)), weight

@@ -6,8 +6,9 @@
 
 A pair is libggml and ours on the same rows, one right after the other, the first of the two taking
 turns. The ratio is the median over pairs of (libggml's time / our time), with its 95 % interval
-from the order statistics. libggml is called bare, ours with its checks. Errors are ratios too, ours over libggml's, the worst over Gaussian,
-Student-t(5), heavy-outlier and (where the test data is) real model rows.
+from the order statistics. libggml is called bare, ours with its checks. Errors are ratios too, ours
+over libggml's, the worst over Gaussian, Student-t(5), heavy-outlier and (where the test data is)
+real model rows.
 """
 
 import argparse

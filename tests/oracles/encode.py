@@ -1,0 +1,191 @@
+"""The encoders once more, without lanes: whole arrays, one step after the other, plain layouts.
+
+Every function works on x f32[blocks, parts, width] at once; sums run over the width in order, in
+float32, with one rounding where the kernels ask for fma. The bytes must be equal.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+F = np.float32
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+GRIDS = {
+    "Q4_K": [(a, b) for b in (-0.3, 0.0, 0.3) for a in (-0.9, -0.4, 0.1, 0.6)],
+    "Q5_K": [(a, b) for b in (-0.3, 0.0, 0.3) for a in (-1.2, -0.3, 0.6)],
+}
+
+
+def encode(name: str, x: F32) -> U8:
+    """x f32[blocks, 256] -> u8[blocks, bytes] for Q4_K, Q5_K or Q6_K."""
+    with np.errstate(all="ignore"):
+        if name == "Q6_K":
+            return _q6_k(x.reshape(-1, 16, 16))
+        return _affine(name, x.reshape(-1, 8, 32))
+
+
+def exact_fma(a: float, b: float, c: float) -> np.float32:
+    """a b + c rounded once, through fractions: the truth for finite numbers, one at a time."""
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    near = F(float(exact))
+    around = [np.nextafter(near, F(-np.inf)), near, np.nextafter(near, F(np.inf))]
+    return min(around, key=lambda f: (abs(Fraction(float(f)) - exact), int(f.view(np.uint32)) & 1))
+
+
+def fma(a: F32, b: F32, c: F32) -> F32:
+    """a b + c with one rounding: the extended precision sum is made odd where it is not exact."""
+    product, c = a.astype(np.float64) * b, np.asarray(c, np.float64)
+    total = product + c
+    part = total - product
+    lost = (product - (total - part)) + (c - part)
+    odd = total.view(np.int64) & 1 == 1
+    toward = np.nextafter(total, np.where(lost > 0, np.inf, -np.inf))
+    return np.where((lost == 0) | odd | ~np.isfinite(total), total, toward).astype(F)
+
+
+def inverse(x: F32) -> F32:
+    return np.where(x != 0, F(1) / x, F(0))
+
+
+def codes(x: F32, lowest: int, highest: int) -> F32:
+    """Rounded to even and cut; NaN becomes the lowest."""
+    return np.rint(np.clip(np.where(np.isnan(x), F(lowest), x), F(lowest), F(highest)))
+
+
+def half(x: F32) -> F32:
+    rounded = x.astype(np.float16).astype(F)
+    return np.where(np.isnan(rounded), F(np.inf), rounded)
+
+
+def _sum(a: F32, b: F32) -> F32:
+    """Sum of a * b over the last axis, in order."""
+    total = np.zeros(a.shape[:-1], F)
+    for i in range(a.shape[-1]):
+        total = fma(a[..., i], b[..., i], total)
+    return total
+
+
+def _step(values: F32, weights: F32, lowest: int, highest: int, plan: range) -> F32:
+    """The block scale, of a few, whose multiples lie nearest to the parts' values."""
+    first = np.abs(values).argmax(1)
+    most = np.take_along_axis(values, first[:, None], 1)[:, 0]
+    best, least = half(most / F(plan[0])), np.full(len(most), np.inf, F)
+    for divisor in plan:
+        d = half(most / F(divisor))[:, None]
+        off = d * codes(values * inverse(d), lowest, highest) - values
+        error = _sum(off * off, weights)
+        best, least = np.where(error < least, d[:, 0], best), np.fmin(least, error)
+    return best
+
+
+def _affine(name: str, x: F32) -> U8:
+    top = 15 if name == "Q4_K" else 31
+    w = np.sqrt(_sum(x, x) * F(1 / 32))[..., None] + abs(x)
+    low = np.minimum(x.min(-1), F(0))
+    y = x - low[..., None]
+    w_sum, y_sum = _sum(w, np.ones_like(w)), _sum(w, y)
+    step = np.where(x.max(-1) > low, F(1) / (x.max(-1) - low), F(0))
+    best, scale, shift, q_sum, qq_sum, yq_sum = (np.zeros_like(low) for _ in range(6))
+    for choice in [*GRIDS[name], None]:
+        if choice is None:
+            over = inverse(scale)
+            offset = np.where(-shift * over > F(-0.499), F(0) - shift * over, F(-0.499))
+        else:
+            over, offset = (F(top) + F(choice[0])) * step, np.full_like(low, F(choice[1]))
+        q = fma(y, over[..., None], offset[..., None])
+        q = np.rint(np.where(q < top, q, F(top)))
+        sums = _sum(w * q, np.ones_like(q)), _sum(w * q, q), _sum(w * q, y)
+        gain, its_scale, its_shift = _fit(low, w_sum, y_sum, *sums)
+        better = best < gain
+        kept = (gain, its_scale, its_shift, *sums)
+        held = (best, scale, shift, q_sum, qq_sum, yq_sum)
+        best, scale, shift, q_sum, qq_sum, yq_sum = (
+            np.where(better, new, old) for new, old in zip(kept, held, strict=True)
+        )
+    scale = np.where(np.maximum(x.max(-1) - low, -low) > F(2.0**40), F(np.inf), scale)
+    return _affine_block(name, x, scale, (low, w_sum, y_sum, q_sum, qq_sum, yq_sum))
+
+
+def _fit(low: F32, w: F32, y: F32, q: F32, qq: F32, yq: F32) -> tuple[F32, F32, F32]:
+    det = fma(w, qq, F(0) - q * q)
+    shift = np.where(w * qq * F(2.0**-18) < det, (qq * y - q * yq) / det, -low)
+    shift = np.where(shift < -low, shift, F(0) - low)
+    scale = np.where(qq > 0, (yq - shift * q) / qq, F(0))
+    gain = scale * (yq + yq - scale * qq - (shift + shift) * q)
+    gain = gain + shift * (y + y - shift * w)
+    return np.where(scale > 0, gain, F(0)), scale, shift
+
+
+def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
+    """Six-bit scales and minima, then codes."""
+    low, w, y, q, qq, yq = sums
+
+    def minimum_for(rounded: F32) -> F32:
+        free = (rounded * q - y) * inverse(w) - low
+        return np.where(free > 0, free, F(0))
+
+    def error_of(rounded: F32, minimum: F32) -> F32:
+        shift = minimum + low
+        by_scale = rounded * qq - yq * F(2) - F(2) * shift * q
+        return rounded * by_scale + shift * (shift * w + y * F(2))
+
+    plan = range(63, 55, -1)
+    d = _step(scale, qq - q * q * inverse(w), 0, 63, plan)[:, None]
+    center = codes(scale * inverse(d), 0, 63)
+    dmin = _step(minimum_for(d * center), w, 0, 63, plan)[:, None]
+    six, six_min, least = center, center, np.full_like(center, np.inf)
+    for delta in (-1, 0, 1):
+        other = codes(center + F(delta), 0, 63)
+        its_min = codes(minimum_for(d * other) * inverse(dmin), 0, 63)
+        error = error_of(d * other, dmin * its_min)
+        six, six_min = (
+            np.where(error < least, other, six),
+            np.where(error < least, its_min, six_min),
+        )
+        least = np.fmin(least, error)
+    over = inverse(d * six)
+    found = fma(x, over[..., None], (dmin * six_min * over)[..., None])
+    whole = codes(found, 0, 15 if name == "Q4_K" else 31).astype(np.uint8)
+    return _affine_bytes(name, d, dmin, six.astype(np.uint8), six_min.astype(np.uint8), whole)
+
+
+def _affine_bytes(name: str, d: F32, dmin: F32, six: U8, six_min: U8, q: U8) -> U8:
+    near = six[:, :4] | six[:, 4:] >> 4 << 6
+    near_min = six_min[:, :4] | six_min[:, 4:] >> 4 << 6
+    rest = six[:, 4:] & 15 | (six_min[:, 4:] & 15) << 4
+    fifth = np.packbits(q >> 4, axis=1, bitorder="little").reshape(len(q), 32)
+    nibbles = (q[:, 0::2] & 15 | (q[:, 1::2] & 15) << 4).reshape(len(q), 128)
+    head = [_half_bytes(d), _half_bytes(dmin), near, near_min, rest]
+    return np.concatenate([*head, *([fifth] if name == "Q5_K" else []), nibbles], axis=1)
+
+
+def _half_bytes(d: F32) -> U8:
+    return d.astype("<f2").view(np.uint8).reshape(len(d), 2)
+
+
+def _q6_k(x: F32) -> U8:
+    mean = _sum(x, x) * F(1 / 16)
+    w = fma(x, x, mean[..., None])
+    first = np.abs(x).argmax(-1)
+    peak = np.take_along_axis(x, first[..., None], -1)[..., 0]
+    best, scale, weight = (np.zeros_like(peak) for _ in range(3))
+    for laid in -np.linspace(28, 32.5, 10, dtype=F):
+        q = codes(x * (laid * inverse(peak))[..., None], -32, 31)
+        xq, qq = _sum(w * q, x), _sum(w * q, q)
+        s = xq * inverse(qq)
+        better = best < s * xq
+        scale, weight = np.where(better, s, scale), np.where(better, qq, weight)
+        best = np.where(better, s * xq, best)
+    scale = np.where(abs(peak) > F(2.0**40), F(np.inf), scale)
+    d = _step(scale, weight, -128, 127, range(-128, -124))[:, None]
+    eight = codes(scale * inverse(d), -128, 127)
+    q = (codes(x * inverse(d * eight)[..., None], -32, 31) + 32).astype(np.uint8)
+    # q[block, half, quarter, 32]: quarters A, B, C, D of the drawing in encoders/q6_k.py
+    a, b, c, e = np.moveaxis(q.reshape(-1, 2, 4, 32), 2, 0)
+    lower = np.concatenate([a & 15 | (c & 15) << 4, b & 15 | (e & 15) << 4], axis=-1)
+    upper = a >> 4 | b >> 4 << 2 | c >> 4 << 4 | e >> 4 << 6
+    parts = lower.reshape(-1, 128), upper.reshape(-1, 64), eight.astype(np.int8).view(np.uint8)
+    return np.concatenate([*parts, _half_bytes(d)], axis=1)
