@@ -34,6 +34,9 @@ NEW_START = re.compile(
     r"|so (?!far|much|long|that|many)|now|but|and then)\b(?! okay| alright)",
     re.IGNORECASE,
 )
+_DIGIT = "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|[a-z]+teen|[a-z]+ty)"
+# Speech recognition writes a spoken point as a full stop: `six . eight`, `a . five`.
+POINT = re.compile(rf".*?\b(?:{_DIGIT}|a|point) \. {_DIGIT}\b.*", re.DOTALL)
 TERMINAL = re.compile(r"[.!?]+(?:[\"')\]]+)?(?=\s|$)")
 
 
@@ -196,7 +199,7 @@ def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
     before = text[start : mark.start()]
     word = before.split()[-1].lower().lstrip("([") if before.split() else ""
     if before.endswith(" "):
-        return True
+        return POINT.fullmatch(text[mark.start() - 15 : mark.end() + 15]) is None
     if word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
         following = text[mark.end() :].lstrip()
         return not following

@@ -8,6 +8,7 @@ from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.source import Source
 
 OTHER = {"left": "right", "right": "left"}
+SURE = 0.6  # share of the opposite side's company that the same side's must reach
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
@@ -16,18 +17,40 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if sided.side == "both":
             continue
         bound = [(i, s) for i, s in source.sides if set(s.of) & set(sided.of)]
-        if any(s.side in (sided.side, "both") for _, s in bound):
+        same = [(i, s) for i, s in bound if s.side in (sided.side, "both")]
+        against = [(i, s) for i, s in bound if s.side == OTHER[sided.side]]
+        if same and not _outweighed(said, sided, source, same, against):
             continue
-        against = [s for _, s in bound if s.side == OTHER[sided.side]]
         if against:
-            yield _contradicted(sided, against)
-        elif not any(s.side == sided.side for _, s in source.sides):
+            yield _contradicted(sided, [s for _, s in against])
+        elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
             if opposite:
                 yield _contradicted(sided, opposite)
             else:
                 reason = f"the source does not say {sided.side}"
                 yield Flag("laterality", "not found", "major", reason, sided.span)
+
+
+def _outweighed(
+    said: Said,
+    sided: Sided,
+    source: Source,
+    same: list[tuple[int, Sided]],
+    against: list[tuple[int, Sided]],
+) -> bool:
+    """Whether the opposite side stands in clearly more of the same company."""
+    company = source.company(said, sided.span)
+    for_it = max(_weight(company, source, i, s) for i, s in same)
+    against_it = max((_weight(company, source, i, s) for i, s in against), default=0.0)
+    return for_it < SURE * against_it
+
+
+def _weight(company: dict[str, float], source: Source, i: int, sided: Sided) -> float:
+    """How much of the company the side is said of, and how much its sentence keeps."""
+    total = sum(company.values())
+    own = sum(w for name, w in company.items() if name in sided.of)
+    return (own / total if total else 0.0) + source.kept(company, i) / 2
 
 
 def _contradicted(sided: Sided, against: list[Sided]) -> Flag:

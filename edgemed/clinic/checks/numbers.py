@@ -49,8 +49,6 @@ def is_held(quantity: Quantity, other: Quantity, source: Source) -> bool:
     """Whether a number of the source is this value, in this measure or in none."""
     if not equal(quantity, other):
         return False
-    if other.implied and quantity.values != (1.0,):
-        return False
     if quantity.unit is None or other.unit is not None:
         return True
     if quantity.text.endswith("old") and quantity.unit.code != "a":
@@ -91,7 +89,14 @@ def nearest(said: Said, quantity: Quantity, source: Source, holders: list[int]) 
 
 def is_rival(quantity: Quantity, other: Quantity) -> bool:
     """A written number of the same measure that is not the same."""
-    return not other.implied and measure(other) == measure(quantity) and not equal(quantity, other)
+    if other.implied or is_age(quantity) != is_age(other):
+        return False
+    return measure(other) == measure(quantity) and not equal(quantity, other)
+
+
+def is_age(quantity: Quantity) -> bool:
+    """An age rather than a duration, by its form: `58-year-old`, `58 y.o.`"""
+    return quantity.text.rstrip(".").lower().endswith(("old", "y.o", "yo", "y/o"))
 
 
 def measure(quantity: Quantity) -> str:

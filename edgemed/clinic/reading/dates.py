@@ -41,7 +41,8 @@ NUMERIC = re.compile(
     r"(?<![\w/.-])(?:(?P<y1>(?:19|20)\d\d)-(?P<m1>\d\d)-(?P<d1>\d\d)"
     r"|(?P<m2>\d{1,2})[/-](?P<d2>\d{1,2})[/-](?P<y2>\d{4}|\d{2})"
     r"|(?P<d4>\d{1,2})\.(?P<m4>\d{1,2})\.(?P<y4>\d{4})"
-    r"|(?P<m3>\d{1,2})/(?P<y3>(?:19|20)\d\d))(?![\w/])"
+    r"|(?P<m3>\d{1,2})/(?P<y3>(?:19|20)\d\d)"
+    r"|(?:(?<=in )|(?<=on )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
 )
 NAMED = re.compile(
     rf"\b(?:(?P<d0>{_DAY}) (?:of )?)?(?P<month>{_MONTH})\b"
@@ -70,7 +71,7 @@ def _numeric(text: str) -> Iterator[Date]:
             next(
                 (
                     int(m[f"{part}{n}"])
-                    for n in "1234"
+                    for n in "12345"
                     if m.re.groupindex.get(f"{part}{n}") and m[f"{part}{n}"]
                 ),
                 None,

@@ -50,10 +50,13 @@ NUMERAL = (
 )
 ATTACHED = {"s", "d", "m", "h", "a", "c", "f", "u", "cap", "l"}  # a word or letter unless attached
 CAPITAL = {"C", "F", "L", "U", "M"}
+CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):\d\d(?![\d:])")
+MIXED = re.compile(r"(?<![\w/.])(?:(?P<whole>\d{1,2})[ -])?(?P<a>1|3)/(?P<b>2|3|4)(?![\d/])")
+HALF = re.compile(r" and a half\b")
 POWER = re.compile(r"\s*[x×*]\s*10\s*(?:\^|\*\*?|e)?\s*(\d{1,2})\s*/\s*([LlµuμmM]+[Ll]?3?)")
 JOIN = re.compile(r"\s*(?:-|–|—|to|or|and|through)\s*$")
 OVER = re.compile(r"\s*(?:/|over|out of)\s*$", re.IGNORECASE)
-IMPLIED = re.compile(r"\b(?:an?|last|this past|past|next)\s+(?:half an? )?"
+IMPLIED = re.compile(r"\b(?:an?(?: whole)?|last|this past|past|next|one whole)\s+(?:half an? )?"
                      r"(?P<unit>week|month|year|day|hour|minute|decade)\b", re.IGNORECASE)  # fmt: skip
 COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, "single": 1.0}
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
@@ -76,20 +79,42 @@ def _numbers(text: str) -> Iterator[Quantity]:
     """Numerals and runs of number words, each with the unit right behind it."""
     for match in _anything().finditer(text):
         word = match.group()
-        values = numeral(word) if word[0].isdigit() or word[0] == "." else _said(word)
-        if values:
-            unit, end = _unit_behind(text, match.end())
-            yield Quantity(values, unit, Span(match.start(), end), text[match.start() : end])
+        values, implied = _values(word)
+        end = match.end()
+        half = HALF.match(text, end)
+        if half is not None and values:
+            values, end = (values[0] + 0.5, *values), half.end()
+        unit, end = _unit_behind(text, end)
+        span = Span(match.start(), end)
+        yield Quantity(values, unit, span, text[span.start : end], implied=implied)
+
+
+def _values(word: str) -> tuple[tuple[float, ...], bool]:
+    """Readings of a number as written, and whether it is a count word or an ordinal."""
+    lower = word.lower()
+    clock = CLOCK.fullmatch(lower)
+    mixed = MIXED.fullmatch(lower)
+    if clock is not None:
+        return (float(clock[1]),), False
+    if mixed is not None:
+        return (float(mixed["whole"] or 0) + float(mixed["a"]) / float(mixed["b"]),), False
+    if lower[0].isdigit() or lower[0] == ".":
+        return numeral(word), False
+    if lower in COUNTS:
+        return (COUNTS[lower],), True
+    if lower.split()[-1].split("-")[-1] in spoken.ORDINALS:
+        parts = re.split("[ -]", lower)
+        return (
+            float(sum(spoken.ORDINALS.get(p, 0) or spoken.TENS.get(p, 0) for p in parts)),
+        ), True
+    return spoken.readings(lower), False
 
 
 @cache
 def _anything() -> re.Pattern[str]:
-    return re.compile(f"{NUMERAL}|{COUNT.pattern}|{spoken.RUN.pattern}", re.IGNORECASE)
-
-
-def _said(word: str) -> tuple[float, ...]:
-    lower = word.lower()
-    return (COUNTS[lower],) if lower in COUNTS else spoken.readings(lower)
+    ordinal = rf"\b(?:(?:{'|'.join(spoken.TENS)})[ -])?(?:{'|'.join(spoken.ORDINALS)})\b"
+    parts = (CLOCK.pattern, MIXED.pattern, NUMERAL, COUNT.pattern, ordinal, spoken.RUN.pattern)
+    return re.compile("|".join(parts), re.IGNORECASE)
 
 
 def numeral(word: str) -> tuple[float, ...]:

@@ -41,11 +41,16 @@ def sides(text: str, found: Sequence[Word]) -> Iterator[Sided]:
     named = {i: f.concept.name for f in concepts(found) for i in range(f.first, f.last + 1)}
     for i, word in enumerate(found):
         side = SIDES.get(word.lower)
-        if side is None or (len(word.lower) == 1 and not text[word.start : word.end].isupper()):
+        if side is None or (len(word.lower) == 1 and not _is_letter(text, word)):
             continue
         of = _objects(text, found, i, named)
         if _is_side(found, i, named, of):
             yield Sided(side, Span(word.start, word.end), of)
+
+
+def _is_letter(text: str, word: Word) -> bool:
+    """`L` and `R` as sides: capitals, not part of a code such as `L5`."""
+    return text[word.start : word.end].isupper() and not text[word.end : word.end + 1].isdigit()
 
 
 def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -> tuple[str, ...]:

@@ -15,14 +15,25 @@ SMALL = {
             "fourteen fifteen sixteen seventeen eighteen nineteen"
         ).split()
     )
-} | {"oh": 0}
+} | {"oh": 0, "o": 0}
 TENS = {
     word: 10 * (n + 2)
-    for n, word in enumerate(
-        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+    for words in (
+        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+        (
+            "twenties",
+            "thirties",
+            "forties",
+            "fifties",
+            "sixties",
+            "seventies",
+            "eighties",
+            "nineties",
+        ),
     )
+    for n, word in enumerate(words)
 }
-SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+SCALES = {"hundred": 100, "hundreds": 100, "thousand": 1000, "million": 1_000_000}
 ORDINALS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
     "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13,
@@ -32,9 +43,10 @@ ORDINALS = {
 
 _WORD = "|".join([*SMALL, *TENS, *SCALES])
 # A run begins with a number word or `a hundred`; `and` and `point` may stand inside it only.
+# Speech recognition writes a spoken point as a full stop: `six . eight`.
 RUN = re.compile(
-    rf"\b(?:(?:a )(?=hundred|thousand))?(?!oh\b)(?:{_WORD})"
-    rf"(?:(?:[ -]| and | point )(?:{_WORD}))*\b",
+    rf"\b(?:a (?=hundred|thousand))?(?!o\b|oh\b)(?:{_WORD})"
+    rf"(?:(?:[ -]|(?<=hundred) and |(?<=thousand) and | point | \. )(?:{_WORD})\b)*\b",
     re.IGNORECASE,
 )
 
@@ -42,11 +54,11 @@ RUN = re.compile(
 @cache
 def readings(run: str) -> tuple[float, ...]:
     """The values that a run of number words may mean, likeliest first."""
-    whole, _, fraction = run.lower().partition(" point ")
-    chunks = _chunks([w for w in re.split(r"[ -]+", whole) if w not in ("a", "and")])
+    whole, _, fraction = run.lower().replace(" . ", " point ").partition(" point ")
+    chunks = _chunks([w for w in re.split(r"[ -]+", whole) if w not in ("a", "and", "")])
     if fraction:
-        digits = "".join(str(c) for c in _chunks(re.split(r"[ -]+", fraction)))
-        return (float(f"{chunks[-1] if chunks else 0}.{digits}"),)
+        digits = "".join(str(c) for c in _chunks(re.split(r"[ -]+", fraction.replace("point", ""))))
+        return (float(f"{chunks[-1] if chunks else 0}.{digits}"), *map(float, chunks))
     if len(chunks) == 1:
         return (float(chunks[0]),)
     joined = float("".join(str(chunk) for chunk in chunks))
