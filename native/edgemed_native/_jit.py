@@ -74,6 +74,12 @@ def inner(function: F) -> F:
     return compiled
 
 
+def inlined(function: F) -> F:
+    """As `inner`, but put into its caller by Numba: LLVM then vectorises loops over array views."""
+    compiled: F = njit(nogil=True, error_model="numpy", inline="always")(function)
+    return compiled
+
+
 def is_ready(function: Callable[..., Any]) -> bool:
     """Whether calling this compiles nothing: not a kernel, compiled here, or found on disk.
 

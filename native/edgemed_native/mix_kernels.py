@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemed_native._jit import inner, kernel
+from edgemed_native._jit import inlined, inner, kernel
 
 F32 = np.float32
 F64 = np.float64
@@ -30,6 +30,13 @@ def largest_bits(rows: Rows) -> U32:
     return largest
 
 
+@inlined
+def add_products(x, y, partials):
+    """partials[lane] += x[lane] y[lane] in float64: one sum per loop, which LLVM vectorises."""
+    for lane in range(LANES):
+        partials[lane] += F64(x[lane]) * F64(y[lane])
+
+
 @inner
 def in_order(partials):
     total = 0.0
@@ -51,12 +58,9 @@ def row_sums(a: Rows, b: Rows, sums: NDArray[F64]) -> None:
         partials[:] = 0.0
         for first in range(0, whole, LANES):
             x, y = a[row, first : first + LANES], b[row, first : first + LANES]
-            for lane in range(LANES):  # one sum per loop: LLVM vectorises these, but not all in one
-                partials[0, lane] += F64(x[lane]) * F64(y[lane])
-            for lane in range(LANES):
-                partials[1, lane] += F64(x[lane]) * F64(x[lane])
-            for lane in range(LANES):
-                partials[2, lane] += F64(y[lane]) * F64(y[lane])
+            add_products(x, y, partials[0])
+            add_products(x, x, partials[1])
+            add_products(y, y, partials[2])
         for column in range(whole, a.shape[1]):
             last_x, last_y = F64(a[row, column]), F64(b[row, column])
             partials[0, column - whole] += last_x * last_y
