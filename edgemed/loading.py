@@ -15,6 +15,7 @@ from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.machine import memory, usable_cores
+from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
 
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -98,7 +99,7 @@ def translated(error: ModelError) -> EdgemedError:
 
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
-    shape, room = shape_of(model), memory()
+    shape, room, gpu = shape_of(model), memory(), find_gpu()
     wish = fit.Wish(
         tokens=tokens or 0,
         threads=options.threads or usable_cores(),
@@ -109,10 +110,10 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
         repack=options.repack,
     )
     if tokens is None and options.context is None:
-        longest = min(fit.largest_context(shape, room, wish), MOST_TOKENS)
+        longest = min(fit.largest_context(shape, room, wish, gpu), MOST_TOKENS)
         wish = replace(wish, context=longest or fit.CONTEXT_STEP)
     try:
-        return fit.fit(shape, room, wish)
+        return fit.fit(shape, room, wish, gpu)
     except ModelError as error:
         raise translated(error) from None
 

@@ -26,6 +26,10 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "tui": Command("tui", "open the screen: from a note to a signed summary"),
     "summarize": Command("summarize", "draft a document from a note, offline"),
+    "chat": Command("chat", "ask a model one thing, without a note or a template"),
+    "templates": Command("templates", "list, show and check what a note can become"),
+    "models": Command("models", "add, list, choose and remove models"),
+    "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
     "merge": Command("merge", "merge two GGUF models into one"),
     "audit": Command("audit", "check or print the log of who did what"),
     "inspect": Command("inspect", "show what is in a GGUF file"),

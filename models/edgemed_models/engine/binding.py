@@ -325,9 +325,58 @@ def view(pointer: Any, length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.frombuffer(memory, kind)
 
 
-def system_info() -> str:
-    """Which instruction sets this build of llama.cpp uses, in its own words."""
-    return str(llama.llama_print_system_info().decode("utf-8", "replace"))
+DEVICE_KINDS = ("CPU", "GPU", "integrated GPU", "accelerator", "meta")  # ggml_backend_dev_type
+
+
+def describe() -> dict[str, Any]:
+    """Version, instruction sets in llama.cpp's own words, and the devices it finds."""
+    from importlib.metadata import version
+
+    llama.llama_log_set(LOG, None)
+    llama.llama_backend_init()
+    features = llama.llama_print_system_info().decode("utf-8", "replace")
+    return {
+        "version": version("llama-cpp-python"),
+        "features": features,
+        "devices": [describe_device(number) for number in range(device_count())],
+    }
+
+
+def ggml_function(name: str, result: Any, *arguments: Any) -> Any:
+    """A function of ggml's device list; its library is another one on each system."""
+    from llama_cpp._ggml import libggml
+
+    for library in (libggml, llama._lib):
+        function = getattr(library, name, None)
+        if function is not None:
+            function.restype, function.argtypes = result, arguments
+            return function
+    raise ModelError(f"this llama.cpp has no {name}", "install a supported llama-cpp-python")
+
+
+def device_count() -> int:
+    """How many devices ggml found."""
+    return int(ggml_function("ggml_backend_dev_count", ctypes.c_size_t)())
+
+
+def describe_device(number: int) -> dict[str, Any]:
+    """Name, kind and memory of one device."""
+    pointer, text = ctypes.c_void_p, ctypes.c_char_p
+    size = ctypes.POINTER(ctypes.c_size_t)
+    device = ggml_function("ggml_backend_dev_get", pointer, ctypes.c_size_t)(number)
+    kind = ggml_function("ggml_backend_dev_type", ctypes.c_int, pointer)(device)
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    memory = ggml_function("ggml_backend_dev_memory", None, pointer, size, size)
+    memory(device, ctypes.byref(free), ctypes.byref(total))
+    return {
+        "name": ggml_function("ggml_backend_dev_name", text, pointer)(device).decode(),
+        "description": ggml_function("ggml_backend_dev_description", text, pointer)(
+            device
+        ).decode(),
+        "kind": DEVICE_KINDS[kind] if kind < len(DEVICE_KINDS) else "other",
+        "free": free.value,
+        "total": total.value,
+    }
 
 
 # llama-cpp-python's converter lets a line end stand in a string, which JSON forbids (RFC 8259, 7).

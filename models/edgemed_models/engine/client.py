@@ -302,10 +302,6 @@ class LlamaModel:
         }
         return [float(value) for value in self._ask(message)["scores"]]
 
-    def check_schema(self, schema: str) -> None:
-        """Raise ModelError if `schema` (JSON text) cannot be made a grammar."""
-        self._ask({"op": "check_schema", "schema": schema})
-
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """One question, one answer."""
         self._claim()

@@ -63,11 +63,15 @@ class Shape:
 
 
 class Gpu(NamedTuple):
-    """A device other than the CPU that llama.cpp found; bytes."""
+    """A device other than the CPU that llama.cpp found; bytes.
+
+    `shared`: it computes in the machine's own memory, as Apple's and integrated ones do.
+    """
 
     name: str
     free: int
     total: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,14 @@ class Plan:
     compute: int
     process: int
     on_gpu: int
+    shared: bool
     room: int
     private_room: int | None
 
     @property
     def needed(self) -> int:
         """Bytes of the machine's memory, mapped weights included."""
-        return self.weights + self.private
+        return self.weights + self.private + (self.on_gpu if self.shared else 0)
 
     @property
     def private(self) -> int:
@@ -170,6 +175,7 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
         compute=compute,
         process=PROCESS + PER_VOCABULARY_TOKEN * shape.vocabulary + PER_THREAD * wish.threads,
         on_gpu=gpu_weights + gpu_kv + (compute if offloaded else 0),
+        shared=gpu is not None and gpu.shared,
         room=memory.free - int(max(MARGIN_LEAST, MARGIN_SHARE * memory.total)),
         private_room=None if memory.private is None else memory.private - PRIVATE_MARGIN,
     )

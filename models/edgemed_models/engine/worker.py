@@ -144,9 +144,6 @@ def answer(worker: Worker, message: dict[str, Any], out: BinaryIO) -> None:
         case "score":
             found = worker.score(wire.messages(message["messages"]), message["continuation"])
             out.write(wire.line({"scores": found}))
-        case "check_schema":
-            worker.binding.gbnf_of(message["schema"])
-            out.write(wire.line({"ok": True}))
     out.flush()
 
 
@@ -190,6 +187,9 @@ def serve(settings: Settings, source: BinaryIO, out: BinaryIO) -> None:
 def main() -> None:
     """Take the first input line as settings; keep the real output for events alone."""
     isolate(int(sys.argv[1]))
+    # Threads that wait by spinning starve each other when anything else runs on the same cores:
+    # on two busy cores, waiting in the kernel made generation 5 to 30 times faster.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     source = sys.stdin.buffer

@@ -1,0 +1,141 @@
+"""`edgemed models add|list|show|default|remove|cards`: the models of this machine."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from edgemed_models.catalog import Card, read_cards
+
+from edgemed import library
+from edgemed.cli.tables import Table, show
+from edgemed.errors import UsageError
+from edgemed.gguf import open_model
+from edgemed.sizes import show_size
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    adding = actions.add_parser("add", help="check a GGUF file and take it in")
+    adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
+    adding.add_argument("--name", help="what to call it (default: the file's name)")
+    adding.add_argument("--link", action="store_true", help="use it where it is, copy nothing")
+    listing = actions.add_parser("list", help="the models that were added")
+    listing.add_argument("--json", action="store_true", help="print JSON for programs")
+    showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
+    showing.add_argument("name", metavar="M")
+    choosing = actions.add_parser("default", help="use a model when none is named")
+    choosing.add_argument("name", metavar="M")
+    removing = actions.add_parser("remove", help="forget a model; a copied file is deleted")
+    removing.add_argument("name", metavar="M")
+    carding = actions.add_parser("cards", help="pairs of public models that can be merged")
+    carding.add_argument("name", nargs="?", metavar="CARD")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action."""
+    actions = {
+        "add": add,
+        "list": list_all,
+        "show": show_one,
+        "default": choose,
+        "remove": remove,
+        "cards": cards,
+    }
+    return actions[args.action](args)
+
+
+def add(args: argparse.Namespace) -> int:
+    """Take a model in; progress on stderr where somebody watches."""
+    total = args.file.stat().st_size if args.file.is_file() else 0
+    done = 0
+
+    def progress(nbytes: int) -> None:
+        nonlocal done
+        done += nbytes
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{100 * done // max(total, 1)} % of {show_size(total)}")
+
+    entry = library.add(args.file, args.name, args.link, progress)
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    print(f"added {entry.name}: {entry.path}")
+    print(f"sha256 {entry.sha256}")
+    print(f"licence: {entry.licence}")
+    if not entry.has_template:
+        print("no chat template in the file: give one with --chat-template FILE", file=sys.stderr)
+    return 0
+
+
+def list_all(args: argparse.Namespace) -> int:
+    """Every model, the default marked."""
+    found = library.read_library()
+    if args.json:
+        print(json.dumps(asdict(found), indent=2))
+        return 0
+    rows = [
+        ("*" if e.name == found.default else "", e.name, e.licence, e.path) for e in found.entries
+    ]
+    show([Table(("", "name", "licence", "file"), rows)])
+    if not rows:
+        print("no models yet: edgemed models add FILE.gguf", file=sys.stderr)
+    return 0
+
+
+def show_one(args: argparse.Namespace) -> int:
+    """One model with its licence and its chat template in full."""
+    entry = library.read_library().find(args.name)
+    if entry is None:
+        raise UsageError(f"there is no model {args.name!r}", "see `edgemed models list`")
+    rows = [(key.replace("_", " "), str(value)) for key, value in asdict(entry).items()]
+    show([Table(("", ""), rows)])
+    template = open_model(entry.path).metadata.get("tokenizer.chat_template")
+    if template:
+        print(f"\nchat template:\n{printable_lines(str(template))}")
+    return 0
+
+
+def printable_lines(text: str) -> str:
+    """A stranger's text, line by line as it may be printed."""
+    from edgemed.gguf import printable
+
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def choose(args: argparse.Namespace) -> int:
+    """Make a model the default."""
+    library.set_default(args.name)
+    print(f"default: {args.name}")
+    return 0
+
+
+def remove(args: argparse.Namespace) -> int:
+    """Forget a model."""
+    entry = library.remove(args.name)
+    print(f"removed {entry.name}" + (" and its file" if entry.own else "; its file stays"))
+    return 0
+
+
+def cards(args: argparse.Namespace) -> int:
+    """All cards, or one in full."""
+    found = read_cards()
+    if args.name is None:
+        rows = [(c.name, c.weights, c.instruct.source, c.clinical.source) for c in found]
+        show([Table(("card", "size", "instruct", "clinical"), rows)])
+        return 0
+    card = next((c for c in found if c.name == args.name), None)
+    if card is None:
+        raise UsageError(f"there is no card {args.name!r}", "see `edgemed models cards`")
+    show([Table(("", ""), card_rows(card))])
+    return 0
+
+
+def card_rows(card: Card) -> list[tuple[str, str]]:
+    """A card as lines to read."""
+    rows = [("card", card.name), ("size", card.weights), ("architecture", card.architecture)]
+    for role, source in (("instruct", card.instruct), ("clinical", card.clinical)):
+        rows += [(role, source.source), ("  licence", source.licence), ("  terms", source.terms)]
+    rows += [("file types", ", ".join(card.file_types)), ("note", card.note)]
+    return [*rows, ("tried here", "no: facts are from the models' public cards")]

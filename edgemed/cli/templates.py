@@ -1,0 +1,112 @@
+"""`edgemed templates list|show|check`: what a note can become, and files of one's own."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from edgemed.cli.tables import Table, show
+from edgemed.clinic.template import (
+    Template,
+    find_templates,
+    list_templates,
+    load_template,
+    own_folder,
+    read_template,
+)
+from edgemed.errors import EdgemedError, InvalidFile
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="every template, yours included")
+    listing.add_argument("--json", action="store_true", help="print JSON for programs")
+    showing = actions.add_parser("show", help="the file of one template, to read or to copy")
+    showing.add_argument("name", metavar="T")
+    checking = actions.add_parser("check", help="say what is wrong with a file, or with any")
+    checking.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: all of them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action."""
+    match args.action:
+        case "list":
+            return list_all(args.json)
+        case "show":
+            return show_file(args.name)
+        case _:
+            return check(args.file)
+
+
+def list_all(as_json: bool) -> int:
+    """All templates as a table or as JSON, and where to put one's own."""
+    found = list_templates()
+    if as_json:
+        print(json.dumps([table_of(template) for template in found], indent=2))
+        return 0
+    rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
+    show([Table(("name", "title", "form", ">version", "from"), rows)])
+    print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
+    return 0
+
+
+def table_of(template: Template) -> dict[str, object]:
+    """A template for programs."""
+    return {
+        "name": template.name,
+        "title": template.title,
+        "purpose": template.purpose,
+        "form": template.form,
+        "version": template.version,
+        "sections": list(template.sections),
+        "max_tokens": template.max_tokens,
+        "hash": template.hash,
+        "source": template.source,
+    }
+
+
+def whose(template: Template) -> str:
+    """Whether a template is the package's or the user's."""
+    return template.source if template.source == "edgemed" else "you"
+
+
+def show_file(name: str) -> int:
+    """The file as it stands, and its hash on stderr."""
+    template = load_template(name)
+    path = Path(name) if name.endswith(".toml") else find_templates()[name][1]
+    sys.stdout.write(path.read_text(encoding="utf-8"))
+    print(f"sha256 {template.hash}", file=sys.stderr)
+    return 0
+
+
+def check(file: Path | None) -> int:
+    """Read each file, and try structured ones with the converter that drafting uses."""
+    files = [file] if file else [path for _, path in find_templates().values()]
+    wrong = 0
+    for path in sorted(files):
+        try:
+            check_file(path)
+            print(f"{path.name}: right")
+        except EdgemedError as error:
+            wrong += 1
+            print(f"{path.name}: {error.message}", file=sys.stderr)
+    if wrong:
+        raise InvalidFile(
+            f"{wrong} of {len(files)} templates cannot be used", "see the lines above"
+        )
+    return 0
+
+
+def check_file(path: Path) -> None:
+    """Raise for a template that cannot be read, or whose schema cannot become a grammar."""
+    from edgemed_models.base import ModelError
+    from edgemed_models.engine.probe import check_schema
+
+    template = read_template(str(path), path)
+    if template.schema_text is None:
+        return
+    try:
+        check_schema(template.schema_text)
+    except ModelError as error:
+        raise InvalidFile(error.message, error.hint) from None

@@ -1,0 +1,113 @@
+"""Short questions to llama.cpp that need no model, each in a process of its own.
+
+A build with instructions that this CPU lacks dies when it is loaded; asked from here, that is an
+answer and not the end of the command.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgemed_models.base import ModelError
+from edgemed_models.engine.client import hint_for, how_it_ended
+from edgemed_models.engine.fit import Gpu
+
+GPU_BACKENDS = ("cuda", "metal", "vulkan", "hip", "sycl")
+SECONDS = 60  # a GPU's driver may take long to wake
+
+
+class Device(NamedTuple):
+    """A device that llama.cpp can compute on; memory in bytes, 0 where it does not tell."""
+
+    name: str
+    description: str
+    kind: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What the installed llama.cpp is and finds."""
+
+    version: str
+    features: str
+    devices: tuple[Device, ...]
+
+
+def describe_build() -> Build:
+    """Version, instruction sets and devices. Raises ModelError if llama.cpp cannot be loaded."""
+    answer = ask({"op": "describe"})
+    devices = tuple(Device(**device) for device in answer["devices"])
+    return Build(answer["version"], answer["features"], devices)
+
+
+def find_gpu() -> Gpu | None:
+    """The first GPU that llama.cpp finds; asked only where a build for one is installed."""
+    spec = find_spec("llama_cpp")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    libraries = Path(spec.submodule_search_locations[0]) / "lib"
+    if not any(list(libraries.glob(f"*ggml-{backend}*")) for backend in GPU_BACKENDS):
+        return None
+    for device in describe_build().devices:
+        if "GPU" in device.kind:
+            shared = device.kind != "GPU" or sys.platform == "darwin"
+            return Gpu(device.description, device.free, device.total, shared)
+    return None
+
+
+def check_schema(schema: str) -> None:
+    """Raise ModelError if a JSON schema cannot be made a grammar."""
+    ask({"op": "schema", "schema": schema})
+
+
+def ask(question: dict[str, Any]) -> dict[str, Any]:
+    """One question, one answer, one process."""
+    command = [sys.executable, "-P", "-m", "edgemed_models.engine.probe"]
+    data = json.dumps(question).encode()
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ModelError(
+            f"llama.cpp cannot be asked: {type(error).__name__}", "try again"
+        ) from None
+    if done.returncode:
+        log = tuple(done.stderr.decode("utf-8", "replace").splitlines()[-4:])
+        ended = how_it_ended(done.returncode)
+        raise ModelError(f"llama.cpp {ended} when loaded", hint_for(done.returncode), log)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "refused" in answer:
+        raise ModelError(*answer["refused"])
+    return answer
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    """What the child says."""
+    from edgemed_models.engine import binding
+
+    try:
+        if question["op"] == "describe":
+            return binding.describe()
+        binding.gbnf_of(question["schema"])
+        return {}
+    except ModelError as error:
+        return {"refused": [error.message, error.hint]}
+
+
+def main() -> None:
+    """Read the question, write the answer."""
+    import os
+
+    from edgemed_models.engine.isolation import isolate
+
+    isolate(os.getppid())
+    sys.stdout.write(json.dumps(answer(json.loads(sys.stdin.read()))))
+
+
+if __name__ == "__main__":
+    main()
