@@ -26,11 +26,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open the screen; returns its exit code."""
     note = read_note(args.note).text if args.note else None
-    for name in LEAKS:
-        os.environ.pop(name, None)
+    close_leaks()
     from edgemed_tui.app import EdgemedApp
     from edgemed_tui.machine import desk
 
     app = EdgemedApp(desk(args.model), note)
     app.run()
     return app.return_code or 0
+
+
+def close_leaks() -> None:
+    """Take the variables away that would have Textual write the screen to the disk."""
+    for name in LEAKS:
+        os.environ.pop(name, None)

@@ -66,6 +66,7 @@ class SessionScreen(CaseScreen):
         self.choice: ModelChoice | None = None
         self.seat = Seat(desk, self)
         self.streaming = False
+        self.previous = self.session  # what comes back when a new draft comes to nothing
         self._first_note = note
 
     def compose(self) -> ComposeResult:
@@ -195,6 +196,7 @@ class SessionScreen(CaseScreen):
             await self.action_choose_template().wait()
         if self.template is None or self.note is None or not await self.may_lose_work():
             return
+        self.previous = self.session
         self.session = self.kept = steps.opened(self.session.source)
         self.streaming = True
         self.show()
@@ -223,9 +225,14 @@ class SessionScreen(CaseScreen):
 
     @on(DraftRefused)
     def _refused(self, message: DraftRefused) -> None:
-        self.streaming = False
-        self.show()
+        self._restore()
         self.complain(EdgemedError(message.message, message.hint))
+
+    def _restore(self) -> None:
+        """No draft has come: the session before it stands again."""
+        self.streaming = False
+        self.session = self.previous
+        self.show()
 
     @on(Reading)
     def _reading(self, message: Reading) -> None:
@@ -239,9 +246,13 @@ class SessionScreen(CaseScreen):
 
     @on(DraftEnded)
     def _ended(self, message: DraftEnded) -> None:
+        ending = message.ending
+        if not message.text.strip():
+            self._restore()
+            self._say_how_it_ended(message)
+            return
         self.streaming = False
         assert self.template is not None and self.choice is not None
-        ending = message.ending
         cut = isinstance(ending, Failed) or ending.reason != "stop"
         text = message.text if cut else readable(self.template, message.text)
         origin = origin_of(self.choice, self.template)

@@ -1,0 +1,217 @@
+"""What the screen never gives away: in a crash, a lost terminal, a clipboard, an idle hour."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from edgemed_models.fake import ScriptedModel
+from edgemed_tui import crash
+from edgemed_tui.messages import NotePasted
+from edgemed_tui.screens.dialogs import AskPassphrase, Confirm
+from edgemed_tui.screens.locked import LockScreen
+from edgemed_tui.settings import Settings, load, save
+from textual.command import CommandPalette
+
+from edgemed import sessions
+from edgemed.errors import InvalidFile
+from tests.tui.driving import case_of, drafted, panes_of, press, started, until
+from tests.tui.scripted import DRAFT, NOTE, app, pieces
+
+PASSPHRASE = "four words of mine"
+
+CRASH = """
+import sys
+from tests.tui.scripted import app
+made = app()
+def crash() -> None:
+    secret = "Mrs Example has a secret illness"
+    raise ValueError(secret)
+made.call_later(crash)
+made.run(headless=True)
+print("code", made.return_code)
+"""
+
+HANGUP = """
+import sys, time, threading, os, signal
+from pathlib import Path
+from edgemed import sessions
+from tests.tui.scripted import app
+made = app(folder=Path(sys.argv[1]))
+made.lock = sessions.make_lock("four words of mine")
+threading.Timer(2.5, lambda: os.kill(os.getpid(), signal.SIGHUP)).start()
+made.run(headless=True)
+sys.exit(made.return_code)
+"""
+
+
+def run(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_crash_prints_type_and_place_and_no_value() -> None:
+    done = run(CRASH)
+    printed = done.stdout + done.stderr
+    assert "edgemed stopped: ValueError in <string>, line 7" in printed
+    assert "code 1" in printed
+    assert "secret" not in printed.replace("secret =", "")
+    assert "Mrs Example" not in printed
+
+
+def test_a_place_names_the_first_cause() -> None:
+    def broken() -> None:
+        try:
+            raise KeyError("note text")
+        except KeyError as error:
+            raise RuntimeError("more note text") from error
+
+    with pytest.raises(RuntimeError) as caught:
+        broken()
+    assert crash.place_of(caught.value).startswith("KeyError in test_safety.py, line ")
+    assert "note text" not in crash.report(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX")
+def test_a_lost_terminal_keeps_the_session_encrypted(tmp_path: Path) -> None:
+    done = run(HANGUP, str(tmp_path))
+    assert done.returncode == 129, done.stderr
+    (saved,) = (tmp_path / "sessions").iterdir()
+    assert b"furosemide" not in saved.read_bytes()
+    assert sessions.load(saved, PASSPHRASE)[0].source == NOTE
+
+
+async def test_the_palette_offers_no_screenshot(tmp_path: Path) -> None:
+    made = app(folder=tmp_path)
+    async with started(made) as pilot:
+        titles = [command.title for command in made.get_system_commands(made.screen)]
+        assert "Screenshot" not in titles
+        assert {"Theme", "Lock", "Draft", "Template", "Note"} <= set(titles)
+        await press(pilot, "ctrl+p")
+        assert isinstance(pilot.app.screen, CommandPalette)
+
+
+async def test_nothing_reaches_the_terminals_clipboard_unless_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with drafted(tmp_path) as pilot:
+        written: list[str] = []
+        driver = pilot.app._driver
+        assert driver is not None
+        monkeypatch.setattr(driver, "write", written.append)
+        panes_of(pilot).draft.select_all()
+        await press(pilot, "ctrl+c")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "c")
+        assert not any("]52;" in text for text in written)
+        pilot.app.action_clipboard()  # type: ignore[attr-defined]
+        panes_of(pilot).draft.focus()
+        await press(pilot, "c")
+        assert any("]52;" in text for text in written)
+
+
+async def test_the_title_of_the_terminal_never_changes(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        assert (pilot.app.title, pilot.app.sub_title) == ("edgemed", "")
+        assert all(s.title is None and s.sub_title is None for s in pilot.app.screen_stack)
+
+
+async def test_saving_asks_once_and_the_file_opens_again(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "ctrl+s")
+        assert isinstance(pilot.app.screen, AskPassphrase)
+        await press(pilot, *PASSPHRASE, "enter", *PASSPHRASE, "enter")
+        (saved,) = (tmp_path / "sessions").iterdir()
+        session, _ = sessions.load(saved, PASSPHRASE)
+        assert session == case_of(pilot).session
+        await press(pilot, "ctrl+s")
+        assert not isinstance(pilot.app.screen, AskPassphrase)
+
+
+async def test_closing_with_unsaved_work_warns(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "ctrl+q")
+        assert isinstance(pilot.app.screen, Confirm)
+        await press(pilot, "enter")
+        assert pilot.app.is_running
+        assert panes_of(pilot).draft.text == DRAFT
+
+
+async def test_the_lock_hides_all_and_opens_to_the_passphrase_alone(tmp_path: Path) -> None:
+    made = app(folder=tmp_path)
+    made.lock = sessions.make_lock(PASSPHRASE)
+    async with started(made) as pilot:
+        made.action_lock()
+        await press(pilot, "escape", "ctrl+p", "ctrl+q", "f1", *"wrong", "enter")
+        assert isinstance(pilot.app.screen, LockScreen)
+        strips = pilot.app.screen._compositor.render_strips()
+        shown = "".join(segment.text for strip in strips for segment in strip)
+        assert "DISCHARGE NOTE" not in shown
+        await press(pilot, *PASSPHRASE, "enter")
+        assert not isinstance(pilot.app.screen, LockScreen)
+
+
+async def test_an_idle_screen_locks_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = app(folder=tmp_path)
+    async with started(made) as pilot:
+        made._lock_when_idle()
+        assert not isinstance(pilot.app.screen, LockScreen)
+        made._last_input -= 60 * made.settings.lock_minutes + 1
+        made._lock_when_idle()
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, LockScreen)
+
+
+async def test_a_note_of_200_kilobytes_is_pasted_whole(tmp_path: Path) -> None:
+    text = "".join(f"{i}: Na 128 [L] K 5.9 [H]\r\n" for i in range(7500))
+    assert len(text) > 200_000
+    async with started(app(folder=tmp_path, note=None)) as pilot:
+        case_of(pilot).post_message(NotePasted(text))
+        await pilot.pause(0.5)
+        assert case_of(pilot).session.source == text.replace("\r\n", "\n")
+        assert panes_of(pilot).source.text == case_of(pilot).session.source
+
+
+async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
+    model = ScriptedModel(pieces(DRAFT))
+    async with drafted(tmp_path, model) as pilot:
+        await press(pilot, "e", "x", "escape")
+        await until(pilot, "reviewed")
+        model.fail_after = 0
+        await press(pilot, "ctrl+g", "down", "enter")
+        await pilot.pause(0.3)
+        assert "the model process ended" in str(case_of(pilot).query_one("#status").content)
+        assert case_of(pilot).session.text == f"x{DRAFT}"
+
+
+def test_settings_come_back_and_a_wrong_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "screen.toml"
+    wanted = Settings("light", True, 3, 'Dr "A" \\ B', True, {"session.draft": "f5"})
+    save(path, wanted)
+    assert load(path) == wanted
+    for wrong in ("theme = 3", 'theme = "pink"', "colour = 1", "theme", "[keys]\na = 1"):
+        path.write_text(wrong, encoding="utf-8")
+        with pytest.raises(InvalidFile):
+            load(path)
+
+
+async def test_keys_can_be_bound_anew_by_name(tmp_path: Path) -> None:
+    save(tmp_path / "screen.toml", Settings(keys={"session.template": "f8"}))
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t")
+        assert len(pilot.app.screen_stack) == 2
+        await press(pilot, "f8")
+        assert len(pilot.app.screen_stack) == 3
+
+
+def test_leaking_variables_are_taken_away_before_the_screen_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from edgemed.cli import tui
+
+    for name in tui.LEAKS:
+        monkeypatch.setenv(name, "/tmp/leak")
+    tui.close_leaks()
+    assert not set(tui.LEAKS) & set(os.environ)
