@@ -114,6 +114,68 @@ def store_bytes(typingctx, array, at, value):
     return types.void(array, types.intp, i32s), codegen
 
 
+def _load_bytes(context, builder, sig, args, at, count):
+    data = _data(context, builder, sig, args, 0)
+    kind = ir.VectorType(ir.IntType(8), count)
+    value = builder.load(builder.bitcast(builder.gep(data, [at]), kind.as_pointer()))
+    value.align = 1
+    return value
+
+
+@intrinsic
+def load_bytes(typingctx, array, at):
+    def codegen(context, builder, sig, args):
+        return builder.zext(_load_bytes(context, builder, sig, args, args[1], LANES), I32S)
+
+    return i32s(array, types.intp), codegen
+
+
+@intrinsic
+def load_signed_bytes(typingctx, array, at):
+    def codegen(context, builder, sig, args):
+        return builder.sext(_load_bytes(context, builder, sig, args, args[1], LANES), I32S)
+
+    return i32s(array, types.intp), codegen
+
+
+def _joined(builder, low, high):
+    picks = list(range(2 * low.type.count))
+    return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, len(picks)), picks))
+
+
+def _rows(width):
+    """Table rows of `width` bytes, side by side."""
+
+    def codegen(context, builder, sig, args):
+        starts = [builder.mul(row, row.type(width)) for row in args[1:]]
+        rows = [_load_bytes(context, builder, sig, args, start, width) for start in starts]
+        while len(rows) > 1:
+            rows = [_joined(builder, *rows[i : i + 2]) for i in range(0, len(rows), 2)]
+        return builder.sext(rows[0], I32S)
+
+    return codegen
+
+
+@intrinsic
+def two_rows(typingctx, table, a, b):
+    return i32s(table, *(types.intp,) * 2), _rows(8)
+
+
+@intrinsic
+def four_rows(typingctx, table, a, b, c, d):
+    return i32s(table, *(types.intp,) * 4), _rows(4)
+
+
+@intrinsic
+def numbers(typingctx, a):
+    return f32s(i32s), lambda context, builder, sig, args: builder.sitofp(args[0], F32S)
+
+
+@intrinsic
+def ramp(typingctx):
+    return i32s(), lambda context, builder, sig, args: ir.Constant(I32S, list(range(LANES)))
+
+
 @intrinsic
 def splat(typingctx, scalar):
     """float32 -> float lanes, int32 -> integer lanes."""

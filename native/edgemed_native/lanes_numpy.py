@@ -27,6 +27,36 @@ def store_bytes(array, at, value):
     array.reshape(-1)[at : at + LANES] = (value & 255).astype(np.uint8)
 
 
+def load_bytes(array, at):
+    """16 unsigned bytes from flat index `at` -> integer lanes."""
+    return array.reshape(-1)[at : at + LANES].astype(np.int32)
+
+
+def load_signed_bytes(array, at):
+    """16 signed bytes from flat index `at` of a u8 array -> integer lanes."""
+    return load_bytes(array.view(np.int8), at)
+
+
+def two_rows(table, a, b):
+    """Rows a and b of i8[rows, 8] -> integer lanes."""
+    return table[[a, b]].reshape(-1).astype(np.int32)
+
+
+def four_rows(table, a, b, c, d):
+    """Rows a, b, c and d of i8[rows, 4] -> integer lanes."""
+    return table[[a, b, c, d]].reshape(-1).astype(np.int32)
+
+
+def numbers(a):
+    """Integer lanes -> the same numbers in float lanes."""
+    return a.astype(F32)
+
+
+def ramp():
+    """Integer lanes 0, 1, 2 .. 15."""
+    return np.arange(LANES, dtype=np.int32)
+
+
 def splat(scalar):
     """One number in every lane: float32 gives float lanes, int32 integer lanes."""
     return np.full(LANES, scalar)

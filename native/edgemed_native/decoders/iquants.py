@@ -8,9 +8,8 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import U32, f32_from_half, half_at, word_at
-from edgemed_native.byte_lanes import floats, four_rows, ramp, two_rows
 from edgemed_native.decoders import grids
-from edgemed_native.lanes import splat, store
+from edgemed_native.lanes import four_rows, numbers, ramp, splat, store, two_rows
 
 F32 = np.float32
 I32 = np.int32
@@ -58,7 +57,7 @@ def decode_iq4_xs(src, dst):
 def signed(points, signs, scale):
     """scale point sign of 16 weights; negative where the weight's bit of the u16 `signs` is set."""
     minus = ((splat(I32(signs)) << splat(I32(1))) >> ramp()) & splat(I32(2))
-    return floats(points) * splat(scale) * (splat(F32(1)) - floats(minus))
+    return numbers(points) * splat(scale) * (splat(F32(1)) - numbers(minus))
 
 
 @inner
@@ -192,7 +191,7 @@ def decode_iq1_s(src, dst):
                 at = 2 + 4 * sub + 2 * k
                 low = I32(block[at]) | (((word >> (6 * k)) & 7) << 8)
                 high = I32(block[at + 1]) | (((word >> (6 * k + 3)) & 7) << 8)
-                points = floats(two_rows(grids.IQ1, low, high))
+                points = numbers(two_rows(grids.IQ1, low, high))
                 store(dst, 256 * b + 32 * sub + 16 * k, (points + move) * scale)
 
 
@@ -200,7 +199,7 @@ def decode_iq1_s(src, dst):
 def moves(bits):
     """-1/8 in the first 8 lanes where bit 3 is set, in the last 8 where bit 7 is; else 1/8."""
     eighths = (splat(I32(bits)) >> ((ramp() >> splat(I32(3))) << splat(I32(2)))) & splat(I32(8))
-    return splat(DELTA) - floats(eighths) * splat(F32(2) * DELTA / F32(8))
+    return splat(DELTA) - numbers(eighths) * splat(F32(2) * DELTA / F32(8))
 
 
 @kernel
@@ -222,5 +221,5 @@ def decode_iq1_m(src, dst):
             bits = I32(block[32 + k])
             low = I32(block[2 * k]) | ((bits & 7) << 8)
             high = I32(block[2 * k + 1]) | (((bits >> 4) & 7) << 8)
-            points = floats(two_rows(grids.IQ1, low, high))
+            points = numbers(two_rows(grids.IQ1, low, high))
             store(dst, 256 * b + 16 * k, (points + moves(bits)) * scale)

@@ -9,8 +9,7 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import half_at
-from edgemed_native.byte_lanes import bytes_at, floats
-from edgemed_native.lanes import splat, store
+from edgemed_native.lanes import load_bytes, numbers, splat, store
 
 F32 = np.float32
 I8 = np.int8
@@ -31,8 +30,8 @@ def decode_q2_k(src, dst):
             scale = splat(d * F32(I32(block[sub]) & I32(15)))
             minimum = splat(dmin * F32(I32(block[sub]) >> I32(4)))
             half, shift, part = sub // 8, sub // 2 % 4, sub % 2
-            q = bytes_at(src, at + 16 + 32 * half + 16 * part) >> splat(I32(2 * shift))
-            store(dst, 256 * b + 16 * sub, floats(q & splat(I32(3))) * scale - minimum)
+            q = load_bytes(src, at + 16 + 32 * half + 16 * part) >> splat(I32(2 * shift))
+            store(dst, 256 * b + 16 * sub, numbers(q & splat(I32(3))) * scale - minimum)
 
 
 @inner
@@ -59,10 +58,10 @@ def decode_q3_k(src, dst):
         for sub in range(16):
             scale = splat(d * q3_scale(block, sub))
             half, shift, part = sub // 8, sub // 2 % 4, sub % 2
-            low = bytes_at(src, at + 32 + 32 * half + 16 * part) >> splat(I32(2 * shift))
-            high = bytes_at(src, at + 16 * part) >> splat(I32(sub // 2))
+            low = load_bytes(src, at + 32 + 32 * half + 16 * part) >> splat(I32(2 * shift))
+            high = load_bytes(src, at + 16 * part) >> splat(I32(sub // 2))
             q = (low & splat(I32(3))) | ((high & splat(I32(1))) << splat(I32(2)))
-            store(dst, 256 * b + 16 * sub, (floats(q) - splat(F32(4))) * scale)
+            store(dst, 256 * b + 16 * sub, (numbers(q) - splat(F32(4))) * scale)
 
 
 @inner
@@ -95,9 +94,9 @@ def decode_q4_k(src, dst):
             s1, m1 = scale_and_minimum(block, sub + 1)
             d0, d1, dm0, dm1 = splat(d * s0), splat(d * s1), splat(dmin * m0), splat(dmin * m1)
             for part in range(0, 32, 16):
-                q, to = bytes_at(src, at + 16 + 16 * sub + part), 256 * b + 32 * sub + part
-                store(dst, to, floats(q & splat(I32(15))) * d0 - dm0)
-                store(dst, to + 32, floats(q >> splat(I32(4))) * d1 - dm1)
+                q, to = load_bytes(src, at + 16 + 16 * sub + part), 256 * b + 32 * sub + part
+                store(dst, to, numbers(q & splat(I32(15))) * d0 - dm0)
+                store(dst, to + 32, numbers(q >> splat(I32(4))) * d1 - dm1)
 
 
 @kernel
@@ -114,12 +113,12 @@ def decode_q5_k(src, dst):
             s1, m1 = scale_and_minimum(block, sub + 1)
             d0, d1, dm0, dm1 = splat(d * s0), splat(d * s1), splat(dmin * m0), splat(dmin * m1)
             for part in range(0, 32, 16):
-                q, to = bytes_at(src, at + 48 + 16 * sub + part), 256 * b + 32 * sub + part
-                fifth = (bytes_at(src, at + 16 + part) >> splat(I32(sub))) << splat(I32(4))
+                q, to = load_bytes(src, at + 48 + 16 * sub + part), 256 * b + 32 * sub + part
+                fifth = (load_bytes(src, at + 16 + part) >> splat(I32(sub))) << splat(I32(4))
                 q0 = (q & splat(I32(15))) | (fifth & splat(I32(16)))
                 q1 = (q >> splat(I32(4))) | ((fifth >> splat(I32(1))) & splat(I32(16)))
-                store(dst, to, floats(q0) * d0 - dm0)
-                store(dst, to + 32, floats(q1) * d1 - dm1)
+                store(dst, to, numbers(q0) * d0 - dm0)
+                store(dst, to + 32, numbers(q1) * d1 - dm1)
 
 
 @kernel
@@ -136,8 +135,8 @@ def decode_q6_k(src, dst):
         for sub in range(16):
             scale = splat(d * F32(I8(block[192 + sub])))
             half, quarter, part = sub // 8, sub // 2 % 4, 16 * (sub % 2)
-            nibbles = bytes_at(src, at + 64 * half + 32 * (quarter % 2) + part)
-            upper = bytes_at(src, at + 128 + 32 * half + part) >> splat(I32(2 * quarter))
+            nibbles = load_bytes(src, at + 64 * half + 32 * (quarter % 2) + part)
+            upper = load_bytes(src, at + 128 + 32 * half + part) >> splat(I32(2 * quarter))
             low = (nibbles >> splat(I32(4 * (quarter // 2)))) & splat(I32(15))
             q = low | ((upper & splat(I32(3))) << splat(I32(4)))
-            store(dst, 256 * b + 16 * sub, (floats(q) - splat(F32(32))) * scale)
+            store(dst, 256 * b + 16 * sub, (numbers(q) - splat(F32(32))) * scale)

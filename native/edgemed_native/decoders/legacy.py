@@ -9,8 +9,7 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import U32, half_at, word_at
-from edgemed_native.byte_lanes import bytes_at, floats, ramp, signed_bytes_at
-from edgemed_native.lanes import splat, store
+from edgemed_native.lanes import load_bytes, load_signed_bytes, numbers, ramp, splat, store
 
 F32 = np.float32
 I32 = np.int32
@@ -21,9 +20,9 @@ def decode_q4_0(src, dst):
     """0 d | 2 q[16]        weight = d (q - 8)"""
     for b in range(dst.shape[0]):
         d, eight = splat(half_at(src[b], 0)), splat(F32(8))
-        q = bytes_at(src, 18 * b + 2)
-        store(dst, 32 * b, (floats(q & splat(I32(15))) - eight) * d)
-        store(dst, 32 * b + 16, (floats(q >> splat(I32(4))) - eight) * d)
+        q = load_bytes(src, 18 * b + 2)
+        store(dst, 32 * b, (numbers(q & splat(I32(15))) - eight) * d)
+        store(dst, 32 * b + 16, (numbers(q >> splat(I32(4))) - eight) * d)
 
 
 @kernel
@@ -31,9 +30,9 @@ def decode_q4_1(src, dst):
     """0 d | 2 m | 4 q[16]        weight = d q + m"""
     for b in range(dst.shape[0]):
         d, m = splat(half_at(src[b], 0)), splat(half_at(src[b], 2))
-        q = bytes_at(src, 20 * b + 4)
-        store(dst, 32 * b, floats(q & splat(I32(15))) * d + m)
-        store(dst, 32 * b + 16, floats(q >> splat(I32(4))) * d + m)
+        q = load_bytes(src, 20 * b + 4)
+        store(dst, 32 * b, numbers(q & splat(I32(15))) * d + m)
+        store(dst, 32 * b + 16, numbers(q >> splat(I32(4))) * d + m)
 
 
 @inner
@@ -48,11 +47,11 @@ def decode_q5_0(src, dst):
     """0 d | 2 fifth bits u32 | 6 q[16]        weight = d (q - 16)"""
     for b in range(dst.shape[0]):
         d, sixteen = splat(half_at(src[b], 0)), splat(F32(16))
-        high, q = word_at(src[b], 2), bytes_at(src, 22 * b + 6)
+        high, q = word_at(src[b], 2), load_bytes(src, 22 * b + 6)
         low_q = (q & splat(I32(15))) | fifth_bits(high, np.uint32(0))
         high_q = (q >> splat(I32(4))) | fifth_bits(high, np.uint32(16))
-        store(dst, 32 * b, (floats(low_q) - sixteen) * d)
-        store(dst, 32 * b + 16, (floats(high_q) - sixteen) * d)
+        store(dst, 32 * b, (numbers(low_q) - sixteen) * d)
+        store(dst, 32 * b + 16, (numbers(high_q) - sixteen) * d)
 
 
 @kernel
@@ -60,11 +59,11 @@ def decode_q5_1(src, dst):
     """0 d | 2 m | 4 fifth bits u32 | 8 q[16]        weight = d q + m"""
     for b in range(dst.shape[0]):
         d, m = splat(half_at(src[b], 0)), splat(half_at(src[b], 2))
-        high, q = word_at(src[b], 4), bytes_at(src, 24 * b + 8)
+        high, q = word_at(src[b], 4), load_bytes(src, 24 * b + 8)
         low_q = (q & splat(I32(15))) | fifth_bits(high, np.uint32(0))
         high_q = (q >> splat(I32(4))) | fifth_bits(high, np.uint32(16))
-        store(dst, 32 * b, floats(low_q) * d + m)
-        store(dst, 32 * b + 16, floats(high_q) * d + m)
+        store(dst, 32 * b, numbers(low_q) * d + m)
+        store(dst, 32 * b + 16, numbers(high_q) * d + m)
 
 
 @kernel
@@ -72,8 +71,8 @@ def decode_q8_0(src, dst):
     """0 d | 2 q i8[32]        weight = d q"""
     for b in range(dst.shape[0]):
         d = splat(half_at(src[b], 0))
-        store(dst, 32 * b, floats(signed_bytes_at(src, 34 * b + 2)) * d)
-        store(dst, 32 * b + 16, floats(signed_bytes_at(src, 34 * b + 18)) * d)
+        store(dst, 32 * b, numbers(load_signed_bytes(src, 34 * b + 2)) * d)
+        store(dst, 32 * b + 16, numbers(load_signed_bytes(src, 34 * b + 18)) * d)
 
 
 @kernel
@@ -81,8 +80,8 @@ def decode_q8_1(src, dst):
     """0 d | 2 d * sum(q) | 4 q i8[32]        weight = d q; a type of intermediate results"""
     for b in range(dst.shape[0]):
         d = splat(half_at(src[b], 0))
-        store(dst, 32 * b, floats(signed_bytes_at(src, 36 * b + 4)) * d)
-        store(dst, 32 * b + 16, floats(signed_bytes_at(src, 36 * b + 20)) * d)
+        store(dst, 32 * b, numbers(load_signed_bytes(src, 36 * b + 4)) * d)
+        store(dst, 32 * b + 16, numbers(load_signed_bytes(src, 36 * b + 20)) * d)
 
 
 @kernel
@@ -91,4 +90,4 @@ def decode_q8_k(src, dst):
     for b in range(dst.shape[0]):
         d = splat(U32(word_at(src[b], 0)).view(F32))
         for i in range(0, 256, 16):
-            store(dst, 256 * b + i, floats(signed_bytes_at(src, 292 * b + 4 + i)) * d)
+            store(dst, 256 * b + i, numbers(load_signed_bytes(src, 292 * b + 4 + i)) * d)

@@ -8,8 +8,7 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import U32, half_at, word_at
-from edgemed_native.byte_lanes import bytes_at, floats, ramp
-from edgemed_native.lanes import splat, store
+from edgemed_native.lanes import load_bytes, numbers, ramp, splat, store
 
 F32 = np.float32
 I32 = np.int32
@@ -26,7 +25,7 @@ def decode_q1_0(src, dst):
         for i in range(8):
             word = I32(src[b, 2 + 2 * i]) | (I32(src[b, 3 + 2 * i]) << I32(8))
             twice = ((splat(I32(word)) >> ramp()) & splat(I32(1))) << splat(I32(1))
-            store(dst, 128 * b + 16 * i, (floats(twice) - splat(F32(1))) * d)
+            store(dst, 128 * b + 16 * i, (numbers(twice) - splat(F32(1))) * d)
 
 
 @kernel
@@ -37,13 +36,13 @@ def decode_q2_0(src, dst):
         for i in range(4):
             word = splat(I32(word_at(src[b], 2 + 4 * i)))
             q = (word >> (ramp() + ramp())) & splat(I32(3))
-            store(dst, 64 * b + 16 * i, (floats(q) - splat(F32(1))) * d)
+            store(dst, 64 * b + 16 * i, (numbers(q) - splat(F32(1))) * d)
 
 
 @inner
 def ternary(q, d):
     """The highest base-3 digit of q / 256, minus one, times d."""
-    return (floats((q + q + q) >> splat(I32(8))) - splat(F32(1))) * d
+    return (numbers((q + q + q) >> splat(I32(8))) - splat(F32(1))) * d
 
 
 @kernel
@@ -57,7 +56,7 @@ def decode_tq1_0(src, dst):
     for b in range(dst.shape[0]):
         at, to, d = 54 * b, 256 * b, half_at(src[b], 52)
         for part in range(3):
-            q = bytes_at(src, at + 16 * part)
+            q = load_bytes(src, at + 16 * part)
             first, step = (160, 16) if part == 2 else (16 * part, 32)
             for n in range(5):
                 store(dst, to + first + step * n, ternary(q, splat(d)))
@@ -79,8 +78,8 @@ def decode_tq2_0(src, dst):
         d = splat(half_at(src[b], 64))
         for sub in range(16):
             half, shift, part = sub // 8, sub // 2 % 4, sub % 2
-            q = bytes_at(src, 66 * b + 32 * half + 16 * part) >> splat(I32(2 * shift))
-            store(dst, 256 * b + 16 * sub, (floats(q & splat(I32(3))) - splat(F32(1))) * d)
+            q = load_bytes(src, 66 * b + 32 * half + 16 * part) >> splat(I32(2 * shift))
+            store(dst, 256 * b + 16 * sub, (numbers(q & splat(I32(3))) - splat(F32(1))) * d)
 
 
 @inner
