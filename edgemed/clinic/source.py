@@ -12,7 +12,6 @@ from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.words import STOP
 
 COMPANY = 60  # characters on either side within which words keep a number company
 
@@ -59,6 +58,14 @@ class Source:
     def units(self) -> frozenset[str]:
         """UCUM codes of all units said."""
         return frozenset(q.unit.code for _, q in self.quantities if q.unit is not None)
+
+    def sharing(self, names: Iterable[str]) -> dict[int, list[int]]:
+        """Sentences that hold any of the names, each with the numbers of those mentions."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for name in names:
+            for i, mention in self.mentions.get(name, ()):
+                found[i].append(self.said[i].mentions.index(mention))
+        return found
 
     def company(self, said: Said, at: Span) -> dict[str, float]:
         """What stands beside `at` in a sentence: names of concepts and stems, weighted.
@@ -130,11 +137,6 @@ def named(said: Said) -> Iterator[tuple[str, int, int]]:
     """Concepts by name and meaningful words by stem, each with its offsets."""
     for mention in said.mentions:
         yield mention.concept.name, *mention.span
-    inside = [m.span for m in said.mentions]
-    for w in said.words:
-        if w.lower not in STOP and len(w.lower) > 1:
-            if not any(s.start <= w.start and w.end <= s.end for s in inside):
-                yield w.stem, w.start, w.end
 
 
 def names(said: Said) -> set[str]:

@@ -1,11 +1,20 @@
 """What the draft says is so and the source says is not, or the other way round."""
 
+import re
 from collections.abc import Iterator
 
-from edgemed.clinic.findings import Flag, Severity
+from edgemed.clinic.findings import Flag, Severity, Span
+from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
+from edgemed.clinic.words import stem
 
+WEAK = frozenset(map(stem, words_of("weak.txt")))
+CUT = re.compile(r"[,;:]|\b(?:and|or|but|nor|because|which|who|although|however)\b", re.IGNORECASE)
+SURE = 0.4
+OPPOSITE = {"yes": "no", "no": "yes"}
+COVERED = 0.6  # share of a phrase's weight that a source sentence must have to speak of the same
+UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
 
 
@@ -15,15 +24,19 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if mention.concept.kind not in COMPARED or mention.polarity == "open":
             continue
         others = source.mentions.get(mention.concept.name, [])
-        yield from _polarity(mention, others)
+        yield from _polarity(said, mention, source, others)
+    yield from _phrases(said, source)
 
 
-def _polarity(mention: Mention, others: list[tuple[int, Mention]]) -> Iterator[Flag]:
+def _polarity(
+    said: Said, mention: Mention, source: Source, others: list[tuple[int, Mention]]
+) -> Iterator[Flag]:
     """The source only ever says the opposite."""
     known = [m for _, m in others]
     if mention.context.historical or mention.context.uncertain:
         return
-    if any(m.polarity == mention.polarity for m in known):
+    same = [i for i, m in others if m.polarity == mention.polarity]
+    if same and not _outweighed(said, mention, source, same, others):
         return
     if all(m.polarity == "open" for m in known):
         return
@@ -33,3 +46,57 @@ def _polarity(mention: Mention, others: list[tuple[int, Mention]]) -> Iterator[F
     reason = f"{mention.concept.name} is {said} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def _outweighed(
+    said: Said, mention: Mention, source: Source, same: list[int], others: list[tuple[int, Mention]]
+) -> bool:
+    """Whether sentences that say the opposite keep clearly more of the mention's company."""
+    company = source.company(said, mention.span)
+    against = [i for i, m in others if m.polarity == OPPOSITE[mention.polarity]]
+    against_it = max((source.kept(company, i) for i in against), default=0.0)
+    for_it = max(source.kept(company, i) for i in same)
+    return against_it >= SURE and for_it < against_it / 2
+
+
+def _phrases(said: Said, source: Source) -> Iterator[Flag]:
+    """Phrases that every source sentence speaking of the same denies where the draft does not."""
+    for phrase in _segments(said):
+        polarities = {m.polarity for m in phrase}
+        if len(polarities) != 1 or "open" in polarities or not _telling(phrase):
+            continue
+        weights = {m.concept.name: source.rarity(m.concept.name) or UNSEEN for m in phrase}
+        least = COVERED * sum(weights.values())
+        there = [
+            (i, {source.said[i].mentions[k] for k in ks})
+            for i, ks in source.sharing(weights).items()
+            if sum(weights[n] for n in {source.said[i].mentions[k].concept.name for k in ks})
+            >= least
+        ]
+        (here,) = polarities
+        if there and all({m.polarity for m in ms} == {OPPOSITE[here]} for _, ms in there):
+            span = Span(phrase[0].span.start, phrase[-1].span.end)
+            said_here = "negated" if here == "no" else "affirmed"
+            verb = "affirms" if here == "no" else "negates"
+            words = " ".join(m.concept.name for m in phrase)
+            spans = tuple(source.span(i) for i, _ in there[:3])
+            reason = f"{words}: {said_here} in the draft; the source {verb} it"
+            yield Flag("negation", "contradicted", "minor", reason, span, spans)
+
+
+def _segments(said: Said) -> Iterator[list[Mention]]:
+    """The meaningful words of a sentence, cut at commas and conjunctions."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    cuts = [m.start() + offset for m in CUT.finditer(text)] + [said.sentence.span.end]
+    mentions = sorted(said.mentions, key=lambda m: m.span)
+    start = said.sentence.span.start
+    for end in cuts:
+        phrase = [m for m in mentions if start <= m.span.start < end and m.concept.name not in WEAK]
+        if phrase:
+            yield phrase
+        start = end
+
+
+def _telling(phrase: list[Mention]) -> bool:
+    """Two words, or a finding: enough to know the same thing again."""
+    return len(phrase) > 1 or phrase[0].concept.kind in COMPARED

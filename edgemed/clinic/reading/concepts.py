@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from edgemed.clinic.lists import lines, names_of, words_of
 from edgemed.clinic.words import Word, stem
 
-Kind = Literal["finding", "disease", "procedure", "drug", "anatomy"]
+Kind = Literal["finding", "disease", "procedure", "drug", "anatomy", "word"]
 
 OURS: tuple[tuple[str, Kind], ...] = (
     ("drugs.txt", "drug"),

@@ -24,9 +24,11 @@ ASKING = re.compile(
     r"when|where|what|who|why|how)\b",
     re.IGNORECASE,
 )
-YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b|\bany\b", re.IGNORECASE)
+YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b", re.IGNORECASE)
+ANY = re.compile(r"(?:(?!n't\b|\bnot\b|\bno\b).)*\bany\b", re.IGNORECASE)
 CUE = re.compile(
-    r"\b(?:any|(?:do|did|have|has|are|were|is|does) (?:you|he|she|your|it|there)|how about|what about)\b",
+    r"\b(?:any|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
+    r"|how about|what about)\b",
     re.IGNORECASE,
 )
 PRONOUN = re.compile(
@@ -73,7 +75,7 @@ def is_question(said: Said) -> bool:
     text = said.sentence.text.rstrip()
     if text.endswith(("?", ".")):
         return text.endswith("?")
-    return ASKING.match(text) is not None or YOU.search(text) is not None
+    return any((ASKING.match(text), YOU.search(text), ANY.match(text)))
 
 
 def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
@@ -99,7 +101,7 @@ def _cue(said: Said) -> int:
     `since you had this knee pain, any numbness?` asks for the numbness.
     """
     cues = list(CUE.finditer(said.sentence.text))
-    return said.sentence.span.start + (cues[-1].start() if cues else 0)
+    return said.sentence.span.start + (cues[0].start() if cues else 0)
 
 
 def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.reading.concepts import concepts
+from edgemed.clinic.reading.concepts import Concept, Found, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
@@ -17,7 +17,7 @@ from edgemed.clinic.reading.quantities import quantities
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.reading.sides import sides
 from edgemed.clinic.sentences import Sentence, split
-from edgemed.clinic.words import Word, words
+from edgemed.clinic.words import STOP, Word, words
 
 FAMILY = re.compile(r"\bfamil(?:y|ial)\b", re.IGNORECASE)
 
@@ -55,7 +55,7 @@ def _moved(span: Span, offset: int) -> Span:
 def _mentions(sentence: Sentence, found: Sequence[Word], scopes: Scopes) -> Iterator[Mention]:
     """The concepts of a sentence, each in its context."""
     family = "family" if FAMILY.search(sentence.section) else ""
-    for f in concepts(found):
+    for f in [*concepts(found), *_plain_words(found)]:
         start, end = found[f.first].start, found[f.last].end
         context = scopes.at(start, end)
         if family and not context.person:
@@ -64,3 +64,11 @@ def _mentions(sentence: Sentence, found: Sequence[Word], scopes: Scopes) -> Iter
         if context.hypothetical:
             polarity = "open"
         yield Mention(f.concept, _moved(Span(start, end), sentence.span.start), polarity, context)
+
+
+def _plain_words(found: Sequence[Word]) -> Iterator[Found]:
+    """Meaningful words that no list names, each as a concept of its own."""
+    inside = {i for f in concepts(found) for i in range(f.first, f.last + 1)}
+    for i, word in enumerate(found):
+        if i not in inside and word.lower not in STOP and len(word.lower) > 2:
+            yield Found(Concept("word", word.stem), i, i)
