@@ -12,7 +12,7 @@ from pathlib import Path
 from edgemed_models.base import Model
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
-from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.desk import Desk, Finding, ModelChoice
 
 from edgemed.audit import Place
 from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span
@@ -76,6 +76,10 @@ def pieces(text: str) -> list[str]:
     return re.findall(r"\s*\S+|\s+$", text)
 
 
+MACHINE = (
+    Finding("ok", "memory", "7.6 GiB"),
+    Finding("warning", "disk", "2 GiB free", "free some space"),
+)
 FLAGS = (
     (
         "laterality",
@@ -138,6 +142,11 @@ def desk(
         sessions=home / "sessions",
         notes=home,
         review=review,
+        doctor=lambda: [
+            Finding("ok", "memory", "7.6 GiB"),
+            Finding("warning", "disk", "2 GiB free", "free some space"),
+        ],
+        sample=NOTE,
         clock=lambda: "2026-01-02T03:04:05+00:00",
     )
 

@@ -25,6 +25,7 @@ from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.screens.welcome import Way, WelcomeScreen
 from edgemed_tui.themes import NAMES, THEMES
 
 if sys.platform == "win32":
@@ -67,6 +68,9 @@ class EdgemedApp(App[None]):
         self.set_interval(LOOK_EVERY, self._lock_when_idle)
         watch(self.hung_up)
         self.push_screen(SessionScreen(self.desk, self._note))
+        if not self.settings.welcomed and self._note is None:
+            self.remember(welcomed=True)
+            self.action_welcome()
 
     def on_unmount(self) -> None:
         """Close what is open."""
@@ -132,6 +136,17 @@ class EdgemedApp(App[None]):
                 behind.set_focus(widget)
 
         self.push_screen(JumpScreen(behind), go)
+
+    def action_welcome(self) -> None:
+        """What this is and how to begin."""
+        self.push_screen(WelcomeScreen(self.desk), self._begin)
+
+    def _begin(self, way: Way | None) -> None:
+        for case in self.cases:
+            if isinstance(case, SessionScreen) and way == "sample":
+                case.take_note(self.desk.sample)
+            elif isinstance(case, SessionScreen) and way == "note":
+                case.action_open_note()
 
     def action_theme(self) -> None:
         """Choose how it looks."""
@@ -211,6 +226,7 @@ class EdgemedApp(App[None]):
                     lambda node=node, action=action: self.call_later(self.run_action, action, node),
                 )
         yield SystemCommand("Theme", "How it looks", self.action_theme)
+        yield SystemCommand("Welcome", "What was found here, and how to begin", self.action_welcome)
         yield SystemCommand("Lock", "Cover the screen now", self.action_lock)
         clipboard = "Forbid copying" if self.settings.clipboard else "Allow copying of signed text"
         yield SystemCommand("Clipboard", clipboard, self.action_clipboard)

@@ -1,6 +1,6 @@
 """What the screens work with: models, folders, the clock, the log. A test has a desk of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,15 @@ class ModelChoice(NamedTuple):
     path: str = ""
 
 
+class Finding(NamedTuple):
+    """One thing that was looked at on this machine: "ok", "warning" or "failure", and a remedy."""
+
+    state: str
+    name: str
+    found: str
+    remedy: str = ""
+
+
 def now() -> str:
     """The present moment in ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -38,7 +47,7 @@ class Desk:
     settings: Path
     sessions: Path
     notes: Path
-    doctor: Callable[[], Sequence[tuple[str, str]]] = field(default=tuple)
+    doctor: Callable[[], Iterable[Finding]] = field(default=tuple)
     sample: str = ""
     review: Callable[[str, str], Review] = field(default=review)
     clock: Callable[[], str] = field(default=now)

@@ -1,6 +1,7 @@
 """The desk of this machine: the clinic's models, its folders, the engine that runs them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 
 from edgemed_models.base import Model
@@ -9,19 +10,21 @@ from edgemed import audit, library, sessions
 from edgemed.loading import Options, load_model
 from edgemed.sizes import show_size
 from edgemed_tui import settings
-from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.desk import Desk, Finding, ModelChoice
 
 
 def desk(model: Path | None = None) -> Desk:
     """The desk; `model` is offered first."""
     named = [of_file(model)] if model else []
     return Desk(
-        models=lambda: [*named, *installed()],
+        models=lambda: [*named, *installed(), *demonstration()],
         open_model=open_choice,
         place=audit.default_place(),
         settings=settings.settings_file(),
         sessions=sessions.default_folder(),
         notes=Path.cwd(),
+        doctor=doctor,
+        sample=sample(),
     )
 
 
@@ -30,6 +33,28 @@ def installed() -> Sequence[ModelChoice]:
     found = library.read_library()
     entries = sorted(found.entries, key=lambda e: e.name != found.default)
     return [ModelChoice(e.name, about(Path(e.path)), e.sha256, path=e.path) for e in entries]
+
+
+def demonstration() -> Sequence[ModelChoice]:
+    """The small models that come with edgemed, if this installation has them."""
+    folder = resources.files("edgemed_models") / "scale"
+    files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".gguf"))
+    paths = [Path(str(folder / name)) for name in files]
+    return [
+        of_file(path)._replace(about="comes with edgemed", demonstration=True) for path in paths
+    ]
+
+
+def sample() -> str:
+    """The note of an invented patient that comes with edgemed."""
+    return (resources.files("edgemed_tui") / "sample_note.txt").read_text(encoding="utf-8")
+
+
+def doctor() -> Iterator[Finding]:
+    """What `edgemed doctor` finds on this machine."""
+    from edgemed.cli.doctor import machine_checks
+
+    return (Finding(c.state, c.name, c.found, c.remedy) for c in machine_checks())
 
 
 def of_file(path: Path) -> ModelChoice:

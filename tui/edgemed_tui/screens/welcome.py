@@ -1,0 +1,89 @@
+"""The first run: what this is, what was found on this machine, and three ways to begin."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+
+from edgemed.clinic.session import DEMONSTRATION
+from edgemed_tui.desk import Desk, Finding
+from edgemed_tui.literal import Words, lines, literal, row
+
+Way = Literal["sample", "note", "start"]
+
+ABOUT = """edgemed drafts a summary of a clinical note with a language model on this machine, and
+shows for every sentence what the note says to it. You read, correct and sign. Nothing leaves this
+machine, and nothing is on the disk until you save or export it."""
+ADD = """To add a real model, in a terminal:  edgemed models add FILE.gguf
+To see which models suit:            edgemed models cards"""
+SIGNS = {"ok": "  ok      ", "warning": "! warning ", "failure": "✕ failure "}
+
+
+class WelcomeScreen(ModalScreen[Way]):
+    """Shown once; later the palette brings it back."""
+
+    CSS_PATH = "welcome.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss('start')", "Begin", id="welcome.close")
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._ways = ways(desk)
+
+    def compose(self) -> ComposeResult:
+        """The words, what was found, what to do."""
+        with VerticalScroll(id="welcome", can_focus=False) as box:
+            box.border_title = literal(" Welcome to edgemed ")
+            yield Words(" ".join(ABOUT.split()))
+            yield OptionList(*(row(text) for _, text in self._ways), markup=False, compact=True)
+            yield Words("This machine", classes="heading")
+            yield Words("looking …", id="found")
+            yield Words("Models", classes="heading")
+            yield Words(models(self._desk))
+
+    def on_mount(self) -> None:
+        """Look at the machine without making anyone wait."""
+        self._look()
+
+    @work(thread=True, exit_on_error=False)
+    def _look(self) -> None:
+        found = list(self._desk.doctor())
+        self.app.call_from_thread(self.query_one("#found", Words).say, findings(found))
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._ways[event.option_index][0])
+
+
+def ways(desk: Desk) -> list[tuple[Way, str]]:
+    """What can be done now."""
+    sample: list[tuple[Way, str]] = [("sample", "Try it on a sample note (an invented patient)")]
+    begin: list[tuple[Way, str]] = [("note", "Open a note"), ("start", "Go to the empty screen")]
+    return [*(sample if desk.sample else []), *begin]
+
+
+def findings(found: Sequence[Finding]) -> Content:
+    """What was looked at, one a line, and the remedy of what is not well."""
+    rows = []
+    for state, name, words, remedy in found:
+        rows.append(literal((SIGNS[state], "" if state == "ok" else "bold"), f"{name}: {words}"))
+        if remedy:
+            rows.append(literal((f"          {remedy}", "dim")))
+    return lines(rows)
+
+
+def models(desk: Desk) -> Content:
+    """The models that are here, and how to add one."""
+    rows = [
+        literal(f"  {m.name}  {m.about}", (f"  {DEMONSTRATION}" if m.demonstration else "", "bold"))
+        for m in desk.models()
+    ] or [literal("  none yet")]
+    return lines([*rows, literal(""), *(literal(line) for line in ADD.splitlines())])
