@@ -13,7 +13,7 @@ from rich.text import Text
 
 from edgemed.merging.methods import METHODS
 from edgemed.merging.plan import Plan, plan_merge
-from edgemed.merging.recipe import Recipe
+from edgemed.merging.recipe import between
 from edgemed.merging.run import Progress as Done
 from edgemed.merging.run import Report, Result, run_plan, usable_cores
 from edgemed.process_memory import resident_bytes
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
-    recipe = Recipe(args.a, args.b, args.t, args.method)
+    recipe = between(args.a, args.b, args.t, args.method)
     max_ram = parse_size(args.max_ram) if args.max_ram else None
     plan = plan_merge(recipe, args.out, max(1, args.threads), max_ram, args.force)
     if args.dry_run:

@@ -1,6 +1,7 @@
 """One chunk of whole rows: read, decode, mix, encode, write.
 
-Every worker owns one `Blender`: its buffers are made once and reused for every chunk.
+Every worker owns one `Blender`: its buffers are made once and reused for every chunk and for the
+passes of methods that must see a whole tensor first.
 """
 
 from pathlib import Path
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 from edgemed import positional
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
-from edgemed.merging.methods import Weights
+from edgemed.merging.memory import Buffers, rows_at_once
+from edgemed.merging.methods import METHODS
+from edgemed.merging.names import group_of
 from edgemed.merging.plan import Step
+from edgemed.merging.stream import Mix, Stream
 from edgemed.output import Output
 
 U8 = NDArray[np.uint8]
@@ -26,62 +30,72 @@ HALF_MAX = 65504.0
 
 
 class Chunk(NamedTuple):
-    """Rows `first` to `first + rows` of a step, and the factors of its two sources."""
+    """Rows `first` to `first + rows` of a step, and how its sources are mixed (None: copied)."""
 
     step: Step
-    weights: Weights
+    mix: Mix | None
     first: int
     rows: int
 
 
-def copy_chunk(chunk: Chunk, files: dict[Path, int], output: Output) -> None:
-    """Carry the chunk's bytes over as they are."""
-    tensor = chunk.step.sources[0]
-    buffer = np.empty(chunk.rows * tensor.row_bytes, np.uint8)
-    read_rows(tensor, chunk, files, buffer)
-    output.write(chunk.step.offset + chunk.first * tensor.row_bytes, buffer)
-
-
-def read_rows(tensor: Tensor, chunk: Chunk, files: dict[Path, int], buffer: U8) -> None:
-    """Fill `buffer` with the packed rows of the chunk."""
-    try:
-        positional.read_into(
-            files[tensor.path], buffer, tensor.offset + chunk.first * tensor.row_bytes
-        )
-    except (OSError, EOFError) as error:
-        raise EdgemedError(
-            f"reading {tensor.name} from {tensor.path} failed: {error}",
-            "the file changed or its disk is failing; copy it again and check its checksum",
-        ) from error
-
-
 class Blender:
-    """Buffers for chunks of up to `weights` weights, and the way of a chunk through them."""
+    """Buffers for the chunks of one worker, and the way of a chunk through them."""
 
-    def __init__(self, weights: int) -> None:
-        self._f32 = [np.empty(weights, np.float32) for _ in range(2)]
+    def __init__(self, files: dict[Path, int], output: Output, buffers: Buffers, seed: int) -> None:
+        self._files, self._output, self._seed, self._chunk = files, output, seed, buffers.chunk
+        self._f32 = np.empty(buffers.chunk * buffers.sources, np.float32)
         self._u8: dict[int, U8] = {}
 
-    def blend(self, chunk: Chunk, files: dict[Path, int], output: Output) -> int:
-        """Write one chunk; returns how many of its rows were equal in both sources and kept."""
-        step, sources = chunk.step, chunk.step.sources
-        packed = [self._read(i, tensor, chunk, files) for i, tensor in enumerate(sources)]
-        kept = equal_rows(packed, step)
+    def prepare(self, step: Step) -> Mix | None:
+        """What the method says after its passes over the step's rows; None for a copied tensor."""
+        if step.action == "copy":
+            return None
+        if step.action == "requantize":
+            return Mix(lambda x, first: x[0])
+        return METHODS[step.method].function(self._stream(step), **dict(step.parameters))
+
+    def write(self, chunk: Chunk) -> int:
+        """Write one chunk; returns how many of its rows were equal in all sources and kept."""
+        step = chunk.step
+        packed = self._read(step, chunk.first, chunk.rows)
+        if chunk.mix is None:
+            self._put(chunk, packed[0])
+            return 0
+        kept = equal_rows(packed, step) if chunk.mix.keeps_equal_rows else None
         if kept is not None and kept.all():
-            output.write(step.offset + chunk.first * packed[0].shape[1], packed[0])
+            self._put(chunk, packed[0])
             return chunk.rows
-        rows = [self._decode(i, tensor, packed[i]) for i, tensor in enumerate(sources)]
-        if len(rows) == 2:
-            mix.weighted(rows[0], rows[1], chunk.weights.a, chunk.weights.b, rows[0])
-        result = self._encode(chunk, rows[0])
+        rows = chunk.mix.blend(self._decode(step, packed), chunk.first)
+        result = self._encode(chunk, rows)
         if kept is not None and kept.any():
             result[kept] = packed[0][kept]
-        output.write(step.offset + chunk.first * result.shape[1], result)
+        self._put(chunk, result)
         return int(kept.sum()) if kept is not None else 0
 
-    def _read(self, slot: int, tensor: Tensor, chunk: Chunk, files: dict[Path, int]) -> U8:
-        packed = self._packed(slot, chunk.rows, tensor.row_bytes)
-        read_rows(tensor, chunk, files, packed)
+    def _put(self, chunk: Chunk, rows: U8) -> None:
+        self._output.write(chunk.step.offset + chunk.first * rows.shape[1], rows)
+
+    def _stream(self, step: Step) -> Stream:
+        first = step.sources[0]
+        return Stream(
+            step.name,
+            group_of(step.name),
+            len(step.sources),
+            first.rows,
+            first.row_length,
+            step.based,
+            len(first.shape) <= 1,
+            self._seed,
+            rows_at_once(first, self._chunk),
+            lambda at, rows: self._decode(step, self._read(step, at, rows)),
+        )
+
+    def _read(self, step: Step, first: int, rows: int) -> list[U8]:
+        """The packed rows of every source."""
+        packed = []
+        for slot, tensor in enumerate(step.sources):
+            packed.append(self._packed(slot, rows, tensor.row_bytes))
+            read_rows(tensor, first, self._files, packed[-1])
         return packed
 
     def _packed(self, slot: int, rows: int, row_bytes: int) -> U8:
@@ -89,27 +103,44 @@ class Blender:
             self._u8[slot] = np.empty(rows * row_bytes, np.uint8)
         return self._u8[slot][: rows * row_bytes].reshape(rows, row_bytes)
 
-    def _decode(self, slot: int, tensor: Tensor, packed: U8) -> F32:
-        rows = self._f32[slot][: len(packed) * tensor.row_length].reshape(len(packed), -1)
-        decode_rows(tensor.type.name, packed, rows)
-        return rows
+    def _decode(self, step: Step, packed: list[U8]) -> F32:
+        """f32[sources, rows, length] in this worker's buffer."""
+        rows, length = len(packed[0]), step.sources[0].row_length
+        x = self._f32[: len(packed) * rows * length].reshape(len(packed), rows, length)
+        for i, tensor in enumerate(step.sources):
+            decode_rows(tensor.type.name, packed[i], x[i])
+        return x
 
     def _encode(self, chunk: Chunk, rows: F32) -> U8:
         peak = mix.peak(rows)
         if not np.isfinite(peak):
             raise not_a_number(chunk)
-        result = self._packed(2, len(rows), chunk.step.type.row_bytes(rows.shape[1]))
+        result = self._packed(-1, len(rows), chunk.step.type.row_bytes(rows.shape[1]))
         encode_rows(chunk.step.type.name, rows, result)
         if peak > HALF_MAX:
             refuse_overflow(chunk, result, rows.shape[1])
         return result
 
 
+def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) -> None:
+    """Fill `buffer` with packed rows of `tensor`, from row `first`."""
+    try:
+        positional.read_into(files[tensor.path], buffer, tensor.offset + first * tensor.row_bytes)
+    except (OSError, EOFError) as error:
+        raise EdgemedError(
+            f"reading {tensor.name} from {tensor.path} failed: {error}",
+            "the file changed or its disk is failing; copy it again and check its checksum",
+        ) from error
+
+
 def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
-    """Which rows are equal bytes in two sources of the output's type; None if not comparable."""
-    if len(packed) != 2 or any(tensor.type != step.type for tensor in step.sources):
+    """Which rows are equal bytes in all sources, of the output's type; None if not comparable."""
+    if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
         return None
-    return np.asarray((packed[0] == packed[1]).all(axis=1))
+    same = (packed[0] == packed[1]).all(axis=1)
+    for other in packed[2:]:
+        same &= (packed[0] == other).all(axis=1)
+    return np.asarray(same)
 
 
 def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:

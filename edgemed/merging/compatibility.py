@@ -6,7 +6,7 @@ out counts as llama.cpp's default for it. `context_length` alone may differ: it 
 what the weights mean.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edgemed.errors import Incompatible
@@ -40,9 +40,20 @@ SAME_VOCABULARY = "merge models that were trained from one base, with one vocabu
 SAME_BASE = "only models of the same architecture and shapes can be interpolated"
 
 
-def check(a: Model, b: Model) -> None:
-    """Raise Incompatible with every reason found, first reasons first; return if none."""
-    reasons = [*architecture(a, b), *hyper_parameters(a, b), *vocabulary(a, b), *tensors(a, b)]
+def check_all(models: Sequence[Model], any_blocks: bool = False) -> None:
+    """`check` of the first model with every other."""
+    for other in models[1:]:
+        check(models[0], other, any_blocks)
+
+
+def check(a: Model, b: Model, any_blocks: bool = False) -> None:
+    """Raise Incompatible with every reason found, first reasons first; return if none.
+
+    With `any_blocks`, models may have different numbers of blocks, as stacked slices do.
+    """
+    reasons = [*architecture(a, b), *hyper_parameters(a, b, any_blocks), *vocabulary(a, b)]
+    if not any_blocks:
+        reasons += tensors(a, b)
     if reasons:
         what, hint = reasons[0]
         more = f" (and {len(reasons) - 1} more differences)" if len(reasons) > 1 else ""
@@ -61,8 +72,11 @@ def architecture(a: Model, b: Model) -> Iterator[Reason]:
         yield f"architecture is {ours!r} in one and {theirs!r} in the other", SAME_BASE
 
 
-def hyper_parameters(a: Model, b: Model) -> Iterator[Reason]:
-    """Every `ARCH.*` key that changes what the weights mean must agree."""
+def hyper_parameters(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
+    """Every `ARCH.*` key that changes what the weights mean must agree.
+
+    With `any_blocks`, their number and lists with one value a block may differ.
+    """
     arch = a.metadata.get("general.architecture")
     keys = {k for m in (a, b) for k in m.metadata if k.startswith(f"{arch}.")}
     for key in sorted(keys):
@@ -70,7 +84,8 @@ def hyper_parameters(a: Model, b: Model) -> Iterator[Reason]:
         if name in NOT_FUNCTIONAL:
             continue
         ours, theirs = (_value(m.metadata, str(arch), name) for m in (a, b))
-        if not _same(ours, theirs):
+        of_blocks = name == "block_count" or (_is_list(ours) and _is_list(theirs))
+        if not (_same(ours, theirs) or (any_blocks and of_blocks)):
             yield f"{key} is {_shown(ours)} in one and {_shown(theirs)} in the other", SAME_BASE
 
 
@@ -115,6 +130,10 @@ def _head_length(metadata: Metadata, arch: str) -> int | None:
         metadata.get(f"{arch}.attention.head_count"),
     )
     return width // heads if isinstance(width, int) and isinstance(heads, int) and heads else None
+
+
+def _is_list(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str)
 
 
 def _same(ours: Any, theirs: Any) -> bool:

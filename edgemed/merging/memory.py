@@ -1,31 +1,41 @@
 """How many weights are in flight at once: memory under a cap whatever the model's size.
 
 A worker thread holds one chunk of whole rows: the packed bytes of each source, one float32 row
-buffer for each, and the packed result. Nothing else grows with the model.
+buffer for each, and the packed result; and what its method keeps of a tensor (`Work.state`).
+Nothing else grows with the model.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Refused
 from edgemed.gguf import Tensor
 
-CHUNK_WEIGHTS = 128 * 1024
-"""Small enough that two float32 buffers stay in a core's L2 cache, large enough to hide Python."""
+CACHED_WEIGHTS = 256 * 1024
+"""Weights of all sources in flight: their float32 buffers stay in a core's L2 cache, and a chunk
+is still large enough to hide Python."""
 
 F32_BYTES = 4
 
-Work = tuple[tuple[Tensor, ...], GGMLType]
+
+class Work(NamedTuple):
+    """The sources and the output type of a tensor, and bytes that its method keeps meanwhile."""
+
+    sources: tuple[Tensor, ...]
+    type: GGMLType
+    state: int
 
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """`chunk` weights at a time in each of `threads`; `nbytes` is all of their buffers together."""
+    """`chunk` weights of up to `sources` sources in each of `threads`; `nbytes` is all of it."""
 
     threads: int
     chunk: int
+    sources: int
     nbytes: int
 
 
@@ -34,23 +44,26 @@ def plan_buffers(work: Sequence[Work], threads: int, max_ram: int | None) -> Buf
 
     A chunk is at least one row of every tensor: rows are never cut.
     """
-    longest = max((sources[0].row_length for sources, _ in work), default=1)
-    per_weight = max((bytes_per_weight(*w) for w in work), default=0.0)
+    longest = max((w.sources[0].row_length for w in work), default=1)
+    sources = max((len(w.sources) for w in work), default=1)
+    per_weight = max((bytes_per_weight(w) for w in work), default=0.0)
+    state = max((w.state for w in work), default=0)
     cap = float("inf") if max_ram is None else max_ram
+    usual = max(CACHED_WEIGHTS // max(2, sources), longest)
     for used in range(threads, 0, -1):
-        chunk = int(min(max(CHUNK_WEIGHTS, longest), cap / used // max(per_weight, 1e-9)))
+        chunk = int(min(usual, (cap / used - state) // max(per_weight, 1e-9)))
         if chunk >= longest:
-            return Buffers(used, chunk, int(used * chunk * per_weight))
+            return Buffers(used, chunk, sources, int(used * (chunk * per_weight + state)))
     raise Refused(
         f"--max-ram {max_ram:,} is less than one row of the widest tensor takes",
-        f"allow at least {int(longest * per_weight) + 1:,} bytes",
+        f"allow at least {int(longest * per_weight + state) + 1:,} bytes",
     )
 
 
-def bytes_per_weight(sources: Sequence[Tensor], out: GGMLType) -> float:
+def bytes_per_weight(work: Work) -> float:
     """Packed and float32 bytes in flight for each weight of a chunk."""
-    packed = sum(t.type.nbytes / t.type.block for t in sources) + out.nbytes / out.block
-    return packed + F32_BYTES * len(sources)
+    types = [*(tensor.type for tensor in work.sources), work.type]
+    return sum(type.nbytes / type.block for type in types) + F32_BYTES * len(work.sources)
 
 
 def rows_at_once(tensor: Tensor, chunk: int) -> int:

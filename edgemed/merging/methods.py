@@ -1,63 +1,71 @@
-"""Merge methods: what each says about two rows, and whether it must see a whole tensor first.
+"""Merge methods: each is its formula. The signature is the schema that recipes are checked against.
 
-A method here turns t and, where it asks for them, three sums over the whole tensor into the two
-weights of `wa * A + wb * B`. The kernels in `edgemed_native.mix` do the rest.
+A method gets the stream of a tensor's rows and its parameters for that tensor, and says how rows
+are mixed. x_i are the models, x_0 the base, d_i = x_i - x_0 the deltas, w_i the weights.
 """
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
-COLLINEAR = 0.9995
-"""Above this cosine SLERP is linear interpolation (the published reference's threshold)."""
-
-
-class Sums(NamedTuple):
-    """Over all weights of a tensor, in float64: A.B, A.A and B.B."""
-
-    dot: float
-    aa: float
-    bb: float
+from edgemed.merging import schema, spheres
+from edgemed.merging.schema import Each, Share
+from edgemed.merging.stream import Mix, Stream, weighted
 
 
-class Weights(NamedTuple):
-    """The factors of A and B."""
-
-    a: float
-    b: float
-
-
-class Method(NamedTuple):
-    """`weights(t, sums)`; `sums` is None unless the method needs the statistics pass."""
-
-    needs_sums: bool
-    weights: Callable[[float, Sums | None], Weights]
+def linear(stream: Stream, *, weight: Each, normalize: bool = True) -> Mix:
+    """sum w_i x_i, divided by sum w_i (Wortsman et al., model soups, arXiv 2203.05482)."""
+    total = sum(weight) if normalize else 1.0
+    return weighted(tuple(w / (total or 1.0) for w in weight))
 
 
-def linear(t: float, sums: Sums | None = None) -> Weights:
-    """(1 - t) A + t B."""
-    return Weights(1.0 - t, t)
+def slerp(stream: Stream, *, t: Share) -> Mix:
+    """The base at t = 0, the other model at 1, along the great circle (Shoemake, SIGGRAPH 1985).
 
-
-def slerp(t: float, sums: Sums | None) -> Weights:
-    """Along the great circle between the two flattened tensors (Shoemake, SIGGRAPH 1985).
-
-    theta = acos(A.B / |A||B|); weights sin((1-t) theta)/sin theta and sin(t theta)/sin theta act on
-    the tensors as they are, not on unit vectors. Linear where the tensors are nearly collinear, or
-    where one of them is zero and has no direction.
+    Vectors (norms, biases) are interpolated linearly: their length carries meaning.
     """
-    assert sums is not None
-    norms = math.sqrt(sums.aa) * math.sqrt(sums.bb)
-    cosine = sums.dot / norms if norms > 0.0 else 1.0
-    if abs(cosine) > COLLINEAR:
-        return linear(t)
-    theta = math.acos(cosine)
-    return Weights(
-        math.sin((1.0 - t) * theta) / math.sin(theta), math.sin(t * theta) / math.sin(theta)
-    )
+    factors = (1.0 - t, t) if stream.is_vector else spheres.great_circle(t, stream.gram())
+    return weighted(factors, keeps_equal_rows=True)
+
+
+Base = Literal["none", "optional", "required", "first of two"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of the table: the function, its base, how many models, and what needs no blending.
+
+    `alone(group, **parameters)` is the number of the one source that is the result as it is, or
+    None. `passes` are those over all rows before the mixing; `state(sources, rows, length,
+    **parameters)` is how many bytes they and the mixing keep beside the chunk.
+    """
+
+    function: Callable[..., Mix]
+    base: Base = "none"
+    least: int = 1
+    most: int | None = None
+    passes: int = 0
+    alone: Callable[..., int | None] = lambda group, **parameters: None
+    state: Callable[..., int] = lambda sources, rows, length, **parameters: 0
+
+    @property
+    def parameters(self) -> dict[str, schema.Parameter]:
+        """Recipe name -> what is known of it."""
+        return schema.parameters(self.function)
+
+
+def one_weight(group: str, *, weight: Each, normalize: bool) -> int | None:
+    """The only model with a weight, where the sum is that model as it is."""
+    used = [i for i, w in enumerate(weight) if w]
+    return used[0] if len(used) == 1 and (normalize or weight[used[0]] == 1.0) else None
+
+
+def one_end(group: str, *, t: float) -> int | None:
+    """The base at t = 0, the other at t = 1."""
+    return int(t) if t in (0.0, 1.0) else None
 
 
 METHODS: dict[str, Method] = {
-    "linear": Method(False, linear),
-    "slerp": Method(True, slerp),
+    "linear": Method(linear, alone=one_weight),
+    "slerp": Method(slerp, "first of two", 2, 2, passes=1, alone=one_end),
 }

@@ -5,35 +5,63 @@ clothing). All refusals happen here; a plan can be printed, compared and run.
 """
 
 import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from edgemed_native.codecs import CODECS
 from edgemed_native.ggml_types import GGMLType
 
 from edgemed import positional
-from edgemed.errors import Incompatible, Refused
-from edgemed.gguf import Layout, Model, Tensor, edit_metadata, open_model, plan_layout
-from edgemed.merging import compatibility
-from edgemed.merging.memory import Buffers, plan_buffers
+from edgemed.errors import Incompatible, Refused, UsageError
+from edgemed.gguf import Layout, Tensor, open_model, plan_layout
+from edgemed.merging import compatibility, schema
+from edgemed.merging.memory import Buffers, Work, plan_buffers
+from edgemed.merging.metadata import output_metadata
+from edgemed.merging.methods import METHODS
+from edgemed.merging.names import GROUPS, Names, group_of, names_of
+from edgemed.merging.out_types import file_type_of, out_types
+from edgemed.merging.outline import Models, Place, base_of, outline
 from edgemed.merging.recipe import Recipe
+from edgemed.merging.schema import Bound
+from edgemed.merging.settings import Filter, lookup, matches, rules
 
 Action = Literal["copy", "requantize", "blend"]
-ROPE_FREQS = "rope_freqs"
-SPLIT_KEYS = ("split.no", "split.count", "split.tensors.count")
+ROPE = "rope_"
+
+
+Namer = Callable[[str], Names]
+
+
+class Draft(NamedTuple):
+    """A step before its type and place: `leads` are the sources that types are taken from (no
+    base), `alone` is the number of the only source that counts, if one alone does."""
+
+    name: str
+    sources: tuple[Tensor, ...]
+    leads: tuple[Tensor, ...]
+    based: bool
+    parameters: Bound
+    alone: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One output tensor: a blend of two sources, or one source copied or requantized."""
+    """One output tensor: sources blended, or one source copied or requantized.
+
+    Where `based`, sources[0] is the base of the others. `parameters` are the method's for this
+    tensor; values with one number a model leave the base out.
+    """
 
     name: str
     action: Action
     sources: tuple[Tensor, ...]
+    based: bool
     type: GGMLType
     method: str
+    parameters: Bound
     offset: int
     nbytes: int
 
@@ -68,34 +96,133 @@ def plan_merge(
 ) -> Plan:
     """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size."""
     refuse_output(recipe, out, replace)
-    a, b = open_model(recipe.a), open_model(recipe.b)
-    compatibility.check(a, b)
-    refuse_rope_tables(a, b)
-    metadata, notes = output_metadata(a, b)
-    layout = plan_layout(metadata, [(t.name, t.shape, t.type) for t in a.tensors.values()])
+    models = {path: open_model(path) for path in recipe.models}
+    compatibility.check_all(list(models.values()), any_blocks=recipe.sliced)
+    drafts = draft_steps(recipe, models)
+    types = out_types(recipe, drafts)
+    metadata, notes = output_metadata(recipe, models, file_type_of(recipe, drafts, types))
+    specs = [(d.name, d.sources[0].shape, t) for d, t in zip(drafts, types, strict=True)]
+    layout = plan_layout(metadata, specs)
     steps = tuple(
-        plan_step(recipe, ours, b.tensors[name], offset)
-        for (name, ours), offset in zip(a.tensors.items(), layout.offsets, strict=True)
+        settle(recipe, draft, type, offset)
+        for draft, type, offset in zip(drafts, types, layout.offsets, strict=True)
     )
     refuse_small_disk(out, layout.total_bytes)
-    buffers = plan_buffers(
-        [(s.sources, s.type) for s in steps if s.action != "copy"], threads, max_ram
-    )
-    return Plan(recipe, out, replace, steps, layout, buffers, notes)
+    work = [Work(s.sources, s.type, state_bytes(s)) for s in steps if s.action != "copy"]
+    buffers = plan_buffers(work, threads, max_ram)
+    return Plan(recipe, out, replace, steps, layout, buffers, (*recipe.notes, *notes))
 
 
-def plan_step(recipe: Recipe, a: Tensor, b: Tensor, offset: int) -> Step:
-    """What happens to one tensor; its output type is A's."""
-    method = "linear" if len(a.shape) <= 1 else recipe.method
+def draft_steps(recipe: Recipe, models: Models) -> list[Draft]:
+    """Every output tensor with its sources and its parameters."""
+    places = outline(recipe, models)
+    architecture = str(next(iter(models.values())).metadata.get("general.architecture"))
+    names = namer(architecture, any_filters(recipe))
+    refuse_idle_filters(recipe, {names(n) for p in places for n in (p.name, *p.names)})
+    return [draft(recipe, models, place, names) for place in places]
+
+
+def namer(architecture: str, with_checkpoint_names: bool) -> Namer:
+    """All names of a tensor; those of checkpoints only where a filter may ask for them."""
+    if with_checkpoint_names:
+        return lambda name: names_of(name, architecture)
+    return lambda name: Names(name, None, group_of(name))
+
+
+def any_filters(recipe: Recipe) -> bool:
+    """Whether any setting depends on the names of tensors."""
+    return any(rule.pattern for rule in all_rules(recipe))
+
+
+def all_rules(recipe: Recipe) -> Iterator[Filter]:
+    """Every filter of every setting of the recipe."""
+    for level in recipe.levels():
+        for setting in level.values():
+            yield from rules(setting)
+
+
+def refuse_idle_filters(recipe: Recipe, names: Collection[Names]) -> None:
+    """A filter that matches no tensor is a mistake in the recipe."""
+    for rule in all_rules(recipe):
+        if not any(matches(rule.pattern, name) for name in names):
+            raise UsageError(
+                f"the filter {rule.pattern!r} matches no tensor",
+                "a filter is part of a tensor's GGUF or Hugging Face name, or a group: "
+                + ", ".join(GROUPS),
+            )
+
+
+def draft(recipe: Recipe, models: Models, place: Place, names: Namer) -> Draft:
+    """The sources of one tensor, the base first where the method is about deltas."""
+    method, base = METHODS[recipe.method], base_of(recipe, place.part)
+    order = sorted(range(len(place.sources)), key=lambda i: place.sources[i].model != base)
+    if method.base == "none" or base is None:
+        order = list(range(len(place.sources)))
+    based = base is not None and method.base in ("required", "optional")
+    tensors = tuple(tensor_of(models, place, i) for i in order)
+    own = order[based:]
+    parameters = parameters_of(recipe, place, own, names)
+    if place.name.startswith(ROPE):
+        alone: int | None = 0
+        refuse_other_bytes(tensors)
+    else:
+        alone = method.alone(group_of(place.name), **dict(parameters))
+    leads = tuple(tensor_of(models, place, i) for i in sorted(own))
+    return Draft(place.name, tensors, leads, based, parameters, alone)
+
+
+def parameters_of(recipe: Recipe, place: Place, own: Sequence[int], names: Namer) -> Bound:
+    """The method's parameters for this tensor, by mergekit's precedence."""
+    shared = (place.part.parameters, recipe.parameters)
+
+    def of_model(key: str, model: int) -> Any:
+        source, name = place.sources[own[model]], place.names[own[model]]
+        return lookup(key, (source.parameters, *shared), names(name), place.depth)
+
+    def of_all(key: str) -> Any:
+        return lookup(key, shared, names(place.name), place.depth)
+
+    known = METHODS[recipe.method].parameters
+    return schema.bind(known, len(own), of_all, of_model, place.name)
+
+
+def tensor_of(models: Models, place: Place, source: int) -> Tensor:
+    """The tensor that a source puts in this place; Incompatible if it has none of that shape."""
+    model, name = models[place.sources[source].model], place.names[source]
+    if name not in model.tensors:
+        raise Incompatible(
+            f"{model.paths[0].name} has no tensor {name}", "all models must hold the same tensors"
+        )
+    found, lead = model.tensors[name], models[place.sources[0].model].tensors.get(place.names[0])
+    if lead is not None and found.shape != lead.shape:
+        raise Incompatible(
+            f"{name} of {model.paths[0].name} has another shape than {place.names[0]}",
+            "only models of the same architecture and shapes can be merged",
+        )
+    return found
+
+
+def settle(recipe: Recipe, draft: Draft, type: GGMLType, offset: int) -> Step:
+    """The step, now that the output's types and offsets are known."""
     action: Action = "blend"
-    sources: tuple[Tensor, ...] = (a, b)
-    if recipe.t == 0.0 or a.name.startswith(ROPE_FREQS):
-        action, sources = "copy", (a,)
-    elif recipe.t == 1.0:
-        action, sources = ("copy" if a.type == b.type else "requantize"), (b,)
+    sources, based = draft.sources, draft.based
+    if draft.alone is not None:
+        sources, based = (sources[draft.alone],), False
+        action = "copy" if sources[0].type == type else "requantize"
     if action != "copy":
-        refuse_types(sources, a.type)
-    return Step(a.name, action, sources, a.type, method, offset, a.nbytes)
+        refuse_types(sources, type)
+    nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
+    return Step(
+        draft.name, action, sources, based, type, recipe.method, draft.parameters, offset, nbytes
+    )
+
+
+def state_bytes(step: Step) -> int:
+    """What the method keeps of a tensor beside the chunk."""
+    if step.action != "blend":
+        return 0
+    rows, length = step.sources[0].rows, step.sources[0].row_length
+    return METHODS[step.method].state(len(step.sources), rows, length, **dict(step.parameters))
 
 
 def refuse_types(sources: tuple[Tensor, ...], out: GGMLType) -> None:
@@ -104,13 +231,13 @@ def refuse_types(sources: tuple[Tensor, ...], out: GGMLType) -> None:
         if CODECS[tensor.type.name].decoder is None:
             raise Refused(
                 f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
-                "only t = 0 and t = 1 can carry such a tensor over",
+                "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
             )
     if CODECS[out.name].encoder is None:
         raise Refused(
             f"{sources[0].name} is {out.name}, a type that cannot be written yet",
             f"writable types: {', '.join(n for n, c in CODECS.items() if c.encoder)}; "
-            "download the first model in one of them",
+            "download the model in one of them, or name one with --out-type",
         )
 
 
@@ -118,7 +245,7 @@ def refuse_output(recipe: Recipe, out: Path, replace: bool) -> None:
     """The output may not be an input, nor stand already, and its folder must exist."""
     if not out.parent.is_dir():
         raise Refused(f"there is no folder {out.parent}", "make it, or choose another output")
-    for source in (recipe.a, recipe.b):
+    for source in recipe.models:
         if out.exists() and source.exists() and out.samefile(source):
             raise Refused(f"the output {out} is one of the inputs", "choose another output")
     if out.is_dir():
@@ -129,13 +256,13 @@ def refuse_output(recipe: Recipe, out: Path, replace: bool) -> None:
         )
 
 
-def refuse_rope_tables(a: Model, b: Model) -> None:
+def refuse_other_bytes(tables: Sequence[Tensor]) -> None:
     """Rope tables are copied, never averaged; two different ones mean two different models."""
-    for name, ours in a.tensors.items():
-        if name.startswith(ROPE_FREQS) and tensor_bytes(ours) != tensor_bytes(b.tensors[name]):
+    for table in tables[1:]:
+        if tensor_bytes(table) != tensor_bytes(tables[0]):
             raise Incompatible(
-                f"{name} differs between {ours.path.name} and {b.tensors[name].path.name}",
-                "the models place words differently (rope); they cannot be interpolated",
+                f"{table.name} differs between {tables[0].path.name} and {table.path.name}",
+                "the models place words differently (rope); they cannot be merged",
             )
 
 
@@ -156,31 +283,3 @@ def refuse_small_disk(out: Path, need: int) -> None:
             f"{out.parent} has {free:,} bytes free, the output takes {need:,}",
             "free some space or choose an output on another disk",
         )
-
-
-TEMPLATE = "tokenizer.chat_template"
-TURN_KEYS = (TEMPLATE, *(f"tokenizer.ggml.{k}_token_id" for k in ("bos", "eos", "eot", "eom")))
-
-
-def output_metadata(a: Model, b: Model) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """A's metadata, byte for byte, with the chat template of whichever parent has one."""
-    donor, note = chat_donor(a, b)
-    raw = edit_metadata(a.metadata, drop=set(SPLIT_KEYS))
-    if donor is b:
-        raw |= {key: b.metadata.raw(key) for key in TURN_KEYS if key in b.metadata}
-    return raw, (note,)
-
-
-def chat_donor(a: Model, b: Model) -> tuple[Model, str]:
-    """Whose chat template and end-of-turn tokens the output carries, and a line that says so."""
-    ours, theirs = (m.metadata.get(TEMPLATE) for m in (a, b))
-    if ours is None and theirs is None:
-        return a, "neither model has a chat template: the output will need one to be run"
-    if ours is None:
-        return b, f"chat template and turn tokens from {b.paths[0].name}"
-    if theirs is None or theirs == ours:
-        return a, f"chat template and turn tokens from {a.paths[0].name}"
-    return (
-        a,
-        f"two different chat templates: {a.paths[0].name}'s is kept (swap A and B for the other)",
-    )

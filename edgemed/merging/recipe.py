@@ -1,26 +1,138 @@
-"""What the user asks for: two models, a method, and how far to go from the first to the second."""
+"""What the user asks for: which models, in which slices, by which method, with which settings.
 
-import math
-from dataclasses import dataclass
+One normal form for the simple call and for recipe files; it can be printed, compared and hashed.
+Opens no file and knows no tensors.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgemed.errors import UsageError
 from edgemed.merging.methods import METHODS
+from edgemed.merging.schema import ranged
+from edgemed.merging.settings import Setting, Settings
+
+LIKE_A = "like-a"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model, or some of its blocks (first, end), and settings that are its own."""
+
+    model: Path
+    layers: tuple[int, int] | None = None
+    parameters: Settings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A run of output blocks made from the same number of blocks of every source."""
+
+    sources: tuple[Source, ...]
+    parameters: Settings = field(default_factory=dict)
+    base: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`t` = 0 is model A, `t` = 1 is model B; values outside that range are refused."""
+    """`slices` one after the other make the output; one slice without `layers` is whole models.
 
-    a: Path
-    b: Path
-    t: float
-    method: str = "linear"
+    `out_type` is like-a, like-b, max, a ggml type or a llama.cpp file type; `types` are (part of a
+    tensor's name, ggml type) pairs that go before it. `tokenizer` names whose vocabulary and turn
+    tokens the output has (base, union, or a model's path), `chat_template` a literal template.
+    """
+
+    method: str
+    slices: tuple[Slice, ...]
+    base: Path | None = None
+    parameters: Settings = field(default_factory=dict)
+    out_type: str = LIKE_A
+    types: tuple[tuple[str, str], ...] = ()
+    tokenizer: str | None = None
+    chat_template: str | None = None
+    seed: int = 0
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(
                 f"no merge method {self.method!r}", f"choose one of {', '.join(METHODS)}"
             )
-        if not (math.isfinite(self.t) and 0.0 <= self.t <= 1.0):
-            raise UsageError(f"t is {self.t}, outside 0 to 1", "0 is the first model, 1 the second")
+        refuse_unknown_parameters(self)
+
+    @property
+    def sliced(self) -> bool:
+        """Whether blocks are chosen, rather than whole models."""
+        return any(source.layers is not None for s in self.slices for source in s.sources)
+
+    @property
+    def models(self) -> tuple[Path, ...]:
+        """Every model once, in the order of the recipe, bases last."""
+        bases = [self.base, *(s.base for s in self.slices)]
+        named = [source.model for s in self.slices for source in s.sources]
+        return tuple(dict.fromkeys([*named, *(base for base in bases if base is not None)]))
+
+    def levels(self) -> Iterator[Settings]:
+        """The settings of every level of the recipe."""
+        yield self.parameters
+        for part in self.slices:
+            yield part.parameters
+            yield from (source.parameters for source in part.sources)
+
+
+def of_models(
+    models: Sequence[str | Path],
+    method: str,
+    base: str | Path | None = None,
+    **more: Any,
+) -> Recipe:
+    """A recipe of whole models; `more` are further fields of Recipe."""
+    sources = tuple(Source(Path(model)) for model in models)
+    return Recipe(method, (Slice(sources),), None if base is None else Path(base), **more)
+
+
+def between(
+    a: str | Path, b: str | Path, t: Setting, method: str = "linear", **more: Any
+) -> Recipe:
+    """Two models and how far to go from the first (t = 0) to the second (t = 1)."""
+    if isinstance(t, float | int):
+        ranged("t", float(t), 0.0, 1.0)
+    if method != "linear":
+        return of_models((a, b), method, a, parameters={"t": t}, **more)
+    if not isinstance(t, float | int):
+        raise UsageError("linear takes one t, not a schedule", "use slerp, or give weights")
+    weights = (1.0 - float(t), float(t))
+    sources = tuple(
+        Source(Path(model), parameters={"weight": weight})
+        for model, weight in zip((a, b), weights, strict=True)
+    )
+    return Recipe(method, (Slice(sources),), **more)
+
+
+def refuse_unknown_parameters(recipe: Recipe) -> None:
+    """A parameter that the method does not know is an error, at every level."""
+    known = METHODS[recipe.method].parameters
+    for level in recipe.levels():
+        for key in level:
+            if key not in known:
+                raise UsageError(
+                    f"{recipe.method} has no parameter {key!r}",
+                    f"it knows {', '.join(known) or 'none'}",
+                )
+
+
+def normal_form(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain JSON values; two recipes that mean the same have the same form."""
+    form: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=str))
+    del form["notes"]
+    return form
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """sha256 of the normal form, in hex."""
+    text = json.dumps(normal_form(recipe), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,8 +8,8 @@ not depend on the number of threads or the size of the chunks.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,10 @@ from edgemed_native.codecs import warm_up
 
 from edgemed import positional
 from edgemed.errors import EdgemedError
-from edgemed.merging.chunk import Blender, Chunk, copy_chunk
-from edgemed.merging.memory import rows_at_once
-from edgemed.merging.methods import METHODS, Weights
-from edgemed.merging.plan import Plan, Step, plan_merge
-from edgemed.merging.recipe import Recipe
-from edgemed.merging.statistics import tensor_sums
+from edgemed.merging.chunk import Blender, Chunk
+from edgemed.merging.jobs import Jobs
+from edgemed.merging.plan import Plan, plan_merge
+from edgemed.merging.recipe import between
 from edgemed.output import Output
 
 Report = Callable[["Progress"], None]
@@ -68,7 +66,7 @@ def merge(
     `max_ram` caps the buffers, in bytes. Raises EdgemedError with what and remedy; the inputs are
     never touched and `out` appears only when complete.
     """
-    recipe = Recipe(Path(a), Path(b), float(t), method)
+    recipe = between(a, b, float(t), method)
     plan = plan_merge(recipe, Path(out), threads or usable_cores(), max_ram, replace)
     return run_plan(plan, report)
 
@@ -108,73 +106,33 @@ def compile_kernels(plan: Plan, meter: "Meter") -> None:
 
 def run_steps(plan: Plan, files: dict[Path, int], output: Output, meter: "Meter") -> int:
     """All chunks of all steps on the plan's threads; returns how many rows were kept as is."""
-    stop = threading.Event()
+    jobs = Jobs(plan.steps, plan.buffers.chunk)
 
-    def worker(chunks: "Shared") -> int:
-        blender, kept = Blender(plan.buffers.chunk), 0
-        for chunk in chunks:
-            if stop.is_set():
-                break
-            if chunk.step.action == "copy":
-                copy_chunk(chunk, files, output)
+    def worker() -> int:
+        blender, kept = Blender(files, output, plan.buffers, plan.recipe.seed), 0
+        for job in jobs:
+            if isinstance(job, Chunk):
+                kept += blender.write(job)
+                meter.add(job.rows * job.step.sources[0].row_length)
             else:
-                kept += blender.blend(chunk, files, output)
-            meter.add(chunk.rows * chunk.step.sources[0].row_length)
+                jobs.ready(job, blender.prepare(job))
         return kept
 
     with ThreadPoolExecutor(plan.buffers.threads, "merge") as pool:
         try:
-            chunks = Shared(planned_chunks(plan, factors(plan, files, pool)))
-            futures = [pool.submit(worker, chunks) for _ in range(plan.buffers.threads)]
-            return sum(results(futures, stop))
+            futures = [pool.submit(worker) for _ in range(plan.buffers.threads)]
+            return sum(results(futures, jobs))
         finally:
-            stop.set()
+            jobs.stop()
 
 
-def results(futures: list[Future[int]], stop: threading.Event) -> list[int]:
+def results(futures: list[Future[int]], jobs: Jobs) -> list[int]:
     """Wait for all workers; the first failure stops the others and is raised."""
-    wait(futures, return_when=FIRST_EXCEPTION)
-    stop_needed = any(f.done() and f.exception() for f in futures)
-    if stop_needed:
-        stop.set()
-    return [future.result() for future in futures]
-
-
-def factors(plan: Plan, files: dict[Path, int], pool: Executor) -> list[Weights]:
-    """The two factors of every step, after a statistics pass over the tensors that need one."""
-
-    def of(step: Step) -> Weights:
-        method = METHODS[step.method]
-        if step.action != "blend":
-            return Weights(1.0, 0.0)
-        sums = tensor_sums(step, files, plan.buffers.chunk) if method.needs_sums else None
-        return method.weights(plan.recipe.t, sums)
-
-    return list(pool.map(of, plan.steps))
-
-
-def planned_chunks(plan: Plan, weights: list[Weights]) -> Iterator[Chunk]:
-    """Every chunk of every step, in file order."""
-    for step, factors in zip(plan.steps, weights, strict=True):
-        source = step.sources[0]
-        at_once = rows_at_once(source, plan.buffers.chunk)
-        for first in range(0, source.rows, at_once):
-            yield Chunk(step, factors, first, min(at_once, source.rows - first))
-
-
-class Shared:
-    """An iterator that several threads may draw from."""
-
-    def __init__(self, items: Iterator[Chunk]) -> None:
-        self._items = items
-        self._lock = threading.Lock()
-
-    def __iter__(self) -> "Shared":
-        return self
-
-    def __next__(self) -> Chunk:
-        with self._lock:
-            return next(self._items)
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    failed = [future for future in done if future.exception()]
+    if failed:
+        jobs.stop()
+    return [future.result() for future in failed or futures]
 
 
 class Meter:

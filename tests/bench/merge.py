@@ -30,12 +30,12 @@ VOCABULARY = DATA / "vocab" / "ggml-vocab-llama-bpe.gguf"
 MERGE = """
 import json, sys, time
 from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import Recipe
+from edgemed.merging.recipe import between
 from edgemed.merging.run import run_plan
 from pathlib import Path
 a, b, out, threads, max_ram, method = sys.argv[1:]
 start = time.perf_counter()
-recipe = Recipe(Path(a), Path(b), 0.5, method)
+recipe = between(a, b, 0.5, method)
 plan = plan_merge(recipe, Path(out), int(threads), int(max_ram), True)
 result = run_plan(plan)
 print(json.dumps({

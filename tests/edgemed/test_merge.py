@@ -16,7 +16,7 @@ import edgemed
 import edgemed.gguf
 from edgemed.errors import EdgemedError, Incompatible, Refused, UsageError
 from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import Recipe
+from edgemed.merging.recipe import between
 from edgemed.merging.run import run_plan
 from tests.edgemed.merge_pairs import TOKENS, read_tensors, weights, write_pair_member
 
@@ -220,7 +220,7 @@ def test_a_truncated_input_is_refused_before_work(pair, tmp_path):
 
 
 def test_an_input_cut_while_merging_is_an_error_that_names_it(pair, tmp_path):
-    plan = plan_merge(Recipe(*pair, 0.5), tmp_path / "out.gguf", threads=2)
+    plan = plan_merge(between(*pair, 0.5), tmp_path / "out.gguf", threads=2)
     with pair[1].open("r+b") as file:
         file.truncate(pair[1].stat().st_size // 2)
     with pytest.raises(EdgemedError, match=r"b\.gguf failed"):
@@ -236,7 +236,7 @@ def test_a_cap_below_one_row_is_refused_with_the_least_that_works(pair, tmp_path
 
 
 def test_a_plan_is_data_and_the_same_twice(pair, tmp_path):
-    first, second = (plan_merge(Recipe(*pair, 0.5), tmp_path / "o.gguf", 2) for _ in range(2))
+    first, second = (plan_merge(between(*pair, 0.5), tmp_path / "o.gguf", 2) for _ in range(2))
     assert first == second
     assert [step.action for step in first.steps] == ["blend"] * len(first.steps)
 
@@ -244,7 +244,7 @@ def test_a_plan_is_data_and_the_same_twice(pair, tmp_path):
 def test_the_chat_template_of_the_only_parent_that_has_one_is_carried(tmp_path):
     a = write_pair_member(tmp_path / "a.gguf", weights(1))
     b = write_pair_member(tmp_path / "b.gguf", weights(2), tokenizer__chat_template="{{ x }}")
-    plan = plan_merge(Recipe(a, b, 0.5), tmp_path / "out.gguf", 1)
+    plan = plan_merge(between(a, b, 0.5), tmp_path / "out.gguf", 1)
     assert any("b.gguf" in note for note in plan.notes)
     run_plan(plan)
     assert (
@@ -277,9 +277,9 @@ def test_ctrl_c_leaves_nothing_under_the_final_name(tmp_path):
     b = write_pair_member(tmp_path / "b.gguf", other, tokens=tokens)
     slow = (
         "import sys, time, edgemed.merging.run as run\n"
-        "blend = run.Blender.blend\n"
+        "blend = run.Blender.write\n"
         "def slowly(*a):\n    print('started', flush=True); time.sleep(0.2); return blend(*a)\n"
-        "run.Blender.blend = slowly\n"
+        "run.Blender.write = slowly\n"
         "from edgemed.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     words = [sys.executable, "-c", slow, "merge", str(a), str(b), "--t", "0.5"]

@@ -1,0 +1,61 @@
+"""What the workers of a merge do next: chunks of tensors that are ready, or getting one ready.
+
+A tensor is made ready by one worker (its method may pass over all rows first); its chunks are for
+all. Tensors follow one another in file order, so that a tensor's bytes are still in the page cache
+when its chunks are read, and what methods keep of a tensor is kept for few tensors at a time.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from edgemed.merging.chunk import Chunk
+from edgemed.merging.memory import rows_at_once
+from edgemed.merging.plan import Step
+from edgemed.merging.stream import Mix
+
+
+class Jobs:
+    """An iterator that several threads draw from: a Step to make ready, or a Chunk to write."""
+
+    def __init__(self, steps: Sequence[Step], chunk_weights: int) -> None:
+        self._steps = iter(steps)
+        self._chunk_weights = chunk_weights
+        self._chunks: deque[Chunk] = deque()
+        self._preparing = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+
+    def __iter__(self) -> Iterator[Step | Chunk]:
+        return self
+
+    def __next__(self) -> Step | Chunk:
+        with self._changed:
+            while not self._stopped:
+                if self._chunks:
+                    return self._chunks.popleft()
+                step = next(self._steps, None)
+                if step is not None:
+                    self._preparing += 1
+                    return step
+                if not self._preparing:
+                    break
+                self._changed.wait()
+        raise StopIteration
+
+    def ready(self, step: Step, mix: Mix | None) -> None:
+        """Offer the chunks of `step`, whose sources are to be mixed so (None: copied)."""
+        rows, at_once = step.sources[0].rows, rows_at_once(step.sources[0], self._chunk_weights)
+        with self._changed:
+            self._preparing -= 1
+            self._chunks.extend(
+                Chunk(step, mix, first, min(at_once, rows - first))
+                for first in range(0, rows, at_once)
+            )
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """No more jobs: the workers end after the one they are at."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()

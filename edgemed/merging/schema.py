@@ -1,0 +1,117 @@
+"""A method's signature as its schema: names, types, ranges and defaults of its parameters.
+
+    weight: Each                    one number a model (base left out)
+    t: Share                        one number from 0 to 1
+    normalize: bool = True          optional
+
+A trailing underscore in Python (`lambda_`) is left off in recipes.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+from edgemed.errors import UsageError
+
+
+class Range(NamedTuple):
+    """The least and the greatest value of a number."""
+
+    low: float
+    high: float
+
+
+Each = tuple[float, ...]
+"""One number a model. A default of one number stands for all of them."""
+
+Share = Annotated[float, Range(0.0, 1.0)]
+Shares = Annotated[Each, Range(0.0, 1.0)]
+Positive = Annotated[float, Range(math.ulp(0.0), math.inf)]
+Count = Annotated[int, Range(1, 2**31)]
+
+Value = float | int | bool | str | Each
+Bound = tuple[tuple[str, Value], ...]
+"""Parameters of one tensor, by their names in Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`each`: one value a model. `default` is None where a value is required."""
+
+    name: str
+    python_name: str
+    kind: type
+    each: bool
+    range: Range | None
+    default: Any
+
+
+@cache
+def parameters(method: Callable[..., Any]) -> dict[str, Parameter]:
+    """Recipe name -> Parameter, from the keyword-only arguments of `method`."""
+    hints = get_type_hints(method, include_extras=True)
+    found = {}
+    for argument in inspect.signature(method).parameters.values():
+        if argument.kind is argument.KEYWORD_ONLY:
+            default = None if argument.default is argument.empty else argument.default
+            found[argument.name.rstrip("_")] = _parameter(
+                argument.name, hints[argument.name], default
+            )
+    return found
+
+
+def _parameter(name: str, hint: Any, default: Any) -> Parameter:
+    limits = next((m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Range)), None)
+    bare = getattr(hint, "__origin__", hint) if limits else hint
+    each = bare is tuple or bare == Each
+    if each and default is not None:
+        (default,) = default
+    return Parameter(name.rstrip("_"), name, float if each else bare, each, limits, default)
+
+
+def bind(
+    known: Mapping[str, Parameter],
+    models: int,
+    shared: Callable[[str], Any],
+    own: Callable[[str, int], Any],
+    thing: str,
+) -> Bound:
+    """Every parameter's checked value for one tensor; UsageError names `thing`.
+
+    `shared(name)` and `own(name, model)` look a value up; None means that none is set.
+    """
+    values = []
+    for p in known.values():
+        if p.each:
+            values.append(
+                (p.python_name, tuple(_value(p, own(p.name, i), thing) for i in range(models)))
+            )
+        else:
+            values.append((p.python_name, _value(p, shared(p.name), thing)))
+    return tuple(values)
+
+
+def _value(p: Parameter, given: Any, thing: str) -> Any:
+    if given is None:
+        if p.default is None:
+            raise UsageError(f"{thing}: {p.name} is not set", f"give {p.name} a value")
+        return p.default
+    if p.kind is bool or p.kind is str or isinstance(given, bool | str):
+        if type(given) is not p.kind:
+            raise UsageError(f"{p.name} is {given!r}", f"it must be a {p.kind.__name__}")
+        return given
+    return p.kind(ranged(p.name, given, *(p.range or (-math.inf, math.inf))))
+
+
+def ranged(name: str, value: float, low: float, high: float) -> float:
+    """`value`, or UsageError if it is no finite number from low to high."""
+    if not (math.isfinite(value) and low <= value <= high):
+        shown = {math.ulp(0.0): "above 0", -math.inf: "a finite number"}.get(
+            low, f"at least {low:g}"
+        )
+        limit = "" if high == math.inf else f" and at most {high:g}"
+        raise UsageError(f"{name} is {value}, out of its range", f"it must be {shown}{limit}")
+    return value

@@ -1,0 +1,93 @@
+"""The sources of one tensor as a stream of rows, and what can be summed over all of them.
+
+A method sees a tensor through this: it may pass over the rows as often as it needs to, and never
+holds them all. Sums are float64 partials of fixed columns added in the order of rows, so they do
+not depend on how rows are divided into chunks.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from edgemed_native import mix
+from edgemed_native.sum_kernels import add_gram
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+Read = Callable[[int, int], F32]
+"""(first row, rows) -> f32[sources, rows, length], to be overwritten, good until the next call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows of all sources of tensor `name`; where `based`, source 0 is the base of the others."""
+
+    name: str
+    group: str
+    sources: int
+    rows: int
+    length: int
+    based: bool
+    is_vector: bool
+    seed: int
+    at_once: int
+    read: Read
+
+    @property
+    def models(self) -> int:
+        """How many sources are not the base."""
+        return self.sources - self.based
+
+    @property
+    def weights(self) -> int:
+        return self.rows * self.length
+
+    def chunks(self) -> Iterator[tuple[int, F32]]:
+        """(first row, f32[sources, rows, length]) over the whole tensor, in order."""
+        for first in range(0, self.rows, self.at_once):
+            yield first, self.read(first, min(self.at_once, self.rows - first))
+
+    def gram(self) -> F64:
+        """f64[sources, sources]: the product of every two sources over the whole tensor."""
+        totals = np.zeros((self.sources, self.sources))
+        for _, x in self.chunks():
+            add_gram(x, totals)
+        return totals
+
+    def key(self, model: int) -> np.uint32:
+        """What the random numbers of a model's elements are keyed by, beside their index."""
+        words = f"{self.seed}\0{self.name}\0{model}".encode()
+        return np.uint32(int.from_bytes(hashlib.sha256(words).digest()[:4], "little"))
+
+
+class Mix(NamedTuple):
+    """How the rows of all sources become the rows of the result.
+
+    `blend(x f32[sources, rows, length], first row)` may overwrite x and returns f32[rows, length].
+    `keeps_equal_rows`: a row that is the same in all sources is itself the result.
+    """
+
+    blend: Callable[[F32, int], F32]
+    keeps_equal_rows: bool = True
+
+
+def weighted(factors: tuple[float, ...], keeps_equal_rows: bool | None = None) -> Mix:
+    """The sum of factor times source; equal rows are kept if the factors add up to one."""
+    if keeps_equal_rows is None:
+        keeps_equal_rows = abs(sum(factors) - 1.0) < 1e-9
+    return Mix(partial(combine, factors), keeps_equal_rows)
+
+
+def combine(factors: tuple[float, ...], x: F32, first: int) -> F32:
+    """factors[0] x[0] + factors[1] x[1] + ..., rounded to float32 after every step, in place."""
+    if len(factors) == 1:
+        return np.multiply(x[0], np.float32(factors[0]), out=x[0])
+    mix.weighted(x[0], x[1], factors[0], factors[1], x[0])
+    for i in range(2, len(factors)):
+        mix.weighted(x[0], x[i], 1.0, factors[i], x[0])
+    return x[0]
