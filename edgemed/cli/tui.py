@@ -21,18 +21,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("note", nargs="?", type=Path, metavar="NOTE", help="a note to open")
     add("--model", type=Path, metavar="GGUF", help="the model to use")
+    add("--plain", action="store_true", help="line by line, for screen readers")
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen; returns its exit code."""
     note = read_note(args.note).text if args.note else None
     close_leaks()
-    from edgemed_tui.app import EdgemedApp
-    from edgemed_tui.machine import desk
+    from edgemed_tui.app import start
 
-    app = EdgemedApp(desk(args.model), note)
-    app.run()
-    return app.return_code or 0
+    return start(args.model, note, plain=args.plain)
 
 
 def close_leaks() -> None:

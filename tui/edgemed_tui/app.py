@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
@@ -236,3 +237,16 @@ class EdgemedApp(App[None]):
         error = sys.exc_info()[1] or self._exception
         self._exit_renderables.append(literal(report(error) if error else "edgemed stopped").plain)
         self._close_messages_no_wait()
+
+
+def start(model: Path | None, note: str | None, *, plain: bool) -> int:
+    """Open the screen, or the line mode, on this machine; returns the exit code."""
+    from edgemed_tui import machine
+    from edgemed_tui import plain as line_mode
+
+    desk = machine.desk(model)
+    if plain:
+        return line_mode.run(desk, note)
+    app = EdgemedApp(desk, note)
+    app.run()
+    return app.return_code or 0

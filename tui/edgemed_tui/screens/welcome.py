@@ -41,7 +41,7 @@ class WelcomeScreen(ModalScreen[Way]):
     def compose(self) -> ComposeResult:
         """The words, what was found, what to do."""
         with VerticalScroll(id="welcome", can_focus=False) as box:
-            box.border_title = literal(" Welcome to edgemed ")
+            box.border_title = literal("Welcome to edgemed")
             yield Words(" ".join(ABOUT.split()))
             yield OptionList(*(row(text) for _, text in self._ways), markup=False, compact=True)
             yield Words("This machine", classes="heading")

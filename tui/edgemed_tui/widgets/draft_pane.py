@@ -26,7 +26,7 @@ sentence under the cursor is marked, and what the note says to it is underlined 
 - `d` dismisses the finding under the cursor with a reason, `i` takes over what was left out
 - `e` edits the text; `escape` ends editing; `ctrl+z` and `ctrl+y` undo and redo
 - `v` shows the model's draft against your text
-- `ctrl+s` signs"""
+- `s` signs, `x` exports what is signed, `ctrl+s` saves the session encrypted"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "Edit", id="draft.edit"),
@@ -35,13 +35,13 @@ sentence under the cursor is marked, and what the note says to it is underlined 
 
     def __init__(self) -> None:
         super().__init__("draft", line_numbers=False)
-        self.border_title = literal(" Draft ")
+        self.border_title = literal("Draft")
         self.frozen = True
 
     def head(self, demonstration: bool) -> None:
         """Say over the draft that it is no draft for patients."""
-        banner = (f" {DEMONSTRATION} ", "bold reverse") if demonstration else ""
-        self.border_title = literal(" Draft ", banner)
+        banner = (f"  {DEMONSTRATION} ", "bold reverse") if demonstration else ""
+        self.border_title = literal("Draft", banner)
 
     def write(self, text: str) -> None:
         """Add what the model has written, and stay at the end if the end is in view."""
@@ -100,5 +100,5 @@ sentence under the cursor is marked, and what the note says to it is underlined 
 
     def _modes_changed(self) -> None:
         self.set_class(not self.read_only, "-editing")
-        self.border_subtitle = "" if self.read_only else literal(" editing: escape when done ")
+        self.border_subtitle = "" if self.read_only else literal("editing: escape when done")
         self.refresh_bindings()

@@ -35,7 +35,7 @@ cannot see an error that stands in the note itself.
 
     def __init__(self) -> None:
         super().__init__(id="findings", markup=False)
-        self.border_title = literal(" Findings ")
+        self.border_title = literal("Findings")
         self.findings: tuple[Finding, ...] = ()
 
     def show(self, rows: Sequence[tuple[Finding, Dismissal | None]]) -> None:
@@ -45,7 +45,7 @@ cannot see an error that stands in the note itself.
         self.clear_options()
         self.add_options(row(line_of(finding, dismissal)) for finding, dismissal in rows)
         self.highlighted = self.findings.index(before) if before in self.findings else None
-        self.border_title = literal(f" {_title(rows)} ")
+        self.border_title = literal(_title(rows))
 
     def say(self, title: str, words: str) -> None:
         """No findings to list: say why."""
@@ -53,7 +53,7 @@ cannot see an error that stands in the note itself.
         self.clear_options()
         if words:
             self.add_option(row(literal((words, "dim")), disabled=True))
-        self.border_title = literal(f" {title} ")
+        self.border_title = literal(title)
 
     @property
     def current(self) -> Finding | None:

@@ -168,7 +168,7 @@ class ReviewPane(Container):
         claim = self._claim_at_cursor()
         label = f"this sentence: {LABELS[claim.label]}" if claim else ""
         if self.draft.read_only:
-            self.draft.border_subtitle = literal(label and f" {label} ")
+            self.draft.border_subtitle = literal(label)
 
     def _draft_marks(self) -> Iterator[Mark]:
         if self.session.review is None:

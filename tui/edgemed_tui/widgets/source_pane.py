@@ -22,7 +22,7 @@ Arrow keys and page keys scroll. Paste a note here to begin, or press `ctrl+n`."
 
     def __init__(self) -> None:
         super().__init__("source", line_numbers=True)
-        self.border_title = literal(" Note ")
+        self.border_title = literal("Note")
         self._starts = [0]
         self.placeholder = "Paste a note here, or press ctrl+n to open one."
 
