@@ -85,6 +85,17 @@ def guarded(args: argparse.Namespace) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
+        return complain(unforeseen(error, args.debug))
+
+
+def unforeseen(error: Exception, debug: bool) -> EdgemedError:
+    """An error nobody planned for, by kind and place; with `debug`, every place on the way."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if debug:
+        print("".join(traceback.format_list(frames)), end="", file=sys.stderr)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"  # noqa: PTH119
+    return EdgemedError(f"internal error: {type(error).__name__} in {place}", "please report it")
 
 
 def complain(error: EdgemedError) -> int:

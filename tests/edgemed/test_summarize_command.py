@@ -1,0 +1,186 @@
+"""`edgemed summarize` from end to end: text on stdout, narration on stderr, exit codes, records."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from edgemed_models.base import Request
+from edgemed_models.fake import ScriptedModel
+
+from edgemed.cli import summarize as command
+from edgemed.cli.main import main
+from edgemed.records import default_path
+from tests.edgemed.commands import NOTE, Run, scripted
+
+MEDICATIONS = '{"medications": [], "allergies": ["penicillin"]}'
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    path = tmp_path / "note.txt"
+    path.write_text(NOTE)
+    return path
+
+
+def rows() -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(default_path())) as database:
+        return database.execute("SELECT * FROM drafts").fetchall()
+
+
+def test_a_draft_goes_to_stdout_and_progress_and_timings_to_stderr(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(monkeypatch, ScriptedModel(["Plan: ", "rest."]))
+    assert main(["summarize", str(note), "--template", "soap"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "Plan: rest.\n"
+    assert "reading" in err and "wrote 2 in" in err
+
+
+def test_a_draft_cut_by_its_limit_is_marked_and_exits_1(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(monkeypatch, ScriptedModel(["word "] * 9))
+    assert main(["summarize", str(note), "--template", "soap", "--max-tokens", "4"]) == 1
+    out, err = capsys.readouterr()
+    assert "DRAFT CUT" in out and "--max-tokens" in err
+
+
+def test_an_engine_that_breaks_leaves_the_text_so_far_and_says_why(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(monkeypatch, ScriptedModel(["one ", "two "], fail_after=1))
+    assert main(["summarize", str(note), "--template", "soap"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("one \n[DRAFT BROKEN OFF")
+    assert "signal 9" in err and "last log line" in err
+
+
+def test_a_structured_draft_is_printed_as_lines_and_whole_in_json(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(monkeypatch, ScriptedModel([MEDICATIONS]))
+    arguments = ["summarize", str(note), "--template", "medication-list"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == "medications: none\nallergies:\n- penicillin\n"
+    assert main([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert json.loads(document["answer"]) == json.loads(MEDICATIONS)
+    assert document["complete"] and document["review"]["claims"]
+
+
+def test_a_number_that_the_note_does_not_hold_is_flagged(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(monkeypatch, ScriptedModel(["Aspirin 810 mg daily."]))
+    assert main(["summarize", str(note), "--template", "soap"]) == 0
+    assert "check:" in capsys.readouterr().err
+
+
+def test_a_control_character_of_the_model_does_not_reach_the_terminal(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(monkeypatch, ScriptedModel(["a\x1b[2Jb"]))
+    main(["summarize", str(note), "--template", "soap"])
+    assert capsys.readouterr().out == "a�[2Jb\n"
+
+
+def test_without_a_model_it_exits_2_and_says_how_to_add_one(
+    note: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summarize", str(note), "--template", "soap"]) == 2
+    assert "edgemed models add" in capsys.readouterr().err
+
+
+def test_an_empty_note_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ScriptedModel(["an invented patient"])
+    scripted(monkeypatch, model)
+    (tmp_path / "empty.txt").write_text(" \n")
+    assert main(["summarize", str(tmp_path / "empty.txt"), "--template", "soap"]) == 3
+    assert model.requests == []
+
+
+def test_a_record_holds_marks_and_settings_and_the_note_only_with_keep(
+    note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for extra in ([], ["--keep"], ["--no-record"]):
+        scripted(monkeypatch, ScriptedModel(["Plan: rest."]))
+        assert main(["summarize", str(note), "--template", "soap", *extra]) == 0
+    plain, kept = rows()
+    assert plain[2] == kept[2] and len(str(plain[2])) == 64
+    assert plain[-3:] == (None, None, None)
+    assert kept[-2:] == (NOTE, "Plan: rest.") and str(kept[-3]).endswith("note.txt")
+    settings = json.loads(str(plain[8]))
+    assert settings["sampler"] == "greedy" and settings["seed"] == 0
+
+
+def test_a_drawn_draft_records_its_seed_and_sampler(
+    note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ScriptedModel(["x"])
+    scripted(monkeypatch, model)
+    options = ["--temperature", "0.7", "--seed", "11"]
+    assert main(["summarize", str(note), "--template", "soap", *options]) == 0
+    assert (model.requests[0].temperature, model.requests[0].seed) == (0.7, 11)
+    settings = json.loads(str(rows()[0][8]))
+    assert (settings["seed"], settings["sampler"]) == (11, "top-k 40, top-p 0.95")
+
+
+def test_the_note_comes_from_standard_input_too(run: Run) -> None:
+    done = run(["summarize", "-", "--template", "soap", "--max-tokens", "5"], input=NOTE.encode())
+    assert done.returncode == 1 and "DRAFT CUT" in done.stdout
+
+
+def test_with_a_real_model_the_same_note_gives_the_same_draft(run: Run, note: Path) -> None:
+    drafts = {
+        run(["summarize", str(note), "--template", "soap", "--max-tokens", "30"]).stdout
+        for _ in range(2)
+    }
+    assert len(drafts) == 1 and len(drafts.pop()) > 60
+
+
+def test_a_real_structured_draft_is_valid_and_bound_by_its_schema(run: Run, note: Path) -> None:
+    done = run(["summarize", str(note), "--template", "medication-list", "--json"])
+    answer = json.loads(json.loads(done.stdout)["answer"])
+    assert set(answer) == {"medications", "allergies"}
+
+
+def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
+    run: Run, tmp_path: Path
+) -> None:
+    long = tmp_path / "long.txt"
+    long.write_text("Pain in the chest since Monday. " * 400)
+    done = run(["summarize", str(long), "--template", "soap"])
+    assert done.returncode == 3 and "trained on 2048" in done.stderr
+    done = run(["summarize", str(long), "--template", "soap", "--context", "1024"])
+    assert done.returncode == 3 and "the context has 1024" in done.stderr
+
+
+def test_help_of_every_command_names_no_heavy_library() -> None:
+    script = (
+        "import sys; from edgemed.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy', 'numba', 'llama_cpp', 'textual'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_request_is_the_one_the_screen_would_make(
+    note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ScriptedModel(["x"])
+    scripted(monkeypatch, model)
+    main(["summarize", str(note), "--template", "soap"])
+    from edgemed.clinic.note import parse
+    from edgemed.clinic.summarize import request_for
+    from edgemed.clinic.template import load_template
+
+    assert model.requests == [request_for(parse(NOTE), load_template("soap"), 800)]
+    assert isinstance(model.requests[0], Request) and command.STDIN == "-"
