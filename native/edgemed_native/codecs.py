@@ -115,23 +115,25 @@ def warm_up(
 ) -> None:
     """Compile these kernels, or load them from disk, by running each on one block.
 
-    `report(name)` is called before a kernel is compiled that is not on disk yet.
+    `report(name)` is called once per type, before the first of its kernels that is not on disk.
     """
+    from edgemed_native._jit import is_ready  # numba is not needed to read the table
+
+    told: set[str] = set()
+
+    def announce(name: str, kernel: Kernel | None) -> None:
+        if kernel is not None and not is_ready(kernel) and name not in told:
+            told.add(name)
+            report(name)
+
     for name in names_decode:
         packed, weights = _one_block(_codec(name).type)
-        _announce(name, CODECS[name].decode, report)
+        announce(name, CODECS[name].decode)
         decode_rows(name, packed, weights)
     for name in names_encode:
         packed, weights = _one_block(_codec(name).type)
-        _announce(name, CODECS[name].encode, report)
+        announce(name, CODECS[name].encode)
         encode_rows(name, weights, packed)
-
-
-def _announce(name: str, kernel: Kernel | None, report: Callable[[str], None]) -> None:
-    from edgemed_native._jit import is_ready  # numba is not needed to read the table
-
-    if kernel is not None and not is_ready(kernel):
-        report(name)
 
 
 def _one_block(type_: GGMLType) -> tuple[U8, F32]:
