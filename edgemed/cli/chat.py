@@ -54,7 +54,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
         raise translated(error) from None
     finally:
         model.close()
-    close_text(outcome, args.max_tokens)
+    close_text(outcome, args.max_tokens, "ANSWER")
     if isinstance(outcome.end, Failed):
         tell_failure(outcome.end)
     elif outcome.end is not None:

@@ -91,12 +91,12 @@ def follow(events: Iterator[Event], echo: TextIO | None) -> Outcome:
     return outcome
 
 
-def close_text(outcome: Outcome, limit: int) -> None:
-    """End the streamed text; a draft that is not whole says so where it stops."""
+def close_text(outcome: Outcome, limit: int, what: str = "DRAFT") -> None:
+    """End the streamed text; one that is not whole says so where it stops."""
     marks = {
-        "length": f"\n[DRAFT CUT at its limit of {limit} tokens: not complete]",
-        "cancelled": "\n[DRAFT STOPPED: not complete]",
-        "failed": "\n[DRAFT BROKEN OFF: not complete]",
+        "length": f"\n[{what} CUT at its limit of {limit} tokens: not complete]",
+        "cancelled": f"\n[{what} STOPPED: not complete]",
+        "failed": f"\n[{what} BROKEN OFF: not complete]",
     }
     print(marks.get(outcome.ending, ""), flush=True)
 

@@ -1,0 +1,101 @@
+"""`edgemed models`: checked before it is taken in, copied or linked, chosen, removed; and cards."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from edgemed_models.catalog import read_cards
+
+from edgemed.cli.main import main
+from edgemed.errors import UsageError
+from edgemed.library import find_model, folder, read_library
+
+
+@pytest.fixture
+def file(data: Path) -> Path:
+    return data / "models" / "stories260k" / "stories260K.gguf"
+
+
+def test_a_model_is_copied_hashed_and_becomes_the_default(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "add", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert sha256(file.read_bytes()).hexdigest() in out and "licence" in out
+    assert "no chat template" in err
+    copied = find_model(None)
+    assert copied.parent == folder() and copied.read_bytes() == file.read_bytes()
+    assert main(["models", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["default"] == "stories260K"
+
+
+def test_a_linked_model_stays_where_it_is_also_when_it_is_removed(file: Path) -> None:
+    assert main(["models", "add", str(file), "--link", "--name", "here"]) == 0
+    assert find_model("here") == file.resolve()
+    assert main(["models", "remove", "here"]) == 0
+    assert file.exists() and read_library().entries == ()
+
+
+def test_a_removed_copy_is_deleted_and_the_default_moves_on(file: Path) -> None:
+    for name in ("one", "two"):
+        assert main(["models", "add", str(file), "--name", name]) == 0
+    copied = find_model("one")
+    assert main(["models", "remove", "one"]) == 0
+    assert not copied.exists() and read_library().default == "two"
+
+
+def test_the_default_can_be_chosen(file: Path) -> None:
+    for name in ("one", "two"):
+        main(["models", "add", str(file), "--link", "--name", name])
+    assert main(["models", "default", "two"]) == 0
+    assert read_library().default == "two"
+    assert main(["models", "default", "three"]) == 2
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "x" * 80])
+def test_a_name_that_is_no_file_name_is_refused(file: Path, name: str) -> None:
+    assert main(["models", "add", str(file), "--name", name]) in (0, 2)
+    assert all(e.name == "stories260K" for e in read_library().entries)
+
+
+def test_a_taken_name_is_refused_and_the_first_model_stays(file: Path) -> None:
+    main(["models", "add", str(file)])
+    before = find_model(None).stat().st_mtime_ns
+    assert main(["models", "add", str(file)]) == 2
+    assert find_model(None).stat().st_mtime_ns == before
+
+
+def test_what_is_no_model_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
+    assert main(["models", "add", str(broken)]) == 3
+    assert read_library().entries == ()
+    assert not folder().exists() or list(folder().iterdir()) == []
+
+
+def test_one_model_is_shown_with_its_hash(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["models", "add", str(file), "--link"])
+    assert main(["models", "show", "stories260K"]) == 0
+    assert sha256(file.read_bytes()).hexdigest() in capsys.readouterr().out
+
+
+def test_an_unknown_model_names_the_known_ones(file: Path) -> None:
+    main(["models", "add", str(file), "--link"])
+    with pytest.raises(UsageError) as error:
+        find_model("other")
+    assert "stories260K" in error.value.hint
+
+
+def test_every_card_names_two_sources_with_licence_and_terms() -> None:
+    cards = read_cards()
+    assert len(cards) >= 5
+    for card in cards:
+        for source in (card.instruct, card.clinical):
+            assert "/" in source.source and source.licence and source.terms
+        assert card.file_types
+
+
+def test_a_card_says_that_it_was_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "cards", "phi-3.5-mini"]) == 0
+    assert "tried here    no" in capsys.readouterr().out
