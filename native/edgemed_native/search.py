@@ -34,9 +34,9 @@ I32 = np.int32
 
 # What a search leaves behind for one column of blocks, in vectors of 16 floats. With y = x - LOW
 # (so that large offsets cost no precision) and the sums weighted by w:
-LOW, SCALE, SHIFT, W, Y, Q, QQ, YQ = range(0, 8 * LANES, LANES)
-FIT = 8 * LANES
-"""Where a fit's vectors lie: lowest value (<= 0), y ~ SCALE * q + SHIFT, sums wy, wq, wqq, wyq."""
+LOW, SCALE, W, Y, Q, QQ, YQ = range(0, 7 * LANES, LANES)
+FIT = 7 * LANES
+"""Where a fit's vectors lie: lowest value (at most 0), scale, sums of w, wy, wq, wqq, wyq."""
 
 
 def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
@@ -166,7 +166,7 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
     """
     low, span, w_sum, y_sum = _lower(x, w, n)
     zero, most = splat(F32(0)), splat(F32(top))
-    step = where_less(zero, span, splat(F32(1)) / span, zero)
+    step = inverse_of(span)
     best, scale, shift, qs, qqs, yqs = zero, zero, zero, zero, zero, zero
     for k in range(len(plan) + refinements):
         if k < len(plan):
@@ -182,7 +182,6 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
         best = larger(gain, best)
     store(fit, at + LOW, low)
     store(fit, at + SCALE, _or_infinite(scale, larger(span, zero - low)))
-    store(fit, at + SHIFT, shift)
     store(fit, at + W, w_sum)
     store(fit, at + Y, y_sum)
     store(fit, at + Q, qs)
@@ -223,9 +222,10 @@ def _peak(x, n):
 def symmetric_search(x, w, n, reach, plan):
     """Search one column of `n`-weight blocks; (scale, sum of w q q), 0 for all-zero blocks.
 
-    plan: f32[k], the codes that the peak is laid on before rounding.
+    plan: f32[k], where the peak is laid before rounding; within reach + 0.5, so that only the codes
+    of its opposites need a check.
     """
-    zero, low, high = splat(F32(0)), splat(F32(-reach)), splat(F32(reach - 1))
+    zero, high = splat(F32(0)), splat(F32(reach - 1))
     peak = _peak(x, n)
     step = inverse_of(peak)
     best, scale, weight = zero, zero, zero
@@ -233,7 +233,7 @@ def symmetric_search(x, w, n, reach, plan):
         inverse, xq, qq = splat(plan[k]) * step, zero, zero
         for i in range(n):
             v = load(x, LANES * i)
-            q = nearest(smaller(larger(v * inverse, low), high))
+            q = nearest(smaller(v * inverse, high))
             wq = load(w, LANES * i) * q
             xq, qq = fma(wq, v, xq), fma(wq, q, qq)
         s = xq * inverse_of(qq)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from edgemed_native import _jit, libggml
 from edgemed_native.codecs import CODECS, decode_rows, encode_rows
+from edgemed_native.encoders import VERSION
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -184,7 +185,7 @@ for name in sys.argv[1:]:
         ({"NUMBA_DISABLE_JIT": "1"}, ALL),
         ({"NUMBA_CPU_NAME": "haswell"}, ALL),
         ({"NUMBA_CPU_NAME": "skylake-avx512"}, ["Q4_K", "Q6_K"]),
-        ({"NUMBA_CPU_NAME": "generic"}, ["Q4_K", "Q6_K"]),
+        ({"NUMBA_CPU_NAME": "generic"}, ["Q4_K"]),
     ],
     ids=["no compiler", "haswell", "skylake-avx512", "generic"],
 )
@@ -204,6 +205,33 @@ def _runs(cpu: str) -> bool:
     needed = {"generic": set(), "haswell": {"avx2", "fma"}, "skylake-avx512": {"avx512f"}}[cpu]
     flags = Path("/proc/cpuinfo")
     return needed <= (set(flags.read_text().split()) if flags.exists() else set())
+
+
+# The bytes that VERSION stands for: whoever changes these raises it.
+BYTES_OF_VERSION = {
+    1: {
+        "F32": "78cdcfc19b18b58f",
+        "F16": "1d7aa5bcaf6344d1",
+        "BF16": "0a322527e3f46180",
+        "Q8_0": "14c68ac1c63a5127",
+        "Q4_K": "27d192bb36c4e572",
+        "Q5_K": "fc3aa13fc7cbb2ea",
+        "Q6_K": "201728a139eb0d82",
+    }
+}
+
+
+def fixed_weights() -> NDArray[np.float32]:
+    """Ten blocks without a random generator: cubes of numbers in -0.5..0.5, exact in float64."""
+    steps = np.arange(2560, dtype=np.uint64) * np.uint64(2654435761) >> np.uint64(9)
+    u = (steps & np.uint64(0xFFFF)) / 65536 - 0.5
+    return (u * u * u).astype(F).reshape(10, 256)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_bytes_are_those_of_this_version(name: str) -> None:
+    digest = sha256(ours(name, fixed_weights()).tobytes()).hexdigest()
+    assert digest[:16] == BYTES_OF_VERSION[VERSION][name]
 
 
 # The worst a block may be: root mean square error over the block's largest weight.
@@ -235,12 +263,12 @@ def test_exact_types_keep_what_they_stored(name: str, row: NDArray[np.float32]) 
 
 @needs_libggml
 @pytest.mark.parametrize("name", K_QUANTS)
-def test_encoding_again_drifts_far_less_than_encoding_did(name: str) -> None:
+def test_encoding_again_drifts_less_than_half_as_far(name: str) -> None:
     for x in tensors(1, 256 * FEW, None).values():
         blocks = x.reshape(-1, 256)
         packed, y = ours(name, blocks), np.empty_like(blocks)
         decode_rows(name, packed, y)
-        assert errors(name, y, ours(name, y))[0] <= 0.25 * errors(name, blocks, packed)[0]
+        assert errors(name, y, ours(name, y))[0] <= 0.5 * errors(name, blocks, packed)[0]
 
 
 @pytest.mark.parametrize("name", K_QUANTS)

@@ -172,7 +172,7 @@ def _q6_k(x: F32) -> U8:
     first = np.abs(x).argmax(-1)
     peak = np.take_along_axis(x, first[..., None], -1)[..., 0]
     best, scale, weight = (np.zeros_like(peak) for _ in range(3))
-    for laid in -np.linspace(28, 32.5, 10, dtype=F):
+    for laid in -np.linspace(28, 32.4, 10, dtype=F):
         q = codes(x * (laid * inverse(peak))[..., None], -32, 31)
         xq, qq = _sum(w * q, x), _sum(w * q, q)
         s = xq * inverse(qq)

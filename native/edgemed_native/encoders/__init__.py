@@ -1,1 +1,4 @@
-"""float32 to blocks, one plain loop per ggml type; never worse than libggml in error."""
+"""float32 to blocks, one module per family of ggml types; never worse than libggml in error."""
+
+VERSION = 1
+"""Raised whenever any encoder's bytes change for some input: files record it beside their types."""

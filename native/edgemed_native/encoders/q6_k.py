@@ -37,7 +37,7 @@ PARTS = 16  # sub-blocks in a block
 WIDTH = 16  # weights in a sub-block
 REACH = 32
 
-PLAN = -np.linspace(28, 32.5, 10, dtype=F32)
+PLAN = -np.linspace(28, 32.4, 10, dtype=F32)
 SUPER_PLAN = -np.array([128, 127, 126, 125], F32)
 
 # Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
