@@ -1,0 +1,61 @@
+"""How it looks: pictures at three sizes and in two themes, from a synthetic note."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgemed_tui.widgets.status import StatusLine
+from textual.pilot import Pilot
+
+from tests.tui.driving import case_of, panes_of, press, until
+from tests.tui.scripted import app
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+
+async def draft(pilot: Pilot[None], theme: str, *keys: str) -> None:
+    """A checked draft in `theme`, then `keys`; the speed is not the same twice."""
+    pilot.app.theme = theme
+    await press(pilot, "ctrl+t", "enter", "ctrl+g")
+    await until(pilot, "reviewed")
+    case_of(pilot).query_one(StatusLine).tell(speed="11.2 tok/s")
+    panes_of(pilot).draft.cursor_blink = False
+    await press(pilot, *keys)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_a_session_under_review(
+    snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str
+) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        await draft(pilot, theme, "n")
+
+    assert snap_compare(app(folder=tmp_path), terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize(
+    ("keys", "theme"),
+    [
+        (("n", "d"), "high-contrast"),
+        (("e", "x", "escape", "v"), "colour-blind"),
+        (("s",), "ansi-dark"),
+        (("ctrl+o",), "dark"),
+    ],
+    ids=["dismiss", "compare", "sign", "jump"],
+)
+def test_what_opens_over_a_session(
+    snap_compare: Any, tmp_path: Path, keys: tuple[str, ...], theme: str
+) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        await draft(pilot, theme, *keys)
+
+    assert snap_compare(app(folder=tmp_path), terminal_size=(80, 24), run_before=before)
+
+
+def test_the_first_run(snap_compare: Any, tmp_path: Path) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.pause(0.3)
+
+    made = app(folder=tmp_path, note=None)
+    assert snap_compare(made, terminal_size=(80, 24), run_before=before)
