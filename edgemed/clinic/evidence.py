@@ -1,46 +1,83 @@
 """Finds, for a sentence of the draft, the source sentences that speak of the same thing.
 
-Retrieval only: it says where to look, never whether the draft is right. The score is the share
-of the draft sentence's words, weighted by how rare they are in the source, that a source
-sentence (with the neighbour it answers or continues) carries.
+Retrieval only: it says where to look, never whether the draft is right. Two scores, each between
+0 and 1: the share of the draft sentence's words, weighted by how rare they are in the source,
+that a source sentence carries; and the cosine of the two sentences' vectors.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgemed.clinic.sentences import Sentence
 from edgemed.clinic.words import content, words
+from edgemed_models.encoder import encoder
+
+
+class Match(NamedTuple):
+    """A source sentence (by number) for a draft sentence, with both scores."""
+
+    sentence: int
+    overlap: float
+    cosine: float
+
+    @property
+    def score(self) -> float:
+        """Mean of the two."""
+        return (self.overlap + self.cosine) / 2
 
 
 class Index:
-    """The source's sentences by the stems they carry; built once for a source."""
+    """The source's sentences by the stems they carry, and by their vectors when first needed."""
 
     def __init__(self, sentences: Sequence[Sentence]) -> None:
         self.sentences = sentences
-        self.stems = [stems_of(s.text) for s in sentences]
         self.holding: dict[str, list[int]] = defaultdict(list)
-        for i, stems in enumerate(self.stems):
-            for stem in stems:
+        for i, sentence in enumerate(sentences):
+            for stem in stems_of(sentence.text):
                 self.holding[stem].append(i)
+        self._vectors: NDArray[np.float32] | None = None
+        self._asked: dict[str, NDArray[np.float32]] = {}
 
     def rarity(self, stem: str) -> float:
         """Inverse document frequency of a stem; a stem the source lacks is the rarest."""
         return math.log(1 + (len(self.sentences) + 1) / (len(self.holding.get(stem, ())) + 0.5))
 
-    def best(self, text: str, count: int = 3) -> list[tuple[float, int]]:
-        """Up to `count` (share of weight carried, sentence number), best first."""
+    def overlaps(self, text: str) -> NDArray[np.float32]:
+        """Share of the text's weight that each sentence carries, f32 [sentences]."""
+        shares = np.zeros(len(self.sentences), np.float32)
         wanted = {stem: self.rarity(stem) for stem in stems_of(text)}
         total = sum(wanted.values())
-        if not total:
-            return []
-        scores: dict[int, float] = defaultdict(float)
         for stem, weight in wanted.items():
-            for i in self.holding.get(stem, ()):
-                scores[i] += weight / total
-        return [(score, i) for i, score in sorted(scores.items(), key=lambda s: (-s[1], s[0]))][
-            :count
+            shares[self.holding.get(stem, [])] += weight / total
+        return shares
+
+    def cosines(self, text: str) -> NDArray[np.float32]:
+        """Cosine of the text's vector with each sentence's, f32 [sentences]."""
+        if self._vectors is None:
+            self._vectors = encoder().vectors([s.text for s in self.sentences])
+        if text not in self._asked:
+            self._asked[text] = encoder().vectors([text])[0]
+        return np.asarray(self._vectors @ self._asked[text], np.float32)
+
+    def best(self, text: str, count: int = 3) -> list[Match]:
+        """Up to `count` matches, best first; none where nothing speaks for a sentence."""
+        if not self.sentences:
+            return []
+        overlaps, cosines = self.overlaps(text), self.cosines(text)
+        order = np.argsort(-(overlaps + cosines), kind="stable")[:count]
+        return [
+            Match(int(i), float(overlaps[i]), float(cosines[i]))
+            for i in order
+            if overlaps[i] > 0 or cosines[i] >= SPEAKS
         ]
+
+
+SPEAKS = 0.3  # cosine from which a sentence without a word in common may still be evidence
 
 
 def stems_of(text: str) -> set[str]:

@@ -6,10 +6,11 @@ and never says that a draft is right.
 
 from edgemed.clinic.checks import flags
 from edgemed.clinic.findings import Claim, Flag, Label, Review
-from edgemed.clinic.reading.text import Said, read
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.text import read
 from edgemed.clinic.source import Source
 
-CARRIED = 0.5  # share of a sentence's weight that one source sentence must carry to support it
+CARRIED = 0.45  # score from which the best source sentence supports a sentence without flags
 
 
 def review(source: str, draft: str) -> Review:
@@ -25,9 +26,9 @@ def review_read(source: Source, draft: list[Said]) -> Review:
 def claim(source: Source, said: Said) -> Claim:
     """One sentence of the draft with its evidence and flags."""
     found = source.index.best(said.sentence.text)
-    spans = tuple(source.span(i) for _, i in found)
+    spans = tuple(source.span(match.sentence) for match in found)
     raised = flags(said, source)
-    score = found[0][0] if found else 0.0
+    score = found[0].score if found else 0.0
     return Claim(said.sentence.span, verdict(raised, score), spans, raised)
 
 

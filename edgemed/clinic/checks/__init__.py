@@ -2,7 +2,16 @@
 
 from collections.abc import Callable, Iterator
 
-from edgemed.clinic.checks import assertion, doses, entities, laterality, numbers, people, times
+from edgemed.clinic.checks import (
+    assertion,
+    doses,
+    entities,
+    laterality,
+    numbers,
+    people,
+    resemblance,
+    times,
+)
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
@@ -15,6 +24,7 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "assertion": assertion.check,
     "people": people.check,
     "entities": entities.check,
+    "resemblance": resemblance.check,
 }
 
 

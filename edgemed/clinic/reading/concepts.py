@@ -64,6 +64,8 @@ def concepts(found: Sequence[Word]) -> Iterator[Found]:
         if entry is None:
             if is_drug_name(found[heavy[at]].lower):
                 yield Found(Concept("drug", found[heavy[at]].lower), heavy[at], heavy[at])
+            elif is_named_by_ending(found[heavy[at]].lower):
+                yield Found(Concept("finding", found[heavy[at]].stem), heavy[at], heavy[at])
             at += 1
             continue
         length = len(entry[0])
@@ -121,3 +123,9 @@ def is_drug_name(word: str) -> bool:
 @cache
 def _stems() -> tuple[str, ...]:
     return tuple(lines("open/drugstems.txt"))
+
+
+@cache
+def is_named_by_ending(word: str) -> bool:
+    """A word with the ending of a disease, a sign or an operation."""
+    return len(word) >= SHORTEST_STEMMED and word.endswith(tuple(words_of("endings.txt")))

@@ -1,0 +1,43 @@
+"""Sentences of the draft that resemble nothing in the source."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from edgemed.clinic.evidence import stems_of
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.lists import lines
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.source import Source
+
+# Chosen on the development sets: below both, a sentence is of another matter.
+COSINE, OVERLAP = 0.3, 0.5
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """One flag for a sentence that states something no source sentence comes near."""
+    text = said.sentence.text
+    if len(stems_of(text)) < 2 or is_stock(text):
+        return
+    if not source.said:
+        cosine = overlap = 0.0
+    else:
+        cosine = float(source.index.cosines(text).max())
+        overlap = float(source.index.overlaps(text).max())
+    if cosine < COSINE and overlap < OVERLAP:
+        reason = "nothing in the source resembles this sentence"
+        yield Flag("unsupported", "not found", "minor", reason, said.sentence.span)
+
+
+def is_stock(text: str) -> bool:
+    """A sentence written by habit, which states nothing of this patient."""
+    said = text.split(":", 1)[-1] if LABEL.match(text) else text
+    return _stock().fullmatch(said.strip().rstrip(".! ").lower()) is not None
+
+
+LABEL = re.compile(r"[^:.]{1,40}:\s")
+
+
+@cache
+def _stock() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{line})" for line in lines("stock.txt")), re.DOTALL)
