@@ -59,6 +59,15 @@ def round_to_half(x):
 
 
 @inner
+def half_unless_zero(x):
+    """round_to_half, but what would vanish becomes the least half: small weights are kept so."""
+    least = floats(bits(splat(F32(2.0**-24))) | (bits(x) & splat(I32(-(2**31)))))
+    rounded = round_to_half(x)
+    kept = where_less(splat(F32(0)), absolute(x), least, rounded)
+    return where_less(absolute(rounded), absolute(least), kept, rounded)
+
+
+@inner
 def inverse_of(x):
     """1/x, or 0 where x is 0 or NaN: all codes become 0 then."""
     zero = splat(F32(0))
@@ -83,10 +92,10 @@ def choose_step(fits, parts, row, values, weights, lowest, highest, plan):
     for at in range(values, values + parts * row, row):
         value = load(fits, at)
         most = where_less(absolute(most), absolute(value), value, most)
-    d = round_to_half(most / splat(plan[0]))
+    d = half_unless_zero(most / splat(plan[0]))
     least = splat(F32(np.inf))
     for k in range(len(plan)):
-        other = round_to_half(most / splat(plan[k]))
+        other = half_unless_zero(most / splat(plan[k]))
         inverse, error = inverse_of(other), splat(F32(0))
         for at in range(0, parts * row, row):
             value = load(fits, at + values)

@@ -56,7 +56,9 @@ def codes(x: F32, lowest: int, highest: int) -> F32:
 
 
 def half(x: F32) -> F32:
+    """As float32; NaN becomes infinite, and what would vanish the least half."""
     rounded = x.astype(np.float16).astype(F)
+    rounded = np.where((rounded == 0) & (x != 0), np.copysign(F(2.0**-24), x), rounded)
     return np.where(np.isnan(rounded), F(np.inf), rounded)
 
 
