@@ -5,84 +5,36 @@ so results do not depend on the width of the CPU's registers. `fma` is asked for
 once everywhere; nothing here may be reordered or contracted by the compiler. With
 NUMBA_DISABLE_JIT=1 the same names are numpy functions on arrays of 16 and give the same bits.
 
-Arrays are C-contiguous and indexed flat, whatever their shape; no index is checked here.
-Knows nothing of formats.
+Arrays are C-contiguous and indexed flat, whatever their shape; no index is checked here. What each
+function does is said in lanes_numpy. Knows nothing of formats.
 """
 
 from numba import config
 
-LANES = 16
-
 if config.DISABLE_JIT:
-    from edgemed_native.lanes_numpy import (
-        absolute,
-        bits,
-        floats,
-        fma,
-        four_rows,
-        integers,
-        larger,
-        load,
-        load_bytes,
-        load_signed_bytes,
-        nearest,
-        numbers,
-        ramp,
-        smaller,
-        splat,
-        sqrt,
-        store,
-        store_bytes,
-        transpose,
-        two_rows,
-        where_less,
-    )
+    from edgemed_native import lanes_numpy as chosen
 else:
-    from edgemed_native.lanes_llvm import (
-        absolute,
-        bits,
-        floats,
-        fma,
-        four_rows,
-        integers,
-        larger,
-        load,
-        load_bytes,
-        load_signed_bytes,
-        nearest,
-        numbers,
-        ramp,
-        smaller,
-        splat,
-        sqrt,
-        store,
-        store_bytes,
-        transpose,
-        two_rows,
-        where_less,
-    )
+    from edgemed_native import lanes_llvm as chosen
 
-__all__ = [
-    "LANES",
-    "absolute",
-    "bits",
-    "floats",
-    "fma",
-    "four_rows",
-    "integers",
-    "larger",
-    "load",
-    "load_bytes",
-    "load_signed_bytes",
-    "nearest",
-    "numbers",
-    "ramp",
-    "smaller",
-    "splat",
-    "sqrt",
-    "store",
-    "store_bytes",
-    "transpose",
-    "two_rows",
-    "where_less",
-]
+LANES = chosen.LANES
+absolute = chosen.absolute
+bits = chosen.bits
+floats = chosen.floats
+fma = chosen.fma
+four_rows = chosen.four_rows
+integers = chosen.integers
+larger = chosen.larger
+load = chosen.load
+load_bytes = chosen.load_bytes
+load_signed_bytes = chosen.load_signed_bytes
+nearest = chosen.nearest
+numbers = chosen.numbers
+ramp = chosen.ramp
+smaller = chosen.smaller
+splat = chosen.splat
+sqrt = chosen.sqrt
+store = chosen.store
+store_bytes = chosen.store_bytes
+transpose = chosen.transpose
+two_rows = chosen.two_rows
+where_less = chosen.where_less

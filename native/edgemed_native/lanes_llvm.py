@@ -1,7 +1,7 @@
 """The names of `lanes` as LLVM vectors of 16 (split by LLVM for narrower machines).
 
-Operators + - * / work on float lanes, | << >> & on integer lanes; the functions are documented in
-lanes_numpy, which says the same in numpy.
+Operators + - * / work on float lanes, + | & << >> on integer lanes (>> on numbers not negative);
+the functions are documented in lanes_numpy, which says the same in numpy.
 """
 
 import operator

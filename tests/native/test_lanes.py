@@ -5,8 +5,26 @@ import warnings
 
 import numpy as np
 import pytest
-from edgemed_native import lanes, lanes_numpy
+from edgemed_native import lanes_numpy
 from edgemed_native._jit import inner
+from edgemed_native.lanes import (
+    LANES,
+    absolute,
+    bits,
+    floats,
+    fma,
+    integers,
+    larger,
+    load,
+    nearest,
+    smaller,
+    splat,
+    sqrt,
+    store,
+    store_bytes,
+    transpose,
+    where_less,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,32 +33,9 @@ from tests.native.guarded import guarded_copy, needs_guards
 from tests.oracles.encode import exact_fma
 
 F = np.float32
-LANES = lanes.LANES
 ANY = st.floats(width=32)
 SIXTEEN = st.lists(ANY, min_size=LANES, max_size=LANES)
 MIDDLING = st.floats(-(2.0**60), 2.0**60, width=32)
-
-absolute, bits, fma, floats, integers = (
-    lanes.absolute,
-    lanes.bits,
-    lanes.fma,
-    lanes.floats,
-    lanes.integers,
-)
-larger, load, nearest, smaller, splat = (
-    lanes.larger,
-    lanes.load,
-    lanes.nearest,
-    lanes.smaller,
-    lanes.splat,
-)
-sqrt, store, store_bytes, transpose, where_less = (
-    lanes.sqrt,
-    lanes.store,
-    lanes.store_bytes,
-    lanes.transpose,
-    lanes.where_less,
-)
 
 OPERATIONS = (
     "add sub mul div fma sqrt absolute nearest larger smaller where_less splat bits".split()
