@@ -1,0 +1,175 @@
+"""Train one configuration of runs.py, with checkpoints: stopped at any step, it goes on from there.
+
+    python models/scale/train.py base --work DIR
+
+The batch of a step depends on the seed, the run's name and the step alone, so a run that was
+interrupted sees the same data as one that was not.
+"""
+
+import argparse
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from diets import NAMES, Rows, documents, few_shot, packed
+from model import Llama, Shape
+from muon import Muon
+from planting import plant
+from runs import RUNS, Phase, Run
+from torch import Tensor
+from torch.nn import functional as F
+from vocabulary import Pieces
+
+SAVE_EVERY, LOG_EVERY = 100, 20
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def batch_of(run: Run, phase: Phase, step: int, pieces: Pieces) -> Rows:
+    """The rows of one step, one token longer than the phase's length."""
+    rng = Random(f"{run.seed}/{run.name}/{step}")
+    if run.shots:
+        pool = few_shot(Random(f"shots/{run.seed}"), pieces, run.shots)
+        made = [rng.choice(pool) for _ in range(phase.rows * 2)]
+    else:
+        size = phase.rows * (phase.length + 1)
+        made = documents(rng, pieces, phase.shares, phase.length, size)
+    return packed(made, phase.rows, phase.length + 1, rng)
+
+
+def losses(model: Llama, hidden: Tensor, rows: Rows) -> tuple[Tensor, dict[str, float]]:
+    """Mean cross-entropy of the learned tokens, and the share guessed right by source."""
+    place = hidden.device
+    tokens = torch.from_numpy(rows.tokens[:, 1:]).to(place)
+    chosen = torch.from_numpy(rows.weights[:, 1:] > 0).to(place)
+    scores = model.logits(hidden[chosen]).float()
+    target = tokens[chosen]
+    right = (scores.detach().argmax(-1) == target).cpu().numpy()
+    source = rows.sources[:, 1:][rows.weights[:, 1:] > 0]
+    shares = {name: float(right[source == n].mean()) for n, name in enumerate(NAMES) if n in source}
+    return F.cross_entropy(scores, target), shares
+
+
+def optimizers(model: Llama, run: Run) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks and AdamW for the rest, or AdamW for all."""
+    matrices = [p for n, p in model.named_parameters() if n.startswith("blk") and p.ndim == 2]
+    ids = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    if not run.muon:
+        rest, matrices = list(model.parameters()), []
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, lr=run.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    ]
+    return [*found, Muon(matrices, lr=run.muon)] if matrices else found
+
+
+def scale_at(run: Run, step: int) -> float:
+    """The share of the full learning rate: a short rise, level, then straight down to 2 %."""
+    total = sum(phase.steps for phase in run.phases)
+    rise = min(1.0, (step + 1) / run.warmup)
+    fall = min(1.0, (total - step) / (total * run.decay))
+    return rise * max(0.02, fall)
+
+
+def phase_at(run: Run, step: int) -> Phase:
+    for phase in run.phases:
+        if step < phase.steps:
+            return phase
+        step -= phase.steps
+    raise ValueError(f"{run.name} has no step {step} beyond its end")
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint under a temporary name and rename it."""
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
+
+
+def start_of(run: Run, work: Path) -> tuple[Llama, list[torch.optim.Optimizer], int]:
+    """The model, its optimizers and the step to go on with."""
+    torch.manual_seed(run.seed)
+    model = Llama(Shape()).to(device())
+    if run.parent:
+        model.load_state_dict(torch.load(work / f"{run.parent}.pt", map_location=device())["model"])
+    else:
+        plant(model)
+    found = optimizers(model, run)
+    path = work / f"{run.name}.pt"
+    if not path.exists():
+        return model, found, 0
+    state = torch.load(path, map_location=device())
+    model.load_state_dict(state["model"])
+    for optimizer, kept in zip(found, state["optimizers"], strict=True):
+        optimizer.load_state_dict(kept)
+    return model, found, state["step"]
+
+
+def train(run: Run, work: Path) -> None:
+    """Train `run` to its end, logging to WORK/log.jsonl and saving WORK/<name>.pt."""
+    pieces = Pieces(work / "vocabulary.model")
+    model, found, step = start_of(run, work)
+    body = torch.compile(model, dynamic=False)
+    total = sum(phase.steps for phase in run.phases)
+    stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    began = time.time()
+    full = [[group["lr"] for group in optimizer.param_groups] for optimizer in found]
+    if step:
+        full = [[run.rate], [run.muon]][: len(found)]
+    while step < total and not stop:
+        phase = phase_at(run, step)
+        rows = batch_of(run, phase, step, pieces)
+        tokens = torch.from_numpy(rows.tokens[:, :-1]).to(device())
+        with torch.autocast(device().type, dtype=torch.bfloat16):
+            loss, shares = losses(model, body(tokens), rows)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, rates in zip(found, full, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale_at(run, step)
+            optimizer.step()
+            optimizer.zero_grad()
+        step += 1
+        if step % LOG_EVERY == 0 or step == total:
+            log(work, run, step, loss.item(), shares, norm.item(), time.time() - began)
+        if step % SAVE_EVERY == 0 or step == total or stop:
+            kept = [optimizer.state_dict() for optimizer in found]
+            save(
+                work / f"{run.name}.pt",
+                {"model": model.state_dict(), "optimizers": kept, "step": step},
+            )
+
+
+def log(
+    work: Path, run: Run, step: int, loss: float, shares: dict[str, float], norm: float, took: float
+) -> None:
+    """Add one line to the log and print it."""
+    line = {"run": run.name, "step": step, "loss": round(loss, 4), "norm": round(norm, 2)}
+    line |= {f"right {name}": round(share, 3) for name, share in shares.items()}
+    line["seconds"] = round(took)
+    with (work / "log.jsonl").open("a", encoding="utf-8") as out:
+        out.write(json.dumps(line) + "\n")
+    print(json.dumps(line), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", choices=sorted(RUNS))
+    parser.add_argument("--work", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    np.seterr(all="raise")
+    train(RUNS[args.run], args.work)
+
+
+if __name__ == "__main__":
+    main()
