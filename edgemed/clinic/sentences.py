@@ -27,6 +27,7 @@ OTHERS = frozenset(("guest", "family", "caregiver", "mother", "father", "wife", 
 BULLET = re.compile(r"[ \t]*(?:[•*·◦▪‣–—-][ \t]+|\d{1,2}[.)][ \t]+(?=\D)|\(?[a-z]\)[ \t]+)")
 HEADING = re.compile(r"[A-Z][A-Za-z0-9 ,/&()'-]{1,48}:?[ \t]*")
 ABBREVIATIONS = words_of("abbreviations.txt")  # a period ends no sentence after these
+BELOW = re.compile(r"[ \t]*\r?\n[ \t]*\S")
 NUMBERED = re.compile(r"\d{1,2}[.)]\s+(?=[A-Z])")
 BREATH = 18  # words of speech after which a sentence without punctuation is looked at for cuts
 NEW_START = re.compile(
@@ -153,9 +154,9 @@ def _is_heading(text: str, line: Line) -> bool:
 
 
 def _alone(text: str, line: Line) -> bool:
-    """Whether the line above is blank or there is none, and the next line holds text."""
+    """Whether the line above is blank or there is none, and text follows right below."""
     above = text[: line.start].rstrip(" \t")
-    return (not above or above.endswith("\n\n")) and text[line.end :].strip(" \t")[:1] == "\n"
+    return (not above or above.endswith("\n\n")) and BELOW.match(text, line.end) is not None
 
 
 def _cut(text: str, span: Span, spoken: bool) -> Iterator[Span]:

@@ -41,7 +41,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def _is_named(name: str, source: Source) -> bool:
-    return name == "family" or any(same_person(name, other) for other in source.people)
+    return name == "family" or any(
+        other != "family" and same_person(name, other) for other in source.people
+    )
 
 
 def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
@@ -49,6 +51,8 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
     here = mention.context.person
     found = source.mentions.get(mention.concept.name, ())
     known = [m for _, m in found if m.polarity in (mention.polarity, "open")]
+    if here and any(m.context.person not in ("", "family") for m in known):
+        known = [m for m in known if m.context.person != "family"]  # someone is named: not anyone
     if not known or any(same_person(here, m.context.person) for m in known):
         return
     if here and any(same_person(here, p.name) for i, _ in found for p in source.said[i].people):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edgemed.clinic.reading.said import Polarity, Said
+from edgemed.clinic.reading.said import Mention, Polarity, Said
 
 FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
@@ -87,12 +87,23 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
         mentions = tuple(
             replace(m, polarity=answer[m.polarity]) if m.span.start >= cue else m for m in mentions
         )
+        mentions = tuple(_whose(m, following) for m in mentions)
     if person:
         mentions = tuple(
             replace(m, context=replace(m.context, person=m.context.person or person))
             for m in mentions
         )
     return replace(said, mentions=mentions, carried=person)
+
+
+def _whose(mention: Mention, following: Said | None) -> Mention:
+    """Something asked of the family is the relative's whom the answer names."""
+    if mention.context.person != "family" or following is None:
+        return mention
+    named = {p.name for p in following.people} - {"family"}
+    if len(named) != 1:
+        return mention
+    return replace(mention, context=replace(mention.context, person=named.pop()))
 
 
 def _cue(said: Said) -> int:

@@ -56,7 +56,8 @@ def _is_letter(text: str, word: Word) -> bool:
 def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -> tuple[str, ...]:
     """What the side at `at` is said of: behind it first, then in front, inside the clause."""
     names: list[str] = []
-    for i in [*range(at + 1, at + 1 + REACH), *range(at - 1, at - 1 - REACH, -1)]:
+    behind = () if found[at].lower == "bilaterally" else range(at + 1, at + 1 + REACH)
+    for i in [*behind, *range(at - 1, at - 1 - REACH, -1)]:
         if not 0 <= i < len(found):
             continue
         a, b = sorted((at, i))
@@ -82,4 +83,6 @@ def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[st
         return not (word == "right" and before in ("all", "alright"))
     if after in NOT_AFTER or (word == "right" and before in NOT_BEFORE_RIGHT):
         return False
-    return before in ("my", "your", "his", "her", "the", "on", "upper", "lower") and bool(of)
+    if before in ("the", "on", "both"):
+        return at + 1 == len(found)
+    return before in ("my", "your", "his", "her", "upper", "lower") and bool(of)
