@@ -3,25 +3,29 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.base import Done, Failed, ModelError, Timings
+from edgemed_models.base import Done, Event, Failed, ModelError, Timings
 from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.fit import Plan
 
 from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
 from edgemed.cli.stream import Outcome, close_text, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
+from edgemed.clinic.parts import divide, stated, summarize_parts
 from edgemed.clinic.review import review
-from edgemed.clinic.summarize import request_for, summarize
+from edgemed.clinic.summarize import budget, request_for, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import open_model
 from edgemed.library import find_model
-from edgemed.loading import plan_request, settings_for, start, translated
+from edgemed.loading import plan_model, plan_request, settings_for, start, translated
 from edgemed.records import Draft, Kept, Records
 
 STDIN = "-"
@@ -35,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
     add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
+    add("--plan", action="store_true", help="draft a note that is too long part by part")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
     add("--keep", action="store_true", help="store note, draft and file name in the records")
     add("--no-record", action="store_true", help="write no record at all")
@@ -51,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     tell_about(note)
     limit = args.max_tokens or template.max_tokens
     options = options_of(args)
-    plan = plan_request(path, options, messages(template, note), limit)
+    plan = plan_for(args, path, note, template, limit)
     explain_if_asked(args, plan)
     with nullcontext() if args.no_record else Records() as records:
         model = start(settings_for(path, options, plan))
@@ -62,6 +67,19 @@ def run(args: argparse.Namespace) -> int:
         if records is not None:
             record(records, args, model, note, template, outcome)
     return finish(args, model, note, template, outcome, limit)
+
+
+def plan_for(
+    args: argparse.Namespace, path: Path, note: Note, template: Template, limit: int
+) -> Plan:
+    """How to load the model for this note; with --plan, as large as fits if the note does not."""
+    options = options_of(args)
+    try:
+        return plan_request(path, options, messages(template, note), limit)
+    except Refused:
+        if not args.plan:
+            raise
+    return plan_model(open_model(path), options)
 
 
 def tell_about(note: Note) -> None:
@@ -77,18 +95,28 @@ def tell_about(note: Note) -> None:
 def draft(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> Outcome:
     """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
     try:
-        events = summarize(
-            model,
-            note,
-            template,
-            max_tokens=args.max_tokens,
-            temperature=args.temperature,
-            seed=args.seed,
-        )
+        events = events_for(args, model, note, template)
         echo = None if args.json or template.form == "json" else sys.stdout
         return follow(events, echo)
     except ModelError as error:
         raise translated(error) from None
+
+
+def events_for(
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+) -> Iterator[Event]:
+    """One pass; with --plan, parts for a note that does not fit, stated before they run."""
+    sampling = {"max_tokens": args.max_tokens, "temperature": args.temperature, "seed": args.seed}
+    if not args.plan or budget(model, note, template, args.max_tokens).fits:
+        return summarize(model, note, template, **sampling)
+    if template.form == "json":
+        raise Refused(
+            "a structured template cannot be drafted in parts",
+            "take a template in prose, or a larger --context",
+        )
+    parts = divide(model, note, template, args.max_tokens)
+    print("\n".join(stated(parts)), file=sys.stderr)
+    return summarize_parts(model, note, template, parts, **sampling)
 
 
 def finish(

@@ -61,7 +61,13 @@ class Note:
 
 def parse(source: bytes | str) -> Note:
     """Decode and divide a note. Raises InvalidFile where bytes are no text, naming the offset."""
-    decoded, encoding = (source, "text") if isinstance(source, str) else decode(source)
+    if isinstance(source, str):
+        return of_text(source, "text")
+    return of_text(*decode(source))
+
+
+def of_text(decoded: str, encoding: Encoding) -> Note:
+    """The note in a decoded text."""
     text, hidden = HIDDEN.subn(SHOWN, decoded)
     sections = tuple(sections_of(text))
     sentences = tuple(s.span for s in split(text) if s.kind != "heading")

@@ -9,14 +9,16 @@ import os
 import queue
 import sys
 import threading
+import time
 import traceback
 from typing import Any, BinaryIO
 
-from edgemed_models.base import Message, ModelError, Request
+from edgemed_models.base import Message, ModelError, Piece, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
 from edgemed_models.engine.settings import Settings
 
+OFTEN = 0.01  # seconds: more pieces than this are sent together, for each send wakes the client
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
 
 
@@ -113,9 +115,13 @@ class Worker:
         context = self.room(len(prompt) + request.max_tokens)
         sampler = self.binding.Sampler(self.weights, request.temperature, request.seed, grammar)
         try:
+            flushed = 0.0
             for event in loop.generate(self.weights, context, sampler, prompt, request.max_tokens):
                 out.write(wire.event_line(event))
-                out.flush()
+                now = time.monotonic()
+                if now - flushed > OFTEN or not isinstance(event, Piece):
+                    out.flush()
+                    flushed = now
         finally:
             sampler.free()
 
