@@ -135,7 +135,8 @@ def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
         return rounded * by_scale + shift * (shift * w + y * F(2))
 
     plan = range(63, 55, -1)
-    d = _step(scale, qq - q * q * inverse(w), 0, 63, plan)[:, None]
+    free = np.fmax(qq - q * q * inverse(w), F(0))
+    d = _step(scale, np.where(minimum_for(scale) > 0, free, qq), 0, 63, plan)[:, None]
     center = codes(scale * inverse(d), 0, 63)
     dmin = _step(minimum_for(d * center), w, 0, 63, plan)[:, None]
     six, six_min, least = center, center, np.full_like(center, np.inf)

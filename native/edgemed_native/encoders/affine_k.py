@@ -120,14 +120,21 @@ def _error(fits, at, scale, minimum):
 
 
 @inner
+def _curve(fits, at):
+    """How a sub-block's error grows with its scale's squared: less where a minimum follows."""
+    qq, q, zero = load(fits, at + QQ), load(fits, at + Q), splat(F32(0))
+    free = larger(qq - q * q * inverse_of(load(fits, at + W)), zero)
+    return where_less(zero, _minimum_for(fits, at, load(fits, at + SCALE)), free, qq)
+
+
+@inner
 def _settle(fits, supers):
     """Choose d and dmin; then for each sub-block, of three 6-bit scales, the one that errs least.
 
     Rounding a scale moves the best minimum, so minima are fitted again to the rounded scales.
     """
     for at in range(0, PARTS * ROW, ROW):
-        q = load(fits, at + Q)
-        store(fits, at + CURVE, load(fits, at + QQ) - q * q * inverse_of(load(fits, at + W)))
+        store(fits, at + CURVE, _curve(fits, at))
     d = choose_step(fits, PARTS, ROW, SCALE, CURVE, 0, 63, SUPER_PLAN)
     d_inverse = inverse_of(d)
     for at in range(0, PARTS * ROW, ROW):
@@ -143,6 +150,7 @@ def _settle(fits, supers):
 
 @inner
 def _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse):
+    """The 6-bit scale and minimum of one sub-block, and what its codes are made with."""
     center = whole(load(fits, at + SCALE) * d_inverse, 0, 63)
     scale, minimum, least = center, center, splat(F32(np.inf))
     for k in range(3):
