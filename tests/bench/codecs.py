@@ -69,7 +69,8 @@ def main() -> None:
         cold, warm = cold_start()
         print(f"cold {cold:.1f} s, from the disk cache {warm:.1f} s")
         return
-    print(f"{date.today()} {platform.platform()}, {os.cpu_count()} CPUs, {options.pairs} pairs")
+    run = {"date": str(date.today()), "machine": platform.platform(), "cpus": os.cpu_count()}
+    print(*run.values(), "CPUs,", options.pairs, "pairs")
     print(f"{'type':8} {'':6} {'libggml':>9} {'ours':>9} {'ratio':>7}  interval        errors")
     rows = []
     for name in options.types:
@@ -77,7 +78,8 @@ def main() -> None:
             print(line(row), flush=True)
             rows.append(row)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        figures = {**run, "pairs": options.pairs, "codecs": rows}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def line(row: dict[str, Any]) -> str:
