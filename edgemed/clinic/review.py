@@ -5,6 +5,7 @@ and never says that a draft is right.
 """
 
 from edgemed.clinic.checks import flags
+from edgemed.clinic.checks.omissions import omissions
 from edgemed.clinic.findings import Claim, Flag, Label, Review
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
@@ -20,7 +21,7 @@ def review(source: str, draft: str) -> Review:
 
 def review_read(source: Source, draft: list[Said]) -> Review:
     """`review` of a source read before: many drafts of one note are checked against one reading."""
-    return Review(tuple(claim(source, said) for said in draft), ())
+    return Review(tuple(claim(source, said) for said in draft), omissions(source, draft))
 
 
 def claim(source: Source, said: Said) -> Claim:

@@ -1,0 +1,134 @@
+"""`edgemed check-draft NOTE DRAFT`: each sentence of a draft held against the note it was made from.
+
+Prints what to look at; changes neither file. What is not flagged was not found wrong by rules,
+which is not the same as right.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.note import decode, read_note
+from edgemed.clinic.review import review
+from edgemed.errors import EdgemedError
+
+SHOWN_OMISSIONS = 12  # of minor severity, in the printed form; --json has all
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `edgemed check-draft`."""
+    parser.add_argument("note", type=Path, metavar="NOTE", help="the note or transcript")
+    parser.add_argument("draft", type=Path, metavar="DRAFT", help="the draft made from it")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument(
+        "--fail-on",
+        choices=("major", "minor"),
+        help="exit with code 3 if a flag of this severity (or above) was raised",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 0 whatever is flagged, unless --fail-on says otherwise."""
+    source, draft = read_note(args.note).text, read_draft(args.draft)
+    found = review(source, draft)
+    if args.json:
+        json.dump(as_data(found, source, draft), sys.stdout, ensure_ascii=False, indent=2)
+        print()
+    else:
+        for line in report(found, source, draft):
+            print(line)
+    return 3 if fails(found, args.fail_on) else 0
+
+
+def read_draft(path: Path) -> str:
+    """The draft's text; shorter than a note may be."""
+    try:
+        return decode(path.read_bytes())[0]
+    except OSError as error:
+        raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from error
+
+
+def fails(found: Review, severity: str | None) -> bool:
+    """Whether a flag is as severe as asked."""
+    flags = [flag for claim in found.claims for flag in claim.flags]
+    if severity == "major":
+        return any(flag.severity == "major" for flag in flags)
+    return severity == "minor" and bool(flags)
+
+
+def report(found: Review, source: str, draft: str) -> Iterator[str]:
+    """The flags and omissions as lines to read."""
+    flagged = [claim for claim in found.claims if claim.flags]
+    yield f"{len(flagged)} of {len(found.claims)} sentences flagged"
+    for claim in flagged:
+        yield ""
+        yield f"  {one_line(draft, claim.draft)}"
+        for flag in claim.flags:
+            yield f"    {flag.severity}, {flag.label}: {flag.reason}"
+            yield from (f"      source: {one_line(source, s)}" for s in where(flag, claim))
+    if found.omissions:
+        yield ""
+        yield "in the source, not in the draft:"
+        yield from _omitted(found.omissions)
+
+
+def where(flag: Flag, claim: Claim) -> tuple[Span, ...]:
+    """Source spans that bear on a flag; without any, the claim's best."""
+    return (flag.source or claim.evidence)[:2]
+
+
+def _omitted(omissions: tuple[Omission, ...]) -> Iterator[str]:
+    """All major omissions, and the first of the minor ones."""
+    minor = [o for o in omissions if o.severity == "minor"]
+    for omission in (o for o in omissions if o.severity == "major"):
+        yield f"    major, {omission.reason}"
+    for omission in minor[:SHOWN_OMISSIONS]:
+        yield f"    minor, {omission.reason}"
+    if len(minor) > SHOWN_OMISSIONS:
+        yield f"    and {len(minor) - SHOWN_OMISSIONS} more of minor severity"
+
+
+def one_line(text: str, span: Span) -> str:
+    """The characters of a span with white space evened out."""
+    return " ".join(text[span.start : span.end].split())
+
+
+def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
+    """The review as JSON data: offsets count characters of the decoded files."""
+    return {
+        "sentences": [
+            {
+                "text": draft[claim.draft.start : claim.draft.end],
+                "draft": list(claim.draft),
+                "label": claim.label,
+                "evidence": [list(span) for span in claim.evidence],
+                "flags": [_flag(flag) for flag in claim.flags],
+            }
+            for claim in found.claims
+        ],
+        "omissions": [
+            {
+                "kind": o.kind,
+                "severity": o.severity,
+                "reason": o.reason,
+                "source": list(o.source),
+            }
+            for o in found.omissions
+        ],
+        "characters": {"source": len(source), "draft": len(draft)},
+    }
+
+
+def _flag(flag: Flag) -> dict[str, Any]:
+    return {
+        "check": flag.check,
+        "label": flag.label,
+        "severity": flag.severity,
+        "reason": flag.reason,
+        "draft": list(flag.draft),
+        "source": [list(span) for span in flag.source],
+    }
