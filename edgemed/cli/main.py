@@ -26,12 +26,14 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "tui": Command("tui", "open the screen: from a note to a signed summary"),
     "summarize": Command("summarize", "draft a document from a note, offline"),
+    "check-draft": Command("check_draft", "hold a draft against the note it was made from"),
     "chat": Command("chat", "ask a model one thing, without a note or a template"),
     "templates": Command("templates", "list, show and check what a note can become"),
     "models": Command("models", "add, list, choose and remove models"),
     "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
     "merge": Command("merge", "merge two GGUF models into one"),
     "audit": Command("audit", "check or print the log of who did what"),
+    "demo": Command("demo", "see a merge of two embedded models at work (not for patients)"),
     "inspect": Command("inspect", "show what is in a GGUF file"),
 }
 
