@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from edgemed.cli.model_options import configure_model, options_of
 from edgemed.clinic.note import read_note
 
 # Textual reads these when it is imported; each would put what is on the screen on the disk.
@@ -20,8 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed tui`."""
     add = parser.add_argument
     add("note", nargs="?", type=Path, metavar="NOTE", help="a note to open")
-    add("--model", type=Path, metavar="GGUF", help="the model to use")
     add("--plain", action="store_true", help="line by line, for screen readers")
+    configure_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     close_leaks()
     from edgemed_tui.app import start
 
-    return start(args.model, note, plain=args.plain)
+    return start(args.model, options_of(args), note, plain=args.plain)
 
 
 def close_leaks() -> None:

@@ -164,4 +164,5 @@ def app(
 
 if __name__ == "__main__":
     pace = float(sys.argv[1]) if len(sys.argv) > 1 else 0.05
-    app(ScriptedModel(pieces(DRAFT), delay=pace)).run()
+    own = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    app(ScriptedModel(pieces(DRAFT), delay=pace), folder=own).run()

@@ -182,7 +182,7 @@ async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
         model.fail_after = 0
         await press(pilot, "ctrl+g", "down", "enter")
         await pilot.pause(0.3)
-        assert "the model process ended" in str(case_of(pilot).query_one("#status").content)
+        assert "the model process ended" in str(case_of(pilot).query_one("#notice").content)
         assert case_of(pilot).session.text == f"x{DRAFT}"
 
 

@@ -8,7 +8,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import AskReason, AskSignature, Confirm
 from edgemed_tui.screens.picker import Picker
-from edgemed_tui.widgets.status import StatusLine
+from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.widgets import Input, OptionList
 
 from edgemed import audit
@@ -205,4 +205,5 @@ def place(folder: Path) -> audit.Place:
 
 
 def status_of(pilot: object) -> str:
-    return str(pilot.app.screen.query_one(StatusLine).content)  # type: ignore[attr-defined]
+    screen = pilot.app.screen  # type: ignore[attr-defined]
+    return f"{screen.query_one(Notice).content} {screen.query_one(StatusLine).content}"

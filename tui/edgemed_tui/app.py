@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
@@ -16,6 +15,7 @@ from textual.widget import Widget
 from edgemed import sessions
 from edgemed.audit import Log
 from edgemed.errors import EdgemedError
+from edgemed.loading import Options
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
@@ -239,12 +239,12 @@ class EdgemedApp(App[None]):
         self._close_messages_no_wait()
 
 
-def start(model: Path | None, note: str | None, *, plain: bool) -> int:
+def start(model: str | None, options: Options, note: str | None, *, plain: bool) -> int:
     """Open the screen, or the line mode, on this machine; returns the exit code."""
     from edgemed_tui import machine
     from edgemed_tui import plain as line_mode
 
-    desk = machine.desk(model)
+    desk = machine.desk(model, options)
     if plain:
         return line_mode.run(desk, note)
     app = EdgemedApp(desk, note)

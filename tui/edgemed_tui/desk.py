@@ -49,5 +49,6 @@ class Desk:
     notes: Path
     doctor: Callable[[], Iterable[Finding]] = field(default=tuple)
     sample: str = ""
+    hash_of: Callable[[ModelChoice], str] = field(default=lambda choice: choice.hash)
     review: Callable[[str, str], Review] = field(default=review)
     clock: Callable[[], str] = field(default=now)

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
-from edgemed_models.base import Model
-
 from edgemed import audit, library, sessions
 from edgemed.loading import Options, load_model
 from edgemed.sizes import show_size
@@ -13,12 +11,13 @@ from edgemed_tui import settings
 from edgemed_tui.desk import Desk, Finding, ModelChoice
 
 
-def desk(model: Path | None = None) -> Desk:
-    """The desk; `model` is offered first."""
-    named = [of_file(model)] if model else []
+def desk(model: str | None, options: Options) -> Desk:
+    """The desk; `model`, a file or the name of one added, is offered first."""
+    named = [of_file(library.find_model(model))] if model else []
     return Desk(
         models=lambda: [*named, *installed(), *demonstration()],
-        open_model=open_choice,
+        open_model=lambda choice: load_model(Path(choice.path), options),
+        hash_of=hash_of,
         place=audit.default_place(),
         settings=settings.settings_file(),
         sessions=sessions.default_folder(),
@@ -67,6 +66,6 @@ def about(path: Path) -> str:
     return show_size(path.stat().st_size) if path.is_file() else "the file is not there"
 
 
-def open_choice(choice: ModelChoice) -> Model:
-    """Load the model in a process of its own; its hash is known or taken from the file."""
-    return load_model(Path(choice.path), Options())
+def hash_of(choice: ModelChoice) -> str:
+    """SHA-256 of the model file; seconds for a large one."""
+    return choice.hash or library.digest(Path(choice.path), lambda _: None)

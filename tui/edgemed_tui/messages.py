@@ -26,6 +26,14 @@ class ModelReady(Message):
 
 
 @dataclass
+class ModelHashed(Message):
+    """The SHA-256 of a model's file is known."""
+
+    choice: ModelChoice
+    hash: str
+
+
+@dataclass
 class ModelFailed(Message):
     """A model could not be loaded."""
 

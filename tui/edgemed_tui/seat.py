@@ -27,10 +27,12 @@ from edgemed_tui.messages import (
     DraftGrew,
     DraftRefused,
     ModelFailed,
+    ModelHashed,
     ModelReady,
     Reading,
 )
 
+EMPTY = ("no model is loaded", "choose one with ctrl+l")
 INTERVAL = 0.05  # seconds between two messages of growth: the eye needs no more
 
 
@@ -42,13 +44,15 @@ class Seat:
         self.model: Model | None = None
         self._screen = screen
         self._engine = ThreadPoolExecutor(1, "edgemed-seat")
-        self._checker = ThreadPoolExecutor(1, "edgemed-check")
+        self._checker = ThreadPoolExecutor(2, "edgemed-check")
         self._closed = False
+        self._why_empty = EMPTY
 
     def load(self, choice: ModelChoice) -> None:
         """Put another model on the seat."""
         self.stop()
         self._engine.submit(self._load, choice)
+        self._checker.submit(self._hash, choice)
 
     def read(self, note: Note) -> None:
         """Read `note` ahead of any instruction."""
@@ -89,6 +93,13 @@ class Seat:
             self.model = self.desk.open_model(choice)
             self._tell(ModelReady(choice, self.model.context))
         except Exception as error:  # the thread's outermost edge
+            self._why_empty = _told(error)
+            self._tell(ModelFailed(choice, *self._why_empty))
+
+    def _hash(self, choice: ModelChoice) -> None:
+        try:
+            self._tell(ModelHashed(choice, self.desk.hash_of(choice)))
+        except Exception as error:  # the thread's outermost edge
             self._tell(ModelFailed(choice, *_told(error)))
 
     def _read(self, note: Note) -> None:
@@ -103,7 +114,7 @@ class Seat:
 
     def _draft(self, note: Note, template: Template) -> None:
         if self.model is None:
-            self._tell(DraftRefused("no model is loaded", "choose one with ctrl+l"))
+            self._tell(DraftRefused(*self._why_empty))
             return
         try:
             events = summarize(self.model, note, template)

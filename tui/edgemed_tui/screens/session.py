@@ -27,6 +27,7 @@ from edgemed_tui.messages import (
     DraftGrew,
     DraftRefused,
     ModelFailed,
+    ModelHashed,
     ModelReady,
     NotePasted,
     Reading,
@@ -37,7 +38,7 @@ from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.seat import Seat
 from edgemed_tui.widgets.review_pane import ReviewPane
-from edgemed_tui.widgets.status import StageLine, StatusLine, reading, speed
+from edgemed_tui.widgets.status import Notice, StageLine, StatusLine, reading, speed
 
 LOSE = "The draft is neither saved nor exported. Going on loses it."
 
@@ -73,6 +74,7 @@ class SessionScreen(CaseScreen):
         """Steps on top, panes, status, keys."""
         yield StageLine(id="stages")
         yield ReviewPane()
+        yield Notice()
         yield StatusLine()
         yield Footer(show_command_palette=False, compact=True)
 
@@ -102,12 +104,13 @@ class SessionScreen(CaseScreen):
         self.refresh_bindings()
 
     def complain(self, error: EdgemedError) -> None:
-        """Say what went wrong and what to do about it."""
-        hint = f" ({error.hint})" if error.hint else ""
-        self.query_one(StatusLine).tell(doing=f"! {error.message}{hint}")
+        """Say what went wrong and what to do about it; it stands until something is done."""
+        self.query_one(StatusLine).tell(doing="")
+        self.query_one(Notice).complain(error)
 
     def tell(self, words: str) -> None:
         """Say that something was done."""
+        self.query_one(Notice).clear()
         self.query_one(StatusLine).tell(doing=words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -200,7 +203,8 @@ class SessionScreen(CaseScreen):
         self.session = self.kept = steps.opened(self.session.source)
         self.streaming = True
         self.show()
-        self.query_one(StatusLine).tell(doing="starting", speed="")
+        self.tell("starting")
+        self.query_one(StatusLine).tell(speed="")
         self.seat.draft(self.note, self.template)
 
     def action_stop(self) -> None:
@@ -218,6 +222,11 @@ class SessionScreen(CaseScreen):
         self.tell("")
         if self.note is not None and not self.session.text:
             self.seat.read(self.note)
+
+    @on(ModelHashed)
+    def _model_hashed(self, message: ModelHashed) -> None:
+        if self.choice == message.choice:
+            self.choice = message.choice._replace(hash=message.hash)
 
     @on(ModelFailed)
     def _model_failed(self, message: ModelFailed) -> None:
@@ -273,7 +282,7 @@ class SessionScreen(CaseScreen):
             return
         said = {"stop": "", "length": "! the draft was cut at its token limit"}
         status.tell(
-            doing=said.get(ending.reason, "stopped before its end"), speed=speed(ending.timings)
+            doing=said.get(ending.reason, "! stopped before its end"), speed=speed(ending.timings)
         )
 
     @on(DraftEdited)

@@ -37,11 +37,29 @@ sentence under the cursor is marked, and what the note says to it is underlined 
         super().__init__("draft", line_numbers=False)
         self.border_title = literal("Draft")
         self.frozen = True
+        self._banner = self._label = ""
 
     def head(self, demonstration: bool) -> None:
         """Say over the draft that it is no draft for patients."""
-        banner = (f"  {DEMONSTRATION} ", "bold reverse") if demonstration else ""
-        self.border_title = literal("Draft", banner)
+        self._banner = f" {DEMONSTRATION} " if demonstration else ""
+        self._say_head()
+
+    def tell(self, label: str) -> None:
+        """Say what the note says to the sentence under the cursor."""
+        self._label = label
+        self._say_head()
+
+    def _say_head(self) -> None:
+        """Banner in the title; what is going on at the bottom, or in the title of a flat pane."""
+        label = self._label if self.read_only else "editing: escape when done"
+        flat = self.screen.has_class("-narrow")
+        banner = ("  ", (self._banner, "bold reverse")) if self._banner else ("",)
+        self.border_title = literal("Draft", *banner, f"  {label}" if flat and label else "")
+        self.border_subtitle = literal("" if flat else label)
+
+    def on_resize(self) -> None:
+        """A narrow screen has no line at the bottom."""
+        self._say_head()
 
     def write(self, text: str) -> None:
         """Add what the model has written, and stay at the end if the end is in view."""
@@ -100,5 +118,5 @@ sentence under the cursor is marked, and what the note says to it is underlined 
 
     def _modes_changed(self) -> None:
         self.set_class(not self.read_only, "-editing")
-        self.border_subtitle = "" if self.read_only else literal("editing: escape when done")
+        self._say_head()
         self.refresh_bindings()

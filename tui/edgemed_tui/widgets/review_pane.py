@@ -20,7 +20,7 @@ from edgemed.clinic.session import (
     open_findings,
     stage,
 )
-from edgemed_tui.literal import literal, visible
+from edgemed_tui.literal import visible
 from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.widgets.draft_pane import DraftPane
 from edgemed_tui.widgets.findings_list import FindingsList
@@ -167,8 +167,7 @@ class ReviewPane(Container):
         self.draft.mark(self._draft_marks())
         claim = self._claim_at_cursor()
         label = f"this sentence: {LABELS[claim.label]}" if claim else ""
-        if self.draft.read_only:
-            self.draft.border_subtitle = literal(label)
+        self.draft.tell(label)
 
     def _draft_marks(self) -> Iterator[Mark]:
         if self.session.review is None:

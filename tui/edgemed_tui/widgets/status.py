@@ -6,6 +6,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from edgemed.clinic.session import Stage
+from edgemed.errors import EdgemedError
 from edgemed_tui.literal import Words, literal
 
 STAGES: tuple[tuple[Stage, str], ...] = (
@@ -49,6 +50,24 @@ class StatusLine(Words):
         self.facts |= facts
         shown = [self.facts[name] for name in ORDER if self.facts.get(name)]
         self.say(literal(" " + "  ·  ".join(shown)))
+
+
+class Notice(Words):
+    """What went wrong and what helps: two lines that are there only when needed."""
+
+    def __init__(self) -> None:
+        super().__init__(id="notice")
+        self.display = False
+
+    def complain(self, error: EdgemedError) -> None:
+        """Show `error`."""
+        self.say(literal((f"! {error.message}", "bold"), f"\n  {error.hint}" if error.hint else ""))
+        self.display = True
+
+    def clear(self) -> None:
+        """Nothing is wrong any more."""
+        self.say("")
+        self.display = False
 
 
 ORDER = ("model", "template", "doing", "speed", "memory")

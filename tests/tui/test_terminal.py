@@ -1,0 +1,143 @@
+"""In a real terminal, key by key: note in, streamed draft, evidence, edit, sign, export, audit."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgemed import audit
+from tests.tui.scripted import NOTE
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
+PATIENCE = 30.0  # seconds for one thing to appear on a busy machine
+
+
+class Terminal:
+    """A tmux server of its own with one window of 80 by 24."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self.socket = f"edgemed-test-{uuid.uuid4().hex[:8]}"
+        home = {n: str(folder / "home") for n in ("XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        words = [f"{name}={value}" for name, value in home.items()]
+        line = f"env {shlex.join([*words, *command])}; echo ended $?; sleep 60"
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24", line)
+
+    def tmux(self, *words: str) -> str:
+        command = ["tmux", "-L", self.socket, "-f", "/dev/null", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.tmux("send-keys", key)
+            time.sleep(0.15)
+
+    def type(self, text: str) -> None:
+        self.tmux("send-keys", "-l", text)
+        time.sleep(0.15)
+
+    def shows(self, words: str) -> str:
+        """Wait until `words` are on the screen; the screen."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            screen = self.tmux("capture-pane", "-p")
+            if words in screen:
+                return screen
+            time.sleep(0.1)
+        raise AssertionError(f"{words!r} never came; the screen shows\n{screen}")
+
+    def close(self) -> None:
+        self.tmux("kill-server")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "note.txt").write_text(NOTE, encoding="utf-8")
+    (tmp_path / "turns.jinja").write_text("{% for m in messages %}{{ m.content }}\n{% endfor %}")
+    return tmp_path
+
+
+@pytest.fixture
+def scripted(folder: Path) -> Iterator[Terminal]:
+    terminal = Terminal([sys.executable, "-m", "tests.tui.scripted", "0.02", str(folder)], folder)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def real(folder: Path, data: Path) -> Iterator[Terminal]:
+    model = data / "models" / "stories260k" / "stories260K.gguf"
+    options = ["--model", str(model), "--chat-template", str(folder / "turns.jinja")]
+    command = [sys.executable, "-m", "edgemed.cli.main", "tui", str(folder / "note.txt")]
+    terminal = Terminal([*command, *options, "--context", "2048"], folder)
+    yield terminal
+    terminal.close()
+
+
+def test_a_note_becomes_a_signed_file_in_a_terminal(scripted: Terminal, folder: Path) -> None:
+    scripted.shows("DISCHARGE NOTE")
+    walk(scripted, folder)
+    screen = signed(scripted, folder)
+    assert "● signed" in screen
+    place = audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+    held(place, folder)
+
+
+def test_the_same_with_the_real_engine(real: Terminal, folder: Path) -> None:
+    real.shows("DISCHARGE NOTE")
+    walk(real, folder)
+    signed(real, folder)
+    home = folder / "home" / "edgemed"
+    held(audit.Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal"), folder)
+
+
+def walk(terminal: Terminal, folder: Path) -> None:
+    """From the note to an edited draft."""
+    terminal.press("C-t")
+    terminal.shows("type to search")
+    terminal.type("handoff")
+    terminal.press("Enter")
+    terminal.shows("Hand-off")
+    terminal.press("C-g")
+    terminal.shows("● checked")
+    terminal.press("n", "Enter", "Enter", "e")
+    terminal.shows("editing: escape")
+    terminal.type("Seen. ")
+    terminal.press("Escape")
+    terminal.shows("● checked")
+    assert "Seen. " in terminal.shows("Draft")
+
+
+def signed(terminal: Terminal, folder: Path) -> str:
+    """Sign for a reason, export as JSON."""
+    terminal.press("s")
+    terminal.shows("You sign that you have read")
+    terminal.type("Dr Example")
+    terminal.press("Enter")
+    if "Why you sign" in terminal.shows("Sign this summary"):
+        terminal.type("all seen")
+        terminal.press("Enter")
+    terminal.shows("● signed")
+    terminal.press("x")
+    terminal.shows("Export")
+    terminal.press("C-u")
+    terminal.type(str(folder / "out.json"))
+    terminal.press("Enter")
+    return terminal.shows("exported")
+
+
+def held(place: audit.Place, folder: Path) -> None:
+    """The file is whole, the log holds and names no patient."""
+    data = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    assert "Seen. " in data["text"]
+    assert data["signature"]["by"] == "Dr Example"
+    assert data["source"] == NOTE
+    assert audit.verify(place).faults == ()
+    assert [row.what for row in audit.read(place)] == ["draft", "sign", "export"]
+    assert b"furosemide" not in place.log.read_bytes()
