@@ -6,14 +6,15 @@ Translates what the engine refuses into edgemed's errors; knows nothing of notes
 """
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
-from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.machine import memory, usable_cores
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
@@ -83,12 +84,25 @@ def count(path: Path, options: Options, messages: Sequence[Message]) -> int:
         counter.close()
 
 
-def start(settings: Settings) -> LlamaModel:
-    """A running model; the engine's refusal as ours."""
+def start(settings: Settings, process: Process | None = None) -> LlamaModel:
+    """A running model, in a worker started ahead if there is one; the engine's refusal as ours."""
     try:
-        return LlamaModel(settings)
+        return LlamaModel(settings, process)
     except ModelError as error:
         raise translated(error) from None
+
+
+@contextmanager
+def started_ahead() -> Iterator[Process]:
+    """A worker that loads its libraries while the caller still plans; ended if nobody takes it."""
+    try:
+        process = Process()
+    except ModelError as error:
+        raise translated(error) from None
+    try:
+        yield process
+    finally:
+        process.end()
 
 
 def translated(error: ModelError) -> EdgemedError:

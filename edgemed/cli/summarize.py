@@ -19,13 +19,19 @@ from edgemed.cli.stream import Outcome, close_text, follow, tell_failure, timing
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
-from edgemed.clinic.review import review
 from edgemed.clinic.summarize import budget, request_for, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.library import find_model
-from edgemed.loading import plan_model, plan_request, settings_for, start, translated
+from edgemed.loading import (
+    plan_model,
+    plan_request,
+    settings_for,
+    start,
+    started_ahead,
+    translated,
+)
 from edgemed.records import Draft, Kept, Records
 
 STDIN = "-"
@@ -55,11 +61,10 @@ def run(args: argparse.Namespace) -> int:
     template, path = load_template(args.template), find_model(args.model)
     tell_about(note)
     limit = args.max_tokens or template.max_tokens
-    options = options_of(args)
-    plan = plan_for(args, path, note, template, limit)
-    explain_if_asked(args, plan)
-    with nullcontext() if args.no_record else Records() as records:
-        model = start(settings_for(path, options, plan))
+    with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
+        plan = plan_for(args, path, note, template, limit)
+        explain_if_asked(args, plan)
+        model = start(settings_for(path, options_of(args), plan), process)
         try:
             outcome = draft(args, model, note, template)
         finally:
@@ -129,7 +134,7 @@ def finish(
 ) -> int:
     """Print what comes after the stream; the exit code."""
     text = readable(template, outcome.text) if outcome.complete else outcome.text
-    checked = review(note.text, text) if note.language != "other" else None
+    checked = check(note, text) if note.language != "other" else None
     if args.json:
         print(json.dumps(document(model, note, template, outcome, text, checked), indent=2))
     elif template.form == "json":
@@ -146,6 +151,13 @@ def finish(
             f"the draft was cut at {limit} tokens and is not complete", "raise --max-tokens"
         )
     return 0 if outcome.complete else 1
+
+
+def check(note: Note, text: str) -> Review:
+    """The draft against its note; what checking needs is loaded only now, after the text is out."""
+    from edgemed.clinic.review import review
+
+    return review(note.text, text)
 
 
 def tell_flags(checked: Review | None, text: str) -> None:

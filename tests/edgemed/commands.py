@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -34,7 +35,8 @@ def scripted(monkeypatch: pytest.MonkeyPatch, model: ScriptedModel) -> None:
     monkeypatch.setattr(f"{module}.find_model", lambda name: find(name))
     monkeypatch.setattr(f"{module}.plan_request", lambda *arguments: None)
     monkeypatch.setattr(f"{module}.settings_for", lambda *arguments: settings)
-    monkeypatch.setattr(f"{module}.start", lambda settings: model)
+    monkeypatch.setattr(f"{module}.start", lambda settings, process: model)
+    monkeypatch.setattr(f"{module}.started_ahead", nullcontext)
 
 
 def find(name: str | None) -> Path:

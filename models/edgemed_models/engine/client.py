@@ -116,8 +116,11 @@ class Process:
 class LlamaModel:
     """A GGUF model run by llama.cpp in a process of its own: the Model protocol."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Start a worker and load the model. Raises ModelError, with log lines, if that fails."""
+    def __init__(self, settings: Settings, process: Process | None = None) -> None:
+        """Load the model in `process`, started ahead to save time, or in a fresh one.
+
+        Raises ModelError, with log lines, if that fails.
+        """
         self.settings = settings
         self.facts: dict[str, Any] = {}
         self._process: Process | None = None
@@ -126,7 +129,7 @@ class LlamaModel:
         self._number = 0
         self._active: int | None = None
         self._cancelled = False
-        self._worker()
+        self._load(process or Process())
 
     @property
     def name(self) -> str:
@@ -154,7 +157,11 @@ class LlamaModel:
             return self._process
         if self._process is not None:
             self._process.end()
-        self._process = process = Process()
+        return self._load(Process())
+
+    def _load(self, process: Process) -> Process:
+        """Let a worker that has no model yet load it."""
+        self._process = process
         process.send(asdict(self.settings))
         try:
             message = process.receive()

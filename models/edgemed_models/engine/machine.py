@@ -60,7 +60,9 @@ def number_in(path: Path) -> int | None:
 
 def usable_cores() -> int:
     """Physical cores this process may use: more threads only wait for each other's arithmetic."""
-    logical = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    logical = os.cpu_count() or 1
+    if sys.platform == "linux":
+        logical = len(os.sched_getaffinity(0))
     return max(1, min(logical, physical_cores() or max(1, logical // 2)))
 
 

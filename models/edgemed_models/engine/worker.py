@@ -198,6 +198,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    from edgemed_models.engine import loop  # noqa: F401  while the client still plans
+
     source = sys.stdin.buffer
     serve(Settings(**wire.parse(source.readline())), source, out)
 
