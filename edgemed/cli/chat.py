@@ -6,7 +6,7 @@ import sys
 from edgemed_models.base import Failed, Message, ModelError, Request
 
 from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
-from edgemed.cli.stream import close_text, follow, tell_failure, timing_line
+from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import shown
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -61,4 +61,4 @@ def answer(args: argparse.Namespace, request: Request) -> int:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":
         raise EdgemedError(f"the answer was cut at {args.max_tokens} tokens", "raise --max-tokens")
-    return 0 if outcome.complete else 1
+    return exit_code(outcome)

@@ -17,6 +17,7 @@ class Outcome:
 
     pieces: list[str] = field(default_factory=list)
     end: Done | Failed | None = None
+    interrupted: bool = False
 
     @property
     def text(self) -> str:
@@ -26,6 +27,8 @@ class Outcome:
     @property
     def ending(self) -> str:
         """stop, length, cancelled or failed."""
+        if self.interrupted:
+            return "cancelled"
         return self.end.reason if isinstance(self.end, Done) else "failed"
 
     @property
@@ -86,6 +89,8 @@ def follow(events: Iterator[Event], echo: TextIO | None) -> Outcome:
                     echo.flush()
             else:
                 outcome.end = event
+    except KeyboardInterrupt:  # the stream has ended itself; what came so far stands
+        outcome.interrupted = True
     finally:
         progress.clear()
     return outcome
@@ -99,6 +104,13 @@ def close_text(outcome: Outcome, limit: int, what: str = "DRAFT") -> None:
         "failed": f"\n[{what} BROKEN OFF: not complete]",
     }
     print(marks.get(outcome.ending, ""), flush=True)
+
+
+def exit_code(outcome: Outcome) -> int:
+    """0 when the model came to its own end, 130 when the user stopped it, else 1."""
+    if outcome.interrupted:
+        return 130
+    return 0 if outcome.complete else 1
 
 
 def timing_line(timings: Timings) -> str:

@@ -15,7 +15,7 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.fit import Plan
 
 from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
-from edgemed.cli.stream import Outcome, close_text, follow, tell_failure, timing_line
+from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
@@ -150,7 +150,7 @@ def finish(
         raise EdgemedError(
             f"the draft was cut at {limit} tokens and is not complete", "raise --max-tokens"
         )
-    return 0 if outcome.complete else 1
+    return exit_code(outcome)
 
 
 def check(note: Note, text: str) -> Review:

@@ -1,6 +1,7 @@
 """`edgemed summarize` from end to end: text on stdout, narration on stderr, exit codes, records."""
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed.cli import summarize as command
 from edgemed.cli.main import main
 from edgemed.records import default_path
-from tests.edgemed.commands import NOTE, Run, scripted
+from tests.edgemed.commands import NOTE, TEMPLATE, Run, scripted
 
 MEDICATIONS = '{"medications": [], "allergies": ["penicillin"]}'
 
@@ -160,6 +161,26 @@ def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
     assert done.returncode == 3 and "trained on 2048" in done.stderr
     done = run(["summarize", str(long), "--template", "soap", "--context", "1024"])
     assert done.returncode == 3 and "the context has 1024" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_stops_the_draft_marks_it_records_it_and_exits_130(
+    data: Path, note: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "chat.jinja"
+    template.write_text(TEMPLATE)
+    model = data / "models" / "stories260k" / "stories260K.gguf"
+    command = [sys.executable, "-m", "edgemed.cli.main", "summarize", str(note)]
+    command += ["--template", "soap", "--max-tokens", "1200", "--threads", "1"]
+    command += ["--model", str(model), "--chat-template", str(template)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert b"[DRAFT STOPPED" in first + out and b"Traceback" not in err
+    assert rows()[0][9] == "cancelled"
 
 
 def test_help_of_every_command_names_no_heavy_library() -> None:

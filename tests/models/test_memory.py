@@ -79,16 +79,30 @@ def test_under_a_limit_it_runs_with_less_or_is_refused_but_never_breaks(
     assert seen[0] == "all" and seen[-1] == "refused" and "less" in seen
 
 
+def limit_of(root: Path) -> tuple[int, int] | None:
+    return container_limit(root, root / "own")
+
+
 def test_a_containers_limit_is_read_in_both_its_forms(tmp_path: Path) -> None:
-    assert container_limit(tmp_path) is None
+    assert limit_of(tmp_path) is None
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
     (tmp_path / "memory" / "memory.usage_in_bytes").write_text("5\n")
-    assert container_limit(tmp_path) is None
+    assert limit_of(tmp_path) is None
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1000\n")
-    assert container_limit(tmp_path) == (1000, 995)
+    assert limit_of(tmp_path) == (1000, 995)
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("7\n")
-    assert container_limit(tmp_path) == (1000, 995)
+    assert limit_of(tmp_path) == (1000, 995)
     (tmp_path / "memory.max").write_text("500\n")
-    assert container_limit(tmp_path) == (500, 493)
+    assert limit_of(tmp_path) == (500, 493)
+
+
+def test_the_tightest_limit_on_the_way_to_the_processes_own_group_counts(tmp_path: Path) -> None:
+    group = tmp_path / "user.slice" / "session"
+    group.mkdir(parents=True)
+    (tmp_path / "own").write_text("0::/user.slice/session\n")
+    for folder, limit, used in ((group, 900, 100), (group.parent, 700, 650)):
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+    assert limit_of(tmp_path) == (700, 50)

@@ -37,16 +37,38 @@ def memory() -> Memory:
     return Memory(total, max(free, 0), private_limit(), by)
 
 
-def container_limit(root: Path = Path("/sys/fs/cgroup")) -> tuple[int, int] | None:
-    """(limit, bytes left) of the innermost cgroup with a memory limit; None without one."""
-    for limit_name, used_name in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        limit, used = number_in(root / limit_name), number_in(root / used_name)
-        if limit is not None and used is not None and limit < NO_LIMIT:
-            return limit, limit - used
-    return None
+def container_limit(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> tuple[int, int] | None:
+    """(limit, bytes left) of the tightest cgroup around this process; None without a limit."""
+    limits = []
+    for folder in cgroup_folders(root, own):
+        for limit_name, used_name in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit, used = number_in(folder / limit_name), number_in(folder / used_name)
+            if limit is not None and used is not None and limit < NO_LIMIT:
+                limits.append((limit, limit - used))
+    return min(limits, key=lambda pair: pair[1], default=None)
+
+
+def cgroup_folders(root: Path, own: Path) -> list[Path]:
+    """The folders of this process's memory cgroup and of all around it, both versions.
+
+    A line of /proc/self/cgroup is `number:controllers:path`; version 2 names no controllers.
+    """
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    folders = [root, root / "memory"]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "memory"):
+            base, parts = root / controllers, Path(path.lstrip("/")).parts
+            folders += [base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
+    return folders
 
 
 def number_in(path: Path) -> int | None:
