@@ -84,7 +84,7 @@ class Source:
 
     def rarity(self, name: str) -> float:
         """How much meeting a name says; nothing for a name the source lacks."""
-        held = len(self.mentions.get(name, ())) or len(self.stems.get(name, ()))
+        held = len(self.mentions.get(name, ())) or sum(name in n for n in self._names)
         return math.log(1 + len(self.said) / held) if held else 0.0
 
     def kept(self, company: dict[str, float], i: int) -> float:
@@ -137,6 +137,8 @@ def named(said: Said) -> Iterator[tuple[str, int, int]]:
     """Concepts by name and meaningful words by stem, each with its offsets."""
     for mention in said.mentions:
         yield mention.concept.name, *mention.span
+    for date in said.dates:
+        yield f"{date.month} {date.day} {date.name}", *date.span
 
 
 def names(said: Said) -> set[str]:

@@ -7,6 +7,7 @@ from edgemed.clinic.checks import (
     doses,
     entities,
     laterality,
+    levels,
     numbers,
     people,
     resemblance,
@@ -21,6 +22,7 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "doses": doses.check,
     "times": times.check,
     "laterality": laterality.check,
+    "levels": levels.check,
     "assertion": assertion.check,
     "people": people.check,
     "entities": entities.check,
@@ -29,6 +31,23 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
 
 
 def flags(said: Said, source: Source) -> tuple[Flag, ...]:
-    """All flags of one sentence, in draft order."""
+    """All flags of one sentence in draft order; of two for the same words, the more telling."""
     found = [flag for check in CHECKS.values() for flag in check(said, source)]
-    return tuple(sorted(found, key=lambda f: (f.draft, f.check)))
+    kept = [flag for flag in found if not any(_says_more(other, flag) for other in found)]
+    return tuple(sorted(kept, key=lambda f: (f.draft, f.check)))
+
+
+# A flag of the first check makes one of the second needless where they share words.
+TELLING = {("dose", "number"), ("number", "unsupported"), ("entity", "unsupported")}
+
+
+def _says_more(other: Flag, flag: Flag) -> bool:
+    if other is flag or other.draft.start >= flag.draft.end or flag.draft.start >= other.draft.end:
+        return False
+    if other.check == flag.check == "negation":
+        return _length(other) < _length(flag)
+    return (other.check, flag.check) in TELLING
+
+
+def _length(flag: Flag) -> int:
+    return flag.draft.end - flag.draft.start

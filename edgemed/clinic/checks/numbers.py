@@ -8,6 +8,7 @@ speaks of the same thing has another number, it is contradicted. Never says whic
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Severity
+from edgemed.clinic.reading.dates import agree
 from edgemed.clinic.reading.quantities import Quantity, base, same
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
@@ -21,6 +22,7 @@ MEASURED = {  # what a drug or a laboratory is measured in: an error here is maj
 # Units that speakers leave out; any other must be said somewhere in the source.
 UNSAID = {"mg", "mm[Hg]", "%", "/min", "a", "[degF]", "[lb_av]", "mg/dL", "kg/m2", "deg", "g/dL",
           "{tablet}", "meq", "10*9/L", "mmol/L", "Cel", "[in_i]", "[ft_i]", "ng/mL", "d"}  # fmt: skip
+LONGEST_DATED = 120  # characters of a sentence whose one date holds for all its numbers
 NEAR, FAR = 0.5, 0.25  # how much of a number's company a sentence keeps to be of the same thing
 
 
@@ -30,6 +32,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if quantity.implied:
             continue
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
+        holders = [i for i in holders if not is_misdated(said, source.said[i])]
         rivals = nearest(said, quantity, source, holders)
         if holders and not rivals:
             continue
@@ -43,6 +46,20 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         elif not (quantity.unit is None and quantity.values == (1.0,)):
             reason = f"{quantity.text} is not in the source"
             yield Flag("number", "not found", severity, reason, quantity.span)
+
+
+def is_misdated(said: Said, other: Said) -> bool:
+    """Both sentences say when, and not the same: an old value under a new date."""
+    return (
+        bool(said.dates and other.dates)
+        and not is_narrative(said)
+        and not any(agree(a, b) for a in said.dates for b in other.dates)
+    )
+
+
+def is_narrative(said: Said) -> bool:
+    """A sentence of several dates, where it is open which number belongs to which."""
+    return len(said.dates) > 1 or len(said.sentence.text) > LONGEST_DATED
 
 
 def is_held(quantity: Quantity, other: Quantity, source: Source) -> bool:

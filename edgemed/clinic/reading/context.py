@@ -47,6 +47,7 @@ INFORMS = re.compile(
     r"indicated|denies|denied|thinks|describes|is here|is present|has noticed|feels|brought)\b"
 )
 BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
+BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\bnon-?(?=(\w+))")
 LABELLED_NO = re.compile(r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*)\b(?=\W*$)")
@@ -68,7 +69,7 @@ class Scopes:
             self.text = "".join(c.lower() if len(c.lower()) == 1 else c for c in sentence)
         self.spoken = spoken
         self.ends = [m.span() for m in _ends().finditer(self.text)]
-        self.reach = [*self._listed(), *self._bare_negative(), *self._non()]
+        self.reach = [*self._listed(), *self._bare_negative(), *self._non(), *self._boxes()]
         self.people = list(_people(self.text))
 
     def at(self, start: int, end: int) -> Context:
@@ -111,6 +112,10 @@ class Scopes:
         return stretches + [
             Trigger("negated", 0, m.start()) for m in LABELLED_NO.finditer(self.text)
         ]
+
+    def _boxes(self) -> list[Trigger]:
+        """`[ ] cough` is an empty box: the words up to the next box are denied."""
+        return [Trigger("negated", m.end(), m.end() + len(m[1])) for m in BOX.finditer(self.text)]
 
     def _listed(self) -> list[Trigger]:
         """Stretches of the listed triggers."""

@@ -6,6 +6,7 @@ side counts where a part of the body or a finding stands beside it, or a word su
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
@@ -48,9 +49,14 @@ def sides(text: str, found: Sequence[Word]) -> Iterator[Sided]:
             yield Sided(side, Span(word.start, word.end), of)
 
 
+_NUMBERED = frozenset("0123456789/^[(")
+
+
 def _is_letter(text: str, word: Word) -> bool:
-    """`L` and `R` as sides: capitals, not part of a code such as `L5`."""
-    return text[word.start : word.end].isupper() and not text[word.end : word.end + 1].isdigit()
+    """`L` and `R` as sides: capitals, not part of a code or unit (`L5`, `g/L`, `2 L/min`)."""
+    before, after = text[: word.start].rstrip(" "), text[word.end : word.end + 1]
+    alone = not after.isdigit() and after not in ("/", "]", ")")
+    return text[word.start : word.end].isupper() and alone and before[-1:] not in _NUMBERED
 
 
 def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -> tuple[str, ...]:
@@ -65,10 +71,16 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
             continue
         word = found[i]
         if i in named:
-            names.append(named[i])
+            names += [named[i], *_part(word)]
         elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:
             names.append(word.stem)
     return tuple(dict.fromkeys(names))
+
+
+@cache
+def _part(word: Word) -> tuple[str, ...]:
+    """The part of the body that a word names on its own, if any (the knee of `knee pain`)."""
+    return tuple(f.concept.name for f in concepts([word]) if f.concept.kind == "anatomy")
 
 
 def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[str, ...]) -> bool:
