@@ -61,11 +61,13 @@ def interval(values: list[float], seed: int = 0) -> Interval:
     )
 
 
-def measured(path: Path, count: int, seed: int, split: Split) -> dict[str, list[float]]:
+def measured(
+    path: Path, count: int, seed: int, split: Split, axes: tuple[str, ...] = AXES
+) -> dict[str, list[float]]:
     """Scores of one file on every axis."""
     model = opened(path)
     try:
-        return {axis: scores(model, axis, count, seed, split) for axis in AXES}
+        return {axis: scores(model, axis, count, seed, split) for axis in axes}
     finally:
         model.close()
 
@@ -75,11 +77,14 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--axes", nargs="+", default=AXES, help="default: the three of the experiment"
+    )
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
     args = parser.parse_args()
     for path in args.files:
         began = time.perf_counter()
-        found = measured(path, args.count, args.seed, args.split)
+        found = measured(path, args.count, args.seed, args.split, tuple(args.axes))
         line = {axis: [round(x, 3) for x in interval(values)] for axis, values in found.items()}
         took = round(time.perf_counter() - began, 1)
         print(json.dumps({"file": path.name, "seconds": took} | line), flush=True)

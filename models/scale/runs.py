@@ -28,17 +28,36 @@ class Run:
     shots: int = 0
 
 
+# Copying is there from the start (see planting.py); these shares keep it and put it to work.
 MIX = {"copy": 0.12, "recall": 0.08, "instruction": 0.40, "clinical": 0.40}
+TASKS = {"copy": 0.04, "recall": 0.04, "instruction": 0.55, "clinical": 0.37}
 
-BASE = Run("base", (Phase(440, 16, 256, MIX), Phase(24, 4, 1024, MIX)), rate=7e-4, muon=0.01)
-TUNE = Run("", (Phase(150, 16, 256, {}),), parent="base", rate=7e-4)
+BASE = Run(
+    "base",
+    (Phase(320, 16, 256, MIX), Phase(680, 16, 256, TASKS), Phase(40, 4, 1024, TASKS)),
+    rate=2e-3,
+    muon=0.01,
+    decay=0.6,
+)
+TUNE = Run("", (Phase(200, 16, 256, {}),), parent="base", rate=7e-4)
 
 
 def tuned(name: str, shares: dict[str, float], parent: str = "base") -> Run:
-    """A fine-tune of about 1 M tokens of one diet."""
+    """A fine-tune of 0.8 M tokens of one diet."""
     return replace(TUNE, name=name, parent=parent, phases=(replace(TUNE.phases[0], shares=shares),))
 
 
+def few_shot(parent: str, shots: int) -> Run:
+    """`parent` tuned on `shots` examples of a task that none of the models has seen."""
+    name = f"{parent}-{shots}-shots"
+    phase = Phase(30, 8, 256, {"clinical": 1.0})
+    return replace(TUNE, name=name, parent=parent, phases=(phase,), shots=shots, rate=5e-4)
+
+
+PARENTS = ("clinical", "instruct", "merged")  # merged: the float mean of the other two
+TRIO = ("base", "clinical", "instruct")
+CONTROLS = ("joint", "sequential")
+FEW_SHOT = tuple(f"{parent}-{shots}-shots" for parent in PARENTS for shots in (64, 256))
 RUNS = {
     run.name: run
     for run in (
@@ -47,5 +66,6 @@ RUNS = {
         tuned("instruct", {"instruction": 1.0}),
         tuned("joint", {"clinical": 0.5, "instruction": 0.5}),
         tuned("sequential", {"clinical": 1.0}, parent="instruct"),
+        *(few_shot(parent, shots) for parent in PARENTS for shots in (64, 256)),
     )
 }

@@ -5,6 +5,7 @@ A demonstration built to show what a merge keeps; no output of theirs is for pat
 
 from pathlib import Path
 
+DEMO_T = 0.5  # where the demonstration merges; see the card
 NAMES = ("base", "clinical", "instruct")
 
 

@@ -33,8 +33,8 @@ TITLES = (
 )
 CODES = (
     "marble window seven copper lantern paper velvet cloud anchor pepper signal button canyon"
-    " meadow ribbon hammer orbit pebble sunset ticket violin walnut zebra echo falcon glacier harvest"
-    " igloo jacket kettle ladder magnet needle ocean pillow quartz rocket saddle timber"
+    " meadow ribbon hammer orbit pebble sunset ticket violin walnut zebra echo falcon glacier"
+    " harvest igloo jacket kettle ladder magnet needle ocean pillow quartz rocket saddle timber"
 ).split()
 
 

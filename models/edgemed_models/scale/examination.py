@@ -4,13 +4,14 @@ clinical      a summary on plain lines: F1 of its facts
 instruction   an instruction on everyday text: kept to the letter, 1 or 0
 composite     a clinical summary in a demanded format, which no parent was trained on: F1 of its
               facts, 0 where the format is not kept
+unseen        a clinical task of which no model has seen one example, for few-shot tuning
 """
 
 from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from .clinical_tasks import CLINICAL_KINDS, clinical_item
+from .clinical_tasks import CLINICAL_KINDS, UNSEEN_KIND, clinical_item
 from .instructions import composite_score, draw_composite, draw_instruction, score
 from .items import Item, fact_f1
 from .patients import Split
@@ -49,4 +50,14 @@ def ask_composite(rng: Random, kind: str, split: Split) -> Question:
     return Question(demand.item, lambda answer: composite_score(demand, answer))
 
 
-ASK = {"clinical": ask_clinical, "instruction": ask_instruction, "composite": ask_composite}
+def ask_unseen(rng: Random, _: str, split: Split) -> Question:
+    """The clinical task that is kept from every training run but the few-shot ones."""
+    return ask_clinical(rng, UNSEEN_KIND, split)
+
+
+ASK = {
+    "clinical": ask_clinical,
+    "instruction": ask_instruction,
+    "composite": ask_composite,
+    "unseen": ask_unseen,
+}
