@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from edgemed.merging.methods import METHODS
+from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import Plan, plan_merge
 from edgemed.merging.recipe import between
 from edgemed.merging.run import Progress as Done

@@ -16,7 +16,7 @@ from edgemed import positional
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
 from edgemed.merging.memory import Buffers, rows_at_once
-from edgemed.merging.methods import METHODS
+from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import group_of
 from edgemed.merging.plan import Step
 from edgemed.merging.stream import Mix, Stream

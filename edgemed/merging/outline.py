@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
-from edgemed.merging.methods import METHODS
+from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import before_blocks, block_of, in_block
 from edgemed.merging.recipe import Recipe, Slice, Source
 

@@ -20,7 +20,7 @@ from edgemed.gguf import Layout, Tensor, open_model, plan_layout
 from edgemed.merging import compatibility, schema
 from edgemed.merging.memory import Buffers, Work, plan_buffers
 from edgemed.merging.metadata import output_metadata
-from edgemed.merging.methods import METHODS
+from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import GROUPS, Names, group_of, names_of
 from edgemed.merging.out_types import file_type_of, out_types
 from edgemed.merging.outline import Models, Place, base_of, outline
@@ -162,6 +162,7 @@ def draft(recipe: Recipe, models: Models, place: Place, names: Namer) -> Draft:
     tensors = tuple(tensor_of(models, place, i) for i in order)
     own = order[based:]
     parameters = parameters_of(recipe, place, own, names)
+    method.check(place.name, **dict(parameters))
     if place.name.startswith(ROPE):
         alone: int | None = 0
         refuse_other_bytes(tensors)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.errors import UsageError
-from edgemed.merging.methods import METHODS
+from edgemed.merging.method_table import METHODS
 from edgemed.merging.schema import ranged
 from edgemed.merging.settings import Setting, Settings
 
@@ -63,6 +63,7 @@ class Recipe:
                 f"no merge method {self.method!r}", f"choose one of {', '.join(METHODS)}"
             )
         refuse_unknown_parameters(self)
+        refuse_counts(self)
 
     @property
     def sliced(self) -> bool:
@@ -123,6 +124,21 @@ def refuse_unknown_parameters(recipe: Recipe) -> None:
                     f"{recipe.method} has no parameter {key!r}",
                     f"it knows {', '.join(known) or 'none'}",
                 )
+
+
+def refuse_counts(recipe: Recipe) -> None:
+    """Every slice must have as many models as the method takes, its base left out."""
+    method = METHODS[recipe.method]
+    for part in recipe.slices:
+        base = part.base or recipe.base if method.base in ("required", "optional") else None
+        count = sum(source.model != base for source in part.sources)
+        if count < method.least or (method.most is not None and count > method.most):
+            wanted = f"{method.least}" if method.least == method.most else f"{method.least} or more"
+            beside = " beside the base" if base is not None else ""
+            raise UsageError(
+                f"{recipe.method} takes {wanted} model{'s' * (wanted != '1')}{beside}, not {count}",
+                "name as many models as the method takes",
+            )
 
 
 def normal_form(recipe: Recipe) -> dict[str, Any]:

@@ -31,6 +31,7 @@ Share = Annotated[float, Range(0.0, 1.0)]
 Shares = Annotated[Each, Range(0.0, 1.0)]
 Positive = Annotated[float, Range(math.ulp(0.0), math.inf)]
 Count = Annotated[int, Range(1, 2**31)]
+Natural = Annotated[int, Range(0, 2**31)]
 
 Value = float | int | bool | str | Each
 Bound = tuple[tuple[str, Value], ...]

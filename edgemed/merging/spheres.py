@@ -34,3 +34,99 @@ def great_circle(t: float, gram: F64, straight: float | None = COLLINEAR) -> tup
     if abs(cosine) > straight if straight is not None else math.sin(theta) < 1e-8:
         return 1.0 - t, t
     return math.sin((1.0 - t) * theta) / math.sin(theta), math.sin(t * theta) / math.sin(theta)
+
+
+def from_deltas(factors: tuple[float, ...]) -> tuple[float, ...]:
+    """Factors of base and models, from those of the deltas."""
+    return math.fsum((1.0, *(-f for f in factors))), *factors
+
+
+def shares(weight: tuple[float, ...]) -> tuple[float, ...]:
+    """Weights that add up to one; equal ones where they cancel."""
+    total = math.fsum(weight)
+    if abs(total) < 1e-6:
+        return (1.0 / len(weight),) * len(weight)
+    return tuple(w / total for w in weight)
+
+
+def lengths(gram: F64) -> F64:
+    """The norm of every vector."""
+    return np.sqrt(np.maximum(np.diag(gram), 0.0))
+
+
+def cosines(gram: F64) -> F64:
+    """f64[n, n]: cosines between all vectors; 0 where one has no direction."""
+    norms = lengths(gram)
+    products = np.outer(norms, norms)
+    found = np.divide(gram, products, out=np.zeros_like(gram), where=products > 0.0)
+    return np.clip(found, -1.0, 1.0)
+
+
+def tangent_mean(weight: tuple[float, ...], gram: F64, eps: float) -> tuple[float, ...]:
+    """Factors of the barycentre in the tangent space at the weighted mean direction, on the sphere.
+
+    Unit vectors u_i, m = sum w_i u_i / |.|, tangent v = sum w_i (u_i - (u_i.m) m), result
+    (cos|v| m + sin|v| v/|v|) sum w_i |x_i|. ValueError where the weighted directions cancel.
+    """
+    w, norms = np.array(weight), lengths(gram)
+    units, cosine = 1.0 / (norms + eps), cosines(gram)
+    mean = w.copy()
+    length = math.sqrt(max(float(mean @ cosine @ mean), 0.0))
+    if length < eps:
+        raise ValueError("the weighted directions cancel")
+    mean /= length
+    tangent = w - float(w @ cosine @ mean) * mean
+    size = math.sqrt(max(float(tangent @ cosine @ tangent), 0.0)) + eps
+    direction = math.cos(size) * mean + math.sin(size) / size * tangent
+    return tuple(float(f) for f in direction * units * float(w @ norms))
+
+
+def karcher_mean(
+    weight: tuple[float, ...], gram: F64, most: int, tolerance: float
+) -> tuple[float, ...]:
+    """Factors of the weighted Riemannian centre of mass on the unit sphere, times the mean norm.
+
+    Repeats: tangent v = sum w_i (theta_i / sin theta_i) (u_i - cos theta_i m), then m moves by |v|
+    along v, until |v| < tolerance or `most` times (Karcher 1977). Zero vectors take no part.
+    """
+    norms, cosine = lengths(gram), cosines(gram)
+    w = np.where(norms > 0.0, np.array(weight), 0.0)
+    if not w.any():
+        return tuple(weight)
+    mean = w = w / w.sum()
+    length = math.sqrt(max(float(mean @ cosine @ mean), 0.0))
+    mean = mean / length if length >= tolerance else np.eye(len(w))[int(np.argmax(w))]
+    for _ in range(most):
+        dots = np.clip(cosine @ mean, -1.0, 1.0)
+        pull = np.array([w_i * stretch(float(d)) for w_i, d in zip(w, dots, strict=True)])
+        tangent = pull - float(pull @ dots) * mean
+        size = math.sqrt(max(float(tangent @ cosine @ tangent), 0.0))
+        if size < tolerance:
+            break
+        mean = math.cos(size) * mean + math.sin(size) / size * tangent
+        mean = mean / math.sqrt(float(mean @ cosine @ mean))
+    units = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)
+    return tuple(float(f) for f in mean * units * float(w @ norms))
+
+
+def stretch(cosine: float) -> float:
+    """theta / sin theta: how much longer the way along the sphere is; 0 for opposite points."""
+    theta = math.acos(cosine)
+    if theta < 1e-8:
+        return 1.0
+    return theta / math.sin(theta) if math.sin(theta) > 1e-8 else 0.0
+
+
+def stock_ratio(gram: F64) -> F64:
+    """t = n c / (1 + (n - 1) c), c the mean cosine of all pairs of n deltas (Model Stock).
+
+    gram f64[..., n, n] -> f64[...]; a delta without direction has cosine 0 to all others.
+    """
+    n = gram.shape[-1]
+    total = np.zeros(gram.shape[:-2])
+    for i in range(n):
+        for j in range(i):
+            norms = np.sqrt(gram[..., i, i]) * np.sqrt(gram[..., j, j])
+            total += np.divide(gram[..., i, j], norms, out=np.zeros_like(norms), where=norms > 0.0)
+    cosine = total / (n * (n - 1) / 2)
+    return np.asarray(n * cosine / (1.0 + (n - 1) * cosine))

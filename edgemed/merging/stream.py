@@ -6,9 +6,11 @@ not depend on how rows are divided into chunks.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -69,18 +71,24 @@ class Mix(NamedTuple):
     """How the rows of all sources become the rows of the result.
 
     `blend(x f32[sources, rows, length], first row)` may overwrite x and returns f32[rows, length].
-    `keeps_equal_rows`: a row that is the same in all sources is itself the result.
+    `keeps_equal_rows`: a row that is the same in all sources is itself the result. `facts` are what
+    the passes found and a report should say, by name.
     """
 
     blend: Callable[[F32, int], F32]
     keeps_equal_rows: bool = True
+    facts: Mapping[str, float] = MappingProxyType({})
 
 
-def weighted(factors: tuple[float, ...], keeps_equal_rows: bool | None = None) -> Mix:
+def weighted(
+    factors: tuple[float, ...],
+    keeps_equal_rows: bool | None = None,
+    facts: Mapping[str, float] = MappingProxyType({}),
+) -> Mix:
     """The sum of factor times source; equal rows are kept if the factors add up to one."""
     if keeps_equal_rows is None:
-        keeps_equal_rows = abs(sum(factors) - 1.0) < 1e-9
-    return Mix(partial(combine, factors), keeps_equal_rows)
+        keeps_equal_rows = abs(math.fsum(factors) - 1.0) < 1e-9
+    return Mix(partial(combine, factors), keeps_equal_rows, facts)
 
 
 def combine(factors: tuple[float, ...], x: F32, first: int) -> F32:

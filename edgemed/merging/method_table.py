@@ -1,0 +1,148 @@
+"""The table of merge methods: which function, what of a base, how many models, what it costs.
+
+What the plan must know before any work, beside the parameters, which the signature says.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edgemed.errors import UsageError
+from edgemed.merging import methods, schema, select, subspace
+from edgemed.merging.schema import Each
+from edgemed.merging.stream import Mix
+
+Base = Literal["none", "optional", "required", "first of two"]
+
+
+def never(group: str, **parameters: Any) -> int | None:
+    """No source is the result as it is, whatever the parameters."""
+    return None
+
+
+def no_bytes(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Nothing is kept of a tensor but a few numbers."""
+    return 0
+
+
+def no_clash(name: str, **parameters: Any) -> None:
+    """All values of the parameters go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of the table; the rest of a row is about one tensor.
+
+    `alone(group, **parameters)`: the one source that is the result as it is, or None.
+    `passes`: over all rows, before the mixing. `state(sources, rows, length, **parameters)`: bytes
+    kept meanwhile, beside the chunk. `check(name, **parameters)`: UsageError if they clash.
+    """
+
+    function: Callable[..., Mix]
+    base: Base
+    least: int
+    most: int | None = None
+    passes: int = 0
+    alone: Callable[..., int | None] = never
+    state: Callable[..., int] = no_bytes
+    check: Callable[..., None] = no_clash
+
+    @property
+    def parameters(self) -> dict[str, schema.Parameter]:
+        """Recipe name -> what is known of it."""
+        return schema.parameters(self.function)
+
+
+def one_weight(group: str, *, weight: Each, normalize: bool) -> int | None:
+    """The only model with a weight, where the sum is that model as it is."""
+    used = [i for i, w in enumerate(weight) if w]
+    return used[0] if len(used) == 1 and (normalize or weight[used[0]] == 1.0) else None
+
+
+def one_end(group: str, *, t: float) -> int | None:
+    """The base at t = 0, the other at t = 1."""
+    return int(t) if t in (0.0, 1.0) else None
+
+
+def no_weight(group: str, *, weight: Each, **parameters: Any) -> int | None:
+    """The base, where no delta has a weight."""
+    return None if any(weight) else 0
+
+
+def other_group(group: str, *, weight: Each, keep: str, **parameters: Any) -> int | None:
+    """The base, outside the group that is transferred."""
+    return 0 if keep not in (group, "all") or not any(weight) else None
+
+
+def unscaled(group: str, *, scale: Each) -> int | None:
+    """The model itself."""
+    return 0 if scale == (1.0,) else None
+
+
+def quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Two order statistics of every delta at most."""
+    return 2 * (sources - 1) * select.STATE_BYTES
+
+
+def columns(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """A few float64 numbers for every column."""
+    return 4 * 8 * length
+
+
+def fusing(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Three order statistics, and a number for every row."""
+    return 3 * select.STATE_BYTES + 4 * rows
+
+
+def basis(sources: int, rows: int, length: int, rank: int, **parameters: Any) -> int:
+    """Two bases of the subspace."""
+    return 2 * 8 * length * (rank + subspace.OVERSAMPLED) if rank else 0
+
+
+def probabilities(name: str, *, density: Each, epsilon: Each, **parameters: Any) -> None:
+    """density +- epsilon must be probabilities."""
+    for d, e in zip(density, epsilon, strict=True):
+        if d < 1.0 and not (d - e > 0.0 and d + e < 1.0):
+            raise UsageError(
+                f"{name}: density {d:g} and epsilon {e:g} leave the range of 0 to 1",
+                "density - epsilon must be above 0 and density + epsilon below 1",
+            )
+
+
+def known_group(name: str, *, keep: str, **parameters: Any) -> None:
+    """Only two groups can be transferred apart from the rest."""
+    if keep not in ("attn", "ffn", "all"):
+        raise UsageError(f"keep is {keep!r}", "it is attn, ffn or all")
+
+
+METHODS: dict[str, Method] = {
+    "linear": Method(methods.linear, "none", 1, alone=one_weight),
+    "slerp": Method(methods.slerp, "first of two", 2, 2, 1, one_end),
+    "nuslerp": Method(methods.nuslerp, "optional", 2, 2, 1, state=columns),
+    "multislerp": Method(methods.multislerp, "optional", 1, passes=1),
+    "karcher": Method(methods.karcher, "none", 1, passes=1),
+    "task_arithmetic": Method(methods.task_arithmetic, "required", 1, alone=no_weight),
+    "instruction_residual": Method(methods.instruction_residual, "required", 2, 2),
+    "ties": Method(methods.ties, "required", 1, None, 1, no_weight, quantiles),
+    "dare_linear": Method(methods.dare_linear, "required", 1, None, 1, no_weight),
+    "dare_ties": Method(methods.dare_ties, "required", 1, None, 1, no_weight),
+    "della": Method(methods.della, "required", 1, None, 1, no_weight, check=probabilities),
+    "della_linear": Method(
+        methods.della_linear, "required", 1, None, 1, no_weight, check=probabilities
+    ),
+    "breadcrumbs": Method(methods.breadcrumbs, "required", 1, None, 1, no_weight, quantiles),
+    "breadcrumbs_ties": Method(
+        methods.breadcrumbs_ties, "required", 1, None, 1, no_weight, quantiles
+    ),
+    "sce": Method(methods.sce, "required", 1, None, 3, state=quantiles),
+    "ram": Method(methods.ram, "required", 1),
+    "ramplus_tl": Method(methods.ramplus_tl, "required", 1, passes=1),
+    "model_stock": Method(methods.model_stock, "required", 2, passes=1),
+    "nearswap": Method(methods.nearswap, "first of two", 2, 2),
+    "arcee_fusion": Method(methods.arcee_fusion, "first of two", 2, 2, 2, state=fusing),
+    "passthrough": Method(methods.passthrough, "none", 1, 1, alone=unscaled),
+    "orthogonal": Method(methods.orthogonal, "required", 2, 2, 1, state=basis),
+    "decouple": Method(
+        methods.decouple, "required", 1, None, 1, other_group, quantiles, known_group
+    ),
+}

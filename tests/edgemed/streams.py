@@ -1,0 +1,47 @@
+"""Merge methods run on arrays in memory, through the same streams as on files."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemed.merging.method_table import METHODS
+from edgemed.merging.schema import bind
+from edgemed.merging.stream import Stream
+
+F32 = NDArray[np.float32]
+
+
+def stream_of(arrays: list[F32], based: bool, at_once: int = 3, seed: int = 0) -> Stream:
+    """A stream over arrays of one shape, `at_once` rows at a time."""
+    rows = [np.atleast_2d(a).reshape(-1, a.shape[-1]) for a in arrays]
+
+    def read(first: int, count: int) -> F32:
+        return np.stack([r[first : first + count] for r in rows]).astype(np.float32)
+
+    return Stream(
+        "blk.0.attn_q.weight",
+        "attn",
+        len(arrays),
+        rows[0].shape[0],
+        rows[0].shape[1],
+        based,
+        arrays[0].ndim == 1,
+        seed,
+        at_once,
+        read,
+    )
+
+
+def merged(name: str, arrays: list[F32], at_once: int = 3, seed: int = 0, **given: object) -> F32:
+    """The result of a method; the base first where it takes one. Parameters as in a recipe."""
+    method = METHODS[name]
+    based = method.base == "required" or (method.base == "optional" and given.pop("based", False))
+    stream = stream_of(arrays, bool(based), at_once, seed)
+
+    def own(key: str, model: int) -> object:
+        value = given.get(key)
+        return value[model] if isinstance(value, list) else value
+
+    bound = bind(method.parameters, stream.models, given.get, own, name)
+    mix = method.function(stream, **dict(bound))
+    out = [mix.blend(x, first).copy() for first, x in stream.chunks()]
+    return np.concatenate(out).reshape(arrays[0].shape)
