@@ -13,6 +13,8 @@ from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.reading.text import read
 
+# How much a word counts that stands in the sentence beside: an answer leaves out what was asked.
+IN_TALK, IN_NOTE = 0.5, 0.2
 COMPANY = 60  # characters on either side within which words keep a number company
 
 
@@ -88,7 +90,7 @@ class Source:
         return math.log(1 + len(self.said) / held) if held else 0.0
 
     def kept(self, company: dict[str, float], i: int) -> float:
-        """Share of a company's weight found in the i-th sentence; half counts beside it."""
+        """Share of a company's weight in the i-th sentence; what stands beside it counts less."""
         total = sum(company.values())
         if not total:
             return 0.0
@@ -96,7 +98,7 @@ class Source:
         beside = set().union(*(self._names[k] for k in self.around(i, 2, 1)))
         own = sum(w for n, w in company.items() if n in here)
         near = sum(w for n, w in company.items() if n in beside and n not in here)
-        return (own + near / 2) / total
+        return (own + near * (IN_TALK if self.said[i].sentence.role else IN_NOTE)) / total
 
     @cached_property
     def _names(self) -> list[set[str]]:

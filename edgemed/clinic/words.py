@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 from edgemed.clinic.lists import words_of
 
-WORD = re.compile(r"[Nn]on(?=smok|drink|tend|diabet|alcohol)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?")
+# `nonsmoker` and `afebrile` are two words, so that the finding is found and the denial too.
+WORD = re.compile(
+    r"[Nn]on(?=smok|drink|tend|diabet|alcohol)|[Aa](?=febrile)|[Aa]n(?=icteric)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?"
+)
 STOP = words_of("stopwords.txt")
 
 

@@ -49,7 +49,7 @@ INFORMS = re.compile(
 BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
-NON = re.compile(r"\bnon-?(?=(\w+))")
+NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=(\w+))")
 LABELLED_NO = re.compile(r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*)\b(?=\W*$)")
 NEGATIVE = re.compile(r"\bnegative\b(?! for)")
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.

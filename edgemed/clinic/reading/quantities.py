@@ -77,9 +77,11 @@ def _inside(span: Span, taken: Iterable[Span]) -> bool:
 
 def _numbers(text: str) -> Iterator[Quantity]:
     """Numerals and runs of number words, each with the unit right behind it."""
+    end = 0
     for match in _anything().finditer(text):
-        word = match.group()
-        values, implied = _values(word)
+        if match.start() < end:
+            continue
+        values, implied = _values(match.group())
         end = match.end()
         half = HALF.match(text, end)
         if half is not None and values:

@@ -1,0 +1,53 @@
+"""The command prints findings as text or data, and fails only when asked to."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgemed.cli.main import main
+
+NOTE = "Brian takes lisinopril 20 mg daily for his blood pressure. He has no fever. Allergic to penicillin.\n"
+DRAFT = "Lisinopril 40 mg daily. No fever."
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    (tmp_path / "note.txt").write_text(NOTE, "utf-8")
+    (tmp_path / "draft.txt").write_text(DRAFT, "utf-8")
+    return [str(tmp_path / "note.txt"), str(tmp_path / "draft.txt")]
+
+
+def test_flags_and_omissions_are_printed(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check-draft", *files]) == 0
+    out = capsys.readouterr().out
+    assert "lisinopril 40 mg in the draft; the source has 20 mg" in out
+    assert "major, medication not in the draft: penicillin" in out
+
+
+def test_json_is_data_with_offsets(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-draft", *files, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (flag,) = found["sentences"][0]["flags"]
+    start, end = flag["draft"]
+    assert DRAFT[start:end] == "40 mg"
+    assert [NOTE[a:b] for a, b in flag["source"]] == ["20 mg"]
+
+
+@pytest.mark.parametrize(("severity", "code"), [("major", 3), ("minor", 3)])
+def test_fail_on_makes_a_flag_a_refusal(files: list[str], severity: str, code: int) -> None:
+    assert main(["check-draft", *files, "--fail-on", severity]) == code
+
+
+def test_a_clean_draft_passes_whatever_is_asked(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "draft.txt").write_text("No fever.", "utf-8")
+    assert main(["check-draft", *files, "--fail-on", "minor"]) == 0
+
+
+def test_a_missing_draft_is_an_error_without_a_name(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check-draft", files[0], "/nonexistent/Smith_John.txt"]) == 1
+    assert "Smith" not in capsys.readouterr().err
