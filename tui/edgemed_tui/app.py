@@ -24,6 +24,7 @@ from edgemed_tui.screens.case import CaseScreen
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
+from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.welcome import Way, WelcomeScreen
@@ -44,9 +45,12 @@ class EdgemedApp(App[None]):
 
     TITLE = "edgemed"
     ENABLE_COMMAND_PALETTE = True
+    CSS = "CommandPalette { background: $background; }"  # see-through costs a redraw a word
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
+        Binding("f2", "models", "Models", id="app.models", show=False),
+        Binding("f3", "merge", "Merge models", id="app.merge", show=False),
         Binding("ctrl+o", "jump", "Jump", id="app.jump", priority=True, show=False),
     ]
 
@@ -120,6 +124,8 @@ class EdgemedApp(App[None]):
         """Nothing opens over the lock; help and jumps not over each other."""
         if action in ("command_palette", "help", "jump", "quit") and self.locked:
             return False
+        if action in ("models", "merge"):
+            return isinstance(self.screen, CaseScreen)
         if action in ("help", "jump"):
             return not isinstance(self.screen, HelpScreen | JumpScreen)
         return super().check_action(action, parameters)
@@ -148,6 +154,16 @@ class EdgemedApp(App[None]):
                 case.take_note(self.desk.sample)
             elif isinstance(case, SessionScreen) and way == "note":
                 case.action_open_note()
+
+    def action_models(self) -> None:
+        """The models screen."""
+        self.push_screen(ModelsScreen())
+
+    def action_merge(self) -> None:
+        """The merge screen; its imports load the kernels, so not before it is asked for."""
+        from edgemed_tui.screens.merge import MergeScreen
+
+        self.push_screen(MergeScreen(self.desk))
 
     def action_theme(self) -> None:
         """Choose how it looks."""

@@ -30,7 +30,6 @@ class TextPane(TextArea):
     """Text with line numbers and marks; wrapped, literal, never highlighted as a language."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "text-pane--evidence",
         "text-pane--sentence",
         "text-pane--major",
         "text-pane--minor",
