@@ -5,15 +5,20 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from edgemed.errors import UsageError
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import Plan, plan_merge
-from edgemed.merging.recipe import between
+from edgemed.merging.presets import PRESETS
+from edgemed.merging.recipe import Recipe, between, weighted
+from edgemed.merging.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.merging.run import Progress as Done
 from edgemed.merging.run import Report, Result, run_plan, usable_cores
 from edgemed.process_memory import resident_bytes
@@ -24,25 +29,59 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed merge`."""
     add = parser.add_argument
     add(
-        "a", type=Path, metavar="A", help="the first model (t = 0); the output has its tensor types"
+        "models",
+        nargs="+",
+        type=Path,
+        metavar="MODEL",
+        help="two models (t = 0 and t = 1), or as many as the method takes, or one recipe.yml",
     )
-    add("b", type=Path, metavar="B", help="the second model (t = 1)")
-    add("--t", type=float, required=True, help="how far to go from A to B, 0 to 1")
     add("-o", "--out", type=Path, required=True, help="the file to write")
-    add("--method", choices=list(METHODS), default="linear", help="default: linear")
+    recipe_options(parser.add_argument_group("recipe"))
+    output_options(parser.add_argument_group("output"))
     add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
     add(
         "--max-ram",
         metavar="SIZE",
-        help="cap on the buffers, such as 500M (default: about 2 MiB a thread)",
+        help="cap on the buffers, such as 500M (default: about 3 MiB a thread)",
     )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
 
 
+def recipe_options(group: Any) -> None:
+    """What is mixed, and how."""
+    add = group.add_argument
+    add("--t", type=float, help="how far to go from the first model to the second, 0 to 1")
+    add("--method", choices=list(METHODS), metavar="NAME", help=f"one of {', '.join(METHODS)}")
+    add("--base", type=Path, metavar="MODEL", help="the common base of the models")
+    add("--weight", type=float, nargs="+", metavar="W", help="one for every model but the base")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the method, such as density=0.5 or t=[0,0.5,1]; repeatable",
+    )
+    add("--preset", choices=list(PRESETS), help="a recipe with a name")
+    add("--seed", type=int, help="of random masks (default 0)")
+
+
+def output_options(group: Any) -> None:
+    """Types, vocabulary and template of the output."""
+    add = group.add_argument
+    add("--out-type", metavar="TYPE", help="like-a (default), like-b, max, Q6_K, Q4_K_M, ...")
+    add(
+        "--type",
+        action="append",
+        default=[],
+        metavar="PART=TYPE",
+        help="the type of tensors whose name has this part, or of a group; repeatable",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
-    recipe = between(args.a, args.b, args.t, args.method)
+    recipe = recipe_of(args)
     max_ram = parse_size(args.max_ram) if args.max_ram else None
     plan = plan_merge(recipe, args.out, max(1, args.threads), max_ram, args.force)
     if args.dry_run:
@@ -54,6 +93,61 @@ def run(args: argparse.Namespace) -> int:
         result = run_plan(plan, report)
     print_result(result)
     return 0
+
+
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """The recipe that the command line asks for."""
+    changes: dict[str, Any] = {}
+    if args.out_type is not None:
+        changes["out_type"] = args.out_type
+    if args.type:
+        changes["types"] = tuple(pair(text) for text in args.type)
+    if args.seed is not None:
+        changes["seed"] = args.seed
+    return replace(asked_for(args), **changes)
+
+
+def asked_for(args: argparse.Namespace) -> Recipe:
+    """From a file, a preset, t alone, or a method with its parameters."""
+    if is_recipe(args.models[0]):
+        refuse(
+            args,
+            "a recipe file says how to merge",
+            "t",
+            "method",
+            "base",
+            "weight",
+            "set",
+            "preset",
+        )
+        if len(args.models) > 1:
+            raise UsageError("a recipe file names its models", "give the recipe alone")
+        return read_recipe(args.models[0])
+    if args.preset:
+        refuse(args, "a preset says how to merge", "t", "method", "base", "weight", "set")
+        return PRESETS[args.preset](args.models)
+    settings = parse_settings([pair(text) for text in args.set])
+    if args.t is not None and len(args.models) == 2 and args.base is None and not settings:
+        refuse(args, "two models are mixed by --t", "weight")
+        return between(*args.models, args.t, args.method or "linear")
+    if args.t is not None:
+        settings["t"] = args.t
+    return weighted(args.models, args.method or "linear", args.base, args.weight, settings)
+
+
+def refuse(args: argparse.Namespace, why: str, *options: str) -> None:
+    """UsageError if one of these options was given as well."""
+    for option in options:
+        if getattr(args, option) not in (None, []):
+            raise UsageError(f"{why}: --{option} has no place beside it", f"leave out --{option}")
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`name=value` as two words."""
+    name, found, value = text.partition("=")
+    if not (name and found and value):
+        raise UsageError(f"{text!r} is not NAME=VALUE", "put one = between name and value")
+    return name, value
 
 
 def print_plan(plan: Plan) -> None:

@@ -7,14 +7,14 @@ Opens no file and knows no tensors.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgemed.errors import UsageError
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.schema import ranged
-from edgemed.merging.settings import Setting, Settings
+from edgemed.merging.settings import Filter, Setting, Settings
 
 LIKE_A = "like-a"
 
@@ -96,6 +96,25 @@ def of_models(
     return Recipe(method, (Slice(sources),), None if base is None else Path(base), **more)
 
 
+def weighted(
+    models: Sequence[Path],
+    method: str,
+    base: Path | None,
+    weight: Sequence[float] | None,
+    parameters: Settings,
+) -> Recipe:
+    """Whole models by any method; the first is the base of methods that mix a base with another."""
+    if METHODS[method].base == "first of two" and base is None:
+        base = models[0]
+    if weight is not None and len(weight) != len(models):
+        raise UsageError(
+            f"{len(weight)} weights for {len(models)} models", "give one weight for every model"
+        )
+    own = [{"weight": w} for w in weight] if weight is not None else [{}] * len(models)
+    sources = tuple(Source(m, None, level) for m, level in zip(models, own, strict=True))
+    return Recipe(method, (Slice(sources),), base, parameters)
+
+
 def between(
     a: str | Path, b: str | Path, t: Setting, method: str = "linear", **more: Any
 ) -> Recipe:
@@ -142,10 +161,51 @@ def refuse_counts(recipe: Recipe) -> None:
 
 
 def normal_form(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain JSON values; two recipes that mean the same have the same form."""
-    form: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=str))
-    del form["notes"]
-    return form
+    """The recipe as plain JSON values: the same for any order of keys and way of writing."""
+    return {
+        "merge_method": recipe.method,
+        "base_model": _path(recipe.base),
+        "slices": [
+            {
+                "sources": [
+                    {
+                        "model": str(source.model),
+                        "layer_range": list(source.layers) if source.layers else None,
+                        "parameters": _settings(source.parameters),
+                    }
+                    for source in part.sources
+                ],
+                "base_model": _path(part.base),
+                "parameters": _settings(part.parameters),
+            }
+            for part in recipe.slices
+        ],
+        "parameters": _settings(recipe.parameters),
+        "tokenizer": recipe.tokenizer,
+        "chat_template": recipe.chat_template,
+        "out_type": recipe.out_type,
+        "types": [list(pair) for pair in recipe.types],
+        "seed": recipe.seed,
+    }
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    return {key: _setting(settings[key]) for key in sorted(settings)}
+
+
+def _setting(setting: Setting) -> Any:
+    if isinstance(setting, tuple):
+        return [
+            {"filter": item.pattern, "value": _setting(item.value)}
+            if isinstance(item, Filter)
+            else item
+            for item in setting
+        ]
+    return float(setting) if isinstance(setting, int) and type(setting) is not bool else setting
 
 
 def recipe_hash(recipe: Recipe) -> str:

@@ -33,19 +33,20 @@ def write_pair_member(
     kind: str = "F32",
     tokens: list[str] | None = None,
     architecture: str = "llama",
+    scores: list[float] | None = None,
     **keys: Any,
 ) -> Path:
-    """A GGUF file; matrices in `kind`, vectors F32. `keys` are further integer or float values."""
+    """A GGUF file; matrices in `kind`, vectors F32. `keys` are further values."""
     writer = gguf.GGUFWriter(path, architecture)
-    writer.add_block_count(LAYERS)
+    writer.add_block_count(keys.pop("block_count", LAYERS))
     writer.add_embedding_length(WIDTH)
     writer.add_head_count(4)
     writer.add_tokenizer_model("llama")
     writer.add_token_list(tokens or TOKENS)
-    writer.add_token_scores([float(-i) for i in range(len(tokens or TOKENS))])
+    writer.add_token_scores(scores or [float(-i) for i in range(len(tokens or TOKENS))])
     for key, value in keys.items():
-        add = writer.add_float32 if isinstance(value, float) else writer.add_string
-        add(key.replace("__", "."), value)
+        adds = {float: writer.add_float32, int: writer.add_uint32, list: writer.add_array}
+        adds.get(type(value), writer.add_string)(key.replace("__", "."), value)
     for name, array in tensors.items():
         _add(writer, name, array, kind)
     writer.write_header_to_file()
