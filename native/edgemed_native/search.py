@@ -190,7 +190,7 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
         yqs = where_less(best, gain, yq, yqs)
         best = larger(gain, best)
     store(fit, at + LOW, low)
-    store(fit, at + SCALE, _or_infinite(scale, larger(span, zero - low)))
+    store(fit, at + SCALE, or_infinite(scale, larger(span, zero - low)))
     store(fit, at + W, w_sum)
     store(fit, at + Y, y_sum)
     store(fit, at + Q, qs)
@@ -212,13 +212,13 @@ def square_weights(x, w, n):
 
 
 @inner
-def _or_infinite(scale, size):
+def or_infinite(scale, size):
     """Infinity where weights are so large that squares overflow; no half holds such a scale."""
     return where_less(splat(F32(2.0**40)), size, splat(F32(np.inf)), scale)
 
 
 @inner
-def _peak(x, n):
+def peak_of(x, n):
     """The value farthest from 0, with its sign; the first of equals."""
     peak = load(x, 0)
     for i in range(1, n):
@@ -235,7 +235,7 @@ def symmetric_search(x, w, n, reach, plan):
     of its opposites need a check.
     """
     zero, high = splat(F32(0)), splat(F32(reach - 1))
-    peak = _peak(x, n)
+    peak = peak_of(x, n)
     step = inverse_of(peak)
     best, scale, weight = zero, zero, zero
     for k in range(len(plan)):
@@ -249,4 +249,4 @@ def symmetric_search(x, w, n, reach, plan):
         gain = s * xq
         scale, weight = where_less(best, gain, s, scale), where_less(best, gain, qq, weight)
         best = larger(gain, best)
-    return _or_infinite(scale, absolute(peak)), weight
+    return or_infinite(scale, absolute(peak)), weight

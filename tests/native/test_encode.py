@@ -192,7 +192,7 @@ for name in sys.argv[1:]:
 @pytest.mark.skipif(config.DISABLE_JIT, reason="the processor's name means nothing then")
 def test_every_processor_gives_the_same_bytes(setting: dict[str, str], names: list[str]) -> None:
     setting = {**setting, "NUMBA_CACHE_DIR": str(_jit.CACHE.parent)}
-    if not _runs(setting.get("NUMBA_CPU_NAME", "generic")):
+    if not can_run(setting.get("NUMBA_CPU_NAME", "generic")):
         pytest.skip("this processor has not the instructions")
     command = [sys.executable, "-c", SAME_BYTES, *names]
     lines = subprocess.check_output(command, env={**os.environ, **setting}, text=True).split("\n")
@@ -200,7 +200,7 @@ def test_every_processor_gives_the_same_bytes(setting: dict[str, str], names: li
     assert lines[:-1] == [f"{n} {sha256(ours(n, x).tobytes()).hexdigest()}" for n in names]
 
 
-def _runs(cpu: str) -> bool:
+def can_run(cpu: str) -> bool:
     """Whether this machine has what code for `cpu` may use (Linux says; elsewhere only generic)."""
     needed = {"generic": set(), "haswell": {"avx2", "fma"}, "skylake-avx512": {"avx512f"}}[cpu]
     flags = Path("/proc/cpuinfo")

@@ -62,7 +62,7 @@ def half(x: F32) -> F32:
     return np.where(np.isnan(rounded), F(np.inf), rounded)
 
 
-def _sum(a: F32, b: F32) -> F32:
+def sum_of(a: F32, b: F32) -> F32:
     """Sum of a * b over the last axis, in order."""
     total = np.zeros(a.shape[:-1], F)
     for i in range(a.shape[-1]):
@@ -70,7 +70,7 @@ def _sum(a: F32, b: F32) -> F32:
     return total
 
 
-def _step(values: F32, weights: F32, lowest: int, highest: int, plan: range) -> F32:
+def scale_step(values: F32, weights: F32, lowest: int, highest: int, plan: range) -> F32:
     """The block scale, of a few, whose multiples lie nearest to the parts' values."""
     first = np.abs(values).argmax(1)
     most = np.take_along_axis(values, first[:, None], 1)[:, 0]
@@ -78,17 +78,17 @@ def _step(values: F32, weights: F32, lowest: int, highest: int, plan: range) -> 
     for divisor in plan:
         d = half(most / F(divisor))[:, None]
         off = d * codes(values * inverse(d), lowest, highest) - values
-        error = _sum(off * off, weights)
+        error = sum_of(off * off, weights)
         best, least = np.where(error < least, d[:, 0], best), np.fmin(least, error)
     return best
 
 
 def _affine(name: str, x: F32) -> U8:
     top = 15 if name == "Q4_K" else 31
-    w = np.sqrt(_sum(x, x) * F(1 / 32))[..., None] + abs(x)
+    w = np.sqrt(sum_of(x, x) * F(1 / 32))[..., None] + abs(x)
     low = np.minimum(x.min(-1), F(0))
     y = x - low[..., None]
-    w_sum, y_sum = _sum(w, np.ones_like(w)), _sum(w, y)
+    w_sum, y_sum = sum_of(w, np.ones_like(w)), sum_of(w, y)
     step = np.where(x.max(-1) > low, F(1) / (x.max(-1) - low), F(0))
     best, scale, shift, q_sum, qq_sum, yq_sum = (np.zeros_like(low) for _ in range(6))
     for choice in [*GRIDS[name], None]:
@@ -99,7 +99,7 @@ def _affine(name: str, x: F32) -> U8:
             over, offset = (F(top) + F(choice[0])) * step, np.full_like(low, F(choice[1]))
         q = fma(y, over[..., None], offset[..., None])
         q = np.rint(np.where(q < top, q, F(top)))
-        sums = _sum(w * q, np.ones_like(q)), _sum(w * q, q), _sum(w * q, y)
+        sums = sum_of(w * q, np.ones_like(q)), sum_of(w * q, q), sum_of(w * q, y)
         gain, its_scale, its_shift = _fit(low, w_sum, y_sum, *sums)
         better = best < gain
         kept = (gain, its_scale, its_shift, *sums)
@@ -136,9 +136,9 @@ def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
 
     plan = range(63, 55, -1)
     free = np.fmax(qq - q * q * inverse(w), F(0))
-    d = _step(scale, np.where(minimum_for(scale) > 0, free, qq), 0, 63, plan)[:, None]
+    d = scale_step(scale, np.where(minimum_for(scale) > 0, free, qq), 0, 63, plan)[:, None]
     center = codes(scale * inverse(d), 0, 63)
-    dmin = _step(minimum_for(d * center), w, 0, 63, plan)[:, None]
+    dmin = scale_step(minimum_for(d * center), w, 0, 63, plan)[:, None]
     six, six_min, least = center, center, np.full_like(center, np.inf)
     for delta in (-1, 0, 1):
         other = codes(center + F(delta), 0, 63)
@@ -170,20 +170,20 @@ def _half_bytes(d: F32) -> U8:
 
 
 def _q6_k(x: F32) -> U8:
-    mean = _sum(x, x) * F(1 / 16)
+    mean = sum_of(x, x) * F(1 / 16)
     w = fma(x, x, mean[..., None])
     first = np.abs(x).argmax(-1)
     peak = np.take_along_axis(x, first[..., None], -1)[..., 0]
     best, scale, weight = (np.zeros_like(peak) for _ in range(3))
     for laid in -np.linspace(28, 32.4, 10, dtype=F):
         q = codes(x * (laid * inverse(peak))[..., None], -32, 31)
-        xq, qq = _sum(w * q, x), _sum(w * q, q)
+        xq, qq = sum_of(w * q, x), sum_of(w * q, q)
         s = xq * inverse(qq)
         better = best < s * xq
         scale, weight = np.where(better, s, scale), np.where(better, qq, weight)
         best = np.where(better, s * xq, best)
     scale = np.where(abs(peak) > F(2.0**40), F(np.inf), scale)
-    d = _step(scale, weight, -128, 127, range(-128, -124))[:, None]
+    d = scale_step(scale, weight, -128, 127, range(-128, -124))[:, None]
     eight = codes(scale * inverse(d), -128, 127)
     q = (codes(x * inverse(d * eight)[..., None], -32, 31) + 32).astype(np.uint8)
     # q[block, half, quarter, 32]: quarters A, B, C, D of the drawing in encoders/q6_k.py

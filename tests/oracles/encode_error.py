@@ -44,7 +44,9 @@ def importance(name: str, x: F32) -> NDArray[np.float64]:
     if name in ("Q4_K", "Q5_K"):
         parts = x.reshape(-1, 32)
         return (np.sqrt((parts**2).mean(1, keepdims=True)) + abs(parts)).reshape(x.shape)
-    return x**2 if name == "Q6_K" else np.ones_like(x)
+    if name == "Q2_K":
+        return abs(x)
+    return x**2 if name in ("Q3_K", "Q6_K", "IQ4_NL", "IQ4_XS") else np.ones_like(x)
 
 
 def errors(name: str, x: F32, packed: U8) -> tuple[float, float]:

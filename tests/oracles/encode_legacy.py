@@ -1,0 +1,103 @@
+"""Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL and IQ4_XS once more, without lanes, as in `encode`."""
+
+import numpy as np
+
+from tests.oracles.encode import F32, U8, F, codes, fma, half, inverse, scale_step, sum_of
+
+CODEBOOK = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], F)
+LAID = (-119, -122, -125, -128, -131, -134, 109, 113, 117, 121)
+
+
+def encode(name: str, x: F32) -> U8:
+    """x f32[rows, n] -> u8[rows, bytes]."""
+    with np.errstate(all="ignore"):
+        if name == "IQ4_XS":
+            packed = _iq4_xs(x.reshape(-1, 8, 32))
+        elif name == "IQ4_NL":
+            packed = _iq4_nl(x.reshape(-1, 32))
+        else:
+            packed = _plain(name, x.reshape(-1, 32))
+    return packed.reshape(len(x), -1)
+
+
+def _plain(name: str, x: F32) -> U8:
+    top = 15 if name[1] == "4" else 31
+    lowest = 0 if name.endswith("1") else -(top + 1) // 2
+    d, m = _affine(x, top) if name.endswith("1") else (_scale(x, -lowest), np.zeros(len(x), F))
+    q = codes((x - m[:, None]) * inverse(d)[:, None], lowest, top + lowest) - lowest
+    q = q.astype(np.uint8)
+    parts = [_halves(d)] + ([_halves(m)] if name.endswith("1") else [])
+    if top == 31:
+        parts.append(np.packbits(q >> 4, axis=1, bitorder="little"))
+    return np.concatenate([*parts, _nibbles(q)], axis=1)
+
+
+def step_inverse(x: F32) -> F32:
+    return np.where(abs(x) > F(2.0**-100), F(1) / x, F(0))
+
+
+def _scale(x: F32, reach: int) -> F32:
+    peak = np.take_along_axis(x, np.abs(x).argmax(1)[:, None], 1)
+    scaled = x * (F(-reach) * step_inverse(peak))
+    q = np.rint(np.where(scaled < reach - 1, scaled, F(reach - 1)))
+    return half(sum_of(x, q) * inverse(sum_of(q, q)))
+
+
+def _affine(x: F32, top: int) -> tuple[F32, F32]:
+    low, n = x.min(1), F(32)
+    y = x - low[:, None]
+    q = np.rint(y * (F(top) * step_inverse(x.max(1) - low))[:, None])
+    q_sum, y_sum = sum_of(q, np.ones_like(q)), sum_of(y, np.ones_like(y))
+    qq, yq = sum_of(q, q), sum_of(y, q)
+    det = fma(np.full_like(qq, n), qq, F(0) - q_sum * q_sum)
+    huge = x.max(1) - low > F(2.0**40)
+    d = half(np.where(huge, F(np.inf), (n * yq - q_sum * y_sum) * inverse(det)))
+    m = np.where(huge, low, low + (y_sum - d * q_sum) * F(1 / 32))
+    return d, m.astype(np.float16).astype(F)
+
+
+def _codebook_scale(x: F32) -> tuple[F32, F32]:
+    """Scale and its weight for every row of 32."""
+    w = fma(x, x, (sum_of(x, x) * F(1 / 32))[..., None])
+    peak = np.take_along_axis(x, np.abs(x).argmax(-1)[..., None], -1)[..., 0]
+    best, scale, weight = (np.zeros_like(peak) for _ in range(3))
+    for laid in (*LAID, None):
+        over = inverse(scale) if laid is None else F(laid) * inverse(peak)
+        q = CODEBOOK[_place(x * over[..., None])]
+        xq, qq = sum_of(w * q, x), sum_of(w * q, q)
+        s = xq * inverse(qq)
+        better = best < s * xq
+        scale, weight = np.where(better, s, scale), np.where(better, qq, weight)
+        best = np.where(better, s * xq, best)
+    return np.where(abs(peak) > F(2.0**40), F(np.inf), scale), weight
+
+
+def _place(x: F32) -> U8:
+    """Where in the codebook the nearest value is, the lower one at a tie."""
+    middles = (CODEBOOK[1:] + CODEBOOK[:-1]) / 2
+    return (x[..., None] > middles).sum(-1).astype(np.uint8)
+
+
+def _iq4_nl(x: F32) -> U8:
+    d = half(_codebook_scale(x)[0])
+    return np.concatenate([_halves(d), _nibbles(_place(x * inverse(d)[:, None]))], axis=1)
+
+
+def _iq4_xs(x: F32) -> U8:
+    scale, weight = _codebook_scale(x)
+    d = scale_step(scale, weight, -32, 31, (-32, -31, -30, -29))[:, None]
+    six = codes(scale * inverse(d), -32, 31)
+    q = _nibbles(_place(x * inverse(d * six)[..., None])).reshape(len(x), 128)
+    six = (six + 32).astype(np.uint16)
+    upper = (six >> 4 << 2 * np.arange(8, dtype=np.uint16)).sum(1).astype("<u2")
+    low = (six[:, 0::2] & 15 | (six[:, 1::2] & 15) << 4).astype(np.uint8)
+    return np.concatenate([_halves(d), upper.view(np.uint8).reshape(-1, 2), low, q], axis=1)
+
+
+def _nibbles(q: U8) -> U8:
+    """Codes of 32 weights -> 16 bytes."""
+    return (q[..., :16] & 15) | (q[..., 16:] & 15) << 4
+
+
+def _halves(d: F32) -> U8:
+    return d.astype("<f2").view(np.uint8).reshape(len(d), 2)
