@@ -12,6 +12,12 @@ from edgemed.clinic.words import stem
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 CUT = re.compile(r"[,;:]|\b(?:and|or|but|nor|because|which|who|although|however)\b", re.IGNORECASE)
 SURE = 0.4
+ANY = re.compile(
+    r"\b(?:reports?|reported|endorses?|admits to|complains of|has had|has|had|does have|does|"
+    r"there (?:is|are|was|were)) any\b",
+    re.IGNORECASE,
+)
+DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
 COVERED = 0.6  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
@@ -26,6 +32,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         others = source.mentions.get(mention.concept.name, [])
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
+    yield from _lost_denials(said)
 
 
 def _polarity(
@@ -100,3 +107,13 @@ def _segments(said: Said) -> Iterator[list[Mention]]:
 def _telling(phrase: list[Mention]) -> bool:
     """Two words, or a finding: enough to know the same thing again."""
     return len(phrase) > 1 or phrase[0].concept.kind in COMPARED
+
+
+def _lost_denials(said: Said) -> Iterator[Flag]:
+    """`reports any pain`: English says `any` of what is denied or asked, so a `no` may be lost."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    for match in ANY.finditer(text):
+        if DENIAL.search(text[: match.start()]) is None and "?" not in text:
+            span = Span(match.start() + offset, match.end() + offset)
+            reason = f"{match.group()!r} without a denial: a negation may be lost"
+            yield Flag("negation", "not found", "minor", reason, span)

@@ -88,10 +88,11 @@ def _entries() -> dict[str, tuple[Entry, ...]]:
         for concept, said in names_of(name).items():
             for phrase in said:
                 table.setdefault(key(phrase), Concept(kind, concept))
+    ours = frozenset(table)
     for name, kind in OPEN:
         for line in lines(name):
             phrase = line.strip()
-            if phrase not in TOO_COMMON and (kind == "drug" or len(phrase.split()) < 4):
+            if phrase not in TOO_COMMON and (kind == "drug" or _is_new(key(phrase), ours)):
                 table.setdefault(key(phrase), Concept(kind, phrase))
     by_first: dict[str, list[Entry]] = defaultdict(list)
     for entry in table.items():
@@ -101,6 +102,12 @@ def _entries() -> dict[str, tuple[Entry, ...]]:
         first: tuple(sorted(entries, key=lambda e: -len(e[0])))
         for first, entries in by_first.items()
     }
+
+
+def _is_new(stems: tuple[str, ...], ours: frozenset[tuple[str, ...]]) -> bool:
+    """A short name that holds no concept of ours (`leg swelling` is our swelling)."""
+    parts = (stems[i:k] for i in range(len(stems)) for k in range(i + 1, len(stems) + 1))
+    return len(stems) < 4 and not any(part in ours for part in parts)
 
 
 @cache
