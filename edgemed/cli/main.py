@@ -31,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "templates": Command("templates", "list, show and check what a note can become"),
     "models": Command("models", "add, list, choose and remove models"),
     "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
+    "check": Command("check", "see whether models can be merged, from their headers"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
     "audit": Command("audit", "check or print the log of who did what"),

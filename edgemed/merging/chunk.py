@@ -4,6 +4,7 @@ Every worker owns one `Blender`: its buffers are made once and reused for every 
 passes of methods that must see a whole tensor first.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from edgemed import positional
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
+from edgemed.merging import token_rows
 from edgemed.merging.memory import Buffers, rows_at_once
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import group_of
 from edgemed.merging.plan import Step
 from edgemed.merging.stream import Mix, Stream
+from edgemed.merging.token_rows import TokenRows, read_runs
 from edgemed.output import Output
 
 U8 = NDArray[np.uint8]
@@ -65,7 +68,7 @@ class Blender:
         if kept is not None and kept.all():
             self._put(chunk, packed[0])
             return chunk.rows
-        rows = chunk.mix.blend(self._decode(step, packed), chunk.first)
+        rows = chunk.mix.blend(self._decode(step, chunk.first, packed), chunk.first)
         result = self._encode(chunk, rows)
         if kept is not None and kept.any():
             result[kept] = packed[0][kept]
@@ -87,7 +90,7 @@ class Blender:
             len(first.shape) <= 1,
             self._seed,
             rows_at_once(first, self._chunk),
-            lambda at, rows: self._decode(step, self._read(step, at, rows)),
+            lambda at, rows: self._decode(step, at, self._read(step, at, rows)),
         )
 
     def _read(self, step: Step, first: int, rows: int) -> list[U8]:
@@ -96,6 +99,7 @@ class Blender:
         for slot, tensor in enumerate(step.sources):
             packed.append(self._packed(slot, rows, tensor.row_bytes))
             read_rows(tensor, first, self._files, packed[-1])
+        token_rows.fill_packed(step.sources, step.based, first, packed)
         return packed
 
     def _packed(self, slot: int, rows: int, row_bytes: int) -> U8:
@@ -103,12 +107,13 @@ class Blender:
             self._u8[slot] = np.empty(rows * row_bytes, np.uint8)
         return self._u8[slot][: rows * row_bytes].reshape(rows, row_bytes)
 
-    def _decode(self, step: Step, packed: list[U8]) -> F32:
+    def _decode(self, step: Step, first: int, packed: list[U8]) -> F32:
         """f32[sources, rows, length] in this worker's buffer."""
         rows, length = len(packed[0]), step.sources[0].row_length
         x = self._f32[: len(packed) * rows * length].reshape(len(packed), rows, length)
         for i, tensor in enumerate(step.sources):
             decode_rows(tensor.type.name, packed[i], x[i])
+        token_rows.fill_decoded(step.sources, step.based, first, x)
         return x
 
     def _encode(self, chunk: Chunk, rows: F32) -> U8:
@@ -124,8 +129,12 @@ class Blender:
 
 def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) -> None:
     """Fill `buffer` with packed rows of `tensor`, from row `first`."""
+    file = files[tensor.path]
     try:
-        positional.read_into(files[tensor.path], buffer, tensor.offset + first * tensor.row_bytes)
+        if isinstance(tensor, TokenRows):
+            read_runs(tensor, first, buffer, partial(positional.read_into, file))
+        else:
+            positional.read_into(file, buffer, tensor.offset + first * tensor.row_bytes)
     except (OSError, EOFError) as error:
         raise EdgemedError(
             f"reading {tensor.name} from {tensor.path} failed: {error}",

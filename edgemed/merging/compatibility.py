@@ -1,161 +1,229 @@
-"""Whether two models can be merged, from headers alone; every difference that matters refuses.
+"""Whether models can be merged, from headers alone: a table of checks, each with its remedy.
 
-Compared: architecture, every functional hyper-parameter (shapes, rope, norms, experts), the
-vocabulary token by token, and the list of tensors with their shapes. A key that one file leaves
-out counts as llama.cpp's default for it. `context_length` alone may differ: it does not change
-what the weights mean.
+`edgemed check` prints every line of it; a merge refuses by the same lines. The first model is held
+against every other. A key that one file leaves out counts as llama.cpp's default for it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from edgemed_native.codecs import CODECS
 
 from edgemed.errors import Incompatible
-from edgemed.gguf import Metadata, Model, Tensor
+from edgemed.gguf import Model
+from edgemed.gguf.description import type_shares
+from edgemed.merging import chat, shapes, vocabulary
+from edgemed.merging.chat import TEMPLATE, Choice
+from edgemed.merging.vocabulary import Lexicon
 
-NOT_FUNCTIONAL = ("context_length", "vocab_size")
+Level = Literal["ok", "note", "refuse"]
 
-DEFAULTS: dict[str, Callable[[Metadata, str], Any]] = {
-    "rope.freq_base": lambda meta, arch: 10000.0,
-    "rope.scaling.type": lambda meta, arch: "none",
-    "rope.scaling.factor": lambda meta, arch: 1.0,
-    "rope.dimension_count": lambda meta, arch: _head_length(meta, arch),
-    "attention.key_length": lambda meta, arch: _head_length(meta, arch),
-    "attention.value_length": lambda meta, arch: _head_length(meta, arch),
-    "attention.head_count_kv": lambda meta, arch: meta.get(f"{arch}.attention.head_count"),
-    "attention.causal": lambda meta, arch: True,
-    "expert_count": lambda meta, arch: 0,
-    "expert_used_count": lambda meta, arch: 0,
-}
-"""What llama.cpp assumes where a file does not say."""
-
-VOCABULARY: dict[str, str] = {
-    "tokenizer.ggml.model": "kind of tokenizer",
-    "tokenizer.ggml.pre": "pre-tokenizer",
-    "tokenizer.ggml.tokens": "tokens",
-    "tokenizer.ggml.scores": "token scores",
-    "tokenizer.ggml.merges": "token merges",
-}
-
-SAME_VOCABULARY = "merge models that were trained from one base, with one vocabulary"
-SAME_BASE = "only models of the same architecture and shapes can be interpolated"
+USE_RESTRICTED = ("research", "non-commercial", "noncommercial", "-nc", "academic")
+"""Words in a licence's name that limit what a merge may be used for."""
 
 
-def check_all(models: Sequence[Model], any_blocks: bool = False) -> None:
-    """`check` of the first model with every other."""
-    for other in models[1:]:
-        check(models[0], other, any_blocks)
+class Finding(NamedTuple):
+    """One line of a verdict."""
+
+    check: str
+    level: Level
+    what: str
+    remedy: str = ""
 
 
-def check(a: Model, b: Model, any_blocks: bool = False) -> None:
-    """Raise Incompatible with every reason found, first reasons first; return if none.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be merged, and what was decided: `any_blocks` for stacks of slices."""
 
-    With `any_blocks`, models may have different numbers of blocks, as stacked slices do.
-    """
-    reasons = [*architecture(a, b), *hyper_parameters(a, b, any_blocks), *vocabulary(a, b)]
-    if not any_blocks:
-        reasons += tensors(a, b)
-    if reasons:
-        what, hint = reasons[0]
-        more = f" (and {len(reasons) - 1} more differences)" if len(reasons) > 1 else ""
-        raise Incompatible(
-            f"{a.paths[0].name} and {b.paths[0].name} do not match: {what}{more}", hint
-        )
+    models: tuple[Model, ...]
+    any_blocks: bool
+    choice: Choice
+    lexicon: Lexicon | vocabulary.Unrelated
 
-
-Reason = tuple[str, str]
+    @property
+    def pairs(self) -> Iterator[tuple[Model, Model]]:
+        """The first model with every other."""
+        return ((self.models[0], other) for other in self.models[1:])
 
 
-def architecture(a: Model, b: Model) -> Iterator[Reason]:
-    """The architecture string must be the same."""
-    ours, theirs = (m.metadata.get("general.architecture") for m in (a, b))
-    if ours != theirs or ours is None:
-        yield f"architecture is {ours!r} in one and {theirs!r} in the other", SAME_BASE
+class Verdict(NamedTuple):
+    """Every line, and the common vocabulary where there is one."""
+
+    findings: tuple[Finding, ...]
+    lexicon: Lexicon | None
 
 
-def hyper_parameters(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
-    """Every `ARCH.*` key that changes what the weights mean must agree.
-
-    With `any_blocks`, their number and lists with one value a block may differ.
-    """
-    arch = a.metadata.get("general.architecture")
-    keys = {k for m in (a, b) for k in m.metadata if k.startswith(f"{arch}.")}
-    for key in sorted(keys):
-        name = key.removeprefix(f"{arch}.")
-        if name in NOT_FUNCTIONAL:
-            continue
-        ours, theirs = (_value(m.metadata, str(arch), name) for m in (a, b))
-        of_blocks = name == "block_count" or (_is_list(ours) and _is_list(theirs))
-        if not (_same(ours, theirs) or (any_blocks and of_blocks)):
-            yield f"{key} is {_shown(ours)} in one and {_shown(theirs)} in the other", SAME_BASE
-
-
-def vocabulary(a: Model, b: Model) -> Iterator[Reason]:
-    """Tokens, scores and merges must be the same bytes, so that row i is the same token."""
-    for key, word in VOCABULARY.items():
-        ours, theirs = (m.metadata.raw(key) if key in m.metadata else None for m in (a, b))
-        if ours == theirs:
-            continue
-        if ours is None or theirs is None:
-            lacking = (a if ours is None else b).paths[0].name
-            yield f"{lacking} says nothing about its {word} ({key})", SAME_VOCABULARY
-        else:
-            yield (
-                f"the vocabularies differ: {word} ({key}){_first_difference(a, b, key)}",
-                SAME_VOCABULARY,
-            )
-
-
-def tensors(a: Model, b: Model) -> Iterator[Reason]:
-    """The same tensors with the same shapes in both."""
-    for name in [*a.tensors, *(n for n in b.tensors if n not in a.tensors)]:
-        ours, theirs = a.tensors.get(name), b.tensors.get(name)
-        if ours is None or theirs is None:
-            lacking = (a if ours is None else b).paths[0].name
-            yield f"{lacking} has no tensor {name}", "both files must hold the same tensors"
-        elif ours.shape != theirs.shape:
-            yield f"{name} is {_shape(ours)} in one and {_shape(theirs)} in the other", SAME_BASE
-
-
-def _value(metadata: Metadata, arch: str, name: str) -> Any:
-    key = f"{arch}.{name}"
-    if key in metadata:
-        return metadata[key]
-    default = DEFAULTS.get(name)
-    return default(metadata, arch) if default else None
-
-
-def _head_length(metadata: Metadata, arch: str) -> int | None:
-    width, heads = (
-        metadata.get(f"{arch}.embedding_length"),
-        metadata.get(f"{arch}.attention.head_count"),
-    )
-    return width // heads if isinstance(width, int) and isinstance(heads, int) and heads else None
-
-
-def _is_list(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, str)
-
-
-def _same(ours: Any, theirs: Any) -> bool:
+def verdict(
+    models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
+) -> Verdict:
+    """All checks, in the table's order; one that finds nothing wrong says what is alike."""
+    choice = choice or Choice()
     try:
-        return bool(ours == theirs)
-    except ValueError:  # arrays: numpy compares element by element
-        return len(ours) == len(theirs) and all(x == y for x, y in zip(ours, theirs, strict=True))
+        chosen = chat.chosen_model(choice, models)
+        lexicon: Lexicon | vocabulary.Unrelated = vocabulary.relate(
+            models, chosen, choice.tokenizer == "union"
+        )
+    except vocabulary.Unrelated as reason:
+        lexicon = reason
+    question = Question(tuple(models), any_blocks, choice, lexicon)
+    other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
+    checks = {n: c for n, c in CHECKS.items() if not (other and n in WITHIN_ARCHITECTURE)}
+    findings = tuple(Finding(n, *line) for n, check in checks.items() for line in check(question))
+    return Verdict(findings, lexicon if isinstance(lexicon, Lexicon) else None)
 
 
-def _shown(value: Any) -> str:
-    return "missing" if value is None else repr(value)[:60]
+def check_all(
+    models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
+) -> Lexicon:
+    """The common vocabulary; Incompatible with the first reason if any check refuses."""
+    findings, lexicon = verdict(models, any_blocks, choice)
+    refusals = [f for f in findings if f.level == "refuse"]
+    if refusals:
+        reason, count = refusals[0], len(refusals)
+        more = f" (and {count - 1} more differences)" if count > 1 else ""
+        names = " and ".join(m.paths[0].name for m in models)
+        raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
+    assert lexicon is not None
+    return lexicon
 
 
-def _shape(tensor: Tensor) -> str:
-    return " x ".join(str(n) for n in tensor.shape)
+Line = tuple[Level, str] | tuple[Level, str, str]
+Check = Callable[[Question], Iterator[Line]]
 
 
-def _first_difference(a: Model, b: Model, key: str) -> str:
-    if key != "tokenizer.ggml.tokens":
-        return ""
-    ours, theirs = a.metadata[key], b.metadata[key]
-    if len(ours) != len(theirs):
-        return f", {len(ours):,} in one and {len(theirs):,} in the other"
-    at = next(i for i, (x, y) in enumerate(zip(ours, theirs, strict=True)) if x != y)
-    return f", the first is number {at}: {ours[at]!r} and {theirs[at]!r}"
+def refusing(
+    reasons: Callable[[Model, Model, bool], Iterator[tuple[str, str]]],
+    alike: Callable[[Model], str],
+) -> Check:
+    """A check of every pair: each reason refuses, none says what is `alike`."""
+
+    def check(question: Question) -> Iterator[Line]:
+        found = dict(
+            reason for a, b in question.pairs for reason in reasons(a, b, question.any_blocks)
+        )
+        yield from (("refuse", what, remedy) for what, remedy in found.items())
+        if not found:
+            yield "ok", alike(question.models[0])
+
+    return check
+
+
+def vocabularies(question: Question) -> Iterator[Line]:
+    """Equal, or made equal, or refused."""
+    lexicon = question.lexicon
+    if isinstance(lexicon, vocabulary.Unrelated):
+        yield "refuse", lexicon.what, lexicon.remedy
+        return
+    metadata = question.models[0].metadata
+    if lexicon.kind != "equal":
+        yield "note", lexicon.note
+    elif vocabulary.TOKENS in metadata:
+        count = metadata.length_of(vocabulary.TOKENS)
+        yield "ok", f"the same {count:,} tokens, merges, scores and pre-tokenizer"
+    else:
+        yield "note", "no model has a vocabulary"
+    for a, b in question.pairs:
+        if lexicon.kind == "equal" and not vocabulary.same_value(a, b, vocabulary.TYPES):
+            yield "note", f"types of tokens differ; those of {lexicon.host.name} are kept"
+
+
+def chat_templates(question: Question) -> Iterator[Line]:
+    """Whose template the output would carry."""
+    try:
+        _, note = chat.donor_of(question.models, question.choice)
+    except chat.Undecided as reason:
+        yield "refuse", reason.what, reason.remedy
+        return
+    templates = [m.metadata.get(TEMPLATE) for m in question.models]
+    same = bool(templates[0]) and len(set(templates)) == 1
+    yield ("ok", "the same in all models") if same else ("note", note)
+
+
+def special_tokens(question: Question) -> Iterator[Line]:
+    """Numbers of the tokens that begin and end texts and turns."""
+    every = [chat.turn_ids(m) for m in question.models]
+    keys = {key: None for ids in every for key in ids}
+    different = [key for key in keys if len({ids.get(key) for ids in every}) > 1]
+    for key in different:
+        numbers = ", ".join(str(ids.get(key, "none")) for ids in every)
+        name = key.removeprefix("tokenizer.ggml.").removesuffix("_token_id")
+        yield "note", f"{name} is token {numbers}: the model of the chat template decides"
+    if not different:
+        yield "ok", "the same begin, end and turn tokens"
+
+
+def quantizations(question: Question) -> Iterator[Line]:
+    """Which types the weights have, and whether they can be read and written."""
+    every = [type_shares(m.tensors.values()) for m in question.models]
+    for model, shares in zip(question.models, every, strict=True):
+        lost = [name for name in shares if CODECS[name].decoder is None]
+        if lost:
+            what = f"{model.paths[0].name} has tensors of type {', '.join(lost)}"
+            yield "note", f"{what}: such tensors can only be copied from one model"
+    unwritable = [name for name in every[0] if CODECS[name].encoder is None]
+    if unwritable:
+        yield "note", f"{', '.join(unwritable)} cannot be written: name another with --out-type"
+    main = [next(iter(shares), "none") for shares in every]
+    word = "ok" if len(set(main)) == 1 else "note"
+    yield word, f"mostly {' and '.join(dict.fromkeys(main))}"
+
+
+def context_lengths(question: Question) -> Iterator[Line]:
+    """What the models were trained to; the output keeps the first model's number."""
+    arch = question.models[0].metadata.get("general.architecture")
+    lengths = [m.metadata.get(f"{arch}.context_length") for m in question.models]
+    if len(set(lengths)) > 1:
+        shown = " and ".join("unknown" if n is None else f"{n:,}" for n in lengths)
+        yield "note", f"{shown} tokens; the first model's number is kept"
+    else:
+        yield "ok", f"{lengths[0]:,} tokens" if lengths[0] else "not stated"
+
+
+def licences(question: Question) -> Iterator[Line]:
+    """The output is under the licences of all its parents."""
+    stated = {m.paths[0]: m.metadata.get("general.license") for m in question.models}
+    for path, licence in stated.items():
+        name = licence_name(question.models, path)
+        if not licence:
+            yield "note", f"{path.name} states no licence: read its publisher's page"
+        elif any(word in name.lower() for word in USE_RESTRICTED):
+            yield "note", f"{path.name} is under {name}, which restricts use"
+    words = list(dict.fromkeys(licence for licence in stated.values() if licence))
+    if len(words) > 1:
+        yield "note", f"the output is under all of these: {', '.join(words)}"
+    elif len(words) == 1 and all(stated.values()):
+        yield "ok", words[0]
+
+
+def licence_name(models: Sequence[Model], path: Path) -> str:
+    """The licence's id and name, as far as the file says."""
+    metadata = next(m.metadata for m in models if m.paths[0] == path)
+    words = (metadata.get("general.license"), metadata.get("general.license.name"))
+    return " ".join(str(word) for word in words if word)
+
+
+def shown_architecture(model: Model) -> str:
+    return str(model.metadata.get("general.architecture"))
+
+
+CHECKS: dict[str, Check] = {
+    "architecture": refusing(shapes.architecture, shown_architecture),
+    **{
+        name: refusing(reasons, lambda model, name=name: shapes.shown(model, name))  # type: ignore[misc]
+        for name, reasons in shapes.KEY_CHECKS.items()
+    },
+    "rope tables": refusing(shapes.rope_tables, lambda model: "the same, or none"),
+    "tensors": refusing(shapes.tensors, lambda model: f"the same {len(model.tensors):,} tensors"),
+    "vocabulary": vocabularies,
+    "special tokens": special_tokens,
+    "chat template": chat_templates,
+    "types": quantizations,
+    "context": context_lengths,
+    "licences": licences,
+}
+"""Every check by its name, in the order in which its lines are printed."""
+
+WITHIN_ARCHITECTURE = (*shapes.KEY_CHECKS, "rope tables", "tensors")
+"""Checks that mean nothing between two architectures."""

@@ -1,46 +1,95 @@
-"""The output's metadata: the first model's, byte for byte, but for what the merge makes untrue.
+"""The output's metadata: the first model's, but for what the merge makes untrue.
 
-Reads headers only; decides whose chat template the output carries.
+Blocks that were chosen, the vocabulary that was agreed on, the chat template that was decided, the
+file type and the parents (see `provenance`). Reads headers only.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from edgemed.errors import Incompatible
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
+from edgemed.gguf.values import encode
+from edgemed.merging import chat
+from edgemed.merging.chat import ADDED, TEMPLATE, TURNS, Choice
 from edgemed.merging.outline import Models, leader, slice_length
 from edgemed.merging.recipe import LIKE_A, Recipe
+from edgemed.merging.vocabulary import TOKENS, Lexicon
 
-TEMPLATE = "tokenizer.chat_template"
-TURN_KEYS = (TEMPLATE, *(f"tokenizer.ggml.{k}_token_id" for k in ("bos", "eos", "eot", "eom")))
+STALE = (*SPLIT_KEYS, "quantize.")
+"""Beginnings of keys that tell how the first model's file was made."""
+
+Raw = dict[str, bytes]
 
 
 def output_metadata(
-    recipe: Recipe, models: Models, file_type: int | None
-) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Key -> bytes, and lines that say whose chat template it is. None: no file type fits."""
+    recipe: Recipe, models: Models, lexicon: Lexicon, file_type: int | None
+) -> tuple[Raw, tuple[str, ...]]:
+    """Key -> bytes, and lines to say aloud. `file_type` None: none fits."""
     first = models[leader(recipe, recipe.slices[0]).model]
-    donor, note = chat_donor(first, [models[path] for path in recipe.models])
+    every = [models[path] for path in recipe.models]
     replace = block_keys(recipe, models, first.metadata) if recipe.sliced else {}
-    drop = set(SPLIT_KEYS)
+    drop = {key for key in first.metadata if key.startswith(STALE)}
     if "general.file_type" in first.metadata and (recipe.out_type != LIKE_A or recipe.types):
         if file_type is None:
             drop.add("general.file_type")
         else:
             replace["general.file_type"] = ("uint32", file_type)
     raw = edit_metadata(first.metadata, replace, drop)
-    if donor is not first:
-        raw |= {key: donor.metadata.raw(key) for key in TURN_KEYS if key in donor.metadata}
-    return raw, (note,)
+    raw = with_vocabulary(raw, first, every, lexicon)
+    raw, note = with_chat(raw, every, lexicon, choice_of(recipe))
+    return raw, tuple(line for line in (lexicon.note, note) if line)
 
 
-def chat_donor(first: Model, models: list[Model]) -> tuple[Model, str]:
-    """Whose chat template and end-of-turn tokens the output carries, and a line that says so."""
-    having = [m for m in (first, *models) if TEMPLATE in m.metadata]
-    if not having:
-        return first, "no model has a chat template: the output will need one to be run"
-    donor, name = having[0], having[0].paths[0].name
-    if len({m.metadata[TEMPLATE] for m in having}) > 1:
-        return donor, f"different chat templates: {name}'s is kept (name another model first)"
-    return donor, f"chat template and turn tokens from {name}"
+def choice_of(recipe: Recipe) -> Choice:
+    """What the recipe decides about vocabulary and template."""
+    return Choice(recipe.tokenizer, recipe.chat_template, recipe.base)
+
+
+def with_vocabulary(raw: Raw, first: Model, every: Sequence[Model], lexicon: Lexicon) -> Raw:
+    """The tokenizer keys of the vocabulary's host, and what a union changes in them."""
+    host = next(m for m in every if m.paths[0] == lexicon.host)
+    if host is not first:
+        raw = {k: v for k, v in raw.items() if not k.startswith("tokenizer.")}
+        raw |= {k: host.metadata.raw(k) for k in host.metadata if k.startswith("tokenizer.")}
+    raw |= {key: encode(kind, value) for key, (kind, value) in lexicon.replace.items()}
+    size = f"{first.metadata.get('general.architecture')}.vocab_size"
+    if lexicon.orders and size in first.metadata:
+        count = len(next(iter(lexicon.orders.values())))
+        raw[size] = encode(first.metadata.type_of(size), count)
+    return raw
+
+
+def with_chat(
+    raw: Raw, every: Sequence[Model], lexicon: Lexicon, choice: Choice
+) -> tuple[Raw, str]:
+    """The donor's template and turn tokens, by their numbers in the output's vocabulary."""
+    donor, note = chat.donor_of(every, choice)
+    ours = {k for k in raw if k in (*TURNS, *ADDED) or k.startswith(TEMPLATE)}
+    raw = {k: v for k, v in raw.items() if k not in ours or k in donor.metadata}
+    for key in donor.metadata:
+        if key.startswith(TEMPLATE) or key in ADDED:
+            raw[key] = donor.metadata.raw(key)
+        elif key in TURNS:
+            number = in_output(donor, donor.metadata[key], lexicon)
+            raw[key] = encode(donor.metadata.type_of(key), number)
+    if choice.template is not None:
+        raw[TEMPLATE] = encode("string", choice.template)
+    return raw, note
+
+
+def in_output(model: Model, number: int, lexicon: Lexicon) -> int:
+    """The number that a token of `model` has in the output's vocabulary."""
+    order = lexicon.orders.get(model.paths[0])
+    if order is None:
+        return number
+    if number not in order:
+        token = model.metadata[TOKENS][number]
+        raise Incompatible(
+            f"the turn token {token!r} of {model.paths[0].name} is not in the output's vocabulary",
+            "take the vocabulary of the model whose chat template is used, or a union",
+        )
+    return order.index(number)
 
 
 def block_keys(recipe: Recipe, models: Models, metadata: Metadata) -> dict[str, tuple[str, Any]]:

@@ -1,7 +1,6 @@
 """From a recipe and headers to a list of steps with every offset decided, before any work.
 
-Reads headers only (and the few numbers of `rope_freqs`, which are a hyper-parameter in tensor's
-clothing). All refusals happen here; a plan can be printed, compared and run.
+Reads headers only. All refusals happen here; a plan can be printed, compared and run.
 """
 
 import shutil
@@ -10,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 from edgemed_native.codecs import CODECS
 from edgemed_native.ggml_types import GGMLType
 
-from edgemed import positional
 from edgemed.errors import Incompatible, Refused, UsageError
 from edgemed.gguf import Layout, Tensor, open_model, plan_layout
-from edgemed.merging import compatibility, schema
+from edgemed.merging import compatibility, schema, shapes, token_rows
 from edgemed.merging.memory import Buffers, Work, plan_buffers
-from edgemed.merging.metadata import output_metadata
+from edgemed.merging.metadata import choice_of, output_metadata
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import GROUPS, Names, group_of, names_of
 from edgemed.merging.out_types import file_type_of, out_types
@@ -27,6 +24,7 @@ from edgemed.merging.outline import Models, Place, base_of, outline
 from edgemed.merging.recipe import Recipe
 from edgemed.merging.schema import Bound
 from edgemed.merging.settings import Filter, lookup, matches, rules
+from edgemed.merging.vocabulary import Lexicon
 
 Action = Literal["copy", "requantize", "blend"]
 ROPE = "rope_"
@@ -97,10 +95,10 @@ def plan_merge(
     """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size."""
     refuse_output(recipe, out, replace)
     models = {path: open_model(path) for path in recipe.models}
-    compatibility.check_all(list(models.values()), any_blocks=recipe.sliced)
-    drafts = draft_steps(recipe, models)
+    lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
+    drafts = draft_steps(recipe, models, lexicon)
     types = out_types(recipe, drafts)
-    metadata, notes = output_metadata(recipe, models, file_type_of(recipe, drafts, types))
+    metadata, notes = output_metadata(recipe, models, lexicon, file_type_of(recipe, drafts, types))
     specs = [(d.name, d.sources[0].shape, t) for d, t in zip(drafts, types, strict=True)]
     layout = plan_layout(metadata, specs)
     steps = tuple(
@@ -113,13 +111,13 @@ def plan_merge(
     return Plan(recipe, out, replace, steps, layout, buffers, (*recipe.notes, *notes))
 
 
-def draft_steps(recipe: Recipe, models: Models) -> list[Draft]:
+def draft_steps(recipe: Recipe, models: Models, lexicon: Lexicon) -> list[Draft]:
     """Every output tensor with its sources and its parameters."""
     places = outline(recipe, models)
     architecture = str(next(iter(models.values())).metadata.get("general.architecture"))
     names = namer(architecture, any_filters(recipe))
     refuse_idle_filters(recipe, {names(n) for p in places for n in (p.name, *p.names)})
-    return [draft(recipe, models, place, names) for place in places]
+    return [draft(recipe, models, lexicon, place, names) for place in places]
 
 
 def namer(architecture: str, with_checkpoint_names: bool) -> Namer:
@@ -152,23 +150,25 @@ def refuse_idle_filters(recipe: Recipe, names: Collection[Names]) -> None:
             )
 
 
-def draft(recipe: Recipe, models: Models, place: Place, names: Namer) -> Draft:
+def draft(recipe: Recipe, models: Models, lexicon: Lexicon, place: Place, names: Namer) -> Draft:
     """The sources of one tensor, the base first where the method is about deltas."""
     method, base = METHODS[recipe.method], base_of(recipe, place.part)
     order = sorted(range(len(place.sources)), key=lambda i: place.sources[i].model != base)
     if method.base == "none" or base is None:
         order = list(range(len(place.sources)))
     based = base is not None and method.base in ("required", "optional")
-    tensors = tuple(tensor_of(models, place, i) for i in order)
+    tensors = tuple(tensor_of(models, lexicon, place, i) for i in order)
+    token_rows.refuse_ownerless(place.name, tensors)
     own = order[based:]
     parameters = parameters_of(recipe, place, own, names)
     method.check(place.name, **dict(parameters))
     if place.name.startswith(ROPE):
         alone: int | None = 0
-        refuse_other_bytes(tensors)
     else:
         alone = method.alone(group_of(place.name), **dict(parameters))
-    leads = tuple(tensor_of(models, place, i) for i in sorted(own))
+    if alone is not None and token_rows.has_gaps(tensors[alone]):
+        alone = None
+    leads = tuple(tensor_of(models, lexicon, place, i) for i in sorted(own))
     return Draft(place.name, tensors, leads, based, parameters, alone)
 
 
@@ -187,7 +187,7 @@ def parameters_of(recipe: Recipe, place: Place, own: Sequence[int], names: Namer
     return schema.bind(known, len(own), of_all, of_model, place.name)
 
 
-def tensor_of(models: Models, place: Place, source: int) -> Tensor:
+def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Tensor:
     """The tensor that a source puts in this place; Incompatible if it has none of that shape."""
     model, name = models[place.sources[source].model], place.names[source]
     if name not in model.tensors:
@@ -195,12 +195,12 @@ def tensor_of(models: Models, place: Place, source: int) -> Tensor:
             f"{model.paths[0].name} has no tensor {name}", "all models must hold the same tensors"
         )
     found, lead = model.tensors[name], models[place.sources[0].model].tensors.get(place.names[0])
-    if lead is not None and found.shape != lead.shape:
+    if lead is not None and not shapes.fits(found, lead):
         raise Incompatible(
             f"{name} of {model.paths[0].name} has another shape than {place.names[0]}",
             "only models of the same architecture and shapes can be merged",
         )
-    return found
+    return token_rows.in_order(found, lexicon, model.paths[0])
 
 
 def settle(recipe: Recipe, draft: Draft, type: GGMLType, offset: int) -> Step:
@@ -255,24 +255,6 @@ def refuse_output(recipe: Recipe, out: Path, replace: bool) -> None:
         raise Refused(
             f"{out} exists already", "choose another output, or add --force to replace it"
         )
-
-
-def refuse_other_bytes(tables: Sequence[Tensor]) -> None:
-    """Rope tables are copied, never averaged; two different ones mean two different models."""
-    for table in tables[1:]:
-        if tensor_bytes(table) != tensor_bytes(tables[0]):
-            raise Incompatible(
-                f"{table.name} differs between {tables[0].path.name} and {table.path.name}",
-                "the models place words differently (rope); they cannot be merged",
-            )
-
-
-def tensor_bytes(tensor: Tensor) -> bytes:
-    """All bytes of a small tensor."""
-    buffer = np.empty(tensor.nbytes, np.uint8)
-    with tensor.path.open("rb") as file:
-        positional.read_into(file.fileno(), buffer, tensor.offset)
-    return buffer.tobytes()
 
 
 def refuse_small_disk(out: Path, need: int) -> None:

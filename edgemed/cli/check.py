@@ -1,0 +1,48 @@
+"""`edgemed check A B [...]`: can these models be merged? One line a check, from headers alone."""
+
+import argparse
+import json
+from pathlib import Path
+
+from edgemed.errors import UsageError
+from edgemed.gguf import open_model, printable
+from edgemed.merging.chat import Choice
+from edgemed.merging.compatibility import Finding, verdict
+
+REFUSED = 3
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed check`."""
+    add = parser.add_argument
+    add("models", type=Path, nargs="+", metavar="MODEL", help="two or more GGUF files")
+    add(
+        "--tokenizer-from",
+        metavar="MODEL",
+        help="whose vocabulary, chat template and turn tokens the merge would have: "
+        "A, B, ... for the first, the second, ..., a path, or union",
+    )
+    add("--json", action="store_true", help="print JSON for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if the models can be merged, 3 if not."""
+    if len(args.models) < 2:
+        raise UsageError("one model alone fits itself", "name two or more")
+    models = [open_model(path) for path in args.models]
+    found = verdict(models, choice=Choice(args.tokenizer_from)).findings
+    refused = any(finding.level == "refuse" for finding in found)
+    if args.json:
+        lines = [finding._asdict() for finding in found]
+        print(json.dumps({"fit": not refused, "checks": lines}, indent=2))
+    else:
+        for finding in found:
+            print(shown(finding))
+        print("These models cannot be merged." if refused else "These models can be merged.")
+    return REFUSED if refused else 0
+
+
+def shown(finding: Finding) -> str:
+    """The finding in one line, its remedy below."""
+    line = f"{finding.level:7} {finding.check + ':':16} {printable(finding.what)}"
+    return f"{line}\n{'':25}{printable(finding.remedy)}" if finding.remedy else line

@@ -1,0 +1,81 @@
+"""Whose chat template and turn tokens the output carries: never a silent guess between two.
+
+One model that has a template gives it; two that differ wait for `--tokenizer-from` or a literal
+template; a template in a chosen model is never lost. Reads headers only.
+"""
+
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed.errors import UsageError
+from edgemed.gguf import Model
+
+TEMPLATE = "tokenizer.chat_template"
+TURNS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "eos", "eot", "eom"))
+"""Numbers of the tokens that begin and end a text or a turn."""
+ADDED = tuple(f"tokenizer.ggml.add_{name}_token" for name in ("bos", "eos"))
+"""Whether a text begins or ends with such a token."""
+
+DECIDE = "decide with --tokenizer-from A or B, or give a template with --chat-template"
+
+
+class Choice(NamedTuple):
+    """What was decided: `tokenizer` is base, union, a path or a model's letter (A, B, ...)."""
+
+    tokenizer: str | None = None
+    template: str | None = None
+    base: Path | None = None
+
+
+class Undecided(Exception):
+    """Several templates, and nobody said which: `what`, and the `remedy`."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.what, self.remedy = what, remedy
+
+
+def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
+    """The model that `choice` names; UsageError if it names none of these."""
+    if choice.tokenizer in (None, "union"):
+        return None
+    wanted = choice.base if choice.tokenizer == "base" else Path(str(choice.tokenizer))
+    letters = dict(zip(string.ascii_uppercase, models, strict=False))
+    found = next((m for m in models if wanted in m.paths), letters.get(str(choice.tokenizer)))
+    if found is None:
+        names = ", ".join(str(m.paths[0]) for m in models)
+        raise UsageError(
+            f"the tokenizer is to come from {choice.tokenizer!r}, which is no model of this merge",
+            f"use A for the first, B for the second, union, base (if there is one), or {names}",
+        )
+    return found
+
+
+def donor_of(models: Sequence[Model], choice: Choice) -> tuple[Model, str]:
+    """Whose template and turn tokens the output has, and a line that says so, or Undecided."""
+    chosen = chosen_model(choice, models)
+    having = [m for m in models if m.metadata.get(TEMPLATE)]
+    if choice.template is not None:
+        donor = chosen or (having or models)[0]
+        return donor, f"chat template as given, turn tokens from {donor.paths[0].name}"
+    if chosen is not None and (chosen in having or not having):
+        return chosen, said(chosen, bool(having))
+    different = {m.metadata[TEMPLATE] for m in having}
+    if len(different) > 1:
+        names = " and ".join(m.paths[0].name for m in having)
+        raise Undecided(f"{names} have different chat templates", DECIDE)
+    return (having[0], said(having[0], True)) if having else (models[0], said(models[0], False))
+
+
+def said(donor: Model, has_template: bool) -> str:
+    """The line for the user."""
+    if has_template:
+        return f"chat template and turn tokens from {donor.paths[0].name}"
+    return "no model has a chat template: the output will be refused by chat and summarize"
+
+
+def turn_ids(model: Model) -> dict[str, int]:
+    """The turn tokens that a model names, by key."""
+    return {key: model.metadata[key] for key in TURNS if key in model.metadata}
