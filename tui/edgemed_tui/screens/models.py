@@ -118,9 +118,7 @@ class ModelsScreen(Screen[None]):
     def action_use(self) -> None:
         """Make the highlighted model the default."""
         if (entry := self.current) is not None:
-            self.say(
-                told(lambda: f"{library.set_default(entry.name) or entry.name} is the default")
-            )
+            self.say(told(lambda: make_default(entry)))
             self.reload()
 
     @work

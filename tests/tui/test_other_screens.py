@@ -1,0 +1,191 @@
+"""Models, merging, help, jumping, the welcome, the palette: each by keys alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from edgemed_tui.literal import Words
+from edgemed_tui.screens.help import HelpScreen
+from edgemed_tui.screens.jump import JumpScreen
+from edgemed_tui.screens.merge import MergeScreen, methods
+from edgemed_tui.screens.models import ModelsScreen
+from edgemed_tui.screens.notes import NotePicker, TypeNote
+from edgemed_tui.screens.welcome import WelcomeScreen
+from edgemed_tui.settings import Settings, load
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from edgemed import library
+from edgemed.gguf import open_model
+from tests.edgemed.merge_pairs import weights, write_pair_member
+from tests.tui.driving import case_of, panes_of, press, started, until
+from tests.tui.scripted import NOTE, app
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    a, b = tmp_path / "a.gguf", tmp_path / "b.gguf"
+    return write_pair_member(a, weights(1)), write_pair_member(b, weights(2))
+
+
+async def shown(pilot: Pilot[None], name: str, wanted: Callable[[str], bool]) -> str:
+    """Wait until the words called `name` are as wanted."""
+    for _ in range(500):
+        words = str(pilot.app.screen.query_one(f"#{name}", Words).content)
+        if wanted(words):
+            return words
+        await pilot.pause(0.02)
+    raise AssertionError(f"never as wanted: {words}")
+
+
+async def test_two_models_are_merged_after_the_plan_was_seen(
+    tmp_path: Path, pair: tuple[Path, Path]
+) -> None:
+    out = tmp_path / "out.gguf"
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "f3")
+        screen = pilot.app.screen
+        assert isinstance(screen, MergeScreen)
+        for name, value in zip(("a", "b", "out"), (*pair, out), strict=True):
+            screen.query_one(f"#{name}", Input).value = str(value)
+        await press(pilot, "enter")
+        plan = await shown(pilot, "follows", lambda words: "ctrl+g merges" in words)
+        assert "tensors:" in plan
+        assert not out.exists()
+        await press(pilot, "ctrl+g")
+        await shown(pilot, "follows", lambda words: words.startswith("Done:"))
+        assert open_model(out).tensors
+        await press(pilot, "escape")
+        assert case_of(pilot) is pilot.app.screen
+
+
+async def test_models_that_do_not_go_together_are_refused_with_the_reason(
+    tmp_path: Path, pair: tuple[Path, Path]
+) -> None:
+    other = write_pair_member(tmp_path / "c.gguf", weights(3), architecture="qwen2")
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "f3")
+        for name, value in (("a", pair[0]), ("b", other), ("out", tmp_path / "o.gguf")):
+            pilot.app.screen.query_one(f"#{name}", Input).value = str(value)
+        await press(pilot, "ctrl+g")
+        assert "qwen2" in await shown(pilot, "follows", lambda words: words.startswith("!"))
+        assert not (tmp_path / "o.gguf").exists()
+
+
+async def test_a_running_merge_is_cancelled_and_leaves_nothing(
+    tmp_path: Path, pair: tuple[Path, Path]
+) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "f3")
+        screen = pilot.app.screen
+        assert isinstance(screen, MergeScreen)
+        for name, value in zip(("a", "b", "out"), (*pair, tmp_path / "o.gguf"), strict=True):
+            screen.query_one(f"#{name}", Input).value = str(value)
+        await press(pilot, "enter")
+        await shown(pilot, "follows", lambda words: "ctrl+g merges" in words)
+        screen._stop.clear = lambda: screen._stop.set()  # type: ignore[method-assign]
+        await press(pilot, "ctrl+g")
+        await shown(pilot, "follows", lambda words: words.startswith("Cancelled"))
+        assert sorted(p.name for p in tmp_path.glob("*.gguf*")) == ["a.gguf", "b.gguf"]
+
+
+def test_the_methods_offered_go_by_a_share() -> None:
+    assert {"linear", "slerp"} <= set(methods())
+
+
+async def test_a_model_is_added_used_by_default_and_removed(
+    tmp_path: Path, pair: tuple[Path, Path]
+) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "f2", "a")
+        pilot.app.screen.query_one("#path", Input).value = str(pair[0])
+        await press(pilot, "enter")
+        await shown(pilot, "said", lambda words: words == "added a")
+        assert isinstance(pilot.app.screen, ModelsScreen)
+        assert "licence: not stated" in await shown(
+            pilot, "about", lambda w: "sha256" in w or "!" in w
+        )
+        await press(pilot, "u")
+        assert library.read_library().default == "a"
+        await press(pilot, "r", "down", "enter")
+        await shown(pilot, "said", lambda words: words == "removed a")
+        assert library.read_library().entries == ()
+    assert pair[0].exists()
+
+
+async def test_help_speaks_of_the_focused_part_and_lists_its_keys(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        panes_of(pilot).findings.focus()
+        await press(pilot, "f1")
+        screen = pilot.app.screen
+        assert isinstance(screen, HelpScreen)
+        assert "What the check found" in screen._about
+        assert "Template" in str(screen.query_one("#keys", Words).content)
+        await press(pilot, "escape")
+        assert not isinstance(pilot.app.screen, HelpScreen)
+
+
+async def test_a_letter_jumps_to_its_part(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        assert panes_of(pilot).source.has_focus
+        await press(pilot, "ctrl+o")
+        assert isinstance(pilot.app.screen, JumpScreen)
+        await press(pilot, "s")
+        assert panes_of(pilot).draft.has_focus
+
+
+async def test_the_first_run_welcomes_once_and_offers_a_sample(tmp_path: Path) -> None:
+    made = app(folder=tmp_path, note=None)
+    async with started(made) as pilot:
+        assert isinstance(pilot.app.screen, WelcomeScreen)
+        await shown(pilot, "found", lambda words: "! warning disk: 2 GiB free" in words)
+        await press(pilot, "enter")
+        assert case_of(pilot).session.source == NOTE
+    assert load(tmp_path / "screen.toml").welcomed
+    async with started(app(folder=tmp_path, note=None)) as pilot:
+        assert not isinstance(pilot.app.screen, WelcomeScreen)
+
+
+async def test_a_note_is_found_by_name_by_path_and_typed(tmp_path: Path) -> None:
+    (tmp_path / "ward.txt").write_text("Seen on the ward, no fever [x] today.\n", "utf-8")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "x.md").write_text("Na 128 [L] and four words more.\n", "utf-8")
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+n", *"ward", "enter")
+        await pilot.pause()
+        assert case_of(pilot).session.source.startswith("Seen on the ward")
+        await press(pilot, "ctrl+n")
+        pilot.app.screen.query_one(Input).value = "deep/x.md"
+        await press(pilot, "enter")
+        assert case_of(pilot).session.source.startswith("Na 128 [L]")
+        await press(pilot, "ctrl+n", "ctrl+v")
+        assert isinstance(pilot.app.screen, TypeNote)
+        await press(pilot, *"typed by hand five words", "ctrl+g")
+        assert case_of(pilot).session.source == "typed by hand five words"
+        await press(pilot, "ctrl+n")
+        pilot.app.screen.query_one(Input).value = "none.txt"
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, NotePicker)
+        assert "cannot be read" in str(pilot.app.screen.query_one("#empty", Words).content)
+
+
+async def test_the_palette_runs_what_a_key_would(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+p")
+        await press(pilot, *"theme")
+        await pilot.pause(0.5)
+        await press(pilot, "enter")
+        await pilot.pause(0.3)
+        assert isinstance(pilot.app.screen.query_one("#choices"), OptionList)
+        await press(pilot, *"light", "enter")
+        assert pilot.app.theme == "light"
+    assert load(tmp_path / "screen.toml") == Settings(theme="light")
+
+
+async def test_a_narrow_terminal_stacks_and_a_wide_one_sets_side_by_side(tmp_path: Path) -> None:
+    for size, stacked in (((80, 24), True), ((120, 40), False)):
+        async with started(app(folder=tmp_path), size) as pilot:
+            panes = panes_of(pilot)
+            assert (panes.source.region.x == panes.draft.region.x) is stacked
+            await press(pilot, "ctrl+t", "enter", "ctrl+g")
+            await until(pilot, "reviewed")
