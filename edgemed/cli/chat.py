@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     asked = parse(text).text
     if not asked.strip():
         raise Refused("there is nothing to ask", "give a text")
-    system = (Message("system", args.system),) if args.system else ()
+    system = (Message("system", parse(args.system).text),) if args.system else ()
     request = Request(
         (*system, Message("user", asked)), args.max_tokens, args.temperature, args.seed
     )

@@ -145,6 +145,17 @@ def test_a_worker_that_does_not_stop_is_killed_and_the_cancel_still_counts(
     assert text(model, Request(ONCE, max_tokens=5))
 
 
+def test_a_score_that_is_cancelled_is_an_error_not_a_short_list(settings: Settings) -> None:
+    model = LlamaModel(replace(settings, context=2048, batch=1))
+    prompt = (Message("user", "Once upon a time there was a girl. " * 150),)
+    timer = threading.Timer(0.05, model.cancel)
+    timer.start()
+    with pytest.raises(ModelError, match="cancelled"):
+        model.score(prompt, "She was happy.")
+    timer.join()
+    model.close()
+
+
 def test_a_caller_that_stops_listening_leaves_the_model_ready(model: LlamaModel) -> None:
     stream = model.generate(Request(ONCE, max_tokens=1000))
     next(stream)

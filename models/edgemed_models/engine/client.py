@@ -310,7 +310,7 @@ class LlamaModel:
         return [float(value) for value in self._ask(message)["scores"]]
 
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """One question, one answer."""
+        """One question, one answer; ModelError when it was cancelled meanwhile."""
         self._claim()
         try:
             answer = self._first(message)
@@ -318,6 +318,8 @@ class LlamaModel:
             raise self._death("while it was answering") from None
         finally:
             self._release()
+        if self._cancelled:
+            raise ModelError("the request was cancelled", "ask again")
         if "refused" in answer:
             raise refused(answer, self.log[-SHOWN_LINES:])
         return answer

@@ -220,12 +220,15 @@ def round_up(tokens: int) -> int:
 
 def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> int:
     """The longest context up to the training length that some choice fits; 0 if none does."""
-    for steps in range(shape.train_context // CONTEXT_STEP, 0, -1):
-        context = steps * CONTEXT_STEP
-        for choice in choices(shape, wish, context):
-            if costs(shape, memory, choice, gpu).fits:
-                return context
-    return 0
+    fitting, above = 0, shape.train_context // CONTEXT_STEP + 1
+    while above - fitting > 1:  # what fits also fits with less context
+        middle = (fitting + above) // 2
+        tried = choices(shape, wish, middle * CONTEXT_STEP)
+        if any(costs(shape, memory, choice, gpu).fits for choice in tried):
+            fitting = middle
+        else:
+            above = middle
+    return fitting * CONTEXT_STEP
 
 
 def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> ModelError:
