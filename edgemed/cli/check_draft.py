@@ -1,4 +1,4 @@
-"""`edgemed check-draft NOTE DRAFT`: each sentence of a draft held against the note it was made from.
+"""`edgemed check-draft NOTE DRAFT`: a draft, sentence by sentence, held against its note.
 
 Prints what to look at; changes neither file. What is not flagged was not found wrong by rules,
 which is not the same as right.

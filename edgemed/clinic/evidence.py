@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from edgemed_models.encoder import encoder
 from numpy.typing import NDArray
 
 from edgemed.clinic.sentences import Sentence
 from edgemed.clinic.words import content, words
-from edgemed_models.encoder import encoder
 
 
 class Match(NamedTuple):

@@ -31,8 +31,8 @@ BELOW = re.compile(r"[ \t]*\r?\n[ \t]*\S")
 NUMBERED = re.compile(r"\d{1,2}[.)]\s+(?=[A-Z])")
 BREATH = 18  # words of speech after which a sentence without punctuation is looked at for cuts
 NEW_START = re.compile(
-    r"\b(?:okay|alright|all right|(?:and |so )?(?:do you|did you|have you|are you|were you|any other)"
-    r"|so (?!far|much|long|that|many)|now|but|and then)\b(?! okay| alright)",
+    r"\b(?:okay|alright|all right|so (?!far|much|long|that|many)|now|but|and then"
+    r"|(?:and |so )?(?:do you|did you|have you|are you|were you|any other))\b(?! okay| alright)",
     re.IGNORECASE,
 )
 _DIGIT = "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|[a-z]+teen|[a-z]+ty)"

@@ -7,11 +7,11 @@ is set so that as many sentences of the untouched notes are flagged as the rule 
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from edgemed_models.encoder import encoder
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq
 
-from edgemed_models.encoder import encoder
 from tests.bench.documents import tokens
 
 Scores = Callable[[str], float]

@@ -10,6 +10,7 @@ test-1; any other file is unseen.
 
 import argparse
 import random
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -50,6 +51,7 @@ class Hit(NamedTuple):
 
 
 def main() -> None:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA / "clinical")
     parser.add_argument("--each", type=int, default=100, help="planted errors of each kind")
@@ -209,8 +211,9 @@ def medec(path: Path) -> None:
         for c in review_read(source, read(row["Corrected Text"])).claims:
             clean += bool(c.flags)
             untouched += 1
-    print(f"\nMEDEC validation: {flagged} of {total} error sentences flagged ({100 * flagged / total:.1f} %); "
-          f"of the corrected text against itself {clean} of {untouched} sentences")  # fmt: skip
+    share = 100 * flagged / total
+    print(f"\nMEDEC validation: {flagged} of {total} error sentences flagged ({share:.1f} %)")
+    print(f"  the corrected text against itself: {clean} of {untouched} sentences flagged")
 
 
 def synthetic() -> None:
@@ -224,9 +227,9 @@ def synthetic() -> None:
             table[trap.kind].append(any(c.flags for c in claims))
     print(f"\nSynthetic traps: {sum(map(len, found.values()))} pairs")
     for kind, caught in found.items():
-        print(
-            f"  {kind:18s} {len(caught):4d} recall {100 * np.mean(caught):5.1f} %, right draft flagged {100 * np.mean(false[kind]):4.1f} %"
-        )
+        wrong = 100 * np.mean(false[kind])
+        print(f"  {kind:18s} {len(caught):4d} recall {100 * np.mean(caught):5.1f} %", end="")
+        print(f", right draft flagged {wrong:4.1f} %")
 
 
 def speed(docs: Sequence[Document]) -> None:

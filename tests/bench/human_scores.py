@@ -5,6 +5,7 @@ are shown apart. Intervals resample dialogues.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,15 +37,21 @@ def table(folder: Path) -> None:
         wanted = sign * np.array([float(r[target]) for r in scored])
         print(f"  Spearman with {'' if sign > 0 else '-'}{target}; then ours minus it")
         for name, values in metrics.items():
-            own = resampled(dialogues, lambda i, v=values, w=wanted: spearman(v[i], w[i]))
+            own = resampled(dialogues, partial(agreement, values=values, wanted=wanted))
             less = resampled(
-                dialogues,
-                lambda i, v=values, w=wanted: (
-                    spearman(metrics["ours"][i], w[i]) - spearman(v[i], w[i])
-                ),
+                dialogues, partial(gain, ours=metrics["ours"], other=values, wanted=wanted)
             )
             print(f"    {name:34s} {own}   {less}")
     hallucination(scored, dialogues)
+
+
+def agreement(rows: Numbers, values: Numbers, wanted: Numbers) -> float:
+    return spearman(values[rows], wanted[rows])
+
+
+def gain(rows: Numbers, ours: Numbers, other: Numbers, wanted: Numbers) -> float:
+    """How much better ours agrees than the other metric."""
+    return spearman(ours[rows], wanted[rows]) - spearman(other[rows], wanted[rows])
 
 
 def omission_metrics(scored: list[dict[str, str]]) -> dict[str, Numbers]:
@@ -54,7 +61,6 @@ def omission_metrics(scored: list[dict[str, str]]) -> dict[str, Numbers]:
     for row in scored:
         dialogue, draft = row["Dialogue"], row["Automatic Summary"]
         source = sources.setdefault(dialogue, Source(dialogue))
-        said = [s.sentence.text for s in source.said] or [dialogue]
         rouge = ROUGE.score(dialogue, draft)
         reference = ROUGE.score(row["Reference Summary"], draft)
         near = [float(source.index.cosines(d.sentence.text).mean()) for d in read(draft)] or [0.0]
@@ -87,9 +93,7 @@ def hallucination(scored: list[dict[str, str]], dialogues: Numbers) -> None:
     ):
         truth = np.array([of(r) for r in scored])
         value = resampled(dialogues, lambda i, t=truth: area(ours[i], t[i]))
-        print(
-            f"  area under the curve of our flagged share, {name} ({truth.sum()} of {len(truth)}): {value}"
-        )
+        print(f"  area under the curve, {name} ({truth.sum()} of {len(truth)}): {value}")
 
 
 def hash_of(text: str) -> int:

@@ -33,8 +33,9 @@ class Planted:
 
 NUMBER = re.compile(r"(?<![\w./^-])\d{1,4}(?:\.\d+)?(?![\w/]|\.\d)")
 UNITS = {
-    "mg": ["mcg", "g"], "mcg": ["mg"], "g": ["mg"], "mL": ["L"], "ml": ["L"], "cm": ["mm", "inches"],
-    "mm": ["cm"], "kg": ["pounds"], "pounds": ["kg"], "lbs": ["kg"], "inches": ["feet"],
+    "mg": ["mcg", "g"], "mcg": ["mg"], "g": ["mg"], "mL": ["L"], "ml": ["L"],
+    "cm": ["mm", "inches"], "mm": ["cm"], "kg": ["pounds"], "pounds": ["kg"], "lbs": ["kg"],
+    "inches": ["feet"],
     "day": ["week", "month"], "days": ["weeks", "months"], "week": ["month", "day"],
     "weeks": ["months", "days"], "month": ["week", "year"], "months": ["weeks", "years"],
     "year": ["month", "week"], "years": ["months", "weeks"], "hours": ["days"], "hour": ["day"],

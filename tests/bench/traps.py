@@ -46,14 +46,19 @@ UNITS = (
     ("creatinine 1.2 mg/dL", "creatinine 1.2 g/dL"), ("hemoglobin 12 g/dL", "hemoglobin 12 g/L"),
     ("potassium 4.2 mmol/L", "potassium 4.2 mg/dL"), ("temperature 38.4 C", "temperature 38.4 F"),
     ("follow-up in 6 weeks", "follow-up in 6 months"), ("cough for 3 days", "cough for 3 weeks"),
-    ("platelets 150 x10^9/L", "platelets 150 x10^12/L"), ("oxygen at 2 L/min", "oxygen at 2 mL/min"),
-    ("blood pressure 120/80 mmHg", "blood pressure 120/80 kPa"), ("heparin 5000 units", "heparin 5000 mg"),
+    ("platelets 150 x10^9/L", "platelets 150 x10^12/L"),
+    ("oxygen at 2 L/min", "oxygen at 2 mL/min"),
+    ("blood pressure 120/80 mmHg", "blood pressure 120/80 kPa"),
+    ("heparin 5000 units", "heparin 5000 mg"),
 )  # fmt: skip
-SAME = (
-    ("levothyroxine 0.05 mg", "levothyroxine 50 mcg"), ("a 14 day course", "a 2 week course"),
-    ("vancomycin 1000 mg", "vancomycin 1 g"), ("a mass of 3 cm", "a mass of 30 mm"),
-    ("hemoglobin 12 g/dL", "hemoglobin 120 g/L"), ("WBC 7.2 K/uL", "WBC 7.2 x10^9/L"),
-)  # fmt: skip
+SAME = (  # a source, the same amount in another unit, and another amount
+    ("levothyroxine 0.05 mg", "levothyroxine 50 mcg", "levothyroxine 500 mcg"),
+    ("a 14 day course", "a 2 week course", "a 4 week course"),
+    ("vancomycin 1000 mg", "vancomycin 1 g", "vancomycin 10 g"),
+    ("a mass of 3 cm", "a mass of 30 mm", "a mass of 3 mm"),
+    ("hemoglobin 12 g/dL", "hemoglobin 120 g/L", "hemoglobin 12 g/L"),
+    ("WBC 7.2 K/uL", "WBC 7.2 x10^9/L", "WBC 72 x10^9/L"),
+)
 LABS = ("potassium", "sodium", "creatinine", "hemoglobin", "INR", "glucose", "lactate", "bilirubin")
 
 
@@ -95,13 +100,8 @@ def units() -> Iterator[Trap]:
     for right, wrong in UNITS:
         yield Trap("units", f"The record says {right}.", f"Noted: {wrong}.", f"Noted: {right}.")
         yield Trap("units", f"Today: {right}; stable.", f"Summary: {wrong}.", f"Summary: {right}.")
-    for source, same in SAME:
-        yield Trap(
-            "units",
-            f"Given: {source}.",
-            f"Given: {source.replace('1', '7').replace('3', '8').replace('05', '06').replace('7.2', '2.7')}.",
-            f"Given: {same}.",
-        )
+    for source, same, other in SAME:
+        yield Trap("units", f"Given: {source}.", f"Given: {other}.", f"Given: {same}.")
 
 
 def decimals() -> Iterator[Trap]:
@@ -145,9 +145,11 @@ def decimals() -> Iterator[Trap]:
 
 def dates() -> Iterator[Trap]:
     days = (
-        ("07/29/2008", "07/26/2008", "July 29, 2008"), ("March 3, 2021", "May 3, 2021", "03/03/2021"),
+        ("07/29/2008", "07/26/2008", "July 29, 2008"),
+        ("March 3, 2021", "May 3, 2021", "03/03/2021"),
         ("10/05/2020", "10/15/2020", "October 5, 2020"), ("August 2019", "August 2018", "08/2019"),
-        ("12/31/1999", "12/30/1999", "Dec 31, 1999"), ("January 9, 2022", "June 9, 2022", "1/9/2022"),
+        ("12/31/1999", "12/30/1999", "Dec 31, 1999"),
+        ("January 9, 2022", "June 9, 2022", "1/9/2022"),
         ("2021-04-02", "2021-02-04", "April 2, 2021"), ("Monday", "Friday", "Monday"),
     )  # fmt: skip
     for right, wrong, same in days:

@@ -7,7 +7,10 @@ import pytest
 
 from edgemed.cli.main import main
 
-NOTE = "Brian takes lisinopril 20 mg daily for his blood pressure. He has no fever. Allergic to penicillin.\n"
+NOTE = (
+    "Brian takes lisinopril 20 mg daily for his blood pressure. He has no fever. "
+    "Allergic to penicillin.\n"
+)
 DRAFT = "Lisinopril 40 mg daily. No fever."
 
 

@@ -47,10 +47,10 @@ def _polarity(
         return
     if all(m.polarity == "open" for m in known):
         return
-    said = "negated" if mention.polarity == "no" else "affirmed"
+    here = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
     severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
-    reason = f"{mention.concept.name} is {said} in the draft; the source {there} it"
+    reason = f"{mention.concept.name} is {here} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
 

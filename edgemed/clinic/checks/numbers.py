@@ -20,8 +20,10 @@ MEASURED = {  # what a drug or a laboratory is measured in: an error here is maj
     "dose rate per weight", "flow", "tablets", "puffs", "drops", "celsius", "fahrenheit", "rate",
 }  # fmt: skip
 # Units that speakers leave out; any other must be said somewhere in the source.
-UNSAID = {"mg", "mm[Hg]", "%", "/min", "a", "[degF]", "[lb_av]", "mg/dL", "kg/m2", "deg", "g/dL",
-          "{tablet}", "meq", "10*9/L", "mmol/L", "Cel", "[in_i]", "[ft_i]", "ng/mL", "d"}  # fmt: skip
+UNSAID = {
+    "mg", "mm[Hg]", "%", "/min", "a", "d", "[degF]", "Cel", "deg", "[lb_av]", "[in_i]", "[ft_i]",
+    "mg/dL", "g/dL", "ng/mL", "mmol/L", "meq", "10*9/L", "kg/m2", "{tablet}",
+}  # fmt: skip
 LONGEST_DATED = 120  # characters of a sentence whose one date holds for all its numbers
 NEAR, FAR = 0.5, 0.25  # how much of a number's company a sentence keeps to be of the same thing
 

@@ -43,8 +43,9 @@ class Context:
 
 ANSWER = re.compile(r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$)")
 INFORMS = re.compile(
-    r",?\s+(?:who )?(?:also )?(?:states?|stated|reports?|reported|notes?|noted|says|said|indicates?|"
-    r"indicated|denies|denied|thinks|describes|is here|is present|has noticed|feels|brought)\b"
+    r",?\s+(?:who )?(?:also )?(?:states?|stated|reports?|reported|notes?|noted|says|said|"
+    r"indicates?|indicated|denies|denied|thinks|describes|is here|is present|has noticed|feels|"
+    r"brought)\b"
 )
 BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")

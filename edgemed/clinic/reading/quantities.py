@@ -56,8 +56,11 @@ HALF = re.compile(r" and a half\b")
 POWER = re.compile(r"\s*[x×*]\s*10\s*(?:\^|\*\*?|e)?\s*(\d{1,2})\s*/\s*([LlµuμmM]+[Ll]?3?)")
 JOIN = re.compile(r"\s*(?:-|–|—|to|or|and|through)\s*$")
 OVER = re.compile(r"\s*(?:/|over|out of)\s*$", re.IGNORECASE)
-IMPLIED = re.compile(r"\b(?:an?(?: whole)?|last|this past|past|next|one whole)\s+(?:half an? )?"
-                     r"(?P<unit>week|month|year|day|hour|minute|decade)\b", re.IGNORECASE)  # fmt: skip
+IMPLIED = re.compile(
+    r"\b(?:an?(?: whole)?|last|this past|past|next|one whole)\s+(?:half an? )?"
+    r"(?P<unit>week|month|year|day|hour|minute|decade)\b",
+    re.IGNORECASE,
+)
 COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, "single": 1.0}
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
 
