@@ -80,8 +80,13 @@ def unscaled(group: str, *, scale: Each) -> int | None:
 
 
 def quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
-    """Two order statistics of every delta at most."""
-    return 2 * (sources - 1) * select.STATE_BYTES
+    """An order statistic of every delta."""
+    return (sources - 1) * select.STATE_BYTES
+
+
+def two_quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Two order statistics of every delta."""
+    return 2 * quantiles(sources, rows, length)
 
 
 def columns(sources: int, rows: int, length: int, **parameters: Any) -> int:
@@ -130,9 +135,9 @@ METHODS: dict[str, Method] = {
     "della_linear": Method(
         methods.della_linear, "required", 1, None, 1, no_weight, check=probabilities
     ),
-    "breadcrumbs": Method(methods.breadcrumbs, "required", 1, None, 1, no_weight, quantiles),
+    "breadcrumbs": Method(methods.breadcrumbs, "required", 1, None, 1, no_weight, two_quantiles),
     "breadcrumbs_ties": Method(
-        methods.breadcrumbs_ties, "required", 1, None, 1, no_weight, quantiles
+        methods.breadcrumbs_ties, "required", 1, None, 1, no_weight, two_quantiles
     ),
     "sce": Method(methods.sce, "required", 1, None, 3, state=quantiles),
     "ram": Method(methods.ram, "required", 1),

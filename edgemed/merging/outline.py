@@ -33,6 +33,8 @@ def outline(recipe: Recipe, models: Models) -> list[Place]:
     parts = [with_base(recipe, part) for part in recipe.slices]
     if not recipe.sliced:
         return list(whole(parts[0], models[leader(recipe, parts[0]).model]))
+    for source in (source for part in parts for source in part.sources):
+        refuse_layers(source, models[source.model])
     first, last = (models[leader(recipe, parts[i]).model] for i in (0, -1))
     around = [name for name in first.tensors if block_of(name) is None]
     places = [outside(name, parts[0]) for name in around if before_blocks(name)]
@@ -100,6 +102,16 @@ def blocks(part: Slice, lead: Source, model: Model, done: int) -> Iterator[Place
             names = tuple(in_block(name, s.layers[0] + i) for s in part.sources if s.layers)
             depth = depth_of(i, slice_length(part))
             yield Place(in_block(name, done + i), part, depth, part.sources, names)
+
+
+def refuse_layers(source: Source, model: Model) -> None:
+    """A layer_range may not end behind the model's last block."""
+    if source.layers is not None and source.layers[1] > block_count(model):
+        raise Refused(
+            f"{source.model.name} has {block_count(model)} blocks, layer_range asks for "
+            f"{source.layers[0]} to {source.layers[1]}",
+            "layer_range is [first, end], counted from 0, and end is not included",
+        )
 
 
 def outside(name: str, part: Slice) -> Place:

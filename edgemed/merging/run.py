@@ -14,14 +14,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from edgemed_native.codecs import warm_up
 
 from edgemed import positional
 from edgemed.errors import EdgemedError
 from edgemed.merging.chunk import Blender, Chunk
 from edgemed.merging.jobs import Jobs
-from edgemed.merging.plan import Plan, plan_merge
+from edgemed.merging.method_table import METHODS
+from edgemed.merging.plan import Plan, Step, plan_merge
 from edgemed.merging.recipe import between
+from edgemed.merging.stream import F32, Stream
 from edgemed.output import Output
 
 Report = Callable[["Progress"], None]
@@ -102,6 +105,22 @@ def compile_kernels(plan: Plan, meter: "Meter") -> None:
     decoded = sorted({tensor.type.name for step in work for tensor in step.sources})
     encoded = sorted({step.type.name for step in work})
     warm_up(decoded, encoded, meter.compiling)
+    for step in next(([s] for s in work if s.action == "blend"), []):
+        try_method(step)
+
+
+def try_method(step: Step) -> None:
+    """Load or compile the kernels of the step's method by mixing two short rows of numbers."""
+    sources, length = len(step.sources), 64
+    shape = (sources, 2, length)
+
+    def read(first: int, rows: int) -> F32:
+        numbers = np.arange(1, 1 + sources * 2 * length, dtype=np.float32).reshape(shape)
+        return np.sin(numbers)[:, first : first + rows].copy()
+
+    stream = Stream("", "attn", sources, 2, length, step.based, False, 0, 2, read)
+    mixed = METHODS[step.method].function(stream, **dict(step.parameters))
+    mixed.blend(read(0, 2), 0)
 
 
 def run_steps(plan: Plan, files: dict[Path, int], output: Output, meter: "Meter") -> int:

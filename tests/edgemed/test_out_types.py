@@ -1,0 +1,105 @@
+"""Output types: llama.cpp's mixes for real shapes, fallbacks, and the policies."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from edgemed_native.ggml_types import BY_NAME
+
+from edgemed.errors import UsageError
+from edgemed.gguf import Tensor
+from edgemed.merging.out_types import file_type_of, more_bits, out_types
+from edgemed.merging.recipe import between
+from tests.bench.synthetic import SHAPES, tensors
+
+
+class Drafted(NamedTuple):
+    name: str
+    leads: tuple[Tensor, ...]
+
+
+def tensor(name: str, shape: tuple[int, ...], kind: str = "F16") -> Tensor:
+    return Tensor(name, shape, BY_NAME[kind], Path("a.gguf"), 0, 0)
+
+
+def drafts(shape: str) -> list[Drafted]:
+    specs = tensors(SHAPES[shape], 128256, "F16")
+    return [Drafted(name, (tensor(name, dims, type.name),)) for name, dims, type in specs]
+
+
+def recipe(out_type: str, *types: tuple[str, str]):
+    return replace(between("a.gguf", "b.gguf", 0.5), out_type=out_type, types=types)
+
+
+def test_q4_k_m_of_llama_3_1_8b_has_the_published_size():
+    made = drafts("8b")
+    types = out_types(recipe("Q4_K_M"), made)
+    weights = {"Q4_K": 0, "Q6_K": 0, "F32": 0}
+    for draft, type in zip(made, types, strict=True):
+        weights[type.name] += draft.leads[0].rows * draft.leads[0].row_length
+    assert weights["Q4_K"] == pytest.approx(6.498e9, rel=1e-3)
+    assert weights["Q6_K"] == pytest.approx(1.532e9, rel=1e-3)
+    size = sum(
+        d.leads[0].rows * t.row_bytes(d.leads[0].row_length)
+        for d, t in zip(made, types, strict=True)
+    )
+    assert size / 2**30 == pytest.approx(4.58, abs=0.01)
+
+
+def test_more_bits_is_half_of_the_blocks_of_a_32_block_model():
+    picked = [i for i in range(32) if more_bits(i, 32)]
+    assert picked == [0, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 27, 28, 29, 30, 31]
+
+
+@pytest.mark.parametrize("shape", ["1b", "8b"])
+@pytest.mark.parametrize("word", ["Q4_K_M", "F16"])
+def test_the_mixes_agree_with_the_layout_of_published_files(shape, word):
+    expected = [type.name for _, _, type in tensors(SHAPES[shape], 128256, word)]
+    assert [t.name for t in out_types(recipe(word), drafts(shape))] == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "length", "found"),
+    [
+        ("Q4_K", 512, "Q4_K"), ("Q4_K", 896, "Q5_0"), ("Q5_K", 896, "Q5_1"),
+        ("Q6_K", 896, "Q8_0"), ("IQ4_XS", 896, "IQ4_NL"), ("Q6_K", 172, "F16"),
+        ("IQ2_XXS", 100, "F16"), ("Q8_0", 100, "F16"),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fill_blocks_fall_back_as_in_llama_cpp(word, length, found):
+    made = [Drafted("blk.0.attn_q.weight", (tensor("blk.0.attn_q.weight", (length, 8)),))]
+    assert out_types(recipe(word), made)[0].name == found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["blk.0.attn_norm.weight", "blk.0.ffn_gate_inp.weight", "blk.0.ssm_conv1d.weight"],
+)
+def test_what_llama_cpp_never_quantizes_keeps_its_type(name):
+    made = [Drafted(name, (tensor(name, (512, 8), "F32"),))]
+    assert out_types(recipe("Q4_K"), made)[0].name == "F32"
+
+
+def test_like_b_and_max_look_at_the_second_parent():
+    name = "blk.0.attn_q.weight"
+    made = [Drafted(name, (tensor(name, (512, 8), "Q4_K"), tensor(name, (512, 8), "Q6_K")))]
+    found = [out_types(recipe(word), made)[0].name for word in ("like-a", "like-b", "max")]
+    assert found == ["Q4_K", "Q6_K", "Q6_K"]
+    with pytest.raises(UsageError, match="like-b"):
+        out_types(recipe("like-b"), [Drafted(name, made[0].leads[:1])])
+
+
+def test_the_first_pattern_that_matches_goes_before_the_policy():
+    made = drafts("8b")
+    asked = recipe("Q4_K_M", ("blk.0.attn_q", "F16"), ("attn", "Q8_0"), ("output", "Q8_0"))
+    types = {d.name: t.name for d, t in zip(made, out_types(asked, made), strict=True)}
+    assert types["blk.0.attn_q.weight"] == "F16"
+    assert types["blk.1.attn_q.weight"] == "Q8_0"
+    assert types["output.weight"] == "Q8_0"
+
+
+def test_the_file_type_says_what_most_weights_are():
+    made = drafts("8b")
+    for word, number in (("Q4_K_M", 15), ("Q6_K", 18), ("Q8_0", 7), ("F16", 1), ("Q5_K", 17)):
+        assert file_type_of(recipe(word), made, out_types(recipe(word), made)) == number
