@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.base import Done, Event, Failed, ModelError, Timings
+from edgemed_models.base import Done, Event, Failed, ModelError
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.fit import Plan
 
@@ -19,7 +19,7 @@ from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_fail
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
-from edgemed.clinic.summarize import budget, request_for, summarize
+from edgemed.clinic.summarize import budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
@@ -205,7 +205,6 @@ def record(
 ) -> None:
     """Write one row: hashes and settings, and patient text only with --keep."""
     end = outcome.end
-    timings = end.timings if isinstance(end, Done) else Timings(0, 0.0, 0, 0.0)
     kept = Kept(args.note, note.text, outcome.text) if args.keep else None
     row = Draft(
         note=note.text,
@@ -214,24 +213,23 @@ def record(
         model_hash=records.file_hash(Path(model.settings.path)),
         template=template.name,
         template_hash=template.hash,
-        settings=settings_table(args, model, note, template),
+        settings=settings_table(args, model, template),
         ending=outcome.ending,
-        timings=asdict(timings),
+        timings=asdict(end.timings) if isinstance(end, Done) else {},
     )
     records.add(row, kept)
 
 
 def settings_table(
-    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+    args: argparse.Namespace, model: LlamaModel, template: Template
 ) -> dict[str, Any]:
     """Everything that decides the draft besides note, model and template."""
     table = asdict(model.settings)
     given = table.pop("chat_template")
     table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
-    asked = request_for(note, template, args.max_tokens or template.max_tokens)
     sampler = "greedy" if args.temperature == 0 else "top-k 40, top-p 0.95"
     return table | {
-        "max_tokens": asked.max_tokens,
+        "max_tokens": args.max_tokens or template.max_tokens,
         "temperature": args.temperature,
         "seed": args.seed,
         "sampler": sampler,

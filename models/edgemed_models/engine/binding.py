@@ -30,7 +30,10 @@ FLASH = {
 OUTPUTS = 8  # rows of logits one decode may ask for: more would cost 4 bytes x vocabulary each
 ABORTED = 2
 NO_TOKEN = -1
-ALL = -1
+
+
+class LlamaFailure(ModelError):
+    """A call into llama.cpp failed; the last lines of its log say why."""
 
 
 class StopFlag:
@@ -79,7 +82,7 @@ class Weights:
         llama.llama_backend_init()
         self.model = llama.llama_model_load_from_file(settings.path.encode(), params)
         if not self.model:
-            raise ModelError(
+            raise LlamaFailure(
                 "llama.cpp cannot load the model",
                 "the last lines of its log say why; `edgemed inspect FILE` checks the file",
             )
@@ -174,7 +177,7 @@ class Context:
         params.flash_attn_type = FLASH[settings.flash]
         self.context = llama.llama_init_from_model(weights.model, params)
         if not self.context:
-            raise ModelError(
+            raise LlamaFailure(
                 f"llama.cpp cannot make a context of {size} tokens",
                 "the last lines of its log say why; a smaller --context needs less memory",
             )
@@ -209,7 +212,7 @@ class Context:
         code = llama.llama_decode(self.context, self.batch)
         if code in (0, ABORTED):
             return code == 0 and not self.stop
-        raise ModelError(
+        raise LlamaFailure(
             f"llama.cpp could not read {n} tokens at position {at} (code {code})",
             "the last lines of its log say why",
         )
@@ -249,7 +252,7 @@ class Sampler:
                 weights.vocab, grammar.encode(), b"root"
             )
             if not self.grammar:
-                raise ModelError("llama.cpp cannot read the grammar", "check its GBNF")
+                raise LlamaFailure("llama.cpp cannot read the grammar", "check its GBNF")
 
     def choose(self, logits: npt.NDArray[np.float32]) -> int:
         """The next token for `logits` [vocabulary], which are left as they are."""

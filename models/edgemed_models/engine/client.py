@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from edgemed_models.base import (
     Done,
@@ -169,7 +169,7 @@ class LlamaModel:
             raise self._death("while the model was loaded") from None
         if "refused" in message:
             process.thread.join(GRACE)
-            log = tuple(process.log)
+            log = tuple(process.log)[-SHOWN_LINES:]
             self._drop()
             raise refused(message, log)
         self.facts = message["loaded"]
@@ -263,8 +263,8 @@ class LlamaModel:
         event = wire.event(message)
         if event is not None:
             return event
-        error = refused(message, ())
-        return Failed(error.message, error.hint, self.log[-SHOWN_LINES:])
+        error = refused(message, self.log[-SHOWN_LINES:])
+        return Failed(error.message, error.hint, error.log)
 
     def _ending(self, progress: "Progress") -> Event:
         """What a stream ends with when its worker is gone: the cancel that killed it, or why."""
@@ -350,9 +350,9 @@ class Progress:
 
 
 def refused(message: dict[str, Any], log: tuple[str, ...]) -> ModelError:
-    """The worker's refusal as an error."""
-    told: dict[Literal["message", "hint"], str] = message["refused"]
-    return ModelError(told["message"], told["hint"], log)
+    """The worker's refusal as an error, with `log` where llama.cpp was the cause."""
+    told = message["refused"]
+    return ModelError(told["message"], told["hint"], log if told["logged"] else ())
 
 
 def how_it_ended(code: int) -> str:

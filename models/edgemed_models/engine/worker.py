@@ -154,8 +154,11 @@ def answer(worker: Worker, message: dict[str, Any], out: BinaryIO) -> None:
 
 
 def refusal(error: ModelError) -> bytes:
-    """A refusal as a line."""
-    return wire.line({"refused": {"message": error.message, "hint": error.hint}})
+    """A refusal as a line; `logged` when llama.cpp's log tells more."""
+    from edgemed_models.engine.binding import LlamaFailure
+
+    logged = isinstance(error, LlamaFailure)
+    return wire.line({"refused": {"message": error.message, "hint": error.hint, "logged": logged}})
 
 
 def where(error: Exception) -> str:
