@@ -53,7 +53,7 @@ def find() -> Path | None:
 
 def decode_rows(name: str, src: U8, dst: F32) -> None:
     """libggml's decoder: src u8[rows, row bytes] -> dst f32[rows, n]; ValueError if it cannot."""
-    if name not in DECODABLE:
+    if name not in DECODABLE or not knows(name):
         raise ValueError(f"libggml has no decoder for {name}")
     _check(BY_NAME[name], src, dst)
     function = getattr(library(), _DECODERS[name])
@@ -65,7 +65,7 @@ def encode_rows(name: str, src: F32, dst: U8, imatrix: F32 | None = None) -> Non
 
     imatrix f32[n]: the importance of each column, or None.
     """
-    if name not in ENCODABLE:
+    if name not in ENCODABLE or not knows(name):
         raise ValueError(f"libggml has no encoder for {name}")
     if imatrix is None and name in NEEDS_IMATRIX:
         raise ValueError(f"{name} cannot be encoded without an importance matrix")
@@ -88,6 +88,11 @@ def encode_rows(name: str, src: F32, dst: U8, imatrix: F32 | None = None) -> Non
         raise ValueError(f"libggml wrote {written} bytes of {name}, not {dst.nbytes}")
 
 
+def knows(name: str) -> bool:
+    """Whether the installed libggml is new enough for this type; False where there is none."""
+    return find() is not None and (name == "F32" or hasattr(library(), _DECODERS.get(name, " ")))
+
+
 @cache
 def library() -> ctypes.CDLL:
     """The loaded library; FileNotFoundError where there is none."""
@@ -97,7 +102,8 @@ def library() -> ctypes.CDLL:
     lib = ctypes.CDLL(str(path))
     lib.ggml_quantize_chunk.restype = ctypes.c_size_t
     for function in _DECODERS.values():
-        getattr(lib, function).restype = None
+        if hasattr(lib, function):
+            getattr(lib, function).restype = None
     return lib
 
 
