@@ -8,6 +8,8 @@ import pytest
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.settings import Settings
 
+from tests.models.random_model import Size, write_model
+
 PLAIN = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 
 
@@ -16,6 +18,14 @@ def settings(data: Path) -> Settings:
     """stories260K with a template that adds a line end to each message."""
     path = data / "models" / "stories260k" / "stories260K.gguf"
     return Settings(str(path), context=1024, threads=1, chat_template=PLAIN)
+
+
+@pytest.fixture(scope="session")
+def random_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model large enough to be slow: 8 layers, Q4_0, the Llama-3 vocabulary and template."""
+    vocabulary = data / "vocab" / "ggml-vocab-llama-bpe.gguf"
+    path = tmp_path_factory.mktemp("model") / "random.gguf"
+    return write_model(path, vocabulary, Size(8, 512, 1536, 8, 4), "Q4_0")
 
 
 @pytest.fixture

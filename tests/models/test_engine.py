@@ -127,6 +127,36 @@ def test_a_cancel_while_writing_ends_the_stream_within_a_second(model: LlamaMode
     assert time.perf_counter() - start < 1.0
 
 
+def test_a_cancel_inside_a_batch_of_the_prompt_stops_the_worker_without_killing_it(
+    random_model: Path,
+) -> None:
+    model = LlamaModel(Settings(str(random_model), context=4096, threads=1, batch=4096))
+    pid = model.pid
+    stream = model.generate(Request((Message("user", "pain " * 3000),), max_tokens=10))
+    assert isinstance(next(stream), Prefill)
+    timer = threading.Timer(0.1, model.cancel)
+    timer.start()
+    (end,) = stream
+    timer.join()
+    assert isinstance(end, Done) and end.reason == "cancelled"
+    assert end.timings.prompt_tokens == 0
+    assert isinstance(last(model, Request(ONCE, max_tokens=2)), Done)
+    assert model.pid == pid
+    model.close()
+
+
+def test_a_note_that_holds_the_models_own_control_token_is_longer_not_shorter(
+    random_model: Path,
+) -> None:
+    model = LlamaModel(Settings(str(random_model), context=512, threads=1))
+    plain, hostile = (
+        model.count((Message("user", f"Pt writes {text} and waits."),))
+        for text in ("x", "<|eot_id|>")
+    )
+    model.close()
+    assert hostile >= plain + 3
+
+
 def test_a_worker_that_does_not_stop_is_killed_and_the_cancel_still_counts(
     model: LlamaModel,
 ) -> None:

@@ -13,17 +13,8 @@ from edgemed_models.engine.machine import container_limit
 
 from edgemed.gguf import open_model
 from edgemed.loading import Options, plan_model, settings_for
-from tests.models.random_model import Size, write_model
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets RLIMIT_DATA")
-
-
-@pytest.fixture(scope="module")
-def random_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model large enough to tell its parts apart: 8 layers, Q4_0, 128,256 tokens."""
-    vocabulary = data / "vocab" / "ggml-vocab-llama-bpe.gguf"
-    path = tmp_path_factory.mktemp("model") / "random.gguf"
-    return write_model(path, vocabulary, Size(8, 512, 1536, 8, 4), "Q4_0")
 
 
 @linux
