@@ -41,6 +41,10 @@ class Chunk(NamedTuple):
     rows: int
 
 
+def as_it_is(x: F32, first: int) -> None:
+    """The mix of a single source."""
+
+
 class Blender:
     """Buffers for the chunks of one worker, and the way of a chunk through them."""
 
@@ -54,7 +58,7 @@ class Blender:
         if step.action == "copy":
             return None
         if step.action == "requantize":
-            return Mix(lambda x, first: x[0])
+            return Mix(as_it_is)
         return METHODS[step.method].function(self._stream(step), **dict(step.parameters))
 
     def write(self, chunk: Chunk) -> int:
@@ -68,8 +72,9 @@ class Blender:
         if kept is not None and kept.all():
             self._put(chunk, packed[0])
             return chunk.rows
-        rows = chunk.mix.blend(self._decode(step, chunk.first, packed), chunk.first)
-        result = self._encode(chunk, rows)
+        x = self._decode(step, chunk.first, packed)
+        chunk.mix.blend(x, chunk.first)
+        result = self._encode(chunk, x[0])
         if kept is not None and kept.any():
             result[kept] = packed[0][kept]
         self._put(chunk, result)

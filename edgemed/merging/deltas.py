@@ -88,27 +88,24 @@ def blend_elected(
     scale: float,
     x: F32,
     first: int,
-) -> F32:
+) -> None:
     """Sum the deltas whose sign is that of their weighted sum (TIES)."""
     flat = trimmed(trims, scales, x, first)
     votes = np.array(weight, np.float32)
     delta_kernels.elect(flat, votes, votes, normalize, np.float32(scale))
-    return x[0]
 
 
-def blend_all(trims: Trims, scales: Sequence[float], factors: Each, x: F32, first: int) -> F32:
+def blend_all(trims: Trims, scales: Sequence[float], factors: Each, x: F32, first: int) -> None:
     """Sum all deltas."""
     trimmed(trims, scales, x, first)
     for i, factor in enumerate(factors):
         mix.weighted(x[0], x[i + 1], 1.0, factor, x[0])
-    return x[0]
 
 
-def blend_agreed(trims: Trims, weight: Each, consensus: float, x: F32, first: int) -> F32:
+def blend_agreed(trims: Trims, weight: Each, consensus: float, x: F32, first: int) -> None:
     """Add sum w d where its magnitude is at least `consensus` of the sum of magnitudes."""
     flat = trimmed(trims, (1.0,) * len(trims), x, first)
     delta_kernels.add_agreed(flat, np.array(weight, np.float32), np.float32(consensus))
-    return x[0]
 
 
 def rescaling(stream: Stream, trims: Trims) -> tuple[float, ...]:

@@ -32,11 +32,11 @@ def importance(divergence: F32, x: F32, first: int) -> F32:
     np.subtract(x[1], x[0], out=x[1])
     np.abs(x[1], out=x[1])
     np.multiply(x[1], divergence[first : first + x.shape[1], None], out=x[1])
-    return x[1].reshape(1, -1)
+    measured: F32 = x[1].reshape(1, -1)
+    return measured
 
 
-def replace_important(divergence: F32, least: np.float32, x: F32, first: int) -> F32:
+def replace_important(divergence: F32, least: np.float32, x: F32, first: int) -> None:
     """x[0] with x[1] where that is important."""
     rows = np.ascontiguousarray(divergence[first : first + x.shape[1]])
     add_where(x, rows, least)
-    return x[0]

@@ -70,12 +70,12 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     return settings
 
 
-class Strict(yaml.SafeLoader):
+class Strict(yaml.SafeLoader):  # type: ignore[misc]
     """YAML without tags, in which a key may stand once."""
 
 
 def _mapping(loader: Strict, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key) for key, _ in node.value]
     for key in keys:
         if not isinstance(key, str) or keys.count(key) > 1:
             problem = (

@@ -1,8 +1,8 @@
 """Mixing that differs from row to row, column to column or element to element; all in place.
 
-Every function takes x f32[sources, rows, length] last, with the first row, and returns x[0].
+Functions for a Mix take x f32[sources, rows, length] and the first row last, and leave the result
+in x[0].
 """
-
 
 import numpy as np
 from edgemed_native import delta_kernels, mix
@@ -29,29 +29,28 @@ def circle_factors(t: float, sums: F64) -> F32:
     return factors
 
 
-def great_circles(t: float, based: bool, x: F32, first: int) -> F32:
+def great_circles(t: float, based: bool, x: F32, first: int) -> None:
     """Every row on the great circle between the two models' rows (or deltas)."""
     pair = vectors(x, based)
     dots = mix.dot_norms(pair[0], pair[1])
     factors = circle_factors(t, dots[:, [1, 0, 2]].T)
-    return scaled_sum(x, pair, factors[:, :, None])
+    scaled_sum(x, pair, factors[:, :, None])
 
 
-def scale_columns(factors: F32, based: bool, x: F32, first: int) -> F32:
+def scale_columns(factors: F32, based: bool, x: F32, first: int) -> None:
     """Every column times its factors. factors f32[2, length]."""
-    return scaled_sum(x, vectors(x, based), factors[:, None, :])
+    scaled_sum(x, vectors(x, based), factors[:, None, :])
 
 
-def scaled_sum(x: F32, pair: F32, factors: F32) -> F32:
+def scaled_sum(x: F32, pair: F32, factors: F32) -> None:
     """factors[0] pair[0] + factors[1] pair[1], plus the base if x has one more source."""
     np.multiply(pair, factors, out=pair)
     pair[0] += pair[1]
     if len(x) > len(pair):
         x[0] += pair[0]
-    return x[0]
 
 
-def stock_rows(x: F32, first: int) -> F32:
+def stock_rows(x: F32, first: int) -> None:
     """Model Stock row by row: t (mean - base) + base, t from the cosines of the row's deltas."""
     delta_kernels.subtract_base(x.reshape(len(x), -1))
     n = len(x) - 1
@@ -64,21 +63,18 @@ def stock_rows(x: F32, first: int) -> F32:
         x[1] += x[i + 1]
     np.multiply(x[1], factors, out=x[1])
     x[0] += x[1]
-    return x[0]
 
 
-def near_swap(t: float, x: F32, first: int) -> F32:
+def near_swap(t: float, x: F32, first: int) -> None:
     """See `methods.nearswap`."""
     delta_kernels.near_swap(x[0].reshape(-1), x[1].reshape(-1), np.float32(t))
-    return x[0]
 
 
-def unique_and_shared(epsilon: float, factors: F32, x: F32, first: int) -> F32:
+def unique_and_shared(epsilon: float, factors: F32, x: F32, first: int) -> None:
     """See `methods.ram`. factors f32[models]."""
     flat = x.reshape(len(x), -1)
     delta_kernels.subtract_base(flat)
     delta_kernels.unique_and_shared(flat, np.float32(epsilon), factors)
-    return x[0]
 
 
 def variances(x: F32, first: int) -> F32:
@@ -90,7 +86,7 @@ def variances(x: F32, first: int) -> F32:
 
 
 def keep_varied(least: float, x: F32) -> None:
-    """x[1:] become deltas, zero where they vary less than `least`; x[0] is lost unless that is 0."""
+    """x[1:] become deltas, zero where they vary less than `least`, which loses x[0]."""
     flat = x.reshape(len(x), -1)
     if least <= 0.0:
         delta_kernels.subtract_base(flat)
@@ -100,7 +96,7 @@ def keep_varied(least: float, x: F32) -> None:
         delta_kernels.keep_where(d, flat[0], np.float32(least))
 
 
-def elect_varied(least: float, weight: NDArray[np.float32], x: F32, first: int) -> F32:
+def elect_varied(least: float, weight: NDArray[np.float32], x: F32, first: int) -> None:
     """Add the selected elements whose deltas have the elected sign. weight f32[models].
 
     The sign is elected by the plain sum of deltas, the weights only average (SCE).
@@ -113,4 +109,3 @@ def elect_varied(least: float, weight: NDArray[np.float32], x: F32, first: int) 
     else:
         delta_kernels.subtract_base(flat)
     delta_kernels.elect(flat, np.ones_like(weight), weight, True, np.float32(1.0))
-    return x[0]

@@ -18,7 +18,7 @@ COLLINEAR = 0.9995
 
 def deltas_gram(gram: F64) -> F64:
     """Products of the deltas (source minus source 0) from the products of the sources."""
-    return gram[1:, 1:] - gram[1:, :1] - gram[:1, 1:] + gram[0, 0]
+    return np.asarray(gram[1:, 1:] - gram[1:, :1] - gram[:1, 1:] + gram[0, 0])
 
 
 def great_circle(t: float, gram: F64, straight: float | None = COLLINEAR) -> tuple[float, float]:
@@ -51,7 +51,7 @@ def shares(weight: tuple[float, ...]) -> tuple[float, ...]:
 
 def lengths(gram: F64) -> F64:
     """The norm of every vector."""
-    return np.sqrt(np.maximum(np.diag(gram), 0.0))
+    return np.asarray(np.sqrt(np.maximum(np.diag(gram), 0.0)))
 
 
 def cosines(gram: F64) -> F64:
@@ -59,7 +59,7 @@ def cosines(gram: F64) -> F64:
     norms = lengths(gram)
     products = np.outer(norms, norms)
     found = np.divide(gram, products, out=np.zeros_like(gram), where=products > 0.0)
-    return np.clip(found, -1.0, 1.0)
+    return np.asarray(np.clip(found, -1.0, 1.0))
 
 
 def tangent_mean(weight: tuple[float, ...], gram: F64, eps: float) -> tuple[float, ...]:

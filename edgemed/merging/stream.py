@@ -70,12 +70,12 @@ class Stream:
 class Mix(NamedTuple):
     """How the rows of all sources become the rows of the result.
 
-    `blend(x f32[sources, rows, length], first row)` may overwrite x and returns f32[rows, length].
+    `blend(x f32[sources, rows, length], first row)` leaves the result in x[0]; x is its to use.
     `keeps_equal_rows`: a row that is the same in all sources is itself the result. `facts` are what
     the passes found and a report should say, by name.
     """
 
-    blend: Callable[[F32, int], F32]
+    blend: Callable[[F32, int], None]
     keeps_equal_rows: bool = True
     facts: Mapping[str, float] = MappingProxyType({})
 
@@ -91,11 +91,11 @@ def weighted(
     return Mix(partial(combine, factors), keeps_equal_rows, facts)
 
 
-def combine(factors: tuple[float, ...], x: F32, first: int) -> F32:
+def combine(factors: tuple[float, ...], x: F32, first: int) -> None:
     """factors[0] x[0] + factors[1] x[1] + ..., rounded to float32 after every step, in place."""
     if len(factors) == 1:
-        return np.multiply(x[0], np.float32(factors[0]), out=x[0])
+        np.multiply(x[0], np.float32(factors[0]), out=x[0])
+        return
     mix.weighted(x[0], x[1], factors[0], factors[1], x[0])
     for i in range(2, len(factors)):
         mix.weighted(x[0], x[i], 1.0, factors[i], x[0])
-    return x[0]

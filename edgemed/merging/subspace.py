@@ -65,10 +65,9 @@ def overlap(stream: Stream, basis: F64) -> float:
     return math.sqrt(float(inside[0] / total[0])) if total[0] > 0.0 else 0.0
 
 
-def blend_apart(basis: F64, weight: tuple[float, ...], x: F32, first: int) -> F32:
+def blend_apart(basis: F64, weight: tuple[float, ...], x: F32, first: int) -> None:
     """x_0 + w_1 d_1 + w_2 (d_2 without the space)."""
     subtract_base(x.reshape(len(x), -1))
     kernels.remove_row_space(x[2], basis, np.zeros(1))
     for i, w in enumerate(weight):
         x[0] += np.float32(w) * x[i + 1]
-    return x[0]

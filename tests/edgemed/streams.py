@@ -43,5 +43,8 @@ def merged(name: str, arrays: list[F32], at_once: int = 3, seed: int = 0, **give
 
     bound = bind(method.parameters, stream.models, given.get, own, name)
     mix = method.function(stream, **dict(bound))
-    out = [mix.blend(x, first).copy() for first, x in stream.chunks()]
+    out = []
+    for first, x in stream.chunks():
+        mix.blend(x, first)
+        out.append(x[0])
     return np.concatenate(out).reshape(arrays[0].shape)
