@@ -7,14 +7,15 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from edgemed_models.base import Done, Event, Failed, Message, ModelError, Request, Timings
 from edgemed_models.engine import machine
-from edgemed_models.engine.fit import explain
+from edgemed_models.engine.fit import Plan, explain
 from edgemed_models.engine.probe import Build, describe_build
+from edgemed_models.engine.settings import Settings
 
 from edgemed import __version__
 from edgemed.cli.tables import Table, show
@@ -186,15 +187,13 @@ def model_checks(path: Path) -> list[Check]:
     return [*checks, speed_check(settings_for(path, Options(), plan))]
 
 
-def compact(plan: Any) -> list[str]:
+def compact(plan: Plan) -> list[str]:
     """The plan's arithmetic without its padding."""
     return [" ".join(line.split()) for line in explain(plan)]
 
 
-def speed_check(settings: Any) -> Check:
+def speed_check(settings: Settings) -> Check:
     """Read a sample and write a few tokens; the times are this run's."""
-    from dataclasses import replace
-
     plain = "{% for m in messages %}{{ m.content }}{% endfor %}"  # speed is not a matter of turns
     try:
         model = start(replace(settings, chat_template=plain))

@@ -70,8 +70,9 @@ def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> lis
     else:
         return []
     found = [log_probability(context.logits(-1), answer[0])]
-    for at in range(0, len(answer) - 1, OUTPUTS):
-        batch = answer[at : min(at + OUTPUTS, len(answer) - 1)]
+    step = min(OUTPUTS, context.batch_size)
+    for at in range(0, len(answer) - 1, step):
+        batch = answer[at : min(at + step, len(answer) - 1)]
         if not context.decode(batch, len(prompt) + at, len(batch)):
             return []
         for row, token in enumerate(answer[at + 1 : at + 1 + len(batch)]):
