@@ -131,7 +131,7 @@ def test_ties(density, normalize):
     x = family(2)
     base, *models = doubles(x)
     d = [m - base for m in models]
-    d = [v * oracle.largest(v, share) for v, share in zip(d, density)]
+    d = [v * oracle.largest(v, share) for v, share in zip(d, density, strict=True)]
     expected = base + 0.8 * oracle.elected(d, [0.6, 1.0], normalize)
     found = merged(
         "ties", x, weight=[0.6, 1.0], density=density, normalize=normalize, **{"lambda": 0.8}
@@ -154,7 +154,7 @@ def test_dare(method, rescale):
     base, *models = doubles(x)
     stream = stream_of(x, True, seed=5)
     d = []
-    for i, (model, share) in enumerate(zip(models, (0.4, 0.8))):
+    for i, (model, share) in enumerate(zip(models, (0.4, 0.8), strict=True)):
         mask = oracle.random_mask(SHAPE, int(stream.key(i)), share)
         delta = model - base
         d.append(oracle.rescaled(delta, mask) if rescale else delta * mask)

@@ -10,7 +10,7 @@ F64 = NDArray[np.float64]
 
 
 def linear(models: list[F64], weight: list[float], normalize: bool = True) -> F64:
-    total = sum(w * x for w, x in zip(weight, models))
+    total = sum(w * x for w, x in zip(weight, models, strict=True))
     return total / sum(weight) if normalize else total
 
 
@@ -27,19 +27,19 @@ def slerp(a: F64, b: F64, t: float, straight: float = 0.9995) -> F64:
 
 def along(axis: int, a: F64, b: F64, t: float) -> F64:
     """SLERP of every vector along `axis`."""
-    pairs = zip(np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1))
+    pairs = zip(np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1), strict=True)
     return np.moveaxis(np.array([slerp(x, y, t, 1.0) for x, y in pairs]), -1, axis)
 
 
 def multislerp(models: list[F64], weight: list[float]) -> F64:
     w = np.array(weight) / sum(weight)
     units = [x / np.linalg.norm(x) for x in models]
-    mean = sum(a * u for a, u in zip(w, units))
+    mean = sum(a * u for a, u in zip(w, units, strict=True))
     mean = mean / np.linalg.norm(mean)
-    tangent = sum(a * (u - (u * mean).sum() * mean) for a, u in zip(w, units))
+    tangent = sum(a * (u - (u * mean).sum() * mean) for a, u in zip(w, units, strict=True))
     size = np.linalg.norm(tangent) + 1e-8
     point = np.cos(size) * mean + np.sin(size) / size * tangent
-    return point * sum(a * np.linalg.norm(x) for a, x in zip(w, models))
+    return point * sum(a * np.linalg.norm(x) for a, x in zip(w, models, strict=True))
 
 
 def karcher(models: list[F64], weight: list[float], steps: int = 200) -> F64:
@@ -49,7 +49,7 @@ def karcher(models: list[F64], weight: list[float], steps: int = 200) -> F64:
     mean = units[0]
     for _ in range(steps):
         gradient = np.zeros_like(mean)
-        for a, u in zip(w, units):
+        for a, u in zip(w, units, strict=True):
             theta = angle(mean, u)
             if theta > 1e-12:
                 gradient += a * theta / np.sin(theta) * (u - np.cos(theta) * mean)
@@ -58,7 +58,7 @@ def karcher(models: list[F64], weight: list[float], steps: int = 200) -> F64:
             break
         mean = np.cos(size) * mean + np.sin(size) * gradient / size
         mean /= np.linalg.norm(mean)
-    return mean * sum(a * np.linalg.norm(x) for a, x in zip(w, models))
+    return mean * sum(a * np.linalg.norm(x) for a, x in zip(w, models, strict=True))
 
 
 def largest(d: F64, density: float) -> NDArray[np.bool_]:
@@ -84,7 +84,7 @@ def rescaled(d: F64, mask: NDArray[np.bool_]) -> F64:
 
 def elected(deltas: list[F64], weight: list[float], normalize: bool = True) -> F64:
     """TIES: the deltas on the side of the weighted sum, divided by their weights."""
-    wd = np.array([w * d for w, d in zip(weight, deltas)])
+    wd = np.array([w * d for w, d in zip(weight, deltas, strict=True)])
     side = np.where(wd.sum(axis=0) >= 0, 1.0, -1.0)
     agree = np.sign(wd) == side
     total = (wd * agree).sum(axis=0)
@@ -110,7 +110,7 @@ def ram(base: F64, models: list[F64], epsilon: float, r: float = 0.0, alpha: flo
     changed = np.abs(d) > epsilon
     count = changed.sum(axis=0)
     out = base.copy()
-    for delta, mine in zip(d, changed):
+    for delta, mine in zip(d, changed, strict=True):
         alone, shared = mine & (count == 1), mine & (count > 1)
         factor = 1 + r * min(max(shared.sum() / max(alone.sum(), epsilon), 0), alpha)
         out = out + np.where(alone, delta * factor, 0)

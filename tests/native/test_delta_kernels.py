@@ -1,0 +1,215 @@
+"""Kernels on differences: the same bits as numpy, for any length and any division into calls."""
+
+import numpy as np
+import pytest
+from edgemed_native import delta_kernels as kernels
+from edgemed_native import philox, select_kernels, subspace_kernels, sum_kernels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.oracles import delta_kernels as twins
+from tests.oracles import methods as oracle
+
+LENGTHS = (1, 63, 511, 512, 513, 1500)
+F32 = np.float32
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape, F32)
+
+
+def same_bits(found: np.ndarray, expected: np.ndarray) -> None:
+    assert expected.dtype == np.float32
+    np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("models", [1, 2, 5])
+def test_differences_and_elections(models, n):
+    x = numbers(1 + models, n)
+    d = x.copy()
+    kernels.subtract_base(d)
+    same_bits(d[1:], x[1:] - x[0])
+    same_bits(d[0], x[0])
+    weights = numbers(models, seed=1)
+    for normalize in (False, True):
+        found = d.copy()
+        kernels.elect(found, weights, weights, normalize, F32(0.7))
+        same_bits(found[0], twins.elect(d, weights, weights, normalize, F32(0.7)))
+    found = d.copy()
+    kernels.add_agreed(found, weights, F32(0.6))
+    same_bits(found[0], twins.add_agreed(d, weights, F32(0.6)))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_variances_and_changes_of_one_or_several(n):
+    d = numbers(4, n)
+    d[1:] *= np.random.default_rng(2).random((3, n)) < 0.4
+    out = np.empty(n, F32)
+    kernels.variance(d, out)
+    same_bits(out, twins.variance(d))
+    factors = np.array([1.0, 1.1, 1.2], F32)
+    expected = twins.unique_and_shared(d, F32(1e-3), factors)
+    counts = np.zeros((3, 2), np.int64)
+    kernels.count_changes(d, F32(1e-3), counts)
+    changed = np.abs(d[1:]) > 1e-3
+    alone = changed & (changed.sum(axis=0) == 1)
+    assert counts.tolist() == [
+        [int(a.sum()), int((c & ~a).sum())] for a, c in zip(alone, changed, strict=True)
+    ]
+    kernels.unique_and_shared(d, F32(1e-3), factors)
+    same_bits(d[0], expected)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_swaps_of_near_elements_and_bands(n):
+    a, b = numbers(n), numbers(n, seed=1)
+    b[::3] = a[::3]
+    found = a.copy()
+    kernels.near_swap(found, b, F32(0.3))
+    same_bits(found, twins.near_swap(a, b, F32(0.3)))
+    low, high = F32(0.2).view(np.uint32), F32(1.5).view(np.uint32)
+    found = a.copy()
+    kernels.keep_between(found, low, high, F32(2.0))
+    kept = (np.abs(a) >= F32(0.2)) & (np.abs(a) <= F32(1.5))
+    same_bits(found, a * np.where(kept, F32(2.0), F32(0.0)))
+
+
+KNOWN = {
+    (0, 0, 0): (0x257A3673, 0xCD26BE2A),
+    (0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF): (0xAB302C4D, 0x3DC9D239),
+    (0x243F6A88, 0x85A308D3, 0x13198A2E): (0xBEDBBE6B, 0xE4C770B3),
+}
+"""Known answers of Philox 2x32-7, as in the Random123 library's kat_vectors."""
+
+
+@pytest.mark.parametrize("counter", KNOWN)
+def test_philox_gives_the_known_answers(counter):
+    low, high, key = (np.uint32(word) for word in counter)
+    assert tuple(int(word) for word in philox.philox(low, high, key)) == KNOWN[counter]
+    assert oracle.philox(*counter) == KNOWN[counter]
+
+
+def test_the_twin_of_philox_gives_the_known_answer_of_ten_rounds():
+    assert oracle.philox(0, 0, 0, rounds=10) == (0xFF1DAE59, 0x6CD10DF2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    first=st.integers(0, 2**40),
+    n=st.integers(1, 700),
+    key=st.integers(0, 2**32 - 1),
+    cut=st.integers(0, 700),
+)
+def test_masks_depend_on_the_absolute_index_alone(first, n, key, cut):
+    limit, d = 30_000, np.ones(n, F32)
+    kernels.keep_random(d, np.uint64(first), np.uint32(key), np.uint32(limit), F32(1.0))
+    assert [int(v) for v in d] == [
+        int(oracle.random_number(first + i, key) < limit) for i in range(n)
+    ]
+    cut = min(cut, n)
+    again = np.ones(n, F32)
+    for start, end in ((0, cut), (cut, n)):
+        piece = again[start:end]
+        kernels.keep_random(
+            piece, np.uint64(first + start), np.uint32(key), np.uint32(limit), F32(1)
+        )
+    np.testing.assert_array_equal(again, d)
+
+
+def test_a_mask_keeps_its_share_and_two_models_masks_are_independent():
+    masks = []
+    for key in (1, 2):
+        d = np.ones(1 << 20, F32)
+        kernels.keep_random(d, np.uint64(0), np.uint32(key), np.uint32(20_000), F32(1.0))
+        masks.append(d)
+    share = 20_000 / 65_536
+    for mask in masks:
+        assert abs(mask.mean() - share) < 5 * np.sqrt(share * (1 - share) / mask.size)
+    assert abs((masks[0] * masks[1]).mean() - share**2) < 5 * share / np.sqrt(masks[0].size)
+
+
+def test_magnitudes_are_counted_as_the_mask_would_keep_them():
+    d = numbers(1000)
+    partials = np.zeros((2, 256))
+    kernels.add_kept_magnitudes(d, np.uint64(77), np.uint32(5), np.uint32(25_000), partials)
+    kept = d.copy()
+    kernels.keep_random(kept, np.uint64(77), np.uint32(5), np.uint32(25_000), F32(1.0))
+    found = partials.sum(axis=1)
+    expected = [np.abs(v.astype(np.float64)).sum() for v in (d, kept)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_ranks_count_equal_magnitudes_by_column():
+    d = np.array([[3, -1, 1, 0, -3, 2]], F32)
+    chance = oracle.rank_probabilities(d.astype(np.float64), 0.5, 0.4)
+    mask = oracle.random_mask(d.shape, 9, chance)
+    kernels.keep_by_rank(d, np.uint64(0), np.uint32(9), 0.5, 0.4, F32(1.0))
+    np.testing.assert_array_equal(d != 0, mask & (d != 0))
+    np.testing.assert_allclose(chance[0], 0.1 + 0.16 * np.array([4, 1, 2, 0, 5, 3]))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_sums_are_exact_to_float64_and_do_not_depend_on_chunks(n):
+    x = numbers(3, 9, n)
+    exact = x.astype(np.float64)
+    whole, pieces = np.zeros((3, 3)), np.zeros((3, 3))
+    sum_kernels.add_gram(x, whole)
+    for first, end in ((0, 2), (2, 9)):
+        sum_kernels.add_gram(np.ascontiguousarray(x[:, first:end]), pieces)
+    np.testing.assert_array_equal(whole, pieces)
+    flat = exact.reshape(3, -1)
+    np.testing.assert_allclose(whole, flat @ flat.T, rtol=1e-12, atol=1e-12 * n)
+    totals = np.zeros(3)
+    sum_kernels.add_magnitudes(x, totals)
+    np.testing.assert_allclose(totals, np.abs(flat).sum(axis=1), rtol=1e-13)
+    totals = np.zeros(3)
+    sum_kernels.add_squares(x, totals)
+    np.testing.assert_allclose(totals, (flat**2).sum(axis=1), rtol=1e-13)
+    columns = np.zeros((3, n))
+    sum_kernels.add_column_gram(x, columns)
+    expected = [(exact[i] * exact[j]).sum(axis=0) for i, j in ((0, 0), (0, 1), (1, 1))]
+    np.testing.assert_allclose(columns, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_counts_by_bits():
+    values = np.concatenate([numbers(5000), [0.0, -0.0, np.inf, 1e-45]]).astype(F32)
+    bits = values.view(np.uint32) & 0x7FFFFFFF
+    bins = np.zeros(select_kernels.BINS, np.int64)
+    select_kernels.count_bins(values, bins)
+    np.testing.assert_array_equal(bins, np.bincount(bits >> 15, minlength=select_kernels.BINS))
+    start = int(F32(0.5).view(np.uint32))
+    window = np.zeros(select_kernels.WINDOW, np.int64)
+    below = select_kernels.count_window(values, np.uint32(start), window)
+    assert below == int((bits < start).sum())
+    inside = bits[(bits >= start) & (bits < start + select_kernels.WINDOW)] - start
+    np.testing.assert_array_equal(window, np.bincount(inside, minlength=window.size))
+    assert len(inside) > 20
+
+
+def test_bases_become_orthonormal_and_dependent_columns_zero():
+    basis = np.random.default_rng(0).standard_normal((50, 6))
+    basis[:, 4] = basis[:, 1] - 2 * basis[:, 0]
+    subspace_kernels.orthonormalize(basis)
+    expected = np.eye(6)
+    expected[4, 4] = 0.0
+    np.testing.assert_allclose(basis.T @ basis, expected, atol=1e-12)
+
+
+def test_jacobi_finds_eigenvectors():
+    a = np.random.default_rng(0).standard_normal((8, 8))
+    products = a @ a.T
+    values, vectors, found = np.sort(np.linalg.eigvalsh(products)), np.eye(8), products.copy()
+    subspace_kernels.rotate_to_eigenvectors(found, vectors)
+    np.testing.assert_allclose(np.sort(np.diag(found)), values, rtol=1e-10)
+    np.testing.assert_allclose(vectors.T @ products @ vectors, np.diag(np.diag(found)), atol=1e-9)
+
+
+def test_what_is_removed_is_what_lies_in_the_space():
+    basis = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 5)))[0]
+    d, removed = numbers(7, 40), np.zeros(1)
+    inside = d.astype(np.float64) @ basis
+    expected = d - inside @ basis.T
+    subspace_kernels.remove_row_space(d, np.ascontiguousarray(basis), removed)
+    np.testing.assert_allclose(d, expected, atol=1e-6)
+    assert removed[0] == pytest.approx((inside**2).sum())
