@@ -1,4 +1,4 @@
-"""The decode loop against llama.cpp's simplest use: whole texts read at once, the likeliest token."""
+"""The decode loop against llama.cpp at its simplest: whole texts read at once, the likeliest id."""
 
 from collections.abc import Iterator
 from dataclasses import replace
