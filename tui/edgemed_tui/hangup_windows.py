@@ -14,13 +14,13 @@ if sys.platform == "win32":
     def watch(act: Callable[[], None]) -> None:
         """Call `act` on a thread of Windows, which ends the process when it returns."""
 
-        @_HANDLER
-        def handler(event: int) -> bool:
+        def on_event(event: int) -> bool:
             if event in (CLOSE, LOGOFF, SHUTDOWN):
                 act()
                 return True
             return False
 
+        handler = _HANDLER(on_event)
         _kept.append(handler)  # ctypes keeps no reference of its own
         ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True)
 

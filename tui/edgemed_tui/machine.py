@@ -8,6 +8,7 @@ from edgemed import audit, library, sessions
 from edgemed.loading import Options, load_model
 from edgemed.sizes import show_size
 from edgemed_tui import settings
+from edgemed_tui.checker import Checker
 from edgemed_tui.desk import Desk, Finding, ModelChoice
 
 
@@ -18,6 +19,7 @@ def desk(model: str | None, options: Options) -> Desk:
         models=lambda: [*named, *installed(), *demonstration()],
         open_model=lambda choice: load_model(Path(choice.path), options),
         hash_of=hash_of,
+        review=Checker(),
         place=audit.default_place(),
         settings=settings.settings_file(),
         sessions=sessions.default_folder(),

@@ -18,6 +18,7 @@ from edgemed.clinic.readahead import read_ahead
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
+from edgemed_tui.checker import CheckBroke, Checker
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.messages import (
@@ -44,15 +45,17 @@ class Seat:
         self.model: Model | None = None
         self._screen = screen
         self._engine = ThreadPoolExecutor(1, "edgemed-seat")
-        self._checker = ThreadPoolExecutor(2, "edgemed-check")
+        self._checker = ThreadPoolExecutor(1, "edgemed-check")
+        self._hasher = ThreadPoolExecutor(1, "edgemed-hash")
         self._closed = False
         self._why_empty = EMPTY
+        self._wanted = ("", "")
 
     def load(self, choice: ModelChoice) -> None:
         """Put another model on the seat."""
         self.stop()
         self._engine.submit(self._load, choice)
-        self._checker.submit(self._hash, choice)
+        self._hasher.submit(self._hash, choice)
 
     def read(self, note: Note) -> None:
         """Read `note` ahead of any instruction."""
@@ -65,8 +68,9 @@ class Seat:
         self._engine.submit(self._draft, note, template)
 
     def check(self, source: str, draft: str) -> None:
-        """Check a draft against its note."""
-        self._checker.submit(self._check, source, draft)
+        """Check a draft against its note; of several that wait only the last is done."""
+        self._wanted = (source, draft)
+        self._checker.submit(self._check, self._wanted)
 
     def stop(self) -> None:
         """Cancel what the model is doing."""
@@ -76,8 +80,10 @@ class Seat:
     def close(self) -> None:
         """End the engine; jobs that wait are dropped."""
         self._closed = True
-        for pool in (self._engine, self._checker):
+        for pool in (self._engine, self._checker, self._hasher):
             pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(self.desk.review, Checker):
+            self.desk.review.close()
         if self.model is not None:
             self.model.close()
 
@@ -123,9 +129,14 @@ class Seat:
             return
         pump(events, self._tell)
 
-    def _check(self, source: str, draft: str) -> None:
+    def _check(self, asked: tuple[str, str]) -> None:
+        if asked is not self._wanted:
+            return
+        source, draft = asked
         try:
             self._tell(Checked(draft, self.desk.review(source, draft)))
+        except CheckBroke as error:
+            self._tell(CheckFailed(str(error)))
         except Exception as error:  # the thread's outermost edge
             self._tell(CheckFailed(place_of(error)))
 

@@ -193,7 +193,7 @@ def consequences(plan: Plan) -> str:
         "The two models go together.",
         "",
         f"{len(plan.steps)} tensors: {done}",
-        f"result:  {show_size(plan.layout.total_bytes)} in {plan.out}",
+        f"result:  {show_size(sum(s.nbytes for s in plan.steps))} of tensors in {plan.out}",
         f"memory:  {show_size(plan.buffers.nbytes)} of buffers, {plan.buffers.threads} threads",
     ]
     return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])

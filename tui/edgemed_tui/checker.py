@@ -1,0 +1,90 @@
+"""The check of a draft in a process of its own, so that a long note never holds up a key.
+
+Texts go through pipes and stay in memory. The process ends with edgemed, whose end of the pipe
+then closes, and is started again when it has ended by itself.
+"""
+
+import pickle
+import subprocess
+import sys
+from typing import IO, Any
+
+from edgemed.clinic.findings import Review
+
+
+class CheckBroke(Exception):
+    """The check came to no end; its message names type and place, never values."""
+
+
+class Checker:
+    """Callable like `edgemed.clinic.review.review`; one call at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, source: str, draft: str) -> Review:
+        """The review; CheckBroke where there is none."""
+        try:
+            process = self._started()
+            send(process.stdin, (source, draft))
+            answer = pickle.load(stream(process.stdout))
+        except (EOFError, OSError):
+            self.close()
+            raise CheckBroke("the process of the check ended") from None
+        if isinstance(answer, str):
+            raise CheckBroke(answer)
+        assert isinstance(answer, Review)
+        return answer
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            pipe, command = subprocess.PIPE, [sys.executable, "-m", "edgemed_tui.checker"]
+            self._process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+            )
+        return self._process
+
+    def close(self) -> None:
+        """End the process, whatever it is at."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for end in (process.stdin, process.stdout):
+            try:
+                stream(end).close()
+            except OSError:  # unsent bytes of a process that is gone
+                continue
+
+
+def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Check what comes in until it ends."""
+    from edgemed.clinic.review import review
+    from edgemed_tui.crash import place_of
+
+    while True:
+        try:
+            source, draft = pickle.load(questions)
+        except EOFError:
+            return
+        try:
+            send(answers, review(source, draft))
+        except Exception as error:  # the process's outermost edge
+            send(answers, place_of(error))
+
+
+def send(end: IO[bytes] | None, value: Any) -> None:
+    """Write `value` at once."""
+    pickle.dump(value, stream(end))
+    stream(end).flush()
+
+
+def stream(end: IO[bytes] | None) -> IO[bytes]:
+    """A pipe that is there, for it was asked for."""
+    assert end is not None
+    return end
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)
