@@ -2,6 +2,11 @@
 
     decode_rows("Q4_K", src, dst)    src u8[rows, row bytes] -> dst f32[rows, n]
     encode_rows("Q4_K", src, dst)    src f32[rows, n] -> dst u8[rows, row bytes]
+    encode_rows("Q4_K", src, dst, weights)    the same, errors weighted by the importance of columns
+
+Types of THROUGH_LIBGGML have no encoder of ours, and rows with importances are searched by libggml
+too: both need the library that llama-cpp-python installs. `obstacle` says beforehand what would
+stand in the way.
 
 All checks are here; kernels check nothing. A kernel is imported, and compiled or loaded from the
 disk cache, when it is first asked for. Knows no files, tensors, threads or chunks.
@@ -22,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemed_native import libggml
 from edgemed_native.ggml_types import TYPES, GGMLType
 
 U8 = NDArray[np.uint8]
@@ -63,6 +69,14 @@ _MODULES: dict[str, tuple[str | None, str | None]] = {
     "NVFP4": ("micro", None),
 }
 
+THROUGH_LIBGGML = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"})
+"""Types that libggml alone can encode."""
+
+IGNORES_WEIGHTS = frozenset(
+    {"F32", "F16", "BF16", "Q8_0", "Q1_0", "Q2_0", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4"}
+)
+"""Types for which importances change nothing: nothing is searched for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -98,16 +112,38 @@ def decode_rows(name: str, src: U8, dst: F32) -> None:
     _run(codec.decode, packed, weights)
 
 
-def encode_rows(name: str, src: F32, dst: U8) -> None:
+def encode_rows(name: str, src: F32, dst: U8, weights: F32 | None = None) -> None:
     """float32 rows -> blocks of ggml type `name`. That the input is finite is the caller's promise.
 
-    src f32[rows, n], dst u8[rows, row bytes], both C-contiguous. ValueError says what does not fit.
+    src f32[rows, n], dst u8[rows, row bytes], both C-contiguous; weights f32[n] is how much each
+    column matters (finite, not negative; all zero says nothing and counts as None). ValueError says
+    what does not fit or stands in the way.
     """
     codec = _codec(name)
-    if codec.encode is None:
-        raise ValueError(f"{name} has no encoder: such tensors cannot be written")
-    packed, weights = _blocks(codec.type, dst, src)
-    _run(codec.encode, weights, packed)
+    if weights is not None and (name in IGNORES_WEIGHTS or not weights.any()):
+        weights = None
+    problem = obstacle(name, weights is not None)
+    if problem is not None:
+        raise ValueError(problem)
+    packed, blocks = _blocks(codec.type, dst, src)
+    if codec.encode is None or weights is not None:
+        libggml.encode_rows(name, src, dst, weights)
+    else:
+        _run(codec.encode, blocks, packed)
+
+
+def obstacle(name: str, weighted: bool = False) -> str | None:
+    """Why rows cannot be encoded to `name`, with importances or without; None if they can."""
+    codec = _codec(name)
+    if codec.encoder is None and name not in THROUGH_LIBGGML:
+        return f"{name} has no encoder: such tensors cannot be written"
+    if name in libggml.NEEDS_IMATRIX and not weighted:
+        return f"{name} cannot be written without an importance matrix"
+    by_libggml = codec.encoder is None or (weighted and name not in IGNORES_WEIGHTS)
+    if by_libggml and libggml.find() is None:
+        what = f"{name} with an importance matrix" if weighted else name
+        return f"{what} is written by libggml: install llama-cpp-python"
+    return None
 
 
 def warm_up(
@@ -131,6 +167,8 @@ def warm_up(
         announce(name, CODECS[name].decode)
         decode_rows(name, packed, weights)
     for name in names_encode:
+        if _codec(name).encode is None and name in THROUGH_LIBGGML:
+            continue
         packed, weights = _one_block(_codec(name).type)
         announce(name, CODECS[name].encode)
         encode_rows(name, weights, packed)

@@ -1,0 +1,161 @@
+"""Importance matrices: how much each column of a matrix matters, as llama-imatrix measured it.
+
+Both of its forms are read: GGUF (sums of squared activations and counts, an entry for each expert)
+and the older binary one. Several are combined by sums and counts, as if measured in one run.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgemed.errors import EdgemedError, Incompatible, InvalidFile
+from edgemed.gguf import Tensor, open_model
+
+F32 = NDArray[np.float32]
+
+SUMS, COUNTS = ".in_sum2", ".counts"
+LONGEST_NAME = 255
+NOT_ONE = "make it again with llama-imatrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Importances:
+    """Tensor name -> f32[matrices, row length], mean squared activations: finite, not negative.
+
+    The older form does not say where an expert ends: its entries are f32[1, all columns].
+    """
+
+    tensors: dict[str, F32]
+    file: str
+    dataset: str
+    chunks: int
+
+
+class Entry(NamedTuple):
+    """Sums f64[matrices, columns] of squared activations over `counts` f64[matrices, 1] rows."""
+
+    sums: NDArray[np.float64]
+    counts: NDArray[np.float64]
+
+
+class Measured(NamedTuple):
+    """One file's content."""
+
+    entries: dict[str, Entry]
+    datasets: tuple[str, ...]
+    chunks: int
+
+
+def read_imatrices(paths: Sequence[Path]) -> Importances:
+    """The importances in these files, taken together; InvalidFile where one is none."""
+    found = [_read(path) for path in paths]
+    total: dict[str, Entry] = {}
+    for path, measured in zip(paths, found, strict=True):
+        for name, entry in measured.entries.items():
+            total[name] = _added(total.get(name), entry, name, path)
+    return Importances(
+        {name: _means(entry) for name, entry in total.items()},
+        " + ".join(path.name for path in paths),
+        " + ".join(dict.fromkeys(d for m in found for d in m.datasets)),
+        sum(measured.chunks for measured in found),
+    )
+
+
+def _read(path: Path) -> Measured:
+    try:
+        with path.open("rb") as file:
+            is_gguf = file.read(4) == b"GGUF"
+        measured = _read_gguf(path) if is_gguf else _read_old(path)
+    except FileNotFoundError:
+        raise InvalidFile(f"there is no file {path}", "check the spelling and the folder") from None
+    except OSError as error:
+        raise EdgemedError(f"cannot read {path}: {error.strerror}", "check the file") from error
+    if not measured.entries:
+        raise InvalidFile(f"{path} holds no importances", NOT_ONE)
+    for name, entry in measured.entries.items():
+        if not all(np.isfinite(a).all() and (a >= 0).all() for a in entry):
+            raise InvalidFile(f"{path}: {name} has negative or infinite importances", NOT_ONE)
+    return measured
+
+
+def _read_gguf(path: Path) -> Measured:
+    model = open_model(path)
+    if model.metadata.get("general.type") != "imatrix":
+        raise InvalidFile(f"{path} is a GGUF file, but no importance matrix", NOT_ONE)
+    entries = {}
+    for name, tensor in model.tensors.items():
+        counts = model.tensors.get(name.removesuffix(SUMS) + COUNTS)
+        if not name.endswith(SUMS) or counts is None:
+            continue
+        if counts.rows * counts.row_length != tensor.rows:
+            raise InvalidFile(f"{path}: {name} and its counts do not fit", NOT_ONE)
+        sums = _numbers(tensor).reshape(tensor.rows, tensor.row_length)
+        entries[name.removesuffix(SUMS)] = Entry(sums, _numbers(counts).reshape(-1, 1))
+    datasets = tuple(str(d) for d in model.metadata.get("imatrix.datasets", ()))
+    return Measured(entries, datasets, int(model.metadata.get("imatrix.chunk_count", 0)))
+
+
+def _numbers(tensor: Tensor) -> NDArray[np.float64]:
+    if tensor.type.name != "F32":
+        raise InvalidFile(f"{tensor.path}: {tensor.name} is {tensor.type.name}, not F32", NOT_ONE)
+    with tensor.path.open("rb") as file:
+        file.seek(tensor.offset)
+        return np.frombuffer(file.read(tensor.nbytes), "<f4").astype(np.float64)
+
+
+def _read_old(path: Path) -> Measured:
+    """Entries, each: length, name, calls, columns, f32 sums; then chunks, length, dataset.
+
+    All whole numbers are i32, little endian.
+    """
+    raw = path.read_bytes()
+    at = 0
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        if count < 0 or at + count > len(raw):
+            raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)
+        at += count
+        return raw[at - count : at]
+
+    def number() -> int:
+        return int(struct.unpack("<i", take(4))[0])
+
+    entries = {}
+    for _ in range(number()):
+        length = number()
+        if not 0 < length <= LONGEST_NAME:
+            raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)
+        name = take(length).decode("utf-8", "replace")
+        calls, columns = number(), number()
+        sums = np.frombuffer(take(4 * columns), "<f4").astype(np.float64)
+        entries[name] = Entry(sums[None], np.full((1, 1), max(calls, 0), np.float64))
+    if at == len(raw):  # before 2024 nothing followed
+        return Measured(entries, (), 0)
+    chunks = number()
+    return Measured(entries, (take(number()).decode("utf-8", "replace"),), chunks)
+
+
+def _added(before: Entry | None, entry: Entry, name: str, path: Path) -> Entry:
+    if before is None:
+        return entry
+    if before.sums.shape != entry.sums.shape:
+        raise Incompatible(
+            f"{path}: {name} has {math.prod(entry.sums.shape)} importances, the others have "
+            f"{math.prod(before.sums.shape)}",
+            "combine matrices of one model only",
+        )
+    return Entry(before.sums + entry.sums, before.counts + entry.counts)
+
+
+def _means(entry: Entry) -> F32:
+    """Sums over counts; 1 for an expert that was never called."""
+    seen = entry.counts > 0
+    means = np.where(seen, entry.sums / np.where(seen, entry.counts, 1), 1)
+    return np.ascontiguousarray(means, np.float32)
