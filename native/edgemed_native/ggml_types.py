@@ -1,4 +1,4 @@
-"""Every ggml tensor type: its number, block length and bytes. No numba here: reading a header is cheap.
+"""Every ggml tensor type: its number, block length and bytes. Loads no numba.
 
 Source: ggml.h and ggml-common.h of llama.cpp (as of the release gguf 0.19.0 describes, plus Q2_0).
 """
@@ -72,4 +72,4 @@ REMOVED: dict[int, str] = {
     37: "IQ4_NL_4_8",
     38: "IQ4_NL_8_8",
 }
-"""Types that llama.cpp no longer reads: files that hold them must be made again from their source."""
+"""Types that llama.cpp no longer reads: such files must be made again from their source."""
