@@ -1,65 +1,126 @@
-"""A file that appears under its final name only when it is complete.
+"""Files that appear under their final names only when all of them are complete.
 
-It is written as `NAME.part` in the same folder, at planned positions from any thread, then synced
-and renamed. Whatever goes wrong before that, no file stands under the final name.
+They are written as `NAME.part` in the same folder, at planned positions from any thread, then
+synced and renamed. Whatever goes wrong before that, nothing new stands under a final name.
 """
 
 import os
 import time
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from numpy.typing import NDArray
 
 from edgemed import positional
 from edgemed.errors import EdgemedError, Refused
 from edgemed.positional import Buffer
 
 
-class Output:
-    """An open `.part` file of `size` bytes; `finish` makes it `path`, leaving early removes it.
+@dataclass(slots=True)
+class Part:
+    """An open `.part` file of `size` bytes, the bytes from `start` of the whole output."""
 
-    with Output(path, size) as output:
+    path: Path
+    start: int
+    size: int
+    fd: int = -1
+
+    @property
+    def part(self) -> Path:
+        return part_of(self.path)
+
+
+def part_of(path: Path) -> Path:
+    """The name under which a file is written until it is complete."""
+    return path.with_name(path.name + ".part")
+
+
+class Output:
+    """Open `.part` files; `finish` gives them their names, leaving early removes them.
+
+    with Output([(path, size)]) as output:
         output.write(0, header)
+        output.sync()
         output.finish()
+
+    Offsets are counted through all files, one after the other. With `keep`, parts stay where they
+    are when the work stops early, to be gone on with.
     """
 
-    def __init__(self, path: Path, size: int) -> None:
-        self.path = path
-        self.part = path.with_name(path.name + ".part")
+    def __init__(self, files: Sequence[tuple[Path, int]], keep: bool = False) -> None:
+        self._keep = keep
+        self._parts: list[Part] = []
         self.sync_seconds = 0.0
-        self._fd = _open_part(self.part)
+        start = 0
+        for path, size in files:
+            self._parts.append(Part(path, start, size))
+            start += size
+        self._starts = [part.start for part in self._parts]
+        opened = False
         try:
-            positional.reserve(self._fd, size)
+            for part in self._parts:
+                self._open(part)
+            opened = True
+        finally:
+            if not opened:
+                self.abandon()
+
+    def _open(self, part: Part) -> None:
+        part.fd = _open_part(part.part)
+        try:
+            positional.reserve(part.fd, part.size)
         except OSError as error:
-            self.abandon()
-            raise _disk_error(self.part, error, size) from error
+            raise _disk_error(part.part, error, part.size) from error
 
     def write(self, offset: int, buffer: Buffer) -> None:
-        """Write `buffer` at byte `offset`; safe from several threads."""
+        """Write `buffer` at byte `offset`, inside one file; safe from several threads."""
+        part = self._at(offset)
         try:
-            positional.write_at(self._fd, buffer, offset)
+            positional.write_at(part.fd, buffer, offset - part.start)
         except OSError as error:
-            raise _disk_error(self.part, error, None) from error
+            raise _disk_error(part.part, error, None) from error
+
+    def read(self, offset: int, buffer: NDArray[Any]) -> None:
+        """Fill `buffer` with what stands at byte `offset`."""
+        part = self._at(offset)
+        try:
+            positional.read_into(part.fd, buffer, offset - part.start)
+        except OSError as error:
+            raise _disk_error(part.part, error, None) from error
+
+    def _at(self, offset: int) -> Part:
+        return self._parts[bisect_right(self._starts, offset) - 1]
+
+    def sync(self) -> None:
+        """Have every byte on the disk."""
+        start = time.perf_counter()
+        for part in self._parts:
+            try:
+                os.fsync(part.fd)
+            except OSError as error:
+                raise _disk_error(part.part, error, None) from error
+        self.sync_seconds = time.perf_counter() - start
 
     def finish(self) -> None:
-        """Sync to the disk, then rename to the final name, replacing what stood there."""
-        start = time.perf_counter()
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            raise _disk_error(self.part, error, None) from error
-        self.sync_seconds = time.perf_counter() - start
-        os.close(self._fd)
-        self._fd = -1
-        self.part.replace(self.path)
-        positional.sync_folder(self.path.parent)
+        """Rename to the final names, replacing what stood there."""
+        for part in self._parts:
+            os.close(part.fd)
+            part.fd = -1
+            part.part.replace(part.path)
+        positional.sync_folder(self._parts[0].path.parent)
 
     def abandon(self) -> None:
-        """Close and remove the `.part` file, if it is still there."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-            self.part.unlink(missing_ok=True)
+        """Close the `.part` files that are still open, and remove them unless they are kept."""
+        for part in self._parts:
+            if part.fd >= 0:
+                os.close(part.fd)
+                part.fd = -1
+                if not self._keep:
+                    part.part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self

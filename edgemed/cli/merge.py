@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from edgemed.errors import UsageError
+from edgemed.merging.journal import journal_of
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import Plan, plan_merge
 from edgemed.merging.presets import PRESETS
@@ -46,6 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with what an earlier attempt wrote, and keep what is done if this one stops",
+    )
 
 
 def recipe_options(group: Any) -> None:
@@ -77,20 +83,31 @@ def output_options(group: Any) -> None:
         metavar="PART=TYPE",
         help="the type of tensors whose name has this part, or of a group; repeatable",
     )
+    add("--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G")
+    add(
+        "--tokenizer-from",
+        metavar="MODEL",
+        help="whose vocabulary, chat template and turn tokens the output has: A, B, ... for the "
+        "first, the second, ..., a path, base or union",
+    )
+    add("--chat-template", type=Path, metavar="FILE", help="a template to put into the output")
 
 
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
     recipe = recipe_of(args)
     max_ram = parse_size(args.max_ram) if args.max_ram else None
-    plan = plan_merge(recipe, args.out, max(1, args.threads), max_ram, args.force)
+    split = parse_size(args.split_max_size) if args.split_max_size else None
+    plan = plan_merge(recipe, args.out, max(1, args.threads), max_ram, args.force, split)
     if args.dry_run:
         print_plan(plan)
         return 0
     for note in plan.notes:
         print(note, file=sys.stderr)
+    if journal_of(args.out).exists() and not args.resume:
+        print("an unfinished merge is begun anew; --resume would go on with it", file=sys.stderr)
     with progress_report(plan.weights) as report:
-        result = run_plan(plan, report)
+        result = run_plan(plan, report, args.resume)
     print_result(result)
     return 0
 
@@ -104,7 +121,19 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         changes["types"] = tuple(pair(text) for text in args.type)
     if args.seed is not None:
         changes["seed"] = args.seed
+    if args.tokenizer_from is not None:
+        changes["tokenizer"] = args.tokenizer_from
+    if args.chat_template is not None:
+        changes["chat_template"] = read_template(args.chat_template)
     return replace(asked_for(args), **changes)
+
+
+def read_template(path: Path) -> str:
+    """The text of a template file."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the chat template {path}", "name a text file") from error
 
 
 def asked_for(args: argparse.Namespace) -> Recipe:
@@ -162,7 +191,9 @@ def print_plan(plan: Plan) -> None:
         )
     actions = Counter(step.action for step in plan.steps)
     print(", ".join(f"{n} to {action}" for action, n in actions.items()))
-    print(f"output: {plan.layout.total_bytes:,} bytes ({show_size(plan.layout.total_bytes)})")
+    total, shards = plan.placement.total_bytes, plan.placement.shards
+    files = f" in {len(shards)} files" if len(shards) > 1 else ""
+    print(f"output: {total:,} bytes ({show_size(total)}){files}")
     print(f"buffers: {show_size(plan.buffers.nbytes)} for {plan.buffers.threads} threads")
     for note in plan.notes:
         print(note)

@@ -6,7 +6,7 @@ passes of methods that must see a whole tensor first.
 
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from edgemed_native import mix
@@ -23,13 +23,20 @@ from edgemed.merging.names import group_of
 from edgemed.merging.plan import Step
 from edgemed.merging.stream import Mix, Stream
 from edgemed.merging.token_rows import TokenRows, read_runs
-from edgemed.output import Output
+from edgemed.positional import Buffer
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
 HALF_MAX = 65504.0
 """Largest half. Block scales are halves: above it a result may not survive being written."""
+
+
+class Sink(Protocol):
+    """What takes the bytes of an output."""
+
+    def write(self, offset: int, buffer: Buffer) -> None:
+        """Take `buffer` as the bytes from `offset`."""
 
 
 class Chunk(NamedTuple):
@@ -48,7 +55,7 @@ def as_it_is(x: F32, first: int) -> None:
 class Blender:
     """Buffers for the chunks of one worker, and the way of a chunk through them."""
 
-    def __init__(self, files: dict[Path, int], output: Output, buffers: Buffers, seed: int) -> None:
+    def __init__(self, files: dict[Path, int], output: Sink, buffers: Buffers, seed: int) -> None:
         self._files, self._output, self._seed, self._chunk = files, output, seed, buffers.chunk
         self._f32 = np.empty(buffers.chunk * buffers.sources, np.float32)
         self._u8: dict[int, U8] = {}

@@ -166,7 +166,7 @@ def quantizations(question: Question) -> Iterator[Line]:
     if unwritable:
         yield "note", f"{', '.join(unwritable)} cannot be written: name another with --out-type"
     main = [next(iter(shares), "none") for shares in every]
-    word = "ok" if len(set(main)) == 1 else "note"
+    word: Level = "ok" if len(set(main)) == 1 else "note"
     yield word, f"mostly {' and '.join(dict.fromkeys(main))}"
 
 

@@ -7,19 +7,25 @@ when its chunks are read, and what methods keep of a tensor is kept for few tens
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from edgemed.merging.chunk import Chunk
 from edgemed.merging.memory import rows_at_once
 from edgemed.merging.plan import Step
 from edgemed.merging.stream import Mix
 
+Rows = Sequence[tuple[int, int]]
+
 
 class Jobs:
     """An iterator that several threads draw from: a Step to make ready, or a Chunk to write."""
 
-    def __init__(self, steps: Sequence[Step], chunk_weights: int) -> None:
-        self._steps = iter(steps)
+    def __init__(
+        self, steps: Sequence[Step], chunk_weights: int, missing: Callable[[Step], Rows]
+    ) -> None:
+        """`missing(step)`: (first, rows) of each run of its rows that are still to be written."""
+        self._missing = {step.name: missing(step) for step in steps}
+        self._steps = iter([step for step in steps if self._missing[step.name]])
         self._chunk_weights = chunk_weights
         self._chunks: deque[Chunk] = deque()
         self._preparing = 0
@@ -45,12 +51,13 @@ class Jobs:
 
     def ready(self, step: Step, mix: Mix | None) -> None:
         """Offer the chunks of `step`, whose sources are to be mixed so (None: copied)."""
-        rows, at_once = step.sources[0].rows, rows_at_once(step.sources[0], self._chunk_weights)
+        at_once = rows_at_once(step.sources[0], self._chunk_weights)
         with self._changed:
             self._preparing -= 1
             self._chunks.extend(
-                Chunk(step, mix, first, min(at_once, rows - first))
-                for first in range(0, rows, at_once)
+                Chunk(step, mix, at, min(at_once, first + rows - at))
+                for first, rows in self._missing[step.name]
+                for at in range(first, first + rows, at_once)
             )
             self._changed.notify_all()
 

@@ -10,26 +10,28 @@ from typing import Any
 from edgemed.errors import Incompatible
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
 from edgemed.gguf.values import encode
-from edgemed.merging import chat
+from edgemed.merging import chat, provenance
 from edgemed.merging.chat import ADDED, TEMPLATE, TURNS, Choice
 from edgemed.merging.outline import Models, leader, slice_length
 from edgemed.merging.recipe import LIKE_A, Recipe
 from edgemed.merging.vocabulary import TOKENS, Lexicon
 
-STALE = (*SPLIT_KEYS, "quantize.")
-"""Beginnings of keys that tell how the first model's file was made."""
+STALE = (*SPLIT_KEYS, "quantize.", *provenance.OF_THE_FIRST)
+"""Beginnings of keys that tell whose the first model is and how its file was made."""
 
 Raw = dict[str, bytes]
 
 
 def output_metadata(
-    recipe: Recipe, models: Models, lexicon: Lexicon, file_type: int | None
+    recipe: Recipe, models: Models, lexicon: Lexicon, file_type: int | None, weights: int
 ) -> tuple[Raw, tuple[str, ...]]:
-    """Key -> bytes, and lines to say aloud. `file_type` None: none fits."""
+    """Key -> bytes, and lines to say aloud. `file_type` None: none fits; `weights` written."""
     first = models[leader(recipe, recipe.slices[0]).model]
     every = [models[path] for path in recipe.models]
-    replace = block_keys(recipe, models, first.metadata) if recipe.sliced else {}
-    drop = {key for key in first.metadata if key.startswith(STALE)}
+    replace = provenance.describe(recipe, every, weights)
+    if recipe.sliced:
+        replace |= block_keys(recipe, models, first.metadata)
+    drop = {key for key in first.metadata if key.startswith(STALE)} - replace.keys()
     if "general.file_type" in first.metadata and (recipe.out_type != LIKE_A or recipe.types):
         if file_type is None:
             drop.add("general.file_type")
@@ -96,7 +98,8 @@ def block_keys(recipe: Recipe, models: Models, metadata: Metadata) -> dict[str, 
     """The number of blocks, and every list with one value a block, for the chosen blocks."""
     arch = metadata["general.architecture"]
     count = f"{arch}.block_count"
-    replace = {count: (metadata.type_of(count), sum(slice_length(part) for part in recipe.slices))}
+    total = sum(slice_length(part) for part in recipe.slices)
+    replace: dict[str, tuple[str, Any]] = {count: (metadata.type_of(count), total)}
     before = metadata[count]
     for key in metadata:
         is_list = metadata.type_of(key).endswith("[]")

@@ -13,18 +13,21 @@ from edgemed_native.codecs import CODECS
 from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused, UsageError
-from edgemed.gguf import Layout, Tensor, open_model, plan_layout
+from edgemed.gguf import Tensor, open_model
 from edgemed.merging import compatibility, schema, shapes, token_rows
+from edgemed.merging.fingerprints import Input, input_of
 from edgemed.merging.memory import Buffers, Work, plan_buffers
 from edgemed.merging.metadata import choice_of, output_metadata
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import GROUPS, Names, group_of, names_of
 from edgemed.merging.out_types import file_type_of, out_types
 from edgemed.merging.outline import Models, Place, base_of, outline
+from edgemed.merging.placement import Placement, place
 from edgemed.merging.recipe import Recipe
 from edgemed.merging.schema import Bound
 from edgemed.merging.settings import Filter, lookup, matches, rules
 from edgemed.merging.vocabulary import Lexicon
+from edgemed.output import part_of
 
 Action = Literal["copy", "requantize", "blend"]
 ROPE = "rope_"
@@ -76,7 +79,8 @@ class Plan:
     out: Path
     replace: bool
     steps: tuple[Step, ...]
-    layout: Layout
+    placement: Placement
+    inputs: tuple[Input, ...]
     buffers: Buffers
     notes: tuple[str, ...]
 
@@ -91,24 +95,47 @@ def plan_merge(
     threads: int,
     max_ram: int | None = None,
     replace: bool = False,
+    split: int | None = None,
 ) -> Plan:
-    """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size."""
+    """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size.
+
+    No file of the output will be larger than `split` bytes.
+    """
     refuse_output(recipe, out, replace)
+    plan = decide(recipe, out, threads, max_ram, replace, split)
+    for shard in plan.placement.shards:
+        refuse_output(recipe, shard.path, replace)
+    refuse_small_disk(plan)
+    return plan
+
+
+def decide(
+    recipe: Recipe,
+    out: Path,
+    threads: int,
+    max_ram: int | None = None,
+    replace: bool = False,
+    split: int | None = None,
+) -> Plan:
+    """The plan, whether or not `out` can be written."""
     models = {path: open_model(path) for path in recipe.models}
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     drafts = draft_steps(recipe, models, lexicon)
     types = out_types(recipe, drafts)
-    metadata, notes = output_metadata(recipe, models, lexicon, file_type_of(recipe, drafts, types))
+    weights = sum(d.sources[0].rows * d.sources[0].row_length for d in drafts)
+    file_type = file_type_of(recipe, drafts, types)
+    metadata, notes = output_metadata(recipe, models, lexicon, file_type, weights)
     specs = [(d.name, d.sources[0].shape, t) for d, t in zip(drafts, types, strict=True)]
-    layout = plan_layout(metadata, specs)
+    placement = place(out, metadata, specs, split)
     steps = tuple(
         settle(recipe, draft, type, offset)
-        for draft, type, offset in zip(drafts, types, layout.offsets, strict=True)
+        for draft, type, offset in zip(drafts, types, placement.offsets, strict=True)
     )
-    refuse_small_disk(out, layout.total_bytes)
     work = [Work(s.sources, s.type, state_bytes(s)) for s in steps if s.action != "copy"]
     buffers = plan_buffers(work, threads, max_ram)
-    return Plan(recipe, out, replace, steps, layout, buffers, (*recipe.notes, *notes))
+    inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
+    notes = (*recipe.notes, *notes)
+    return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes)
 
 
 def draft_steps(recipe: Recipe, models: Models, lexicon: Lexicon) -> list[Draft]:
@@ -257,12 +284,13 @@ def refuse_output(recipe: Recipe, out: Path, replace: bool) -> None:
         )
 
 
-def refuse_small_disk(out: Path, need: int) -> None:
-    """The output's exact size must be free where it goes."""
-    part = out.with_name(out.name + ".part")
-    free = shutil.disk_usage(out.parent).free + (part.stat().st_size if part.exists() else 0)
+def refuse_small_disk(plan: Plan) -> None:
+    """The output's exact size must be free where it goes; what an earlier attempt left counts."""
+    folder, need = plan.out.parent, plan.placement.total_bytes
+    parts = [part_of(shard.path) for shard in plan.placement.shards]
+    free = shutil.disk_usage(folder).free + sum(p.stat().st_size for p in parts if p.exists())
     if free < need:
         raise Refused(
-            f"{out.parent} has {free:,} bytes free, the output takes {need:,}",
+            f"{folder} has {free:,} bytes free, the output takes {need:,}",
             "free some space or choose an output on another disk",
         )

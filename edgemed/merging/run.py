@@ -5,24 +5,31 @@ rows that are the same bytes in both sources are carried over as they are. The b
 not depend on the number of threads or the size of the chunks.
 """
 
+import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 from edgemed_native.codecs import warm_up
 
-from edgemed import positional
+from edgemed import __version__, positional
 from edgemed.errors import EdgemedError
-from edgemed.merging.chunk import Blender, Chunk
-from edgemed.merging.jobs import Jobs
+from edgemed.merging import provenance
+from edgemed.merging.chunk import Blender, Chunk, Sink
+from edgemed.merging.fingerprints import Fingerprints, refuse_changed
+from edgemed.merging.jobs import Jobs, Rows
+from edgemed.merging.journal import Identity, Journal, Piece, Pieces, journal_of
 from edgemed.merging.method_table import METHODS
+from edgemed.merging.placement import first_header
 from edgemed.merging.plan import Plan, Step, plan_merge
+from edgemed.merging.provenance import signed
 from edgemed.merging.recipe import between
 from edgemed.merging.stream import F32, Stream
 from edgemed.output import Output
@@ -81,22 +88,47 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_plan(plan: Plan, report: Report | None = None) -> Result:
-    """Write the planned file. On any error or interrupt nothing stands under the final name."""
+def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> Result:
+    """Write the planned file. On any error or interrupt nothing stands under the final name.
+
+    With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early.
+    """
     meter = Meter(plan.weights, report)
     compile_kernels(plan, meter)
     start = time.perf_counter()
     with ExitStack() as stack:
-        files = {path: _open(path, stack) for path in _source_paths(plan)}
-        output = stack.enter_context(Output(plan.out, plan.layout.total_bytes))
-        output.write(0, plan.layout.header)
-        kept = run_steps(plan, files, output, meter)
+        files = open_files(source_paths(plan), stack)
+        shards = plan.placement.shards
+        parts = [(shard.path, shard.layout.total_bytes) for shard in shards]
+        output = stack.enter_context(Output(parts, keep=resume))
+        journal = stack.enter_context(Journal(journal_of(plan.out), identity(plan), output, resume))
+        for shard in shards:
+            output.write(shard.start, shard.layout.header)
+        hashing = stack.enter_context(Fingerprints(plan.inputs, meter.share))
+        kept = run_steps(plan, files, journal, meter, journal.done)
+        hashes = hashing.hashes()
+        refuse_changed(plan.inputs)
+        signature = signed(plan.placement.metadata, hashes)
+        output.write(0, first_header(plan.placement, signature))
         seconds = time.perf_counter() - start
+        output.sync()
+        journal.remove()
         output.finish()
     meter.finish()
     return Result(
-        plan.out, plan.weights, plan.layout.total_bytes, seconds, output.sync_seconds, kept
+        shards[0].path, plan.weights, plan.placement.total_bytes, seconds, output.sync_seconds, kept
     )
+
+
+def identity(plan: Plan) -> Identity:
+    """What two attempts must have in common for one to go on with the other's work."""
+    headers = b"".join(shard.layout.header for shard in plan.placement.shards)
+    return {
+        "recipe": provenance.recipe_text(plan.recipe),
+        "inputs": [[str(i.path.name), i.size, i.mtime_ns] for i in plan.inputs],
+        "layout": hashlib.sha256(headers).hexdigest(),
+        "code": f"{__version__} {SOURCES_DIGEST}",
+    }
 
 
 def compile_kernels(plan: Plan, meter: "Meter") -> None:
@@ -123,9 +155,22 @@ def try_method(step: Step) -> None:
     mixed.blend(read(0, 2), 0)
 
 
-def run_steps(plan: Plan, files: dict[Path, int], output: Output, meter: "Meter") -> int:
-    """All chunks of all steps on the plan's threads; returns how many rows were kept as is."""
-    jobs = Jobs(plan.steps, plan.buffers.chunk)
+def run_steps(
+    plan: Plan, files: dict[Path, int], output: Sink, meter: "Meter", done: Sequence[Piece] = ()
+) -> int:
+    """All chunks of all steps on the plan's threads; returns how many rows were kept as is.
+
+    Rows that `done` covers are left as they stand in the output.
+    """
+    pieces = Pieces(done)
+
+    def missing(step: Step) -> Rows:
+        rows = step.sources[0].rows
+        found = pieces.missing_rows(step.offset, step.nbytes // rows, rows)
+        meter.add((rows - sum(n for _, n in found)) * step.sources[0].row_length)
+        return found
+
+    jobs = Jobs(plan.steps, plan.buffers.chunk, missing)
 
     def worker() -> int:
         blender, kept = Blender(files, output, plan.buffers, plan.recipe.seed), 0
@@ -171,6 +216,10 @@ class Meter:
             self._next = now + REPORT_SECONDS
             self._report(Progress(self._done, self._total))
 
+    def share(self) -> float:
+        """How much of the merge is done, 0 to 1."""
+        return self._done / max(1, self._total)
+
     def compiling(self, name: str) -> None:
         if self._report:
             self._report(Progress(0, self._total, compiling=name))
@@ -180,7 +229,12 @@ class Meter:
             self._report(Progress(self._total, self._total))
 
 
-def _source_paths(plan: Plan) -> list[Path]:
+def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:
+    """The files open for reading, until `stack` closes them."""
+    return {path: _open(path, stack) for path in paths}
+
+
+def source_paths(plan: Plan) -> list[Path]:
     return list(dict.fromkeys(tensor.path for step in plan.steps for tensor in step.sources))
 
 

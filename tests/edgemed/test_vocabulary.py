@@ -65,7 +65,7 @@ def test_tokens_that_one_model_adds_come_from_it(swapped, tmp_path):
     assert list(merged) == more
     np.testing.assert_array_equal(merged["<|im_end|>"], theirs["<|im_end|>"])
     np.testing.assert_allclose(merged["▁word3"], mean(ours["▁word3"], theirs["▁word3"]), atol=1e-7)
-    assert out.stat().st_size == plan.layout.total_bytes
+    assert out.stat().st_size == plan.placement.total_bytes
 
 
 def test_a_row_with_one_owner_keeps_its_bytes_in_a_quantized_file(tmp_path):

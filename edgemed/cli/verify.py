@@ -1,0 +1,44 @@
+"""`edgemed verify OUT [--inputs A B]`: make a merged file again from its recipe and compare."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from edgemed.cli.merge import progress_report
+from edgemed.gguf import open_model, printable
+from edgemed.merging.run import usable_cores
+from edgemed.merging.verify import verify
+
+EXIT = {"same": 0, "different": 1, "cannot compare": 3}
+SHOWN = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed verify`."""
+    add = parser.add_argument
+    add("out", type=Path, metavar="OUT", help="a file that edgemed merged")
+    add(
+        "--inputs",
+        type=Path,
+        nargs="+",
+        metavar="MODEL",
+        help="the models it was made of, in the recipe's order (default: beside OUT, by name)",
+    )
+    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--json", action="store_true", help="print JSON for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 the same, 1 different, 3 cannot compare."""
+    with progress_report(open_model(args.out).weights) as report:
+        answer = verify(args.out, args.inputs, max(1, args.threads), report)
+    if args.json:
+        print(json.dumps(asdict(answer), indent=2))
+    else:
+        print(f"{args.out.name}: {answer.state}")
+        for line in answer.lines[:SHOWN]:
+            print(f"  {printable(line)}")
+        if len(answer.lines) > SHOWN:
+            print(f"  and {len(answer.lines) - SHOWN} more")
+    return EXIT[answer.state]

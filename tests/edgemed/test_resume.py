@@ -1,0 +1,257 @@
+"""A merge that was killed, stopped or robbed of its disk: what stands there, and how it goes on."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgemed.errors import EdgemedError, Refused
+from edgemed.merging import journal
+from edgemed.merging.chunk import Blender
+from edgemed.merging.journal import Piece, Pieces, checked, lines_of
+from edgemed.merging.plan import plan_merge
+from edgemed.merging.recipe import between
+from edgemed.merging.run import run_plan
+from tests.edgemed.merge_pairs import weights, write_pair_member
+
+SLOW = (
+    "import sys, time, edgemed.merging.run as run\n"
+    "write = run.Blender.write\n"
+    "def slowly(*a):\n    time.sleep(0.004); return write(*a)\n"
+    "run.Blender.write = slowly\n"
+    "from edgemed.cli.main import main; print('ready', flush=True); sys.exit(main(sys.argv[1:]))"
+)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    return (
+        write_pair_member(tmp_path / "a.gguf", weights(1), "Q4_K"),
+        write_pair_member(tmp_path / "b.gguf", weights(2), "Q4_K"),
+    )
+
+
+def merge(pair: tuple[Path, Path], out: Path, resume: bool = False, t: float = 0.5):
+    """A merge in chunks of a few rows, so that there is something to resume."""
+    return run_plan(plan_merge(between(*pair, t), out, 2, max_ram=30_000), resume=resume)
+
+
+def sha(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def stopped(pair, out, after: int, monkeypatch) -> None:
+    """A merge with --resume that fails after some chunks, and leaves what it wrote."""
+    left, write = [after], Blender.write
+
+    def until(self, chunk):
+        if not left[0]:
+            raise EdgemedError("stopped here")
+        left[0] -= 1
+        return write(self, chunk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Blender, "write", until)
+        with pytest.raises(EdgemedError, match="stopped here"):
+            merge(pair, out, resume=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_killed_at_random_moments_the_resumed_output_is_the_same(pair, tmp_path):
+    merge(pair, tmp_path / "whole.gguf")
+    out, moments = tmp_path / "out.gguf", random.Random(7)
+    words = [sys.executable, "-c", SLOW, "merge", *map(str, pair), "--t", "0.5", "-o", str(out)]
+    words += ["--max-ram", "30000", "--threads", "2", "--resume"]
+    kills = 0
+    for _ in range(8):
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            try:
+                child.wait(moments.uniform(0.3, 0.9))
+            except subprocess.TimeoutExpired:
+                child.send_signal(signal.SIGKILL)
+                kills += 1
+        assert out.exists() == (child.returncode == 0)
+        if child.returncode == 0:
+            break
+    if not out.exists():
+        merge(pair, out, resume=True)
+    assert kills > 0
+    assert sha(out) == sha(tmp_path / "whole.gguf")
+    assert names(tmp_path) == ["a.gguf", "b.gguf", "out.gguf", "whole.gguf"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 17, 60])
+def test_what_was_written_is_not_made_again(after, pair, tmp_path, monkeypatch):
+    merge(pair, tmp_path / "whole.gguf")
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, after, monkeypatch)
+    assert not out.exists()
+    written, write = [0], Blender.write
+
+    def counted(self, chunk):
+        written[0] += chunk.rows
+        return write(self, chunk)
+
+    monkeypatch.setattr(Blender, "write", counted)
+    plan = plan_merge(between(*pair, 0.5), out, 2, max_ram=30_000)
+    rows = sum(step.sources[0].rows for step in plan.steps)
+    run_plan(plan, resume=True)
+    assert written[0] <= rows - after
+    assert sha(out) == sha(tmp_path / "whole.gguf")
+
+
+def test_another_number_of_threads_and_size_of_chunks_goes_on_as_well(pair, tmp_path, monkeypatch):
+    merge(pair, tmp_path / "whole.gguf")
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, 30, monkeypatch)
+    run_plan(plan_merge(between(*pair, 0.5), out, 1, max_ram=100_000), resume=True)
+    assert sha(out) == sha(tmp_path / "whole.gguf")
+
+
+def test_bytes_that_a_power_cut_lost_are_made_again(pair, tmp_path, monkeypatch):
+    merge(pair, tmp_path / "whole.gguf")
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, 60, monkeypatch)
+    part, book = tmp_path / "out.gguf.part", tmp_path / "out.gguf.journal"
+    size = part.stat().st_size
+    with part.open("r+b") as file:
+        file.truncate(size // 3)
+        file.truncate(size)
+    book.write_bytes(book.read_bytes()[:-5])
+    merge(pair, out, resume=True)
+    assert sha(out) == sha(tmp_path / "whole.gguf")
+
+
+@pytest.mark.parametrize("change", ["recipe", "inputs"])
+def test_another_recipe_or_other_inputs_are_refused_by_name(change, pair, tmp_path, monkeypatch):
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, 10, monkeypatch)
+    before = (tmp_path / "out.gguf.part").read_bytes()
+    if change == "inputs":
+        write_pair_member(pair[1], weights(3), "Q4_K")
+    with pytest.raises(Refused, match=f"begun with other .*{change}"):
+        merge(pair, out, resume=True, t=0.5 if change == "inputs" else 0.6)
+    assert (tmp_path / "out.gguf.part").read_bytes() == before
+    assert not out.exists()
+
+
+def test_without_resume_a_stopped_merge_leaves_nothing(pair, tmp_path, monkeypatch):
+    def fail(self, chunk):
+        raise EdgemedError("stopped here")
+
+    monkeypatch.setattr(Blender, "write", fail)
+    with pytest.raises(EdgemedError, match="stopped here"):
+        merge(pair, tmp_path / "out.gguf")
+    assert names(tmp_path) == ["a.gguf", "b.gguf"]
+
+
+def test_without_resume_what_a_killed_merge_left_is_not_trusted(pair, tmp_path, monkeypatch):
+    merge(pair, tmp_path / "whole.gguf")
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, 60, monkeypatch)
+    part = tmp_path / "out.gguf.part"
+    part.write_bytes(os.urandom(part.stat().st_size + 999))
+    merge(pair, out)
+    assert sha(out) == sha(tmp_path / "whole.gguf")
+
+
+def test_an_input_changed_while_it_is_merged_stops_the_merge(pair, tmp_path, monkeypatch):
+    write, once = Blender.write, [True]
+
+    def touching(self, chunk):
+        if once:
+            once.clear()
+            os.utime(pair[1], ns=(1, 1))
+        return write(self, chunk)
+
+    monkeypatch.setattr(Blender, "write", touching)
+    with pytest.raises(EdgemedError, match=r"b\.gguf was changed while it was merged"):
+        merge(pair, tmp_path / "out.gguf")
+    assert names(tmp_path) == ["a.gguf", "b.gguf"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A file system of one MiB, where mounting one is allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(words, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_too_small_for_the_output_is_refused_before_work(pair, small_disk):
+    (small_disk / "filler").write_bytes(bytes(900_000))
+    with pytest.raises(Refused, match="bytes free, the output takes"):
+        merge(pair, small_disk / "out.gguf")
+    assert names(small_disk) == ["filler"]
+
+
+def test_a_disk_filled_by_others_meanwhile_is_a_clear_error(pair, small_disk):
+    plan = plan_merge(between(*pair, 0.5), small_disk / "out.gguf", 2)
+    (small_disk / "filler").write_bytes(bytes(1_000_000))
+    with pytest.raises(EdgemedError, match="No space left on device") as error:
+        run_plan(plan)
+    assert "inputs are untouched" in error.value.hint
+    assert names(small_disk) == ["filler"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 50),
+    spans=st.lists(st.tuples(st.integers(0, 49), st.integers(1, 9)), max_size=12),
+)
+def test_missing_rows_are_those_that_no_piece_covers(rows, spans):
+    inside = [(first, min(n, rows - first)) for first, n in spans if first < rows]
+    pieces = [Piece(1000 + 7 * first, 7 * n, 0) for first, n in inside]
+    covered = np.zeros(rows, bool)
+    for first, n in inside:
+        covered[first : first + n] = True
+    found = np.ones(rows, bool)
+    for first, n in Pieces(pieces).missing_rows(1000, 7, rows):
+        assert not covered[first : first + n].any()
+        found[first : first + n] = False
+    np.testing.assert_array_equal(found, covered)
+
+
+@pytest.mark.parametrize("damage", [b"", b"9 9", b"9 9 deadbeef\t00000000\n", b"\xff\xfe\n"])
+def test_a_journal_is_read_up_to_its_first_damaged_line(damage, tmp_path):
+    path = tmp_path / "journal"
+    path.write_bytes(
+        (checked("one") + checked("two")).encode() + damage + checked("three").encode()
+    )
+    assert list(lines_of(path))[:2] == ["one", "two"]
+    assert len(list(lines_of(path))) == (3 if not damage else 2)
+
+
+def test_a_journal_says_what_it_belongs_to_in_its_first_line(pair, tmp_path, monkeypatch):
+    stopped(pair, tmp_path / "out.gguf", 5, monkeypatch)
+    first, *pieces = lines_of(tmp_path / "out.gguf.journal")
+    assert {"recipe", "inputs", "layout"} <= json.loads(first).keys()
+    part = (tmp_path / "out.gguf.part").read_bytes()
+    for line in pieces:
+        offset, nbytes, crc = line.split()
+        piece = part[int(offset) : int(offset) + int(nbytes)]
+        assert zlib.crc32(piece) == int(crc, 16)
+    assert len(pieces) == 5
+    assert journal.journal_of(tmp_path / "out.gguf").exists()
