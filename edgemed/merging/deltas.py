@@ -168,10 +168,10 @@ def band(low: int, high: int, last: int, values: list[float]) -> Trim | None:
 
 
 def magnitudes(x: F32, first: int) -> F32:
-    """Deltas as a measure; the sign is ignored where they are counted."""
-    flat = x.reshape(len(x), -1)
+    """Deltas as a measure: their signs do not count."""
+    flat: F32 = x.reshape(len(x), -1)
     delta_kernels.subtract_base(flat)
-    return np.abs(flat[1:], out=flat[1:])
+    return flat[1:]
 
 
 def keep_band(low: int, high: int, d: F32, first: int, scale: np.float32) -> None:

@@ -30,7 +30,6 @@ def fuse(stream: Stream) -> Mix:
 def importance(divergence: F32, x: F32, first: int) -> F32:
     """f32[1, elements], in the place of x[1]."""
     np.subtract(x[1], x[0], out=x[1])
-    np.abs(x[1], out=x[1])
     np.multiply(x[1], divergence[first : first + x.shape[1], None], out=x[1])
     measured: F32 = x[1].reshape(1, -1)
     return measured

@@ -17,12 +17,12 @@ from edgemed.merging.stream import F32, Stream
 I64 = NDArray[np.int64]
 
 Measure = Callable[[F32, int], F32]
-"""(x f32[sources, rows, length], first row) -> f32[measures, rows * length], none negative."""
+"""(x f32[sources, rows, length], first row) -> f32[measures, rows * length]; signs do not count."""
 
 SAMPLE = 1 << 18
 PLACES = 32
-STATE_BYTES = 3 * 8 * WINDOW + 4 * SAMPLE
-"""What one order statistic keeps meanwhile: window, its running sum, bins, and a sample."""
+STATE_BYTES = 8 * (WINDOW + 2 * BINS)
+"""What one order statistic keeps meanwhile: a window, bins, and a running sum of them."""
 
 
 class Target(NamedTuple):
@@ -38,52 +38,46 @@ def order_statistics(
 ) -> list[list[float]]:
     """For every measure the values of these ascending ranks."""
     wanted = [(m, rank) for m, some in enumerate(ranks) for rank in some]
-    if stream.weights <= SAMPLE:
-        every = np.sort(sample(stream, measure, stream.rows, 1), axis=1)
-        found = {(m, rank): float(every[m, rank]) for m, rank in wanted}
-    else:
-        found = search(stream, measure, guesses(stream, measure, wanted))
-        missed = [target for target in wanted if target not in found]
-        if missed:
-            found |= search(stream, measure, located(stream, measure, missed))
+    found = search(stream, measure, guesses(stream, measure, wanted))
+    missed = [target for target in wanted if target not in found]
+    if missed:
+        found |= search(stream, measure, located(stream, measure, missed))
     return [[found[m, rank] for rank in some] for m, some in enumerate(ranks)]
 
 
-def sample(stream: Stream, measure: Measure, rows: int, places: int) -> F32:
-    """The measures of `rows` rows at each of `places` evenly spread places."""
-    pieces = []
-    for place in range(places):
-        begin = place * (stream.rows - rows) // max(places - 1, 1)
-        for first in range(begin, begin + rows, stream.at_once):
-            count = min(stream.at_once, begin + rows - first)
-            pieces.append(measure(stream.read(first, count), first).copy())
-    return np.concatenate(pieces, axis=1)
-
-
 def guesses(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[Target]:
-    """Windows around the values of these ranks in a sample."""
+    """Windows around the values of these ranks in a sample of rows, evenly spread."""
     places = min(PLACES, stream.rows)
-    rows = max(1, min(SAMPLE // places // stream.length, stream.rows // places))
-    seen = sample(stream, measure, rows, places)
+    rows = min(max(1, SAMPLE // places // stream.length), stream.at_once, stream.rows // places)
+    bins: dict[int, I64] = {m: np.zeros(BINS, np.int64) for m, _ in wanted}
+    for place in range(places):
+        first = place * (stream.rows - rows) // max(places - 1, 1)
+        add_to_bins(measure(stream.read(first, rows), first), bins)
+    seen = places * rows * stream.length
     targets = []
     for m, rank in wanted:
-        at = min(rank * seen.shape[1] // stream.weights, seen.shape[1] - 1)
-        bits = int(np.partition(seen[m], at)[at].view(np.uint32))
-        targets.append(Target(m, rank, max(0, bits - WINDOW // 2)))
+        middle = bin_of(bins[m], rank * seen // stream.weights) << LOW_BITS
+        targets.append(Target(m, rank, max(0, middle - (WINDOW - (1 << LOW_BITS)) // 2)))
     return targets
+
+
+def add_to_bins(values: F32, bins: dict[int, I64]) -> None:
+    """Count the values of every measure that has bins."""
+    for m, counts in bins.items():
+        count_bins(values[m], counts)
+
+
+def bin_of(counts: I64, rank: int) -> int:
+    """The bin that holds the value of this rank."""
+    return int(np.searchsorted(np.cumsum(counts), rank, "right"))
 
 
 def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[Target]:
     """Windows that hold the values of these ranks, by a count of all values."""
     bins: dict[int, I64] = {m: np.zeros(BINS, np.int64) for m, _ in wanted}
     for first, x in stream.chunks():
-        values = measure(x, first)
-        for m, counts in bins.items():
-            count_bins(values[m], counts)
-    return [
-        Target(m, rank, int(np.searchsorted(np.cumsum(bins[m]), rank, "right")) << LOW_BITS)
-        for m, rank in wanted
-    ]
+        add_to_bins(measure(x, first), bins)
+    return [Target(m, rank, bin_of(bins[m], rank) << LOW_BITS) for m, rank in wanted]
 
 
 def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tuple[int, int], float]:
@@ -96,7 +90,7 @@ def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tupl
             below[i] += count_window(values[target.measure], np.uint32(target.start), windows[i])
     found = {}
     for target, window, less in zip(targets, windows, below, strict=True):
-        place = int(np.searchsorted(np.cumsum(window), target.rank - less, "right"))
+        place = int(np.searchsorted(np.cumsum(window, out=window), target.rank - less, "right"))
         if target.rank >= less and place < WINDOW:
             value = np.uint32(target.start + place).view(np.float32)
             found[target.measure, target.rank] = float(value)

@@ -161,11 +161,17 @@ def elect(x, votes, weights, normalize, scale):
             add_weighted(x[i + 1, at : at + n], votes[i], total)
         for i in range(models):
             add_agreeing(x[i + 1, at : at + n], votes[i], weights[i], total, kept, share)
-        for lane in range(n):
-            finite = F32(total[lane] - total[lane])  # 0, or NaN where a delta is no number
-            divisor = share[lane] if normalize & (share[lane] != F32(0.0)) else F32(1.0)
-            change = F32(F32(kept[lane] / divisor) + finite)
-            x[0, at + lane] = F32(x[0, at + lane] + F32(scale * change))
+        if not normalize:
+            share[:] = F32(1.0)
+        add_elected(x[0, at : at + n], total, kept, share, scale)
+
+
+@inner
+def add_elected(out, total, kept, share, scale):
+    for lane in range(out.size):
+        finite = F32(total[lane] - total[lane])  # 0, or NaN where a delta is no number
+        divisor = share[lane] if share[lane] != F32(0.0) else F32(1.0)
+        out[lane] = F32(out[lane] + F32(scale * F32(F32(kept[lane] / divisor) + finite)))
 
 
 @kernel
@@ -181,9 +187,14 @@ def add_agreed(x, weights, least):
         for i in range(weights.size):
             add_weighted(x[i + 1, at : at + n], weights[i], total)
             add_magnitude(x[i + 1, at : at + n], weights[i], apart)
-        for lane in range(n):
-            agreed = F32(1.0) if abs(total[lane]) >= F32(least * apart[lane]) else F32(0.0)
-            x[0, at + lane] = F32(x[0, at + lane] + F32(total[lane] * agreed))
+        add_where_agreed(x[0, at : at + n], total, apart, least)
+
+
+@inner
+def add_where_agreed(out, total, apart, least):
+    for lane in range(out.size):
+        agreed = F32(1.0) if abs(total[lane]) >= F32(least * apart[lane]) else F32(0.0)
+        out[lane] = F32(out[lane] + F32(total[lane] * agreed))
 
 
 @inner
@@ -229,9 +240,14 @@ def unique_and_shared(x, epsilon, factors):
         own[:] = F32(0.0)
         for i in range(models):
             add_changed(x[i + 1, at : at + n], epsilon, factors[i], count, total, own)
-        for lane in range(n):
-            mean = F32(total[lane] / max(count[lane], F32(1.0)))
-            x[0, at + lane] = F32(x[0, at + lane] + (mean if count[lane] > F32(1.0) else own[lane]))
+        add_own_or_mean(x[0, at : at + n], count, total, own)
+
+
+@inner
+def add_own_or_mean(out, count, total, own):
+    for lane in range(out.size):
+        mean = F32(total[lane] / max(count[lane], F32(1.0)))
+        out[lane] = F32(out[lane] + (mean if count[lane] > F32(1.0) else own[lane]))
 
 
 @inner
@@ -274,12 +290,16 @@ def variance(x, out):
         out[at : at + n] = F32(0.0)
         for i in range(models):
             add_weighted(x[i + 1, at : at + n], F32(1.0), mean)
-        for lane in range(n):
-            mean[lane] = F32(mean[lane] / F32(models))
+        divide(mean, F32(models))
         for i in range(models):
             add_squared_gaps(x[i + 1, at : at + n], mean, out[at : at + n])
-        for lane in range(n):
-            out[at + lane] = F32(out[at + lane] / F32(models))
+        divide(out[at : at + n], F32(models))
+
+
+@inner
+def divide(values, divisor):
+    for lane in range(values.size):
+        values[lane] = F32(values[lane] / divisor)
 
 
 @inner

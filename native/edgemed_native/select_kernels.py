@@ -13,8 +13,8 @@ U32 = np.uint32
 
 BINS = 1 << 16
 LOW_BITS = 15
-WINDOW = 4 << LOW_BITS
-"""Four neighbouring bins: numbers that are within two per cent of one another."""
+WINDOW = 8 << LOW_BITS
+"""Eight neighbouring bins: numbers that are within two or three per cent of one another."""
 
 
 @kernel
