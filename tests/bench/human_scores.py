@@ -30,7 +30,8 @@ def table(folder: Path) -> None:
     if not path.is_file():
         return
     scored = rows(path)
-    dialogues = np.array([hash_of(r["Dialogue"]) for r in scored])
+    order = {text: i for i, text in enumerate(dict.fromkeys(r["Dialogue"] for r in scored))}
+    dialogues = np.array([order[r["Dialogue"]] for r in scored])
     metrics = omission_metrics(scored)
     print(f"\nAgreement with people on {len(scored)} summaries of {len(set(dialogues))} dialogues")
     for target, sign in (("OmissionRate", 1.0), ("FactualRecall", -1.0)):
@@ -94,10 +95,6 @@ def hallucination(scored: list[dict[str, str]], dialogues: Numbers) -> None:
         truth = np.array([of(r) for r in scored])
         value = resampled(dialogues, lambda i, t=truth: area(ours[i], t[i]))
         print(f"  area under the curve, {name} ({truth.sum()} of {len(truth)}): {value}")
-
-
-def hash_of(text: str) -> int:
-    return hash(text)
 
 
 def resampled(groups: Numbers, statistic: Callable[[Numbers], float]) -> str:

@@ -79,8 +79,12 @@ def test_dates_as_written_and_spoken(text: str) -> None:
     assert (date.year, date.month, date.day) == (2008, 7, 29)
 
 
+def test_a_score_out_of_ten_is_no_date() -> None:
+    assert dates("She rates her pain 9/10, at times 7-8/10.") == []
+
+
 def test_may_is_a_month_only_where_it_is_one() -> None:
-    assert dates("it may hurt") == []
+    assert dates("it may hurt, and this may be so") == []
     assert [d.month for d in dates("since May")] == [5]
 
 

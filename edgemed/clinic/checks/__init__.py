@@ -6,12 +6,15 @@ from edgemed.clinic.checks import (
     assertion,
     doses,
     entities,
+    forms,
     laterality,
     levels,
+    names,
     numbers,
     people,
     resemblance,
     times,
+    wording,
 )
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
@@ -27,6 +30,9 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "people": people.check,
     "entities": entities.check,
     "resemblance": resemblance.check,
+    "wording": wording.check,
+    "names": names.check,
+    "forms": forms.check,
 }
 
 
@@ -38,7 +44,14 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
 
 
 # A flag of the first check makes one of the second needless where they share words.
-TELLING = {("dose", "number"), ("number", "unsupported"), ("entity", "unsupported")}
+TELLING = {
+    ("dose", "number"),
+    ("number", "unsupported"),
+    ("entity", "unsupported"),
+    ("entity", "wording"),
+    ("experiencer", "wording"),
+    ("name", "wording"),
+}
 
 
 def _says_more(other: Flag, flag: Flag) -> bool:

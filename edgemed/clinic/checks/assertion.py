@@ -19,7 +19,7 @@ ANY = re.compile(
 )
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
-COVERED = 0.6  # share of a phrase's weight that a source sentence must have to speak of the same
+COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
 
@@ -39,6 +39,7 @@ def _polarity(
     said: Said, mention: Mention, source: Source, others: list[tuple[int, Mention]]
 ) -> Iterator[Flag]:
     """The source only ever says the opposite."""
+    others = [(i, m) for i, m in others if not m.context.historical]
     known = [m for _, m in others]
     if mention.context.historical or mention.context.uncertain:
         return

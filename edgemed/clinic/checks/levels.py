@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Flag, Span
@@ -57,4 +58,6 @@ def levels(said: Said) -> Iterator[Level]:
         ]
         near = [n for n in near if 0 <= n[0] <= REACH]
         if near and match.lastgroup:
-            yield Level(match.lastgroup, Span(start, end), min(near)[1].concept.name)
+            yield Level(
+                match.lastgroup, Span(start, end), min(near, key=itemgetter(0))[1].concept.name
+            )

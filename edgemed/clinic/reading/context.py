@@ -49,6 +49,7 @@ INFORMS = re.compile(
 )
 BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
+AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
 SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=(\w+))")
 LABELLED_NO = re.compile(r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*)\b(?=\W*$)")
@@ -144,7 +145,7 @@ class Scopes:
     def _stretch(self, says: str, side: str, start: int, end: int) -> Trigger:
         if side == "after":
             stop = next((a for a, _ in self.ends if a >= end), len(self.text))
-            if self.spoken:
+            if self.spoken and "," not in self.text[end:stop]:
                 stop = min(stop, self._unpunctuated(end))
             return Trigger(says, end, stop)
         begin = max((b for a, b in self.ends if b <= start and self.text[a] != ":"), default=0)
@@ -161,7 +162,9 @@ def _triggers() -> re.Pattern[str]:
 @cache
 def _meaning(phrase: str) -> tuple[str, str]:
     rows = rows_of("context.tsv")
-    return next((r[1], r[2]) for r in rows if r[0] == phrase or re.fullmatch(r[0], phrase))
+    return next(
+        (r[1], r[2]) for r in rows if r[0] == phrase or re.fullmatch(AHEAD.sub("", r[0]), phrase)
+    )
 
 
 @cache

@@ -39,10 +39,10 @@ _MONTH = "|".join([*MONTHS, *(rf"{m}\.?" for m in SHORT)])
 
 NUMERIC = re.compile(
     r"(?<![\w/.-])(?:(?P<y1>(?:19|20)\d\d)-(?P<m1>\d\d)-(?P<d1>\d\d)"
-    r"|(?P<m2>\d{1,2})[/-](?P<d2>\d{1,2})[/-](?P<y2>\d{4}|\d{2})"
+    r"|(?P<m2>\d{1,2})(?P<by>[/-])(?P<d2>\d{1,2})(?P=by)(?P<y2>\d{4}|\d{2})"
     r"|(?P<d4>\d{1,2})\.(?P<m4>\d{1,2})\.(?P<y4>\d{4})"
     r"|(?P<m3>\d{1,2})/(?P<y3>(?:19|20)\d\d)"
-    r"|(?:(?<=in )|(?<=on )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
+    r"|(?:(?<=\bin )|(?<=\bon )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
 )
 NAMED = re.compile(
     rf"\b(?:(?P<d0>{_DAY}) (?:of )?)?(?P<month>{_MONTH})\b"
@@ -114,7 +114,6 @@ def _is_may(text: str, m: re.Match[str]) -> bool:
         ["next"],
         ["early"],
         ["late"],
-        ["this"],
     )
 
 

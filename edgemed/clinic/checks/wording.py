@@ -1,0 +1,41 @@
+"""A sentence copied from a note but for a few words: the words that the note has nowhere."""
+
+from collections.abc import Iterator
+
+from edgemed.clinic.evidence import stems_of
+from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.lists import words_of
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.source import Source
+from edgemed.clinic.words import STOP, stem
+
+COPIED = 0.6  # share of either sentence's words that the other must have
+WEAK = frozenset(map(stem, words_of("weak.txt")))
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """One flag for the first word that a near copy has and the whole source lacks."""
+    stems = stems_of(said.sentence.text)
+    overlaps = source.index.overlaps(said.sentence.text)
+    if len(stems) < 3 or not len(overlaps):
+        return
+    best = int(overlaps.argmax())
+    if source.said[best].sentence.role:  # nobody writes down speech as it was said
+        return
+    there = stems_of(source.said[best].sentence.text)
+    shared = stems & there
+    if len(shared) < COPIED * max(len(stems), len(there)):
+        return
+    new = [
+        w
+        for w in said.words
+        if w.stem in stems
+        and w.lower not in STOP
+        and w.stem not in source.stems
+        and w.stem not in WEAK
+    ]
+    if new:
+        words = ", ".join(dict.fromkeys(w.lower for w in new))
+        reason = f"like a sentence of the source, but for: {words}"
+        span = Span(new[0].start, new[-1].end)
+        yield Flag("wording", "not found", "minor", reason, span, (source.span(best),))

@@ -1,0 +1,38 @@
+"""Forms that are misread, and names that nobody said."""
+
+import pytest
+
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.review import review
+
+
+def flags(source: str, draft: str) -> list[Flag]:
+    return [flag for claim in review(source, draft).claims for flag in claim.flags]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Insulin 10 U at night.",
+        "Heparin 5000 IU given.",
+        "Warfarin 5 mg QD.",
+        "Warfarin 5 mg q.o.d. with food.",
+        "Warfarin 5.0 mg at night.",
+        "Digoxin .125 mg at night.",
+        "MSO4 2 mg given.",
+    ],
+)
+def test_forms_that_are_misread_are_flagged_even_if_the_source_has_them(text: str) -> None:
+    (flag,) = flags(text, text)
+    assert (flag.check, flag.label, flag.severity) == ("form", "not checked", "minor")
+
+
+@pytest.mark.parametrize("text", ["Potassium 4.0 mmol/L.", "Lipase 30 U/L.", "Digoxin 0.125 mg."])
+def test_laboratory_values_and_plain_doses_are_not(text: str) -> None:
+    assert flags(text, text) == []
+
+
+def test_a_clinician_nobody_named_is_flagged() -> None:
+    source = "Seen by Dr. Hale for cough."
+    assert [f.check for f in flags(source, "Seen by Dr. Hill for cough.")] == ["name"]
+    assert flags(source, "Seen by Dr. Hale for cough.") == []
