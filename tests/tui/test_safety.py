@@ -206,6 +206,15 @@ async def test_keys_can_be_bound_anew_by_name(tmp_path: Path) -> None:
         assert len(pilot.app.screen_stack) == 3
 
 
+async def test_a_name_in_the_keymap_that_names_nothing_is_said(tmp_path: Path) -> None:
+    save(tmp_path / "screen.toml", Settings(keys={"session.tempalte": "f8"}))
+    async with started(app(folder=tmp_path)) as pilot:
+        await pilot.pause(0.2)
+        notice = str(case_of(pilot).query_one("#notice").content)  # type: ignore[attr-defined]
+        assert "session.tempalte" in notice
+        assert "session.template" in notice
+
+
 def test_leaking_variables_are_taken_away_before_the_screen_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

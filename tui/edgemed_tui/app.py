@@ -29,6 +29,8 @@ from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.welcome import Way, WelcomeScreen
 from edgemed_tui.themes import NAMES, THEMES
+from edgemed_tui.widgets.draft_pane import DraftPane
+from edgemed_tui.widgets.review_pane import ReviewPane
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import unwatch, watch
@@ -56,6 +58,7 @@ class EdgemedApp(App[None]):
 
     def __init__(self, desk: Desk, note: str | None = None) -> None:
         super().__init__()
+        self.animation_level = "none"  # a key is answered at once, also over a slow line
         self.desk = desk
         self.settings = stored.load(desk.settings)
         self.lock: sessions.Lock | None = None
@@ -69,6 +72,7 @@ class EdgemedApp(App[None]):
             self.register_theme(theme)
         self.theme = self.settings.theme
         self.set_keymap(self.settings.keys)
+        self.call_after_refresh(self._name_unknown_keys)
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self.set_interval(LOOK_EVERY, self._lock_when_idle)
         watch(self.hung_up)
@@ -76,6 +80,15 @@ class EdgemedApp(App[None]):
         if not self.settings.welcomed and self._note is None:
             self.remember(welcomed=True)
             self.action_welcome()
+
+    def _name_unknown_keys(self) -> None:
+        """Say which names in the keymap name nothing."""
+        unknown = sorted(set(self.settings.keys) - binding_names())
+        if unknown:
+            names = ", ".join(unknown)
+            remedy = f"known names: {', '.join(sorted(binding_names()))}"
+            for case in self.cases:
+                case.complain(EdgemedError(f"[keys] names nothing that is known: {names}", remedy))
 
     def on_unmount(self) -> None:
         """Close what is open."""
@@ -253,6 +266,13 @@ class EdgemedApp(App[None]):
         error = sys.exc_info()[1] or self._exception
         self._exit_renderables.append(literal(report(error) if error else "edgemed stopped").plain)
         self._close_messages_no_wait()
+
+
+def binding_names() -> set[str]:
+    """The names of the keys that can be bound anew."""
+    owners = (EdgemedApp, CaseScreen, SessionScreen, ReviewPane, DraftPane, ModelsScreen)
+    made = [b for owner in owners for b in owner.BINDINGS if isinstance(b, Binding)]
+    return {b.id for b in made if b.id}
 
 
 def start(model: str | None, options: Options, note: str | None, *, plain: bool) -> int:

@@ -34,7 +34,7 @@ from edgemed_tui.messages import (
 )
 
 EMPTY = ("no model is loaded", "choose one with ctrl+l")
-INTERVAL = 0.05  # seconds between two messages of growth: the eye needs no more
+INTERVAL = 0.1  # seconds between two messages of growth: keys come first
 
 
 class Seat:
@@ -142,7 +142,7 @@ class Seat:
 
 
 def pump(events: Iterator[Event], tell: Callable[[Message], None]) -> None:
-    """Tell what a generation yields, at most 20 times a second; ends with one DraftEnded."""
+    """Tell what a generation yields, at most 10 times a second; ends with one DraftEnded."""
     stream = _Stream(tell)
     try:
         for event in events:
