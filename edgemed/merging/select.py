@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from edgemed_native.select_kernels import BINS, LOW_BITS, WINDOW, count_bins, count_window
+from edgemed_native.select_kernels import BINS, LOW_BITS, count_bins, count_window
 from numpy.typing import NDArray
 
 from edgemed.merging.stream import F32, Stream
@@ -20,17 +20,25 @@ Measure = Callable[[F32, int], F32]
 """(x f32[sources, rows, length], first row) -> f32[measures, rows * length]; signs do not count."""
 
 SAMPLE = 1 << 18
-PLACES = 32
-STATE_BYTES = 8 * (WINDOW + 2 * BINS)
+PLACES = 64
+DOUBT = 0.01
+"""A guess is that the value's rank is within one per cent of the rank in the sample."""
+
+WIDEST = 64
+"""Bins of a window at most."""
+
+STATE_BYTES = 4 * (WIDEST << LOW_BITS) + 2 * 8 * BINS
 """What one order statistic keeps meanwhile: a window, bins, and a running sum of them."""
 
 
 class Target(NamedTuple):
-    """The value of ascending `rank` (0 the smallest) of a measure, expected at `start` or above."""
+    """The value of ascending `rank` (0 the smallest) of a measure, expected to have the bits of one
+    of `bins` bins from the bin `first`."""
 
     measure: int
     rank: int
-    start: int
+    first: int
+    bins: int
 
 
 def order_statistics(
@@ -56,8 +64,12 @@ def guesses(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> 
     seen = places * rows * stream.length
     targets = []
     for m, rank in wanted:
-        middle = bin_of(bins[m], rank * seen // stream.weights) << LOW_BITS
-        targets.append(Target(m, rank, max(0, middle - (WINDOW - (1 << LOW_BITS)) // 2)))
+        middle = rank * seen // stream.weights
+        low, high = (bin_of(bins[m], middle + int(d * seen)) for d in (-DOUBT, DOUBT))
+        size = min(high + 1, BINS) - low
+        if size > WIDEST:
+            low, size = max(0, bin_of(bins[m], middle) - WIDEST // 2), WIDEST
+        targets.append(Target(m, rank, low, size))
     return targets
 
 
@@ -77,21 +89,23 @@ def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> 
     bins: dict[int, I64] = {m: np.zeros(BINS, np.int64) for m, _ in wanted}
     for first, x in stream.chunks():
         add_to_bins(measure(x, first), bins)
-    return [Target(m, rank, bin_of(bins[m], rank) << LOW_BITS) for m, rank in wanted]
+    return [Target(m, rank, bin_of(bins[m], rank), 1) for m, rank in wanted]
 
 
 def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tuple[int, int], float]:
     """The values that lie in their targets' windows."""
-    windows = [np.zeros(WINDOW, np.int64) for _ in targets]
+    counts = np.int32 if stream.weights < 2**31 else np.int64
+    windows = [np.zeros(target.bins << LOW_BITS, counts) for target in targets]
     below = [0] * len(targets)
     for first, x in stream.chunks():
         values = measure(x, first)
         for i, target in enumerate(targets):
-            below[i] += count_window(values[target.measure], np.uint32(target.start), windows[i])
+            start = np.uint32(target.first << LOW_BITS)
+            below[i] += count_window(values[target.measure], start, windows[i])
     found = {}
     for target, window, less in zip(targets, windows, below, strict=True):
         place = int(np.searchsorted(np.cumsum(window, out=window), target.rank - less, "right"))
-        if target.rank >= less and place < WINDOW:
-            value = np.uint32(target.start + place).view(np.float32)
-            found[target.measure, target.rank] = float(value)
+        if target.rank >= less and place < window.size:
+            bits = np.uint32((target.first << LOW_BITS) + place)
+            found[target.measure, target.rank] = float(bits.view(np.float32))
     return found

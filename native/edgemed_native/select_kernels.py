@@ -13,8 +13,6 @@ U32 = np.uint32
 
 BINS = 1 << 16
 LOW_BITS = 15
-WINDOW = 8 << LOW_BITS
-"""Eight neighbouring bins: numbers that are within two or three per cent of one another."""
 
 
 @kernel
@@ -29,13 +27,13 @@ def count_bins(values, bins):
 def count_window(values, start, window):
     """Count values whose bits are start + i in window[i], and return how many are below start.
 
-    values f32[n]; start u32; window i64[WINDOW].
+    values f32[n]; start u32; window i32[any] or i64[any].
     """
     below = 0
     for at in range(values.size):
         bits = U32(F32(values[at]).view(U32) & U32(0x7FFFFFFF))
         below += bits < start
         place = U32(bits - start)
-        if place < U32(WINDOW):
+        if place < U32(window.size):
             window[place] += 1
     return below

@@ -179,10 +179,10 @@ def test_counts_by_bits():
     select_kernels.count_bins(values, bins)
     np.testing.assert_array_equal(bins, np.bincount(bits >> 15, minlength=select_kernels.BINS))
     start = int(F32(0.5).view(np.uint32))
-    window = np.zeros(select_kernels.WINDOW, np.int64)
+    window = np.zeros(4 << select_kernels.LOW_BITS, np.int64)
     below = select_kernels.count_window(values, np.uint32(start), window)
     assert below == int((bits < start).sum())
-    inside = bits[(bits >= start) & (bits < start + select_kernels.WINDOW)] - start
+    inside = bits[(bits >= start) & (bits < start + window.size)] - start
     np.testing.assert_array_equal(window, np.bincount(inside, minlength=window.size))
     assert len(inside) > 20
 
