@@ -10,6 +10,7 @@ from edgemed.clinic.source import Source
 from edgemed.clinic.words import STOP, stem
 
 COPIED = 0.6  # share of either sentence's words that the other must have
+LEAST = 4  # words in common; fewer make no copy
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 
 
@@ -24,7 +25,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         return
     there = stems_of(source.said[best].sentence.text)
     shared = stems & there
-    if len(shared) < COPIED * max(len(stems), len(there)):
+    if len(shared) < max(LEAST, COPIED * max(len(stems), len(there))):
         return
     new = [
         w
