@@ -18,6 +18,8 @@ from edgemed_native import mix
 from edgemed_native.sum_kernels import add_gram
 from numpy.typing import NDArray
 
+from edgemed.errors import EdgemedError
+
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
@@ -55,10 +57,15 @@ class Stream:
             yield first, self.read(first, min(self.at_once, self.rows - first))
 
     def gram(self) -> F64:
-        """f64[sources, sources]: the product of every two sources over the whole tensor."""
+        """f64[sources, sources]: the product of every two sources; EdgemedError if not finite."""
         totals = np.zeros((self.sources, self.sources))
         for _, x in self.chunks():
             add_gram(x, totals)
+        if not np.isfinite(totals).all():
+            raise EdgemedError(
+                f"{self.name}: NaN or infinity in a source",
+                "such a file is damaged; download it again and compare its checksum",
+            )
         return totals
 
     def key(self, model: int) -> np.uint32:

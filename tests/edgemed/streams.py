@@ -10,7 +10,12 @@ from edgemed.merging.stream import Stream
 F32 = NDArray[np.float32]
 
 
-def stream_of(arrays: list[F32], based: bool, at_once: int = 3, seed: int = 0) -> Stream:
+NAME = "blk.0.attn_q.weight"
+
+
+def stream_of(
+    arrays: list[F32], based: bool, at_once: int = 3, seed: int = 0, name: str = NAME
+) -> Stream:
     """A stream over arrays of one shape, `at_once` rows at a time."""
     rows = [np.atleast_2d(a).reshape(-1, a.shape[-1]) for a in arrays]
 
@@ -18,7 +23,7 @@ def stream_of(arrays: list[F32], based: bool, at_once: int = 3, seed: int = 0) -
         return np.stack([r[first : first + count] for r in rows]).astype(np.float32)
 
     return Stream(
-        "blk.0.attn_q.weight",
+        name,
         "attn",
         len(arrays),
         rows[0].shape[0],
@@ -31,11 +36,18 @@ def stream_of(arrays: list[F32], based: bool, at_once: int = 3, seed: int = 0) -
     )
 
 
-def merged(name: str, arrays: list[F32], at_once: int = 3, seed: int = 0, **given: object) -> F32:
+def merged(
+    method_name: str,
+    arrays: list[F32],
+    at_once: int = 3,
+    seed: int = 0,
+    name: str = NAME,
+    **given: object,
+) -> F32:
     """The result of a method; the base first where it takes one. Parameters as in a recipe."""
-    method = METHODS[name]
+    method = METHODS[method_name]
     based = method.base == "required" or (method.base == "optional" and given.pop("based", False))
-    stream = stream_of(arrays, bool(based), at_once, seed)
+    stream = stream_of(arrays, bool(based), at_once, seed, name)
 
     def own(key: str, model: int) -> object:
         value = given.get(key)
