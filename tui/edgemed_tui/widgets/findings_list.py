@@ -77,7 +77,7 @@ cannot see an error that stands in the note itself.
 
 def line_of(finding: Finding, dismissal: Dismissal | None) -> Content:
     """A finding in one line: sign and word of severity, the check, its reason."""
-    kind = f"left out: {finding.kind}" if isinstance(finding, Omission) else finding.check
+    kind = "left out" if isinstance(finding, Omission) else finding.check
     if dismissal is not None:
         why = dismissal.words or dismissal.reason
         return literal((f"✕ dismissed  {kind}: {finding.reason}  ({why})", "dim"))
