@@ -18,13 +18,13 @@ ITERATIONS = 3
 
 
 def leading_row_space(stream: Stream, rank: int) -> F64:
-    """f64[length, rank]: orthonormal right singular vectors of the first delta, largest first.
+    """f64[rank, length]: orthonormal right singular vectors of the first delta, largest first.
 
     Randomized subspace iteration (Halko, Martinsson, Tropp 2011) with 8 further vectors: three
     passes over the tensor and one to order the vectors by their singular values.
     """
     wide = min(rank + OVERSAMPLED, stream.length)
-    basis = np.empty((stream.length, wide))
+    basis = np.empty((wide, stream.length))
     kernels.random_signs(stream.key(0), basis)
     kernels.orthonormalize(basis)
     for _ in range(ITERATIONS):
@@ -33,11 +33,11 @@ def leading_row_space(stream: Stream, rank: int) -> F64:
     products = inner_products(basis, applied(stream, basis))
     kernels.rotate_to_eigenvectors(products, basis)
     order = sorted(range(wide), key=lambda j: -products[j, j])[:rank]
-    return np.ascontiguousarray(basis[:, order])
+    return np.ascontiguousarray(basis[order])
 
 
 def applied(stream: Stream, basis: F64) -> F64:
-    """D^T D basis, D the first delta."""
+    """basis D^T D, D the first delta."""
     totals = np.zeros_like(basis)
     for _, x in stream.chunks():
         subtract_base(x.reshape(len(x), -1))
@@ -46,12 +46,12 @@ def applied(stream: Stream, basis: F64) -> F64:
 
 
 def inner_products(a: F64, b: F64) -> F64:
-    """a^T b made symmetric, summed exactly: no linear algebra library, whose order may vary."""
-    k = a.shape[1]
+    """a b^T made symmetric, summed exactly: no linear algebra library, whose order may vary."""
+    k = len(a)
     found = np.empty((k, k))
     for i in range(k):
         for j in range(i + 1):
-            found[i, j] = found[j, i] = math.fsum((a[:, i] * b[:, j]).tolist())
+            found[i, j] = found[j, i] = math.fsum((a[i] * b[j]).tolist())
     return found
 
 

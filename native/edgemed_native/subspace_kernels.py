@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from edgemed_native._jit import inner, kernel
+from edgemed_native.mix_kernels import LANES, add_products, in_order
 from edgemed_native.philox import philox
 
 F32 = np.float32
@@ -18,64 +19,67 @@ U32 = np.uint32
 
 @kernel
 def random_signs(key, out):
-    """Fill out f64[n, k] with +1 and -1 by counter."""
-    for c in range(out.shape[0]):
-        for j in range(out.shape[1]):
+    """Fill out f64[k, n] with +1 and -1 by counter."""
+    for j in range(out.shape[0]):
+        for c in range(out.shape[1]):
             word, _ = philox(U32(c), U32(j), key)
-            out[c, j] = 1.0 if word & U32(1) else -1.0
+            out[j, c] = 1.0 if word & U32(1) else -1.0
 
 
 @kernel
 def add_row_space(d, basis, totals):
-    """totals += d^T (d basis), row after row. d f32[rows, n]; basis, totals f64[n, k]."""
-    inside = np.empty(basis.shape[1])
+    """totals += (d basis^T)^T d, row after row. d f32[rows, n]; basis, totals f64[k, n]."""
+    inside, row64 = np.empty(basis.shape[0]), np.empty(d.shape[1])
     for row in range(d.shape[0]):
-        into(d[row], basis, inside)
-        for c in range(d.shape[1]):
-            x = F64(d[row, c])
-            for j in range(inside.size):
-                totals[c, j] += x * inside[j]
+        row64[:] = d[row]
+        into(row64, basis, inside)
+        for j in range(inside.size):
+            add_scaled(totals[j], row64, inside[j])
 
 
 @inner
 def into(row, basis, inside):
-    """inside = row basis."""
-    inside[:] = 0.0
-    for c in range(row.size):
-        x = F64(row[c])
-        for j in range(inside.size):
-            inside[j] += x * basis[c, j]
-
-
-@kernel
-def orthonormalize(basis):
-    """Gram-Schmidt, twice; a column that depends on the ones before becomes zero. f64[n, k]."""
-    n, k = basis.shape
-    for j in range(k):
-        before = math.sqrt(dot(basis[:, j], basis[:, j]))
-        for _ in range(2):
-            for i in range(j):
-                along = dot(basis[:, i], basis[:, j])
-                for c in range(n):
-                    basis[c, j] -= along * basis[c, i]
-        size = math.sqrt(dot(basis[:, j], basis[:, j]))
-        scale = 1.0 / size if size > 1e-12 * before else 0.0
-        for c in range(n):
-            basis[c, j] *= scale
+    """inside = row basis^T."""
+    for j in range(inside.size):
+        inside[j] = dot(row, basis[j])
 
 
 @inner
 def dot(a, b):
-    total = 0.0
-    for c in range(a.size):
-        total += a[c] * b[c]
-    return total
+    """The product of two vectors, by 64 partial sums that are added in order."""
+    partials = np.zeros(LANES)
+    whole = a.size // LANES * LANES
+    for first in range(0, whole, LANES):
+        add_products(a[first : first + LANES], b[first : first + LANES], partials)
+    for lane in range(a.size - whole):
+        partials[lane] += a[whole + lane] * b[whole + lane]
+    return in_order(partials)
+
+
+@inner
+def add_scaled(out, row, factor):
+    for c in range(row.size):
+        out[c] += factor * row[c]
+
+
+@kernel
+def orthonormalize(basis):
+    """Gram-Schmidt, twice; a row that depends on the ones before becomes zero. f64[k, n]."""
+    for j in range(basis.shape[0]):
+        before = math.sqrt(dot(basis[j], basis[j]))
+        for _ in range(2):
+            for i in range(j):
+                add_scaled(basis[j], basis[i], -dot(basis[i], basis[j]))
+        size = math.sqrt(dot(basis[j], basis[j]))
+        scale = 1.0 / size if size > 1e-12 * before else 0.0
+        for c in range(basis.shape[1]):
+            basis[j, c] *= scale
 
 
 @kernel
 def rotate_to_eigenvectors(products, basis):
-    """Turn `basis` f64[n, k] so that `products` f64[k, k] (symmetric) becomes diagonal: Jacobi."""
-    k, n = products.shape[0], basis.shape[0]
+    """Turn `basis` f64[k, n] so that `products` f64[k, k] (symmetric) becomes diagonal: Jacobi."""
+    k, n = basis.shape
     for _ in range(30):
         off = 0.0
         for i in range(k):
@@ -91,8 +95,8 @@ def rotate_to_eigenvectors(products, basis):
                     cos = 1.0 / math.sqrt(t * t + 1.0)
                     rotate(products, i, j, cos, t * cos)
                     for c in range(n):
-                        a, b = basis[c, i], basis[c, j]
-                        basis[c, i], basis[c, j] = cos * a + t * cos * b, cos * b - t * cos * a
+                        a, b = basis[i, c], basis[j, c]
+                        basis[i, c], basis[j, c] = cos * a + t * cos * b, cos * b - t * cos * a
 
 
 @inner
@@ -107,17 +111,16 @@ def rotate(m, i, j, cos, sin):
 
 @kernel
 def remove_row_space(d, basis, removed):
-    """d -= (d basis) basis^T, every row rounded to float32 once; removed[0] += the squares of what
-    was taken away. d f32[rows, n]; basis f64[n, k]; removed f64[1]."""
-    inside = np.empty(basis.shape[1])
+    """d -= (d basis^T) basis, every row rounded to float32 once; removed[0] += the squares of what
+    was taken away. d f32[rows, n]; basis f64[k, n]; removed f64[1]."""
+    inside, row64 = np.empty(basis.shape[0]), np.empty(d.shape[1])
     for row in range(d.shape[0]):
-        into(d[row], basis, inside)
-        removed[0] += dot(inside, inside)
-        for c in range(d.shape[1]):
-            along = 0.0
-            for j in range(inside.size):
-                along += inside[j] * basis[c, j]
-            d[row, c] = F32(F64(d[row, c]) - along)
+        row64[:] = d[row]
+        into(row64, basis, inside)
+        for j in range(inside.size):
+            removed[0] += inside[j] * inside[j]
+            add_scaled(row64, basis[j], -inside[j])
+        d[row] = row64
 
 
 @kernel

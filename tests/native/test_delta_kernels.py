@@ -187,13 +187,13 @@ def test_counts_by_bits():
     assert len(inside) > 20
 
 
-def test_bases_become_orthonormal_and_dependent_columns_zero():
-    basis = np.random.default_rng(0).standard_normal((50, 6))
-    basis[:, 4] = basis[:, 1] - 2 * basis[:, 0]
+def test_bases_become_orthonormal_and_dependent_rows_zero():
+    basis = np.random.default_rng(0).standard_normal((6, 150))
+    basis[4] = basis[1] - 2 * basis[0]
     subspace_kernels.orthonormalize(basis)
     expected = np.eye(6)
     expected[4, 4] = 0.0
-    np.testing.assert_allclose(basis.T @ basis, expected, atol=1e-12)
+    np.testing.assert_allclose(basis @ basis.T, expected, atol=1e-12)
 
 
 def test_jacobi_finds_eigenvectors():
@@ -202,7 +202,7 @@ def test_jacobi_finds_eigenvectors():
     values, vectors, found = np.sort(np.linalg.eigvalsh(products)), np.eye(8), products.copy()
     subspace_kernels.rotate_to_eigenvectors(found, vectors)
     np.testing.assert_allclose(np.sort(np.diag(found)), values, rtol=1e-10)
-    np.testing.assert_allclose(vectors.T @ products @ vectors, np.diag(np.diag(found)), atol=1e-9)
+    np.testing.assert_allclose(vectors @ products @ vectors.T, np.diag(np.diag(found)), atol=1e-9)
 
 
 def test_what_is_removed_is_what_lies_in_the_space():
@@ -210,6 +210,6 @@ def test_what_is_removed_is_what_lies_in_the_space():
     d, removed = numbers(7, 40), np.zeros(1)
     inside = d.astype(np.float64) @ basis
     expected = d - inside @ basis.T
-    subspace_kernels.remove_row_space(d, np.ascontiguousarray(basis), removed)
+    subspace_kernels.remove_row_space(d, np.ascontiguousarray(basis.T), removed)
     np.testing.assert_allclose(d, expected, atol=1e-6)
     assert removed[0] == pytest.approx((inside**2).sum())
