@@ -105,12 +105,13 @@ Arrow keys and page keys scroll. Paste a note here to begin, or press `ctrl+n`."
 
     def _wrap(self) -> bool:
         """Count rows for the present width; whether anything changed."""
-        width = self.scrollable_content_region.width - self._digits - 2
+        room = self.content_region.width - self.styles.scrollbar_size_vertical
+        width = room - self._digits - 2
         if width < 4 or width == self._wrapped_at:
             return False
         self._wrapped_at = width
         self._rows = list(rows_of(self.text, width))
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
+        self.virtual_size = Size(room, len(self._rows))
         self.refresh()
         return True
 
