@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from edgemed.cli.reports import refuse_name, write_report
 from edgemed.errors import UsageError
 from edgemed.merging.journal import journal_of
 from edgemed.merging.method_table import METHODS
@@ -20,8 +21,10 @@ from edgemed.merging.plan import Plan, plan_merge
 from edgemed.merging.presets import PRESETS
 from edgemed.merging.recipe import Recipe, between, weighted
 from edgemed.merging.recipe_file import is_recipe, parse_settings, read_recipe
+from edgemed.merging.report import summary
 from edgemed.merging.run import Progress as Done
 from edgemed.merging.run import Report, Result, run_plan, usable_cores
+from edgemed.merging.survey import survey
 from edgemed.process_memory import resident_bytes
 from edgemed.sizes import parse_size, show_size
 
@@ -45,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="cap on the buffers, such as 500M (default: about 3 MiB a thread)",
     )
+    add("--report", type=Path, metavar="FILE", help="measure the result: a .html page, or .json")
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
     add(
@@ -95,6 +99,8 @@ def output_options(group: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
+    if args.report:
+        refuse_name(args.report)
     recipe = recipe_of(args)
     max_ram = parse_size(args.max_ram) if args.max_ram else None
     split = parse_size(args.split_max_size) if args.split_max_size else None
@@ -109,7 +115,18 @@ def run(args: argparse.Namespace) -> int:
     with progress_report(plan.weights) as report:
         result = run_plan(plan, report, args.resume)
     print_result(result)
+    if args.report:
+        measure(plan, args.report)
     return 0
+
+
+def measure(plan: Plan, path: Path) -> None:
+    """Hold the finished output against its parents, write the report, print its words."""
+    with progress_report(plan.weights) as say:
+        measures = survey(plan, finished=True, report=say)
+    write_report(path, f"{plan.out.name}, merged by {plan.recipe.method}", measures)
+    for line in summary(measures):
+        print(line, file=sys.stderr)
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:

@@ -81,7 +81,7 @@ def describe(recipe: Recipe, models: Sequence[Model], weights: int) -> Keys:
 
 
 def signature(recipe: str, hashes: Sequence[str]) -> Keys:
-    """The keys that wait for the inputs' hashes, always of one length; the uuid follows from all."""
+    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows."""
     digest = hashlib.sha256("\n".join([recipe, str(ENCODERS), *hashes]).encode()).digest()
     return {
         UUID: ("string", str(uuid.UUID(bytes=digest[:16], version=5))),

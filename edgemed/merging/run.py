@@ -162,6 +162,17 @@ def run_steps(
 
     Rows that `done` covers are left as they stand in the output.
     """
+
+    def blender() -> Blender:
+        return Blender(files, output, plan.buffers, plan.recipe.seed)
+
+    return work(plan, blender, meter, done)
+
+
+def work(
+    plan: Plan, blender: Callable[[], Blender], meter: "Meter", done: Sequence[Piece] = ()
+) -> int:
+    """Every chunk through a worker's own blender; the sum of what they return."""
     pieces = Pieces(done)
 
     def missing(step: Step) -> Rows:
@@ -173,13 +184,13 @@ def run_steps(
     jobs = Jobs(plan.steps, plan.buffers.chunk, missing)
 
     def worker() -> int:
-        blender, kept = Blender(files, output, plan.buffers, plan.recipe.seed), 0
+        own, kept = blender(), 0
         for job in jobs:
             if isinstance(job, Chunk):
-                kept += blender.write(job)
+                kept += own.write(job)
                 meter.add(job.rows * job.step.sources[0].row_length)
             else:
-                jobs.ready(job, blender.prepare(job))
+                jobs.ready(job, own.prepare(job))
         return kept
 
     with ThreadPoolExecutor(plan.buffers.threads, "merge") as pool:

@@ -1,0 +1,67 @@
+"""`edgemed diff A B`: how two models differ, and what a merge of them could hold of it."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from edgemed_native.codecs import CODECS
+
+from edgemed.cli.merge import progress_report
+from edgemed.cli.reports import print_report, refuse_name, write_report
+from edgemed.gguf import Model, open_model
+from edgemed.merging import report
+from edgemed.merging.plan import decide
+from edgemed.merging.recipe import between
+from edgemed.merging.run import usable_cores
+from edgemed.merging.survey import survey
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed diff`."""
+    add = parser.add_argument
+    add("a", type=Path, metavar="A", help="a GGUF file")
+    add("b", type=Path, metavar="B", help="another of the same architecture")
+    add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
+    add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
+    add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
+    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--json", action="store_true", help="print JSON for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure a merge that is not written, and print what is found."""
+    if args.html:
+        refuse_name(args.html)
+    models = open_model(args.a), open_model(args.b)
+    recipe = replace(
+        between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
+    )
+    plan = decide(
+        recipe, args.a.with_name(f"{args.a.name} and {args.b.name}"), max(1, args.threads)
+    )
+    with progress_report(plan.weights) as say:
+        measures = survey(plan, finished=False, report=say)
+    title = f"{args.a.name} and {args.b.name}, a linear merge at t = {args.t:g}"
+    keys = other_keys(*models)
+    if args.html:
+        write_report(args.html, title, measures)
+    if args.json:
+        print(json.dumps(report.as_json(title, measures) | {"metadata": keys}, indent=2))
+    else:
+        print_report(measures)
+        if keys:
+            print(f"Metadata that differ: {', '.join(keys)}")
+    return 0
+
+
+def writable(out_type: str, a: Model) -> str:
+    """F32 in place of like-a, where A has a type that cannot be written: rounding is none then."""
+    unknown = any(CODECS[t.type.name].encoder is None for t in a.tensors.values())
+    return "F32" if out_type == "like-a" and unknown else out_type
+
+
+def other_keys(a: Model, b: Model) -> list[str]:
+    """The metadata keys whose values are not the same bytes."""
+    ours, theirs = ({k: m.metadata.raw(k) for k in m.metadata} for m in (a, b))
+    return [k for k in dict.fromkeys([*ours, *theirs]) if ours.get(k) != theirs.get(k)]

@@ -1,0 +1,39 @@
+"""What a survey found, as a table with words on stdout, or as a page or JSON in a file."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgemed.cli.tables import Table, show
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.merging import report
+from edgemed.merging.survey import Measure
+
+
+def refuse_name(path: Path) -> None:
+    """UsageError, before the work, if the ending says neither page nor JSON."""
+    if path.suffix.lower() not in (".html", ".json"):
+        raise UsageError(f"{path} is neither .html nor .json", "give the report one of these ends")
+
+
+def print_report(measures: Sequence[Measure]) -> None:
+    """The table on stdout, then the words."""
+    titles = ("tensor", "how", "types", *(f">{c.title}" for c in report.COLUMNS))
+    show([Table(titles, [report.cells(m) for m in measures])])
+    print()
+    for line in report.summary(measures):
+        print(line)
+
+
+def write_report(path: Path, title: str, measures: Sequence[Measure]) -> None:
+    """A page, or JSON, by the file's ending."""
+    if path.suffix.lower() == ".html":
+        text = report.as_html(title, measures)
+    else:
+        text = json.dumps(report.as_json(title, measures), indent=2)
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot write {path}: {error.strerror}", "choose a folder you may write to"
+        ) from error
