@@ -11,6 +11,7 @@ import pytest
 from edgemed_native import _jit
 from edgemed_native.codecs import CODECS, decode_rows, encode_rows
 from numba import config
+from numpy.typing import NDArray
 
 from tests.native.guarded import guarded_copy, needs_guards
 from tests.native.test_encode import (
@@ -23,27 +24,38 @@ from tests.native.test_encode import (
     odd_blocks,
     quiet_numpy,
 )
-from tests.oracles import encode_legacy as twin
-from tests.oracles.encode_error import ours, ratios, tensors
+from tests.oracles import encode as k_quants
+from tests.oracles import encode_legacy, encode_tiny
+from tests.oracles.encode_error import U8, ours, ratios, tensors
 
 __all__ = ["quiet_numpy"]  # a fixture: pytest finds it by its name here
 
 LEGACY = ["Q4_0", "Q4_1", "Q5_0", "Q5_1"]
-TWINNED = [*LEGACY, "IQ4_NL", "IQ4_XS"]
-ALL = [*TWINNED]
+TERNARY = ["TQ1_0", "TQ2_0", "Q2_0"]
+TWINS = (
+    dict.fromkeys(["Q2_K", "Q3_K"], k_quants)
+    | dict.fromkeys([*LEGACY, "IQ4_NL", "IQ4_XS"], encode_legacy)
+    | dict.fromkeys([*TERNARY, "Q1_0", "MXFP4", "NVFP4"], encode_tiny)
+)
+ALL = list(TWINS)
 
 
-@pytest.mark.parametrize("name", TWINNED)
+def twin(name: str, x: NDArray[np.float32]) -> U8:
+    packed: U8 = TWINS[name].encode(name, x)
+    return packed
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_bytes_equal_those_of_the_plain_twin(name: str) -> None:
     for kind, x in tensors(1, 256 * FEW, None).items():
         blocks = x.reshape(-1, 256)
-        assert (ours(name, blocks) == twin.encode(name, blocks)).all(), kind
+        assert (ours(name, blocks) == twin(name, blocks)).all(), kind
 
 
-@pytest.mark.parametrize("name", TWINNED)
+@pytest.mark.parametrize("name", ALL)
 def test_odd_blocks_equal_those_of_the_plain_twin(name: str) -> None:
     x = odd_blocks()
-    assert (ours(name, x) == twin.encode(name, x)).all(axis=1).all()
+    assert (ours(name, x) == twin(name, x)).all(axis=1).all()
 
 
 @needs_libggml
@@ -85,7 +97,21 @@ def test_encoding_again_gives_the_same_weights(name: str) -> None:
         assert abs(z - y).max() <= 1e-3 * abs(x).max()
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", TERNARY)
+@pytest.mark.parametrize("scale", [0.02, 1.0, 37.5])
+def test_ternary_weights_stay_as_they_are(name: str, scale: float) -> None:
+    d = F(np.float16(scale))
+    x = d * np.random.default_rng(4).integers(-1, 2, (9, 256)).astype(F)
+    y = np.empty_like(x)
+    decode_rows(name, ours(name, x), y)
+    assert (x == y).all()
+
+
+# E2M1 has no step for every value under a power of two, NVFP4 a scale of three bits only.
+EXACT_FOR_EQUAL = [name for name in ALL if name not in ("MXFP4", "NVFP4")]
+
+
+@pytest.mark.parametrize("name", EXACT_FOR_EQUAL)
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 0.375, -250.0])
 def test_equal_weights_are_kept_as_closely_as_the_block_scale(name: str, value: float) -> None:
     x, y = (
@@ -101,7 +127,7 @@ def test_equal_weights_are_kept_as_closely_as_the_block_scale(name: str, value: 
 def test_every_processor_gives_the_same_bytes(cpu: str) -> None:
     if cpu != "no compiler" and not can_run(cpu):
         pytest.skip("this processor has not the instructions")
-    names = ALL if cpu in ("no compiler", "haswell") else ["Q5_1"]
+    names = ALL if cpu in ("no compiler", "haswell") else ["Q5_1", "Q3_K", "NVFP4"]
     chosen = {"NUMBA_DISABLE_JIT": "1"} if cpu == "no compiler" else {"NUMBA_CPU_NAME": cpu}
     env = {**os.environ, **chosen, "NUMBA_CACHE_DIR": str(_jit.CACHE.parent)}
     lines = subprocess.check_output([sys.executable, "-c", SAME_BYTES, *names], env=env, text=True)

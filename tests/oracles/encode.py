@@ -13,18 +13,27 @@ F = np.float32
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 
+TOPS = {"Q2_K": (3, 15), "Q4_K": (15, 63), "Q5_K": (31, 63)}  # highest code, highest scale
+SCALE_PLANS = {
+    "Q2_K": np.arange(15, 10, -0.5),
+    "Q4_K": np.arange(63, 55, -1),
+    "Q5_K": np.arange(63, 55, -1),
+}
 GRIDS = {
+    "Q2_K": [(a, b) for b in (-0.35, 0.0, 0.35) for a in (-0.6, 0.1, 0.9)],
     "Q4_K": [(a, b) for b in (-0.3, 0.0, 0.3) for a in (-0.9, -0.4, 0.1, 0.6)],
     "Q5_K": [(a, b) for b in (-0.3, 0.0, 0.3) for a in (-1.2, -0.3, 0.6)],
 }
 
 
 def encode(name: str, x: F32) -> U8:
-    """x f32[blocks, 256] -> u8[blocks, bytes] for Q4_K, Q5_K or Q6_K."""
+    """x f32[blocks, 256] -> u8[blocks, bytes] for a K-quant."""
     with np.errstate(all="ignore"):
         if name == "Q6_K":
             return _q6_k(x.reshape(-1, 16, 16))
-        return _affine(name, x.reshape(-1, 8, 32))
+        if name == "Q3_K":
+            return _q3_k(x.reshape(-1, 16, 16))
+        return _affine(name, x.reshape(-1, 16, 16) if name == "Q2_K" else x.reshape(-1, 8, 32))
 
 
 def exact_fma(a: float, b: float, c: float) -> np.float32:
@@ -84,8 +93,8 @@ def scale_step(values: F32, weights: F32, lowest: int, highest: int, plan: range
 
 
 def _affine(name: str, x: F32) -> U8:
-    top = 15 if name == "Q4_K" else 31
-    w = np.sqrt(sum_of(x, x) * F(1 / 32))[..., None] + abs(x)
+    top = TOPS[name][0]
+    w = np.sqrt(sum_of(x, x) * F(1 / x.shape[2]))[..., None] + abs(x)
     low = np.minimum(x.min(-1), F(0))
     y = x - low[..., None]
     w_sum, y_sum = sum_of(w, np.ones_like(w)), sum_of(w, y)
@@ -122,7 +131,7 @@ def _fit(low: F32, w: F32, y: F32, q: F32, qq: F32, yq: F32) -> tuple[F32, F32, 
 
 
 def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
-    """Six-bit scales and minima, then codes."""
+    """Whole scales and minima, then codes."""
     low, w, y, q, qq, yq = sums
 
     def minimum_for(rounded: F32) -> F32:
@@ -134,15 +143,15 @@ def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
         by_scale = rounded * qq - yq * F(2) - F(2) * shift * q
         return rounded * by_scale + shift * (shift * w + y * F(2))
 
-    plan = range(63, 55, -1)
+    plan, (top, most) = SCALE_PLANS[name], TOPS[name]
     free = np.fmax(qq - q * q * inverse(w), F(0))
-    d = scale_step(scale, np.where(minimum_for(scale) > 0, free, qq), 0, 63, plan)[:, None]
-    center = codes(scale * inverse(d), 0, 63)
-    dmin = scale_step(minimum_for(d * center), w, 0, 63, plan)[:, None]
+    d = scale_step(scale, np.where(minimum_for(scale) > 0, free, qq), 0, most, plan)[:, None]
+    center = codes(scale * inverse(d), 0, most)
+    dmin = scale_step(minimum_for(d * center), w, 0, most, plan)[:, None]
     six, six_min, least = center, center, np.full_like(center, np.inf)
     for delta in (-1, 0, 1):
-        other = codes(center + F(delta), 0, 63)
-        its_min = codes(minimum_for(d * other) * inverse(dmin), 0, 63)
+        other = codes(center + F(delta), 0, most)
+        its_min = codes(minimum_for(d * other) * inverse(dmin), 0, most)
         error = error_of(d * other, dmin * its_min)
         six, six_min = (
             np.where(error < least, other, six),
@@ -151,11 +160,14 @@ def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
         least = np.fmin(least, error)
     over = inverse(d * six)
     found = fma(x, over[..., None], (dmin * six_min * over)[..., None])
-    whole = codes(found, 0, 15 if name == "Q4_K" else 31).astype(np.uint8)
+    whole = codes(found, 0, top).astype(np.uint8)
     return _affine_bytes(name, d, dmin, six.astype(np.uint8), six_min.astype(np.uint8), whole)
 
 
 def _affine_bytes(name: str, d: F32, dmin: F32, six: U8, six_min: U8, q: U8) -> U8:
+    if name == "Q2_K":
+        scales = [six | six_min << 4, _two_bits(q)]
+        return np.concatenate([*scales, _half_bytes(d), _half_bytes(dmin)], axis=1)
     near = six[:, :4] | six[:, 4:] >> 4 << 6
     near_min = six_min[:, :4] | six_min[:, 4:] >> 4 << 6
     rest = six[:, 4:] & 15 | (six_min[:, 4:] & 15) << 4
@@ -169,20 +181,45 @@ def _half_bytes(d: F32) -> U8:
     return d.astype("<f2").view(np.uint8).reshape(len(d), 2)
 
 
-def _q6_k(x: F32) -> U8:
+def _symmetric(x: F32, laid_at: F32, reach: int) -> tuple[F32, F32]:
+    """Scale and its weight for every row of x."""
     mean = sum_of(x, x) * F(1 / 16)
     w = fma(x, x, mean[..., None])
     first = np.abs(x).argmax(-1)
     peak = np.take_along_axis(x, first[..., None], -1)[..., 0]
     best, scale, weight = (np.zeros_like(peak) for _ in range(3))
-    for laid in -np.linspace(28, 32.4, 10, dtype=F):
-        q = codes(x * (laid * inverse(peak))[..., None], -32, 31)
+    for laid in laid_at:
+        q = codes(x * (laid * inverse(peak))[..., None], -reach, reach - 1)
         xq, qq = sum_of(w * q, x), sum_of(w * q, q)
         s = xq * inverse(qq)
         better = best < s * xq
         scale, weight = np.where(better, s, scale), np.where(better, qq, weight)
         best = np.where(better, s * xq, best)
-    scale = np.where(abs(peak) > F(2.0**40), F(np.inf), scale)
+    return np.where(abs(peak) > F(2.0**40), F(np.inf), scale), weight
+
+
+def _two_bits(q: U8) -> U8:
+    """Codes 0..3 of 256 weights -> 64 bytes: weight 32 k + i of a half is bits 2 k of byte i."""
+    a, b, c, e = np.moveaxis(q.reshape(-1, 2, 4, 32), 2, 0)
+    return (a | b << 2 | c << 4 | e << 6).reshape(-1, 64)
+
+
+def _q3_k(x: F32) -> U8:
+    laid = np.array([-4.3, -3.85, -3.4, -3.0, -2.65, 3.3, 2.9], F)
+    scale, weight = _symmetric(x, laid, 4)
+    d = scale_step(scale, weight, -32, 31, range(-32, -28))[:, None]
+    six = codes(scale * inverse(d), -32, 31)
+    q = (codes(x * inverse(d * six)[..., None], -4, 3) + 4).astype(np.uint8)
+    thirds = np.packbits(q.reshape(-1, 8, 32) >> 2, axis=1, bitorder="little").reshape(-1, 32)
+    six = (six + 32).astype(np.uint8)
+    low = six[:, :8] & 15 | (six[:, 8:] & 15) << 4
+    a, b, c, e = np.moveaxis(six.reshape(-1, 4, 4) >> 4, 1, 0)
+    upper = a | b << 2 | c << 4 | e << 6
+    return np.concatenate([thirds, _two_bits(q & 3), low, upper, _half_bytes(d)], axis=1)
+
+
+def _q6_k(x: F32) -> U8:
+    scale, weight = _symmetric(x, -np.linspace(28, 32.4, 10, dtype=F), 32)
     d = scale_step(scale, weight, -128, 127, range(-128, -124))[:, None]
     eight = codes(scale * inverse(d), -128, 127)
     q = (codes(x * inverse(d * eight)[..., None], -32, 31) + 32).astype(np.uint8)

@@ -15,35 +15,9 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import put_half
-from edgemed_native.lanes import (
-    LANES,
-    fma,
-    integers,
-    larger,
-    load,
-    smaller,
-    splat,
-    store,
-    store_bytes,
-    transpose,
-    where_less,
-)
-from edgemed_native.search import (
-    FIT,
-    LOW,
-    QQ,
-    SCALE,
-    YQ,
-    Q,
-    W,
-    Y,
-    affine_search,
-    choose_step,
-    grid,
-    inverse_of,
-    magnitude_weights,
-    whole,
-)
+from edgemed_native.encoders.settling import INVERSE, OFFSET, ROW, settle
+from edgemed_native.lanes import LANES, fma, integers, load, splat, store_bytes, transpose
+from edgemed_native.search import affine_search, grid, magnitude_weights, whole
 
 F32 = np.float32
 I32 = np.int32
@@ -53,13 +27,7 @@ BLOCK = 256
 PARTS = 8  # sub-blocks in a block
 WIDTH = 32  # weights in a sub-block
 
-# One row of floats for each sub-block: its fit, and what _settle adds to it.
-CURVE, MINIMUM, ROW = FIT, FIT + LANES, FIT + 2 * LANES
-# What _settle leaves in the place of a fit: the codes are nearest(x * INVERSE + OFFSET).
-SIX_SCALE, SIX_MINIMUM, INVERSE, OFFSET = range(0, 4 * LANES, LANES)
-
 SUPER_PLAN = np.arange(63, 55, -1).astype(F32)
-
 REFINEMENTS = 1
 Q4_PLAN = grid([-0.9, -0.4, 0.1, 0.6], [-0.3, 0.0, 0.3])
 Q5_PLAN = grid([-1.2, -0.3, 0.6], [-0.3, 0.0, 0.3])
@@ -73,7 +41,7 @@ def encode_q4_k(src, dst):
     fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
     for first in range(0, blocks, LANES):
         _search_parts(src, first, blocks - 1, 15, Q4_PLAN, x, w, fits)
-        _settle(fits, supers)
+        settle(fits, PARTS, 63, SUPER_PLAN, supers)
         for lane in range(min(LANES, blocks - first)):
             _write_head(fits, supers, lane, dst[first + lane])
             _write_nibbles(src, first + lane, fits, lane, dst, (first + lane) * 144 + 16)
@@ -87,7 +55,7 @@ def encode_q5_k(src, dst):
     fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
     for first in range(0, blocks, LANES):
         _search_parts(src, first, blocks - 1, 31, Q5_PLAN, x, w, fits)
-        _settle(fits, supers)
+        settle(fits, PARTS, 63, SUPER_PLAN, supers)
         for lane in range(min(LANES, blocks - first)):
             _write_head(fits, supers, lane, dst[first + lane])
             _write_five_bits(src, first + lane, fits, lane, dst, (first + lane) * 176 + 16)
@@ -101,70 +69,6 @@ def _search_parts(src, first, last, top, plan, x, w, fits):
             transpose(src, first, last, BLOCK, part * WIDTH + at, x, at * LANES)
         magnitude_weights(x, w, WIDTH)
         affine_search(x, w, WIDTH, top, plan, REFINEMENTS, fits, part * ROW)
-
-
-@inner
-def _minimum_for(fits, at, scale):
-    """The best minimum of one sub-block when its scale is given and its codes are kept."""
-    shift = (scale * load(fits, at + Q) - load(fits, at + Y)) * inverse_of(load(fits, at + W))
-    return larger(shift - load(fits, at + LOW), splat(F32(0)))
-
-
-@inner
-def _error(fits, at, scale, minimum):
-    """Weighted squared error of one sub-block with its codes kept, less a constant."""
-    shift = minimum + load(fits, at + LOW)
-    two_y, two_yq = load(fits, at + Y) * splat(F32(2)), load(fits, at + YQ) * splat(F32(2))
-    by_scale = scale * load(fits, at + QQ) - two_yq - splat(F32(2)) * shift * load(fits, at + Q)
-    return scale * by_scale + shift * (shift * load(fits, at + W) + two_y)
-
-
-@inner
-def _curve(fits, at):
-    """How a sub-block's error grows with its scale's squared: less where a minimum follows."""
-    qq, q, zero = load(fits, at + QQ), load(fits, at + Q), splat(F32(0))
-    free = larger(qq - q * q * inverse_of(load(fits, at + W)), zero)
-    return where_less(zero, _minimum_for(fits, at, load(fits, at + SCALE)), free, qq)
-
-
-@inner
-def _settle(fits, supers):
-    """Choose d and dmin; then for each sub-block, of three 6-bit scales, the one that errs least.
-
-    Rounding a scale moves the best minimum, so minima are fitted again to the rounded scales.
-    """
-    for at in range(0, PARTS * ROW, ROW):
-        store(fits, at + CURVE, _curve(fits, at))
-    d = choose_step(fits, PARTS, ROW, SCALE, CURVE, 0, 63, SUPER_PLAN)
-    d_inverse = inverse_of(d)
-    for at in range(0, PARTS * ROW, ROW):
-        scale = d * whole(load(fits, at + SCALE) * d_inverse, 0, 63)
-        store(fits, at + MINIMUM, _minimum_for(fits, at, scale))
-    dmin = choose_step(fits, PARTS, ROW, MINIMUM, W, 0, 63, SUPER_PLAN)
-    dmin_inverse = inverse_of(dmin)
-    for at in range(0, PARTS * ROW, ROW):
-        _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse)
-    store(supers, 0, d)
-    store(supers, LANES, dmin)
-
-
-@inner
-def _settle_part(fits, at, d, d_inverse, dmin, dmin_inverse):
-    """The 6-bit scale and minimum of one sub-block, and what its codes are made with."""
-    center = whole(load(fits, at + SCALE) * d_inverse, 0, 63)
-    scale, minimum, least = center, center, splat(F32(np.inf))
-    for k in range(3):
-        other = whole(center + splat(F32(k - 1)), 0, 63)
-        its_minimum = whole(_minimum_for(fits, at, d * other) * dmin_inverse, 0, 63)
-        error = _error(fits, at, d * other, dmin * its_minimum)
-        scale = where_less(error, least, other, scale)
-        minimum = where_less(error, least, its_minimum, minimum)
-        least = smaller(error, least)
-    inverse = inverse_of(d * scale)
-    store(fits, at + SIX_SCALE, scale)
-    store(fits, at + SIX_MINIMUM, minimum)
-    store(fits, at + INVERSE, inverse)
-    store(fits, at + OFFSET, dmin * minimum * inverse)
 
 
 @inner

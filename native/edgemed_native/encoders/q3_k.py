@@ -1,0 +1,108 @@
+"""Encoder of Q3_K: 16 sub-blocks of 16 weights, each with a 6-bit scale.
+
+    weight = d * (scale - 32) * (q - 4)        q in 0..7
+
+    byte  0             32             96          108
+          32 bytes of   64 bytes of    12 bytes    d
+          third bits    lower bits     of scales   f16
+
+    Each half of 128 weights has 32 bytes of lower bits: bits 0-1 are its first 32 weights, bits 2-3
+    the next 32, and so on. Bit k of third byte i belongs to weight 32 k + i.
+    Scales: byte s of 8 holds the low nibbles of scales s and s + 8, byte 8 + s of 4 the upper two
+    bits of scales s, s + 4, s + 8 and s + 12.
+
+Sixteen blocks of 256 are searched side by side, then written one by one straight from the source.
+"""
+
+import numpy as np
+
+from edgemed_native._jit import inner, kernel
+from edgemed_native.bits import put_half
+from edgemed_native.lanes import LANES, integers, load, splat, store, store_bytes, transpose
+from edgemed_native.search import choose_step, inverse_of, square_weights, symmetric_search, whole
+
+F32 = np.float32
+I32 = np.int32
+U8 = np.uint8
+
+BLOCK = 256
+PARTS = 16  # sub-blocks in a block
+WIDTH = 16  # weights in a sub-block
+REACH = 4
+
+PLAN = np.array([-4.3, -3.85, -3.4, -3.0, -2.65, 3.3, 2.9], F32)
+SUPER_PLAN = -np.array([32, 31, 30, 29], F32)
+
+# Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
+SCALE, WEIGHT = SIX_BITS, INVERSE = 0, LANES
+ROW = 2 * LANES
+
+
+@kernel
+def encode_q3_k(src, dst):
+    """src f32[blocks, 256] -> dst u8[blocks, 110]."""
+    blocks = len(dst)
+    x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(LANES, F32)
+    for first in range(0, blocks, LANES):
+        for part in range(PARTS):
+            transpose(src, first, blocks - 1, BLOCK, part * WIDTH, x, 0)
+            square_weights(x, w, WIDTH)
+            scale, weight = symmetric_search(x, w, WIDTH, REACH, PLAN)
+            store(fits, part * ROW + SCALE, scale)
+            store(fits, part * ROW + WEIGHT, weight)
+        store(supers, 0, _settle(fits))
+        for lane in range(min(LANES, blocks - first)):
+            _write_codes(src, first + lane, fits, lane, dst[first + lane])
+            _write_scales(fits, lane, dst[first + lane])
+            put_half(dst[first + lane], 108, supers[lane])
+
+
+@inner
+def _settle(fits):
+    """Choose d, round the scales to six bits; returns d."""
+    d = choose_step(fits, PARTS, ROW, SCALE, WEIGHT, -32, 31, SUPER_PLAN)
+    inverse = inverse_of(d)
+    for at in range(0, PARTS * ROW, ROW):
+        scale = whole(load(fits, at + SCALE) * inverse, -32, 31)
+        store(fits, at + SIX_BITS, scale)
+        store(fits, at + INVERSE, inverse_of(d * scale))
+    return d
+
+
+@inner
+def _write_codes(src, index, fits, lane, block):
+    """Third bits and lower bits, sixteen bytes at a time."""
+    for column in range(0, 32, LANES):
+        thirds = splat(I32(0))
+        for half in range(2):
+            lower = splat(I32(0))
+            for quarter in range(4):
+                at = index * BLOCK + 128 * half + 32 * quarter + column
+                part = 8 * half + 2 * quarter + column // LANES
+                q = _codes(src, at, fits, part * ROW + lane)
+                lower = lower | (q & splat(I32(3))) << splat(I32(2 * quarter))
+                thirds = thirds | (q >> splat(I32(2))) << splat(I32(4 * half + quarter))
+            store_bytes(block, 32 + 32 * half + column, lower)
+        store_bytes(block, column, thirds)
+
+
+@inner
+def _codes(src, at, fits, row):
+    """Codes 0..7 of the 16 weights of one sub-block."""
+    inverse = splat(fits[row + INVERSE])
+    return integers(whole(load(src, at) * inverse, -REACH, REACH - 1) + splat(F32(REACH)))
+
+
+@inner
+def _write_scales(fits, lane, block):
+    for s in range(8):
+        near = I32(fits[s * ROW + SIX_BITS + lane]) + I32(32)
+        far = I32(fits[(s + 8) * ROW + SIX_BITS + lane]) + I32(32)
+        block[96 + s] = U8((near & 15) | (far & 15) << 4)
+    for s in range(4):
+        upper = I32(0)
+        for k in range(4):
+            scale = I32(fits[(s + 4 * k) * ROW + SIX_BITS + lane]) + I32(32)
+            upper |= (scale >> 4) << (2 * k)
+        block[104 + s] = U8(upper)
