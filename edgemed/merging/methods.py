@@ -298,6 +298,9 @@ def passthrough(stream: Stream, *, scale: Each = (1.0,)) -> Mix:
     return weighted(scale)
 
 
+OVERLAP = ("overlap before", "overlap after")
+
+
 def orthogonal(stream: Stream, *, weight: Each = (1.0,), rank: Natural = 0) -> Mix:
     """x_0 + w_1 d_1 + w_2 d_2', d_2' the part of the second delta (alignment) that is orthogonal to
     the first (clinical): as whole tensors, or with `rank` to the leading row space of the first.
@@ -306,11 +309,11 @@ def orthogonal(stream: Stream, *, weight: Each = (1.0,), rank: Natural = 0) -> M
     """
     if rank and not stream.is_vector:
         basis = subspace.leading_row_space(stream, rank)
-        facts = {"overlap before": subspace.overlap(stream, basis), "overlap after": 0.0}
+        facts = dict(zip(OVERLAP, subspace.overlap(stream, basis), strict=True))
         return Mix(partial(subspace.blend_apart, basis, weight), True, facts)
     gram = spheres.deltas_gram(stream.gram())
     along = float(gram[0, 1] / gram[0, 0]) if gram[0, 0] > 0.0 else 0.0
-    facts = {"overlap before": abs(float(spheres.cosines(gram)[0, 1])), "overlap after": 0.0}
+    facts = dict(zip(OVERLAP, spheres.overlap(gram, along), strict=True))
     return weighted(based(stream, (weight[0] - weight[1] * along, weight[1])), True, facts)
 
 

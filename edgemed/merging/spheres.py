@@ -130,3 +130,11 @@ def stock_ratio(gram: F64) -> F64:
             total += np.divide(gram[..., i, j], norms, out=np.zeros_like(norms), where=norms > 0.0)
     cosine = total / (n * (n - 1) / 2)
     return np.asarray(n * cosine / (1.0 + (n - 1) * cosine))
+
+
+def overlap(gram: F64, along: float) -> tuple[float, float]:
+    """|cosine| of two vectors, and of the first with the second less `along` times the first."""
+    aa, ab, bb = float(gram[0, 0]), float(gram[0, 1]), float(gram[1, 1])
+    left, size = ab - along * aa, bb - 2.0 * along * ab + along * along * aa
+    after = abs(left) / math.sqrt(aa * size) if aa > 0.0 and size > 0.0 else 0.0
+    return abs(float(cosines(gram)[0, 1])), after

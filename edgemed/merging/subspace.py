@@ -55,13 +55,20 @@ def inner_products(a: F64, b: F64) -> F64:
     return found
 
 
-def overlap(stream: Stream, basis: F64) -> float:
-    """The part of the second delta's length that lies in the space, 0 to 1."""
-    inside, total = np.zeros(1), np.zeros(1)
+def overlap(stream: Stream, basis: F64) -> tuple[float, float]:
+    """The part of the second delta's length that lies in the space, before and after removal."""
+    inside, total, inside_still, rest = (np.zeros(1) for _ in range(4))
     for _, x in stream.chunks():
         subtract_base(x.reshape(len(x), -1))
         add_squares(x[2:], total)
         kernels.remove_row_space(x[2], basis, inside)
+        add_squares(x[2:], rest)
+        kernels.remove_row_space(x[2], basis, inside_still)
+    return part(inside, total), part(inside_still, rest)
+
+
+def part(inside: F64, total: F64) -> float:
+    """The ratio of lengths, from sums of squares f64[1]."""
     return math.sqrt(float(inside[0] / total[0])) if total[0] > 0.0 else 0.0
 
 

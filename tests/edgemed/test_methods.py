@@ -278,6 +278,7 @@ def test_orthogonal_says_how_much_the_deltas_overlapped(rank):
     inside = np.sqrt((d**2).sum() - (left**2).sum()) / np.sqrt((d**2).sum())
     mix = METHODS["orthogonal"].function(stream_of(x, True), weight=(1.0, 1.0), rank=rank)
     assert mix.facts["overlap before"] == pytest.approx(inside, rel=1e-4)
+    assert mix.facts["overlap after"] < 1e-6
 
 
 def test_decouple_keeps_what_the_models_agree_on():
