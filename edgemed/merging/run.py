@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,7 +49,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a merge did: seconds to the last write, seconds to sync, rows kept as they were."""
+    """What a merge did: seconds to the last write, seconds to sync, rows kept as they were, and
+    what the method found out about each tensor on the way."""
 
     out: Path
     weights: int
@@ -57,6 +58,7 @@ class Result:
     seconds: float
     sync_seconds: float
     rows_kept: int
+    facts: Mapping[str, Mapping[str, float]]
 
 
 def merge(
@@ -116,7 +118,13 @@ def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> 
         output.finish()
     meter.finish()
     return Result(
-        shards[0].path, plan.weights, plan.placement.total_bytes, seconds, output.sync_seconds, kept
+        shards[0].path,
+        plan.weights,
+        plan.placement.total_bytes,
+        seconds,
+        output.sync_seconds,
+        kept,
+        meter.facts,
     )
 
 
@@ -190,7 +198,10 @@ def work(
                 kept += own.write(job)
                 meter.add(job.rows * job.step.sources[0].row_length)
             else:
-                jobs.ready(job, own.prepare(job))
+                mixed = own.prepare(job)
+                if mixed is not None and mixed.facts:
+                    meter.facts[job.name] = mixed.facts
+                jobs.ready(job, mixed)
         return kept
 
     with ThreadPoolExecutor(plan.buffers.threads, "merge") as pool:
@@ -216,6 +227,7 @@ class Meter:
     def __init__(self, total: int, report: Report | None) -> None:
         self._total, self._report = total, report
         self._done, self._next = 0, 0.0
+        self.facts: dict[str, Mapping[str, float]] = {}
         self._lock = threading.Lock()
 
     def add(self, weights: int) -> None:
