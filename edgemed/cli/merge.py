@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -175,7 +176,8 @@ def asked_for(args: argparse.Namespace) -> Recipe:
     settings = parse_settings([pair(text) for text in args.set])
     if args.t is not None and len(args.models) == 2 and args.base is None and not settings:
         refuse(args, "two models are mixed by --t", "weight")
-        return between(*args.models, args.t, args.method or "linear")
+        a, b = args.models
+        return between(a, b, args.t, args.method or "linear")
     if args.t is not None:
         settings["t"] = args.t
     return weighted(args.models, args.method or "linear", args.base, args.weight, settings)
@@ -224,10 +226,23 @@ def print_result(result: Result) -> None:
         f"{result.seconds:.1f} s ({rate:,.0f} M/s), synced in {result.sync_seconds:.1f} s",
         file=sys.stderr,
     )
+    for line in fact_lines(result):
+        print(line, file=sys.stderr)
     if result.rows_kept:
         print(
             f"{result.rows_kept:,} rows are the same in both models and kept as they are",
             file=sys.stderr,
+        )
+
+
+def fact_lines(result: Result) -> Iterator[str]:
+    """What the method found, over all tensors: least, median, most."""
+    names = dict.fromkeys(name for facts in result.facts.values() for name in facts)
+    for name in names:
+        found = [facts[name] for facts in result.facts.values() if name in facts]
+        yield (
+            f"{name}: median {median(found):.3g}, from {min(found):.3g} to {max(found):.3g} "
+            f"({len(found)} tensors)"
         )
 
 
