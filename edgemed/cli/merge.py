@@ -16,6 +16,7 @@ from rich.text import Text
 
 from edgemed.cli.reports import refuse_name, write_report
 from edgemed.errors import UsageError
+from edgemed.merging import estimate
 from edgemed.merging.journal import journal_of
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import Plan, plan_merge
@@ -24,7 +25,7 @@ from edgemed.merging.recipe import Recipe, between, weighted
 from edgemed.merging.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.merging.report import summary
 from edgemed.merging.run import Progress as Done
-from edgemed.merging.run import Report, Result, run_plan, usable_cores
+from edgemed.merging.run import Meter, Report, Result, compile_kernels, run_plan, usable_cores
 from edgemed.merging.survey import survey
 from edgemed.process_memory import resident_bytes
 from edgemed.sizes import parse_size, show_size
@@ -206,7 +207,8 @@ def print_plan(plan: Plan) -> None:
         how = f"{step.action} ({step.method})" if step.action == "blend" else step.action
         print(
             f"{how:16} {step.name:32} {shape:>16}  "
-            f"{types} -> {step.type.name}  {step.nbytes:,} bytes"
+            f"{types} -> {step.type.name}  {step.nbytes:,} bytes  "
+            f"{estimate.chunks(plan, step)} chunk(s)"
         )
     actions = Counter(step.action for step in plan.steps)
     print(", ".join(f"{n} to {action}" for action, n in actions.items()))
@@ -214,6 +216,15 @@ def print_plan(plan: Plan) -> None:
     files = f" in {len(shards)} files" if len(shards) > 1 else ""
     print(f"output: {total:,} bytes ({show_size(total)}){files}")
     print(f"buffers: {show_size(plan.buffers.nbytes)} for {plan.buffers.threads} threads")
+    compile_kernels(plan, Meter(plan.weights, say_compiling))
+    print(
+        f"memory: about {show_size(resident_bytes() + plan.buffers.nbytes)} at most, "
+        "this process and its buffers"
+    )
+    print(
+        f"time: about {estimate.seconds(plan):,.1f} s of computing, from rates measured just now; "
+        "a slow disk takes longer"
+    )
     for note in plan.notes:
         print(note)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused
 from edgemed.merging import journal
 from edgemed.merging.chunk import Blender
@@ -255,3 +257,17 @@ def test_a_journal_says_what_it_belongs_to_in_its_first_line(pair, tmp_path, mon
         assert zlib.crc32(piece) == int(crc, 16)
     assert len(pieces) == 5
     assert journal.journal_of(tmp_path / "out.gguf").exists()
+
+
+def test_a_dry_run_says_every_step_the_size_and_the_time_and_writes_nothing(pair, tmp_path, capsys):
+    words = ["merge", *map(str, pair), "--t", "0.5", "-o", str(tmp_path / "out.gguf")]
+    assert main([*words, "--dry-run", "--max-ram", "30000", "--threads", "1"]) == 0
+    said = capsys.readouterr().out
+    merge(pair, tmp_path / "out.gguf")
+    size = (tmp_path / "out.gguf").stat().st_size
+    assert "blend (linear)   blk.0.ffn_down.weight                   512 x 256  Q4_K" in said
+    assert f"output: {size:,} bytes" in said
+    chunks = re.search(r"ffn_down.* (\d+) chunk", said)
+    assert chunks is not None
+    assert int(chunks[1]) > 20
+    assert re.search(r"time: about [\d.]+ s of computing", said)
