@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 from edgemed_native.delta_kernels import add_where
-from edgemed_native.subspace_kernels import row_divergence
+from edgemed_native.divergence_kernels import row_divergence
 
 from edgemed.merging.select import order_statistics
 from edgemed.merging.stream import F32, Mix, Stream

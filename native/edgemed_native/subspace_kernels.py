@@ -121,31 +121,3 @@ def remove_row_space(d, basis, removed):
             removed[0] += inside[j] * inside[j]
             add_scaled(row64, basis[j], -inside[j])
         d[row] = row64
-
-
-@kernel
-def row_divergence(x, out):
-    """out = per row the divergence sum p log(p / q), p = softmax(x[1]) + 1e-8, q of x[0] likewise.
-
-    x f32[2, rows, n]; out f32[rows]. exp and log are the C library's.
-    """
-    for row in range(x.shape[1]):
-        low, high = largest(x[0, row]), largest(x[1, row])
-        a, b = 0.0, 0.0
-        for c in range(x.shape[2]):
-            a += math.exp(F64(x[0, row, c]) - low)
-            b += math.exp(F64(x[1, row, c]) - high)
-        total = 0.0
-        for c in range(x.shape[2]):
-            q = math.exp(F64(x[0, row, c]) - low) / a + 1e-8
-            p = math.exp(F64(x[1, row, c]) - high) / b + 1e-8
-            total += p * math.log(p / q)
-        out[row] = F32(total)
-
-
-@inner
-def largest(row):
-    found = F64(row[0])
-    for c in range(row.size):
-        found = max(found, F64(row[c]))
-    return found

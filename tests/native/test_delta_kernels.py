@@ -1,9 +1,18 @@
 """Kernels on differences: the same bits as numpy, for any length and any division into calls."""
 
+import math
+
 import numpy as np
 import pytest
 from edgemed_native import delta_kernels as kernels
-from edgemed_native import philox, select_kernels, subspace_kernels, sum_kernels
+from edgemed_native import (
+    divergence_kernels,
+    exp_log,
+    philox,
+    select_kernels,
+    subspace_kernels,
+    sum_kernels,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,3 +222,31 @@ def test_what_is_removed_is_what_lies_in_the_space():
     subspace_kernels.remove_row_space(d, np.ascontiguousarray(basis.T), removed)
     np.testing.assert_allclose(d, expected, atol=1e-6)
     assert removed[0] == pytest.approx((inside**2).sum())
+
+
+@given(st.floats(-708, 708))
+def test_exp_agrees_with_the_c_library(x):
+    assert exp_log.exponential(x) == pytest.approx(math.exp(x), rel=5e-16)
+
+
+@given(st.floats(1e-300, 1e300))
+def test_log_agrees_with_the_c_library(x):
+    assert exp_log.logarithm(x) == pytest.approx(math.log(x), rel=5e-16, abs=2e-16)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_divergence_of_rows(n):
+    x = numbers(2, 5, n)
+    out = np.empty(5, F32)
+    divergence_kernels.row_divergence(x, out)
+    q, p = oracle.softmax(x.astype(np.float64)) + 1e-8
+    np.testing.assert_allclose(out, (p * np.log(p / q)).sum(axis=-1), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_divergence_of_what_is_no_number_is_none(value):
+    x = numbers(2, 1, 64)
+    x[1, 0, 7] = value
+    out = np.empty(1, F32)
+    divergence_kernels.row_divergence(x, out)
+    assert value == -np.inf or not np.isfinite(out).all()
