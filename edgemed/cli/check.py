@@ -2,12 +2,14 @@
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgemed.errors import UsageError
-from edgemed.gguf import open_model, printable
+from edgemed.gguf import Model, open_model, printable
 from edgemed.merging.chat import Choice
 from edgemed.merging.compatibility import Finding, verdict
+from edgemed.merging.sentencepieces import first_difference, read_pieces
 
 REFUSED = 3
 
@@ -22,6 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="whose vocabulary, chat template and turn tokens the merge would have: "
         "A, B, ... for the first, the second, ..., a path, or union",
     )
+    add(
+        "--tokenizer-model",
+        type=Path,
+        metavar="FILE",
+        help="a SentencePiece tokenizer.model to hold every vocabulary against",
+    )
     add("--json", action="store_true", help="print JSON for programs")
 
 
@@ -31,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("one model alone fits itself", "name two or more")
     models = [open_model(path) for path in args.models]
     found = verdict(models, choice=Choice(args.tokenizer_from)).findings
+    if args.tokenizer_model:
+        found = (*found, *held_against(args.tokenizer_model, models))
     refused = any(finding.level == "refuse" for finding in found)
     if args.json:
         lines = [finding._asdict() for finding in found]
@@ -40,6 +50,16 @@ def run(args: argparse.Namespace) -> int:
             print(shown(finding))
         print("These models cannot be merged." if refused else "These models can be merged.")
     return REFUSED if refused else 0
+
+
+def held_against(path: Path, models: Sequence[Model]) -> Iterator[Finding]:
+    """Whether every vocabulary begins with the pieces of a SentencePiece model."""
+    pieces = read_pieces(path)
+    reasons = [reason for m in models if (reason := first_difference(pieces, m))]
+    remedy = f"{path.name} is of another model, or the file was converted with another"
+    yield from (Finding("SentencePiece", "refuse", reason, remedy) for reason in reasons)
+    if not reasons:
+        yield Finding("SentencePiece", "ok", f"every vocabulary has its {len(pieces):,} pieces")
 
 
 def shown(finding: Finding) -> str:

@@ -9,6 +9,7 @@ import pytest
 from edgemed.cli.main import main
 from edgemed.gguf import open_model
 from edgemed.merging.compatibility import CHECKS, verdict
+from edgemed.merging.sentencepieces import read_pieces
 from tests.edgemed.merge_pairs import TOKENS, weights, write_pair_member
 
 ROPE = {"llama__rope__freq_base": 500000.0}
@@ -115,3 +116,39 @@ def test_no_tensor_is_read(a, tmp_path):
             file.truncate(start)
             file.truncate(size)
     assert levels(a, b)["tensors"] == {"ok"}
+
+
+@pytest.fixture(scope="module")
+def sentencepiece_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small SentencePiece model, trained here."""
+    import sentencepiece
+
+    prefix = tmp_path_factory.mktemp("pieces") / "tokenizer"
+    sentences = [
+        f"patient {i} has pain in the {w} arm" for i in range(50) for w in ("left", "right")
+    ]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences), model_prefix=str(prefix), vocab_size=30, minloglevel=2
+    )
+    return prefix.with_suffix(".model")
+
+
+def test_vocabularies_are_held_against_a_sentencepiece_model(sentencepiece_model, tmp_path, capsys):
+    pieces = read_pieces(sentencepiece_model)
+    tokens = [*(p.text for p in pieces), *(f"<added{i}>" for i in range(34))]
+    scores = [*(p.score for p in pieces), *[0.0] * 34]
+    paths = [
+        write_pair_member(tmp_path / f"{n}.gguf", weights(n), "Q8_0", tokens, scores=scores)
+        for n in (1, 2)
+    ]
+    words = ["check", *map(str, paths), "--tokenizer-model", str(sentencepiece_model)]
+    assert main(words) == 0
+    assert "every vocabulary has its 30 pieces" in capsys.readouterr().out
+    other = write_pair_member(tmp_path / "3.gguf", weights(3), "Q8_0")
+    assert main(["check", str(other), str(other), *words[3:]]) == 3
+    assert "refuse  SentencePiece:   token 1 of 3.gguf" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_sentencepiece_model_is_refused(a, capsys):
+    assert main(["check", str(a), str(a), "--tokenizer-model", str(a)]) == 3
+    assert "is no SentencePiece model" in capsys.readouterr().err
