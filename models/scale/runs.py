@@ -34,17 +34,17 @@ TASKS = {"copy": 0.04, "recall": 0.04, "instruction": 0.55, "clinical": 0.37}
 
 BASE = Run(
     "base",
-    (Phase(320, 16, 256, MIX), Phase(680, 16, 256, TASKS), Phase(40, 4, 1024, TASKS)),
+    (Phase(320, 16, 256, MIX), Phase(230, 16, 256, TASKS), Phase(10, 4, 1024, TASKS)),
     rate=2e-3,
     muon=0.01,
-    decay=0.6,
+    decay=0.35,
 )
-TUNE = Run("", (Phase(200, 16, 256, {}),), parent="base", rate=7e-4)
+TUNE = Run("", (), rate=7e-4)
 
 
-def tuned(name: str, shares: dict[str, float], parent: str = "base") -> Run:
-    """A fine-tune of 0.8 M tokens of one diet."""
-    return replace(TUNE, name=name, parent=parent, phases=(replace(TUNE.phases[0], shares=shares),))
+def tuned(name: str, steps: int, shares: dict[str, float], parent: str = "base") -> Run:
+    """A fine-tune on one diet; a step is 4,096 tokens."""
+    return replace(TUNE, name=name, parent=parent, phases=(Phase(steps, 16, 256, shares),))
 
 
 def few_shot(parent: str, shots: int) -> Run:
@@ -62,10 +62,10 @@ RUNS = {
     run.name: run
     for run in (
         BASE,
-        tuned("clinical", {"clinical": 1.0}),
-        tuned("instruct", {"instruction": 1.0}),
-        tuned("joint", {"clinical": 0.5, "instruction": 0.5}),
-        tuned("sequential", {"clinical": 1.0}, parent="instruct"),
+        tuned("clinical", 160, {"clinical": 1.0}),
+        tuned("instruct", 300, {"instruction": 1.0}),
+        tuned("joint", 240, {"clinical": 0.5, "instruction": 0.5}),
+        tuned("sequential", 160, {"clinical": 1.0}, parent="instruct"),
         *(few_shot(parent, shots) for parent in PARENTS for shots in (64, 256)),
     )
 }

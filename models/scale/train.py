@@ -165,8 +165,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", choices=sorted(RUNS))
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(args.threads)
     np.seterr(all="raise")
     train(RUNS[args.run], args.work)
 

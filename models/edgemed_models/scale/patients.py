@@ -144,7 +144,10 @@ def draw_result(rng: Random, lab: words.Lab) -> Result:
     ranges = {
         "": (lab.low, lab.high),
         "high": (lab.high + 0.15 * span, lab.high + 0.9 * span),
-        "low": (max(0.0, lab.low - 0.6 * span), lab.low - 0.15 * span),
+        "low": (
+            max(0.5 * lab.low, lab.low - 0.6 * span),
+            max(0.8 * lab.low, lab.low - 0.15 * span),
+        ),
     }
     low, high = ranges[flag]
     return Result(lab.name, f"{rng.uniform(low, high):.{lab.digits}f}", lab.unit, flag)
