@@ -62,6 +62,16 @@ def cosines(gram: F64) -> F64:
     return np.asarray(np.clip(found, -1.0, 1.0))
 
 
+def dot(a: F64, b: F64) -> float:
+    """The sum of products, rounded once: libraries of linear algebra add in orders of their own."""
+    return math.fsum((a * b).tolist())
+
+
+def times(matrix: F64, vector: F64) -> F64:
+    """Matrix by vector, every row by `dot`."""
+    return np.array([dot(row, vector) for row in matrix])
+
+
 def tangent_mean(weight: tuple[float, ...], gram: F64, eps: float) -> tuple[float, ...]:
     """Factors of the barycentre in the tangent space at the weighted mean direction, on the sphere.
 
@@ -71,14 +81,14 @@ def tangent_mean(weight: tuple[float, ...], gram: F64, eps: float) -> tuple[floa
     w, norms = np.array(weight), lengths(gram)
     units, cosine = 1.0 / (norms + eps), cosines(gram)
     mean = w.copy()
-    length = math.sqrt(max(float(mean @ cosine @ mean), 0.0))
+    length = math.sqrt(max(dot(mean, times(cosine, mean)), 0.0))
     if length < eps:
         raise ValueError("the weighted directions cancel")
     mean /= length
-    tangent = w - float(w @ cosine @ mean) * mean
-    size = math.sqrt(max(float(tangent @ cosine @ tangent), 0.0)) + eps
+    tangent = w - dot(w, times(cosine, mean)) * mean
+    size = math.sqrt(max(dot(tangent, times(cosine, tangent)), 0.0)) + eps
     direction = math.cos(size) * mean + math.sin(size) / size * tangent
-    return tuple(float(f) for f in direction * units * float(w @ norms))
+    return tuple(float(f) for f in direction * units * dot(w, norms))
 
 
 def karcher_mean(
@@ -93,20 +103,20 @@ def karcher_mean(
     w = np.where(norms > 0.0, np.array(weight), 0.0)
     if not w.any():
         return tuple(weight)
-    mean = w = w / w.sum()
-    length = math.sqrt(max(float(mean @ cosine @ mean), 0.0))
+    mean = w = w / math.fsum(w.tolist())
+    length = math.sqrt(max(dot(mean, times(cosine, mean)), 0.0))
     mean = mean / length if length >= tolerance else np.eye(len(w))[int(np.argmax(w))]
     for _ in range(most):
-        dots = np.clip(cosine @ mean, -1.0, 1.0)
+        dots = np.clip(times(cosine, mean), -1.0, 1.0)
         pull = np.array([w_i * stretch(float(d)) for w_i, d in zip(w, dots, strict=True)])
-        tangent = pull - float(pull @ dots) * mean
-        size = math.sqrt(max(float(tangent @ cosine @ tangent), 0.0))
+        tangent = pull - dot(pull, dots) * mean
+        size = math.sqrt(max(dot(tangent, times(cosine, tangent)), 0.0))
         if size < tolerance:
             break
         mean = math.cos(size) * mean + math.sin(size) / size * tangent
-        mean = mean / math.sqrt(float(mean @ cosine @ mean))
+        mean = mean / math.sqrt(dot(mean, times(cosine, mean)))
     units = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)
-    return tuple(float(f) for f in mean * units * float(w @ norms))
+    return tuple(float(f) for f in mean * units * dot(w, norms))
 
 
 def stretch(cosine: float) -> float:

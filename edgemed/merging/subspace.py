@@ -11,6 +11,7 @@ from edgemed_native import subspace_kernels as kernels
 from edgemed_native.delta_kernels import subtract_base
 from edgemed_native.sum_kernels import add_squares
 
+from edgemed.merging.spheres import dot
 from edgemed.merging.stream import F32, F64, Stream
 
 OVERSAMPLED = 8
@@ -51,7 +52,7 @@ def inner_products(a: F64, b: F64) -> F64:
     found = np.empty((k, k))
     for i in range(k):
         for j in range(i + 1):
-            found[i, j] = found[j, i] = math.fsum((a[i] * b[j]).tolist())
+            found[i, j] = found[j, i] = dot(a[i], b[j])
     return found
 
 
