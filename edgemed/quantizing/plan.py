@@ -176,7 +176,10 @@ def refuse_types(model: Model, types: Mapping[str, str], wish: Wish) -> None:
         known = importances_of(wish.importances, tensor, BY_NAME[types[name]])
         problem = obstacle(types[name], known is not None)
         if problem:
-            raise Refused(f"{name}: {problem}", "choose another type, or set this tensor apart")
+            raise Refused(
+                f"{name}: {problem}",
+                "choose another type, set this tensor apart with --pattern, or give --imatrix",
+            )
 
 
 def importances_of(importances: Importances | None, tensor: Tensor, type: GGMLType) -> Any:

@@ -2,6 +2,7 @@
 
     python -m tests.bench.codecs                 table
     python -m tests.bench.codecs --types Q4_K Q6_K --pairs 31 --json codecs.json
+    python -m tests.bench.codecs --svg codecs.svg    also draws speed against error
     python -m tests.bench.codecs --cold          seconds to compile what a Q4_K_M merge needs
 
 A pair is libggml and ours on the same rows, one right after the other, the first of the two taking
@@ -30,6 +31,7 @@ import numpy as np
 from edgemed_native import libggml
 from edgemed_native.codecs import CODECS, decode_rows, encode_rows
 
+from tests.bench.codecs_plot import drawing
 from tests.oracles import encode_error
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--types", nargs="*", default=[n for n in CODECS if CODECS[n].decode])
     parser.add_argument("--pairs", type=int, default=21)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--svg", type=Path, help="also draw the encoders in this file")
     parser.add_argument("--cold", action="store_true", help="only time the first compilation")
     options = parser.parse_args()
     if options.cold:
@@ -77,6 +80,8 @@ def main() -> None:
         for row in measure(name, options.pairs):
             print(line(row), flush=True)
             rows.append(row)
+    if options.svg:
+        options.svg.write_text(drawing([row for row in rows if "error" in row]))
     if options.json:
         figures = {**run, "pairs": options.pairs, "codecs": rows}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -108,7 +113,7 @@ def measure(name: str, pairs: int) -> list[dict[str, Any]]:
             lambda: quantize(name, x, packed), lambda: encode_rows(name, x, packed), pairs
         )
         rmse, weighted = worst_errors(name)
-        errors = {"rmse": rmse, "weighted": weighted}
+        errors = {"rmse": rmse, "weighted": weighted, **relative_errors(name, x)}
         out.append({"type": name, "direction": "encode", **speed._asdict(), **errors})
     return out
 
@@ -137,6 +142,16 @@ def worst_errors(name: str) -> tuple[float, float]:
     model = MODEL if MODEL.is_file() else None
     found = [encode_error.ratios(name, x) for x in encode_error.tensors(16, WIDTH, model).values()]
     return max(plain for plain, _ in found), max(weighted for _, weighted in found)
+
+
+def relative_errors(name: str, x: encode_error.F32) -> dict[str, float]:
+    """Root mean square error over that of the weights themselves, ours and libggml's."""
+    size = float(np.sqrt((x.astype(np.float64) ** 2).mean()))
+    ours, theirs = encode_error.ours(name, x), encode_error.theirs(name, x)
+    return {
+        "error": encode_error.errors(name, x, ours)[0] / size,
+        "libggml_error": encode_error.errors(name, x, theirs)[0] / size,
+    }
 
 
 def compare(a: Callable[[], Any], b: Callable[[], Any], pairs: int) -> Speed:

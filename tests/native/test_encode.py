@@ -218,7 +218,7 @@ BYTES_OF_VERSION = {
         "Q5_K": "fc3aa13fc7cbb2ea",
         "Q6_K": "201728a139eb0d82",
         "Q2_K": "bf6e3da4abb09df7",
-        "Q3_K": "0054482d793c4f75",
+        "Q3_K": "67e1da448c95833f",
         "Q4_0": "c882898df88e5369",
         "Q4_1": "36b0a0ceaa435fdd",
         "Q5_0": "ae3b57f499cd8034",

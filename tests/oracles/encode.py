@@ -205,7 +205,7 @@ def _two_bits(q: U8) -> U8:
 
 
 def _q3_k(x: F32) -> U8:
-    laid = np.array([-4.3, -3.85, -3.4, -3.0, -2.65, 3.3, 2.9], F)
+    laid = np.array([-4.25, -3.75, -3.25, -2.8, 3.2], F)
     scale, weight = _symmetric(x, laid, 4)
     d = scale_step(scale, weight, -32, 31, range(-32, -28))[:, None]
     six = codes(scale * inverse(d), -32, 31)

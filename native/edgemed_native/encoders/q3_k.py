@@ -30,7 +30,7 @@ PARTS = 16  # sub-blocks in a block
 WIDTH = 16  # weights in a sub-block
 REACH = 4
 
-PLAN = np.array([-4.3, -3.85, -3.4, -3.0, -2.65, 3.3, 2.9], F32)
+PLAN = np.array([-4.25, -3.75, -3.25, -2.8, 3.2], F32)
 SUPER_PLAN = -np.array([32, 31, 30, 29], F32)
 
 # Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
