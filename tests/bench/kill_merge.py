@@ -45,14 +45,18 @@ def attempt(words: list[str], out: Path, wait: float) -> bool:
     """
     journal = journal_of(out)
     before = journal.stat().st_mtime_ns if journal.exists() else 0
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+    said = out.with_suffix(".said")
+    with (
+        said.open("wb") as said_to,
+        subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said_to) as child,
+    ):
         while child.poll() is None:
             if journal.exists() and journal.stat().st_mtime_ns != before:
                 break
             time.sleep(0.002)
         try:
             if child.wait(wait) != 0:
-                sys.exit(f"a merge ended with {child.returncode}")
+                sys.exit(f"a merge ended with {child.returncode}: {said.read_text()[-500:]}")
             return False
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)

@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 
 import edgemed
+import edgemed.gguf
+from edgemed.merging.plan import plan_merge
+from edgemed.merging.recipe import between
+from edgemed.merging.run import run_plan
+from edgemed.merging.vocabulary import TOKENS
 from tests.edgemed.merge_pairs import packed_as
 from tests.oracles.llama_nll import mean_nll
 
@@ -69,3 +74,45 @@ def test_types_that_rows_cannot_fill_fall_back_and_are_kept_by_the_merge(stories
     assert types["blk.0.ffn_down.weight"] == "F16"
     assert types["blk.0.ffn_up.weight"] == "Q8_0"
     assert types["blk.0.ffn_norm.weight"] == "F32"
+
+
+def with_added_tokens(source: Path, out: Path, added: list[str]) -> Path:
+    """`source` with more tokens and rows for them, as chat fine-tunes have."""
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(out, "llama")
+    more = {"tokens": added, "scores": [0.0] * len(added), "token_type": [3] * len(added)}
+    for field in reader.fields.values():
+        if field.name.startswith(("GGUF.", "general.architecture")):
+            continue
+        value, added_values = field.contents(), more.get(field.name.split(".")[-1])
+        if added_values is not None:
+            value = value + added_values
+        if field.name == "llama.vocab_size":
+            value += len(added)
+        writer.add_key_value(field.name, value, *field.types[:1], *field.types[1:2])
+    for tensor in reader.tensors:
+        values = tensor.data.reshape(tensor.shape[::-1])
+        if tensor.name in ("token_embd.weight", "output.weight"):
+            values = np.vstack([values, np.full((len(added), values.shape[1]), 0.01, np.float32)])
+        writer.add_tensor(tensor.name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return out
+
+
+def test_llama_cpp_loads_a_merge_with_a_vocabulary_that_one_parent_extends(stories, tmp_path):
+    large = with_added_tokens(stories, tmp_path / "large.gguf", ["<|im_start|>", "<|im_end|>"])
+    edgemed.merge(stories, large, t=0.5, out=tmp_path / "out.gguf")
+    assert len(edgemed.gguf.open_model(tmp_path / "out.gguf").metadata[TOKENS]) == 514
+    assert abs(mean_nll(tmp_path / "out.gguf") - mean_nll(large)) < 1e-4
+
+
+def test_llama_cpp_loads_a_merge_that_is_split_over_files(stories, tmp_path):
+    out = tmp_path / "out.gguf"
+    noisy = rewrite(stories, tmp_path / "noisy.gguf", "F32", noise=0.1)
+    run_plan(plan_merge(between(stories, noisy, 0.5), out, 2))
+    run_plan(plan_merge(between(stories, noisy, 0.5), out, 2, replace=True, split=300_000))
+    first = min(tmp_path.glob("out-00001-of-*.gguf"))
+    assert mean_nll(first) == mean_nll(out)
