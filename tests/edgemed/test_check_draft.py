@@ -27,7 +27,7 @@ def test_flags_and_omissions_are_printed(
     assert main(["check-draft", *files]) == 0
     out = capsys.readouterr().out
     assert "lisinopril 40 mg in the draft; the source has 20 mg" in out
-    assert "major, medication not in the draft: penicillin" in out
+    assert "major, allergy not in the draft: Allergic to penicillin." in out
 
 
 def test_json_is_data_with_offsets(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:

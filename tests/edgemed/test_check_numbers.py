@@ -143,3 +143,22 @@ def test_codes_and_factors_are_those_of_ucum(data: Path) -> None:
             assert float(factor) == pytest.approx(ucum[unit] / ucum[bases[dimension]], rel=1e-6)
             checked += 1
     assert checked > 20
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "wanted"),
+    [
+        ("Temperature 98.6 F.", "Temperature 37 C.", []),
+        ("Temperature 37 C.", "Temperature 98.6 F.", []),
+        ("Temperature 38.3 °C.", "Temperature 101 °F.", []),
+        ("Temperature 38.3 °C.", "Temperature 100.9 °F.", []),
+        ("Temperature 38.3 °C.", "Temperature 100.3 °F.", ["number"]),
+        ("Temperature 98.6 F.", "Temperature 37.8 C.", ["number"]),
+        ("Temperature 38 C.", "Temperature 38 F.", ["number"]),
+        ("Temperature 99.5 F.", "Temperature 37.0 C.", ["number"]),
+    ],
+)
+def test_degrees_are_held_on_the_other_scale_to_the_places_written(
+    source: str, draft: str, wanted: list[str]
+) -> None:
+    assert [flag.check for flag in flags(source, draft)] == wanted

@@ -33,3 +33,47 @@ def test_brand_names_and_lay_words_carry_a_fact() -> None:
 @pytest.mark.parametrize("source", ["He has no gout.", "My mother has gout.", "Possible gout."])
 def test_what_is_not_the_patients_own_is_no_fact(source: str) -> None:
     assert review(source, "He was seen.").omissions == ()
+
+
+def listed(source: str) -> list[tuple[str, str]]:
+    found = review(source, "He was seen.").omissions
+    return [(o.kind, o.reason.partition(": ")[2]) for o in found]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("Allergies: penicillin (rash)", [("allergy", "Allergies: penicillin (rash)")]),
+        ("Penicillin allergy.", [("allergy", "Penicillin allergy.")]),
+        ("ALLERGIES:\nPenicillin - hives", [("allergy", "Penicillin - hives")]),
+        (
+            "Allergic to penicillin; takes warfarin.",
+            [("allergy", "Allergic to penicillin; takes warfarin."), ("medication", "warfarin")],
+        ),
+    ],
+)
+def test_an_allergen_is_no_medication(source: str, wanted: list[tuple[str, str]]) -> None:
+    assert listed(source) == wanted
+
+
+def test_an_allergen_that_is_taken_elsewhere_is_a_medication_too() -> None:
+    source = "Given amoxicillin in May. Allergic to amoxicillin."
+    assert ("medication", "amoxicillin") in listed(source)
+
+
+def test_a_line_is_listed_once_under_what_weighs_most() -> None:
+    source = "Potassium elevated in hyperkalemia, repeat in 1 week."
+    assert [kind for kind, _ in listed(source)] == ["abnormal result"]
+
+
+def test_what_a_long_line_does_not_show_is_listed_by_itself() -> None:
+    source = (
+        "He is allergic to codeine, as was found out by the nurse on the day he was admitted to "
+        "the ward, and he has had a pacemaker for some years."
+    )
+    kinds = [kind for kind, _ in listed(source)]
+    assert kinds == ["allergy", "device"]
+
+
+def test_a_list_of_allergies_in_the_draft_carries_them() -> None:
+    assert review("Allergic to penicillin.", "ALLERGIES:\nPenicillin").omissions == ()

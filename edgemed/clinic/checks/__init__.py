@@ -12,6 +12,7 @@ from edgemed.clinic.checks import (
     names,
     numbers,
     people,
+    regimens,
     resemblance,
     times,
     wording,
@@ -23,6 +24,7 @@ from edgemed.clinic.source import Source
 CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "numbers": numbers.check,
     "doses": doses.check,
+    "regimens": regimens.check,
     "times": times.check,
     "laterality": laterality.check,
     "levels": levels.check,
@@ -46,6 +48,8 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
 # A flag of the first check makes one of the second needless where they share words.
 TELLING = {
     ("dose", "number"),
+    ("dose", "regimen"),
+    ("regimen", "number"),
     ("number", "unsupported"),
     ("entity", "unsupported"),
     ("entity", "wording"),

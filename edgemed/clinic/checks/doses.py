@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.regimens import DOSED, may_be_dose
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
 
-DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", "tablets", "puffs"}
 REACH = 60  # characters from a drug to its dose
 
 
@@ -43,18 +43,12 @@ def doses_of(drug: Mention, source: Source) -> list[Quantity]:
             other = source.said[k]
             if k > i and any(m.concept.kind == "drug" for m in other.mentions):
                 break
-            near = [q for q in other.quantities if _may_be_dose(q)]
+            near = [q for q in other.quantities if may_be_dose(q)]
             if k == i:
                 named = [m for m in other.mentions if m.concept.kind == "drug"]
                 near = [q for q in near if _nearest_drug(q, named) == mention]
             found += near
     return found
-
-
-def _may_be_dose(quantity: Quantity) -> bool:
-    if quantity.implied or quantity.text.lower() in ("once", "twice", "half", "single"):
-        return False
-    return quantity.unit is None or quantity.unit.dimension in DOSED
 
 
 def _nearest_drug(quantity: Quantity, named: list[Mention]) -> Mention:

@@ -5,11 +5,13 @@ A number is held where the source has the same value in the same measure, conver
 speaks of the same thing has another number, it is contradicted. Never says which is right.
 """
 
+import re
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.reading.dates import agree
 from edgemed.clinic.reading.quantities import Quantity, base, same
+from edgemed.clinic.reading.regimens import rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
@@ -36,7 +38,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
         holders = [i for i in holders if not is_misdated(said, source.said[i])]
         rivals = nearest(said, quantity, source, holders)
-        if holders and not rivals:
+        if (holders and not rivals) or (not holders and is_frequency(quantity, said, source)):
             continue
         severity: Severity = "major" if measure(quantity) in MEASURED else "minor"
         if rivals:
@@ -48,6 +50,15 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         elif not (quantity.unit is None and quantity.values == (1.0,)):
             reason = f"{quantity.text} is not in the source"
             yield Flag("number", "not found", severity, reason, quantity.span)
+
+
+def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
+    """A number of `every 12 hours` where the source says as often in other words (`b.i.d.`)."""
+    return any(
+        part.value in source.rates
+        for part in rates(said)
+        if part.span.start <= quantity.span.start and quantity.span.end <= part.span.end
+    )
 
 
 def is_misdated(said: Said, other: Said) -> bool:
@@ -79,9 +90,28 @@ def equal(a: Quantity, b: Quantity) -> bool:
     """The same value in the same measure; a number without a unit equals any."""
     if a.unit is not None and b.unit is not None:
         if a.unit.dimension != b.unit.dimension:
-            return False
+            return is_converted(a, b)
         return any(same(base(x, a.unit), base(y, b.unit)) for x in a.values for y in b.values)
     return any(same(x, y) for x in a.values for y in b.values)
+
+
+def is_converted(a: Quantity, b: Quantity) -> bool:
+    """`a` is the temperature `b` on the other scale, rounded to as many places as `a` has."""
+    scales = (a.unit.dimension if a.unit else "", b.unit.dimension if b.unit else "")
+    if scales == ("fahrenheit", "celsius"):
+        there = [y * 1.8 + 32 for y in b.values]
+    elif scales == ("celsius", "fahrenheit"):
+        there = [(y - 32) / 1.8 for y in b.values]
+    else:
+        return False
+    step = 10.0 ** -places(a)
+    return any(abs(x - y) <= step / 2 + 1e-9 for x in a.values for y in there)
+
+
+def places(quantity: Quantity) -> int:
+    """Digits behind the point, as written or, in words, as read."""
+    written = re.match(r"\d+[.,](\d+)", quantity.text)
+    return len(written[1] if written else f"{quantity.values[0]:g}".partition(".")[2])
 
 
 def nearest(said: Said, quantity: Quantity, source: Source, holders: list[int]) -> list[Quantity]:

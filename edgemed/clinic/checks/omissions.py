@@ -57,24 +57,50 @@ TOLD: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+TOLD_KINDS = frozenset(kind for kind, _ in TOLD)  # concepts of these names are told by sentences
+ALLERGY = re.compile(r"\ballerg(?:y|ies|ic)\b", re.I)
+TAKEN = re.compile(r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now)\b", re.I)
+SHOWN = 80  # characters of a sentence that is shown whole
+
+
 class Fact(NamedTuple):
-    """Something the source says: its kind, how to name it, where, and the names that carry it."""
+    """Something the source says: its kind, how to name it, where, and the names that carry it.
+
+    `what` shows the characters `shown` of the source, where it is not a name.
+    """
 
     kind: str
     what: str
     span: Span
     names: frozenset[str]
+    shown: Span
 
 
 def omissions(source: Source, draft: Iterable[Said]) -> tuple[Omission, ...]:
     """Every fact of the source the draft does not carry, by kind, then in source order."""
     said = list(draft)
     missing = [fact for fact in facts(source) if not is_carried(fact, source, said)]
+    missing = [fact for fact in missing if not is_listed(fact, missing)]
     order = list(KINDS)
     missing.sort(key=lambda fact: (order.index(fact.kind), fact.span))
     return tuple(
         Omission(f.kind, KINDS[f.kind], f"{f.kind} not in the draft: {f.what}", f.span)
         for f in missing
+    )
+
+
+def is_listed(fact: Fact, missing: Iterable[Fact]) -> bool:
+    """Whether what is listed of the same line, and weighs as much, shows this fact already."""
+    if fact.kind == "medication":
+        return False
+    order = list(KINDS)
+    return any(
+        other is not fact
+        and other.kind in dict(TOLD)
+        and order.index(other.kind) < order.index(fact.kind)
+        and other.shown.start <= fact.shown.start
+        and fact.shown.end <= other.shown.end
+        for other in missing
     )
 
 
@@ -90,10 +116,10 @@ def facts(source: Source) -> list[Fact]:
 def _of_concepts(source: Source) -> Iterator[Fact]:
     """One fact for each drug, disease, procedure and finding the patient is said to have."""
     for name, mentions in source.mentions.items():
-        own = [m for _, m in mentions if _is_fact(m)]
-        if own and own[0].concept.kind in OF_CONCEPT:
+        own = [m for i, m in mentions if _is_fact(m) and not is_allergen(m, source.said[i])]
+        if own and own[0].concept.kind in OF_CONCEPT and name not in TOLD_KINDS:
             kind = "device" if name in DEVICES else OF_CONCEPT[own[0].concept.kind]
-            yield Fact(kind, name, own[0].span, frozenset((name,)))
+            yield Fact(kind, name, own[0].span, frozenset((name,)), own[0].span)
 
 
 def _is_fact(mention: Mention) -> bool:
@@ -106,17 +132,53 @@ def _is_fact(mention: Mention) -> bool:
     )
 
 
+def is_allergen(mention: Mention, said: Said) -> bool:
+    """A drug that is not taken: named in a list of allergies, behind `allergic to`, or before it.
+
+    Up to the next clause only: `allergic to penicillin; takes warfarin`.
+    """
+    if mention.concept.kind != "drug":
+        return False
+    text, start = said.sentence.text, mention.span.start - said.sentence.span.start
+    if ALLERGY.search(said.sentence.section) and not TAKEN.search(text[:start]):
+        return True
+    before = [m.end() for m in ALLERGY.finditer(text, 0, start)]
+    behind = text[mention.span.end - said.sentence.span.start :]
+    return bool(before and not TAKEN.search(text[before[-1] : start])) or bool(
+        re.match(r"[ -]{1,2}allerg", behind, re.I)
+    )
+
+
 def _of_sentences(source: Source) -> Iterator[Fact]:
     """Facts told by the wording of a whole sentence."""
     for said in source.said:
         if said.sentence.text.endswith("?"):
             continue
         for kind, pattern in TOLD:
-            match = pattern.search(said.sentence.text)
-            if match is not None:
+            start = told_at(kind, pattern, said)
+            if start is not None:
                 names = frozenset(m.concept.name for m in said.mentions)
-                what = said.sentence.text if len(said.sentence.text) < 80 else match.group()
-                yield Fact(kind, what, said.sentence.span, names)
+                shown = _clipped(said.sentence.text, start, said.sentence.span.start)
+                what = source.text[shown.start : shown.end]
+                yield Fact(kind, what, said.sentence.span, names, shown)
+
+
+def told_at(kind: str, pattern: re.Pattern[str], said: Said) -> int | None:
+    """Where in the sentence a fact of the kind is told; a list of allergies need not say so."""
+    match = pattern.search(said.sentence.text)
+    if match is not None:
+        return match.start()
+    return 0 if kind == "allergy" and ALLERGY.search(said.sentence.section) else None
+
+
+def _clipped(text: str, start: int, offset: int) -> Span:
+    """A sentence short enough to show, else its words from `start` on, as many as are shown."""
+    if len(text) <= SHOWN:
+        return Span(offset, offset + len(text))
+    end = min(len(text), start + SHOWN)
+    if end < len(text):
+        end = text.rfind(" ", start, end) if " " in text[start:end] else end
+    return Span(offset + start, offset + end)
 
 
 def is_carried(fact: Fact, source: Source, draft: list[Said]) -> bool:
@@ -127,7 +189,7 @@ def is_carried(fact: Fact, source: Source, draft: list[Said]) -> bool:
     if not fact.names:
         return True
     pattern = dict(TOLD)[fact.kind]
-    told = any(pattern.search(said.sentence.text) for said in draft)
+    told = any(told_at(fact.kind, pattern, said) is not None for said in draft)
     return (told and len(fact.names & named) * 3 >= len(fact.names)) or fact.names <= named
 
 

@@ -1,0 +1,95 @@
+"""A drug's dose, route and frequency together, held against each regimen the source has of it.
+
+A dose may stand in the source and still be wrong: the intravenous dose of the ward given as the
+tablets of home. Only what both sides state is compared; one regimen of the source that agrees is
+enough. Never says which regimen is right.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from edgemed.clinic.checks.numbers import equal
+from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.regimens import AS_NEEDED, Part, Regimen, regimens
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.source import Source
+
+CLOSE = 0.1  # `every four weeks` is monthly
+SHOWN = 3  # regimens of the source named in a reason
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """At most one flag for each regimen, at its first part that differs."""
+    for regimen in regimens(said):
+        regimen = regimen._replace(doses=tuple(d for d in regimen.doses if d.unit is not None))
+        stated, possible = ([r for r in s if r.drug == regimen.drug] for s in source.regimens)
+        if is_said(regimen, [*stated, *possible]):
+            continue
+        rivals = [r for r in stated if differing(regimen, r)]
+        if not rivals:
+            continue
+        rivals.sort(key=lambda r: likeness(regimen, r), reverse=True)
+        texts = dict.fromkeys(written(r, source.text, 0) for r in rivals[:SHOWN])
+        draft = written(regimen, said.sentence.text, said.sentence.span.start)
+        reason = f"{regimen.drug} {draft} in the draft; the source has {'; '.join(texts)}"
+        spans = tuple(whole(r) for r in rivals[:SHOWN])
+        at = differing(regimen, rivals[0])[0]
+        yield Flag("regimen", "contradicted", "major", reason, at, spans)
+
+
+def is_said(regimen: Regimen, there: Sequence[Regimen]) -> bool:
+    """Whether a regimen of the source agrees; where doses are known, one that states a dose."""
+    agreeing = [r for r in there if not differing(regimen, r)]
+    if any(shares_measure(regimen, r) for r in there):
+        return any(shares_measure(regimen, r) for r in agreeing)
+    return bool(agreeing)
+
+
+def differing(a: Regimen, b: Regimen) -> list[Span]:
+    """Where `a` states what `b` states otherwise: dose, then route, then frequency."""
+    found: list[Span] = []
+    if shares_measure(a, b) and not any(
+        is_comparable(x, y) and equal(x, y) for x in a.doses for y in b.doses
+    ):
+        found.append(a.doses[0].span)
+    if a.routes and b.routes and not {p.value for p in a.routes} & {p.value for p in b.routes}:
+        found.append(a.routes[0].span)
+    if a.rates and b.rates and not same_rate(a.rates, b.rates):
+        found.append(a.rates[0].span)
+    return found
+
+
+def shares_measure(a: Regimen, b: Regimen) -> bool:
+    """Whether both state doses that can be compared."""
+    return any(is_comparable(x, y) for x in a.doses for y in b.doses)
+
+
+def is_comparable(a: Quantity, b: Quantity) -> bool:
+    """Doses in one measure; a number said without a unit may be any."""
+    return a.unit is None or b.unit is None or a.unit.dimension == b.unit.dimension
+
+
+def same_rate(a: Sequence[Part], b: Sequence[Part]) -> bool:
+    """The same times a day; where one side has none, both or neither only as needed."""
+    times = [[float(p.value) for p in side if p.value != AS_NEEDED] for side in (a, b)]
+    if all(times):
+        return any(abs(x - y) <= CLOSE * max(x, y) for x in times[0] for y in times[1])
+    return all(any(p.value == AS_NEEDED for p in side) for side in (a, b))
+
+
+def likeness(a: Regimen, b: Regimen) -> int:
+    """Parts stated by both that agree, less those that differ."""
+    both = shares_measure(a, b) + bool(a.routes and b.routes) + bool(a.rates and b.rates)
+    return both - 2 * len(differing(a, b))
+
+
+def written(regimen: Regimen, text: str, offset: int) -> str:
+    """The parts as the text has them."""
+    spans = dict.fromkeys(regimen.spans())
+    return ", ".join(" ".join(text[s.start - offset : s.end - offset].split()) for s in spans)
+
+
+def whole(regimen: Regimen) -> Span:
+    """From the first part to the last."""
+    spans = regimen.spans()
+    return Span(spans[0].start, max(s.end for s in spans))

@@ -1,0 +1,285 @@
+"""What a sentence says of how a drug is taken: dose, route, how often, each where it is written.
+
+`IV furosemide 80 mg b.i.d., then 40 mg by mouth daily` gives two regimens of one drug. Reads one
+sentence; what is not written in it is left open. Never says whether a regimen is right.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
+
+from edgemed.clinic.findings import Span
+from edgemed.clinic.lists import rows_of
+from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.said import Mention, Said
+
+DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", "tablets", "puffs"}
+GAP = 40  # characters between one part of a regimen and the next
+FOLLOWING = 2  # sentences behind a drug's that may still speak of it
+SIG = re.compile(r"(?:sig|take|inject|apply|inhale|use|give)\b|\d+ (?:tab|cap|puff)", re.IGNORECASE)
+AS_NEEDED = 0.0  # stands among times a day for "as needed"
+
+NUMBERS = {"other": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
+           "ten": 10, "twelve": 12, "twenty-four": 24}  # fmt: skip
+COUNTS = {"once": 1, "twice": 2, "thrice": 3}
+DAYS = {"h": Fraction(1, 24), "d": Fraction(1), "w": Fraction(7), "m": Fraction(30)}
+_N = rf"\d{{1,2}}|{'|'.join(NUMBERS)}"
+COUNTED = re.compile(
+    rf"\b(?:(?P<word>{'|'.join(COUNTS)})|(?P<n>{_N})(?:\s+times?|\s?x))\s+"
+    r"(?:(?:a|per|each|every)\s+)?(?P<unit>day|daily|week|weekly|month|monthly)\b",
+    re.IGNORECASE,
+)
+EVERY = re.compile(
+    rf"\b(?:every|each|q\.?)\s*(?P<n>{_N})?(?:\s*(?:-|–|to)\s*(?P<m>{_N}))?\s*"
+    r"(?P<unit>h|hr|hrs|hours?|d|days?|wk|weeks?|months?)\b",
+    re.IGNORECASE,
+)
+# Words behind a route that make it something else than the way of a drug, or a daily thing.
+NOT_ROUTE = re.compile(
+    r"\s+(?:fluids?|intake|access|line|contrast|hydration|thrush|mucosa|cavity|lesions?|surgery"
+    r"|ulcers?|hygiene|exam\w*|cancer|diet|nutrition|bleeding|tone|pain|discharge)\b",
+    re.IGNORECASE,
+)
+NOT_DAILY = re.compile(r"\s+(?:dose|total|activit\w+|living|life|basis|weights?|labs?)\b", re.I)
+LEAD = r"(?:iv|i\.v\.|intravenous|oral|sublingual|subcutaneous|intramuscular|inhaled|topical)"
+BEFORE = re.compile(rf"\b{LEAD}\s+$", re.IGNORECASE)
+OF = re.compile(r"\s+(?:of\s+)?$")
+SEPARATOR = re.compile(r"[,;(]|\b(?:then|to|and|from|by)\b", re.IGNORECASE)
+
+
+class Part(NamedTuple):
+    """A route by name, or a frequency in times a day, where it is written."""
+
+    value: str | float
+    span: Span
+
+
+class Regimen(NamedTuple):
+    """How one drug is taken, as far as one stretch of a sentence says; any part may be empty."""
+
+    drug: str
+    doses: tuple[Quantity, ...]
+    routes: tuple[Part, ...]
+    rates: tuple[Part, ...]
+
+    def spans(self) -> list[Span]:
+        """Where its parts are written, in order."""
+        doses = [dose.span for dose in self.doses]
+        return sorted([*doses, *(part.span for part in (*self.routes, *self.rates))])
+
+
+def regimens(said: Said) -> list[Regimen]:
+    """Every regimen of the sentence that states a dose, a route or a frequency."""
+    drugs = sorted((m for m in said.mentions if m.concept.kind == "drug"), key=lambda m: m.span)
+    if not drugs:
+        return []
+    written = _written(said)
+    leads = [_lead(said, drug, i == 0) for i, drug in enumerate(drugs)]
+    ends = [*leads[1:], said.sentence.span.end]
+    found: list[Regimen] = []
+    for drug, lead, end in zip(drugs, leads, ends, strict=True):
+        own = _chained([p for p in written if lead <= p.span.start and p.span.end <= end], drug)
+        parts = _cut(said, own)
+        found += [_regimen(drug.concept.name, part, len(parts) == 1) for part in parts]
+    return [r for r in found if r.doses or r.routes or r.rates]
+
+
+def all_regimens(text: Sequence[Said]) -> tuple[list[Regimen], list[Regimen]]:
+    """The regimens of a whole text: those it states, and those that may be of a drug.
+
+    How to take it may stand in a sentence of its own (`Take 1 tablet twice daily.`). A question,
+    and what else follows a drug without naming one, may only confirm.
+    """
+    stated: list[Regimen] = []
+    possible: list[Regimen] = []
+    drug = ""
+    since = 0
+    for said in text:
+        named = [m for m in said.mentions if m.concept.kind == "drug"]
+        if named:
+            drug, since = max(named, key=lambda m: m.span).concept.name, 0
+            own = regimens(said)
+            (possible if said.sentence.text.endswith("?") else stated).extend(own)
+            continue
+        since += 1
+        if not drug or since > FOLLOWING:
+            continue
+        own = continued(said, drug)
+        if since == 1 and SIG.match(said.sentence.text) and stated and stated[-1].drug == drug:
+            stated[-1] = _joined([stated[-1], *own])
+        possible += own
+    return stated, possible
+
+
+def continued(said: Said, drug: str) -> list[Regimen]:
+    """The regimens of a sentence that names no drug, read as of `drug`."""
+    parts = _cut(said, _written(said))
+    found = (_regimen(drug, part, len(parts) == 1) for part in parts)
+    return [r for r in found if r.doses or r.routes or r.rates]
+
+
+def _joined(found: Sequence[Regimen]) -> Regimen:
+    """One regimen of the parts of several."""
+    return Regimen(
+        found[0].drug,
+        tuple(dose for r in found for dose in r.doses),
+        tuple(route for r in found for route in r.routes),
+        tuple(rate for r in found for rate in r.rates),
+    )
+
+
+def rates(said: Said) -> list[Part]:
+    """Every frequency of the sentence: times a day, `AS_NEEDED`, or "clock"."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    found: list[Part] = []
+    for match in _frequency().finditer(text):
+        if match.group().lower() == "daily" and NOT_DAILY.match(text, match.end()):
+            continue
+        span = Span(match.start() + offset, match.end() + offset)
+        found += [Part(value, span) for value in _times_a_day(match.group())]
+    return found
+
+
+def _written(said: Said) -> list[Quantity | Part]:
+    """Doses, routes and frequencies in order; the numbers of a frequency are no dose."""
+    often = rates(said)
+    doses = [
+        q
+        for q in said.quantities
+        if may_be_dose(q)
+        and not any(q.span.start < r.span.end and r.span.start < q.span.end for r in often)
+    ]
+    return sorted([*doses, *often, *_routes(said)], key=lambda part: part.span)
+
+
+def may_be_dose(quantity: Quantity) -> bool:
+    """A written number in a measure of doses, or in none."""
+    if quantity.implied or quantity.text.lower() in ("once", "twice", "half", "single"):
+        return False
+    return quantity.unit is None or quantity.unit.dimension in DOSED
+
+
+def _routes(said: Said) -> Iterator[Part]:
+    text, offset = said.sentence.text, said.sentence.span.start
+    for match in _route().finditer(text):
+        name = _route_names().get(match.group()) or _route_names().get(match.group().lower())
+        if name is not None and not NOT_ROUTE.match(text, match.end()):
+            yield Part(name, Span(match.start() + offset, match.end() + offset))
+
+
+def _lead(said: Said, drug: Mention, first: bool) -> int:
+    """Where the drug's words begin: with `40 mg of`, `oral` right before its name."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    start = drug.span.start - offset
+    adjective = BEFORE.search(text, 0, start)
+    start = adjective.start() if adjective else start
+    for quantity in said.quantities:
+        end = quantity.span.end - offset
+        between = OF.fullmatch(text, end, start) if end <= start else None
+        if between is not None and (first or "of" in between.group()):
+            return quantity.span.start
+    return start + offset
+
+
+def _chained(parts: Sequence[Quantity | Part], drug: Mention) -> list[Quantity | Part]:
+    """The parts from the drug on, up to the first that stands too far from the one before."""
+    reached = drug.span.end
+    kept: list[Quantity | Part] = []
+    for part in parts:
+        if part.span.start - reached > GAP:
+            break
+        kept.append(part)
+        reached = max(reached, part.span.end)
+    return kept
+
+
+def _cut(said: Said, parts: Sequence[Quantity | Part]) -> list[list[Quantity | Part]]:
+    """The parts of one drug, cut before each further dose of the same measure."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    doses = [p for p in parts if isinstance(p, Quantity)]
+    cuts: list[int] = []
+    held: list[str] = []
+    for i, dose in enumerate(doses):
+        measure = dose.unit.dimension if dose.unit else ""
+        last = doses[i - 1] if i else None
+        if measure and measure in held and last is not None and not last.text.isdecimal():
+            between = text[last.span.end - offset : dose.span.start - offset]
+            places = [m.start() for m in SEPARATOR.finditer(between)]
+            cuts.append(last.span.end + places[-1] if places else dose.span.start)
+            held = []
+        held.append(measure)
+    ends = [*cuts, said.sentence.span.end + 1]
+    starts = [0, *cuts]
+    return [
+        [p for p in parts if start <= p.span.start < end]
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _regimen(drug: str, parts: Sequence[Quantity | Part], alone: bool) -> Regimen:
+    """Parts by kind; times of day count only where no frequency is written and no second dose."""
+    doses = tuple(p for p in parts if isinstance(p, Quantity))
+    named = [p for p in parts if isinstance(p, Part)]
+    often = tuple(p for p in named if isinstance(p.value, float))
+    clocks = [p for p in named if p.value == "clock"]
+    if clocks and alone and not any(p.value for p in often):
+        often += (Part(float(len(clocks)), clocks[0].span),)
+    routes = tuple(p for p in named if isinstance(p.value, str) and p.value != "clock")
+    return Regimen(drug, doses, routes, often)
+
+
+def _times_a_day(form: str) -> list[str | float]:
+    """`b.i.d.` 2, `every 4 to 6 hours` 6 and 4, `weekly` 1/7, `prn` AS_NEEDED."""
+    listed = _frequencies().get(" ".join(form.lower().split()))
+    if listed is not None:
+        return [listed]
+    counted, every = COUNTED.fullmatch(form), EVERY.fullmatch(form)
+    if counted is not None:
+        n = COUNTS[counted["word"].lower()] if counted["word"] else _number(counted["n"])
+        return [float(n / DAYS[counted["unit"][0].lower()])]
+    if every is None:
+        return []
+    unit = DAYS[every["unit"][0].lower()]
+    steps = [_number(every["n"] or "1"), *([_number(every["m"])] if every["m"] else [])]
+    return [float(1 / (step * unit)) for step in steps if step]
+
+
+def _number(word: str) -> int:
+    return int(word) if word.isdecimal() else NUMBERS[word.lower()]
+
+
+@cache
+def _frequencies() -> dict[str, str | float]:
+    """Times a day by written form."""
+    named: dict[str, str | float] = {"prn": AS_NEEDED, "clock": "clock"}
+    return {
+        form: named[often] if often in named else float(Fraction(often))
+        for often, forms in rows_of("frequencies.tsv")
+        for form in forms.split("|")
+    }
+
+
+@cache
+def _route_names() -> dict[str, str]:
+    """Routes by written form."""
+    return {form: name for name, forms in rows_of("routes.tsv") for form in forms.split("|")}
+
+
+@cache
+def _frequency() -> re.Pattern[str]:
+    """Any frequency: counted ones first, so that `twice daily` is no `daily`."""
+    counted = (re.sub(r"\?P<\w+>", "?:", p.pattern) for p in (COUNTED, EVERY))
+    return re.compile("|".join((*counted, _any_of(_frequencies()))), re.IGNORECASE)
+
+
+@cache
+def _route() -> re.Pattern[str]:
+    return re.compile(_any_of(_route_names()), re.IGNORECASE)
+
+
+def _any_of(forms: dict[str, str] | dict[str, str | float]) -> str:
+    """A pattern of all forms, longest first, as whole words."""
+    body = "|".join(re.escape(f).replace(r"\ ", r"\s+") for f in sorted(forms, key=len)[::-1])
+    return rf"(?<![\w-])(?:{body})(?![\w-])"
