@@ -24,8 +24,8 @@ from edgemed.merging.presets import PRESETS
 from edgemed.merging.recipe import Recipe, between, weighted
 from edgemed.merging.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.merging.report import summary
-from edgemed.merging.run import Progress as Done
 from edgemed.merging.run import Meter, Report, Result, compile_kernels, run_plan, usable_cores
+from edgemed.merging.run import Progress as Done
 from edgemed.merging.survey import survey
 from edgemed.process_memory import resident_bytes
 from edgemed.sizes import parse_size, show_size
