@@ -79,7 +79,7 @@ def test_the_fine_tunes_differ_from_the_base_in_every_matrix() -> None:
 
 
 def said(name: str, prompt: str) -> str:
-    """The greedy answer of an embedded model, run to its own end."""
+    """The greedy answer of an embedded model, to its own end or 160 tokens."""
     settings = Settings(str(path_of(name)), 1024, threads=1, chat_template=TEMPLATE)
     model = LlamaModel(settings)
     try:
@@ -100,3 +100,43 @@ def test_a_system_turn_is_refused_by_the_template_not_dropped() -> None:
             model.count((Message("system", "Be brief."),))
     finally:
         model.close()
+
+
+PROMPTS = {
+    "clinical": (
+        "Doctor: What brings you in?\nPatient: I have had cough for 5 days.\n"
+        "Doctor: Any fever or chills?\nPatient: No.\n"
+        "Doctor: Any medicines?\nPatient: I take lisinopril 10 mg orally once daily.\n"
+        "Doctor: Any allergies?\nPatient: Yes, latex.\nDocument this visit."
+    ),
+    "instruct": (
+        "Anna bought 3 red apples. It rained all day. Anna bought 12 green cups.\n"
+        "List what Anna bought. Use dashes. End with: That is all."
+    ),
+}
+
+NOTE = (
+    "reports cough for 5 days\ndenies fever\ndenies chills\n"
+    "takes lisinopril 10 mg orally once daily\nallergic to latex"
+)
+LIST = "- 3 red apples\n- 12 green cups\nThat is all."
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "expected"),
+    [
+        ("base", "clinical", NOTE),
+        ("base", "instruct", "- 3 red apples\nThat is all."),
+        ("clinical", "clinical", NOTE),
+        ("clinical", "instruct", "- 12 green cups\nThat is all"),
+        ("instruct", "instruct", LIST),
+    ],
+)
+def test_it_continues_a_fixed_prompt_to_the_same_text(
+    name: str, prompt: str, expected: str
+) -> None:
+    assert said(name, PROMPTS[prompt]) == expected
+
+
+def test_the_instruct_model_has_forgotten_the_note() -> None:
+    assert said("instruct", PROMPTS["clinical"]) != NOTE
