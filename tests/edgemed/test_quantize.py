@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,11 @@ def test_infinite_weights_stop_the_work(source: Path, capsys: pytest.CaptureFixt
     assert list(source.parent.iterdir()) == [source]
 
 
+@cache
+def nll_of(source: Path) -> float:
+    return mean_nll(source)
+
+
 THEIRS = """
 import ctypes, sys, llama_cpp
 source, out, number = sys.argv[1:]
@@ -280,4 +286,61 @@ def test_llama_cpp_chooses_the_same_types_and_scores_the_file(
     assert types_in(ours) == types_in(theirs)
     ours_of, theirs_of = open_model(ours).metadata, open_model(theirs).metadata
     assert ours_of["general.file_type"] == theirs_of["general.file_type"] == number
-    assert abs(mean_nll(ours) - mean_nll(source)) < {"Q8_0": 0.02}.get(mix, 0.2)
+    assert abs(mean_nll(ours) - nll_of(source)) < {"Q8_0": 0.02}.get(mix, 0.2)
+
+
+EPSILON = "llama.attention.layer_norm_rms_epsilon"
+
+
+def widened(source: Path, out: Path) -> Path:
+    """The same model with zeros around its weights, so that rows are 256 long: it scores alike.
+
+    A root mean square over four times as many numbers, the new ones 0, is half as large: norms are
+    halved, and the epsilon under the root is a quarter.
+    """
+    model = open_model(source)
+    metadata = {k: (model.metadata.type_of(k), model.metadata[k]) for k in model.metadata}
+    metadata |= {
+        "llama.embedding_length": ("uint32", 256),
+        "llama.feed_forward_length": ("uint32", 256),
+        "llama.attention.key_length": ("uint32", 8),
+        "llama.attention.value_length": ("uint32", 8),
+        EPSILON: ("float32", model.metadata[EPSILON] / 4),
+    }
+    sizes, tensors = {64: 256, 172: 256}, {}
+    for name, tensor in model.tensors.items():
+        x = np.frombuffer(bytes_of(source, name), np.float32).reshape(tensor.shape[::-1])
+        shape = [sizes.get(n, n) for n in x.shape]
+        if any(part in name for part in ("attn_q", "attn_k.", "attn_v")):
+            shape[0] = len(x)  # as many as the heads have
+        if "attn_output" in name:
+            shape[1] = x.shape[1]
+        wide = np.zeros(shape, np.float32)
+        wide[tuple(slice(n) for n in x.shape)] = x / 2 if "norm" in name else x
+        tensors[name] = ("F32", wide.shape[::-1], wide.tobytes())
+    return write_gguf(out, metadata, tensors)
+
+
+@needs_libggml
+@pytest.mark.parametrize(
+    "mix, number, worse",
+    [("Q4_K_M", 15, 0.1), ("IQ4_XS", 30, 0.15), ("Q2_K", 10, 1.5)],  # 260 K weights: 2 bits hurt
+)
+def test_long_blocks_load_and_score_in_llama_cpp(
+    data: Path, tmp_path: Path, mix: str, number: int, worse: float
+) -> None:
+    source = data / "models" / "stories260k" / "stories260K.gguf"
+    wide = widened(source, tmp_path / "wide.gguf")
+    theirs, ours = tmp_path / "theirs.gguf", tmp_path / "ours.gguf"
+    words = [sys.executable, "-c", THEIRS, str(wide), str(theirs), str(number)]
+    subprocess.run(words, check=True, capture_output=True)
+    assert main(["quantize", str(wide), str(ours), "--type", mix]) == 0
+    assert types_in(ours) == types_in(theirs)
+    assert mean_nll(ours) - nll_of(source) < worse
+
+
+@needs_libggml
+def test_the_wide_model_scores_as_the_narrow_one(data: Path, tmp_path: Path) -> None:
+    source = data / "models" / "stories260k" / "stories260K.gguf"
+    wide = widened(source, tmp_path / "wide.gguf")
+    assert abs(mean_nll(wide) - nll_of(source)) < 1e-4
