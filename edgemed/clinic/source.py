@@ -9,7 +9,7 @@ from edgemed.clinic.evidence import Index
 from edgemed.clinic.findings import Span
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import Regimen, all_regimens, rates
+from edgemed.clinic.reading.regimens import Regimen, all_regimens
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.reading.text import read
@@ -44,13 +44,6 @@ class Source:
     def regimens(self) -> tuple[list[Regimen], list[Regimen]]:
         """Doses, routes and frequencies of drugs: as stated, and as may be meant."""
         return all_regimens(self.said)
-
-    @cached_property
-    def rates(self) -> frozenset[float]:
-        """Times a day of everything that is taken."""
-        return frozenset(
-            part.value for s in self.said for part in rates(s) if isinstance(part.value, float)
-        )
 
     @cached_property
     def dates(self) -> list[tuple[int, Date]]:

@@ -33,6 +33,7 @@ def flags(source: str, draft: str) -> list[Flag]:
         ("Warfarin 5 mg weekly.", "weekly"),
         ("Warfarin 5 mg as needed.", "as needed"),
         ("Ibuprofen 400 mg once daily.", "once daily"),
+        ("Ibuprofen 400 mg every 6 to 12 hours.", "every 6 to 12 hours"),
         ("Methotrexate 15 mg daily.", "daily"),
     ],
 )

@@ -53,12 +53,15 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
-    """A number of `every 12 hours` where the source says as often in other words (`b.i.d.`)."""
-    return any(
-        part.value in source.rates
+    """A number of `every 12 hours` where the source has the drug as often (`b.i.d.`)."""
+    often = [
+        part.value
         for part in rates(said)
         if part.span.start <= quantity.span.start and quantity.span.end <= part.span.end
-    )
+    ]
+    drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}
+    there = [r for regimens in source.regimens for r in regimens if r.drug in drugs]
+    return bool(often) and any({*often} <= {p.value for p in regimen.rates} for regimen in there)
 
 
 def is_misdated(said: Said, other: Said) -> bool:

@@ -70,11 +70,16 @@ def is_comparable(a: Quantity, b: Quantity) -> bool:
 
 
 def same_rate(a: Sequence[Part], b: Sequence[Part]) -> bool:
-    """The same times a day; where one side has none, both or neither only as needed."""
-    times = [[float(p.value) for p in side if p.value != AS_NEEDED] for side in (a, b)]
-    if all(times):
-        return any(abs(x - y) <= CLOSE * max(x, y) for x in times[0] for y in times[1])
+    """Times a day of one side all among the other's; without any, both or neither as needed."""
+    x, y = ([float(p.value) for p in side if p.value != AS_NEEDED] for side in (a, b))
+    if x and y:
+        return are_among(x, y) or are_among(y, x)
     return all(any(p.value == AS_NEEDED for p in side) for side in (a, b))
+
+
+def are_among(some: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether each of some frequencies is close to one of the others."""
+    return all(any(abs(x - y) <= CLOSE * max(x, y) for y in others) for x in some)
 
 
 def likeness(a: Regimen, b: Regimen) -> int:
