@@ -16,7 +16,7 @@ from edgemed_models.engine.fit import Plan
 
 from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
-from edgemed.clinic.findings import Review
+from edgemed.clinic.findings import Looked, Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
 from edgemed.clinic.summarize import budget, summarize
@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--plan", action="store_true", help="draft a note that is too long part by part")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
     add("--keep", action="store_true", help="store note, draft and file name in the records")
+    add(
+        "--second-look",
+        action="store_true",
+        help="let the model point to the note for sentences that the checks do not find in it",
+    )
     add("--no-record", action="store_true", help="write no record at all")
     configure_model(parser)
 
@@ -67,11 +72,12 @@ def run(args: argparse.Namespace) -> int:
         model = start(settings_for(path, options_of(args), plan), process)
         try:
             outcome = draft(args, model, note, template)
+            looked = look_again(model, note, template, outcome) if args.second_look else []
         finally:
             model.close()
         if records is not None:
             record(records, args, model, note, template, outcome)
-    return finish(args, model, note, template, outcome, limit)
+    return finish(args, model, note, template, outcome, looked, limit)
 
 
 def plan_for(
@@ -130,18 +136,23 @@ def finish(
     note: Note,
     template: Template,
     outcome: Outcome,
+    looked: list[Looked],
     limit: int,
 ) -> int:
     """Print what comes after the stream; the exit code."""
-    text = readable(template, outcome.text) if outcome.complete else outcome.text
+    text = drafted(template, outcome)
     checked = check(note, text) if note.language != "other" else None
     if args.json:
-        print(json.dumps(document(model, note, template, outcome, text, checked), indent=2))
+        whole = document(model, note, template, outcome, text, checked)
+        if args.second_look:
+            whole["second_look"] = [x._asdict() for x in looked] if checked else "not checked"
+        print(json.dumps(whole, indent=2))
     elif template.form == "json":
         sys.stdout.write(text)
     if not args.json:
         close_text(outcome, limit)
         tell_flags(checked, text)
+        tell_looks(looked)
     if isinstance(outcome.end, Failed):
         tell_failure(outcome.end)
     elif outcome.end is not None:
@@ -151,6 +162,39 @@ def finish(
             f"the draft was cut at {limit} tokens and is not complete", "raise --max-tokens"
         )
     return exit_code(outcome)
+
+
+def drafted(template: Template, outcome: Outcome) -> str:
+    """The draft as it is shown."""
+    return readable(template, outcome.text) if outcome.complete else outcome.text
+
+
+def look_again(model: LlamaModel, note: Note, template: Template, outcome: Outcome) -> list[Looked]:
+    """Where the model finds what the checks do not; what it cannot finish is said, and left."""
+    from edgemed.clinic.second_look import look
+
+    found: list[Looked] = []
+    if note.language == "other" or not outcome.complete:
+        return found
+    try:
+        for looked in look(model, note.text, drafted(template, outcome)):
+            found.append(looked)
+    except ModelError as error:
+        print(f"second look: not finished: {translated(error)}", file=sys.stderr)
+    except EdgemedError as error:
+        print(f"second look: not finished: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("second look: stopped", file=sys.stderr)
+    return found
+
+
+def tell_looks(looked: list[Looked]) -> None:
+    """Places only: the reader looks them up, and the flag stays."""
+    for sentence, quoted in looked:
+        says = "the model finds nothing in the note either"
+        if quoted is not None:
+            says = f"the model points to {quoted.start}-{quoted.end} of the note"
+        print(f"second look: {sentence.start}-{sentence.end}: {says}", file=sys.stderr)
 
 
 def check(note: Note, text: str) -> Review:

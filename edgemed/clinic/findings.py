@@ -56,3 +56,10 @@ class Review:
 
     claims: tuple[Claim, ...]
     omissions: tuple[Omission, ...]
+
+
+class Looked(NamedTuple):
+    """A sentence of the draft that the model looked at again, and the source span it quoted."""
+
+    draft: Span
+    source: Span | None

@@ -6,14 +6,15 @@ flagged sentence can be written again, twice at most; every version is kept besi
 which one stands is the reader's choice. Neither changes a flag that the rules raised.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgemed_models.base import Failed, Message, Model, Piece, Request
 
 from edgemed.clinic.checks import flags
-from edgemed.clinic.findings import Claim, Flag, Review, Span
+from edgemed.clinic.findings import Claim, Flag, Looked, Review, Span
 from edgemed.clinic.reading.text import read
+from edgemed.clinic.review import review_read
 from edgemed.clinic.source import Source
 from edgemed.errors import EdgemedError
 
@@ -46,6 +47,19 @@ class Revision:
 
     claim: Claim
     versions: tuple[Version, ...]
+
+
+def look(model: Model, text: str, draft: str) -> Iterator[Looked]:
+    """Each sentence of `draft` that the rules do not find in `text`, with the model's quote.
+
+    A quote is a pointer for the reader: the sentence keeps its flags. Raises EdgemedError when
+    the engine breaks.
+    """
+    source = Source(text)
+    for claim in review_read(source, read(draft)).claims:
+        if claim.label == "not found":
+            sentence = draft[claim.draft.start : claim.draft.end]
+            yield Looked(claim.draft, quote(model, source, sentence))
 
 
 def quote(model: Model, source: Source, sentence: str) -> Span | None:

@@ -82,6 +82,48 @@ def test_a_number_that_the_note_does_not_hold_is_flagged(
     assert "check:" in capsys.readouterr().err
 
 
+def answers(request: Request) -> list[str]:
+    """A draft with two sentences that are not in the note; a quote for the first."""
+    if request.grammar is None:
+        return ["Takes metformin. Had a colonoscopy."]
+    return ["Aspirin 81 mg daily." if "metformin" in request.messages[-1].content else "NONE"]
+
+
+def test_a_second_look_points_to_the_note_beside_the_flags_that_stay(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["summarize", str(note), "--template", "soap", "--second-look"]
+    scripted(monkeypatch, ScriptedModel(answers))
+    assert main(arguments) == 0
+    start = NOTE.index("Aspirin 81 mg daily.")
+    err = capsys.readouterr().err
+    assert err.count("check: major, not found") == 2
+    assert f"second look: 0-16: the model points to {start}-{start + 20} of the note" in err
+    assert "second look: 17-35: the model finds nothing in the note either" in err
+    scripted(monkeypatch, ScriptedModel(answers))
+    assert main([*arguments, "--json"]) == 0
+    looked = json.loads(capsys.readouterr().out)["second_look"]
+    assert looked == [
+        {"draft": [0, 16], "source": [start, start + 20]},
+        {"draft": [17, 35], "source": None},
+    ]
+
+
+def test_a_second_look_that_is_stopped_keeps_the_draft(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(request: Request) -> list[str]:
+        if request.grammar is not None:
+            raise KeyboardInterrupt
+        return ["Takes metformin."]
+
+    scripted(monkeypatch, ScriptedModel(stop))
+    assert main(["summarize", str(note), "--template", "soap", "--second-look"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "Takes metformin.\n" and "second look: stopped" in err
+    assert "check: major, not found" in err and len(rows()) == 1
+
+
 def test_a_control_character_of_the_model_does_not_reach_the_terminal(
     note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
