@@ -100,6 +100,12 @@ def test_how_to_take_it_may_stand_in_the_next_sentence() -> None:
     assert [f.check for f in flags(source, "Metoprolol 25 mg PO daily.")] == ["regimen"]
 
 
+def test_a_dose_said_alone_elsewhere_does_not_carry_another_frequency() -> None:
+    source = "He takes lisinopril 20 mg. Continue lisinopril 20 mg daily."
+    assert [f.check for f in flags(source, "Lisinopril 20 mg twice daily.")] == ["regimen"]
+    assert flags(source, "Lisinopril 20 mg once daily.") == []
+
+
 def test_an_answer_may_confirm_what_a_question_said_otherwise() -> None:
     talk = (
         "Doctor: Do you take the lisinopril once a day?\nPatient: No.\n"

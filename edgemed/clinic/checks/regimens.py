@@ -38,11 +38,15 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_said(regimen: Regimen, there: Sequence[Regimen]) -> bool:
-    """Whether a regimen of the source agrees; where doses are known, one that states a dose."""
+    """Whether a regimen of the source agrees, and states what another of the same dose denies."""
     agreeing = [r for r in there if not differing(regimen, r)]
     if any(shares_measure(regimen, r) for r in there):
-        return any(shares_measure(regimen, r) for r in agreeing)
-    return bool(agreeing)
+        agreeing = [r for r in agreeing if shares_measure(regimen, r)]
+    alike = [r for r in there if shares_measure(regimen, r) and likeness(regimen, r) >= 0]
+    denied = {at for r in alike for at in differing(regimen, r)}
+    route_denied = any(part.span in denied for part in regimen.routes)
+    rate_denied = any(part.span in denied for part in regimen.rates)
+    return any((r.routes or not route_denied) and (r.rates or not rate_denied) for r in agreeing)
 
 
 def differing(a: Regimen, b: Regimen) -> list[Span]:
