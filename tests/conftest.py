@@ -1,12 +1,16 @@
 """Fixtures for every test: user folders moved away, real data when it is there, no network."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+# A run started in the background ignores Ctrl-C, and its children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
