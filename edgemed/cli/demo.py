@@ -20,11 +20,11 @@ from edgemed_models.scale.examination import AXES, Question, questions
 from edgemed_models.scale.items import TEMPLATE
 
 from edgemed.cli.stream import follow, timing_line
+from edgemed.demonstration import HEADING
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.loading import start, translated
 from edgemed.merging.run import merge
 
-HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
 CONTEXT = 1024
 MAX_TOKENS = 160
 SEED = 2026

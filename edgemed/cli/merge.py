@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-ram",
         metavar="SIZE",
-        help="cap on the buffers, such as 500M (default: about 3 MiB a thread)",
+        help="cap on the buffers, such as 500M (default: about 10 MiB a thread)",
     )
     add("--report", type=Path, metavar="FILE", help="measure the result: a .html page, or .json")
     add("--dry-run", action="store_true", help="print every step and stop")

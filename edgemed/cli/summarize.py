@@ -21,6 +21,7 @@ from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
 from edgemed.clinic.summarize import budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
+from edgemed.demonstration import HEADING, merged_model
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.library import find_model
@@ -54,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="let the model point to the note for sentences that the checks do not find in it",
     )
     add("--no-record", action="store_true", help="write no record at all")
+    add("--demo", action="store_true", help="use the model that comes with edgemed: no patients")
     configure_model(parser)
 
 
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("these options exclude each other or are out of range", "see --help")
     note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
     refuse_unusable(note)
-    template, path = load_template(args.template), find_model(args.model)
+    template, path = load_template(args.template), model_path(args)
     tell_about(note)
     limit = args.max_tokens or template.max_tokens
     with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
@@ -78,6 +80,17 @@ def run(args: argparse.Namespace) -> int:
         if records is not None:
             record(records, args, model, note, template, outcome)
     return finish(args, model, note, template, outcome, looked, limit)
+
+
+def model_path(args: argparse.Namespace) -> Path:
+    """The model asked for; the demonstration says what it is before anything else."""
+    if not args.demo:
+        return find_model(args.model)
+    if args.model:
+        raise UsageError("--demo brings its own model", "leave out --model")
+    if not args.json:
+        print(f"{HEADING}\n", flush=True)
+    return merged_model()
 
 
 def plan_for(
@@ -144,6 +157,8 @@ def finish(
     checked = check(note, text) if note.language != "other" else None
     if args.json:
         whole = document(model, note, template, outcome, text, checked)
+        if args.demo:
+            whole = {"heading": HEADING} | whole
         if args.second_look:
             whole["second_look"] = [x._asdict() for x in looked] if checked else "not checked"
         print(json.dumps(whole, indent=2))

@@ -14,9 +14,9 @@ from edgemed_native.ggml_types import GGMLType
 from edgemed.errors import Refused
 from edgemed.gguf import Tensor
 
-CACHED_WEIGHTS = 256 * 1024
-"""Weights of all sources in flight: their float32 buffers stay in a core's L2 cache, and a chunk
-is still large enough to hide Python."""
+WEIGHTS_AT_ONCE = 1024 * 1024
+"""Weights of all sources in flight in a thread, 10 MiB with their packed bytes: twice to four times
+as many as stay in a core's L2 cache, because what a chunk costs in Python weighs more than that."""
 
 F32_BYTES = 4
 
@@ -49,7 +49,7 @@ def plan_buffers(work: Sequence[Work], threads: int, max_ram: int | None) -> Buf
     per_weight = max((bytes_per_weight(w) for w in work), default=0.0)
     state = max((w.state for w in work), default=0)
     cap = float("inf") if max_ram is None else max_ram
-    usual = max(CACHED_WEIGHTS // max(2, sources), longest)
+    usual = max(WEIGHTS_AT_ONCE // max(2, sources), longest)
     for used in range(threads, 0, -1):
         chunk = int(min(usual, (cap / used - state) // max(per_weight, 1e-9)))
         if chunk >= longest:

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
+from edgemed_models.base import Model
+
 from edgemed import audit, library, sessions
+from edgemed.demonstration import merged_model, merged_path
 from edgemed.loading import Options, load_model
 from edgemed.sizes import show_size
 from edgemed_tui import settings
@@ -17,7 +20,7 @@ def desk(model: str | None, options: Options) -> Desk:
     named = [of_file(library.find_model(model))] if model else []
     return Desk(
         models=lambda: [*named, *installed(), *demonstration()],
-        open_model=lambda choice: load_model(Path(choice.path), options),
+        open_model=lambda choice: opened(choice, options),
         hash_of=hash_of,
         review=Checker(),
         place=audit.default_place(),
@@ -37,13 +40,15 @@ def installed() -> Sequence[ModelChoice]:
 
 
 def demonstration() -> Sequence[ModelChoice]:
-    """The small models that come with edgemed, if this installation has them."""
-    folder = resources.files("edgemed_models") / "scale"
-    files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".gguf"))
-    paths = [Path(str(folder / name)) for name in files]
-    return [
-        of_file(path)._replace(about="comes with edgemed", demonstration=True) for path in paths
-    ]
+    """The small model that comes with edgemed; it is merged from its parents when first opened."""
+    path = str(merged_path())
+    about = "comes with edgemed"
+    return [ModelChoice("demonstration", about, path=path, demonstration=True)]
+
+
+def opened(choice: ModelChoice, options: Options) -> Model:
+    """The engine with this model in it."""
+    return load_model(merged_model() if choice.demonstration else Path(choice.path), options)
 
 
 def sample() -> str:
@@ -70,4 +75,6 @@ def about(path: Path) -> str:
 
 def hash_of(choice: ModelChoice) -> str:
     """SHA-256 of the model file; seconds for a large one."""
+    if choice.demonstration:
+        merged_model()
     return choice.hash or library.digest(Path(choice.path), lambda _: None)

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import ClassVar
 
+from edgemed_models.scale import path_of
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Input, ProgressBar
 
+from edgemed.demonstration import PARENTS
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import Plan, plan_merge
@@ -100,10 +102,15 @@ class MergeScreen(Screen[None]):
         if focused.id == "method":
             choices = [Choice(name, "", name) for name in methods()]
         else:
-            choices = [Choice(m.name, m.about, m.path) for m in self.desk.models()]
+            choices = [*self.added(), *embedded_parents()]
         chosen = await self.app.push_screen_wait(Picker("Choose", choices))
         if chosen is not None:
             focused.value = chosen
+
+    def added(self) -> list[Choice[str]]:
+        """The clinic's own models."""
+        models = (m for m in self.desk.models() if not m.demonstration)
+        return [Choice(m.name, m.about, m.path) for m in models]
 
     @work(thread=True, exclusive=True, group="plan", exit_on_error=False)
     def _consider(self) -> None:
@@ -211,3 +218,9 @@ def outcome(result: Result) -> str:
     if result.rows_kept:
         rows.append(f"{result.rows_kept:,} rows are the same in both and kept as they are")
     return "\n".join(rows)
+
+
+def embedded_parents() -> list[Choice[str]]:
+    """The two small models that come with edgemed, to try a merge on."""
+    about = "comes with edgemed, not for patients"
+    return [Choice(name, about, str(path_of(name))) for name in PARENTS]
