@@ -6,8 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+# Kernels compile inside a test's first example, and machines are shared: time is not what is tested.
+settings.register_profile("edgemed", deadline=None)
+settings.load_profile("edgemed")
 
 # A run started in the background ignores Ctrl-C, and its children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

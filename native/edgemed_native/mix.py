@@ -5,7 +5,6 @@ no methods. Every function makes one pass, releases the GIL and gives the same b
 rows of a tensor are divided into calls.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,21 +16,6 @@ from edgemed_native._jit import is_ready
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-
-COLLINEAR = 0.9995
-"""Above this cosine SLERP is linear interpolation."""
-
-
-def lerp(a: F32, b: F32, t: float, dst: F32) -> None:
-    """dst = (1 - t) a + t b in float32; exactly a (every bit) at t = 0 and b at t = 1.
-
-    dst may be a or b.
-    """
-    if t in (0.0, 1.0):
-        _check(a, b, dst)
-        np.copyto(dst, b if t else a)
-    else:
-        weighted(a, b, 1.0 - t, t, dst)
 
 
 def weighted(a: F32, b: F32, wa: float, wb: float, dst: F32) -> None:
@@ -57,30 +41,10 @@ def dot_norms(a: F32, b: F32) -> F64:
     return sums
 
 
-def slerp_weights(dot: float, aa: float, bb: float, t: float) -> tuple[float, float]:
-    """The factors of A and B on the great circle between them (Shoemake, SIGGRAPH 1985).
-
-    dot = A.B, aa = A.A, bb = B.B over the whole tensor. theta = acos(dot / sqrt(aa bb)); factors
-    sin((1-t) theta) / sin theta and sin(t theta) / sin theta. Linear where the two are nearly
-    collinear, or where one is zero and has no direction.
-    """
-    norms = math.sqrt(aa) * math.sqrt(bb)
-    cosine = dot / norms if norms > 0.0 else 1.0
-    if abs(cosine) > COLLINEAR:
-        return 1.0 - t, t
-    theta = math.acos(cosine)
-    return math.sin((1.0 - t) * theta) / math.sin(theta), math.sin(t * theta) / math.sin(theta)
-
-
 def peak(rows: F32) -> float:
     """The largest |x|; 0 for no rows, infinity if one is infinite, NaN if one is NaN."""
     _check(rows)
     return float(np.uint32(mix_kernels.largest_bits(_flat(rows))).view(np.float32))
-
-
-def all_finite(rows: F32) -> bool:
-    """Whether there is neither NaN nor infinity."""
-    return math.isfinite(peak(rows))
 
 
 def warm_up(report: Callable[[str], None]) -> None:

@@ -22,24 +22,6 @@ def pair(rows: int = 5, n: int = 333, seed: int = 0) -> tuple[F32, F32]:
     return a, a + rng.standard_normal((rows, n), np.float32) * np.float32(0.1)
 
 
-@pytest.mark.parametrize("t", [0.0, 1.0])
-def test_the_ends_of_lerp_are_exact_to_the_bit(t: float) -> None:
-    a, b = pair()
-    a[0, :4] = [-0.0, 1e-45, 3e38, -3e38]
-    b[0, :4] = [3e38, -0.0, -1e-45, 1.0]
-    dst = np.empty_like(a)
-    mix.lerp(a, b, t, dst)
-    assert dst.tobytes() == (b if t else a).tobytes()
-
-
-@pytest.mark.parametrize("t", [0.25, 0.5, 0.9])
-def test_lerp_is_the_weighted_sum(t: float) -> None:
-    a, b = pair()
-    dst = np.empty_like(a)
-    mix.lerp(a, b, t, dst)
-    assert dst.tobytes() == oracle.weighted(a, b, 1 - t, t).tobytes()
-
-
 @given(st.floats(-2, 2), st.floats(-2, 2), st.integers(1, 70))
 def test_weighted_sums_round_three_times_and_never_fuse(wa: float, wb: float, n: int) -> None:
     a, b = pair(2, n)
@@ -84,41 +66,12 @@ def test_sums_do_not_miss_the_last_columns(n: int) -> None:
     assert mix.dot_norms(ones, ones * np.float32(2)).tolist() == [[2 * n, n, 4 * n]] * 2
 
 
-def test_slerp_lies_on_the_great_circle() -> None:
-    rng = np.random.default_rng(1)
-    a, b = (rng.standard_normal((3, 50), np.float32) for _ in range(2))
-    a /= np.linalg.norm(a)
-    b /= np.linalg.norm(b)
-    dot, aa, bb = mix.dot_norms(a, b).sum(axis=0)
-    for t in (0.0, 0.3, 1.0):
-        wa, wb = mix.slerp_weights(dot, aa, bb, t)
-        np.testing.assert_allclose(wa * a + wb * b, oracle.slerp(a, b, t), atol=1e-6)
-
-
-def test_slerp_of_a_right_angle_by_hand() -> None:
-    wa, wb = mix.slerp_weights(0.0, 4.0, 9.0, 1 / 3)
-    assert (wa, wb) == pytest.approx((np.sqrt(3) / 2, 0.5))
-
-
-@pytest.mark.parametrize(
-    "dot, aa, bb",
-    [(0.9996, 1.0, 1.0), (-0.9996, 1.0, 1.0), (0.0, 0.0, 1.0), (0.0, 0.0, 0.0)],
-    ids=["same", "opposite", "one is zero", "both are zero"],
-)
-def test_slerp_is_linear_where_no_angle_can_be_trusted(dot: float, aa: float, bb: float) -> None:
-    assert mix.slerp_weights(dot, aa, bb, 0.25) == (0.75, 0.25)
-
-
-def test_slerp_is_not_linear_just_below_the_threshold() -> None:
-    assert mix.slerp_weights(0.9994, 1.0, 1.0, 0.25) != (0.75, 0.25)
-
-
 @given(st.integers(0, 332), st.sampled_from([np.nan, -np.nan, np.inf, -np.inf]))
 def test_one_bad_number_anywhere_is_found(column: int, bad: float) -> None:
     a, _ = pair()
-    assert mix.all_finite(a)
+    assert np.isfinite(mix.peak(a))
     a[2, column] = bad
-    assert not mix.all_finite(a)
+    assert not np.isfinite(mix.peak(a))
     assert np.isnan(mix.peak(a)) == np.isnan(bad)
 
 
@@ -145,7 +98,7 @@ def test_no_byte_outside_the_buffers_is_touched(end: bool) -> None:
         mix.weighted(a, b, 0.5, 0.5, dst)
         mix.weighted(a, b, 0.5, 0.5, a)
         mix.dot_norms(a, b)
-        assert mix.all_finite(a)
+        assert np.isfinite(mix.peak(a))
 
 
 def fingerprint() -> str:

@@ -1,6 +1,5 @@
 """Mixing one number at a time: the slow, exact twin of edgemed_native.mix."""
 
-import math
 from fractions import Fraction
 
 import numpy as np
@@ -21,15 +20,3 @@ def dot(a: F32, b: F32) -> float:
     """The sum of products of one row, exact until the one rounding to float64."""
     exact = sum(Fraction(float(x)) * Fraction(float(y)) for x, y in zip(a, b, strict=True))
     return float(exact)
-
-
-def slerp(a: F32, b: F32, t: float) -> NDArray[np.float64]:
-    """The point at t on the great circle, by rotating A towards B in the plane of both."""
-    u = a.astype(np.float64).ravel()
-    v = b.astype(np.float64).ravel()
-    lengths = np.linalg.norm(u), np.linalg.norm(v)
-    u, v = u / lengths[0], v / lengths[1]
-    theta = math.acos(float(u @ v))
-    across = v - (u @ v) * u
-    across /= np.linalg.norm(across)
-    return (math.cos(t * theta) * u + math.sin(t * theta) * across).reshape(a.shape)
