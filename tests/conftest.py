@@ -10,7 +10,7 @@ from hypothesis import settings
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
-# Kernels compile inside a test's first example, and machines are shared: time is not what is tested.
+# Kernels compile inside a first example and machines are shared: time is not what is tested.
 settings.register_profile("edgemed", deadline=None)
 settings.load_profile("edgemed")
 
