@@ -4,17 +4,18 @@ Both of its forms are read: GGUF (sums of squared activations and counts, an ent
 and the older binary one. Several are combined by sums and counts, as if measured in one run.
 """
 
+import hashlib
 import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemed.errors import EdgemedError, Incompatible, InvalidFile
+from edgemed.errors import EdgemedError, Incompatible, InvalidFile, Refused
 from edgemed.gguf import Tensor, open_model
 
 F32 = NDArray[np.float32]
@@ -23,18 +24,29 @@ SUMS, COUNTS = ".in_sum2", ".counts"
 LONGEST_NAME = 255
 NOT_ONE = "make it again with llama-imatrix"
 
+KEYS = tuple(
+    f"quantize.imatrix.{key}" for key in ("file", "dataset", "entries_count", "chunks_count")
+)
+"""Metadata keys of files that were written with an importance matrix."""
+
 
 @dataclass(frozen=True, slots=True)
 class Importances:
     """Tensor name -> f32[matrices, row length], mean squared activations: finite, not negative.
 
     The older form does not say where an expert ends: its entries are f32[1, all columns].
+    `sha256` has one hash a file.
     """
 
     tensors: dict[str, F32]
     file: str
     dataset: str
     chunks: int
+    sha256: tuple[str, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(found.nbytes for found in self.tensors.values())
 
 
 class Entry(NamedTuple):
@@ -64,7 +76,51 @@ def read_imatrices(paths: Sequence[Path]) -> Importances:
         " + ".join(path.name for path in paths),
         " + ".join(dict.fromkeys(d for m in found for d in m.datasets)),
         sum(measured.chunks for measured in found),
+        tuple(_sha256(path) for path in paths),
     )
+
+
+def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32 | None:
+    """f32[matrices, row length] for `tensor` under `name`; None where nothing was measured.
+
+    Refused if the importances were measured on another shape.
+    """
+    found = None if importances is None else importances.tensors.get(name)
+    if found is None:
+        return None
+    matrices = math.prod(tensor.shape[2:])
+    for count in (matrices, 1):
+        if found.size == count * tensor.row_length:
+            return found.reshape(count, tensor.row_length)
+    raise Refused(
+        f"the importance matrix has {found.size} numbers for {name}, "
+        f"which has {matrices} x {tensor.row_length} columns",
+        "use a matrix that was made with a model of this very shape",
+    )
+
+
+def of_row(found: F32 | None, tensor: Tensor, row: int) -> F32 | None:
+    """The importances f32[row length] of the matrix of `tensor` that row number `row` is in."""
+    if found is None:
+        return None
+    own: F32 = found[0] if len(found) == 1 else found[row // tensor.shape[1]]
+    return own
+
+
+def keys_of(importances: Importances) -> dict[str, tuple[str, Any]]:
+    """What llama.cpp's quantizer notes of a matrix in the output: key -> (kind, value)."""
+    values = (
+        ("string", importances.file),
+        ("string", importances.dataset),
+        ("uint32", len(importances.tensors)),
+        ("uint32", importances.chunks),
+    )
+    return dict(zip(KEYS, values, strict=True))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> Measured:

@@ -19,6 +19,7 @@ from edgemed.errors import UsageError
 from edgemed.merging import estimate
 from edgemed.merging.journal import journal_of
 from edgemed.merging.method_table import METHODS
+from edgemed.merging.out_types import type_word
 from edgemed.merging.plan import Plan, plan_merge
 from edgemed.merging.presets import PRESETS
 from edgemed.merging.recipe import Recipe, between, weighted
@@ -89,6 +90,14 @@ def output_options(group: Any) -> None:
         metavar="PART=TYPE",
         help="the type of tensors whose name has this part, or of a group; repeatable",
     )
+    add(
+        "--imatrix",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="an importance matrix of llama-imatrix for the output; several are combined",
+    )
     add("--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G")
     add(
         "--tokenizer-from",
@@ -135,9 +144,12 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     """The recipe that the command line asks for."""
     changes: dict[str, Any] = {}
     if args.out_type is not None:
-        changes["out_type"] = args.out_type
+        changes["out_type"] = type_word(args.out_type)
     if args.type:
-        changes["types"] = tuple(pair(text) for text in args.type)
+        parts = (pair(text) for text in args.type)
+        changes["types"] = tuple((part, type_word(word)) for part, word in parts)
+    if args.imatrix:
+        changes["imatrix"] = tuple(args.imatrix)
     if args.seed is not None:
         changes["seed"] = args.seed
     if args.tokenizer_from is not None:
@@ -209,9 +221,13 @@ def print_plan(plan: Plan) -> None:
             f"{how:16} {step.name:32} {shape:>16}  "
             f"{types} -> {step.type.name}  {step.nbytes:,} bytes  "
             f"{estimate.chunks(plan, step)} chunk(s)"
+            f"{'  columns weighed' if step.importances is not None else ''}"
         )
     actions = Counter(step.action for step in plan.steps)
     print(", ".join(f"{n} to {action}" for action, n in actions.items()))
+    for path, sha256 in zip(plan.recipe.imatrix, plan.imatrix, strict=True):
+        weighed = sum(step.importances is not None for step in plan.steps)
+        print(f"importance matrix: {path.name}, sha256 {sha256}, {weighed} tensors weighed")
     total, shards = plan.placement.total_bytes, plan.placement.shards
     files = f" in {len(shards)} files" if len(shards) > 1 else ""
     print(f"output: {total:,} bytes ({show_size(total)}){files}")

@@ -25,6 +25,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="the models it was made of, in the recipe's order (default: beside OUT, by name)",
     )
+    add(
+        "--imatrix",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the importance matrices that were used (default: beside OUT, by name)",
+    )
     add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
@@ -32,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 the same, 1 different, 3 cannot compare."""
     with progress_report(open_model(args.out).weights) as report:
-        answer = verify(args.out, args.inputs, max(1, args.threads), report)
+        answer = verify(args.out, args.inputs, max(1, args.threads), report, args.imatrix)
     if args.json:
         print(json.dumps(asdict(answer), indent=2))
     else:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from edgemed import positional
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
+from edgemed.imatrix import of_row
 from edgemed.merging import token_rows
+from edgemed.merging.experts import experts_of, prepared
 from edgemed.merging.memory import Buffers, rows_at_once
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import group_of
@@ -40,7 +42,8 @@ class Sink(Protocol):
 
 
 class Chunk(NamedTuple):
-    """Rows `first` to `first + rows` of a step, and how its sources are mixed (None: copied)."""
+    """Rows `first` to `first + rows` of one matrix of a step, and how its sources are mixed (None:
+    copied)."""
 
     step: Step
     mix: Mix | None
@@ -66,7 +69,8 @@ class Blender:
             return None
         if step.action == "requantize":
             return Mix(as_it_is)
-        return METHODS[step.method].function(self._stream(step), **dict(step.parameters))
+        function, experts = METHODS[step.method].function, experts_of(step.sources[0])
+        return prepared(function, self._stream(step), experts, **dict(step.parameters))
 
     def write(self, chunk: Chunk) -> int:
         """Write one chunk; returns how many of its rows were equal in all sources and kept."""
@@ -99,7 +103,7 @@ class Blender:
             first.rows,
             first.row_length,
             step.based,
-            len(first.shape) <= 1,
+            len(first.shape) <= 1 or step.name.endswith(".bias"),
             self._seed,
             rows_at_once(first, self._chunk),
             lambda at, rows: self._decode(step, at, self._read(step, at, rows)),
@@ -133,7 +137,8 @@ class Blender:
         if not np.isfinite(peak):
             raise not_a_number(chunk)
         result = self._packed(-1, len(rows), chunk.step.type.row_bytes(rows.shape[1]))
-        encode_rows(chunk.step.type.name, rows, result)
+        columns = of_row(chunk.step.importances, chunk.step.sources[0], chunk.first)
+        encode_rows(chunk.step.type.name, rows, result, columns)
         if peak > HALF_MAX:
             refuse_overflow(chunk, result, rows.shape[1])
         return result

@@ -34,7 +34,8 @@ def step_seconds(step: Step) -> float:
         return 0.0
     passes = 1 + (METHODS[step.method].passes if step.action == "blend" else 0)
     decoding = sum(decode_seconds(tensor.type.name) for tensor in step.sources)
-    return step.weights * (passes * decoding + encode_seconds(step.type.name))
+    encoding = encode_seconds(step.type.name, step.importances is not None)
+    return step.weights * (passes * decoding + encoding)
 
 
 def chunks(plan: Plan, step: Step) -> int:
@@ -44,10 +45,11 @@ def chunks(plan: Plan, step: Step) -> int:
 
 
 @cache
-def encode_seconds(name: str) -> float:
-    """Seconds a weight."""
+def encode_seconds(name: str, weighed: bool) -> float:
+    """Seconds a weight, with importances of columns or without."""
     rows, packed = buffers(name)
-    return shortest(lambda: encode_rows(name, rows, packed)) / WEIGHTS
+    columns = np.linspace(0.5, 2.0, LENGTH, dtype=np.float32) if weighed else None
+    return shortest(lambda: encode_rows(name, rows, packed, columns)) / WEIGHTS
 
 
 @cache

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
+from edgemed.gguf import Tensor
 from edgemed.merging.chunk import Chunk
 from edgemed.merging.memory import rows_at_once
 from edgemed.merging.plan import Step
@@ -56,7 +57,7 @@ class Jobs:
             self._preparing -= 1
             self._chunks.extend(
                 Chunk(step, mix, at, min(at_once, first + rows - at))
-                for first, rows in self._missing[step.name]
+                for first, rows in by_matrix(self._missing[step.name], step.sources[0])
                 for at in range(first, first + rows, at_once)
             )
             self._changed.notify_all()
@@ -66,3 +67,14 @@ class Jobs:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+
+
+def by_matrix(runs: Rows, tensor: Tensor) -> Iterator[tuple[int, int]]:
+    """Runs of rows cut where a matrix of the tensor ends: experts are matrices of their own."""
+    matrix = tensor.shape[1] if len(tensor.shape) > 2 else tensor.rows
+    for first, rows in runs:
+        at, end = first, first + rows
+        while at < end:
+            border = min(end, (at // matrix + 1) * matrix)
+            yield at, border - at
+            at = border

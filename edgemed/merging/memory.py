@@ -39,24 +39,25 @@ class Buffers:
     nbytes: int
 
 
-def plan_buffers(work: Sequence[Work], threads: int, max_ram: int | None) -> Buffers:
+def plan_buffers(work: Sequence[Work], threads: int, max_ram: int | None, held: int = 0) -> Buffers:
     """Chunk size and threads within `max_ram` bytes; fewer threads before a refusal.
 
-    A chunk is at least one row of every tensor: rows are never cut.
+    A chunk is at least one row of every tensor: rows are never cut. `held` bytes are taken already,
+    whatever the number of threads.
     """
     longest = max((w.sources[0].row_length for w in work), default=1)
     sources = max((len(w.sources) for w in work), default=1)
     per_weight = max((bytes_per_weight(w) for w in work), default=0.0)
     state = max((w.state for w in work), default=0)
-    cap = float("inf") if max_ram is None else max_ram
+    cap = float("inf") if max_ram is None else max_ram - held
     usual = max(WEIGHTS_AT_ONCE // max(2, sources), longest)
     for used in range(threads, 0, -1):
         chunk = int(min(usual, (cap / used - state) // max(per_weight, 1e-9)))
         if chunk >= longest:
-            return Buffers(used, chunk, sources, int(used * (chunk * per_weight + state)))
+            return Buffers(used, chunk, sources, int(used * (chunk * per_weight + state)) + held)
     raise Refused(
         f"--max-ram {max_ram:,} is less than one row of the widest tensor takes",
-        f"allow at least {int(longest * per_weight + state) + 1:,} bytes",
+        f"allow at least {int(longest * per_weight + state) + held + 1:,} bytes",
     )
 
 

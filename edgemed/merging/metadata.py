@@ -10,6 +10,7 @@ from typing import Any
 from edgemed.errors import Incompatible
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
 from edgemed.gguf.values import encode
+from edgemed.imatrix import Importances
 from edgemed.merging import chat, provenance
 from edgemed.merging.chat import ADDED, TEMPLATE, TURNS, Choice
 from edgemed.merging.outline import Models, leader, slice_length
@@ -23,12 +24,17 @@ Raw = dict[str, bytes]
 
 
 def output_metadata(
-    recipe: Recipe, models: Models, lexicon: Lexicon, file_type: int | None, weights: int
+    recipe: Recipe,
+    models: Models,
+    lexicon: Lexicon,
+    file_type: int | None,
+    weights: int,
+    importances: Importances | None = None,
 ) -> tuple[Raw, tuple[str, ...]]:
     """Key -> bytes, and lines to say aloud. `file_type` None: none fits; `weights` written."""
     first = models[leader(recipe, recipe.slices[0]).model]
     every = [models[path] for path in recipe.models]
-    replace = provenance.describe(recipe, every, weights)
+    replace = provenance.describe(recipe, every, weights, importances)
     if recipe.sliced:
         replace |= block_keys(recipe, models, first.metadata)
     drop = {key for key in first.metadata if key.startswith(STALE)} - replace.keys()

@@ -1,6 +1,7 @@
 """The table of merge methods: which function, what of a base, how many models, what it costs.
 
-What the plan must know before any work, beside the parameters, which the signature says.
+What the plan must know before any work, beside the parameters, which the signature says. What is
+said here of a tensor holds for every expert where a tensor holds experts (see `experts`).
 """
 
 from collections.abc import Callable
@@ -35,7 +36,8 @@ class Method:
 
     `alone(group, **parameters)`: the one source that is the result as it is, or None.
     `passes`: over all rows, before the mixing. `state(sources, rows, length, **parameters)`: bytes
-    kept meanwhile, beside the chunk. `check(name, **parameters)`: UsageError if they clash.
+    in use meanwhile, beside the chunk; `kept`, called alike: bytes kept from the passes to the last
+    chunk. `check(name, **parameters)`: UsageError if they clash.
     """
 
     function: Callable[..., Mix]
@@ -45,6 +47,7 @@ class Method:
     passes: int = 0
     alone: Callable[..., int | None] = never
     state: Callable[..., int] = no_bytes
+    kept: Callable[..., int] = no_bytes
     check: Callable[..., None] = no_clash
 
     @property
@@ -89,19 +92,34 @@ def two_quantiles(sources: int, rows: int, length: int, **parameters: Any) -> in
     return 2 * quantiles(sources, rows, length)
 
 
-def columns(sources: int, rows: int, length: int, **parameters: Any) -> int:
-    """A few float64 numbers for every column."""
-    return 4 * 8 * length
+def column_sums(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Three float64 sums for every column, and then two factors."""
+    return 3 * 8 * length
 
 
-def fusing(sources: int, rows: int, length: int, **parameters: Any) -> int:
-    """Three order statistics, and a number for every row."""
-    return 3 * select.STATE_BYTES + 4 * rows
+def column_factors(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Two float32 factors for every column."""
+    return 2 * 4 * length
+
+
+def three_quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Three order statistics of one measure."""
+    return 3 * select.STATE_BYTES
+
+
+def divergences(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """A float32 for every row."""
+    return 4 * rows
+
+
+def wide_basis(sources: int, rows: int, length: int, rank: int, **parameters: Any) -> int:
+    """Two float64 bases with vectors to spare."""
+    return 2 * 8 * length * (rank + subspace.OVERSAMPLED) if rank else 0
 
 
 def basis(sources: int, rows: int, length: int, rank: int, **parameters: Any) -> int:
-    """Two bases of the subspace."""
-    return 2 * 8 * length * (rank + subspace.OVERSAMPLED) if rank else 0
+    """A float64 basis of the subspace."""
+    return 8 * length * rank
 
 
 def probabilities(name: str, *, density: Each, epsilon: Each, **parameters: Any) -> None:
@@ -123,7 +141,7 @@ def known_group(name: str, *, keep: str, **parameters: Any) -> None:
 METHODS: dict[str, Method] = {
     "linear": Method(methods.linear, "none", 1, alone=one_weight),
     "slerp": Method(methods.slerp, "first of two", 2, 2, 1, one_end),
-    "nuslerp": Method(methods.nuslerp, "optional", 2, 2, 1, state=columns),
+    "nuslerp": Method(methods.nuslerp, "optional", 2, 2, 1, state=column_sums, kept=column_factors),
     "multislerp": Method(methods.multislerp, "optional", 1, passes=1),
     "karcher": Method(methods.karcher, "none", 1, passes=1),
     "task_arithmetic": Method(methods.task_arithmetic, "required", 1, alone=no_weight),
@@ -144,10 +162,12 @@ METHODS: dict[str, Method] = {
     "ramplus_tl": Method(methods.ramplus_tl, "required", 1, passes=1),
     "model_stock": Method(methods.model_stock, "required", 2, passes=1),
     "nearswap": Method(methods.nearswap, "first of two", 2, 2),
-    "arcee_fusion": Method(methods.arcee_fusion, "first of two", 2, 2, 2, state=fusing),
+    "arcee_fusion": Method(
+        methods.arcee_fusion, "first of two", 2, 2, 2, state=three_quantiles, kept=divergences
+    ),
     "passthrough": Method(methods.passthrough, "none", 1, 1, alone=unscaled),
-    "orthogonal": Method(methods.orthogonal, "required", 2, 2, 1, state=basis),
+    "orthogonal": Method(methods.orthogonal, "required", 2, 2, 1, state=wide_basis, kept=basis),
     "decouple": Method(
-        methods.decouple, "required", 1, None, 1, other_group, quantiles, known_group
+        methods.decouple, "required", 1, None, 1, other_group, quantiles, check=known_group
     ),
 }

@@ -1,19 +1,23 @@
 """Which ggml type each output tensor gets: like a parent, one type for all, or a llama.cpp mix.
 
-The mixes follow llama.cpp's quantizer (src/llama-quant.cpp) for dense models. Vectors, norms,
-routers and other tensors that it never quantizes keep their type whatever is asked for.
+The mixes are those of `quantizing.mixes`, for the output's own shapes. Vectors, norms, routers and
+other tensors that llama.cpp never quantizes keep their type, unless a pattern names them.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.names import block_of, group_of
+from edgemed.merging.names import group_of
 from edgemed.merging.recipe import LIKE_A, Recipe
+from edgemed.quantizing import mixes
+from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
+from edgemed.quantizing.mixes import Facts, Matrix
+
+POLICIES = (LIKE_A, "like-b", "max")
 
 
 class Drafted(Protocol):
@@ -25,103 +29,52 @@ class Drafted(Protocol):
     def leads(self) -> tuple[Tensor, ...]: ...
 
 
-Rule = Callable[[int, int], bool]
-"""Whether block i of n gets more bits."""
-
-
-def more_bits(i: int, n: int) -> bool:
-    """llama.cpp's use_more_bits: the first and last eighth, and every third between."""
-    return i < n // 8 or i >= 7 * n // 8 or (i - n // 8) % 3 == 2
-
-
-class FileType(NamedTuple):
-    """A llama.cpp mix: its number, the type of most matrices, of the head, and of the tensors
-    attn_v and ffn_down in the blocks that `richer_v` and `richer_down` pick."""
-
-    number: int
-    usual: str
-    head: str
-    richer: str = ""
-    richer_v: Rule = lambda i, n: False
-    richer_down: Rule = lambda i, n: False
-
-
-FILE_TYPES: dict[str, FileType] = {
-    "F32": FileType(0, "F32", "F32"),
-    "F16": FileType(1, "F16", "F16"),
-    "BF16": FileType(32, "BF16", "BF16"),
-    "Q4_0": FileType(2, "Q4_0", "Q6_K"),
-    "Q4_1": FileType(3, "Q4_1", "Q6_K"),
-    "Q5_0": FileType(8, "Q5_0", "Q6_K"),
-    "Q5_1": FileType(9, "Q5_1", "Q6_K"),
-    "Q8_0": FileType(7, "Q8_0", "Q8_0"),
-    "Q4_K_S": FileType(14, "Q4_K", "Q6_K", "Q5_K", lambda i, n: i < 4, lambda i, n: i < n // 8),
-    "Q4_K_M": FileType(15, "Q4_K", "Q6_K", "Q6_K", more_bits, more_bits),
-    "Q5_K_S": FileType(16, "Q5_K", "Q6_K"),
-    "Q5_K_M": FileType(17, "Q5_K", "Q6_K", "Q6_K", more_bits, more_bits),
-    "Q6_K": FileType(18, "Q6_K", "Q6_K"),
-}
-
-MOSTLY = {"Q2_K": 10, "Q3_K": 12, "Q4_K": 15, "Q5_K": 17, "IQ4_NL": 25, "IQ4_XS": 30} | {
-    name: mix.number for name, mix in FILE_TYPES.items() if name in BY_NAME
-}
-"""The file type of files whose matrices are mostly of a ggml type."""
-
-FALLBACK = {"Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
-"""For rows that do not fill whole blocks; IQ types fall back to IQ4_NL, and all of these to F16."""
-
-NEVER = re.compile(
-    r"_norm\.|ffn_gate_inp|position_embd|token_types|ssm_conv1d|shortconv\.conv|rope_"
-)
-
-
-def out_types(recipe: Recipe, drafts: Sequence[Drafted]) -> list[GGMLType]:
+def out_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[GGMLType]:
     """The output type of every tensor; UsageError for words that name no type."""
     refuse_unknown_types(recipe, drafts)
-    blocks = 1 + max((b for d in drafts if (b := block_of(d.name)) is not None), default=-1)
-    tied = all(d.name != "output.weight" for d in drafts)
-    return [_out_type(recipe, draft, blocks, tied) for draft in drafts]
+    apart = {d.name: name for d in drafts if (name := set_apart(recipe, d.name)) is not None}
+    matrices = [matrix_of(d) for d in drafts if is_quantizable(d)]
+    if recipe.out_type in FILE_TYPES:
+        chosen = mixes.mixed_types(recipe.out_type, facts, matrices, apart)
+    elif recipe.out_type in BY_NAME:
+        chosen = {m.name: mixes.fitting(recipe.out_type, m.shape[0]) for m in matrices}
+    else:
+        chosen = {d.name: policy(recipe.out_type, d).name for d in drafts if is_quantizable(d)}
+    return [BY_NAME[_type_name(draft, chosen, apart)] for draft in drafts]
 
 
-def _out_type(recipe: Recipe, draft: Drafted, blocks: int, tied: bool) -> GGMLType:
-    lead, word = draft.leads[0], recipe.out_type
-    for pattern, name in recipe.types:
-        if is_meant(pattern, draft.name):
-            return BY_NAME[name]
-    if word == LIKE_A or not is_quantizable(lead):
-        return lead.type
-    if word == "like-b":
-        return draft.leads[1].type
+def _type_name(draft: Drafted, chosen: Mapping[str, str], apart: Mapping[str, str]) -> str:
+    lead = draft.leads[0]
+    if draft.name in apart:
+        return mixes.fitting(apart[draft.name], lead.row_length)
+    return chosen.get(draft.name, lead.type.name)
+
+
+def set_apart(recipe: Recipe, name: str) -> str | None:
+    """The type of the first pattern that means this tensor."""
+    return next((type for pattern, type in recipe.types if is_meant(pattern, name)), None)
+
+
+def policy(word: str, draft: Drafted) -> GGMLType:
+    """The type of one parent, or the largest of all."""
     if word == "max":
         return max((t.type for t in draft.leads), key=lambda type: type.nbytes / type.block)
-    if word in FILE_TYPES:
-        return fitting(mixed(FILE_TYPES[word], draft.name, blocks, tied), lead)
-    return fitting(word, lead)
+    return draft.leads[word == "like-b"].type
 
 
-def mixed(mix: FileType, name: str, blocks: int, tied: bool) -> str:
-    """The type that a mix gives to a matrix of this name."""
-    if name == "output.weight" or (tied and name == "token_embd.weight"):
-        return mix.head
-    block = block_of(name) or 0
-    if re.search(r"\.attn_(v|qkv|kv_b)\.", name) and mix.richer_v(block, blocks):
-        return mix.richer
-    if ".ffn_down" in name and mix.richer_down(block, blocks):
-        return mix.richer
-    return mix.usual
+def matrix_of(draft: Drafted) -> Matrix:
+    """The tensor as the rules see it."""
+    return Matrix(draft.name, draft.leads[0].shape)
 
 
-def fitting(name: str, tensor: Tensor) -> GGMLType:
-    """The type, or what llama.cpp falls back to where the rows do not fill its blocks."""
-    while tensor.row_length % BY_NAME[name].block:
-        name = FALLBACK.get(name, "IQ4_NL" if re.match(r"IQ\d_(?!NL)", name) else "F16")
-    return BY_NAME[name]
-
-
-def is_quantizable(tensor: Tensor) -> bool:
+def is_quantizable(draft: Drafted) -> bool:
     """Whether llama.cpp would ever quantize it."""
-    is_weight = tensor.name.endswith("weight") and len(tensor.shape) > 1
-    return is_weight and not NEVER.search(tensor.name)
+    return mixes.is_quantizable(matrix_of(draft))
+
+
+def type_word(word: str) -> str:
+    """A type or policy as it is written here, from either case: q4_k_m is Q4_K_M."""
+    return word.lower() if word.lower() in POLICIES else word.upper()
 
 
 def is_meant(pattern: str, name: str) -> bool:
@@ -132,9 +85,8 @@ def is_meant(pattern: str, name: str) -> bool:
 def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
     """Every word must name a type, every pattern a tensor, and like-b needs a second model."""
     word = recipe.out_type
-    known = (LIKE_A, "like-b", "max", *FILE_TYPES, *BY_NAME)
-    if word not in known:
-        words = ", ".join((LIKE_A, "like-b", "max", *FILE_TYPES))
+    if word not in (*POLICIES, *FILE_TYPES, *BY_NAME):
+        words = ", ".join((*POLICIES, *FILE_TYPES))
         raise UsageError(f"{word!r} is no output type", f"use a ggml type, or one of {words}")
     if word == "like-b" and any(len(d.leads) < 2 for d in drafts):
         raise UsageError("like-b needs a second model", "use like-a, or a type")
@@ -156,7 +108,7 @@ def file_type_of(
         return FILE_TYPES[recipe.out_type].number
     count: dict[str, int] = {}
     for draft, type in zip(drafts, types, strict=True):
-        if is_quantizable(draft.leads[0]):
+        if is_quantizable(draft):
             weights = draft.leads[0].rows * draft.leads[0].row_length
             count[type.name] = count.get(type.name, 0) + weights
     return MOSTLY.get(max(count, key=lambda name: count[name])) if count else None

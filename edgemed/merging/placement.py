@@ -4,6 +4,7 @@ Offsets are counted through all files one after the other, so that the rest of a
 file. Shards are named and marked as llama.cpp does: NAME-00001-of-00003.gguf, `split.*` keys.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from edgemed.gguf.header import ALIGNMENT_KEY
 from edgemed.gguf.shards import COUNT, NUMBER, TENSORS
 from edgemed.gguf.values import encode
 from edgemed.gguf.writer import TensorSpec
+from edgemed.output import part_of
 
 Raw = Mapping[str, bytes]
 
@@ -107,3 +109,29 @@ def first_header(placement: Placement, changed: Raw) -> bytes:
     header = plan_layout(raw, placement.specs[: shard.end]).header
     assert len(header) == len(shard.layout.header)
     return header
+
+
+def refuse_output(inputs: Sequence[Path], out: Path, replace: bool) -> None:
+    """The output may not be an input, nor stand already, and its folder must exist."""
+    if not out.parent.is_dir():
+        raise Refused(f"there is no folder {out.parent}", "make it, or choose another output")
+    for source in inputs:
+        if out.exists() and source.exists() and out.samefile(source):
+            raise Refused(f"the output {out} is one of the inputs", "choose another output")
+    if out.is_dir():
+        raise Refused(f"the output {out} is a folder", "name a file")
+    if out.exists() and not replace:
+        raise Refused(
+            f"{out} exists already", "choose another output, or add --force to replace it"
+        )
+
+
+def refuse_small_disk(folder: Path, placement: Placement) -> None:
+    """The output's exact size must be free where it goes; what an earlier attempt left counts."""
+    need, parts = placement.total_bytes, [part_of(shard.path) for shard in placement.shards]
+    free = shutil.disk_usage(folder).free + sum(p.stat().st_size for p in parts if p.exists())
+    if free < need:
+        raise Refused(
+            f"{folder} has {free:,} bytes free, the output takes {need:,}",
+            "free some space or choose an output on another disk",
+        )

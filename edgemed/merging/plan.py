@@ -1,39 +1,39 @@
 """From a recipe and headers to a list of steps with every offset decided, before any work.
 
-Reads headers only. All refusals happen here; a plan can be printed, compared and run.
+Reads headers and importance matrices only. All refusals happen here; a plan can be printed,
+compared and run.
 """
 
-import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from edgemed_native.codecs import CODECS
+from edgemed_native.codecs import CODECS, IGNORES_WEIGHTS, obstacle
 from edgemed_native.ggml_types import GGMLType
 
-from edgemed.errors import Incompatible, Refused, UsageError
+from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_model
+from edgemed.imatrix import Importances, of_tensor, read_imatrices
 from edgemed.merging import compatibility, schema, shapes, token_rows
+from edgemed.merging.experts import experts_of
+from edgemed.merging.filters import Namer, any_filters, namer, refuse_idle_filters
 from edgemed.merging.fingerprints import Input, input_of
 from edgemed.merging.memory import Buffers, Work, plan_buffers
 from edgemed.merging.metadata import choice_of, output_metadata
 from edgemed.merging.method_table import METHODS
-from edgemed.merging.names import GROUPS, Names, group_of, names_of
+from edgemed.merging.names import block_of, group_of
 from edgemed.merging.out_types import file_type_of, out_types
-from edgemed.merging.outline import Models, Place, base_of, outline
-from edgemed.merging.placement import Placement, place
+from edgemed.merging.outline import Models, Place, base_of, leader, outline
+from edgemed.merging.placement import Placement, place, refuse_output, refuse_small_disk
 from edgemed.merging.recipe import Recipe
 from edgemed.merging.schema import Bound
-from edgemed.merging.settings import Filter, lookup, matches, rules
+from edgemed.merging.settings import lookup
 from edgemed.merging.vocabulary import Lexicon
-from edgemed.output import part_of
+from edgemed.quantizing.mixes import Facts, facts_of
 
 Action = Literal["copy", "requantize", "blend"]
 ROPE = "rope_"
-
-
-Namer = Callable[[str], Names]
 
 
 class Draft(NamedTuple):
@@ -53,7 +53,8 @@ class Step:
     """One output tensor: sources blended, or one source copied or requantized.
 
     Where `based`, sources[0] is the base of the others. `parameters` are the method's for this
-    tensor; values with one number a model leave the base out.
+    tensor; values with one number a model leave the base out. `importances` are of the columns of
+    each of its matrices, f32[matrices, row length]; None: all columns count alike.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Step:
     parameters: Bound
     offset: int
     nbytes: int
+    importances: Any = field(default=None, compare=False, repr=False)
 
     @property
     def weights(self) -> int:
@@ -73,7 +75,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything decided: what to write where, from which files, in how much memory."""
+    """Everything decided: what to write where, from which files, in how much memory.
+
+    `imatrix` has the sha256 of every importance matrix.
+    """
 
     recipe: Recipe
     out: Path
@@ -83,6 +88,7 @@ class Plan:
     inputs: tuple[Input, ...]
     buffers: Buffers
     notes: tuple[str, ...]
+    imatrix: tuple[str, ...] = ()
 
     @property
     def weights(self) -> int:
@@ -101,11 +107,11 @@ def plan_merge(
 
     No file of the output will be larger than `split` bytes.
     """
-    refuse_output(recipe, out, replace)
+    refuse_output(recipe.models, out, replace)
     plan = decide(recipe, out, threads, max_ram, replace, split)
     for shard in plan.placement.shards:
-        refuse_output(recipe, shard.path, replace)
-    refuse_small_disk(plan)
+        refuse_output(recipe.models, shard.path, replace)
+    refuse_small_disk(out.parent, plan.placement)
     return plan
 
 
@@ -119,23 +125,49 @@ def decide(
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
     models = {path: open_model(path) for path in recipe.models}
+    importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     drafts = draft_steps(recipe, models, lexicon)
-    types = out_types(recipe, drafts)
+    facts = facts_for(recipe, models, drafts)
+    if recipe.sliced and importances is not None:
+        refuse_other_blocks(importances, facts.layers)
+    types = out_types(recipe, drafts, facts)
     weights = sum(d.sources[0].rows * d.sources[0].row_length for d in drafts)
     file_type = file_type_of(recipe, drafts, types)
-    metadata, notes = output_metadata(recipe, models, lexicon, file_type, weights)
+    metadata, notes = output_metadata(recipe, models, lexicon, file_type, weights, importances)
     specs = [(d.name, d.sources[0].shape, t) for d, t in zip(drafts, types, strict=True)]
     placement = place(out, metadata, specs, split)
     steps = tuple(
-        settle(recipe, draft, type, offset)
+        settle(recipe, draft, type, offset, importances)
         for draft, type, offset in zip(drafts, types, placement.offsets, strict=True)
     )
     work = [Work(s.sources, s.type, state_bytes(s)) for s in steps if s.action != "copy"]
-    buffers = plan_buffers(work, threads, max_ram)
+    held = 0 if importances is None else importances.nbytes
+    buffers = plan_buffers(work, threads, max_ram, held)
     inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
-    notes = (*recipe.notes, *notes)
-    return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes)
+    notes = (*recipe.notes, *notes, *notes_on_importances(steps, importances))
+    sums = () if importances is None else importances.sha256
+    return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
+
+
+def facts_for(recipe: Recipe, models: Models, drafts: Sequence[Draft]) -> Facts:
+    """What llama.cpp's mixes ask of the output: the first model's facts, and its own blocks."""
+    metadata = models[leader(recipe, recipe.slices[0]).model].metadata
+    facts = facts_of(metadata, bool(recipe.imatrix))
+    if not recipe.sliced:
+        return facts
+    blocks = (block for draft in drafts if (block := block_of(draft.name)) is not None)
+    return facts._replace(layers=1 + max(blocks))
+
+
+def refuse_other_blocks(importances: Importances, layers: int) -> None:
+    """Blocks that are stacked anew have new numbers, which the importances must go by."""
+    measured = 1 + max((b for b in map(block_of, importances.tensors) if b is not None), default=-1)
+    if measured != layers:
+        raise Refused(
+            f"the importance matrix is of {measured} blocks, the output has {layers}",
+            "merge without it first, and measure the importances of that output",
+        )
 
 
 def draft_steps(recipe: Recipe, models: Models, lexicon: Lexicon) -> list[Draft]:
@@ -145,36 +177,6 @@ def draft_steps(recipe: Recipe, models: Models, lexicon: Lexicon) -> list[Draft]
     names = namer(architecture, any_filters(recipe))
     refuse_idle_filters(recipe, {names(n) for p in places for n in (p.name, *p.names)})
     return [draft(recipe, models, lexicon, place, names) for place in places]
-
-
-def namer(architecture: str, with_checkpoint_names: bool) -> Namer:
-    """All names of a tensor; those of checkpoints only where a filter may ask for them."""
-    if with_checkpoint_names:
-        return lambda name: names_of(name, architecture)
-    return lambda name: Names(name, None, group_of(name))
-
-
-def any_filters(recipe: Recipe) -> bool:
-    """Whether any setting depends on the names of tensors."""
-    return any(rule.pattern for rule in all_rules(recipe))
-
-
-def all_rules(recipe: Recipe) -> Iterator[Filter]:
-    """Every filter of every setting of the recipe."""
-    for level in recipe.levels():
-        for setting in level.values():
-            yield from rules(setting)
-
-
-def refuse_idle_filters(recipe: Recipe, names: Collection[Names]) -> None:
-    """A filter that matches no tensor is a mistake in the recipe."""
-    for rule in all_rules(recipe):
-        if not any(matches(rule.pattern, name) for name in names):
-            raise UsageError(
-                f"the filter {rule.pattern!r} matches no tensor",
-                "a filter is part of a tensor's GGUF or Hugging Face name, or a group: "
-                + ", ".join(GROUPS),
-            )
 
 
 def draft(recipe: Recipe, models: Models, lexicon: Lexicon, place: Place, names: Namer) -> Draft:
@@ -230,30 +232,59 @@ def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Te
     return token_rows.in_order(found, lexicon, model.paths[0])
 
 
-def settle(recipe: Recipe, draft: Draft, type: GGMLType, offset: int) -> Step:
+def settle(
+    recipe: Recipe, draft: Draft, type: GGMLType, offset: int, importances: Importances | None
+) -> Step:
     """The step, now that the output's types and offsets are known."""
     action: Action = "blend"
     sources, based = draft.sources, draft.based
     if draft.alone is not None:
         sources, based = (sources[draft.alone],), False
         action = "copy" if sources[0].type == type else "requantize"
+    columns = None
     if action != "copy":
-        refuse_types(sources, type)
+        columns = of_tensor(importances, draft.name, sources[0])
+        refuse_types(draft.name, sources, type, columns is not None)
     nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
     return Step(
-        draft.name, action, sources, based, type, recipe.method, draft.parameters, offset, nbytes
+        draft.name,
+        action,
+        sources,
+        based,
+        type,
+        recipe.method,
+        draft.parameters,
+        offset,
+        nbytes,
+        columns,
     )
 
 
+def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
+    """Matrices that columns were to be weighed in, and were not."""
+    without = sum(
+        step.action != "copy"
+        and len(step.sources[0].shape) > 1
+        and step.type.name not in IGNORES_WEIGHTS
+        and step.importances is None
+        for step in steps
+    )
+    if importances is not None and without:
+        yield f"{without} tensors without importances: their columns count alike"
+
+
 def state_bytes(step: Step) -> int:
-    """What the method keeps of a tensor beside the chunk."""
+    """What the method keeps of a tensor beside the chunk: while it passes over an expert's rows,
+    and of all experts."""
     if step.action != "blend":
         return 0
-    rows, length = step.sources[0].rows, step.sources[0].row_length
-    return METHODS[step.method].state(len(step.sources), rows, length, **dict(step.parameters))
+    method, experts = METHODS[step.method], experts_of(step.sources[0])
+    rows, length = step.sources[0].rows // experts, step.sources[0].row_length
+    shape, parameters = (len(step.sources), rows, length), dict(step.parameters)
+    return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
 
 
-def refuse_types(sources: tuple[Tensor, ...], out: GGMLType) -> None:
+def refuse_types(name: str, sources: tuple[Tensor, ...], out: GGMLType, weighed: bool) -> None:
     """Every source must be readable as weights, and the output type writable."""
     for tensor in sources:
         if CODECS[tensor.type.name].decoder is None:
@@ -261,36 +292,10 @@ def refuse_types(sources: tuple[Tensor, ...], out: GGMLType) -> None:
                 f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
                 "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
             )
-    if CODECS[out.name].encoder is None:
+    problem = obstacle(out.name, weighed)
+    if problem is not None:
         raise Refused(
-            f"{sources[0].name} is {out.name}, a type that cannot be written yet",
-            f"writable types: {', '.join(n for n, c in CODECS.items() if c.encoder)}; "
-            "download the model in one of them, or name one with --out-type",
-        )
-
-
-def refuse_output(recipe: Recipe, out: Path, replace: bool) -> None:
-    """The output may not be an input, nor stand already, and its folder must exist."""
-    if not out.parent.is_dir():
-        raise Refused(f"there is no folder {out.parent}", "make it, or choose another output")
-    for source in recipe.models:
-        if out.exists() and source.exists() and out.samefile(source):
-            raise Refused(f"the output {out} is one of the inputs", "choose another output")
-    if out.is_dir():
-        raise Refused(f"the output {out} is a folder", "name a file")
-    if out.exists() and not replace:
-        raise Refused(
-            f"{out} exists already", "choose another output, or add --force to replace it"
-        )
-
-
-def refuse_small_disk(plan: Plan) -> None:
-    """The output's exact size must be free where it goes; what an earlier attempt left counts."""
-    folder, need = plan.out.parent, plan.placement.total_bytes
-    parts = [part_of(shard.path) for shard in plan.placement.shards]
-    free = shutil.disk_usage(folder).free + sum(p.stat().st_size for p in parts if p.exists())
-    if free < need:
-        raise Refused(
-            f"{folder} has {free:,} bytes free, the output takes {need:,}",
-            "free some space or choose an output on another disk",
+            f"{name}: {problem}",
+            "name another type with --out-type, set this tensor apart with --type, "
+            "or give --imatrix",
         )

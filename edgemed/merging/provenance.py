@@ -19,6 +19,7 @@ from edgemed import __version__
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model
 from edgemed.gguf.values import encode
+from edgemed.imatrix import Importances, keys_of
 from edgemed.merging.recipe import Recipe, Slice, Source, normal_form
 from edgemed.merging.settings import Filter, Setting
 
@@ -28,6 +29,7 @@ RECIPE, RECIPE_HASH = "edgemed.merge.recipe", "edgemed.merge.recipe_sha256"
 INPUTS = "edgemed.merge.inputs"
 FILES, HASHES = "edgemed.merge.files", "edgemed.merge.files_sha256"
 VERSION, ENCODER, SEED = (f"edgemed.merge.{k}" for k in ("version", "encoder_version", "seed"))
+IMATRIX, IMATRIX_HASHES = "edgemed.merge.imatrix", "edgemed.merge.imatrix_sha256"
 UUID = "general.uuid"
 
 UNKNOWN = "0" * 64
@@ -59,8 +61,11 @@ OF_A_PARENT = (
 """What is kept of every parent, under `general.base_model.N.`; licences are edgemed's addition."""
 
 
-def describe(recipe: Recipe, models: Sequence[Model], weights: int) -> Keys:
+def describe(
+    recipe: Recipe, models: Sequence[Model], weights: int, importances: Importances | None
+) -> Keys:
     """All keys about parents and making, in the recipe's order of models; `weights` written."""
+    columns = {} if importances is None else importance_keys(recipe, importances)
     names = names_of(recipe.models)
     text = recipe_text(recipe)
     files = [path.name for model in models for path in model.paths]
@@ -76,13 +81,27 @@ def describe(recipe: Recipe, models: Sequence[Model], weights: int) -> Keys:
         FILES: ("string[]", files),
         ENCODER: ("uint32", ENCODERS),
         SEED: ("uint64", recipe.seed),
+        **columns,
         **signature(text, [UNKNOWN] * len(files)),
     }
 
 
-def signature(recipe: str, hashes: Sequence[str]) -> Keys:
-    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows."""
-    digest = hashlib.sha256("\n".join([recipe, str(ENCODERS), *hashes]).encode()).digest()
+def importance_keys(recipe: Recipe, importances: Importances) -> Keys:
+    """The importance matrices, by name and hash, and what llama.cpp notes of them."""
+    return {
+        IMATRIX: ("string[]", list(names_of(recipe.imatrix).values())),
+        IMATRIX_HASHES: ("string[]", list(importances.sha256)),
+        **keys_of(importances),
+    }
+
+
+def signature(recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
+    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows.
+
+    `columns` is the raw value of the importance matrices' hashes.
+    """
+    text = "\n".join([recipe, str(ENCODERS), *hashes])
+    digest = hashlib.sha256(text.encode() + columns).digest()
     return {
         UUID: ("string", str(uuid.UUID(bytes=digest[:16], version=5))),
         HASHES: ("string[]", list(hashes)),
@@ -92,7 +111,8 @@ def signature(recipe: str, hashes: Sequence[str]) -> Keys:
 def signed(metadata: Mapping[str, bytes], hashes: Sequence[str]) -> dict[str, bytes]:
     """The signature's keys as bytes, for metadata that was planned with `describe`."""
     text = str(metadata[RECIPE][12:], "utf-8", "surrogateescape")
-    return {key: encode(kind, value) for key, (kind, value) in signature(text, hashes).items()}
+    keys = signature(text, hashes, bytes(metadata.get(IMATRIX_HASHES, b"")))
+    return {key: encode(kind, value) for key, (kind, value) in keys.items()}
 
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
@@ -107,7 +127,8 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
 def recipe_text(recipe: Recipe) -> str:
     """The recipe's normal form as JSON, with names for the models instead of paths."""
     names = {path: Path(name) for path, name in names_of(recipe.models).items()}
-    form = normal_form(with_paths(recipe, names))
+    columns = tuple(map(Path, names_of(recipe.imatrix).values()))
+    form = normal_form(replace(with_paths(recipe, names), imatrix=columns))
     return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -148,6 +169,7 @@ def recipe_from(metadata: Metadata) -> Recipe:
         form["tokenizer"],
         form["chat_template"],
         form["seed"],
+        tuple(map(Path, form.get("imatrix", ()))),
     )
 
 

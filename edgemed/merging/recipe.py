@@ -43,7 +43,8 @@ class Recipe:
 
     `out_type` is like-a, like-b, max, a ggml type or a llama.cpp file type; `types` are (part of a
     tensor's name, ggml type) pairs that go before it. `tokenizer` names whose vocabulary and turn
-    tokens the output has (base, union, or a model's path), `chat_template` a literal template.
+    tokens the output has (base, union, or a model's path), `chat_template` a literal template,
+    `imatrix` importance matrices of the output's columns, taken together.
     """
 
     method: str
@@ -55,6 +56,7 @@ class Recipe:
     tokenizer: str | None = None
     chat_template: str | None = None
     seed: int = 0
+    imatrix: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -161,8 +163,11 @@ def refuse_counts(recipe: Recipe) -> None:
 
 
 def normal_form(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain JSON values: the same for any order of keys and way of writing."""
-    return {
+    """The recipe as plain JSON values: the same for any order of keys and way of writing.
+
+    Without importance matrices it says nothing of them, as in files that were made before.
+    """
+    form: dict[str, Any] = {
         "merge_method": recipe.method,
         "base_model": _path(recipe.base),
         "slices": [
@@ -187,6 +192,9 @@ def normal_form(recipe: Recipe) -> dict[str, Any]:
         "types": [list(pair) for pair in recipe.types],
         "seed": recipe.seed,
     }
+    if recipe.imatrix:
+        form["imatrix"] = [str(path) for path in recipe.imatrix]
+    return form
 
 
 def _path(path: Path | None) -> str | None:

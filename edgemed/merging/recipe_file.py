@@ -12,6 +12,7 @@ import yaml
 
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.method_table import METHODS
+from edgemed.merging.out_types import type_word
 from edgemed.merging.recipe import LIKE_A, Recipe, Slice, Source
 from edgemed.merging.settings import Filter, Setting, Settings, Values
 
@@ -26,7 +27,7 @@ ABOUT_FLOATS = ("dtype", "out_dtype")
 
 TOP = (
     "merge_method", "models", "slices", "modules", "base_model", "parameters", "tokenizer_source",
-    "tokenizer", "chat_template", "out_type", "seed", *ABOUT_FLOATS, *ABOUT_MEMORY,
+    "tokenizer", "chat_template", "out_type", "seed", "imatrix", *ABOUT_FLOATS, *ABOUT_MEMORY,
 )  # fmt: skip
 
 
@@ -124,10 +125,11 @@ class Reader:
             slices,
             None if base is None else self._path(base),
             self._settings(tree.get("parameters"), "parameters", own=False),
-            out_type=str(tree.get("out_type", LIKE_A)),
+            out_type=type_word(str(tree.get("out_type", LIKE_A))),
             tokenizer=self._tokenizer(tree),
             chat_template=self._template(tree),
             seed=int(tree.get("seed", 0)),
+            imatrix=self._imatrix(tree.get("imatrix")),
             notes=tuple(self._notes),
         )
 
@@ -247,6 +249,12 @@ class Reader:
         if not isinstance(given, str) or "{" not in given:
             self._fail(f"chat_template {given!r}", "give auto, or the template itself")
         return given
+
+    def _imatrix(self, given: Any) -> tuple[Path, ...]:
+        files = [given] if isinstance(given, str) else given or []
+        if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+            self._fail(f"imatrix is {given!r}", "give the path of a file, or a list of paths")
+        return tuple(self._folder / file for file in files)
 
     def _list(self, tree: Any, key: str) -> list[Any]:
         given = tree.get(key)

@@ -134,6 +134,7 @@ def identity(plan: Plan) -> Identity:
     return {
         "recipe": provenance.recipe_text(plan.recipe),
         "inputs": [[str(i.path.name), i.size, i.mtime_ns] for i in plan.inputs],
+        "importance matrices": list(plan.imatrix),
         "layout": hashlib.sha256(headers).hexdigest(),
         "code": f"{__version__} {SOURCES_DIGEST}",
     }

@@ -8,7 +8,7 @@ not depend on how rows are divided into chunks.
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -55,6 +55,18 @@ class Stream:
         """(first row, f32[sources, rows, length]) over the whole tensor, in order."""
         for first in range(0, self.rows, self.at_once):
             yield first, self.read(first, min(self.at_once, self.rows - first))
+
+    def part(self, number: int, parts: int) -> "Stream":
+        """One of so many equal parts of the rows, as a stream of its own."""
+        rows = self.rows // parts
+        start = number * rows
+        return replace(
+            self,
+            name=f"{self.name}[{number}]",
+            rows=rows,
+            at_once=min(self.at_once, rows),
+            read=lambda first, count: self.read(start + first, count),
+        )
 
     def gram(self) -> F64:
         """f64[sources, sources]: the product of every two sources; EdgemedError if not finite."""

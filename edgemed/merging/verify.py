@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,7 @@ SEPARATE = re.compile(re.escape(provenance.VERSION))
 """Judged by itself: another version of edgemed may make other bytes."""
 
 BY_NAMES = re.compile(
-    r"edgemed\.merge\.(version|recipe|recipe_sha256|inputs|files)"
+    r"edgemed\.merge\.(version|recipe|recipe_sha256|inputs|files|imatrix)|quantize\.imatrix\.file"
     r"|general\.name|general\.base_model\.\d+\.name"
 )
 """What depends on the names of the input files; their contents are held by their hashes."""
@@ -49,7 +49,11 @@ class Answer:
 
 
 def verify(
-    out: Path, inputs: Sequence[Path] | None, threads: int, report: Report | None = None
+    out: Path,
+    inputs: Sequence[Path] | None,
+    threads: int,
+    report: Report | None = None,
+    imatrix: Sequence[Path] | None = None,
 ) -> Answer:
     """Make `out` again from its recipe; inputs are looked for beside it unless given in order."""
     model = open_model(out)
@@ -59,15 +63,18 @@ def verify(
             "only files merged by edgemed can be verified",
         )
     recipe = provenance.recipe_from(model.metadata)
-    paths = located(model, inputs, out.parent)
+    paths = located(model, provenance.INPUTS, inputs, out.parent)
+    columns = located(model, provenance.IMATRIX, imatrix, out.parent)
     other = other_inputs(model.metadata, list(paths.values()))
+    other += other_importances(model.metadata, list(columns.values()))
     if other:
         return Answer("different", tuple(other))
     made_by = model.metadata.get(provenance.ENCODER)
     if made_by != ENCODERS:
         words = f"the file was written by encoders of version {made_by}, these are {ENCODERS}"
         return Answer("cannot compare", (words, "verify it with the edgemed that made it"))
-    plan = decide(provenance.with_paths(recipe, paths), out, threads)
+    here = replace(provenance.with_paths(recipe, paths), imatrix=tuple(columns.values()))
+    plan = decide(here, out, threads)
     lines = [*other_metadata(model, plan), *other_tables(model, plan)]
     if lines:
         return judged(model, recipe.method, lines, ())
@@ -89,17 +96,16 @@ def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]
     return Answer("different", tuple(lines), tuple(wrong))
 
 
-def located(model: Model, inputs: Sequence[Path] | None, folder: Path) -> dict[Path, Path]:
-    """The path of every input, by the name that the recipe has for it."""
-    names = model.metadata[provenance.INPUTS]
-    if inputs is None:
-        inputs = [folder / Path(name).name for name in names]
-    if len(inputs) != len(names):
+def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) -> dict[Path, Path]:
+    """The path of every file that `key` names, by that name; beside the output unless given."""
+    names = model.metadata.get(key, ())
+    files = [folder / Path(name).name for name in names] if given is None else given
+    if len(files) != len(names):
         raise UsageError(
-            f"{len(inputs)} inputs were given, the file was made of {len(names)}",
-            f"give {', '.join(names)}, in this order",
+            f"{len(files)} files were given, {len(names)} were used for the output",
+            f"give {', '.join(names)}, in this order" if names else "leave them out",
         )
-    return {Path(name): path for name, path in zip(names, inputs, strict=True)}
+    return {Path(name): path for name, path in zip(names, files, strict=True)}
 
 
 def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
@@ -112,6 +118,16 @@ def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
         f"{file} is not the file that was merged: its sha256 is another"
         for file, known in zip(files, recorded, strict=True)
         if sha256_of(file) != known
+    ]
+
+
+def other_importances(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
+    """A line for every importance matrix that does not have the hash it had."""
+    known = metadata.get(provenance.IMATRIX_HASHES, ())
+    return [
+        f"{path} is not the importance matrix that was used: its sha256 is another"
+        for path, hash in zip(paths, known, strict=True)
+        if sha256_of(path) != hash
     ]
 
 
@@ -130,7 +146,10 @@ def other_metadata(model: Model, plan: Plan) -> list[str]:
 
 def names_differ(model: Model, plan: Plan) -> bool:
     """Whether the inputs have other names than when they were merged."""
-    return [i.path.name for i in plan.inputs] != list(model.metadata[provenance.FILES])
+    recorded = [*model.metadata[provenance.FILES], *model.metadata.get(provenance.IMATRIX, ())]
+    return [
+        path.name for path in (*(i.path for i in plan.inputs), *plan.recipe.imatrix)
+    ] != recorded
 
 
 def other_tables(model: Model, plan: Plan) -> list[str]:

@@ -4,7 +4,6 @@ All refusals happen here; a plan can be printed and run. Without a split the out
 with it, one file for each of the model's own, named as llama.cpp names shards.
 """
 
-import math
 import re
 import shutil
 from collections import Counter
@@ -17,19 +16,15 @@ from typing import Any, NamedTuple
 from edgemed_native.codecs import CODECS, obstacle
 from edgemed_native.ggml_types import BY_NAME, GGMLType
 
+from edgemed import imatrix
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
 from edgemed.gguf.values import encode
-from edgemed.imatrix import Importances
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
 from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable, mixed_types
 
 QUANTIZATION_VERSION = 2
 """General.quantization_version of every quantized file since 2023."""
-
-IMATRIX_KEYS = tuple(
-    f"quantize.imatrix.{key}" for key in ("file", "dataset", "entries_count", "chunks_count")
-)
 
 Keys = dict[str, tuple[str, Any]]
 """Metadata key -> (kind, value)."""
@@ -43,7 +38,7 @@ class Wish(NamedTuple):
 
     type: str
     patterns: tuple[tuple[str, str], ...] = ()
-    importances: Importances | None = None
+    importances: imatrix.Importances | None = None
     keep_split: bool = False
 
 
@@ -182,22 +177,9 @@ def refuse_types(model: Model, types: Mapping[str, str], wish: Wish) -> None:
             )
 
 
-def importances_of(importances: Importances | None, tensor: Tensor, type: GGMLType) -> Any:
-    """f32[matrices, row length], or None; Refused if the matrix was made for another shape."""
-    if importances is None or type == tensor.type:
-        return None
-    found = importances.tensors.get(tensor.name)
-    if found is None:
-        return None
-    matrices = math.prod(tensor.shape[2:])
-    for count in (matrices, 1):
-        if found.size == count * tensor.row_length:
-            return found.reshape(count, tensor.row_length)
-    raise Refused(
-        f"the importance matrix has {found.size} numbers for {tensor.name}, "
-        f"which has {matrices} x {tensor.row_length} columns",
-        "use a matrix that was made with this very model",
-    )
+def importances_of(importances: imatrix.Importances | None, tensor: Tensor, type: GGMLType) -> Any:
+    """f32[matrices, row length], or None for a tensor that is copied or was not measured."""
+    return None if type == tensor.type else imatrix.of_tensor(importances, tensor.name, tensor)
 
 
 def file_groups(model: Model, keep_split: bool) -> list[list[Tensor]]:
@@ -243,17 +225,14 @@ def refuse_small_disk(folder: Path, files: Sequence[OutFile]) -> None:
 def first_metadata(model: Model, types: Mapping[str, str], wish: Wish) -> dict[str, bytes]:
     """The model's metadata, but for what is no longer true of it."""
     keys: Keys = {"general.quantization_version": ("uint32", QUANTIZATION_VERSION)}
-    drop = {*SPLIT_KEYS, *IMATRIX_KEYS}
+    drop = {*SPLIT_KEYS, *imatrix.KEYS}
     number = file_type_of(model, types, wish)
     if number is None:
         drop.add("general.file_type")
     else:
         keys["general.file_type"] = ("uint32", number)
     if wish.importances is not None:
-        source = wish.importances
-        values = (source.file, source.dataset, len(source.tensors), source.chunks)
-        kinds = ("string", "string", "uint32", "uint32")
-        keys |= dict(zip(IMATRIX_KEYS, zip(kinds, values, strict=True), strict=True))
+        keys |= imatrix.keys_of(wish.importances)
     return edit_metadata(model.metadata, keys, drop - set(keys))
 
 

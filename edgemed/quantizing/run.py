@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from edgemed_native import mix
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edgemed import positional
 from edgemed.errors import EdgemedError
-from edgemed.gguf import Tensor
+from edgemed.imatrix import of_row
 from edgemed.output import Output
 from edgemed.quantizing.plan import Plan, Step
 
@@ -140,18 +140,10 @@ def converted(chunk: Chunk, packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
             "such a file is damaged; download it again and compare its checksum",
         )
     result = np.empty((chunk.rows, step.type.row_bytes(tensor.row_length)), np.uint8)
-    encode_rows(step.type.name, x, result, weights_of(chunk, tensor))
+    encode_rows(step.type.name, x, result, of_row(step.importances, tensor, chunk.first))
     if peak > HALF_MAX:
         refuse_overflow(step, result, x)
     return result
-
-
-def weights_of(chunk: Chunk, tensor: Tensor) -> Any:
-    """The importances f32[row length] of the matrix that a chunk is part of, or None."""
-    found = chunk.step.importances
-    if found is None or len(found) == 1:
-        return None if found is None else found[0]
-    return found[chunk.first // tensor.shape[1] % len(found)]
 
 
 def refuse_overflow(step: Step, packed: NDArray[np.uint8], x: NDArray[np.float32]) -> None:

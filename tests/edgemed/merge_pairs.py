@@ -69,9 +69,10 @@ def packed_as(array: np.ndarray, kind: str) -> np.ndarray:
     from edgemed_native.codecs import encode_rows
     from edgemed_native.ggml_types import BY_NAME
 
-    packed = np.empty((len(array), BY_NAME[kind].row_bytes(array.shape[1])), np.uint8)
-    encode_rows(kind, np.ascontiguousarray(array), packed)
-    return packed
+    rows = np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+    packed = np.empty((len(rows), BY_NAME[kind].row_bytes(rows.shape[1])), np.uint8)
+    encode_rows(kind, rows, packed)
+    return packed.reshape(*array.shape[:-1], -1)
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:

@@ -9,9 +9,12 @@ from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.out_types import file_type_of, more_bits, out_types
+from edgemed.merging.out_types import file_type_of, is_quantizable, out_types, type_word
 from edgemed.merging.recipe import between
+from edgemed.quantizing.mixes import Facts, Matrix, mixed_types
 from tests.bench.synthetic import SHAPES, tensors
+
+FACTS = {"1b": Facts("llama", 16, 4, 0, True, False), "8b": Facts("llama", 32, 4, 0, True, False)}
 
 
 class Drafted(NamedTuple):
@@ -34,7 +37,7 @@ def recipe(out_type: str, *types: tuple[str, str]):
 
 def test_q4_k_m_of_llama_3_1_8b_has_the_published_size():
     made = drafts("8b")
-    types = out_types(recipe("Q4_K_M"), made)
+    types = out_types(recipe("Q4_K_M"), made, FACTS["8b"])
     weights = {"Q4_K": 0, "Q6_K": 0, "F32": 0}
     for draft, type in zip(made, types, strict=True):
         weights[type.name] += draft.leads[0].rows * draft.leads[0].row_length
@@ -47,16 +50,11 @@ def test_q4_k_m_of_llama_3_1_8b_has_the_published_size():
     assert size / 2**30 == pytest.approx(4.58, abs=0.01)
 
 
-def test_more_bits_is_half_of_the_blocks_of_a_32_block_model():
-    picked = [i for i in range(32) if more_bits(i, 32)]
-    assert picked == [0, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 27, 28, 29, 30, 31]
-
-
 @pytest.mark.parametrize("shape", ["1b", "8b"])
 @pytest.mark.parametrize("word", ["Q4_K_M", "F16"])
 def test_the_mixes_agree_with_the_layout_of_published_files(shape, word):
     expected = [type.name for _, _, type in tensors(SHAPES[shape], 128256, word)]
-    assert [t.name for t in out_types(recipe(word), drafts(shape))] == expected
+    assert [t.name for t in out_types(recipe(word), drafts(shape), FACTS[shape])] == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +67,7 @@ def test_the_mixes_agree_with_the_layout_of_published_files(shape, word):
 )  # fmt: skip
 def test_rows_that_do_not_fill_blocks_fall_back_as_in_llama_cpp(word, length, found):
     made = [Drafted("blk.0.attn_q.weight", (tensor("blk.0.attn_q.weight", (length, 8)),))]
-    assert out_types(recipe(word), made)[0].name == found
+    assert out_types(recipe(word), made, FACTS["8b"])[0].name == found
 
 
 @pytest.mark.parametrize(
@@ -78,22 +76,24 @@ def test_rows_that_do_not_fill_blocks_fall_back_as_in_llama_cpp(word, length, fo
 )
 def test_what_llama_cpp_never_quantizes_keeps_its_type(name):
     made = [Drafted(name, (tensor(name, (512, 8), "F32"),))]
-    assert out_types(recipe("Q4_K"), made)[0].name == "F32"
+    assert out_types(recipe("Q4_K"), made, FACTS["8b"])[0].name == "F32"
 
 
 def test_like_b_and_max_look_at_the_second_parent():
     name = "blk.0.attn_q.weight"
     made = [Drafted(name, (tensor(name, (512, 8), "Q4_K"), tensor(name, (512, 8), "Q6_K")))]
-    found = [out_types(recipe(word), made)[0].name for word in ("like-a", "like-b", "max")]
+    found = [
+        out_types(recipe(word), made, FACTS["8b"])[0].name for word in ("like-a", "like-b", "max")
+    ]
     assert found == ["Q4_K", "Q6_K", "Q6_K"]
     with pytest.raises(UsageError, match="like-b"):
-        out_types(recipe("like-b"), [Drafted(name, made[0].leads[:1])])
+        out_types(recipe("like-b"), [Drafted(name, made[0].leads[:1])], FACTS["8b"])
 
 
 def test_the_first_pattern_that_matches_goes_before_the_policy():
     made = drafts("8b")
     asked = recipe("Q4_K_M", ("blk.0.attn_q", "F16"), ("attn", "Q8_0"), ("output", "Q8_0"))
-    types = {d.name: t.name for d, t in zip(made, out_types(asked, made), strict=True)}
+    types = {d.name: t.name for d, t in zip(made, out_types(asked, made, FACTS["8b"]), strict=True)}
     assert types["blk.0.attn_q.weight"] == "F16"
     assert types["blk.1.attn_q.weight"] == "Q8_0"
     assert types["output.weight"] == "Q8_0"
@@ -102,4 +102,24 @@ def test_the_first_pattern_that_matches_goes_before_the_policy():
 def test_the_file_type_says_what_most_weights_are():
     made = drafts("8b")
     for word, number in (("Q4_K_M", 15), ("Q6_K", 18), ("Q8_0", 7), ("F16", 1), ("Q5_K", 17)):
-        assert file_type_of(recipe(word), made, out_types(recipe(word), made)) == number
+        assert (
+            file_type_of(recipe(word), made, out_types(recipe(word), made, FACTS["8b"])) == number
+        )
+
+
+@pytest.mark.parametrize("word", ["Q2_K", "Q3_K_L", "IQ3_XS", "Q5_K_S", "IQ4_XS"])
+def test_every_mix_is_the_one_that_quantize_uses(word):
+    made = drafts("8b")
+    matrices = [Matrix(d.name, d.leads[0].shape) for d in made if is_quantizable(d)]
+    expected = mixed_types(word, FACTS["8b"], matrices, {})
+    found = {
+        d.name: t.name
+        for d, t in zip(made, out_types(recipe(word), made, FACTS["8b"]), strict=True)
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert len(set(expected.values())) > 1
+
+
+def test_words_for_types_are_read_in_either_case():
+    words = ("q4_k_m", "LIKE-B", "Max", "Q8_0")
+    assert [type_word(w) for w in words] == ["Q4_K_M", "like-b", "max", "Q8_0"]
