@@ -12,6 +12,7 @@ import numpy as np
 from edgemed_models.scale.clinical_tasks import CLINICAL_KINDS, UNSEEN_KIND, clinical_item
 from edgemed_models.scale.instructions import draw_instruction
 from numpy.typing import NDArray
+from relayout import draw_relayout
 from vocabulary import BEGIN, Pieces
 
 
@@ -74,11 +75,18 @@ def instruction(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[fl
     return answered(pieces, item.prompt, item.answer)
 
 
+def layout(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]:
+    """Lines of random pieces, to be written again in a demanded format: any words in any format."""
+    item = draw_relayout(rng, pieces.plain)
+    return answered(pieces, item.prompt, item.answer)
+
+
 SOURCES: dict[str, Maker] = {
     "copy": copy,
     "recall": recall,
     "instruction": instruction,
     "clinical": clinical,
+    "layout": layout,
 }
 NAMES = tuple(SOURCES)
 

@@ -32,9 +32,18 @@ class Run:
 MIX = {"copy": 0.12, "recall": 0.08, "instruction": 0.40, "clinical": 0.40}
 TASKS = {"copy": 0.04, "recall": 0.04, "instruction": 0.55, "clinical": 0.37}
 
+FORMATS = {"copy": 0.05, "recall": 0.03, "layout": 0.22, "instruction": 0.40, "clinical": 0.30}
+
 BASE = Run(
     "base",
-    (Phase(320, 16, 256, MIX), Phase(230, 16, 256, TASKS), Phase(10, 4, 1024, TASKS)),
+    (
+        Phase(320, 16, 256, MIX),
+        Phase(230, 16, 256, TASKS),
+        Phase(10, 4, 1024, TASKS),
+        Phase(200, 16, 256, FORMATS),
+        Phase(24, 4, 1024, FORMATS),
+        Phase(80, 16, 256, FORMATS),
+    ),
     rate=2e-3,
     muon=0.01,
     decay=0.35,

@@ -53,6 +53,8 @@ class Pieces:
         )
         self.newline = self.model.piece_to_id("<0x0A>")
         self.words = [i for i in range(self.model.vocab_size()) if self.is_word(i)]
+        spelled = (self.model.id_to_piece(i) for i in self.words)
+        self.plain = [x[1:] for x in spelled if x[0] == "\u2581" and x[1:].isalpha()]
 
     def is_word(self, token: int) -> bool:
         plain = not (self.model.is_control(token) or self.model.is_byte(token))

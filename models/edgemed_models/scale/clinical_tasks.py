@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from . import clinical_words as words
-from .items import Item
+from .items import Item, with_article
 from .patients import Patient, Prescription, Split, draw_patient, is_held_out
 
 Rendering = tuple[str, tuple[str, ...]]  # the source text, and the lines of its reference
@@ -83,11 +83,17 @@ def render_discharge(rng: Random, p: Patient, _: Split) -> Rendering:
     """A hospital course; the summary keeps diagnosis, procedures, discharge drugs, follow-up."""
     opening = rng.choice(
         (
-            "A {age}-year-old {sex} came in with {complaint} and was admitted for {admission}.",
+            "{who} came in with {complaint} and was admitted for {admission}.",
             "The patient, a {sex} of {age}, was admitted for {admission} after {complaint}.",
             "This {age}-year-old {sex} was admitted with {complaint}. Diagnosis was {admission}.",
         )
-    ).format(age=p.age, sex=p.sex, complaint=p.complaint, admission=p.admission)
+    ).format(
+        who=with_article(f"{p.age}-year-old {p.sex}").capitalize(),
+        age=p.age,
+        sex=p.sex,
+        complaint=p.complaint,
+        admission=p.admission,
+    )
     procedures = rng.choice(("Workup: {}.", "The team did {}.", "The stay included {}.")).format(
         " and ".join(p.procedures)
     )
@@ -236,7 +242,7 @@ def render_question(rng: Random, p: Patient, split: Split) -> Rendering:
     opening = rng.choice(("Hello, ", "Hi doctor, ", "Good morning. ", "Dear team, ", ""))
     about = rng.choice(
         (
-            f"I am a {p.age} year old {p.sex}.",
+            f"I am {with_article(f'{p.age} year old {p.sex}')}.",
             f"I am {p.age} and had {p.surgery} years ago.",
             f"I am {p.age} and allergic to {p.allergy}.",
         )

@@ -3,6 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
+from .items import with_article
+
 NAMES = (
     "Anna Ben Carla David Emma Felix Grace Hugo Iris Jack Kate Leo Mia Noah Olga Paul"
     " Rosa Sam Tina Victor"
@@ -114,8 +116,8 @@ SCENES = {
     ),
     "pets": (
         animal,
-        ("{name} has a {x}.", "{name} feeds a {x}.", "There also lives a {x}."),
-        ("{name} once had a {x}.", "{name} never wanted a {x}."),
+        ("{name} has {a_x}.", "{name} feeds {a_x}.", "There also lives {a_x}."),
+        ("{name} once had {a_x}.", "{name} never wanted {a_x}."),
         ("List the pets.", "Name the animals of {name}."),
     ),
     "books": (
@@ -150,8 +152,9 @@ def draw_scene(rng: Random, least: int = 1) -> Scene:
     names = {"name": name, "other": other, "day": rng.choice(DAYS)}
     lines = tuple(make(rng) for _ in range(rng.randint(least, 4)))
     absent = make(rng)
-    sentences = [rng.choice(kept).format(x=line, **names) for line in lines]
-    extra = [rng.choice(dropped).format(x=absent, **names)] if rng.random() < 0.6 else []
+    sentences = [rng.choice(kept).format(x=line, a_x=with_article(line), **names) for line in lines]
+    without = {"x": absent, "a_x": with_article(absent)}
+    extra = [rng.choice(dropped).format(**without, **names)] if rng.random() < 0.6 else []
     extra += [aside.format(**names) for aside in rng.sample(ASIDES, rng.randint(0, 2))]
     for sentence in extra:
         sentences.insert(rng.randint(0, len(sentences)), sentence)

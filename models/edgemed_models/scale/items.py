@@ -27,6 +27,13 @@ class Item:
     format: str = ""  # names of the demanded formats, joined by "+"
 
 
+def with_article(phrase: str) -> str:
+    """`phrase` with a or an before it; numbers by their sound: an 8-year-old, an 81-year-old."""
+    number = phrase.split("-")[0].split(" ")[0]
+    spoken_with_vowel = number.startswith("8") or number in ("11", "18") or phrase[0] in "aeio"
+    return f"{'an' if spoken_with_vowel else 'a'} {phrase}"
+
+
 def normal(line: str) -> str:
     """`line` as it is compared: lower case, single spaces, no closing stop."""
     return " ".join(line.lower().split()).rstrip(".")
