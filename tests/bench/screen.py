@@ -1,8 +1,9 @@
 """From a key in to the answer out, on a pty: `python -m tests.bench.screen [KEYS]`.
 
-The screen shows a note of 5,000 lines while a scripted model writes 20 words a second. Two kinds
+The screen shows a note of 5,000 lines while a scripted model writes 20 words a second. Three kinds
 of keys are pressed, one at a time: page down in the note (answered when a line is on its way that
-was not shown before) and a letter typed into a search line (answered when it comes back).
+was not shown before), a letter typed into a search line, and, once the model was stopped, a letter
+typed into the draft (both answered when the letter comes back).
 """
 
 import fcntl
@@ -86,6 +87,10 @@ def main(keys: int) -> None:
     os.write(screen.fd, b"\x14")
     screen.drain(1.0)
     report("a letter in a search line", letters(screen, keys))
+    for key in (b"\x1b", b"\x1b", b"e"):  # the picker closes, the model stops, the draft opens
+        os.write(screen.fd, key)
+        screen.drain(1.5)
+    report("a letter in the draft", letters(screen, keys))
     os.kill(screen.pid, 9)
 
 

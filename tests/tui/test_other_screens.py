@@ -10,8 +10,10 @@ from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.merge import MergeScreen, methods
 from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.screens.notes import NotePicker, TypeNote
+from edgemed_tui.screens.picker import Picker
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.settings import Settings, load
+from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -123,6 +125,23 @@ async def test_help_speaks_of_the_focused_part_and_lists_its_keys(tmp_path: Path
         assert "Template" in str(screen.query_one("#keys", Words).content)
         await press(pilot, "escape")
         assert not isinstance(pilot.app.screen, HelpScreen)
+
+
+def test_keys_that_do_not_fit_are_left_out_whole() -> None:
+    keys = [Shown("a", "a", "Add"), Shown("u", "u", "Use"), Shown("escape", "esc", "Back")]
+    assert fitting(keys, 22) == (keys, 2)
+    assert fitting(keys, 21) == (keys, 1)
+    assert fitting(keys, 19) == (keys[:2], 1)
+    assert fitting(keys, 4) == ([], 1)
+
+
+async def test_a_click_on_the_bottom_line_presses_the_key(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        line = case_of(pilot).query_one(KeysLine)
+        names = [key.does for key in line.shown]
+        await pilot.click(KeysLine, offset=(line.starts[names.index("Template")] + 1, 0))
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Picker)
 
 
 async def test_a_letter_jumps_to_its_part(tmp_path: Path) -> None:

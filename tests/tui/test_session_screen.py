@@ -155,7 +155,7 @@ async def test_escape_stops_the_model_and_keeps_what_is_there(tmp_path: Path) ->
     model = ScriptedModel(pieces(DRAFT), delay=0.05)
     async with started(app(model, folder=tmp_path)) as pilot:
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
-        while not panes_of(pilot).draft.text:
+        while not panes_of(pilot).stream.text:
             await pilot.pause(0.02)
         await press(pilot, "escape")
         await until(pilot, "reviewed")

@@ -1,14 +1,21 @@
 """The note's pane: every character in its place, whatever the width, tabs and wide signs."""
 
-from edgemed_tui.widgets.source_pane import SourcePane, expanded, rows_of
+from pathlib import Path
+from unittest.mock import patch
+
+from edgemed_models.fake import ScriptedModel
+from edgemed_tui.widgets.source_pane import SourcePane
+from edgemed_tui.widgets.stream_pane import StreamPane
+from edgemed_tui.widgets.wrapping import expanded, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from edgemed.clinic.findings import Span
-from tests.tui.driving import panes_of, press, started
+from tests.tui.driving import panes_of, press, started, until
 from tests.tui.scripted import app
 
+WIDTH = 12
 TEXTS = st.text(st.sampled_from("ab [x]\t\n患é"), max_size=80)
 
 
@@ -33,6 +40,40 @@ def test_a_row_breaks_after_a_space() -> None:
     assert rows == [(0, 11), (11, 16)]
 
 
+@given(st.lists(TEXTS, max_size=8))
+def test_text_that_grows_has_the_rows_of_the_whole(pieces: list[str]) -> None:
+    pane = StreamPane()
+    pane._wrapped_at = WIDTH
+    with patch.object(StreamPane, "wrap_width", WIDTH), patch.object(StreamPane, "refresh"):
+        pane.rows.extend(rows_of("", WIDTH))
+        for piece in pieces:
+            pane.append(piece)
+    whole = list(rows_of("".join(pieces), WIDTH))
+    assert [pane.rows[at] for at in range(len(pane.rows))] == whole
+
+
+async def test_what_is_being_written_is_followed_to_its_end_until_one_scrolls(
+    tmp_path: Path,
+) -> None:
+    words = [f" w{i}" + "\n" * (i % 5 == 4) for i in range(400)]
+    async with started(app(ScriptedModel(words, delay=0.003), folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        stream = panes_of(pilot).stream
+        while len(stream.rows) < stream.size.height + 5:
+            await pilot.pause(0.02)
+        assert stream.scroll_offset.y > 0
+        stream.focus()
+        await press(pilot, "home")
+        seen = len(stream.rows)
+        while len(stream.rows) < seen + 5:
+            await pilot.pause(0.02)
+        assert stream.scroll_offset.y == 0
+        await press(pilot, "escape")
+        await until(pilot, "reviewed")
+        assert panes_of(pilot).draft.has_focus
+        assert not stream.display
+
+
 async def test_evidence_far_down_comes_into_view_underlined() -> None:
     note = "".join(f"line {i} Na 128 [L]\n" for i in range(2000))
     async with started(app(note=note)) as pilot:
@@ -40,7 +81,7 @@ async def test_evidence_far_down_comes_into_view_underlined() -> None:
         start = note.index("line 1500")
         source.show_evidence((Span(start, start + 9),))
         await pilot.pause()
-        strips = [source.render_line(y) for y in range(source.size.height)]
+        strips = source.render_lines(source.outer_size.region)
         marked = [s.text for strip in strips for s in strip if s.style and s.style.underline]
         assert marked == ["line 1500"]
         top = source.scroll_offset.y

@@ -16,11 +16,13 @@ from edgemed import sessions
 from edgemed.audit import Log
 from edgemed.errors import EdgemedError
 from edgemed.loading import Options
+from edgemed_tui import pace
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.case import CaseScreen
+from edgemed_tui.screens.drafting import DraftingScreen
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
@@ -47,7 +49,7 @@ class EdgemedApp(App[None]):
 
     TITLE = "edgemed"
     ENABLE_COMMAND_PALETTE = True
-    CSS = "CommandPalette { background: $background; }"  # see-through costs a redraw a word
+    CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
@@ -80,6 +82,11 @@ class EdgemedApp(App[None]):
         if not self.settings.welcomed and self._note is None:
             self.remember(welcomed=True)
             self.action_welcome()
+
+    def on_ready(self) -> None:
+        """The first picture stands: from here on keys come first. A test keeps its interpreter."""
+        if not self.is_headless:
+            pace.quicken()
 
     def _name_unknown_keys(self) -> None:
         """Say which names in the keymap name nothing."""
@@ -270,7 +277,15 @@ class EdgemedApp(App[None]):
 
 def binding_names() -> set[str]:
     """The names of the keys that can be bound anew."""
-    owners = (EdgemedApp, CaseScreen, SessionScreen, ReviewPane, DraftPane, ModelsScreen)
+    owners = (
+        EdgemedApp,
+        CaseScreen,
+        DraftingScreen,
+        SessionScreen,
+        ReviewPane,
+        DraftPane,
+        ModelsScreen,
+    )
     made = [b for owner in owners for b in owner.BINDINGS if isinstance(b, Binding)]
     return {b.id for b in made if b.id}
 

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Input, ProgressBar
+from textual.widgets import Input, ProgressBar
 
 from edgemed.demonstration import PARENTS
 from edgemed.errors import EdgemedError, UsageError
@@ -23,6 +23,7 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.widgets.keys_line import KeysLine
 
 FIELDS = (
     ("a", "First model (t = 0)", ""),
@@ -70,7 +71,7 @@ class MergeScreen(Screen[None]):
                 verdict.border_title = literal("What follows")
                 yield Words(" ".join(ABOUT.split()), id="follows")
         yield ProgressBar(id="bar", show_eta=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """No bar before there is something to show."""

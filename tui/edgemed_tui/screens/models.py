@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 
 from edgemed import library
 from edgemed.errors import EdgemedError
@@ -21,6 +21,7 @@ from edgemed.sizes import show_size
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.dialogs import AskPath, Confirm
+from edgemed_tui.widgets.keys_line import KeysLine
 
 EMPTY = "No model is here yet. Press a and name a GGUF file, on a stick for example."
 ADD = "The file is checked, then copied into edgemed's own folder."
@@ -52,7 +53,7 @@ class ModelsScreen(Screen[None]):
                 facts.border_title = literal("On this machine")
                 yield Words(EMPTY, id="about")
         yield Words(id="said")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeysLine()
 
     def on_mount(self) -> None:
         """Read the list."""

@@ -9,11 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.fuzzy import Matcher
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
 from edgemed_tui.literal import Words, literal, row
 
 T = TypeVar("T")
+REST = 0.06  # seconds without a letter after which the list is drawn anew
 
 
 class Choice(NamedTuple, Generic[T]):
@@ -39,6 +41,8 @@ class Picker(ModalScreen[T | None], Generic[T]):
         self._title = title
         self._choices = list(choices)
         self._shown: list[Choice[T]] = []
+        self._narrowed_to = ""
+        self._late: Timer | None = None
         self._empty = empty or "Nothing matches. Backspace widens the search."
 
     def compose(self) -> ComposeResult:
@@ -56,12 +60,22 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     def action_move(self, by: int) -> None:
         """Move the highlight while the search line keeps the keys."""
+        self._catch_up()
         rows = self.query_one(OptionList)
         (rows.action_cursor_down if by > 0 else rows.action_cursor_up)()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self._narrow(event.value)
+        """The letter is shown first; the list follows once the fingers rest."""
+        if self._late is not None:
+            self._late.stop()
+        self._late = self.set_timer(REST, self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Narrow the list to what stands in the search line by now."""
+        typed = self.query_one("#search", Input).value
+        if typed != self._narrowed_to:
+            self._narrow(typed)
 
     def take(self, chosen: T) -> None:
         """The answer."""
@@ -72,6 +86,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
+        self._catch_up()
         at = self.query_one(OptionList).highlighted
         if at is not None and self._shown:
             self.take(self._shown[at].value)
@@ -84,6 +99,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     def _narrow(self, typed: str) -> None:
         """Show the choices that match, best first."""
+        self._narrowed_to = typed
         matcher = Matcher(typed)
         scored = [
             (matcher.match(f"{c.title} {c.about}") if typed else 1.0, c) for c in self._choices

@@ -1,4 +1,4 @@
-"""The draft: streaming in, then read sentence by sentence, then edited in place.
+"""The finished draft: read sentence by sentence, then edited in place.
 
 Reading and editing are two modes, so that single letters can be keys while reading.
 """
@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from edgemed.clinic.session import DEMONSTRATION
-from edgemed_tui.literal import literal, visible
+from edgemed_tui.literal import Part, literal, visible
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane
 
@@ -19,8 +19,8 @@ class DraftPane(TextPane):
 
     HELP = """## The draft
 
-While the model writes, the text grows here. Then move through it with the arrow keys: the
-sentence under the cursor is marked, and what the note says to it is underlined in the note.
+Move through it with the arrow keys: the sentence under the cursor is marked, and what the note
+says to it is underlined in the note.
 
 - `enter` jumps to the evidence, `n` and `p` to the next and previous finding
 - `d` dismisses the finding under the cursor with a reason, `i` takes over what was left out
@@ -37,11 +37,12 @@ sentence under the cursor is marked, and what the note says to it is underlined 
         super().__init__("draft", line_numbers=False)
         self.border_title = literal("Draft")
         self.frozen = True
-        self._banner = self._label = ""
+        self._demonstration = False
+        self._label = ""
 
     def head(self, demonstration: bool) -> None:
         """Say over the draft that it is no draft for patients."""
-        self._banner = f" {DEMONSTRATION} " if demonstration else ""
+        self._demonstration = demonstration
         self._say_head()
 
     def tell(self, label: str) -> None:
@@ -53,20 +54,13 @@ sentence under the cursor is marked, and what the note says to it is underlined 
         """Banner in the title; what is going on at the bottom, or in the title of a flat pane."""
         label = self._label if self.read_only else "editing: escape when done"
         flat = self.screen.has_class("-narrow")
-        banner = ("  ", (self._banner, "bold reverse")) if self._banner else ("",)
-        self.border_title = literal("Draft", *banner, f"  {label}" if flat and label else "")
+        shown = f"  {label}" if flat and label else ""
+        self.border_title = literal("Draft", *banner(self._demonstration), shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:
         """A narrow screen has no line at the bottom."""
         self._say_head()
-
-    def write(self, text: str) -> None:
-        """Add what the model has written, and stay at the end if the end is in view."""
-        following = self.scroll_offset.y >= self.max_scroll_y - 1
-        self.insert(visible(text), self.document.end, maintain_selection_offset=True)
-        if following:
-            self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
 
     def append_line(self, line: str) -> None:
         """Add `line` at the end, as an edit that can be undone, and put the cursor on it."""
@@ -94,12 +88,6 @@ sentence under the cursor is marked, and what the note says to it is underlined 
         self.read_only = True
         self._modes_changed()
 
-    def settle(self) -> None:
-        """The model has ended: nothing to undo, reading begins at the first line."""
-        self.history.clear()
-        self.move_cursor((0, 0))
-        self.call_after_refresh(self.scroll_home, animate=False, immediate=True)
-
     def freeze(self, frozen: bool) -> None:
         """Forbid (`frozen`) or allow editing."""
         self.frozen = frozen
@@ -120,3 +108,8 @@ sentence under the cursor is marked, and what the note says to it is underlined 
         self.set_class(not self.read_only, "-editing")
         self._say_head()
         self.refresh_bindings()
+
+
+def banner(demonstration: bool) -> tuple[Part, ...]:
+    """What stands behind the word "Draft" where the model is the demonstration model."""
+    return ("  ", (f" {DEMONSTRATION} ", "bold reverse")) if demonstration else ()

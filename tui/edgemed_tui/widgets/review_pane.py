@@ -25,6 +25,7 @@ from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.widgets.draft_pane import DraftPane
 from edgemed_tui.widgets.findings_list import FindingsList
 from edgemed_tui.widgets.source_pane import SourcePane
+from edgemed_tui.widgets.stream_pane import StreamPane
 from edgemed_tui.widgets.text_pane import Mark
 
 
@@ -43,6 +44,7 @@ class ReviewPane(Container):
         super().__init__(id="review")
         self.session = Session()
         self.source = SourcePane()
+        self.stream = StreamPane()
         self.draft = DraftPane()
         self.findings = FindingsList()
 
@@ -50,8 +52,30 @@ class ReviewPane(Container):
         """Note left, draft right, findings below; narrow terminals stack them."""
         with Container(id="texts"):
             yield self.source
+            yield self.stream
             yield self.draft
         yield self.findings
+
+    def on_mount(self) -> None:
+        """The finished draft has its place until another is written."""
+        self.stream.display = False
+
+    def head(self, demonstration: bool) -> None:
+        """Say over the draft, written or being written, whether it is a demonstration."""
+        self.stream.head(demonstration)
+        self.draft.head(demonstration)
+
+    def set_streaming(self, streaming: bool) -> None:
+        """Give the draft's place to the text that is being written, or back to the finished one."""
+        if self.stream.display == streaming:
+            return
+        gone, come = (self.draft, self.stream) if streaming else (self.stream, self.draft)
+        if streaming:
+            self.stream.load("")
+        come.display = True
+        if gone.has_focus:
+            come.focus()
+        gone.display = False
 
     def show(self, session: Session) -> None:
         """Show `session`; texts are loaded again only where they differ."""
@@ -64,6 +88,10 @@ class ReviewPane(Container):
         self._list_findings()
         self._mark_draft()
         self.refresh_bindings()
+
+    def follow(self, session: Session) -> None:
+        """The text was typed on and is still to be checked: nothing else looks different."""
+        self.session = session
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Single letters are keys only while the draft is not being edited."""
