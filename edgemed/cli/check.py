@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgemed.errors import UsageError
-from edgemed.gguf import Model, open_model, printable
+from edgemed.gguf import Model, open_models, printable
 from edgemed.merging.chat import Choice
 from edgemed.merging.compatibility import Finding, verdict
 from edgemed.merging.sentencepieces import first_difference, read_pieces
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if the models can be merged, 3 if not."""
     if len(args.models) < 2:
         raise UsageError("one model alone fits itself", "name two or more")
-    models = [open_model(path) for path in args.models]
+    models = open_models(args.models)
     found = verdict(models, choice=Choice(args.tokenizer_from)).findings
     if args.tokenizer_model:
         found = (*found, *held_against(args.tokenizer_model, models))

@@ -9,7 +9,7 @@ from edgemed_native.codecs import CODECS
 
 from edgemed.cli.merge import progress_report
 from edgemed.cli.reports import print_report, refuse_name, write_report
-from edgemed.gguf import Model, open_model
+from edgemed.gguf import Model, open_models
 from edgemed.merging import report
 from edgemed.merging.plan import decide
 from edgemed.merging.recipe import between
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure a merge that is not written, and print what is found."""
     if args.html:
         refuse_name(args.html)
-    models = open_model(args.a), open_model(args.b)
+    models = open_models([args.a, args.b])
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
     )

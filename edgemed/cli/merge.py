@@ -10,11 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
-from edgemed.cli.reports import refuse_name, write_report
+from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.merging import estimate
 from edgemed.merging.journal import journal_of
@@ -24,10 +20,15 @@ from edgemed.merging.plan import Plan, plan_merge
 from edgemed.merging.presets import PRESETS
 from edgemed.merging.recipe import Recipe, between, weighted
 from edgemed.merging.recipe_file import is_recipe, parse_settings, read_recipe
-from edgemed.merging.report import summary
-from edgemed.merging.run import Meter, Report, Result, compile_kernels, run_plan, usable_cores
-from edgemed.merging.run import Progress as Done
-from edgemed.merging.survey import survey
+from edgemed.merging.run import (
+    Meter,
+    Progress,
+    Report,
+    Result,
+    compile_kernels,
+    run_plan,
+    usable_cores,
+)
 from edgemed.process_memory import resident_bytes
 from edgemed.sizes import parse_size, show_size
 
@@ -111,6 +112,8 @@ def output_options(group: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
     if args.report:
+        from edgemed.cli.reports import refuse_name
+
         refuse_name(args.report)
     recipe = recipe_of(args)
     max_ram = parse_size(args.max_ram) if args.max_ram else None
@@ -133,6 +136,10 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(plan: Plan, path: Path) -> None:
     """Hold the finished output against its parents, write the report, print its words."""
+    from edgemed.cli.reports import write_report
+    from edgemed.merging.report import summary
+    from edgemed.merging.survey import survey
+
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=True, report=say)
     write_report(path, f"{plan.out.name}, merged by {plan.recipe.method}", measures)
@@ -232,7 +239,8 @@ def print_plan(plan: Plan) -> None:
     files = f" in {len(shards)} files" if len(shards) > 1 else ""
     print(f"output: {total:,} bytes ({show_size(total)}){files}")
     print(f"buffers: {show_size(plan.buffers.nbytes)} for {plan.buffers.threads} threads")
-    compile_kernels(plan, Meter(plan.weights, say_compiling))
+    with progress_report(plan.weights) as report:
+        compile_kernels(plan, Meter(plan.weights, report))
     print(
         f"memory: about {show_size(resident_bytes() + plan.buffers.nbytes)} at most, "
         "this process and its buffers"
@@ -273,40 +281,14 @@ def fact_lines(result: Result) -> Iterator[str]:
         )
 
 
-class Rate(ProgressColumn):
-    """Million weights per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{(task.speed or 0.0) / 1e6:,.0f} M weights/s")
-
-
-class Memory(ProgressColumn):
-    """Resident memory of this process."""
-
-    def render(self, task: Task) -> Text:
-        return Text(show_size(resident_bytes()))
-
-
 @contextmanager
-def progress_report(total: int) -> Iterator[Report | None]:
-    """A bar on stderr when that is a terminal; otherwise only the words about compiling."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda done: say_compiling(done)
-        return
-    columns = (TextColumn("merging"), BarColumn(), Rate(), TimeRemainingColumn(), Memory())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("merge", total=total)
+def progress_report(total: int) -> Iterator[Report]:
+    """What a merge reports, shown on stderr."""
+    with progress_bar("merging", total) as (show, say):
 
-        def report(done: Done) -> None:
+        def report(done: Progress) -> None:
             if done.compiling:
-                bar.console.print(f"compiling {done.compiling}, once")
-            bar.update(task, completed=done.done)
+                say(done.compiling)
+            show(done.done)
 
         yield report
-
-
-def say_compiling(done: Done) -> None:
-    """The only progress that a log file needs: why the first run starts slowly."""
-    if done.compiling:
-        print(f"compiling {done.compiling}, once", file=sys.stderr)

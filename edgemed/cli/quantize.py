@@ -2,25 +2,17 @@
 
 import argparse
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-from edgemed.cli.merge import Memory, Rate
+from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.imatrix import read_imatrices
 from edgemed.merging.run import usable_cores
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.quantizing.plan import Plan, Wish, plan_quantize
-from edgemed.quantizing.run import Report, quantize
+from edgemed.quantizing.run import quantize
 from edgemed.sizes import show_size
-
-SECONDS_BETWEEN_REPORTS = 0.1
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for note in plan.notes:
         print(note, file=sys.stderr)
-    with progress_report(plan.weights) as report:
-        result = quantize(plan, max(1, args.threads), say_compiling, report)
+    with progress_bar("quantizing", plan.weights) as (show, say):
+        result = quantize(plan, max(1, args.threads), say, lambda done, of: show(done))
     rate = plan.weights / max(result.seconds, 1e-9) / 1e6
     print(
         f"{plan.files[0].path}: {show_size(plan.nbytes)}, {plan.weights / 1e6:,.1f} M weights in "
@@ -98,29 +90,3 @@ def print_plan(plan: Plan) -> None:
     print(f"{8 * plan.nbytes / max(plan.weights, 1):.2f} bits a weight")
     for note in plan.notes:
         print(note)
-
-
-def say_compiling(name: str) -> None:
-    """Why the first run starts slowly."""
-    print(f"compiling {name}, once", file=sys.stderr)
-
-
-@contextmanager
-def progress_report(total: int) -> Iterator[Report]:
-    """A bar on stderr when that is a terminal; nothing otherwise."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda done, of: None
-        return
-    columns = (TextColumn("quantizing"), BarColumn(), Rate(), TimeRemainingColumn(), Memory())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task, shown = bar.add_task("quantize", total=total), 0.0
-
-        def report(done: int, of: int) -> None:
-            nonlocal shown
-            now = time.monotonic()
-            if done == of or now > shown + SECONDS_BETWEEN_REPORTS:
-                shown = now
-                bar.update(task, completed=done)
-
-        yield report

@@ -2,7 +2,7 @@
 
 from edgemed.gguf.flaw import printable
 from edgemed.gguf.metadata import Metadata
-from edgemed.gguf.model import Model, open_model
+from edgemed.gguf.model import Model, open_model, open_models
 from edgemed.gguf.shards import SPLIT_KEYS
 from edgemed.gguf.tensors import Tensor
 from edgemed.gguf.writer import Layout, edit_metadata, metadata_bytes, plan_layout
@@ -16,6 +16,7 @@ __all__ = [
     "edit_metadata",
     "metadata_bytes",
     "open_model",
+    "open_models",
     "plan_layout",
     "printable",
 ]

@@ -61,6 +61,17 @@ class Cursor:
         self.reach(self.at + nbytes, thing)
         self.at += nbytes
 
+    def skip_same(self, bytes_: memoryview) -> bool:
+        """Move past `bytes_` if exactly they come next; False, and no move, if they do not."""
+        end = self.at + len(bytes_)
+        if end > min(self.size, MAX_HEADER):
+            return False
+        self.reach(end, "a value")
+        if not self.data.startswith(bytes_, self.at):
+            return False
+        self.at = end
+        return True
+
     def u32(self, thing: str) -> int:
         """The next unsigned 32-bit number."""
         at = self.at

@@ -27,7 +27,7 @@ class Metadata(Mapping[str, Any]):
         self._spans = dict(spans)
 
     def __getitem__(self, key: str) -> Any:
-        return values.decode(self._view(key))
+        return values.decode(self.view(key))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._spans)
@@ -40,16 +40,17 @@ class Metadata(Mapping[str, Any]):
 
     def raw(self, key: str) -> bytes:
         """The value's bytes, type id included, as they stand in the file."""
-        return bytes(self._view(key))
+        return bytes(self.view(key))
 
     def type_of(self, key: str) -> str:
         """The value's kind, such as `uint32`, `string` or `string[]`."""
-        return values.kind_of(self._view(key))
+        return values.kind_of(self.view(key))
 
     def length_of(self, key: str) -> int:
         """Elements of an array, bytes of a string, 1 for a number; nothing is decoded."""
-        return values.length_of(self._view(key))
+        return values.length_of(self.view(key))
 
-    def _view(self, key: str) -> memoryview:
+    def view(self, key: str) -> memoryview:
+        """As `raw`, without a copy."""
         start, end = self._spans[key]
         return self._header[start:end]

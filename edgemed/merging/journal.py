@@ -1,7 +1,7 @@
 """What of an output is on the disk already: a line for every piece written, beside the `.part`.
 
     {"recipe": "...", "inputs": [...], ...}  what the output is made of    crc32 of the line
-    81920 4608 7f3a90c1                      offset, bytes, crc32          crc32 of the line
+    81920 4608 7f3a90c1d2e4b586              offset, bytes, XXH64          crc32 of the line
 
 After a kill or a power cut, `--resume` reads the lines, reads each piece again and counts it as
 done only if its checksum holds: a line is a claim, the bytes are the proof. So no sync is needed
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from edgemed_native.xxh64 import xxh64
 
 from edgemed import positional
 from edgemed.errors import EdgemedError, Refused
@@ -34,7 +35,7 @@ class Piece(NamedTuple):
 
     offset: int
     nbytes: int
-    crc: int
+    checksum: int
 
 
 class Journal:
@@ -92,8 +93,8 @@ class Journal:
                 "begin anew without --resume, or with the same inputs and options as before",
             )
         for line in lines:
-            offset, nbytes, crc = line.split()
-            yield Piece(int(offset), int(nbytes), int(crc, 16))
+            offset, nbytes, checksum = line.split()
+            yield Piece(int(offset), int(nbytes), int(checksum, 16))
 
     def _holds(self, piece: Piece) -> bool:
         buffer = np.empty(piece.nbytes, np.uint8)
@@ -131,7 +132,7 @@ def journal_of(out: Path) -> Path:
 
 def shown(piece: Piece) -> str:
     """The piece's line."""
-    return f"{piece.offset} {piece.nbytes} {piece.crc:08x}"
+    return f"{piece.offset} {piece.nbytes} {piece.checksum:016x}"
 
 
 def checked(line: str) -> str:
@@ -152,8 +153,8 @@ def lines_of(path: Path) -> Iterator[str]:
 
 def piece_of(offset: int, buffer: Buffer) -> Piece:
     """What to note of a buffer that was written at `offset`."""
-    view = (memoryview(buffer) if isinstance(buffer, bytes) else buffer.data).cast("B")
-    return Piece(offset, len(view), zlib.crc32(view))
+    data = np.frombuffer(buffer, np.uint8)
+    return Piece(offset, data.size, xxh64(data))
 
 
 class Pieces:

@@ -13,7 +13,7 @@ from edgemed_native.codecs import CODECS, IGNORES_WEIGHTS, obstacle
 from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
-from edgemed.gguf import Tensor, open_model
+from edgemed.gguf import Tensor, open_models
 from edgemed.imatrix import Importances, of_tensor, read_imatrices
 from edgemed.merging import compatibility, schema, shapes, token_rows
 from edgemed.merging.experts import experts_of
@@ -124,7 +124,7 @@ def decide(
     split: int | None = None,
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
-    models = {path: open_model(path) for path in recipe.models}
+    models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     drafts = draft_steps(recipe, models, lexicon)

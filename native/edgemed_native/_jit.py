@@ -15,12 +15,17 @@ from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 from llvmlite.binding import get_host_cpu_name
-from numba import config, njit
+from numba import config, njit, version_info
+from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 from platformdirs import user_cache_path
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 SOURCES = Path(__file__).parent
+
+KNOWN_NUMBA = (0, 68)
+"""The release whose cache `KernelCache` was written for; others keep their own."""
 
 
 def sources_digest() -> str:
@@ -38,6 +43,19 @@ def cache_directory() -> Path:
     root = Path(parent) if parent else user_cache_path("edgemed", appauthor=False) / "kernels"
     checked = "-checked" if config.BOUNDSCHECK else ""
     return root / f"{DIGEST}-{config.CPU_NAME or get_host_cpu_name()}{checked}"
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """Numba's disk cache, without the half second it takes to get ready for compiling.
+
+    A kernel that is found is machine code to be linked; only one that is not found needs Numba's
+    registries of everything it can compile, and the compiler then loads them itself.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 def can_write(folder: Path) -> bool:
@@ -62,10 +80,13 @@ def kernel(function: F) -> F:
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE)
     try:
-        compiled: F = njit(nogil=True, cache=CACHED, error_model="numpy")(function)
+        compiled: Any = njit(nogil=True, cache=CACHED, error_model="numpy")(function)
+        if CACHED and not config.DISABLE_JIT and version_info.short == KNOWN_NUMBA:
+            compiled._cache = KernelCache(function)
     finally:
         config.CACHE_DIR = before
-    return compiled
+    kernel: F = compiled
+    return kernel
 
 
 def inner(function: F) -> F:

@@ -29,6 +29,7 @@ import numpy  # noqa: F401  (else the first case that decodes an array pays for 
 
 from edgemed.errors import InvalidFile
 from edgemed.gguf.header import Header
+from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.model import parse
 from edgemed.process_memory import resident_bytes
 from tests.edgemed.gguf_files import METADATA, TENSORS, assemble, gguf_bytes, pair, row
@@ -56,6 +57,8 @@ SEEDS: tuple[bytes, ...] = (
     ),
     gguf_bytes({}, {"w": ("F32", (1,), bytes(4))}),
 )
+
+SIBLING = parse(io.BytesIO(SEEDS[0]), len(SEEDS[0]), PATH).metadata
 
 EDGES = (
     0,
@@ -154,9 +157,17 @@ def mutate(rng: random.Random) -> bytes:
 
 
 def run_case(case: bytes) -> str:
-    """`accepted`, or the reason of the refusal without its particulars."""
+    """`accepted`, or the reason of the refusal without its particulars; the same beside a sibling,
+    whose values are compared instead of read."""
+    outcome = outcome_of(case, None)
+    assert outcome_of(case, SIBLING) == outcome
+    return outcome
+
+
+def outcome_of(case: bytes, like: Metadata | None) -> str:
+    """What comes of one way of reading the case."""
     try:
-        header = parse(io.BytesIO(case), len(case), PATH)
+        header = parse(io.BytesIO(case), len(case), PATH, like)
     except InvalidFile as refusal:
         if not refusal.hint or str(PATH) not in refusal.message:
             raise AssertionError(f"a refusal without file or remedy: {refusal}") from refusal

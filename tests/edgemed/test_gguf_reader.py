@@ -10,6 +10,7 @@ import pytest
 from edgemed_native.ggml_types import TYPES
 
 from edgemed.gguf import Metadata, open_model
+from edgemed.gguf.cursor import Cursor
 from tests.edgemed.gguf_files import (
     METADATA,
     TENSORS,
@@ -142,6 +143,23 @@ def test_a_header_longer_than_the_first_read_is_read_whole(tmp_path: Path) -> No
     path = write_gguf(tmp_path / "long.gguf", {"t": ("string[]", tokens), "end": ("uint8", 7)}, {})
     metadata = open_model(path).metadata
     assert metadata["t"] == tokens and metadata["end"] == 7
+
+
+def test_a_sibling_with_the_same_vocabulary_reads_the_same_and_walks_no_strings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"t": ("string[]", [f"token {n}" for n in range(9_000)]), "end": ("uint8", 7)}
+    a = write_gguf(tmp_path / "a.gguf", keys, TENSORS)
+    b = write_gguf(tmp_path / "b.gguf", {"own": ("string", "b"), **keys}, TENSORS)
+    alone = open_model(b)
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("the strings were walked again")
+
+    first = open_model(a)
+    monkeypatch.setattr(Cursor, "skip_strings", refuse)
+    beside = open_model(b, first)
+    assert dict(beside.metadata) == dict(alone.metadata) and beside.tensors == alone.tensors
 
 
 def test_tensors_may_lie_in_any_order_and_apart(tmp_path: Path) -> None:
