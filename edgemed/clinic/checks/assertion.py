@@ -17,22 +17,40 @@ ANY = re.compile(
     r"there (?:is|are|was|were)) any\b",
     re.IGNORECASE,
 )
+OR = re.compile(r"(?<!\d )\bor\b(?! (?:so|\d|an?\b|more|less))")
+AFFIRMS = re.compile(
+    r"\b(?:reports|endorses|reported|endorsed|complains of|positive for|(?:has|have) had|has|had|"
+    r"there (?:is|are|was|were))\b",
+    re.IGNORECASE,
+)
+BESIDE = 12  # characters between `or` and what it joins
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
+NOT_TAKEN = re.compile(
+    r"\b(?:denie[sd]|not|never|no longer)\b (?:\w+ ){0,2}(?:tak|us)(?:e[sn]?|ing)\b", re.IGNORECASE
+)
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each concept whose negation the source gives otherwise."""
     for mention in said.mentions:
-        if mention.concept.kind not in COMPARED or mention.polarity == "open":
-            continue
         others = source.mentions.get(mention.concept.name, [])
+        is_told = mention.concept.kind in COMPARED or is_not_taken(said, mention)
+        if not is_told or mention.polarity == "open":
+            continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
     yield from _lost_denials(said)
+
+
+def is_not_taken(said: Said, mention: Mention) -> bool:
+    """A drug that the draft says is not taken; of drugs other denials say too little."""
+    start = mention.span.start - said.sentence.span.start
+    drug = mention.concept.kind == "drug" and mention.polarity == "no"
+    return drug and NOT_TAKEN.search(said.sentence.text, 0, start) is not None
 
 
 def _polarity(
@@ -111,10 +129,28 @@ def _telling(phrase: list[Mention]) -> bool:
 
 
 def _lost_denials(said: Said) -> Iterator[Flag]:
-    """`reports any pain`: English says `any` of what is denied or asked, so a `no` may be lost."""
+    """`reports any pain`, `reports fever or chills`: English says so of what is denied or asked.
+
+    Where nothing denies or asks, a `no` may be lost.
+    """
     text, offset = said.sentence.text, said.sentence.span.start
-    for match in ANY.finditer(text):
-        if DENIAL.search(text[: match.start()]) is None and "?" not in text:
+    for pattern, of in ((ANY, None), (OR, _listed)):
+        for match in pattern.finditer(text):
+            if DENIAL.search(text[: match.start()]) or "?" in text or (of and not of(said, match)):
+                continue
             span = Span(match.start() + offset, match.end() + offset)
             reason = f"{match.group()!r} without a denial: a negation may be lost"
             yield Flag("negation", "not found", "minor", reason, span)
+
+
+def _listed(said: Said, match: re.Match[str]) -> bool:
+    """Whether `or` joins findings that are said to be so: both, or one behind `reports`."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    told = [m for m in said.mentions if m.concept.kind in COMPARED]
+    before = [m for m in told if 0 <= match.start() + offset - m.span.end <= BESIDE]
+    behind = [m for m in told if 0 <= m.span.start - match.end() - offset <= BESIDE]
+    if any(m.polarity != "yes" or m.context.uncertain for m in before + behind):
+        return False
+    return bool(before and behind) or bool(
+        before + behind and AFFIRMS.search(text, 0, match.start())
+    )

@@ -16,7 +16,7 @@ LISTS = {
     "procedure": "procedures.txt",
 }
 GRAVE = ("drug", "procedure")
-PLAIN = frozenset(("death", "surgery", "immunization", "stress"))  # said in too many ways to miss
+PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))  # said in too many ways to miss
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 

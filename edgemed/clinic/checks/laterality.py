@@ -1,22 +1,32 @@
 """Left, right and both sides, each held against the side the source says of the same thing."""
 
+import re
 from collections.abc import Iterator
 
-from edgemed.clinic.findings import Flag
+from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.source import Source
 
+_SIDE = r"\b(?P<side>left|right)\b"
+DOUBLED = (
+    re.compile(rf"{_SIDE}(?: side)?,? (?:(?:is |are )?(?:greater|worse|more|less|larger|smaller)"
+               r" than|and|or|versus|vs\.?) (?:the |on the )?(?P<again>(?P=side))\b", re.IGNORECASE),
+    re.compile(rf"\d+(?:/\d+)? on the {_SIDE}[ ,]{{1,2}}(?:and )?(?:\d+(?:/\d+)?) on the "
+               r"(?P<again>(?P=side))\b", re.IGNORECASE),
+)  # fmt: skip
 OTHER = {"left": "right", "right": "left"}
 SURE = 0.6  # share of the opposite side's company that the same side's must reach
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each side that the source gives otherwise, or not at all."""
+    yield from _doubled(said)
     for sided in said.sides:
         if sided.side == "both":
             continue
         bound = [(i, s) for i, s in source.sides if set(s.of) & set(sided.of)]
+        bound = stated(bound, said, sided, source)
         same = [(i, s) for i, s in bound if s.side in (sided.side, "both")]
         against = [(i, s) for i, s in bound if s.side == OTHER[sided.side]]
         if same and not _outweighed(said, sided, source, same, against):
@@ -30,6 +40,36 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             else:
                 reason = f"the source does not say {sided.side}"
                 yield Flag("laterality", "not found", "major", reason, sided.span)
+
+
+def _doubled(said: Said) -> Iterator[Flag]:
+    """`left greater than left`, `4/5 on the left and 3/5 on the left`: one of the two is wrong."""
+    offset = said.sentence.span.start
+    for pattern in DOUBLED:
+        for match in pattern.finditer(said.sentence.text):
+            span = Span(match.start("again") + offset, match.end("again") + offset)
+            reason = f"{match['side'].lower()} stands on both sides of a comparison"
+            yield Flag("laterality", "contradicted", "major", reason, span)
+
+
+def stated(
+    bound: list[tuple[int, Sided]], said: Said, sided: Sided, source: Source
+) -> list[tuple[int, Sided]]:
+    """Sides of what is affirmed, where the draft affirms and the source does so of any side.
+
+    `Any weakness in the left leg?` `No.` puts no weakness into the left leg.
+    """
+    if not _affirmed(said, sided):
+        return bound
+    return [(i, s) for i, s in bound if _affirmed(source.said[i], s)] or bound
+
+
+def _affirmed(said: Said, sided: Sided) -> bool:
+    """Whether something that the side is said of is said to be so."""
+    of = [m for m in said.mentions if m.concept.name in sided.of]
+    if not of:
+        return not said.sentence.text.endswith("?")
+    return any(m.polarity == "yes" for m in of)
 
 
 def _outweighed(

@@ -135,4 +135,8 @@ def _stems() -> tuple[str, ...]:
 @cache
 def is_named_by_ending(word: str) -> bool:
     """A word with the ending of a disease, a sign or an operation."""
-    return len(word) >= SHORTEST_STEMMED and word.endswith(tuple(words_of("endings.txt")))
+    return (
+        len(word) >= SHORTEST_STEMMED
+        and word.endswith(tuple(words_of("endings.txt")))
+        and word not in words_of("ordinary.txt")
+    )

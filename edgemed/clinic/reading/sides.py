@@ -5,7 +5,7 @@ side counts where a part of the body or a finding stands beside it, or a word su
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -26,6 +26,13 @@ NOT_AFTER = frozenset(
     """now away here there before after through so because around up over back that this and the a
     an when where it he she i we you off out for with at to untreated work home""".split()
 )
+# What follows `the right` where it means the correct one.
+CORRECT = frozenset(
+    """thing things way direction decision time track amount answer choice person people place dose
+    size medication medicine one ones foods kind word words question""".split()
+)
+OWNERS = frozenset("the his her my your their patient's".split())
+COMPARED = ("and", "or", "than", "to", "versus", "vs", "greater", "worse", "more", "less", "not")
 REACH = 4  # words on either side that a side can be said of
 
 
@@ -53,23 +60,30 @@ _NUMBERED = frozenset("0123456789/^[(")
 
 
 def _is_letter(text: str, word: Word) -> bool:
-    """`L` and `R` as sides: capitals, not part of a code or unit (`L5`, `g/L`, `2 L/min`)."""
+    """`L` and `R` as sides: capitals, not part of a code or unit (`L5`, `g/L`, `M R I`)."""
     before, after = text[: word.start].rstrip(" "), text[word.end : word.end + 1]
     alone = not after.isdigit() and after not in ("/", "]", ")")
-    return text[word.start : word.end].isupper() and alone and before[-1:] not in _NUMBERED
+    spelled = re.search(r"\b[A-Z] $", text[: word.start]) or re.match(r" [A-Z]\b", text[word.end :])
+    capital = text[word.start : word.end].isupper()
+    return capital and alone and not spelled and before[-1:] not in _NUMBERED
 
 
 def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -> tuple[str, ...]:
-    """What the side at `at` is said of: behind it first, then in front, inside the clause."""
+    """What the side at `at` is said of: behind it first, then in front, inside the clause.
+
+    Not beyond another side (`left arm and right leg`), but for two sides of one thing.
+    """
+    if at + 1 < len(found) and found[at + 1].lower in HANDED:
+        return ("handedness",)
     names: list[str] = []
     behind = () if found[at].lower == "bilaterally" else range(at + 1, at + 1 + REACH)
-    for i in [*behind, *range(at - 1, at - 1 - REACH, -1)]:
-        if not 0 <= i < len(found):
-            continue
+    for i in [*_within(found, behind), *_within(found, range(at - 1, at - 1 - REACH, -1))]:
         a, b = sorted((at, i))
         if re.search(r"[.;:?!]", text[found[a].end : found[b].start]):
             continue
         word = found[i]
+        if i < at and _part(word) and any(_part(found[k]) for k in _within(found, behind)):
+            continue  # `the arm and the left leg`
         if i in named:
             names += [named[i], *_part(word)]
         elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:
@@ -77,10 +91,30 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
     return tuple(dict.fromkeys(names))
 
 
-@cache
+HANDED = ("handed", "hand-dominant")
+
+
+def _within(found: Sequence[Word], places: Iterable[int]) -> Iterator[int]:
+    """Places up to another side that has something of its own between it and here."""
+    own = False
+    for i in places:
+        if not 0 <= i < len(found):
+            return
+        if found[i].lower in ("left", "right") and own:
+            return
+        own = own or found[i].lower not in (*COMPARED, *SIDES)
+        yield i
+
+
 def _part(word: Word) -> tuple[str, ...]:
     """The part of the body that a word names on its own, if any (the knee of `knee pain`)."""
-    return tuple(f.concept.name for f in concepts([word]) if f.concept.kind == "anatomy")
+    return _parts(word.lower, word.stem)
+
+
+@cache
+def _parts(lower: str, stem: str) -> tuple[str, ...]:
+    found = concepts([Word(lower, stem, 0, len(lower))])
+    return tuple(f.concept.name for f in found if f.concept.kind == "anatomy")
 
 
 def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[str, ...]) -> bool:
@@ -95,6 +129,12 @@ def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[st
         return not (word == "right" and before in ("all", "alright"))
     if after in NOT_AFTER or (word == "right" and before in NOT_BEFORE_RIGHT):
         return False
+    if word == "right" and after in CORRECT:
+        return False
+    if before in OWNERS and at + 1 < len(found) and after not in STOP:
+        return True
     if before in ("the", "on", "both"):
         return at + 1 == len(found)
+    if after not in STOP and any(i in named for i in range(at + 1, at + 1 + REACH)):
+        return True  # `left non-healing foot ulcer`
     return before in ("my", "your", "his", "her", "upper", "lower") and bool(of)
