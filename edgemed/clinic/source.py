@@ -116,6 +116,11 @@ class Source:
         return frozenset(p.name for said in self.said for p in said.people)
 
     @cached_property
+    def is_talk(self) -> bool:
+        """A transcript: what was said in a patient's words, not a note."""
+        return any(said.sentence.role for said in self.said)
+
+    @cached_property
     def has_relatives_speaking(self) -> bool:
         """A transcript in which somebody beside patient and clinician speaks."""
         return any(said.sentence.role == "other" for said in self.said)

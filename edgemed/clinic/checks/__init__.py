@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from edgemed.clinic.checks import (
     assertion,
+    conclusions,
     doses,
     entities,
     forms,
@@ -31,6 +32,7 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "assertion": assertion.check,
     "people": people.check,
     "entities": entities.check,
+    "conclusions": conclusions.check,
     "resemblance": resemblance.check,
     "wording": wording.check,
     "names": names.check,
@@ -53,6 +55,9 @@ TELLING = {
     ("number", "unsupported"),
     ("entity", "unsupported"),
     ("entity", "wording"),
+    ("entity", "conclusion"),
+    ("conclusion", "unsupported"),
+    ("wording", "conclusion"),
     ("experiencer", "wording"),
     ("name", "wording"),
 }

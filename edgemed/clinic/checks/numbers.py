@@ -37,7 +37,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
         holders = [i for i in holders if not is_misdated(said, source.said[i])]
-        rivals = nearest(said, quantity, source, holders)
+        rivals = nearest(said, quantity, source, holders) or namesakes(quantity, source, holders)
         if (holders and not rivals) or (not holders and is_frequency(quantity, said, source)):
             continue
         severity: Severity = "major" if measure(quantity) in MEASURED else "minor"
@@ -137,6 +137,24 @@ def nearest(said: Said, quantity: Quantity, source: Source, holders: list[int]) 
     if not scored or scored[0][0] < least or (holders and held > FAR * scored[0][0]):
         return []
     return [other for score, _, other in scored if score >= max(least, scored[0][0] / 2)]
+
+
+def namesakes(quantity: Quantity, source: Source, holders: list[int]) -> list[Quantity]:
+    """The same figure in another unit of the same measure, where none has it in this unit.
+
+    `6 days` may be the `six` of `six months` or a plain `six` said elsewhere; the unit tells.
+    """
+    unit = quantity.unit
+    if unit is None or is_age(quantity):
+        return []
+    same_figure = [(i, q) for i, q in source.quantities if set(q.values) & set(quantity.values)]
+    if any(i in holders and q.unit is not None and equal(quantity, q) for i, q in same_figure):
+        return []
+    return [
+        q
+        for _, q in same_figure
+        if q.unit is not None and q.unit.dimension == unit.dimension and not equal(quantity, q)
+    ]
 
 
 def is_rival(quantity: Quantity, other: Quantity) -> bool:

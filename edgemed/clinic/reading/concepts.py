@@ -1,4 +1,4 @@
-"""Finds what the lists name in a text: findings, diseases, procedures, drugs, parts of the body.
+"""Finds what the lists name in a text: findings, diseases, organisms, procedures, drugs, anatomy.
 
 Two ways to say one thing give one concept (`short of breath`, `dyspnea`), so that a draft in
 clinicians' words can be held against a patient's. Endings and small words do not count. What a
@@ -13,12 +13,13 @@ from typing import Literal, NamedTuple
 from edgemed.clinic.lists import lines, names_of, words_of
 from edgemed.clinic.words import Word, stem
 
-Kind = Literal["finding", "disease", "procedure", "drug", "anatomy", "word"]
+Kind = Literal["finding", "disease", "organism", "procedure", "drug", "anatomy", "word"]
 
 OURS: tuple[tuple[str, Kind], ...] = (
     ("drugs.txt", "drug"),
     ("findings.txt", "finding"),
     ("diseases.txt", "disease"),
+    ("organisms.txt", "organism"),
     ("procedures.txt", "procedure"),
     ("anatomy.txt", "anatomy"),
 )

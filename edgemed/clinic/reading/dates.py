@@ -44,9 +44,11 @@ NUMERIC = re.compile(
     r"|(?P<m3>\d{1,2})/(?P<y3>(?:19|20)\d\d)"
     r"|(?:(?<=\bin )|(?<=\bon )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
 )
+# `February seven two thousand five`: a day said plainly, known by the year behind it.
+_SAID_DAY = rf"(?:(?:{_TENS})[ -])?(?:{'|'.join(spoken.SMALL)})(?=,? (?:two thousand|nineteen [a-z]))"
 NAMED = re.compile(
     rf"\b(?:(?P<d0>{_DAY}) (?:of )?)?(?P<month>{_MONTH})\b"
-    rf"(?: (?:the )?(?P<day>{_DAY})(?![\w%]))?(?:,? (?:of |in )?(?P<year>{_YEAR}))?",
+    rf"(?: (?:the )?(?P<day>{_SAID_DAY}|{_DAY})(?![\w%]))?(?:,? (?:of |in )?(?P<year>{_YEAR}))?",
     re.IGNORECASE,
 )
 YEAR = re.compile(r"(?<![\w/.,$-])(?:19[2-9]\d|20[0-4]\d)(?![\w/%-]|\.\d)")
@@ -124,7 +126,8 @@ def _day(word: str | None) -> int | None:
     if digits:
         return int(digits.group()) if 1 <= int(digits.group()) <= 31 else None
     parts = re.split("[ -]", word.lower())
-    return sum(spoken.ORDINALS.get(p, 0) or spoken.TENS.get(p, 0) for p in parts)
+    values = spoken.ORDINALS | spoken.TENS | spoken.SMALL
+    return sum(values.get(p, 0) for p in parts)
 
 
 def _year(word: str | None) -> int | None:
