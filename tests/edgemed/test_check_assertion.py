@@ -131,3 +131,18 @@ def test_a_level_between_two_tests_at_one_distance_belongs_to_the_first() -> Non
 def test_a_list_that_begins_with_changes_is_denied_to_its_end() -> None:
     assert polarity("No weight changes, headaches, or nausea.", "nausea") == "no"
     assert polarity("No changes in her cough.", "cough") == "yes"
+
+
+def test_or_joins_what_is_denied_so_a_denial_may_be_lost() -> None:
+    source = "Doctor: Any fever or chills?\nPatient: No fever. Some chills."
+    reasons = [f.reason for f in flags(source, "She reports fever or chills.")]
+    assert any("a negation may be lost" in reason for reason in reasons)
+    for draft in ("She denies fever or chills.", "She does not report any fever or chills."):
+        assert not any("may be lost" in f.reason for f in flags(source, draft))
+
+
+def test_a_drug_that_the_draft_says_is_not_taken_is_held_against_the_source() -> None:
+    source = "Doctor: Do you take metformin?\nPatient: Yes, I take metformin every day."
+    (flag,) = [f for f in flags(source, "He denies taking metformin.") if f.check == "negation"]
+    assert (flag.severity, flag.label) == ("major", "contradicted")
+    assert flags(source, "He is taking metformin.") == []

@@ -39,8 +39,8 @@ def test_a_clinician_nobody_named_is_flagged() -> None:
 
 
 def test_a_word_changed_in_a_copied_sentence_is_flagged_and_a_short_paraphrase_is_not() -> None:
-    source = "Culture tests of the urethral swab grew Neisseria gonorrhoeae after two days."
-    draft = "Culture tests of the urethral swab grew Chlamydia trachomatis after two days."
+    source = "The wound on the heel was dressed with sterile gauze and paraffin on the ward."
+    draft = "The wound on the heel was dressed with sterile gauze and mustard on the ward."
     (flag,) = [f for f in flags(source, draft) if f.check == "wording"]
-    assert "trachomatis" in flag.reason
+    assert "mustard" in flag.reason
     assert flags("Surgery on 07/29/2008.", "Surgery on July 29, 2008.") == []

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 
 from edgemed.clinic.checks.resemblance import is_stock
+from edgemed.clinic.checks.wording import is_new
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
-from edgemed.clinic.words import Word, content, stem
+from edgemed.clinic.words import content, stem
 
 FRAME = (  # words of the frame, not of what is in it
     "treatment plan therapy obtain perform consult discussed view views imaging testing test tests "
@@ -36,7 +37,6 @@ BEFORE = re.compile(  # what stands in front of it
     rf"(?:^|[.,;] )(?P<what>[^.;,]+?) (?:is|are|was|were)(?: \w+ly)? (?:{_DONE})\b", re.IGNORECASE
 )
 ENDS = re.compile(r"\b(?:to|for|after|because|which|who|since|until|given|as|by|in|at|on|the)\b")
-ALIKE = 5  # letters that two forms of one word share: `surgical`, `surgery`
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
@@ -48,7 +48,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         for match in pattern.finditer(text):
             start, end = named(match, pattern is BEHIND)
             new = [w for w in said.words if start <= w.start - offset and w.end - offset <= end]
-            new = [w for w in content(new) if is_new(w, said, source)]
+            new = [w for w in content(new) if w.stem not in WEAK and is_new(w, said, source)]
             if new:
                 words = ", ".join(dict.fromkeys(w.lower for w in new))
                 reason = f"concluded in words that the source has nowhere: {words}"
@@ -62,14 +62,3 @@ def named(match: re.Match[str], behind: bool) -> tuple[int, int]:
     start, end = match.span("what")
     stop = ENDS.search(match["what"], 1) if behind else None
     return start, start + stop.start() if stop else end
-
-
-def is_new(word: Word, said: Said, source: Source) -> bool:
-    """Whether the source has no form of the word, and nothing that the lists join to it."""
-    if word.stem in source.stems or word.stem in WEAK or len(word.lower) < 3:
-        return False
-    for mention in said.mentions:
-        inside = mention.span.start <= word.start and word.end <= mention.span.end
-        if inside and mention.concept.kind != "word" and mention.concept.name in source.mentions:
-            return False
-    return not any(w.startswith(word.lower[:ALIKE]) for w in source.words)

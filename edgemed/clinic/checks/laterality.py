@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.source import Source
@@ -25,8 +26,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for sided in said.sides:
         if sided.side == "both":
             continue
-        bound = [(i, s) for i, s in source.sides if set(s.of) & set(sided.of)]
-        bound = stated(bound, said, sided, source)
+        bound = stated(bound_to(sided, source), said, sided, source)
         same = [(i, s) for i, s in bound if s.side in (sided.side, "both")]
         against = [(i, s) for i, s in bound if s.side == OTHER[sided.side]]
         if same and not _outweighed(said, sided, source, same, against):
@@ -50,6 +50,16 @@ def _doubled(said: Said) -> Iterator[Flag]:
             span = Span(match.start("again") + offset, match.end("again") + offset)
             reason = f"{match['side'].lower()} stands on both sides of a comparison"
             yield Flag("laterality", "contradicted", "major", reason, span)
+
+
+def bound_to(sided: Sided, source: Source) -> list[tuple[int, Sided]]:
+    """The source's sides of the same thing: of the same part of the body, if it has any of it."""
+    parts = names_of("anatomy.txt")
+    for wanted in ({name for name in sided.of if name in parts}, set(sided.of)):
+        found = [(i, s) for i, s in source.sides if wanted & set(s.of)]
+        if found:
+            return found
+    return []
 
 
 def stated(

@@ -1,15 +1,17 @@
 """A sentence copied from a note but for a few words: the words that the note has nowhere."""
 
 from collections.abc import Iterator
+from os.path import commonprefix
 
 from edgemed.clinic.evidence import stems_of
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
-from edgemed.clinic.words import STOP, stem
+from edgemed.clinic.words import STOP, Word, stem
 
 COPIED = 0.6  # share of either sentence's words that the other must have
+ALIKE = 0.7  # share of its letters that a form of a word has in common with it
 LEAST = 4  # words in common; fewer make no copy
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 
@@ -32,11 +34,27 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         for w in said.words
         if w.stem in stems
         and w.lower not in STOP
-        and w.stem not in source.stems
         and w.stem not in WEAK
+        and is_new(w, said, source)
     ]
     if new:
         words = ", ".join(dict.fromkeys(w.lower for w in new))
         reason = f"like a sentence of the source, but for: {words}"
         span = Span(new[0].start, new[-1].end)
         yield Flag("wording", "not found", "minor", reason, span, (source.span(best),))
+
+
+def is_new(word: Word, said: Said, source: Source) -> bool:
+    """Whether the source has no form of the word, and nothing that the lists join to it."""
+    if word.stem in source.stems or len(word.lower) < 3:
+        return False
+    for mention in said.mentions:
+        inside = mention.span.start <= word.start and word.end <= mention.span.end
+        if inside and mention.concept.kind != "word" and mention.concept.name in source.mentions:
+            return False
+    return not any(is_form(word.lower, other) for other in source.words)
+
+
+def is_form(a: str, b: str) -> bool:
+    """Whether two words begin alike for most of their letters: `infection`, `infectious`."""
+    return len(commonprefix((a, b))) >= ALIKE * max(len(a), len(b))

@@ -1,0 +1,54 @@
+"""Organisms, and conclusions in words that a note has nowhere."""
+
+import pytest
+
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.text import read
+from edgemed.clinic.review import review
+
+
+def flags(source: str, draft: str) -> list[Flag]:
+    return [flag for claim in review(source, draft).claims for flag in claim.flags]
+
+
+def test_another_organism_is_flagged_and_the_same_one_by_another_name_is_not() -> None:
+    source = "Urine culture grew E. coli, sensitive to nitrofurantoin."
+    (flag,) = flags(source, "Urine culture grew Proteus mirabilis.")
+    assert (flag.check, flag.label) == ("entity", "not found")
+    assert "proteus mirabilis" in flag.reason
+    assert flags(source, "Urine culture grew Escherichia coli.") == []
+
+
+NOTE = (
+    "A 64-year-old woman has had a tremor of the right hand at rest for a year. Her gait is slow. "
+    "She is treated with levodopa. Physiotherapy was ordered."
+)
+
+
+@pytest.mark.parametrize(
+    ("draft", "new"),
+    [
+        ("Suspected of corticobasal degeneration.", "corticobasal"),
+        ("Thalamotomy was performed.", "thalamotomy"),
+        ("The patient was diagnosed with Turcot syndrome.", "turcot"),
+    ],
+)
+def test_a_conclusion_in_words_that_a_note_has_nowhere_is_flagged(draft: str, new: str) -> None:
+    (flag,) = flags(NOTE, draft)
+    assert flag.label == "not found"
+    assert new in flag.reason.lower()
+
+
+def test_a_conclusion_in_the_words_of_the_note_or_of_its_frame_is_not() -> None:
+    for draft in (
+        "She is treated with levodopa.",
+        "Physiotherapy was ordered.",
+        "The patient agreed with the recommended treatment plan.",
+    ):
+        assert flags(NOTE, draft) == []
+
+
+def test_a_conversation_is_not_asked_for_the_words_of_a_conclusion() -> None:
+    talk = "Doctor: We will look into your bowel with a camera.\nPatient: A colonoscopy? Okay."
+    (said,) = read("An endoscopic inspection was scheduled.")
+    assert "conclusion" not in {f.check for f in flags(talk, said.sentence.text)}
