@@ -1,23 +1,59 @@
-"""Names of people that the draft has and the source has not."""
+"""Names of people and places that the draft has and the source has not."""
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.lists import names_of, words_of
+from edgemed.clinic.reading.dates import DAYS, MONTHS
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
-# Patients' own family names often come from the record, not from what was said: not looked at.
-NAMED = re.compile(r"\b(?:Dr\.?|Doctor|Nurse|Prof\.?)\s+(?P<name>[A-Z][A-Za-zÀ-ÿ'-]+)")
+_KIN = "|".join(w for w in names_of("people.txt") if w != "family")
+_NAME = r"[A-Z][a-zà-ÿ]+(?:['’-][A-Z][a-zà-ÿ]+)*"
+_NAMES = rf"{_NAME}(?: (?:[A-Z]\. )?{_NAME})*"
+_TITLE = r"Dr|Doctor|Nurse|Prof|Professor|Mr|Mrs|Ms|Miss|Mx"
+_PLACE = (
+    "Hospital|Clinic|Center|Centre|Infirmary|University|Institute|Hospice|Pharmacy|Nursing Home"
+    "|Street|Avenue|County|School"
+)
+_GOING = (
+    r"(?:live[sd]?|living|resid\w+|born|grew up|works?|worked) (?:in|at)|(?:moved|travel\w*|flew"
+    r"|trip|went) to|(?:returned|back|comes|came|originally|immigrated|travel\w*) from"
+    r"|vacation(?:ed)? in"
+)
+PATTERNS = (
+    re.compile(rf"\b(?:{_TITLE})\.?\s+(?P<name>{_NAMES})"),
+    re.compile(rf"^(?P<name>{_NAME}(?: [A-Z]\.)? {_NAME}) (?=(?:is|was|has|presents?|reports?)\b)"),
+    re.compile(rf"\b(?:named|called|{_KIN}|friend|neighbou?r),? (?P<name>{_NAMES})"),
+    re.compile(rf"\b(?P<name>(?:{_NAME} (?:of )?)*{_NAME} (?:{_PLACE}))\b"),
+    re.compile(rf"\b(?:{_GOING}) (?:the )?(?P<name>{_NAMES})"),
+)
+COMMON = frozenset([*MONTHS, *DAYS]) | words_of("stopwords.txt") | frozenset(
+    f"{_PLACE} patient physical emergency primary medical general regional memorial".lower()
+    .replace("|", " ").split()
+)  # fmt: skip
+ALIKE = 0.84  # of a name heard and a name spelled otherwise, by matching letters
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each clinician whose name the source lacks."""
-    for match in NAMED.finditer(said.sentence.text):
-        name = match["name"].lower()
-        if match["name"].isupper():  # initials, or a name struck out: Dr. X
+    """One flag for each name of which the source has no part."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    reached = 0
+    for start, end in sorted({m.span("name") for p in PATTERNS for m in p.finditer(text)}):
+        if start < reached or is_held(text[start:end], source):
             continue
-        if not any(part in source.words for part in (name, *re.split(r"['-]", name))):
-            start, end = (at + said.sentence.span.start for at in match.span())
-            reason = f"{match.group()} is not named in the source"
-            yield Flag("name", "not found", "minor", reason, Span(start, end))
+        reached = end
+        span = Span(start + offset, end + offset)
+        reason = f"{text[start:end]} is not named in the source"
+        yield Flag("name", "not found", "minor", reason, span)
+
+
+def is_held(name: str, source: Source) -> bool:
+    """Whether the source has a part of the name, as spelled or nearly so."""
+    parts = [part for part in re.split(r"[\s'’.-]+", name.lower()) if len(part) > 1]
+    telling = [part for part in parts if part not in COMMON]
+    return not telling or any(
+        part in source.words or get_close_matches(part, source.words, 1, ALIKE) for part in telling
+    )
