@@ -1,4 +1,4 @@
-"""`edgemed check-draft NOTE DRAFT`: a draft, sentence by sentence, held against its note.
+"""`edgemed check-draft NOTE DRAFT`: a draft, claim by claim, held against its note.
 
 Prints what to look at; changes neither file. What is not flagged was not found wrong by rules,
 which is not the same as right.
@@ -63,7 +63,7 @@ def fails(found: Review, severity: str | None) -> bool:
 def report(found: Review, source: str, draft: str) -> Iterator[str]:
     """The flags and omissions as lines to read."""
     flagged = [claim for claim in found.claims if claim.flags]
-    yield f"{len(flagged)} of {len(found.claims)} sentences flagged"
+    yield f"{len(flagged)} of {len(found.claims)} claims flagged"
     for claim in flagged:
         yield ""
         yield f"  {one_line(draft, claim.draft)}"
@@ -100,7 +100,7 @@ def one_line(text: str, span: Span) -> str:
 def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
     """The review as JSON data: offsets count characters of the decoded files."""
     return {
-        "sentences": [
+        "claims": [
             {
                 "text": draft[claim.draft.start : claim.draft.end],
                 "draft": list(claim.draft),

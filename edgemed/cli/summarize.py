@@ -14,9 +14,18 @@ from edgemed_models.base import Done, Event, Failed, ModelError
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.fit import Plan
 
+from edgemed.cli.asking import (
+    Asked,
+    as_data,
+    look_again,
+    not_asked,
+    tell_looks,
+    tell_revisions,
+    write_again,
+)
 from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
-from edgemed.clinic.findings import Looked, Review
+from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
 from edgemed.clinic.summarize import budget, summarize
@@ -54,6 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the model point to the note for sentences that the checks do not find in it",
     )
+    add(
+        "--revise",
+        action="store_true",
+        help="let the model write flagged sentences again; the draft keeps what it has",
+    )
     add("--no-record", action="store_true", help="write no record at all")
     add("--demo", action="store_true", help="use the model that comes with edgemed: no patients")
     configure_model(parser)
@@ -74,12 +88,12 @@ def run(args: argparse.Namespace) -> int:
         model = start(settings_for(path, options_of(args), plan), process)
         try:
             outcome = draft(args, model, note, template)
-            looked = look_again(model, note, template, outcome) if args.second_look else []
+            asked = ask_again(args, model, note, template, outcome)
         finally:
             model.close()
         if records is not None:
             record(records, args, model, note, template, outcome)
-    return finish(args, model, note, template, outcome, looked, limit)
+    return finish(args, model, note, template, outcome, asked, limit)
 
 
 def model_path(args: argparse.Namespace) -> Path:
@@ -149,7 +163,7 @@ def finish(
     note: Note,
     template: Template,
     outcome: Outcome,
-    looked: list[Looked],
+    asked: Asked,
     limit: int,
 ) -> int:
     """Print what comes after the stream; the exit code."""
@@ -159,15 +173,15 @@ def finish(
         whole = document(model, note, template, outcome, text, checked)
         if args.demo:
             whole = {"heading": HEADING} | whole
-        if args.second_look:
-            whole["second_look"] = [x._asdict() for x in looked] if checked else "not checked"
+        whole |= as_data(args, asked, text) if checked else not_asked(args)
         print(json.dumps(whole, indent=2))
     elif template.form == "json":
         sys.stdout.write(text)
     if not args.json:
         close_text(outcome, limit)
         tell_flags(checked, text)
-        tell_looks(looked)
+        tell_looks(asked.looked)
+        tell_revisions(asked.revisions, text)
     if isinstance(outcome.end, Failed):
         tell_failure(outcome.end)
     elif outcome.end is not None:
@@ -179,37 +193,23 @@ def finish(
     return exit_code(outcome)
 
 
+def ask_again(
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, outcome: Outcome
+) -> Asked:
+    """What the model says of its own draft, where it was asked to and can be checked."""
+    asked = Asked()
+    if note.language != "other" and outcome.complete:
+        text = drafted(template, outcome)
+        if args.second_look:
+            look_again(model, note.text, text, asked)
+        if args.revise:
+            write_again(model, note.text, text, asked)
+    return asked
+
+
 def drafted(template: Template, outcome: Outcome) -> str:
     """The draft as it is shown."""
     return readable(template, outcome.text) if outcome.complete else outcome.text
-
-
-def look_again(model: LlamaModel, note: Note, template: Template, outcome: Outcome) -> list[Looked]:
-    """Where the model finds what the checks do not; what it cannot finish is said, and left."""
-    from edgemed.clinic.second_look import look
-
-    found: list[Looked] = []
-    if note.language == "other" or not outcome.complete:
-        return found
-    try:
-        for looked in look(model, note.text, drafted(template, outcome)):
-            found.append(looked)
-    except ModelError as error:
-        print(f"second look: not finished: {translated(error)}", file=sys.stderr)
-    except EdgemedError as error:
-        print(f"second look: not finished: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("second look: stopped", file=sys.stderr)
-    return found
-
-
-def tell_looks(looked: list[Looked]) -> None:
-    """Places only: the reader looks them up, and the flag stays."""
-    for sentence, quoted in looked:
-        says = "the model finds nothing in the note either"
-        if quoted is not None:
-            says = f"the model points to {quoted.start}-{quoted.end} of the note"
-        print(f"second look: {sentence.start}-{sentence.end}: {says}", file=sys.stderr)
 
 
 def check(note: Note, text: str) -> Review:

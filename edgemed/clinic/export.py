@@ -97,7 +97,7 @@ def as_data(session: Session) -> dict[str, Any]:
             "cut": session.cut,
         },
         "source": session.source,
-        "sentences": [_claim(session, claim) for claim in review.claims],
+        "claims": [_claim(session, claim) for claim in review.claims],
         "omissions": [_omission(session, omission) for omission in review.omissions],
     }
 

@@ -32,7 +32,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence or list item of the draft, with its best source spans, best first."""
+    """A sentence or list item of the draft, or a part of it, with its best source spans first."""
 
     draft: Span
     label: Label

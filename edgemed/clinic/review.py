@@ -6,7 +6,8 @@ and never says that a draft is right.
 
 from edgemed.clinic.checks import flags
 from edgemed.clinic.checks.omissions import omissions
-from edgemed.clinic.findings import Claim, Flag, Label, Review
+from edgemed.clinic.claims import claims
+from edgemed.clinic.findings import Claim, Flag, Label, Review, Span
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.source import Source
@@ -15,22 +16,26 @@ CARRIED = 0.45  # score from which the best source sentence supports a sentence 
 
 
 def review(source: str, draft: str) -> Review:
-    """Every sentence and list item of `draft` beside its evidence in `source`."""
+    """Every claim of `draft` beside its evidence in `source`."""
     return review_read(Source(source), read(draft))
 
 
 def review_read(source: Source, draft: list[Said]) -> Review:
     """`review` of a source read before: many drafts of one note are checked against one reading."""
-    return Review(tuple(claim(source, said) for said in draft), omissions(source, draft))
+    found = [claim for said in draft for claim in claims_of(source, said)]
+    return Review(tuple(found), omissions(source, draft))
 
 
-def claim(source: Source, said: Said) -> Claim:
-    """One sentence of the draft with its evidence and flags."""
-    found = source.index.best(said.sentence.text)
+def claims_of(source: Source, said: Said) -> list[Claim]:
+    """The claims of one sentence or list item, each with its evidence and flags."""
+    return [_claim(source, said, *part) for part in claims(said, flags(said, source))]
+
+
+def _claim(source: Source, said: Said, span: Span, raised: tuple[Flag, ...]) -> Claim:
+    start = said.sentence.span.start
+    found = source.index.best(said.sentence.text[span.start - start : span.end - start])
     spans = tuple(source.span(match.sentence) for match in found)
-    raised = flags(said, source)
-    score = found[0].score if found else 0.0
-    return Claim(said.sentence.span, verdict(raised, score), spans, raised)
+    return Claim(span, verdict(raised, found[0].score if found else 0.0), spans, raised)
 
 
 def verdict(raised: tuple[Flag, ...], score: float) -> Label:

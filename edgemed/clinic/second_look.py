@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from edgemed_models.base import Failed, Message, Model, Piece, Request
 
 from edgemed.clinic.checks import flags
-from edgemed.clinic.findings import Claim, Flag, Looked, Review, Span
+from edgemed.clinic.findings import Flag, Looked, Span
+from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.review import review_read
 from edgemed.clinic.source import Source
@@ -20,6 +21,7 @@ from edgemed.errors import EdgemedError
 
 NONE = "NONE"
 CANDIDATES = 40  # source sentences that the model may choose from, best first
+SHOWN = 5  # of them that a sentence is written again from
 ROUNDS = 2  # times a sentence is written again at most
 LONGEST = 160  # tokens of an answer
 
@@ -43,9 +45,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A flagged sentence of the draft and its later versions, in order."""
+    """A flagged sentence of the draft, what is flagged in it, and its later versions in order."""
 
-    claim: Claim
+    draft: Span
+    flags: tuple[Flag, ...]
     versions: tuple[Version, ...]
 
 
@@ -76,19 +79,24 @@ def quote(model: Model, source: Source, sentence: str) -> Span | None:
     return next((c.span for c in candidates if c.text == answer), None)
 
 
-def revise(model: Model, source: Source, draft: str, review: Review) -> list[Revision]:
-    """Every flagged sentence written again until the rules flag nothing, twice at most."""
-    return [
-        Revision(claim, tuple(_versions(model, source, draft, claim)))
-        for claim in review.claims
-        if claim.flags
-    ]
+def revise(model: Model, text: str, draft: str) -> Iterator[Revision]:
+    """Every flagged sentence written again until the rules flag nothing, twice at most.
+
+    Nothing is put into the draft. Raises EdgemedError when the engine breaks.
+    """
+    source = Source(text)
+    for said in read(draft):
+        raised = flags(said, source)
+        if raised:
+            yield Revision(said.sentence.span, raised, _versions(model, source, said, raised))
 
 
-def _versions(model: Model, source: Source, draft: str, claim: Claim) -> list[Version]:
+def _versions(
+    model: Model, source: Source, said: Said, raised: tuple[Flag, ...]
+) -> tuple[Version, ...]:
     """The versions of one sentence; the last has no flags unless the rounds ran out."""
-    text, raised = draft[claim.draft.start : claim.draft.end], claim.flags
-    evidence = [source.text[span.start : span.end] for span in claim.evidence]
+    text = said.sentence.text
+    evidence = [source.said[m.sentence].sentence.text for m in source.index.best(text, SHOWN)]
     versions: list[Version] = []
     while raised and len(versions) < ROUNDS:
         reasons = "\n".join(flag.reason for flag in raised)
@@ -96,7 +104,7 @@ def _versions(model: Model, source: Source, draft: str, claim: Claim) -> list[Ve
         text = "" if answer == NONE else answer
         raised = tuple(flag for said in read(text) for flag in flags(said, source))
         versions.append(Version(text, raised))
-    return versions
+    return tuple(versions)
 
 
 def question(sentences: Sequence[str], sentence: str) -> str:

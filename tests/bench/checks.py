@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgemed.clinic.findings import Claim
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import claim, review_read
+from edgemed.clinic.review import claims_of, review_read
 from edgemed.clinic.source import Source
 from tests.bench import baselines, human_scores
 from tests.bench.documents import MEDEC, Document, documents, foreign_sentences, rows
@@ -37,7 +38,7 @@ class Sentence(NamedTuple):
 
     document: str
     text: str
-    claim: Claim
+    flags: tuple[Flag, ...]
 
 
 class Hit(NamedTuple):
@@ -71,7 +72,7 @@ def planted_errors(docs: list[Document], folder: Path, each: int, compare: bool)
     sources = {d.name: Source(d.dialogue) for d in docs}
     clean = [s for d in docs for s in sentences(d.name, d.note, sources[d.name])]
     false_flags(clean)
-    known = {(s.document, s.text) for s in clean if s.claim.flags}
+    known = {(s.document, s.text) for s in clean if s.flags}
     foreign = foreign_sentences(folder)
     planted = plant([(d.name, d.note) for d in docs], foreign or ["He is well."], each)
     hits = [h for p in planted if (h := judged(p, sources[p.document], known)) is not None]
@@ -83,8 +84,12 @@ def planted_errors(docs: list[Document], folder: Path, each: int, compare: bool)
 
 
 def sentences(name: str, text: str, source: Source) -> list[Sentence]:
-    found = review_read(source, read(text)).claims
-    return [Sentence(name, text[c.draft.start : c.draft.end], c) for c in found]
+    return [Sentence(name, said.sentence.text, flags_of(source, said)) for said in read(text)]
+
+
+def flags_of(source: Source, said: Said) -> tuple[Flag, ...]:
+    """The flags of all claims of a sentence: rates count sentences, as the other methods do."""
+    return tuple(flag for claim in claims_of(source, said) for flag in claim.flags)
 
 
 def judged(p: Planted, source: Source, known: set[tuple[str, str]]) -> Hit | None:
@@ -95,8 +100,7 @@ def judged(p: Planted, source: Source, known: set[tuple[str, str]]) -> Hit | Non
     ]
     if not there:
         return None
-    claims = [claim(source, s) for s in there]
-    flags = [f for c in claims for f in c.flags]
+    flags = [f for s in there for f in flags_of(source, s)]
     near = any(f.draft.start <= end + 25 and p.start - 25 <= f.draft.end for f in flags)
     text = " ".join(s.sentence.text for s in there)
     before = p.draft[: p.start] + p.was + p.draft[p.end :]
@@ -114,14 +118,14 @@ def false_flags(clean: Sequence[Sentence]) -> None:
         f"\nUntouched notes: {len(clean)} sentences of {len({s.document for s in clean})} documents"
     )
     for title, of in (
-        ("flagged", lambda s: bool(s.claim.flags)),
-        ("flagged major", lambda s: any(f.severity == "major" for f in s.claim.flags)),
+        ("flagged", lambda s: bool(s.flags)),
+        ("flagged major", lambda s: any(f.severity == "major" for f in s.flags)),
     ):
         by_document = grouped((s.document, float(of(s))) for s in clean)
         print(f"  {title:14s} {interval(by_document)}")
-    checks = sorted({f.check for s in clean for f in s.claim.flags})
+    checks = sorted({f.check for s in clean for f in s.flags})
     for check in checks:
-        share = np.mean([any(f.check == check for f in s.claim.flags) for s in clean])
+        share = np.mean([any(f.check == check for f in s.flags) for s in clean])
         print(f"    {check:14s} {100 * share:4.1f} %")
 
 
@@ -129,7 +133,7 @@ def baseline_rates(
     docs: list[Document], clean: Sequence[Sentence], hits: Sequence[Hit]
 ) -> dict[str, dict[int, bool]]:
     """Which planted sentences each baseline flags at our rate of flags on untouched notes."""
-    rate = float(np.mean([bool(s.claim.flags) for s in clean]))
+    rate = float(np.mean([bool(s.flags) for s in clean]))
     scorers = {d.name: scorers_of(d.dialogue) for d in docs}
     found: dict[str, dict[int, bool]] = {}
     for name in ("verbatim", "fuzzy", "ROUGE-L", "MiniLM cosine"):
@@ -185,11 +189,11 @@ def worst(hits: Sequence[Hit], clean: Sequence[Sentence]) -> None:
     for h in rng.sample(missed, min(20, len(missed))):
         change = f"{h.planted.was!r} -> {h.planted.draft[h.planted.start : h.planted.end]!r}"
         print(f"  {h.planted.kind:12s} {h.planted.document}: {change} in {h.text[:150]!r}")
-    flagged = [s for s in clean if s.claim.flags]
-    flagged.sort(key=lambda s: -sum(f.severity == "major" for f in s.claim.flags))
+    flagged = [s for s in clean if s.flags]
+    flagged.sort(key=lambda s: -sum(f.severity == "major" for f in s.flags))
     print("\nTwenty false flags, major ones first:")
     for s in flagged[:10] + rng.sample(flagged[10:], min(10, max(0, len(flagged) - 10))):
-        print(f"  {s.document}: {s.claim.flags[0].reason} | {s.text[:150]!r}")
+        print(f"  {s.document}: {s.flags[0].reason} | {s.text[:150]!r}")
 
 
 def medec(path: Path) -> None:

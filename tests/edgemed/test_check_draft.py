@@ -33,7 +33,7 @@ def test_flags_and_omissions_are_printed(
 def test_json_is_data_with_offsets(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-draft", *files, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    (flag,) = found["sentences"][0]["flags"]
+    (flag,) = found["claims"][0]["flags"]
     start, end = flag["draft"]
     assert DRAFT[start:end] == "40 mg"
     assert [NOTE[a:b] for a, b in flag["source"]] == ["20 mg"]

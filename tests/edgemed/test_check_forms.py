@@ -44,3 +44,24 @@ def test_a_word_changed_in_a_copied_sentence_is_flagged_and_a_short_paraphrase_i
     (flag,) = [f for f in flags(source, draft) if f.check == "wording"]
     assert "mustard" in flag.reason
     assert flags("Surgery on 07/29/2008.", "Surgery on July 29, 2008.") == []
+
+
+@pytest.mark.parametrize(
+    ("draft", "flagged"),
+    [
+        ("Maria Keller is a 40-year-old woman.", True),
+        ("Mrs. Keller has a cough.", True),
+        ("She came with her sister Anna.", True),
+        ("She lives in Denver.", True),
+        ("She was seen at Mercy Hospital.", True),
+        ("Marta Hale is a 40-year-old woman.", False),
+        ("She lives in Boston with her brother Jon.", False),
+        ("Seen at Saint Mary Hospital on Monday.", False),
+    ],
+)
+def test_names_of_patients_other_people_and_places_must_be_named(draft: str, flagged: bool) -> None:
+    source = (
+        "Marta, 40, lives in Boston with her brother John and her sister. Dr. Hale saw her for a "
+        "cough on Monday at Saint Mary's. A 40-year-old woman."
+    )
+    assert ("name" in [f.check for f in flags(source, draft)]) == flagged

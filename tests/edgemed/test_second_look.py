@@ -45,22 +45,27 @@ def test_the_grammar_holds_the_sentences_letter_by_letter() -> None:
 
 def test_only_flagged_sentences_are_written_again_and_both_versions_are_kept() -> None:
     draft = "Lisinopril 40 mg daily. No fever."
-    source = Source(TEXT)
     model = ScriptedModel(["Lisinopril 20 mg daily."])
-    (revision,) = revise(model, source, draft, review(TEXT, draft))
-    assert draft[revision.claim.draft.start : revision.claim.draft.end] == "Lisinopril 40 mg daily."
+    (revision,) = revise(model, TEXT, draft)
+    assert draft[revision.draft.start : revision.draft.end] == "Lisinopril 40 mg daily."
+    assert revision.flags
     assert [(v.text, v.flags) for v in revision.versions] == [("Lisinopril 20 mg daily.", ())]
 
 
+def test_a_flagged_claim_is_written_again_with_its_whole_sentence() -> None:
+    draft = "He has no fever and takes lisinopril 40 mg daily."
+    assert len(review(TEXT, draft).claims) == 2
+    (revision,) = revise(ScriptedModel(["NONE"]), TEXT, draft)
+    assert revision.draft == Span(0, len(draft))
+
+
 def test_a_sentence_is_written_again_twice_at_most() -> None:
-    draft = "Lisinopril 40 mg daily."
     model = ScriptedModel(["Lisinopril 80 mg daily."])
-    (revision,) = revise(model, Source(TEXT), draft, review(TEXT, draft))
+    (revision,) = revise(model, TEXT, "Lisinopril 40 mg daily.")
     assert len(revision.versions) == len(model.requests) == ROUNDS
     assert all(version.flags for version in revision.versions)
 
 
 def test_none_leaves_the_sentence_out() -> None:
-    draft = "Lisinopril 40 mg daily."
-    (revision,) = revise(ScriptedModel(["NONE"]), Source(TEXT), draft, review(TEXT, draft))
+    (revision,) = revise(ScriptedModel(["NONE"]), TEXT, "Lisinopril 40 mg daily.")
     assert [version.text for version in revision.versions] == [""]

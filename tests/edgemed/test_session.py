@@ -144,7 +144,7 @@ def test_every_format_carries_the_text_character_for_character(tmp_path: Path) -
 
 def test_json_carries_evidence_flags_and_decisions() -> None:
     data = json.loads(export.as_json(steps.signed(settled(), "Dr A", at=WHEN)))
-    first = data["sentences"][0]
+    first = data["claims"][0]
     assert first["evidence"][0]["words"] == "Na 128 [L] K 5.9 [H]"
     assert first["flags"][0]["dismissed"]["reason"] == steps.REASONS[0]
     assert data["omissions"][0]["source"]["words"] == "Allergies: penicillin"

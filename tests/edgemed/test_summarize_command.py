@@ -124,6 +124,31 @@ def test_a_second_look_that_is_stopped_keeps_the_draft(
     assert "check: major, not found" in err and len(rows()) == 1
 
 
+def test_flagged_sentences_are_written_again_and_shown_beside_the_draft(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(request: Request) -> list[str]:
+        asked = request.messages[-1].content
+        return ["Aspirin 81 mg daily."] if "Wrong in it:" in asked else ["Aspirin 810 mg daily."]
+
+    arguments = ["summarize", str(note), "--template", "soap", "--revise"]
+    scripted(monkeypatch, ScriptedModel(answer))
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Aspirin 810 mg daily.\n")
+    assert "was: Aspirin 810 mg daily. (1 flag)" in out
+    assert "now: Aspirin 81 mg daily. (nothing flagged)" in out
+    scripted(monkeypatch, ScriptedModel(answer))
+    assert main([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["text"] == "Aspirin 810 mg daily."
+    (revision,) = document["revisions"]
+    assert revision["was"] == "Aspirin 810 mg daily." and revision["draft"] == [0, 21]
+    assert revision["flags"] and revision["versions"] == [
+        {"text": "Aspirin 81 mg daily.", "flags": []}
+    ]
+
+
 def test_a_control_character_of_the_model_does_not_reach_the_terminal(
     note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,12 +10,17 @@ from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.source import Source
 
 _SIDE = r"\b(?P<side>left|right)\b"
+_THAN = r"(?:is |are )?(?:greater|worse|more|less|larger|smaller) than|and|or|versus|vs\.?"
+_VALUE = r"\d+(?:/\d+)?"
 DOUBLED = (
-    re.compile(rf"{_SIDE}(?: side)?,? (?:(?:is |are )?(?:greater|worse|more|less|larger|smaller)"
-               r" than|and|or|versus|vs\.?) (?:the |on the )?(?P<again>(?P=side))\b", re.IGNORECASE),
-    re.compile(rf"\d+(?:/\d+)? on the {_SIDE}[ ,]{{1,2}}(?:and )?(?:\d+(?:/\d+)?) on the "
-               r"(?P<again>(?P=side))\b", re.IGNORECASE),
-)  # fmt: skip
+    re.compile(
+        rf"{_SIDE}(?: side)?,? (?:{_THAN}) (?:the |on the )?(?P<again>(?P=side))\b", re.IGNORECASE
+    ),
+    re.compile(
+        rf"{_VALUE} on the {_SIDE}[ ,]{{1,2}}(?:and )?{_VALUE} on the (?P<again>(?P=side))\b",
+        re.IGNORECASE,
+    ),
+)
 OTHER = {"left": "right", "right": "left"}
 SURE = 0.6  # share of the opposite side's company that the same side's must reach
 

@@ -1,7 +1,7 @@
 """A sentence copied from a note but for a few words: the words that the note has nowhere."""
 
+import math
 from collections.abc import Iterator
-from os.path import commonprefix
 
 from edgemed.clinic.evidence import stems_of
 from edgemed.clinic.findings import Flag, Span
@@ -57,4 +57,5 @@ def is_new(word: Word, said: Said, source: Source) -> bool:
 
 def is_form(a: str, b: str) -> bool:
     """Whether two words begin alike for most of their letters: `infection`, `infectious`."""
-    return len(commonprefix((a, b))) >= ALIKE * max(len(a), len(b))
+    least = math.ceil(ALIKE * max(len(a), len(b)))
+    return len(a) >= least and a[:least] == b[:least]

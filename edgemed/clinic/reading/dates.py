@@ -45,7 +45,9 @@ NUMERIC = re.compile(
     r"|(?:(?<=\bin )|(?<=\bon )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
 )
 # `February seven two thousand five`: a day said plainly, known by the year behind it.
-_SAID_DAY = rf"(?:(?:{_TENS})[ -])?(?:{'|'.join(spoken.SMALL)})(?=,? (?:two thousand|nineteen [a-z]))"
+_SAID_DAY = (
+    rf"(?:(?:{_TENS})[ -])?(?:{'|'.join(spoken.SMALL)})(?=,? (?:two thousand|nineteen [a-z]))"
+)
 NAMED = re.compile(
     rf"\b(?:(?P<d0>{_DAY}) (?:of )?)?(?P<month>{_MONTH})\b"
     rf"(?: (?:the )?(?P<day>{_SAID_DAY}|{_DAY})(?![\w%]))?(?:,? (?:of |in )?(?P<year>{_YEAR}))?",

@@ -1,0 +1,117 @@
+"""The model asked about its own draft: to point to the note, or to write flagged sentences again.
+
+Both come after the draft and change nothing in it. What cannot be finished is said, and what was
+found until then is shown.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edgemed_models.base import Model, ModelError
+
+from edgemed.clinic.findings import Looked
+from edgemed.errors import EdgemedError
+from edgemed.loading import translated
+
+if TYPE_CHECKING:  # loads the checks, which a draft does not wait for
+    from edgemed.clinic.second_look import Revision, Version
+
+
+@dataclass(slots=True)
+class Asked:
+    """What came back: quotes, and sentences written again."""
+
+    looked: list[Looked] = field(default_factory=list)
+    revisions: list["Revision"] = field(default_factory=list)
+
+
+def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
+    """Where the model finds what the checks do not."""
+    from edgemed.clinic.second_look import look
+
+    with what_can_be_had("second look"):
+        for looked in look(model, note, draft):
+            asked.looked.append(looked)
+
+
+def write_again(model: Model, note: str, draft: str, asked: Asked) -> None:
+    """Flagged sentences as the model writes them with the reasons before it."""
+    from edgemed.clinic.second_look import revise
+
+    with what_can_be_had("revision"):
+        for revision in revise(model, note, draft):
+            asked.revisions.append(revision)
+
+
+@contextmanager
+def what_can_be_had(what: str) -> Iterator[None]:
+    """An engine that breaks or a user who stops ends the asking, and not the run."""
+    try:
+        yield
+    except ModelError as error:
+        print(f"{what}: not finished: {translated(error)}", file=sys.stderr)
+    except EdgemedError as error:
+        print(f"{what}: not finished: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"{what}: stopped", file=sys.stderr)
+
+
+def tell_looks(looked: list[Looked]) -> None:
+    """Places only: the reader looks them up, and the flag stays."""
+    for sentence, quoted in looked:
+        says = "the model finds nothing in the note either"
+        if quoted is not None:
+            says = f"the model points to {quoted.start}-{quoted.end} of the note"
+        print(f"second look: {sentence.start}-{sentence.end}: {says}", file=sys.stderr)
+
+
+def tell_revisions(revisions: list["Revision"], draft: str) -> None:
+    """Each flagged sentence above its later versions; the draft itself stands as printed."""
+    if not revisions:
+        return
+    print("\nFlagged sentences, written again by the model (the draft is as above):")
+    for revision in revisions:
+        start, end = revision.draft
+        print(f"\n  was: {one_line(draft[start:end])} ({said_of(len(revision.flags))})")
+        for version in revision.versions:
+            print(f"  now: {said_again(version)}")
+
+
+def said_again(version: "Version") -> str:
+    """A version on one line, with what the checks make of it."""
+    text = one_line(version.text) or "[nothing: the model leaves it out]"
+    return f"{text} ({said_of(len(version.flags))})"
+
+
+def said_of(flags: int) -> str:
+    """How many flags a sentence has."""
+    return "nothing flagged" if not flags else f"{flags} flag{'s' if flags > 1 else ''}"
+
+
+def one_line(text: str) -> str:
+    """Without line breaks, and without characters that a terminal would obey."""
+    return " ".join(
+        "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split()
+    )
+
+
+def as_data(args: argparse.Namespace, asked: Asked, draft: str) -> dict[str, Any]:
+    """What was asked for, for programs; spans count characters of the note and of the draft."""
+    data: dict[str, Any] = {}
+    if args.second_look:
+        data["second_look"] = [looked._asdict() for looked in asked.looked]
+    if args.revise:
+        data["revisions"] = [
+            {"was": draft[r.draft.start : r.draft.end]} | asdict(r) for r in asked.revisions
+        ]
+    return data
+
+
+def not_asked(args: argparse.Namespace) -> dict[str, Any]:
+    """The same for a note whose draft is not checked."""
+    asked = {"second_look": args.second_look, "revisions": args.revise}
+    return {name: "not checked" for name, wanted in asked.items() if wanted}
