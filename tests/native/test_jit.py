@@ -17,7 +17,8 @@ print(len(compiled), "numba.np.linalg" in sys.modules)
 """
 
 needs_cache = pytest.mark.skipif(
-    numba.config.DISABLE_JIT or not _jit.CACHED, reason="no compiled kernels, or nowhere to put them"
+    numba.config.DISABLE_JIT or not _jit.CACHED,
+    reason="no compiled kernels, or nowhere to put them",
 )
 
 
