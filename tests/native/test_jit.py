@@ -1,4 +1,4 @@
-"""Kernels from the disk cache: found by another process, and linked without the compiler's parts."""
+"""Kernels from the disk cache: found by another process, linked without the compiler's parts."""
 
 import subprocess
 import sys
