@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edgemed_tui.screens import drafting
 from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
 
@@ -13,11 +14,18 @@ from tests.tui.scripted import app
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
+@pytest.fixture(autouse=True)
+def still_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same amount of memory on every machine."""
+    monkeypatch.setattr(drafting, "memory", lambda nbytes: "memory 1.2 GiB")
+
+
 async def draft(pilot: Pilot[None], theme: str, *keys: str) -> None:
-    """A checked draft in `theme`, then `keys`; the speed is not the same twice."""
+    """A checked draft in `theme`, then `keys`; the speed is never the same twice."""
     pilot.app.theme = theme
     await press(pilot, "ctrl+t", "enter", "ctrl+g")
     await until(pilot, "reviewed")
+    case_of(pilot)._measure()
     case_of(pilot).query_one(StatusLine).tell(speed="11.2 tok/s")
     panes_of(pilot).draft.cursor_blink = False
     await press(pilot, *keys)

@@ -1,7 +1,11 @@
 """The session screen, driven by keys alone: from a note to a signed, exported summary."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from edgemed_models.fake import ScriptedModel
@@ -13,6 +17,7 @@ from textual.widgets import Input, OptionList
 
 from edgemed import audit
 from edgemed.clinic import session as steps
+from edgemed.process_memory import resident_bytes
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
 
@@ -189,6 +194,21 @@ async def test_a_picker_narrows_as_one_types(tmp_path: Path) -> None:
         assert pilot.app.screen.query_one(OptionList).option_count == 0
         await press(pilot, "escape")
         assert case_of(pilot).template is None
+
+
+async def test_the_memory_of_all_processes_stands_in_the_status_line(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    model = ScriptedModel(pieces(DRAFT))
+    async with started(app(model, folder=tmp_path)) as pilot:
+        alone = case_of(pilot).seat.resident_bytes()
+        assert alone > 20 << 20
+        case_of(pilot).seat.model = SimpleNamespace(pid=child.pid, close=model.close)  # type: ignore[assignment]
+        assert case_of(pilot).seat.resident_bytes() - alone > 1 << 20
+        case_of(pilot)._measure()
+        assert re.search(r"memory \d+ MiB|memory \d\.\d GiB", status_of(pilot))
+    child.kill()
+    child.communicate()
+    assert resident_bytes(child.pid) == 0
 
 
 async def test_a_long_note_that_does_not_fit_is_refused_with_numbers(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ class Checker:
         assert isinstance(answer, Review)
         return answer
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while there is one."""
+        return self._process.pid if self._process is not None else None
+
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._process is None:
             pipe, command = subprocess.PIPE, [sys.executable, "-m", "edgemed_tui.checker"]

@@ -18,6 +18,7 @@ from edgemed.clinic.readahead import read_ahead
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
+from edgemed.process_memory import resident_bytes
 from edgemed_tui.checker import CheckBroke, Checker
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk, ModelChoice
@@ -76,6 +77,15 @@ class Seat:
         """Cancel what the model is doing."""
         if self.model is not None:
             self.model.cancel()
+
+    def resident_bytes(self) -> int:
+        """Bytes in physical memory of this process, the engine's and the check's.
+
+        Weights that an engine has mapped from a file count as far as they are in memory.
+        """
+        engine = getattr(self.model, "pid", None)
+        check = self.desk.review.pid if isinstance(self.desk.review, Checker) else None
+        return resident_bytes() + sum(resident_bytes(pid) for pid in (engine, check) if pid)
 
     def close(self) -> None:
         """End the engine; jobs that wait are dropped."""

@@ -31,8 +31,9 @@ from edgemed_tui.messages import (
 from edgemed_tui.screens.case import CaseScreen
 from edgemed_tui.seat import Seat
 from edgemed_tui.widgets.review_pane import ReviewPane
-from edgemed_tui.widgets.status import StatusLine, reading, speed
+from edgemed_tui.widgets.status import StatusLine, memory, reading, speed
 
+MEMORY_EVERY = 3.0  # seconds
 PAUSE = 0.4  # seconds without a letter after which an edited text is checked
 
 
@@ -52,6 +53,13 @@ class DraftingScreen(CaseScreen):
         self.streaming = False
         self.previous = self.session  # what comes back when a new draft comes to nothing
         self._pause: Timer | None = None
+
+    def on_mount(self) -> None:
+        """Say from now on how much memory all of it takes."""
+        self.set_interval(MEMORY_EVERY, self._measure)
+
+    def _measure(self) -> None:
+        self.query_one(StatusLine).tell(memory=memory(self.seat.resident_bytes()))
 
     def on_unmount(self) -> None:
         """The engine ends with its screen."""

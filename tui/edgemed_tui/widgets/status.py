@@ -39,7 +39,7 @@ def _step(at: int, reached: int, word: str) -> Content:
 
 
 class StatusLine(Words):
-    """The line above the keys: model, form, speed, memory, and what the engine is at."""
+    """The line above the keys: model, form, what the engine is at; at the right the numbers."""
 
     def __init__(self) -> None:
         super().__init__(id="status")
@@ -47,9 +47,23 @@ class StatusLine(Words):
 
     def tell(self, **facts: str) -> None:
         """Set facts by name (an empty one goes away) and show all."""
-        self.facts |= facts
-        shown = [self.facts[name] for name in ORDER if self.facts.get(name)]
-        self.say(literal(" " + "  ·  ".join(shown)))
+        if any(self.facts.get(name, "") != words for name, words in facts.items()):
+            self.facts |= facts
+            self._draw()
+
+    def on_resize(self) -> None:
+        """Another width, another gap."""
+        self._draw()
+
+    def _draw(self) -> None:
+        left, right = (
+            "  ·  ".join(self.facts[name] for name in names if self.facts.get(name))
+            for names in (WORDS, NUMBERS)
+        )
+        room = max(0, self.size.width - len(right) - 4)
+        if len(left) > room:
+            left = f"{left[: max(0, room - 1)]}…"
+        self.say(literal(f" {left:<{room}}  {right} "))
 
 
 class Notice(Words):
@@ -70,7 +84,13 @@ class Notice(Words):
         self.display = False
 
 
-ORDER = ("model", "template", "doing", "speed", "memory")
+WORDS = ("model", "template", "doing")
+NUMBERS = ("speed", "memory")
+
+
+def memory(nbytes: int) -> str:
+    """How much memory edgemed takes, to three digits: a line that flickers is not read."""
+    return f"memory {nbytes / 2**30:.1f} GiB" if nbytes >= 2**30 else f"memory {nbytes >> 20} MiB"
 
 
 def reading(progress: Prefill) -> str:
