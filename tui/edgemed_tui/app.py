@@ -29,6 +29,7 @@ from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.screens.sweep import SweepScreen
 from edgemed_tui.screens.welcome import Way, WelcomeScreen
 from edgemed_tui.themes import NAMES, THEMES
 from edgemed_tui.widgets.draft_pane import DraftPane
@@ -55,6 +56,7 @@ class EdgemedApp(App[None]):
         Binding("f1", "help", "Help", id="app.help", priority=True, show=False),
         Binding("f2", "models", "Models", id="app.models", show=False),
         Binding("f3", "merge", "Merge models", id="app.merge", show=False),
+        Binding("f4", "sweep", "Sweep", id="app.sweep", show=False),
         Binding("ctrl+o", "jump", "Jump", id="app.jump", priority=True, show=False),
     ]
 
@@ -144,7 +146,7 @@ class EdgemedApp(App[None]):
         """Nothing opens over the lock; help and jumps not over each other."""
         if action in ("command_palette", "help", "jump", "quit") and self.locked:
             return False
-        if action in ("models", "merge"):
+        if action in ("models", "merge", "sweep"):
             return isinstance(self.screen, CaseScreen)
         if action in ("help", "jump"):
             return not isinstance(self.screen, HelpScreen | JumpScreen)
@@ -179,11 +181,15 @@ class EdgemedApp(App[None]):
         """The models screen."""
         self.push_screen(ModelsScreen())
 
-    def action_merge(self) -> None:
+    def action_merge(self, t: float | None = None) -> None:
         """The merge screen; its imports load the kernels, so not before it is asked for."""
         from edgemed_tui.screens.merge import MergeScreen
 
-        self.push_screen(MergeScreen(self.desk))
+        self.push_screen(MergeScreen(self.desk, t))
+
+    def action_sweep(self) -> None:
+        """The sweep screen, and from there perhaps on to a merge."""
+        self.push_screen(SweepScreen(), lambda t: None if t is None else self.action_merge(t))
 
     def action_theme(self) -> None:
         """Choose how it looks."""

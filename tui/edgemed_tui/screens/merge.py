@@ -51,8 +51,9 @@ class MergeScreen(Screen[None]):
         Binding("escape", "leave", "Cancel or back", id="merge.leave"),
     ]
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, t: float | None = None) -> None:
         super().__init__()
+        self._t = t
         self.desk = desk
         self.plan: Plan | None = None
         self.running = False
@@ -66,7 +67,8 @@ class MergeScreen(Screen[None]):
                 form.border_title = literal("Recipe")
                 for name, label, value in FIELDS:
                     yield Words(label, classes="label")
-                    yield Input(value, id=name, compact=True)
+                    start = f"{self._t:g}" if name == "t" and self._t is not None else value
+                    yield Input(start, id=name, compact=True)
             with VerticalScroll(id="verdict") as verdict:
                 verdict.border_title = literal("What follows")
                 yield Words(" ".join(ABOUT.split()), id="follows")

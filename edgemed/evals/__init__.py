@@ -1,0 +1,1 @@
+"""What was measured of merges: files of scores, and what follows from them."""

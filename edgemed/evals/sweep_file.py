@@ -1,0 +1,200 @@
+"""A sweep as a file: scores along the way from one model (t = 0) to another (t = 1).
+
+One JSON object a line, one line for each merged file that was examined:
+
+    {"method": "linear", "type": "Q8_0", "t": 0.5, "seed": 1,
+     "axes": {"clinical": {"mean": 0.83, "low": 0.79, "high": 0.87, "items": 200}, ...}}
+
+Scores go from 0 to 1, higher is better; `low` and `high` bound the 95 % interval of the mean over
+`items` items; `seed` is that of the models' training. Lines of one method, type and seed make a
+curve. What does not hold to this is refused with its line.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgemed.errors import InvalidFile
+
+FORM = "each line is an object with method, type, t, seed and axes; see README, Sweeps"
+LARGEST = 1 << 24  # bytes: a sweep of thousands of files is far smaller
+MOST_AXES = 6
+
+
+class Score(NamedTuple):
+    """The mean over `items` items and its 95 % interval; from 0 to 1."""
+
+    mean: float
+    low: float
+    high: float
+    items: int
+
+
+class Point(NamedTuple):
+    """What was scored at `t`, by axis."""
+
+    t: float
+    axes: Mapping[str, Score]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points in order of t, all with the same axes."""
+
+    method: str
+    type: str
+    seed: int
+    points: tuple[Point, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other curves of a file."""
+        return f"{self.method}, {self.type}, training seed {self.seed}"
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of its axes, as the file orders them."""
+        return tuple(self.points[0].axes)
+
+
+class Best(NamedTuple):
+    """The t to take: there `axis`, which keeps the least, keeps `share` of its best.
+
+    `like` holds the other t that the intervals do not tell apart from it.
+    """
+
+    t: float
+    axis: str
+    share: float
+    like: tuple[float, ...]
+
+
+RULE = "the t at which the axis that keeps least of its best score keeps most"
+
+
+def read_sweep(path: Path) -> tuple[Curve, ...]:
+    """The curves of a file, longest first. Raises InvalidFile with line and remedy."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InvalidFile(f"{path} is too large to be a sweep", FORM)
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidFile(f"{path} cannot be read: {kind_of(error)}", "name a sweep file") from None
+    return parse_sweep(text, path.name)
+
+
+def kind_of(error: Exception) -> str:
+    """Why a file could not be read."""
+    return (error.strerror or "") if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def parse_sweep(text: str, name: str) -> tuple[Curve, ...]:
+    """The curves of a file's text; `name` is what a refusal calls it."""
+    curves: dict[tuple[str, str, int], dict[float, Point]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        key, point = entry(line, f"{name}, line {number}")
+        points = curves.setdefault(key, {})
+        if point.t in points:
+            raise InvalidFile(f"{name}, line {number}: t = {point.t:g} stands twice", FORM)
+        first = next(iter(points.values()), point)
+        if set(first.axes) != set(point.axes):
+            raise InvalidFile(f"{name}, line {number}: other axes than before in its curve", FORM)
+        points[point.t] = point
+    if not curves:
+        raise InvalidFile(f"{name} holds no scores", FORM)
+    made = [Curve(*key, tuple(sorted(points.values()))) for key, points in curves.items()]
+    return tuple(sorted(made, key=lambda curve: -len(curve.points)))
+
+
+def entry(line: str, where: str) -> tuple[tuple[str, str, int], Point]:
+    """The curve that a line belongs to, and its point."""
+    try:
+        table = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InvalidFile(f"{where}: not JSON", FORM) from None
+    if not isinstance(table, dict):
+        raise InvalidFile(f"{where}: not an object", FORM)
+    words = [table.get(key) for key in ("method", "type")]
+    if not all(isinstance(word, str) and word.isprintable() and len(word) < 60 for word in words):
+        raise InvalidFile(f"{where}: method and type must be words", FORM)
+    seed, axes = table.get("seed"), table.get("axes")
+    if not is_whole(seed):
+        raise InvalidFile(f"{where}: seed must be a whole number", FORM)
+    if not isinstance(axes, dict) or not 0 < len(axes) <= MOST_AXES:
+        raise InvalidFile(f"{where}: axes must name 1 to {MOST_AXES} scores", FORM)
+    t = share(table.get("t"), "t", where)
+    scores = {axis: score(axis, value, where) for axis, value in axes.items()}
+    return (str(words[0]), str(words[1]), int(str(seed))), Point(t, scores)
+
+
+def score(axis: str, table: Any, where: str) -> Score:
+    """One axis of a line."""
+    if not axis.isprintable() or not 0 < len(axis) <= 40:
+        raise InvalidFile(f"{where}: an axis has no name that can be shown", FORM)
+    if not isinstance(table, dict):
+        raise InvalidFile(f"{where}: {axis} must have mean, low, high and items", FORM)
+    mean, low, high = (share(table.get(k), f"{axis}: {k}", where) for k in ("mean", "low", "high"))
+    items = table.get("items")
+    if not is_whole(items) or int(str(items)) < 1:
+        raise InvalidFile(f"{where}: {axis}: items must count the items", FORM)
+    if not low <= mean <= high:
+        raise InvalidFile(f"{where}: {axis}: the mean is not between low and high", FORM)
+    return Score(mean, low, high, int(str(items)))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a JSON value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def share(value: Any, what: str, where: str) -> float:
+    """A number from 0 to 1."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 <= value <= 1:
+        raise InvalidFile(f"{where}: {what} must be a number from 0 to 1", FORM)
+    return float(value)
+
+
+def best(curve: Curve) -> Best:
+    """The t to take, by RULE; of equals the smallest.
+
+    Each axis's mean is held against the highest mean of that axis along the curve. Another t is
+    "like" the best where the upper ends of its intervals would reach the same.
+    """
+    top = {axis: max(p.axes[axis].mean for p in curve.points) or 1.0 for axis in curve.axes}
+
+    def kept(point: Point, axis: str) -> float:
+        return point.axes[axis].mean / top[axis]
+
+    def least(point: Point) -> float:
+        return min(kept(point, axis) for axis in curve.axes)
+
+    chosen = max(curve.points, key=lambda point: (least(point), -point.t))
+    worst = min(curve.axes, key=lambda axis: kept(chosen, axis))
+
+    def may_reach(point: Point) -> bool:
+        return all(point.axes[a].high / top[a] >= least(chosen) for a in curve.axes)
+
+    like = tuple(p.t for p in curve.points if p is not chosen and may_reach(p))
+    return Best(chosen.t, worst, least(chosen), like)
+
+
+def sweeps_folder() -> Path:
+    """Where a clinic keeps sweeps of its own; each file in it is offered."""
+    from platformdirs import user_data_path
+
+    return user_data_path("edgemed", appauthor=False) / "sweeps"
+
+
+def known_sweeps() -> list[tuple[str, Path]]:
+    """Sweeps that are here, by name: the user's, then that of the embedded models."""
+    from edgemed_models.scale import path_of
+
+    own = sorted(sweeps_folder().glob("*.jsonl")) if sweeps_folder().is_dir() else []
+    embedded = path_of("base").with_name("sweep.jsonl")
+    return [*((p.stem, p) for p in own), ("the embedded models", embedded)]

@@ -1,0 +1,157 @@
+"""The sweep screen: scores against t, read off at one t, and the t that a stated rule takes."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+
+from edgemed.errors import EdgemedError
+from edgemed.evals.sweep_file import RULE, Curve, Point, best, known_sweeps, read_sweep
+from edgemed_tui.literal import Words, lines, literal
+from edgemed_tui.screens.dialogs import AskPath
+from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
+from edgemed_tui.widgets.keys_line import KeysLine
+
+OPEN = "A file of scores: one JSON object a line, as README describes under Sweeps."
+
+
+class SweepScreen(Screen[float | None]):
+    """One curve of one file; answers with a t to merge at, or with nothing."""
+
+    CSS_PATH = "sweep.tcss"
+    HELP = """## Sweep
+
+Each merged file along the way was examined on every axis; a bar is the 95 % interval of the
+mean. `left` and `right` read the scores off at one t, `c` chooses another curve, `o` opens
+another file, `m` takes the t under the mark to the merge screen."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "step(-1)", "Lower t", id="sweep.lower", key_display="←/→"),
+        Binding("right,l", "step(1)", "Higher t", id="sweep.higher", show=False),
+        Binding("c", "curve", "Curve", id="sweep.curve"),
+        Binding("o", "open", "Open a file", id="sweep.open"),
+        Binding("m", "merge", "Merge at this t", id="sweep.merge"),
+        Binding("escape", "dismiss(None)", "Back", id="sweep.close"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title_of_file = ""
+        self.curves: tuple[Curve, ...] = ()
+        self.curve: Curve | None = None
+        self.at = 0
+
+    def compose(self) -> ComposeResult:
+        """Chart, what its marks mean, what is read off, what follows."""
+        yield Words(id="head")
+        yield Chart(id="chart")
+        yield Words(id="legend")
+        yield Words(id="read")
+        yield Words(id="best")
+        yield KeysLine()
+
+    def on_mount(self) -> None:
+        """Show the first sweep that can be read."""
+        self.load(*known_sweeps()[0])
+
+    def load(self, name: str, path: Path) -> None:
+        """Show the longest curve of a file, or say why not."""
+        try:
+            self.curves = read_sweep(path)
+        except EdgemedError as error:
+            self.query_one("#best", Words).say(literal(f"! {error.message}\n  {error.hint}"))
+            return
+        self.title_of_file = name
+        self.show(self.curves[0])
+
+    def show(self, curve: Curve) -> None:
+        """Draw `curve`, the mark at its best t."""
+        self.curve = curve
+        self.at = [point.t for point in curve.points].index(best(curve).t)
+        head = f"  sweep: {self.title_of_file} ({curve.name})"
+        self.query_one("#head", Words).say(literal((" edgemed ", "bold"), head))
+        key = Content("").join([legend(series_of(curve)), literal(("│ 95 % interval", "dim"))])
+        self.query_one("#legend", Words).say(key)
+        self.query_one("#best", Words).say(verdict(curve))
+        self._read()
+
+    def _read(self) -> None:
+        """The chart with its mark, and the figures there."""
+        assert self.curve is not None
+        point = self.curve.points[self.at]
+        ticks = tuple(p.t for p in self.curve.points)
+        axes = Axes((0.0, 1.0), (0.0, 1.0), "t", "score", ticks)
+        self.query_one(Chart).show(series_of(self.curve), axes, point.t)
+        self.query_one("#read", Words).say(figures(point))
+
+    def action_step(self, by: int) -> None:
+        """Read the scores at the next t."""
+        if self.curve is not None:
+            self.at = min(len(self.curve.points) - 1, max(0, self.at + by))
+            self._read()
+
+    @work
+    async def action_curve(self) -> None:
+        """Choose a file that is here, and of it a curve."""
+        files = [Choice(name, str(path.parent), (name, path)) for name, path in known_sweeps()]
+        if len(files) > 1:
+            chosen = await self.app.push_screen_wait(Picker("Sweep", files))
+            if chosen is None:
+                return
+            self.load(*chosen)
+        curves = [Choice(c.name, f"{len(c.points)} points", c) for c in self.curves]
+        curve = await self.app.push_screen_wait(Picker("Curve", curves))
+        if curve is not None:
+            self.show(curve)
+
+    @work
+    async def action_open(self) -> None:
+        """Open a file from anywhere."""
+        answer = await self.app.push_screen_wait(AskPath("Open a sweep", OPEN, f"{Path.home()}/"))
+        if answer is not None:
+            path = Path(answer).expanduser()
+            self.load(path.stem, path)
+
+    def action_merge(self) -> None:
+        """Go on with the t under the mark."""
+        if self.curve is not None:
+            self.dismiss(self.curve.points[self.at].t)
+
+
+def series_of(curve: Curve) -> list[Series]:
+    """A series for each axis."""
+    return [
+        Series(axis, tuple(Dot(p.t, *p.axes[axis][:3]) for p in curve.points))
+        for axis in curve.axes
+    ]
+
+
+def figures(point: Point) -> Content:
+    """What was scored at one t, with intervals."""
+    scores = "   ".join(
+        f"{axis} {s.mean:.2f} ({s.low:.2f} to {s.high:.2f})" for axis, s in point.axes.items()
+    )
+    return literal((f"▲ t = {point.t:g}", "bold"), f"   {scores}")
+
+
+def verdict(curve: Curve) -> Content:
+    """The best t and the rule it comes from."""
+    if len(curve.points) < 2:
+        return literal("One point is no sweep: there is nothing to choose between.")
+    found = best(curve)
+    like = ", ".join(f"{t:g}" for t in found.like) or "no other t"
+    items = min(score.items for point in curve.points for score in point.axes.values())
+    return lines(
+        [
+            literal(
+                (f"Best t = {found.t:g}", "bold"),
+                f": {found.axis}, which keeps least, keeps {found.share:.0%} of its best.",
+            ),
+            literal((f"Rule: {RULE}.", "dim")),
+            literal((f"Not told apart from it: {like}. At least {items} items an axis.", "dim")),
+        ]
+    )
