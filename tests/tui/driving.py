@@ -1,11 +1,12 @@
 """How tests drive the screen: keys, and waiting for what a key has begun."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
+from edgemed_tui.literal import Words
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.widgets.review_pane import ReviewPane
 from textual.pilot import Pilot
@@ -69,3 +70,16 @@ async def drafted(
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         await until(pilot, "reviewed")
         yield pilot
+
+
+async def shown(pilot: Pilot[None], name: str, wanted: Callable[[str], bool]) -> str:
+    """Wait until the words called `name` are as wanted."""
+    words = ""
+    for _ in range(500):
+        found = pilot.app.screen.query(f"#{name}").results(Words)
+        words = "".join(str(one.content) for one in found)
+        if wanted(words):
+            await pilot.pause()
+            return words
+        await pilot.pause(0.02)
+    raise AssertionError(f"never as wanted: {words}")

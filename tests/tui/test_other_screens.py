@@ -1,98 +1,21 @@
-"""Models, merging, help, jumping, the welcome, the palette: each by keys alone."""
+"""Models, help, jumping, the welcome, the palette: each by keys alone."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
-from edgemed_tui.screens.merge import MergeScreen, methods
 from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.screens.notes import NotePicker, TypeNote
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.settings import Settings, load
 from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
-from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from edgemed import library
-from edgemed.gguf import open_model
-from tests.edgemed.merge_pairs import weights, write_pair_member
-from tests.tui.driving import case_of, panes_of, press, started, until
+from tests.tui.driving import case_of, panes_of, press, shown, started, until
 from tests.tui.scripted import NOTE, app
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> tuple[Path, Path]:
-    a, b = tmp_path / "a.gguf", tmp_path / "b.gguf"
-    return write_pair_member(a, weights(1)), write_pair_member(b, weights(2))
-
-
-async def shown(pilot: Pilot[None], name: str, wanted: Callable[[str], bool]) -> str:
-    """Wait until the words called `name` are as wanted."""
-    for _ in range(500):
-        words = str(pilot.app.screen.query_one(f"#{name}", Words).content)
-        if wanted(words):
-            return words
-        await pilot.pause(0.02)
-    raise AssertionError(f"never as wanted: {words}")
-
-
-async def test_two_models_are_merged_after_the_plan_was_seen(
-    tmp_path: Path, pair: tuple[Path, Path]
-) -> None:
-    out = tmp_path / "out.gguf"
-    async with started(app(folder=tmp_path)) as pilot:
-        await press(pilot, "f3")
-        screen = pilot.app.screen
-        assert isinstance(screen, MergeScreen)
-        for name, value in zip(("a", "b", "out"), (*pair, out), strict=True):
-            screen.query_one(f"#{name}", Input).value = str(value)
-        await press(pilot, "enter")
-        plan = await shown(pilot, "follows", lambda words: "ctrl+g merges" in words)
-        assert "tensors:" in plan
-        assert not out.exists()
-        await press(pilot, "ctrl+g")
-        await shown(pilot, "follows", lambda words: words.startswith("Done:"))
-        assert open_model(out).tensors
-        await press(pilot, "escape")
-        assert case_of(pilot) is pilot.app.screen
-
-
-async def test_models_that_do_not_go_together_are_refused_with_the_reason(
-    tmp_path: Path, pair: tuple[Path, Path]
-) -> None:
-    other = write_pair_member(tmp_path / "c.gguf", weights(3), architecture="qwen2")
-    async with started(app(folder=tmp_path)) as pilot:
-        await press(pilot, "f3")
-        for name, value in (("a", pair[0]), ("b", other), ("out", tmp_path / "o.gguf")):
-            pilot.app.screen.query_one(f"#{name}", Input).value = str(value)
-        await press(pilot, "ctrl+g")
-        assert "qwen2" in await shown(pilot, "follows", lambda words: words.startswith("!"))
-        assert not (tmp_path / "o.gguf").exists()
-
-
-async def test_a_running_merge_is_cancelled_and_leaves_nothing(
-    tmp_path: Path, pair: tuple[Path, Path]
-) -> None:
-    async with started(app(folder=tmp_path)) as pilot:
-        await press(pilot, "f3")
-        screen = pilot.app.screen
-        assert isinstance(screen, MergeScreen)
-        for name, value in zip(("a", "b", "out"), (*pair, tmp_path / "o.gguf"), strict=True):
-            screen.query_one(f"#{name}", Input).value = str(value)
-        await press(pilot, "enter")
-        await shown(pilot, "follows", lambda words: "ctrl+g merges" in words)
-        screen._stop.clear = lambda: screen._stop.set()  # type: ignore[method-assign]
-        await press(pilot, "ctrl+g")
-        await shown(pilot, "follows", lambda words: words.startswith("Cancelled"))
-        assert sorted(p.name for p in tmp_path.glob("*.gguf*")) == ["a.gguf", "b.gguf"]
-
-
-def test_the_methods_offered_go_by_a_share() -> None:
-    assert {"linear", "slerp"} <= set(methods())
 
 
 async def test_a_model_is_added_used_by_default_and_removed(

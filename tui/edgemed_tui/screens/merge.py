@@ -4,7 +4,6 @@ import threading
 from pathlib import Path
 from typing import ClassVar
 
-from edgemed_models.scale import path_of
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,29 +11,29 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Input, ProgressBar
 
-from edgemed.demonstration import PARENTS
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.merging.method_table import METHODS
+from edgemed.merging import unfinished
 from edgemed.merging.plan import Plan, plan_merge
-from edgemed.merging.recipe import LIKE_A, between
-from edgemed.merging.run import Progress, Result, run_plan, usable_cores
-from edgemed.sizes import show_size
+from edgemed.merging.recipe import between
+from edgemed.merging.run import Progress, run_plan, usable_cores
+from edgemed.merging.survey import Measure, survey
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
-from edgemed_tui.screens.picker import Choice, Picker
-from edgemed_tui.widgets.keys_line import KeysLine
-
-FIELDS = (
-    ("a", "First model (t = 0)", ""),
-    ("b", "Second model (t = 1)", ""),
-    ("method", "Method", "slerp"),
-    ("t", "How far from the first to the second, 0 to 1", "0.5"),
-    ("type", "Tensor types of the result", LIKE_A),
-    ("out", "File to write", "merged.gguf"),
+from edgemed_tui.merge_words import (
+    ABOUT,
+    CANCELLED,
+    FIELDS,
+    consequences,
+    embedded_parents,
+    form_of,
+    is_begun,
+    methods,
+    outcome,
 )
-ABOUT = """Name two GGUF files of one architecture: ctrl+t chooses for the field with the cursor.
-enter shows what follows from the choice; nothing is written before ctrl+g."""
+from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.screens.report import ReportScreen
+from edgemed_tui.widgets.keys_line import KeysLine
 
 
 class Cancelled(EdgemedError):
@@ -47,16 +46,20 @@ class MergeScreen(Screen[None]):
     CSS_PATH = "merge.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "choose", "Choose", id="merge.choose"),
-        Binding("ctrl+g", "merge", "Merge", id="merge.run"),
+        Binding("ctrl+g", "merge", "Merge or go on", id="merge.run"),
+        Binding("ctrl+r", "anew", "Begin anew", id="merge.anew"),
+        Binding("f5", "report", "Report", id="merge.report"),
         Binding("escape", "leave", "Cancel or back", id="merge.leave"),
     ]
 
     def __init__(self, desk: Desk, t: float | None = None) -> None:
         super().__init__()
-        self._t = t
+        self._start = form_of(t)
         self.desk = desk
         self.plan: Plan | None = None
         self.running = False
+        self.measures: list[Measure] = []
+        self._merged: Plan | None = None
         self._stop = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -67,8 +70,7 @@ class MergeScreen(Screen[None]):
                 form.border_title = literal("Recipe")
                 for name, label, value in FIELDS:
                     yield Words(label, classes="label")
-                    start = f"{self._t:g}" if name == "t" and self._t is not None else value
-                    yield Input(start, id=name, compact=True)
+                    yield Input(self._start.get(name, value), id=name, compact=True)
             with VerticalScroll(id="verdict") as verdict:
                 verdict.border_title = literal("What follows")
                 yield Words(" ".join(ABOUT.split()), id="follows")
@@ -76,8 +78,22 @@ class MergeScreen(Screen[None]):
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """No bar before there is something to show."""
+        """No bar before there is something to show; a merge that was interrupted is offered."""
         self.query_one(ProgressBar).display = False
+        if self._start.get("out"):
+            self._consider()
+
+    def on_unmount(self) -> None:
+        """A merge does not outlive its screen; what it has written stays and can be gone on."""
+        self._stop.set()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are shown when they can do something."""
+        if action == "anew":
+            return not self.running and self.plan is not None and is_begun(self.plan)
+        if action == "report":
+            return not self.running and self._merged is not None
+        return super().check_action(action, parameters)
 
     def say(self, words: str) -> None:
         """What follows from the choice."""
@@ -95,6 +111,7 @@ class MergeScreen(Screen[None]):
     def _changed(self) -> None:
         if not self.running:
             self.plan = None
+            self.refresh_bindings()
 
     @work
     async def action_choose(self) -> None:
@@ -127,7 +144,11 @@ class MergeScreen(Screen[None]):
             words = f"! {error.message}\n  {error.hint}"
         except Exception as error:  # the thread's outermost edge
             words = f"! {place_of(error)}"
-        self.app.call_from_thread(self.say, words)
+        self.app.call_from_thread(self._considered, words)
+
+    def _considered(self, words: str) -> None:
+        self.say(words)
+        self.refresh_bindings()
 
     def _planned(self) -> Plan:
         """The plan of what stands in the form, or a refusal."""
@@ -140,30 +161,83 @@ class MergeScreen(Screen[None]):
         return plan_merge(recipe, Path(self.field("out")).expanduser(), usable_cores())
 
     def action_merge(self) -> None:
-        """Carry the plan out, once it has been seen."""
+        """Carry the plan out, once it has been seen; what is written already is kept."""
         if self.running:
             return
         if self.plan is None:
             self._consider()
             return
+        unfinished.remember({name: self.field(name) for name, _, _ in FIELDS})
+        self._show_bar(self.plan)
+        self._merge(self.plan)
+
+    def action_anew(self) -> None:
+        """Throw away what an interrupted merge has written, and show the plan again."""
+        if self.plan is not None:
+            unfinished.discard(self.plan)
+            unfinished.forget()
+            self._consider()
+
+    def action_report(self) -> None:
+        """Hold the merged file against its parents, then show what was kept by layer."""
+        if self.measures:
+            self._show_report()
+        elif self._merged is not None:
+            self.say("measuring what the merge kept; escape stops this")
+            self._show_bar(self._merged)
+            self._survey(self._merged)
+
+    def _show_bar(self, plan: Plan) -> None:
         self.running = True
         self._stop.clear()
         bar = self.query_one(ProgressBar)
         bar.display = True
-        bar.update(total=self.plan.weights, progress=0)
-        self._merge(self.plan)
+        bar.update(total=plan.weights, progress=0)
+        self.refresh_bindings()
 
     @work(thread=True, exclusive=True, group="merge", exit_on_error=False)
     def _merge(self, plan: Plan) -> None:
+        merged = False
         try:
-            words = outcome(run_plan(plan, self._report))
+            words = outcome(run_plan(plan, self._report, resume=True))
+            unfinished.forget()
+            merged = True
         except Cancelled:
-            words = "Cancelled. Nothing was written, the models are as they were."
+            words = CANCELLED
         except EdgemedError as error:
             words = f"! {error.message}\n  {error.hint}"
         except Exception as error:  # the thread's outermost edge
             words = f"! {place_of(error)}"
-        self.app.call_from_thread(self._ended, words)
+        if not self._gone:
+            self.app.call_from_thread(self._ended, words, plan if merged else None)
+
+    @work(thread=True, exclusive=True, group="merge", exit_on_error=False)
+    def _survey(self, plan: Plan) -> None:
+        try:
+            measures, words = survey(plan, finished=True, report=self._report), "Measured."
+        except Cancelled:
+            measures, words = [], "Stopped. f5 measures again."
+        except EdgemedError as error:
+            measures, words = [], f"! {error.message}\n  {error.hint}"
+        except Exception as error:  # the thread's outermost edge
+            measures, words = [], f"! {place_of(error)}"
+        if not self._gone:
+            self.app.call_from_thread(self._surveyed, measures, words)
+
+    @property
+    def _gone(self) -> bool:
+        """Whether the screen has gone while a thread was at work for it."""
+        return not self.is_attached
+
+    def _surveyed(self, measures: list[Measure], words: str) -> None:
+        self.measures = measures
+        self._rest(words)
+        if measures:
+            self._show_report()
+
+    def _show_report(self) -> None:
+        assert self._merged is not None
+        self.app.push_screen(ReportScreen(self._merged.out.name, self.measures))
 
     def _report(self, progress: Progress) -> None:
         """Called from the merging threads ten times a second."""
@@ -174,11 +248,15 @@ class MergeScreen(Screen[None]):
         bar = self.query_one(ProgressBar)
         self.app.call_from_thread(bar.update, progress=progress.done)
 
-    def _ended(self, words: str) -> None:
+    def _ended(self, words: str, merged: Plan | None) -> None:
+        self.plan, self._merged, self.measures = None, merged, []
+        self._rest(words)
+
+    def _rest(self, words: str) -> None:
         self.running = False
-        self.plan = None
         self.query_one(ProgressBar).display = False
         self.say(words)
+        self.refresh_bindings()
 
     def action_leave(self) -> None:
         """Cancel a running merge, else go back."""
@@ -186,44 +264,3 @@ class MergeScreen(Screen[None]):
             self._stop.set()
         else:
             self.dismiss(None)
-
-
-def methods() -> list[str]:
-    """The methods that go from one model to another by a share t."""
-    return ["linear", *(name for name, method in METHODS.items() if "t" in method.parameters)]
-
-
-def consequences(plan: Plan) -> str:
-    """The plan in the figures that a person decides by."""
-    actions: dict[str, int] = {}
-    for step in plan.steps:
-        actions[step.action] = actions.get(step.action, 0) + 1
-    done = ", ".join(f"{count} to {action}" for action, count in actions.items())
-    rows = [
-        "The two models go together.",
-        "",
-        f"{len(plan.steps)} tensors: {done}",
-        f"result:  {show_size(sum(s.nbytes for s in plan.steps))} of tensors in {plan.out}",
-        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, {plan.buffers.threads} threads",
-    ]
-    return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])
-
-
-def outcome(result: Result) -> str:
-    """What was done, in figures measured in this run."""
-    rate = result.weights / max(result.seconds, 1e-9) / 1e6
-    rows = [
-        f"Done: {result.out}",
-        f"{show_size(result.nbytes)}, {result.weights / 1e6:,.1f} M weights",
-        f"{result.seconds:.1f} s ({rate:,.0f} M weights a second), "
-        f"{result.sync_seconds:.1f} s to sync",
-    ]
-    if result.rows_kept:
-        rows.append(f"{result.rows_kept:,} rows are the same in both and kept as they are")
-    return "\n".join(rows)
-
-
-def embedded_parents() -> list[Choice[str]]:
-    """The two small models that come with edgemed, to try a merge on."""
-    about = "comes with edgemed, not for patients"
-    return [Choice(name, about, str(path_of(name))) for name in PARENTS]

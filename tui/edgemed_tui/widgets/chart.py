@@ -108,7 +108,7 @@ def drawn(
         )
     marked = None if at is None else column_of(at, axes, columns)
     below = under(axes, columns, marked)
-    name = f"{axes.x_name} "
+    name = f" {axes.x_name} "
     yield literal((f"{'':>{gutter - 1}}└", "dim"), *below)
     numbers = numbered(axes, columns)
     room = gutter + columns - len(name)
@@ -118,8 +118,8 @@ def drawn(
 def column_of(x: float, axes: Axes, columns: int) -> int:
     """The column of a place on the x axis; some room is left at both ends."""
     low, high = axes.x
-    room = columns - 5
-    return 2 + round(room * (x - low) / ((high - low) or 1.0))
+    room = columns - 12
+    return 3 + round(room * (x - low) / ((high - low) or 1.0))
 
 
 def points(

@@ -1,0 +1,93 @@
+"""The fields of the merge screen, and what it says of a plan, a run and an interrupted run."""
+
+from edgemed_models.scale import path_of
+
+from edgemed.demonstration import PARENTS
+from edgemed.merging import unfinished
+from edgemed.merging.method_table import METHODS
+from edgemed.merging.plan import Plan
+from edgemed.merging.recipe import LIKE_A
+from edgemed.merging.run import Result
+from edgemed.sizes import show_size
+from edgemed_tui.screens.picker import Choice
+
+FIELDS = (
+    ("a", "First model (t = 0)", ""),
+    ("b", "Second model (t = 1)", ""),
+    ("method", "Method", "slerp"),
+    ("t", "How far from the first to the second, 0 to 1", "0.5"),
+    ("type", "Tensor types of the result", LIKE_A),
+    ("out", "File to write", "merged.gguf"),
+)
+ABOUT = """Name two GGUF files of one architecture: ctrl+t chooses for the field with the cursor.
+enter shows what follows from the choice; nothing is written before ctrl+g."""
+
+
+CANCELLED = """Cancelled. The models are as they were, and nothing stands under the final name.
+What was written is kept: enter shows how much, ctrl+g goes on with it."""
+
+
+def methods() -> list[str]:
+    """The methods that go from one model to another by a share t."""
+    return ["linear", *(name for name, method in METHODS.items() if "t" in method.parameters)]
+
+
+def form_of(t: float | None) -> dict[str, str]:
+    """What the fields begin with: a t from a sweep, else a merge that was interrupted."""
+    if t is not None:
+        return {"t": f"{t:g}"}
+    return unfinished.remembered() or {}
+
+
+def is_begun(plan: Plan) -> bool:
+    """Whether an earlier attempt at this output was interrupted."""
+    return unfinished.share_written(plan) is not None
+
+
+def begun_before(plan: Plan) -> list[str]:
+    """What an interrupted merge has left."""
+    share = unfinished.share_written(plan)
+    if share is None:
+        return []
+    return [
+        f"An earlier merge to this file was interrupted; {share:.0%} of it is written.",
+        "ctrl+g goes on with it if files and choices are the same, ctrl+r throws it away.",
+    ]
+
+
+def consequences(plan: Plan) -> str:
+    """The plan in the figures that a person decides by."""
+    actions: dict[str, int] = {}
+    for step in plan.steps:
+        actions[step.action] = actions.get(step.action, 0) + 1
+    done = ", ".join(f"{count} to {action}" for action, count in actions.items())
+    rows = [
+        "The two models go together.",
+        *begun_before(plan),
+        "",
+        f"{len(plan.steps)} tensors: {done}",
+        f"result:  {show_size(sum(s.nbytes for s in plan.steps))} of tensors in {plan.out}",
+        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, {plan.buffers.threads} threads",
+    ]
+    return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])
+
+
+def outcome(result: Result) -> str:
+    """What was done, in figures measured in this run."""
+    rate = result.weights / max(result.seconds, 1e-9) / 1e6
+    rows = [
+        f"Done: {result.out}",
+        f"{show_size(result.nbytes)}, {result.weights / 1e6:,.1f} M weights",
+        f"{result.seconds:.1f} s ({rate:,.0f} M weights a second), "
+        f"{result.sync_seconds:.1f} s to sync",
+    ]
+    if result.rows_kept:
+        rows.append(f"{result.rows_kept:,} rows are the same in both and kept as they are")
+    rows += ["", "f5 measures what the merge kept, layer by layer."]
+    return "\n".join(rows)
+
+
+def embedded_parents() -> list[Choice[str]]:
+    """The two small models that come with edgemed, to try a merge on."""
+    about = "comes with edgemed, not for patients"
+    return [Choice(name, about, str(path_of(name))) for name in PARENTS]
