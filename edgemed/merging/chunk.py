@@ -166,12 +166,17 @@ def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
     """Which rows are equal bytes in all sources, of the output's type; None if not comparable."""
     if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
         return None
-    first, same = packed[0], np.ones(len(packed[0]), np.bool_)
-    for start, stop in ((0, GLANCE), (GLANCE, None)):  # nearly all rows differ at first glance
-        for other in packed[1:]:
-            if same.any():
-                same[same] = (first[same, start:stop] == other[same, start:stop]).all(axis=1)
+    first, *others = packed
+    same = np.logical_and.reduce([glance_is_same(first, other) for other in others])
+    if same.any():
+        for other in others:
+            same[same] = (first[same] == other[same]).all(axis=1)
     return same
+
+
+def glance_is_same(a: U8, b: U8) -> NDArray[np.bool_]:
+    """Which rows begin alike: all that differ in their first bytes need no further look."""
+    return (a[:, :GLANCE] == b[:, :GLANCE]).all(axis=1)
 
 
 def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:

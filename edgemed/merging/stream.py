@@ -115,6 +115,7 @@ def combine(factors: tuple[float, ...], x: F32, first: int) -> None:
     if len(factors) == 1:
         np.multiply(x[0], np.float32(factors[0]), out=x[0])
         return
-    mix.weighted(x[0], x[1], factors[0], factors[1], x[0])
+    result = x[0]
+    mix.weighted(result, x[1], factors[0], factors[1], result)
     for i in range(2, len(factors)):
-        mix.weighted(x[0], x[i], 1.0, factors[i], x[0])
+        mix.weighted(result, x[i], 1.0, factors[i], result)

@@ -59,7 +59,7 @@ def warm_up(report: Callable[[str], None]) -> None:
 
 
 def _same(a: F32, b: F32) -> bool:
-    return a.ctypes.data == b.ctypes.data
+    return a is b or a.ctypes.data == b.ctypes.data
 
 
 def _flat(rows: F32) -> F32:

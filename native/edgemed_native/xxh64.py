@@ -33,8 +33,7 @@ def xxh64(data: U8) -> int:
     words = data[:whole].view(np.dtype("<u8"))
     if not words.flags.aligned or sys.byteorder != "little":
         words = words.astype(U64)
-    with np.errstate(over="ignore"):
-        return int(xxh64_words(_read_only(words), _read_only(data[whole:])))
+    return int(xxh64_words(_read_only(words), _read_only(data[whole:])))
 
 
 @inner
