@@ -167,7 +167,9 @@ def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
     if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
         return None
     first, *others = packed
-    same = np.logical_and.reduce([glance_is_same(first, other) for other in others])
+    same = np.ones(len(first), np.bool_)
+    for other in others:
+        same &= glance_is_same(first, other)
     if same.any():
         for other in others:
             same[same] = (first[same] == other[same]).all(axis=1)
@@ -176,7 +178,7 @@ def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
 
 def glance_is_same(a: U8, b: U8) -> NDArray[np.bool_]:
     """Which rows begin alike: all that differ in their first bytes need no further look."""
-    return (a[:, :GLANCE] == b[:, :GLANCE]).all(axis=1)
+    return np.asarray((a[:, :GLANCE] == b[:, :GLANCE]).all(axis=1))
 
 
 def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
