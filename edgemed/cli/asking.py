@@ -83,8 +83,10 @@ def tell_revisions(revisions: list["Revision"], draft: str) -> None:
 
 def said_again(version: "Version") -> str:
     """A version on one line, with what the checks make of it."""
-    text = one_line(version.text) or "[nothing: the model leaves it out]"
-    return f"{text} ({said_of(len(version.flags))})"
+    if not version.text:
+        return "[nothing: the model leaves it out]"
+    says = "the note says nothing near it" if version.label == "not checked" else version.label
+    return f"{one_line(version.text)} ({said_of(len(version.flags))}; {says})"
 
 
 def said_of(flags: int) -> str:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from edgemed_models.base import Failed, Message, Model, Piece, Request
 
 from edgemed.clinic.checks import flags
-from edgemed.clinic.findings import Flag, Looked, Span
+from edgemed.clinic.findings import Flag, Label, Looked, Span
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import review_read
+from edgemed.clinic.review import claims_of, review_read
 from edgemed.clinic.source import Source
 from edgemed.errors import EdgemedError
 
@@ -24,6 +24,8 @@ CANDIDATES = 40  # source sentences that the model may choose from, best first
 SHOWN = 5  # of them that a sentence is written again from
 ROUNDS = 2  # times a sentence is written again at most
 LONGEST = 160  # tokens of an answer
+SPARE = 24  # tokens that a sentence written again may take beside twice its own
+WORST: tuple[Label, ...] = ("contradicted", "not found", "not checked", "supported")
 
 QUOTE = (
     "You check a clinical draft. Answer with the one sentence of the note that states what the "
@@ -37,9 +39,13 @@ REWRITE = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A sentence written again, with what the rules flag in it; empty text: leave it out."""
+    """A sentence written again, what the source shows of it, and what the rules flag in it.
+
+    Empty text: leave it out.
+    """
 
     text: str
+    label: Label
     flags: tuple[Flag, ...]
 
 
@@ -97,14 +103,24 @@ def _versions(
     """The versions of one sentence; the last has no flags unless the rounds ran out."""
     text = said.sentence.text
     evidence = [source.said[m.sentence].sentence.text for m in source.index.best(text, SHOWN)]
+    longest = min(LONGEST, SPARE + 2 * model.count([Message("user", text)]))
     versions: list[Version] = []
     while raised and len(versions) < ROUNDS:
-        reasons = "\n".join(flag.reason for flag in raised)
-        answer = ask(model, REWRITE, f"{question(evidence, text)}\n\nWrong in it:\n{reasons}")
+        reasons = "\n".join(flag.reason for flag in raised[:SHOWN])
+        asked = f"{question(evidence, text)}\n\nWrong in it:\n{reasons}"
+        answer = ask(model, REWRITE, asked, longest=longest).partition("\n")[0].strip()
         text = "" if answer == NONE else answer
-        raised = tuple(flag for said in read(text) for flag in flags(said, source))
-        versions.append(Version(text, raised))
+        versions.append(version(source, text))
+        raised = versions[-1].flags
     return tuple(versions)
+
+
+def version(source: Source, text: str) -> Version:
+    """A sentence written again, checked as a draft is; the worst label of its claims."""
+    claims = [claim for said in read(text) for claim in claims_of(source, said)]
+    labels = {claim.label for claim in claims}
+    worst: Label = next((label for label in WORST if label in labels), "not checked")
+    return Version(text, worst, tuple(flag for claim in claims for flag in claim.flags))
 
 
 def question(sentences: Sequence[str], sentence: str) -> str:
@@ -112,11 +128,13 @@ def question(sentences: Sequence[str], sentence: str) -> str:
     return "Note:\n" + "\n".join(sentences) + f"\n\nDraft sentence:\n{sentence}"
 
 
-def ask(model: Model, task: str, text: str, bound: str | None = None) -> str:
+def ask(
+    model: Model, task: str, text: str, bound: str | None = None, longest: int = LONGEST
+) -> str:
     """The model's whole answer, greedy, without outer white space."""
     messages = (Message("system", task), Message("user", text))
     pieces: list[str] = []
-    for event in model.generate(Request(messages, LONGEST, grammar=bound)):
+    for event in model.generate(Request(messages, longest, grammar=bound)):
         if isinstance(event, Piece):
             pieces.append(event.text)
         elif isinstance(event, Failed):

@@ -5,7 +5,7 @@ from edgemed_models.fake import ScriptedModel
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.review import review
-from edgemed.clinic.second_look import ROUNDS, escaped, grammar, quote, revise
+from edgemed.clinic.second_look import ROUNDS, Version, escaped, grammar, quote, revise
 from edgemed.clinic.source import Source
 from edgemed.errors import EdgemedError
 
@@ -49,7 +49,7 @@ def test_only_flagged_sentences_are_written_again_and_both_versions_are_kept() -
     (revision,) = revise(model, TEXT, draft)
     assert draft[revision.draft.start : revision.draft.end] == "Lisinopril 40 mg daily."
     assert revision.flags
-    assert [(v.text, v.flags) for v in revision.versions] == [("Lisinopril 20 mg daily.", ())]
+    assert revision.versions == (Version("Lisinopril 20 mg daily.", "supported", ()),)
 
 
 def test_a_flagged_claim_is_written_again_with_its_whole_sentence() -> None:
@@ -69,3 +69,10 @@ def test_a_sentence_is_written_again_twice_at_most() -> None:
 def test_none_leaves_the_sentence_out() -> None:
     (revision,) = revise(ScriptedModel(["NONE"]), TEXT, "Lisinopril 40 mg daily.")
     assert [version.text for version in revision.versions] == [""]
+
+
+def test_words_without_flags_are_not_called_supported() -> None:
+    (revision,) = revise(
+        ScriptedModel(["Well well.\nHe is well."]), TEXT, "Lisinopril 40 mg daily."
+    )
+    assert revision.versions == (Version("Well well.", "not checked", ()),)

@@ -137,7 +137,7 @@ def test_flagged_sentences_are_written_again_and_shown_beside_the_draft(
     out = capsys.readouterr().out
     assert out.startswith("Aspirin 810 mg daily.\n")
     assert "was: Aspirin 810 mg daily. (1 flag)" in out
-    assert "now: Aspirin 81 mg daily. (nothing flagged)" in out
+    assert "now: Aspirin 81 mg daily. (nothing flagged; supported)" in out
     scripted(monkeypatch, ScriptedModel(answer))
     assert main([*arguments, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -145,7 +145,7 @@ def test_flagged_sentences_are_written_again_and_shown_beside_the_draft(
     (revision,) = document["revisions"]
     assert revision["was"] == "Aspirin 810 mg daily." and revision["draft"] == [0, 21]
     assert revision["flags"] and revision["versions"] == [
-        {"text": "Aspirin 81 mg daily.", "flags": []}
+        {"text": "Aspirin 81 mg daily.", "label": "supported", "flags": []}
     ]
 
 

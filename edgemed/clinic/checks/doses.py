@@ -17,6 +17,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for drug, dose in pairs(said):
         there = doses_of(drug, source)
         if there and not any(equal(dose, other) for other in there):
+            there = [q for q in there if q.unit is not None] or there
             text = ", ".join(dict.fromkeys(q.text for q in there[:3]))
             reason = f"{drug.concept.name} {dose.text} in the draft; the source has {text}"
             spans = tuple(q.span for q in there[:3])
