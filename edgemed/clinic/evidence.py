@@ -8,6 +8,7 @@ that a source sentence carries; and the cosine of the two sentences' vectors.
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,10 @@ class Match(NamedTuple):
 
 
 class Index:
-    """The source's sentences by the stems they carry, and by their vectors when first needed."""
+    """The source's sentences by the stems they carry, and by their vectors when first needed.
+
+    Keeps the vectors of what it was asked for.
+    """
 
     def __init__(self, sentences: Sequence[Sentence]) -> None:
         self.sentences = sentences
@@ -40,7 +44,6 @@ class Index:
         for i, sentence in enumerate(sentences):
             for stem in stems_of(sentence.text):
                 self.holding[stem].append(i)
-        self._vectors: NDArray[np.float32] | None = None
         self._asked: dict[str, NDArray[np.float32]] = {}
 
     def rarity(self, stem: str) -> float:
@@ -58,11 +61,14 @@ class Index:
 
     def cosines(self, text: str) -> NDArray[np.float32]:
         """Cosine of the text's vector with each sentence's, f32 [sentences]."""
-        if self._vectors is None:
-            self._vectors = encoder().vectors([s.text for s in self.sentences])
         if text not in self._asked:
             self._asked[text] = encoder().vectors([text])[0]
-        return np.asarray(self._vectors @ self._asked[text], np.float32)
+        return np.asarray(self.vectors @ self._asked[text], np.float32)
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """The sentences' vectors, f32 [sentences, 384]: most of the time that a review takes."""
+        return encoder().vectors([s.text for s in self.sentences])
 
     def best(self, text: str, count: int = 3) -> list[Match]:
         """Up to `count` matches, best first; none where nothing speaks for a sentence."""

@@ -20,6 +20,24 @@ def review(source: str, draft: str) -> Review:
     return review_read(Source(source), read(draft))
 
 
+class Reviewer:
+    """Callable like `review`; keeps the source it read last, for a draft that goes on changing."""
+
+    def __init__(self) -> None:
+        self._source = Source("")
+
+    def read(self, source: str) -> Source:
+        """The source read, with its vectors, which a review would otherwise wait for."""
+        if source != self._source.text:
+            self._source = Source(source)
+        _ = self._source.index.vectors
+        return self._source
+
+    def __call__(self, source: str, draft: str) -> Review:
+        """Every claim of `draft` beside its evidence in `source`."""
+        return review_read(self.read(source), read(draft))
+
+
 def review_read(source: Source, draft: list[Said]) -> Review:
     """`review` of a source read before: many drafts of one note are checked against one reading."""
     found = [claim for said in draft for claim in claims_of(source, said)]

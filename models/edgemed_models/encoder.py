@@ -6,6 +6,7 @@ This is the only file that imports onnxruntime, and it does so when the first ve
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -34,7 +35,7 @@ class Encoder:
     depends on its neighbours (activations are quantized by the range of what runs together);
     `workers` sentences side by side, each on one thread."""
 
-    def __init__(self, workers: int = 2) -> None:
+    def __init__(self, workers: int = min(4, os.cpu_count() or 1)) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 

@@ -20,6 +20,12 @@ def test_the_review_is_the_same_as_without_a_process(checker: Checker) -> None:
     assert checker(NOTE, DRAFT) == review(NOTE, DRAFT)
 
 
+def test_a_note_read_ahead_is_checked_the_same_and_another_note_as_well(checker: Checker) -> None:
+    checker.read(NOTE)
+    assert checker(NOTE, DRAFT) == review(NOTE, DRAFT)
+    assert checker("No complaints.", DRAFT) == review("No complaints.", DRAFT)
+
+
 def test_a_process_that_died_is_an_error_once_and_then_replaced(checker: Checker) -> None:
     checker(NOTE, DRAFT)
     assert checker._process is not None

@@ -24,16 +24,24 @@ class Checker:
 
     def __call__(self, source: str, draft: str) -> Review:
         """The review; CheckBroke where there is none."""
+        answer = self._asked(source, draft)
+        assert isinstance(answer, Review)
+        return answer
+
+    def read(self, source: str) -> None:
+        """Read the note before there is a draft; CheckBroke where that fails."""
+        self._asked(source, None)
+
+    def _asked(self, source: str, draft: str | None) -> Review | None:
         try:
             process = self._started()
             send(process.stdin, (source, draft))
-            answer = pickle.load(stream(process.stdout))
+            answer: Review | str | None = pickle.load(stream(process.stdout))
         except (EOFError, OSError):
             self.close()
             raise CheckBroke("the process of the check ended") from None
         if isinstance(answer, str):
             raise CheckBroke(answer)
-        assert isinstance(answer, Review)
         return answer
 
     @property
@@ -64,17 +72,22 @@ class Checker:
 
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Check what comes in until it ends."""
-    from edgemed.clinic.review import review
+    """Check what comes in until it ends; a note without a draft is read for what is to come."""
+    from edgemed.clinic.review import Reviewer
     from edgemed_tui.crash import place_of
 
+    review = Reviewer()
     while True:
         try:
             source, draft = pickle.load(questions)
         except EOFError:
             return
         try:
-            send(answers, review(source, draft))
+            if draft is None:
+                review.read(source)
+                send(answers, None)
+            else:
+                send(answers, review(source, draft))
         except Exception as error:  # the process's outermost edge
             send(answers, place_of(error))
 

@@ -8,6 +8,7 @@ variables: the screen gets its type and place.
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, Prefill
 from textual.message import Message
@@ -59,9 +60,11 @@ class Seat:
         self._hasher.submit(self._hash, choice)
 
     def read(self, note: Note) -> None:
-        """Read `note` ahead of any instruction."""
+        """Read `note` ahead of any instruction, and ahead of any check."""
         self.stop()
         self._engine.submit(self._read, note)
+        if isinstance(self.desk.review, Checker):
+            self._checker.submit(self._read_to_check, note.text, self.desk.review)
 
     def draft(self, note: Note, template: Template) -> None:
         """Write a draft."""
@@ -127,6 +130,12 @@ class Seat:
                     self._tell(Reading(event))
         except Exception as error:  # the thread's outermost edge; a draft would say more
             self._tell(CheckFailed(place_of(error)))
+
+    def _read_to_check(self, source: str, checker: Checker) -> None:
+        """A check that breaks says so when it is wanted."""
+        if not self._closed:
+            with suppress(CheckBroke):
+                checker.read(source)
 
     def _draft(self, note: Note, template: Template) -> None:
         if self.model is None:
