@@ -21,8 +21,10 @@ from edgemed_models.engine.settings import KVType, Settings
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.tuned import recall
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
+BATCH = 128  # tokens read at a time where neither user nor tuning says otherwise
 MOST_TOKENS = 32768  # without a note to go by: more is rarely wanted and slow to reserve
 
 # Tensor types that llama.cpp copies into a faster layout, by kind of CPU.
@@ -40,7 +42,7 @@ class Options:
     threads: int | None = None
     gpu_layers: int | None = None
     kv_type: KVType | None = None
-    batch: int = 128
+    batch: int | None = None
     repack: bool | None = None
     chat_template: Path | None = None
 
@@ -114,10 +116,11 @@ def translated(error: ModelError) -> EdgemedError:
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
     shape, room, gpu = shape_of(model), memory(), find_gpu()
+    threads, batch = pace(model.paths[0], options)
     wish = fit.Wish(
         tokens=tokens or 0,
-        threads=options.threads or usable_cores(),
-        batch=options.batch,
+        threads=threads,
+        batch=batch,
         context=options.context,
         gpu_layers=options.gpu_layers,
         kv_type=options.kv_type,
@@ -145,13 +148,21 @@ def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
 
 def bare_settings(path: Path, options: Options) -> Settings:
     """What does not depend on a plan."""
+    threads, batch = pace(path, options)
     return Settings(
         path=str(path.resolve()),
         context=0,
-        threads=options.threads or usable_cores(),
-        batch=options.batch,
+        threads=threads,
+        batch=batch,
         chat_template=read_template_file(options.chat_template),
     )
+
+
+def pace(path: Path, options: Options) -> tuple[int, int]:
+    """Threads and batch: the user's, else what a tuning of this file found, else the usual."""
+    found = recall(path)
+    threads = options.threads or (found.threads if found else usable_cores())
+    return threads, options.batch or (found.batch if found else BATCH)
 
 
 def read_template_file(path: Path | None) -> str | None:

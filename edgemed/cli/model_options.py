@@ -15,10 +15,15 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     add("--model", metavar="M", help="a GGUF file, or the name of one added (default: yours)")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
     add("--context", type=positive, metavar="N", help="tokens of prompt and answer together")
-    add("--threads", type=positive, metavar="N", help="CPU threads (default: physical cores)")
+    add(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="CPU threads (default: physical cores, or tuned)",
+    )
     add("--gpu-layers", type=int, metavar="N", help="layers on the GPU")
     add("--kv-type", choices=("f16", "q8_0", "q4_0"), help="how the KV cache is stored")
-    add("--batch", type=positive, default=128, metavar="N", help="tokens read at a time (128)")
+    add("--batch", type=positive, metavar="N", help="tokens read at a time (128, or as tuned)")
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
     add("--explain", action="store_true", help="print the memory plan's arithmetic")
 

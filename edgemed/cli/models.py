@@ -1,4 +1,4 @@
-"""`edgemed models add|list|show|default|remove|cards`: the models of this machine."""
+"""`edgemed models add|list|show|tune|default|remove|cards`: the models of this machine."""
 
 import argparse
 import json
@@ -26,6 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
     showing.add_argument("name", metavar="M")
+    tuning = actions.add_parser("tune", help="find the fastest settings on this machine, keep them")
+    tuning.add_argument("name", metavar="M", help="a model that was added, or a file")
     choosing = actions.add_parser("default", help="use a model when none is named")
     choosing.add_argument("name", metavar="M")
     removing = actions.add_parser("remove", help="forget a model; a copied file is deleted")
@@ -40,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         "add": add,
         "list": list_all,
         "show": show_one,
+        "tune": tune_one,
         "default": choose,
         "remove": remove,
         "cards": cards,
@@ -102,6 +105,17 @@ def printable_lines(text: str) -> str:
     from edgemed.gguf import printable
 
     return "\n".join(map(printable, text.splitlines()))
+
+
+def tune_one(args: argparse.Namespace) -> int:
+    """Try settings, say each on stderr as it is measured, keep the best."""
+    from edgemed.tuning import is_usual, shown, tune
+
+    path = library.find_model(args.name)
+    best = tune(path, lambda trial: print(shown(trial), file=sys.stderr), lambda: False)
+    kept = "the usual setting is as fast as any" if is_usual(best) else "used from now on"
+    print(f"{best.threads} threads, batch {best.batch}: {kept}")
+    return 0
 
 
 def choose(args: argparse.Namespace) -> int:

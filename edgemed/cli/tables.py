@@ -36,14 +36,20 @@ def safe(cell: str) -> str:
 
 def show_plain(tables: Sequence[Table]) -> None:
     """Columns padded with spaces; an empty line between tables."""
-    for number, (columns, rows) in enumerate(tables):
-        titles = [tuple(c.lstrip(">") for c in columns)] if any(columns) else []
-        lines = [*titles, *rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for number, table in enumerate(tables):
         if number:
             print()
-        for line in lines:
-            print_encoded("  ".join(map(padded, line, widths, columns)).rstrip())
+        for line in plain_lines(table):
+            print_encoded(line)
+
+
+def plain_lines(table: Table) -> list[str]:
+    """The titles, if there are any, and the rows, with columns padded by spaces."""
+    columns, rows = table
+    titles = [tuple(c.lstrip(">") for c in columns)] if any(columns) else []
+    lines = [*titles, *rows]
+    widths = [max((len(line[i]) for line in lines), default=0) for i in range(len(columns))]
+    return ["  ".join(map(padded, line, widths, columns)).rstrip() for line in lines]
 
 
 def padded(cell: str, width: int, column: str) -> str:

@@ -1,11 +1,10 @@
-"""Models, help, jumping, the welcome, the palette: each by keys alone."""
+"""Help, jumping, the welcome, the palette: each by keys alone."""
 
 from pathlib import Path
 
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
-from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.screens.notes import NotePicker, TypeNote
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.screens.welcome import WelcomeScreen
@@ -13,29 +12,8 @@ from edgemed_tui.settings import Settings, load
 from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
 from textual.widgets import Input, OptionList
 
-from edgemed import library
 from tests.tui.driving import case_of, panes_of, press, shown, started, until
 from tests.tui.scripted import NOTE, app
-
-
-async def test_a_model_is_added_used_by_default_and_removed(
-    tmp_path: Path, pair: tuple[Path, Path]
-) -> None:
-    async with started(app(folder=tmp_path)) as pilot:
-        await press(pilot, "f2", "a")
-        pilot.app.screen.query_one("#path", Input).value = str(pair[0])
-        await press(pilot, "enter")
-        await shown(pilot, "said", lambda words: words == "added a")
-        assert isinstance(pilot.app.screen, ModelsScreen)
-        assert "licence: not stated" in await shown(
-            pilot, "about", lambda w: "sha256" in w or "!" in w
-        )
-        await press(pilot, "u")
-        assert library.read_library().default == "a"
-        await press(pilot, "r", "down", "enter")
-        await shown(pilot, "said", lambda words: words == "removed a")
-        assert library.read_library().entries == ()
-    assert pair[0].exists()
 
 
 async def test_help_speaks_of_the_focused_part_and_lists_its_keys(tmp_path: Path) -> None:

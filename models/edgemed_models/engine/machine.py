@@ -82,10 +82,15 @@ def number_in(path: Path) -> int | None:
 
 def usable_cores() -> int:
     """Physical cores this process may use: more threads only wait for each other's arithmetic."""
-    logical = os.cpu_count() or 1
-    if sys.platform == "linux":
-        logical = len(os.sched_getaffinity(0))
+    logical = logical_cores()
     return max(1, min(logical, physical_cores() or max(1, logical // 2)))
+
+
+def logical_cores() -> int:
+    """Threads that this process may run at once, hyper-threads counted."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def physical_cores() -> int | None:

@@ -1,5 +1,6 @@
-"""The models screen: what is here, whether it fits this machine; add, remove, make the default."""
+"""The models screen: what is here, whether it fits, how fast it runs; add, tune, remove."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -12,19 +13,25 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from edgemed import library
+from edgemed import library, tuning
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
 from edgemed.loading import Options, plan_model
 from edgemed.sizes import show_size
+from edgemed.sticks import models_on_media
+from edgemed.tuned import Speed, recall
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, row
-from edgemed_tui.screens.dialogs import AskPath, Confirm
+from edgemed_tui.screens.dialogs import Confirm
+from edgemed_tui.screens.inspect import InspectScreen
+from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.widgets.keys_line import KeysLine
 
-EMPTY = "No model is here yet. Press a and name a GGUF file, on a stick for example."
-ADD = "The file is checked, then copied into edgemed's own folder."
+EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick are listed, any other is
+named by its path. The demonstration model comes with edgemed and is not listed here."""
+NO_FILES = """No model file matches on what is plugged in. Type the path of one: it is checked,
+then copied into edgemed's own folder."""
 
 
 class ModelsScreen(Screen[None]):
@@ -34,13 +41,17 @@ class ModelsScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Add", id="models.add"),
         Binding("u", "use", "Use by default", id="models.use"),
+        Binding("t", "tune", "Tune", id="models.tune"),
+        Binding("i", "inspect", "Inspect", id="models.inspect"),
         Binding("r", "remove", "Remove", id="models.remove"),
-        Binding("escape", "dismiss(None)", "Back", id="models.close"),
+        Binding("escape", "leave", "Stop or back", id="models.close"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self.library = library.Library()
+        self.tuning = False
+        self._stop = threading.Event()
 
     def compose(self) -> ComposeResult:
         """A list and a pane of facts."""
@@ -51,7 +62,7 @@ class ModelsScreen(Screen[None]):
             yield listing
             with VerticalScroll(id="facts") as facts:
                 facts.border_title = literal("On this machine")
-                yield Words(EMPTY, id="about")
+                yield Words(" ".join(EMPTY.split()), id="about")
         yield Words(id="said")
         yield KeysLine()
 
@@ -73,7 +84,7 @@ class ModelsScreen(Screen[None]):
         if self.library.entries:
             rows.highlighted = 0
         else:
-            self.query_one("#about", Words).say(EMPTY)
+            self.query_one("#about", Words).say(" ".join(EMPTY.split()))
 
     def say(self, words: str) -> None:
         """The line above the keys."""
@@ -98,10 +109,10 @@ class ModelsScreen(Screen[None]):
 
     @work
     async def action_add(self) -> None:
-        """Copy a model in."""
-        answer = await self.app.push_screen_wait(AskPath("Add a model", ADD, f"{Path.home()}/"))
-        if answer is not None:
-            self._copy(Path(answer).expanduser())
+        """Copy a model in: one found on a stick, or any by its path."""
+        path = await self.app.push_screen_wait(FilePicker())
+        if path is not None:
+            self._copy(path)
 
     @work(thread=True, group="copy", exit_on_error=False)
     def _copy(self, path: Path) -> None:
@@ -122,6 +133,56 @@ class ModelsScreen(Screen[None]):
             self.say(told(lambda: make_default(entry)))
             self.reload()
 
+    def action_tune(self) -> None:
+        """Try what runs the highlighted model fastest here, and keep it."""
+        if (entry := self.current) is not None and not self.tuning:
+            self.tuning = True
+            self._stop.clear()
+            self.query_one("#about", Words).say("loading the model; escape stops after a trial")
+            self._tune(entry)
+
+    @work(thread=True, group="tune", exit_on_error=False)
+    def _tune(self, entry: library.Entry) -> None:
+        trials: list[str] = []
+
+        def say(trial: Speed) -> None:
+            trials.append(tuning.shown(trial))
+            self._from_thread(self.query_one("#about", Words).say, "\n\n".join(trials))
+
+        def measure() -> str:
+            best = tuning.tune(Path(entry.path), say, self._stop.is_set)
+            kept = "as fast as any" if tuning.is_usual(best) else "used from now on"
+            return f"{entry.name}: {best.threads} threads, batch {best.batch}: {kept}"
+
+        words = told(measure)
+        self._from_thread(self._tuned, words)
+
+    def _tuned(self, words: str) -> None:
+        self.tuning = False
+        self.say(words)
+
+    def _from_thread(self, act: Callable[..., object], *values: object) -> None:
+        """Let the screen do something, if it is still there."""
+        if self.is_attached:
+            self.app.call_from_thread(act, *values)
+
+    def action_inspect(self) -> None:
+        """Everything that stands in the highlighted model's header."""
+        if (entry := self.current) is not None:
+            self.app.push_screen(InspectScreen(Path(entry.path)))
+
+    def action_leave(self) -> None:
+        """Stop a tuning, else go back."""
+        if self.tuning:
+            self._stop.set()
+            self.say("stopping after the present trial")
+        else:
+            self.dismiss(None)
+
+    def on_unmount(self) -> None:
+        """A tuning does not outlive its screen for longer than a trial."""
+        self._stop.set()
+
     @work
     async def action_remove(self) -> None:
         """Take a model off the list; its file goes if it is edgemed's own copy."""
@@ -134,6 +195,21 @@ class ModelsScreen(Screen[None]):
         if answer:
             self.say(told(lambda: f"removed {library.remove(entry.name).name}"))
             self.reload()
+
+
+class FilePicker(Picker[Path]):
+    """Model files on what is plugged in; what is typed may also be a path."""
+
+    def __init__(self) -> None:
+        found = [Choice(p.name, str(p.parent), p) for p in models_on_media()]
+        super().__init__(
+            "Add a model: found on a stick, or type its path", found, " ".join(NO_FILES.split())
+        )
+
+    def take_typed(self, typed: str) -> None:
+        """What matches no row is a path."""
+        if typed.strip():
+            self.take(Path(typed.strip()).expanduser())
 
 
 def make_default(entry: library.Entry) -> str:
@@ -156,8 +232,21 @@ def facts(entry: library.Entry) -> str:
     """What the file holds, and the arithmetic of its fit."""
     model = open_model(Path(entry.path))
     rows = [entry.path, f"sha256 {entry.sha256}", f"licence: {entry.licence}", ""]
-    rows += [*figures(describe(model)), "", "Memory, for as much text as there is room for:"]
+    rows += [
+        *figures(describe(model)),
+        *tuned(Path(entry.path)),
+        "",
+        "Memory, for as much text as there is room for:",
+    ]
     return "\n".join([*rows, *explain(plan_model(model, Options()))])
+
+
+def tuned(path: Path) -> list[str]:
+    """What a tuning found, if there was one."""
+    found = recall(path)
+    if found is None:
+        return ["not tuned on this machine: t tries what runs it fastest"]
+    return [f"tuned: {tuning.shown(found)}"]
 
 
 def figures(found: Description) -> list[str]:

@@ -59,7 +59,7 @@ class KeysLine(Words):
 
     def _draw(self) -> None:
         self.shown, gap = fitting(self.keys, self.size.width)
-        self.say(Content(" " * gap).join(drawn(key) for key in self.shown))
+        self.say(literal(" " * gap).join([drawn(key) for key in self.shown]))
         self.starts = [0, *accumulate(width(key) + gap for key in self.shown)]
 
     def on_resize(self) -> None:

@@ -1,0 +1,52 @@
+"""GGUF files on sticks and other media that were plugged in, near the top where people put them."""
+
+import os
+import string
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+DEPTH = 2  # folders below the top that are looked into
+MOST = 200  # files listed; any other can be named by its path
+
+if sys.platform == "win32":
+    import ctypes
+
+    REMOVABLE = 2  # DRIVE_REMOVABLE
+
+    def media() -> Iterator[Path]:
+        """The top folder of every removable drive."""
+        kind = ctypes.windll.kernel32.GetDriveTypeW
+        for letter in string.ascii_uppercase:
+            if kind(f"{letter}:\\") == REMOVABLE:
+                yield Path(f"{letter}:\\")
+
+else:
+    PLACES = ("/media", "/run/media", "/mnt", "/Volumes")
+
+    def media() -> Iterator[Path]:
+        """Every mounted folder below the places where systems mount what is plugged in."""
+        for place in PLACES:
+            for folder in (*Path(place).glob("*"), *Path(place).glob("*/*")):
+                if os.path.ismount(folder):
+                    yield folder
+
+
+def models_on_media() -> list[Path]:
+    """GGUF files on what is plugged in, as far as they can be read."""
+    found = (file for top in media() for file in gguf_files(top, DEPTH))
+    return list(islice(found, MOST))
+
+
+def gguf_files(folder: Path, depth: int) -> Iterator[Path]:
+    """Files that end in .gguf, in a folder and `depth` folders below it; links are not followed."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_file() and entry.name.lower().endswith(".gguf"):
+            yield Path(entry.path)
+        elif depth and entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield from gguf_files(Path(entry.path), depth - 1)

@@ -1,0 +1,63 @@
+"""Everything that stands in a model's header: facts, types, every tensor; scrolled at once."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from edgemed.cli.inspect import summary, tensor_table, type_table
+from edgemed.cli.tables import Table, plain_lines, safe
+from edgemed.errors import EdgemedError
+from edgemed.gguf import open_model
+from edgemed.gguf.description import describe
+from edgemed_tui.crash import place_of
+from edgemed_tui.literal import Words, literal
+from edgemed_tui.widgets.keys_line import KeysLine
+from edgemed_tui.widgets.rows_pane import RowsPane
+
+
+class InspectScreen(Screen[None]):
+    """One file, read-only."""
+
+    CSS_PATH = "inspect.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss(None)", "Back", id="inspect.close", key_display="esc")
+    ]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def compose(self) -> ComposeResult:
+        """The pane under the file's name."""
+        yield Words(literal((" edgemed ", "bold"), f"  {self._path.name}"), id="head")
+        yield RowsPane("header", numbers=False)
+        yield KeysLine()
+
+    def on_mount(self) -> None:
+        """Read the header without making anyone wait."""
+        self._read()
+
+    @work(thread=True, exit_on_error=False)
+    def _read(self) -> None:
+        try:
+            text = header_of(self._path)
+        except EdgemedError as error:
+            text = f"! {error.message}\n  {error.hint}"
+        except Exception as error:  # the thread's outermost edge
+            text = f"! {place_of(error)}"
+        self.app.call_from_thread(self.query_one(RowsPane).load, text)
+
+
+def header_of(path: Path) -> str:
+    """The tables of `edgemed inspect --tensors` as text."""
+    model = open_model(path)
+    found = describe(model)
+    blocks = []
+    for columns, rows in (summary(found), type_table(found), tensor_table(model)):
+        table = Table(columns, [tuple(map(safe, row)) for row in rows])
+        blocks.append("\n".join(plain_lines(table)))
+    return "\n\n".join(blocks)
