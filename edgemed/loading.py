@@ -54,17 +54,22 @@ def load_model(path: Path, options: Options, tokens: int | None = None) -> Llama
 
 
 def plan_request(
-    path: Path, options: Options, messages: Sequence[Message], answer: int
+    path: Path,
+    options: Options,
+    messages: Sequence[Message],
+    answer: range,
+    process: Process,
 ) -> fit.Plan:
     """How to load a model for one request: prompt of `messages`, `answer` tokens to write.
 
-    No text has more tokens than bytes. Where even that many fit in comfort, nothing is counted;
-    else the prompt is, with the vocabulary alone, before any weight is read.
+    The largest of `answer` if it fits, else as many as do, down to the smallest. No text has more
+    tokens than bytes. Where even that many fit in comfort, nothing is counted; else `process`
+    counts the prompt, with the vocabulary alone, before any weight is read.
     """
     model = open_model(path)
     most = SCAFFOLD + sum(len(message.content.encode()) for message in messages)
     try:
-        plan = plan_model(model, options, most + answer)
+        plan = plan_model(model, options, most + answer[-1])
         if plan.repack == (options.repack is not False) and plan.kv_type in (
             options.kv_type,
             "f16",
@@ -72,22 +77,28 @@ def plan_request(
             return plan
     except Refused:
         plan_model(model, options, fit.CONTEXT_STEP)  # refused too: no counting would help
-    return plan_model(model, options, count(path, options, messages) + answer)
-
-
-def count(path: Path, options: Options, messages: Sequence[Message]) -> int:
-    """Tokens of the prompt, by the model's vocabulary alone."""
-    counter = start(replace(bare_settings(path, options), vocab_only=True))
+    prompt = count(path, options, messages, process)
     try:
-        return counter.count(messages)
+        return plan_model(model, options, prompt + answer[-1])
+    except Refused:
+        longest = plan_model(model, options).context
+        if longest < prompt + answer[0]:
+            raise
+    return plan_model(model, options, min(longest, prompt + answer[-1]))
+
+
+def count(path: Path, options: Options, messages: Sequence[Message], process: Process) -> int:
+    """Tokens of the prompt, by the model's vocabulary alone; `process` is left to load more."""
+    try:
+        return start(replace(bare_settings(path, options), vocab_only=True), process).count(
+            messages
+        )
     except ModelError as error:
         raise translated(error) from None
-    finally:
-        counter.close()
 
 
 def start(settings: Settings, process: Process | None = None) -> LlamaModel:
-    """A running model, in a worker started ahead if there is one; the engine's refusal as ours."""
+    """A running model, in a process started ahead if there is one; the engine's refusal as ours."""
     try:
         return LlamaModel(settings, process)
     except ModelError as error:

@@ -11,7 +11,7 @@ from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import shown
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.library import find_model
-from edgemed.loading import plan_request, settings_for, start, translated
+from edgemed.loading import plan_request, settings_for, start, started_ahead, translated
 
 STDIN = "-"
 
@@ -45,15 +45,17 @@ def run(args: argparse.Namespace) -> int:
 def answer(args: argparse.Namespace, request: Request) -> int:
     """Load the model, stream, say how it ended."""
     path, options = find_model(args.model), options_of(args)
-    plan = plan_request(path, options, request.messages, request.max_tokens)
-    explain_if_asked(args, plan)
-    model = start(settings_for(path, options, plan))
-    try:
-        outcome = follow(shown(model.generate(request)), sys.stdout)
-    except ModelError as error:
-        raise translated(error) from None
-    finally:
-        model.close()
+    answer = range(request.max_tokens, request.max_tokens + 1)
+    with started_ahead() as process:
+        plan = plan_request(path, options, request.messages, answer, process)
+        explain_if_asked(args, plan)
+        model = start(settings_for(path, options, plan), process)
+        try:
+            outcome = follow(shown(model.generate(request)), sys.stdout)
+        except ModelError as error:
+            raise translated(error) from None
+        finally:
+            model.close()
     close_text(outcome, args.max_tokens, "ANSWER")
     if isinstance(outcome.end, Failed):
         tell_failure(outcome.end)

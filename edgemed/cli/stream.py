@@ -67,10 +67,9 @@ class Progress:
 
 def remaining(event: Prefill) -> str:
     """About how long the rest of the prompt takes, once there is something to go by."""
-    if event.done == 0 or event.done == event.total:
+    if event.left is None or event.done == event.total:
         return ""
-    left = event.seconds * (event.total - event.done) / event.done
-    return f", about {left:.0f} s left"
+    return f", about {event.left:.0f} s left"
 
 
 def follow(events: Iterator[Event], echo: TextIO | None) -> Outcome:
@@ -115,10 +114,11 @@ def exit_code(outcome: Outcome) -> int:
 
 def timing_line(timings: Timings) -> str:
     """Tokens, seconds and rates, as measured in this run."""
-    read, reading = timings.prompt_tokens, timings.prompt_seconds
+    read, reading = timings.prompt_tokens - timings.kept_tokens, timings.prompt_seconds
     wrote, writing = timings.answer_tokens, timings.answer_seconds
+    kept = f" ({timings.kept_tokens} held from before)" if timings.kept_tokens else ""
     return (
-        f"read {read} tokens in {reading:.2f} s{rate(read, reading)}, "
+        f"read {read} tokens{kept} in {reading:.2f} s{rate(read, reading)}, "
         f"wrote {wrote} in {writing:.2f} s{rate(wrote, writing)}"
     )
 

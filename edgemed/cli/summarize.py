@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemed_models.base import Done, Event, Failed, ModelError
-from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.fit import Plan
 
 from edgemed.cli.asking import (
@@ -28,7 +28,7 @@ from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_fail
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import divide, stated, summarize_parts
-from edgemed.clinic.summarize import budget, summarize
+from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
 from edgemed.demonstration import HEADING, merged_model
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -75,24 +75,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off."""
-    if args.temperature < 0 or (args.keep and args.no_record):
-        raise UsageError("these options exclude each other or are out of range", "see --help")
-    note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
-    refuse_unusable(note)
-    template, path = load_template(args.template), model_path(args)
-    tell_about(note)
-    limit = args.max_tokens or template.max_tokens
+    if args.temperature < 0:
+        raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
+    if args.keep and args.no_record:
+        raise UsageError("--keep and --no-record exclude each other", "leave one out")
     with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
-        plan = plan_for(args, path, note, template, limit)
+        note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
+        refuse_unusable(note)
+        template, path = load_template(args.template), model_path(args)
+        tell_about(note)
+        plan = plan_for(args, path, note, template, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options_of(args), plan), process)
         try:
+            limit = limit_for(args, model, note, template)
             outcome = draft(args, model, note, template)
             asked = ask_again(args, model, note, template, outcome)
         finally:
             model.close()
         if records is not None:
-            record(records, args, model, note, template, outcome)
+            record(records, args, model, note, template, outcome, limit)
     return finish(args, model, note, template, outcome, asked, limit)
 
 
@@ -108,12 +110,12 @@ def model_path(args: argparse.Namespace) -> Path:
 
 
 def plan_for(
-    args: argparse.Namespace, path: Path, note: Note, template: Template, limit: int
+    args: argparse.Namespace, path: Path, note: Note, template: Template, process: Process
 ) -> Plan:
     """How to load the model for this note; with --plan, as large as fits if the note does not."""
-    options = options_of(args)
+    options, answer = options_of(args), answer_range(template, args.max_tokens)
     try:
-        return plan_request(path, options, messages(template, note), limit)
+        return plan_request(path, options, messages(template, note), answer, process)
     except Refused:
         if not args.plan:
             raise
@@ -128,6 +130,14 @@ def tell_about(note: Note) -> None:
         print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
     if note.encoding == "cp1252":
         print("note: no UTF-8; read as Windows text (cp1252)", file=sys.stderr)
+
+
+def limit_for(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> int:
+    """The most tokens of the draft; said where the model has less room than the template wants."""
+    limit = budget(model, note, template, args.max_tokens).answer
+    if limit < template.max_tokens and args.max_tokens is None:
+        print(f"draft: at most {limit} tokens: the model has room for no more", file=sys.stderr)
+    return limit
 
 
 def draft(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> Outcome:
@@ -188,7 +198,10 @@ def finish(
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":
         raise EdgemedError(
-            f"the draft was cut at {limit} tokens and is not complete", "raise --max-tokens"
+            f"the draft was cut at {limit} tokens and is not complete",
+            "raise --max-tokens"
+            if args.max_tokens or limit == template.max_tokens
+            else "this model has room for no more: take another, or draft in parts with --plan",
         )
     return exit_code(outcome)
 
@@ -261,6 +274,7 @@ def record(
     note: Note,
     template: Template,
     outcome: Outcome,
+    limit: int,
 ) -> None:
     """Write one row: hashes and settings, and patient text only with --keep."""
     end = outcome.end
@@ -272,23 +286,21 @@ def record(
         model_hash=records.file_hash(Path(model.settings.path)),
         template=template.name,
         template_hash=template.hash,
-        settings=settings_table(args, model, template),
+        settings=settings_table(args, model, limit),
         ending=outcome.ending,
         timings=asdict(end.timings) if isinstance(end, Done) else {},
     )
     records.add(row, kept)
 
 
-def settings_table(
-    args: argparse.Namespace, model: LlamaModel, template: Template
-) -> dict[str, Any]:
+def settings_table(args: argparse.Namespace, model: LlamaModel, limit: int) -> dict[str, Any]:
     """Everything that decides the draft besides note, model and template."""
     table = asdict(model.settings)
     given = table.pop("chat_template")
     table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
     sampler = "greedy" if args.temperature == 0 else "top-k 40, top-p 0.95"
     return table | {
-        "max_tokens": args.max_tokens or template.max_tokens,
+        "max_tokens": limit,
         "temperature": args.temperature,
         "seed": args.seed,
         "sampler": sampler,

@@ -33,6 +33,8 @@ def divide(
 ) -> tuple[Part, ...]:
     """The fewest parts, taken greedily, that each fit with their draft; Refused if one cannot."""
     parts: list[Part] = []
+    if max_tokens is None:
+        max_tokens = template.max_tokens
     for piece in pieces_of(note):
         if parts:
             longer = Span(parts[-1].span.start, piece.end)
@@ -78,7 +80,7 @@ def heads(note: Note, start: int) -> bool:
 
 
 def fitting(
-    model: Model, note: Note, template: Template, span: Span, max_tokens: int | None
+    model: Model, note: Note, template: Template, span: Span, max_tokens: int
 ) -> Part | None:
     """The part at `span` if its prompt and draft fit the context."""
     told = for_part(template, MANY, MANY)  # how many there will be is not known yet
@@ -159,6 +161,7 @@ def add(one: Timings, other: Timings) -> Timings:
         one.prompt_seconds + other.prompt_seconds,
         one.answer_tokens + other.answer_tokens,
         one.answer_seconds + other.answer_seconds,
+        one.kept_tokens + other.kept_tokens,
     )
 
 

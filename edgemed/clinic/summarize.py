@@ -5,7 +5,7 @@ ever cut from a note to make it fit. Knows nothing of files, records or how a mo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgemed_models.base import Event, Model, ModelError, Piece, Request
 
@@ -28,13 +28,26 @@ class Budget:
         return self.prompt + self.answer <= self.context
 
 
+def answer_range(template: Template, max_tokens: int | None = None) -> range:
+    """How many tokens a draft may be held to: what the user said, else the template's limit.
+
+    That limit is a ceiling and not what a draft takes, so half of it will do where a model has no
+    room for more; a draft that reaches its limit is marked as cut.
+    """
+    if max_tokens is not None:
+        return range(max_tokens, max_tokens + 1)
+    return range(template.max_tokens // 2, template.max_tokens + 1)
+
+
 def budget(model: Model, note: Note, template: Template, max_tokens: int | None = None) -> Budget:
     """What `note` costs with `template` on `model`, in tokens."""
-    answer = template.max_tokens if max_tokens is None else max_tokens
+    answer = answer_range(template, max_tokens)
     try:
-        return Budget(model.count(messages(template, note)), answer, model.context)
+        prompt = model.count(messages(template, note))
     except ModelError as error:
         raise Refused(error.message, error.hint) from None
+    fitting = max(answer[0], min(answer[-1], model.context - prompt))
+    return Budget(prompt, fitting, model.context)
 
 
 def summarize(
@@ -75,7 +88,10 @@ def request_for(
 def shown(events: Iterator[Event]) -> Iterator[Event]:
     """The events with control characters of the answer shown: a terminal must not obey them."""
     for event in events:
-        yield Piece(HIDDEN.sub(SHOWN, event.text)) if isinstance(event, Piece) else event
+        if isinstance(event, Piece):
+            yield replace(event, text=HIDDEN.sub(SHOWN, event.text))
+        else:
+            yield event
 
 
 def refusal(needed: Budget) -> Refused:

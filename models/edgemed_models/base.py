@@ -24,7 +24,8 @@ class Message:
 class Request:
     """What to generate. `temperature` 0 is greedy.
 
-    `grammar` (GBNF) or `schema` (a JSON schema as text) binds the whole answer; not both.
+    `grammar` (GBNF) or `schema` (a JSON schema as text) binds the whole answer; with both, or
+    with nothing to write, ValueError.
     """
 
     messages: tuple[Message, ...]
@@ -34,31 +35,47 @@ class Request:
     grammar: str | None = None
     schema: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or (self.grammar is not None and self.schema is not None):
+            raise ValueError("a request writes one token or more, by a grammar or a schema")
+
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Tokens and seconds of one generation, as measured by the engine."""
+    """Tokens and seconds of one generation, as measured by the engine.
+
+    `kept_tokens` of the prompt were held from the request before and not read again.
+    """
 
     prompt_tokens: int
     prompt_seconds: float
     answer_tokens: int
     answer_seconds: float
+    kept_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """The model has read `done` of `total` prompt tokens after `seconds`."""
+    """The model holds `done` of `total` prompt tokens after `seconds`; it began with `kept`."""
 
     done: int
     total: int
     seconds: float
+    kept: int = 0
+
+    @property
+    def left(self) -> float | None:
+        """About how many seconds the rest takes; None while there is nothing to go by."""
+        read = self.done - self.kept
+        return self.seconds * (self.total - self.done) / read if read > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next piece of the answer, whole characters only."""
+    """The next piece of the answer, whole characters only: what `tokens` tokens came to."""
 
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,10 @@ class DraftRefused(Message):
 
 @dataclass
 class DraftGrew(Message):
-    """The model has written more: `pieces` in all, `seconds` after the first."""
+    """The model has written more: `tokens` in all, `seconds` after the first."""
 
     text: str
-    pieces: int
+    tokens: int
     seconds: float
 
 

@@ -180,7 +180,7 @@ class _Stream:
     def __init__(self, tell: Callable[[Message], None]) -> None:
         self.tell = tell
         self.written: list[str] = []
-        self.told = 0
+        self.told = self.tokens = 0
         self.began = self.last = 0.0
 
     def take(self, event: Prefill | Piece) -> None:
@@ -188,6 +188,7 @@ class _Stream:
         if isinstance(event, Piece):
             self.began = self.began or now
             self.written.append(event.text)
+            self.tokens += event.tokens
         if now - self.last < INTERVAL:
             return
         self.last = now
@@ -201,7 +202,7 @@ class _Stream:
         if self.told < len(self.written):
             fresh = "".join(self.written[self.told :])
             self.told = len(self.written)
-            self.tell(DraftGrew(fresh, self.told, now - self.began))
+            self.tell(DraftGrew(fresh, self.tokens, now - self.began))
 
     def end(self, ending: Done | Failed) -> None:
         self.flush(time.monotonic())

@@ -90,6 +90,7 @@ class Weights:
         self.n_vocab = llama.llama_vocab_n_tokens(self.vocab)
         self.train_context = llama.llama_model_n_ctx_train(self.model)
         self._piece = ctypes.create_string_buffer(256)
+        self._ending: dict[int, bool] = {}
 
     def template(self) -> str | None:
         """The chat template in the file; None if it has none."""
@@ -147,7 +148,10 @@ class Weights:
 
     def ends(self, token: int) -> bool:
         """Whether the model says with `token` that its answer is over."""
-        return bool(llama.llama_vocab_is_eog(self.vocab, token))
+        known = self._ending.get(token)
+        if known is None:
+            known = self._ending[token] = bool(llama.llama_vocab_is_eog(self.vocab, token))
+        return known
 
     def piece(self, token: int) -> bytes:
         """The bytes of `token`; none for a control token. May be part of a character."""
@@ -190,6 +194,8 @@ class Context:
         self._tokens = view(self.batch.token, self.batch_size, np.int32)
         self._positions = view(self.batch.pos, self.batch_size, np.int32)
         self._wanted = view(self.batch.logits, self.batch_size, np.int8)
+        self._logits = (0, np.empty(0, np.float32))
+        self.held: list[int] = []
         for i in range(self.batch_size):
             self.batch.n_seq_id[i] = 1
             self.batch.seq_id[i][0] = 0
@@ -197,6 +203,24 @@ class Context:
     def clear(self) -> None:
         """Forget every token, the cache's bytes included."""
         llama.llama_memory_clear(self.memory, True)
+        self.held.clear()
+
+    def keep(self, prompt: Sequence[int]) -> int:
+        """Forget all but what `prompt` begins with; how many tokens stay, never all of them.
+
+        Only whole batches count as held: what is read next is then cut into the same batches as
+        in an empty cache, and every number comes out the same to the last bit.
+        """
+        pairs = zip(self.held, prompt, strict=False)
+        shared = next(
+            (i for i, (a, b) in enumerate(pairs) if a != b), min(len(self.held), len(prompt))
+        )
+        kept = min(shared, len(prompt) - 1) // self.batch_size * self.batch_size
+        if kept > 0 and llama.llama_memory_seq_rm(self.memory, 0, kept, -1):
+            del self.held[kept:]
+            return kept
+        self.clear()
+        return 0
 
     def decode(self, tokens: Sequence[int], at: int, wanted: int) -> bool:
         """Read `tokens` (at most a batch) at position `at`, with logits for the last `wanted`.
@@ -209,6 +233,18 @@ class Context:
         self._positions[:n] = np.arange(at, at + n)
         self._wanted[: n - wanted] = 0
         self._wanted[n - wanted : n] = 1
+        read = self._decode(n, at)
+        if read and n == self.batch_size and at == len(self.held):
+            self.held += tokens
+        return read
+
+    def step(self, token: int, at: int) -> bool:
+        """`decode` for one token and its logits: the same, quicker."""
+        self.batch.n_tokens = 1
+        self._tokens[0], self._positions[0], self._wanted[0] = token, at, 1
+        return self._decode(1, at)
+
+    def _decode(self, n: int, at: int) -> bool:
         code = llama.llama_decode(self.context, self.batch)
         if code in (0, ABORTED):
             return code == 0 and not self.stop
@@ -220,7 +256,10 @@ class Context:
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """A view of one row of logits of the last decode, [vocabulary]; -1 is the last token's."""
         pointer = llama.llama_get_logits_ith(self.context, row)
-        return view(pointer, self.n_vocab, np.float32)
+        address = ctypes.addressof(pointer.contents) if pointer else 0
+        if address != self._logits[0]:  # it rarely is another one
+            self._logits = (address, view(pointer, self.n_vocab, np.float32))
+        return self._logits[1]
 
     def free(self) -> None:
         """Give the cache's memory back."""

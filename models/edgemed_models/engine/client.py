@@ -117,8 +117,9 @@ class LlamaModel:
     """A GGUF model run by llama.cpp in a process of its own: the Model protocol."""
 
     def __init__(self, settings: Settings, process: Process | None = None) -> None:
-        """Load the model in `process`, started ahead to save time, or in a fresh one.
+        """Load the model in `process`, or in a fresh one.
 
+        A process that was started ahead saves time; one that has a model loaded gives it up.
         Raises ModelError, with log lines, if that fails.
         """
         self.settings = settings
@@ -129,7 +130,7 @@ class LlamaModel:
         self._number = 0
         self._active: int | None = None
         self._cancelled = False
-        self._load(process or Process())
+        self._load(process if process and process.alive() else Process())
 
     @property
     def name(self) -> str:
@@ -160,9 +161,9 @@ class LlamaModel:
         return self._load(Process())
 
     def _load(self, process: Process) -> Process:
-        """Let a worker that has no model yet load it."""
+        """Let a worker load the model."""
         self._process = process
-        process.send(asdict(self.settings))
+        process.send({"op": "load", "settings": asdict(self.settings), "id": 0})
         try:
             message = process.receive()
         except WorkerDied:
@@ -336,17 +337,19 @@ class Progress:
 
     def __init__(self) -> None:
         self.read = Prefill(0, 0, 0.0)
-        self.pieces = 0
+        self.tokens = 0
 
     def note(self, event: Event) -> None:
         """Remember `event`."""
         if isinstance(event, Prefill):
             self.read = event
-        self.pieces += isinstance(event, Piece)
+        if isinstance(event, Piece):
+            self.tokens += event.tokens
 
     def timings(self) -> Timings:
-        """What is known: pieces stand for tokens, answer time is not."""
-        return Timings(self.read.done, self.read.seconds, self.pieces, 0.0)
+        """What is known; the time of writing is not."""
+        read = self.read
+        return Timings(read.done, read.seconds, self.tokens, 0.0, read.kept)
 
 
 def refused(message: dict[str, Any], log: tuple[str, ...]) -> ModelError:

@@ -1,7 +1,7 @@
 """The decode loop: ids in, events out. Prefill in batches, then one token at a time.
 
-Knows token ids, logits and time; nothing of templates, processes or notes. Between two requests
-the cache is cleared; keeping a shared prefix would begin in `read`.
+Knows token ids, logits and time; nothing of templates, processes or notes. What a prompt shares
+with the one before stays in the cache and is not read again.
 """
 
 import codecs
@@ -14,47 +14,70 @@ import numpy.typing as npt
 from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Timings
 from edgemed_models.engine.binding import OUTPUTS, Context, Sampler, Weights
 
+OFTEN = 0.03  # seconds: tokens that come faster are told together, for telling wakes the client
+
 
 def generate(
     weights: Weights, context: Context, sampler: Sampler, prompt: Sequence[int], limit: int
 ) -> Iterator[Event]:
     """Read `prompt`, then write at most `limit` tokens: Prefill..., Piece..., one Done."""
     start = time.perf_counter()
-    done = 0
-    yield Prefill(0, len(prompt), 0.0)
-    for done in read(context, prompt):
-        yield Prefill(done, len(prompt), time.perf_counter() - start)
+    done = kept = context.keep(prompt)
+    yield Prefill(done, len(prompt), 0.0, kept)
+    for done in read(context, prompt, kept):
+        yield Prefill(done, len(prompt), time.perf_counter() - start, kept)
     begin = time.perf_counter()
-    written = 0
     if done < len(prompt):
-        yield Done("cancelled", Timings(done, begin - start, 0, 0.0))
+        yield Done("cancelled", Timings(done, begin - start, 0, 0.0, kept))
         return
-    text = codecs.getincrementaldecoder("utf-8")("replace")
+    text, told = Text(weights), 0.0
     reason: Reason = "length"
+    written = 0
     while written < limit:
         token = sampler.choose(context.logits(-1))
         if weights.ends(token):
             reason = "stop"
             break
         written += 1
-        if piece := text.decode(weights.piece(token)):
-            yield Piece(piece)
-        if written < limit and not context.decode([token], len(prompt) + written - 1, 1):
+        text.add(token)
+        if (now := time.perf_counter()) - told > OFTEN:
+            told = now
+            yield from text.pieces()
+        if written < limit and not context.step(token, len(prompt) + written - 1):
             reason = "cancelled"
             break
-    if rest := text.decode(b"", final=True):
-        yield Piece(rest)
-    yield Done(reason, Timings(len(prompt), begin - start, written, time.perf_counter() - begin))
+    yield from text.pieces(last=True)
+    spent = time.perf_counter() - begin
+    yield Done(reason, Timings(len(prompt), begin - start, written, spent, kept))
 
 
-def read(context: Context, prompt: Sequence[int]) -> Iterator[int]:
-    """Fill the cache with `prompt` batch by batch; yields how much is read, ends early on a stop.
+class Text:
+    """Tokens on their way to whole characters; several tokens become one piece."""
 
-    Only the very last token asks for logits.
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.waiting: list[int] = []
+        self.add = self.waiting.append
+        self.tokens = 0
+
+    def pieces(self, last: bool = False) -> Iterator[Piece]:
+        """The text since the last piece, if there is a whole character of it."""
+        data = b"".join(map(self.weights.piece, self.waiting))
+        self.tokens += len(self.waiting)
+        self.waiting.clear()
+        if text := self.decoder.decode(data, last):
+            yield Piece(text, self.tokens)
+            self.tokens = 0
+
+
+def read(context: Context, prompt: Sequence[int], kept: int) -> Iterator[int]:
+    """Fill the cache with `prompt` behind the `kept` tokens it holds; yields how much is read.
+
+    Batch by batch; ends early on a stop. Only the very last token asks for logits.
     """
-    context.clear()
     size = context.batch_size
-    for at in range(0, len(prompt), size):
+    for at in range(kept, len(prompt), size):
         batch = prompt[at : at + size]
         last = at + len(batch) == len(prompt)
         if not context.decode(batch, at, 1 if last else 0):
@@ -64,7 +87,7 @@ def read(context: Context, prompt: Sequence[int]) -> Iterator[int]:
 
 def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> list[float]:
     """Natural-log probability of each id of `answer` after `prompt`; fewer if stopped."""
-    for done in read(context, prompt):
+    for done in read(context, prompt, context.keep(prompt)):
         if done == len(prompt):
             break
     else:

@@ -7,6 +7,7 @@ tokens. Templates are third-party code and run in Jinja's immutable sandbox.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from edgemed_models.base import Message, ModelError
@@ -84,17 +85,9 @@ def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str
     date is left undefined, so that one prompt is the same prompt tomorrow.
     """
     import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    def refuse(message: str) -> NoReturn:
-        raise TemplateRefusal(message)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = plain_json
     try:
-        return environment.from_string(template).render(
+        rendered: str = compiled(template).render(
             messages=[{"role": role, "content": content} for role, content in turns],
             add_generation_prompt=True,
             raise_exception=refuse,
@@ -103,11 +96,34 @@ def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str
             enable_thinking=False,
             **names,
         )
+        return rendered
     except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"the chat template fails: {type(error).__name__}: {error}",
             "give another template with --chat-template FILE",
         ) from None
+
+
+def refuse(message: str) -> NoReturn:
+    """What a template calls to say that it cannot render what it was given."""
+    raise TemplateRefusal(message)
+
+
+@lru_cache(maxsize=4)
+def compiled(template: str) -> Any:
+    """The template ready to render: compiling takes longer than any rendering."""
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = plain_json
+    return environment.from_string(template)
+
+
+def prepare() -> None:
+    """Load what rendering needs, before there is anything to render."""
+    compiled("")
 
 
 def plain_json(value: Any, indent: int | None = None) -> str:

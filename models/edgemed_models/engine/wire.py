@@ -23,9 +23,7 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def event_line(event: Event) -> bytes:
-    """An event under the name of its class. Pieces come by the hundred: spelled out, for speed."""
-    if isinstance(event, Piece):
-        return b'{"Piece":{"text":' + json.dumps(event.text).encode() + b"}}\n"
+    """An event under the name of its class."""
     return line({type(event).__name__: asdict(event)})
 
 

@@ -1,4 +1,4 @@
-"""The child process: reads requests from its input, runs llama.cpp, writes events to its output.
+"""The child process: loads what it is told to, answers requests, writes events to its output.
 
 A second thread reads the input, so that a cancel is seen while llama.cpp computes and the end of
 the input (the parent is gone) ends the process at once. All that libraries print goes to the
@@ -9,17 +9,16 @@ import os
 import queue
 import sys
 import threading
-import time
 import traceback
 from typing import Any, BinaryIO
 
-from edgemed_models.base import Message, ModelError, Piece, Request
+from edgemed_models.base import Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
 from edgemed_models.engine.settings import Settings
 
-OFTEN = 0.01  # seconds: more pieces than this are sent together, for each send wakes the client
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
+SPARE = 1024  # tokens more than asked for: a next question about the same text finds it still read
 
 
 class Inbox:
@@ -29,7 +28,7 @@ class Inbox:
         self.waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.source = source
         self.lock = threading.Lock()
-        self.stop: Any = None
+        self.stop: Any = None  # what stops the loaded model's computing
         self.running = self.cancelled = -1
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -52,7 +51,8 @@ class Inbox:
         """Request `number` starts; it may have been cancelled while it waited."""
         with self.lock:
             self.running = number
-            self.stop.set(self.cancelled == number)
+            if self.stop is not None:
+                self.stop.set(self.cancelled == number)
 
 
 class Worker:
@@ -67,6 +67,12 @@ class Worker:
         self.weights = binding.Weights(settings)
         self.template = settings.chat_template or self.weights.template()
         self.context: binding.Context | None = None
+
+    def free(self) -> None:
+        """Give back everything native."""
+        if self.context is not None:
+            self.context.free()
+        self.weights.free()
 
     def facts(self) -> dict[str, Any]:
         """What the client wants to know once the model is loaded."""
@@ -90,17 +96,17 @@ class Worker:
         return encode(self.weights, pieces + [Segment(answer, True)] * bool(answer))
 
     def room(self, tokens: int) -> Any:
-        """A context for `tokens`, the present one if it is large enough."""
+        """A context for `tokens`, the present one if it is large enough; what it holds stays."""
         if tokens > self.settings.context:
             raise ModelError(
                 f"prompt and answer take {tokens} tokens, the context has {self.settings.context}",
                 "give a shorter text or a larger --context",
             )
-        size = min(-(-tokens // PAD) * PAD, self.settings.context)
-        if self.context is None or self.context.size < size:
+        if self.context is None or self.context.size < tokens:
             if self.context is not None:
                 self.context.free()
                 self.context = None
+            size = min(-(-(tokens + SPARE) // PAD) * PAD, self.settings.context)
             self.context = self.binding.Context(self.weights, self.settings, size, self.stop)
         return self.context
 
@@ -115,13 +121,9 @@ class Worker:
         context = self.room(len(prompt) + request.max_tokens)
         sampler = self.binding.Sampler(self.weights, request.temperature, request.seed, grammar)
         try:
-            flushed = 0.0
             for event in loop.generate(self.weights, context, sampler, prompt, request.max_tokens):
                 out.write(wire.event_line(event))
-                now = time.monotonic()
-                if now - flushed > OFTEN or not isinstance(event, Piece):
-                    out.flush()
-                    flushed = now
+                out.flush()
         finally:
             sampler.free()
 
@@ -139,26 +141,55 @@ class Worker:
         return loop.score(self.room(len(whole)), whole[:shared], whole[shared:])
 
 
-def answer(worker: Worker, message: dict[str, Any], out: BinaryIO) -> None:
-    """Do what `message` asks; the answer ends with exactly one line that is no Prefill or Piece."""
-    match message["op"]:
-        case "generate":
-            worker.generate(wire.request(message["request"]), out)
-        case "count":
-            ids = worker.encode(wire.messages(message["messages"]))
-            out.write(wire.line({"tokens": len(ids)}))
-        case "score":
-            found = worker.score(wire.messages(message["messages"]), message["continuation"])
-            out.write(wire.line({"scores": found}))
-    out.flush()
+class Desk:
+    """What the worker process has loaded, and the answer to each message about it."""
+
+    def __init__(self, inbox: Inbox, out: BinaryIO) -> None:
+        self.inbox = inbox
+        self.out = out
+        self.worker: Worker | None = None
+
+    def answer(self, message: dict[str, Any]) -> None:
+        """Do what `message` asks; ends with exactly one line that is no Prefill or Piece."""
+        match message["op"]:
+            case "load":
+                self.tell({"loaded": self.load(Settings(**message["settings"])).facts()})
+            case "generate":
+                self.loaded().generate(wire.request(message["request"]), self.out)
+            case "count":
+                ids = self.loaded().encode(wire.messages(message["messages"]))
+                self.tell({"tokens": len(ids)})
+            case "score":
+                messages = wire.messages(message["messages"])
+                self.tell({"scores": self.loaded().score(messages, message["continuation"])})
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Write one line and send it off."""
+        self.out.write(wire.line(message))
+        self.out.flush()
+
+    def load(self, settings: Settings) -> Worker:
+        """Put another model in the place of the present one."""
+        if self.worker is not None:
+            self.worker.free()
+            self.worker = self.inbox.stop = None
+        self.worker = Worker(settings)
+        self.inbox.stop = self.worker.stop
+        return self.worker
+
+    def loaded(self) -> Worker:
+        """The model; ModelError before there is one."""
+        if self.worker is None:
+            raise ModelError("no model is loaded", "load one first")
+        return self.worker
 
 
-def refusal(error: ModelError) -> bytes:
-    """A refusal as a line; `logged` when llama.cpp's log tells more."""
+def refusal(error: ModelError) -> dict[str, Any]:
+    """A refusal as a message; `logged` when llama.cpp's log tells more."""
     from edgemed_models.engine.binding import LlamaFailure
 
     logged = isinstance(error, LlamaFailure)
-    return wire.line({"refused": {"message": error.message, "hint": error.hint, "logged": logged}})
+    return {"refused": {"message": error.message, "hint": error.hint, "logged": logged}}
 
 
 def where(error: Exception) -> str:
@@ -167,44 +198,40 @@ def where(error: Exception) -> str:
     return f"{type(error).__name__} in {os.path.basename(frame.filename)}:{frame.lineno}"  # noqa: PTH119
 
 
-def serve(settings: Settings, source: BinaryIO, out: BinaryIO) -> None:
-    """Load, say so, then answer requests until the input ends."""
+def serve(source: BinaryIO, out: BinaryIO) -> None:
+    """Answer messages until the input ends."""
     inbox = Inbox(source)
-    try:
-        worker = Worker(settings)
-    except ModelError as error:
-        out.write(refusal(error))
-        out.flush()
-        return
-    inbox.stop = worker.stop
-    out.write(wire.line({"loaded": worker.facts()}))
-    out.flush()
+    desk = Desk(inbox, out)
     while True:
         message = inbox.waiting.get()
         inbox.begin(message["id"])
         try:
-            answer(worker, message, out)
+            desk.answer(message)
         except ModelError as error:
-            out.write(refusal(error))
-            out.flush()
+            desk.tell(refusal(error))
         except Exception as error:  # the outermost edge of this process
             sys.stderr.write(where(error) + "\n")
-            out.write(refusal(ModelError(f"the engine failed: {where(error)}", "report this line")))
-            out.flush()
+            desk.tell(refusal(ModelError(f"the engine failed: {where(error)}", "report this line")))
+
+
+# Threads that wait for each other's arithmetic wait hundreds of times a token. Measured on two
+# cores with 100 million weights: if they sleep at once, an idle machine writes half as fast; if
+# they spin on as GNU OpenMP does by itself, a busy one writes several times slower. About ten
+# microseconds of spinning lose little in either case. The first is for other OpenMP libraries.
+WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 
 def main() -> None:
-    """Take the first input line as settings; keep the real output for events alone."""
+    """Keep the real output for events alone, load the libraries, serve."""
     isolate(int(sys.argv[1]))
-    # Threads that wait by spinning starve each other when anything else runs on the same cores:
-    # on two busy cores, waiting in the kernel made generation 5 to 30 times faster.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    from edgemed_models.engine import loop  # noqa: F401  while the client still plans
+    from edgemed_models.engine import loop, prompt  # noqa: F401  while the client still plans
 
-    source = sys.stdin.buffer
-    serve(Settings(**wire.parse(source.readline())), source, out)
+    prompt.prepare()
+    serve(sys.stdin.buffer, out)
 
 
 if __name__ == "__main__":

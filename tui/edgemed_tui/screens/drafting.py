@@ -124,7 +124,7 @@ class DraftingScreen(CaseScreen):
 
     @on(DraftGrew)
     def _grew(self, message: DraftGrew) -> None:
-        rate = f"{message.pieces / message.seconds:.1f} tok/s" if message.seconds > 1 else ""
+        rate = f"{message.tokens / message.seconds:.1f} tok/s" if message.seconds > 1 else ""
         self.query_one(StatusLine).tell(doing="writing", speed=rate)
         self.query_one(ReviewPane).stream.append(message.text)
 

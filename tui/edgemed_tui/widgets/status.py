@@ -96,10 +96,9 @@ def memory(nbytes: int) -> str:
 def reading(progress: Prefill) -> str:
     """How much of the prompt the model has read, and how long the rest will take."""
     share = progress.done / max(1, progress.total)
-    if not progress.done or progress.done >= progress.total:
+    if progress.left is None or progress.done >= progress.total:
         return f"reading {share:.0%}"
-    left = progress.seconds * (progress.total - progress.done) / progress.done
-    return f"reading {share:.0%}, {left:.0f} s left"
+    return f"reading {share:.0%}, {progress.left:.0f} s left"
 
 
 def speed(timings: Timings) -> str:
