@@ -8,11 +8,12 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from edgemed_models.base import Done, Failed, Message, ModelError, Piece, Prefill, Request
-from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
 ONCE = (Message("user", "Once upon a time"),)
@@ -90,6 +91,76 @@ def test_a_schema_binds_a_drawn_answer_too(model: LlamaModel) -> None:
 def test_a_schema_that_cannot_be_converted_is_an_error_not_generic_json(model: LlamaModel) -> None:
     end = last(model, Request(ONCE, max_tokens=9, schema='{"type": "hologram"}'))
     assert isinstance(end, Failed) and "schema" in end.message
+
+
+@pytest.mark.parametrize("grammar", ['root ::= "{}', "root ::= {}", 'rot ::= "{}"'])
+def test_a_grammar_that_cannot_be_read_is_an_error_and_no_word_of_it_is_logged(
+    model: LlamaModel, grammar: str
+) -> None:
+    end = last(model, Request(ONCE, max_tokens=5, grammar=grammar.format("Zyxwvut")))
+    assert isinstance(end, Failed) and "grammar" in end.message and end.hint
+    assert "Zyxwvut" not in "\n".join((*end.log, *model.log))
+    assert isinstance(last(model, Request(ONCE, max_tokens=2)), Done)
+
+
+@pytest.mark.parametrize("wrong", [{"max_tokens": 0}, {"grammar": 'root ::= "a"', "schema": NAMED}])
+def test_a_request_that_contradicts_itself_is_none(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="one token or more"):
+        Request(ONCE, **wrong)
+
+
+def test_what_two_prompts_share_is_read_once_and_changes_no_number(settings: Settings) -> None:
+    story = "Once upon a time there was a little girl who liked to sing. " * 12
+    first, second = ((Message("user", story + end),) for end in ("Then it rained.", "The end."))
+    fresh, kept = (LlamaModel(replace(settings, batch=64)) for _ in range(2))
+    alone = (text(fresh, Request(second, max_tokens=30)), fresh.score(second, "She sang."))
+    text(kept, Request(first, max_tokens=5))
+    (begin, *_, end) = kept.generate(Request(second, max_tokens=30))
+    assert isinstance(begin, Prefill) and isinstance(end, Done)
+    assert begin.done == begin.kept == end.timings.kept_tokens >= begin.total // 64 * 64 - 64 > 0
+    together = (text(kept, Request(second, max_tokens=30)), kept.score(second, "She sang."))
+    assert together == alone
+    fresh.close()
+    kept.close()
+
+
+def test_a_prompt_whose_reading_was_cancelled_is_kept_as_far_as_it_was_read(
+    settings: Settings,
+) -> None:
+    story = (Message("user", "Once upon a time there was a little girl. " * 80),)
+    alone, model = (LlamaModel(replace(settings, batch=16)) for _ in range(2))
+    stream = model.generate(Request(story, max_tokens=5))
+    while (event := next(stream)) and isinstance(event, Prefill) and event.done < 64:
+        pass
+    stream.close()
+    assert model.score(story, "The end.") == alone.score(story, "The end.")
+    alone.close()
+    model.close()
+
+
+def test_one_process_counts_with_the_vocabulary_and_then_loads_the_weights(
+    settings: Settings,
+) -> None:
+    process = Process()
+    counter = LlamaModel(replace(settings, context=0, vocab_only=True), process)
+    tokens = counter.count(ONCE)
+    model = LlamaModel(settings, process)
+    (begin, *_, end) = model.generate(Request(ONCE, max_tokens=4))
+    assert isinstance(begin, Prefill) and begin.total == tokens == model.count(ONCE)
+    assert isinstance(end, Done) and model.pid == counter.pid
+    model.close()
+
+
+def test_pieces_know_how_many_tokens_they_came_from(model: LlamaModel) -> None:
+    *events, end = model.generate(Request(ONCE, max_tokens=40))
+    assert isinstance(end, Done)
+    told = sum(event.tokens for event in events if isinstance(event, Piece))
+    assert told == end.timings.answer_tokens
+
+
+def test_the_time_left_goes_by_what_was_read_and_not_by_what_was_held() -> None:
+    assert Prefill(300, 500, 2.0, kept=200).left == 4.0
+    assert Prefill(200, 500, 0.0, kept=200).left is None
 
 
 def test_a_prompt_that_does_not_fit_fails_with_the_numbers(model: LlamaModel) -> None:

@@ -5,8 +5,10 @@ where a call fails; where llama.cpp aborts, the process goes with it, and the cl
 """
 
 import ctypes
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
@@ -68,6 +70,21 @@ def log_to_stderr(level: int, text: bytes, data: object) -> None:
 
 
 LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address: so must we
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Let nothing reach the log: of a grammar that it cannot read llama.cpp prints every word, and
+    there may be a note's words in it."""
+    sys.stderr.flush()
+    log, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(log, 2)
+        os.close(log)
+        os.close(nowhere)
 
 
 class Weights:
@@ -287,11 +304,12 @@ class Sampler:
         self.chain = drawing_chain(temperature, seed) if temperature > 0 else None
         self.grammar = None
         if grammar is not None:
-            self.grammar = llama.llama_sampler_init_grammar(
-                weights.vocab, grammar.encode(), b"root"
-            )
+            with silence():
+                self.grammar = llama.llama_sampler_init_grammar(
+                    weights.vocab, grammar.encode(), b"root"
+                )
             if not self.grammar:
-                raise LlamaFailure("llama.cpp cannot read the grammar", "check its GBNF")
+                raise ModelError("llama.cpp cannot read the grammar", "check its GBNF")
 
     def choose(self, logits: npt.NDArray[np.float32]) -> int:
         """The next token for `logits` [vocabulary], which are left as they are."""
