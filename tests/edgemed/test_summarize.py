@@ -37,10 +37,30 @@ def test_an_empty_note_is_refused_before_the_model_is_asked() -> None:
 
 
 def test_a_note_that_does_not_fit_is_refused_with_the_numbers() -> None:
-    model = ScriptedModel(["x"], context=850)
+    model = ScriptedModel(["x"], context=500)
     template = load_template("soap")
     needed = budget(model, NOTE, template)
     with pytest.raises(Refused) as refused:
         summarize(model, NOTE, template)
-    assert str(needed.prompt) in refused.value.message and "850" in refused.value.message
+    assert str(needed.prompt) in refused.value.message and "500" in refused.value.message
     assert model.requests == []
+
+
+def test_a_templates_limit_gives_way_to_a_small_context_by_half_at_most() -> None:
+    template = load_template("soap")
+    prompt = budget(ScriptedModel(), NOTE, template).prompt
+    for room, answer in ((2000, 800), (500, 500), (400, 400), (399, None)):
+        model = ScriptedModel(["x"], context=prompt + room)
+        if answer is None:
+            assert not budget(model, NOTE, template).fits
+            continue
+        list(summarize(model, NOTE, template))
+        assert model.requests[0].max_tokens == answer
+
+
+def test_what_the_user_set_is_never_changed_to_make_it_fit() -> None:
+    template = load_template("soap")
+    prompt = budget(ScriptedModel(), NOTE, template).prompt
+    model = ScriptedModel(["x"], context=prompt + 500)
+    with pytest.raises(Refused):
+        summarize(model, NOTE, template, max_tokens=501)
