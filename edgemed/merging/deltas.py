@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from edgemed_native import delta_kernels, mix
+from edgemed_native import delta_kernels, mix, rank_kernels
 from edgemed_native.philox import GROUP
 from edgemed_native.sum_kernels import add_magnitudes
 
@@ -210,4 +210,4 @@ def keep_ranked(
     length: int, key: U32, density: float, epsilon: float, d: F32, first: int, scale: np.float32
 ) -> None:
     at = np.uint64(first * length)
-    delta_kernels.keep_by_rank(d, at, key, density, epsilon, scale)
+    rank_kernels.keep_by_rank(d, at, key, density, epsilon, scale)

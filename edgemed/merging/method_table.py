@@ -157,7 +157,7 @@ METHODS: dict[str, Method] = {
     "breadcrumbs_ties": Method(
         methods.breadcrumbs_ties, "required", 1, None, 1, no_weight, two_quantiles
     ),
-    "sce": Method(methods.sce, "required", 1, None, 3, state=quantiles),
+    "sce": Method(methods.sce, "required", 1, None, 2, state=quantiles),
     "ram": Method(methods.ram, "required", 1),
     "ramplus_tl": Method(methods.ramplus_tl, "required", 1, passes=1),
     "model_stock": Method(methods.model_stock, "required", 2, passes=1),

@@ -16,7 +16,7 @@ from edgemed.errors import EdgemedError
 from edgemed.merging import deltas, rowwise, spheres, subspace
 from edgemed.merging.fusion import fuse
 from edgemed.merging.schema import Count, Each, Natural, Positive, Share, Shares
-from edgemed.merging.select import order_statistics
+from edgemed.merging.select import order_statistic_beside_zeros
 from edgemed.merging.stream import Mix, Stream, weighted
 
 
@@ -243,13 +243,12 @@ def sce(stream: Stream, *, select_topk: Share = 1.0) -> Mix:
 
 def varied(stream: Stream, share: float) -> float:
     """The least variance among the `share` of elements (of those with any) that vary most."""
-    different = 0
-    for _, x in stream.chunks():
-        different += int(np.count_nonzero(rowwise.variances(x, 0)))
-    kept = int(share * different)
-    if not kept:
-        return math.inf
-    return order_statistics(stream, rowwise.variances, [[stream.weights - kept]])[0][0]
+
+    def rank(zeros: int) -> int:
+        return stream.weights - max(1, int(share * (stream.weights - zeros)))
+
+    found, zeros = order_statistic_beside_zeros(stream, rowwise.variances, rank)
+    return found if int(share * (stream.weights - zeros)) else math.inf
 
 
 def ram(stream: Stream, *, epsilon: Positive = 1e-5) -> Mix:

@@ -80,20 +80,17 @@ def unique_and_shared(epsilon: float, factors: F32, x: F32, first: int) -> None:
 def variances(x: F32, first: int) -> F32:
     """f32[1, elements]: the variance of the deltas, which overwrites the base."""
     flat = x.reshape(len(x), -1)
-    delta_kernels.subtract_base(flat)
     delta_kernels.variance(flat, flat[0])
     return flat[:1]
 
 
 def keep_varied(least: float, x: F32) -> None:
-    """x[1:] become deltas, zero where they vary less than `least`, which loses x[0]."""
+    """x[1:] become deltas, zero where they vary less than `least`."""
     flat = x.reshape(len(x), -1)
-    if least <= 0.0:
+    if least > 0.0:
+        delta_kernels.keep_varied(flat, np.float32(least))
+    else:
         delta_kernels.subtract_base(flat)
-        return
-    variances(x, 0)
-    for d in flat[1:]:
-        delta_kernels.keep_where(d, flat[0], np.float32(least))
 
 
 def elect_varied(least: float, weight: NDArray[np.float32], x: F32, first: int) -> None:
@@ -101,11 +98,6 @@ def elect_varied(least: float, weight: NDArray[np.float32], x: F32, first: int) 
 
     The sign is elected by the plain sum of deltas, the weights only average (SCE).
     """
-    flat = x.reshape(len(x), -1)
-    if least > 0.0:
-        base = flat[0].copy()
-        keep_varied(least, x)
-        flat[0] = base
-    else:
-        delta_kernels.subtract_base(flat)
-    delta_kernels.elect(flat, np.ones_like(weight), weight, True, np.float32(1.0))
+    keep_varied(least, x)
+    votes = np.ones_like(weight)
+    delta_kernels.elect(x.reshape(len(x), -1), votes, weight, True, np.float32(1.0))

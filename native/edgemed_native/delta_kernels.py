@@ -95,54 +95,6 @@ def add_kept(d, numbers, limit, every, kept):
 
 
 @kernel
-def keep_by_rank(d, first, key, density, epsilon, scale):
-    """Keep element of rank r (0 smallest) in its row of n with probability
-    density - epsilon + 2 epsilon r / (n - 1), times scale; else 0. d f32[rows, n]."""
-    rows, length = d.shape
-    numbers = np.empty(GROUP, np.uint32)
-    order, spare = np.empty(length, np.uint32), np.empty(length, np.uint32)
-    limits, counts = np.empty(length, np.uint32), np.empty(2048, np.int64)
-    for row in range(rows):
-        sort_by_magnitude(d[row], order, spare, counts)
-        for rank in range(length):
-            share = density - epsilon + 2.0 * epsilon * (F64(rank) / F64(max(length - 1, 1)))
-            limits[order[rank]] = U32(share * 65536.0 + 0.5)
-        at, size, start = U64(0), U64(length), U64(first + U64(row) * U64(length))
-        while at < size:
-            group, skip, count = group_at(start + at, size - at)
-            group_numbers(group, key, numbers)
-            for lane in range(count):
-                kept = numbers[skip + lane] < limits[at + lane]
-                d[row, at + lane] = F32(d[row, at + lane] * (scale if kept else F32(0.0)))
-            at += count
-
-
-@inner
-def sort_by_magnitude(d, order, spare, counts):
-    """order = columns by |d|, smallest first, equal ones by column: radix sort, 11 bits a pass."""
-    for column in range(d.size):
-        spare[column] = U32(column)
-    source, target = spare, order
-    for shift in range(0, 33, 11):
-        counts[:] = 0
-        for column in range(d.size):
-            bits = U32(F32(d[column]).view(U32) & U32(0x7FFFFFFF))
-            counts[(bits >> U32(shift)) & U32(2047)] += 1
-        total = 0
-        for digit in range(2048):
-            count = counts[digit]
-            counts[digit] = total
-            total += count
-        for place in range(d.size):
-            column = source[place]
-            bits = U32(F32(d[column]).view(U32) & U32(0x7FFFFFFF))
-            digit = (bits >> U32(shift)) & U32(2047)
-            target[counts[digit]] = column
-            counts[digit] += 1
-        source, target = target, source
-
-
-@kernel
 def elect(x, votes, weights, normalize, scale):
     """x[0] += scale times the sum of weight x[i] over the models on the elected side.
 
@@ -266,34 +218,85 @@ def count_changes(x, epsilon, counts):
     others. x f32[1 + models, n]; counts i64[models, 2]."""
     models, size = counts.shape[0], x.shape[1]
     count = np.empty(LANES, F32)
-    unused, ignored = np.empty(LANES, F32), np.empty(LANES, F32)
     for at in range(0, size, LANES):
         n = min(LANES, size - at)
         count[:] = F32(0.0)
         for i in range(models):
-            add_changed(x[i + 1, at : at + n], epsilon, F32(0.0), count, unused, ignored)
+            count_changed(x[i + 1, at : at + n], epsilon, count)
         for i in range(models):
-            for lane in range(n):
-                changed = abs(x[i + 1, at + lane]) > epsilon
-                counts[i, 0] += changed & (count[lane] == F32(1.0))
-                counts[i, 1] += changed & (count[lane] > F32(1.0))
+            own, shared = count_own_and_shared(x[i + 1, at : at + n], epsilon, count)
+            counts[i, 0] += own
+            counts[i, 1] += shared
+
+
+@inner
+def count_changed(d, epsilon, count):
+    for lane in range(d.size):
+        count[lane] += F32(1.0) if abs(d[lane]) > epsilon else F32(0.0)
+
+
+@inner
+def count_own_and_shared(d, epsilon, count):
+    own, shared = U32(0), U32(0)
+    for lane in range(d.size):
+        changed = U32(1) if abs(d[lane]) > epsilon else U32(0)
+        own += changed if count[lane] == F32(1.0) else U32(0)
+        shared += changed if count[lane] > F32(1.0) else U32(0)
+    return own, shared
 
 
 @kernel
 def variance(x, out):
-    """out = the variance of x[1:] at every element. x f32[1 + models, n]; out f32[n]."""
-    models = x.shape[0] - 1
+    """out = the variance of the deltas x[i] - x[0] at every element; out may be x[0].
+
+    x f32[1 + models, n]; out f32[n].
+    """
+    deltas, spread = np.empty((x.shape[0] - 1, LANES), F32), np.empty(LANES, F32)
     mean = np.empty(LANES, F32)
     for at in range(0, x.shape[1], LANES):
         n = min(LANES, x.shape[1] - at)
-        mean[:] = F32(0.0)
-        out[at : at + n] = F32(0.0)
-        for i in range(models):
-            add_weighted(x[i + 1, at : at + n], F32(1.0), mean)
-        divide(mean, F32(models))
-        for i in range(models):
-            add_squared_gaps(x[i + 1, at : at + n], mean, out[at : at + n])
-        divide(out[at : at + n], F32(models))
+        fill_variance(x, at, n, deltas, mean, spread)
+        out[at : at + n] = spread[:n]
+
+
+@kernel
+def keep_varied(x, least):
+    """x[i] = its delta x[i] - x[0] where the deltas' variance is at least `least`, else 0; NaN and
+    infinity stay. x f32[1 + models, n]."""
+    deltas, spread = np.empty((x.shape[0] - 1, LANES), F32), np.empty(LANES, F32)
+    mean = np.empty(LANES, F32)
+    for at in range(0, x.shape[1], LANES):
+        n = min(LANES, x.shape[1] - at)
+        fill_variance(x, at, n, deltas, mean, spread)
+        for i in range(deltas.shape[0]):
+            put_where(x[i + 1, at : at + n], deltas[i], spread, least)
+
+
+@inner
+def fill_variance(x, at, n, deltas, mean, spread):
+    """The deltas of n elements from `at`, f32[models, LANES], their mean and their variance."""
+    models = deltas.shape[0]
+    mean[:] = F32(0.0)
+    spread[:] = F32(0.0)
+    for i in range(models):
+        put_difference(x[i + 1, at : at + n], x[0, at : at + n], deltas[i, :n])
+        add_weighted(deltas[i, :n], F32(1.0), mean)
+    divide(mean, F32(models))
+    for i in range(models):
+        add_squared_gaps(deltas[i], mean, spread[:n])
+    divide(spread, F32(models))
+
+
+@inner
+def put_difference(a, b, out):
+    for lane in range(out.size):
+        out[lane] = F32(a[lane] - b[lane])
+
+
+@inner
+def put_where(out, d, measure, least):
+    for lane in range(out.size):
+        out[lane] = F32(d[lane] * (F32(1.0) if measure[lane] >= least else F32(0.0)))
 
 
 @inner
@@ -307,13 +310,6 @@ def add_squared_gaps(d, mean, out):
     for lane in range(d.size):
         gap = F32(d[lane] - mean[lane])
         out[lane] = F32(out[lane] + F32(gap * gap))
-
-
-@kernel
-def keep_where(d, measure, least):
-    """d = 0 where measure < least. f32[n]; NaN and infinity of d stay."""
-    for at in range(d.size):
-        d[at] = F32(d[at] * (F32(1.0) if measure[at] >= least else F32(0.0)))
 
 
 @kernel

@@ -19,16 +19,21 @@ U64 = np.uint64
 GROUP = 256
 BLOCKS = 64
 ROUNDS = 7
+MASK = U64(0xFFFFFFFF)
 
 
 @inner
 def philox(low, high, key):
-    """Two u32 words of the block with the 64-bit counter `high:low`, and a u32 key."""
+    """Two words (u32 values in u64) of the block with the 64-bit counter `high:low`, and a key.
+
+    All in u64, which LLVM turns into vectors of widening products; half the width it would not.
+    """
+    low, high, key = U64(low), U64(high), U64(key)
     for _ in range(ROUNDS):
-        product = U64(low) * U64(0xD256D193)
-        low = U32(U32(U32(product >> U64(32)) ^ U32(key)) ^ U32(high))
-        high = U32(product & U64(0xFFFFFFFF))
-        key = U32(U32(key) + U32(0x9E3779B9))
+        product = low * U64(0xD256D193)
+        low = (product >> U64(32)) ^ key ^ high
+        high = product & MASK
+        key = (key + U64(0x9E3779B9)) & MASK
     return low, high
 
 
@@ -38,8 +43,8 @@ def group_numbers(group, key, numbers):
     first = U64(group) * U64(BLOCKS)
     for lane in range(BLOCKS):
         counter = first + U64(lane)
-        a, b = philox(U32(counter & U64(0xFFFFFFFF)), U32(counter >> U64(32)), key)
-        numbers[lane] = a & U32(0xFFFF)
-        numbers[lane + 64] = b & U32(0xFFFF)
-        numbers[lane + 128] = a >> U32(16)
-        numbers[lane + 192] = b >> U32(16)
+        a, b = philox(counter & MASK, counter >> U64(32), key)
+        numbers[lane] = U32(a & U64(0xFFFF))
+        numbers[lane + 64] = U32(b & U64(0xFFFF))
+        numbers[lane + 128] = U32(a >> U64(16))
+        numbers[lane + 192] = U32(b >> U64(16))

@@ -1,12 +1,15 @@
 """Exact order statistics of streamed magnitudes: counting float32 values by their bits.
 
 For numbers without sign the order of the bits is the order of the numbers. Either all values are
-counted by the upper 16 bits (8 of the exponent, 8 of the fraction), or those in a window by all.
+counted by the upper 16 bits (8 of the exponent, 8 of the fraction), or those in a window by all, or
+those in a window are collected.
 """
 
 import numpy as np
 
-from edgemed_native._jit import kernel
+from edgemed_native import masks
+from edgemed_native._jit import inner, kernel
+from edgemed_native.masks import LANES
 
 F32 = np.float32
 U32 = np.uint32
@@ -29,11 +32,50 @@ def count_window(values, start, window):
 
     values f32[n]; start u32; window i32[any] or i64[any].
     """
-    below = 0
-    for at in range(values.size):
-        bits = U32(F32(values[at]).view(U32) & U32(0x7FFFFFFF))
+    below, size = 0, U32(window.size)
+    whole = values.size // LANES * LANES
+    for at in range(0, whole, LANES):
+        found = masks.window(values, at, start, size)
+        below += found >> U32(LANES)
+        inside = U32(found & U32(0xFFFF))
+        while inside:
+            window[bits_of(values[at + masks.lowest(inside)]) - start] += 1
+            inside = U32(inside & (inside - U32(1)))
+    for at in range(whole, values.size):
+        bits = bits_of(values[at])
         below += bits < start
-        place = U32(bits - start)
-        if place < U32(window.size):
-            window[place] += 1
+        if U32(bits - start) < size:
+            window[bits - start] += 1
     return below
+
+
+@kernel
+def collect_window(values, start, size, found, count):
+    """Put the bits of the values in the window of `size` bits from `start` behind the `count` that
+    are in `found` already. Returns how many values are below start, and the new count: above
+    found.size where some had no place. values f32[n]; start, size u32; found u32[any]."""
+    below = 0
+    whole = values.size // LANES * LANES
+    for at in range(0, whole, LANES):
+        hits = masks.window(values, at, start, size)
+        below += hits >> U32(LANES)
+        inside = U32(hits & U32(0xFFFF))
+        while inside:
+            if count < found.size:
+                found[count] = bits_of(values[at + masks.lowest(inside)])
+            count += 1
+            inside = U32(inside & (inside - U32(1)))
+    for at in range(whole, values.size):
+        bits = bits_of(values[at])
+        below += bits < start
+        if U32(bits - start) < size:
+            if count < found.size:
+                found[count] = bits
+            count += 1
+    return below, count
+
+
+@inner
+def bits_of(value):
+    """The bits of |value|."""
+    return U32(F32(value).view(U32) & U32(0x7FFFFFFF))

@@ -15,6 +15,7 @@ from edgemed_native.philox import philox
 F32 = np.float32
 F64 = np.float64
 U32 = np.uint32
+U64 = np.uint64
 
 
 @kernel
@@ -23,7 +24,7 @@ def random_signs(key, out):
     for j in range(out.shape[0]):
         for c in range(out.shape[1]):
             word, _ = philox(U32(c), U32(j), key)
-            out[j, c] = 1.0 if word & U32(1) else -1.0
+            out[j, c] = 1.0 if word & U64(1) else -1.0
 
 
 @kernel

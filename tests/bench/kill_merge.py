@@ -2,35 +2,130 @@
 
     python -m tests.bench.kill_merge --kills 100
 
-Makes a synthetic pair (Q4_K_M), merges it once undisturbed, then merges it with --resume in fresh
-processes. Each is killed at a random moment after its journal has appeared, or ends before that;
-after each end the output is compared and removed. POSIX only.
+Makes a synthetic pair (Q4_K_M), merges it once undisturbed, then merges it with --resume until
+there were enough kills. Every attempt is a process of its own (forked, so that nothing is imported
+or compiled anew) that says how far it is through shared memory. Before each attempt a phase is
+drawn, and a part of its usual length: there the attempt is killed. After each end every file in the
+folder is looked at, and a complete output is compared and removed. POSIX only.
 """
 
 import argparse
 import hashlib
+import io
+import mmap
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-from edgemed.merging.journal import journal_of
-from edgemed.output import part_of
+from edgemed.cli.main import main as edgemed
+from edgemed.merging import run
+from edgemed.merging.fingerprints import Fingerprints
+from edgemed.merging.journal import Journal, journal_of
+from edgemed.output import Output, part_of
 from tests.bench.synthetic import SHAPES, write_model
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 VOCABULARY = DATA / "vocab" / "ggml-vocab-llama-bpe.gguf"
 
+PHASES: tuple[tuple[str, Any, str], ...] = (
+    ("planning", None, ""),
+    ("opening the output", Output, "__init__"),
+    ("reading the journal", Journal, "__init__"),
+    ("merging", run, "run_steps"),
+    ("hashing the rest", Fingerprints, "hashes"),
+    ("syncing", Output, "sync"),
+    ("removing the journal", Journal, "remove"),
+    ("renaming", Output, "finish"),
+)
+"""What an attempt goes through: a name, and the function whose call begins it."""
 
-def command(a: Path, b: Path, out: Path, threads: int, method: str) -> list[str]:
-    """A merge that goes on with what it finds."""
-    words = [sys.executable, "-m", "edgemed.cli.main", "merge", str(a), str(b), "--t", "0.5"]
-    words += ["--tokenizer-from", "A", "--method", method]
-    return [*words, "-o", str(out), "--threads", str(threads), "--resume"]
+LONGEST = 3600.0
+
+
+def watched(phases: mmap.mmap) -> None:
+    """Have every phase write its number into `phases`, in this process, when it begins."""
+    for number, (_, owner, name) in enumerate(PHASES):
+        if owner is not None:
+            setattr(owner, name, announced(getattr(owner, name), phases, number))
+
+
+def announced(function: Callable[..., Any], phases: mmap.mmap, number: int) -> Callable[..., Any]:
+    def announcing(*arguments: Any, **named: Any) -> Any:
+        phases[0] = number
+        return function(*arguments, **named)
+
+    return announcing
+
+
+class Attempt:
+    """A merge in a forked process, and the phase that it is in."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._phases = mmap.mmap(-1, 1)
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            os._exit(self._merge(words))
+
+    def _merge(self, words: list[str]) -> int:
+        watched(self._phases)
+        said = io.StringIO()
+        with redirect_stderr(said):
+            code = edgemed(words)
+        if code:
+            os.write(2, said.getvalue().encode())
+        return code
+
+    @property
+    def phase(self) -> int:
+        return self._phases[0]
+
+    def ended(self) -> bool:
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if pid else None
+        return self.code is not None
+
+    def kill(self) -> bool:
+        """Kill it; False if it had ended before."""
+        if self.ended():
+            return False
+        os.kill(self.pid, signal.SIGKILL)
+        _, status = os.waitpid(self.pid, 0)
+        self.code = os.waitstatus_to_exitcode(status)
+        return self.code == -signal.SIGKILL
+
+
+def reached(attempt: Attempt, phase: int) -> bool:
+    """Wait for the phase; False if the attempt ended before."""
+    while attempt.phase < phase:
+        if attempt.ended():
+            return False
+        time.sleep(0)
+    return True
+
+
+def lengths(words: list[str]) -> list[float]:
+    """Seconds of every phase of an undisturbed merge."""
+    attempt, begun = Attempt(words), [time.perf_counter()]
+    for phase in range(1, len(PHASES)):
+        reached(attempt, phase)
+        begun.append(time.perf_counter())
+    while not attempt.ended():
+        time.sleep(0.001)
+    if attempt.code:
+        sys.exit(f"an undisturbed merge ended with {attempt.code}")
+    begun.append(time.perf_counter())
+    return [end - start for start, end in pairwise(begun)]
 
 
 def sha(path: Path) -> str:
@@ -38,64 +133,60 @@ def sha(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def attempt(words: list[str], out: Path, wait: float) -> bool:
-    """Run until `wait` seconds after this run began its journal, then kill; whether it was killed.
-
-    A run begins its journal anew, so the old one's time of change tells the two apart.
-    """
-    journal = journal_of(out)
-    before = journal.stat().st_mtime_ns if journal.exists() else 0
-    said = out.with_suffix(".said")
-    with (
-        said.open("wb") as said_to,
-        subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said_to) as child,
-    ):
-        while child.poll() is None:
-            if journal.exists() and journal.stat().st_mtime_ns != before:
-                break
-            time.sleep(0.002)
-        try:
-            if child.wait(wait) != 0:
-                sys.exit(f"a merge ended with {child.returncode}: {said.read_text()[-500:]}")
-            return False
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
+def check(out: Path, known: str, complete: bool) -> bool:
+    """Whether the output stands there, which must then be the known one, with nothing beside it."""
+    if complete and (not out.exists() or part_of(out).exists() or journal_of(out).exists()):
+        sys.exit("an attempt ended well and left something beside its output, or none")
+    if not out.exists():
+        return False
+    if sha(out) != known:
+        sys.exit(f"another sha256: {sha(out)}, not {known}")
     return True
 
 
 def bench(args: argparse.Namespace, folder: Path) -> None:
-    """Kill and resume until there were enough kills."""
+    """Kill and resume until there were enough kills, then once more to the end."""
     a, b, whole, out = (folder / f"{name}.gguf" for name in ("a", "b", "whole", "out"))
     for seed, path in enumerate((a, b), 1):
         write_model(path, SHAPES[args.shape], "Q4_K_M", VOCABULARY, seed)
-    subprocess.run(command(a, b, whole, args.threads, args.method), check=True, capture_output=True)
+    words = ["merge", str(a), str(b), "--t", "0.5", "--tokenizer-from", "A", "--resume"]
+    words += ["--method", args.method, "--threads", str(args.threads), "--max-ram", args.max_ram]
+    with redirect_stderr(io.StringIO()):
+        edgemed([*words, "-o", str(whole)])  # compiles the kernels
     whole.unlink()
-    start = time.perf_counter()
-    subprocess.run(command(a, b, whole, args.threads, args.method), check=True, capture_output=True)
-    seconds, known = time.perf_counter() - start, sha(whole)
-    moments = random.Random(args.seed)
-    kills = whole_runs = largest = 0
-    words = command(a, b, out, args.threads, args.method)
-    while kills < args.kills or not out.exists():
-        out.unlink(missing_ok=True)
-        last = kills >= args.kills
-        if attempt(words, out, 3600.0 if last else moments.uniform(0.0, 0.7 * seconds)):
-            kills += 1
-            lines = journal_of(out).read_bytes().count(b"\n") if journal_of(out).exists() else 0
-            largest = max(largest, lines)
-            if out.exists() and sha(out) != known:
-                sys.exit(f"after {kills} kills: another sha256")
-            continue
-        whole_runs += 1
-        if sha(out) != known:
-            sys.exit(f"after {kills} kills: another sha256")
-        if part_of(out).exists() or journal_of(out).exists():
-            sys.exit("something was left beside the output")
+    usual = lengths([*words, "-o", str(whole)])
+    known, moments = sha(whole), random.Random(args.seed)
+    kills: Counter[str] = Counter()
+    resumed, outputs, start = 0, 0, time.perf_counter()
+    while kills.total() < args.kills:
+        goes_on = journal_of(out).exists()
+        phase = moments.randrange(len(PHASES))
+        wait = moments.random() * usual[phase]
+        attempt = Attempt([*words, "-o", str(out)])
+        if reached(attempt, phase):
+            time.sleep(wait)
+        where = attempt.phase
+        killed = attempt.kill()
+        if killed:
+            kills[PHASES[where][0]] += 1
+            resumed += goes_on
+        elif attempt.code:
+            sys.exit(f"an attempt ended with {attempt.code}")
+        if check(out, known, complete=not killed):
+            outputs += 1
+            out.unlink()
+    last = Attempt([*words, "-o", str(out)])
+    while not last.ended():
+        time.sleep(0.01)
+    check(out, known, complete=True)
+    seconds = time.perf_counter() - start
     print(
-        f"{args.shape}, {args.method}, {args.threads} threads, an undisturbed merge takes "
-        f"{seconds:.1f} s: {kills} kills, {whole_runs} outputs, all {known[:16]}...; "
-        f"the longest journal had {largest} lines"
+        f"{args.shape}, {args.method}, {args.threads} threads; an undisturbed merge takes "
+        f"{sum(usual):.2f} s\n{kills.total()} kills in {seconds:.0f} s, {resumed} of them while "
+        f"going on after another; {outputs + 1} outputs, all sha256 {known}"
     )
+    for name, *_ in PHASES:
+        print(f"  {kills[name]:4} kills while {name}")
 
 
 def main() -> None:
@@ -106,6 +197,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--method", default="linear")
+    parser.add_argument("--max-ram", default="2M", help="small buffers: many chunks")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,9 @@ from edgemed_native import delta_kernels as kernels
 from edgemed_native import (
     divergence_kernels,
     exp_log,
+    masks,
     philox,
+    rank_kernels,
     select_kernels,
     subspace_kernels,
     sum_kernels,
@@ -54,9 +56,11 @@ def test_differences_and_elections(models, n):
 def test_variances_and_changes_of_one_or_several(n):
     d = numbers(4, n)
     d[1:] *= np.random.default_rng(2).random((3, n)) < 0.4
-    out = np.empty(n, F32)
+    out, found = np.empty(n, F32), d.copy()
     kernels.variance(d, out)
-    same_bits(out, twins.variance(d))
+    same_bits(out, twins.variance(d - d[0]))
+    kernels.keep_varied(found, F32(0.4))
+    same_bits(found, np.concatenate([d[:1], (d[1:] - d[0]) * (out >= F32(0.4)).astype(F32)]))
     factors = np.array([1.0, 1.1, 1.2], F32)
     expected = twins.unique_and_shared(d, F32(1e-3), factors)
     counts = np.zeros((3, 2), np.int64)
@@ -153,9 +157,27 @@ def test_ranks_count_equal_magnitudes_by_column():
     d = np.array([[3, -1, 1, 0, -3, 2]], F32)
     chance = oracle.rank_probabilities(d.astype(np.float64), 0.5, 0.4)
     mask = oracle.random_mask(d.shape, 9, chance)
-    kernels.keep_by_rank(d, np.uint64(0), np.uint32(9), 0.5, 0.4, F32(1.0))
+    rank_kernels.keep_by_rank(d, np.uint64(0), np.uint32(9), 0.5, 0.4, F32(1.0))
     np.testing.assert_array_equal(d != 0, mask & (d != 0))
     np.testing.assert_allclose(chance[0], 0.1 + 0.16 * np.array([4, 1, 2, 0, 5, 3]))
+
+
+@pytest.mark.parametrize("kind", ["noise", "coarse", "mostly zero", "spread", "equal"])
+def test_elements_are_kept_by_rank_whatever_their_magnitudes(kind):
+    rng = np.random.default_rng(1)
+    d = {
+        "noise": numbers(5, 3000),
+        "coarse": rng.integers(-9, 9, (5, 700)).astype(F32),
+        "mostly zero": numbers(5, 700) * (rng.random((5, 700)) < 0.2).astype(F32),
+        "spread": (numbers(5, 700).astype(np.float64) * 2.0 ** rng.integers(-140, 120, (5, 700))),
+        "equal": np.full((5, 700), -2.5, F32),
+    }[kind].astype(F32)
+    chance = oracle.rank_probabilities(d.astype(np.float64), 0.5, 0.4)
+    limits, kept = np.floor(chance * 65_536 + 0.5), d.copy()
+    rank_kernels.keep_by_rank(kept, np.uint64(100), np.uint32(9), 0.5, 0.4, F32(2.0))
+    drawn = [oracle.random_number(100 + i, 9) for i in range(d.size)]
+    mask = np.array(drawn).reshape(d.shape) < limits
+    same_bits(kept, d * np.where(mask, F32(2.0), F32(0.0)))
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -194,6 +216,25 @@ def test_counts_by_bits():
     inside = bits[(bits >= start) & (bits < start + window.size)] - start
     np.testing.assert_array_equal(window, np.bincount(inside, minlength=window.size))
     assert len(inside) > 20
+    for room in (len(inside) + 5, 7):
+        found, where = np.zeros(room, np.uint32), (np.uint32(start), np.uint32(window.size))
+        first = select_kernels.collect_window(values[:100], *where, found, 0)
+        second = select_kernels.collect_window(values[100:], *where, found, first[1])
+        assert (first[0] + second[0], second[1]) == (below, len(inside))
+        np.testing.assert_array_equal(found[: len(inside)], (inside + start)[:room])
+
+
+def test_sixteen_comparisons_are_the_same_without_the_compiler():
+    values = numbers(16) * F32(1e30)
+    values[3:6] = [0.0, np.nan, -np.inf]
+    bits = np.sort(values.view(np.uint32) & 0x7FFFFFFF)
+    window = np.zeros(int(bits[9] - bits[4]) + 1, np.int8)
+    for start in (bits[4], bits[4] + 1, np.uint32(0)):
+        word = int(masks._window_in_python(values, 0, start, np.uint32(window.size)))
+        window[:] = 0
+        assert select_kernels.count_window(values, np.uint32(start), window) == word >> 16
+        assert window.sum() == (word & 0xFFFF).bit_count()
+    assert [masks._lowest_in_python(word) for word in (1, 6, 0x8000)] == [0, 1, 15]
 
 
 def test_bases_become_orthonormal_and_dependent_rows_zero():
