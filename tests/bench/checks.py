@@ -11,9 +11,7 @@ test-1; any other file is unseen.
 import argparse
 import random
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,15 +20,14 @@ import numpy as np
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import claims_of, review_read
+from edgemed.clinic.review import claims_of
 from edgemed.clinic.source import Source
 from tests.bench import baselines, human_scores
-from tests.bench.documents import MEDEC, Document, documents, foreign_sentences, rows
+from tests.bench.documents import MEDEC, Document, documents, foreign_sentences
+from tests.bench.intervals import grouped, interval
 from tests.bench.planting import Planted, plant
-from tests.bench.traps import traps
+from tests.bench.small_sets import medec, speed, synthetic
 from tests.conftest import DATA
-
-SAMPLES = 1000
 
 
 class Sentence(NamedTuple):
@@ -80,6 +77,7 @@ def planted_errors(docs: list[Document], folder: Path, each: int, compare: bool)
     if compare:
         rates |= baseline_rates(docs, clean, hits)
     recall_table(hits, rates)
+    gain_table(hits, rates)
     worst(hits, clean)
 
 
@@ -181,103 +179,40 @@ def recall_table(hits: Sequence[Hit], rates: dict[str, dict[int, bool]]) -> None
         )
 
 
+def gain_table(hits: Sequence[Hit], rates: dict[str, dict[int, bool]]) -> None:
+    """By how much ours finds more than the best of the others, on the same planted sentences."""
+    others = [name for name in rates if name != "ours"]
+    if not others:
+        return
+    print("\nOurs less the best of the others, by kind: paired, %")
+    for kind in dict.fromkeys(h.planted.kind for h in hits):
+        of_kind = [h for h in hits if h.planted.kind == kind]
+        best = max(others, key=lambda name: sum(rates[name][id(h)] for h in of_kind))
+        pairs = [
+            (h.planted.document, float(h.flagged) - float(rates[best][id(h)])) for h in of_kind
+        ]
+        print(f"  {kind:18s} {interval(grouped(pairs)):>22s}   less {best}")
+
+
+GRAVE = ("dose", "drug swap", "laterality", "unit", "number", "date")  # missed: worst first
+
+
 def worst(hits: Sequence[Hit], clean: Sequence[Sentence]) -> None:
-    """Twenty misses and twenty false flags to read, drawn with a fixed seed."""
+    """The twenty worst misses, gravest kind first, and twenty false flags, major ones first."""
     rng = random.Random(20)
     missed = [h for h in hits if not h.flagged and h.planted.kind != "foreign sentence"]
-    print("\nTwenty misses:")
-    for h in rng.sample(missed, min(20, len(missed))):
+    rng.shuffle(missed)
+    order = {kind: i for i, kind in enumerate(GRAVE)}
+    missed.sort(key=lambda h: order.get(h.planted.kind, len(order)))
+    print(f"\nThe twenty worst of {len(missed)} misses:")
+    for h in missed[:20]:
         change = f"{h.planted.was!r} -> {h.planted.draft[h.planted.start : h.planted.end]!r}"
         print(f"  {h.planted.kind:12s} {h.planted.document}: {change} in {h.text[:150]!r}")
     flagged = [s for s in clean if s.flags]
     flagged.sort(key=lambda s: -sum(f.severity == "major" for f in s.flags))
-    print("\nTwenty false flags, major ones first:")
-    for s in flagged[:10] + rng.sample(flagged[10:], min(10, max(0, len(flagged) - 10))):
+    print(f"\nThe twenty worst of {len(flagged)} false flags, most major ones first:")
+    for s in flagged[:20]:
         print(f"  {s.document}: {s.flags[0].reason} | {s.text[:150]!r}")
-
-
-def medec(path: Path) -> None:
-    """One planted medical error a text: note = corrected text, draft = text with the error."""
-    if not path.is_file():
-        return
-    flagged = clean = total = untouched = 0
-    for row in rows(path):
-        if row["Error Flag"] != "1":
-            continue
-        source = Source(row["Corrected Text"])
-        total += 1
-        at = row["Text"].find(row["Error Sentence"])
-        end = at + len(row["Error Sentence"])
-        for c in review_read(source, read(row["Text"])).claims:
-            if at >= 0 and c.draft.start < end and at < c.draft.end:
-                flagged += bool(c.flags)
-                break
-        for c in review_read(source, read(row["Corrected Text"])).claims:
-            clean += bool(c.flags)
-            untouched += 1
-    share = 100 * flagged / total
-    print(f"\nMEDEC validation: {flagged} of {total} error sentences flagged ({share:.1f} %)")
-    print(f"  the corrected text against itself: {clean} of {untouched} sentences flagged")
-
-
-def synthetic() -> None:
-    """The pairs of our own, by kind."""
-    found: dict[str, list[bool]] = defaultdict(list)
-    false: dict[str, list[bool]] = defaultdict(list)
-    for trap in traps():
-        source = Source(trap.source)
-        for text, table in ((trap.wrong, found), (trap.right, false)):
-            claims = review_read(source, read(text)).claims
-            table[trap.kind].append(any(c.flags for c in claims))
-    print(f"\nSynthetic traps: {sum(map(len, found.values()))} pairs")
-    for kind, caught in found.items():
-        wrong = 100 * np.mean(false[kind])
-        print(f"  {kind:18s} {len(caught):4d} recall {100 * np.mean(caught):5.1f} %", end="")
-        print(f", right draft flagged {wrong:4.1f} %")
-
-
-def speed(docs: Sequence[Document]) -> None:
-    """Seconds for a note of 3,000 words and a draft of 400."""
-    if not docs:
-        return
-    source = words_up_to((d.note for d in docs), 3000)
-    draft = words_up_to((d.note for d in docs[1:]), 400)
-    seconds = []
-    for _ in range(7):
-        start = time.perf_counter()
-        review_read(Source(source), read(draft))
-        seconds.append(time.perf_counter() - start)
-    low, middle, high = np.quantile(seconds, (0, 0.5, 1))
-    print(f"\n{len(source.split())} words of note, {len(draft.split())} of draft: "
-          f"{middle:.2f} s (of 7: {low:.2f} to {high:.2f})")  # fmt: skip
-
-
-def words_up_to(texts: Iterable[str], count: int) -> str:
-    found: list[str] = []
-    for text in texts:
-        found.append(text)
-        if sum(len(t.split()) for t in found) >= count:
-            break
-    whole = "\n\n".join(found)
-    return " ".join(whole.split(" ")[: int(count * 1.05)])
-
-
-def grouped(pairs: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = defaultdict(list)
-    for document, value in pairs:
-        found[document].append(value)
-    return found
-
-
-def interval(by_document: dict[str, list[float]]) -> str:
-    """Mean over sentences with its 95 % interval, documents resampled."""
-    sums = np.array([sum(v) for v in by_document.values()])
-    counts = np.array([len(v) for v in by_document.values()])
-    rng = np.random.default_rng(0)
-    picks = rng.integers(0, len(sums), (SAMPLES, len(sums)))
-    means = 100 * sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{100 * sums.sum() / counts.sum():.1f} ({low:.1f} to {high:.1f})"
 
 
 if __name__ == "__main__":
