@@ -146,3 +146,30 @@ def test_a_drug_that_the_draft_says_is_not_taken_is_held_against_the_source() ->
     (flag,) = [f for f in flags(source, "He denies taking metformin.") if f.check == "negation"]
     assert (flag.severity, flag.label) == ("major", "contradicted")
     assert flags(source, "He is taking metformin.") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "concept", "expected"),
+    [
+        ("Doctor: Any chest pain?\nPatient: I am fine, no issues there.", "chest pain", "no"),
+        ("Doctor: How about alcohol.\nPatient: No.", "alcohol use", "no"),
+        ("Gram-negative sepsis.", "sepsis", "yes"),
+        ("There are no changes, the patient has asthma.", "asthma", "yes"),
+        ("Doctor: Do you smoke?\nPatient: I did in the past.", "smoking", "open"),
+        ("Doctor: What is it?\nPatient: No just a headache.", "headache", "yes"),
+    ],
+)
+def test_answers_and_ends_of_denials(source: str, concept: str, expected: str) -> None:
+    assert polarity(source, concept) == expected
+
+
+def test_an_answer_that_picks_one_thing_leaves_the_others_open() -> None:
+    source = "Doctor: Any tobacco or alcohol use?\nPatient: I have a glass of wine."
+    assert polarity(source, "smoking") == "open"
+    assert polarity(source, "alcohol use") == "yes"
+
+
+def test_what_was_asked_of_one_relative_goes_to_the_one_who_answers_for_it() -> None:
+    source = "Doctor: Did your father have a stroke?\nPatient: My mother did."
+    assert "experiencer" in checks(source, "Her father had a stroke.")
+    assert checks(source, "Her mother had a stroke.") == set()

@@ -162,3 +162,20 @@ def test_degrees_are_held_on_the_other_scale_to_the_places_written(
     source: str, draft: str, wanted: list[str]
 ) -> None:
     assert [flag.check for flag in flags(source, draft)] == wanted
+
+
+def test_the_numbers_of_two_pairs_are_not_one_pair() -> None:
+    source = "BP 148/86 in the morning, 120/70 at night."
+    assert flags(source, "BP 120/70 and 148/86.") == []
+    crossed = flags(source, "BP 148/70.")
+    assert {f.reason for f in crossed} == {
+        "148 stands in another pair in the source",
+        "70 stands in another pair in the source",
+    }
+    assert len(flags("BP 120/80.", "BP 80/120.")) == 2
+
+
+def test_tablets_are_not_held_against_milligrams_and_a_unit_is_no_drug() -> None:
+    source = "Half a tablet daily of warfarin 5 mg. Platelets 150 x10^9/L."
+    assert flags(source, "Warfarin 5 mg, 1/2 tablet daily. Platelets 150 K/uL.") == []
+    assert flags(source, "Warfarin 5 mg, 1/4 tablet daily.") != []

@@ -41,8 +41,12 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
 
 
 def flags(said: Said, source: Source) -> tuple[Flag, ...]:
-    """All flags of one sentence in draft order; of two for the same words, the more telling."""
-    found = [flag for check in CHECKS.values() for flag in check(said, source)]
+    """All flags of one sentence in draft order; of two for the same words, the more telling.
+
+    One check says one thing of the same words once.
+    """
+    raised = [flag for check in CHECKS.values() for flag in check(said, source)]
+    found = list({(f.check, f.label, f.draft): f for f in reversed(raised)}.values())
     kept = [flag for flag in found if not any(_says_more(other, flag) for other in found)]
     return tuple(sorted(kept, key=lambda f: (f.draft, f.check)))
 

@@ -9,19 +9,26 @@ from edgemed.clinic.reading.regimens import DOSED, may_be_dose
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
 
+COUNTED = ("tablets", "puffs", "drops")
 REACH = 60  # characters from a drug to its dose
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each dose that differs from all doses the source gives the drug."""
     for drug, dose in pairs(said):
-        there = doses_of(drug, source)
+        there = [q for q in doses_of(drug, source) if is_comparable(dose, q)]
         if there and not any(equal(dose, other) for other in there):
             there = [q for q in there if q.unit is not None] or there
             text = ", ".join(dict.fromkeys(q.text for q in there[:3]))
             reason = f"{drug.concept.name} {dose.text} in the draft; the source has {text}"
             spans = tuple(q.span for q in there[:3])
             yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
+
+
+def is_comparable(dose: Quantity, other: Quantity) -> bool:
+    """Whether two doses can contradict each other: tablets say nothing of milligrams."""
+    counts = [q.unit is not None and q.unit.dimension in COUNTED for q in (dose, other)]
+    return counts[0] == counts[1] or other.unit is None
 
 
 def pairs(said: Said) -> Iterator[tuple[Mention, Quantity]]:

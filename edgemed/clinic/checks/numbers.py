@@ -48,8 +48,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
         elif not (quantity.unit is None and quantity.values == (1.0,)):
-            reason = f"{quantity.text} is not in the source"
-            yield Flag("number", "not found", severity, reason, quantity.span)
+            fellows = [q for _, q in source.quantities if is_crossed(quantity, q)]
+            crossed = [q.span for q in fellows if equal(quantity, q)]
+            where = "stands in another pair in the source" if crossed else "is not in the source"
+            reason = f"{quantity.text} {where}"
+            yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
 
 
 def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
@@ -80,13 +83,20 @@ def is_narrative(said: Said) -> bool:
 
 def is_held(quantity: Quantity, other: Quantity, source: Source) -> bool:
     """Whether a number of the source is this value, in this measure or in none."""
-    if not equal(quantity, other):
+    if not equal(quantity, other) or is_crossed(quantity, other):
         return False
     if quantity.unit is None or other.unit is not None:
         return True
     if quantity.text.endswith("old") and quantity.unit.code != "a":
         return False  # an age said without a unit is in years
     return quantity.unit.code in UNSAID or quantity.unit.code in source.units
+
+
+def is_crossed(a: Quantity, b: Quantity) -> bool:
+    """Both stand in pairs (`120/80`), and not in the same pair, or not in the same place of it."""
+    if a.pair is None or b.pair is None:
+        return False
+    return a.first != b.first or not same(a.pair, b.pair)
 
 
 def equal(a: Quantity, b: Quantity) -> bool:

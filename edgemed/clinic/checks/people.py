@@ -55,7 +55,8 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
         known = [m for m in known if m.context.person != "family"]  # someone is named: not anyone
     if not known or any(same_person(here, m.context.person) for m in known):
         return
-    if here and any(same_person(here, p.name) for i, _ in found for p in source.said[i].people):
+    beside = [source.said[i] for i, _ in found if not source.said[i].sentence.text.endswith("?")]
+    if here and any(same_person(here, p.name) for said in beside for p in said.people):
         return
     there = known[0].context.person
     if not here and (mention.polarity == "no" or there not in BLOOD):

@@ -41,7 +41,9 @@ class Context:
     person: str = ""
 
 
-ANSWER = re.compile(r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$)")
+ANSWER = re.compile(
+    r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$|(?:just|it's|i'm|i've|only|mostly|well)\b)"
+)
 INFORMS = re.compile(
     r",?\s+(?:who )?(?:also )?(?:states?|stated|reports?|reported|notes?|noted|says|said|"
     r"indicates?|indicated|denies|denied|thinks|describes|is here|is present|has noticed|feels|"
@@ -53,7 +55,7 @@ AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phra
 SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=(\w+))")
 LABELLED_NO = re.compile(r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*)\b(?=\W*$)")
-NEGATIVE = re.compile(r"\bnegative\b(?! for)")
+NEGATIVE = re.compile(r"(?<!gram[ -])\bnegative\b(?! for)")
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
     r"[\w\s,]{0,40}?\b(?:in|with|for|of|by)\b "

@@ -12,12 +12,17 @@ from edgemed.clinic.reading.said import Mention, Polarity, Said
 
 FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
-    r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't)"
+    r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't"
+    r"|i(?:'m| am) (?:fine|good|okay))"
     r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no)|a little"
     r"|sometimes|mm-hmm"
     r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally|a bit)\b"
 )
 UNSURE = re.compile(r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea)")
+FORMER = re.compile(
+    r"\b(?:not (?:now|anymore|any more|currently)|in the past|used to|way back|quit|stopped)\b"
+)
+ASKING_AFTER = re.compile(r"\s*(?:(?:okay|and|so|all right)\b[ ,]*)*(?:how|what) about\b", re.I)
 ASKING = re.compile(
     r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well)\b[ ,.]*)*"
     r"(?:do|does|did|have|has|had|are|is|was|were|any|how about|what about|can|could|would|will|"
@@ -31,6 +36,7 @@ CUE = re.compile(
     r"|how about|what about)\b",
     re.IGNORECASE,
 )
+DID = re.compile(r" (?:did|does|do|has|had|is|was)\b(?!n't| not)(?=\W*$|,| but| though)")
 PRONOUN = re.compile(
     r"\s*(?:and |but |so |oh |yes,? |yeah,? )?(?:he|she|they|him|her)\b", re.IGNORECASE
 )
@@ -74,7 +80,7 @@ def is_question(said: Said) -> bool:
     """A sentence that asks."""
     text = said.sentence.text.rstrip()
     if text.endswith(("?", ".")):
-        return text.endswith("?")
+        return text.endswith("?") or ASKING_AFTER.match(text) is not None
     return any((ASKING.match(text), YOU.search(text), ANY.match(text)))
 
 
@@ -84,16 +90,46 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
     if is_question(said):
         answer = _answer(following, said is turn[-1])
         cue = _cue(said)
+        picked = _picked(said, following)
         mentions = tuple(
-            replace(m, polarity=answer[m.polarity]) if m.span.start >= cue else m for m in mentions
+            m
+            if m.span.start < cue
+            else replace(m, polarity=answer[m.polarity] if _is_meant(m, picked) else "open")
+            for m in mentions
         )
-        mentions = tuple(_whose(m, following) for m in mentions)
+        mentions = tuple(_whose(_anothers(m, following), following) for m in mentions)
     if person:
         mentions = tuple(
             replace(m, context=replace(m.context, person=m.context.person or person))
             for m in mentions
         )
     return replace(said, mentions=mentions, carried=person)
+
+
+def _picked(said: Said, following: Said | None) -> set[str]:
+    """What the answer takes up of several things asked: `Tobacco or alcohol?` `I drink wine.`"""
+    if following is None or " or " not in said.sentence.text.lower():
+        return set()
+    asked = {m.concept.name for m in said.mentions if m.concept.kind in ("finding", "disease")}
+    return asked & {m.concept.name for m in following.mentions if m.polarity == "yes"}
+
+
+def _is_meant(mention: Mention, picked: set[str]) -> bool:
+    """Whether the answer can be about it: about anything, if it takes up nothing in particular."""
+    listed = mention.concept.kind in ("finding", "disease")
+    return not picked or not listed or mention.concept.name in picked
+
+
+def _anothers(mention: Mention, following: Said | None) -> Mention:
+    """`Did your father have a stroke?` `My mother did.` gives the stroke to the mother."""
+    asked = mention.context.person
+    if not asked or following is None or not following.people:
+        return mention
+    told = following.people[0]
+    end = told.end - following.sentence.span.start
+    if told.name == asked or DID.match(following.sentence.text, end) is None:
+        return mention
+    return replace(mention, polarity="yes", context=replace(mention.context, person=told.name))
 
 
 def _whose(mention: Mention, following: Said | None) -> Mention:
@@ -123,6 +159,8 @@ def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
     first = " ".join(following.sentence.text.lower().replace("’", "'").split()[:FIRST_WORDS])
     word = ANSWERS.search(first)
     if word is None or UNSURE.search(first):
+        return unknown
+    if not word["no"] and FORMER.search(following.sentence.text.lower()):
         return unknown
     if word["no"]:
         return {"yes": "no", "no": "no", "open": "no"}

@@ -52,6 +52,7 @@ ATTACHED = {"s", "d", "m", "h", "a", "c", "f", "u", "cap", "l"}  # a word or let
 CAPITAL = {"C", "F", "L", "U", "M"}
 CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):\d\d(?![\d:])")
 MIXED = re.compile(r"(?<![\w/.])(?:(?P<whole>\d{1,2})[ -])?(?P<a>1|3)/(?P<b>2|3|4)(?![\d/])")
+A = re.compile(r" an?(?= )")
 HALF = re.compile(r" and a half\b")
 POWER = re.compile(r"\s*[x×*]\s*10\s*(?:\^|\*\*?|e)?\s*(\d{1,2})\s*/\s*([LlµuμmM]+[Ll]?3?)")
 JOIN = re.compile(r"\s*(?:-|–|—|to|or|and|through)\s*$")
@@ -89,7 +90,8 @@ def _numbers(text: str) -> Iterator[Quantity]:
         half = HALF.match(text, end)
         if half is not None and values:
             values, end = (values[0] + 0.5, *values), half.end()
-        unit, end = _unit_behind(text, end)
+        article = A.match(text, end) if match.group().lower() == "half" else None
+        unit, end = _unit_behind(text, article.end() if article else end)
         span = Span(match.start(), end)
         yield Quantity(values, unit, span, text[span.start : end], implied=implied)
 

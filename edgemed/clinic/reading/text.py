@@ -13,7 +13,7 @@ from edgemed.clinic.reading.concepts import Concept, Found, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
-from edgemed.clinic.reading.quantities import quantities
+from edgemed.clinic.reading.quantities import Quantity, quantities
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.reading.sides import sides
 from edgemed.clinic.sentences import Sentence, split
@@ -31,20 +31,25 @@ def read(text: str) -> list[Said]:
 def _read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
     text, offset = sentence.text, sentence.span.start
-    found = words(text)
     when = dates(text)
+    numbers = quantities(text, [d.span for d in when])
+    found = [w for w in words(text) if not _is_unit(w, numbers)]
     scopes = Scopes(text, bool(sentence.role))
     return Said(
         sentence,
         tuple(w._replace(start=w.start + offset, end=w.end + offset) for w in found),
-        tuple(
-            replace(q, span=_moved(q.span, offset))
-            for q in quantities(text, [d.span for d in when])
-        ),
+        tuple(replace(q, span=_moved(q.span, offset)) for q in numbers),
         tuple(replace(d, span=_moved(d.span, offset)) for d in when),
         tuple(_mentions(sentence, found, scopes)),
         tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found)),
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
+    )
+
+
+def _is_unit(word: Word, numbers: Sequence[Quantity]) -> bool:
+    """A letter or two of a unit, not a word: the `K` of `150 K/uL` is no potassium."""
+    return word.end - word.start < 3 and any(
+        q.span.start < word.start and word.end <= q.span.end for q in numbers
     )
 
 
