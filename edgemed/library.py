@@ -93,7 +93,7 @@ def find_model(name: str | None) -> Path:
 def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
     model = open_model(file)
-    name = name or file.stem
+    name = name or named_after(file)
     library = read_library()
     check_name(name, library)
     if len(model.paths) > 1 and not link:
@@ -111,6 +111,12 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
     )
     write_library(Library((*library.entries, entry), library.default or name))
     return entry
+
+
+def named_after(file: Path) -> str:
+    """A model's name from its file's, other characters than a name's left out."""
+    parts = re.findall(r"[A-Za-z0-9._-]+", file.stem)
+    return "-".join(parts).strip("-._")[:64] or "model"
 
 
 def check_name(name: str, library: Library) -> None:

@@ -118,8 +118,18 @@ def started_ahead() -> Iterator[Process]:
         process.end()
 
 
+class Unfit(Refused):
+    """The model does not fit; `plan` is the way to load it that needs least."""
+
+    def __init__(self, message: str, hint: str, plan: fit.Plan) -> None:
+        super().__init__(message, hint)
+        self.plan = plan
+
+
 def translated(error: ModelError) -> EdgemedError:
     """An engine's refusal in edgemed's words, its last log lines in the hint."""
+    if isinstance(error, fit.DoesNotFit):
+        return Unfit(error.message, error.hint, error.plan)
     log = "".join(f"\n         | {line}" for line in error.log[-4:])
     return Refused(error.message, error.hint + log)
 

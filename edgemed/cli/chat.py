@@ -5,7 +5,13 @@ import sys
 
 from edgemed_models.base import Failed, Message, ModelError, Request
 
-from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
+from edgemed.cli.model_options import (
+    configure_model,
+    explain_if_asked,
+    explained,
+    options_of,
+    positive,
+)
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import shown
@@ -47,7 +53,8 @@ def answer(args: argparse.Namespace, request: Request) -> int:
     path, options = find_model(args.model), options_of(args)
     answer = range(request.max_tokens, request.max_tokens + 1)
     with started_ahead() as process:
-        plan = plan_request(path, options, request.messages, answer, process)
+        with explained(args):
+            plan = plan_request(path, options, request.messages, answer, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:

@@ -49,7 +49,7 @@ def read_draft(path: Path) -> str:
     try:
         return decode(path.read_bytes())[0]
     except OSError as error:
-        raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from error
+        raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from None
 
 
 def fails(found: Review, severity: str | None) -> bool:

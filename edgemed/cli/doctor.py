@@ -72,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
     checks = list(machine_checks())
     if args.model or read_library().default:
         checks += model_checks(find_model(args.model))
+    else:
+        remedy = "edgemed models add FILE.gguf; `edgemed models cards` names some that suit"
+        checks.append(Check("model", "warning", "none was added yet", remedy))
     if args.json:
         print(json.dumps({"version": __version__, "checks": [asdict(c) for c in checks]}, indent=2))
     else:

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgemed_models.engine.fit import Plan, explain
 
-from edgemed.loading import Options
+from edgemed.loading import Options, Unfit
 
 
 def configure_model(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,16 @@ def options_of(args: argparse.Namespace) -> Options:
         repack=False if args.no_repack else None,
         chat_template=args.chat_template,
     )
+
+
+@contextmanager
+def explained(args: argparse.Namespace) -> Iterator[None]:
+    """Where a model is refused because it does not fit: its arithmetic first, for --explain."""
+    try:
+        yield
+    except Unfit as error:
+        explain_if_asked(args, error.plan)
+        raise
 
 
 def explain_if_asked(args: argparse.Namespace, plan: Plan) -> None:

@@ -67,9 +67,18 @@ def add(args: argparse.Namespace) -> int:
     print(f"added {entry.name}: {entry.path}")
     print(f"sha256 {entry.sha256}")
     print(f"licence: {entry.licence}")
-    if not entry.has_template:
+    if entry.has_template:
+        print(f"chat template: in the file, `edgemed models show {entry.name}` prints it")
+    else:
         print("no chat template in the file: give one with --chat-template FILE", file=sys.stderr)
+    if library.read_library().default == entry.name:
+        print(f"default: {entry.name}")
     return 0
+
+
+def template_of(entry: library.Entry) -> str:
+    """The chat template in a model's file; empty if it has none."""
+    return str(open_model(entry.path).metadata.get("tokenizer.chat_template", ""))
 
 
 def list_all(args: argparse.Namespace) -> int:
@@ -94,9 +103,8 @@ def show_one(args: argparse.Namespace) -> int:
         raise UsageError(f"there is no model {args.name!r}", "see `edgemed models list`")
     rows = [(key.replace("_", " "), str(value)) for key, value in asdict(entry).items()]
     show([Table(("", ""), rows)])
-    template = open_model(entry.path).metadata.get("tokenizer.chat_template")
-    if template:
-        print(f"\nchat template:\n{printable_lines(str(template))}")
+    if template := template_of(entry):
+        print(f"\nchat template:\n{printable_lines(template)}")
     return 0
 
 
@@ -126,9 +134,12 @@ def choose(args: argparse.Namespace) -> int:
 
 
 def remove(args: argparse.Namespace) -> int:
-    """Forget a model."""
+    """Forget a model; say which one is the default now, if that was it."""
+    before = library.read_library().default
     entry = library.remove(args.name)
     print(f"removed {entry.name}" + (" and its file" if entry.own else "; its file stays"))
+    if before == entry.name:
+        print(f"default: {library.read_library().default or 'none'}")
     return 0
 
 

@@ -23,7 +23,13 @@ from edgemed.cli.asking import (
     tell_revisions,
     write_again,
 )
-from edgemed.cli.model_options import configure_model, explain_if_asked, options_of, positive
+from edgemed.cli.model_options import (
+    configure_model,
+    explain_if_asked,
+    explained,
+    options_of,
+    positive,
+)
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
@@ -84,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)
-        plan = plan_for(args, path, note, template, process)
+        with explained(args):
+            plan = plan_for(args, path, note, template, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options_of(args), plan), process)
         try:
@@ -134,10 +141,13 @@ def tell_about(note: Note) -> None:
 
 def limit_for(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> int:
     """The most tokens of the draft; said where the model has less room than the template wants."""
-    limit = budget(model, note, template, args.max_tokens).answer
-    if limit < template.max_tokens and args.max_tokens is None:
-        print(f"draft: at most {limit} tokens: the model has room for no more", file=sys.stderr)
-    return limit
+    needed = budget(model, note, template, args.max_tokens)
+    if needed.fits and needed.answer < template.max_tokens and args.max_tokens is None:
+        print(
+            f"draft: at most {needed.answer} tokens: the model has room for no more",
+            file=sys.stderr,
+        )
+    return needed.answer
 
 
 def draft(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> Outcome:

@@ -27,11 +27,13 @@ class Run(Protocol):
     ) -> "subprocess.CompletedProcess[str]": ...
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, model: ScriptedModel) -> None:
-    """Let `edgemed summarize` use `model`; planning and loading are passed over."""
+def scripted(
+    monkeypatch: pytest.MonkeyPatch, model: ScriptedModel, command: str = "summarize"
+) -> None:
+    """Let a command use `model`; planning and loading are passed over."""
     settings = Settings(__file__, context=4096, threads=1)
     monkeypatch.setattr(ScriptedModel, "settings", settings, raising=False)
-    module = "edgemed.cli.summarize"
+    module = f"edgemed.cli.{command}"
     monkeypatch.setattr(f"{module}.find_model", lambda name: find(name))
     monkeypatch.setattr(f"{module}.plan_request", lambda *arguments: None)
     monkeypatch.setattr(f"{module}.settings_for", lambda *arguments: settings)

@@ -47,6 +47,14 @@ STEPS = [
 ]
 
 
+# The same of the other commands that are given a note's text.
+OTHER_STEPS = {
+    "chat": "parse find_model options_of plan_request settings_for start started_ahead shown follow "
+    "explain_if_asked close_text timing_line",
+    "check_draft": "read_note read_draft decode review report fails one_line",
+}
+
+
 def written(folder: Path) -> list[Path]:
     """Files under `folder` that hold the mark, or have it in their names."""
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -87,6 +95,34 @@ def test_a_step_that_fails_with_the_note_in_its_error_does_not_print_it(
     assert written(Path(os.environ["XDG_DATA_HOME"]).parent) == []
 
 
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    "command, step", [(c, s) for c, steps in OTHER_STEPS.items() for s in steps.split()]
+)
+def test_the_other_commands_do_not_print_it_either(
+    command: str,
+    step: str,
+    debug: bool,
+    note: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if command == "chat":
+        scripted(monkeypatch, ScriptedModel(["Rest."]), command)
+    note.with_name(f"{MARK}-draft.txt").write_text(f"Patient {MARK} takes warfarin.\n")
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise RuntimeError(f"cannot handle {NOTE} from {note}")
+
+    monkeypatch.setattr(f"edgemed.cli.{command}.{step}", fail)
+    texts = [NOTE] if command == "chat" else [str(note), str(note.with_name(f"{MARK}-draft.txt"))]
+    options = ["--debug"] if debug else []
+    assert main([*options, command.replace("_", "-"), *texts]) == 1
+    captured = capfd.readouterr()
+    assert "internal error: RuntimeError" in captured.err and MARK not in captured.err
+    assert written(Path(os.environ["XDG_DATA_HOME"]).parent) == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -107,6 +143,14 @@ def test_a_whole_command_that_works_or_is_refused_writes_no_patient_text(
     assert done.returncode in (0, 1, 2, 3)
     assert MARK not in done.stderr and "Traceback" not in done.stderr
     assert written(tmp_path / "place") == []
+
+
+@pytest.mark.parametrize("options", [[], ["--debug"]])
+def test_a_draft_that_is_not_there_is_refused_without_its_name(
+    options: list[str], note: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*options, "check-draft", str(note), str(note.with_name(f"{MARK}.no"))]) == 1
+    assert MARK not in "".join(capfd.readouterr())
 
 
 def test_chat_writes_no_patient_text(run: Run, tmp_path: Path) -> None:
@@ -197,11 +241,15 @@ def test_no_process_of_a_command_opens_an_internet_socket(
     trace = ["strace", "-f", "-e", "trace=socket,execve", "-o", str(log)]
     for arguments in (
         ["summarize", str(note), "--template", "soap", "--max-tokens", "5"],
+        ["chat", "What is rest?", "--max-tokens", "5"],
+        ["check-draft", str(note), str(note)],
+        ["models", "list"],
         ["doctor"],
         ["templates", "check"],
     ):
         done = run(arguments, before=trace)
         assert done.returncode in (0, 1), done.stderr
         calls = log.read_text()
-        assert calls.count("execve(") >= 2, "the worker was not traced"
+        workers = arguments[0] in ("summarize", "chat", "doctor", "templates")
+        assert calls.count("execve(") >= 1 + workers, "the worker was not traced"
         assert "AF_INET" not in calls

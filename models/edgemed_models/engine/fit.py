@@ -122,8 +122,16 @@ class Plan:
         return self.needed <= self.room and private_fits
 
 
+class DoesNotFit(ModelError):
+    """No way to load the model has room; `plan` is the one that needs least."""
+
+    def __init__(self, message: str, hint: str, plan: Plan) -> None:
+        super().__init__(message, hint)
+        self.plan = plan
+
+
 def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> Plan:
-    """The first plan that fits. Raises ModelError with the numbers and the nearest that would."""
+    """The first plan that fits. Raises DoesNotFit with the numbers and the nearest that would."""
     context = check_context(shape, wish)
     plans = [costs(shape, memory, choice, gpu) for choice in choices(shape, wish, context)]
     for plan in plans:
@@ -231,22 +239,30 @@ def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = 
     return fitting * CONTEXT_STEP
 
 
-def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> ModelError:
+def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> DoesNotFit:
     """Why nothing fits, with the smallest plan's numbers, and what would."""
     room, needed, what = least.room, least.needed, memory.limited_by
     if least.private_room is not None and least.private > least.private_room:
         room, needed, what = least.private_room, least.private, "the limit on private memory"
-    nearest = largest_context(shape, memory, wish, gpu)
-    if nearest:
-        hint = f"--context {nearest} would fit"
-    else:
-        fixed = least.needed - least.weights
-        hint = f"a model file of up to {mib(max(room - fixed, 0))} would fit with this context"
-    return ModelError(
+    return DoesNotFit(
         f"the model does not fit: {mib(needed)} needed for {least.context} tokens, "
         f"{mib(max(room, 0))} free within {what}",
-        hint,
+        nearest(shape, memory, wish, gpu, least) + f"; or give it {mib(needed - room)} more",
+        least,
     )
+
+
+def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> str:
+    """What would fit: this model with less text, or a smaller model."""
+    context = largest_context(shape, memory, wish, gpu)
+    if context >= max(wish.tokens, 1):
+        return f"--context {context} would fit"
+    if context:
+        return f"{context} tokens would fit: give a shorter text, or use `summarize --plan`"
+    room = least.room - (least.needed - least.weights)
+    if room <= 0 or (least.private_room is not None and least.private > least.private_room):
+        return "no model fits here with this context"
+    return f"a model file of up to {mib(room)} would fit with this context"
 
 
 def explain(plan: Plan) -> list[str]:

@@ -18,7 +18,7 @@ from edgemed_models.engine.isolation import isolate
 from edgemed_models.engine.settings import Settings
 
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
-SPARE = 1024  # tokens more than asked for: a next question about the same text finds it still read
+SPARE = 1536  # tokens more than asked for: a next question about the same text finds it still read
 
 
 class Inbox:
