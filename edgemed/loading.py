@@ -80,9 +80,10 @@ def plan_request(
     prompt = count(path, options, messages, process)
     try:
         return plan_model(model, options, prompt + answer[-1])
-    except Refused:
+    except Refused as error:
         longest = plan_model(model, options).context
         if longest < prompt + answer[0]:
+            error.message += f" ({prompt} tokens to read, up to {answer[-1]} to write)"
             raise
     return plan_model(model, options, min(longest, prompt + answer[-1]))
 

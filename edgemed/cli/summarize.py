@@ -33,7 +33,7 @@ from edgemed.cli.model_options import (
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
-from edgemed.clinic.parts import divide, stated, summarize_parts
+from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
 from edgemed.demonstration import HEADING, merged_model
@@ -95,8 +95,8 @@ def run(args: argparse.Namespace) -> int:
         explain_if_asked(args, plan)
         model = start(settings_for(path, options_of(args), plan), process)
         try:
-            limit = limit_for(args, model, note, template)
-            outcome = draft(args, model, note, template)
+            limit, parts = how_much(args, model, note, template)
+            outcome = draft(args, model, note, template, limit, parts)
             asked = ask_again(args, model, note, template, outcome)
         finally:
             model.close()
@@ -139,21 +139,40 @@ def tell_about(note: Note) -> None:
         print("note: no UTF-8; read as Windows text (cp1252)", file=sys.stderr)
 
 
-def limit_for(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> int:
-    """The most tokens of the draft; said where the model has less room than the template wants."""
+def how_much(
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+) -> tuple[int, tuple[Part, ...]]:
+    """The most tokens to write, and with --plan the parts of a note that does not fit as one.
+
+    Both are said where a reader would not expect them.
+    """
     needed = budget(model, note, template, args.max_tokens)
-    if needed.fits and needed.answer < template.max_tokens and args.max_tokens is None:
-        print(
-            f"draft: at most {needed.answer} tokens: the model has room for no more",
-            file=sys.stderr,
+    if needed.fits or not args.plan:
+        if needed.fits and needed.answer < template.max_tokens and args.max_tokens is None:
+            told = f"draft: at most {needed.answer} tokens: the model has room for no more"
+            print(told, file=sys.stderr)
+        return needed.answer, ()
+    if template.form == "json":
+        raise Refused(
+            "a structured template cannot be drafted in parts",
+            "take a template in prose, or a larger --context",
         )
-    return needed.answer
+    limit, parts = divide(model, note, template, answer_range(template, args.max_tokens))
+    print("\n".join(stated(parts, limit)), file=sys.stderr)
+    return limit, parts
 
 
-def draft(args: argparse.Namespace, model: LlamaModel, note: Note, template: Template) -> Outcome:
+def draft(
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    limit: int,
+    parts: tuple[Part, ...],
+) -> Outcome:
     """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
     try:
-        events = events_for(args, model, note, template)
+        events = events_for(args, model, note, template, limit, parts)
         echo = None if args.json or template.form == "json" else sys.stdout
         return follow(events, echo)
     except ModelError as error:
@@ -161,20 +180,18 @@ def draft(args: argparse.Namespace, model: LlamaModel, note: Note, template: Tem
 
 
 def events_for(
-    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    limit: int,
+    parts: tuple[Part, ...],
 ) -> Iterator[Event]:
-    """One pass; with --plan, parts for a note that does not fit, stated before they run."""
-    sampling = {"max_tokens": args.max_tokens, "temperature": args.temperature, "seed": args.seed}
-    if not args.plan or budget(model, note, template, args.max_tokens).fits:
-        return summarize(model, note, template, **sampling)
-    if template.form == "json":
-        raise Refused(
-            "a structured template cannot be drafted in parts",
-            "take a template in prose, or a larger --context",
-        )
-    parts = divide(model, note, template, args.max_tokens)
-    print("\n".join(stated(parts)), file=sys.stderr)
-    return summarize_parts(model, note, template, parts, **sampling)
+    """One pass, or the parts one after the other."""
+    sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
+    if parts:
+        return summarize_parts(model, note, template, parts, **sampling)
+    return summarize(model, note, template, **sampling)
 
 
 def finish(

@@ -29,12 +29,22 @@ class Part:
 
 
 def divide(
-    model: Model, note: Note, template: Template, max_tokens: int | None = None
-) -> tuple[Part, ...]:
-    """The fewest parts, taken greedily, that each fit with their draft; Refused if one cannot."""
+    model: Model, note: Note, template: Template, answer: range
+) -> tuple[int, tuple[Part, ...]]:
+    """How many tokens each draft may take, and the fewest parts that each fit with theirs.
+
+    The largest of `answer`, or where no division has room for that the smallest; Refused if one
+    piece cannot fit at all.
+    """
+    try:
+        return answer[-1], divided(model, note, template, answer[-1])
+    except Refused:
+        return answer[0], divided(model, note, template, answer[0])
+
+
+def divided(model: Model, note: Note, template: Template, max_tokens: int) -> tuple[Part, ...]:
+    """Parts taken greedily, for drafts of `max_tokens` each."""
     parts: list[Part] = []
-    if max_tokens is None:
-        max_tokens = template.max_tokens
     for piece in pieces_of(note):
         if parts:
             longer = Span(parts[-1].span.start, piece.end)
@@ -94,9 +104,12 @@ def within(inner: Span, outer: Span) -> bool:
     return outer.start <= inner.start < outer.end
 
 
-def stated(parts: Sequence[Part]) -> list[str]:
+def stated(parts: Sequence[Part], limit: int) -> list[str]:
     """The plan as lines to show before it runs: every character has its part."""
-    lines = [f"the note is drafted in {len(parts)} parts; each draft stands under its heading"]
+    lines = [
+        f"the note is drafted in {len(parts)} parts, each in at most {limit} tokens; each draft "
+        "stands under its heading"
+    ]
     for number, part in enumerate(parts, start=1):
         named = ", ".join(part.titles) or "no heading"
         start, end = part.span
@@ -110,7 +123,7 @@ def summarize_parts(
     template: Template,
     parts: Sequence[Part],
     *,
-    max_tokens: int | None = None,
+    max_tokens: int,
     temperature: float = 0.0,
     seed: int = 0,
 ) -> Iterator[Event]:
@@ -122,7 +135,7 @@ def summarize_parts(
         request = request_for(
             parse(note.at(part.span)),
             for_part(template, number, len(parts)),
-            template.max_tokens if max_tokens is None else max_tokens,
+            max_tokens,
             temperature,
             seed,
         )

@@ -32,6 +32,14 @@ def test_a_draft_of_it_is_headed_whatever_comes_out(
     assert capfd.readouterr().out.startswith(HEADING)
 
 
+def test_it_drafts_by_any_template_without_further_options(
+    note: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summarize", str(note), "--template", "soap", "--demo", "--no-record"]) in (0, 1)
+    out, err = capfd.readouterr()
+    assert len(out) > len(HEADING) + 20 and "the model has room for no more" in err
+
+
 def test_its_json_carries_the_heading(note: Path, capfd: pytest.CaptureFixture[str]) -> None:
     main(["summarize", str(note), *ARGUMENTS, "--json"])
     assert json.loads(capfd.readouterr().out)["heading"] == HEADING

@@ -49,8 +49,8 @@ STEPS = [
 
 # The same of the other commands that are given a note's text.
 OTHER_STEPS = {
-    "chat": "parse find_model options_of plan_request settings_for start started_ahead shown follow "
-    "explain_if_asked close_text timing_line",
+    "chat": "parse find_model options_of plan_request settings_for start started_ahead shown "
+    "follow explain_if_asked close_text timing_line",
     "check_draft": "read_note read_draft decode review report fails one_line",
 }
 

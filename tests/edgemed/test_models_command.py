@@ -45,6 +45,19 @@ def test_a_removed_copy_is_deleted_and_the_default_moves_on(file: Path) -> None:
     assert not copied.exists() and read_library().default == "two"
 
 
+def test_a_name_is_made_from_a_file_name_that_is_none(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "My Model (v1.5).gguf"
+    odd.write_bytes(file.read_bytes())
+    for link in ([], ["--link", "--name", "other"]):
+        assert main(["models", "add", str(odd), *link]) == 0
+    assert [e.name for e in read_library().entries] == ["My-Model-v1.5", "other"]
+    assert capsys.readouterr().out.count("default:") == 1
+    assert main(["models", "remove", "My-Model-v1.5"]) == 0
+    assert "default: other" in capsys.readouterr().out
+
+
 def test_the_default_can_be_chosen(file: Path) -> None:
     for name in ("one", "two"):
         main(["models", "add", str(file), "--link", "--name", name])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgemed.clinic.note import parse
-from edgemed.clinic.parts import divide, pieces_of, stated, summarize_parts
+from edgemed.clinic.parts import divide, divided, pieces_of, stated, summarize_parts
 from edgemed.clinic.template import load_template
 from edgemed.errors import Refused
 from tests.edgemed.commands import Run
@@ -29,10 +29,20 @@ def model(pieces: list[str] | None = None, fail_after: int | None = None) -> Scr
 
 
 def test_parts_cover_the_note_without_gap_or_overlap_and_each_fits() -> None:
-    parts = divide(model(), NOTE, TEMPLATE, 50)
+    parts = divided(model(), NOTE, TEMPLATE, 50)
     assert len(parts) > 1
     assert "".join(NOTE.at(p.span) for p in parts) == NOTE.text
     assert all(p.tokens + 50 <= MODEL_ROOM + 50 for p in parts)
+
+
+def test_drafts_are_held_to_the_smaller_length_where_no_part_has_room_for_the_larger() -> None:
+    room = MODEL_ROOM + 50
+    assert divide(model(), NOTE, TEMPLATE, range(25, 51)) == (
+        50,
+        divided(model(), NOTE, TEMPLATE, 50),
+    )
+    limit, parts = divide(model(), NOTE, TEMPLATE, range(50, room))
+    assert limit == 50 and parts == divided(model(), NOTE, TEMPLATE, 50)
 
 
 def test_a_heading_stays_with_the_text_it_heads() -> None:
@@ -41,8 +51,8 @@ def test_a_heading_stays_with_the_text_it_heads() -> None:
 
 
 def test_the_plan_states_every_part_with_its_characters_tokens_and_headings() -> None:
-    parts = divide(model(), NOTE, TEMPLATE, 50)
-    lines = stated(parts)
+    parts = divided(model(), NOTE, TEMPLATE, 50)
+    lines = stated(parts, 50)
     assert len(lines) == len(parts) + 1
     assert "characters 0 to" in lines[1] and "CHIEF COMPLAINT" in lines[1]
     assert f"to {len(NOTE.text)}," in lines[-1]
@@ -50,7 +60,7 @@ def test_the_plan_states_every_part_with_its_characters_tokens_and_headings() ->
 
 def test_each_part_is_asked_for_once_and_drafts_stand_under_headings() -> None:
     scripted = model()
-    parts = divide(scripted, NOTE, TEMPLATE, 50)
+    parts = divided(scripted, NOTE, TEMPLATE, 50)
     events = list(summarize_parts(scripted, NOTE, TEMPLATE, parts, max_tokens=50))
     text = "".join(e.text for e in events if isinstance(e, Piece))
     assert [r.messages[-1].content.count("===== NOTE BEGINS") for r in scripted.requests] == [
@@ -64,14 +74,14 @@ def test_each_part_is_asked_for_once_and_drafts_stand_under_headings() -> None:
 
 def test_one_cut_part_makes_the_whole_incomplete() -> None:
     scripted = model(["a", "b", "c"])
-    parts = divide(scripted, NOTE, TEMPLATE, 50)
+    parts = divided(scripted, NOTE, TEMPLATE, 50)
     *_, end = summarize_parts(scripted, NOTE, TEMPLATE, parts, max_tokens=2)
     assert isinstance(end, Done) and end.reason == "length"
 
 
 def test_a_failure_ends_the_stream_and_asks_for_no_further_part() -> None:
     scripted = model(["a", "b"], fail_after=1)
-    parts = divide(scripted, NOTE, TEMPLATE, 50)
+    parts = divided(scripted, NOTE, TEMPLATE, 50)
     *_, end = summarize_parts(scripted, NOTE, TEMPLATE, parts, max_tokens=50)
     assert isinstance(end, Failed) and len(scripted.requests) == 1
 
@@ -79,7 +89,7 @@ def test_a_failure_ends_the_stream_and_asks_for_no_further_part() -> None:
 def test_one_sentence_that_does_not_fit_is_refused_by_its_place() -> None:
     note = parse("Short start here. " + "word " * 400)
     with pytest.raises(Refused, match="characters 18 to"):
-        divide(model(), note, TEMPLATE, 50)
+        divided(model(), note, TEMPLATE, 50)
 
 
 @settings(max_examples=60)

@@ -6,6 +6,7 @@ import pytest
 from edgemed_models.base import ModelError
 from edgemed_models.engine.fit import (
     MIB,
+    DoesNotFit,
     Gpu,
     Layer,
     Shape,
@@ -86,10 +87,26 @@ def test_a_refusal_names_what_is_needed_what_is_free_and_what_would_fit() -> Non
     with pytest.raises(ModelError) as refused:
         fit(THREE_B, memory, wish)
     assert "MiB needed" in refused.value.message and "free" in refused.value.message
-    nearest = int(refused.value.hint.split()[1])
+    nearest = int(refused.value.hint.split()[0])
     assert fit(THREE_B, memory, replace(WISH, context=nearest)).fits
     with pytest.raises(ModelError):
         fit(THREE_B, memory, replace(WISH, context=nearest + 256))
+
+
+def test_a_context_that_the_user_set_too_large_is_refused_with_one_that_would_do() -> None:
+    with pytest.raises(DoesNotFit) as refused:
+        fit(THREE_B, Memory(8 * GIB, 3200 * MIB), replace(WISH, context=100_096))
+    context = int(refused.value.hint.split()[1])
+    assert refused.value.hint.startswith("--context ") and context >= WISH.tokens
+    assert not refused.value.plan.fits and refused.value.plan.context == 100_096
+
+
+def test_under_a_private_limit_that_no_model_fits_the_refusal_says_how_much_is_missing() -> None:
+    with pytest.raises(DoesNotFit) as refused:
+        fit(THREE_B, Memory(8 * GIB, 6 * GIB, private=200 * MIB), WISH)
+    missing = -(-(refused.value.plan.private - 200 * MIB) // MIB)
+    assert "no model fits" in refused.value.hint
+    assert f"give it {missing + 16} MiB more" in refused.value.hint
 
 
 def test_where_no_context_fits_the_refusal_names_a_file_size_that_would() -> None:
