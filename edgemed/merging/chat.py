@@ -18,7 +18,7 @@ TURNS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "eos", "eot"
 ADDED = tuple(f"tokenizer.ggml.add_{name}_token" for name in ("bos", "eos"))
 """Whether a text begins or ends with such a token."""
 
-DECIDE = "decide with --tokenizer-from A or B, or give a template with --chat-template"
+DECIDE = "decide with --tokenizer-from {}, or give a template with --chat-template"
 
 
 class Choice(NamedTuple):
@@ -65,7 +65,10 @@ def donor_of(models: Sequence[Model], choice: Choice) -> tuple[Model, str]:
     different = {m.metadata[TEMPLATE] for m in having}
     if len(different) > 1:
         names = " and ".join(m.paths[0].name for m in having)
-        raise Undecided(f"{names} have different chat templates", DECIDE)
+        letters = [string.ascii_uppercase[i] for i, m in enumerate(models[:26]) if m in having]
+        raise Undecided(
+            f"{names} have different chat templates", DECIDE.format(" or ".join(letters))
+        )
     return (having[0], said(having[0], True)) if having else (models[0], said(models[0], False))
 
 

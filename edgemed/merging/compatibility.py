@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from edgemed_native.codecs import CODECS
+from edgemed_native.codecs import CODECS, obstacle
 
 from edgemed.errors import Incompatible
 from edgemed.gguf import Model
@@ -162,9 +162,8 @@ def quantizations(question: Question) -> Iterator[Line]:
         if lost:
             what = f"{model.paths[0].name} has tensors of type {', '.join(lost)}"
             yield "note", f"{what}: such tensors can only be copied from one model"
-    unwritable = [name for name in every[0] if CODECS[name].encoder is None]
-    if unwritable:
-        yield "note", f"{', '.join(unwritable)} cannot be written: name another with --out-type"
+    for problem in (p for name in every[0] if CODECS[name].decoder and (p := obstacle(name))):
+        yield "note", f"{problem}; or name another type with --out-type"
     main = [next(iter(shares), "none") for shares in every]
     word: Level = "ok" if len(set(main)) == 1 else "note"
     yield word, f"mostly {' and '.join(dict.fromkeys(main))}"

@@ -64,6 +64,8 @@ class Recipe:
             raise UsageError(
                 f"no merge method {self.method!r}", f"choose one of {', '.join(METHODS)}"
             )
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"the seed {self.seed} is out of range", "give 0 or more")
         refuse_unknown_parameters(self)
         refuse_counts(self)
 

@@ -125,10 +125,10 @@ class Reader:
             slices,
             None if base is None else self._path(base),
             self._settings(tree.get("parameters"), "parameters", own=False),
-            out_type=type_word(str(tree.get("out_type", LIKE_A))),
+            out_type=type_word(self._text(tree, "out_type", LIKE_A)),
             tokenizer=self._tokenizer(tree),
             chat_template=self._template(tree),
-            seed=int(tree.get("seed", 0)),
+            seed=self._seed(tree.get("seed", 0)),
             imatrix=self._imatrix(tree.get("imatrix")),
             notes=tuple(self._notes),
         )
@@ -240,6 +240,8 @@ class Reader:
             source = given.get("source", "union")
         if source is None or source in ("union", "base"):
             return source
+        if isinstance(source, str):
+            source = source.removeprefix("model:")  # an older way of writing it
         return str(self._path(source))
 
     def _template(self, tree: Mapping[str, Any]) -> str | None:
@@ -247,7 +249,10 @@ class Reader:
         if given is None or given == "auto":
             return None
         if not isinstance(given, str) or "{" not in given:
-            self._fail(f"chat_template {given!r}", "give auto, or the template itself")
+            self._fail(
+                f"chat_template {given!r} is neither auto nor a template",
+                "give auto or the template itself: mergekit's names, such as chatml, mean its own",
+            )
         return given
 
     def _imatrix(self, given: Any) -> tuple[Path, ...]:
@@ -262,10 +267,15 @@ class Reader:
             self._fail(f"{key} is {given!r}", f"{key} is a list")
         return given
 
-    def _text(self, tree: Mapping[str, Any], key: str) -> str:
-        given = tree.get(key)
+    def _text(self, tree: Mapping[str, Any], key: str, usual: str | None = None) -> str:
+        given = tree.get(key, usual)
         if not isinstance(given, str):
-            self._fail(f"{key} is {given!r}", f"give {key}")
+            self._fail(f"{key} is {given!r}", f"give {key} a word")
+        return given
+
+    def _seed(self, given: Any) -> int:
+        if type(given) is not int:
+            self._fail(f"seed is {given!r}", "give a whole number, 0 or more")
         return given
 
     def _known(self, given: Any, known: tuple[str, ...], thing: str) -> None:

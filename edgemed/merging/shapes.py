@@ -19,6 +19,9 @@ from edgemed.merging.token_rows import VOCABULARY_TENSORS
 Reason = tuple[str, str]
 SAME_BASE = "only models of the same architecture and shapes can be interpolated"
 SAME_TENSORS = "both files must hold the same tensors; convert them with one version of llama.cpp"
+SAME_PARTS = (
+    "take a parent that is built alike: one part cannot be mixed with another, or with none"
+)
 SAME_ROPE = "the models place words differently (rope); they cannot be merged"
 
 NOT_FUNCTIONAL = ("context_length", "vocab_size")
@@ -48,13 +51,20 @@ GROUPS = {
 """Which hyper-parameters a check is about; the last takes all that the others leave."""
 
 LAYOUTS = (
-    ("attention", r"attn_qkv\.", r"attn_[qkv]\.", "fused q, k and v", "separate q, k and v"),
-    ("gates", r"ffn_gate_up", r"ffn_gate(_exps)?\.", "fused gate and up", "separate gate and up"),
-    ("experts", r"ffn_\w+_exps\.", r"ffn_\w+\.\d+\.", "packed experts", "separate experts"),
-    ("prediction", r"\.nextn\.", r"(?!)", "blocks that predict further tokens", "no such blocks"),
-    ("head", r"^output\.weight", r"(?!)", "a head of its own", "the embedding as its head"),
+    ("fused q, k and v", r"attn_qkv\.", "separate q, k and v", r"attn_[qkv]\.", SAME_TENSORS),
+    (
+        "fused gate and up",
+        "ffn_gate_up",
+        "separate gate and up",
+        r"ffn_gate(_exps)?\.",
+        SAME_TENSORS,
+    ),
+    ("packed experts", r"ffn_\w+_exps\.", "separate experts", r"ffn_\w+\.\d+\.", SAME_TENSORS),
+    ("blocks that predict further tokens", r"\.nextn\.", "no such blocks", "", SAME_PARTS),
+    ("a head of its own", r"^output\.weight", "the embedding as its head", "", SAME_PARTS),
 )
-"""Two ways to store the same thing: (name, pattern of the one, of the other, words for both)."""
+"""Two ways to store the same thing: words and pattern of the one and of the other (nothing: by its
+absence), and the remedy."""
 
 
 def architecture(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
@@ -118,28 +128,28 @@ def rope_tables(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason
 def tensors(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
     """The same tensors with the same shapes in both; embeddings may have other numbers of rows."""
     yield from layouts(a, b)
-    for name in [*a.tensors, *(n for n in b.tensors if n not in a.tensors)]:
-        if any_blocks and block_of(name) is not None:
-            continue
-        ours, theirs = a.tensors.get(name), b.tensors.get(name)
-        if ours is None or theirs is None:
-            lacking = (a if ours is None else b).paths[0].name
-            yield f"{lacking} has no tensor {name}", SAME_TENSORS
-        elif not fits(ours, theirs):
+    for whole, lacking in ((a, b), (b, a)):
+        names = [n for n in whole.tensors if n not in lacking.tensors]
+        names = [n for n in names if block_of(n) is None] if any_blocks else names
+        if names:
+            what = f"{lacking.paths[0].name} has no tensor {names[0]}"
+            yield what + (f", and {len(names) - 1} others" if names[1:] else ""), SAME_TENSORS
+    for name, ours in a.tensors.items():
+        theirs = b.tensors.get(name)
+        elsewhere = any_blocks and block_of(name) is not None
+        if not (elsewhere or theirs is None or fits(ours, theirs)):
             yield f"{name} is {_shape(ours)} in one and {_shape(theirs)} in the other", SAME_BASE
 
 
 def layouts(a: Model, b: Model) -> Iterator[Reason]:
     """Where one file stores together, or at all, what the other stores apart or not."""
-    for _, together, apart, one, other in LAYOUTS:
-        ours, theirs = (has(m, together) for m in (a, b))
-        alone = b if ours else a
-        if ours != theirs and (apart == "(?!)" or has(alone, apart)):
-            first, second = (a, b) if ours else (b, a)
-            yield (
-                f"{first.paths[0].name} has {one}, {second.paths[0].name} has {other}",
-                SAME_TENSORS,
-            )
+    for one, together, other, apart, remedy in LAYOUTS:
+        if has(a, together) == has(b, together):
+            continue
+        first, second = (a, b) if has(a, together) else (b, a)
+        if not apart or has(second, apart):
+            names = first.paths[0].name, second.paths[0].name
+            yield f"{names[0]} has {one}, {names[1]} has {other}", remedy
 
 
 def has(model: Model, pattern: str) -> bool:
@@ -190,6 +200,8 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return str(np.float32(value))  # in GGUF these are float32: no more digits than it has
     return "missing" if value is None else repr(value)[:60]
 
 

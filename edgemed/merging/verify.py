@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from edgemed_native.codecs import CODECS
 from edgemed_native.encoders import VERSION as ENCODERS
 
 from edgemed import __version__, positional
@@ -89,6 +90,12 @@ def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]
     made_by = model.metadata.get(provenance.VERSION)
     if made_by != __version__:
         words = f"the file was made by edgemed {made_by}, this is {__version__}"
+        return Answer("cannot compare", (words, *lines), tuple(wrong))
+    foreign = {t.type.name for n in wrong if not CODECS[(t := model.tensors[n]).type.name].encoder}
+    if foreign:
+        words = (
+            f"{', '.join(sorted(foreign))} is written by libggml, whose builds round differently"
+        )
         return Answer("cannot compare", (words, *lines), tuple(wrong))
     if wrong and method in BY_ANGLES:
         words = f"{method} takes angles, which another platform may round otherwise"

@@ -1,15 +1,17 @@
 """How long a merge takes beside llama.cpp's own quantization of one F16 file of the same shape.
 
     python -m tests.bench.merge --shape 1b --pairs 5
-    python -m tests.bench.merge --shape 1b --pairs 15 --methods all
+    python -m tests.bench.merge --shape 1b --pairs 3 --methods all
 
 Makes a synthetic pair (Q4_K_M) and an F16 file of one shape, then in turn merges the pair and runs
 llama.cpp's `llama_model_quantize` to Q4_K_M, each in a fresh process with the same threads.
 Both are timed to the last write with their inputs in the page cache; the sync is a column of its
 own. Peak anonymous memory is polled from /proc. Linux only.
 
-With --methods each method runs in turn with linear over as many sources (two, or a base and two),
-all Q4_K_M: the ratio is the median over the pairs, with the pairs' quartiles.
+With --methods every method runs once in each round, between runs of linear over as many sources
+(two, or a base and two), all Q4_K_M: the ratio is that to the mean of the linear runs before and
+after its group, the median over the rounds, with the least and the most. Memory is what a run added
+to what stood there when its kernels were loaded, beside the cap on buffers.
 """
 
 import argparse
@@ -52,7 +54,7 @@ METHOD = """
 import json, sys
 from edgemed.merging.plan import plan_merge
 from edgemed.merging.recipe import weighted
-from edgemed.merging.run import run_plan
+from edgemed.merging.run import Meter, compile_kernels, run_plan
 from pathlib import Path
 base, a, b, out, threads, max_ram, method, settings = sys.argv[1:]
 models = [Path(a), Path(b)] if base == "-" else [Path(base), Path(a), Path(b)]
@@ -63,9 +65,13 @@ if method == "passthrough":
     models = models[:1]
 recipe = weighted(models, method, common, None, settings)
 plan = plan_merge(recipe, Path(out), int(threads), int(max_ram), True)
+compile_kernels(plan, Meter(plan.weights, None))
+status = Path("/proc/self/status").read_text()
+before = int(status.split("RssAnon:")[1].split()[0]) * 1024
 result = run_plan(plan)
 print(json.dumps({
     "seconds": result.seconds, "weights": result.weights, "buffers": plan.buffers.nbytes,
+    "before": before,
 }))
 """
 
@@ -182,44 +188,78 @@ def timings(method: str, table: dict[str, Any]) -> dict[str, Any]:
     return known | SETTINGS.get(method, {})
 
 
+LINEAR = ("linear", {"weight": 0.5})
+ELEMENTWISE, ONE_PASS = 1.2, 2.0
+"""How many times linear's time a method may take without a pass over the tensor first, and with."""
+
+
+def groups(names: Sequence[str], table: dict[str, Any]) -> dict[bool, dict[str, Any]]:
+    """Methods with their settings: without a base of their own, and with one."""
+    cases = {name: (name, timings(name, table)) for name in table}
+    cases |= {n: (m, timings(m, table) | more) for n, (m, more) in VARIANTS.items()}
+    asked = names or [name for name in cases if name != "linear"]
+    return {
+        based: {n: cases[n] for n in asked if (table[cases[n][0]].base == "required") == based}
+        for based in (False, True)
+    }
+
+
 def bench_methods(args: argparse.Namespace, folder: Path) -> None:
-    """Every method in turn with linear; one row each as it is done."""
+    """All methods, round by round; the first round is over tiny files and compiles."""
     from edgemed.merging.method_table import METHODS
 
-    base, a, b, out = (folder / f"{n}.gguf" for n in ("base", "a", "b", "out"))
-    for seed, path in enumerate((base, a, b)):
-        write_model(path, SHAPES[args.shape], "Q4_K_M", VOCABULARY, seed=seed)
-    cases = {name: (name, timings(name, METHODS)) for name in METHODS}
-    cases |= {n: (m, timings(m, METHODS) | more) for n, (m, more) in VARIANTS.items()}
-    asked = list(cases) if args.methods == "all" else args.methods.split(",")
-    print(f"{'':22}{'seconds':>9}{'of linear':>11}{'quartiles':>16}{'peak MB':>9}{'plan MB':>9}")
-    for name in asked:
-        method, settings = cases[name]
-        wants_base = METHODS[method].base == "required"
-        limits = (str(args.threads), str(args.max_ram << 20))
-        files = (base if wants_base else Path("-"), a, b, out, *limits)
-        runs = {"this": (*files, method, json.dumps(settings))}
-        runs["linear"] = (*files, "linear", '{"weight": 0.5}')
-        rows: dict[str, list[dict[str, Any]]] = {key: [] for key in runs}
-        for i in range(args.pairs + 1):  # the first compiles, and reads the files
-            for key, arguments in runs.items():
-                row = timed(METHOD, arguments)
-                if i:
-                    rows[key].append(row)
-        show_method(name, rows["this"], rows["linear"])
+    names = [] if args.methods == "all" else args.methods.split(",")
+    limits = (str(args.threads), str(args.max_ram << 20))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for round in range(args.pairs + 1):
+        shape = args.shape if round else "tiny"
+        files = [folder / f"{shape}-{name}.gguf" for name in ("base", "a", "b")]
+        for seed, path in enumerate(files):
+            if not path.exists():
+                write_model(path, SHAPES[shape], "Q4_K_M", VOCABULARY, seed=seed)
+        cached(*files)
+        for based, cases in groups(names, METHODS).items():
+            sources = (files[0] if based else Path("-"), *files[1:], folder / "out", *limits)
+
+            def one(case: Any, sources: Any = sources) -> dict[str, Any]:
+                return timed(METHOD, (*sources, case[0], json.dumps(case[1])))
+
+            linear = [one(LINEAR)]
+            found = {name: one(case) for name, case in cases.items()}
+            linear.append(one(LINEAR))
+            usual = statistics.mean(row["seconds"] for row in linear)
+            for name, row in found.items() if round else ():
+                rows.setdefault(name, []).append(row | {"ratio": row["seconds"] / usual})
+            title = f"linear of {2 + based}"
+            for row in linear if round else ():
+                rows.setdefault(title, []).append(row | {"ratio": row["seconds"] / usual})
+    show_methods(args, rows, METHODS)
 
 
-def show_method(name: str, rows: list[dict[str, Any]], linear: list[dict[str, Any]]) -> None:
-    """One line: seconds, the ratio to linear in the same pair, memory."""
-    ratios = [r["seconds"] / x["seconds"] for r, x in zip(rows, linear, strict=True)]
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    seconds = statistics.median(r["seconds"] for r in rows)
-    peak = max(r["anonymous"] for r in rows) / 1e6
+def show_methods(args: argparse.Namespace, rows: dict[str, Any], table: dict[str, Any]) -> None:
+    """One line a method, then which exceed what they may take."""
     print(
-        f"{name:22}{seconds:9.2f}{statistics.median(ratios):11.2f}{low:9.2f} -{high:5.2f}"
-        f"{peak:9,.0f}{rows[0]['buffers'] / 1e6:9,.0f}",
-        flush=True,
+        f"{args.shape}, {args.threads} threads, {args.pairs} rounds, cap {args.max_ram} MiB, "
+        f"{date.today()}, {platform.machine()} {platform.system()}"
     )
+    print(
+        f"{'':22}{'seconds':>9}{'of linear':>11}{'least - most':>16}{'added MB':>10}{'plan MB':>9}"
+    )
+    slow, large = [], []
+    for name, runs in rows.items():
+        ratios = [row["ratio"] for row in runs]
+        added = max(row["anonymous"] - row["before"] for row in runs) / 1e6
+        seconds = statistics.median(row["seconds"] for row in runs)
+        print(
+            f"{name:22}{seconds:9.2f}{statistics.median(ratios):11.2f}{min(ratios):9.2f} -"
+            f"{max(ratios):5.2f}{added:10,.1f}{runs[0]['buffers'] / 1e6:9,.1f}"
+        )
+        method = table.get(VARIANTS.get(name, (name,))[0])
+        limit = ONE_PASS if method is not None and method.passes else ELEMENTWISE
+        slow += [f"{name} (over {limit:g})"] if statistics.median(ratios) > limit else []
+        large += [name] if added > args.max_ram * (1 << 20) / 1e6 else []
+    print(f"slower than meant: {', '.join(slow) or 'none'}")
+    print(f"memory over the cap: {', '.join(large) or 'none'}")
 
 
 def show(args: argparse.Namespace, result: dict[str, Any]) -> None:

@@ -99,6 +99,14 @@ def test_other_ways_of_storing_are_named(words, a, tmp_path):
     assert any(f.level == "refuse" and words in f.what for f in found)
 
 
+def test_tensors_that_are_missing_are_counted_in_one_line(a, tmp_path):
+    other = {name: w for name, w in weights(2).items() if "ffn" not in name}
+    b = write_pair_member(tmp_path / "b.gguf", other, "Q8_0")
+    found = verdict([open_model(a), open_model(b)]).findings
+    lines = [f.what for f in found if f.check == "tensors"]
+    assert lines == ["b.gguf has no tensor blk.0.ffn_down.weight, and 1 others"]
+
+
 def test_types_that_differ_are_noted(tmp_path):
     a, b = (
         write_pair_member(tmp_path / f"{n}.gguf", weights(n), "BF16" if n else "F16")

@@ -171,6 +171,10 @@ WRONG = {
     TWO + "tokenizer: {source: base, tokens: {x: {}}}": "tokenizer.tokens",
     TWO + "tokenizer: {source: base}\ntokenizer_source: base": "tokenizer_source",
     TWO + "chat_template: chatml": "chat_template",
+    TWO + "seed: abc": "seed is 'abc'",
+    TWO + "seed: -1": "the seed -1 is out of range",
+    TWO + "out_type: [Q6_K]": "out_type is",
+    TWO + "imatrix: {a: b}": "imatrix is",
     TWO + "merge_method: slerp": "stands twice",
     "a: *b": "not YAML",
     "!!python/object/apply:os.system ['true']": "not YAML",
@@ -230,6 +234,14 @@ def test_models_are_relative_to_the_recipe(pair, tmp_path, monkeypatch, capsys):
     assert main(["merge", str(recipe), "-o", str(tmp_path / "out.gguf")]) == 0
     a, b, merged = (read_tensors(p)["token_embd.weight"] for p in (*pair, tmp_path / "out.gguf"))
     np.testing.assert_allclose(merged, 0.25 * a + 0.75 * b, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "source", ["tokenizer_source: model:b.gguf", "tokenizer: {source: b.gguf}"]
+)
+def test_a_tokenizer_is_named_in_either_of_mergekits_ways(source, tmp_path):
+    recipe = parse_recipe(TWO + source, tmp_path, "r.yml")
+    assert recipe.tokenizer == str(tmp_path / "b.gguf")
 
 
 def test_recipe_show_prints_the_normal_form_and_its_hash(tmp_path, capsys):
