@@ -113,13 +113,13 @@ def divergences(sources: int, rows: int, length: int, **parameters: Any) -> int:
 
 
 def wide_basis(sources: int, rows: int, length: int, rank: int, **parameters: Any) -> int:
-    """Two float64 bases with vectors to spare."""
+    """A float64 basis with vectors to spare, it and its successor in float32."""
     return 2 * 8 * length * (rank + subspace.OVERSAMPLED) if rank else 0
 
 
 def basis(sources: int, rows: int, length: int, rank: int, **parameters: Any) -> int:
-    """A float64 basis of the subspace."""
-    return 8 * length * rank
+    """A float32 basis of the subspace."""
+    return 4 * length * (rank + rank % 2)
 
 
 def probabilities(name: str, *, density: Each, epsilon: Each, **parameters: Any) -> None:

@@ -1,7 +1,9 @@
 """The leading row space of a streamed matrix by randomized subspace iteration, without LAPACK.
 
-Halko, Martinsson, Tropp: Finding structure with randomness (SIAM Review 2011). Everything is added
-row after row in float64, so the result depends neither on chunks nor on a linear algebra library.
+Halko, Martinsson, Tropp: Finding structure with randomness (SIAM Review 2011). Passes over a tensor
+are in float32, four rows at a time, each sum in an order of its own rows and columns alone; bases
+are made orthonormal in float64. So the result depends neither on chunks nor on a linear algebra
+library.
 """
 
 import math
@@ -9,13 +11,16 @@ import math
 import numpy as np
 
 from edgemed_native._jit import inner, kernel
-from edgemed_native.mix_kernels import LANES, add_products, in_order
+from edgemed_native.lanes import LANES, fma, load, splat, store
+from edgemed_native.mix_kernels import LANES as PARTIALS
+from edgemed_native.mix_kernels import add_products, in_order
 from edgemed_native.philox import philox
 
 F32 = np.float32
 F64 = np.float64
 U32 = np.uint32
 U64 = np.uint64
+FOUR = 4
 
 
 @kernel
@@ -29,29 +34,120 @@ def random_signs(key, out):
 
 @kernel
 def add_row_space(d, basis, totals):
-    """totals += (d basis^T)^T d, row after row. d f32[rows, n]; basis, totals f64[k, n]."""
-    inside, row64 = np.empty(basis.shape[0]), np.empty(d.shape[1])
-    for row in range(d.shape[0]):
-        row64[:] = d[row]
-        into(row64, basis, inside)
-        for j in range(inside.size):
-            add_scaled(totals[j], row64, inside[j])
+    """totals += (d basis^T)^T d, row after row. d f32[rows, n]; basis, totals f32[k, n], k even."""
+    rows, (k, n) = d.shape[0], basis.shape
+    inside, sums = np.empty((FOUR, k), F32), np.empty((2 * FOUR, LANES), F32)
+    whole = n // LANES * LANES
+    for first in range(0, rows, FOUR):
+        into(d, first, basis, inside, sums)
+        inside[rows - first :] = F32(0.0)
+        for j in range(0, k, 2):
+            for c in range(0, whole, LANES):
+                a, b = load(totals, j * n + c), load(totals, (j + 1) * n + c)
+                for r in range(FOUR):
+                    x = load(d, min(first + r, rows - 1) * n + c)
+                    a = fma(splat(inside[r, j]), x, a)
+                    b = fma(splat(inside[r, j + 1]), x, b)
+                store(totals, j * n + c, a)
+                store(totals, (j + 1) * n + c, b)
+        for j in range(k):
+            for r in range(min(FOUR, rows - first)):
+                add_scaled32(totals[j, whole:], d[first + r, whole:], inside[r, j])
+
+
+@kernel
+def remove_row_space(d, basis, removed):
+    """d -= (d basis^T) basis, in float32; removed[0] += the squares of what was taken away.
+
+    d f32[rows, n]; basis f32[k, n], k even; removed f64[1].
+    """
+    rows, (k, n) = d.shape[0], basis.shape
+    inside, sums = np.empty((FOUR, k), F32), np.empty((2 * FOUR, LANES), F32)
+    whole = n // LANES * LANES
+    for first in range(0, rows, FOUR):
+        into(d, first, basis, inside, sums)
+        for r in range(min(FOUR, rows - first)):
+            for j in range(k):
+                removed[0] += F64(inside[r, j]) * F64(inside[r, j])
+        at = min(first + 1, rows - 1), min(first + 2, rows - 1), min(first + 3, rows - 1)
+        for c in range(0, whole, LANES):
+            w, x = load(d, first * n + c), load(d, at[0] * n + c)
+            y, z = load(d, at[1] * n + c), load(d, at[2] * n + c)
+            for j in range(k):
+                b = load(basis, j * n + c)
+                w = fma(splat(F32(-inside[0, j])), b, w)
+                x = fma(splat(F32(-inside[1, j])), b, x)
+                y = fma(splat(F32(-inside[2, j])), b, y)
+                z = fma(splat(F32(-inside[3, j])), b, z)
+            store(d, first * n + c, w)
+            store(d, at[0] * n + c, x)
+            store(d, at[1] * n + c, y)
+            store(d, at[2] * n + c, z)
+        for r in range(min(FOUR, rows - first)):
+            for j in range(k):
+                add_scaled32(d[first + r, whole:], basis[j, whole:], F32(-inside[r, j]))
 
 
 @inner
-def into(row, basis, inside):
-    """inside = row basis^T."""
-    for j in range(inside.size):
-        inside[j] = dot(row, basis[j])
+def into(d, first, basis, inside, sums):
+    """inside = rows `first` to `first + 4` of d times basis^T; beyond the last row it is repeated.
+
+    Each product has 16 partial sums, which column joins which depends on the column alone.
+    """
+    rows, (k, n) = d.shape[0], basis.shape
+    whole = n // LANES * LANES
+    at = min(first + 1, rows - 1), min(first + 2, rows - 1), min(first + 3, rows - 1)
+    for j in range(0, k, 2):
+        nothing = splat(F32(0.0))
+        w0, w1, x0, x1 = nothing, nothing, nothing, nothing
+        y0, y1, z0, z1 = nothing, nothing, nothing, nothing
+        for c in range(0, whole, LANES):
+            a, b = load(basis, j * n + c), load(basis, (j + 1) * n + c)
+            row = load(d, first * n + c)
+            w0, w1 = fma(row, a, w0), fma(row, b, w1)
+            row = load(d, at[0] * n + c)
+            x0, x1 = fma(row, a, x0), fma(row, b, x1)
+            row = load(d, at[1] * n + c)
+            y0, y1 = fma(row, a, y0), fma(row, b, y1)
+            row = load(d, at[2] * n + c)
+            z0, z1 = fma(row, a, z0), fma(row, b, z1)
+        store(sums, 0 * LANES, w0)
+        store(sums, 1 * LANES, w1)
+        store(sums, 2 * LANES, x0)
+        store(sums, 3 * LANES, x1)
+        store(sums, 4 * LANES, y0)
+        store(sums, 5 * LANES, y1)
+        store(sums, 6 * LANES, z0)
+        store(sums, 7 * LANES, z1)
+        for i in range(2 * FOUR):
+            row = min(first + i // 2, rows - 1)
+            inside[i // 2, j + i % 2] = total_of(sums[i], d[row, whole:], basis[j + i % 2, whole:])
+
+
+@inner
+def total_of(sums, a, b):
+    """The partial sums in order, and the products of the columns that fill no lanes."""
+    total = F32(0.0)
+    for lane in range(sums.size):
+        total = F32(total + sums[lane])
+    for c in range(a.size):
+        total = F32(total + F32(a[c] * b[c]))
+    return total
+
+
+@inner
+def add_scaled32(out, row, factor):
+    for c in range(row.size):
+        out[c] = F32(out[c] + F32(factor * row[c]))
 
 
 @inner
 def dot(a, b):
-    """The product of two vectors, by 64 partial sums that are added in order."""
-    partials = np.zeros(LANES)
-    whole = a.size // LANES * LANES
-    for first in range(0, whole, LANES):
-        add_products(a[first : first + LANES], b[first : first + LANES], partials)
+    """The product of two float64 vectors, by 64 partial sums that are added in order."""
+    partials = np.zeros(PARTIALS)
+    whole = a.size // PARTIALS * PARTIALS
+    for first in range(0, whole, PARTIALS):
+        add_products(a[first : first + PARTIALS], b[first : first + PARTIALS], partials)
     for lane in range(a.size - whole):
         partials[lane] += a[whole + lane] * b[whole + lane]
     return in_order(partials)
@@ -75,6 +171,23 @@ def orthonormalize(basis):
         scale = 1.0 / size if size > 1e-12 * before else 0.0
         for c in range(basis.shape[1]):
             basis[j, c] *= scale
+
+
+@kernel
+def inner_products(a, b, out):
+    """out = a b^T where that is symmetric, from its lower half. a, b f64[k, n]; out f64[k, k]."""
+    for i in range(a.shape[0]):
+        for j in range(i + 1):
+            out[i, j] = out[j, i] = dot(a[i], b[j])
+
+
+@kernel
+def combine(factors, basis, out):
+    """out = factors basis, row after row. factors f64[m, k]; basis f64[k, n]; out f64[m, n]."""
+    out[:] = 0.0
+    for i in range(factors.shape[0]):
+        for j in range(basis.shape[0]):
+            add_scaled(out[i], basis[j], factors[i, j])
 
 
 @kernel
@@ -108,17 +221,3 @@ def rotate(m, i, j, cos, sin):
     for c in range(m.shape[0]):
         a, b = m[i, c], m[j, c]
         m[i, c], m[j, c] = cos * a + sin * b, cos * b - sin * a
-
-
-@kernel
-def remove_row_space(d, basis, removed):
-    """d -= (d basis^T) basis, every row rounded to float32 once; removed[0] += the squares of what
-    was taken away. d f32[rows, n]; basis f64[k, n]; removed f64[1]."""
-    inside, row64 = np.empty(basis.shape[0]), np.empty(d.shape[1])
-    for row in range(d.shape[0]):
-        row64[:] = d[row]
-        into(row64, basis, inside)
-        for j in range(inside.size):
-            removed[0] += inside[j] * inside[j]
-            add_scaled(row64, basis[j], -inside[j])
-        d[row] = row64
