@@ -22,6 +22,9 @@ F32 = NDArray[np.float32]
 
 SUMS, COUNTS = ".in_sum2", ".counts"
 LONGEST_NAME = 255
+CALL = 512
+"""Rows in a call where the file does not say: llama-imatrix's usual context."""
+
 NOT_ONE = "make it again with llama-imatrix"
 
 KEYS = tuple(
@@ -166,9 +169,9 @@ def _numbers(tensor: Tensor) -> NDArray[np.float64]:
 
 
 def _read_old(path: Path) -> Measured:
-    """Entries, each: length, name, calls, columns, f32 sums; then chunks, length, dataset.
+    """Entries, each: length, name, calls, columns, f32 means times calls; then chunks, dataset.
 
-    All whole numbers are i32, little endian.
+    All whole numbers are i32, little endian. Calls are counted, not rows: CALL of them in each.
     """
     raw = path.read_bytes()
     at = 0
@@ -190,8 +193,8 @@ def _read_old(path: Path) -> Measured:
             raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)
         name = take(length).decode("utf-8", "replace")
         calls, columns = number(), number()
-        sums = np.frombuffer(take(4 * columns), "<f4").astype(np.float64)
-        entries[name] = Entry(sums[None], np.full((1, 1), max(calls, 0), np.float64))
+        sums = np.frombuffer(take(4 * columns), "<f4").astype(np.float64) * CALL
+        entries[name] = Entry(sums[None], np.full((1, 1), max(calls, 0) * CALL, np.float64))
     if at == len(raw):  # before 2024 nothing followed
         return Measured(entries, (), 0)
     chunks = number()
@@ -201,6 +204,7 @@ def _read_old(path: Path) -> Measured:
 def _added(before: Entry | None, entry: Entry, name: str, path: Path) -> Entry:
     if before is None:
         return entry
+    before, entry = _split_alike(before, entry), _split_alike(entry, before)
     if before.sums.shape != entry.sums.shape:
         raise Incompatible(
             f"{path}: {name} has {math.prod(entry.sums.shape)} importances, the others have "
@@ -208,6 +212,14 @@ def _added(before: Entry | None, entry: Entry, name: str, path: Path) -> Entry:
             "combine matrices of one model only",
         )
     return Entry(before.sums + entry.sums, before.counts + entry.counts)
+
+
+def _split_alike(entry: Entry, other: Entry) -> Entry:
+    """Experts told apart as in `other`, where one file does so and the other does not."""
+    if len(entry.sums) != 1 or entry.sums.size != other.sums.size:
+        return entry
+    counts = np.broadcast_to(entry.counts, other.counts.shape)
+    return Entry(entry.sums.reshape(other.sums.shape), counts)
 
 
 def _means(entry: Entry) -> F32:

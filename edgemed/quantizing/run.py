@@ -27,6 +27,9 @@ from edgemed.quantizing.plan import Plan, Step
 CHUNK = 128 * 1024
 """Weights at once: source, float32 and result stay in a core's L2 cache."""
 
+ROWS_TOGETHER = 16
+"""Encoders search this many rows side by side when rows share importances."""
+
 HALF_MAX = 65504.0
 """Largest half. Block scales are halves: above it a result may not survive being written."""
 
@@ -52,7 +55,8 @@ def quantize(plan: Plan, threads: int, compiling: Callable[[str], None], report:
     changed = [step for step in plan.steps if not step.copied]
     decoded = sorted({step.source.type.name for step in changed})
     encoded = sorted({step.type.name for step in changed if step.importances is None})
-    warm_up(decoded, encoded, compiling)
+    weighted = sorted({step.type.name for step in changed if step.importances is not None})
+    warm_up(decoded, encoded, compiling, weighted)
     start_time = time.perf_counter()
     with ExitStack() as stack:
         sources = {p: _open(p, stack) for p in dict.fromkeys(s.source.path for s in plan.steps)}
@@ -71,7 +75,8 @@ def chunks_of(plan: Plan) -> Iterator[Chunk]:
     """Whole rows of one matrix each: experts have importances of their own."""
     for step in plan.steps:
         matrix = step.source.shape[1] if len(step.source.shape) > 1 else step.source.rows
-        at_once = max(1, min(matrix, CHUNK // step.source.row_length))
+        least = 1 if step.importances is None else ROWS_TOGETHER
+        at_once = min(matrix, max(least, CHUNK // step.source.row_length // least * least))
         for start in range(0, step.source.rows, matrix):
             for first in range(start, start + matrix, at_once):
                 yield Chunk(step, first, min(at_once, start + matrix - first))

@@ -4,9 +4,8 @@
     encode_rows("Q4_K", src, dst)    src f32[rows, n] -> dst u8[rows, row bytes]
     encode_rows("Q4_K", src, dst, weights)    the same, errors weighted by the importance of columns
 
-Types of THROUGH_LIBGGML have no encoder of ours, and rows with importances are searched by libggml
-too: both need the library that llama-cpp-python installs. `obstacle` says beforehand what would
-stand in the way.
+Types of THROUGH_LIBGGML have no encoder of ours: they need the library that llama-cpp-python
+installs. `obstacle` says beforehand what would stand in the way.
 
 All checks are here; kernels check nothing. A kernel is imported, and compiled or loaded from the
 disk cache, when it is first asked for. Knows no files, tensors, threads or chunks.
@@ -15,7 +14,8 @@ Contract of a kernel: `decode_x(src, dst)` gets src u8[blocks, bytes of a block]
 f32[blocks, weights of a block]; `encode_x(src, dst)` the same two the other way round. Types whose
 block is one weight get whole rows instead. All arrays are C-contiguous, and src is always
 read-only, so that a kernel is compiled for one signature. The name of a kernel is `decode_` or
-`encode_` and the type's name in small letters.
+`encode_` and the type's name in small letters. Types of _WEIGHTED have a second encoder, `encode_x_
+weighted(src, dst, importances)`: whole rows, and importances f32[row length] in (0, 1].
 """
 
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ from edgemed_native.ggml_types import TYPES, GGMLType
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Kernel = Callable[[Any, Any], None]
+Kernel = Callable[..., None]
 
 # type: (module in decoders/, module in encoders/); None: that direction does not exist.
 # I8, I16, I32, I64 and F64 are not here: no weights are stored in them, they are only copied.
@@ -69,13 +69,23 @@ _MODULES: dict[str, tuple[str | None, str | None]] = {
     "NVFP4": ("micro", "fp4"),
 }
 
+# type: module in encoders/ of the kernel that minds importances
+_WEIGHTED: dict[str, str] = {
+    **dict.fromkeys(("Q4_0", "Q4_1", "Q5_0", "Q5_1"), "legacy_weighted"),
+    **{name: _MODULES[name][1] or "" for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")},
+    **dict.fromkeys(("IQ4_NL", "IQ4_XS"), "iq4"),
+}
+
 THROUGH_LIBGGML = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"})
 """Types that libggml alone can encode."""
 
 IGNORES_WEIGHTS = frozenset(
     {"F32", "F16", "BF16", "Q8_0", "Q1_0", "Q2_0", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4"}
 )
-"""Types for which importances change nothing: nothing is searched for them."""
+"""Types for which importances change nothing, as in libggml."""
+
+LEAST_IMPORTANCE = np.float32(2.0**-30)
+"""Beside the largest of a row: where nothing else counts, columns of no importance still do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,12 @@ class Codec:
     def decode(self) -> Kernel | None:
         """The kernel from blocks to float32, imported now, compiled when first called."""
         return _kernel("decode", self.decoder, self.type.name) if self.decoder else None
+
+    @property
+    def encode_weighted(self) -> Kernel | None:
+        """The same for columns of known importance."""
+        module = _WEIGHTED.get(self.type.name)
+        return _kernel("encode", module, f"{self.type.name}_weighted") if module else None
 
     @property
     def encode(self) -> Kernel | None:
@@ -126,10 +142,24 @@ def encode_rows(name: str, src: F32, dst: U8, weights: F32 | None = None) -> Non
     if problem is not None:
         raise ValueError(problem)
     packed, blocks = _blocks(codec.type, dst, src)
-    if codec.encode is None or weights is not None:
-        libggml.encode_rows(name, src, dst, weights)
+    importances = None if weights is None else _normal(weights, src.shape[1])
+    if codec.encode is None:
+        libggml.encode_rows(name, src, dst, importances)
+    elif codec.encode_weighted is not None and importances is not None:
+        _run(codec.encode_weighted, blocks, packed, importances)
     else:
         _run(codec.encode, blocks, packed)
+
+
+def _normal(importances: F32, n: int) -> F32:
+    """Divided by a power of two to lie between 0 and 1, none too small to count; checked."""
+    if importances.dtype != np.float32 or importances.shape != (n,):
+        raise ValueError(f"importances must be f32[{n}]")
+    most = importances.max()
+    if not (np.isfinite(importances).all() and importances.min() >= 0):
+        raise ValueError("importances must be finite and not negative")
+    scaled: F32 = np.ldexp(importances, -np.frexp(most)[1])
+    return np.maximum(scaled, LEAST_IMPORTANCE)
 
 
 def obstacle(name: str, weighted: bool = False) -> str | None:
@@ -139,17 +169,20 @@ def obstacle(name: str, weighted: bool = False) -> str | None:
         return f"{name} has no encoder: such tensors cannot be written"
     if name in libggml.NEEDS_IMATRIX and not weighted:
         return f"{name} cannot be written without an importance matrix"
-    by_libggml = codec.encoder is None or (weighted and name not in IGNORES_WEIGHTS)
-    if by_libggml and libggml.find() is None:
-        what = f"{name} with an importance matrix" if weighted else name
-        return f"{what} is written by libggml: install llama-cpp-python"
+    if codec.encoder is None and libggml.find() is None:
+        return f"{name} is written by libggml: install llama-cpp-python"
     return None
 
 
 def warm_up(
-    names_decode: Iterable[str], names_encode: Iterable[str], report: Callable[[str], None]
+    names_decode: Iterable[str],
+    names_encode: Iterable[str],
+    report: Callable[[str], None],
+    names_weighted: Iterable[str] = (),
 ) -> None:
     """Compile these kernels, or load them from disk, by running each on one block.
+
+    `names_weighted` are types to be encoded with importances.
 
     `report(name)` is called once per type, before the first of its kernels that is not on disk.
     """
@@ -172,6 +205,11 @@ def warm_up(
         packed, weights = _one_block(_codec(name).type)
         announce(name, CODECS[name].encode)
         encode_rows(name, weights, packed)
+    for name in names_weighted:
+        if name in _WEIGHTED:
+            packed, weights = _one_block(_codec(name).type)
+            announce(name, CODECS[name].encode_weighted)
+            encode_rows(name, weights, packed, np.ones(weights.shape[1], np.float32))
 
 
 def _one_block(type_: GGMLType) -> tuple[U8, F32]:
@@ -212,10 +250,10 @@ def _check(what: str, array: NDArray[Any], dtype: np.dtype[Any]) -> None:
         raise ValueError(f"{what} must be C-contiguous and aligned")
 
 
-def _run(kernel: Kernel, src: NDArray[Any], dst: NDArray[Any]) -> None:
+def _run(kernel: Kernel, src: NDArray[Any], dst: NDArray[Any], *importances: F32) -> None:
     if not dst.flags.writeable:
         raise ValueError("the destination is read-only")
     src = src.view()
     src.flags.writeable = False
     if dst.size:
-        kernel(src, dst)
+        kernel(src, dst, *importances)

@@ -81,31 +81,6 @@ def whole(x, lowest, highest):
 
 
 @inner
-def choose_step(fits, parts, row, values, weights, lowest, highest, plan):
-    """The half d for which the multiples of d nearest to the `parts` values of a block err least.
-
-    Part p has its value at fits[row * p + values] and the weight of its error at fits[row * p +
-    weights]; multiples are lowest..highest. Tried: the value farthest from 0, divided by each of
-    the plan.
-    """
-    most = splat(F32(0))
-    for at in range(values, values + parts * row, row):
-        value = load(fits, at)
-        most = where_less(absolute(most), absolute(value), value, most)
-    d = half_unless_zero(most / splat(plan[0]))
-    least = splat(F32(np.inf))
-    for k in range(len(plan)):
-        other = half_unless_zero(most / splat(plan[k]))
-        inverse, error = inverse_of(other), splat(F32(0))
-        for at in range(0, parts * row, row):
-            value = load(fits, at + values)
-            off = other * whole(value * inverse, lowest, highest) - value
-            error = fma(off * off, load(fits, at + weights), error)
-        d, least = where_less(error, least, other, d), smaller(error, least)
-    return d
-
-
-@inner
 def magnitude_weights(x, w, n):
     """w = |x| + the block's root mean square: what ggml minimises for Q4_K and Q5_K."""
     total = splat(F32(0))
@@ -118,10 +93,10 @@ def magnitude_weights(x, w, n):
 
 
 @inner
-def _lower(x, w, n):
-    """Take the lowest value (at most 0) off every block; (lowest, span, sum w, sum w y)."""
+def lower(x, w, n, most):
+    """Take the lowest value (at most `most`) off every block; (lowest, span, sum w, sum w y)."""
     zero = splat(F32(0))
-    low, high, weight, total = zero, load(x, 0), zero, zero
+    low, high, weight, total = most, load(x, 0), zero, zero
     for i in range(n):
         v = load(x, LANES * i)
         low, high = smaller(v, low), larger(v, high)
@@ -133,7 +108,7 @@ def _lower(x, w, n):
 
 
 @inner
-def _sums(y, w, n, top, inverse, offset):
+def code_sums(y, w, n, top, inverse, offset):
     """Sums of w q, w q q, w y q for codes q = y * inverse + offset, rounded and cut to 0..top.
 
     y is not negative; with an offset above -0.5 no code is either, and needs no check.
@@ -173,7 +148,7 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
     plan: f32[k, 2], see `grid`. Each refinement then tries the codes that the best fit so far would
     give. All-zero blocks get scale 0.
     """
-    low, span, w_sum, y_sum = _lower(x, w, n)
+    low, span, w_sum, y_sum = lower(x, w, n, splat(F32(0)))
     zero, most = splat(F32(0)), splat(F32(top))
     step = inverse_of(span)
     best, scale, shift, qs, qqs, yqs = zero, zero, zero, zero, zero, zero
@@ -183,7 +158,7 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
         else:
             inverse = inverse_of(scale)
             offset = larger(zero - shift * inverse, splat(F32(-0.499)))
-        q, qq, yq = _sums(x, w, n, most, inverse, offset)
+        q, qq, yq = code_sums(x, w, n, most, inverse, offset)
         gain, s, m = _solve(low, w_sum, y_sum, q, qq, yq)
         scale, shift = where_less(best, gain, s, scale), where_less(best, gain, m, shift)
         qs, qqs = where_less(best, gain, q, qs), where_less(best, gain, qq, qqs)
@@ -243,6 +218,32 @@ def symmetric_search(x, w, n, reach, plan):
         for i in range(n):
             v = load(x, LANES * i)
             q = nearest(smaller(v * inverse, high))
+            wq = load(w, LANES * i) * q
+            xq, qq = fma(wq, v, xq), fma(wq, q, qq)
+        s = xq * inverse_of(qq)
+        gain = s * xq
+        scale, weight = where_less(best, gain, s, scale), where_less(best, gain, qq, weight)
+        best = larger(gain, best)
+    return or_infinite(scale, absolute(peak)), weight
+
+
+@inner
+def clipping_search(x, w, n, reach, plan, refinements):
+    """As symmetric_search, but the peak may be laid beyond the codes where it counts for little.
+
+    Each refinement then tries the codes that the best scale so far gives.
+    """
+    zero, low, high = splat(F32(0)), splat(F32(-reach)), splat(F32(reach - 1))
+    peak = peak_of(x, n)
+    step = inverse_of(peak)
+    best, scale, weight = zero, zero, zero
+    for k in range(len(plan) + refinements):
+        inverse, xq, qq = inverse_of(scale), zero, zero
+        if k < len(plan):
+            inverse = splat(plan[k]) * step
+        for i in range(n):
+            v = load(x, LANES * i)
+            q = nearest(larger(smaller(v * inverse, high), low))
             wq = load(w, LANES * i) * q
             xq, qq = fma(wq, v, xq), fma(wq, q, qq)
         s = xq * inverse_of(qq)

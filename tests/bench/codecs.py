@@ -9,7 +9,8 @@ A pair is libggml and ours on the same rows, one right after the other, the firs
 turns. The ratio is the median over pairs of (libggml's time / our time), with its 95 % interval
 from the order statistics. libggml is called bare, ours with its checks. Errors are ratios too, ours
 over libggml's, the worst over Gaussian, Student-t(5), heavy-outlier and (where the test data is)
-real model rows.
+real model rows; rows `matrix` are encoders under an importance matrix, and take the worst of these
+and four kinds of importances, under libggml's own weights.
 """
 
 import argparse
@@ -89,7 +90,7 @@ def main() -> None:
 
 def line(row: dict[str, Any]) -> str:
     interval = f"{row['low']:.2f} .. {row['high']:.2f}"
-    errors = f"{row['rmse']:.4f} {row['weighted']:.4f}" if "rmse" in row else ""
+    errors = " ".join(f"{row[key]:.4f}" for key in ("rmse", "weighted") if key in row)
     return (
         f"{row['type']:8} {row['direction']:6} {row['libggml']:9.1f} {row['ours']:9.1f} "
         f"{row['ratio']:6.2f}x  {interval:15} {errors}"
@@ -115,10 +116,21 @@ def measure(name: str, pairs: int) -> list[dict[str, Any]]:
         rmse, weighted = worst_errors(name)
         errors = {"rmse": rmse, "weighted": weighted, **relative_errors(name, x)}
         out.append({"type": name, "direction": "encode", **speed._asdict(), **errors})
+    if CODECS[name].encode_weighted:
+        matrix = encode_error.matrices(WIDTH)["uneven"]
+        speed = compare(
+            lambda: quantize(name, x, packed, matrix),
+            lambda: encode_rows(name, x, packed, matrix),
+            pairs,
+        )
+        errors = {"weighted": worst_under_matrices(name)}
+        out.append({"type": name, "direction": "matrix", **speed._asdict(), **errors})
     return out
 
 
-def quantize(name: str, x: encode_error.F32, packed: encode_error.U8) -> None:
+def quantize(
+    name: str, x: encode_error.F32, packed: encode_error.U8, matrix: encode_error.F32 | None = None
+) -> None:
     """libggml's encoder without the checks of our binding."""
     libggml.library().ggml_quantize_chunk(
         ctypes.c_int(CODECS[name].type.id),
@@ -126,7 +138,7 @@ def quantize(name: str, x: encode_error.F32, packed: encode_error.U8) -> None:
         ctypes.c_void_p(packed.ctypes.data),
         ctypes.c_int64(0),
         *(ctypes.c_int64(length) for length in x.shape),
-        None,
+        None if matrix is None else ctypes.c_void_p(matrix.ctypes.data),
     )
 
 
@@ -142,6 +154,16 @@ def worst_errors(name: str) -> tuple[float, float]:
     model = MODEL if MODEL.is_file() else None
     found = [encode_error.ratios(name, x) for x in encode_error.tensors(16, WIDTH, model).values()]
     return max(plain for plain, _ in found), max(weighted for _, weighted in found)
+
+
+def worst_under_matrices(name: str) -> float:
+    """The worst ratio of errors over tensors and importances."""
+    model = MODEL if MODEL.is_file() else None
+    return max(
+        encode_error.ratios(name, x, matrix)[1]
+        for x in encode_error.tensors(16, WIDTH, model).values()
+        for matrix in encode_error.matrices(x.shape[1]).values()
+    )
 
 
 def relative_errors(name: str, x: encode_error.F32) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 WIDTH, HEIGHT, MARGIN = 760, 480, 56
 OURS, THEIRS = "#0b6e4f", "#8a8a8a"
+LABEL, LINE = 58, 13  # room a label takes
 SMALLEST = 1e-3  # relative error: exact types are not drawn
 
 
@@ -21,16 +22,29 @@ def drawing(rows: Sequence[Mapping[str, Any]]) -> str:
     speeds = [row[key] for row in shown for key in ("ours", "libggml")]
     across, up = scale(errors, MARGIN, WIDTH - 24), scale(speeds, HEIGHT - MARGIN, 24)
     parts = [tick_lines(errors, speeds, across, up)]
+    points = {row["type"]: (at(row["error"], across), at(row["ours"], up)) for row in shown}
     for row in shown:
         x1, y1 = at(row["libggml_error"], across), at(row["libggml"], up)
-        x2, y2 = at(row["error"], across), at(row["ours"], up)
+        x2, y2 = points[row["type"]]
         parts.append(
             f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{THEIRS}"/>'
             f'<circle cx="{x1:.1f}" cy="{y1:.1f}" r="3" fill="{THEIRS}"/>'
             f'<circle cx="{x2:.1f}" cy="{y2:.1f}" r="4" fill="{OURS}"/>'
-            f'<text x="{x2 + 6:.1f}" y="{y2 - 5:.1f}">{row["type"]}</text>'
         )
-    return frame(parts)
+    return frame(parts + [label(name, points) for name in points])
+
+
+def label(name: str, points: Mapping[str, tuple[float, float]]) -> str:
+    """The name of a type: right of its point, or left of it where another point is in the way.
+
+    Of two points above each other, the labels move apart.
+    """
+    x, y = points[name]
+    near = [(ox - x, oy - y) for ox, oy in points.values() if abs(oy - y) < LINE]
+    crowded = any(0.5 < dx < LABEL for dx, _ in near)
+    away = sum((dy < 0) - (dy > 0) for dx, dy in near if abs(dx) <= 0.5)
+    place, anchor = (x - 7, "end") if crowded else (x + 7, "start")
+    return f'<text x="{place:.1f}" y="{y + 4 + 3 * away:.1f}" text-anchor="{anchor}">{name}</text>'
 
 
 Scale = tuple[float, float]
@@ -38,10 +52,11 @@ Scale = tuple[float, float]
 
 
 def scale(values: Iterable[float], start: float, end: float) -> Scale:
-    """From the least value at `start` to the largest at `end`."""
+    """From a little below the least value at `start` to a little above the largest at `end`."""
     logs = [math.log10(value) for value in values]
-    slope = (end - start) / max(max(logs) - min(logs), 1e-9)
-    return slope, start - slope * min(logs)
+    low, high = min(logs) - 0.08, max(logs) + 0.08
+    slope = (end - start) / (high - low)
+    return slope, start - slope * low
 
 
 def at(value: float, scale: Scale) -> float:
@@ -58,7 +73,7 @@ def tick_lines(errors: Sequence[float], speeds: Sequence[float], across: Scale, 
     for value in round_values(speeds):
         y = at(value, up)
         out.append(f'<path d="M{MARGIN} {y:.1f}H{WIDTH - 24}" stroke="#ddd"/>')
-        out.append(f'<text x="{MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
+        out.append(f'<text x="{MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,.0f}</text>')
     return "".join(out)
 
 
@@ -79,6 +94,8 @@ def frame(parts: Sequence[str]) -> str:
         "error relative to the weights (smaller is better)</text>"
         f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">'
         "million weights a second, one thread</text>"
-        f'<text x="{MARGIN + 8}" y="40" fill="{OURS}">edgemed</text>'
-        f'<text x="{MARGIN + 8}" y="56" fill="{THEIRS}">libggml</text></svg>\n'
+        f'<circle cx="{MARGIN + 14}" cy="{HEIGHT - MARGIN - 36}" r="4" fill="{OURS}"/>'
+        f'<text x="{MARGIN + 24}" y="{HEIGHT - MARGIN - 32}">edgemed</text>'
+        f'<circle cx="{MARGIN + 14}" cy="{HEIGHT - MARGIN - 18}" r="3" fill="{THEIRS}"/>'
+        f'<text x="{MARGIN + 24}" y="{HEIGHT - MARGIN - 14}">libggml</text></svg>\n'
     )

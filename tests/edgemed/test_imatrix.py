@@ -52,12 +52,20 @@ def test_the_older_form_gives_means(tmp_path: Path, tail: bool) -> None:
 
 
 def test_several_are_combined_by_sums_and_counts(tmp_path: Path) -> None:
-    first = matrix_file(tmp_path / "a.gguf", {NAME: row(1, 4)}, count=1)
+    first = matrix_file(tmp_path / "a.gguf", {NAME: row(1, 4)}, count=512)  # one call's rows
     second = old_file(tmp_path / "b.dat", {NAME: (3, [15.0, 0.0]), "other": (1, [3.0])})
     found = read_imatrices([first, second])
     assert np.array_equal(found.tensors[NAME], row(4, 1))  # (1 + 15) / 4, (4 + 0) / 4
     assert set(found.tensors) == {NAME, "other"}
     assert (found.file, found.dataset, found.chunks) == ("a.gguf + b.dat", "notes.txt + a.txt", 10)
+
+
+def test_experts_that_one_file_tells_apart_stay_apart(tmp_path: Path) -> None:
+    experts = np.array([[1, 4], [3, 8]], np.float32)
+    first = matrix_file(tmp_path / "a.gguf", {NAME: experts}, count=512)
+    second = old_file(tmp_path / "b.dat", {NAME: (1, [3.0, 0.0, 5.0, 0.0])})
+    for paths in ([first, second], [second, first]):
+        assert np.array_equal(read_imatrices(paths).tensors[NAME], [[2, 2], [4, 4]])
 
 
 def test_matrices_of_different_models_are_not_combined(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The encoders once more, without lanes: whole arrays, one step after the other, plain layouts.
 
 Every function works on x f32[blocks, parts, width] at once; sums run over the width in order, in
-float32, with one rounding where the kernels ask for fma. The bytes must be equal.
+float32, with one rounding where the kernels ask for fma. The bytes must be equal. w are the weights
+of errors, of the shape of x.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +29,53 @@ GRIDS = {
 }
 
 
-def encode(name: str, x: F32) -> U8:
-    """x f32[blocks, 256] -> u8[blocks, bytes] for a K-quant."""
+def encode(name: str, x: F32, importances: F32 | None = None) -> U8:
+    """x f32[rows, n] -> u8[rows, bytes] for a K-quant; importances f32[n] of columns."""
+    width = 32 if name in ("Q4_K", "Q5_K") else 16
     with np.errstate(all="ignore"):
-        if name == "Q6_K":
-            return _q6_k(x.reshape(-1, 16, 16))
+        parts = x.reshape(-1, 256 // width, width)
+        if importances is None:
+            w = own_weights(name, parts)
+        else:
+            w = SPREADS[name](x, importances).reshape(parts.shape)
         if name == "Q3_K":
-            return _q3_k(x.reshape(-1, 16, 16))
-        return _affine(name, x.reshape(-1, 16, 16) if name == "Q2_K" else x.reshape(-1, 8, 32))
+            packed = _q3_k(parts, w, importances is not None)
+        else:
+            by_codes = name == "Q2_K" and importances is not None
+            packed = _q6_k(parts, w) if name == "Q6_K" else _affine(name, parts, w, by_codes)
+    return packed.reshape(len(x), -1)
+
+
+def own_weights(name: str, x: F32) -> F32:
+    """Where no importances are known."""
+    mean = (sum_of(x, x) * F(1 / x.shape[-1]))[..., None]
+    return fma(x, x, mean) if name in ("Q3_K", "Q6_K") else np.sqrt(mean) + abs(x)
+
+
+def spread_over(width: int, factor: int) -> Callable[[F32, F32], F32]:
+    """Weights under importances: a sqrt(factor * mean square of `width` columns + x^2)."""
+
+    def weights(x: F32, importances: F32) -> F32:
+        blocks = x.reshape(len(x), -1, width)
+        spread = sum_of(blocks, blocks)[..., None] * F(factor / width)
+        return normal(importances) * np.sqrt(fma(blocks, blocks, spread)).reshape(x.shape)
+
+    return weights
+
+
+def normal(importances: F32) -> F32:
+    """Between 0 and 1 by a power of two, and at least 2^-30."""
+    scaled = importances * F(2.0 ** -np.frexp(importances.max())[1])
+    return np.maximum(scaled, F(2.0**-30))
+
+
+SPREADS = {
+    "Q2_K": spread_over(256, 1),
+    "Q3_K": spread_over(256, 2),
+    "Q4_K": spread_over(256, 2),
+    "Q5_K": spread_over(256, 2),
+    "Q6_K": lambda x, importances: np.broadcast_to(normal(importances), x.shape),
+}
 
 
 def exact_fma(a: float, b: float, c: float) -> np.float32:
@@ -79,7 +121,7 @@ def sum_of(a: F32, b: F32) -> F32:
     return total
 
 
-def scale_step(values: F32, weights: F32, lowest: int, highest: int, plan: range) -> F32:
+def scale_step(values: F32, weights: F32, lowest: int, highest: int, plan: NDArray[Any]) -> F32:
     """The block scale, of a few, whose multiples lie nearest to the parts' values."""
     first = np.abs(values).argmax(1)
     most = np.take_along_axis(values, first[:, None], 1)[:, 0]
@@ -92,9 +134,8 @@ def scale_step(values: F32, weights: F32, lowest: int, highest: int, plan: range
     return best
 
 
-def _affine(name: str, x: F32) -> U8:
+def _affine(name: str, x: F32, w: F32, by_codes: bool) -> U8:
     top = TOPS[name][0]
-    w = np.sqrt(sum_of(x, x) * F(1 / x.shape[2]))[..., None] + abs(x)
     low = np.minimum(x.min(-1), F(0))
     y = x - low[..., None]
     w_sum, y_sum = sum_of(w, np.ones_like(w)), sum_of(w, y)
@@ -117,7 +158,8 @@ def _affine(name: str, x: F32) -> U8:
             np.where(better, new, old) for new, old in zip(kept, held, strict=True)
         )
     scale = np.where(np.maximum(x.max(-1) - low, -low) > F(2.0**40), F(np.inf), scale)
-    return _affine_block(name, x, scale, (low, w_sum, y_sum, q_sum, qq_sum, yq_sum))
+    sums = low, w_sum, y_sum, q_sum, qq_sum, yq_sum
+    return _affine_block(name, x, scale, sums, w if by_codes else None)
 
 
 def _fit(low: F32, w: F32, y: F32, q: F32, qq: F32, yq: F32) -> tuple[F32, F32, F32]:
@@ -130,8 +172,14 @@ def _fit(low: F32, w: F32, y: F32, q: F32, qq: F32, yq: F32) -> tuple[F32, F32, 
     return np.where(scale > 0, gain, F(0)), scale, shift
 
 
-def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
-    """Whole scales and minima, then codes."""
+def code_error(x: F32, w: F32, scale: F32, lowest: int, highest: int) -> F32:
+    """Weighted squared error of x ~ scale q with the best codes q."""
+    off = x - scale[..., None] * codes(x * inverse(scale)[..., None], lowest, highest)
+    return sum_of(off * off, w)
+
+
+def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...], judge: F32 | None) -> U8:
+    """Whole scales and minima, then codes; scales are judged by new codes under `judge`, if any."""
     low, w, y, q, qq, yq = sums
 
     def minimum_for(rounded: F32) -> F32:
@@ -140,6 +188,9 @@ def _affine_block(name: str, x: F32, scale: F32, sums: tuple[F32, ...]) -> U8:
 
     def error_of(rounded: F32, minimum: F32) -> F32:
         shift = minimum + low
+        if judge is not None:
+            v = (x - low[..., None]) + shift[..., None]
+            return code_error(v, judge, rounded, 0, TOPS[name][0])
         by_scale = rounded * qq - yq * F(2) - F(2) * shift * q
         return rounded * by_scale + shift * (shift * w + y * F(2))
 
@@ -181,15 +232,14 @@ def _half_bytes(d: F32) -> U8:
     return d.astype("<f2").view(np.uint8).reshape(len(d), 2)
 
 
-def _symmetric(x: F32, laid_at: F32, reach: int) -> tuple[F32, F32]:
+def symmetric(x: F32, w: F32, laid_at: F32, reach: int, refinements: int = 0) -> tuple[F32, F32]:
     """Scale and its weight for every row of x."""
-    mean = sum_of(x, x) * F(1 / 16)
-    w = fma(x, x, mean[..., None])
     first = np.abs(x).argmax(-1)
     peak = np.take_along_axis(x, first[..., None], -1)[..., 0]
     best, scale, weight = (np.zeros_like(peak) for _ in range(3))
-    for laid in laid_at:
-        q = codes(x * (laid * inverse(peak))[..., None], -reach, reach - 1)
+    for laid in [*laid_at, *[None] * refinements]:
+        over = inverse(scale) if laid is None else laid * inverse(peak)
+        q = codes(x * over[..., None], -reach, reach - 1)
         xq, qq = sum_of(w * q, x), sum_of(w * q, q)
         s = xq * inverse(qq)
         better = best < s * xq
@@ -204,11 +254,17 @@ def _two_bits(q: U8) -> U8:
     return (a | b << 2 | c << 4 | e << 6).reshape(-1, 64)
 
 
-def _q3_k(x: F32) -> U8:
-    laid = np.array([-4.25, -3.75, -3.25, -2.8, 3.2], F)
-    scale, weight = _symmetric(x, laid, 4)
-    d = scale_step(scale, weight, -32, 31, range(-32, -28))[:, None]
-    six = codes(scale * inverse(d), -32, 31)
+def _q3_k(x: F32, w: F32, searched: bool) -> U8:
+    if searched:
+        beyond = np.array([-4.8, -5.6, -7, 3.2, 3.5, 4], F)
+        laid = np.concatenate((-np.arange(4.45, 2.7, -0.15).astype(F), beyond))
+        scale, weight = symmetric(x, w, laid, 4, 2)
+        d = _fitted_step(scale, weight, np.arange(-32.5, -28.9, 0.5))[:, None]
+        six = _judged(x, w, d, codes(scale * inverse(d), -32, 31))
+    else:
+        scale, weight = symmetric(x, w, np.array([-4.25, -3.75, -3.25, -2.8, 3.2], F), 4)
+        d = scale_step(scale, weight, -32, 31, np.arange(-32, -28))[:, None]
+        six = codes(scale * inverse(d), -32, 31)
     q = (codes(x * inverse(d * six)[..., None], -4, 3) + 4).astype(np.uint8)
     thirds = np.packbits(q.reshape(-1, 8, 32) >> 2, axis=1, bitorder="little").reshape(-1, 32)
     six = (six + 32).astype(np.uint8)
@@ -218,9 +274,34 @@ def _q3_k(x: F32) -> U8:
     return np.concatenate([thirds, _two_bits(q & 3), low, upper, _half_bytes(d)], axis=1)
 
 
-def _q6_k(x: F32) -> U8:
-    scale, weight = _symmetric(x, -np.linspace(28, 32.4, 10, dtype=F), 32)
-    d = scale_step(scale, weight, -128, 127, range(-128, -124))[:, None]
+def _fitted_step(scale: F32, weight: F32, plan: NDArray[Any]) -> F32:
+    """The least squares fit to the multiples of one of several steps that errs least."""
+    first = np.abs(scale).argmax(1)
+    most = np.take_along_axis(scale, first[:, None], 1)[:, 0]
+    best, least = half(most / F(plan[0])), np.full(len(most), np.inf, F)
+    for divisor in plan:
+        multiples = codes(scale * (F(divisor) * inverse(most))[:, None], -32, 31)
+        by, square = (sum_of(weight * multiples, other) for other in (scale, multiples))
+        d = half(by * inverse(square))[:, None]
+        off = d * codes(scale * inverse(d), -32, 31) - scale
+        error = sum_of(off * off, weight)
+        best, least = np.where(error < least, d[:, 0], best), np.fmin(least, error)
+    return best
+
+
+def _judged(x: F32, w: F32, d: F32, center: F32) -> F32:
+    """Of three whole scales for each part, the one whose own codes err least."""
+    best, least = center, np.full_like(center, np.inf)
+    for delta in (-1, 0, 1):
+        other = codes(center + F(delta), -32, 31)
+        error = code_error(x, w, d * other, -4, 3)
+        best, least = np.where(error < least, other, best), np.fmin(least, error)
+    return best
+
+
+def _q6_k(x: F32, w: F32) -> U8:
+    scale, weight = symmetric(x, w, -np.linspace(28, 32.4, 10, dtype=F), 32)
+    d = scale_step(scale, weight, -128, 127, np.arange(-128, -124))[:, None]
     eight = codes(scale * inverse(d), -128, 127)
     q = (codes(x * inverse(d * eight)[..., None], -32, 31) + 32).astype(np.uint8)
     # q[block, half, quarter, 32]: quarters A, B, C, D of the drawing in encoders/q6_k.py

@@ -1,7 +1,7 @@
 """How far packed rows are from the weights they were made of, beside libggml on the same rows.
 
 Two errors: the plain root mean square, and the one under the weights that libggml itself minimises
-for the type when it has no importance matrix. A search that lowers only the first is a worse
+for the type, with an importance matrix or without. A search that lowers only the first is a worse
 quantizer.
 """
 
@@ -38,9 +38,23 @@ def model_rows(path: Path) -> F32:
     return np.ascontiguousarray(flat[: len(flat) // 256 * 256].reshape(-1, 256))
 
 
-def importance(name: str, x: F32) -> NDArray[np.float64]:
+SPREADS = {
+    **dict.fromkeys(("Q3_K", "Q4_K", "Q5_K", "IQ4_XS"), (256, 2)),
+    "Q2_K": (256, 1),
+    "IQ4_NL": (32, 2),
+}
+"""Under a matrix: columns whose mean square is added to each square, and its factor; else a row."""
+
+
+def importance(name: str, x: F32, matrix: F32 | None = None) -> NDArray[np.float64]:
     """The weight of each squared error in libggml's search for this type (1 where it has none)."""
     x = x.astype(np.float64)
+    if matrix is not None:
+        width, factor = SPREADS.get(name, (x.shape[1], 1))
+        parts = x.reshape(len(x), -1, width)
+        spread = factor * (parts**2).mean(-1, keepdims=True)
+        root = np.ones_like(x) if name == "Q6_K" else np.sqrt(spread + parts**2).reshape(x.shape)
+        return matrix * root
     if name in ("Q4_K", "Q5_K"):
         parts = x.reshape(-1, 32)
         return (np.sqrt((parts**2).mean(1, keepdims=True)) + abs(parts)).reshape(x.shape)
@@ -49,7 +63,7 @@ def importance(name: str, x: F32) -> NDArray[np.float64]:
     return x**2 if name in ("Q3_K", "Q6_K", "IQ4_NL", "IQ4_XS") else np.ones_like(x)
 
 
-def errors(name: str, x: F32, packed: U8) -> tuple[float, float]:
+def errors(name: str, x: F32, packed: U8, matrix: F32 | None = None) -> tuple[float, float]:
     """(plain, weighted) root mean square error of packed rows, as libggml decodes them."""
     y = x.copy()
     if name == "F32":
@@ -57,25 +71,36 @@ def errors(name: str, x: F32, packed: U8) -> tuple[float, float]:
     else:
         libggml.decode_rows(name, packed, y)
     squared = (x.astype(np.float64) - y) ** 2
-    weighted = np.average(squared, weights=importance(name, x))
+    weighted = np.average(squared, weights=importance(name, x, matrix))
     return float(np.sqrt(squared.mean())), float(np.sqrt(weighted))
 
 
-def ours(name: str, x: F32) -> U8:
+def ours(name: str, x: F32, matrix: F32 | None = None) -> U8:
     packed = np.zeros((x.shape[0], CODECS[name].type.row_bytes(x.shape[1])), np.uint8)
-    encode_rows(name, x, packed)
+    encode_rows(name, x, packed, matrix)
     return packed
 
 
-def theirs(name: str, x: F32) -> U8:
+def theirs(name: str, x: F32, matrix: F32 | None = None) -> U8:
     packed = np.zeros((x.shape[0], CODECS[name].type.row_bytes(x.shape[1])), np.uint8)
-    importance = np.ones(x.shape[1], np.float32) if name in libggml.NEEDS_IMATRIX else None
-    libggml.encode_rows(name, x, packed, importance)
+    if matrix is None and name in libggml.NEEDS_IMATRIX:
+        matrix = np.ones(x.shape[1], np.float32)
+    libggml.encode_rows(name, x, packed, matrix)
     return packed
 
 
-def ratios(name: str, x: F32) -> tuple[float, float]:
+def ratios(name: str, x: F32, matrix: F32 | None = None) -> tuple[float, float]:
     """Our plain and weighted error over libggml's; 1 where both have none."""
-    pairs = zip(errors(name, x, ours(name, x)), errors(name, x, theirs(name, x)), strict=True)
-    plain, weighted = (1.0 if a == b == 0 else a / b for a, b in pairs)
+    found = [errors(name, x, f(name, x, matrix), matrix) for f in (ours, theirs)]
+    plain, weighted = (1.0 if a == b == 0 else a / b for a, b in zip(*found, strict=True))
     return plain, weighted
+
+
+def matrices(n: int, seed: int = 8) -> dict[str, F32]:
+    """Importances f32[n] as rows may have them: alike, uneven, very uneven, and many of them 0."""
+    rng = np.random.default_rng(seed)
+    spread = np.exp(rng.standard_normal(n))
+    holes = np.where(rng.random(n) < 0.5, 0, spread)
+    holes[n // 4 : n // 4 + 64] = 0  # whole blocks that nothing is known of
+    made = {"alike": np.ones(n), "uneven": spread, "steep": spread**2.5, "holes": holes}
+    return {name: importances.astype(np.float32) for name, importances in made.items()}

@@ -2,28 +2,68 @@
 
 import numpy as np
 
-from tests.oracles.encode import F32, U8, F, codes, fma, half, inverse, scale_step, sum_of
+from tests.oracles.encode import (
+    F32,
+    GRIDS,
+    U8,
+    F,
+    codes,
+    fma,
+    half,
+    inverse,
+    normal,
+    own_weights,
+    scale_step,
+    spread_over,
+    sum_of,
+    symmetric,
+)
 
 CODEBOOK = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], F)
+BEYOND = {
+    "Q4_0": (np.arange(7.1, 8.75, 0.15), (-9.3, -10.5, -12, 7.1, 7.5)),
+    "Q5_0": (np.arange(15, 16.9, 0.3), (-14.6, -17.3, -18.5, -21, 15.2, 15.6)),
+}
+LAID_AT = {name: np.array([*-near, *far], F) for name, (near, far) in BEYOND.items()}
+WEIGHTED_GRIDS = {15: GRIDS["Q4_K"], 31: GRIDS["Q5_K"]}
 LAID = (-119, -122, -125, -128, -131, -134, 109, 113, 117, 121)
 
 
-def encode(name: str, x: F32) -> U8:
-    """x f32[rows, n] -> u8[rows, bytes]."""
+def encode(name: str, x: F32, importances: F32 | None = None) -> U8:
+    """x f32[rows, n] -> u8[rows, bytes]; importances f32[n] of columns."""
     with np.errstate(all="ignore"):
-        if name == "IQ4_XS":
-            packed = _iq4_xs(x.reshape(-1, 8, 32))
-        elif name == "IQ4_NL":
-            packed = _iq4_nl(x.reshape(-1, 32))
+        w = None if importances is None else weights_of(name, x, importances).reshape(-1, 32)
+        parts = x.reshape(-1, 32)
+        if name.startswith("IQ4"):
+            scale, weight = _codebook_scale(parts, own_weights("Q6_K", parts) if w is None else w)
+            packed = _iq4_nl(parts, scale)
+            if name == "IQ4_XS":
+                shape = (-1, 8)
+                packed = _iq4_xs(x.reshape(-1, 8, 32), scale.reshape(shape), weight.reshape(shape))
         else:
-            packed = _plain(name, x.reshape(-1, 32))
+            packed = _plain(name, parts, w)
     return packed.reshape(len(x), -1)
 
 
-def _plain(name: str, x: F32) -> U8:
+def weights_of(name: str, x: F32, importances: F32) -> F32:
+    """Of errors, f32[rows, n]."""
+    if name.startswith("IQ4"):
+        return spread_over(32 if name == "IQ4_NL" else 256, 2)(x, importances)
+    squares, total = x.reshape(len(x), -1, 32), np.zeros(len(x), F)
+    for k in range(squares.shape[1]):
+        total = total + sum_of(squares[:, k], squares[:, k])
+    spread = total * (F(1) / F(x.shape[1]))
+    return normal(importances) * np.sqrt(fma(x, x, np.broadcast_to(spread[:, None], x.shape)))
+
+
+def _plain(name: str, x: F32, w: F32 | None) -> U8:
     top = 15 if name[1] == "4" else 31
     lowest = 0 if name.endswith("1") else -(top + 1) // 2
-    d, m = _affine(x, top) if name.endswith("1") else (_scale(x, -lowest), np.zeros(len(x), F))
+    if name.endswith("1"):
+        d, m = _affine(x, top) if w is None else _affine_weighted(x, w, top)
+    else:
+        d = _scale(x, -lowest) if w is None else half(symmetric(x, w, LAID_AT[name], -lowest, 2)[0])
+        m = np.zeros(len(x), F)
     q = codes((x - m[:, None]) * inverse(d)[:, None], lowest, top + lowest) - lowest
     q = q.astype(np.uint8)
     parts = [_halves(d)] + ([_halves(m)] if name.endswith("1") else [])
@@ -56,9 +96,37 @@ def _affine(x: F32, top: int) -> tuple[F32, F32]:
     return d, m.astype(np.float16).astype(F)
 
 
-def _codebook_scale(x: F32) -> tuple[F32, F32]:
+def _affine_weighted(x: F32, w: F32, top: int) -> tuple[F32, F32]:
+    low = x.min(1)
+    y, span = x - low[:, None], x.max(1) - low
+    w_sum, y_sum = sum_of(w, np.ones_like(w)), sum_of(w, y)
+    best, shift, q_sum = (np.zeros_like(low) for _ in range(3))
+    scale = span * F(1 / top)
+    for choice in [*WEIGHTED_GRIDS[top], None, None]:
+        if choice is None:
+            over = inverse(scale)
+            offset = np.where(-shift * over > F(-0.499), F(0) - shift * over, F(-0.499))
+        else:
+            over, offset = (F(top) + F(choice[0])) * inverse(span), np.full_like(low, F(choice[1]))
+        q = fma(y, np.broadcast_to(over[:, None], y.shape), offset[:, None])
+        q = np.rint(np.where(q < top, q, F(top)))
+        q1, qq, yq = sum_of(w * q, np.ones_like(q)), sum_of(w * q, q), sum_of(w * q, y)
+        det = fma(w_sum, qq, F(0) - q1 * q1)
+        s = fma(w_sum, yq, F(0) - q1 * y_sum) / det
+        usable = w_sum * qq * F(2.0**-18) < det
+        gain = np.where(usable, s * (yq - q1 * y_sum / w_sum), F(0))
+        better = best < gain
+        shift = np.where(better, (y_sum - s * q1) / w_sum, shift)
+        scale, q_sum = np.where(better, s, scale), np.where(better, q1, q_sum)
+        best = np.where(better, gain, best)
+    d = half(np.where(span > F(2.0**40), F(np.inf), scale))
+    m = low + np.where(best > 0, (y_sum - d * q_sum) / w_sum, F(0))
+    m = np.where(span > F(2.0**40), low, m)
+    return d, m.astype(np.float16).astype(F)
+
+
+def _codebook_scale(x: F32, w: F32) -> tuple[F32, F32]:
     """Scale and its weight for every row of 32."""
-    w = fma(x, x, (sum_of(x, x) * F(1 / 32))[..., None])
     peak = np.take_along_axis(x, np.abs(x).argmax(-1)[..., None], -1)[..., 0]
     best, scale, weight = (np.zeros_like(peak) for _ in range(3))
     for laid in (*LAID, None):
@@ -78,14 +146,13 @@ def _place(x: F32) -> U8:
     return (x[..., None] > middles).sum(-1).astype(np.uint8)
 
 
-def _iq4_nl(x: F32) -> U8:
-    d = half(_codebook_scale(x)[0])
+def _iq4_nl(x: F32, scale: F32) -> U8:
+    d = half(scale)
     return np.concatenate([_halves(d), _nibbles(_place(x * inverse(d)[:, None]))], axis=1)
 
 
-def _iq4_xs(x: F32) -> U8:
-    scale, weight = _codebook_scale(x)
-    d = scale_step(scale, weight, -32, 31, (-32, -31, -30, -29))[:, None]
+def _iq4_xs(x: F32, scale: F32, weight: F32) -> U8:
+    d = scale_step(scale, weight, -32, 31, np.array([-32, -31, -30, -29]))[:, None]
     six = codes(scale * inverse(d), -32, 31)
     q = _nibbles(_place(x * inverse(d * six)[..., None])).reshape(len(x), 128)
     six = (six + 32).astype(np.uint16)

@@ -16,6 +16,7 @@ import numpy as np
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import put_half
 from edgemed_native.encoders.settling import INVERSE, OFFSET, ROW, settle
+from edgemed_native.encoders.weighting import importance_weights, take
 from edgemed_native.lanes import LANES, fma, integers, load, splat, store_bytes, transpose
 from edgemed_native.search import affine_search, grid, magnitude_weights, whole
 
@@ -31,6 +32,7 @@ SUPER_PLAN = np.arange(63, 55, -1).astype(F32)
 REFINEMENTS = 1
 Q4_PLAN = grid([-0.9, -0.4, 0.1, 0.6], [-0.3, 0.0, 0.3])
 Q5_PLAN = grid([-1.2, -0.3, 0.6], [-0.3, 0.0, 0.3])
+Q4_WEIGHTED_PLAN, Q5_WEIGHTED_PLAN = Q4_PLAN, Q5_PLAN
 
 
 @kernel
@@ -42,9 +44,7 @@ def encode_q4_k(src, dst):
     for first in range(0, blocks, LANES):
         _search_parts(src, first, blocks - 1, 15, Q4_PLAN, x, w, fits)
         settle(fits, PARTS, 63, SUPER_PLAN, supers)
-        for lane in range(min(LANES, blocks - first)):
-            _write_head(fits, supers, lane, dst[first + lane])
-            _write_nibbles(src, first + lane, fits, lane, dst, (first + lane) * 144 + 16)
+        _write_q4(src, dst, first, 1, min(LANES, blocks - first), fits, supers)
 
 
 @kernel
@@ -56,9 +56,43 @@ def encode_q5_k(src, dst):
     for first in range(0, blocks, LANES):
         _search_parts(src, first, blocks - 1, 31, Q5_PLAN, x, w, fits)
         settle(fits, PARTS, 63, SUPER_PLAN, supers)
-        for lane in range(min(LANES, blocks - first)):
-            _write_head(fits, supers, lane, dst[first + lane])
-            _write_five_bits(src, first + lane, fits, lane, dst, (first + lane) * 176 + 16)
+        _write_q5(src, dst, first, 1, min(LANES, blocks - first), fits, supers)
+
+
+@kernel
+def encode_q4_k_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // BLOCK
+    rows = len(dst) // per_row
+    x, w = np.empty(BLOCK * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            column = block * BLOCK
+            _search_weighted(
+                src, first, rows - 1, importances, column, 15, Q4_WEIGHTED_PLAN, x, w, fits
+            )
+            settle(fits, PARTS, 63, SUPER_PLAN, supers)
+            at, count = first * per_row + block, min(LANES, rows - first)
+            _write_q4(src, dst, at, per_row, count, fits, supers)
+
+
+@kernel
+def encode_q5_k_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // BLOCK
+    rows = len(dst) // per_row
+    x, w = np.empty(BLOCK * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            column = block * BLOCK
+            _search_weighted(
+                src, first, rows - 1, importances, column, 31, Q5_WEIGHTED_PLAN, x, w, fits
+            )
+            settle(fits, PARTS, 63, SUPER_PLAN, supers)
+            at, count = first * per_row + block, min(LANES, rows - first)
+            _write_q5(src, dst, at, per_row, count, fits, supers)
 
 
 @inner
@@ -69,6 +103,35 @@ def _search_parts(src, first, last, top, plan, x, w, fits):
             transpose(src, first, last, BLOCK, part * WIDTH + at, x, at * LANES)
         magnitude_weights(x, w, WIDTH)
         affine_search(x, w, WIDTH, top, plan, REFINEMENTS, fits, part * ROW)
+
+
+@inner
+def _search_weighted(src, first, last, importances, column, top, plan, x, w, fits):
+    """Fit every sub-block of the blocks at `column` of 16 rows, one row per lane."""
+    total = take(src, first, last, len(importances), column, BLOCK, x)
+    spread = total * splat(F32(2 / BLOCK))
+    for part in range(PARTS):
+        part_x = x[part * WIDTH * LANES :]
+        importance_weights(part_x, w, WIDTH, importances, column + part * WIDTH, spread)
+        affine_search(part_x, w, WIDTH, top, plan, REFINEMENTS, fits, part * ROW)
+
+
+@inner
+def _write_q4(src, dst, first, step, count, fits, supers):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        _write_head(fits, supers, lane, dst[block])
+        _write_nibbles(src, block, fits, lane, dst, block * 144 + 16)
+
+
+@inner
+def _write_q5(src, dst, first, step, count, fits, supers):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        _write_head(fits, supers, lane, dst[block])
+        _write_five_bits(src, block, fits, lane, dst, block * 176 + 16)
 
 
 @inner

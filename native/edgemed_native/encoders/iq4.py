@@ -17,6 +17,7 @@ import numpy as np
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import put_half
 from edgemed_native.decoders.iquants import CODEBOOK
+from edgemed_native.encoders.weighting import importance_weights, take
 from edgemed_native.lanes import (
     LANES,
     absolute,
@@ -31,7 +32,6 @@ from edgemed_native.lanes import (
     where_less,
 )
 from edgemed_native.search import (
-    choose_step,
     half_unless_zero,
     inverse_of,
     or_infinite,
@@ -39,6 +39,7 @@ from edgemed_native.search import (
     square_weights,
     whole,
 )
+from edgemed_native.steps import choose_step
 
 F32 = np.float32
 I32 = np.int32
@@ -67,14 +68,27 @@ def encode_iq4_nl(src, dst):
     x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
     fit = np.empty(ROW, F32)
     for first in range(0, blocks, LANES):
-        scale, _ = _search_part(src, first, blocks - 1, WIDTH, 0, x, w)
-        d = half_unless_zero(scale)
-        store(fit, SCALE, d)
-        store(fit, INVERSE, inverse_of(d))
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 0, fit[SCALE + lane])
-            at = (first + lane) * WIDTH
-            _write_part(src, at, fit[INVERSE + lane], dst, (first + lane) * 18 + 2)
+        _take(src, first, blocks - 1, WIDTH, 0, x)
+        square_weights(x, w, WIDTH)
+        _keep(_search(x, w)[0], fit)
+        _write_nl(src, dst, first, 1, min(LANES, blocks - first), fit)
+
+
+@kernel
+def encode_iq4_nl_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // WIDTH
+    rows = len(dst) // per_row
+    x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fit = np.empty(ROW, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            column = block * WIDTH
+            total = take(src, first, rows - 1, len(importances), column, WIDTH, x)
+            spread = total * splat(F32(2 / WIDTH))
+            importance_weights(x, w, WIDTH, importances, column, spread)
+            _keep(_search(x, w)[0], fit)
+            _write_nl(src, dst, first * per_row + block, per_row, min(LANES, rows - first), fit)
 
 
 @kernel
@@ -85,25 +99,53 @@ def encode_iq4_xs(src, dst):
     fits, supers = np.empty(PARTS * ROW, F32), np.empty(LANES, F32)
     for first in range(0, blocks, LANES):
         for part in range(PARTS):
-            scale, weight = _search_part(src, first, blocks - 1, BLOCK, part * WIDTH, x, w)
+            _take(src, first, blocks - 1, BLOCK, part * WIDTH, x)
+            square_weights(x, w, WIDTH)
+            scale, weight = _search(x, w)
             store(fits, part * ROW + SCALE, scale)
             store(fits, part * ROW + WEIGHT, weight)
         store(supers, 0, _settle(fits))
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 0, supers[lane])
-            _write_scales(fits, lane, dst[first + lane])
-            for part in range(PARTS):
-                at, to = (first + lane) * BLOCK + part * WIDTH, (first + lane) * 136 + 8
-                inverse = fits[part * ROW + INVERSE + lane]
-                _write_part(src, at, inverse, dst, to + part * LANES)
+        _write_xs(src, dst, first, 1, min(LANES, blocks - first), fits, supers)
+
+
+@kernel
+def encode_iq4_xs_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // BLOCK
+    rows = len(dst) // per_row
+    x, w = np.empty(BLOCK * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(LANES, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            _search_weighted(src, first, rows - 1, importances, block * BLOCK, x, w, fits)
+            store(supers, 0, _settle(fits))
+            at, count = first * per_row + block, min(LANES, rows - first)
+            _write_xs(src, dst, at, per_row, count, fits, supers)
 
 
 @inner
-def _search_part(src, first, last, stride, column, x, w):
-    """(scale, sum of w q q) of 32 weights of sixteen blocks; 0 where all are 0."""
+def _search_weighted(src, first, last, importances, column, x, w, fits):
+    """Fit every part of the blocks at `column` of 16 rows, one row per lane."""
+    total = take(src, first, last, len(importances), column, BLOCK, x)
+    spread = total * splat(F32(2 / BLOCK))
+    for part in range(PARTS):
+        part_x = x[part * WIDTH * LANES :]
+        importance_weights(part_x, w, WIDTH, importances, column + part * WIDTH, spread)
+        scale, weight = _search(part_x, w)
+        store(fits, part * ROW + SCALE, scale)
+        store(fits, part * ROW + WEIGHT, weight)
+
+
+@inner
+def _take(src, first, last, stride, column, x):
+    """32 weights of sixteen blocks, one block a lane."""
     for at in range(0, WIDTH, LANES):
         transpose(src, first, last, stride, column + at, x, at * LANES)
-    square_weights(x, w, WIDTH)
+
+
+@inner
+def _search(x, w):
+    """(scale, sum of w q q) of 32 weights in every lane; 0 where all are 0."""
     peak = peak_of(x, WIDTH)
     step = inverse_of(peak)
     best, scale, weight = splat(F32(0)), splat(F32(0)), splat(F32(0))
@@ -138,6 +180,35 @@ def _code_nearest(x):
     for k in range(STEPS - 1):
         code = where_less(splat(MIDDLES[k]), x, splat(F32(k + 1)), code)
     return integers(code)
+
+
+@inner
+def _keep(scale, fit):
+    d = half_unless_zero(scale)
+    store(fit, SCALE, d)
+    store(fit, INVERSE, inverse_of(d))
+
+
+@inner
+def _write_nl(src, dst, first, step, count, fit):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 0, fit[SCALE + lane])
+        _write_part(src, block * WIDTH, fit[INVERSE + lane], dst, block * 18 + 2)
+
+
+@inner
+def _write_xs(src, dst, first, step, count, fits, supers):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 0, supers[lane])
+        _write_scales(fits, lane, dst[block])
+        for part in range(PARTS):
+            inverse = fits[part * ROW + INVERSE + lane]
+            at, to = block * BLOCK + part * WIDTH, block * 136 + 8 + part * LANES
+            _write_part(src, at, inverse, dst, to)
 
 
 @inner

@@ -51,9 +51,7 @@ def encode_q4_0(src, dst):
     for first in range(0, blocks, LANES):
         _take(src, first, blocks - 1, x)
         _fit_scale(x, 8, fit)
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 0, fit[SCALE + lane])
-            _write_nibbles(src, first + lane, fit, lane, 8, 15, dst, 18 * (first + lane) + 2)
+        write_q4_0(src, dst, first, 1, min(LANES, blocks - first), fit)
 
 
 @kernel
@@ -64,10 +62,7 @@ def encode_q4_1(src, dst):
     for first in range(0, blocks, LANES):
         _take(src, first, blocks - 1, x)
         _fit_scale_and_minimum(x, 15, fit)
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 0, fit[SCALE + lane])
-            put_half(dst[first + lane], 2, fit[MINIMUM + lane])
-            _write_nibbles(src, first + lane, fit, lane, 0, 15, dst, 20 * (first + lane) + 4)
+        write_q4_1(src, dst, first, 1, min(LANES, blocks - first), fit)
 
 
 @kernel
@@ -78,11 +73,8 @@ def encode_q5_0(src, dst):
     for first in range(0, blocks, LANES):
         _take(src, first, blocks - 1, x)
         _fit_scale(x, 16, fit)
-        _find_fifths(x, fit, 16)
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 0, fit[SCALE + lane])
-            _put_fifths(fit, lane, dst[first + lane], 2)
-            _write_nibbles(src, first + lane, fit, lane, 16, 31, dst, 22 * (first + lane) + 6)
+        find_fifths(x, fit, 16)
+        write_q5_0(src, dst, first, 1, min(LANES, blocks - first), fit)
 
 
 @kernel
@@ -93,12 +85,8 @@ def encode_q5_1(src, dst):
     for first in range(0, blocks, LANES):
         _take(src, first, blocks - 1, x)
         _fit_scale_and_minimum(x, 31, fit)
-        _find_fifths(x, fit, 0)
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 0, fit[SCALE + lane])
-            put_half(dst[first + lane], 2, fit[MINIMUM + lane])
-            _put_fifths(fit, lane, dst[first + lane], 4)
-            _write_nibbles(src, first + lane, fit, lane, 0, 31, dst, 24 * (first + lane) + 8)
+        find_fifths(x, fit, 0)
+        write_q5_1(src, dst, first, 1, min(LANES, blocks - first), fit)
 
 
 @inner
@@ -174,7 +162,7 @@ def _write_nibbles(src, block, fit, lane, zero, top, dst, to):
 
 
 @inner
-def _find_fifths(x, fit, zero):
+def find_fifths(x, fit, zero):
     """The fifth bits of all sixteen blocks: weight i of each is bit i of its word."""
     minimum, inverse = load(fit, MINIMUM), load(fit, INVERSE)
     for half in range(2):
@@ -191,3 +179,43 @@ def _put_fifths(fit, lane, block, at):
         word = I32(fit[FIFTHS + LANES * half + lane])
         block[at + 2 * half] = U8(word & 255)
         block[at + 2 * half + 1] = U8(word >> 8)
+
+
+@inner
+def write_q4_0(src, dst, first, step, count, fit):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 0, fit[SCALE + lane])
+        _write_nibbles(src, block, fit, lane, 8, 15, dst, 18 * block + 2)
+
+
+@inner
+def write_q4_1(src, dst, first, step, count, fit):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 0, fit[SCALE + lane])
+        put_half(dst[block], 2, fit[MINIMUM + lane])
+        _write_nibbles(src, block, fit, lane, 0, 15, dst, 20 * block + 4)
+
+
+@inner
+def write_q5_0(src, dst, first, step, count, fit):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 0, fit[SCALE + lane])
+        _put_fifths(fit, lane, dst[block], 2)
+        _write_nibbles(src, block, fit, lane, 16, 31, dst, 22 * block + 6)
+
+
+@inner
+def write_q5_1(src, dst, first, step, count, fit):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 0, fit[SCALE + lane])
+        put_half(dst[block], 2, fit[MINIMUM + lane])
+        _put_fifths(fit, lane, dst[block], 4)
+        _write_nibbles(src, block, fit, lane, 0, 31, dst, 24 * block + 8)

@@ -23,7 +23,9 @@ from edgemed_native.encoders.settling import (
     WHOLE_MINIMUM,
     WHOLE_SCALE,
     settle,
+    settle_by_codes,
 )
+from edgemed_native.encoders.weighting import importance_weights, take
 from edgemed_native.lanes import LANES, fma, integers, load, splat, store_bytes, transpose
 from edgemed_native.search import affine_search, grid, magnitude_weights, whole
 
@@ -36,6 +38,7 @@ PARTS = 16  # sub-blocks in a block
 WIDTH = 16  # weights in a sub-block
 
 PLAN = grid([-0.6, 0.1, 0.9], [-0.35, 0.0, 0.35])
+WEIGHTED_PLAN = PLAN
 REFINEMENTS = 1
 SUPER_PLAN = np.arange(15, 10, -0.5).astype(F32)
 
@@ -52,14 +55,47 @@ def encode_q2_k(src, dst):
             magnitude_weights(x, w, WIDTH)
             affine_search(x, w, WIDTH, 3, PLAN, REFINEMENTS, fits, part * ROW)
         settle(fits, PARTS, 15, SUPER_PLAN, supers)
-        for lane in range(min(LANES, blocks - first)):
-            put_half(dst[first + lane], 80, supers[lane])
-            put_half(dst[first + lane], 82, supers[LANES + lane])
-            _write(src, first + lane, fits, lane, dst[first + lane])
+        _write(src, dst, first, 1, min(LANES, blocks - first), fits, supers)
+
+
+@kernel
+def encode_q2_k_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // BLOCK
+    rows = len(dst) // per_row
+    x, w = np.empty(BLOCK * LANES, F32), np.empty(BLOCK * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(2 * LANES, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            _search_weighted(src, first, rows - 1, importances, block * BLOCK, x, w, fits)
+            settle_by_codes(x, w, WIDTH, 3, fits, PARTS, 15, SUPER_PLAN, supers)
+            at, count = first * per_row + block, min(LANES, rows - first)
+            _write(src, dst, at, per_row, count, fits, supers)
 
 
 @inner
-def _write(src, index, fits, lane, block):
+def _search_weighted(src, first, last, importances, column, x, w, fits):
+    """Fit every sub-block of the blocks at `column` of 16 rows, one row per lane."""
+    total = take(src, first, last, len(importances), column, BLOCK, x)
+    spread = total * splat(F32(1 / BLOCK))
+    for part in range(PARTS):
+        part_x, part_w = x[part * WIDTH * LANES :], w[part * WIDTH * LANES :]
+        importance_weights(part_x, part_w, WIDTH, importances, column + part * WIDTH, spread)
+        affine_search(part_x, part_w, WIDTH, 3, WEIGHTED_PLAN, REFINEMENTS, fits, part * ROW)
+
+
+@inner
+def _write(src, dst, first, step, count, fits, supers):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        put_half(dst[block], 80, supers[lane])
+        put_half(dst[block], 82, supers[LANES + lane])
+        _write_block(src, block, fits, lane, dst[block])
+
+
+@inner
+def _write_block(src, index, fits, lane, block):
     """The scale bytes and the codes of one block."""
     for part in range(PARTS):
         at = part * ROW + lane

@@ -18,8 +18,27 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import put_half
-from edgemed_native.lanes import LANES, integers, load, splat, store, store_bytes, transpose
-from edgemed_native.search import choose_step, inverse_of, square_weights, symmetric_search, whole
+from edgemed_native.encoders.weighting import importance_weights, take
+from edgemed_native.lanes import (
+    LANES,
+    fma,
+    integers,
+    load,
+    smaller,
+    splat,
+    store,
+    store_bytes,
+    transpose,
+    where_less,
+)
+from edgemed_native.search import (
+    clipping_search,
+    inverse_of,
+    square_weights,
+    symmetric_search,
+    whole,
+)
+from edgemed_native.steps import choose_step, fit_step
 
 F32 = np.float32
 I32 = np.int32
@@ -31,6 +50,10 @@ WIDTH = 16  # weights in a sub-block
 REACH = 4
 
 PLAN = np.array([-4.25, -3.75, -3.25, -2.8, 3.2], F32)
+BEYOND = np.array([-4.8, -5.6, -7, 3.2, 3.5, 4], F32)
+WEIGHTED_PLAN = np.concatenate((-np.arange(4.45, 2.7, -0.15).astype(F32), BEYOND))
+WEIGHTED_SUPER_PLAN = -np.array([32.5, 32, 31.5, 31, 30.5, 30, 29.5, 29], F32)
+REFINEMENTS = 2
 SUPER_PLAN = -np.array([32, 31, 30, 29], F32)
 
 # Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
@@ -51,23 +74,80 @@ def encode_q3_k(src, dst):
             scale, weight = symmetric_search(x, w, WIDTH, REACH, PLAN)
             store(fits, part * ROW + SCALE, scale)
             store(fits, part * ROW + WEIGHT, weight)
-        store(supers, 0, _settle(fits))
-        for lane in range(min(LANES, blocks - first)):
-            _write_codes(src, first + lane, fits, lane, dst[first + lane])
-            _write_scales(fits, lane, dst[first + lane])
-            put_half(dst[first + lane], 108, supers[lane])
+        d = choose_step(fits, PARTS, ROW, SCALE, WEIGHT, -32, 31, SUPER_PLAN)
+        store(supers, 0, d)
+        _settle(fits, d)
+        _write(src, dst, first, 1, min(LANES, blocks - first), fits, supers)
+
+
+@kernel
+def encode_q3_k_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // BLOCK
+    rows = len(dst) // per_row
+    x, w = np.empty(BLOCK * LANES, F32), np.empty(BLOCK * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(LANES, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            _search_weighted(src, first, rows - 1, importances, block * BLOCK, x, w, fits)
+            d = fit_step(fits, PARTS, ROW, SCALE, WEIGHT, -32, 31, WEIGHTED_SUPER_PLAN)
+            store(supers, 0, d)
+            for part in range(PARTS):
+                at = part * WIDTH * LANES
+                _settle_part(x[at:], w[at:], fits, part * ROW, d)
+            at, count = first * per_row + block, min(LANES, rows - first)
+            _write(src, dst, at, per_row, count, fits, supers)
 
 
 @inner
-def _settle(fits):
-    """Choose d, round the scales to six bits; returns d."""
-    d = choose_step(fits, PARTS, ROW, SCALE, WEIGHT, -32, 31, SUPER_PLAN)
+def _search_weighted(src, first, last, importances, column, x, w, fits):
+    """Fit every sub-block of the blocks at `column` of 16 rows, one row per lane."""
+    total = take(src, first, last, len(importances), column, BLOCK, x)
+    spread = total * splat(F32(2 / BLOCK))
+    for part in range(PARTS):
+        part_x, part_w = x[part * WIDTH * LANES :], w[part * WIDTH * LANES :]
+        importance_weights(part_x, part_w, WIDTH, importances, column + part * WIDTH, spread)
+        scale, weight = clipping_search(part_x, part_w, WIDTH, REACH, WEIGHTED_PLAN, REFINEMENTS)
+        store(fits, part * ROW + SCALE, scale)
+        store(fits, part * ROW + WEIGHT, weight)
+
+
+@inner
+def _settle(fits, d):
+    """Round the scales to six bits."""
     inverse = inverse_of(d)
     for at in range(0, PARTS * ROW, ROW):
         scale = whole(load(fits, at + SCALE) * inverse, -32, 31)
         store(fits, at + SIX_BITS, scale)
         store(fits, at + INVERSE, inverse_of(d * scale))
-    return d
+
+
+@inner
+def _settle_part(x, w, fits, at, d):
+    """Of the six-bit scales next to the fitted one, the one whose own codes err least."""
+    center = whole(load(fits, at + SCALE) * inverse_of(d), -32, 31)
+    six, least = center, splat(F32(np.inf))
+    for k in range(3):
+        other = whole(center + splat(F32(k - 1)), -32, 31)
+        scale, error = d * other, splat(F32(0))
+        inverse = inverse_of(scale)
+        for i in range(WIDTH):
+            v = load(x, LANES * i)
+            off = v - scale * whole(v * inverse, -REACH, REACH - 1)
+            error = fma(off * off, load(w, LANES * i), error)
+        six, least = where_less(error, least, other, six), smaller(error, least)
+    store(fits, at + SIX_BITS, six)
+    store(fits, at + INVERSE, inverse_of(d * six))
+
+
+@inner
+def _write(src, dst, first, step, count, fits, supers):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        _write_codes(src, block, fits, lane, dst[block])
+        _write_scales(fits, lane, dst[block])
+        put_half(dst[block], 108, supers[lane])
 
 
 @inner

@@ -17,6 +17,7 @@ import numpy as np
 
 from edgemed_native._jit import inner, kernel
 from edgemed_native.bits import put_half
+from edgemed_native.encoders.weighting import importances_alone
 from edgemed_native.lanes import (
     LANES,
     integers,
@@ -26,7 +27,8 @@ from edgemed_native.lanes import (
     store_bytes,
     transpose,
 )
-from edgemed_native.search import choose_step, inverse_of, square_weights, symmetric_search, whole
+from edgemed_native.search import inverse_of, square_weights, symmetric_search, whole
+from edgemed_native.steps import choose_step
 
 F32 = np.float32
 I32 = np.int32
@@ -38,6 +40,7 @@ WIDTH = 16  # weights in a sub-block
 REACH = 32
 
 PLAN = -np.linspace(28, 32.4, 10, dtype=F32)
+WEIGHTED_PLAN = PLAN
 SUPER_PLAN = -np.array([128, 127, 126, 125], F32)
 
 # Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
@@ -59,9 +62,34 @@ def encode_q6_k(src, dst):
             store(fits, part * ROW + SCALE, scale)
             store(fits, part * ROW + WEIGHT, weight)
         store(supers, 0, _settle(fits))
-        for lane in range(min(LANES, blocks - first)):
-            _write(src, first + lane, fits, lane, dst[first + lane])
-            put_half(dst[first + lane], 208, supers[lane])
+        _write(src, dst, first, 1, min(LANES, blocks - first), fits, supers)
+
+
+@kernel
+def encode_q6_k_weighted(src, dst, importances):
+    """The same, each column's errors weighted by importances f32[row length]."""
+    per_row = len(importances) // BLOCK
+    rows = len(dst) // per_row
+    x, w = np.empty(WIDTH * LANES, F32), np.empty(WIDTH * LANES, F32)
+    fits, supers = np.empty(PARTS * ROW, F32), np.empty(LANES, F32)
+    for first in range(0, rows, LANES):
+        for block in range(per_row):
+            _search_weighted(src, first, rows - 1, importances, block * BLOCK, x, w, fits)
+            store(supers, 0, _settle(fits))
+            at, count = first * per_row + block, min(LANES, rows - first)
+            _write(src, dst, at, per_row, count, fits, supers)
+
+
+@inner
+def _search_weighted(src, first, last, importances, column, x, w, fits):
+    """Fit every sub-block of the blocks at `column` of 16 rows, one row per lane."""
+    for part in range(PARTS):
+        at = column + part * WIDTH
+        transpose(src, first, last, len(importances), at, x, 0)
+        importances_alone(w, WIDTH, importances, at)
+        scale, weight = symmetric_search(x, w, WIDTH, REACH, WEIGHTED_PLAN)
+        store(fits, part * ROW + SCALE, scale)
+        store(fits, part * ROW + WEIGHT, weight)
 
 
 @inner
@@ -84,7 +112,16 @@ def _codes(src, at, fits, part, lane):
 
 
 @inner
-def _write(src, index, fits, lane, block):
+def _write(src, dst, first, step, count, fits, supers):
+    """Block first + step * lane from each of `count` lanes."""
+    for lane in range(count):
+        block = first + step * lane
+        _write_block(src, block, fits, lane, dst[block])
+        put_half(dst[block], 208, supers[lane])
+
+
+@inner
+def _write_block(src, index, fits, lane, block):
     """The codes and 8-bit scales of one block."""
     for half in range(2):
         for column in range(0, 32, LANES):

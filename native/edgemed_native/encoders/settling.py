@@ -7,7 +7,7 @@ each, and leaves in its place what the codes are made with. Knows no bit layout.
 import numpy as np
 
 from edgemed_native._jit import inner
-from edgemed_native.lanes import LANES, larger, load, smaller, splat, store, where_less
+from edgemed_native.lanes import LANES, fma, larger, load, smaller, splat, store, where_less
 from edgemed_native.search import (
     FIT,
     LOW,
@@ -17,10 +17,10 @@ from edgemed_native.search import (
     Q,
     W,
     Y,
-    choose_step,
     inverse_of,
     whole,
 )
+from edgemed_native.steps import choose_step
 
 F32 = np.float32
 
@@ -55,13 +55,8 @@ def _curve(fits, at):
 
 
 @inner
-def settle(fits, parts, top, plan, supers):
-    """Choose d and dmin; then for each of `parts`, of three scales, the one that errs least.
-
-    Whole scales and minima are 0..top; plan: see choose_step. d and dmin go to supers.
-
-    Rounding a scale moves the best minimum, so minima are fitted again to the rounded scales.
-    """
+def _choose_steps(fits, parts, top, plan):
+    """d and dmin. Rounding a scale moves the best minimum: minima are fitted to rounded scales."""
     for at in range(0, parts * ROW, ROW):
         store(fits, at + CURVE, _curve(fits, at))
     d = choose_step(fits, parts, ROW, SCALE, CURVE, 0, top, plan)
@@ -69,12 +64,62 @@ def settle(fits, parts, top, plan, supers):
     for at in range(0, parts * ROW, ROW):
         scale = d * whole(load(fits, at + SCALE) * d_inverse, 0, top)
         store(fits, at + MINIMUM, _minimum_for(fits, at, scale))
-    dmin = choose_step(fits, parts, ROW, MINIMUM, W, 0, top, plan)
-    dmin_inverse = inverse_of(dmin)
+    return d, choose_step(fits, parts, ROW, MINIMUM, W, 0, top, plan)
+
+
+@inner
+def settle(fits, parts, top, plan, supers):
+    """Choose d and dmin; then for each of `parts`, of three scales, the one that errs least.
+
+    Whole scales and minima are 0..top; plan: see steps. d and dmin go to supers.
+    """
+    d, dmin = _choose_steps(fits, parts, top, plan)
+    d_inverse, dmin_inverse = inverse_of(d), inverse_of(dmin)
     for at in range(0, parts * ROW, ROW):
         _settle_part(fits, at, top, d, d_inverse, dmin, dmin_inverse)
     store(supers, 0, d)
     store(supers, LANES, dmin)
+
+
+@inner
+def settle_by_codes(y, w, width, highest, fits, parts, top, plan, supers):
+    """As settle, but a scale is judged with the codes 0..highest that it would be given.
+
+    y, w: what affine_search left of all parts, `width` values each. For few codes and large
+    outliers, beside which whole scales are so coarse that codes change with them.
+    """
+    d, dmin = _choose_steps(fits, parts, top, plan)
+    for part in range(parts):
+        at, values = part * ROW, part * width * LANES
+        _settle_part_by_codes(y[values:], w[values:], width, highest, fits, at, top, d, dmin)
+    store(supers, 0, d)
+    store(supers, LANES, dmin)
+
+
+@inner
+def _settle_part_by_codes(y, w, width, highest, fits, at, top, d, dmin):
+    center = whole(load(fits, at + SCALE) * inverse_of(d), 0, top)
+    low, dmin_inverse = load(fits, at + LOW), inverse_of(dmin)
+    scale, minimum, least = center, center, splat(F32(np.inf))
+    for k in range(3):
+        other = whole(center + splat(F32(k - 1)), 0, top)
+        its_minimum = whole(_minimum_for(fits, at, d * other) * dmin_inverse, 0, top)
+        error = code_error(y, w, width, highest, d * other, dmin * its_minimum + low)
+        scale = where_less(error, least, other, scale)
+        minimum = where_less(error, least, its_minimum, minimum)
+        least = smaller(error, least)
+    _keep(fits, at, d, scale, dmin, minimum)
+
+
+@inner
+def code_error(y, w, n, highest, scale, shift):
+    """Weighted squared error of y ~ scale * q - shift with the best codes 0..highest."""
+    inverse, error = inverse_of(scale), splat(F32(0))
+    for i in range(n):
+        v = load(y, LANES * i) + shift
+        off = v - scale * whole(v * inverse, 0, highest)
+        error = fma(off * off, load(w, LANES * i), error)
+    return error
 
 
 @inner
@@ -89,6 +134,12 @@ def _settle_part(fits, at, top, d, d_inverse, dmin, dmin_inverse):
         scale = where_less(error, least, other, scale)
         minimum = where_less(error, least, its_minimum, minimum)
         least = smaller(error, least)
+    _keep(fits, at, d, scale, dmin, minimum)
+
+
+@inner
+def _keep(fits, at, d, scale, dmin, minimum):
+    """In the place of a fit: the whole scale and minimum, and what codes are made with."""
     inverse = inverse_of(d * scale)
     store(fits, at + WHOLE_SCALE, scale)
     store(fits, at + WHOLE_MINIMUM, minimum)
