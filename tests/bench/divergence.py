@@ -1,7 +1,7 @@
 """How far quantized models stray from their F16 originals: edgemed quantize beside llama-quantize.
 
     python -m tests.bench.divergence
-    python -m tests.bench.divergence --types IQ4_NL Q3_K_S --documents 240 --forms 24
+    python -m tests.bench.divergence --types IQ4_NL Q3_K_S --documents 96 --forms 12
 
 Real models (the embedded scale models, decoded to F16, and stories260K where the test data is) are
 quantized twice from the same F16 file, and llama.cpp runs all three over the same documents: items
@@ -70,8 +70,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--types", nargs="*", default=TYPES, choices=FILE_TYPES)
-    parser.add_argument("--documents", type=int, default=96, help="for each model")
-    parser.add_argument("--forms", type=int, default=12, help="of each model")
+    parser.add_argument("--documents", type=int, default=192, help="for each model")
+    parser.add_argument("--forms", type=int, default=24, help="of each model")
     parser.add_argument("--models", nargs="*", default=[*SCALE, "stories"])
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
