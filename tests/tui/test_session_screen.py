@@ -4,11 +4,19 @@ import json
 import re
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from edgemed_models.base import Model
 from edgemed_models.fake import ScriptedModel
+from edgemed_tui import machine
+from edgemed_tui.app import EdgemedApp
+from edgemed_tui.desk import ModelChoice
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import AskReason, AskSignature, Confirm
 from edgemed_tui.screens.picker import Picker
@@ -17,11 +25,10 @@ from textual.widgets import Input, OptionList
 
 from edgemed import audit
 from edgemed.clinic import session as steps
+from edgemed.errors import EdgemedError
 from edgemed.process_memory import resident_bytes
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
-from tests.tui.scripted import DRAFT, NOTE, app, pieces
-
-pytestmark = pytest.mark.asyncio
+from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces
 
 
 async def test_a_note_becomes_a_checked_draft(tmp_path: Path) -> None:
@@ -184,6 +191,41 @@ async def test_a_new_draft_over_unsaved_work_asks_first(tmp_path: Path) -> None:
         assert isinstance(pilot.app.screen, Confirm)
         await press(pilot, "enter")
         assert panes_of(pilot).draft.text == DRAFT
+
+
+async def test_a_model_that_could_not_be_loaded_is_tried_again_for_a_draft(tmp_path: Path) -> None:
+    base, tries = desk(ScriptedModel(pieces(DRAFT)), folder=tmp_path), 0
+
+    def open_model(choice: ModelChoice) -> Model:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise EdgemedError("the stick was pulled out", "put it in again")
+        return base.open_model(choice)
+
+    async with EdgemedApp(replace(base, open_model=open_model), NOTE).run_test() as pilot:
+        while "the stick was pulled out" not in status_of(pilot):
+            await pilot.pause(0.02)
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+        assert panes_of(pilot).draft.text == DRAFT
+
+
+def test_the_demonstration_model_is_made_by_one_thread_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    at_work = threading.Lock()
+
+    def merged_model() -> Path:
+        assert at_work.acquire(blocking=False), "two threads make the same file"
+        time.sleep(0.05)
+        at_work.release()
+        return tmp_path
+
+    monkeypatch.setattr(machine, "merged_model", merged_model)
+    (choice,) = machine.demonstration()
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(machine.file_of, [choice] * 4)) == {tmp_path}
 
 
 async def test_a_picker_narrows_as_one_types(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The desk of this machine: the clinic's models, its folders, the engine that runs them."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,8 @@ from edgemed.sizes import show_size
 from edgemed_tui import settings
 from edgemed_tui.checker import Checker
 from edgemed_tui.desk import Desk, Finding, ModelChoice
+
+MERGING = threading.Lock()
 
 
 def desk(model: str | None, options: Options) -> Desk:
@@ -48,7 +51,15 @@ def demonstration() -> Sequence[ModelChoice]:
 
 def opened(choice: ModelChoice, options: Options) -> Model:
     """The engine with this model in it."""
-    return load_model(merged_model() if choice.demonstration else Path(choice.path), options)
+    return load_model(file_of(choice), options)
+
+
+def file_of(choice: ModelChoice) -> Path:
+    """The model's file; the demonstration's is made when it is first asked for, by one thread."""
+    if not choice.demonstration:
+        return Path(choice.path)
+    with MERGING:
+        return merged_model()
 
 
 def sample() -> str:
@@ -75,6 +86,4 @@ def about(path: Path) -> str:
 
 def hash_of(choice: ModelChoice) -> str:
     """SHA-256 of the model file; seconds for a large one."""
-    if choice.demonstration:
-        merged_model()
-    return choice.hash or library.digest(Path(choice.path), lambda _: None)
+    return choice.hash or library.digest(file_of(choice), lambda _: None)

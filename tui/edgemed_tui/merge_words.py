@@ -15,7 +15,7 @@ FIELDS = (
     ("a", "First model (t = 0)", ""),
     ("b", "Second model (t = 1)", ""),
     ("method", "Method", "slerp"),
-    ("t", "How far from the first to the second, 0 to 1", "0.5"),
+    ("t", "t: how far to the second, 0 to 1", "0.5"),
     ("type", "Tensor types of the result", LIKE_A),
     ("out", "File to write", "merged.gguf"),
 )

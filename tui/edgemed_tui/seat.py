@@ -50,12 +50,14 @@ class Seat:
         self._checker = ThreadPoolExecutor(1, "edgemed-check")
         self._hasher = ThreadPoolExecutor(1, "edgemed-hash")
         self._closed = False
+        self._choice: ModelChoice | None = None
         self._why_empty = EMPTY
         self._wanted = ("", "")
 
     def load(self, choice: ModelChoice) -> None:
         """Put another model on the seat."""
         self.stop()
+        self._choice = choice
         self._engine.submit(self._load, choice)
         self._hasher.submit(self._hash, choice)
 
@@ -138,6 +140,8 @@ class Seat:
                 checker.read(source)
 
     def _draft(self, note: Note, template: Template) -> None:
+        if self.model is None and self._choice is not None:
+            self._load(self._choice)  # what stood in the way may be gone by now
         if self.model is None:
             self._tell(DraftRefused(*self._why_empty))
             return

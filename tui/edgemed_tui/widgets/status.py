@@ -95,8 +95,10 @@ def memory(nbytes: int) -> str:
 
 def reading(progress: Prefill) -> str:
     """How much of the prompt the model has read, and how long the rest will take."""
-    share = progress.done / max(1, progress.total)
-    if progress.left is None or progress.done >= progress.total:
+    if progress.done >= progress.total:
+        return "the note is read"
+    share = progress.done / progress.total
+    if progress.left is None:
         return f"reading {share:.0%}"
     return f"reading {share:.0%}, {progress.left:.0f} s left"
 
