@@ -36,7 +36,7 @@ from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
-from edgemed.demonstration import HEADING, merged_model
+from edgemed.demonstration import HEADING, is_demonstration, merged_model
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.library import find_model
@@ -106,14 +106,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def model_path(args: argparse.Namespace) -> Path:
-    """The model asked for; the demonstration says what it is before anything else."""
-    if not args.demo:
-        return find_model(args.model)
-    if args.model:
+    """The model asked for; a demonstration says what it is before anything else."""
+    if args.demo and args.model:
         raise UsageError("--demo brings its own model", "leave out --model")
-    if not args.json:
+    path = merged_model() if args.demo else find_model(args.model)
+    args.demo = args.demo or is_demonstration(path)
+    if args.demo and not args.json:
         print(f"{HEADING}\n", flush=True)
-    return merged_model()
+    return path
 
 
 def plan_for(

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
-from edgemed.demonstration import HEADING, merged_model, merged_path
+from edgemed.demonstration import HEADING, is_demonstration, merged_model, merged_path
 from tests.edgemed.commands import NOTE
+from tests.edgemed.merge_pairs import weights, write_pair_member
 
 ARGUMENTS = ["--template", "problem-list", "--max-tokens", "40", "--no-record", "--demo"]
 
@@ -48,3 +50,18 @@ def test_its_json_carries_the_heading(note: Path, capfd: pytest.CaptureFixture[s
 def test_it_brings_its_own_model(note: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["summarize", str(note), *ARGUMENTS, "--model", "x.gguf"]) == 2
     assert "--demo brings its own model" in capfd.readouterr().err
+
+
+def test_what_is_made_of_it_is_a_demonstration_under_any_name(
+    tmp_path: Path, note: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    renamed = tmp_path / "real.gguf"
+    renamed.write_bytes(merged_model().read_bytes())
+    assert is_demonstration(renamed)
+    assert is_demonstration(path_of("base"))
+    assert not is_demonstration(tmp_path / "none.gguf")
+    assert not is_demonstration(note)
+    assert not is_demonstration(write_pair_member(tmp_path / "a.gguf", weights(1)))
+    model = ["--model", str(renamed)]
+    assert main(["summarize", str(note), *ARGUMENTS[:-1], *model]) in (0, 1)
+    assert capfd.readouterr().out.startswith(HEADING)

@@ -163,6 +163,14 @@ async def test_an_engine_that_breaks_leaves_what_was_written(tmp_path: Path) -> 
         assert "the model process ended" in status_of(pilot)
 
 
+async def test_a_model_that_writes_nothing_is_named(tmp_path: Path) -> None:
+    async with started(app(ScriptedModel([" "]), folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        while "the model wrote nothing" not in status_of(pilot):
+            await pilot.pause(0.02)
+        assert steps.stage(case_of(pilot).session) == "note"
+
+
 async def test_escape_stops_the_model_and_keeps_what_is_there(tmp_path: Path) -> None:
     model = ScriptedModel(pieces(DRAFT), delay=0.05)
     async with started(app(model, folder=tmp_path)) as pilot:
@@ -209,6 +217,22 @@ async def test_a_model_that_could_not_be_loaded_is_tried_again_for_a_draft(tmp_p
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         await until(pilot, "reviewed")
         assert panes_of(pilot).draft.text == DRAFT
+
+
+async def test_a_draft_asked_for_while_the_model_loads_is_written(tmp_path: Path) -> None:
+    base, gate = desk(ScriptedModel(pieces(DRAFT), delay=0.002), folder=tmp_path), threading.Event()
+
+    def open_model(choice: ModelChoice) -> Model:
+        gate.wait(10)
+        return base.open_model(choice)
+
+    async with EdgemedApp(replace(base, open_model=open_model), NOTE).run_test() as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        assert case_of(pilot).streaming
+        gate.set()
+        await until(pilot, "reviewed")
+        assert panes_of(pilot).draft.text == DRAFT
+        assert not case_of(pilot).session.cut
 
 
 def test_the_demonstration_model_is_made_by_one_thread_at_a_time(

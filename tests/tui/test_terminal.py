@@ -11,11 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from edgemed_models.scale import path_of
+from edgemed_tui import machine
+from edgemed_tui.machine import sample
 
 from edgemed import audit
+from edgemed.clinic.note import parse
+from edgemed.clinic.summarize import budget
+from edgemed.clinic.template import list_templates
+from edgemed.demonstration import merged_model
+from edgemed.loading import Options, load_model
 from tests.tui.scripted import NOTE
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
+HOMES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 PATIENCE = 30.0  # seconds for one thing to appear on a busy machine
 
 
@@ -24,7 +33,7 @@ class Terminal:
 
     def __init__(self, command: list[str], folder: Path) -> None:
         self.socket = f"edgemed-test-{uuid.uuid4().hex[:8]}"
-        home = {n: str(folder / "home") for n in ("XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+        home = {n: str(folder / "home") for n in HOMES}
         words = [f"{name}={value}" for name, value in home.items()]
         line = f"env {shlex.join([*words, *command])}; echo ended $?; sleep 60"
         self.tmux("new-session", "-d", "-x", "80", "-y", "24", line)
@@ -59,7 +68,6 @@ class Terminal:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "note.txt").write_text(NOTE, encoding="utf-8")
-    (tmp_path / "turns.jinja").write_text("{% for m in messages %}{{ m.content }}\n{% endfor %}")
     return tmp_path
 
 
@@ -71,11 +79,11 @@ def scripted(folder: Path) -> Iterator[Terminal]:
 
 
 @pytest.fixture
-def real(folder: Path, data: Path) -> Iterator[Terminal]:
-    model = data / "models" / "stories260k" / "stories260K.gguf"
-    options = ["--model", str(model), "--chat-template", str(folder / "turns.jinja")]
-    command = [sys.executable, "-m", "edgemed.cli.main", "tui", str(folder / "note.txt")]
-    terminal = Terminal([*command, *options, "--context", "2048"], folder)
+def real(folder: Path) -> Iterator[Terminal]:
+    """The screen as it is sold, but for the test's switch that lets a scale model's draft count."""
+    (folder / "note.txt").write_text(sample(), encoding="utf-8")
+    command = [sys.executable, "-m", "tests.tui.signable", str(folder / "note.txt")]
+    terminal = Terminal(command, folder)
     yield terminal
     terminal.close()
 
@@ -89,12 +97,35 @@ def test_a_note_becomes_a_signed_file_in_a_terminal(scripted: Terminal, folder: 
     held(place, folder)
 
 
-def test_the_same_with_the_real_engine(real: Terminal, folder: Path) -> None:
+def test_the_same_with_a_scale_model_in_the_real_engine(real: Terminal, folder: Path) -> None:
     real.shows("DISCHARGE NOTE")
     walk(real, folder)
     signed(real, folder)
     home = folder / "home" / "edgemed"
-    held(audit.Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal"), folder)
+    place = audit.Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
+    held(place, folder, sample())
+
+
+def test_without_the_switch_a_scale_model_is_a_demonstration_under_any_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "real-looking.gguf"
+    copy.write_bytes(path_of("clinical").read_bytes())
+    assert machine.of_file(copy).demonstration
+    command = ["-m", "edgemed.cli.main", "tui", str(folder / "note.txt"), "--model", str(copy)]
+    terminal = Terminal([sys.executable, *command], folder)
+    try:
+        terminal.shows("DEMONSTRATION, NOT FOR PATIENTS")
+    finally:
+        terminal.close()
+
+
+def test_the_sample_note_fits_the_demonstration_model_with_every_template() -> None:
+    model = load_model(merged_model(), Options())
+    note = parse(sample())
+    fitting = {t.name: budget(model, note, t).fits for t in list_templates()}
+    model.close()
+    assert all(fitting.values()), fitting
 
 
 def walk(terminal: Terminal, folder: Path) -> None:
@@ -133,12 +164,12 @@ def signed(terminal: Terminal, folder: Path) -> str:
     return terminal.shows("exported")
 
 
-def held(place: audit.Place, folder: Path) -> None:
+def held(place: audit.Place, folder: Path, note: str = NOTE) -> None:
     """The file is whole, the log holds and names no patient."""
     data = json.loads((folder / "out.json").read_text(encoding="utf-8"))
     assert "Seen. " in data["text"]
     assert data["signature"]["by"] == "Dr Example"
-    assert data["source"] == NOTE
+    assert data["source"] == note
     assert audit.verify(place).faults == ()
     assert [row.what for row in audit.read(place)] == ["draft", "sign", "export"]
-    assert b"furosemide" not in place.log.read_bytes()
+    assert b"urosemide" not in place.log.read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgemed_models.base import Model
 
 from edgemed import audit, library, sessions
-from edgemed.demonstration import merged_model, merged_path
+from edgemed.demonstration import is_demonstration, merged_model, merged_path
 from edgemed.loading import Options, load_model
 from edgemed.sizes import show_size
 from edgemed_tui import settings
@@ -39,7 +39,7 @@ def installed() -> Sequence[ModelChoice]:
     """The models that were added, the default first."""
     found = library.read_library()
     entries = sorted(found.entries, key=lambda e: e.name != found.default)
-    return [ModelChoice(e.name, about(Path(e.path)), e.sha256, path=e.path) for e in entries]
+    return [of_file(Path(e.path))._replace(name=e.name, hash=e.sha256) for e in entries]
 
 
 def demonstration() -> Sequence[ModelChoice]:
@@ -56,7 +56,7 @@ def opened(choice: ModelChoice, options: Options) -> Model:
 
 def file_of(choice: ModelChoice) -> Path:
     """The model's file; the demonstration's is made when it is first asked for, by one thread."""
-    if not choice.demonstration:
+    if Path(choice.path) != merged_path():
         return Path(choice.path)
     with MERGING:
         return merged_model()
@@ -75,8 +75,9 @@ def doctor() -> Iterator[Finding]:
 
 
 def of_file(path: Path) -> ModelChoice:
-    """A model file that was named on the command line."""
-    return ModelChoice(path.stem, about(path), path=str(path))
+    """A model file; one made of the embedded models is a demonstration under any name."""
+    shown = is_demonstration(path)
+    return ModelChoice(path.stem, about(path), path=str(path), demonstration=shown)
 
 
 def about(path: Path) -> str:

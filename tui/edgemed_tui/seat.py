@@ -130,8 +130,10 @@ class Seat:
             for event in read_ahead(self.model, note):
                 if isinstance(event, Prefill):
                     self._tell(Reading(event))
-        except Exception as error:  # the thread's outermost edge; a draft would say more
-            self._tell(CheckFailed(place_of(error)))
+        except ModelError:  # cancelled, or broken: then the draft that follows says so
+            return
+        except Exception as error:  # the thread's outermost edge
+            self._tell(DraftRefused(*_told(error)))
 
     def _read_to_check(self, source: str, checker: Checker) -> None:
         """A check that breaks says so when it is wanted."""

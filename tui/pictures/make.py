@@ -1,7 +1,7 @@
 """Makes the terminal pictures of the README: `python tui/pictures/make.py`.
 
-The note is the invented one that comes with edgemed; the draft is a script with two mistakes in it,
-so that the real checks have something to find. Nothing else is staged.
+The note beside this file is invented; the draft is a script with two mistakes in it, so that the
+real checks have something to find. Nothing else is staged.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk, ModelChoice
-from edgemed_tui.machine import sample
 from edgemed_tui.screens.session import SessionScreen
 from textual.pilot import Pilot
 
@@ -68,7 +67,7 @@ async def checked(pilot: Pilot[None]) -> None:
 async def make(name: str, theme: str, keys: Sequence[str]) -> None:
     """One picture."""
     with tempfile.TemporaryDirectory() as folder:
-        app = EdgemedApp(desk(Path(folder)), sample())
+        app = EdgemedApp(desk(Path(folder)), (HERE / "note.txt").read_text("utf-8"))
         async with app.run_test(size=SIZE) as pilot:
             app.theme = theme
             await pilot.press("ctrl+t", *"dischargesummary", "enter", "ctrl+g")

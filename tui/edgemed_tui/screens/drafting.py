@@ -5,7 +5,7 @@ Every step is begun here and ends in a message of the seat; the session changes 
 
 from typing import ClassVar
 
-from edgemed_models.base import Failed
+from edgemed_models.base import Done, Failed
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
@@ -94,6 +94,8 @@ class DraftingScreen(CaseScreen):
 
     @on(ModelReady)
     def _model_ready(self, message: ModelReady) -> None:
+        if self.streaming:  # asked for while the model was loading: it is on its way
+            return
         self.tell("")
         if self.note is not None and not self.session.text:
             self.seat.read(self.note)
@@ -133,7 +135,7 @@ class DraftingScreen(CaseScreen):
         ending = message.ending
         if not message.text.strip():
             self._restore()
-            self._say_how_it_ended(message)
+            self._say_why_nothing_came(ending)
             return
         self.streaming = False
         assert self.template is not None and self.choice is not None
@@ -147,6 +149,16 @@ class DraftingScreen(CaseScreen):
         self._say_how_it_ended(message)
         self.query_one(ReviewPane).draft.focus()
         self._check()
+
+    def _say_why_nothing_came(self, ending: Done | Failed) -> None:
+        """No word was written: stopped, broken, or the model had nothing to say."""
+        if isinstance(ending, Failed):
+            self.complain(EdgemedError(ending.message, ending.hint))
+        elif ending.reason == "cancelled":
+            self.tell("stopped before the first word")
+        else:
+            remedy = "try another template, or another model with ctrl+l"
+            self.complain(EdgemedError("the model wrote nothing", remedy))
 
     def _say_how_it_ended(self, message: DraftEnded) -> None:
         status, ending = self.query_one(StatusLine), message.ending

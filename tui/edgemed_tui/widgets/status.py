@@ -56,14 +56,18 @@ class StatusLine(Words):
         self._draw()
 
     def _draw(self) -> None:
-        left, right = (
-            "  ·  ".join(self.facts[name] for name in names if self.facts.get(name))
-            for names in (WORDS, NUMBERS)
+        names, doing, numbers = (
+            GAP.join(self.facts[name] for name in part if self.facts.get(name))
+            for part in (NAMES, DOING, NUMBERS)
         )
-        room = max(0, self.size.width - len(right) - 4)
-        if len(left) > room:
-            left = f"{left[: max(0, room - 1)]}…"
-        self.say(literal(f" {left:<{room}}  {right} "))
+        said = f"{GAP}{doing}" if doing else ""
+        room = max(0, self.size.width - len(numbers) - 4)
+        self.say(literal(f" {cut(names, room - len(said)) + said:<{room}}  {numbers} "))
+
+
+def cut(text: str, room: int) -> str:
+    """`text` with a sign at its end where it was too long."""
+    return text if len(text) <= room else f"{text[: max(0, room - 1)]}…"
 
 
 class Notice(Words):
@@ -84,7 +88,9 @@ class Notice(Words):
         self.display = False
 
 
-WORDS = ("model", "template", "doing")
+GAP = "  ·  "
+NAMES = ("model", "template")  # cut where there is no room for all
+DOING = ("doing",)
 NUMBERS = ("speed", "memory")
 
 
