@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.note import decode, read_note
 from edgemed.clinic.review import review
@@ -24,11 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("note", type=Path, metavar="NOTE", help="the note or transcript")
     parser.add_argument("draft", type=Path, metavar="DRAFT", help="the draft made from it")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument(
-        "--fail-on",
-        choices=("major", "minor"),
-        help="exit with code 3 if a flag of this severity (or above) was raised",
-    )
+    add_fail_on(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         for line in report(found, source, draft):
             print(line)
-    return 3 if fails(found, args.fail_on) else 0
+    return FLAGGED if fails(found, args.fail_on) else 0
 
 
 def read_draft(path: Path) -> str:
@@ -50,14 +47,6 @@ def read_draft(path: Path) -> str:
         return decode(path.read_bytes())[0]
     except OSError as error:
         raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from None
-
-
-def fails(found: Review, severity: str | None) -> bool:
-    """Whether a flag is as severe as asked."""
-    flags = [flag for claim in found.claims for flag in claim.flags]
-    if severity == "major":
-        return any(flag.severity == "major" for flag in flags)
-    return severity == "minor" and bool(flags)
 
 
 def report(found: Review, source: str, draft: str) -> Iterator[str]:

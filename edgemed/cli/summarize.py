@@ -19,10 +19,12 @@ from edgemed.cli.asking import (
     as_data,
     look_again,
     not_asked,
+    one_line,
     tell_looks,
     tell_revisions,
     write_again,
 )
+from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.model_options import (
     configure_model,
     explain_if_asked,
@@ -74,13 +76,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the model write flagged sentences again; the draft keeps what it has",
     )
+    add_fail_on(parser)
     add("--no-record", action="store_true", help="write no record at all")
     add("--demo", action="store_true", help="use the model that comes with edgemed: no patients")
     configure_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off."""
+    """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off; 3: --fail-on."""
     if args.temperature < 0:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
     if args.keep and args.no_record:
@@ -230,7 +233,8 @@ def finish(
             if args.max_tokens or limit == template.max_tokens
             else "this model has room for no more: take another, or draft in parts with --plan",
         )
-    return exit_code(outcome)
+    code = exit_code(outcome)
+    return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
 
 
 def ask_again(
@@ -260,15 +264,20 @@ def check(note: Note, text: str) -> Review:
 
 
 def tell_flags(checked: Review | None, text: str) -> None:
-    """What the checks found, on stderr; an empty list says nothing about correctness."""
+    """What the checks found, on stderr; an empty list says nothing about correctness.
+
+    Reasons hold words of the note: they go to a terminal, and not into a file of messages.
+    """
     if checked is None:
         return
-    flags = [flag for claim in checked.claims for flag in claim.flags]
-    for flag in flags:
+    told = sys.stderr.isatty()
+    for flag in (flag for claim in checked.claims for flag in claim.flags):
         place = f"{flag.draft.start}-{flag.draft.end}"
-        print(f"check: {flag.severity}, {flag.label} at {place}: {flag.check}", file=sys.stderr)
+        why = f"{flag.check}: {one_line(flag.reason)}" if told else flag.check
+        print(f"check: {flag.severity}, {flag.label} at {place}: {why}", file=sys.stderr)
     for omission in checked.omissions:
-        print(f"check: {omission.severity}, left out: {omission.kind}", file=sys.stderr)
+        what = one_line(omission.reason) if told else f"left out: {omission.kind}"
+        print(f"check: {omission.severity}, {what}", file=sys.stderr)
 
 
 def document(

@@ -1,8 +1,11 @@
 """Organisms, and conclusions in words that a note has nowhere."""
 
+from pathlib import Path
+
 import pytest
 
 from edgemed.clinic.findings import Flag
+from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.review import review
 
@@ -17,6 +20,14 @@ def test_another_organism_is_flagged_and_the_same_one_by_another_name_is_not() -
     assert (flag.check, flag.label) == ("entity", "not found")
     assert "proteus mirabilis" in flag.reason
     assert flags(source, "Urine culture grew Escherichia coli.") == []
+
+
+def test_a_site_adds_names_to_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "organisms.txt").write_text("bacillus sitensis = the ward's own\n", "utf-8")
+    monkeypatch.setenv("EDGEMED_LISTS", str(tmp_path))
+    names = names_of.__wrapped__("organisms.txt")
+    assert names["bacillus sitensis"] == ("bacillus sitensis", "the ward's own")
+    assert "escherichia coli" in names
 
 
 NOTE = (

@@ -78,8 +78,14 @@ def test_a_number_that_the_note_does_not_hold_is_flagged(
     note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scripted(monkeypatch, ScriptedModel(["Aspirin 810 mg daily."]))
-    assert main(["summarize", str(note), "--template", "soap"]) == 0
-    assert "check:" in capsys.readouterr().err
+    arguments = ["summarize", str(note), "--template", "soap"]
+    assert main(arguments) == 0
+    err = capsys.readouterr().err
+    assert "check: major, contradicted at 8-14: dose\n" in err  # no words of the note in a file
+    scripted(monkeypatch, ScriptedModel(["Aspirin 810 mg daily."]))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main([*arguments, "--fail-on", "major"]) == 3
+    assert "dose: aspirin 810 mg in the draft; the source has 81 mg" in capsys.readouterr().err
 
 
 def answers(request: Request) -> list[str]:
