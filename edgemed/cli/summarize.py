@@ -208,7 +208,7 @@ def finish(
 ) -> int:
     """Print what comes after the stream; the exit code."""
     text = drafted(template, outcome)
-    checked = check(note, text) if note.language != "other" else None
+    checked = check(note, text) if is_checked(note, outcome) else None
     if args.json:
         whole = document(model, note, template, outcome, text, checked)
         if args.demo:
@@ -254,6 +254,11 @@ def ask_again(
 def drafted(template: Template, outcome: Outcome) -> str:
     """The draft as it is shown."""
     return readable(template, outcome.text) if outcome.complete else outcome.text
+
+
+def is_checked(note: Note, outcome: Outcome) -> bool:
+    """Whether there is something to check: an English note, and a draft that was not broken off."""
+    return note.language != "other" and outcome.ending in ("stop", "length")
 
 
 def check(note: Note, text: str) -> Review:
