@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
+from edgemed.cli.recording import record
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
@@ -50,7 +50,7 @@ from edgemed.loading import (
     started_ahead,
     translated,
 )
-from edgemed.records import Draft, Kept, Records
+from edgemed.records import Records
 
 STDIN = "-"
 
@@ -305,44 +305,4 @@ def document(
         "model": model.name,
         "timings": asdict(end.timings) if isinstance(end, Done) else None,
         "review": asdict(checked) if checked else "not checked",
-    }
-
-
-def record(
-    records: Records,
-    args: argparse.Namespace,
-    model: LlamaModel,
-    note: Note,
-    template: Template,
-    outcome: Outcome,
-    limit: int,
-) -> None:
-    """Write one row: hashes and settings, and patient text only with --keep."""
-    end = outcome.end
-    kept = Kept(args.note, note.text, outcome.text) if args.keep else None
-    row = Draft(
-        note=note.text,
-        draft=outcome.text,
-        model=model.name,
-        model_hash=records.file_hash(Path(model.settings.path)),
-        template=template.name,
-        template_hash=template.hash,
-        settings=settings_table(args, model, limit),
-        ending=outcome.ending,
-        timings=asdict(end.timings) if isinstance(end, Done) else {},
-    )
-    records.add(row, kept)
-
-
-def settings_table(args: argparse.Namespace, model: LlamaModel, limit: int) -> dict[str, Any]:
-    """Everything that decides the draft besides note, model and template."""
-    table = asdict(model.settings)
-    given = table.pop("chat_template")
-    table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
-    sampler = "greedy" if args.temperature == 0 else "top-k 40, top-p 0.95"
-    return table | {
-        "max_tokens": limit,
-        "temperature": args.temperature,
-        "seed": args.seed,
-        "sampler": sampler,
     }

@@ -113,13 +113,14 @@ class Worker:
     def generate(self, request: Request, out: BinaryIO) -> None:
         """Write the events of `request` as they come."""
         from edgemed_models.engine import loop
+        from edgemed_models.engine.sampling import Sampler
 
         grammar = request.grammar
         if request.schema is not None:
             grammar = self.binding.gbnf_of(request.schema)
         prompt = self.encode(request.messages)
         context = self.room(len(prompt) + request.max_tokens)
-        sampler = self.binding.Sampler(self.weights, request.temperature, request.seed, grammar)
+        sampler = Sampler(self.weights, request.temperature, request.seed, grammar)
         try:
             for event in loop.generate(self.weights, context, sampler, prompt, request.max_tokens):
                 out.write(wire.event_line(event))
