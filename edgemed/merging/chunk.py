@@ -23,7 +23,7 @@ from edgemed.merging.memory import Buffers, rows_at_once
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import group_of
 from edgemed.merging.plan import Step
-from edgemed.merging.stream import Mix, Stream
+from edgemed.merging.stream import Mix, NotFinite, Stream
 from edgemed.merging.token_rows import TokenRows, read_runs
 from edgemed.positional import Buffer
 
@@ -73,7 +73,10 @@ class Blender:
         if step.action == "requantize":
             return Mix(as_it_is)
         function, experts = METHODS[step.method].function, experts_of(step.sources[0])
-        return prepared(function, self._stream(step), experts, **dict(step.parameters))
+        try:
+            return prepared(function, self._stream(step), experts, **dict(step.parameters))
+        except NotFinite:
+            raise self._not_finite(step, 0, step.sources[0].rows) from None
 
     def write(self, chunk: Chunk) -> int:
         """Write one chunk; returns how many of its rows were equal in all sources and kept."""
@@ -135,10 +138,21 @@ class Blender:
         token_rows.fill_decoded(step.sources, step.based, first, x)
         return x
 
+    def _not_finite(self, step: Step, first: int, rows: int) -> NotFinite:
+        """The error, with the first row that holds NaN or infinity, and whose it is."""
+        at_once = rows_at_once(step.sources[0], self._chunk)
+        for at in range(first, first + rows, at_once):
+            packed = self._read(step, at, min(at_once, first + rows - at))
+            for tensor, x in zip(step.sources, self._decode(step, at, packed), strict=True):
+                bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+                if bad.size:
+                    return NotFinite(step.name, f"row {at + int(bad[0])} of {tensor.path.name}")
+        return NotFinite(step.name, f"what is mixed of rows {first} to {first + rows - 1}")
+
     def _encode(self, chunk: Chunk, rows: F32) -> U8:
         peak = mix.peak(rows)
         if not np.isfinite(peak):
-            raise not_a_number(chunk)
+            raise self._not_finite(chunk.step, chunk.first, chunk.rows)
         result = self._packed(-1, len(rows), chunk.step.type.row_bytes(rows.shape[1]))
         columns = of_row(chunk.step.importances, chunk.step.sources[0], chunk.first)
         encode_rows(chunk.step.type.name, rows, result, columns)
@@ -188,15 +202,5 @@ def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
     if not np.isfinite(mix.peak(back)):
         raise EdgemedError(
             f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
-            "its scales are half-precision numbers; use parents with weights below 65,504",
+            "its numbers or scales end at 65,504; set this tensor apart with --type, as F32",
         )
-
-
-def not_a_number(chunk: Chunk) -> EdgemedError:
-    """The error for a chunk whose sources, or whose mix, hold NaN or infinity."""
-    names = " and ".join(dict.fromkeys(t.path.name for t in chunk.step.sources))
-    return EdgemedError(
-        f"{chunk.step.name}: NaN or infinity in rows {chunk.first} to "
-        f"{chunk.first + chunk.rows - 1} of {names}",
-        "such a file is damaged; download it again and compare its checksum",
-    )

@@ -27,6 +27,16 @@ Read = Callable[[int, int], F32]
 """(first row, rows) -> f32[sources, rows, length], to be overwritten, good until the next call."""
 
 
+class NotFinite(EdgemedError):
+    """A tensor's sources, or their mix, hold NaN or infinity; `where` says in which file."""
+
+    def __init__(self, name: str, where: str = "a source") -> None:
+        super().__init__(
+            f"{name}: NaN or infinity in {where}",
+            "such a file is damaged; download it again and compare its checksum",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """Rows of all sources of tensor `name`; where `based`, source 0 is the base of the others."""
@@ -74,10 +84,7 @@ class Stream:
         for _, x in self.chunks():
             add_gram(x, totals)
         if not np.isfinite(totals).all():
-            raise EdgemedError(
-                f"{self.name}: NaN or infinity in a source",
-                "such a file is damaged; download it again and compare its checksum",
-            )
+            raise NotFinite(self.name)
         return totals
 
     def key(self, model: int) -> np.uint32:

@@ -196,13 +196,15 @@ def test_a_t_outside_the_range_is_a_usage_error(t, pair, tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_weight_that_is_no_number_stops_the_merge_and_names_the_tensor(value, tmp_path):
+@pytest.mark.parametrize("method", ["linear", "slerp"])
+def test_a_weight_that_is_no_number_stops_the_merge_and_is_named(value, method, tmp_path):
     broken = weights(2)
     broken["blk.1.attn_q.weight"][17, 3] = value
     a = write_pair_member(tmp_path / "a.gguf", weights(1))
     b = write_pair_member(tmp_path / "b.gguf", broken)
-    with pytest.raises(EdgemedError, match=r"blk\.1\.attn_q\.weight"):
-        edgemed.merge(a, b, t=0.5, out=tmp_path / "out.gguf")
+    where = r"blk\.1\.attn_q\.weight: NaN or infinity in row 17 of b\.gguf"
+    with pytest.raises(EdgemedError, match=where):
+        edgemed.merge(a, b, t=0.5, out=tmp_path / "out.gguf", method=method)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gguf", "b.gguf"]
 
 
