@@ -5,7 +5,7 @@ file type and the parents (see `provenance`). Reads headers only.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgemed.errors import Incompatible
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
@@ -16,33 +16,46 @@ from edgemed.merging.chat import ADDED, TEMPLATE, TURNS, Choice
 from edgemed.merging.outline import Models, leader, slice_length
 from edgemed.merging.recipe import LIKE_A, Recipe
 from edgemed.merging.vocabulary import TOKENS, Lexicon
+from edgemed.quantizing.file_types import QUANTIZATION_VERSION
 
 STALE = (*SPLIT_KEYS, "quantize.", *provenance.OF_THE_FIRST)
 """Beginnings of keys that tell whose the first model is and how its file was made."""
 
+FILE_TYPE, VERSION = "general.file_type", "general.quantization_version"
+
 Raw = dict[str, bytes]
+
+
+class Types(NamedTuple):
+    """What the keys about types must say: the file type's number (None: none fits), and whether
+    any tensor is quantized."""
+
+    number: int | None
+    quantized: bool
 
 
 def output_metadata(
     recipe: Recipe,
     models: Models,
     lexicon: Lexicon,
-    file_type: int | None,
+    types: Types,
     weights: int,
     importances: Importances | None = None,
 ) -> tuple[Raw, tuple[str, ...]]:
-    """Key -> bytes, and lines to say aloud. `file_type` None: none fits; `weights` written."""
+    """Key -> bytes, and lines to say aloud. `weights` are how many are written."""
     first = models[leader(recipe, recipe.slices[0]).model]
     every = [models[path] for path in recipe.models]
     replace = provenance.describe(recipe, every, weights, importances)
     if recipe.sliced:
         replace |= block_keys(recipe, models, first.metadata)
     drop = {key for key in first.metadata if key.startswith(STALE)} - replace.keys()
-    if "general.file_type" in first.metadata and (recipe.out_type != LIKE_A or recipe.types):
-        if file_type is None:
-            drop.add("general.file_type")
+    if recipe.out_type != LIKE_A or recipe.types:
+        if types.number is None:
+            drop |= {FILE_TYPE} & set(first.metadata)
         else:
-            replace["general.file_type"] = ("uint32", file_type)
+            replace[FILE_TYPE] = ("uint32", types.number)
+    if types.quantized:
+        replace.setdefault(VERSION, ("uint32", QUANTIZATION_VERSION))
     raw = edit_metadata(first.metadata, replace, drop)
     raw = with_vocabulary(raw, first, every, lexicon)
     raw, note = with_chat(raw, every, lexicon, choice_of(recipe))

@@ -1,17 +1,17 @@
 """Which ggml type each output tensor gets: like a parent, one type for all, or a llama.cpp mix.
 
 The mixes are those of `quantizing.mixes`, for the output's own shapes. Vectors, norms, routers and
-other tensors that llama.cpp never quantizes keep their type, unless a pattern names them.
+other tensors that llama.cpp never quantizes keep their type whatever is asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.names import group_of
+from edgemed.merging.names import GROUPS, group_of
 from edgemed.merging.recipe import LIKE_A, Recipe
 from edgemed.quantizing import mixes
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
@@ -32,22 +32,19 @@ class Drafted(Protocol):
 def out_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[GGMLType]:
     """The output type of every tensor; UsageError for words that name no type."""
     refuse_unknown_types(recipe, drafts)
-    apart = {d.name: name for d in drafts if (name := set_apart(recipe, d.name)) is not None}
-    matrices = [matrix_of(d) for d in drafts if is_quantizable(d)]
+    usual = [draft for draft in drafts if is_quantizable(draft)]
+    apart = {d.name: name for d in usual if (name := set_apart(recipe, d.name)) is not None}
+    matrices = [matrix_of(draft) for draft in usual]
     if recipe.out_type in FILE_TYPES:
         chosen = mixes.mixed_types(recipe.out_type, facts, matrices, apart)
-    elif recipe.out_type in BY_NAME:
-        chosen = {m.name: mixes.fitting(recipe.out_type, m.shape[0]) for m in matrices}
     else:
-        chosen = {d.name: policy(recipe.out_type, d).name for d in drafts if is_quantizable(d)}
-    return [BY_NAME[_type_name(draft, chosen, apart)] for draft in drafts]
-
-
-def _type_name(draft: Drafted, chosen: Mapping[str, str], apart: Mapping[str, str]) -> str:
-    lead = draft.leads[0]
-    if draft.name in apart:
-        return mixes.fitting(apart[draft.name], lead.row_length)
-    return chosen.get(draft.name, lead.type.name)
+        chosen = {
+            d.name: mixes.fitting(apart[d.name], d.leads[0].row_length)
+            if d.name in apart
+            else policy(recipe.out_type, d)
+            for d in usual
+        }
+    return [BY_NAME[chosen.get(d.name, d.leads[0].type.name)] for d in drafts]
 
 
 def set_apart(recipe: Recipe, name: str) -> str | None:
@@ -55,11 +52,13 @@ def set_apart(recipe: Recipe, name: str) -> str | None:
     return next((type for pattern, type in recipe.types if is_meant(pattern, name)), None)
 
 
-def policy(word: str, draft: Drafted) -> GGMLType:
-    """The type of one parent, or the largest of all."""
+def policy(word: str, draft: Drafted) -> str:
+    """One type for all, as far as it fits; or the type of one parent, or the largest of all."""
+    if word in BY_NAME:
+        return mixes.fitting(word, draft.leads[0].row_length)
     if word == "max":
-        return max((t.type for t in draft.leads), key=lambda type: type.nbytes / type.block)
-    return draft.leads[word == "like-b"].type
+        return max((t.type for t in draft.leads), key=lambda t: t.nbytes / t.block).name
+    return draft.leads[word == "like-b"].type.name
 
 
 def matrix_of(draft: Drafted) -> Matrix:
@@ -78,8 +77,8 @@ def type_word(word: str) -> str:
 
 
 def is_meant(pattern: str, name: str) -> bool:
-    """Whether a pattern of --type, part of a name or a group, means this tensor."""
-    return pattern == group_of(name) or pattern in name
+    """Whether a pattern of --type, a group or part of a name, means this tensor."""
+    return pattern == group_of(name) if pattern in GROUPS else pattern in name
 
 
 def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
@@ -93,10 +92,10 @@ def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
     for pattern, name in recipe.types:
         if name not in BY_NAME:
             raise UsageError(f"{name!r} is no ggml type", f"use one of {', '.join(BY_NAME)}")
-        if not any(is_meant(pattern, d.name) for d in drafts):
+        if not any(is_meant(pattern, d.name) for d in drafts if is_quantizable(d)):
             raise UsageError(
-                f"the pattern {pattern!r} matches no tensor",
-                "it is part of a GGUF tensor's name, or a group",
+                f"the pattern {pattern!r} matches no tensor whose type can be chosen",
+                "it is part of a GGUF tensor's name, or a group; vectors and routers keep theirs",
             )
 
 

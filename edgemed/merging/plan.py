@@ -20,7 +20,7 @@ from edgemed.merging.experts import experts_of
 from edgemed.merging.filters import Namer, any_filters, namer, refuse_idle_filters
 from edgemed.merging.fingerprints import Input, input_of
 from edgemed.merging.memory import Buffers, Work, plan_buffers
-from edgemed.merging.metadata import choice_of, output_metadata
+from edgemed.merging.metadata import Types, choice_of, output_metadata
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.names import block_of, group_of
 from edgemed.merging.out_types import file_type_of, out_types
@@ -133,8 +133,8 @@ def decide(
         refuse_other_blocks(importances, facts.layers)
     types = out_types(recipe, drafts, facts)
     weights = sum(d.sources[0].rows * d.sources[0].row_length for d in drafts)
-    file_type = file_type_of(recipe, drafts, types)
-    metadata, notes = output_metadata(recipe, models, lexicon, file_type, weights, importances)
+    told = Types(file_type_of(recipe, drafts, types), any(type.block > 1 for type in types))
+    metadata, notes = output_metadata(recipe, models, lexicon, told, weights, importances)
     specs = [(d.name, d.sources[0].shape, t) for d, t in zip(drafts, types, strict=True)]
     placement = place(out, metadata, specs, split)
     steps = tuple(

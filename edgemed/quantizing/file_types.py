@@ -59,3 +59,6 @@ MOSTLY: dict[str, int] = {"NVFP4": 39} | {
 """The file type of a file whose matrices are all, or mostly, of one ggml type."""
 
 FLOATS = frozenset({"F32", "F16", "BF16"})
+
+QUANTIZATION_VERSION = 2
+"""general.quantization_version of every quantized file since 2023."""

@@ -20,11 +20,8 @@ from edgemed import imatrix
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
 from edgemed.gguf.values import encode
-from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
+from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
 from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable, mixed_types
-
-QUANTIZATION_VERSION = 2
-"""General.quantization_version of every quantized file since 2023."""
 
 Keys = dict[str, tuple[str, Any]]
 """Metadata key -> (kind, value)."""

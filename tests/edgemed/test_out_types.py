@@ -99,6 +99,16 @@ def test_the_first_pattern_that_matches_goes_before_the_policy():
     assert types["output.weight"] == "Q8_0"
 
 
+def test_vectors_keep_their_type_whatever_pattern_they_match():
+    made = drafts("8b")
+    asked = recipe("like-a", ("attn", "Q6_K"))
+    types = {d.name: t.name for d, t in zip(made, out_types(asked, made, FACTS["8b"]), strict=True)}
+    assert types["blk.0.attn_norm.weight"] == "F32"
+    assert types["blk.0.attn_q.weight"] == "Q6_K"
+    with pytest.raises(UsageError, match="'norm' matches no tensor whose type can be chosen"):
+        out_types(recipe("like-a", ("norm", "Q8_0")), made, FACTS["8b"])
+
+
 def test_the_file_type_says_what_most_weights_are():
     made = drafts("8b")
     for word, number in (("Q4_K_M", 15), ("Q6_K", 18), ("Q8_0", 7), ("F16", 1), ("Q5_K", 17)):

@@ -346,4 +346,6 @@ def test_a_type_for_all_changes_types_file_type_and_nothing_else(pair, tmp_path)
     assert types["token_embd.weight"] == types["blk.1.ffn_down.weight"] == "Q8_0"
     assert types["blk.0.attn_q.weight"] == "F16"
     assert types["output_norm.weight"] == "F32"
+    assert model.metadata["general.file_type"] == 7
+    assert model.metadata["general.quantization_version"] == 2
     assert between(*pair, 0.5).out_type == "like-a"
