@@ -20,12 +20,12 @@ from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model
 from edgemed.gguf.values import encode
 from edgemed.imatrix import Importances, keys_of
+from edgemed.merging.keys import RECIPE, RECIPE_HASH
 from edgemed.merging.recipe import Recipe, Slice, Source, normal_form
 from edgemed.merging.settings import Filter, Setting
 
 Keys = dict[str, tuple[str, Any]]
 
-RECIPE, RECIPE_HASH = "edgemed.merge.recipe", "edgemed.merge.recipe_sha256"
 INPUTS = "edgemed.merge.inputs"
 FILES, HASHES = "edgemed.merge.files", "edgemed.merge.files_sha256"
 VERSION, ENCODER, SEED = (f"edgemed.merge.{k}" for k in ("version", "encoder_version", "seed"))

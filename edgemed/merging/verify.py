@@ -21,6 +21,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
 from edgemed.merging import provenance
 from edgemed.merging.fingerprints import sha256_of
+from edgemed.merging.keys import RECIPE
 from edgemed.merging.plan import Plan, decide
 from edgemed.merging.run import Meter, Report, compile_kernels, open_files, run_steps, source_paths
 from edgemed.positional import Buffer
@@ -58,7 +59,7 @@ def verify(
 ) -> Answer:
     """Make `out` again from its recipe; inputs are looked for beside it unless given in order."""
     model = open_model(out)
-    if provenance.RECIPE not in model.metadata:
+    if RECIPE not in model.metadata:
         raise Refused(
             f"{out.name} does not say how it was merged",
             "only files merged by edgemed can be verified",

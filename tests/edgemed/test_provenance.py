@@ -14,6 +14,7 @@ import edgemed
 from edgemed.cli.main import main
 from edgemed.gguf import open_model
 from edgemed.merging import provenance, verify
+from edgemed.merging.keys import RECIPE, RECIPE_HASH
 from edgemed.merging.provenance import recipe_from, weights_label
 from edgemed.merging.recipe import Recipe, Slice, Source, between
 from edgemed.merging.settings import Filter
@@ -104,7 +105,7 @@ def test_a_recipe_comes_back_from_the_file_as_it_went_in(tmp_path):
     sources = (Source(a, (0, 2), {"weight": 1.0}), Source(b, (1, 3)), Source(base, (0, 2)))
     recipe = Recipe("ties", (Slice(sources, parameters),), base, {}, "Q6_K", (("attn", "Q8_0"),))
     text = provenance.recipe_text(recipe)
-    metadata = {provenance.RECIPE: text, provenance.RECIPE_HASH: provenance.sha256(text)}
+    metadata = {RECIPE: text, RECIPE_HASH: provenance.sha256(text)}
     assert provenance.recipe_text(recipe_from(metadata)) == text
     assert recipe_from(metadata).slices[0].parameters == parameters
 

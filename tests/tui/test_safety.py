@@ -206,6 +206,17 @@ async def test_keys_can_be_bound_anew_by_name(tmp_path: Path) -> None:
         assert len(pilot.app.screen_stack) == 3
 
 
+async def test_keys_of_every_screen_have_names_that_a_keymap_may_use(tmp_path: Path) -> None:
+    keys = {"merge.run": "f9", "sweep.open": "f9", "picker.close": "f9", "models.tune": "f9"}
+    save(tmp_path / "screen.toml", Settings(keys=keys))
+    async with started(app(folder=tmp_path)) as pilot:
+        await pilot.pause(0.2)
+        assert not case_of(pilot).query_one("#notice").display
+        await press(pilot, "f3", "f9")
+        said = str(pilot.app.screen.query_one("#follows").render())
+        assert "looking" in said or "!" in said
+
+
 async def test_a_name_in_the_keymap_that_names_nothing_is_said(tmp_path: Path) -> None:
     save(tmp_path / "screen.toml", Settings(keys={"session.tempalte": "f8"}))
     async with started(app(folder=tmp_path)) as pilot:

@@ -146,6 +146,22 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
     assert not any(word in log for word in (b"furosemide", b"seen", b"penicillin"))
 
 
+async def test_the_log_names_model_recipe_template_and_settings(tmp_path: Path) -> None:
+    (choice,) = machine.demonstration()
+    known = machine.hashes_of(choice)
+    assert len(known.hash) == len(known.recipe) == 64
+    base = desk(folder=tmp_path)
+    async with started(EdgemedApp(replace(base, hashes_of=lambda _: known), NOTE)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+    (row,) = audit.read(place(tmp_path))
+    facts = json.loads(row.facts)
+    assert facts["model_hash"] == known.hash
+    assert len(facts["template_hash"]) == 64
+    assert facts["settings"]["recipe_sha256"] == known.recipe
+    assert facts["settings"]["context"] == "4096"
+
+
 async def test_a_demonstration_draft_is_headed_so_and_cannot_be_signed(tmp_path: Path) -> None:
     async with drafted(tmp_path, demonstration=True) as pilot:
         assert steps.DEMONSTRATION in str(panes_of(pilot).draft.border_title)

@@ -20,9 +20,9 @@ from edgemed_tui import pace
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
+from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.case import CaseScreen
-from edgemed_tui.screens.drafting import DraftingScreen
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
@@ -32,8 +32,6 @@ from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.sweep import SweepScreen
 from edgemed_tui.screens.welcome import Way, WelcomeScreen
 from edgemed_tui.themes import NAMES, THEMES
-from edgemed_tui.widgets.draft_pane import DraftPane
-from edgemed_tui.widgets.review_pane import ReviewPane
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import unwatch, watch
@@ -92,10 +90,12 @@ class EdgemedApp(App[None]):
 
     def _name_unknown_keys(self) -> None:
         """Say which names in the keymap name nothing."""
-        unknown = sorted(set(self.settings.keys) - binding_names())
-        if unknown:
+        if not self.settings.keys:
+            return
+        known = binding_names(EdgemedApp)
+        if unknown := sorted(set(self.settings.keys) - known):
             names = ", ".join(unknown)
-            remedy = f"known names: {', '.join(sorted(binding_names()))}"
+            remedy = f"known names: {', '.join(sorted(known))}"
             for case in self.cases:
                 case.complain(EdgemedError(f"[keys] names nothing that is known: {names}", remedy))
 
@@ -279,21 +279,6 @@ class EdgemedApp(App[None]):
         error = sys.exc_info()[1] or self._exception
         self._exit_renderables.append(literal(report(error) if error else "edgemed stopped").plain)
         self._close_messages_no_wait()
-
-
-def binding_names() -> set[str]:
-    """The names of the keys that can be bound anew."""
-    owners = (
-        EdgemedApp,
-        CaseScreen,
-        DraftingScreen,
-        SessionScreen,
-        ReviewPane,
-        DraftPane,
-        ModelsScreen,
-    )
-    made = [b for owner in owners for b in owner.BINDINGS if isinstance(b, Binding)]
-    return {b.id for b in made if b.id}
 
 
 def start(model: str | None, options: Options, note: str | None, *, plain: bool) -> int:

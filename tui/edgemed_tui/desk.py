@@ -11,16 +11,22 @@ from edgemed_models.base import Model
 from edgemed.audit import Place
 from edgemed.clinic.findings import Review
 from edgemed.clinic.review import review
+from edgemed.clinic.session import Origin
+from edgemed.clinic.template import Template
 
 
 class ModelChoice(NamedTuple):
-    """One model that can be opened: its name, a word about it, and its content's hash."""
+    """One model that can be opened: its name, a word about it, and its content's hash.
+
+    `recipe` is the hash of the recipe it was merged by, if it was merged.
+    """
 
     name: str
     about: str
     hash: str = ""
     demonstration: bool = False
     path: str = ""
+    recipe: str = ""
 
 
 class Finding(NamedTuple):
@@ -30,6 +36,19 @@ class Finding(NamedTuple):
     name: str
     found: str
     remedy: str = ""
+
+
+def origin_of(choice: ModelChoice, template: Template, context: int) -> Origin:
+    """What is recorded of what made a draft; summaries are greedy."""
+    settings = {"recipe_sha256": choice.recipe, "context": str(context), "temperature": "0"}
+    return Origin(
+        choice.name,
+        template.name,
+        choice.hash,
+        template.hash,
+        choice.demonstration,
+        tuple(settings.items()),
+    )
 
 
 def now() -> str:
@@ -49,6 +68,6 @@ class Desk:
     notes: Path
     doctor: Callable[[], Iterable[Finding]] = field(default=tuple)
     sample: str = ""
-    hash_of: Callable[[ModelChoice], str] = field(default=lambda choice: choice.hash)
+    hashes_of: Callable[[ModelChoice], ModelChoice] = field(default=lambda choice: choice)
     review: Callable[[str, str], Review] = field(default=review)
     clock: Callable[[], str] = field(default=now)

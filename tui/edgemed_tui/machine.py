@@ -9,7 +9,9 @@ from edgemed_models.base import Model
 
 from edgemed import audit, library, sessions
 from edgemed.demonstration import is_demonstration, merged_model, merged_path
+from edgemed.gguf import open_model
 from edgemed.loading import Options, load_model
+from edgemed.merging.keys import RECIPE_HASH
 from edgemed.sizes import show_size
 from edgemed_tui import settings
 from edgemed_tui.checker import Checker
@@ -24,7 +26,7 @@ def desk(model: str | None, options: Options) -> Desk:
     return Desk(
         models=lambda: [*named, *installed(), *demonstration()],
         open_model=lambda choice: opened(choice, options),
-        hash_of=hash_of,
+        hashes_of=hashes_of,
         review=Checker(),
         place=audit.default_place(),
         settings=settings.settings_file(),
@@ -85,6 +87,8 @@ def about(path: Path) -> str:
     return show_size(path.stat().st_size) if path.is_file() else "the file is not there"
 
 
-def hash_of(choice: ModelChoice) -> str:
-    """SHA-256 of the model file; seconds for a large one."""
-    return choice.hash or library.digest(file_of(choice), lambda _: None)
+def hashes_of(choice: ModelChoice) -> ModelChoice:
+    """The choice with the SHA-256 of its file, seconds for a large one, and of its recipe."""
+    path = file_of(choice)
+    recipe = str(open_model(path).metadata.get(RECIPE_HASH, ""))
+    return choice._replace(hash=choice.hash or library.digest(path, lambda _: None), recipe=recipe)

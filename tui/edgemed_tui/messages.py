@@ -27,10 +27,10 @@ class ModelReady(Message):
 
 @dataclass
 class ModelHashed(Message):
-    """The SHA-256 of a model's file is known."""
+    """The SHA-256 of a model's file is known, and that of its recipe."""
 
     choice: ModelChoice
-    hash: str
+    known: ModelChoice
 
 
 @dataclass

@@ -119,7 +119,7 @@ class Seat:
 
     def _hash(self, choice: ModelChoice) -> None:
         try:
-            self._tell(ModelHashed(choice, self.desk.hash_of(choice)))
+            self._tell(ModelHashed(choice, self.desk.hashes_of(choice)))
         except Exception as error:  # the thread's outermost edge
             self._tell(ModelFailed(choice, *_told(error)))
 

@@ -11,6 +11,7 @@ from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import list_templates, load_template, readable
 from edgemed.errors import UsageError
+from edgemed_tui.desk import origin_of
 from edgemed_tui.plain.line import Line, number_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
@@ -87,9 +88,7 @@ def draft(line: Line, rest: str) -> None:
     assert line.model is not None and line.choice is not None
     form = load_template(line.template)
     written, cut = listen(line, summarize(line.model, parse(line.session.source), form))
-    origin = steps.Origin(
-        line.choice.name, form.name, line.choice.hash, form.hash, line.choice.demonstration
-    )
+    origin = origin_of(line.desk.hashes_of(line.choice), form, line.model.context)
     text = written if cut else readable(form, written)
     after = steps.drafted(steps.opened(line.session.source), origin, text, cut=cut)
     line.change(after, lambda log, s: history.drafted(log, s, line.who, line.desk.clock()))

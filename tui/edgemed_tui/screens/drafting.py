@@ -15,7 +15,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template, readable
 from edgemed.errors import EdgemedError
-from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.desk import Desk, ModelChoice, origin_of
 from edgemed_tui.messages import (
     Checked,
     CheckFailed,
@@ -50,6 +50,7 @@ class DraftingScreen(CaseScreen):
         self.template: Template | None = None
         self.choice: ModelChoice | None = None
         self.seat = Seat(desk, self)
+        self.context = 0
         self.streaming = False
         self.previous = self.session  # what comes back when a new draft comes to nothing
         self._pause: Timer | None = None
@@ -94,6 +95,7 @@ class DraftingScreen(CaseScreen):
 
     @on(ModelReady)
     def _model_ready(self, message: ModelReady) -> None:
+        self.context = message.context
         if self.streaming:  # asked for while the model was loading: it is on its way
             return
         self.tell("")
@@ -103,7 +105,7 @@ class DraftingScreen(CaseScreen):
     @on(ModelHashed)
     def _model_hashed(self, message: ModelHashed) -> None:
         if self.choice == message.choice:
-            self.choice = message.choice._replace(hash=message.hash)
+            self.choice = message.known
 
     @on(ModelFailed)
     def _model_failed(self, message: ModelFailed) -> None:
@@ -141,7 +143,7 @@ class DraftingScreen(CaseScreen):
         assert self.template is not None and self.choice is not None
         cut = isinstance(ending, Failed) or ending.reason != "stop"
         text = message.text if cut else readable(self.template, message.text)
-        origin = origin_of(self.choice, self.template)
+        origin = origin_of(self.choice, self.template, self.context)
         self.change(
             lambda: steps.drafted(self.session, origin, text, cut=cut),
             lambda log, after: history.drafted(log, after, self.who, self.desk.clock()),
@@ -199,10 +201,3 @@ class DraftingScreen(CaseScreen):
 
     def _check(self) -> None:
         self.seat.check(self.session.source, self.session.text)
-
-
-def origin_of(choice: ModelChoice, template: Template) -> steps.Origin:
-    """What is recorded of what made a draft."""
-    return steps.Origin(
-        choice.name, template.name, choice.hash, template.hash, choice.demonstration
-    )
