@@ -22,6 +22,17 @@ def bio_slerp(models: Sequence[Path]) -> Recipe:
     return Recipe("slerp", (Slice(sources),), models[1], {"t": t})
 
 
+def instruction_residual(models: Sequence[Path]) -> Recipe:
+    """The clinical model plus what instruction tuning added to their base (arXiv 2410.10739)."""
+    if len(models) != 3:
+        raise UsageError(
+            "instruction-residual takes a clinical model, an instruct model and their base",
+            "name these three, in this order",
+        )
+    sources = tuple(Source(model) for model in models[:2])
+    return Recipe("instruction_residual", (Slice(sources),), models[2])
+
+
 def uniform(models: Sequence[Path]) -> Recipe:
     """The mean of all models."""
     return Recipe("linear", (Slice(tuple(Source(m) for m in models)),), parameters={"weight": 1.0})
@@ -29,5 +40,6 @@ def uniform(models: Sequence[Path]) -> Recipe:
 
 PRESETS: dict[str, Callable[[Sequence[Path]], Recipe]] = {
     "bio-slerp": bio_slerp,
+    "instruction-residual": instruction_residual,
     "uniform": uniform,
 }

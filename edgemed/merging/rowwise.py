@@ -21,12 +21,8 @@ def vectors(x: F32, based: bool) -> F32:
 
 def circle_factors(t: float, sums: F64) -> F32:
     """f32[2, vectors] from f64[3, vectors] of a.a, a.b and b.b: factors on each great circle."""
-    gram = np.empty((2, 2))
-    factors = np.empty((2, sums.shape[1]), np.float32)
-    for i in range(sums.shape[1]):
-        gram[0, 0], gram[0, 1], gram[1, 1] = sums[:, i]
-        factors[:, i] = spheres.great_circle(t, gram, straight=None)
-    return factors
+    factors = [spheres.on_circle(t, aa, ab, bb, None) for aa, ab, bb in sums.T.tolist()]
+    return np.ascontiguousarray(np.array(factors, np.float32).T)
 
 
 def great_circles(t: float, based: bool, x: F32, first: int) -> None:

@@ -22,14 +22,21 @@ def deltas_gram(gram: F64) -> F64:
 
 
 def great_circle(t: float, gram: F64, straight: float | None = COLLINEAR) -> tuple[float, float]:
+    """`on_circle` of two vectors with these products."""
+    return on_circle(t, float(gram[0, 0]), float(gram[0, 1]), float(gram[1, 1]), straight)
+
+
+def on_circle(
+    t: float, aa: float, ab: float, bb: float, straight: float | None
+) -> tuple[float, float]:
     """Factors of two vectors on the great circle between them (Shoemake, SIGGRAPH 1985).
 
     theta = acos(A.B / |A||B|); factors sin((1-t) theta)/sin theta and sin(t theta)/sin theta act on
     the vectors as they are, not on unit vectors. Linear above the cosine `straight`, (None: only
     where sin theta < 1e-8), and where one vector is zero and has no direction.
     """
-    norms = math.sqrt(max(gram[0, 0], 0.0)) * math.sqrt(max(gram[1, 1], 0.0))
-    cosine = min(max(gram[0, 1] / norms, -1.0), 1.0) if norms > 0.0 else 1.0
+    norms = math.sqrt(max(aa, 0.0)) * math.sqrt(max(bb, 0.0))
+    cosine = min(max(ab / norms, -1.0), 1.0) if norms > 0.0 else 1.0
     theta = math.acos(cosine)
     if abs(cosine) > straight if straight is not None else math.sin(theta) < 1e-8:
         return 1.0 - t, t

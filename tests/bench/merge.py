@@ -12,6 +12,14 @@ With --methods every method runs once in each round, between runs of linear over
 (two, or a base and two), all Q4_K_M: the ratio is that to the mean of the linear runs before and
 after its group, the median over the rounds, with the least and the most. Memory is what a run added
 to what stood there when its kernels were loaded, beside the cap on buffers.
+
+A method without a statistics pass is meant to take at most 1.2 times linear, one with a pass twice.
+Four take more, for what they compute of every weight:
+    sce           two passes, one after the other: which elements vary most, then their squares
+    della         the rank of every element in its row, of two deltas, in the pass and in the mix
+    arcee_fusion  two softmaxes and a logarithm in float64, then three quartiles of their product
+    orthogonal    with a rank of 16: five passes, each with 2 x 24 multiplications for every weight
+(karcher is no slower than SLERP: its iteration needs nothing but the products of the sources.)
 """
 
 import argparse

@@ -269,6 +269,16 @@ def test_presets(pair, tmp_path):
     assert parameters(mean, "token_embd.weight")["weight"] == (1.0, 1.0)
 
 
+def test_the_instruction_residual_is_a_preset_of_three_models(pair, tmp_path, capsys):
+    base, out = write_pair_member(tmp_path / "base.gguf", weights(3)), tmp_path / "out.gguf"
+    words = ["-o", str(out), "--preset", "instruction-residual"]
+    assert main(["merge", *map(str, pair), str(base), *words]) == 0
+    a, b, x0, merged = (read_tensors(p)["blk.0.attn_q.weight"] for p in (*pair, base, out))
+    np.testing.assert_allclose(merged, a + b - x0, atol=1e-6)
+    assert main(["merge", *map(str, pair), *words, "--force"]) == 2
+    assert "and their base" in capsys.readouterr().err
+
+
 def test_the_command_line_takes_methods_with_parameters(pair, tmp_path):
     base = write_pair_member(tmp_path / "base.gguf", weights(3))
     out = tmp_path / "out.gguf"
