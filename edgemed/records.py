@@ -135,8 +135,7 @@ class Records:
 
     def file_hash(self, path: Path) -> str:
         """SHA-256 of a file, remembered until its size or time of change differs."""
-        state = path.stat()
-        key = (str(path.resolve()), state.st_size, state.st_mtime_ns)
+        key = state_of(path)
         with closing(
             self.rows.execute(
                 "SELECT hash FROM files WHERE path = ? AND size = ? AND mtime = ?", key
@@ -147,9 +146,22 @@ class Records:
             return str(row[0])
         with path.open("rb") as file:
             digest = hash_of(file)
+        self._remember(key, digest)
+        return digest
+
+    def remember(self, path: Path, digest: str) -> None:
+        """Take over the SHA-256 of a file that was just read, so that no draft waits for it."""
+        self._remember(state_of(path), digest)
+
+    def _remember(self, key: tuple[str, int, int], digest: str) -> None:
         with self.rows:
             self.rows.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (*key, digest))
-        return digest
+
+
+def state_of(path: Path) -> tuple[str, int, int]:
+    """What tells that a file is still the same: its place, size and time of change."""
+    state = path.stat()
+    return str(path.resolve()), state.st_size, state.st_mtime_ns
 
 
 def hash_of(file: Any) -> str:

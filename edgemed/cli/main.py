@@ -48,12 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         arguments = ["tui"]
-    parser = build_parser(command_named(arguments))
-    args = parser.parse_args(arguments)
-    if args.command is None:
-        parser.print_help()
-        return 0
-    return guarded(args)
+    try:
+        parser = build_parser(command_named(arguments))
+        args = parser.parse_args(arguments)
+        if args.command is None:
+            parser.print_help()
+            return 0
+        return guarded(args)
+    except KeyboardInterrupt:  # also while a command's module is loaded
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def command_named(arguments: Sequence[str]) -> str | None:
@@ -86,9 +90,6 @@ def guarded(args: argparse.Namespace) -> int:
         if args.debug:
             traceback.print_exc()
         return complain(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

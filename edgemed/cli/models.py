@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from edgemed_models.catalog import Card, read_cards
 
 from edgemed import library
 from edgemed.cli.tables import Table, show
-from edgemed.errors import UsageError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
+from edgemed.records import Records
 from edgemed.sizes import show_size
 
 
@@ -64,6 +66,8 @@ def add(args: argparse.Namespace) -> int:
     entry = library.add(args.file, args.name, args.link, progress)
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
+    with suppress(EdgemedError), Records() as records:  # only spares the first draft a wait
+        records.remember(Path(entry.path), entry.sha256)
     print(f"added {entry.name}: {entry.path}")
     print(f"sha256 {entry.sha256}")
     print(f"licence: {entry.licence}")

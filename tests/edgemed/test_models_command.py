@@ -10,6 +10,7 @@ from edgemed_models.catalog import read_cards
 from edgemed.cli.main import main
 from edgemed.errors import UsageError
 from edgemed.library import find_model, folder, read_library
+from edgemed.records import Records
 
 
 @pytest.fixture
@@ -56,6 +57,19 @@ def test_a_name_is_made_from_a_file_name_that_is_none(
     assert capsys.readouterr().out.count("default:") == 1
     assert main(["models", "remove", "My-Model-v1.5"]) == 0
     assert "default: other" in capsys.readouterr().out
+
+
+def test_the_hash_of_a_model_that_was_added_is_known_to_the_records(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["models", "add", str(file)]) == 0
+
+    def read_again(file: object) -> str:
+        raise AssertionError("the model was read once more")
+
+    monkeypatch.setattr("edgemed.records.hash_of", read_again)
+    with Records() as records:
+        assert records.file_hash(find_model(None)) == sha256(file.read_bytes()).hexdigest()
 
 
 def test_the_default_can_be_chosen(file: Path) -> None:

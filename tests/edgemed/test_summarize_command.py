@@ -237,6 +237,17 @@ def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
     assert done.returncode == 3 and "the context has 1024" in done.stderr
 
 
+def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgemed.cli.main.import_module", stopped)
+    assert main(["summarize", "note.txt", "--template", "soap"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_stops_the_draft_marks_it_records_it_and_exits_130(
     data: Path, note: Path, tmp_path: Path
