@@ -155,7 +155,7 @@ def ids_for(total: int) -> list[int]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Order statistics between which the median lies with at least 95 % confidence."""
+    """Order statistics between which the median lies with about 95 % confidence (six or more)."""
     ordered, n = sorted(values), len(values)
     rank = max(0, math.floor(n / 2 - 0.98 * math.sqrt(n)))
     return ordered[rank], ordered[n - 1 - rank]

@@ -15,7 +15,7 @@ from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Timings
 from edgemed_models.engine.binding import OUTPUTS, Context, Weights
 from edgemed_models.engine.sampling import Sampler
 
-OFTEN = 0.03  # seconds: tokens that come faster are told together, for telling wakes the client
+OFTEN = 0.05  # seconds: tokens that come faster are told together, for telling wakes the client
 
 
 def generate(
