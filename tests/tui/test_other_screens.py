@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
@@ -43,6 +44,19 @@ async def test_a_click_on_the_bottom_line_presses_the_key(tmp_path: Path) -> Non
         await pilot.click(KeysLine, offset=(line.starts[names.index("Template")] + 1, 0))
         await pilot.pause()
         assert isinstance(pilot.app.screen, Picker)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("f2", "Models"), ("f3", "Merge two models"), ("f4", "Sweep")]
+)
+async def test_help_speaks_of_the_screen_where_its_part_has_none(
+    tmp_path: Path, key: str, words: str
+) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, key, "f1")
+        screen = pilot.app.screen
+        assert isinstance(screen, HelpScreen)
+        assert screen._about.startswith(f"## {words}")
 
 
 async def test_a_letter_jumps_to_its_part(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ PICTURES: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("session-dark", "dark", ("n",)),
     ("session-light", "light", ("n",)),
     ("dismiss", "dark", ("n", "d")),
+    ("sweep", "dark", ("f4",)),
 )
 
 

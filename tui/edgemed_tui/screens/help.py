@@ -29,7 +29,7 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, behind: Screen[object]) -> None:
         super().__init__()
         focused = behind.focused
-        self._about = (focused.HELP if focused else None) or GENERAL
+        self._about = (focused.HELP if focused else None) or behind.HELP or GENERAL
         self._keys = _keys(behind)
 
     def compose(self) -> ComposeResult:

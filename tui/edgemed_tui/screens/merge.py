@@ -44,6 +44,15 @@ class MergeScreen(Screen[None]):
     """A form left, its consequences right, progress below."""
 
     CSS_PATH = "merge.tcss"
+    HELP = """## Merge two models
+
+Name two GGUF files of one architecture. `ctrl+t` chooses for the field with the cursor, `enter`
+shows whether they go together, the size of the result and the memory it takes. Nothing is
+written before `ctrl+g`.
+
+- `escape` cancels a running merge; what was written is kept, and `ctrl+g` goes on with it
+- `ctrl+r` throws away what an interrupted merge has written
+- `f5` measures afterwards what the merge kept, layer by layer"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "choose", "Choose", id="merge.choose"),
         Binding("ctrl+g", "merge", "Merge or go on", id="merge.run"),

@@ -38,6 +38,13 @@ class ModelsScreen(Screen[None]):
     """Models left, the highlighted one's facts right."""
 
     CSS_PATH = "models.tcss"
+    HELP = """## Models
+
+The highlighted model's facts and the arithmetic of its memory stand at the right.
+
+- `a` adds a model: files on a stick are listed, any other is named by its path
+- `t` tries which number of threads and which batch run it fastest here, and keeps them
+- `i` shows everything in its header, `u` uses it by default, `r` removes it"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Add", id="models.add"),
         Binding("u", "use", "Use by default", id="models.use"),
