@@ -1,14 +1,16 @@
 """How far quantized models stray from their F16 originals: edgemed quantize beside llama-quantize.
 
     python -m tests.bench.divergence
-    python -m tests.bench.divergence --types IQ4_NL Q3_K_S --documents 96 --forms 12
+    python -m tests.bench.divergence --types IQ4_NL Q3_K_S --documents 192 --forms 24
+    python -m tests.bench.divergence --imatrix
 
 Real models (the embedded scale models, decoded to F16, and stories260K where the test data is) are
 quantized twice from the same F16 file, and llama.cpp runs all three over the same documents: items
 of the scale models' own generators, and stories that stories260K itself draws at temperature 1.
 Each model comes in several forms that compute the same with other rows of weights (see
 equivalent), because which way a weight is rounded is luck, and the luck of one file is shared by
-all documents. Documents are dealt out to the forms.
+all documents. Documents are dealt out to the forms. With --imatrix both quantizers are given the
+same importance matrix, gathered over other documents of the same kind.
 
 The divergence is the mean Kullback-Leibler divergence, in nats a token, of the F16 model's next
 token from the quantized one's. Its ratio, ours over llama-quantize's, is the geometric mean over
@@ -34,9 +36,11 @@ from edgemed_models.scale.items import ASSISTANT, END, USER
 from numpy.typing import NDArray
 
 from edgemed.gguf import open_model
+from edgemed.imatrix import Importances, read_imatrices
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.quantizing.plan import Wish, plan_quantize
 from edgemed.quantizing.run import quantize
+from tests.bench.activations import Llama, write_matrix
 from tests.bench.equivalent import write_form
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -47,7 +51,7 @@ TYPES = (
     "Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_M Q4_K_S Q4_1 Q4_0 IQ4_NL IQ4_XS Q3_K_M Q3_K_S Q2_K"
 ).split()
 LONGEST = 256  # tokens of a document that are scored
-STORY_SEED = 11
+MEASURED = 48  # documents of an importance matrix
 RESAMPLES = 2000
 
 SILENCE = llama_cpp.llama_log_callback(lambda level, text, data: None)
@@ -70,9 +74,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--types", nargs="*", default=TYPES, choices=FILE_TYPES)
-    parser.add_argument("--documents", type=int, default=192, help="for each model")
-    parser.add_argument("--forms", type=int, default=24, help="of each model")
+    parser.add_argument("--documents", type=int, default=96, help="for each model")
+    parser.add_argument("--forms", type=int, default=12, help="of each model")
     parser.add_argument("--models", nargs="*", default=[*SCALE, "stories"])
+    parser.add_argument("--imatrix", action="store_true", help="quantize under importances")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     llama_cpp.llama_log_set(SILENCE, None)
@@ -101,11 +106,12 @@ def divergences(
     original = folder / f"{name}.gguf"
     write_form(source_of(name), original, 0)
     with model(original, args.threads) as llama:
-        documents = documents_for(name, llama, args.documents // args.forms * args.forms)
+        documents = documents_for(name, llama, args.documents // args.forms * args.forms, 1)
+        measured = documents_for(name, llama, MEASURED, 2) if args.imatrix else []
     found: dict[str, list[Divergences]] = {}
     for form in range(args.forms):
         write_form(source_of(name), original, form)
-        for kind, d in of_one_form(original, documents[form :: args.forms], args):
+        for kind, d in of_one_form(original, documents[form :: args.forms], measured, args):
             found.setdefault(kind, []).append(d)
         print(f"{name}: form {form + 1} of {args.forms}", file=sys.stderr, flush=True)
     for kind, forms in found.items():
@@ -113,16 +119,20 @@ def divergences(
 
 
 def of_one_form(
-    original: Path, documents: Documents, args: argparse.Namespace
+    original: Path, documents: Documents, measured: Documents, args: argparse.Namespace
 ) -> Iterator[tuple[str, Divergences]]:
-    """Every type with the divergences of both files made of `original`."""
+    """Every type with the divergences of both files made of `original`.
+
+    `measured` are the documents that an importance matrix is gathered over.
+    """
     ours, theirs = (original.with_name(f"{n}.gguf") for n in ("ours", "theirs"))
     with model(original, args.threads) as llama:
         truth = [log_probabilities(llama, document) for document in documents]
     positions = np.array([len(rows) for rows in truth], np.float64)
+    importances = gathered(original, measured) if args.imatrix else None
     for kind in args.types:
-        encode(original, ours, kind)
-        llama_quantize(original, theirs, FILE_TYPES[kind].number)
+        encode(original, ours, kind, importances)
+        llama_quantize(original, theirs, FILE_TYPES[kind].number, importances)
         if types_in(ours) != types_in(theirs):
             sys.exit(f"{original.stem}: {kind} means other types to llama.cpp")
         if FILE_TYPES[kind].usual in types_in(ours).values():
@@ -134,15 +144,29 @@ def source_of(name: str) -> Path:
     return STORIES if name == "stories" else Path(scale.__path__[0]) / f"{name}.gguf"
 
 
-def encode(source: Path, out: Path, kind: str) -> None:
+def gathered(path: Path, documents: Documents) -> Importances:
+    """The importance matrix of a model over documents, by way of a file."""
+    llama, out = Llama(path), path.with_name("matrix.gguf")
+    for document in documents:
+        llama.logits(document)
+    write_matrix(out, llama.sums, llama.rows)
+    return read_imatrices([out])
+
+
+def encode(source: Path, out: Path, kind: str, importances: Importances | None) -> None:
     """What `edgemed quantize` does."""
-    plan = plan_quantize(source, out, Wish(kind), replace=True)
+    plan = plan_quantize(source, out, Wish(kind, (), importances), replace=True)
     quantize(plan, 1, lambda name: None, lambda done, of: None)
 
 
-def llama_quantize(source: Path, out: Path, number: int) -> None:
+def llama_quantize(source: Path, out: Path, number: int, importances: Importances | None) -> None:
     options = llama_cpp.llama_model_quantize_default_params()
     options.ftype, options.nthread = number, 1
+    if importances is not None:
+        entry, known = llama_cpp.llama_model_imatrix_data, importances.tensors
+        floats = ctypes.POINTER(ctypes.c_float)
+        rows = [entry(n.encode(), a.ctypes.data_as(floats), a.size) for n, a in known.items()]
+        options.imatrix = (entry * (len(rows) + 1))(*rows)  # the last one, empty, ends the list
     code = llama_cpp.llama_model_quantize(
         str(source).encode(), str(out).encode(), ctypes.byref(options)
     )
@@ -164,12 +188,12 @@ def model(path: Path, threads: int) -> Iterator[Any]:
         llama.close()
 
 
-def documents_for(name: str, llama: Any, count: int) -> Documents:
+def documents_for(name: str, llama: Any, count: int, seed: int) -> Documents:
     """Token ids, each of at most LONGEST; stories are drawn from the model itself."""
     if name == "stories":
-        rng = np.random.default_rng(STORY_SEED)
+        rng = np.random.default_rng(seed)
         return [story(llama, rng) for _ in range(count)]
-    items = [q.item for axis in AXES for q in questions(axis, -(-count // len(AXES)), 1)]
+    items = [q.item for axis in AXES for q in questions(axis, -(-count // len(AXES)), seed)]
     texts = [f"{USER}{item.prompt}{END}{ASSISTANT}{item.answer}{END}" for item in items]
     return [llama.tokenize(text.encode(), special=True)[:LONGEST] for text in texts[:count]]
 
