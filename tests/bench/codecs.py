@@ -6,11 +6,12 @@
     python -m tests.bench.codecs --cold          seconds to compile what a Q4_K_M merge needs
 
 A pair is libggml and ours on the same rows, one right after the other, the first of the two taking
-turns. The ratio is the median over pairs of (libggml's time / our time), with its 95 % interval
-from the order statistics. libggml is called bare, ours with its checks. Errors are ratios too, ours
-over libggml's, the worst over Gaussian, Student-t(5), heavy-outlier and (where the test data is)
-real model rows; rows `matrix` are encoders under an importance matrix, and take the worst of these
-and four kinds of importances, under libggml's own weights.
+turns, in processor time of the thread, which other work on the machine disturbs least. The ratio is
+the median over pairs of (libggml's time / our time), with its 95 % interval from the order
+statistics. libggml is called bare, ours with its checks. Errors are ratios too, ours over
+libggml's, the worst over Gaussian, Student-t(5), heavy-outlier and (where the test data is) real
+model rows; rows `matrix` are encoders under an importance matrix, and take the worst of these and
+four kinds of importances, under libggml's own weights.
 """
 
 import argparse
@@ -197,11 +198,11 @@ def repeats_for(function: Callable[[], Any]) -> int:
 
 
 def seconds(function: Callable[[], Any], repeats: int) -> float:
-    """Time of one call, as the mean of a few."""
-    start = time.perf_counter()
+    """Processor time of this thread for one call, as the mean of a few."""
+    start = time.thread_time()
     for _ in range(repeats):
         function()
-    return (time.perf_counter() - start) / repeats
+    return (time.thread_time() - start) / repeats
 
 
 def cold_start() -> tuple[float, float]:

@@ -44,7 +44,7 @@ def label(name: str, points: Mapping[str, tuple[float, float]]) -> str:
     crowded = any(0.5 < dx < LABEL for dx, _ in near)
     away = sum((dy < 0) - (dy > 0) for dx, dy in near if abs(dx) <= 0.5)
     place, anchor = (x - 7, "end") if crowded else (x + 7, "start")
-    return f'<text x="{place:.1f}" y="{y + 4 + 3 * away:.1f}" text-anchor="{anchor}">{name}</text>'
+    return f'<text x="{place:.1f}" y="{y + 4 + 5 * away:.1f}" text-anchor="{anchor}">{name}</text>'
 
 
 Scale = tuple[float, float]

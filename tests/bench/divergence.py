@@ -9,8 +9,8 @@ quantized twice from the same F16 file, and llama.cpp runs all three over the sa
 of the scale models' own generators, and stories that stories260K itself draws at temperature 1.
 Each model comes in several forms that compute the same with other rows of weights (see
 equivalent), because which way a weight is rounded is luck, and the luck of one file is shared by
-all documents. Documents are dealt out to the forms. With --imatrix both quantizers are given the
-same importance matrix, gathered over other documents of the same kind.
+all documents; no two models share a form but their own. Documents are dealt out to the forms. With
+--imatrix both quantizers are given the same importance matrix, gathered over other documents.
 
 The divergence is the mean Kullback-Leibler divergence, in nats a token, of the F16 model's next
 token from the quantized one's. Its ratio, ours over llama-quantize's, is the geometric mean over
@@ -22,6 +22,7 @@ import ctypes
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -110,7 +111,7 @@ def divergences(
         measured = documents_for(name, llama, MEASURED, 2) if args.imatrix else []
     found: dict[str, list[Divergences]] = {}
     for form in range(args.forms):
-        write_form(source_of(name), original, form)
+        write_form(source_of(name), original, form and form + zlib.crc32(name.encode()))
         for kind, d in of_one_form(original, documents[form :: args.forms], measured, args):
             found.setdefault(kind, []).append(d)
         print(f"{name}: form {form + 1} of {args.forms}", file=sys.stderr, flush=True)
