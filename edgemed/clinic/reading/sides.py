@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.reading.concepts import concepts
+from edgemed.clinic.reading.concepts import Found, concepts
 from edgemed.clinic.words import STOP, Word
 
 Side = Literal["left", "right", "both"]
@@ -44,9 +44,9 @@ class Sided(NamedTuple):
     of: tuple[str, ...]
 
 
-def sides(text: str, found: Sequence[Word]) -> Iterator[Sided]:
-    """All sides among the words of one sentence; `found` has offsets into `text`."""
-    named = {i: f.concept.name for f in concepts(found) for i in range(f.first, f.last + 1)}
+def sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator[Sided]:
+    """All sides among the words of one sentence, which have offsets into `text`."""
+    named = {i: f.concept.name for f in things for i in range(f.first, f.last + 1)}
     for i, word in enumerate(found):
         side = SIDES.get(word.lower)
         if side is None or (len(word.lower) == 1 and not _is_letter(text, word)):

@@ -34,14 +34,15 @@ def _read_one(sentence: Sentence) -> Said:
     when = dates(text)
     numbers = quantities(text, [d.span for d in when])
     found = [w for w in words(text) if not _is_unit(w, numbers)]
+    named = list(concepts(found))
     scopes = Scopes(text, bool(sentence.role))
     return Said(
         sentence,
         tuple(w._replace(start=w.start + offset, end=w.end + offset) for w in found),
         tuple(replace(q, span=_moved(q.span, offset)) for q in numbers),
         tuple(replace(d, span=_moved(d.span, offset)) for d in when),
-        tuple(_mentions(sentence, found, scopes)),
-        tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found)),
+        tuple(_mentions(sentence, found, named, scopes)),
+        tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found, named)),
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
     )
 
@@ -57,10 +58,12 @@ def _moved(span: Span, offset: int) -> Span:
     return Span(span.start + offset, span.end + offset)
 
 
-def _mentions(sentence: Sentence, found: Sequence[Word], scopes: Scopes) -> Iterator[Mention]:
+def _mentions(
+    sentence: Sentence, found: Sequence[Word], named: Sequence[Found], scopes: Scopes
+) -> Iterator[Mention]:
     """The concepts of a sentence, each in its context."""
     family = "family" if FAMILY.search(sentence.section) else ""
-    for f in [*concepts(found), *_plain_words(found)]:
+    for f in [*named, *_plain_words(found, named)]:
         start, end = found[f.first].start, found[f.last].end
         context = scopes.at(start, end)
         if family and not context.person:
@@ -71,9 +74,9 @@ def _mentions(sentence: Sentence, found: Sequence[Word], scopes: Scopes) -> Iter
         yield Mention(f.concept, _moved(Span(start, end), sentence.span.start), polarity, context)
 
 
-def _plain_words(found: Sequence[Word]) -> Iterator[Found]:
+def _plain_words(found: Sequence[Word], named: Sequence[Found]) -> Iterator[Found]:
     """Meaningful words that no list names, each as a concept of its own."""
-    inside = {i for f in concepts(found) for i in range(f.first, f.last + 1)}
+    inside = {i for f in named for i in range(f.first, f.last + 1)}
     for i, word in enumerate(found):
         if i not in inside and word.lower not in STOP and len(word.lower) > 2:
             yield Found(Concept("word", word.stem), i, i)
