@@ -35,6 +35,7 @@ NEW_START = re.compile(
     r"|(?:and |so )?(?:do you|did you|have you|are you|were you|any other))\b(?! okay| alright)",
     re.IGNORECASE,
 )
+WRAPPED = 60  # characters of a line that may go on below whatever begins there
 _DIGIT = "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|[a-z]+teen|[a-z]+ty)"
 # Speech recognition writes a spoken point as a full stop: `six . eight`, `a . five`.
 POINT = re.compile(rf".*?\b(?:{_DIGIT}|a|point) \. {_DIGIT}\b.*", re.DOTALL)
@@ -127,7 +128,7 @@ def _blocks(text: str, lines: list[Line]) -> Iterator[list[Line]]:
     """Lines that belong together: a wrapped paragraph, one item, one turn."""
     block: list[Line] = []
     for line in lines:
-        if block and not _continues(text, block[-1], line):
+        if block and not _continues(text, block, line):
             yield block
             block = []
         if line.end > line.start:
@@ -136,13 +137,19 @@ def _blocks(text: str, lines: list[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _continues(text: str, above: Line, line: Line) -> bool:
-    """Whether `line` goes on with the sentence that the line above has begun."""
+def _continues(text: str, block: list[Line], line: Line) -> bool:
+    """Whether `line` goes on with the sentence that the lines above have begun.
+
+    Small letters go on with a sentence that began with a capital; among lines that all begin
+    small each is an item, unless the line above is as long as lines are wrapped at.
+    """
+    above = block[-1]
     if line.end == line.start or line.bullet or line.role:
         return False
     if text[above.end - 1] in ".!?:;":
         return False
-    return text[line.start].islower() or above.end - above.start > 60
+    is_begun = not text[block[0].start].islower() or block[0].bullet
+    return (text[line.start].islower() and is_begun) or above.end - above.start > WRAPPED
 
 
 def _is_heading(text: str, line: Line) -> bool:

@@ -32,6 +32,11 @@ def test_a_wrapped_line_goes_on() -> None:
     assert len(split("He was seen for cough\nand fever since Monday.\nNo rash.")) == 2
 
 
+def test_lines_that_all_begin_small_are_items() -> None:
+    text = "reports palpitations\ndenies fever\ntakes aspirin 81 mg daily\n"
+    assert [s.text for s in split(text)] == text.splitlines()
+
+
 def test_turns_know_their_speaker() -> None:
     found = split("Doctor: Any fever? Any cough?\nPatient: No.\n")
     assert [(s.text, s.role) for s in found] == [
