@@ -25,6 +25,11 @@ def checks(source: str, draft: str) -> list[str]:
             "A left-handed woman.",
             "A right-handed woman.",
         ),
+        (
+            "A mild mastoid effusion is present on the left. On the right, a 12 mm infarct is seen.",
+            "Left parietal infarct.",
+            "Left mastoid effusion. Right infarct.",
+        ),
         ("Free air under the right diaphragm.", "Air under the left diaphragm.", "Right side."),
     ],
 )

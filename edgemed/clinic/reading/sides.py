@@ -34,6 +34,7 @@ CORRECT = frozenset(
 OWNERS = frozenset("the his her my your their patient's".split())
 COMPARED = ("and", "or", "than", "to", "versus", "vs", "greater", "worse", "more", "less", "not")
 REACH = 4  # words on either side that a side can be said of
+FAR = 9  # words in front of `on the left`, small ones among them
 
 
 class Sided(NamedTuple):
@@ -52,7 +53,7 @@ def sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator
         if side is None or (len(word.lower) == 1 and not _is_letter(text, word)):
             continue
         of = _objects(text, found, i, named)
-        if _is_side(found, i, named, of):
+        if _is_place(text, found, i) or _is_side(found, i, named, of):
             yield Sided(side, Span(word.start, word.end), of)
 
 
@@ -77,7 +78,8 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
         return ("handedness",)
     names: list[str] = []
     behind = () if found[at].lower == "bilaterally" else range(at + 1, at + 1 + REACH)
-    for i in [*_within(found, behind), *_within(found, range(at - 1, at - 1 - REACH, -1))]:
+    reach = FAR if _is_place(text, found, at) else REACH
+    for i in [*_within(found, behind), *_within(found, range(at - 1, at - 1 - reach, -1))]:
         a, b = sorted((at, i))
         if re.search(r"[.;:?!]", text[found[a].end : found[b].start]):
             continue
@@ -89,6 +91,13 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
         elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:
             names.append(word.stem)
     return tuple(dict.fromkeys(names))
+
+
+def _is_place(text: str, found: Sequence[Word], at: int) -> bool:
+    """`on the left` before a comma or an end: `An effusion is present on the left.`"""
+    before = [word.lower for word in found[max(0, at - 2) : at]]
+    closed = text[found[at].end :].lstrip()[:1] in ("", ",", ".", ";", ")")
+    return found[at].lower in ("left", "right") and before == ["on", "the"] and closed
 
 
 HANDED = ("handed", "hand-dominant")
