@@ -26,7 +26,7 @@ def checks(source: str, draft: str) -> list[str]:
             "A right-handed woman.",
         ),
         (
-            "A mild mastoid effusion is present on the left. On the right, a 12 mm infarct is seen.",
+            "A mastoid effusion is present on the left. On the right, a 12 mm infarct is seen.",
             "Left parietal infarct.",
             "Left mastoid effusion. Right infarct.",
         ),
