@@ -218,11 +218,18 @@ class Context:
             (i for i, (a, b) in enumerate(pairs) if a != b), min(len(self.held), len(prompt))
         )
         kept = min(shared, len(prompt) - 1) // self.batch_size * self.batch_size
-        if kept > 0 and llama.llama_memory_seq_rm(self.memory, 0, kept, -1):
+        if kept > 0 and self._forget_from(kept):
             del self.held[kept:]
             return kept
         self.clear()
         return 0
+
+    def _forget_from(self, position: int) -> bool:
+        """Drop what lies behind `position`; False where a model's memory cannot be cut there, or
+        has let its beginning go, as recurrent ones and sliding windows do."""
+        if llama.llama_memory_seq_pos_min(self.memory, 0) != 0:
+            return False
+        return bool(llama.llama_memory_seq_rm(self.memory, 0, position, -1))
 
     def decode(self, tokens: Sequence[int], at: int, wanted: int) -> bool:
         """Read `tokens` (at most a batch) at position `at`, with logits for the last `wanted`.

@@ -11,10 +11,11 @@ class Settings:
     """What the worker needs to load `path`.
 
     `context` is the most tokens a request may take; the KV cache is made as large as a request
-    needs, never larger than this. `batch` tokens are read at a time: progress is shown and a GPU
-    can be cancelled between two batches. `repack` allows llama.cpp its second, faster layout of
-    the weights in private memory. `chat_template` replaces the file's own. `flash`: see llama.cpp,
-    "auto" leaves the choice to it. `vocab_only` loads no weights: such a model only counts.
+    and a next one about the same text need, never larger than this. `batch` tokens are read at a
+    time: progress is shown and a GPU can be cancelled between two batches. `repack` allows
+    llama.cpp its second, faster layout of the weights in private memory. `chat_template` replaces
+    the file's own. `flash`: see llama.cpp, "auto" leaves the choice to it. `vocab_only` loads no
+    weights: such a model only counts.
     """
 
     path: str
