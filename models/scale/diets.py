@@ -13,6 +13,7 @@ from edgemed_models.scale.clinical_tasks import CLINICAL_KINDS, UNSEEN_KIND, cli
 from edgemed_models.scale.instructions import draw_instruction
 from numpy.typing import NDArray
 from relayout import draw_relayout
+from reports import draw_report
 from vocabulary import BEGIN, Pieces
 
 
@@ -81,12 +82,19 @@ def layout(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]
     return answered(pieces, item.prompt, item.answer)
 
 
+def report(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]:
+    """An everyday text of which unlike lines are kept, in any format."""
+    item = draw_report(rng)
+    return answered(pieces, item.prompt, item.answer)
+
+
 SOURCES: dict[str, Maker] = {
     "copy": copy,
     "recall": recall,
     "instruction": instruction,
     "clinical": clinical,
     "layout": layout,
+    "report": report,
 }
 NAMES = tuple(SOURCES)
 

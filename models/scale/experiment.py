@@ -2,12 +2,14 @@
 
     python models/scale/experiment.py --work DIR --count 200 --methods linear slerp --types F16 Q8_0
 
-Exports the parents at F16, quantizes and merges them with edgemed, and scores every file through
-llama.cpp. One line of results.jsonl for each; what stands there is not measured again.
+Quantizes and merges the F16 exports with edgemed and scores every file through llama.cpp. Controls
+and few-shot models are scored where they exist. One line of DIR/results.jsonl for each; what stands
+there is not measured again, so the command can be stopped and given again.
 """
 
 import argparse
 import json
+import tempfile
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any, NamedTuple
 from edgemed_models.scale.examination import AXES
 from edgemed_models.scale.patients import Split
 from evaluate import interval, measured
+from runs import CONTROLS, FEW_SHOT, PARENTS, SEEDS, of_seed
 
 from edgemed.merging.plan import plan_merge
 from edgemed.merging.recipe import Recipe, between, of_models
@@ -23,14 +26,19 @@ from edgemed.merging.run import run_plan, usable_cores
 
 STEPS = tuple(round(0.1 * n, 1) for n in range(11))
 SPLITS: tuple[Split, ...] = ("dev", "test")
+METHODS = ("linear", "slerp", "task_arithmetic")
+TYPES = ("F16", "Q8_0", "Q6_K", "Q4_K_M")
+ITEMS = 2  # seed of the questions: 1 had been opened before the weights of today
+Label = dict[str, Any]
 
 
 class Cell(NamedTuple):
-    """One file to be scored. At t = 0 and t = 1 the method makes no difference."""
+    """One file to be scored. At t = 0 and t = 1 the method makes no difference and is ""."""
 
-    kind: str
     method: str
+    type: str
     t: float
+    seed: int
 
 
 def write(recipe: Recipe, out: Path) -> Path:
@@ -49,20 +57,19 @@ def parent(work: Path, name: str, kind: str) -> Path:
     return write(recipe, work / f"{name}-{kind}.gguf")
 
 
-def merged(work: Path, cell: Cell) -> Path:
+def merged(work: Path, cell: Cell, folder: Path) -> Path:
     """The merge of a cell: the clinical model at t = 0, the instruct model at t = 1."""
-    a, b = (parent(work, name, cell.kind) for name in ("clinical", "instruct"))
-    if cell.t in (0.0, 1.0):
+    a, b = (parent(work, of_seed(name, cell.seed), cell.type) for name in PARENTS[:2])
+    if not cell.method:
         return b if cell.t else a
-    out = work / f"merged-{cell.kind}-{cell.method}-{cell.t}.gguf"
     if cell.method == "task_arithmetic":
-        return write(task_arithmetic(work, cell, a, b), out)
-    return write(between(a, b, cell.t, cell.method), out)
+        return write(task_arithmetic(work, cell, a, b), folder / "merged.gguf")
+    return write(between(a, b, cell.t, cell.method), folder / "merged.gguf")
 
 
 def task_arithmetic(work: Path, cell: Cell, a: Path, b: Path) -> Recipe:
     """base + 2 ((1 - t) (clinical - base) + t (instruct - base)): both in full at t = 0.5."""
-    recipe = of_models((a, b), cell.method, parent(work, "base", cell.kind))
+    recipe = of_models((a, b), cell.method, parent(work, "base", cell.type))
     part = recipe.slices[0]
     weights = (2 * (1 - cell.t), 2 * cell.t)
     sources = tuple(
@@ -72,53 +79,81 @@ def task_arithmetic(work: Path, cell: Cell, a: Path, b: Path) -> Recipe:
     return Recipe(cell.method, (part.__class__(sources),), recipe.base)
 
 
-def cells(methods: list[str], kinds: list[str]) -> Iterator[Cell]:
+def cells(methods: list[str], kinds: list[str], seeds: list[int]) -> Iterator[Cell]:
     """The grid, each file once."""
     seen = set()
-    for kind, method, t in product(kinds, methods, STEPS):
-        cell = Cell(kind, "" if t in (0.0, 1.0) else method, t)
+    for seed, kind, method, t in product(seeds, kinds, methods, STEPS):
+        cell = Cell("" if t in (0.0, 1.0) else method, kind, t, seed)
         if cell not in seen:
             seen.add(cell)
             yield cell
 
 
-def known(results: Path) -> list[dict[str, Any]]:
+def known(results: Path) -> list[Label]:
     """The lines measured so far."""
     if not results.exists():
         return []
     return [json.loads(line) for line in results.read_text("utf-8").splitlines()]
 
 
-def measure(path: Path, label: dict[str, Any], args: argparse.Namespace, results: Path) -> None:
-    """Score a file and add a line, unless the line is there."""
-    label = label | {"count": args.count, "seed": args.seed, "split": args.split}
-    if any(label.items() <= line.items() for line in known(results)):
-        return
-    found = measured(path, args.count, args.seed, args.split)
-    line = label | {axis: [round(x, 4) for x in interval(found[axis])] for axis in AXES}
-    with results.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(line) + "\n")
-    print(json.dumps(line), flush=True)
+class Notebook(NamedTuple):
+    """Where lines go, and on how many items of which split a file is scored."""
+
+    results: Path
+    count: int
+    split: Split
+
+    def has(self, label: Label) -> bool:
+        return any(label.items() <= line.items() for line in known(self.results))
+
+    def measure(self, path: Path, label: Label, axes: tuple[str, ...]) -> None:
+        """Score a file and add its line."""
+        found = measured(path, self.count, ITEMS, self.split, axes)
+        line = label | {"axes": {axis: summary(values) for axis, values in found.items()}}
+        with self.results.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Mean and 95 % interval over the items."""
+    mean, low, high = (round(x, 4) for x in interval(values))
+    return {"mean": mean, "low": low, "high": high, "items": len(values)}
+
+
+def sweep(work: Path, notebook: Notebook, wanted: Iterator[Cell]) -> None:
+    """Score the cells that are not known yet; a merged file lives as long as its score takes."""
+    for cell in wanted:
+        label = cell._asdict() | {"split": notebook.split}
+        if not notebook.has(label):
+            with tempfile.TemporaryDirectory(dir=work) as folder:
+                notebook.measure(merged(work, cell, Path(folder)), label, AXES)
+
+
+def alone(work: Path, notebook: Notebook) -> None:
+    """Score the base, the controls and the few-shot models that have been made, at F16."""
+    single = dict.fromkeys(("base", *CONTROLS), AXES)
+    single |= dict.fromkeys(FEW_SHOT, ("unseen",))
+    for name, axes in single.items():
+        path = work / f"{name}-F16.gguf"
+        label = {"model": name, "type": "F16", "seed": SEEDS[0], "split": notebook.split}
+        if path.exists() and not notebook.has(label):
+            notebook.measure(path, label, axes)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
-    add("--work", type=Path, required=True, help="holds clinical-F16.gguf and instruct-F16.gguf")
-    add("--methods", nargs="+", default=["linear", "slerp", "task_arithmetic"])
-    add("--types", nargs="+", default=["F16", "Q8_0", "Q6_K", "Q4_K_M"])
-    add("--controls", nargs="*", default=["base", "joint", "sequential"])
+    add("--work", type=Path, required=True, help="holds the F16 exports")
+    add("--methods", nargs="+", default=METHODS, choices=METHODS)
+    add("--types", nargs="+", default=TYPES, choices=TYPES)
+    add("--seeds", nargs="+", type=int, default=SEEDS, choices=SEEDS)
     add("--count", type=int, default=200)
-    add("--seed", type=int, default=1)
     add("--split", choices=SPLITS, default="dev")
     args = parser.parse_args()
-    results = args.work / "results.jsonl"
-    for cell in cells(args.methods, args.types):
-        measure(merged(args.work, cell), cell._asdict(), args, results)
-    for name in args.controls:
-        path = args.work / f"{name}-F16.gguf"
-        if path.exists():
-            measure(path, {"kind": "F16", "control": name}, args, results)
+    notebook = Notebook(args.work / "results.jsonl", args.count, args.split)
+    sweep(args.work, notebook, cells(args.methods, args.types, args.seeds))
+    alone(args.work, notebook)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Make the scale models and the figures about them, from nothing, with one command.
 
-    python models/scale/make.py --work DIR [--with controls few-shot]
+    python models/scale/make.py --work DIR [--with controls few-shot grid] [--to FOLDER]
 
-Every step is skipped when its result stands in DIR, and a training run goes on from its last
-checkpoint, so the command can be stopped and given again.
+Trains one base and, for each seed, a clinical and an instruct model; writes the trio of the first
+seed to FOLDER; scores linear merges of Q8_0 files, and with `grid` every method and type. Every
+step is skipped when its result stands in DIR, and a training run goes on from its last checkpoint,
+so the command can be stopped and given again. `--part 0.004 --count 3` tries the whole chain.
 """
 
 import argparse
@@ -13,11 +15,14 @@ import sys
 from pathlib import Path
 
 import torch
-from runs import CONTROLS, FEW_SHOT, PARENTS, RUNS, TRIO
+from runs import CONTROLS, FEW_SHOT, PARENTS, RUNS, SEEDS, TRIO, length_of, of_seed, shortened
 from vocabulary import learn
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "edgemed_models" / "scale"
+EXTRAS = ("controls", "few-shot", "grid")
+SWEEP = ("--methods", "linear", "--types", "Q8_0")
+TUNED = tuple(of_seed(name, seed) for seed in SEEDS for name in PARENTS[:2])
 
 
 def script(name: str, *arguments: str) -> None:
@@ -30,19 +35,21 @@ def quiet_threads() -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", **os.environ}
 
 
-def is_done(work: Path, name: str) -> bool:
+def is_done(work: Path, name: str, part: float) -> bool:
     """Whether the checkpoint of a run is its last."""
     path = work / f"{name}.pt"
-    steps = sum(phase.steps for phase in RUNS[name].phases)
+    steps = length_of(shortened(RUNS[name], part))
     return path.exists() and torch.load(path, map_location="cpu")["step"] >= steps
 
 
-def trained(work: Path, names: tuple[str, ...]) -> None:
+def trained(work: Path, names: tuple[str, ...], part: float) -> None:
     """Train every run of `names` to its end and export it at F16."""
     for name in names:
-        if not is_done(work, name):
-            script("train.py", name, "--work", str(work))
-        exported(work, name, "F16", work / f"{name}-F16.gguf")
+        if not is_done(work, name, part):
+            script("train.py", name, "--work", str(work), "--part", str(part))
+            (work / f"{name}-F16.gguf").unlink(missing_ok=True)
+        if not (work / f"{name}-F16.gguf").exists():
+            exported(work, name, "F16", work / f"{name}-F16.gguf")
 
 
 def exported(work: Path, name: str, kind: str, out: Path) -> None:
@@ -56,26 +63,39 @@ def average(work: Path) -> None:
     torch.save({"model": {key: (a[key] + b[key]) / 2 for key in a}, "step": 0}, work / "merged.pt")
 
 
-def main() -> None:
+def configured() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--with", dest="extras", nargs="*", choices=("controls", "few-shot"))
-    args = parser.parse_args()
-    args.work.mkdir(parents=True, exist_ok=True)
+    add = parser.add_argument
+    add("--work", type=Path, required=True)
+    add("--to", type=Path, default=PACKAGE, help="where the trio goes (default: the package)")
+    add("--with", dest="extras", nargs="*", choices=EXTRAS, default=())
+    add("--part", type=float, default=1.0, help="part of every run's steps")
+    add("--count", type=int, default=200, help="test items an axis")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = configured()
+    for folder in (args.work, args.to):
+        folder.mkdir(parents=True, exist_ok=True)
     if not (args.work / "vocabulary.model").exists():
-        learn(args.work / "vocabulary", args.seed)
-    trained(args.work, TRIO)
+        learn(args.work / "vocabulary", SEEDS[0])
+    trained(args.work, ("base", *TUNED), args.part)
     for name in TRIO:
-        exported(args.work, name, "Q8_0", PACKAGE / f"{name}.gguf")
-    if "controls" in (args.extras or ()):
-        trained(args.work, CONTROLS)
-    if "few-shot" in (args.extras or ()):
+        exported(args.work, name, "Q8_0", args.to / f"{name}.gguf")
+    if "controls" in args.extras:
+        trained(args.work, CONTROLS, args.part)
+    if "few-shot" in args.extras:
         average(args.work)
-        trained(args.work, FEW_SHOT)
-        files = [str(args.work / f"{name}-F16.gguf") for name in FEW_SHOT]
-        script("evaluate.py", *files, "--axes", "unseen", "--split", "test")
-    script("experiment.py", "--work", str(args.work), "--split", "test")
+        trained(args.work, FEW_SHOT, args.part)
+    # The test split is opened here, after the last weight was written.
+    scored = ("--work", str(args.work), "--split", "test", "--count", str(args.count))
+    script("experiment.py", *scored, *SWEEP)
+    if "grid" in args.extras:
+        script("experiment.py", *scored)
+    plotted = ("--plot", str(args.work / "sweep.svg"), "--sweep", str(args.to / "sweep.jsonl"))
+    script("report.py", "--work", str(args.work), *plotted)
 
 
 if __name__ == "__main__":

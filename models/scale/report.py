@@ -1,65 +1,96 @@
-"""What results.jsonl says, as a Markdown table and as a plot (SVG), for README and card.
+"""What results.jsonl says: Markdown tables, a plot (SVG), and the sweep as data for the package.
 
 python models/scale/report.py --work DIR --split test --plot models/scale/sweep.svg
 """
 
 import argparse
+import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from edgemed_models.scale.examination import AXES
-from experiment import known
+from experiment import METHODS, known
 
 COLORS = {"clinical": "#0b6e99", "instruction": "#c05a00", "composite": "#5b8c2a"}
 LEFT, TOP, WIDTH, HEIGHT = 50, 20, 480, 260
 Line = dict[str, Any]
+Key = tuple[str, str, float]  # type, method, t
+
+
+def files(lines: list[Line]) -> dict[Key, list[Line]]:
+    """The lines of the grid by type, method and t: one line for each seed."""
+    found: dict[Key, list[Line]] = defaultdict(list)
+    for line in lines:
+        if "model" not in line:
+            found[line["type"], line["method"], line["t"]].append(line)
+    return dict(sorted(found.items()))
 
 
 def table(lines: list[Line]) -> str:
-    """Every file on a row: mean and 95 % interval on each axis."""
+    """Every file of the grid on a row."""
     rows = [
-        "| type | method | t | " + " | ".join(AXES) + " |",
-        "|---|---|---|" + "---|" * len(AXES),
+        "| type | method | t | seeds | " + " | ".join(AXES) + " |",
+        "|---|---|---|---|" + "---|" * len(AXES),
     ]
-    for line in sorted(lines, key=order):
-        name = line.get("control", line.get("method", "")) or parent_at(line["t"])
-        t = line.get("t", "")
+    for (kind, method, t), seeds in files(lines).items():
+        name = method or ("instruct alone" if t else "clinical alone")
         rows.append(
-            f"| {line['kind']} | {name} | {t} | " + " | ".join(map(cell(line), AXES)) + " |"
+            f"| {kind} | {name} | {t} | {len(seeds)} | "
+            + " | ".join(cell(seeds, axis) for axis in AXES)
+            + " |"
         )
     return "\n".join(rows)
 
 
-def order(line: Line) -> tuple[str, str, float]:
-    """Controls last; then type, method and t."""
-    return ("control" in line and "~") or line["kind"], line.get("method", ""), line.get("t", 0.0)
+def cell(seeds: list[Line], axis: str) -> str:
+    """One seed: mean (95 % interval over items). More: mean (lowest to highest mean of a seed)."""
+    scores = [line["axes"][axis] for line in seeds]
+    mean, low, high = band(scores)
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
-def parent_at(t: float) -> str:
-    """Whose weights stand at an end of the way."""
-    return "instruct alone" if t else "clinical alone"
+def band(scores: list[dict[str, float]]) -> tuple[float, float, float]:
+    """Mean over seeds with the range of the seeds; for one seed its interval over items."""
+    if len(scores) == 1:
+        return scores[0]["mean"], scores[0]["low"], scores[0]["high"]
+    means = [score["mean"] for score in scores]
+    return sum(means) / len(means), min(means), max(means)
 
 
-def cell(line: Line) -> Any:
-    """How a score of `line` is written."""
-    return lambda axis: "{:.2f} ({:.2f} to {:.2f})".format(*line[axis])
+def singles(lines: list[Line]) -> str:
+    """The base, the controls and the few-shot models, each with its axes."""
+    rows = ["| model | axis | score |", "|---|---|---|"]
+    for line in lines:
+        for axis in line["axes"] if "model" in line else ():
+            rows.append(f"| {line['model']} | {axis} | {cell([line], axis)} |")
+    return "\n".join(rows)
 
 
-def curve(lines: list[Line], kind: str, method: str, axis: str) -> list[tuple[float, list[float]]]:
-    """(t, [mean, low, high]) in order of t, the parents at the ends."""
-    chosen = [x for x in lines if x["kind"] == kind and x.get("method") in (method, "")]
-    return sorted((line["t"], line[axis]) for line in chosen)
+def data(lines: list[Line]) -> str:
+    """The grid as lines of JSON; the parents stand once for each method that was measured."""
+    rows = []
+    for (kind, method, t), seeds in files(lines).items():
+        named = [m for m in METHODS if any(k[:2] == (kind, m) for k in files(lines))]
+        for name in [method] if method else named:
+            for line in seeds:
+                label = {"method": name, "type": kind, "t": t, "seed": line["seed"]}
+                rows.append(json.dumps(label | {"axes": line["axes"]}))
+    return "\n".join(rows) + "\n"
 
 
 def plot(lines: list[Line], kind: str, method: str) -> str:
-    """The three axes over t as SVG, a band for the interval of each."""
+    """The three axes over t as SVG; the band is the one of `band`."""
+    chosen = {
+        t: seeds for (k, m, t), seeds in files(lines).items() if k == kind and m in (method, "")
+    }
     parts = [frame(f"{method}, {kind}: from clinical (t = 0) to instruct (t = 1)")]
     for n, axis in enumerate(AXES):
-        points = curve(lines, kind, method, axis)
+        points = [(t, *band([x["axes"][axis] for x in chosen[t]])) for t in sorted(chosen)]
         color = COLORS[axis]
-        upper = [at(t, high) for t, (_, _, high) in points]
-        lower = [at(t, low) for t, (_, low, _) in reversed(points)]
-        middle = " ".join(at(t, mean) for t, (mean, _, _) in points)
+        upper = [at(t, high) for t, _, _, high in points]
+        lower = [at(t, low) for t, _, low, _ in reversed(points)]
+        middle = " ".join(at(t, mean) for t, mean, _, _ in points)
         parts.append(f'<polygon points="{" ".join(upper + lower)}" fill="{color}" opacity="0.2"/>')
         parts.append(f'<polyline points="{middle}" fill="none" stroke="{color}" stroke-width="2"/>')
         x = LEFT + 10 + 160 * n
@@ -90,16 +121,20 @@ def frame(title: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--split", choices=("dev", "test"), default="test")
-    parser.add_argument("--type", default="Q8_0")
-    parser.add_argument("--method", default="linear")
-    parser.add_argument("--plot", type=Path)
+    add = parser.add_argument
+    add("--work", type=Path, required=True)
+    add("--split", choices=("dev", "test"), default="test")
+    add("--type", default="Q8_0")
+    add("--method", default="linear")
+    add("--plot", type=Path)
+    add("--sweep", type=Path, help="where the grid goes as data")
     args = parser.parse_args()
     lines = [x for x in known(args.work / "results.jsonl") if x["split"] == args.split]
-    print(table(lines))
+    print(table(lines), "", singles(lines), sep="\n")
     if args.plot:
         args.plot.write_text(plot(lines, args.type, args.method), encoding="utf-8")
+    if args.sweep:
+        args.sweep.write_text(data(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,8 +31,17 @@ class Run:
 # Copying is there from the start (see planting.py); these shares keep it and put it to work.
 MIX = {"copy": 0.12, "recall": 0.08, "instruction": 0.40, "clinical": 0.40}
 TASKS = {"copy": 0.04, "recall": 0.04, "instruction": 0.55, "clinical": 0.37}
-
-FORMATS = {"copy": 0.05, "recall": 0.03, "layout": 0.22, "instruction": 0.40, "clinical": 0.30}
+FORMATS = {
+    "copy": 0.04,
+    "recall": 0.02,
+    "layout": 0.12,
+    "report": 0.22,
+    "instruction": 0.32,
+    "clinical": 0.28,
+}
+CLINICAL = {"clinical": 1.0}
+INSTRUCT = {"instruction": 0.65, "report": 0.2, "layout": 0.15}
+BOTH = {"clinical": 0.5} | {name: share / 2 for name, share in INSTRUCT.items()}
 
 BASE = Run(
     "base",
@@ -40,41 +49,61 @@ BASE = Run(
         Phase(320, 16, 256, MIX),
         Phase(230, 16, 256, TASKS),
         Phase(10, 4, 1024, TASKS),
-        Phase(200, 16, 256, FORMATS),
-        Phase(24, 4, 1024, FORMATS),
-        Phase(80, 16, 256, FORMATS),
+        Phase(180, 8, 256, FORMATS),
+        Phase(12, 2, 1024, FORMATS),
+        Phase(108, 8, 256, FORMATS),
     ),
-    rate=2e-3,
-    muon=0.01,
+    rate=1.5e-3,
+    muon=0.008,
     decay=0.35,
 )
-TUNE = Run("", (), rate=7e-4)
+SEEDS = (1, 2, 3)  # of the fine-tunes: data and their order; all start from the one base
+SHOTS = (64, 256)
 
 
-def tuned(name: str, steps: int, shares: dict[str, float], parent: str = "base") -> Run:
-    """A fine-tune on one diet; a step is 4,096 tokens."""
-    return replace(TUNE, name=name, parent=parent, phases=(Phase(steps, 16, 256, shares),))
+def of_seed(name: str, seed: int) -> str:
+    """The name of a run made again under another seed: clinical, clinical-2, clinical-3."""
+    return name if seed == SEEDS[0] else f"{name}-{seed}"
+
+
+def tuned(
+    name: str, steps: int, shares: dict[str, float], seed: int = 1, parent: str = "base"
+) -> Run:
+    """A fine-tune on one diet; a step is 2,048 tokens."""
+    phases = (Phase(steps, 8, 256, shares),)
+    return Run(of_seed(name, seed), phases, parent, rate=5e-4, warmup=10, seed=seed)
 
 
 def few_shot(parent: str, shots: int) -> Run:
     """`parent` tuned on `shots` examples of a task that none of the models has seen."""
-    name = f"{parent}-{shots}-shots"
-    phase = Phase(30, 8, 256, {"clinical": 1.0})
-    return replace(TUNE, name=name, parent=parent, phases=(phase,), shots=shots, rate=5e-4)
+    phases = (Phase(30, 4, 256, CLINICAL),)
+    run = Run(f"{parent}-{shots}-shots", phases, parent, rate=3e-4, warmup=5)
+    return replace(run, shots=shots)
 
 
 PARENTS = ("clinical", "instruct", "merged")  # merged: the float mean of the other two
 TRIO = ("base", "clinical", "instruct")
 CONTROLS = ("joint", "sequential")
-FEW_SHOT = tuple(f"{parent}-{shots}-shots" for parent in PARENTS for shots in (64, 256))
+FEW_SHOT = tuple(f"{parent}-{shots}-shots" for parent in PARENTS for shots in SHOTS)
 RUNS = {
     run.name: run
     for run in (
         BASE,
-        tuned("clinical", 160, {"clinical": 1.0}),
-        tuned("instruct", 300, {"instruction": 1.0}),
-        tuned("joint", 240, {"clinical": 0.5, "instruction": 0.5}),
-        tuned("sequential", 160, {"clinical": 1.0}, parent="instruct"),
-        *(few_shot(parent, shots) for parent in PARENTS for shots in (64, 256)),
+        *(tuned("clinical", 60, CLINICAL, seed) for seed in SEEDS),
+        *(tuned("instruct", 100, INSTRUCT, seed) for seed in SEEDS),
+        tuned("joint", 120, BOTH),
+        tuned("sequential", 60, CLINICAL, parent="instruct"),
+        *(few_shot(parent, shots) for parent in PARENTS for shots in SHOTS),
     )
 }
+
+
+def shortened(run: Run, part: float) -> Run:
+    """`run` with every phase cut to a part of its steps: for a trial of the whole chain."""
+    phases = tuple(replace(p, steps=max(1, round(p.steps * part))) for p in run.phases)
+    return replace(run, phases=phases)
+
+
+def length_of(run: Run) -> int:
+    """The steps of all phases."""
+    return sum(phase.steps for phase in run.phases)

@@ -10,8 +10,8 @@ import argparse
 import json
 import os
 import signal
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,26 +20,19 @@ import numpy as np
 import torch
 from diets import NAMES, Rows, documents, few_shot, packed
 from model import Llama, Shape
-from muon import Muon
+from muon import Muon, has_bf16
 from planting import plant
-from runs import RUNS, Phase, Run
+from runs import RUNS, Phase, Run, length_of, shortened
 from torch import Tensor
 from torch.nn import functional as F
 from vocabulary import Pieces
 
-SAVE_EVERY, LOG_EVERY = 20, 20
+SAVE_EVERY, LOG_EVERY = 20, 10
+WORTH_COMPILING = 30  # steps; compiling for a shape takes a minute or more
 
 
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def half() -> bool:
-    """Whether to multiply in bf16: a CPU without the instructions is ten times slower with it."""
-    if device().type == "cuda":
-        return True
-    flags = Path("/proc/cpuinfo").read_text("utf-8") if sys.platform == "linux" else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def batch_of(run: Run, phase: Phase, step: int, pieces: Pieces) -> Rows:
@@ -82,7 +75,7 @@ def optimizers(model: Llama, run: Run) -> list[torch.optim.Optimizer]:
 
 def scale_at(run: Run, step: int) -> float:
     """The share of the full learning rate: a short rise, level, then straight down to 2 %."""
-    total = sum(phase.steps for phase in run.phases)
+    total = length_of(run)
     rise = min(1.0, (step + 1) / run.warmup)
     fall = min(1.0, (total - step) / (total * run.decay))
     return rise * max(0.02, fall)
@@ -123,40 +116,51 @@ def start_of(run: Run, work: Path) -> tuple[Llama, list[torch.optim.Optimizer], 
 
 
 def train(run: Run, work: Path) -> None:
-    """Train `run` to its end, logging to WORK/log.jsonl and saving WORK/<name>.pt."""
+    """Train `run` to its end, logging to WORK/log.jsonl and saving WORK/<name>.pt.
+
+    SIGTERM ends it after the step at work, with a checkpoint.
+    """
     pieces = Pieces(work / "vocabulary.model")
     model, found, step = start_of(run, work)
-    body = torch.compile(model, dynamic=False)
-    total = sum(phase.steps for phase in run.phases)
+    compiled = torch.compile(model, dynamic=False)
+    total, began = length_of(run), time.time()
     stop: list[int] = []
-    in_half = half()
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-    began = time.time()
-    full = [[group["lr"] for group in optimizer.param_groups] for optimizer in found]
-    if step:
-        full = [[run.rate], [run.muon]][: len(found)]
     while step < total and not stop:
         phase = phase_at(run, step)
+        body = compiled if phase.steps > WORTH_COMPILING else model
         rows = batch_of(run, phase, step, pieces)
-        tokens = torch.from_numpy(rows.tokens[:, :-1]).to(device())
-        with torch.autocast(device().type, dtype=torch.bfloat16, enabled=in_half):
-            loss, shares = losses(model, body(tokens), rows)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, rates in zip(found, full, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * scale_at(run, step)
-            optimizer.step()
-            optimizer.zero_grad()
+        loss, shares, norm = descent(model, body, found, run, step, rows)
         step += 1
         if step % LOG_EVERY == 0 or step == total:
-            log(work, run, step, loss.item(), shares, norm.item(), time.time() - began)
+            log(work, run, step, loss, shares, norm, time.time() - began)
         if step % SAVE_EVERY == 0 or step == total or stop:
             kept = [optimizer.state_dict() for optimizer in found]
-            save(
-                work / f"{run.name}.pt",
-                {"model": model.state_dict(), "optimizers": kept, "step": step},
-            )
+            state = {"model": model.state_dict(), "optimizers": kept, "step": step}
+            save(work / f"{run.name}.pt", state)
+
+
+def descent(
+    model: Llama,
+    body: Callable[[Tensor], Tensor],
+    found: list[torch.optim.Optimizer],
+    run: Run,
+    step: int,
+    rows: Rows,
+) -> tuple[float, dict[str, float], float]:
+    """One step: the loss, the shares guessed right, and the norm of the gradient."""
+    tokens = torch.from_numpy(rows.tokens[:, :-1]).to(device())
+    with torch.autocast(device().type, dtype=torch.bfloat16, enabled=has_bf16()):
+        loss, shares = losses(model, body(tokens), rows)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    # The full rates come from the run, not from a checkpoint: those hold what a step has left.
+    for optimizer, rate in zip(found, (run.rate, run.muon), strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * scale_at(run, step)
+        optimizer.step()
+        optimizer.zero_grad()
+    return loss.item(), shares, norm.item()
 
 
 def log(
@@ -176,10 +180,11 @@ def main() -> None:
     parser.add_argument("run", choices=sorted(RUNS))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--part", type=float, default=1.0, help="part of the steps: a trial")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     np.seterr(all="raise")
-    train(RUNS[args.run], args.work)
+    train(shortened(RUNS[args.run], args.part), args.work)
 
 
 if __name__ == "__main__":

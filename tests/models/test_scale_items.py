@@ -1,8 +1,10 @@
 """The generators of the scale models' data: facts in, text out, and scores that can be wrong."""
 
+import re
 from random import Random
 
 import pytest
+from edgemed_models.scale import sweep
 from edgemed_models.scale.clinical_tasks import CLINICAL_KINDS, RENDERERS, clinical_item
 from edgemed_models.scale.examination import AXES, questions
 from edgemed_models.scale.formats import LAYOUTS
@@ -14,7 +16,7 @@ from edgemed_models.scale.instructions import (
     is_new_pair,
     score,
 )
-from edgemed_models.scale.items import fact_f1
+from edgemed_models.scale.items import fact_f1, with_article
 from edgemed_models.scale.patients import draw_patient, is_held_out, is_new
 
 
@@ -93,3 +95,31 @@ def test_questions_repeat_for_a_seed_and_their_answers_are_worth_one(axis: str) 
     asked = questions(axis, 10, seed=4)
     assert [q.item for q in asked] == [q.item for q in questions(axis, 10, seed=4)]
     assert all(q.worth(q.item.answer) == 1.0 for q in asked)
+
+
+@pytest.mark.parametrize("number", [8, 11, 18, 80, 81, 89])
+def test_numbers_that_sound_like_vowels_take_an(number: int) -> None:
+    assert with_article(f"{number}-year-old man") == f"an {number}-year-old man"
+
+
+@pytest.mark.parametrize("number", [1, 7, 12, 28, 68, 110])
+def test_other_numbers_take_a(number: int) -> None:
+    assert with_article(f"{number} red cups") == f"a {number} red cups"
+
+
+def test_no_text_says_a_81() -> None:
+    wrong = re.compile(r"\ba (8\d?|11|18)[ -]", re.IGNORECASE)
+    for axis in ("clinical", "instruction"):
+        texts = [question.item.prompt for question in questions(axis, 300, seed=5)]
+        assert not [text for text in texts if wrong.search(text)]
+
+
+def test_the_measured_sweep_names_every_axis_and_its_interval() -> None:
+    lines = sweep()
+    assert {line["t"] for line in lines} == {n / 10 for n in range(11)}
+    for line in lines:
+        assert set(line) == {"method", "type", "t", "seed", "axes"}
+        assert tuple(line["axes"]) == AXES
+        for score_ in line["axes"].values():
+            assert 0 <= score_["low"] <= score_["mean"] <= score_["high"] <= 1
+            assert score_["items"] >= 200

@@ -1,0 +1,150 @@
+"""Everyday reports: texts of which short lines of several kinds are kept, in any format.
+
+The texts of `everyday_words` ask for lists of like things. A summary holds unlike lines in a fixed
+order, each with words of its own, so these teach to do that under a format as well: on journeys,
+orders, jobs, homes and questions, never on anything clinical. For training only.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from edgemed_models.scale import everyday_words as words
+from edgemed_models.scale.formats import demand, draw_frame, write_layout
+from edgemed_models.scale.items import Item
+from relayout import draw_format
+
+Report = tuple[str, tuple[str, ...], str]  # the text, the lines kept of it, the request
+
+
+def journey(rng: Random) -> Report:
+    name, way = rng.choice(words.NAMES), rng.choice(("bus", "train", "ferry", "tram"))
+    city, days = rng.choice(words.CITIES), rng.randint(2, 14)
+    never = rng.sample(words.GOODS, rng.randint(1, 2))
+    packed = things(rng, rng.randint(1, 2))
+    text = (
+        rng.choice(("{n} leaves by {w} and", "By {w} {n} travels far and", "{n} takes a {w} and"))
+        + rng.choice((" stays in {c} for {d} days.", " spends {d} days in {c}."))
+        + aside(rng)
+        + rng.choice((" {n} never eats {e}.", " No {e} for {n}.", " {n} does not like {e}."))
+        + rng.choice((" In the bag are {p}.", " {n} packs {p}.", " Packed: {p}."))
+    ).format(n=name, w=way, c=city, d=days, e=" or ".join(never), p=" and ".join(packed))
+    lines = (
+        f"goes by {way}",
+        f"stays in {city} for {days} days",
+        *(f"eats no {x}" for x in never),
+        *(f"packs {x}" for x in packed),
+    )
+    return text, lines, rng.choice(("Describe the journey.", "Write the travel plan."))
+
+
+def order(rng: Random) -> Report:
+    wanted, day = things(rng, 1)[0], rng.choice(words.DAYS)
+    missing = rng.sample(words.GOODS, rng.randint(1, 3))
+    city, pay = rng.choice(words.CITIES), rng.choice(("card", "cash", "letter", "phone"))
+    asked = [
+        (("What do you want?", "How can I help?"), ("I would like {}.", "{} please."), wanted),
+        (("Do you need {}?", "Any {}?"), ("No.", "No, thank you.", "None of that."), ""),
+        (("How do you pay?", "And the money?"), ("By {}.", "I use {}."), pay),
+        (("When and where?", "Where to?"), ("{} please.", "Bring it {}."), f"on {day} to {city}"),
+    ]
+    said = [
+        f"Clerk: {rng.choice(a).format(' or '.join(missing))}\nGuest: {rng.choice(b).format(x)}"
+        for a, b, x in asked
+    ]
+    if rng.random() < 0.5:
+        said.insert(rng.randint(0, 3), "Clerk: Did it rain?\nGuest: Yes, it did.")
+    lines = (
+        f"wants {wanted}",
+        *(f"needs no {x}" for x in missing),
+        f"pays by {pay}",
+        f"bring on {day} to {city}",
+    )
+    return "\n".join(said), lines, rng.choice(("Note the order.", "Turn this into an order."))
+
+
+def job(rng: Random) -> Report:
+    name, work = rng.choice(words.NAMES), rng.choice(words.JOBS)
+    done = [(rng.choice(words.VERBS), x) for x in rng.sample(words.PLACES, rng.randint(1, 3))]
+    weeks, city = rng.randint(2, 12), rng.choice(words.CITIES)
+    text = (
+        rng.choice(("{n} was hired as a {w}.", "{n}, a {w}, came to help."))
+        + aside(rng)
+        + rng.choice((" The work: {d}.", " {n} had to {d}."))
+        + aside(rng)
+        + rng.choice((" Then back to {c} for {k} weeks.", " {k} weeks in {c} came after."))
+    )
+    text = text.format(
+        n=name, w=work, d=" and ".join(f"{v} the {p}" for v, p in done), c=city, k=weeks
+    )
+    lines = (
+        f"hired as {work}",
+        *(f"had to {verb} the {place}" for verb, place in done),
+        f"then {weeks} weeks in {city}",
+    )
+    return text, lines, rng.choice(("Summarize the job.", "Write a short work report."))
+
+
+def home(rng: Random) -> Report:
+    places = rng.sample(words.PLACES, rng.randint(1, 3))
+    pairs = [(p, things(rng, 1)[0]) for p in places]
+    shapes = ("In the {p} are {x}.", "The {p} holds {x}.", "For the {p} there are {x}.")
+    animal, count = rng.choice(words.ANIMALS), rng.randint(2, 90)
+    text = " ".join(
+        (
+            *(rng.choice(shapes).format(p=p, x=x) for p, x in pairs),
+            f"There is also a {animal} of {count} kg.{aside(rng)}",
+        )
+    )
+    lines = (*(f"{p}: {x}" for p, x in pairs), f"heavy {animal}: {count} kg")
+    return text, lines, rng.choice(("Write the house list.", "List the rooms and what they hold."))
+
+
+QUESTIONS = (
+    ("when does the {w} to {c} leave?", ("I need the time of the {w} to {c}.",)),
+    ("how far is {c}?", ("I wonder about the way to {c}.", "Is it a long way to {c}?")),
+    ("who sells {g}?", ("I have looked for {g} all day.", "Nobody here seems to have {g}.")),
+    ("can I bring my {a}?", ("I never travel without my {a}.", "Is it all right to take a {a}?")),
+    ("is the {p} open?", ("I stood before the {p} and could not go in.",)),
+)
+
+
+def question(rng: Random) -> Report:
+    named = {
+        "w": rng.choice(("bus", "train", "ferry")),
+        "c": rng.choice(words.CITIES),
+        "g": rng.choice(words.GOODS),
+        "a": rng.choice(words.ANIMALS),
+        "p": rng.choice(words.PLACES),
+    }
+    short, long = rng.choice(QUESTIONS)
+    opening = rng.choice(("Hello, ", "Dear Sir, ", "Good day. ", ""))
+    who = f"I am a {rng.choice(words.JOBS)} from {rng.choice(words.CITIES)}."
+    text = f"{opening}{who}{aside(rng)} {rng.choice(long).format(**named)}"
+    return text, (short.format(**named),), rng.choice(("What is asked?", "Ask it in short."))
+
+
+def things(rng: Random, count: int) -> list[str]:
+    """So many things with number and colour."""
+    return [
+        f"{rng.randint(2, 48)} {rng.choice(words.COLORS)} {thing}"
+        for thing in rng.sample(words.THINGS, count)
+    ]
+
+
+def aside(rng: Random) -> str:
+    """A sentence that no answer keeps, or nothing."""
+    said = rng.choice(words.ASIDES).format(day=rng.choice(words.DAYS), other="A neighbour")
+    return f" {said}" if rng.random() < 0.6 else ""
+
+
+REPORTS: tuple[Callable[[Random], Report], ...] = (journey, order, job, home, question)
+
+
+def draw_report(rng: Random) -> Item:
+    """One report and its lines, two times in three with a layout or a frame."""
+    text, lines, request = rng.choice(REPORTS)(rng)
+    layout, frame = draw_format(rng) if rng.random() < 0.75 else ("", "")
+    asked, before, after = draw_frame(rng, frame)
+    prompt = f"{text}\n{' '.join(p for p in (request, demand(layout, rng), asked) if p)}"
+    answer = f"{before}{write_layout(lines, layout)}{after}"
+    return Item("report", prompt, answer, lines, "+".join(n for n in (layout, frame) if n))
