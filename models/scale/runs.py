@@ -39,6 +39,14 @@ FORMATS = {
     "instruction": 0.32,
     "clinical": 0.28,
 }
+LISTS = {
+    "copy": 0.04,
+    "recall": 0.02,
+    "layout": 0.12,
+    "report": 0.12,
+    "instruction": 0.56,
+    "clinical": 0.14,
+}
 CLINICAL = {"clinical": 1.0}
 INSTRUCT = {"instruction": 0.65, "report": 0.2, "layout": 0.15}
 BOTH = {"clinical": 0.5} | {name: share / 2 for name, share in INSTRUCT.items()}
@@ -51,7 +59,8 @@ BASE = Run(
         Phase(10, 4, 1024, TASKS),
         Phase(180, 8, 256, FORMATS),
         Phase(12, 2, 1024, FORMATS),
-        Phase(108, 8, 256, FORMATS),
+        Phase(240, 8, 256, FORMATS),
+        Phase(300, 8, 256, LISTS),
     ),
     rate=1.5e-3,
     muon=0.008,
@@ -89,10 +98,10 @@ RUNS = {
     run.name: run
     for run in (
         BASE,
-        *(tuned("clinical", 60, CLINICAL, seed) for seed in SEEDS),
+        *(tuned("clinical", 40, CLINICAL, seed) for seed in SEEDS),
         *(tuned("instruct", 100, INSTRUCT, seed) for seed in SEEDS),
-        tuned("joint", 120, BOTH),
-        tuned("sequential", 60, CLINICAL, parent="instruct"),
+        tuned("joint", 100, BOTH),
+        tuned("sequential", 40, CLINICAL, parent="instruct"),
         *(few_shot(parent, shots) for parent in PARENTS for shots in SHOTS),
     )
 }
