@@ -144,8 +144,9 @@ def compile_kernels(plan: Plan, meter: "Meter") -> None:
     """Load or compile the kernels this plan needs, and no others."""
     work = [step for step in plan.steps if step.action != "copy"]
     decoded = sorted({tensor.type.name for step in work for tensor in step.sources})
-    encoded = sorted({step.type.name for step in work})
-    warm_up(decoded, encoded, meter.compiling)
+    encoded = sorted({step.type.name for step in work if step.importances is None})
+    weighted = sorted({step.type.name for step in work if step.importances is not None})
+    warm_up(decoded, encoded, meter.compiling, weighted)
     for step in next(([s] for s in work if s.action == "blend"), []):
         try_method(step)
 

@@ -67,7 +67,6 @@ def weighed(rows: np.ndarray, importances: np.ndarray) -> bytes:
     return found
 
 
-@needs_libggml
 def test_the_mix_is_encoded_with_the_importances_of_each_matrix(pair, matrix, tmp_path):
     out, plain = tmp_path / "out.gguf", tmp_path / "plain.gguf"
     run_plan(plan(pair, out, matrix))
@@ -81,7 +80,6 @@ def test_the_mix_is_encoded_with_the_importances_of_each_matrix(pair, matrix, tm
     assert all(packed(out, name) == packed(plain, name) for name in others)
 
 
-@needs_libggml
 def test_the_file_says_which_matrix_and_verify_makes_it_again(pair, matrix, tmp_path):
     out = tmp_path / "out.gguf"
     run_plan(plan(pair, out, matrix))
@@ -98,7 +96,6 @@ def test_the_file_says_which_matrix_and_verify_makes_it_again(pair, matrix, tmp_
     assert "not the importance matrix that was used" in answer.lines[0]
 
 
-@needs_libggml
 def test_an_unfinished_merge_goes_on_only_with_the_same_matrix(pair, matrix, tmp_path, monkeypatch):
     out, write, done = tmp_path / "out.gguf", Blender.write, []
 
