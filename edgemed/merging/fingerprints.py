@@ -6,7 +6,6 @@ Hashing releases the GIL.
 """
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import NamedTuple, Self
 
 from edgemed.errors import EdgemedError
 
-PIECE = 1 << 20
+PIECE = 1 << 18
 AHEAD = 0.05
 """How far hashing may be before the merge, as a share of the file."""
 PAUSE = 0.02
@@ -89,23 +88,28 @@ class Fingerprints:
         digest = hashlib.sha256()
         try:
             with input.path.open("rb", buffering=0) as file:
-                self._read(file.fileno(), input.size, digest.update)
+                self._read(file.readinto, input.size, digest.update)
         except OSError as error:
             error.filename = error.filename or str(input.path)
             self._failed.append(error)
         self._hashes[input.path] = digest.hexdigest()
 
-    def _read(self, fd: int, size: int, update: Callable[[bytes], None]) -> None:
-        done = 0
+    def _read(
+        self,
+        readinto: Callable[[bytearray], int],
+        size: int,
+        update: Callable[[memoryview], None],
+    ) -> None:
+        done, piece = 0, bytearray(PIECE)
         while not self._stop.is_set():
             if done >= (self._share() + AHEAD) * size and not self._rest.is_set():
                 self._rest.wait(PAUSE)
                 continue
-            piece = os.read(fd, PIECE)
-            if not piece:
+            got = readinto(piece)
+            if not got:
                 return
-            update(piece)
-            done += len(piece)
+            update(memoryview(piece)[:got])
+            done += got
 
 
 def sha256_of(path: Path) -> str:

@@ -5,7 +5,8 @@ file. Shards are named and marked as llama.cpp does: NAME-00001-of-00003.gguf, `
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -100,15 +101,17 @@ def shard_metadata(metadata: Raw, number: int, count: int, tensors: int) -> dict
     }
 
 
-def first_header(placement: Placement, changed: Raw) -> bytes:
-    """The first file's header with other values, of the same length, for some keys."""
-    shard, count = placement.shards[0], len(placement.shards)
-    raw: dict[str, bytes] = {**placement.metadata, **changed}
-    if count > 1:
-        raw = shard_metadata(raw, 0, count, len(placement.specs))
-    header = plan_layout(raw, placement.specs[: shard.end]).header
-    assert len(header) == len(shard.layout.header)
-    return header
+def changes(placement: Placement, changed: Raw) -> Iterator[tuple[int, bytes]]:
+    """(offset, bytes) of other values, of the same length, for some keys of the first header.
+
+    The header of a large vocabulary takes megabytes, so it is not made a second time.
+    """
+    header = placement.shards[0].layout.header
+    for key, value in changed.items():
+        entry = struct.pack("<Q", len(key)) + key.encode() + placement.metadata[key]
+        found, size = header.find(entry), len(placement.metadata[key])
+        assert found >= 0 and len(value) == size
+        yield found + len(entry) - size, value
 
 
 def refuse_output(inputs: Sequence[Path], out: Path, replace: bool) -> None:

@@ -27,7 +27,7 @@ from edgemed.merging.fingerprints import Fingerprints, refuse_changed
 from edgemed.merging.jobs import Jobs, Rows
 from edgemed.merging.journal import Identity, Journal, Piece, Pieces, journal_of
 from edgemed.merging.method_table import METHODS
-from edgemed.merging.placement import first_header
+from edgemed.merging.placement import changes
 from edgemed.merging.plan import Plan, Step, plan_merge
 from edgemed.merging.provenance import signed
 from edgemed.merging.recipe import between
@@ -111,7 +111,8 @@ def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> 
         hashes = hashing.hashes()
         refuse_changed(plan.inputs)
         signature = signed(plan.placement.metadata, hashes)
-        output.write(0, first_header(plan.placement, signature))
+        for offset, value in changes(plan.placement, signature):
+            output.write(offset, value)
         seconds = time.perf_counter() - start
         output.sync()
         journal.remove()
