@@ -9,12 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from edgemed_models.base import Failed, Message, ModelError, Piece, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.machine import usable_cores
-from edgemed_models.engine.settings import Settings
 from edgemed_models.scale import DEMO_T, path_of
 from edgemed_models.scale.examination import AXES, Question, questions
 from edgemed_models.scale.items import TEMPLATE
@@ -22,7 +22,8 @@ from edgemed_models.scale.items import TEMPLATE
 from edgemed.cli.stream import follow, timing_line
 from edgemed.demonstration import HEADING
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.loading import start, translated
+from edgemed.gguf import open_model
+from edgemed.loading import Options, plan_model, settings_for, start, translated
 from edgemed.merging.run import merge
 
 CONTEXT = 1024
@@ -95,8 +96,9 @@ def bar(mean: float) -> str:
 
 def opened(path: Path, template: str | None) -> LlamaModel:
     """An embedded model; the base and the clinical one have no chat template of their own."""
-    threads = min(2, usable_cores())
-    return start(Settings(str(path), CONTEXT, threads=threads, chat_template=template))
+    options = Options(context=CONTEXT, threads=min(2, usable_cores()))
+    settings = settings_for(path, options, plan_model(open_model(path), options))
+    return start(replace(settings, chat_template=template))
 
 
 def request(prompt: str) -> Request:
