@@ -251,6 +251,23 @@ async def test_a_draft_asked_for_while_the_model_loads_is_written(tmp_path: Path
         assert not case_of(pilot).session.cut
 
 
+async def test_reading_ahead_that_breaks_costs_no_work(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        seat, before = case_of(pilot).seat, case_of(pilot).session
+
+        def broken(messages: object) -> int:
+            raise ValueError("words of a note")
+
+        seat.model = SimpleNamespace(count=broken, context=9, cancel=int, close=int)  # type: ignore[assignment]
+        note = case_of(pilot).note
+        assert note is not None
+        seat.read(note)
+        while "the engine failed: ValueError in" not in status_of(pilot):
+            await pilot.pause(0.02)
+        assert case_of(pilot).session == before
+        assert "words of a note" not in status_of(pilot)
+
+
 def test_the_demonstration_model_is_made_by_one_thread_at_a_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -74,6 +74,15 @@ async def test_what_is_being_written_is_followed_to_its_end_until_one_scrolls(
         assert not stream.display
 
 
+async def test_a_pane_without_a_note_says_how_to_open_one() -> None:
+    async with started(app(note=None)) as pilot:
+        await press(pilot, "escape")
+        source = panes_of(pilot).source
+        rows = [strip.text for strip in source.render_lines(source.outer_size.region)]
+        assert "Paste a note here" in rows[1]
+        assert not any(" 1 " in row for row in rows)
+
+
 async def test_evidence_far_down_comes_into_view_underlined() -> None:
     note = "".join(f"line {i} Na 128 [L]\n" for i in range(2000))
     async with started(app(note=note)) as pilot:

@@ -133,7 +133,8 @@ class Seat:
         except ModelError:  # cancelled, or broken: then the draft that follows says so
             return
         except Exception as error:  # the thread's outermost edge
-            self._tell(DraftRefused(*_told(error)))
+            assert self._choice is not None
+            self._tell(ModelFailed(self._choice, *_told(error)))
 
     def _read_to_check(self, source: str, checker: Checker) -> None:
         """A check that breaks says so when it is wanted."""

@@ -200,4 +200,5 @@ class DraftingScreen(CaseScreen):
         self.complain(EdgemedError(f"the check failed: {message.where}", "the draft is unchecked"))
 
     def _check(self) -> None:
-        self.seat.check(self.session.source, self.session.text)
+        if self.session.origin is not None:
+            self.seat.check(self.session.source, self.session.text)

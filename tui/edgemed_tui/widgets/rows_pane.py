@@ -77,7 +77,7 @@ class RowsPane(ScrollView, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """What is in view, border included: rows from what was drawn before, the rest as usual."""
-        if not self.rows or crop.column_span != (0, self.outer_size.width):
+        if not self.text or crop.column_span != (0, self.outer_size.width):
             return super().render_lines(crop)
         gutter, height = self.styles.gutter, self.outer_size.height
         self._look_up(gutter.top)
