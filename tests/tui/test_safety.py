@@ -82,6 +82,17 @@ def test_a_lost_terminal_keeps_the_session_encrypted(tmp_path: Path) -> None:
     assert sessions.load(saved, PASSPHRASE)[0].source == NOTE
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX")
+def test_a_lost_terminal_ends_even_what_cannot_close(tmp_path: Path) -> None:
+    stuck = HANGUP.replace("made.run(", "made.exit = lambda **_: time.sleep(120)\nmade.run(")
+    done = run(
+        stuck.replace("import sys", "import edgemed_tui.app as a; a.GRACE = 0.2; import sys"),
+        str(tmp_path),
+    )
+    assert done.returncode == 129, done.stderr
+    assert list((tmp_path / "sessions").iterdir())
+
+
 async def test_the_palette_offers_no_screenshot(tmp_path: Path) -> None:
     made = app(folder=tmp_path)
     async with started(made) as pilot:

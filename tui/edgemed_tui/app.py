@@ -1,6 +1,8 @@
 """The app: what holds on every screen, and what it refuses to give away."""
 
+import os
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -40,6 +42,7 @@ else:
 
 INPUT = (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
 LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
+GRACE = 5.0  # seconds to end in after a hangup: a driver that writes to a lost terminal can block
 HUNG_UP = 129  # exit code of a process that its terminal has left: 128 + SIGHUP
 
 
@@ -252,6 +255,9 @@ class EdgemedApp(App[None]):
                 case.keep()
             except EdgemedError:
                 continue  # nobody is there to be told, and the other sessions still count
+        deadline = threading.Timer(GRACE, os._exit, (HUNG_UP,))
+        deadline.daemon = True
+        deadline.start()
         self.exit(return_code=HUNG_UP)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
