@@ -9,8 +9,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from edgemed.gguf import Tensor
 from edgemed.merging.chunk import Chunk
+from edgemed.merging.experts import experts_of
 from edgemed.merging.memory import rows_at_once
 from edgemed.merging.plan import Step
 from edgemed.merging.stream import Mix
@@ -57,7 +57,7 @@ class Jobs:
             self._preparing -= 1
             self._chunks.extend(
                 Chunk(step, mix, at, min(at_once, first + rows - at))
-                for first, rows in by_matrix(self._missing[step.name], step.sources[0])
+                for first, rows in by_matrix(self._missing[step.name], step)
                 for at in range(first, first + rows, at_once)
             )
             self._changed.notify_all()
@@ -69,9 +69,11 @@ class Jobs:
             self._changed.notify_all()
 
 
-def by_matrix(runs: Rows, tensor: Tensor) -> Iterator[tuple[int, int]]:
-    """Runs of rows cut where a matrix of the tensor ends: experts are matrices of their own."""
-    matrix = tensor.shape[1] if len(tensor.shape) > 2 else tensor.rows
+def by_matrix(runs: Rows, step: Step) -> Iterator[tuple[int, int]]:
+    """Runs of rows cut where one of the tensor's matrices ends, if they are treated differently."""
+    tensor = step.sources[0]
+    apart = experts_of(tensor) > 1 or (step.importances is not None and len(step.importances) > 1)
+    matrix = tensor.shape[1] if apart else tensor.rows
     for first, rows in runs:
         at, end = first, first + rows
         while at < end:

@@ -53,6 +53,7 @@ def test_an_expert_is_a_tensor_of_its_own(method, tmp_path):
 def test_runs_of_rows_end_where_an_expert_ends(tmp_path):
     base = relatives(tmp_path)[0]
     plan = plan_merge(weighted([base], "passthrough", None, None, {}), tmp_path / "out.gguf", 1)
-    tensor = next(step.sources[0] for step in plan.steps if step.name == NAME)
-    assert list(by_matrix([(0, 60)], tensor)) == [(0, 20), (20, 20), (40, 20)]
-    assert list(by_matrix([(3, 4), (15, 30)], tensor)) == [(3, 4), (15, 5), (20, 20), (40, 5)]
+    steps = {step.name: step for step in plan.steps}
+    assert list(by_matrix([(0, 60)], steps[NAME])) == [(0, 20), (20, 20), (40, 20)]
+    assert list(by_matrix([(3, 4), (15, 30)], steps[NAME])) == [(3, 4), (15, 5), (20, 20), (40, 5)]
+    assert list(by_matrix([(0, 64)], steps["token_embd.weight"])) == [(0, 64)]
