@@ -107,12 +107,18 @@ def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]
 def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) -> dict[Path, Path]:
     """The path of every file that `key` names, by that name; beside the output unless given."""
     names = model.metadata.get(key, ())
-    files = [folder / Path(name).name for name in names] if given is None else given
+    files = [folder / Path(name).name for name in names] if given is None else list(given)
     if len(files) != len(names):
         raise UsageError(
             f"{len(files)} files were given, {len(names)} were used for the output",
             f"give {', '.join(names)}, in this order" if names else "leave them out",
         )
+    for path in files:
+        if not path.is_file():
+            raise Refused(
+                f"there is no file {path}, which {model.paths[0].name} was made with",
+                "name it: the models with --inputs, importance matrices with --imatrix",
+            )
     return {Path(name): path for name, path in zip(names, files, strict=True)}
 
 

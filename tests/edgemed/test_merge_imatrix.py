@@ -89,6 +89,8 @@ def test_the_file_says_which_matrix_and_verify_makes_it_again(pair, matrix, tmp_
     assert '"imatrix":["m.gguf"]' in keys["edgemed.merge.recipe"]
     assert verify(out, None, 2).state == "same"
     moved = matrix.rename(tmp_path / "moved.gguf")
+    with pytest.raises(Refused, match=r"there is no file .*m\.gguf, which out\.gguf was made with"):
+        verify(out, None, 2)
     assert verify(out, None, 2, imatrix=[moved]).state == "same"
     matrix_file(moved, {QUERY: columns(5), EXPERTS: columns(4, 3)})
     answer = verify(out, None, 2, imatrix=[moved])
