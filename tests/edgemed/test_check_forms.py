@@ -57,6 +57,7 @@ def test_a_word_changed_in_a_copied_sentence_is_flagged_and_a_short_paraphrase_i
         ("Marta Hale is a 40-year-old woman.", False),
         ("She lives in Boston with her brother Jon.", False),
         ("Seen at Saint Mary Hospital on Monday.", False),
+        ("Urine Culture was obtained.", False),
     ],
 )
 def test_names_of_patients_other_people_and_places_must_be_named(draft: str, flagged: bool) -> None:

@@ -42,12 +42,20 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     text, offset = said.sentence.text, said.sentence.span.start
     reached = 0
     for start, end in sorted({m.span("name") for p in PATTERNS for m in p.finditer(text)}):
-        if start < reached or is_held(text[start:end], source):
+        span = Span(start + offset, end + offset)
+        if start < reached or is_thing(span, said) or is_held(text[start:end], source):
             continue
         reached = end
-        span = Span(start + offset, end + offset)
         reason = f"{text[start:end]} is not named in the source"
         yield Flag("name", "not found", "minor", reason, span)
+
+
+def is_thing(span: Span, said: Said) -> bool:
+    """Something a list names, written large: `Urine Culture was obtained.`"""
+    return any(
+        m.concept.kind != "word" and m.span.start < span.end and span.start < m.span.end
+        for m in said.mentions
+    )
 
 
 def is_held(name: str, source: Source) -> bool:
