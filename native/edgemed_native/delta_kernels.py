@@ -283,7 +283,7 @@ def fill_variance(x, at, n, deltas, mean, spread):
         add_weighted(deltas[i, :n], F32(1.0), mean)
     divide(mean, F32(models))
     for i in range(models):
-        add_squared_gaps(deltas[i], mean, spread[:n])
+        add_squared_gaps(deltas[i, :n], mean, spread)
     divide(spread, F32(models))
 
 
