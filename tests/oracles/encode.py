@@ -23,7 +23,8 @@ SCALE_PLANS = {
     "Q5_K": np.arange(63, 55, -1),
 }
 GRIDS = {
-    "Q2_K": [(a, b) for b in (-0.35, 0.0, 0.35) for a in (-0.6, 0.1, 0.9)],
+    "Q2_K": [(a, b) for b in (-0.35, 0.0, 0.35) for a in (-0.5, 0.5)],
+    "Q2_K under importances": [(a, b) for b in (-0.35, 0.0, 0.35) for a in (-0.6, 0.1, 0.9)],
     "Q4_K": [(a, b) for b in (-0.3, 0.0, 0.3) for a in (-0.9, -0.4, 0.1, 0.6)],
     "Q5_K": [(a, b) for b in (-0.3, 0.0, 0.3) for a in (-1.2, -0.3, 0.6)],
 }
@@ -141,7 +142,7 @@ def _affine(name: str, x: F32, w: F32, by_codes: bool) -> U8:
     w_sum, y_sum = sum_of(w, np.ones_like(w)), sum_of(w, y)
     step = np.where(x.max(-1) > low, F(1) / (x.max(-1) - low), F(0))
     best, scale, shift, q_sum, qq_sum, yq_sum = (np.zeros_like(low) for _ in range(6))
-    for choice in [*GRIDS[name], None]:
+    for choice in [*GRIDS[f"{name} under importances" if by_codes else name], None]:
         if choice is None:
             over = inverse(scale)
             offset = np.where(-shift * over > F(-0.499), F(0) - shift * over, F(-0.499))

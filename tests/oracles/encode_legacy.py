@@ -26,7 +26,8 @@ BEYOND = {
 }
 LAID_AT = {name: np.array([*-near, *far], F) for name, (near, far) in BEYOND.items()}
 WEIGHTED_GRIDS = {15: GRIDS["Q4_K"], 31: GRIDS["Q5_K"]}
-LAID = (-119, -122, -125, -128, -131, -134, 109, 113, 117, 121)
+LAID = (-122, -128, -134, 112, 118)
+LAID_WEIGHTED = (-119, -122, -125, -128, -131, -134, 109, 113, 117, 121)
 
 
 def encode(name: str, x: F32, importances: F32 | None = None) -> U8:
@@ -35,7 +36,8 @@ def encode(name: str, x: F32, importances: F32 | None = None) -> U8:
         w = None if importances is None else weights_of(name, x, importances).reshape(-1, 32)
         parts = x.reshape(-1, 32)
         if name.startswith("IQ4"):
-            scale, weight = _codebook_scale(parts, own_weights("Q6_K", parts) if w is None else w)
+            known = (own_weights("Q6_K", parts), LAID) if w is None else (w, LAID_WEIGHTED)
+            scale, weight = _codebook_scale(parts, *known)
             packed = _iq4_nl(parts, scale)
             if name == "IQ4_XS":
                 shape = (-1, 8)
@@ -125,11 +127,11 @@ def _affine_weighted(x: F32, w: F32, top: int) -> tuple[F32, F32]:
     return d, m.astype(np.float16).astype(F)
 
 
-def _codebook_scale(x: F32, w: F32) -> tuple[F32, F32]:
+def _codebook_scale(x: F32, w: F32, plan: tuple[int, ...]) -> tuple[F32, F32]:
     """Scale and its weight for every row of 32."""
     peak = np.take_along_axis(x, np.abs(x).argmax(-1)[..., None], -1)[..., 0]
     best, scale, weight = (np.zeros_like(peak) for _ in range(3))
-    for laid in (*LAID, None):
+    for laid in (*plan, None):
         over = inverse(scale) if laid is None else F(laid) * inverse(peak)
         q = CODEBOOK[_place(x * over[..., None])]
         xq, qq = sum_of(w * q, x), sum_of(w * q, q)

@@ -47,7 +47,7 @@ def _least(x: F32, tried: list[F32], scales: F32) -> F32:
 def _mxfp4(x: F32) -> U8:
     powers = (np.arange(256, dtype=np.uint32) << 23).view(F)
     exponent = (abs(x).max(1).view(np.uint32) >> 23).astype(F)
-    tried = [np.clip(exponent - 2 + k, 1, 254) for k in (0, 1, -1)]
+    tried = [np.clip(exponent - 2 + k, 1, 254) for k in (0, 1)]
     code = _least(x, tried, powers).astype(np.uint8)
     q = _e2m1(x * inverse(powers[code])[:, None])
     return np.concatenate([code[:, None], q[:, :16] | q[:, 16:] << 4], axis=1)

@@ -53,7 +53,8 @@ STEPS = len(CODEBOOK)
 MIDDLES = (CODEBOOK[1:] + CODEBOOK[:-1]) / F32(2)
 """Between two neighbours of the codebook: above it, the upper one is nearer."""
 
-PLAN = np.array([-119, -122, -125, -128, -131, -134, 109, 113, 117, 121], F32)
+PLAN = np.array([-122, -128, -134, 112, 118], F32)
+WEIGHTED_PLAN = np.array([-119, -122, -125, -128, -131, -134, 109, 113, 117, 121], F32)
 SUPER_PLAN = -np.array([32, 31, 30, 29], F32)
 
 # Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
@@ -70,7 +71,7 @@ def encode_iq4_nl(src, dst):
     for first in range(0, blocks, LANES):
         _take(src, first, blocks - 1, WIDTH, 0, x)
         square_weights(x, w, WIDTH)
-        _keep(_search(x, w)[0], fit)
+        _keep(_search(x, w, PLAN)[0], fit)
         _write_nl(src, dst, first, 1, min(LANES, blocks - first), fit)
 
 
@@ -87,7 +88,7 @@ def encode_iq4_nl_weighted(src, dst, importances):
             total = take(src, first, rows - 1, len(importances), column, WIDTH, x)
             spread = total * splat(F32(2 / WIDTH))
             importance_weights(x, w, WIDTH, importances, column, spread)
-            _keep(_search(x, w)[0], fit)
+            _keep(_search(x, w, WEIGHTED_PLAN)[0], fit)
             _write_nl(src, dst, first * per_row + block, per_row, min(LANES, rows - first), fit)
 
 
@@ -101,7 +102,7 @@ def encode_iq4_xs(src, dst):
         for part in range(PARTS):
             _take(src, first, blocks - 1, BLOCK, part * WIDTH, x)
             square_weights(x, w, WIDTH)
-            scale, weight = _search(x, w)
+            scale, weight = _search(x, w, PLAN)
             store(fits, part * ROW + SCALE, scale)
             store(fits, part * ROW + WEIGHT, weight)
         store(supers, 0, _settle(fits))
@@ -131,7 +132,7 @@ def _search_weighted(src, first, last, importances, column, x, w, fits):
     for part in range(PARTS):
         part_x = x[part * WIDTH * LANES :]
         importance_weights(part_x, w, WIDTH, importances, column + part * WIDTH, spread)
-        scale, weight = _search(part_x, w)
+        scale, weight = _search(part_x, w, WEIGHTED_PLAN)
         store(fits, part * ROW + SCALE, scale)
         store(fits, part * ROW + WEIGHT, weight)
 
@@ -144,13 +145,13 @@ def _take(src, first, last, stride, column, x):
 
 
 @inner
-def _search(x, w):
+def _search(x, w, plan):
     """(scale, sum of w q q) of 32 weights in every lane; 0 where all are 0."""
     peak = peak_of(x, WIDTH)
     step = inverse_of(peak)
     best, scale, weight = splat(F32(0)), splat(F32(0)), splat(F32(0))
-    for k in range(len(PLAN) + 1):
-        inverse = splat(PLAN[k]) * step if k < len(PLAN) else inverse_of(scale)
+    for k in range(len(plan) + 1):
+        inverse = splat(plan[k]) * step if k < len(plan) else inverse_of(scale)
         xq, qq = splat(F32(0)), splat(F32(0))
         for i in range(WIDTH):
             v = load(x, LANES * i)

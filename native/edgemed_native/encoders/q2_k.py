@@ -37,8 +37,8 @@ BLOCK = 256
 PARTS = 16  # sub-blocks in a block
 WIDTH = 16  # weights in a sub-block
 
-PLAN = grid([-0.6, 0.1, 0.9], [-0.35, 0.0, 0.35])
-WEIGHTED_PLAN = PLAN
+PLAN = grid([-0.5, 0.5], [-0.35, 0.0, 0.35])
+WEIGHTED_PLAN = grid([-0.6, 0.1, 0.9], [-0.35, 0.0, 0.35])
 REFINEMENTS = 1
 SUPER_PLAN = np.arange(15, 10, -0.5).astype(F32)
 
