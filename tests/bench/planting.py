@@ -200,7 +200,8 @@ def plant(
 ) -> list[Planted]:
     """About `each` drafts of every kind, spread over the notes (document name, text).
 
-    `foreign` holds sentences of other patients' notes, planted as a further kind of invention.
+    `foreign` holds sentences of other patients' notes, planted as a further kind of invention;
+    without any the kind is left out.
     """
     planted: list[Planted] = []
     for kind, planter in PLANTERS.items():
@@ -209,6 +210,8 @@ def plant(
         rng.shuffle(options)
         planted += [_apply(kind, *option) for option in _spread(options, each)]
     for kind, sentences in (("invented finding", INVENTED), ("foreign sentence", foreign)):
+        if not sentences:
+            continue
         rng = random.Random(f"{seed} {kind}")
         for name, note in rng.sample(list(notes), min(each, len(notes))):
             planted.append(_apply(kind, name, note, invent(note, sentences, rng)))
