@@ -10,6 +10,8 @@ from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
 from rich.text import Text
+from textual.geometry import Offset, Region
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
@@ -17,6 +19,10 @@ from edgemed.clinic.findings import Span
 from edgemed_tui.literal import visible
 
 Location = tuple[int, int]
+Content = tuple[str, int, int, tuple[tuple[int, int, str], ...]]
+"""A line's text, the columns where the row begins and ends, and the marks on the line."""
+
+MOST_DRAWN = 2000  # rows kept as they were drawn
 
 
 class Mark(NamedTuple):
@@ -46,6 +52,8 @@ class TextPane(TextArea):
         self.cursor_blink = False
         self.match_cursor_bracket = False
         self._marks: dict[int, list[tuple[int, int, str]]] = {}
+        self._drawn: dict[Content, Strip] = {}
+        self._look: tuple[object, ...] = ()
 
     def load(self, text: str) -> None:
         """Show `text` from its start, without marks and without anything to undo."""
@@ -61,6 +69,56 @@ class TextPane(TextArea):
                 self._marks.setdefault(line, []).append((start, end, kind))
         self._line_cache.clear()
         self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What is in view: rows as they were drawn before, unless the cursor or an edit is there.
+
+        The text area by itself draws every row anew for each letter.
+        """
+        gutter, height = self.styles.gutter, self.outer_size.height
+        if not self.text or crop.column_span != (0, self.outer_size.width):
+            return super().render_lines(crop)
+        self._forget_other_looks()
+        top, first = gutter.top, self.scroll_offset.y - gutter.top
+        return [
+            self._row(y, first + y if top <= y < height - gutter.bottom else None, crop.width)
+            for y in crop.line_range
+        ]
+
+    def _row(self, y: int, at: int | None, width: int) -> Strip:
+        """Row `y` of the widget, which shows row `at` of the text, or border."""
+        key = None if at is None else self._content_of(at)
+        strip = self._drawn.get(key) if key is not None else None
+        if strip is None:
+            strip = super().render_lines(Region(0, y, width, 1))[0]
+            if key is not None:
+                self._drawn[key] = strip
+        return strip
+
+    def _content_of(self, at: int) -> Content | None:
+        """All that decides how a row looks, in one look; None for a row that is drawn afresh."""
+        if at >= self.wrapped_document.height:
+            return "", -1, -1, ()
+        line, column = self.wrapped_document.offset_to_location(Offset(0, at))
+        (top, _), (bottom, _) = sorted(self.selection)
+        if top <= line <= bottom:
+            return None
+        ends = (*self.wrapped_document.get_offsets(line), len(self.document.get_line(line)))
+        end = next((cut for cut in ends if cut > column), column)
+        return self.document.get_line(line), column, end, tuple(self._marks.get(line, ()))
+
+    def _forget_other_looks(self) -> None:
+        look = (
+            self.outer_size,
+            self.wrap_width,
+            self.app.theme,
+            self.has_focus,
+            frozenset(self.classes),
+            frozenset(self.screen.classes),
+        )
+        if look != self._look or len(self._drawn) > MOST_DRAWN:
+            self._look = look
+            self._drawn.clear()
 
     def get_line(self, line_index: int) -> Text:
         """The line with its marks; called by the text area for each line it draws."""

@@ -1,0 +1,40 @@
+"""The draft's pane draws rows from memory exactly as the text area itself would draw them."""
+
+from pathlib import Path
+
+from edgemed_tui.widgets.text_pane import TextPane
+from textual.strip import Strip
+from textual.widgets import TextArea
+
+from tests.tui.driving import drafted, panes_of, press
+
+
+def both(pane: TextPane) -> tuple[list[Strip], list[Strip]]:
+    """Rows from memory, and rows drawn afresh."""
+    region = pane.outer_size.region
+    kept = pane.render_lines(region)
+    pane._styles_cache.clear()
+    pane._line_cache.clear()
+    return kept, TextArea.render_lines(pane, region)
+
+
+def assert_same(pane: TextPane) -> None:
+    for kept, fresh in zip(*both(pane), strict=True):
+        assert list(kept.simplify()) == list(fresh.simplify())
+
+
+async def test_rows_from_memory_are_as_drawn_afresh_after_every_kind_of_key(tmp_path: Path) -> None:
+    async with drafted(tmp_path, size=(100, 30)) as pilot:
+        pane = panes_of(pilot).draft
+        for key in ("n", "n", "down", "up", "end", "e", "x", " ", "enter", "backspace", "escape"):
+            await press(pilot, key)
+            assert_same(pane)
+        for key in ("e", "ctrl+z", "ctrl+z", "shift+down", "shift+down", "ctrl+x", "pagedown"):
+            await press(pilot, key)
+            assert_same(pane)
+        pilot.app.theme = "light"
+        await pilot.pause()
+        assert_same(pane)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert_same(pane)
