@@ -13,6 +13,7 @@ import numpy as np
 from edgemed_native.codecs import decode_rows, encode_rows
 from edgemed_native.ggml_types import BY_NAME
 
+from edgemed.merging.jobs import by_matrix
 from edgemed.merging.memory import rows_at_once
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import Plan, Step
@@ -40,8 +41,9 @@ def step_seconds(step: Step) -> float:
 
 def chunks(plan: Plan, step: Step) -> int:
     """How many chunks a tensor is written in."""
-    rows = step.sources[0].rows
-    return -(-rows // rows_at_once(step.sources[0], plan.buffers.chunk))
+    at_once = rows_at_once(step.sources[0], plan.buffers.chunk)
+    runs = by_matrix([(0, step.sources[0].rows)], step)
+    return sum(-(-rows // at_once) for _, rows in runs)
 
 
 @cache

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgemed.merging.estimate import chunks
 from edgemed.merging.jobs import by_matrix
 from edgemed.merging.method_table import METHODS
 from edgemed.merging.plan import plan_merge, state_bytes
@@ -57,3 +58,4 @@ def test_runs_of_rows_end_where_an_expert_ends(tmp_path):
     assert list(by_matrix([(0, 60)], steps[NAME])) == [(0, 20), (20, 20), (40, 20)]
     assert list(by_matrix([(3, 4), (15, 30)], steps[NAME])) == [(3, 4), (15, 5), (20, 20), (40, 5)]
     assert list(by_matrix([(0, 64)], steps["token_embd.weight"])) == [(0, 64)]
+    assert [chunks(plan, steps[name]) for name in (NAME, "token_embd.weight")] == [3, 1]
