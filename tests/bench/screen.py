@@ -35,7 +35,7 @@ def child() -> None:
     from tests.tui.scripted import desk
 
     note = "".join(f"#{i:04d}# Na 128 [L]  K 5.9 [H]  weight 76 kg\n" for i in range(LINES))
-    words = [f" word{'' if i % 12 else '.'}" for i in range(100_000)]
+    words = [" word" if i % 12 else " word.\n" for i in range(100_000)]
     model = ScriptedModel(words, delay=PACE, context=10**7)
     with tempfile.TemporaryDirectory() as folder:
         EdgemedApp(desk(model, folder=Path(folder)), note).run()
