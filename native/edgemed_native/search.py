@@ -22,6 +22,7 @@ from edgemed_native.lanes import (
     larger,
     load,
     nearest,
+    numbers,
     smaller,
     splat,
     sqrt,
@@ -56,6 +57,16 @@ def round_to_half(x):
     rounded = where_less(size, splat(F32(2.0**-14)), tiny, normal)
     rounded = where_less(size, splat(F32(65520)), rounded, splat(F32(np.inf)))
     return floats(bits(rounded) | sign)
+
+
+@inner
+def half_bits(x):
+    """The bits of halves, as whole numbers in float lanes; for what round_to_half gives."""
+    size, sign = absolute(x), (bits(x) >> splat(I32(16))) & splat(I32(0x8000))
+    normal = numbers((bits(size) + splat(I32(-0x38000000))) >> splat(I32(13)))
+    tiny = smaller(size, splat(F32(1))) * splat(F32(2.0**24))  # whole, where it is used
+    found = where_less(size, splat(F32(2.0**-14)), tiny, normal)
+    return where_less(size, splat(F32(65520)), found, splat(F32(0x7C00))) + numbers(sign)
 
 
 @inner

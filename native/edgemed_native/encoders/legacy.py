@@ -13,7 +13,6 @@ by side, then written one by one straight from the source.
 import numpy as np
 
 from edgemed_native._jit import inner, kernel
-from edgemed_native.bits import put_half
 from edgemed_native.lanes import (
     LANES,
     absolute,
@@ -30,7 +29,14 @@ from edgemed_native.lanes import (
     transpose,
     where_less,
 )
-from edgemed_native.search import half_unless_zero, inverse_of, or_infinite, round_to_half, whole
+from edgemed_native.search import (
+    half_bits,
+    half_unless_zero,
+    inverse_of,
+    or_infinite,
+    round_to_half,
+    whole,
+)
 
 F32 = np.float32
 I32 = np.int32
@@ -38,9 +44,10 @@ U8 = np.uint8
 
 WIDTH = 32  # weights in a block
 
-# What a fit leaves for 16 blocks, in vectors of 16 floats; FIFTHS as two numbers of 16 bits.
-SCALE, MINIMUM, INVERSE, FIFTHS = range(0, 4 * LANES, LANES)
-FIT = 5 * LANES
+# What a fit leaves for 16 blocks, in vectors of 16 floats. As numbers: the bits of the scale and of
+# the minimum (SCALE, LOWEST), and two times 16 fifth bits.
+SCALE, MINIMUM, LOWEST, INVERSE, FIFTHS = range(0, 5 * LANES, LANES)
+FIT = 6 * LANES
 
 
 @kernel
@@ -117,7 +124,7 @@ def _fit_scale(x, reach, fit):
         q = nearest(smaller(v * inverse, high))
         xq, qq = fma(v, q, xq), fma(q, q, qq)
     d = half_unless_zero(xq * inverse_of(qq))
-    store(fit, SCALE, d)
+    store(fit, SCALE, half_bits(d))
     store(fit, MINIMUM, zero)
     store(fit, INVERSE, inverse_of(d))
 
@@ -140,8 +147,10 @@ def _fit_scale_and_minimum(x, top, fit):
     span, huge = high - low, splat(F32(2.0**40))  # beyond it products overflow
     d = half_unless_zero(or_infinite((n * yq - q_sum * y_sum) * inverse_of(det), span))
     minimum = low + (y_sum - d * q_sum) * splat(F32(1 / WIDTH))
-    store(fit, SCALE, d)
-    store(fit, MINIMUM, round_to_half(where_less(huge, span, low, minimum)))
+    store(fit, SCALE, half_bits(d))
+    minimum = round_to_half(where_less(huge, span, low, minimum))
+    store(fit, MINIMUM, minimum)
+    store(fit, LOWEST, half_bits(minimum))
     store(fit, INVERSE, inverse_of(d))
 
 
@@ -174,11 +183,17 @@ def find_fifths(x, fit, zero):
 
 
 @inner
+def _put_bits(block, at, number):
+    """Sixteen bits, little endian."""
+    word = I32(number)
+    block[at] = U8(word & 255)
+    block[at + 1] = U8(word >> 8)
+
+
+@inner
 def _put_fifths(fit, lane, block, at):
     for half in range(2):
-        word = I32(fit[FIFTHS + LANES * half + lane])
-        block[at + 2 * half] = U8(word & 255)
-        block[at + 2 * half + 1] = U8(word >> 8)
+        _put_bits(block, at + 2 * half, fit[FIFTHS + LANES * half + lane])
 
 
 @inner
@@ -186,7 +201,7 @@ def write_q4_0(src, dst, first, step, count, fit):
     """Block first + step * lane from each of `count` lanes."""
     for lane in range(count):
         block = first + step * lane
-        put_half(dst[block], 0, fit[SCALE + lane])
+        _put_bits(dst[block], 0, fit[SCALE + lane])
         _write_nibbles(src, block, fit, lane, 8, 15, dst, 18 * block + 2)
 
 
@@ -195,8 +210,8 @@ def write_q4_1(src, dst, first, step, count, fit):
     """Block first + step * lane from each of `count` lanes."""
     for lane in range(count):
         block = first + step * lane
-        put_half(dst[block], 0, fit[SCALE + lane])
-        put_half(dst[block], 2, fit[MINIMUM + lane])
+        _put_bits(dst[block], 0, fit[SCALE + lane])
+        _put_bits(dst[block], 2, fit[LOWEST + lane])
         _write_nibbles(src, block, fit, lane, 0, 15, dst, 20 * block + 4)
 
 
@@ -205,7 +220,7 @@ def write_q5_0(src, dst, first, step, count, fit):
     """Block first + step * lane from each of `count` lanes."""
     for lane in range(count):
         block = first + step * lane
-        put_half(dst[block], 0, fit[SCALE + lane])
+        _put_bits(dst[block], 0, fit[SCALE + lane])
         _put_fifths(fit, lane, dst[block], 2)
         _write_nibbles(src, block, fit, lane, 16, 31, dst, 22 * block + 6)
 
@@ -215,7 +230,7 @@ def write_q5_1(src, dst, first, step, count, fit):
     """Block first + step * lane from each of `count` lanes."""
     for lane in range(count):
         block = first + step * lane
-        put_half(dst[block], 0, fit[SCALE + lane])
-        put_half(dst[block], 2, fit[MINIMUM + lane])
+        _put_bits(dst[block], 0, fit[SCALE + lane])
+        _put_bits(dst[block], 2, fit[LOWEST + lane])
         _put_fifths(fit, lane, dst[block], 4)
         _write_nibbles(src, block, fit, lane, 0, 31, dst, 24 * block + 8)

@@ -10,6 +10,7 @@ from edgemed_native._jit import inner, kernel
 from edgemed_native.encoders.legacy import (
     FIT,
     INVERSE,
+    LOWEST,
     MINIMUM,
     SCALE,
     WIDTH,
@@ -25,6 +26,7 @@ from edgemed_native.search import (
     clipping_search,
     code_sums,
     grid,
+    half_bits,
     half_unless_zero,
     inverse_of,
     lower,
@@ -122,7 +124,7 @@ def _fit_scale_weighted(x, w, reach, plan, fit):
     """The scale that errs least under w for codes -reach..reach-1."""
     scale, _ = clipping_search(x, w, WIDTH, reach, plan, REFINEMENTS)
     d = half_unless_zero(scale)
-    store(fit, SCALE, d)
+    store(fit, SCALE, half_bits(d))
     store(fit, MINIMUM, splat(F32(0)))
     store(fit, INVERSE, inverse_of(d))
 
@@ -154,7 +156,8 @@ def _fit_scale_and_minimum_weighted(x, w, top, plan, fit):
         best = larger(gain, best)
     d = half_unless_zero(or_infinite(scale, span))
     minimum = low + where_less(zero, best, (y_sum - d * q_sum) / w_sum, zero)
-    minimum = where_less(splat(F32(2.0**40)), span, low, minimum)
-    store(fit, SCALE, d)
-    store(fit, MINIMUM, round_to_half(minimum))
+    store(fit, SCALE, half_bits(d))
+    minimum = round_to_half(where_less(splat(F32(2.0**40)), span, low, minimum))
+    store(fit, MINIMUM, minimum)
+    store(fit, LOWEST, half_bits(minimum))
     store(fit, INVERSE, inverse_of(d))
