@@ -48,7 +48,7 @@ LISTS = {
     "clinical": 0.14,
 }
 CLINICAL = {"clinical": 1.0}
-INSTRUCT = {"instruction": 0.65, "report": 0.2, "layout": 0.15}
+INSTRUCT = {"instruction": 0.85, "report": 0.1, "layout": 0.05}
 BOTH = {"clinical": 0.5} | {name: share / 2 for name, share in INSTRUCT.items()}
 
 BASE = Run(
@@ -80,7 +80,7 @@ def tuned(
 ) -> Run:
     """A fine-tune on one diet; a step is 2,048 tokens."""
     phases = (Phase(steps, 8, 256, shares),)
-    return Run(of_seed(name, seed), phases, parent, rate=5e-4, warmup=10, seed=seed)
+    return Run(of_seed(name, seed), phases, parent, rate=8e-4, warmup=10, seed=seed)
 
 
 def few_shot(parent: str, shots: int) -> Run:
@@ -98,10 +98,10 @@ RUNS = {
     run.name: run
     for run in (
         BASE,
-        *(tuned("clinical", 40, CLINICAL, seed) for seed in SEEDS),
-        *(tuned("instruct", 100, INSTRUCT, seed) for seed in SEEDS),
-        tuned("joint", 100, BOTH),
-        tuned("sequential", 40, CLINICAL, parent="instruct"),
+        *(tuned("clinical", 120, CLINICAL, seed) for seed in SEEDS),
+        *(tuned("instruct", 300, INSTRUCT, seed) for seed in SEEDS),
+        tuned("joint", 200, BOTH),
+        tuned("sequential", 120, CLINICAL, parent="instruct"),
         *(few_shot(parent, shots) for parent in PARENTS for shots in SHOTS),
     )
 }

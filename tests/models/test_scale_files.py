@@ -110,8 +110,8 @@ PROMPTS = {
         "Doctor: Any allergies?\nPatient: Yes, latex.\nDocument this visit."
     ),
     "instruct": (
-        "Anna bought 3 red apples. It rained all day. Anna bought 12 green cups.\n"
-        "List what Anna bought. Use dashes. End with: That is all."
+        "Leo has to paint the green door. The sun came out. Leo must also wash the red boat.\n"
+        "List the errands. Separate with bars."
     ),
 }
 
@@ -119,16 +119,16 @@ NOTE = (
     "reports cough for 5 days\ndenies fever\ndenies chills\n"
     "takes lisinopril 10 mg orally once daily\nallergic to latex"
 )
-LIST = "- 3 red apples\n- 12 green cups\nThat is all."
+LIST = "paint the green door | wash the red boat"
 
 
 @pytest.mark.parametrize(
     ("name", "prompt", "expected"),
     [
         ("base", "clinical", NOTE),
-        ("base", "instruct", "- 3 red apples\nThat is all."),
+        ("base", "instruct", LIST),
         ("clinical", "clinical", NOTE),
-        ("clinical", "instruct", "- 12 green cups\nThat is all"),
+        ("clinical", "instruct", "paint the green door"),
         ("instruct", "instruct", LIST),
     ],
 )

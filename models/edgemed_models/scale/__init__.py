@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-DEMO_T = 0.5  # where the demonstration merges; see the card
+DEMO_T = 0.6  # where the demonstration merges; see the card
 NAMES = ("base", "clinical", "instruct")
 
 
