@@ -46,7 +46,7 @@ def table(lines: list[Line]) -> str:
 def cell(seeds: list[Line], axis: str) -> str:
     """One seed: mean (95 % interval over items). More: mean (lowest to highest mean of a seed)."""
     scores = [line["axes"][axis] for line in seeds]
-    mean, low, high = band(scores)
+    mean, low, high = (x + 1e-9 for x in band(scores))  # halves go up: 57 of 200 is 0.29
     return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
