@@ -15,7 +15,7 @@ from edgemed.gguf import open_model
 from edgemed.merging import unfinished
 from edgemed.merging.plan import plan_merge
 from edgemed.merging.recipe import between
-from edgemed.merging.run import run_plan
+from edgemed.merging.run import Progress, run_plan
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.tui.driving import case_of, press, shown, started
 from tests.tui.scripted import app
@@ -36,14 +36,11 @@ async def filled(pilot: Pilot[None], a: Path, b: Path, out: Path) -> MergeScreen
 
 
 def interrupted(pair: Pair, out: Path) -> None:
-    """What a merge leaves that was stopped when some of it was written."""
+    """What a merge leaves that was stopped when a quarter of it was written."""
     plan = plan_merge(between(*pair, 0.5, "slerp"), out, 2, max_ram=300_000)
-    calls = 0
 
-    def stop(progress: object) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 8:
+    def stop(progress: Progress) -> None:
+        if progress.done * 4 > progress.total:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
