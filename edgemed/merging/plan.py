@@ -157,7 +157,7 @@ def facts_for(recipe: Recipe, models: Models, drafts: Sequence[Draft]) -> Facts:
     if not recipe.sliced:
         return facts
     blocks = (block for draft in drafts if (block := block_of(draft.name)) is not None)
-    return facts._replace(layers=1 + max(blocks))
+    return facts._replace(layers=1 + max(blocks, default=-1))
 
 
 def refuse_other_blocks(importances: Importances, layers: int) -> None:

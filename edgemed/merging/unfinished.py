@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from edgemed.errors import EdgemedError
 from edgemed.merging.journal import journal_of, lines_of
 from edgemed.merging.plan import Plan
 from edgemed.output import part_of
@@ -35,12 +36,17 @@ def discard(plan: Plan) -> None:
 
 
 def remember(form: Form) -> None:
-    """Note that a merge begins: the fields of a form, `out` among them."""
+    """Note that a merge begins: the fields of a form, `out` among them; or EdgemedError."""
     path = note_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(dict(form)), "utf-8")
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(dict(form)), "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot write {path}: {error.strerror}", "free some disk space, or mend that folder"
+        ) from error
 
 
 def forget() -> None:

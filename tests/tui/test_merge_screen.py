@@ -63,6 +63,19 @@ async def test_two_models_are_merged_after_the_plan_was_seen(tmp_path: Path, pai
         assert case_of(pilot) is pilot.app.screen
 
 
+async def test_a_merge_that_cannot_be_noted_is_refused_and_the_screen_stays(
+    tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full").write_text("no folder")
+    monkeypatch.setattr(unfinished, "note_file", lambda: tmp_path / "full" / "note.json")
+    async with started(app(folder=tmp_path)) as pilot:
+        screen = await filled(pilot, *pair, tmp_path / "o.gguf")
+        await press(pilot, "ctrl+g")
+        assert "note.json" in await shown(pilot, "follows", lambda words: words.startswith("!"))
+        assert pilot.app.screen is screen
+    assert sorted(p.name for p in tmp_path.glob("*.gguf*")) == ["a.gguf", "b.gguf"]
+
+
 async def test_models_that_do_not_go_together_are_refused_with_the_reason(
     tmp_path: Path, pair: Pair
 ) -> None:

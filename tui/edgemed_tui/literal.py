@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from textual.content import Content
-from textual.widgets import Button, Static
+from textual.widgets import Static
 from textual.widgets.option_list import Option
 
 # One visible character for each that acts: C0 controls have their own pictures in Unicode.
@@ -55,11 +55,6 @@ class Words(Static):
 def row(content: str | Content, *, id: str | None = None, disabled: bool = False) -> Option:
     """A row of an option list."""
     return Option(_content(content), id=id, disabled=disabled)
-
-
-def button(label: str, *, id: str, primary: bool = False) -> Button:
-    """A button with a literal label."""
-    return Button(literal(label), id=id, variant="primary" if primary else "default", compact=True)
 
 
 def _content(content: str | Content) -> Content:

@@ -197,7 +197,7 @@ class LlamaModel:
         ended = False
         progress = Progress()
         try:
-            message = self._first({"op": "generate", "request": asdict(request)})
+            message = self._first({"op": "generate", "request": wire.request_table(request)})
             while True:
                 event = self._event(message)
                 ended = isinstance(event, ENDINGS)

@@ -176,9 +176,8 @@ written before `ctrl+g`.
         if self.plan is None:
             self._consider()
             return
-        unfinished.remember({name: self.field(name) for name, _, _ in FIELDS})
         self._show_bar(self.plan)
-        self._merge(self.plan)
+        self._merge(self.plan, {name: self.field(name) for name, _, _ in FIELDS})
 
     def action_anew(self) -> None:
         """Throw away what an interrupted merge has written, and show the plan again."""
@@ -205,9 +204,10 @@ written before `ctrl+g`.
         self.refresh_bindings()
 
     @work(thread=True, exclusive=True, group="merge", exit_on_error=False)
-    def _merge(self, plan: Plan) -> None:
+    def _merge(self, plan: Plan, form: dict[str, str]) -> None:
         merged = False
         try:
+            unfinished.remember(form)
             words = outcome(run_plan(plan, self._report, resume=True))
             unfinished.forget()
             merged = True
