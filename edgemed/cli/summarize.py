@@ -38,7 +38,13 @@ from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
-from edgemed.demonstration import HEADING, is_demonstration, merged_model
+from edgemed.demonstration import (
+    HEADING,
+    LEARNED,
+    UNLEARNED,
+    is_demonstration,
+    merged_model,
+)
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.library import find_model
@@ -93,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)
+        if args.demo and template.name != LEARNED:
+            print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
         with explained(args):
             plan = plan_for(args, path, note, template, process)
         explain_if_asked(args, plan)

@@ -1,4 +1,4 @@
-"""Templates: nine come with the package, a clinic adds its own, a wrong file says what is wrong."""
+"""Templates: ten come with the package, a clinic adds its own, a wrong file says what is wrong."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def own(name: str, text: str) -> Path:
     return path
 
 
-def test_nine_templates_come_with_the_package() -> None:
+def test_ten_templates_come_with_the_package() -> None:
     assert [t.name for t in list_templates()] == [
         "discharge-instructions",
         "discharge-summary",
@@ -35,6 +35,7 @@ def test_nine_templates_come_with_the_package() -> None:
         "problem-list",
         "radiology-impression",
         "referral-letter",
+        "sample",
         "soap",
         "visit-dialogue",
     ]

@@ -80,6 +80,19 @@ async def test_the_first_run_welcomes_once_and_offers_a_sample(tmp_path: Path) -
         assert not isinstance(pilot.app.screen, WelcomeScreen)
 
 
+async def test_the_sample_comes_with_the_template_that_the_demonstration_model_knows(
+    tmp_path: Path,
+) -> None:
+    for demonstration, name in ((True, "sample"), (False, None)):
+        folder = tmp_path / str(demonstration)
+        folder.mkdir()
+        made = app(folder=folder, note=None, demonstration=demonstration)
+        async with started(made) as pilot:
+            await press(pilot, "enter")
+            template = case_of(pilot).template
+            assert (template.name if template else None) == name
+
+
 async def test_a_note_is_found_by_name_by_path_and_typed(tmp_path: Path) -> None:
     (tmp_path / "ward.txt").write_text("Seen on the ward, no fever [x] today.\n", "utf-8")
     (tmp_path / "deep").mkdir()

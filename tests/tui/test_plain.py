@@ -92,6 +92,7 @@ def test_a_demonstration_draft_is_said_to_be_one_and_is_not_signed(
     typed = [f"note {note}", "template soap", "draft", "sign"]
     _, said = talk(tmp_path, typed, demonstration=True)
     assert f"{steps.DEMONSTRATION}.\n1: " in said
+    assert "has not learned this template" in said
     assert "Not done: a demonstration draft cannot be signed." in said
 
 

@@ -171,6 +171,13 @@ async def test_a_demonstration_draft_is_headed_so_and_cannot_be_signed(tmp_path:
         assert case_of(pilot).session.signature is None
 
 
+async def test_the_demonstration_model_is_not_trusted_with_other_templates(tmp_path: Path) -> None:
+    async with drafted(tmp_path, demonstration=True) as pilot:
+        assert "has not learned this template" in status_of(pilot)
+    async with drafted(tmp_path / "real") as pilot:
+        assert "has not learned" not in status_of(pilot)
+
+
 async def test_an_engine_that_breaks_leaves_what_was_written(tmp_path: Path) -> None:
     model = ScriptedModel(pieces(DRAFT), fail_after=12)
     async with drafted(tmp_path, model) as pilot:

@@ -176,7 +176,7 @@ class EdgemedApp(App[None]):
     def _begin(self, way: Way | None) -> None:
         for case in self.cases:
             if isinstance(case, SessionScreen) and way == "sample":
-                case.take_note(self.desk.sample)
+                case.take_sample(self.desk.sample)
             elif isinstance(case, SessionScreen) and way == "note":
                 case.action_open_note()
 

@@ -10,6 +10,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import list_templates, load_template, readable
+from edgemed.demonstration import LEARNED, UNLEARNED
 from edgemed.errors import UsageError
 from edgemed_tui.desk import origin_of
 from edgemed_tui.plain.line import Line, number_of
@@ -57,6 +58,14 @@ def template(line: Line, rest: str) -> None:
     """template NAME"""
     line.template = load_template(rest).name
     line.say(f"Template: {line.template}.")
+    warn_of_template(line)
+
+
+def warn_of_template(line: Line) -> None:
+    """Say so where the demonstration model is to write what it has not learned."""
+    chosen = line.choice
+    if chosen is not None and chosen.demonstration and line.template not in ("", LEARNED):
+        line.say(f"{UNLEARNED[0].upper()}{UNLEARNED[1:]}. It knows: template {LEARNED}.")
 
 
 def models(line: Line, rest: str) -> None:
@@ -75,6 +84,7 @@ def model(line: Line, rest: str) -> None:
     line.say(f"Loading {choice.name}.")
     line.model, line.choice = line.desk.open_model(choice), choice
     line.say(f"Loaded; {line.model.context} tokens fit.")
+    warn_of_template(line)
 
 
 def draft(line: Line, rest: str) -> None:

@@ -14,6 +14,7 @@ from edgemed.clinic import history
 from edgemed.clinic import session as steps
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template, readable
+from edgemed.demonstration import LEARNED, UNLEARNED
 from edgemed.errors import EdgemedError
 from edgemed_tui.desk import Desk, ModelChoice, origin_of
 from edgemed_tui.messages import (
@@ -88,6 +89,13 @@ class DraftingScreen(CaseScreen):
         self.tell("starting")
         self.query_one(StatusLine).tell(speed="")
         self.seat.draft(self.note, self.template)
+
+    def warn_of_template(self) -> None:
+        """Say so where the demonstration model is to write what it has not learned."""
+        if self.choice is None or self.template is None or not self.choice.demonstration:
+            return
+        if self.template.name != LEARNED:
+            self.complain(EdgemedError(UNLEARNED, "ctrl+t: choose Sample summary; f2: add a model"))
 
     def action_stop(self) -> None:
         """Stop the model."""
@@ -167,6 +175,7 @@ class DraftingScreen(CaseScreen):
         if isinstance(ending, Failed):
             self.complain(EdgemedError(ending.message, ending.hint))
             return
+        self.warn_of_template()
         said = {"stop": "", "length": "! the draft was cut at its token limit"}
         status.tell(
             doing=said.get(ending.reason, "! stopped before its end"), speed=speed(ending.timings)

@@ -14,7 +14,8 @@ from textual.binding import Binding, BindingType
 from edgemed import sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.note import parse
-from edgemed.clinic.template import list_templates
+from edgemed.clinic.template import list_templates, load_template
+from edgemed.demonstration import LEARNED
 from edgemed.errors import EdgemedError
 from edgemed_tui import pace
 from edgemed_tui.desk import Desk
@@ -107,6 +108,12 @@ class SessionScreen(DraftingScreen):
         if self.note is not None:
             self.seat.read(self.note)
 
+    def take_sample(self, text: str) -> None:
+        """Begin on the sample note, for the demonstration model with the template it knows."""
+        if self.choice is not None and self.choice.demonstration:
+            self.template = load_template(LEARNED)
+        self.take_note(text)
+
     def _begin(self, session: steps.Session) -> None:
         self.session = self.kept = session
         self.saved_as = None
@@ -158,7 +165,9 @@ class SessionScreen(DraftingScreen):
         template = await self.app.push_screen_wait(Picker("Template", choices))
         if template is not None:
             self.template = template
+            self.tell("")
             self.show()
+            self.warn_of_template()
 
     @work
     async def action_choose_model(self) -> None:
