@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.scale import path_of
+from edgemed_tui.machine import sample
 
 from edgemed.cli.main import main
-from edgemed.demonstration import HEADING, is_demonstration, merged_model, merged_path
+from edgemed.demonstration import (
+    HEADING,
+    LEARNED,
+    UNLEARNED,
+    is_demonstration,
+    merged_model,
+    merged_path,
+)
 from tests.edgemed.commands import NOTE
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
@@ -40,6 +48,32 @@ def test_it_drafts_by_any_template_without_further_options(
     assert main(["summarize", str(note), "--template", "soap", "--demo", "--no-record"]) in (0, 1)
     out, err = capfd.readouterr()
     assert len(out) > len(HEADING) + 20 and "the model has room for no more" in err
+
+
+def test_of_its_sample_note_it_makes_the_summary(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sample.txt").write_text(sample(), encoding="utf-8")
+    asked = [str(tmp_path / "sample.txt"), "--template", LEARNED, "--demo", "--no-record"]
+    assert main(["summarize", *asked]) == 0
+    out, err = capfd.readouterr()
+    assert out.split("\n")[2:9] == [
+        "admitted for heart failure",
+        "had echocardiogram",
+        "had ultrasound of the legs",
+        "discharged on furosemide 40 mg orally twice daily",
+        "discharged on apixaban 5 mg orally twice daily",
+        "discharged on lisinopril 10 mg orally once daily",
+        "follow-up with cardiology in 2 weeks",
+    ]
+    assert UNLEARNED not in err
+
+
+def test_of_another_template_it_says_that_it_has_not_learned_it(
+    note: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    main(["summarize", str(note), *ARGUMENTS])
+    assert UNLEARNED in capfd.readouterr().err
 
 
 def test_its_json_carries_the_heading(note: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -98,8 +98,8 @@ def test_a_note_becomes_a_signed_file_in_a_terminal(scripted: Terminal, folder: 
 
 
 def test_the_same_with_a_scale_model_in_the_real_engine(real: Terminal, folder: Path) -> None:
-    real.shows("DISCHARGE NOTE")
-    walk(real, folder)
+    real.shows("SAMPLE NOTE")
+    walk(real, folder, "Sample summary")
     signed(real, folder)
     home = folder / "home" / "edgemed"
     place = audit.Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
@@ -128,13 +128,13 @@ def test_the_sample_note_fits_the_demonstration_model_with_every_template() -> N
     assert all(fitting.values()), fitting
 
 
-def walk(terminal: Terminal, folder: Path) -> None:
+def walk(terminal: Terminal, folder: Path, template: str = "Hand-off") -> None:
     """From the note to an edited draft."""
     terminal.press("C-t")
     terminal.shows("type to search")
-    terminal.type("handoff")
+    terminal.type(template)
     terminal.press("Enter")
-    terminal.shows("Hand-off")
+    terminal.shows(template)
     terminal.press("C-g")
     terminal.shows("● checked")
     terminal.press("n", "Enter", "Enter", "e")
