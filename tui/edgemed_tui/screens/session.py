@@ -111,7 +111,11 @@ class SessionScreen(DraftingScreen):
     def take_sample(self, text: str) -> None:
         """Begin on the sample note, for the demonstration model with the template it knows."""
         if self.choice is not None and self.choice.demonstration:
-            self.template = load_template(LEARNED)
+            try:
+                self.template = load_template(LEARNED)
+            except EdgemedError as error:  # the user's own file of that name is broken
+                self.complain(error)
+                return
         self.take_note(text)
 
     def _begin(self, session: steps.Session) -> None:
@@ -165,7 +169,7 @@ class SessionScreen(DraftingScreen):
         template = await self.app.push_screen_wait(Picker("Template", choices))
         if template is not None:
             self.template = template
-            self.tell("")
+            self.query_one(Notice).clear()
             self.show()
             self.warn_of_template()
 
@@ -178,6 +182,7 @@ class SessionScreen(DraftingScreen):
         if choice is not None:
             self.take_model(choice)
             self.show()
+            self.warn_of_template()
 
     @work
     async def action_make_draft(self) -> None:
