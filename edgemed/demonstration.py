@@ -13,7 +13,7 @@ from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 
 HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
-LEARNED = "sample"  # the one template that these models were taught
+LEARNED = "sample"  # the one template that asks what these models were taught
 UNLEARNED = "the demonstration model has not learned this template: expect no sense in its draft"
 PARENTS = ("clinical", "instruct")
 FAMILY = "edgemed scale "  # how general.name of the embedded models begins

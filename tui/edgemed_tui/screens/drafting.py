@@ -107,6 +107,7 @@ class DraftingScreen(CaseScreen):
         if self.streaming:  # asked for while the model was loading: it is on its way
             return
         self.tell("")
+        self.warn_of_template()
         if self.note is not None and not self.session.text:
             self.seat.read(self.note)
 

@@ -182,7 +182,6 @@ class SessionScreen(DraftingScreen):
         if choice is not None:
             self.take_model(choice)
             self.show()
-            self.warn_of_template()
 
     @work
     async def action_make_draft(self) -> None:
