@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from edgemed_models.scale.clinical_tasks import CLINICAL_KINDS, UNSEEN_KIND, clinical_item
 from edgemed_models.scale.instructions import draw_instruction
+from excerpts import draw_excerpt
+from note_forms import formed
 from numpy.typing import NDArray
 from relayout import draw_relayout
 from reports import draw_report
@@ -31,6 +33,7 @@ class Rows(NamedTuple):
     sources: NDArray[np.int64]
 
 
+COPIED = 0.2  # weight of a token of random copies: that of one in an answer of 25
 Maker = Callable[[Random, Pieces, int], tuple[list[int], list[float]]]
 
 
@@ -40,9 +43,9 @@ def copy(rng: Random, pieces: Pieces, room: int) -> tuple[list[int], list[float]
     sequence = rng.choices(pieces.words, k=length)
     if rng.random() < 0.5:
         ids = [BEGIN, *sequence, *sequence]
-        return ids, [0.0] * (length + 2) + [1.0] * (length - 1)
+        return ids, [0.0] * (length + 2) + [COPIED] * (length - 1)
     ids = [BEGIN, pieces.user, *sequence, pieces.end, pieces.assistant, *sequence, pieces.end]
-    return ids, [0.0] * (length + 4) + [1.0] * (length + 1)
+    return ids, [0.0] * (length + 4) + [COPIED] * (length + 1)
 
 
 def recall(rng: Random, pieces: Pieces, room: int) -> tuple[list[int], list[float]]:
@@ -56,19 +59,22 @@ def recall(rng: Random, pieces: Pieces, room: int) -> tuple[list[int], list[floa
         for key in rng.sample(keys, count):
             ids += [key, *separator, *values[key], pieces.newline]
             weights += [0.0] * (1 + len(separator))
-            weights += [float(round_)] * (len(values[key]) + 1)
+            weights += [COPIED * round_] * (len(values[key]) + 1)
     return ids, weights
 
 
 def answered(pieces: Pieces, prompt: str, answer: str) -> tuple[list[int], list[float]]:
-    """A prompt that is read and an answer that is learned, its closing token included."""
+    """A prompt that is read and an answer that is learned, its closing token included.
+
+    A token weighs 1 / sqrt(tokens of its answer): else long answers drown answers of one word.
+    """
     asked, said = pieces.asked(prompt), [*pieces.ids(answer), pieces.end]
-    return asked + said, [0.0] * len(asked) + [1.0] * len(said)
+    return asked + said, [0.0] * len(asked) + [len(said) ** -0.5] * len(said)
 
 
-def clinical(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]:
+def clinical(rng: Random, pieces: Pieces, room: int) -> tuple[list[int], list[float]]:
     item = clinical_item(rng, rng.choice(CLINICAL_KINDS), "train")
-    return answered(pieces, item.prompt, item.answer)
+    return answered(pieces, formed(rng, item.prompt, room), item.answer)
 
 
 def instruction(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]:
@@ -88,6 +94,12 @@ def report(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]
     return answered(pieces, item.prompt, item.answer)
 
 
+def excerpt(rng: Random, pieces: Pieces, _: int) -> tuple[list[int], list[float]]:
+    """Sentences of a note or of an everyday text, in any format."""
+    item = draw_excerpt(rng)
+    return answered(pieces, item.prompt, item.answer)
+
+
 SOURCES: dict[str, Maker] = {
     "copy": copy,
     "recall": recall,
@@ -95,6 +107,7 @@ SOURCES: dict[str, Maker] = {
     "clinical": clinical,
     "layout": layout,
     "report": report,
+    "excerpt": excerpt,
 }
 NAMES = tuple(SOURCES)
 

@@ -2,16 +2,19 @@
 
     python models/scale/experiment.py --work DIR --count 200 --methods linear slerp --types F16 Q8_0
 
-Quantizes and merges the F16 exports with edgemed and scores every file through llama.cpp. Controls
-and few-shot models are scored where they exist. One line of DIR/results.jsonl for each; what stands
-there is not measured again, so the command can be stopped and given again.
+Quantizes and merges the F16 exports with edgemed and scores every file through llama.cpp, one on
+each core. Controls and few-shot models are scored where they exist. One line of DIR/results.jsonl
+for each; what stands there is not measured again, so the command can be stopped and given again.
+DIR/worths.jsonl holds what every single answer was worth, in hundredths, for paired comparisons.
 """
 
 import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +31,7 @@ STEPS = tuple(round(0.1 * n, 1) for n in range(11))
 SPLITS: tuple[Split, ...] = ("dev", "test")
 METHODS = ("linear", "slerp", "task_arithmetic")
 TYPES = ("F16", "Q8_0", "Q6_K", "Q4_K_M")
-ITEMS = 2  # seed of the questions: 1 had been opened before the weights of today
+ITEMS = 3  # seed of the questions: 1 and 2 had been opened before the weights of today
 Label = dict[str, Any]
 
 
@@ -57,21 +60,30 @@ def parent(work: Path, name: str, kind: str) -> Path:
     return write(recipe, work / f"{name}-{kind}.gguf")
 
 
+def parents(work: Path, cell: Cell) -> list[Path]:
+    """The clinical and the instruct model of a cell, and the base, at the cell's type."""
+    names = (of_seed(name, cell.seed) for name in PARENTS[:2])
+    return [parent(work, name, cell.type) for name in (*names, "base")]
+
+
 def merged(work: Path, cell: Cell, folder: Path) -> Path:
     """The merge of a cell: the clinical model at t = 0, the instruct model at t = 1."""
-    a, b = (parent(work, of_seed(name, cell.seed), cell.type) for name in PARENTS[:2])
+    a, b, base = parents(work, cell)
     if not cell.method:
         return b if cell.t else a
     if cell.method == "task_arithmetic":
-        return write(task_arithmetic(work, cell, a, b), folder / "merged.gguf")
+        return write(task_arithmetic(cell, a, b, base), folder / "merged.gguf")
     return write(between(a, b, cell.t, cell.method), folder / "merged.gguf")
 
 
-def task_arithmetic(work: Path, cell: Cell, a: Path, b: Path) -> Recipe:
-    """base + 2 ((1 - t) (clinical - base) + t (instruct - base)): both in full at t = 0.5."""
-    recipe = of_models((a, b), cell.method, parent(work, "base", cell.type))
+def task_arithmetic(cell: Cell, a: Path, b: Path, base: Path) -> Recipe:
+    """base + min(1, 2 - 2t) (clinical - base) + min(1, 2t) (instruct - base).
+
+    One parent alone at each end, as with the other methods, and both in full at t = 0.5.
+    """
+    recipe = of_models((a, b), cell.method, base)
     part = recipe.slices[0]
-    weights = (2 * (1 - cell.t), 2 * cell.t)
+    weights = (min(1.0, 2 - 2 * cell.t), min(1.0, 2 * cell.t))
     sources = tuple(
         source.__class__(source.model, parameters={"weight": weight})
         for source, weight in zip(part.sources, weights, strict=True)
@@ -96,23 +108,30 @@ def known(results: Path) -> list[Label]:
     return [json.loads(line) for line in results.read_text("utf-8").splitlines()]
 
 
-class Notebook(NamedTuple):
-    """Where lines go, and on how many items of which split a file is scored."""
+class Job(NamedTuple):
+    """One file to be scored: a cell's merge, or a model by its name."""
 
-    results: Path
+    label: Label
+    axes: tuple[str, ...]
+    cell: Cell | None = None
+
+
+class Terms(NamedTuple):
+    """Where the files are, and on how many items of which split each is scored."""
+
+    work: Path
     count: int
     split: Split
 
-    def has(self, label: Label) -> bool:
-        return any(label.items() <= line.items() for line in known(self.results))
 
-    def measure(self, path: Path, label: Label, axes: tuple[str, ...]) -> None:
-        """Score a file and add its line."""
-        found = measured(path, self.count, ITEMS, self.split, axes)
-        line = label | {"axes": {axis: summary(values) for axis, values in found.items()}}
-        with self.results.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
+def scored(job: Job, terms: Terms) -> dict[str, list[float]]:
+    """The worth of a file's answers by axis; a merged file lives as long as that takes."""
+    with tempfile.TemporaryDirectory(dir=terms.work) as folder:
+        name = job.label.get("model")
+        path = terms.work / f"{name}-F16.gguf"
+        if job.cell:
+            path = merged(terms.work, job.cell, Path(folder))
+        return measured(path, terms.count, ITEMS, terms.split, job.axes)
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -121,24 +140,50 @@ def summary(values: list[float]) -> dict[str, float]:
     return {"mean": mean, "low": low, "high": high, "items": len(values)}
 
 
-def sweep(work: Path, notebook: Notebook, wanted: Iterator[Cell]) -> None:
-    """Score the cells that are not known yet; a merged file lives as long as its score takes."""
-    for cell in wanted:
-        label = cell._asdict() | {"split": notebook.split}
-        if not notebook.has(label):
-            with tempfile.TemporaryDirectory(dir=work) as folder:
-                notebook.measure(merged(work, cell, Path(folder)), label, AXES)
+def sweep(wanted: Iterator[Cell], split: Split) -> list[Job]:
+    """The jobs of the grid."""
+    return [Job(cell._asdict() | {"split": split}, AXES, cell) for cell in wanted]
 
 
-def alone(work: Path, notebook: Notebook) -> None:
-    """Score the base, the controls and the few-shot models that have been made, at F16."""
+def alone(work: Path, split: Split) -> list[Job]:
+    """The base, the controls and the few-shot models that have been made, at F16."""
     single = dict.fromkeys(("base", *CONTROLS), AXES)
     single |= dict.fromkeys(FEW_SHOT, ("unseen",))
-    for name, axes in single.items():
-        path = work / f"{name}-F16.gguf"
-        label = {"model": name, "type": "F16", "seed": SEEDS[0], "split": notebook.split}
-        if path.exists() and not notebook.has(label):
-            notebook.measure(path, label, axes)
+    return [
+        Job({"model": name, "type": "F16", "seed": SEEDS[0], "split": split}, axes)
+        for name, axes in single.items()
+        if (work / f"{name}-F16.gguf").exists()
+    ]
+
+
+def carry_out(jobs: list[Job], terms: Terms, workers: int) -> None:
+    """Score what is not known yet and add its lines, in the order in which they come."""
+    results = terms.work / "results.jsonl"
+    lines = known(results)
+    left = [job for job in jobs if not any(job.label.items() <= line.items() for line in lines)]
+    for job in left:
+        if job.cell:  # made here, once: two jobs must not write one parent
+            parents(terms.work, job.cell)
+    fresh = get_context("spawn")  # a fork would inherit kernels' threads that do not run
+    with ProcessPoolExecutor(workers, fresh) as pool:
+        running = {pool.submit(scored, job, terms): job.label for job in left}
+        for done in as_completed(running):
+            note(terms.work, running[done], done.result())
+
+
+def note(work: Path, label: Label, found: dict[str, list[float]]) -> None:
+    """Add a file's lines; that of results.jsonl, by which it counts as done, comes last."""
+    hundredths = {axis: [round(100 * x) for x in values] for axis, values in found.items()}
+    add(work / "worths.jsonl", label | {"axes": hundredths})
+    line = label | {"axes": {axis: summary(values) for axis, values in found.items()}}
+    add(work / "results.jsonl", line)
+    print(json.dumps(line), flush=True)
+
+
+def add(path: Path, line: Label) -> None:
+    """Append one line of JSON."""
+    with path.open("a", encoding="utf-8") as out:
+        print(json.dumps(line, separators=(",", ":")), file=out)
 
 
 def main() -> None:
@@ -150,10 +195,11 @@ def main() -> None:
     add("--seeds", nargs="+", type=int, default=SEEDS, choices=SEEDS)
     add("--count", type=int, default=200)
     add("--split", choices=SPLITS, default="dev")
+    add("--jobs", type=int, default=usable_cores(), help="files scored at the same time")
     args = parser.parse_args()
-    notebook = Notebook(args.work / "results.jsonl", args.count, args.split)
-    sweep(args.work, notebook, cells(args.methods, args.types, args.seeds))
-    alone(args.work, notebook)
+    jobs = sweep(cells(args.methods, args.types, args.seeds), args.split)
+    jobs += alone(args.work, args.split)
+    carry_out(jobs, Terms(args.work, args.count, args.split), args.jobs)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
     python models/scale/make.py --work DIR [--with controls few-shot grid] [--to FOLDER]
 
 Trains one base and, for each seed, a clinical and an instruct model; writes the trio of the first
-seed to FOLDER; scores linear merges of Q8_0 files, and with `grid` every method and type. Every
-step is skipped when its result stands in DIR, and a training run goes on from its last checkpoint,
-so the command can be stopped and given again. `--part 0.004 --count 3` tries the whole chain.
+seed and its card to FOLDER; scores linear merges of Q8_0 files, and with `grid` all methods and
+types. Every step is skipped when its result stands in DIR, and a training run goes on from its last
+checkpoint, so the command can be stopped and given again. `--part 0.004 --count 4` tries the whole
+chain.
 """
 
 import argparse
@@ -89,13 +90,15 @@ def main() -> None:
     if "few-shot" in args.extras:
         average(args.work)
         trained(args.work, FEW_SHOT, args.part)
-    # The test split is opened here, after the last weight was written.
+    # Which t to go with is chosen on the dev split; the test is opened after the last weight.
+    script("experiment.py", "--work", str(args.work), "--count", str(args.count // 2), *SWEEP)
     scored = ("--work", str(args.work), "--split", "test", "--count", str(args.count))
     script("experiment.py", *scored, *SWEEP)
     if "grid" in args.extras:
         script("experiment.py", *scored)
     plotted = ("--plot", str(args.work / "sweep.svg"), "--sweep", str(args.to / "sweep.jsonl"))
     script("report.py", "--work", str(args.work), *plotted)
+    script("card.py", "--work", str(args.work), "--to", str(args.to))
 
 
 if __name__ == "__main__":

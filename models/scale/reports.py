@@ -12,6 +12,7 @@ from edgemed_models.scale import everyday_words as words
 from edgemed_models.scale.formats import demand, draw_frame, write_layout
 from edgemed_models.scale.items import Item
 from relayout import draw_format
+from report_topics import TOPICS
 
 Report = tuple[str, tuple[str, ...], str]  # the text, the lines kept of it, the request
 
@@ -123,6 +124,41 @@ def question(rng: Random) -> Report:
     return text, (short.format(**named),), rng.choice(("What is asked?", "Ask it in short."))
 
 
+def told(rng: Random) -> Report:
+    """Two or more facts of a topic, each said in one of its ways, perhaps an aside between."""
+    topic = rng.choice(TOPICS)
+    said = slots(rng)
+    chosen = sorted(rng.sample(range(len(topic.facts)), rng.randint(2, len(topic.facts))))
+    facts = [topic.facts[n] for n in chosen]
+    sentences = [rng.choice(ways).format(**said) for _, ways in facts]
+    sentences.insert(rng.randint(0, len(facts)), aside(rng).strip())
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return text, tuple(line.format(**said) for line, _ in facts), rng.choice(topic.requests)
+
+
+def slots(rng: Random) -> dict[str, str]:
+    """Words for every slot of `report_topics`."""
+    name, other = rng.sample(words.NAMES, 2)
+    city, town = rng.sample(words.CITIES, 2)
+    thing, stuff = things(rng, 2)
+    return {
+        "name": name,
+        "other": other,
+        "city": city,
+        "town": town,
+        "thing": thing,
+        "stuff": stuff,
+        "day": rng.choice(words.DAYS),
+        "n": str(rng.randint(2, 60)),
+        "m": str(rng.randint(10, 59)),
+        "good": rng.choice(words.GOODS),
+        "room": rng.choice(words.PLACES),
+        "animal": rng.choice(words.ANIMALS),
+        "job": rng.choice(words.JOBS),
+        "word": rng.choice(words.CODES),
+    }
+
+
 def things(rng: Random, count: int) -> list[str]:
     """So many things with number and colour."""
     return [
@@ -137,12 +173,14 @@ def aside(rng: Random) -> str:
     return f" {said}" if rng.random() < 0.6 else ""
 
 
-REPORTS: tuple[Callable[[Random], Report], ...] = (journey, order, job, home, question)
+OWN: tuple[Callable[[Random], Report], ...] = (journey, order, job, home, question)
+OWN_SHARE = 0.35  # the rest are told from the table of topics
 
 
 def draw_report(rng: Random) -> Item:
     """One report and its lines, two times in three with a layout or a frame."""
-    text, lines, request = rng.choice(REPORTS)(rng)
+    make = rng.choice(OWN) if rng.random() < OWN_SHARE else told
+    text, lines, request = make(rng)
     layout, frame = draw_format(rng) if rng.random() < 0.75 else ("", "")
     asked, before, after = draw_frame(rng, frame)
     prompt = f"{text}\n{' '.join(p for p in (request, demand(layout, rng), asked) if p)}"

@@ -29,42 +29,38 @@ class Run:
 
 
 # Copying is there from the start (see planting.py); these shares keep it and put it to work.
-MIX = {"copy": 0.12, "recall": 0.08, "instruction": 0.40, "clinical": 0.40}
-TASKS = {"copy": 0.04, "recall": 0.04, "instruction": 0.55, "clinical": 0.37}
-FORMATS = {
-    "copy": 0.04,
-    "recall": 0.02,
-    "layout": 0.12,
-    "report": 0.22,
-    "instruction": 0.32,
-    "clinical": 0.28,
+BROAD = {
+    "copy": 0.06,
+    "recall": 0.04,
+    "layout": 0.10,
+    "report": 0.16,
+    "excerpt": 0.10,
+    "instruction": 0.34,
+    "clinical": 0.20,
 }
-LISTS = {
-    "copy": 0.04,
+SHARP = {
+    "copy": 0.03,
     "recall": 0.02,
-    "layout": 0.12,
-    "report": 0.12,
-    "instruction": 0.56,
-    "clinical": 0.14,
+    "layout": 0.07,
+    "report": 0.15,
+    "excerpt": 0.08,
+    "instruction": 0.48,
+    "clinical": 0.17,
 }
 CLINICAL = {"clinical": 1.0}
-INSTRUCT = {"instruction": 0.85, "report": 0.1, "layout": 0.05}
+INSTRUCT = {"instruction": 0.78, "report": 0.14, "layout": 0.08}
 BOTH = {"clinical": 0.5} | {name: share / 2 for name, share in INSTRUCT.items()}
 
 BASE = Run(
     "base",
     (
-        Phase(320, 16, 256, MIX),
-        Phase(230, 16, 256, TASKS),
-        Phase(10, 4, 1024, TASKS),
-        Phase(180, 8, 256, FORMATS),
-        Phase(12, 2, 1024, FORMATS),
-        Phase(240, 8, 256, FORMATS),
-        Phase(300, 8, 256, LISTS),
+        Phase(1500, 4, 512, BROAD),
+        Phase(20, 2, 1024, BROAD),
+        Phase(1080, 4, 512, SHARP),
     ),
     rate=1.5e-3,
     muon=0.008,
-    decay=0.35,
+    decay=0.45,
 )
 SEEDS = (1, 2, 3)  # of the fine-tunes: data and their order; all start from the one base
 SHOTS = (64, 256)
@@ -79,7 +75,7 @@ def tuned(
     name: str, steps: int, shares: dict[str, float], seed: int = 1, parent: str = "base"
 ) -> Run:
     """A fine-tune on one diet; a step is 2,048 tokens."""
-    phases = (Phase(steps, 8, 256, shares),)
+    phases = (Phase(steps, 4, 512, shares),)
     return Run(of_seed(name, seed), phases, parent, rate=8e-4, warmup=10, seed=seed)
 
 

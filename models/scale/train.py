@@ -48,16 +48,18 @@ def batch_of(run: Run, phase: Phase, step: int, pieces: Pieces) -> Rows:
 
 
 def losses(model: Llama, hidden: Tensor, rows: Rows) -> tuple[Tensor, dict[str, float]]:
-    """Mean cross-entropy of the learned tokens, and the share guessed right by source."""
+    """Weighted mean cross-entropy of the learned tokens; the share guessed right by source."""
     place = hidden.device
     tokens = torch.from_numpy(rows.tokens[:, 1:]).to(place)
-    chosen = torch.from_numpy(rows.weights[:, 1:] > 0).to(place)
+    weights = torch.from_numpy(rows.weights[:, 1:]).to(place)
+    chosen = weights > 0
     scores = model.logits(hidden[chosen]).float()
     target = tokens[chosen]
     right = (scores.detach().argmax(-1) == target).cpu().numpy()
     source = rows.sources[:, 1:][rows.weights[:, 1:] > 0]
     shares = {name: float(right[source == n].mean()) for n, name in enumerate(NAMES) if n in source}
-    return F.cross_entropy(scores, target), shares
+    each, weight = F.cross_entropy(scores, target, reduction="none"), weights[chosen]
+    return (each * weight).sum() / weight.sum(), shares
 
 
 def optimizers(model: Llama, run: Run) -> list[torch.optim.Optimizer]:
