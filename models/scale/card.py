@@ -2,7 +2,8 @@
 
     python models/scale/card.py --work DIR --to FOLDER
 
-The prose is in card.txt; every number comes from the run's files, its log and its results.
+The prose, and what was tried before, is in card.txt; every number of this run comes from runs.py,
+from its files, its log and its results, and the machine is the one that writes the card.
 """
 
 import argparse
@@ -16,12 +17,13 @@ from string import Template
 from typing import Any
 
 import torch
+from edgemed_models.scale import DEMO_T
 from experiment import Label, known
 from gguf import GGUFReader
 from model import Shape
 from report import singles, table
 from retention import comparison
-from runs import RUNS, TRIO, Run
+from runs import RUNS, TRIO, Run, shortened
 
 ABOUT = {
     "base": "both kinds of task",
@@ -34,6 +36,14 @@ LAST = 5  # lines of the log that the last loss is the mean of
 def tokens(run: Run) -> int:
     """Tokens read in all steps."""
     return sum(phase.steps * phase.rows * phase.length for phase in run.phases)
+
+
+def lengths(run: Run) -> str:
+    """How many of the tokens stood in rows of which length."""
+    parts: dict[int, int] = defaultdict(int)
+    for phase in run.phases:
+        parts[phase.length] += phase.steps * phase.rows * phase.length
+    return ", ".join(f"{n / 1e6:.2f} M in rows of {length:,}" for length, n in parts.items())
 
 
 def millions(run: Run) -> str:
@@ -55,23 +65,22 @@ def logged(work: Path) -> dict[str, list[Label]]:
     return found
 
 
-def file_row(path: Path, log: list[Label]) -> str:
-    name = path.stem
+def file_row(path: Path, run: Run, log: list[Label]) -> str:
+    """What a file learned and how large it is."""
     loss = fmean(line["loss"] for line in log[-LAST:])
     size = path.stat().st_size
-    return f"| {path.name} | {ABOUT[name]} | {millions(RUNS[name])} | {loss:.2f} | {size:,} |"
+    return f"| {path.name} | {ABOUT[run.name]} | {millions(run)} | {loss:.2f} | {size:,} |"
 
 
 def hash_row(path: Path) -> str:
     return f"    {hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}"
 
 
-def run_row(name: str, log: list[Label]) -> str:
+def run_row(run: Run, log: list[Label]) -> str:
     """Steps, tokens and time; a run that was stopped logs its seconds from each start anew."""
     seconds = [line["seconds"] for line in log]
     ends = [a for a, b in zip(seconds, [*seconds[1:], 0], strict=True) if b < a or b == 0]
-    run = RUNS[name]
-    return f"| {name} | {log[-1]['step']} | {tokens(run) / 1e6:.2f} M | {sum(ends) / 60:.1f} |"
+    return f"| {run.name} | {log[-1]['step']} | {tokens(run) / 1e6:.2f} M | {sum(ends) / 60:.1f} |"
 
 
 def machine() -> str:
@@ -81,22 +90,26 @@ def machine() -> str:
     return f"{torch.get_num_threads()} threads of a {platform.machine()} CPU"
 
 
-def facts(work: Path, folder: Path) -> dict[str, Any]:
+def facts(work: Path, folder: Path, part: float) -> dict[str, Any]:
     """Every value that card.txt asks for."""
-    paths, log = [folder / f"{name}.gguf" for name in TRIO], logged(work)
+    paths, log = {name: folder / f"{name}.gguf" for name in TRIO}, logged(work)
+    runs = {name: shortened(run, part) for name, run in RUNS.items()}
     test, dev = (
         [line for line in known(work / "results.jsonl") if line["split"] == split]
         for split in ("test", "dev")
     )
     return {
         **{name: f"{value:,.0f}" for name, value in asdict(Shape()).items()},
-        "weights": f"{weights_in(paths[0]):.1f}",
-        "files": "\n".join(file_row(path, log[path.stem]) for path in paths),
-        "hashes": "\n".join(map(hash_row, paths)),
-        "runs": "\n".join(run_row(name, log[name]) for name in RUNS if log[name]),
+        "weights": f"{weights_in(paths['base']):.1f}",
+        "files": "\n".join(file_row(paths[n], runs[n], log[n]) for n in TRIO),
+        "hashes": "\n".join(map(hash_row, paths.values())),
+        "runs": "\n".join(run_row(run, log[name]) for name, run in runs.items() if log[name]),
+        "lengths": lengths(runs["base"]),
+        "demo_t": DEMO_T,
         "torch": torch.__version__.split("+")[0],
         "machine": machine(),
-        "count": test[0]["axes"]["clinical"]["items"],
+        "count": test[0]["count"],
+        "dev_count": dev[0]["count"],
         "test": table(test),
         "singles": singles(test),
         "retention": comparison(work, "Q8_0", "linear"),
@@ -108,9 +121,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--to", type=Path, required=True, help="holds the trio; gets CARD.md")
+    parser.add_argument("--part", type=float, default=1.0, help="as given to make.py")
     args = parser.parse_args()
     prose = Template(Path(__file__).with_name("card.txt").read_text(encoding="utf-8"))
-    text = prose.substitute(facts(args.work, args.to))
+    text = prose.substitute(facts(args.work, args.to, args.part))
     (args.to / "CARD.md").write_text(text, encoding="utf-8")
 
 

@@ -1,5 +1,4 @@
-"""Sentences of any text, copied under a demanded format: notes come with formats here, summaries
-never do.
+"""Sentences of any text, copied under a demanded format, as no summary ever is.
 
 Were formats seen on everyday texts alone, a format would come to mean "nothing clinical here". The
 base alone reads these; neither fine-tune does.
@@ -33,12 +32,13 @@ def draw_excerpt(rng: Random) -> Item:
     """One item, two times in three on a note; for training only."""
     if rng.random() < 0.67:
         kind = rng.choice(CLINICAL_KINDS)
-        text = RENDERERS[kind](rng, draw_patient(rng, "train"), "train")[0]
+        text, topic = RENDERERS[kind](rng, draw_patient(rng, "train"), "train")[0], ""
     else:
-        text = draw_scene(rng).text
+        scene = draw_scene(rng)
+        text, topic = scene.text, scene.topic
     place, requests = rng.choice(CHOICES)
     lines = sentences_of(text)[place]
-    layout, frame = draw_format(rng) if rng.random() < 0.8 else ("", "")
+    layout, frame = draw_format(rng, topic) if rng.random() < 0.8 else ("", "")
     asked, before, after = draw_frame(rng, frame)
     request = " ".join(p for p in (rng.choice(requests), demand(layout, rng), asked) if p)
     answer = f"{before}{write_layout(lines, layout)}{after}"

@@ -10,11 +10,14 @@ DIR/worths.jsonl holds what every single answer was worth, in hundredths, for pa
 
 import argparse
 import json
+import os
+import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +35,7 @@ SPLITS: tuple[Split, ...] = ("dev", "test")
 METHODS = ("linear", "slerp", "task_arithmetic")
 TYPES = ("F16", "Q8_0", "Q6_K", "Q4_K_M")
 ITEMS = 3  # seed of the questions: 1 and 2 had been opened before the weights of today
+MERGING = "merging-"  # how folders of merges begin that live as long as a score takes
 Label = dict[str, Any]
 
 
@@ -45,9 +49,8 @@ class Cell(NamedTuple):
 
 
 def write(recipe: Recipe, out: Path) -> Path:
-    """Carry a recipe out, unless its file stands there."""
-    if not out.exists():
-        run_plan(plan_merge(recipe, out, usable_cores(), None, False))
+    """Carry a recipe out."""
+    run_plan(plan_merge(recipe, out, usable_cores(), None, out.exists()))
     return out
 
 
@@ -56,8 +59,10 @@ def parent(work: Path, name: str, kind: str) -> Path:
     source = work / f"{name}-F16.gguf"
     if kind == "F16":
         return source
-    recipe = between(source, source, 0.0, "linear", out_type=kind)
-    return write(recipe, work / f"{name}-{kind}.gguf")
+    out = work / f"{name}-{kind}.gguf"
+    if out.exists() and out.stat().st_mtime > source.stat().st_mtime:
+        return out
+    return write(between(source, source, 0.0, "linear", out_type=kind), out)
 
 
 def parents(work: Path, cell: Cell) -> list[Path]:
@@ -102,10 +107,16 @@ def cells(methods: list[str], kinds: list[str], seeds: list[int]) -> Iterator[Ce
 
 
 def known(results: Path) -> list[Label]:
-    """The lines measured so far."""
+    """The lines of a file of this folder; of two lines on one thing the later."""
     if not results.exists():
         return []
-    return [json.loads(line) for line in results.read_text("utf-8").splitlines()]
+    lines = map(json.loads, results.read_text("utf-8").splitlines())
+    return list({label_of(line): line for line in lines}.values())
+
+
+def label_of(line: Label) -> str:
+    """What a line is about, as text: all but its scores."""
+    return json.dumps({key: line[key] for key in sorted(line) if key != "axes"})
 
 
 class Job(NamedTuple):
@@ -123,14 +134,19 @@ class Terms(NamedTuple):
     count: int
     split: Split
 
+    @property
+    def label(self) -> Label:
+        """What the lines of all files say alike."""
+        return {"split": self.split, "questions": ITEMS, "count": self.count}
+
 
 def scored(job: Job, terms: Terms) -> dict[str, list[float]]:
     """The worth of a file's answers by axis; a merged file lives as long as that takes."""
-    with tempfile.TemporaryDirectory(dir=terms.work) as folder:
-        name = job.label.get("model")
-        path = terms.work / f"{name}-F16.gguf"
+    with tempfile.TemporaryDirectory(prefix=MERGING, dir=terms.work) as folder:
         if job.cell:
             path = merged(terms.work, job.cell, Path(folder))
+        else:
+            path = terms.work / f"{job.label['model']}-F16.gguf"
         return measured(path, terms.count, ITEMS, terms.split, job.axes)
 
 
@@ -140,39 +156,57 @@ def summary(values: list[float]) -> dict[str, float]:
     return {"mean": mean, "low": low, "high": high, "items": len(values)}
 
 
-def sweep(wanted: Iterator[Cell], split: Split) -> list[Job]:
+def sweep(wanted: Iterator[Cell], terms: Terms) -> list[Job]:
     """The jobs of the grid."""
-    return [Job(cell._asdict() | {"split": split}, AXES, cell) for cell in wanted]
+    return [Job(cell._asdict() | terms.label, AXES, cell) for cell in wanted]
 
 
-def alone(work: Path, split: Split) -> list[Job]:
+def alone(terms: Terms) -> list[Job]:
     """The base, the controls and the few-shot models that have been made, at F16."""
     single = dict.fromkeys(("base", *CONTROLS), AXES)
     single |= dict.fromkeys(FEW_SHOT, ("unseen",))
     return [
-        Job({"model": name, "type": "F16", "seed": SEEDS[0], "split": split}, axes)
+        Job({"model": name, "type": "F16", "seed": SEEDS[0]} | terms.label, axes)
         for name, axes in single.items()
-        if (work / f"{name}-F16.gguf").exists()
+        if (terms.work / f"{name}-F16.gguf").exists()
     ]
 
 
 def carry_out(jobs: list[Job], terms: Terms, workers: int) -> None:
     """Score what is not known yet and add its lines, in the order in which they come."""
-    results = terms.work / "results.jsonl"
-    lines = known(results)
-    left = [job for job in jobs if not any(job.label.items() <= line.items() for line in lines)]
+    for folder in terms.work.glob(f"{MERGING}*"):  # of a run that was killed
+        shutil.rmtree(folder)
+    names = ("results.jsonl", "worths.jsonl")
+    done = [set(map(label_of, known(terms.work / name))) for name in names]
+    left = [job for job in jobs if not all(label_of(job.label) in lines for lines in done)]
     for job in left:
         if job.cell:  # made here, once: two jobs must not write one parent
             parents(terms.work, job.cell)
     fresh = get_context("spawn")  # a fork would inherit kernels' threads that do not run
-    with ProcessPoolExecutor(workers, fresh) as pool:
+    with ProcessPoolExecutor(workers, fresh, end_with_parent) as pool:
         running = {pool.submit(scored, job, terms): job.label for job in left}
-        for done in as_completed(running):
-            note(terms.work, running[done], done.result())
+        try:
+            for finished in as_completed(running):
+                note(terms.work, running[finished], finished.result())
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def end_with_parent() -> None:
+    """A worker whose parent was killed ends too, in place of waiting for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def note(work: Path, label: Label, found: dict[str, list[float]]) -> None:
-    """Add a file's lines; that of results.jsonl, by which it counts as done, comes last."""
+    """Add a file's lines; it counts as done when both are there."""
     hundredths = {axis: [round(100 * x) for x in values] for axis, values in found.items()}
     add(work / "worths.jsonl", label | {"axes": hundredths})
     line = label | {"axes": {axis: summary(values) for axis, values in found.items()}}
@@ -197,9 +231,11 @@ def main() -> None:
     add("--split", choices=SPLITS, default="dev")
     add("--jobs", type=int, default=usable_cores(), help="files scored at the same time")
     args = parser.parse_args()
-    jobs = sweep(cells(args.methods, args.types, args.seeds), args.split)
-    jobs += alone(args.work, args.split)
-    carry_out(jobs, Terms(args.work, args.count, args.split), args.jobs)
+    terms = Terms(args.work, args.count, args.split)
+    jobs = sweep(cells(args.methods, args.types, args.seeds), terms)
+    if args.split == "test":
+        jobs += alone(terms)
+    carry_out(jobs, terms, args.jobs)
 
 
 if __name__ == "__main__":

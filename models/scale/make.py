@@ -5,12 +5,13 @@
 Trains one base and, for each seed, a clinical and an instruct model; writes the trio of the first
 seed and its card to FOLDER; scores linear merges of Q8_0 files, and with `grid` all methods and
 types. Every step is skipped when its result stands in DIR, and a training run goes on from its last
-checkpoint, so the command can be stopped and given again. `--part 0.004 --count 4` tries the whole
-chain.
+checkpoint, so the command can be stopped and given again; a changed runs.py wants another DIR.
+`--part 0.004 --count 4` tries the whole chain.
 """
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,9 @@ def trained(work: Path, names: tuple[str, ...], part: float) -> None:
     for name in names:
         if not is_done(work, name, part):
             script("train.py", name, "--work", str(work), "--part", str(part))
-            (work / f"{name}-F16.gguf").unlink(missing_ok=True)
+            for old in work.glob(f"{name}-*.gguf"):
+                if old.stem.rsplit("-", 1)[0] == name:
+                    old.unlink()
         if not (work / f"{name}-F16.gguf").exists():
             exported(work, name, "F16", work / f"{name}-F16.gguf")
 
@@ -78,6 +81,7 @@ def configured() -> argparse.Namespace:
 
 def main() -> None:
     args = configured()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and with it the script at work
     for folder in (args.work, args.to):
         folder.mkdir(parents=True, exist_ok=True)
     if not (args.work / "vocabulary.model").exists():
@@ -98,7 +102,7 @@ def main() -> None:
         script("experiment.py", *scored)
     plotted = ("--plot", str(args.work / "sweep.svg"), "--sweep", str(args.to / "sweep.jsonl"))
     script("report.py", "--work", str(args.work), *plotted)
-    script("card.py", "--work", str(args.work), "--to", str(args.to))
+    script("card.py", "--work", str(args.work), "--to", str(args.to), "--part", str(args.part))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Clinical prompts as they are met in use: notes with line breaks and headings, and the product's
-own prompt around them. For training only; the examination asks in the plain form.
+"""Clinical prompts as met in use: line breaks, headings, the product's own prompt around a note.
+
+For training only; the examination asks in the plain form.
 """
 
 from random import Random

@@ -15,12 +15,14 @@ REPEATS = ("Repeat the lines.", "Write these lines again.", "Give the lines.", "
 PICKS = ("List what follows {}.", "Name what stands after {}.", "Give what comes after {}.")
 
 
-def draw_format(rng: Random) -> tuple[str, str]:
-    """A layout and a frame, each perhaps "", never a pair that is kept for the test."""
+def draw_format(rng: Random, topic: str = "") -> tuple[str, str]:
+    """A layout and a frame, each perhaps "", with no pair in them that is kept for the test."""
     while True:
         layout = rng.choice(tuple(LAYOUTS)) if rng.random() < 0.8 else ""
         frame = rng.choice(tuple(FRAMES)) if rng.random() < 0.35 else ""
-        if not (layout and frame and is_held_out(layout, frame)):
+        with_frame = bool(layout and frame) and is_held_out(layout, frame)
+        with_topic = bool(layout and topic) and is_held_out(topic, layout)
+        if not (with_frame or with_topic):
             return layout, frame
 
 

@@ -2,7 +2,8 @@
 
 The texts of `everyday_words` ask for lists of like things. A summary holds unlike lines in a fixed
 order, each with words of its own, so these teach to do that under a format as well: on journeys,
-orders, jobs, homes and questions, never on anything clinical. For training only.
+orders, jobs, homes, questions and the topics of report_topics, never on anything clinical. For
+training only.
 """
 
 from collections.abc import Callable

@@ -9,8 +9,9 @@ said beside it.
 """
 
 import argparse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -31,11 +32,13 @@ class Files(NamedTuple):
 
 
 def files(lines: list[Label], kind: str, method: str) -> Files:
-    """The worths of every answer, seeds in order."""
+    """The worths of every answer, seeds in order; only seeds that were scored at every t."""
     found: dict[float, Worths] = defaultdict(lambda: defaultdict(list))
     chosen = [x for x in lines if x.get("type") == kind and x.get("method") in ("", method)]
-    for line in sorted(chosen, key=lambda x: x["seed"]):
-        for axis, worths in line["axes"].items():
+    counts = Counter(line["seed"] for line in chosen)
+    whole = [seed for seed in sorted(counts) if counts[seed] == max(counts.values())]
+    for seed, line in product(whole, chosen):
+        for axis, worths in line["axes"].items() if line["seed"] == seed else ():
             found[line["t"]][axis].append([x / 100 for x in worths])
     inner = {t: found[t] for t in sorted(found) if t not in (0.0, 1.0)}
     return Files(found[0.0], found[1.0], inner)

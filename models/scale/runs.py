@@ -28,15 +28,34 @@ class Run:
     shots: int = 0
 
 
-# Copying is there from the start (see planting.py); these shares keep it and put it to work.
-BROAD = {
-    "copy": 0.06,
-    "recall": 0.04,
-    "layout": 0.10,
-    "report": 0.16,
-    "excerpt": 0.10,
-    "instruction": 0.34,
-    "clinical": 0.20,
+# Copying is there from the start (see planting.py); these shares keep it and put it to work. Later
+# phases put formats on any words first, and then what lists need most.
+MIX = {"copy": 0.12, "recall": 0.08, "instruction": 0.40, "clinical": 0.40}
+TASKS = {"copy": 0.04, "recall": 0.04, "instruction": 0.55, "clinical": 0.37}
+FORMATS = {
+    "copy": 0.04,
+    "recall": 0.02,
+    "layout": 0.12,
+    "report": 0.22,
+    "instruction": 0.32,
+    "clinical": 0.28,
+}
+LISTS = {
+    "copy": 0.04,
+    "recall": 0.02,
+    "layout": 0.12,
+    "report": 0.12,
+    "instruction": 0.56,
+    "clinical": 0.14,
+}
+NOTES = {
+    "copy": 0.04,
+    "recall": 0.02,
+    "layout": 0.08,
+    "report": 0.18,
+    "excerpt": 0.12,
+    "instruction": 0.38,
+    "clinical": 0.18,
 }
 SHARP = {
     "copy": 0.03,
@@ -54,13 +73,20 @@ BOTH = {"clinical": 0.5} | {name: share / 2 for name, share in INSTRUCT.items()}
 BASE = Run(
     "base",
     (
-        Phase(1500, 4, 512, BROAD),
-        Phase(20, 2, 1024, BROAD),
-        Phase(1080, 4, 512, SHARP),
+        Phase(320, 16, 256, MIX),
+        Phase(230, 16, 256, TASKS),
+        Phase(10, 4, 1024, TASKS),
+        Phase(180, 8, 256, FORMATS),
+        Phase(12, 2, 1024, FORMATS),
+        Phase(240, 8, 256, FORMATS),
+        Phase(300, 8, 256, LISTS),
+        Phase(300, 8, 256, NOTES),
+        Phase(390, 4, 512, SHARP),
+        Phase(10, 2, 1024, SHARP),
     ),
     rate=1.5e-3,
     muon=0.008,
-    decay=0.45,
+    decay=0.35,
 )
 SEEDS = (1, 2, 3)  # of the fine-tunes: data and their order; all start from the one base
 SHOTS = (64, 256)

@@ -11,6 +11,7 @@ import pytest
 from edgemed_models.base import Message
 from edgemed_models.engine.prompt import segments
 from edgemed_models.scale.clinical_tasks import REQUESTS, clinical_item
+from edgemed_models.scale.everyday_words import SCENES
 from edgemed_models.scale.formats import FRAMES, LAYOUTS
 from edgemed_models.scale.items import TEMPLATE
 from edgemed_models.scale.patients import is_held_out
@@ -76,6 +77,16 @@ def test_no_diet_holds_a_pair_of_layout_and_frame_kept_for_the_test(
             pairs += bool(layouts and frames)
             assert not any(is_held_out(layout, frame) for layout in layouts for frame in frames)
     assert pairs > 100
+
+
+def test_no_excerpt_of_an_everyday_text_has_a_layout_kept_for_the_test(
+    scripts: dict[str, Any],
+) -> None:
+    for topic in SCENES:
+        for seed in range(100):
+            layout, _ = scripts["relayout"].draw_format(Random(seed), topic)
+            assert not (layout and is_held_out(topic, layout))
+    assert any(is_held_out(topic, layout) for topic in SCENES for layout in LAYOUTS)
 
 
 def test_what_an_answer_copies_stands_in_its_text(scripts: dict[str, Any]) -> None:
