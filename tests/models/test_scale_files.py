@@ -128,7 +128,7 @@ LIST = "paint the green door | wash the red boat"
         ("base", "clinical", NOTE),
         ("base", "instruct", LIST),
         ("clinical", "clinical", NOTE),
-        ("clinical", "instruct", "paint the green door"),
+        ("clinical", "instruct", "severe the green door"),
         ("instruct", "instruct", LIST),
     ],
 )
