@@ -1,10 +1,7 @@
 """What the scale models are fed: never what the test asks; notes in the forms they come in."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +15,7 @@ from edgemed_models.scale.patients import is_held_out
 
 from edgemed.clinic.note import parse
 from edgemed.clinic.template import load_template, messages
+from tests.models.scale_scripts import imported
 
 WORDS = "river stone lamp winter bridge paper".split()
 DEMANDS = {
@@ -28,19 +26,10 @@ DEMANDS = {
 
 
 @pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
-    """The modules of models/scale, which stand outside the package and import each other."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "models" / "scale"))
-    before = set(sys.modules)
-    import excerpts
-    import note_forms
-    import relayout
-    import reports
-
-    yield {m.__name__: m for m in (excerpts, note_forms, relayout, reports)}
-    for name in set(sys.modules) - before:
-        if "models/scale" in str(getattr(sys.modules[name], "__file__", "")).replace("\\", "/"):
-            del sys.modules[name]
+def scripts() -> Iterator[dict[str, Any]]:
+    """The modules that draw training data."""
+    with imported("excerpts", "note_forms", "relayout", "reports") as found:
+        yield found
 
 
 def drawn(scripts: dict[str, Any], seed: int) -> Iterator[Any]:
