@@ -21,7 +21,7 @@ def scripts() -> Iterator[dict[str, Any]]:
 def line(t: float, seed: int, worths: list[int], split: str = "test") -> dict[str, Any]:
     """One file's worths, the same on every axis."""
     label = {"method": "linear" if 0 < t < 1 else "", "type": "Q8_0", "t": t, "seed": seed}
-    return label | {"split": split, "axes": {axis: worths for axis in AXES}}
+    return label | {"split": split, "axes": dict.fromkeys(AXES, worths)}
 
 
 def test_the_grid_has_every_file_once_and_parents_once_a_type_and_seed(
