@@ -131,13 +131,13 @@ class Terms(NamedTuple):
     """Where the files are, and on how many items of which split each is scored."""
 
     work: Path
-    count: int
+    items: int
     split: Split
 
     @property
     def label(self) -> Label:
         """What the lines of all files say alike."""
-        return {"split": self.split, "questions": ITEMS, "count": self.count}
+        return {"split": self.split, "questions": ITEMS, "count": self.items}
 
 
 def scored(job: Job, terms: Terms) -> dict[str, list[float]]:
@@ -147,7 +147,7 @@ def scored(job: Job, terms: Terms) -> dict[str, list[float]]:
             path = merged(terms.work, job.cell, Path(folder))
         else:
             path = terms.work / f"{job.label['model']}-F16.gguf"
-        return measured(path, terms.count, ITEMS, terms.split, job.axes)
+        return measured(path, terms.items, ITEMS, terms.split, job.axes)
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -163,7 +163,7 @@ def sweep(wanted: Iterator[Cell], terms: Terms) -> list[Job]:
 
 def alone(terms: Terms) -> list[Job]:
     """The base, the controls and the few-shot models that have been made, at F16."""
-    single = dict.fromkeys(("base", *CONTROLS), AXES)
+    single: dict[str, tuple[str, ...]] = dict.fromkeys(("base", *CONTROLS), AXES)
     single |= dict.fromkeys(FEW_SHOT, ("unseen",))
     return [
         Job({"model": name, "type": "F16", "seed": SEEDS[0]} | terms.label, axes)
