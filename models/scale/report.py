@@ -68,15 +68,19 @@ def singles(lines: list[Line]) -> str:
 
 
 def data(lines: list[Line]) -> str:
-    """The grid as lines of JSON; the parents stand once for each method that was measured."""
+    """The grid as lines of JSON, the shipped files' curve first, and it is shown first.
+
+    The parents stand once for each method that was measured.
+    """
     rows = []
     for (kind, method, t), seeds in files(lines).items():
         named = [m for m in METHODS if any(k[:2] == (kind, m) for k in files(lines))]
         for name in [method] if method else named:
             for line in seeds:
                 label = {"method": name, "type": kind, "t": t, "seed": line["seed"]}
-                rows.append(json.dumps(label | {"axes": line["axes"]}))
-    return "\n".join(rows) + "\n"
+                rows.append(label | {"axes": line["axes"]})
+    rows.sort(key=lambda row: (row["type"] != "Q8_0", row["method"], row["type"], row["seed"]))
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def plot(lines: list[Line], kind: str, method: str) -> str:
