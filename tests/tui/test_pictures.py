@@ -29,6 +29,7 @@ async def draft(pilot: Pilot[None], theme: str, *keys: str) -> None:
     case_of(pilot).query_one(StatusLine).tell(speed="11.2 tok/s")
     panes_of(pilot).draft.cursor_blink = False
     await press(pilot, *keys)
+    await until(pilot, "reviewed")  # an edited draft is checked again after a pause
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
