@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 from edgemed_models.scale import DEMO_T
-from experiment import Label, known
 from gguf import GGUFReader
+from json_lines import Label, known
 from model import Shape
 from report import singles, table
 from retention import comparison
@@ -33,16 +33,22 @@ ABOUT = {
 LAST = 5  # lines of the log that the last loss is the mean of
 
 
+def by_length(run: Run) -> dict[int, int]:
+    """Tokens read in all steps, by the length of their rows."""
+    parts: dict[int, int] = defaultdict(int)
+    for phase in run.phases:
+        parts[phase.length] += phase.steps * phase.rows * phase.length
+    return parts
+
+
 def tokens(run: Run) -> int:
     """Tokens read in all steps."""
-    return sum(phase.steps * phase.rows * phase.length for phase in run.phases)
+    return sum(by_length(run).values())
 
 
 def lengths(run: Run) -> str:
     """How many of the tokens stood in rows of which length."""
-    parts: dict[int, int] = defaultdict(int)
-    for phase in run.phases:
-        parts[phase.length] += phase.steps * phase.rows * phase.length
+    parts = by_length(run)
     return ", ".join(f"{n / 1e6:.2f} M in rows of {length:,}" for length, n in parts.items())
 
 

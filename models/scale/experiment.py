@@ -19,11 +19,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgemed_models.scale.examination import AXES
 from edgemed_models.scale.patients import Split
 from evaluate import interval, measured
+from json_lines import Label, add, known, label_of
 from runs import CONTROLS, FEW_SHOT, PARENTS, SEEDS, of_seed
 
 from edgemed.merging.plan import plan_merge
@@ -36,7 +37,6 @@ METHODS = ("linear", "slerp", "task_arithmetic")
 TYPES = ("F16", "Q8_0", "Q6_K", "Q4_K_M")
 ITEMS = 3  # seed of the questions: 1 and 2 were opened before the present weights
 MERGING = "merging-"  # how folders of merges begin that live as long as a score takes
-Label = dict[str, Any]
 
 
 class Cell(NamedTuple):
@@ -60,7 +60,7 @@ def parent(work: Path, name: str, kind: str) -> Path:
     if kind == "F16":
         return source
     out = work / f"{name}-{kind}.gguf"
-    if out.exists() and out.stat().st_mtime > source.stat().st_mtime:
+    if out.exists() and out.stat().st_mtime >= source.stat().st_mtime:
         return out
     return write(between(source, source, 0.0, "linear", out_type=kind), out)
 
@@ -104,19 +104,6 @@ def cells(methods: list[str], kinds: list[str], seeds: list[int]) -> Iterator[Ce
         if cell not in seen:
             seen.add(cell)
             yield cell
-
-
-def known(results: Path) -> list[Label]:
-    """The lines of a file of this folder; of two lines on one thing the later."""
-    if not results.exists():
-        return []
-    lines = map(json.loads, results.read_text("utf-8").splitlines())
-    return list({label_of(line): line for line in lines}.values())
-
-
-def label_of(line: Label) -> str:
-    """What a line is about, as text: all but its scores."""
-    return json.dumps({key: line[key] for key in sorted(line) if key != "axes"})
 
 
 class Job(NamedTuple):
@@ -176,8 +163,8 @@ def carry_out(jobs: list[Job], terms: Terms, workers: int) -> None:
     """Score what is not known yet and add its lines, in the order in which they come."""
     for folder in terms.work.glob(f"{MERGING}*"):  # of a run that was killed
         shutil.rmtree(folder)
-    names = ("results.jsonl", "worths.jsonl")
-    done = [set(map(label_of, known(terms.work / name))) for name in names]
+    paths = [terms.work / name for name in ("results.jsonl", "worths.jsonl")]
+    done = [set(map(label_of, known(path))) for path in paths]
     left = [job for job in jobs if not all(label_of(job.label) in lines for lines in done)]
     for job in left:
         if job.cell:  # made here, once: two jobs must not write one parent
@@ -212,12 +199,6 @@ def note(work: Path, label: Label, found: dict[str, list[float]]) -> None:
     line = label | {"axes": {axis: summary(values) for axis, values in found.items()}}
     add(work / "results.jsonl", line)
     print(json.dumps(line), flush=True)
-
-
-def add(path: Path, line: Label) -> None:
-    """Append one line of JSON."""
-    with path.open("a", encoding="utf-8") as out:
-        print(json.dumps(line, separators=(",", ":")), file=out)
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edgemed_models.scale.examination import AXES
-from experiment import METHODS, known
+from experiment import METHODS
+from json_lines import known
 
 COLORS = {"clinical": "#0b6e99", "instruction": "#c05a00", "composite": "#5b8c2a"}
 LEFT, TOP, WIDTH, HEIGHT = 50, 20, 480, 260

@@ -18,7 +18,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from evaluate import RESAMPLES, Interval
-from experiment import Label, known
+from json_lines import Label, known
 
 Worths = dict[str, list[list[float]]]  # axis: one list for each seed, 0 to 1
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from diets import NAMES, Rows, documents, few_shot, packed
+from json_lines import add
 from model import Llama, Shape
 from muon import Muon, has_bf16
 from planting import plant
@@ -172,8 +173,7 @@ def log(
     line = {"run": run.name, "step": step, "loss": round(loss, 4), "norm": round(norm, 2)}
     line |= {f"right {name}": round(share, 3) for name, share in shares.items()}
     line["seconds"] = round(took)
-    with (work / "log.jsonl").open("a", encoding="utf-8") as out:
-        out.write(json.dumps(line) + "\n")
+    add(work / "log.jsonl", line)
     print(json.dumps(line), flush=True)
 
 

@@ -14,7 +14,7 @@ AXES = ("clinical", "instruction", "composite")
 
 @pytest.fixture
 def scripts() -> Iterator[dict[str, Any]]:
-    with imported("experiment", "retention") as found:
+    with imported("experiment", "json_lines", "retention") as found:
         yield found
 
 
@@ -35,9 +35,18 @@ def test_the_grid_has_every_file_once_and_parents_once_a_type_and_seed(
 
 def test_of_two_lines_on_one_file_the_later_counts(scripts: dict[str, Any], tmp_path: Path) -> None:
     lines = [line(0.5, 1, [0]), line(0.5, 1, [100]), line(0.5, 2, [50])]
-    (tmp_path / "worths.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    found = scripts["experiment"].known(tmp_path / "worths.jsonl")
+    (tmp_path / "worths.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    found = scripts["json_lines"].known(tmp_path / "worths.jsonl")
     assert [x["axes"]["clinical"] for x in found] == [[100], [50]]
+
+
+def test_a_line_torn_by_a_kill_is_measured_again(scripts: dict[str, Any], tmp_path: Path) -> None:
+    lines, path = scripts["json_lines"], tmp_path / "worths.jsonl"
+    for torn in ('{"type":"Q8_0","t":0.', ""):
+        path.write_text(json.dumps(line(0.5, 1, [100])) + "\n" + torn)
+        assert [x["seed"] for x in lines.known(path)] == [1]
+        lines.add(path, line(0.5, 2, [50]))
+        assert [x["seed"] for x in lines.known(path)] == [1, 2]
 
 
 def test_what_is_not_noted_in_both_files_is_done_again(
@@ -47,7 +56,7 @@ def test_what_is_not_noted_in_both_files_is_done_again(
     terms = experiment.Terms(tmp_path, 2, "dev")
     jobs = [experiment.Job({"model": n} | terms.label, AXES) for n in ("whole", "half", "none")]
     experiment.note(tmp_path, jobs[0].label, {axis: [1.0, 0.5] for axis in AXES})
-    experiment.add(tmp_path / "worths.jsonl", jobs[1].label | {"axes": {}})
+    scripts["json_lines"].add(tmp_path / "worths.jsonl", jobs[1].label | {"axes": {}})
     asked: list[str] = []
     monkeypatch.setattr(experiment, "ProcessPoolExecutor", lambda *_: Pool(asked))
     monkeypatch.setattr(experiment, "as_completed", lambda running: ())
@@ -98,5 +107,5 @@ def test_a_seed_that_was_not_scored_at_every_t_is_left_out(scripts: dict[str, An
 def test_t_is_chosen_on_the_dev_split_alone(scripts: dict[str, Any], tmp_path: Path) -> None:
     dev = [line(t, 1, [w], "dev") for t, w in ((0.0, 80), (0.2, 20), (0.7, 70), (1.0, 80))]
     test = [line(t, 1, [w]) for t, w in ((0.0, 80), (0.2, 80), (0.7, 10), (1.0, 80))]
-    (tmp_path / "worths.jsonl").write_text("\n".join(map(json.dumps, dev + test)))
+    (tmp_path / "worths.jsonl").write_text("".join(json.dumps(x) + "\n" for x in dev + test))
     assert "merged at t = 0.7" in scripts["retention"].comparison(tmp_path, "Q8_0", "linear")
