@@ -138,6 +138,11 @@ def translated(error: ModelError) -> EdgemedError:
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
     shape, room, gpu = shape_of(model), memory(), find_gpu()
+    if options.gpu_layers and gpu is None:
+        raise Refused(
+            f"{options.gpu_layers} layers are wanted on the GPU, and llama.cpp finds none",
+            "leave --gpu-layers out; `edgemed doctor` shows what the installed llama.cpp can use",
+        )
     threads, batch = pace(model.paths[0], options)
     wish = fit.Wish(
         tokens=tokens or 0,
@@ -210,10 +215,13 @@ def shape_of(model: Model) -> fit.Shape:
     key = whole(meta, f"{arch}.attention.key_length") or width // max(heads)
     value = whole(meta, f"{arch}.attention.value_length") or width // max(heads)
     sizes = layer_sizes(model, count)
+    output = model.tensors.get("output.weight") or model.tensors.get("token_embd.weight")
     kind = REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
     return fit.Shape(
         layers=tuple(fit.Layer(sizes[i], kv_heads[i], key, value) for i in range(count)),
         other_bytes=sum(t.nbytes for t in model.tensors.values()) - sum(sizes),
+        output_bytes=output.nbytes if output is not None else 0,
+        tied="output.weight" not in model.tensors,
         repackable=sum(t.nbytes for t in model.tensors.values() if t.type.name in kind),
         width=width,
         inner=max(per_layer(meta, f"{arch}.feed_forward_length", count, 4 * width)),

@@ -182,7 +182,8 @@ def model_checks(path: Path) -> list[Check]:
         plan = plan_model(model, Options())
     except EdgemedError as error:
         return [Check("model", "failure", error.message, error.hint)]
-    checks = [Check("model", "ok", f"{path.name}, {show_size(plan.weights)} of weights")]
+    weights = sum(tensor.nbytes for tensor in model.tensors.values())
+    checks = [Check("model", "ok", f"{path.name}, {show_size(weights)} of weights")]
     if "tokenizer.chat_template" not in model.metadata:
         remedy = "give the one its makers publish with --chat-template FILE"
         checks.append(Check("chat template", "warning", "none in the file", remedy))

@@ -23,7 +23,12 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="CPU threads (default: physical cores, or tuned)",
     )
-    add("--gpu-layers", type=int, metavar="N", help="layers on the GPU")
+    add(
+        "--gpu-layers",
+        type=natural,
+        metavar="N",
+        help="layers on the GPU, the output counted as the first (default: as many as fit)",
+    )
     add("--kv-type", choices=("f16", "q8_0", "q4_0"), help="how the KV cache is stored")
     add("--batch", type=positive, metavar="N", help="tokens read at a time (128, or as tuned)")
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
@@ -35,6 +40,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number, zero too, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below zero")
     return number
 
 

@@ -134,6 +134,7 @@ def test_the_other_commands_do_not_print_it_either(
         ["--template", "soap", "--model", "/no/such/model.gguf"],
         ["--template", "soap", "--chat-template", "/no/such/file"],
         ["--template", "soap", "--gpu-layers", "-7", "--max-tokens", "3"],
+        ["--template", "soap", "--gpu-layers", "7", "--max-tokens", "3"],
     ],
 )
 def test_a_whole_command_that_works_or_is_refused_writes_no_patient_text(

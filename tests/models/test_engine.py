@@ -1,9 +1,12 @@
 """The engine on a small real model: events, sampling, scores, cancelling, refusals."""
 
+import ctypes
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from edgemed_models.base import Done, Failed, Message, ModelError, Piece, Prefill, Request
+from edgemed_models.engine import binding
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
@@ -26,6 +30,18 @@ def text(model: LlamaModel, request: Request) -> str:
 
 def last(model: LlamaModel, request: Request) -> object:
     return list(model.generate(request))[-1]
+
+
+class Seen:
+    """Stands for llama.cpp's loader: keeps how many layers and which devices it is given."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, list[int | None] | None]] = []
+
+    def look(self, path: bytes, params: Any) -> None:
+        first = params.devices
+        devices = [ctypes.c_void_p.from_address(first).value] if first else None
+        self.seen.append((params.n_gpu_layers, devices))
 
 
 def test_a_prompt_becomes_prefill_pieces_and_one_done(model: LlamaModel) -> None:
@@ -276,6 +292,23 @@ def test_what_llama_prints_is_kept_as_a_log_and_not_on_the_terminal(
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
     assert any("llama" in line for line in model.log)
+
+
+def test_the_worker_loads_llama_cpp_before_all_other_libraries() -> None:
+    code = "import sys; from edgemed_models.engine import worker; worker.load_libraries(); "
+    code += "print(*[name for name in sys.modules if name in ('numpy', 'llama_cpp.llama_cpp')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["llama_cpp.llama_cpp", "numpy"]
+
+
+def test_without_layers_on_a_gpu_no_device_but_the_cpu_is_used(settings: Settings) -> None:
+    params = Seen()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(binding.llama, "llama_model_load_from_file", params.look)
+        for layers in (0, 3):
+            with pytest.raises(ModelError):
+                binding.Weights(replace(settings, gpu_layers=layers))
+    assert params.seen == [(0, [None]), (3, None)]
 
 
 def test_only_one_file_imports_llama_cpp() -> None:

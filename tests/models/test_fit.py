@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from edgemed_models.base import ModelError
 from edgemed_models.engine.fit import (
+    GPU_MARGIN,
     MIB,
     DoesNotFit,
     Gpu,
@@ -28,6 +29,8 @@ def llama(layers: int, kv_heads: int, head: int, nbytes: int, width: int = 3072)
     return Shape(
         layers=(layer,) * layers,
         other_bytes=nbytes - layers * layer.nbytes,
+        output_bytes=(nbytes - layers * layer.nbytes) // 2,
+        tied=False,
         repackable=nbytes,
         width=width,
         inner=8192,
@@ -138,6 +141,46 @@ def test_a_limit_on_private_memory_counts_all_but_the_mapped_weights() -> None:
     assert not plan.repack and plan.private <= 900 * MIB < plan.needed
 
 
+@pytest.mark.parametrize(
+    ("gpu_layers", "weights", "kv", "compute"),
+    [  # MiB as llama.cpp 0c1e57098 logged them on a CUDA card
+        (1, 266.16, 0, 31.25),
+        (2, 327.80, 4, 31.25),
+        (9, 759.29, 32, 31.25),
+        (17, 1252.41, 64, 15.50),
+        (99, 1252.41, 64, 15.50),
+    ],
+)
+def test_the_output_goes_to_a_gpu_first_and_then_blocks_as_llama_cpp_counts_them(
+    gpu_layers: int, weights: float, kv: float, compute: float
+) -> None:
+    layer = Layer(int(61.64 * MIB), 8, 64, 64)
+    output = int(266.16 * MIB)
+    shape = Shape((layer,) * 16, output, output, True, 0, 2048, 8192, 32, 64, 128256, 8192)
+    wish = Wish(1000, 8, context=2048, gpu_layers=gpu_layers)
+    plan = fit(shape, Memory(16 * GIB, 12 * GIB), wish, Gpu("card", 8 * GIB, 8 * GIB))
+    logged = weights + kv + compute
+    assert logged - 17 <= plan.on_gpu / MIB <= logged + 10  # 17: one matrix on its way there
+    assert plan.weights / MIB == pytest.approx(1252.41 + 266.16 - weights, abs=1)
+
+
+def test_beside_a_card_the_faster_copy_is_planned_only_where_llama_cpp_makes_it() -> None:
+    memory, card = Memory(16 * GIB, 12 * GIB), Gpu("card", 8 * GIB, 8 * GIB)
+    some, none = (fit(THREE_B, memory, replace(WISH, gpu_layers=n), card) for n in (9, 0))
+    assert some.repack and some.copy == 0
+    assert none.copy == THREE_B.repackable
+    assert fit(THREE_B, memory, replace(WISH, gpu_layers=9), card._replace(shared=True)).copy > 0
+
+
+def test_a_card_too_small_for_the_output_and_a_block_gets_nothing() -> None:
+    memory = Memory(16 * GIB, 12 * GIB)
+    block = THREE_B.layers[0].nbytes + kv_bytes(THREE_B.layers[:1], 3584, "f16")
+    least = GPU_MARGIN + compute_bytes(THREE_B, 128, 3584) + THREE_B.output_bytes + block
+    plans = [fit(THREE_B, memory, WISH, Gpu("card", free, 4 * GIB)) for free in (least - 1, least)]
+    assert [plan.gpu_layers for plan in plans] == [0, 2]
+    assert plans[0].on_gpu == 0 and plans[1].on_gpu == least - GPU_MARGIN
+
+
 def test_on_a_gpu_as_many_layers_as_fit_with_their_cache_go_there() -> None:
     memory = Memory(16 * GIB, 12 * GIB)
     layers = [
@@ -175,6 +218,6 @@ def test_the_compute_buffer_is_bounded_closely(
     layers: int, width: int, inner: int, heads: int, batch: int, context: int, logged: float
 ) -> None:
     layer = Layer(1, 8, 64, 64)
-    shape = Shape((layer,) * layers, 1, 0, width, inner, heads, 64, 128256, 8192)
+    shape = Shape((layer,) * layers, 1, 1, True, 0, width, inner, heads, 64, 128256, 8192)
     bound = compute_bytes(shape, batch, context) / MIB
     assert logged <= bound <= 1.3 * logged + 5

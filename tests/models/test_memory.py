@@ -10,7 +10,10 @@ from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.fit import MIB
 from edgemed_models.engine.machine import container_limit
+from edgemed_models.scale import path_of
 
+from edgemed import loading
+from edgemed.errors import Refused
 from edgemed.gguf import open_model
 from edgemed.loading import Options, plan_model, settings_for
 
@@ -38,6 +41,14 @@ def test_private_memory_stays_below_the_plan_and_the_plan_is_not_idle(
     assert taken <= plan.private <= taken + 120 * MIB
     (cache,) = re.findall(r"KV buffer size =\s*([\d.]+) MiB", log)
     assert float(cache) * MIB == plan.kv
+
+
+def test_layers_for_a_gpu_that_is_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "find_gpu", lambda: None)
+    model = open_model(path_of("instruct"))
+    assert plan_model(model, Options(gpu_layers=0)).gpu_layers == 0
+    with pytest.raises(Refused, match="finds none"):
+        plan_model(model, Options(gpu_layers=2))
 
 
 LIMITED = """

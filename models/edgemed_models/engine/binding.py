@@ -80,6 +80,9 @@ class Weights:
         params.n_gpu_layers = settings.gpu_layers
         params.use_extra_bufts = settings.repack
         params.vocab_only = settings.vocab_only
+        nowhere = (ctypes.c_void_p * 1)()  # an empty list of devices, ended by NULL
+        if not settings.gpu_layers:  # then a GPU's host buffers would displace the faster copy
+            params.devices = ctypes.cast(nowhere, ctypes.c_void_p)
         llama.llama_log_set(LOG, None)
         llama.llama_backend_init()
         self.model = llama.llama_model_load_from_file(settings.path.encode(), params)

@@ -27,10 +27,13 @@ PER_VOCABULARY_TOKEN = 800
 PER_THREAD = 10 * MIB
 OUTPUT_ROWS = 8
 
+# Measured on one CUDA card: up to 111 MiB more than the plan, once the 524 MiB of CUDA itself are
+# taken, which the free memory told by the card lacks already. The rest is for its screen.
+GPU_MARGIN = 512 * MIB
+
 MARGIN_SHARE = 0.05  # of all memory stays free for everything else ...
 MARGIN_LEAST = 256 * MIB  # ... but at least this
 PRIVATE_MARGIN = 16 * MIB
-GPU_MARGIN = 512 * MIB
 
 
 class Layer(NamedTuple):
@@ -44,10 +47,16 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the arithmetic needs of a model's header. `repackable`: bytes the CPU would copy."""
+    """What the arithmetic needs of a model's header. `repackable`: bytes the CPU would copy.
+
+    `output_bytes`: the output matrix; `tied`: it is the embedding, which stays with the CPU and of
+    which a GPU gets a copy.
+    """
 
     layers: tuple[Layer, ...]
     other_bytes: int
+    output_bytes: int
+    tied: bool
     repackable: int
     width: int
     inner: int
@@ -89,7 +98,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One way to load the model, with its cost in bytes on the CPU's side and on the GPU's."""
+    """One way to load the model, with its cost in bytes on the CPU's side and on the GPU's.
+
+    `gpu_layers` counts as llama.cpp does: the output is the first layer to go to a GPU, then the
+    blocks go, from the last one on.
+    """
 
     context: int
     kv_type: KVType
@@ -168,21 +181,25 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
     gpu_layers = wish.gpu_layers
     if gpu_layers is None:
         gpu_layers = layers_for(shape, gpu, context, kv_type, compute) if gpu else 0
-    offloaded = shape.layers[max(0, len(shape.layers) - gpu_layers) :] if gpu_layers else ()
-    gpu_weights = sum(layer.nbytes for layer in offloaded)
+    gpu_layers = min(gpu_layers, len(shape.layers) + 1)
+    offloaded = shape.layers[len(shape.layers) + 1 - gpu_layers :] if gpu_layers else ()
+    output = shape.output_bytes if gpu_layers else 0
+    gpu_weights = output + sum(layer.nbytes for layer in offloaded)
     gpu_kv = kv_bytes(offloaded, context, kv_type)
-    cpu_share = 1 - gpu_weights / max(shape.weights, 1)
+    cpu_weights = shape.weights - gpu_weights + (output if shape.tied else 0)
+    in_host_buffers = gpu is not None and not gpu.shared and gpu_layers > 0  # these have no copy
+    cpu_share = 0 if in_host_buffers else cpu_weights / max(shape.weights, 1)
     return Plan(
         context=context,
         kv_type=kv_type,
         gpu_layers=gpu_layers,
         repack=bool(wish.repack),
-        weights=shape.weights - gpu_weights,
+        weights=cpu_weights,
         copy=int(shape.repackable * cpu_share) if wish.repack else 0,
         kv=kv_bytes(shape.layers, context, kv_type) - gpu_kv,
         compute=compute,
         process=PROCESS + PER_VOCABULARY_TOKEN * shape.vocabulary + PER_THREAD * wish.threads,
-        on_gpu=gpu_weights + gpu_kv + (compute if offloaded else 0),
+        on_gpu=gpu_weights + gpu_kv + (compute if gpu_layers else 0),
         shared=gpu is not None and gpu.shared,
         room=memory.free - int(max(MARGIN_LEAST, MARGIN_SHARE * memory.total)),
         private_room=None if memory.private is None else memory.private - PRIVATE_MARGIN,
@@ -210,15 +227,15 @@ def compute_bytes(shape: Shape, batch: int, context: int) -> int:
 
 
 def layers_for(shape: Shape, gpu: Gpu, context: int, kv_type: KVType, compute: int) -> int:
-    """How many of the last layers fit on the GPU with their cache; all of them and the output."""
-    left = gpu.free - GPU_MARGIN - compute
+    """How many layers fit on the GPU: the output, then blocks from the last on with their cache."""
+    left = gpu.free - GPU_MARGIN - compute - shape.output_bytes
     fitting = 0
     for layer in reversed(shape.layers):
         left -= layer.nbytes + kv_bytes((layer,), context, kv_type)
         if left < 0:
-            return fitting
+            break
         fitting += 1
-    return fitting + 1 if left >= shape.other_bytes else fitting
+    return fitting + 1 if fitting else 0
 
 
 def round_up(tokens: int) -> int:
@@ -280,7 +297,8 @@ def explain(plan: Plan) -> list[str]:
     if plan.private_room is not None:
         lines.append(f"{mib(plan.private_room):>12}  of private memory, {mib(plan.private)} needed")
     if plan.gpu_layers:
-        lines.append(f"{mib(plan.on_gpu):>12}  on the GPU, {plan.gpu_layers} layers")
+        blocks = plan.gpu_layers - 1
+        lines.append(f"{mib(plan.on_gpu):>12}  on the GPU: the output and {blocks} layers")
     return lines
 
 

@@ -222,6 +222,16 @@ def serve(source: BinaryIO, out: BinaryIO) -> None:
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 
+def load_libraries() -> None:
+    """Load what takes long, while the client still plans: llama.cpp before all others.
+
+    A CUDA library that holds a C++ runtime of its own ends the process where numpy came first.
+    """
+    from edgemed_models.engine import binding, loop, prompt  # noqa: F401
+
+    prompt.prepare()
+
+
 def main() -> None:
     """Keep the real output for events alone, load the libraries, serve."""
     isolate(int(sys.argv[1]))
@@ -229,9 +239,7 @@ def main() -> None:
         os.environ.setdefault(name, value)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    from edgemed_models.engine import loop, prompt  # noqa: F401  while the client still plans
-
-    prompt.prepare()
+    load_libraries()
     serve(sys.stdin.buffer, out)
 
 
