@@ -137,10 +137,11 @@ def translated(error: ModelError) -> EdgemedError:
 
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
-    shape, room, gpu = shape_of(model), memory(), find_gpu()
+    shape, room = shape_of(model), memory()
+    gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
-            f"{options.gpu_layers} layers are wanted on the GPU, and llama.cpp finds none",
+            f"{options.gpu_layers} layers are to go on a GPU, and llama.cpp finds no GPU here",
             "leave --gpu-layers out; `edgemed doctor` shows what the installed llama.cpp can use",
         )
     threads, batch = pace(model.paths[0], options)

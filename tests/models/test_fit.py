@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from edgemed_models.base import ModelError
 from edgemed_models.engine.fit import (
+    GPU_DRIVER,
     GPU_MARGIN,
     MIB,
     DoesNotFit,
@@ -148,7 +149,6 @@ def test_a_limit_on_private_memory_counts_all_but_the_mapped_weights() -> None:
         (2, 327.80, 4, 31.25),
         (9, 759.29, 32, 31.25),
         (17, 1252.41, 64, 15.50),
-        (99, 1252.41, 64, 15.50),
     ],
 )
 def test_the_output_goes_to_a_gpu_first_and_then_blocks_as_llama_cpp_counts_them(
@@ -169,7 +169,25 @@ def test_beside_a_card_the_faster_copy_is_planned_only_where_llama_cpp_makes_it(
     some, none = (fit(THREE_B, memory, replace(WISH, gpu_layers=n), card) for n in (9, 0))
     assert some.repack and some.copy == 0
     assert none.copy == THREE_B.repackable
-    assert fit(THREE_B, memory, replace(WISH, gpu_layers=9), card._replace(shared=True)).copy > 0
+    apple = fit(THREE_B, memory, replace(WISH, gpu_layers=9), card._replace(mapped=True))
+    assert 0 < apple.copy < THREE_B.repackable
+
+
+def test_a_tied_embedding_is_counted_once_where_the_file_itself_is_read() -> None:
+    memory, wish = Memory(16 * GIB, 12 * GIB), replace(WISH, gpu_layers=99)
+    tied = replace(THREE_B, tied=True, output_bytes=THREE_B.other_bytes)
+    apple = fit(tied, memory, wish, Gpu("card", 8 * GIB, 8 * GIB, shared=True, mapped=True))
+    card = fit(tied, memory, wish, Gpu("card", 8 * GIB, 8 * GIB))
+    assert (apple.weights, card.weights) == (0, tied.output_bytes)
+    assert apple.on_gpu == card.on_gpu > tied.weights and apple.gpu_layers == 29
+
+
+def test_under_a_private_limit_there_must_be_room_for_the_cards_driver_too() -> None:
+    memory = Memory(16 * GIB, 12 * GIB, private=GPU_DRIVER + 400 * MIB)
+    wish = replace(WISH, gpu_layers=29)
+    assert fit(THREE_B, memory, wish, Gpu("card", 8 * GIB, 8 * GIB)).fits
+    with pytest.raises(DoesNotFit):
+        fit(THREE_B, replace(memory, private=GPU_DRIVER), wish, Gpu("card", 8 * GIB, 8 * GIB))
 
 
 def test_a_card_too_small_for_the_output_and_a_block_gets_nothing() -> None:

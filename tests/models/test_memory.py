@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
@@ -15,7 +17,7 @@ from edgemed_models.scale import path_of
 from edgemed import loading
 from edgemed.errors import Refused
 from edgemed.gguf import open_model
-from edgemed.loading import Options, plan_model, settings_for
+from edgemed.loading import Options, plan_model, settings_for, shape_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets RLIMIT_DATA")
 
@@ -47,8 +49,26 @@ def test_layers_for_a_gpu_that_is_not_there_are_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(loading, "find_gpu", lambda: None)
     model = open_model(path_of("instruct"))
     assert plan_model(model, Options(gpu_layers=0)).gpu_layers == 0
-    with pytest.raises(Refused, match="finds none"):
+    with pytest.raises(Refused, match="finds no GPU"):
         plan_model(model, Options(gpu_layers=2))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_header_tells_the_output_from_the_embedding(tmp_path: Path, tied: bool) -> None:
+    tensors = {"token_embd.weight": np.ones((8, 32), np.float32)}
+    if not tied:
+        tensors["output.weight"] = np.ones((4, 32), np.float32)
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_block_count(1)
+    writer.add_embedding_length(32)
+    for name, values in (tensors | {"blk.0.attn_q.weight": np.ones((2, 32), np.float32)}).items():
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    shape = shape_of(open_model(tmp_path / "m.gguf"))
+    assert (shape.tied, shape.output_bytes) == (tied, 8 * 32 * 4 if tied else 4 * 32 * 4)
 
 
 LIMITED = """

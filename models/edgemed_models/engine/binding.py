@@ -81,7 +81,9 @@ class Weights:
         params.use_extra_bufts = settings.repack
         params.vocab_only = settings.vocab_only
         nowhere = (ctypes.c_void_p * 1)()  # an empty list of devices, ended by NULL
-        if not settings.gpu_layers:  # then a GPU's host buffers would displace the faster copy
+        # A GPU that is given no layer would still take long batches, and room for them, and its
+        # buffers would displace the CPU's faster copy of the weights.
+        if not settings.gpu_layers:
             params.devices = ctypes.cast(nowhere, ctypes.c_void_p)
         llama.llama_log_set(LOG, None)
         llama.llama_backend_init()

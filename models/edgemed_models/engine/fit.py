@@ -27,9 +27,11 @@ PER_VOCABULARY_TOKEN = 800
 PER_THREAD = 10 * MIB
 OUTPUT_ROWS = 8
 
-# Measured on one CUDA card: up to 111 MiB more than the plan, once the 524 MiB of CUDA itself are
-# taken, which the free memory told by the card lacks already. The rest is for its screen.
+# Measured on one CUDA card: up to 120 MiB more than the plan. CUDA's own 524 MiB are not in it: a
+# process that holds as much already is asked how much is free. The rest is for others, such as a
+# screen. The driver reserves, though hardly uses, up to 810 MiB of the process's private memory.
 GPU_MARGIN = 512 * MIB
+GPU_DRIVER = 900 * MIB
 
 MARGIN_SHARE = 0.05  # of all memory stays free for everything else ...
 MARGIN_LEAST = 256 * MIB  # ... but at least this
@@ -49,8 +51,7 @@ class Layer(NamedTuple):
 class Shape:
     """What the arithmetic needs of a model's header. `repackable`: bytes the CPU would copy.
 
-    `output_bytes`: the output matrix; `tied`: it is the embedding, which stays with the CPU and of
-    which a GPU gets a copy.
+    `output_bytes`: the output matrix; `tied`: it is the embedding, which the CPU needs as well.
     """
 
     layers: tuple[Layer, ...]
@@ -74,13 +75,16 @@ class Shape:
 class Gpu(NamedTuple):
     """A device other than the CPU that llama.cpp found; bytes.
 
-    `shared`: it computes in the machine's own memory, as Apple's and integrated ones do.
+    `shared`: it computes in the machine's own memory, as Apple's and integrated ones do. `mapped`:
+    it reads weights where the file is mapped, as Apple's do; others have a copy of theirs, and lay
+    the rest into buffers of their own, of which llama.cpp makes no faster copy for the CPU.
     """
 
     name: str
     free: int
     total: int
     shared: bool = False
+    mapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +190,16 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
     output = shape.output_bytes if gpu_layers else 0
     gpu_weights = output + sum(layer.nbytes for layer in offloaded)
     gpu_kv = kv_bytes(offloaded, context, kv_type)
-    cpu_weights = shape.weights - gpu_weights + (output if shape.tied else 0)
-    in_host_buffers = gpu is not None and not gpu.shared and gpu_layers > 0  # these have no copy
-    cpu_share = 0 if in_host_buffers else cpu_weights / max(shape.weights, 1)
+    cpu_weights = shape.weights - gpu_weights
+    own_buffers = gpu is not None and not gpu.mapped and gpu_layers > 0
+    cpu_share = 0 if own_buffers else cpu_weights / max(shape.weights, 1)
+    kept = PRIVATE_MARGIN + (GPU_DRIVER if own_buffers else 0)
     return Plan(
         context=context,
         kv_type=kv_type,
         gpu_layers=gpu_layers,
         repack=bool(wish.repack),
-        weights=cpu_weights,
+        weights=cpu_weights + (output if shape.tied and own_buffers else 0),
         copy=int(shape.repackable * cpu_share) if wish.repack else 0,
         kv=kv_bytes(shape.layers, context, kv_type) - gpu_kv,
         compute=compute,
@@ -202,7 +207,7 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
         on_gpu=gpu_weights + gpu_kv + (compute if gpu_layers else 0),
         shared=gpu is not None and gpu.shared,
         room=memory.free - int(max(MARGIN_LEAST, MARGIN_SHARE * memory.total)),
-        private_room=None if memory.private is None else memory.private - PRIVATE_MARGIN,
+        private_room=None if memory.private is None else memory.private - kept,
     )
 
 

@@ -16,7 +16,7 @@ from edgemed_models.base import ModelError
 from edgemed_models.engine.client import hint_for, how_it_ended
 from edgemed_models.engine.fit import Gpu
 
-GPU_BACKENDS = ("cuda", "metal", "vulkan", "hip", "sycl")
+GPU_BACKENDS = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl", "webgpu")
 SECONDS = 60  # a GPU's driver may take long to wake
 
 
@@ -47,18 +47,23 @@ def describe_build() -> Build:
 
 
 def find_gpu() -> Gpu | None:
-    """The first GPU that llama.cpp finds; asked only where a build for one is installed."""
+    """The GPU that llama.cpp would use; asked only where a build for one is installed.
+
+    That is the first one with memory of its own, else the first integrated one.
+    """
     spec = find_spec("llama_cpp")
     if spec is None or not spec.submodule_search_locations:
         return None
     libraries = Path(spec.submodule_search_locations[0]) / "lib"
     if not any(list(libraries.glob(f"*ggml-{backend}*")) for backend in GPU_BACKENDS):
         return None
-    for device in describe_build().devices:
-        if "GPU" in device.kind:
-            shared = device.kind != "GPU" or sys.platform == "darwin"
-            return Gpu(device.description, device.free, device.total, shared)
-    return None
+    found = [device for device in describe_build().devices if "GPU" in device.kind]
+    if not found:
+        return None
+    device = min(found, key=lambda device: device.kind != "GPU")
+    apple = sys.platform == "darwin"
+    shared = apple or device.kind != "GPU"
+    return Gpu(device.description, device.free, device.total, shared, mapped=apple)
 
 
 def check_schema(schema: str) -> None:
