@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
     "check": Command("check", "see whether models can be merged, from their headers"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
+    "sweep": Command("sweep", "find the t at which a merge keeps both skills, on your own cases"),
     "diff": Command("diff", "measure how two models differ, and what a merge would hold"),
     "verify": Command("verify", "make a merged file again from its recipe and compare"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),

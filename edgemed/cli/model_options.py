@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from edgemed_models.engine.fit import Plan, explain
 
@@ -16,6 +17,12 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the model").add_argument
     add("--model", metavar="M", help="a GGUF file, or the name of one added (default: yours)")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
+    configure_loading(add)
+    add("--explain", action="store_true", help="print the memory plan's arithmetic")
+
+
+def configure_loading(add: Callable[..., Any]) -> None:
+    """How a model is loaded; `add` is a parser's or a group's add_argument."""
     add("--context", type=positive, metavar="N", help="tokens of prompt and answer together")
     add(
         "--threads",
@@ -32,7 +39,6 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     add("--kv-type", choices=("f16", "q8_0", "q4_0"), help="how the KV cache is stored")
     add("--batch", type=positive, metavar="N", help="tokens read at a time (128, or as tuned)")
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
-    add("--explain", action="store_true", help="print the memory plan's arithmetic")
 
 
 def positive(text: str) -> int:

@@ -33,6 +33,7 @@ def test_lines_become_curves_in_order_of_t_the_longest_first() -> None:
     curves = parse_sweep(text(line(1.0, 2), line(1.0), line(0.0), line(0.5)), "x")
     assert [(c.seed, [p.t for p in c.points]) for c in curves] == [(1, [0.0, 0.5, 1.0]), (2, [1.0])]
     assert curves[0].name == "linear, Q8_0, training seed 1"
+    assert parse_sweep(text(line(0.5, 0)), "x")[0].name == "linear, Q8_0"
 
 
 def test_the_best_t_keeps_most_where_least_is_kept() -> None:

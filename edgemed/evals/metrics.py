@@ -1,0 +1,156 @@
+"""What an answer is worth, from 0 to 1: a table of metrics, each with the argument it takes.
+
+Graded metrics give a share, rules 1 or 0. A case that names several gets their product: a summary
+in a demanded format is worth its ROUGE-L where the format is kept, and nothing elsewhere.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+BULLET = re.compile(r"\s*(?:[-*•]|\d{1,3}[.)])\s+\S")
+WORD = re.compile(r"[a-z0-9]+")
+CHOICE = re.compile(r"(?<!\w)[A-J](?!\w)")
+
+
+class Metric(NamedTuple):
+    """`worth` takes the answer and the argument, which `fits` has accepted."""
+
+    worth: Callable[[str, Any], float]
+    fits: Callable[[Any], bool]
+    argument: str
+
+
+def rouge_l(answer: str, references: Sequence[str]) -> float:
+    """The best F1 of the longest common subsequence of words (Lin 2004, one sequence a text).
+
+    Words are runs of ASCII letters and digits in lower case, not stemmed, as rouge-score's are.
+    """
+    return max(rouge_l_of(answer, reference) for reference in references)
+
+
+def rouge_l_of(answer: str, reference: str) -> float:
+    """ROUGE-L against one reference."""
+    ours, theirs = WORD.findall(answer.lower()), WORD.findall(reference.lower())
+    common = common_length(ours, theirs)
+    return 2 * common / (len(ours) + len(theirs)) if common else 0.0
+
+
+def common_length(one: Sequence[str], other: Sequence[str]) -> int:
+    """Length of the longest common subsequence, a bit for each word of `one` (Hyyrö 2004)."""
+    places: dict[str, int] = {}
+    for n, word in enumerate(one):
+        places[word] = places.get(word, 0) | 1 << n
+    every = (1 << len(one)) - 1
+    row = every
+    for word in other:
+        taken = row & places.get(word, 0)
+        row = ((row + taken) | (row - taken)) & every
+    return len(one) - row.bit_count()
+
+
+def facts(answer: str, wanted: Sequence[str]) -> float:
+    """The share of the facts that stand in the answer."""
+    return sum(stands(fact, answer) for fact in wanted) / len(wanted)
+
+
+def stands(part: str, text: str) -> bool:
+    """Whether `part` stands in `text` as whole words or numbers, whatever case and spaces.
+
+    5 mg does not stand in 2.5 mg, nor in 15 mg.
+    """
+    pattern = r"\s+".join(map(re.escape, part.split()))
+    return re.search(rf"(?<!\w)(?<!\d[.,]){pattern}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def plain(text: str) -> str:
+    """Text for comparing whole answers: without case, outer spaces, a last full stop."""
+    return " ".join(text.split()).removesuffix(".").casefold()
+
+
+def answers(answer: str, accepted: Sequence[str]) -> float:
+    """Whether the answer is one of those accepted."""
+    return float(plain(answer) in {plain(one) for one in accepted})
+
+
+def choice(answer: str, letter: str) -> float:
+    """Whether the first letter A to J that stands by itself is the right one."""
+    found = CHOICE.search(answer)
+    return float(found is not None and found[0] == letter)
+
+
+def is_json(answer: str, keys: Sequence[str]) -> float:
+    """Whether the answer is one JSON object, and nothing else, that has these keys."""
+    try:
+        table = json.loads(answer)
+    except (ValueError, RecursionError):
+        return 0.0
+    return float(isinstance(table, dict) and set(keys) <= set(table))
+
+
+def lines(answer: str) -> list[str]:
+    """The lines that are not empty."""
+    return [line for line in answer.splitlines() if line.strip()]
+
+
+def bullets(answer: str, count: int) -> float:
+    """Whether the answer is a list: `count` lines, each with a bullet or a number."""
+    found = lines(answer)
+    return float(len(found) == count and all(map(BULLET.match, found)))
+
+
+def case(answer: str, kind: str) -> float:
+    """Whether no letter of the answer is in the other case."""
+    return float(answer == (answer.upper() if kind == "upper" else answer.lower()))
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def is_texts(value: Any) -> bool:
+    """One text or more."""
+    return isinstance(value, list) and bool(value) and all(map(is_text, value))
+
+
+def is_keys(value: Any) -> bool:
+    """Names of keys; there may be none."""
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def is_letter(value: Any) -> bool:
+    return isinstance(value, str) and CHOICE.fullmatch(value) is not None
+
+
+METRICS = {
+    "rouge-l": Metric(rouge_l, is_texts, "a reference text, or several"),
+    "facts": Metric(facts, is_texts, "a list of texts"),
+    "answer": Metric(answers, is_texts, "a text, or several that will do"),
+    "choice": Metric(choice, is_letter, "a letter from A to J"),
+    "excludes": Metric(
+        lambda answer, parts: float(not any(stands(part, answer) for part in parts)),
+        is_texts,
+        "a list of texts",
+    ),
+    "starts": Metric(
+        lambda answer, text: float(answer.lstrip().startswith(text)), is_text, "a text"
+    ),
+    "ends": Metric(lambda answer, text: float(answer.rstrip().endswith(text)), is_text, "a text"),
+    "words-at-most": Metric(
+        lambda answer, most: float(len(answer.split()) <= most), is_count, "a number"
+    ),
+    "words-at-least": Metric(
+        lambda answer, least: float(len(answer.split()) >= least), is_count, "a number"
+    ),
+    "lines": Metric(lambda answer, count: float(len(lines(answer)) == count), is_count, "a number"),
+    "bullets": Metric(bullets, is_count, "a number"),
+    "json": Metric(is_json, is_keys, "a list of keys"),
+    "case": Metric(case, lambda value: value in ("upper", "lower"), '"upper" or "lower"'),
+}
+LISTED = ("rouge-l", "facts", "answer", "excludes")
+"""Metrics that take several texts; one text alone is taken for a list of one."""
