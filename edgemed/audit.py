@@ -101,7 +101,8 @@ class Log:
         except sqlite3.Error as error:
             self._rows.execute("ROLLBACK")
             raise EdgemedError(
-                f"the audit log cannot be written: {error}", "free disk space"
+                f"the audit log cannot be written: {error}",
+                f"free disk space, and see that you may write {self.place.log}",
             ) from error
         _write_seal(self.place, self._key, Seal(number, mac))
         return entry

@@ -86,7 +86,10 @@ def find_model(name: str | None) -> Path:
     path = Path(entry.path) if entry else Path(name)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
-        raise UsageError(f"there is no model {name!r}", f"a file, or one of those added: {known}")
+        raise UsageError(
+            f"there is no model {name!r}",
+            f"name a file or a model of yours ({known}); to add one: edgemed models add FILE.gguf",
+        )
     return path
 
 
@@ -149,7 +152,10 @@ def copy(file: Path, target: Path, progress: Callable[[int], None]) -> str:
             os.fsync(sink.fileno())
         part.replace(target)
     except OSError as error:
-        raise EdgemedError(f"cannot copy to {target}: {error.strerror}", "see the disk") from error
+        raise EdgemedError(
+            f"cannot copy to {target}: {error.strerror}",
+            "free disk space, or add it with --link: the file stays where it is",
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return sha.hexdigest()

@@ -199,8 +199,8 @@ def read_template_file(path: Path | None) -> str | None:
         return None
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the chat template {path}", f"{error}") from None
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"cannot read the chat template {path}", "name a text file") from None
 
 
 def shape_of(model: Model) -> fit.Shape:

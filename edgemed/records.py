@@ -129,7 +129,8 @@ class Records:
                 )
         except sqlite3.Error as error:
             raise EdgemedError(
-                f"the draft could not be recorded: {type(error).__name__}", "see the disk"
+                f"the draft could not be recorded: {type(error).__name__} in {self.path}",
+                "free disk space and see that you may write there, or give --no-record",
             ) from None
         return int(cursor.lastrowid or 0)
 

@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"FAULT: {fault}")
         state = "is not as it was written" if verdict.faults else "is as it was written"
         print(f"The log of {verdict.entries} entries {state}. Seal: {verdict.seal}")
+        if verdict.faults:
+            print("Keep the files as they are, and find out who had access.")
     return 3 if verdict.faults else 0
 
 

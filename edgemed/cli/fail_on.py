@@ -1,4 +1,4 @@
-"""`--fail-on`: for scripts, an exit code of its own where a draft has flags."""
+"""`--fail-on`: for scripts, an exit code that says that a draft has flags."""
 
 import argparse
 
@@ -12,7 +12,8 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on",
         choices=("major", "minor"),
-        help=f"exit with code {FLAGGED} if a flag of this severity (or above) was raised",
+        help=f"exit with code {FLAGGED} if a flag of this severity (or above) was raised; "
+        "what a draft leaves out raises none",
     )
 
 

@@ -104,7 +104,10 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
     if debug:
         print("".join(traceback.format_list(frames)), end="", file=sys.stderr)
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"  # noqa: PTH119
-    return EdgemedError(f"internal error: {type(error).__name__} in {place}", "please report it")
+    return EdgemedError(
+        f"internal error: {type(error).__name__} in {place}",
+        "please report this line; `edgemed --debug COMMAND ...` shows the way to it",
+    )
 
 
 def complain(error: EdgemedError) -> int:

@@ -143,7 +143,7 @@ def plan_for(
 def tell_about(note: Note) -> None:
     """What a reader must know of the note as it was read."""
     if note.language == "other":
-        print("note: not English; checks of the draft: not checked", file=sys.stderr)
+        print("note: not English, which is all that the checks know", file=sys.stderr)
     if note.hidden:
         print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
     if note.encoding == "cp1252":
@@ -216,7 +216,7 @@ def finish(
 ) -> int:
     """Print what comes after the stream; the exit code."""
     text = drafted(template, outcome)
-    checked = check(note, text) if is_checked(note, outcome) else None
+    checked = check(note, text) if outcome.ending in ("stop", "length") else None
     if args.json:
         whole = document(model, note, template, outcome, text, checked)
         if args.demo:
@@ -262,11 +262,6 @@ def ask_again(
 def drafted(template: Template, outcome: Outcome) -> str:
     """The draft as it is shown."""
     return readable(template, outcome.text) if outcome.complete else outcome.text
-
-
-def is_checked(note: Note, outcome: Outcome) -> bool:
-    """Whether there is something to check: an English note, and a draft that was not broken off."""
-    return note.language != "other" and outcome.ending in ("stop", "length")
 
 
 def check(note: Note, text: str) -> Review:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from edgemed.cli.tables import Table, show
@@ -47,6 +48,8 @@ def list_all(as_json: bool) -> int:
         return 0
     rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
     show([Table(("name", "title", "form", ">version", "from"), rows)])
+    with suppress(OSError):  # where it cannot be made, the next line still says where it would be
+        own_folder().mkdir(parents=True, exist_ok=True)
     print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
     return 0
 
@@ -90,7 +93,7 @@ def check(file: Path | None) -> int:
             print(f"{path.name}: right")
         except EdgemedError as error:
             wrong += 1
-            print(f"{path.name}: {error.message}", file=sys.stderr)
+            print(f"{path.name}: {error.message}\n    {error.hint}", file=sys.stderr)
     if wrong:
         raise InvalidFile(
             f"{wrong} of {len(files)} templates cannot be used", "see the lines above"

@@ -8,10 +8,12 @@ from edgemed.clinic.checks import flags
 from edgemed.clinic.checks.omissions import omissions
 from edgemed.clinic.claims import claims
 from edgemed.clinic.findings import Claim, Flag, Label, Review, Span
+from edgemed.clinic.language import language_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.source import Source
 
+UNREAD = "the checks know English alone: hold every sentence against the note yourself"
 CARRIED = 0.45  # score from which the best source sentence supports a sentence without flags
 
 
@@ -40,8 +42,18 @@ class Reviewer:
 
 def review_read(source: Source, draft: list[Said]) -> Review:
     """`review` of a source read before: many drafts of one note are checked against one reading."""
+    if "other" in (source.language, language_of("\n".join(said.sentence.text for said in draft))):
+        return unread(draft)
     found = [claim for said in draft for claim in claims_of(source, said)]
     return Review(tuple(found), omissions(source, draft))
+
+
+def unread(draft: list[Said]) -> Review:
+    """The review of what is not English: nothing is checked, and a major flag says so."""
+    spans = [said.sentence.span for said in draft]
+    raised = tuple(Flag("language", "not checked", "major", UNREAD, span) for span in spans[:1])
+    found = [Claim(span, "not checked", (), raised[n : n + 1]) for n, span in enumerate(spans)]
+    return Review(tuple(found), ())
 
 
 def claims_of(source: Source, said: Said) -> list[Claim]:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from edgemed.clinic.evidence import Index
 from edgemed.clinic.findings import Span
+from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.regimens import Regimen, all_regimens
@@ -26,6 +27,10 @@ class Source:
         self.text = text
         self.said: list[Said] = read(text)
         self.index = Index([s.sentence for s in self.said])
+
+    @cached_property
+    def language(self) -> Language:
+        return language_of(self.text)
 
     @cached_property
     def mentions(self) -> dict[str, list[tuple[int, Mention]]]:

@@ -101,5 +101,5 @@ def refusal(needed: Budget) -> Refused:
         f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
         f"for the draft = {needed.prompt + needed.answer}, the context has {needed.context}",
         f"{over} tokens too many: give a larger --context if memory allows, a shorter note, "
-        "or --plan to draft it part by part",
+        "or draft it part by part with `edgemed summarize --plan`",
     )

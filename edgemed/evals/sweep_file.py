@@ -6,8 +6,8 @@ One JSON object a line, one line for each merged file that was examined:
      "axes": {"clinical": {"mean": 0.83, "low": 0.79, "high": 0.87, "items": 200}, ...}}
 
 Scores go from 0 to 1, higher is better; `low` and `high` bound the 95 % interval of the mean over
-`items` items; `seed` is that of the models' training, 0 where it is not known. Lines of one method, type and seed make a
-curve. What does not hold to this is refused with its line.
+`items` items; `seed` is that of the models' training, 0 where it is not known. Lines of one method,
+type and seed make a curve. What does not hold to this is refused with its line.
 """
 
 import json

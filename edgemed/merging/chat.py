@@ -76,7 +76,10 @@ def said(donor: Model, has_template: bool) -> str:
     """The line for the user."""
     if has_template:
         return f"chat template and turn tokens from {donor.paths[0].name}"
-    return "no model has a chat template: the output will be refused by chat and summarize"
+    return (
+        "no model has a chat template: give one with --chat-template FILE, else chat and summarize "
+        "will refuse the output"
+    )
 
 
 def turn_ids(model: Model) -> dict[str, int]:

@@ -53,7 +53,9 @@ def parse_recipe(text: str, folder: Path, name: str) -> Recipe:
         tree = yaml.load(text, Loader=Strict)
         count = sum(1 for _ in values(tree, MOST_VALUES))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{name} is not YAML: {error}", "see mergekit's documentation") from error
+        raise UsageError(
+            f"{name} is not YAML: {error}", "indent with spaces, one key a line"
+        ) from error
     if count > MOST_VALUES or not isinstance(tree, dict):
         raise UsageError(f"{name} is no recipe", "it begins with merge_method and models or slices")
     return Reader(folder, name).recipe(tree)

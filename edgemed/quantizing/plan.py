@@ -147,7 +147,10 @@ def set_apart(patterns: Sequence[tuple[str, str]], matrices: Sequence[Matrix]) -
         try:
             expression = re.compile(pattern)
         except re.error as error:
-            raise UsageError(f"{pattern!r} is no regular expression: {error}") from error
+            raise UsageError(
+                f"{pattern!r} is no regular expression: {error}",
+                "a plain part of a name, such as ffn_down, is one; put \\ before . ( [ + * ?",
+            ) from error
         matching = [m.name for m in matrices if expression.search(m.name)]
         if not matching:
             raise UsageError(
@@ -164,7 +167,10 @@ def refuse_types(model: Model, types: Mapping[str, str], wish: Wish) -> None:
         if tensor.type.name == types[name]:
             continue
         if CODECS[tensor.type.name].decoder is None:
-            raise Refused(f"{name} is {tensor.type.name}, which holds no weights")
+            raise Refused(
+                f"{name} is {tensor.type.name}, which holds no weights",
+                f"keep it: --pattern {name}={tensor.type.name}",
+            )
         known = importances_of(wish.importances, tensor, BY_NAME[types[name]])
         problem = obstacle(types[name], known is not None)
         if problem:

@@ -44,6 +44,14 @@ def test_fail_on_makes_a_flag_a_refusal(files: list[str], severity: str, code: i
     assert main(["check-draft", *files, "--fail-on", severity]) == code
 
 
+def test_a_draft_that_is_not_english_does_not_pass_as_checked(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "draft.txt").write_text("Er ist nicht krank und hat keine Schmerzen.", "utf-8")
+    assert main(["check-draft", *files, "--fail-on", "major"]) == 3
+    assert "major, not checked: the checks know English alone" in capsys.readouterr().out
+
+
 def test_a_clean_draft_passes_whatever_is_asked(files: list[str], tmp_path: Path) -> None:
     (tmp_path / "draft.txt").write_text("No fever.", "utf-8")
     assert main(["check-draft", *files, "--fail-on", "minor"]) == 0

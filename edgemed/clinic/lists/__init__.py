@@ -51,4 +51,6 @@ def lines(name: str) -> Iterator[str]:
 
 def site_folder() -> Path:
     """Where a site keeps its own lists."""
-    return Path(os.environ.get("EDGEMED_LISTS") or user_config_path("edgemed") / "lists")
+    return Path(
+        os.environ.get("EDGEMED_LISTS") or user_config_path("edgemed", appauthor=False) / "lists"
+    )

@@ -15,7 +15,7 @@ GENERAL = """## edgemed
 
 A note becomes a draft, the draft is checked against the note, you settle what was found,
 and sign. Choose with `ctrl+n` a note, with `ctrl+t` a template; `ctrl+g` drafts.
-Nothing leaves this machine, and nothing is on the disk until you save or export it."""
+Nothing leaves this machine, and no patient text is on the disk until you save or export it."""
 
 
 class HelpScreen(ModalScreen[None]):

@@ -19,7 +19,7 @@ Way = Literal["sample", "note", "start"]
 
 ABOUT = """edgemed drafts a summary of a clinical note with a language model on this machine, and
 shows for every sentence what the note says to it. You read, correct and sign. Nothing leaves this
-machine, and nothing is on the disk until you save or export it."""
+machine, and no patient text is on the disk until you save or export it."""
 ADD = """To add a real model: f2 on the screen behind this, then a
 To see which models suit, in a terminal: edgemed models cards"""
 SIGNS = {"ok": "  ok      ", "warning": "! warning ", "failure": "✕ failure "}
