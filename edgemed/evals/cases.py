@@ -11,6 +11,7 @@ What does not hold to this is refused with its line; no word of a case is ever i
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -20,12 +21,13 @@ from typing import Any
 from edgemed_models.base import Message
 
 from edgemed.errors import InvalidFile
-from edgemed.evals.metrics import LISTED, METRICS
+from edgemed.evals.metrics import LISTED, METRICS, WORD, is_text
 from edgemed.evals.sweep_file import MOST_AXES, kind_of
 
 FORM = "each line is an object with axis, prompt and expect; see README, Sweeps"
 KEYS = {"axis", "prompt", "system", "expect"}
 LARGEST = 1 << 26  # bytes
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which JSON can spell
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,32 @@ class Case:
     expect: tuple[tuple[str, Any], ...]
     where: str
 
-    def worth(self, answer: str) -> float:
-        """What an answer is worth, from 0 to 1."""
+    def worth(self, answer: str, complete: bool = True) -> float:
+        """What an answer is worth, from 0 to 1; one that was cut keeps no rule."""
+        if not WORD.search(answer):
+            return 0.0
+        if not complete and any(METRICS[name].whole for name, _ in self.expect):
+            return 0.0
         return prod(METRICS[name].worth(answer, argument) for name, argument in self.expect)
 
 
 def read_cases(paths: Iterable[Path]) -> tuple[Case, ...]:
     """The cases of all files, in order. Raises InvalidFile with file, line and remedy."""
     cases = tuple(case for path in paths for case in cases_of(text_of(path), path.name))
+    refuse_twins(cases)
     axes = {case.axis for case in cases}
     if len(axes) > MOST_AXES:
         raise InvalidFile(f"the cases have {len(axes)} axes", f"use {MOST_AXES} at most")
     return cases
+
+
+def refuse_twins(cases: Sequence[Case]) -> None:
+    """A case that counts twice would make intervals too narrow."""
+    seen: dict[str, str] = {}
+    for case in cases:
+        first = seen.setdefault(digest_of([case]), case.where)
+        if first != case.where:
+            raise InvalidFile(f"{case.where} is the same case as {first}", "leave one of them out")
 
 
 def text_of(path: Path) -> str:
@@ -72,10 +88,24 @@ def cases_of(text: str, name: str) -> list[Case]:
     return [case_of(line, f"{name}, line {n}") for n, line in numbered]
 
 
+class Twins(ValueError):
+    """A key stands twice, of which JSON readers drop one in silence."""
+
+
+def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs of a JSON object, as a table."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise Twins
+    return table
+
+
 def case_of(line: str, where: str) -> Case:
     """One line as a case."""
     try:
-        table = json.loads(line)
+        table = json.loads(line, object_pairs_hook=without_twins)
+    except Twins:
+        raise InvalidFile(f"{where}: a key stands twice in one object", FORM) from None
     except (ValueError, RecursionError):
         raise InvalidFile(f"{where}: not JSON", FORM) from None
     if not isinstance(table, dict):
@@ -83,7 +113,8 @@ def case_of(line: str, where: str) -> Case:
     if unknown := set(table) - KEYS:
         raise InvalidFile(f"{where}: {len(unknown)} keys that no case has", FORM)
     axis = table.get("axis")
-    if not isinstance(axis, str) or not axis.isprintable() or not 0 < len(axis) <= 40:
+    named = isinstance(axis, str) and is_text(axis) and axis.isprintable() and len(axis) <= 40
+    if not isinstance(axis, str) or not named:
         raise InvalidFile(f"{where}: axis must be a short name", FORM)
     system = (Message("system", words(table, "system", where)),) if "system" in table else ()
     prompt = Message("user", words(table, "prompt", where))
@@ -93,7 +124,7 @@ def case_of(line: str, where: str) -> Case:
 def words(table: dict[str, Any], key: str, where: str) -> str:
     """A text of a line."""
     value = table.get(key)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or SURROGATE.search(value):
         raise InvalidFile(f"{where}: {key} must be a text", FORM)
     return value
 

@@ -1,7 +1,8 @@
 """What an answer is worth, from 0 to 1: a table of metrics, each with the argument it takes.
 
 Graded metrics give a share, rules 1 or 0. A case that names several gets their product: a summary
-in a demanded format is worth its ROUGE-L where the format is kept, and nothing elsewhere.
+in a demanded format is worth its ROUGE-L where the format is kept, and nothing elsewhere. An answer
+without a letter or digit is worth nothing, whatever is asked.
 """
 
 import json
@@ -10,22 +11,28 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 BULLET = re.compile(r"\s*(?:[-*•]|\d{1,3}[.)])\s+\S")
-WORD = re.compile(r"[a-z0-9]+")
-CHOICE = re.compile(r"(?<!\w)[A-J](?!\w)")
+WORD = re.compile(r"[^\W_]+")
+# A and I are words too where a word in small letters follows.
+CHOICE = re.compile(r"(?<![\w'’])(?:[B-HJ]|[AI](?!\s+[a-z]))(?![\w'’])")
 
 
 class Metric(NamedTuple):
-    """`worth` takes the answer and the argument, which `fits` has accepted."""
+    """`worth` takes the answer and the argument, which `fits` has accepted.
+
+    `whole`: of an answer that was cut nothing can be said, and it is worth 0.
+    """
 
     worth: Callable[[str, Any], float]
     fits: Callable[[Any], bool]
     argument: str
+    whole: bool = True
 
 
 def rouge_l(answer: str, references: Sequence[str]) -> float:
     """The best F1 of the longest common subsequence of words (Lin 2004, one sequence a text).
 
-    Words are runs of ASCII letters and digits in lower case, not stemmed, as rouge-score's are.
+    Words are runs of letters and digits in lower case, not stemmed: of ASCII text the same as
+    rouge-score's.
     """
     return max(rouge_l_of(answer, reference) for reference in references)
 
@@ -56,12 +63,16 @@ def facts(answer: str, wanted: Sequence[str]) -> float:
 
 
 def stands(part: str, text: str) -> bool:
-    """Whether `part` stands in `text` as whole words or numbers, whatever case and spaces.
+    """Whether `part` stands in `text` as whole words and numbers.
 
-    5 mg does not stand in 2.5 mg, nor in 15 mg.
+    Case, spaces and Markdown's * _ ` do not count; 5mg is 5 mg. 5 mg does not stand in 2.5 mg, in
+    15 mg or in 2-5 mg, nor 4 in 4.5 or in 4,000.
     """
-    pattern = r"\s+".join(map(re.escape, part.split()))
-    return re.search(rf"(?<!\w)(?<!\d[.,]){pattern}(?!\w)", text, re.IGNORECASE) is not None
+    pieces = re.findall(r"\d+|[^\d\s]+|\s+", part)
+    pattern = "".join(r"\s+" if piece.isspace() else re.escape(piece) for piece in pieces)
+    pattern = re.sub(r"(?<=\d)(?:\\s\+)?(?=[^\W\d_])", r"\\s*", pattern)
+    found = rf"(?<!\w)(?<!\d[.,–-]){pattern}(?!\w)(?![.,]\d)"
+    return re.search(found, re.sub(r"[*_`]", "", text), re.IGNORECASE) is not None
 
 
 def plain(text: str) -> str:
@@ -106,12 +117,18 @@ def case(answer: str, kind: str) -> float:
 
 
 def is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    """Some text, with no space around it that no answer could be asked for."""
+    return isinstance(value, str) and bool(value) and value == value.strip()
 
 
 def is_texts(value: Any) -> bool:
     """One text or more."""
     return isinstance(value, list) and bool(value) and all(map(is_text, value))
+
+
+def has_words(value: Any) -> bool:
+    """Texts that each have a letter or a digit."""
+    return is_texts(value) and all(map(WORD.search, value))
 
 
 def is_keys(value: Any) -> bool:
@@ -128,13 +145,13 @@ def is_letter(value: Any) -> bool:
 
 
 METRICS = {
-    "rouge-l": Metric(rouge_l, is_texts, "a reference text, or several"),
-    "facts": Metric(facts, is_texts, "a list of texts"),
-    "answer": Metric(answers, is_texts, "a text, or several that will do"),
-    "choice": Metric(choice, is_letter, "a letter from A to J"),
+    "rouge-l": Metric(rouge_l, has_words, "a reference text, or several", whole=False),
+    "facts": Metric(facts, has_words, "a list of texts", whole=False),
+    "answer": Metric(answers, has_words, "a text, or several that will do"),
+    "choice": Metric(choice, is_letter, "a letter from A to J", whole=False),
     "excludes": Metric(
         lambda answer, parts: float(not any(stands(part, answer) for part in parts)),
-        is_texts,
+        has_words,
         "a list of texts",
     ),
     "starts": Metric(

@@ -162,27 +162,26 @@ def share(value: Any, what: str, where: str) -> float:
 
 
 def best(curve: Curve) -> Best:
-    """The t to take, by RULE; of equals the smallest.
+    """The t to take, by RULE; of equals the one whose next axis keeps more, then the smallest.
 
-    Each axis's mean is held against the highest mean of that axis along the curve. Another t is
-    "like" the best where the upper ends of its intervals would reach the same.
+    Each axis's mean is held against the highest mean of that axis along the curve; an axis that is
+    0 all along has no say. Another t is "like" the best where the upper ends of its intervals would
+    reach the same.
     """
-    top = {axis: max(p.axes[axis].mean for p in curve.points) or 1.0 for axis in curve.axes}
+    tops = {axis: max(p.axes[axis].mean for p in curve.points) for axis in curve.axes}
+    top = {axis: mean for axis, mean in tops.items() if mean} or dict.fromkeys(tops, 1.0)
 
     def kept(point: Point, axis: str) -> float:
         return point.axes[axis].mean / top[axis]
 
-    def least(point: Point) -> float:
-        return min(kept(point, axis) for axis in curve.axes)
-
-    chosen = max(curve.points, key=lambda point: (least(point), -point.t))
-    worst = min(curve.axes, key=lambda axis: kept(chosen, axis))
+    chosen = max(curve.points, key=lambda p: (sorted(kept(p, axis) for axis in top), -p.t))
+    worst = min(top, key=lambda axis: kept(chosen, axis))
 
     def may_reach(point: Point) -> bool:
-        return all(point.axes[a].high / top[a] >= least(chosen) for a in curve.axes)
+        return all(point.axes[a].high / top[a] >= kept(chosen, worst) for a in top)
 
     like = tuple(p.t for p in curve.points if p is not chosen and may_reach(p))
-    return Best(chosen.t, worst, least(chosen), like)
+    return Best(chosen.t, worst, kept(chosen, worst), like)
 
 
 def sweeps_folder() -> Path:

@@ -28,6 +28,13 @@ def test_a_line_becomes_a_case_whose_worth_is_the_product() -> None:
     assert [case.worth(answer) for answer in ("a b", "a", "a\nb", "")] == [1, 0.5, 0, 0]
 
 
+def test_nothing_said_is_worth_nothing_and_what_was_cut_keeps_no_rule() -> None:
+    (short,) = cases_of(text(expect={"words-at-most": 9}), "x")
+    assert [short.worth("two words"), short.worth(" !!"), short.worth("cut of", False)] == [1, 0, 0]
+    (graded,) = cases_of(text(expect={"facts": ["gout"]}), "x")
+    assert graded.worth("gout and", complete=False) == 1
+
+
 def test_one_text_is_taken_for_a_list_of_one() -> None:
     (case,) = cases_of(text(expect={"rouge-l": "no fever"}), "x")
     assert case.worth("No fever.") == 1
@@ -46,6 +53,9 @@ def test_a_line_separator_inside_a_text_ends_no_line() -> None:
         (f'["{SECRET}"]', "not an object"),
         (text(axis=""), "axis must be"),
         (text(axis=SECRET * 9), "axis must be"),
+        (text(axis="clinical "), "axis must be"),
+        (text(prompt="\ud800"), "prompt must be"),
+        (text()[:-1] + ', "prompt": "x"}', "a key stands twice"),
         (text(prompt=None), "prompt must be"),
         (text(prompt=[SECRET]), "prompt must be"),
         (text(system=""), "system must be"),
@@ -82,6 +92,13 @@ def test_files_are_read_in_order_and_what_is_none_is_named(tmp_path: Path) -> No
         read_cases([one, two])
     with pytest.raises(InvalidFile, match="none"):
         read_cases([tmp_path / "none"])
+
+
+def test_the_same_case_twice_is_refused_by_both_places(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(f"{text()}\n{text(axis='b')}\n{text()}", "utf-8")
+    with pytest.raises(InvalidFile, match=r"line 3 is the same case as c\.jsonl, line 1"):
+        read_cases([path])
 
 
 def test_more_axes_than_a_sweep_shows_are_refused(tmp_path: Path) -> None:

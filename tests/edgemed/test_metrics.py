@@ -20,11 +20,21 @@ WORDS = st.lists(st.sampled_from("abcd"), max_size=40)
         ("facts", ["5 mg"], "15 mg", 0),
         ("facts", ["5 mg"], "5 mg.", 1),
         ("facts", ["a(b"], "see A(B here", 1),
+        ("facts", ["furosemide 40 mg"], "Furosemide **40mg** daily", 1),
+        ("facts", ["40mg"], "40 mg", 1),
+        ("facts", ["10 mg"], "5-10 mg", 0),
+        ("facts", ["potassium 4"], "Potassium 4.5", 0),
+        ("facts", ["1"], "1,000 mg", 0),
+        ("facts", ["жар"], "Жар нет", 1),
         ("answer", ["Yes", "no"], " yes.\n", 1),
         ("answer", ["yes"], "yes, it is", 0),
         ("choice", "C", "The answer is C.", 1),
         ("choice", "C", "Cardiology, so B", 0),
         ("choice", "C", "none", 0),
+        ("choice", "C", "I think it is C", 1),
+        ("choice", "C", "A patient with fever: (C)", 1),
+        ("choice", "A", "A. Aspirin", 1),
+        ("choice", "B", "B's", 0),
         ("excludes", ["advice"], "No ADVICE here", 0),
         ("excludes", ["advice"], "advised", 1),
         ("starts", "Dear", "  Dear Ann", 1),
@@ -55,7 +65,7 @@ def test_each_metric(metric: str, argument: Any, answer: str, worth: float) -> N
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_no_metric_takes_what_it_cannot_use(metric: str) -> None:
-    for wrong in (None, {}, True, 0, -3, 1.5, [1], [""], "", "\n"):
+    for wrong in (None, {}, True, 0, -3, 1.5, [1], [""], "", "\n", [" a"], " a "):
         assert not METRICS[metric].fits(wrong), wrong
 
 
@@ -78,11 +88,21 @@ def test_the_common_length_is_that_of_the_plain_table(one: list[str], other: lis
     assert common_length(one, other) == table[-1][-1]
 
 
-@given(st.text("ab C3.-\nß", max_size=60), st.text("ab C3.-\nß", max_size=60))
+@given(st.text("ab C3.-\n", max_size=60), st.text("ab C3.-\n", max_size=60))
 def test_rouge_l_is_what_rouge_score_gives(answer: str, reference: str) -> None:
     scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rougeL"])
     theirs = scorer.score(reference, answer)["rougeL"].fmeasure
     assert rouge_l_of(answer, reference) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("metric", ["rouge-l", "facts", "answer", "excludes"])
+def test_a_text_without_a_word_is_nothing_to_look_for(metric: str) -> None:
+    assert not METRICS[metric].fits(["..."])
+    assert METRICS[metric].fits(["発熱なし"])
+
+
+def test_a_text_in_other_letters_is_like_itself() -> None:
+    assert METRICS["rouge-l"].worth("Пациент жалуется", ["пациент жалуется"]) == 1
 
 
 def test_of_several_references_the_best_counts() -> None:

@@ -124,3 +124,14 @@ def test_the_users_own_sweeps_come_first_and_what_is_no_text_is_refused(tmp_path
         read_sweep(tmp_path / "x.jsonl")
     with pytest.raises(InvalidFile, match="cannot be read"):
         read_sweep(tmp_path / "none.jsonl")
+
+
+def test_an_axis_without_any_score_has_no_say_and_ties_go_by_the_other_axis() -> None:
+    (curve,) = parse_sweep(
+        text(line(0.0, a=0.2, b=0.0), line(0.5, a=0.9, b=0.0), line(1.0, a=0.5, b=0.0)), "x"
+    )
+    assert best(curve)[:3] == (0.5, "a", 1.0)
+    (curve,) = parse_sweep(
+        text(line(0.3, a=0.9, b=0.9), line(0.4, a=0.9, b=1.0), line(1.0, a=1.0, b=0.2)), "x"
+    )
+    assert best(curve).t == 0.4

@@ -1,0 +1,97 @@
+"""Asking a model every case: planned once, greedy, the same settings for every file of a sweep."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edgemed_models.base import Done, Failed, ModelError, Piece, Request
+from edgemed_models.engine.client import LlamaModel, Process
+from edgemed_models.engine.settings import Settings
+
+from edgemed.errors import EdgemedError, Refused
+from edgemed.evals.cases import Case
+from edgemed.gguf import open_model
+from edgemed.loading import (
+    Options,
+    bare_settings,
+    plan_model,
+    settings_for,
+    shape_of,
+    start,
+    started_ahead,
+    translated,
+)
+
+
+def planned_settings(
+    path: Path, cases: Sequence[Case], options: Options, max_tokens: int
+) -> Settings:
+    """How to load `path` so that every case and its answer fit. Raises Refused, by line."""
+    with started_ahead() as process:
+        most = longest(path, cases, options, max_tokens, process)
+    return settings_for(path, options, plan_model(open_model(path), options, most))
+
+
+def longest(
+    path: Path, cases: Sequence[Case], options: Options, max_tokens: int, process: Process
+) -> int:
+    """Tokens of the longest prompt and its answer, by the model's vocabulary alone."""
+    room = options.context or shape_of(open_model(path)).train_context
+    model = start(replace(bare_settings(path, options), vocab_only=True), process)
+    try:
+        counts = [counted(model, case) for case in cases]
+    finally:
+        model.close()
+    for case, count in zip(cases, counts, strict=True):
+        if count + max_tokens > room:
+            raise Refused(
+                f"{case.where}: {count} tokens to read and {max_tokens} to write, of {room} in all",
+                "shorten the case, or see --max-tokens and --context",
+            )
+    return max(counts) + max_tokens
+
+
+def counted(model: LlamaModel, case: Case) -> int:
+    """Tokens of a case's prompt. Raises EdgemedError where the chat template refuses it."""
+    try:
+        return model.count(case.messages)
+    except ModelError as error:
+        raise named(case, error) from None
+
+
+def named(case: Case, error: ModelError) -> EdgemedError:
+    """An engine's refusal, with the line of the case."""
+    told = translated(error)
+    told.message = f"{case.where}: {told.message}"
+    return told
+
+
+def examined(
+    settings: Settings, cases: Sequence[Case], max_tokens: int, tell: Callable[[int], None]
+) -> tuple[dict[str, list[float]], int]:
+    """The worths of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
+    worths, cut = defaultdict(list), 0
+    model = start(settings)
+    try:
+        for number, case in enumerate(cases, 1):
+            text, complete = answered(model, case, max_tokens)
+            worths[case.axis].append(case.worth(text, complete))
+            cut += not complete
+            tell(number)
+    finally:
+        model.close()
+    return dict(worths), cut
+
+
+def answered(model: LlamaModel, case: Case, max_tokens: int) -> tuple[str, bool]:
+    """The greedy answer to a case, and whether the model came to its own end."""
+    pieces = []
+    for event in model.generate(Request(case.messages, max_tokens)):
+        if isinstance(event, Piece):
+            pieces.append(event.text)
+        elif isinstance(event, Failed):
+            raise named(case, ModelError(event.message, event.hint, event.log))
+        elif isinstance(event, Done):
+            return "".join(pieces), event.reason == "stop"
+    raise EdgemedError(f"{case.where}: the engine gave no end", "please report this line")

@@ -1,0 +1,127 @@
+"""The file of a sweep's scores while it is being made: what stands in it, and what it is of.
+
+It holds scores alone, no prompt and no answer. One sweep at a time writes it; it is replaced as a
+whole after every point.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgemed import positional
+from edgemed.errors import EdgemedError, Refused
+from edgemed.evals.intervals import mean_of
+from edgemed.evals.sweep_file import Curve, Point, Score
+from edgemed.merging.journal import journal_of
+from edgemed.output import part_of
+
+UNKNOWN_TRAINING = 0  # a sweep of the user's models does not know their training's seed
+
+Identity = dict[str, Any]
+"""What two points must have in common to stand in one sweep; JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One point: the worth of every answer by axis, how many were cut, how the model was loaded."""
+
+    t: float
+    type: str
+    worths: dict[str, list[float]]
+    cut: int
+    loaded: dict[str, Any]
+
+
+@contextmanager
+def held(out: Path) -> Iterator[Path]:
+    """A place beside `out` for one merged file at a time, while no other sweep writes `out`.
+
+    What a killed attempt left there is removed. The file that carries the lock stays: removed, it
+    could be locked twice.
+    """
+    lock, merged = (out.with_name(f".{out.stem}{ending}") for ending in (".lock", ".gguf"))
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Refused(
+            f"cannot write in {out.parent}: {error.strerror}", "choose another place with -o"
+        ) from None
+    try:
+        if not positional.lock(fd):
+            raise Refused(f"another sweep writes {out}", "wait for it, or name another file")
+        remove(merged)
+        try:
+            yield merged
+        finally:
+            remove(merged)
+    finally:
+        os.close(fd)
+
+
+def remove(merged: Path) -> None:
+    """Take away a merged file, or what there is of it."""
+    for path in (merged, part_of(merged), journal_of(merged)):
+        path.unlink(missing_ok=True)
+
+
+def curve_of(points: Sequence[Examined], method: str) -> Curve:
+    """Points as the sweep screen draws them."""
+    scored = tuple(Point(point.t, scores_of(point)) for point in points)
+    return Curve(method, points[0].type, UNKNOWN_TRAINING, scored)
+
+
+def scores_of(point: Examined) -> dict[str, Score]:
+    """A point's means and intervals by axis."""
+    return {axis: Score(*mean_of(worths), len(worths)) for axis, worths in point.worths.items()}
+
+
+def write_points(out: Path, points: Sequence[Examined], method: str, identity: Identity) -> None:
+    """Replace the file by these points, whole or not at all."""
+    part = out.with_name(out.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            for point in points:
+                file.write(json.dumps(row_of(point, method) | {"sweep": identity}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(out)
+        positional.sync_folder(out.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise EdgemedError(
+            f"cannot write {out}: {error.strerror}", "free disk space and give the command again"
+        ) from None
+
+
+def row_of(point: Examined, method: str) -> dict[str, Any]:
+    """A point as a line of a sweep file; `worths` are what going on needs."""
+    axes = {axis: score._asdict() for axis, score in scores_of(point).items()}
+    return {"method": method, "seed": UNKNOWN_TRAINING, "axes": axes} | asdict(point)
+
+
+def known_points(out: Path, identity: Identity) -> list[Examined]:
+    """The points of an earlier attempt. Raises Refused where `out` is of anything else."""
+    if not out.exists():
+        return []
+    fields = Examined.__dataclass_fields__
+    try:
+        rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+        points = [Examined(**{name: row[name] for name in fields}) for row in rows]
+        changed = {
+            name for row in rows for name in identity if row["sweep"][name] != identity[name]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Refused(
+            f"{out} is something else than scores of a sweep",
+            "name another file with -o, or move that one away",
+        ) from None
+    if changed:
+        raise Refused(
+            f"{out} holds scores with other {', '.join(sorted(changed))}",
+            "give the command as before, or name another file with -o",
+        )
+    return points
