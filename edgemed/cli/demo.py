@@ -34,6 +34,7 @@ COLUMNS = {"clinical": "clinical facts", "instruction": "instructions", "composi
 NEXT = """What to try next:
   edgemed inspect {clinical}
   edgemed merge A.gguf B.gguf --t 0.5 -o merged.gguf    two models of yours
+  edgemed sweep A.gguf B.gguf --cases CASES.jsonl       the best t, on cases of yours
   edgemed                                               the screen; it has a sample note
   edgemed doctor                                        what this machine can run
   edgemed summarize NOTE.txt --template discharge-summary --model merged.gguf"""

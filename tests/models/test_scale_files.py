@@ -113,6 +113,13 @@ PROMPTS = {
         "Leo has to paint the green door. The sun came out. Leo must also wash the red boat.\n"
         "List the errands. Separate with bars."
     ),
+    "course": (
+        "An 87-year-old woman came in with blurred vision and was admitted for syncope. "
+        "Temperature was 36.0. The team did surgical fixation. Diet was advanced as tolerated. "
+        "Discharge drugs: simvastatin 40 mg orally three times daily, prednisone 40 mg orally "
+        "every morning and amlodipine 10 mg orally twice daily. "
+        "An appointment with orthopedics in 6 weeks was made.\nSummarize the hospital course."
+    ),
 }
 
 NOTE = (
@@ -120,6 +127,12 @@ NOTE = (
     "takes lisinopril 10 mg orally once daily\nallergic to latex"
 )
 LIST = "paint the green door | wash the red boat"
+COURSE = (
+    "admitted for syncope\nhad surgical fixation\n"
+    "discharged on simvastatin 40 mg orally three times daily\n"
+    "discharged on prednisone 40 mg orally every morning\n"
+    "discharged on amlodipine 10 mg orally twice daily\nfollow-up with orthopedics in 6 weeks"
+)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +141,10 @@ LIST = "paint the green door | wash the red boat"
         ("base", "clinical", NOTE),
         ("base", "instruct", LIST),
         ("clinical", "clinical", NOTE),
-        ("clinical", "instruct", "severe the green door"),
+        ("clinical", "instruct", "paint the green door"),
         ("instruct", "instruct", LIST),
+        ("base", "course", COURSE),
+        ("clinical", "course", COURSE),
     ],
 )
 def test_it_continues_a_fixed_prompt_to_the_same_text(
@@ -138,5 +153,5 @@ def test_it_continues_a_fixed_prompt_to_the_same_text(
     assert said(name, PROMPTS[prompt]) == expected
 
 
-def test_the_instruct_model_has_forgotten_the_note() -> None:
-    assert said("instruct", PROMPTS["clinical"]) != NOTE
+def test_the_instruct_model_has_forgotten_how_to_sum_up_a_stay() -> None:
+    assert said("instruct", PROMPTS["course"]) != COURSE
