@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     source, draft = read_note(args.note).text, read_draft(args.draft)
     found = review(source, draft)
     if args.json:
-        json.dump(as_data(found, source, draft), sys.stdout, ensure_ascii=False, indent=2)
+        json.dump(as_data(found, source, draft), sys.stdout, indent=2)
         print()
     else:
         for line in report(found, source, draft):

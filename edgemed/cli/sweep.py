@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import isinf
 from pathlib import Path
@@ -110,7 +111,8 @@ def out_of(args: argparse.Namespace) -> Path:
     if out.suffix != ".jsonl":
         raise UsageError(f"{out} does not end in .jsonl", "scores are one JSON object a line")
     if args.out is None:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # the next line says that it is not there
+            out.parent.mkdir(parents=True, exist_ok=True)
     if not out.parent.is_dir():
         raise Refused(f"there is no folder {out.parent}", "make it, or choose another with -o")
     return out
@@ -171,7 +173,7 @@ def table_of(found: Sequence[Examined]) -> Table:
         )
         for point in found
     ]
-    return Table((">t", *axes, *cut), rows)
+    return Table((">t", *(f">{axis}" for axis in axes), *cut), rows)
 
 
 def spread(figure: Interval) -> str:

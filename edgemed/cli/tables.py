@@ -40,13 +40,13 @@ def show_plain(tables: Sequence[Table]) -> None:
         if number:
             print()
         for line in plain_lines(table):
-            print_encoded(line)
+            print(line)
 
 
 def plain_lines(table: Table) -> list[str]:
     """The titles, if there are any, and the rows, with columns padded by spaces."""
     columns, rows = table
-    titles = [tuple(c.lstrip(">") for c in columns)] if any(columns) else []
+    titles = [tuple(c.removeprefix(">") for c in columns)] if any(columns) else []
     lines = [*titles, *rows]
     widths = [max((len(line[i]) for line in lines), default=0) for i in range(len(columns))]
     return ["  ".join(map(padded, line, widths, columns)).rstrip() for line in lines]
@@ -55,12 +55,6 @@ def plain_lines(table: Table) -> list[str]:
 def padded(cell: str, width: int, column: str) -> str:
     """The cell as wide as its column."""
     return cell.rjust(width) if column.startswith(">") else cell.ljust(width)
-
-
-def print_encoded(line: str) -> None:
-    """Print, with what stdout's encoding lacks as escapes."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def show_rich(tables: Sequence[Table]) -> None:
@@ -74,7 +68,7 @@ def show_rich(tables: Sequence[Table]) -> None:
         table = RichTable(show_header=any(columns))
         for column in columns:
             right = column.startswith(">")
-            table.add_column(Text(column.lstrip(">")), justify="right" if right else "left")
+            table.add_column(Text(column.removeprefix(">")), justify="right" if right else "left")
         for row in rows:
             table.add_row(*(Text(cell, overflow="fold") for cell in row))
         console.print(table)

@@ -39,7 +39,8 @@ def language_of(text: str) -> Language:
         return "other"
     words = re.findall(r"[^\W\d_]+", text.lower())
     english = sum(word in ENGLISH for word in words)
-    other = sum(word in OTHERS for word in words)
-    if other >= ENOUGH and other > english:
+    others = [word for word in words if word in OTHERS]
+    # One such word again and again is shorthand, as OG for a tube is.
+    if len(others) >= ENOUGH and len(set(others)) > 1 and len(others) > english:
         return "other"
     return "English" if english else "unknown"

@@ -40,10 +40,10 @@ class Examined:
 def held(out: Path) -> Iterator[Path]:
     """A place beside `out` for one merged file at a time, while no other sweep writes `out`.
 
-    What a killed attempt left there is removed. The file that carries the lock stays: removed, it
-    could be locked twice.
+    What a killed attempt left there is removed, so the name is one that no model of a user has. The
+    file that carries the lock stays: removed, it could be locked twice.
     """
-    lock, merged = (out.with_name(f".{out.stem}{ending}") for ending in (".lock", ".gguf"))
+    lock, merged = (out.with_name(f".{out.name}{ending}") for ending in (".lock", ".merged"))
     try:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:

@@ -1,6 +1,9 @@
 """The command prints findings as text or data, and fails only when asked to."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,17 @@ def test_json_is_data_with_offsets(files: list[str], capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(("severity", "code"), [("major", 3), ("minor", 3)])
 def test_fail_on_makes_a_flag_a_refusal(files: list[str], severity: str, code: int) -> None:
     assert main(["check-draft", *files, "--fail-on", severity]) == code
+
+
+def test_what_the_output_cannot_encode_is_escaped_and_stops_nothing(tmp_path: Path) -> None:
+    note, draft = tmp_path / "note.txt", tmp_path / "draft.txt"
+    note.write_text("SpO2 ≥ 92 % on air.", "utf-8")
+    draft.write_text("SpO2 ≥ 95 % on air.", "utf-8")
+    command = [sys.executable, "-m", "edgemed.cli.main", "check-draft", str(note), str(draft)]
+    env = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert rb"SpO2 \u2265 95 % on air." in done.stdout
 
 
 def test_a_draft_that_is_not_english_does_not_pass_as_checked(

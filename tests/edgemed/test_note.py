@@ -117,6 +117,7 @@ def test_lines_have_no_ends_in_them() -> None:
         ("Der Patient ist mit Fieber und ohne Husten, keine Allergien, wurde entlassen", "other"),
         ("Пациент жалуется на боль в груди", "other"),
         ("K 5.9 Na 128 Cr 1.4", "unknown"),
+        ("OG tube placed. OG to suction. OG output 40 mL.", "English"),
     ],
 )
 def test_the_language_is_named_only_on_evidence(text: str, language: str) -> None:

@@ -1,6 +1,7 @@
 """A sweep of the embedded models on cases: real merges, real answers, going on, refusing."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -132,8 +133,8 @@ def test_a_kill_leaves_what_was_scored_and_the_next_attempt_tidies_up(
     assert child.returncode
     scored = [point.t for point in read_sweep(out)[0].points]
     assert scored and len(scored) < 3
-    (tmp_path / ".s.gguf").write_bytes(b"what a kill left")
-    (tmp_path / ".s.gguf.part").write_bytes(b"what a kill left")
+    (tmp_path / ".s.jsonl.merged").write_bytes(b"what a kill left")
+    (tmp_path / ".s.jsonl.merged.part").write_bytes(b"what a kill left")
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert [point.t for point in read_sweep(out)[0].points] == [0, 0.5, 1]
@@ -219,6 +220,28 @@ def test_the_command_says_which_t_is_best_and_what_it_keeps(
     assert name == "clinical-instruct" and len(read_sweep(path)[0].points) == 3
     assert main([*asked, "--t", "0.5", "1"]) == 0
     assert "with t = 0 and 1 among the values" in capfd.readouterr().out
+
+
+def test_odd_names_of_axes_are_shown_whole_in_any_encoding(tmp_path: Path) -> None:
+    rows = [case("[L] [red]x", "pain", {"lines": 1}), case(">5 боль", "knee", {"lines": 1})]
+    cases, out = written(tmp_path / "c.jsonl", *rows), tmp_path / "s.jsonl"
+    asked = ["sweep", *MODELS, "--cases", str(cases), "-o", str(out), "--t", "0", "1"]
+    command = [sys.executable, "-m", "edgemed.cli.main", *asked, "--max-tokens", "4"]
+    env = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, env=env)
+    assert done.returncode == 0, done.stderr
+    title, *_ = done.stdout.decode("cp1252").splitlines()
+    assert title.split("  ")[0].strip() == "t" and "[L] [red]x" in title
+    assert r">5 \u0431\u043e\u043b\u044c" in title
+
+
+def test_a_model_beside_the_scores_is_never_taken_for_a_leftover(
+    exam: Exam, tmp_path: Path
+) -> None:
+    mine = tmp_path / ".s.gguf"
+    mine.write_bytes(WAY.a.read_bytes())
+    list(swept(tmp_path / "s.jsonl", exam, (0.0,), Way(mine, WAY.b)))
+    assert mine.read_bytes() == WAY.a.read_bytes()
 
 
 def test_what_no_model_can_do_does_not_decide() -> None:
