@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from edgemed.merging.run import merge as merge
+    from edgemed.merging.run.run import merge as merge
 
-_LAZY = {"merge": "edgemed.merging.run"}
+_LAZY = {"merge": "edgemed.merging.run.run"}
 
 __all__ = ["__version__", "merge"]
 

@@ -15,7 +15,7 @@ from edgemed_models.base import Model, ModelError
 
 from edgemed.clinic.findings import Looked
 from edgemed.errors import EdgemedError
-from edgemed.loading import translated
+from edgemed.local_models.loading import translated
 
 if TYPE_CHECKING:  # loads the checks, which a draft does not wait for
     from edgemed.clinic.second_look import Revision, Version

@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from edgemed import audit
-from edgemed.audit import Place
+from edgemed.logs import audit
+from edgemed.logs.audit import Place
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

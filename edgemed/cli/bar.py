@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from edgemed.process_memory import resident_bytes
-from edgemed.sizes import show_size
+from edgemed.local_models.process_memory import resident_bytes
+from edgemed.storage.sizes import show_size
 
 
 class Rate(ProgressColumn):

@@ -16,8 +16,14 @@ from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timi
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import shown
 from edgemed.errors import EdgemedError, Refused, UsageError
-from edgemed.library import find_model
-from edgemed.loading import plan_request, settings_for, start, started_ahead, translated
+from edgemed.local_models.library import find_model
+from edgemed.local_models.loading import (
+    plan_request,
+    settings_for,
+    start,
+    started_ahead,
+    translated,
+)
 
 STDIN = "-"
 

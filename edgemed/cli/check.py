@@ -7,9 +7,9 @@ from pathlib import Path
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Model, open_models, printable
-from edgemed.merging.chat import Choice
-from edgemed.merging.compatibility import Finding, verdict
-from edgemed.merging.sentencepieces import first_difference, read_pieces
+from edgemed.merging.parents.chat import Choice
+from edgemed.merging.parents.compatibility import Finding, verdict
+from edgemed.merging.parents.sentencepieces import first_difference, read_pieces
 
 REFUSED = 3
 

@@ -20,11 +20,11 @@ from edgemed_models.scale.examination import AXES, Question, questions
 from edgemed_models.scale.items import TEMPLATE
 
 from edgemed.cli.stream import follow, timing_line
-from edgemed.demonstration import HEADING
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
-from edgemed.loading import Options, plan_model, settings_for, start, translated
-from edgemed.merging.run import merge
+from edgemed.local_models.demonstration import HEADING
+from edgemed.local_models.loading import Options, plan_model, settings_for, start, translated
+from edgemed.merging.run.run import merge
 
 CONTEXT = 1024
 MAX_TOKENS = 160

@@ -10,11 +10,11 @@ from edgemed_native.codecs import CODECS
 from edgemed.cli.merge import progress_report
 from edgemed.cli.reports import print_report, refuse_name, write_report
 from edgemed.gguf import Model, open_models
-from edgemed.merging import report
-from edgemed.merging.plan import decide
-from edgemed.merging.recipe import between
-from edgemed.merging.run import usable_cores
-from edgemed.merging.survey import survey
+from edgemed.merging.plan.plan import decide
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.report import report
+from edgemed.merging.report.survey import survey
+from edgemed.merging.run.run import usable_cores
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -21,9 +21,9 @@ from edgemed import __version__
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
-from edgemed.library import find_model, folder, read_library
-from edgemed.loading import Options, plan_model, settings_for, start
-from edgemed.sizes import show_size
+from edgemed.local_models.library import find_model, folder, read_library
+from edgemed.local_models.loading import Options, plan_model, settings_for, start
+from edgemed.storage.sizes import show_size
 
 State = Literal["ok", "warning", "failure"]
 GIB = 1 << 30

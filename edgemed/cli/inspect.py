@@ -9,7 +9,7 @@ from typing import Any
 from edgemed.cli.tables import Table, show
 from edgemed.gguf import Model, Tensor, open_model
 from edgemed.gguf.description import Description, describe
-from edgemed.sizes import show_size
+from edgemed.storage.sizes import show_size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,15 +12,16 @@ from typing import Any
 
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
-from edgemed.merging import estimate
-from edgemed.merging.journal import journal_of
-from edgemed.merging.method_table import METHODS
-from edgemed.merging.out_types import type_word
-from edgemed.merging.plan import Plan, plan_merge
-from edgemed.merging.presets import PRESETS
-from edgemed.merging.recipe import Recipe, between, weighted
-from edgemed.merging.recipe_file import is_recipe, parse_settings, read_recipe
-from edgemed.merging.run import (
+from edgemed.local_models.process_memory import resident_bytes
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.plan.out_types import type_word
+from edgemed.merging.plan.plan import Plan, plan_merge
+from edgemed.merging.recipe.presets import PRESETS
+from edgemed.merging.recipe.recipe import Recipe, between, weighted
+from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
+from edgemed.merging.run import estimate
+from edgemed.merging.run.journal import journal_of
+from edgemed.merging.run.run import (
     Meter,
     Progress,
     Report,
@@ -29,8 +30,7 @@ from edgemed.merging.run import (
     run_plan,
     usable_cores,
 )
-from edgemed.process_memory import resident_bytes
-from edgemed.sizes import parse_size, show_size
+from edgemed.storage.sizes import parse_size, show_size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -137,8 +137,8 @@ def run(args: argparse.Namespace) -> int:
 def measure(plan: Plan, path: Path) -> None:
     """Hold the finished output against its parents, write the report, print its words."""
     from edgemed.cli.reports import write_report
-    from edgemed.merging.report import summary
-    from edgemed.merging.survey import survey
+    from edgemed.merging.report.report import summary
+    from edgemed.merging.report.survey import survey
 
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=True, report=say)

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgemed_models.engine.fit import Plan, explain
 
-from edgemed.loading import Options, Unfit
+from edgemed.local_models.loading import Options, Unfit
 
 
 def configure_model(parser: argparse.ArgumentParser) -> None:

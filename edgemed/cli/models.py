@@ -9,12 +9,12 @@ from pathlib import Path
 
 from edgemed_models.catalog import Card, read_cards
 
-from edgemed import library
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
-from edgemed.records import Records
-from edgemed.sizes import show_size
+from edgemed.local_models import library
+from edgemed.logs.records import Records
+from edgemed.storage.sizes import show_size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +121,7 @@ def printable_lines(text: str) -> str:
 
 def tune_one(args: argparse.Namespace) -> int:
     """Try settings, say each on stderr as it is measured, keep the best."""
-    from edgemed.tuning import is_usual, shown, tune
+    from edgemed.local_models.tuning import is_usual, shown, tune
 
     path = library.find_model(args.name)
     best = tune(path, lambda trial: print(shown(trial), file=sys.stderr), lambda: False)

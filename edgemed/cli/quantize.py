@@ -7,12 +7,12 @@ from pathlib import Path
 
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
-from edgemed.imatrix import read_imatrices
-from edgemed.merging.run import usable_cores
+from edgemed.merging.run.run import usable_cores
 from edgemed.quantizing.file_types import FILE_TYPES
+from edgemed.quantizing.imatrix import read_imatrices
 from edgemed.quantizing.plan import Plan, Wish, plan_quantize
 from edgemed.quantizing.run import quantize
-from edgemed.sizes import show_size
+from edgemed.storage.sizes import show_size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

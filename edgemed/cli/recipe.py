@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from edgemed.merging.recipe import normal_form, recipe_hash
-from edgemed.merging.recipe_file import read_recipe
+from edgemed.merging.recipe.recipe import normal_form, recipe_hash
+from edgemed.merging.recipe.recipe_file import read_recipe
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

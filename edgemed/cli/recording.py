@@ -12,7 +12,7 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed.cli.stream import Outcome
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
-from edgemed.records import Draft, Kept, Records
+from edgemed.logs.records import Draft, Kept, Records
 
 
 def record(

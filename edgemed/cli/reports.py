@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.merging import report
-from edgemed.merging.survey import Measure
+from edgemed.merging.report import report
+from edgemed.merging.report.survey import Measure
 
 
 def refuse_name(path: Path) -> None:

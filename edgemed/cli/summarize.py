@@ -38,17 +38,17 @@ from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
-from edgemed.demonstration import (
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import open_model
+from edgemed.local_models.demonstration import (
     HEADING,
     LEARNED,
     UNLEARNED,
     is_demonstration,
     merged_model,
 )
-from edgemed.errors import EdgemedError, Refused, UsageError
-from edgemed.gguf import open_model
-from edgemed.library import find_model
-from edgemed.loading import (
+from edgemed.local_models.library import find_model
+from edgemed.local_models.loading import (
     plan_model,
     plan_request,
     settings_for,
@@ -56,7 +56,7 @@ from edgemed.loading import (
     started_ahead,
     translated,
 )
-from edgemed.records import Records
+from edgemed.logs.records import Records
 
 STDIN = "-"
 

@@ -22,7 +22,7 @@ from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import RULE, best, sweeps_folder
-from edgemed.merging.out_types import type_word
+from edgemed.merging.plan.out_types import type_word
 
 TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
 METHODS = ("linear", "slerp")

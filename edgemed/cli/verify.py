@@ -7,8 +7,8 @@ from pathlib import Path
 
 from edgemed.cli.merge import progress_report
 from edgemed.gguf import open_model, printable
-from edgemed.merging.run import usable_cores
-from edgemed.merging.verify import verify
+from edgemed.merging.report.verify import verify
+from edgemed.merging.run.run import usable_cores
 
 EXIT = {"same": 0, "different": 1, "cannot compare": 3}
 SHOWN = 20

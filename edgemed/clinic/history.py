@@ -5,7 +5,6 @@ Whatever quotes note, draft or the clinician's own words goes in as a keyed mark
 
 from typing import Any
 
-from edgemed.audit import Entry, Log
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import (
     Dismissal,
@@ -16,6 +15,7 @@ from edgemed.clinic.session import (
     findings,
     key_of,
 )
+from edgemed.logs.audit import Entry, Log
 
 
 def drafted(log: Log, session: Session, who: str, at: str) -> Entry:

@@ -12,7 +12,7 @@ from edgemed_models.engine.settings import Settings
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.cases import Case
 from edgemed.gguf import open_model
-from edgemed.loading import (
+from edgemed.local_models.loading import (
     Options,
     bare_settings,
     plan_model,

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgemed import positional
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.intervals import mean_of
 from edgemed.evals.sweep_file import Curve, Point, Score
-from edgemed.merging.journal import journal_of
-from edgemed.output import part_of
+from edgemed.merging.run.journal import journal_of
+from edgemed.storage import positional
+from edgemed.storage.output import part_of
 
 UNKNOWN_TRAINING = 0  # a sweep of the user's models does not know their training's seed
 

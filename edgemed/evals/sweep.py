@@ -19,11 +19,11 @@ from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import Case, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
 from edgemed.gguf import open_model
-from edgemed.loading import Options, plan_model
-from edgemed.merging.metadata import FILE_TYPE
-from edgemed.merging.plan import Plan, plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import Progress, run_plan, usable_cores
+from edgemed.local_models.loading import Options, plan_model
+from edgemed.merging.plan.metadata import FILE_TYPE
+from edgemed.merging.plan.plan import Plan, plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run.run import Progress, run_plan, usable_cores
 from edgemed.quantizing.file_types import FILE_TYPES
 
 NAMES = {kind.number: name for name, kind in FILE_TYPES.items()}

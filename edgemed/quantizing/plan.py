@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from edgemed_native.codecs import CODECS, obstacle
 from edgemed_native.ggml_types import BY_NAME, GGMLType
 
-from edgemed import imatrix
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
 from edgemed.gguf.values import encode
+from edgemed.quantizing import imatrix
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
 from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable, mixed_types
 

@@ -18,11 +18,11 @@ from edgemed_native import mix
 from edgemed_native.codecs import decode_rows, encode_rows, warm_up
 from numpy.typing import NDArray
 
-from edgemed import positional
 from edgemed.errors import EdgemedError
-from edgemed.imatrix import of_row
-from edgemed.output import Output
+from edgemed.quantizing.imatrix import of_row
 from edgemed.quantizing.plan import Plan, Step
+from edgemed.storage import positional
+from edgemed.storage.output import Output
 
 CHUNK = 128 * 1024
 """Weights at once: source, float32 and result stay in a core's L2 cache."""

@@ -27,9 +27,9 @@ from evaluate import interval, measured
 from json_lines import Label, add, known, label_of
 from runs import CONTROLS, FEW_SHOT, PARENTS, SEEDS, of_seed
 
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import Recipe, between, of_models
-from edgemed.merging.run import run_plan, usable_cores
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import Recipe, between, of_models
+from edgemed.merging.run.run import run_plan, usable_cores
 
 STEPS = tuple(round(0.1 * n, 1) for n in range(11))
 SPLITS: tuple[Split, ...] = ("dev", "test")

@@ -37,8 +37,8 @@ from edgemed_models.scale.items import ASSISTANT, END, USER
 from numpy.typing import NDArray
 
 from edgemed.gguf import open_model
-from edgemed.imatrix import Importances, read_imatrices
 from edgemed.quantizing.file_types import FILE_TYPES
+from edgemed.quantizing.imatrix import Importances, read_imatrices
 from edgemed.quantizing.plan import Wish, plan_quantize
 from edgemed.quantizing.run import quantize
 from tests.bench.activations import Llama, write_matrix

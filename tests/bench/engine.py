@@ -35,7 +35,7 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.settings import Settings
 from edgemed_models.scale import path_of
 
-from edgemed.demonstration import HEADING
+from edgemed.local_models.demonstration import HEADING
 from tests.bench import synthetic
 from tests.models.random_model import Size, write_model
 

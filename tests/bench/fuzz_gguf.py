@@ -31,7 +31,7 @@ from edgemed.errors import InvalidFile
 from edgemed.gguf.header import Header
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.model import parse
-from edgemed.process_memory import resident_bytes
+from edgemed.local_models.process_memory import resident_bytes
 from tests.edgemed.gguf_files import METADATA, TENSORS, assemble, gguf_bytes, pair, row
 
 PATH = Path("case.gguf")

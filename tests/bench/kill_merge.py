@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.cli.main import main as edgemed
-from edgemed.merging import run
-from edgemed.merging.fingerprints import Fingerprints
-from edgemed.merging.journal import Journal, journal_of
-from edgemed.output import Output, part_of
+from edgemed.merging.plan.fingerprints import Fingerprints
+from edgemed.merging.run import run
+from edgemed.merging.run.journal import Journal, journal_of
+from edgemed.storage.output import Output, part_of
 from tests.bench.synthetic import SHAPES, write_model
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -43,9 +43,9 @@ VOCABULARY = DATA / "vocab" / "ggml-vocab-llama-bpe.gguf"
 
 MERGE = """
 import json, sys, time
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run.run import run_plan
 from pathlib import Path
 a, b, out, threads, max_ram, method = sys.argv[1:]
 start = time.perf_counter()
@@ -60,9 +60,9 @@ print(json.dumps({
 
 METHOD = """
 import json, sys
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import weighted
-from edgemed.merging.run import Meter, compile_kernels, run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import weighted
+from edgemed.merging.run.run import Meter, compile_kernels, run_plan
 from pathlib import Path
 base, a, b, out, threads, max_ram, method, settings = sys.argv[1:]
 models = [Path(a), Path(b)] if base == "-" else [Path(base), Path(a), Path(b)]
@@ -214,7 +214,7 @@ def groups(names: Sequence[str], table: dict[str, Any]) -> dict[bool, dict[str, 
 
 def bench_methods(args: argparse.Namespace, folder: Path) -> None:
     """All methods, round by round; the first round is over tiny files and compiles."""
-    from edgemed.merging.method_table import METHODS
+    from edgemed.merging.methods.table import METHODS
 
     names = [] if args.methods == "all" else args.methods.split(",")
     limits = (str(args.threads), str(args.max_ram << 20))

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemed.merging.method_table import METHODS
-from edgemed.merging.schema import bind
-from edgemed.merging.stream import Stream
+from edgemed.merging.methods.schema import bind
+from edgemed.merging.methods.stream import Stream
+from edgemed.merging.methods.table import METHODS
 
 F32 = NDArray[np.float32]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgemed import audit
-from edgemed.audit import Log, Place, Seal
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.logs import audit
+from edgemed.logs.audit import Log, Place, Seal
 
 WHEN = "2026-01-02T03:04:05+00:00"
 COLUMNS = ("at", "who", "what", "facts", "mac")

@@ -8,8 +8,8 @@ import pytest
 
 from edgemed.cli.main import main
 from edgemed.gguf import open_model
-from edgemed.merging.compatibility import CHECKS, verdict
-from edgemed.merging.sentencepieces import read_pieces
+from edgemed.merging.parents.compatibility import CHECKS, verdict
+from edgemed.merging.parents.sentencepieces import read_pieces
 from tests.edgemed.merge_pairs import TOKENS, weights, write_pair_member
 
 ROPE = {"llama__rope__freq_base": 500000.0}

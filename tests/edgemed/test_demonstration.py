@@ -8,7 +8,7 @@ from edgemed_models.scale import path_of
 from edgemed_tui.machine import sample
 
 from edgemed.cli.main import main
-from edgemed.demonstration import (
+from edgemed.local_models.demonstration import (
     HEADING,
     LEARNED,
     UNLEARNED,

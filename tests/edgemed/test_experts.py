@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgemed.merging.estimate import chunks
-from edgemed.merging.jobs import by_matrix
-from edgemed.merging.method_table import METHODS
-from edgemed.merging.plan import plan_merge, state_bytes
-from edgemed.merging.recipe import weighted
-from edgemed.merging.run import run_plan
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.plan.plan import plan_merge, state_bytes
+from edgemed.merging.recipe.recipe import weighted
+from edgemed.merging.run.estimate import chunks
+from edgemed.merging.run.jobs import by_matrix
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import WIDTH, read_tensors, weights, write_pair_member
 from tests.edgemed.streams import merged
 from tests.edgemed.test_merge_methods import GIVEN

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgemed.errors import Incompatible, InvalidFile
-from edgemed.imatrix import read_imatrices
+from edgemed.quantizing.imatrix import read_imatrices
 from tests.edgemed.gguf_files import small_model, write_gguf
 from tests.edgemed.test_quantize import matrix_file
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import edgemed
 import edgemed.gguf
 from edgemed.errors import EdgemedError, Incompatible, Refused, UsageError
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import TOKENS, read_tensors, weights, write_pair_member
 
 KINDS = ("F32", "F16", "BF16", "Q8_0", "Q4_K", "Q6_K")
@@ -284,7 +284,7 @@ def test_ctrl_c_leaves_nothing_under_the_final_name(tmp_path):
     other = {k: v + np.float32(0.1) for k, v in large.items()}
     b = write_pair_member(tmp_path / "b.gguf", other, tokens=tokens)
     slow = (
-        "import sys, time, edgemed.merging.run as run\n"
+        "import sys, time, edgemed.merging.run.run as run\n"
         "blend = run.Blender.write\n"
         "def slowly(*a):\n    print('started', flush=True); time.sleep(0.2); return blend(*a)\n"
         "run.Blender.write = slowly\n"

@@ -12,11 +12,11 @@ from edgemed_native.ggml_types import BY_NAME
 from edgemed.cli.main import main
 from edgemed.errors import Refused
 from edgemed.gguf import open_model
-from edgemed.merging.chunk import Blender
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import Recipe, Slice, Source, between
-from edgemed.merging.run import run_plan
-from edgemed.merging.verify import verify
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source, between
+from edgemed.merging.report.verify import verify
+from edgemed.merging.run.chunk import Blender
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import WIDTH, read_tensors, weights, write_pair_member
 from tests.edgemed.test_quantize import matrix_file
 

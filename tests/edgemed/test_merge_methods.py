@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from edgemed.errors import EdgemedError, Refused
-from edgemed.merging.method_table import METHODS
-from edgemed.merging.plan import Plan, plan_merge, state_bytes
-from edgemed.merging.recipe import weighted
-from edgemed.merging.run import run_plan
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.plan.plan import Plan, plan_merge, state_bytes
+from edgemed.merging.recipe.recipe import weighted
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import read_tensors, weights, write_pair_member
 from tests.edgemed.streams import merged
 

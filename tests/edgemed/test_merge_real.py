@@ -8,10 +8,10 @@ import pytest
 
 import edgemed
 import edgemed.gguf
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import run_plan
-from edgemed.merging.vocabulary import TOKENS
+from edgemed.merging.parents.vocabulary import TOKENS
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import packed_as
 from tests.oracles.llama_nll import mean_nll
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.merging import deltas
-from edgemed.merging.method_table import METHODS
-from edgemed.merging.select import SAMPLE, order_statistics
+from edgemed.merging.methods import deltas
+from edgemed.merging.methods.select import SAMPLE, order_statistics
+from edgemed.merging.methods.table import METHODS
 from tests.edgemed.streams import merged, stream_of
 from tests.oracles import methods as oracle
 

@@ -9,8 +9,8 @@ from edgemed_models.catalog import read_cards
 
 from edgemed.cli.main import main
 from edgemed.errors import UsageError
-from edgemed.library import find_model, folder, read_library
-from edgemed.records import Records
+from edgemed.local_models.library import find_model, folder, read_library
+from edgemed.logs.records import Records
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_hash_of_a_model_that_was_added_is_known_to_the_records(
     def read_again(file: object) -> str:
         raise AssertionError("the model was read once more")
 
-    monkeypatch.setattr("edgemed.records.hash_of", read_again)
+    monkeypatch.setattr("edgemed.logs.records.hash_of", read_again)
     with Records() as records:
         assert records.file_hash(find_model(None)) == sha256(file.read_bytes()).hexdigest()
 

@@ -9,8 +9,8 @@ from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.out_types import file_type_of, is_quantizable, out_types, type_word
-from edgemed.merging.recipe import between
+from edgemed.merging.plan.out_types import file_type_of, is_quantizable, out_types, type_word
+from edgemed.merging.recipe.recipe import between
 from edgemed.quantizing.mixes import Facts, Matrix, mixed_types
 from tests.bench.synthetic import SHAPES, tensors
 

@@ -13,11 +13,12 @@ import pytest
 import edgemed
 from edgemed.cli.main import main
 from edgemed.gguf import open_model
-from edgemed.merging import provenance, verify
-from edgemed.merging.keys import RECIPE, RECIPE_HASH
-from edgemed.merging.provenance import recipe_from, weights_label
-from edgemed.merging.recipe import Recipe, Slice, Source, between
-from edgemed.merging.settings import Filter
+from edgemed.merging.plan import provenance
+from edgemed.merging.plan.keys import RECIPE, RECIPE_HASH
+from edgemed.merging.plan.provenance import recipe_from, weights_label
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source, between
+from edgemed.merging.recipe.settings import Filter
+from edgemed.merging.report import verify
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
 PARENT = {
@@ -152,7 +153,7 @@ def test_another_platforms_angles_are_not_called_different(pair, tmp_path, monke
     slerped = tmp_path / "slerped.gguf"
     edgemed.merge(*pair, t=0.25, out=slerped, method="slerp")
     assert main(["verify", str(slerped)]) == 0
-    from edgemed.merging import spheres
+    from edgemed.merging.methods import spheres
 
     monkeypatch.setattr(spheres.math, "sin", np.tan)
     assert main(["verify", str(slerped)]) == 3
@@ -203,8 +204,8 @@ def test_a_shard_too_small_for_a_tensor_is_refused_with_the_least_that_works(pai
 
 def test_a_merge_of_a_merge_names_its_own_parents(pair, out, tmp_path):
     again = tmp_path / "again.gguf"
-    from edgemed.merging.plan import plan_merge
-    from edgemed.merging.run import run_plan
+    from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.run.run import run_plan
 
     run_plan(plan_merge(between(out, pair[1], 0.5), again, 1))
     metadata = open_model(again).metadata

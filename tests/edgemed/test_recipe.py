@@ -12,12 +12,12 @@ from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.merging.names import GROUPS, names_of
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.presets import bio_slerp, uniform
-from edgemed.merging.recipe import between, normal_form, recipe_hash, weighted
-from edgemed.merging.recipe_file import LARGEST, parse_recipe, read_recipe
-from edgemed.merging.run import run_plan
-from edgemed.merging.settings import Filter, evaluate
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.presets import bio_slerp, uniform
+from edgemed.merging.recipe.recipe import between, normal_form, recipe_hash, weighted
+from edgemed.merging.recipe.recipe_file import LARGEST, parse_recipe, read_recipe
+from edgemed.merging.recipe.settings import Filter, evaluate
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import read_tensors, weights, write_pair_member
 
 Q = names_of("blk.1.attn_q.weight", "llama")

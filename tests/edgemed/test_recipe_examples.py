@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe_file import parse_recipe
-from edgemed.merging.run import run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe_file import parse_recipe
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import TOKENS, WIDTH, read_tensors, write_pair_member
 from tests.oracles import methods as oracle
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.errors import EdgemedError
-from edgemed.records import MIGRATIONS, Draft, Kept, Records
+from edgemed.logs.records import MIGRATIONS, Draft, Kept, Records
 
 ROW = Draft(
     note="Chest pain since Monday.",

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from edgemed.cli.main import main
-from edgemed.merging.calibration import DIFFERENCES, estimate, kept_table
-from edgemed.merging.plan import decide, plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.report import as_html, summary
-from edgemed.merging.run import run_plan
-from edgemed.merging.survey import survey
+from edgemed.merging.plan.plan import decide, plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.report.calibration import DIFFERENCES, estimate, kept_table
+from edgemed.merging.report.report import as_html, summary
+from edgemed.merging.report.survey import survey
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import read_tensors, weights, write_pair_member
 
 NAME = "blk.1.ffn_down.weight"

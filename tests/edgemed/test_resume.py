@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused
-from edgemed.merging import journal
-from edgemed.merging.chunk import Blender
-from edgemed.merging.journal import Piece, Pieces, checked, lines_of
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run import journal
+from edgemed.merging.run.chunk import Blender
+from edgemed.merging.run.journal import Piece, Pieces, checked, lines_of
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
 SLOW = (
-    "import sys, time, edgemed.merging.run as run\n"
+    "import sys, time, edgemed.merging.run.run as run\n"
     "write = run.Blender.write\n"
     "def slowly(*a):\n    time.sleep(0.004); return write(*a)\n"
     "run.Blender.write = slowly\n"

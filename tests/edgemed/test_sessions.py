@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edgemed import sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Origin, Session
 from edgemed.errors import InvalidFile, Refused
+from edgemed.logs import sessions
 
 NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
 DRAFT = "Sodium 182."

@@ -14,7 +14,7 @@ from edgemed_models.fake import ScriptedModel
 
 from edgemed.cli import summarize as command
 from edgemed.cli.main import main
-from edgemed.records import default_path
+from edgemed.logs.records import default_path
 from tests.edgemed.commands import NOTE, TEMPLATE, Run, scripted
 
 MEDICATIONS = '{"medications": [], "allergies": ["penicillin"]}'

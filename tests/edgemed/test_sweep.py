@@ -23,7 +23,7 @@ from edgemed.evals.scores import Examined, write_points
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import known_sweeps, read_sweep
 from edgemed.gguf import open_model
-from edgemed.loading import Options
+from edgemed.local_models.loading import Options
 
 WAY = Way(path_of("clinical"), path_of("instruct"))
 MODELS = [str(WAY.a), str(WAY.b)]
@@ -271,7 +271,7 @@ def test_what_cannot_be_meant_is_refused(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edgemed.loading.find_gpu", lambda: None)
+    monkeypatch.setattr("edgemed.local_models.loading.find_gpu", lambda: None)
     asked = [word.format(tmp=tmp_path) for word in asked]
     try:
         code = main(["sweep", *MODELS, "--cases", str(file), *asked])

@@ -10,11 +10,11 @@ from edgemed_models.engine import machine
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
-from edgemed import tuning
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
-from edgemed.loading import BATCH, Options, pace
-from edgemed.tuned import Speed, note_file, recall, remember
+from edgemed.local_models import tuning
+from edgemed.local_models.loading import BATCH, Options, pace
+from edgemed.local_models.tuned import Speed, note_file, recall, remember
 
 
 class Timed(ScriptedModel):
@@ -90,7 +90,7 @@ def test_a_tuning_counts_for_that_file_on_that_machine_alone(
     assert pace(file, Options()) == (3, 256)
     assert pace(file, Options(threads=1, batch=32)) == (1, 32)
     with monkeypatch.context() as patch:
-        patch.setattr("edgemed.tuned.cpu_name", lambda: "another")
+        patch.setattr("edgemed.local_models.tuned.cpu_name", lambda: "another")
         assert recall(file) is None
     file.write_bytes(b"xy")
     assert pace(file, Options()) == (machine.usable_cores(), BATCH)

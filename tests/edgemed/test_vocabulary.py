@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import edgemed
 from edgemed.errors import Incompatible, UsageError
 from edgemed.gguf import open_model
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import TOKENS, read_tensors, weights, write_pair_member
 
 EMBED = "token_embd.weight"

@@ -14,10 +14,10 @@ from edgemed_models.engine.fit import MIB
 from edgemed_models.engine.machine import container_limit
 from edgemed_models.scale import path_of
 
-from edgemed import loading
 from edgemed.errors import Refused
 from edgemed.gguf import open_model
-from edgemed.loading import Options, plan_model, settings_for, shape_of
+from edgemed.local_models import loading
+from edgemed.local_models.loading import Options, plan_model, settings_for, shape_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets RLIMIT_DATA")
 

@@ -14,9 +14,9 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk, Finding, ModelChoice
 
-from edgemed.audit import Place
 from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span
 from edgemed.clinic.sentences import split
+from edgemed.logs.audit import Place
 
 NOTE = """DISCHARGE NOTE
 

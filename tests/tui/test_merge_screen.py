@@ -12,10 +12,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from edgemed.gguf import open_model
-from edgemed.merging import unfinished
-from edgemed.merging.plan import plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import Progress, run_plan
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run import unfinished
+from edgemed.merging.run.run import Progress, run_plan
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.tui.driving import case_of, press, shown, started
 from tests.tui.scripted import app
@@ -44,7 +44,7 @@ def interrupted(pair: Pair, out: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgemed.merging.run.REPORT_SECONDS", 0.0)
+        patch.setattr("edgemed.merging.run.run.REPORT_SECONDS", 0.0)
         run_plan(plan, stop, resume=True)
 
 

@@ -9,8 +9,8 @@ from edgemed_tui.screens.models import ModelsScreen
 from edgemed_tui.widgets.rows_pane import RowsPane
 from textual.widgets import Input
 
-from edgemed import library, sticks, tuning
-from edgemed.tuned import Speed, remember
+from edgemed.local_models import library, sticks, tuning
+from edgemed.local_models.tuned import Speed, remember
 from tests.tui.driving import press, shown, started
 from tests.tui.scripted import app
 

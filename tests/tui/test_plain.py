@@ -9,8 +9,8 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.plain.line import Line
 
-from edgemed import audit, sessions
 from edgemed.clinic import session as steps
+from edgemed.logs import audit, sessions
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
 

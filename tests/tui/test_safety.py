@@ -14,8 +14,8 @@ from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
 
-from edgemed import sessions
 from edgemed.errors import InvalidFile
+from edgemed.logs import sessions
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
 
@@ -36,7 +36,7 @@ print("code", made.return_code)
 HANGUP = """
 import sys, time, threading, os, signal
 from pathlib import Path
-from edgemed import sessions
+from edgemed.logs import sessions
 from tests.tui.scripted import app
 made = app(folder=Path(sys.argv[1]))
 made.lock = sessions.make_lock("four words of mine")

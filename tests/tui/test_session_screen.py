@@ -23,10 +23,10 @@ from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.widgets import Input, OptionList
 
-from edgemed import audit
 from edgemed.clinic import session as steps
 from edgemed.errors import EdgemedError
-from edgemed.process_memory import resident_bytes
+from edgemed.local_models.process_memory import resident_bytes
+from edgemed.logs import audit
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces
 

@@ -15,12 +15,12 @@ from edgemed_models.scale import path_of
 from edgemed_tui import machine
 from edgemed_tui.machine import sample
 
-from edgemed import audit
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import budget
 from edgemed.clinic.template import list_templates
-from edgemed.demonstration import merged_model
-from edgemed.loading import Options, load_model
+from edgemed.local_models.demonstration import merged_model
+from edgemed.local_models.loading import Options, load_model
+from edgemed.logs import audit
 from tests.tui.scripted import NOTE
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")

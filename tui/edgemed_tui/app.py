@@ -14,10 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from edgemed import sessions
-from edgemed.audit import Log
 from edgemed.errors import EdgemedError
-from edgemed.loading import Options
+from edgemed.local_models.loading import Options
+from edgemed.logs import sessions
+from edgemed.logs.audit import Log
 from edgemed_tui import pace
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from edgemed_models.base import Model
 
-from edgemed.audit import Place
 from edgemed.clinic.findings import Review
 from edgemed.clinic.review import review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import Template
+from edgemed.logs.audit import Place
 
 
 class ModelChoice(NamedTuple):

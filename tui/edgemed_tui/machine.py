@@ -7,12 +7,13 @@ from pathlib import Path
 
 from edgemed_models.base import Model
 
-from edgemed import audit, library, sessions
-from edgemed.demonstration import is_demonstration, merged_model, merged_path
 from edgemed.gguf import open_model
-from edgemed.loading import Options, load_model
-from edgemed.merging.keys import RECIPE_HASH
-from edgemed.sizes import show_size
+from edgemed.local_models import library
+from edgemed.local_models.demonstration import is_demonstration, merged_model, merged_path
+from edgemed.local_models.loading import Options, load_model
+from edgemed.logs import audit, sessions
+from edgemed.merging.plan.keys import RECIPE_HASH
+from edgemed.storage.sizes import show_size
 from edgemed_tui import settings
 from edgemed_tui.checker import Checker
 from edgemed_tui.desk import Desk, Finding, ModelChoice

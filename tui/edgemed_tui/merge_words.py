@@ -2,13 +2,13 @@
 
 from edgemed_models.scale import path_of
 
-from edgemed.demonstration import PARENTS
-from edgemed.merging import unfinished
-from edgemed.merging.method_table import METHODS
-from edgemed.merging.plan import Plan
-from edgemed.merging.recipe import LIKE_A
-from edgemed.merging.run import Result
-from edgemed.sizes import show_size
+from edgemed.local_models.demonstration import PARENTS
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.plan.plan import Plan
+from edgemed.merging.recipe.recipe import LIKE_A
+from edgemed.merging.run import unfinished
+from edgemed.merging.run.run import Result
+from edgemed.storage.sizes import show_size
 from edgemed_tui.screens.picker import Choice
 
 FIELDS = (

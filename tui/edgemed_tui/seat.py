@@ -19,7 +19,7 @@ from edgemed.clinic.readahead import read_ahead
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
-from edgemed.process_memory import resident_bytes
+from edgemed.local_models.process_memory import resident_bytes
 from edgemed_tui.checker import CheckBroke, Checker
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk, ModelChoice

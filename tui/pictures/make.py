@@ -16,8 +16,8 @@ from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.screens.session import SessionScreen
 from textual.pilot import Pilot
 
-from edgemed.audit import Place
 from edgemed.clinic.session import stage
+from edgemed.logs.audit import Place
 
 HERE = Path(__file__).parent
 SIZE = (118, 36)

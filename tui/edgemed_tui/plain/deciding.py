@@ -3,11 +3,11 @@
 import shlex
 from pathlib import Path
 
-from edgemed import sessions
 from edgemed.clinic import export, history
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.errors import UsageError
+from edgemed.logs import sessions
 from edgemed_tui.plain.line import Line, number_of
 from edgemed_tui.plain.writing import check, read
 

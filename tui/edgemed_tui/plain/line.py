@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from edgemed_models.base import Model
 
-from edgemed.audit import Entry, Log
 from edgemed.clinic.session import Session
 from edgemed.errors import UsageError
+from edgemed.logs.audit import Entry, Log
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import visible
 

@@ -10,8 +10,8 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import list_templates, load_template, readable
-from edgemed.demonstration import LEARNED, UNLEARNED
 from edgemed.errors import UsageError
+from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.desk import origin_of
 from edgemed_tui.plain.line import Line, number_of
 

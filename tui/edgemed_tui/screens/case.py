@@ -13,13 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 
-from edgemed import sessions
-from edgemed.audit import Entry, Log
 from edgemed.clinic import export, history
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
+from edgemed.logs import sessions
+from edgemed.logs.audit import Entry, Log
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import lines, literal
 from edgemed_tui.messages import DismissAsked, InsertAsked

@@ -14,8 +14,8 @@ from edgemed.clinic import history
 from edgemed.clinic import session as steps
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template, readable
-from edgemed.demonstration import LEARNED, UNLEARNED
 from edgemed.errors import EdgemedError
+from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.desk import Desk, ModelChoice, origin_of
 from edgemed_tui.messages import (
     Checked,

@@ -12,11 +12,11 @@ from textual.screen import Screen
 from textual.widgets import Input, ProgressBar
 
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.merging import unfinished
-from edgemed.merging.plan import Plan, plan_merge
-from edgemed.merging.recipe import between
-from edgemed.merging.run import Progress, run_plan, usable_cores
-from edgemed.merging.survey import Measure, survey
+from edgemed.merging.plan.plan import Plan, plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.report.survey import Measure, survey
+from edgemed.merging.run import unfinished
+from edgemed.merging.run.run import Progress, run_plan, usable_cores
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal

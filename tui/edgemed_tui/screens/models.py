@@ -13,14 +13,14 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from edgemed import library, tuning
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
-from edgemed.loading import Options, plan_model
-from edgemed.sizes import show_size
-from edgemed.sticks import models_on_media
-from edgemed.tuned import Speed, recall
+from edgemed.local_models import library, tuning
+from edgemed.local_models.loading import Options, plan_model
+from edgemed.local_models.sticks import models_on_media
+from edgemed.local_models.tuned import Speed, recall
+from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.dialogs import Confirm

@@ -11,9 +11,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
-from edgemed import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError
+from edgemed.logs import sessions
 from edgemed_tui.literal import Words, literal, visible
 from edgemed_tui.screens.picker import Choice, Picker
 

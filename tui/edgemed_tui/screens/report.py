@@ -11,8 +11,8 @@ from textual.screen import Screen
 
 from edgemed.cli.reports import refuse_name, write_report
 from edgemed.errors import EdgemedError
-from edgemed.merging.report import COLUMNS, Column, figure, mean, span, summary
-from edgemed.merging.survey import Measure
+from edgemed.merging.report.report import COLUMNS, Column, figure, mean, span, summary
+from edgemed.merging.report.survey import Measure
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.screens.dialogs import AskPath
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend

@@ -11,12 +11,12 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from edgemed import sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.note import parse
 from edgemed.clinic.template import list_templates, load_template
-from edgemed.demonstration import LEARNED
 from edgemed.errors import EdgemedError
+from edgemed.local_models.demonstration import LEARNED
+from edgemed.logs import sessions
 from edgemed_tui import pace
 from edgemed_tui.desk import Desk
 from edgemed_tui.messages import NotePasted

@@ -1,0 +1,59 @@
+"""The demonstration model: the embedded parents merged, made once and kept in the cache.
+
+A file made of the embedded models is a demonstration too, whatever it is called and wherever it is.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgemed_models.scale import DEMO_T, path_of
+
+from edgemed.errors import EdgemedError
+from edgemed.gguf import open_model
+
+HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
+LEARNED = "sample"  # the one template that asks what these models were taught
+UNLEARNED = "the demonstration model has not learned this template: expect no sense in its draft"
+PARENTS = ("clinical", "instruct")
+FAMILY = "edgemed scale "  # how general.name of the embedded models begins
+MOST_PARENTS = 16
+LARGEST = 64 << 20  # bytes: no file of theirs is larger, so no larger one need be opened
+
+
+def merged_path() -> Path:
+    """Where the merged model stands; another pair of parents has another place."""
+    from platformdirs import user_cache_path
+
+    digest = hashlib.sha256(b"".join(path_of(name).read_bytes() for name in PARENTS))
+    name = f"demonstration-{digest.hexdigest()[:12]}.gguf"
+    return user_cache_path("edgemed", appauthor=False) / "demonstration" / name
+
+
+def merged_model() -> Path:
+    """The merged model's file, made now if it is not there yet (a second, once)."""
+    path = merged_path()
+    if not path.exists():
+        from edgemed.merging.run.run import merge
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
+    return path
+
+
+def is_demonstration(path: Path) -> bool:
+    """Whether a file is one of the embedded models, or was merged or requantized from them.
+
+    A file that is not there or is no model is none.
+    """
+    try:
+        return path.stat().st_size < LARGEST and any(n.startswith(FAMILY) for n in names(path))
+    except (OSError, EdgemedError):
+        return False
+
+
+def names(path: Path) -> Iterator[str]:
+    """The name of a model and those of the models it was made from."""
+    metadata = open_model(path).metadata
+    keys = ["general.name", *(f"general.base_model.{n}.name" for n in range(MOST_PARENTS))]
+    yield from (str(metadata[key]) for key in keys if key in metadata)

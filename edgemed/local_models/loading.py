@@ -1,0 +1,264 @@
+"""From a GGUF file to a running model: header, fit plan, worker. What the user sets is kept.
+
+    >>> model = load_model("model.gguf", Options(), tokens=3000)
+
+Translates what the engine refuses into edgemed's errors; knows nothing of notes.
+"""
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgemed_models.base import Message, ModelError
+from edgemed_models.engine import fit
+from edgemed_models.engine.client import LlamaModel, Process
+from edgemed_models.engine.machine import memory, usable_cores
+from edgemed_models.engine.probe import find_gpu
+from edgemed_models.engine.settings import KVType, Settings
+
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import Model, open_model
+from edgemed.local_models.tuned import recall
+
+SCAFFOLD = 2048  # tokens that a chat template may put around the messages
+BATCH = 128  # tokens read at a time where neither user nor tuning says otherwise
+MOST_TOKENS = 32768  # without a note to go by: more is rarely wanted and slow to reserve
+
+# Tensor types that llama.cpp copies into a faster layout, by kind of CPU.
+REPACKED = {
+    "x86": frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}),
+    "arm": frozenset({"Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may set for loading; None leaves it to the plan."""
+
+    context: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    kv_type: KVType | None = None
+    batch: int | None = None
+    repack: bool | None = None
+    chat_template: Path | None = None
+
+
+def load_model(path: Path, options: Options, tokens: int | None = None) -> LlamaModel:
+    """Plan, then load `path` for requests of `tokens`. Raises Refused with numbers and remedy."""
+    plan = plan_model(open_model(path), options, tokens)
+    return start(settings_for(path, options, plan))
+
+
+def plan_request(
+    path: Path,
+    options: Options,
+    messages: Sequence[Message],
+    answer: range,
+    process: Process,
+) -> fit.Plan:
+    """How to load a model for one request: prompt of `messages`, `answer` tokens to write.
+
+    The largest of `answer` if it fits, else as many as do, down to the smallest. No text has more
+    tokens than bytes. Where even that many fit in comfort, nothing is counted; else `process`
+    counts the prompt, with the vocabulary alone, before any weight is read.
+    """
+    model = open_model(path)
+    most = SCAFFOLD + sum(len(message.content.encode()) for message in messages)
+    try:
+        plan = plan_model(model, options, most + answer[-1])
+        if plan.repack == (options.repack is not False) and plan.kv_type in (
+            options.kv_type,
+            "f16",
+        ):
+            return plan
+    except Refused:
+        plan_model(model, options, fit.CONTEXT_STEP)  # refused too: no counting would help
+    prompt = count(path, options, messages, process)
+    try:
+        return plan_model(model, options, prompt + answer[-1])
+    except Refused as error:
+        longest = plan_model(model, options).context
+        if longest < prompt + answer[0]:
+            error.message += f" ({prompt} tokens to read, up to {answer[-1]} to write)"
+            raise
+    return plan_model(model, options, min(longest, prompt + answer[-1]))
+
+
+def count(path: Path, options: Options, messages: Sequence[Message], process: Process) -> int:
+    """Tokens of the prompt, by the model's vocabulary alone; `process` is left to load more."""
+    try:
+        return start(replace(bare_settings(path, options), vocab_only=True), process).count(
+            messages
+        )
+    except ModelError as error:
+        raise translated(error) from None
+
+
+def start(settings: Settings, process: Process | None = None) -> LlamaModel:
+    """A running model, in a process started ahead if there is one; the engine's refusal as ours."""
+    try:
+        return LlamaModel(settings, process)
+    except ModelError as error:
+        raise translated(error) from None
+
+
+@contextmanager
+def started_ahead() -> Iterator[Process]:
+    """A worker that loads its libraries while the caller still plans; ended if nobody takes it."""
+    try:
+        process = Process()
+    except ModelError as error:
+        raise translated(error) from None
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+class Unfit(Refused):
+    """The model does not fit; `plan` is the way to load it that needs least."""
+
+    def __init__(self, message: str, hint: str, plan: fit.Plan) -> None:
+        super().__init__(message, hint)
+        self.plan = plan
+
+
+def translated(error: ModelError) -> EdgemedError:
+    """An engine's refusal in edgemed's words, its last log lines in the hint."""
+    if isinstance(error, fit.DoesNotFit):
+        return Unfit(error.message, error.hint, error.plan)
+    log = "".join(f"\n         | {line}" for line in error.log[-4:])
+    return Refused(error.message, error.hint + log)
+
+
+def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
+    """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
+    shape, room = shape_of(model), memory()
+    gpu = None if options.gpu_layers == 0 else find_gpu()
+    if options.gpu_layers and gpu is None:
+        raise Refused(
+            f"{options.gpu_layers} layers are to go on a GPU, and llama.cpp finds no GPU here",
+            "leave --gpu-layers out; `edgemed doctor` shows what the installed llama.cpp can use",
+        )
+    threads, batch = pace(model.paths[0], options)
+    wish = fit.Wish(
+        tokens=tokens or 0,
+        threads=threads,
+        batch=batch,
+        context=options.context,
+        gpu_layers=options.gpu_layers,
+        kv_type=options.kv_type,
+        repack=options.repack,
+    )
+    if tokens is None and options.context is None:
+        longest = min(fit.largest_context(shape, room, wish, gpu), MOST_TOKENS)
+        wish = replace(wish, context=longest or fit.CONTEXT_STEP)
+    try:
+        return fit.fit(shape, room, wish, gpu)
+    except ModelError as error:
+        raise translated(error) from None
+
+
+def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
+    """The plan and the user's own options as the engine takes them."""
+    return replace(
+        bare_settings(path, options),
+        context=plan.context,
+        gpu_layers=plan.gpu_layers,
+        kv_type=plan.kv_type,
+        repack=plan.repack,
+    )
+
+
+def bare_settings(path: Path, options: Options) -> Settings:
+    """What does not depend on a plan."""
+    threads, batch = pace(path, options)
+    return Settings(
+        path=str(path.resolve()),
+        context=0,
+        threads=threads,
+        batch=batch,
+        chat_template=read_template_file(options.chat_template),
+    )
+
+
+def pace(path: Path, options: Options) -> tuple[int, int]:
+    """Threads and batch: the user's, else what a tuning of this file found, else the usual."""
+    found = recall(path)
+    threads = options.threads or (found.threads if found else usable_cores())
+    return threads, options.batch or (found.batch if found else BATCH)
+
+
+def read_template_file(path: Path | None) -> str | None:
+    """The chat template that the user gave as a file."""
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"cannot read the chat template {path}", "name a text file") from None
+
+
+def shape_of(model: Model) -> fit.Shape:
+    """The plain numbers of a header. Raises Refused for a file without weights of a transformer."""
+    meta = model.metadata
+    arch = str(meta.get("general.architecture", ""))
+    count = whole(meta, f"{arch}.block_count")
+    width = whole(meta, f"{arch}.embedding_length")
+    if not model.tensors or not count or not width:
+        raise Refused("the file holds no model that can be run", "give a GGUF with its weights")
+    heads = per_layer(meta, f"{arch}.attention.head_count", count, 1)
+    kv_heads = per_layer(meta, f"{arch}.attention.head_count_kv", count, max(heads))
+    key = whole(meta, f"{arch}.attention.key_length") or width // max(heads)
+    value = whole(meta, f"{arch}.attention.value_length") or width // max(heads)
+    sizes = layer_sizes(model, count)
+    output = model.tensors.get("output.weight") or model.tensors.get("token_embd.weight")
+    kind = REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
+    return fit.Shape(
+        layers=tuple(fit.Layer(sizes[i], kv_heads[i], key, value) for i in range(count)),
+        other_bytes=sum(t.nbytes for t in model.tensors.values()) - sum(sizes),
+        output_bytes=output.nbytes if output is not None else 0,
+        tied="output.weight" not in model.tensors,
+        repackable=sum(t.nbytes for t in model.tensors.values() if t.type.name in kind),
+        width=width,
+        inner=max(per_layer(meta, f"{arch}.feed_forward_length", count, 4 * width)),
+        heads=max(heads),
+        head_length=key,
+        vocabulary=vocabulary_of(model),
+        train_context=whole(meta, f"{arch}.context_length") or fit.CONTEXT_STEP,
+    )
+
+
+def layer_sizes(model: Model, count: int) -> list[int]:
+    """Bytes of the tensors of each block."""
+    sizes = [0] * count
+    for name, tensor in model.tensors.items():
+        parts = name.split(".")
+        if parts[0] == "blk" and parts[1].isdigit() and int(parts[1]) < count:
+            sizes[int(parts[1])] += tensor.nbytes
+    return sizes
+
+
+def vocabulary_of(model: Model) -> int:
+    """Tokens of the vocabulary: rows of the embedding."""
+    embedding = model.tensors.get("token_embd.weight")
+    return embedding.rows if embedding is not None else 0
+
+
+def whole(meta: Mapping[str, Any], key: str) -> int:
+    """A whole number of the header; 0 where it has none."""
+    value = meta.get(key, 0)
+    return int(value) if isinstance(value, int) else 0
+
+
+def per_layer(meta: Mapping[str, Any], key: str, count: int, default: int) -> list[int]:
+    """A number for each layer: headers give one for all, or a list."""
+    value = meta.get(key, default)
+    if isinstance(value, int):
+        return [value] * count
+    values = [int(v) for v in value]
+    return values if len(values) == count else [max(values, default=default)] * count

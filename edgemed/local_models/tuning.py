@@ -1,0 +1,147 @@
+"""Finds how many threads and what batch let a model run fastest on this machine, by trying.
+
+Every setting is tried in a worker of its own: a warm-up, then a note of invented lines is read and
+an answer written, with the engine's own timings. Threads are chosen first, then the batch. A busy
+machine measures itself as well: what is not clearly faster than the usual setting is not taken.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edgemed_models.base import Done, Failed, Message, Model, ModelError, Request
+from edgemed_models.engine.machine import logical_cores, usable_cores
+
+from edgemed.errors import EdgemedError
+from edgemed.local_models.loading import BATCH, Options, load_model, translated
+from edgemed.local_models.tuned import Speed, remember
+
+NOTE_TOKENS, ANSWER_TOKENS = 1500, 300  # a usual note and its summary: what the choice is for
+READ, WRITTEN = 384, 32  # tokens read and written in a trial, or fewer if the context is short
+BATCHES = (64, 128, 256, 512)
+CLEARLY = 0.95  # a setting is taken if it needs less than this share of the usual one's time
+TRIES = 4  # answers asked for until WRITTEN tokens are together: a model may end early
+
+Open = Callable[[Options], Model]
+Say = Callable[[Speed], None]
+
+
+class Stopped(EdgemedError):
+    """The user did not want to wait for the end of a tuning."""
+
+
+def tune(path: Path, say: Say, stop: Callable[[], bool]) -> Speed:
+    """Measure `path` on this machine, tell each trial, and remember the best.
+
+    Raises Stopped when `stop` answers yes between two trials, EdgemedError where the model cannot
+    be loaded or breaks; then nothing is remembered.
+    """
+
+    def told(speed: Speed) -> None:
+        say(speed)
+        if stop():
+            raise Stopped("the tuning was stopped", "what was remembered before still counts")
+
+    try:
+        chosen = search(lambda options: load_model(path, options, READ + WRITTEN), told)
+    except ModelError as error:
+        raise translated(error) from None
+    remember(path, chosen)
+    return chosen
+
+
+def search(open_model: Open, say: Say) -> Speed:
+    """The best setting: the usual one, other threads with the usual batch, then other batches."""
+    usual = trial(open_model, usable_cores(), BATCH)
+    say(usual)
+    best = usual
+    for threads in threads_to_try():
+        if threads != usual.threads:
+            best = min(best, told(trial(open_model, threads, BATCH), say), key=seconds)
+    for batch in BATCHES:
+        if batch != BATCH:
+            best = min(best, told(trial(open_model, best.threads, batch), say), key=seconds)
+    return best if seconds(best) < CLEARLY * seconds(usual) else usual
+
+
+def told(speed: Speed, say: Say) -> Speed:
+    """`speed`, after saying it."""
+    say(speed)
+    return speed
+
+
+def threads_to_try() -> list[int]:
+    """Half of the physical cores, all of them, and all that the system counts."""
+    cores = usable_cores()
+    return sorted({max(1, cores // 2), cores, logical_cores()})
+
+
+def seconds(speed: Speed) -> float:
+    """How long a usual note and its summary would take."""
+    return NOTE_TOKENS / max(speed.read, 1e-9) + ANSWER_TOKENS / max(speed.written, 1e-9)
+
+
+def trial(open_model: Open, threads: int, batch: int) -> Speed:
+    """Load, warm up, measure, close."""
+    model = open_model(Options(threads=threads, batch=batch))
+    try:
+        ended(model, Request((Message("user", "Ready?"),), max_tokens=1))
+        return measured(model, threads, batch)
+    finally:
+        model.close()
+
+
+def measured(model: Model, threads: int, batch: int) -> Speed:
+    """Tokens a second, read and written; several answers where the model ends early."""
+    messages = note_of(model)
+    first = ended(model, Request(messages, max_tokens=WRITTEN, temperature=0.8))
+    tokens, spent = first.timings.answer_tokens, first.timings.answer_seconds
+    for seed in range(1, TRIES):
+        if tokens >= WRITTEN:
+            break
+        more = ended(model, Request(messages, max_tokens=WRITTEN, temperature=0.8, seed=seed))
+        tokens, spent = tokens + more.timings.answer_tokens, spent + more.timings.answer_seconds
+    read = first.timings.prompt_tokens / max(first.timings.prompt_seconds, 1e-9)
+    return Speed(threads, batch, read, tokens / max(spent, 1e-9))
+
+
+def ended(model: Model, request: Request) -> Done:
+    """How a request ended. Raises EdgemedError where the engine broke."""
+    for event in model.generate(request):
+        if isinstance(event, Failed):
+            raise EdgemedError(event.message, event.hint)
+        if isinstance(event, Done):
+            return event
+    raise EdgemedError("the engine gave no ending", "try again")
+
+
+def note_of(model: Model) -> tuple[Message, ...]:
+    """Invented lines, as many as READ tokens or half of the model's context hold."""
+    room = min(READ, model.context - WRITTEN)
+    text = ""
+    for line in invented():
+        if model.count((Message("user", text + line),)) > room:
+            break
+        text += line
+    return (Message("user", text or "Ready?"),)
+
+
+def invented() -> Iterator[str]:
+    """Lines like a chart's, without end; of no patient."""
+    number = 0
+    while True:
+        number += 1
+        pulse, pressure = 60 + number % 40, 110 + number % 30
+        yield f"Reading {number}: pulse {pulse}, pressure {pressure}/70, at rest.\n"
+
+
+def shown(speed: Speed) -> str:
+    """A trial in words."""
+    return (
+        f"{speed.threads} threads, batch {speed.batch}: reads {speed.read:,.0f} and writes "
+        f"{speed.written:,.1f} tokens a second; a usual note takes {seconds(speed):,.0f} s"
+    )
+
+
+def is_usual(speed: Speed) -> bool:
+    """Whether a setting is the one that is used without a tuning."""
+    return (speed.threads, speed.batch) == (usable_cores(), BATCH)

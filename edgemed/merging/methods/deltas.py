@@ -1,0 +1,213 @@
+"""The one method behind task arithmetic, TIES, DARE, DELLA and breadcrumbs.
+
+    x_0 + lambda sum w_i trim(d_i)        d_i = x_i - x_0
+
+Every delta is trimmed (how: a row of a table below), the trimmed deltas are added, all of them or
+only those of the elected sign, and the sum may be divided by the weights that took part.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from edgemed_native import delta_kernels, mix, rank_kernels
+from edgemed_native.philox import GROUP
+from edgemed_native.sum_kernels import add_magnitudes
+
+from edgemed.merging.methods.schema import Each
+from edgemed.merging.methods.select import order_statistics
+from edgemed.merging.methods.stream import F32, F64, Mix, Stream, weighted
+
+U32 = np.uint32
+NUMBERS = 65536
+"""How many random numbers there are: a share is kept to one part in so many."""
+
+INFINITE_BITS = 0x7F800000
+TINY = 1e-7
+"""A delta with less than this in all is not rescaled."""
+
+
+class Trim(NamedTuple):
+    """One way to thin out a delta, in place.
+
+    `keep(d f32[rows, length], first row, scale)` zeroes what is dropped and scales the rest;
+    `magnitudes(d, first row, totals f64[2, 256])` adds |d| of all elements, and of what would be
+    kept, to partial sums that do not depend on chunks (None: by keeping, then adding).
+    """
+
+    keep: Callable[[F32, int, np.float32], None]
+    magnitudes: Callable[[F32, int, F64], None] | None = None
+
+
+Trims = Sequence[Trim | None]
+"""One a model; None keeps all of it."""
+
+
+def task_vectors(
+    stream: Stream,
+    weight: Each,
+    trims: Trims,
+    *,
+    elect: bool,
+    normalize: bool,
+    scale: float,
+    rescale: bool,
+) -> Mix:
+    """x_0 + scale sum w_i trim(d_i), by elected signs and divided by weights as asked.
+
+    `rescale`: a trimmed delta is scaled to have the sum of magnitudes that it had before.
+    """
+    total = math.fsum(weight)
+    divisor = total if normalize and abs(total) >= 1e-8 else 1.0
+    factors = tuple(scale * w / divisor for w in weight)
+    if not elect and all(trim is None for trim in trims):
+        return weighted((math.fsum((1.0, *(-f for f in factors))), *factors), True)
+    scales = rescaling(stream, trims) if rescale else (1.0,) * len(trims)
+    if elect:
+        return Mix(partial(blend_elected, trims, scales, weight, normalize, scale))
+    return Mix(partial(blend_all, trims, scales, factors))
+
+
+def trimmed(trims: Trims, scales: Sequence[float], x: F32, first: int) -> F32:
+    """x[1:] become trimmed deltas; x as f32[sources, elements]."""
+    flat = x.reshape(len(x), -1)
+    delta_kernels.subtract_base(flat)
+    for i, trim in enumerate(trims):
+        if trim is not None:
+            trim.keep(x[i + 1], first, np.float32(scales[i]))
+    return flat
+
+
+def blend_elected(
+    trims: Trims,
+    scales: Sequence[float],
+    weight: Each,
+    normalize: bool,
+    scale: float,
+    x: F32,
+    first: int,
+) -> None:
+    """Sum the deltas whose sign is that of their weighted sum (TIES)."""
+    flat = trimmed(trims, scales, x, first)
+    votes = np.array(weight, np.float32)
+    delta_kernels.elect(flat, votes, votes, normalize, np.float32(scale))
+
+
+def blend_all(trims: Trims, scales: Sequence[float], factors: Each, x: F32, first: int) -> None:
+    """Sum all deltas."""
+    trimmed(trims, scales, x, first)
+    for i, factor in enumerate(factors):
+        mix.weighted(x[0], x[i + 1], 1.0, factor, x[0])
+
+
+def blend_agreed(trims: Trims, weight: Each, consensus: float, x: F32, first: int) -> None:
+    """Add sum w d where its magnitude is at least `consensus` of the sum of magnitudes."""
+    flat = trimmed(trims, (1.0,) * len(trims), x, first)
+    delta_kernels.add_agreed(flat, np.array(weight, np.float32), np.float32(consensus))
+
+
+def rescaling(stream: Stream, trims: Trims) -> tuple[float, ...]:
+    """For every model the sum of |d| by what is left of it after trimming."""
+    if all(trim is None for trim in trims):
+        return (1.0,) * len(trims)
+    totals = np.zeros((len(trims), 2, GROUP))
+    for first, x in stream.chunks():
+        delta_kernels.subtract_base(x.reshape(len(x), -1))
+        for i, trim in enumerate(trims):
+            if trim is not None:
+                (trim.magnitudes or partial(before_and_after, trim))(x[i + 1], first, totals[i])
+    sums = [(math.fsum(before), math.fsum(after)) for before, after in totals]
+    return tuple(b / a if b >= TINY and a >= TINY else 1.0 for b, a in sums)
+
+
+def before_and_after(trim: Trim, d: F32, first: int, totals: F64) -> None:
+    """Add the magnitudes of all rows, and of what `trim` keeps of them."""
+    for i in range(2):
+        add_magnitudes(d[None], totals[i, :1])
+        if i == 0:
+            trim.keep(d, first, np.float32(1.0))
+
+
+def by_magnitude(stream: Stream, density: Each) -> list[Trim | None]:
+    """Keep the largest `density` of every delta (TIES, arXiv 2306.01708)."""
+    return bands(stream, [(stream.weights - int(d * stream.weights), 0) for d in density])
+
+
+def without_outliers(stream: Stream, density: Each, gamma: Each) -> list[Trim | None]:
+    """Drop the largest `gamma` of every delta, then the smallest, until `density` of it is left
+    (model breadcrumbs, arXiv 2312.06795)."""
+    cuts = []
+    for share, outliers in zip(density, gamma, strict=True):
+        kept, top = int(share * stream.weights), int(outliers * stream.weights)
+        bottom = stream.weights - kept - top
+        cuts.append((max(bottom, 0), min(top, stream.weights - kept)) if share < 1.0 else (0, 0))
+    return bands(stream, cuts)
+
+
+def bands(stream: Stream, cuts: Sequence[tuple[int, int]]) -> list[Trim | None]:
+    """Trims that drop so many of the smallest and of the largest; equals of the last one stay."""
+    last = stream.weights - 1
+    ranks = [
+        [rank for rank, used in ((low, low), (last - high, high)) if used and low + high <= last]
+        for low, high in cuts
+    ]
+    found = order_statistics(stream, magnitudes, ranks) if any(ranks) else [[]] * len(ranks)
+    return [band(low, high, last, found[i]) for i, (low, high) in enumerate(cuts)]
+
+
+def band(low: int, high: int, last: int, values: list[float]) -> Trim | None:
+    """The trim that drops `low` and `high` elements at the ends, whose borders are `values`."""
+    if not low and not high:
+        return None
+    if low + high > last:
+        return Trim(partial(keep_band, 1, 0))
+    bits = [int(np.float32(value).view(np.uint32)) for value in values]
+    return Trim(partial(keep_band, bits[0] if low else 0, bits[-1] if high else INFINITE_BITS))
+
+
+def magnitudes(x: F32, first: int) -> F32:
+    """Deltas as a measure: their signs do not count."""
+    flat: F32 = x.reshape(len(x), -1)
+    delta_kernels.subtract_base(flat)
+    return flat[1:]
+
+
+def keep_band(low: int, high: int, d: F32, first: int, scale: np.float32) -> None:
+    delta_kernels.keep_between(d.reshape(-1), U32(low), U32(high), scale)
+
+
+def at_random(stream: Stream, density: Each) -> list[Trim | None]:
+    """Keep every element with probability `density` (DARE, arXiv 2311.03099)."""
+    return [random_trim(stream, i, d) if d < 1.0 else None for i, d in enumerate(density)]
+
+
+def random_trim(stream: Stream, model: int, density: float) -> Trim:
+    where = (stream.length, stream.key(model), U32(round(density * NUMBERS)))
+    return Trim(partial(keep_some, *where), partial(add_some, *where))
+
+
+def keep_some(length: int, key: U32, limit: U32, d: F32, first: int, scale: np.float32) -> None:
+    delta_kernels.keep_random(d.reshape(-1), np.uint64(first * length), key, limit, scale)
+
+
+def add_some(length: int, key: U32, limit: U32, d: F32, first: int, totals: F64) -> None:
+    at = np.uint64(first * length)
+    delta_kernels.add_kept_magnitudes(d.reshape(-1), at, key, limit, totals)
+
+
+def by_rank(stream: Stream, density: Each, epsilon: Each) -> list[Trim | None]:
+    """Keep the smallest element of a row with probability density - epsilon, the largest with
+    density + epsilon, the others by rank between (DELLA, arXiv 2406.11617)."""
+    return [
+        Trim(partial(keep_ranked, stream.length, stream.key(i), d, e)) if d < 1.0 else None
+        for i, (d, e) in enumerate(zip(density, epsilon, strict=True))
+    ]
+
+
+def keep_ranked(
+    length: int, key: U32, density: float, epsilon: float, d: F32, first: int, scale: np.float32
+) -> None:
+    at = np.uint64(first * length)
+    rank_kernels.keep_by_rank(d, at, key, density, epsilon, scale)

@@ -1,0 +1,228 @@
+"""Whether models can be merged, from headers alone: a table of checks, each with its remedy.
+
+`edgemed check` prints every line of it; a merge refuses by the same lines. The first model is held
+against every other. A key that one file leaves out counts as llama.cpp's default for it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from edgemed_native.codecs import CODECS, obstacle
+
+from edgemed.errors import Incompatible
+from edgemed.gguf import Model
+from edgemed.gguf.description import type_shares
+from edgemed.merging.parents import chat, shapes, vocabulary
+from edgemed.merging.parents.chat import TEMPLATE, Choice
+from edgemed.merging.parents.vocabulary import Lexicon
+
+Level = Literal["ok", "note", "refuse"]
+
+USE_RESTRICTED = ("research", "non-commercial", "noncommercial", "-nc", "academic")
+"""Words in a licence's name that limit what a merge may be used for."""
+
+
+class Finding(NamedTuple):
+    """One line of a verdict."""
+
+    check: str
+    level: Level
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be merged, and what was decided: `any_blocks` for stacks of slices."""
+
+    models: tuple[Model, ...]
+    any_blocks: bool
+    choice: Choice
+    lexicon: Lexicon | vocabulary.Unrelated
+
+    @property
+    def pairs(self) -> Iterator[tuple[Model, Model]]:
+        """The first model with every other."""
+        return ((self.models[0], other) for other in self.models[1:])
+
+
+class Verdict(NamedTuple):
+    """Every line, and the common vocabulary where there is one."""
+
+    findings: tuple[Finding, ...]
+    lexicon: Lexicon | None
+
+
+def verdict(
+    models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
+) -> Verdict:
+    """All checks, in the table's order; one that finds nothing wrong says what is alike."""
+    choice = choice or Choice()
+    try:
+        chosen = chat.chosen_model(choice, models)
+        lexicon: Lexicon | vocabulary.Unrelated = vocabulary.relate(
+            models, chosen, choice.tokenizer == "union"
+        )
+    except vocabulary.Unrelated as reason:
+        lexicon = reason
+    question = Question(tuple(models), any_blocks, choice, lexicon)
+    other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
+    checks = {n: c for n, c in CHECKS.items() if not (other and n in WITHIN_ARCHITECTURE)}
+    findings = tuple(Finding(n, *line) for n, check in checks.items() for line in check(question))
+    return Verdict(findings, lexicon if isinstance(lexicon, Lexicon) else None)
+
+
+def check_all(
+    models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
+) -> Lexicon:
+    """The common vocabulary; Incompatible with the first reason if any check refuses."""
+    findings, lexicon = verdict(models, any_blocks, choice)
+    refusals = [f for f in findings if f.level == "refuse"]
+    if refusals:
+        reason, count = refusals[0], len(refusals)
+        more = f" (and {count - 1} more differences)" if count > 1 else ""
+        names = " and ".join(m.paths[0].name for m in models)
+        raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
+    assert lexicon is not None
+    return lexicon
+
+
+Line = tuple[Level, str] | tuple[Level, str, str]
+Check = Callable[[Question], Iterator[Line]]
+
+
+def refusing(
+    reasons: Callable[[Model, Model, bool], Iterator[tuple[str, str]]],
+    alike: Callable[[Model], str],
+) -> Check:
+    """A check of every pair: each reason refuses, none says what is `alike`."""
+
+    def check(question: Question) -> Iterator[Line]:
+        found = dict(
+            reason for a, b in question.pairs for reason in reasons(a, b, question.any_blocks)
+        )
+        yield from (("refuse", what, remedy) for what, remedy in found.items())
+        if not found:
+            yield "ok", alike(question.models[0])
+
+    return check
+
+
+def vocabularies(question: Question) -> Iterator[Line]:
+    """Equal, or made equal, or refused."""
+    lexicon = question.lexicon
+    if isinstance(lexicon, vocabulary.Unrelated):
+        yield "refuse", lexicon.what, lexicon.remedy
+        return
+    metadata = question.models[0].metadata
+    if lexicon.kind != "equal":
+        yield "note", lexicon.note
+    elif vocabulary.TOKENS in metadata:
+        count = metadata.length_of(vocabulary.TOKENS)
+        yield "ok", f"the same {count:,} tokens, merges, scores and pre-tokenizer"
+    else:
+        yield "note", "no model has a vocabulary"
+    for a, b in question.pairs:
+        if lexicon.kind == "equal" and not vocabulary.same_value(a, b, vocabulary.TYPES):
+            yield "note", f"types of tokens differ; those of {lexicon.host.name} are kept"
+
+
+def chat_templates(question: Question) -> Iterator[Line]:
+    """Whose template the output would carry."""
+    try:
+        _, note = chat.donor_of(question.models, question.choice)
+    except chat.Undecided as reason:
+        yield "refuse", reason.what, reason.remedy
+        return
+    templates = [m.metadata.get(TEMPLATE) for m in question.models]
+    same = bool(templates[0]) and len(set(templates)) == 1
+    yield ("ok", "the same in all models") if same else ("note", note)
+
+
+def special_tokens(question: Question) -> Iterator[Line]:
+    """Numbers of the tokens that begin and end texts and turns."""
+    every = [chat.turn_ids(m) for m in question.models]
+    keys = {key: None for ids in every for key in ids}
+    different = [key for key in keys if len({ids.get(key) for ids in every}) > 1]
+    for key in different:
+        numbers = ", ".join(str(ids.get(key, "none")) for ids in every)
+        name = key.removeprefix("tokenizer.ggml.").removesuffix("_token_id")
+        yield "note", f"{name} is token {numbers}: the model of the chat template decides"
+    if not different:
+        yield "ok", "the same begin, end and turn tokens"
+
+
+def quantizations(question: Question) -> Iterator[Line]:
+    """Which types the weights have, and whether they can be read and written."""
+    every = [type_shares(m.tensors.values()) for m in question.models]
+    for model, shares in zip(question.models, every, strict=True):
+        lost = [name for name in shares if CODECS[name].decoder is None]
+        if lost:
+            what = f"{model.paths[0].name} has tensors of type {', '.join(lost)}"
+            yield "note", f"{what}: such tensors can only be copied from one model"
+    for problem in (p for name in every[0] if CODECS[name].decoder and (p := obstacle(name))):
+        yield "note", f"{problem}; or name another type with --out-type"
+    main = [next(iter(shares), "none") for shares in every]
+    word: Level = "ok" if len(set(main)) == 1 else "note"
+    yield word, f"mostly {' and '.join(dict.fromkeys(main))}"
+
+
+def context_lengths(question: Question) -> Iterator[Line]:
+    """What the models were trained to; the output keeps the first model's number."""
+    arch = question.models[0].metadata.get("general.architecture")
+    lengths = [m.metadata.get(f"{arch}.context_length") for m in question.models]
+    if len(set(lengths)) > 1:
+        shown = " and ".join("unknown" if n is None else f"{n:,}" for n in lengths)
+        yield "note", f"{shown} tokens; the first model's number is kept"
+    else:
+        yield "ok", f"{lengths[0]:,} tokens" if lengths[0] else "not stated"
+
+
+def licences(question: Question) -> Iterator[Line]:
+    """The output is under the licences of all its parents."""
+    stated = {m.paths[0]: m.metadata.get("general.license") for m in question.models}
+    for path, licence in stated.items():
+        name = licence_name(question.models, path)
+        if not licence:
+            yield "note", f"{path.name} states no licence: read its publisher's page"
+        elif any(word in name.lower() for word in USE_RESTRICTED):
+            yield "note", f"{path.name} is under {name}, which restricts use"
+    words = list(dict.fromkeys(licence for licence in stated.values() if licence))
+    if len(words) > 1:
+        yield "note", f"the output is under all of these: {', '.join(words)}"
+    elif len(words) == 1 and all(stated.values()):
+        yield "ok", words[0]
+
+
+def licence_name(models: Sequence[Model], path: Path) -> str:
+    """The licence's id and name, as far as the file says."""
+    metadata = next(m.metadata for m in models if m.paths[0] == path)
+    words = (metadata.get("general.license"), metadata.get("general.license.name"))
+    return " ".join(str(word) for word in words if word)
+
+
+def shown_architecture(model: Model) -> str:
+    return str(model.metadata.get("general.architecture"))
+
+
+CHECKS: dict[str, Check] = {
+    "architecture": refusing(shapes.architecture, shown_architecture),
+    **{
+        name: refusing(reasons, lambda model, name=name: shapes.shown(model, name))  # type: ignore[misc]
+        for name, reasons in shapes.KEY_CHECKS.items()
+    },
+    "rope tables": refusing(shapes.rope_tables, lambda model: "the same, or none"),
+    "tensors": refusing(shapes.tensors, lambda model: f"the same {len(model.tensors):,} tensors"),
+    "vocabulary": vocabularies,
+    "special tokens": special_tokens,
+    "chat template": chat_templates,
+    "types": quantizations,
+    "context": context_lengths,
+    "licences": licences,
+}
+"""Every check by its name, in the order in which its lines are printed."""
+
+WITHIN_ARCHITECTURE = (*shapes.KEY_CHECKS, "rope tables", "tensors")
+"""Checks that mean nothing between two architectures."""

@@ -1,0 +1,51 @@
+"""A SentencePiece model (`tokenizer.model`), and whether a GGUF vocabulary is its own.
+
+Converters write the pieces of such a model first, with their scores, and add tokens behind them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed.errors import InvalidFile
+from edgemed.gguf import Model, printable
+from edgemed.merging.parents.vocabulary import SCORES, TOKENS
+
+LARGEST = 64 * 1024**2
+
+
+class Piece(NamedTuple):
+    text: str
+    score: float
+
+
+def read_pieces(path: Path) -> list[Piece]:
+    """All pieces in their order; InvalidFile if this is no SentencePiece model."""
+    from sentencepiece import SentencePieceProcessor  # only where such a file is given
+
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InvalidFile(f"{path} is too large for a tokenizer", "name a tokenizer.model")
+        processor = SentencePieceProcessor(model_proto=path.read_bytes())
+        count = processor.vocab_size()
+    except (OSError, RuntimeError) as error:
+        raise InvalidFile(
+            f"{path} is no SentencePiece model", "name the tokenizer.model of the checkpoint"
+        ) from error
+    return [Piece(processor.id_to_piece(i), processor.get_score(i)) for i in range(count)]
+
+
+def first_difference(pieces: Sequence[Piece], model: Model) -> str | None:
+    """Where a model's vocabulary leaves the pieces; None if it has them all, in order."""
+    name = model.paths[0].name
+    tokens = model.metadata.get(TOKENS, [])
+    if len(tokens) < len(pieces):
+        return f"{name} has {len(tokens):,} tokens, the SentencePiece model {len(pieces):,}"
+    scores = model.metadata.get(SCORES)
+    for number, piece in enumerate(pieces):
+        if tokens[number] != piece.text:
+            ours, theirs = printable(tokens[number]), printable(piece.text)
+            return f"token {number} of {name} is {ours!r}, the SentencePiece model's {theirs!r}"
+        if scores is not None and abs(scores[number] - piece.score) > 1e-4 * abs(piece.score):
+            return f"token {number} of {name} has another score than in the SentencePiece model"
+    return None

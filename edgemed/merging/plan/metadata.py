@@ -1,0 +1,138 @@
+"""The output's metadata: the first model's, but for what the merge makes untrue.
+
+Blocks that were chosen, the vocabulary that was agreed on, the chat template that was decided, the
+file type and the parents (see `provenance`). Reads headers only.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from edgemed.errors import Incompatible
+from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
+from edgemed.gguf.values import encode
+from edgemed.merging.parents import chat
+from edgemed.merging.parents.chat import ADDED, TEMPLATE, TURNS, Choice
+from edgemed.merging.parents.vocabulary import TOKENS, Lexicon
+from edgemed.merging.plan import provenance
+from edgemed.merging.plan.outline import Models, leader, slice_length
+from edgemed.merging.recipe.recipe import LIKE_A, Recipe
+from edgemed.quantizing.file_types import QUANTIZATION_VERSION
+from edgemed.quantizing.imatrix import Importances
+
+STALE = (*SPLIT_KEYS, "quantize.", *provenance.OF_THE_FIRST)
+"""Beginnings of keys that tell whose the first model is and how its file was made."""
+
+FILE_TYPE, VERSION = "general.file_type", "general.quantization_version"
+
+Raw = dict[str, bytes]
+
+
+class Types(NamedTuple):
+    """What the keys about types must say: the file type's number (None: none fits), and whether
+    any tensor is quantized."""
+
+    number: int | None
+    quantized: bool
+
+
+def output_metadata(
+    recipe: Recipe,
+    models: Models,
+    lexicon: Lexicon,
+    types: Types,
+    weights: int,
+    importances: Importances | None = None,
+) -> tuple[Raw, tuple[str, ...]]:
+    """Key -> bytes, and lines to say aloud. `weights` are how many are written."""
+    first = models[leader(recipe, recipe.slices[0]).model]
+    every = [models[path] for path in recipe.models]
+    replace = provenance.describe(recipe, every, weights, importances)
+    if recipe.sliced:
+        replace |= block_keys(recipe, models, first.metadata)
+    drop = {key for key in first.metadata if key.startswith(STALE)} - replace.keys()
+    if recipe.out_type != LIKE_A or recipe.types:
+        if types.number is None:
+            drop |= {FILE_TYPE} & set(first.metadata)
+        else:
+            replace[FILE_TYPE] = ("uint32", types.number)
+    if types.quantized:
+        replace.setdefault(VERSION, ("uint32", QUANTIZATION_VERSION))
+    raw = edit_metadata(first.metadata, replace, drop)
+    raw = with_vocabulary(raw, first, every, lexicon)
+    raw, note = with_chat(raw, every, lexicon, choice_of(recipe))
+    return raw, tuple(line for line in (lexicon.note, note) if line)
+
+
+def choice_of(recipe: Recipe) -> Choice:
+    """What the recipe decides about vocabulary and template."""
+    return Choice(recipe.tokenizer, recipe.chat_template, recipe.base)
+
+
+def with_vocabulary(raw: Raw, first: Model, every: Sequence[Model], lexicon: Lexicon) -> Raw:
+    """The tokenizer keys of the vocabulary's host, and what a union changes in them."""
+    host = next(m for m in every if m.paths[0] == lexicon.host)
+    if host is not first:
+        raw = {k: v for k, v in raw.items() if not k.startswith("tokenizer.")}
+        raw |= {k: host.metadata.raw(k) for k in host.metadata if k.startswith("tokenizer.")}
+    raw |= {key: encode(kind, value) for key, (kind, value) in lexicon.replace.items()}
+    size = f"{first.metadata.get('general.architecture')}.vocab_size"
+    if lexicon.orders and size in first.metadata:
+        count = len(next(iter(lexicon.orders.values())))
+        raw[size] = encode(first.metadata.type_of(size), count)
+    return raw
+
+
+def with_chat(
+    raw: Raw, every: Sequence[Model], lexicon: Lexicon, choice: Choice
+) -> tuple[Raw, str]:
+    """The donor's template and turn tokens, by their numbers in the output's vocabulary."""
+    donor, note = chat.donor_of(every, choice)
+    ours = {k for k in raw if k in (*TURNS, *ADDED) or k.startswith(TEMPLATE)}
+    raw = {k: v for k, v in raw.items() if k not in ours or k in donor.metadata}
+    for key in donor.metadata:
+        if key.startswith(TEMPLATE) or key in ADDED:
+            raw[key] = donor.metadata.raw(key)
+        elif key in TURNS:
+            number = in_output(donor, donor.metadata[key], lexicon)
+            raw[key] = encode(donor.metadata.type_of(key), number)
+    if choice.template is not None:
+        raw[TEMPLATE] = encode("string", choice.template)
+    return raw, note
+
+
+def in_output(model: Model, number: int, lexicon: Lexicon) -> int:
+    """The number that a token of `model` has in the output's vocabulary."""
+    order = lexicon.orders.get(model.paths[0])
+    if order is None:
+        return number
+    if number not in order:
+        token = model.metadata[TOKENS][number]
+        raise Incompatible(
+            f"the turn token {token!r} of {model.paths[0].name} is not in the output's vocabulary",
+            "take the vocabulary of the model whose chat template is used, or a union",
+        )
+    return order.index(number)
+
+
+def block_keys(recipe: Recipe, models: Models, metadata: Metadata) -> dict[str, tuple[str, Any]]:
+    """The number of blocks, and every list with one value a block, for the chosen blocks."""
+    arch = metadata["general.architecture"]
+    count = f"{arch}.block_count"
+    total = sum(slice_length(part) for part in recipe.slices)
+    replace: dict[str, tuple[str, Any]] = {count: (metadata.type_of(count), total)}
+    before = metadata[count]
+    for key in metadata:
+        is_list = metadata.type_of(key).endswith("[]")
+        if key.startswith(f"{arch}.") and is_list and metadata.length_of(key) == before:
+            replace[key] = (metadata.type_of(key), block_list(recipe, models, key))
+    return replace
+
+
+def block_list(recipe: Recipe, models: Models, key: str) -> list[Any]:
+    """The values of `key` for the blocks of every slice, from the model that leads it."""
+    values: list[Any] = []
+    for part in recipe.slices:
+        lead = leader(recipe, part)
+        assert lead.layers is not None
+        values += list(models[lead.model].metadata[key][lead.layers[0] : lead.layers[1]])
+    return values

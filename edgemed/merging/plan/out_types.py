@@ -1,0 +1,113 @@
+"""Which ggml type each output tensor gets: like a parent, one type for all, or a llama.cpp mix.
+
+The mixes are those of `quantizing.mixes`, for the output's own shapes. Vectors, norms, routers and
+other tensors that llama.cpp never quantizes keep their type whatever is asked for.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from edgemed_native.ggml_types import BY_NAME, GGMLType
+
+from edgemed.errors import UsageError
+from edgemed.gguf import Tensor
+from edgemed.merging.names import GROUPS, group_of
+from edgemed.merging.recipe.recipe import LIKE_A, Recipe
+from edgemed.quantizing import mixes
+from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
+from edgemed.quantizing.mixes import Facts, Matrix
+
+POLICIES = (LIKE_A, "like-b", "max")
+
+
+class Drafted(Protocol):
+    """A tensor to be written: its name, and the sources that types are taken from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def leads(self) -> tuple[Tensor, ...]: ...
+
+
+def out_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[GGMLType]:
+    """The output type of every tensor; UsageError for words that name no type."""
+    refuse_unknown_types(recipe, drafts)
+    usual = [draft for draft in drafts if is_quantizable(draft)]
+    apart = {d.name: name for d in usual if (name := set_apart(recipe, d.name)) is not None}
+    matrices = [matrix_of(draft) for draft in usual]
+    if recipe.out_type in FILE_TYPES:
+        chosen = mixes.mixed_types(recipe.out_type, facts, matrices, apart)
+    else:
+        chosen = {
+            d.name: mixes.fitting(apart[d.name], d.leads[0].row_length)
+            if d.name in apart
+            else policy(recipe.out_type, d)
+            for d in usual
+        }
+    return [BY_NAME[chosen.get(d.name, d.leads[0].type.name)] for d in drafts]
+
+
+def set_apart(recipe: Recipe, name: str) -> str | None:
+    """The type of the first pattern that means this tensor."""
+    return next((type for pattern, type in recipe.types if is_meant(pattern, name)), None)
+
+
+def policy(word: str, draft: Drafted) -> str:
+    """One type for all, as far as it fits; or the type of one parent, or the largest of all."""
+    if word in BY_NAME:
+        return mixes.fitting(word, draft.leads[0].row_length)
+    if word == "max":
+        return max((t.type for t in draft.leads), key=lambda t: t.nbytes / t.block).name
+    return draft.leads[word == "like-b"].type.name
+
+
+def matrix_of(draft: Drafted) -> Matrix:
+    """The tensor as the rules see it."""
+    return Matrix(draft.name, draft.leads[0].shape)
+
+
+def is_quantizable(draft: Drafted) -> bool:
+    """Whether llama.cpp would ever quantize it."""
+    return mixes.is_quantizable(matrix_of(draft))
+
+
+def type_word(word: str) -> str:
+    """A type or policy as it is written here, from either case: q4_k_m is Q4_K_M."""
+    return word.lower() if word.lower() in POLICIES else word.upper()
+
+
+def is_meant(pattern: str, name: str) -> bool:
+    """Whether a pattern of --type, a group or part of a name, means this tensor."""
+    return pattern == group_of(name) if pattern in GROUPS else pattern in name
+
+
+def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
+    """Every word must name a type, every pattern a tensor, and like-b needs a second model."""
+    word = recipe.out_type
+    if word not in (*POLICIES, *FILE_TYPES, *BY_NAME):
+        words = ", ".join((*POLICIES, *FILE_TYPES))
+        raise UsageError(f"{word!r} is no output type", f"use a ggml type, or one of {words}")
+    if word == "like-b" and any(len(d.leads) < 2 for d in drafts):
+        raise UsageError("like-b needs a second model", "use like-a, or a type")
+    for pattern, name in recipe.types:
+        if name not in BY_NAME:
+            raise UsageError(f"{name!r} is no ggml type", f"use one of {', '.join(BY_NAME)}")
+        if not any(is_meant(pattern, d.name) for d in drafts if is_quantizable(d)):
+            raise UsageError(
+                f"the pattern {pattern!r} matches no tensor whose type can be chosen",
+                "it is part of a GGUF tensor's name, or a group; vectors and routers keep theirs",
+            )
+
+
+def file_type_of(
+    recipe: Recipe, drafts: Sequence[Drafted], types: Sequence[GGMLType]
+) -> int | None:
+    """general.file_type of the output: the mix asked for, else the type of most weights."""
+    if recipe.out_type in FILE_TYPES and not recipe.types:
+        return FILE_TYPES[recipe.out_type].number
+    count: dict[str, int] = {}
+    for draft, type in zip(drafts, types, strict=True):
+        if is_quantizable(draft):
+            weights = draft.leads[0].rows * draft.leads[0].row_length
+            count[type.name] = count.get(type.name, 0) + weights
+    return MOSTLY.get(max(count, key=lambda name: count[name])) if count else None

@@ -1,0 +1,140 @@
+"""Which tensors the output has, and from which tensor of which model each is made.
+
+Blocks are counted anew over all slices of a recipe; the tensors around them come from the first
+slice (embeddings) and the last (final norm, head). Names only: no types, no parameters.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed.errors import Refused, UsageError
+from edgemed.gguf import Model
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.names import before_blocks, block_of, in_block
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source
+
+Models = Mapping[Path, Model]
+
+
+class Place(NamedTuple):
+    """An output tensor: its name, its slice, its depth there (0 to 1; 0 outside the blocks), and
+    the name it is made from in every source of `sources`."""
+
+    name: str
+    part: Slice
+    depth: float
+    sources: tuple[Source, ...]
+    names: tuple[str, ...]
+
+
+def outline(recipe: Recipe, models: Models) -> list[Place]:
+    """Every output tensor, in the order in which they are written."""
+    parts = [with_base(recipe, part) for part in recipe.slices]
+    if not recipe.sliced:
+        return list(whole(parts[0], models[leader(recipe, parts[0]).model]))
+    for source in (source for part in parts for source in part.sources):
+        refuse_layers(source, models[source.model])
+    first, last = (models[leader(recipe, parts[i]).model] for i in (0, -1))
+    around = [name for name in first.tensors if block_of(name) is None]
+    places = [outside(name, parts[0]) for name in around if before_blocks(name)]
+    done = 0
+    for part in parts:
+        lead = leader(recipe, part)
+        places += blocks(part, lead, models[lead.model], done)
+        done += slice_length(part)
+    after = (name for name in last.tensors if block_of(name) is None and not before_blocks(name))
+    return places + [outside(name, parts[-1]) for name in after]
+
+
+def leader(recipe: Recipe, part: Slice) -> Source:
+    """The source whose list of tensors and types leads: the first that is no base of deltas."""
+    base = base_of(recipe, part)
+    if METHODS[recipe.method].base in ("required", "optional"):
+        return next((s for s in part.sources if s.model != base), part.sources[0])
+    return part.sources[0]
+
+
+def base_of(recipe: Recipe, part: Slice) -> Path | None:
+    """The base in this slice: its own, or the recipe's."""
+    return part.base or recipe.base
+
+
+def with_base(recipe: Recipe, part: Slice) -> Slice:
+    """The slice with its base among the sources; whole models need not list it."""
+    base, wanted = base_of(recipe, part), METHODS[recipe.method].base
+    listed = any(source.model == base for source in part.sources)
+    if base is None:
+        if wanted in ("required", "first of two"):
+            raise UsageError(
+                f"{recipe.method} needs a base model", "name it: base_model, or --base"
+            )
+        return part
+    if listed:
+        return part
+    if wanted in ("none", "first of two"):
+        raise UsageError(
+            f"{recipe.method} has no use for the base {base.name}, which is not among its models",
+            "leave the base out, or list it among the models",
+        )
+    if recipe.sliced:
+        raise UsageError(
+            f"the base {base.name} is not among the sources of a slice",
+            "give it there with its layer_range",
+        )
+    return Slice((*part.sources, Source(base)), part.parameters, part.base)
+
+
+def whole(part: Slice, lead: Model) -> Iterator[Place]:
+    """All tensors of whole models, in the order of `lead`."""
+    count = block_count(lead)
+    for name in lead.tensors:
+        block = block_of(name)
+        depth = 0.0 if block is None else depth_of(block, count)
+        yield Place(name, part, depth, part.sources, (name,) * len(part.sources))
+
+
+def blocks(part: Slice, lead: Source, model: Model, done: int) -> Iterator[Place]:
+    """The blocks of one slice, numbered from `done`, each with the tensors of the lead's block."""
+    assert lead.layers is not None
+    for i in range(slice_length(part)):
+        for name in (n for n in model.tensors if block_of(n) == lead.layers[0] + i):
+            names = tuple(in_block(name, s.layers[0] + i) for s in part.sources if s.layers)
+            depth = depth_of(i, slice_length(part))
+            yield Place(in_block(name, done + i), part, depth, part.sources, names)
+
+
+def refuse_layers(source: Source, model: Model) -> None:
+    """A layer_range may not end behind the model's last block."""
+    if source.layers is not None and source.layers[1] > block_count(model):
+        raise Refused(
+            f"{source.model.name} has {block_count(model)} blocks, layer_range asks for "
+            f"{source.layers[0]} to {source.layers[1]}",
+            "layer_range is [first, end], counted from 0, and end is not included",
+        )
+
+
+def outside(name: str, part: Slice) -> Place:
+    """A tensor outside the blocks: every gradient is at its first anchor."""
+    return Place(name, part, 0.0, part.sources, (name,) * len(part.sources))
+
+
+def depth_of(block: int, count: int) -> float:
+    """0 for the first block of a slice, 1 for its last (and for an only one)."""
+    return block / (count - 1) if count > 1 else 1.0
+
+
+def block_count(model: Model) -> int:
+    """How many blocks the tensors of a model are numbered through."""
+    return max((b + 1 for b in map(block_of, model.tensors) if b is not None), default=0)
+
+
+def slice_length(part: Slice) -> int:
+    """Blocks of a slice; Refused if its sources disagree."""
+    lengths = {s.layers[1] - s.layers[0] for s in part.sources if s.layers is not None}
+    if len(lengths) != 1 or any(s.layers is None for s in part.sources):
+        raise Refused(
+            "the sources of a slice have different numbers of layers",
+            "every layer_range of a slice must be equally long",
+        )
+    return lengths.pop()

@@ -1,0 +1,302 @@
+"""From a recipe and headers to a list of steps with every offset decided, before any work.
+
+Reads headers and importance matrices only. All refusals happen here; a plan can be printed,
+compared and run.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from edgemed_native.codecs import CODECS, IGNORES_WEIGHTS, obstacle
+from edgemed_native.ggml_types import GGMLType
+
+from edgemed.errors import Incompatible, Refused
+from edgemed.gguf import Tensor, open_models
+from edgemed.merging.methods import schema
+from edgemed.merging.methods.experts import experts_of
+from edgemed.merging.methods.schema import Bound
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.names import block_of, group_of
+from edgemed.merging.parents import compatibility, shapes, token_rows
+from edgemed.merging.parents.vocabulary import Lexicon
+from edgemed.merging.plan.fingerprints import Input, input_of
+from edgemed.merging.plan.memory import Buffers, Work, plan_buffers
+from edgemed.merging.plan.metadata import Types, choice_of, output_metadata
+from edgemed.merging.plan.out_types import file_type_of, out_types
+from edgemed.merging.plan.outline import Models, Place, base_of, leader, outline
+from edgemed.merging.plan.placement import Placement, place, refuse_output, refuse_small_disk
+from edgemed.merging.recipe.filters import Namer, any_filters, namer, refuse_idle_filters
+from edgemed.merging.recipe.recipe import Recipe
+from edgemed.merging.recipe.settings import lookup
+from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices
+from edgemed.quantizing.mixes import Facts, facts_of
+
+Action = Literal["copy", "requantize", "blend"]
+ROPE = "rope_"
+
+
+class Draft(NamedTuple):
+    """A step before its type and place: `leads` are the sources that types are taken from (no
+    base), `alone` is the number of the only source that counts, if one alone does."""
+
+    name: str
+    sources: tuple[Tensor, ...]
+    leads: tuple[Tensor, ...]
+    based: bool
+    parameters: Bound
+    alone: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One output tensor: sources blended, or one source copied or requantized.
+
+    Where `based`, sources[0] is the base of the others. `parameters` are the method's for this
+    tensor; values with one number a model leave the base out. `importances` are of the columns of
+    each of its matrices, f32[matrices, row length]; None: all columns count alike.
+    """
+
+    name: str
+    action: Action
+    sources: tuple[Tensor, ...]
+    based: bool
+    type: GGMLType
+    method: str
+    parameters: Bound
+    offset: int
+    nbytes: int
+    importances: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def weights(self) -> int:
+        return self.sources[0].rows * self.sources[0].row_length
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything decided: what to write where, from which files, in how much memory.
+
+    `imatrix` has the sha256 of every importance matrix.
+    """
+
+    recipe: Recipe
+    out: Path
+    replace: bool
+    steps: tuple[Step, ...]
+    placement: Placement
+    inputs: tuple[Input, ...]
+    buffers: Buffers
+    notes: tuple[str, ...]
+    imatrix: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> int:
+        return sum(step.weights for step in self.steps)
+
+
+def plan_merge(
+    recipe: Recipe,
+    out: Path,
+    threads: int,
+    max_ram: int | None = None,
+    replace: bool = False,
+    split: int | None = None,
+) -> Plan:
+    """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size.
+
+    No file of the output will be larger than `split` bytes.
+    """
+    refuse_output(recipe.models, out, replace)
+    plan = decide(recipe, out, threads, max_ram, replace, split)
+    for shard in plan.placement.shards:
+        refuse_output(recipe.models, shard.path, replace)
+    refuse_small_disk(out.parent, plan.placement)
+    return plan
+
+
+def decide(
+    recipe: Recipe,
+    out: Path,
+    threads: int,
+    max_ram: int | None = None,
+    replace: bool = False,
+    split: int | None = None,
+) -> Plan:
+    """The plan, whether or not `out` can be written."""
+    models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
+    importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
+    lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
+    drafts = draft_steps(recipe, models, lexicon)
+    facts = facts_for(recipe, models, drafts)
+    if recipe.sliced and importances is not None:
+        refuse_other_blocks(importances, facts.layers)
+    types = out_types(recipe, drafts, facts)
+    weights = sum(d.sources[0].rows * d.sources[0].row_length for d in drafts)
+    told = Types(file_type_of(recipe, drafts, types), any(type.block > 1 for type in types))
+    metadata, notes = output_metadata(recipe, models, lexicon, told, weights, importances)
+    specs = [(d.name, d.sources[0].shape, t) for d, t in zip(drafts, types, strict=True)]
+    placement = place(out, metadata, specs, split)
+    steps = tuple(
+        settle(recipe, draft, type, offset, importances)
+        for draft, type, offset in zip(drafts, types, placement.offsets, strict=True)
+    )
+    work = [Work(s.sources, s.type, state_bytes(s)) for s in steps if s.action != "copy"]
+    held = 0 if importances is None else importances.nbytes
+    buffers = plan_buffers(work, threads, max_ram, held)
+    inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
+    notes = (*recipe.notes, *notes, *notes_on_importances(steps, importances))
+    sums = () if importances is None else importances.sha256
+    return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
+
+
+def facts_for(recipe: Recipe, models: Models, drafts: Sequence[Draft]) -> Facts:
+    """What llama.cpp's mixes ask of the output: the first model's facts, and its own blocks."""
+    metadata = models[leader(recipe, recipe.slices[0]).model].metadata
+    facts = facts_of(metadata, bool(recipe.imatrix))
+    if not recipe.sliced:
+        return facts
+    blocks = (block for draft in drafts if (block := block_of(draft.name)) is not None)
+    return facts._replace(layers=1 + max(blocks, default=-1))
+
+
+def refuse_other_blocks(importances: Importances, layers: int) -> None:
+    """Blocks that are stacked anew have new numbers, which the importances must go by."""
+    measured = 1 + max((b for b in map(block_of, importances.tensors) if b is not None), default=-1)
+    if measured != layers:
+        raise Refused(
+            f"the importance matrix is of {measured} blocks, the output has {layers}",
+            "merge without it first, and measure the importances of that output",
+        )
+
+
+def draft_steps(recipe: Recipe, models: Models, lexicon: Lexicon) -> list[Draft]:
+    """Every output tensor with its sources and its parameters."""
+    places = outline(recipe, models)
+    architecture = str(next(iter(models.values())).metadata.get("general.architecture"))
+    names = namer(architecture, any_filters(recipe))
+    refuse_idle_filters(recipe, {names(n) for p in places for n in (p.name, *p.names)})
+    return [draft(recipe, models, lexicon, place, names) for place in places]
+
+
+def draft(recipe: Recipe, models: Models, lexicon: Lexicon, place: Place, names: Namer) -> Draft:
+    """The sources of one tensor, the base first where the method is about deltas."""
+    method, base = METHODS[recipe.method], base_of(recipe, place.part)
+    order = sorted(range(len(place.sources)), key=lambda i: place.sources[i].model != base)
+    if method.base == "none" or base is None:
+        order = list(range(len(place.sources)))
+    based = base is not None and method.base in ("required", "optional")
+    tensors = tuple(tensor_of(models, lexicon, place, i) for i in order)
+    token_rows.refuse_ownerless(place.name, tensors)
+    own = order[based:]
+    parameters = parameters_of(recipe, place, own, names)
+    method.check(place.name, **dict(parameters))
+    if place.name.startswith(ROPE):
+        alone: int | None = 0
+    else:
+        alone = method.alone(group_of(place.name), **dict(parameters))
+    if alone is not None and token_rows.has_gaps(tensors[alone]):
+        alone = None
+    leads = tuple(tensor_of(models, lexicon, place, i) for i in sorted(own))
+    return Draft(place.name, tensors, leads, based, parameters, alone)
+
+
+def parameters_of(recipe: Recipe, place: Place, own: Sequence[int], names: Namer) -> Bound:
+    """The method's parameters for this tensor, by mergekit's precedence."""
+    shared = (place.part.parameters, recipe.parameters)
+
+    def of_model(key: str, model: int) -> Any:
+        source, name = place.sources[own[model]], place.names[own[model]]
+        return lookup(key, (source.parameters, *shared), names(name), place.depth)
+
+    def of_all(key: str) -> Any:
+        return lookup(key, shared, names(place.name), place.depth)
+
+    known = METHODS[recipe.method].parameters
+    return schema.bind(known, len(own), of_all, of_model, place.name)
+
+
+def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Tensor:
+    """The tensor that a source puts in this place; Incompatible if it has none of that shape."""
+    model, name = models[place.sources[source].model], place.names[source]
+    if name not in model.tensors:
+        raise Incompatible(
+            f"{model.paths[0].name} has no tensor {name}", "all models must hold the same tensors"
+        )
+    found, lead = model.tensors[name], models[place.sources[0].model].tensors.get(place.names[0])
+    if lead is not None and not shapes.fits(found, lead):
+        raise Incompatible(
+            f"{name} of {model.paths[0].name} has another shape than {place.names[0]}",
+            "only models of the same architecture and shapes can be merged",
+        )
+    return token_rows.in_order(found, lexicon, model.paths[0])
+
+
+def settle(
+    recipe: Recipe, draft: Draft, type: GGMLType, offset: int, importances: Importances | None
+) -> Step:
+    """The step, now that the output's types and offsets are known."""
+    action: Action = "blend"
+    sources, based = draft.sources, draft.based
+    if draft.alone is not None:
+        sources, based = (sources[draft.alone],), False
+        action = "copy" if sources[0].type == type else "requantize"
+    columns = None
+    if action != "copy":
+        columns = of_tensor(importances, draft.name, sources[0])
+        refuse_types(draft.name, sources, type, columns is not None)
+    nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
+    return Step(
+        draft.name,
+        action,
+        sources,
+        based,
+        type,
+        recipe.method,
+        draft.parameters,
+        offset,
+        nbytes,
+        columns,
+    )
+
+
+def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
+    """Matrices that columns were to be weighed in, and were not."""
+    without = sum(
+        step.action != "copy"
+        and len(step.sources[0].shape) > 1
+        and step.type.name not in IGNORES_WEIGHTS
+        and step.importances is None
+        for step in steps
+    )
+    if importances is not None and without:
+        yield f"{without} tensors without importances: their columns count alike"
+
+
+def state_bytes(step: Step) -> int:
+    """What the method keeps of a tensor beside the chunk: while it passes over an expert's rows,
+    and of all experts."""
+    if step.action != "blend":
+        return 0
+    method, experts = METHODS[step.method], experts_of(step.sources[0])
+    rows, length = step.sources[0].rows // experts, step.sources[0].row_length
+    shape, parameters = (len(step.sources), rows, length), dict(step.parameters)
+    return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
+
+
+def refuse_types(name: str, sources: tuple[Tensor, ...], out: GGMLType, weighed: bool) -> None:
+    """Every source must be readable as weights, and the output type writable."""
+    for tensor in sources:
+        if CODECS[tensor.type.name].decoder is None:
+            raise Refused(
+                f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
+                "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
+            )
+    problem = obstacle(out.name, weighed)
+    if problem is not None:
+        raise Refused(
+            f"{name}: {problem}",
+            "name another type with --out-type, set this tensor apart with --type, "
+            "or give --imatrix",
+        )

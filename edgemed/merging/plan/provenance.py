@@ -1,0 +1,257 @@
+"""Where the output comes from, written into it: parents, licences, the recipe, and their hashes.
+
+`general.base_model.*` names the parents as llama.cpp's converter does; `edgemed.merge.*` holds what
+it takes to make the file again. No path of this machine is recorded, only names, so the same recipe
+gives the same bytes everywhere. Hashes are known when the work is done: until then they are zeros.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgemed_native.encoders import VERSION as ENCODERS
+
+from edgemed import __version__
+from edgemed.errors import InvalidFile
+from edgemed.gguf import Metadata, Model
+from edgemed.gguf.values import encode
+from edgemed.merging.plan.keys import RECIPE, RECIPE_HASH
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form
+from edgemed.merging.recipe.settings import Filter, Setting
+from edgemed.quantizing.imatrix import Importances, keys_of
+
+Keys = dict[str, tuple[str, Any]]
+
+INPUTS = "edgemed.merge.inputs"
+FILES, HASHES = "edgemed.merge.files", "edgemed.merge.files_sha256"
+VERSION, ENCODER, SEED = (f"edgemed.merge.{k}" for k in ("version", "encoder_version", "seed"))
+IMATRIX, IMATRIX_HASHES = "edgemed.merge.imatrix", "edgemed.merge.imatrix_sha256"
+UUID = "general.uuid"
+
+UNKNOWN = "0" * 64
+
+OF_THE_FIRST = (
+    "general.author",
+    "general.version",
+    "general.organization",
+    "general.finetune",
+    "general.basename",
+    "general.description",
+    "general.quantized_by",
+    "general.doi",
+    "general.url",
+    "general.repo_url",
+    "general.uuid",
+    "general.source.",
+    "general.base_model.",
+    "general.dataset",
+    "general.license",
+    "edgemed.merge.",
+)
+"""Beginnings of keys that describe the first model, not the merge."""
+
+OF_A_PARENT = (
+    "name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url",
+    "license", "license.name", "license.link",
+)  # fmt: skip
+"""What is kept of every parent, under `general.base_model.N.`; licences are edgemed's addition."""
+
+
+def describe(
+    recipe: Recipe, models: Sequence[Model], weights: int, importances: Importances | None
+) -> Keys:
+    """All keys about parents and making, in the recipe's order of models; `weights` written."""
+    columns = {} if importances is None else importance_keys(recipe, importances)
+    names = names_of(recipe.models)
+    text = recipe_text(recipe)
+    files = [path.name for model in models for path in model.paths]
+    return {
+        "general.name": ("string", " + ".join(title(m) for m in models) + f" ({recipe.method})"),
+        "general.size_label": ("string", size_label(models[0], weights)),
+        **licence(models),
+        **parents(models),
+        VERSION: ("string", __version__),
+        RECIPE: ("string", text),
+        RECIPE_HASH: ("string", sha256(text)),
+        INPUTS: ("string[]", list(names.values())),
+        FILES: ("string[]", files),
+        ENCODER: ("uint32", ENCODERS),
+        SEED: ("uint64", recipe.seed),
+        **columns,
+        **signature(text, [UNKNOWN] * len(files)),
+    }
+
+
+def importance_keys(recipe: Recipe, importances: Importances) -> Keys:
+    """The importance matrices, by name and hash, and what llama.cpp notes of them."""
+    return {
+        IMATRIX: ("string[]", list(names_of(recipe.imatrix).values())),
+        IMATRIX_HASHES: ("string[]", list(importances.sha256)),
+        **keys_of(importances),
+    }
+
+
+def signature(recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
+    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows.
+
+    `columns` is the raw value of the importance matrices' hashes.
+    """
+    text = "\n".join([recipe, str(ENCODERS), *hashes])
+    digest = hashlib.sha256(text.encode() + columns).digest()
+    return {
+        UUID: ("string", str(uuid.UUID(bytes=digest[:16], version=5))),
+        HASHES: ("string[]", list(hashes)),
+    }
+
+
+def signed(metadata: Mapping[str, bytes], hashes: Sequence[str]) -> dict[str, bytes]:
+    """The signature's keys as bytes, for metadata that was planned with `describe`."""
+    text = str(metadata[RECIPE][12:], "utf-8", "surrogateescape")
+    keys = signature(text, hashes, bytes(metadata.get(IMATRIX_HASHES, b"")))
+    return {key: encode(kind, value) for key, (kind, value) in keys.items()}
+
+
+def names_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for every model: its file's, with its number where two files have one name."""
+    names = [path.name for path in paths]
+    return {
+        path: path.name if names.count(path.name) == 1 else f"{number}/{path.name}"
+        for number, path in enumerate(paths, 1)
+    }
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe's normal form as JSON, with names for the models instead of paths."""
+    names = {path: Path(name) for path, name in names_of(recipe.models).items()}
+    columns = tuple(map(Path, names_of(recipe.imatrix).values()))
+    form = normal_form(replace(with_paths(recipe, names), imatrix=columns))
+    return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def with_paths(recipe: Recipe, paths: Mapping[Path, Path]) -> Recipe:
+    """The same recipe of models at other paths."""
+
+    def moved(path: Path | None) -> Path | None:
+        return None if path is None else paths[path]
+
+    def moved_slice(part: Slice) -> Slice:
+        sources = tuple(replace(source, model=paths[source.model]) for source in part.sources)
+        return replace(part, sources=sources, base=moved(part.base))
+
+    tokenizer = recipe.tokenizer
+    if tokenizer is not None and Path(tokenizer) in paths:
+        tokenizer = str(paths[Path(tokenizer)])
+    slices = tuple(moved_slice(part) for part in recipe.slices)
+    return replace(recipe, slices=slices, base=moved(recipe.base), tokenizer=tokenizer)
+
+
+def recipe_from(metadata: Metadata) -> Recipe:
+    """The recipe in a merged file, its models by name; InvalidFile if it was tampered with."""
+    text = metadata[RECIPE]
+    if sha256(text) != metadata.get(RECIPE_HASH):
+        raise InvalidFile(
+            "the recipe in the file does not have the hash beside it",
+            "its metadata was changed after the merge; get the file from its source again",
+        )
+    form = json.loads(text)
+    slices = tuple(slice_from(part) for part in form["slices"])
+    return Recipe(
+        form["merge_method"],
+        slices,
+        path_from(form["base_model"]),
+        settings_from(form["parameters"]),
+        form["out_type"],
+        tuple((part, name) for part, name in form["types"]),
+        form["tokenizer"],
+        form["chat_template"],
+        form["seed"],
+        tuple(map(Path, form.get("imatrix", ()))),
+    )
+
+
+def slice_from(form: Any) -> Slice:
+    """One slice from its normal form."""
+    sources = tuple(
+        Source(
+            Path(source["model"]),
+            tuple(source["layer_range"]) if source["layer_range"] else None,
+            settings_from(source["parameters"]),
+        )
+        for source in form["sources"]
+    )
+    return Slice(sources, settings_from(form["parameters"]), path_from(form["base_model"]))
+
+
+def path_from(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def settings_from(form: Mapping[str, Any]) -> dict[str, Setting]:
+    """Settings from their normal form."""
+    return {key: setting_from(value) for key, value in form.items()}
+
+
+def setting_from(value: Any) -> Setting:
+    """A value, a gradient or filters."""
+    if not isinstance(value, list):
+        setting: Setting = value
+        return setting
+    if value and isinstance(value[0], dict):
+        return tuple(Filter(item["filter"], setting_from(item["value"])) for item in value)  # type: ignore[arg-type]
+    return tuple(value)
+
+
+def title(model: Model) -> str:
+    """What a model calls itself, else its file."""
+    return str(model.metadata.get("general.name") or model.paths[0].stem)
+
+
+def parents(models: Sequence[Model]) -> Keys:
+    """`general.base_model.*`: what every parent says of itself, its file's name at least."""
+    keys: Keys = {"general.base_model.count": ("uint32", len(models))}
+    for number, model in enumerate(models):
+        stated = {k: model.metadata.get(f"general.{k}") for k in OF_A_PARENT}
+        stated["name"] = title(model)
+        for key, value in stated.items():
+            if isinstance(value, str) and value:
+                keys[f"general.base_model.{number}.{key}"] = ("string", value)
+    return keys
+
+
+def licence(models: Sequence[Model]) -> Keys:
+    """All parents' licences at once; nothing where a parent states none."""
+    stated = [model.metadata.get("general.license") for model in models]
+    words = list(dict.fromkeys(str(word) for word in stated if word))
+    if not words or not all(stated):
+        return {}
+    keys: Keys = {"general.license": ("string", " AND ".join(words))}
+    if len(words) == 1:
+        for key in ("general.license.name", "general.license.link"):
+            if key in models[0].metadata:
+                keys[key] = ("string", models[0].metadata[key])
+    return keys
+
+
+def size_label(first: Model, weights: int) -> str:
+    """The first model's label where it has as many weights, else a new one: 8.0B, 260K."""
+    stated = first.metadata.get("general.size_label")
+    return str(stated) if stated and weights == first.weights else weights_label(weights)
+
+
+def weights_label(weights: int) -> str:
+    """Two digits at least, and a letter."""
+    scale, letter = next(
+        (s, x)
+        for s, x in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+        if weights > s or x == "K"
+    )
+    number = weights / scale
+    return f"{number:.{max(2 - len(str(round(number)).lstrip('0')), 0)}f}{letter}"
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

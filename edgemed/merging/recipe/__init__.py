@@ -1,0 +1,1 @@
+"""What the user asks for: recipes, recipe files, presets, settings and filters."""

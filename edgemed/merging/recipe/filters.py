@@ -1,0 +1,40 @@
+"""The filters in a recipe's settings: whether it has any, and that each finds a tensor."""
+
+from collections.abc import Callable, Collection, Iterator
+
+from edgemed.errors import UsageError
+from edgemed.merging.names import GROUPS, Names, group_of, names_of
+from edgemed.merging.recipe.recipe import Recipe
+from edgemed.merging.recipe.settings import Filter, matches, rules
+
+Namer = Callable[[str], Names]
+
+
+def namer(architecture: str, with_checkpoint_names: bool) -> Namer:
+    """All names of a tensor; those of checkpoints only where a filter may ask for them."""
+    if with_checkpoint_names:
+        return lambda name: names_of(name, architecture)
+    return lambda name: Names(name, None, group_of(name))
+
+
+def any_filters(recipe: Recipe) -> bool:
+    """Whether any setting depends on the names of tensors."""
+    return any(rule.pattern for rule in all_rules(recipe))
+
+
+def all_rules(recipe: Recipe) -> Iterator[Filter]:
+    """Every filter of every setting of the recipe."""
+    for level in recipe.levels():
+        for setting in level.values():
+            yield from rules(setting)
+
+
+def refuse_idle_filters(recipe: Recipe, names: Collection[Names]) -> None:
+    """A filter that matches no tensor is a mistake in the recipe."""
+    for rule in all_rules(recipe):
+        if not any(matches(rule.pattern, name) for name in names):
+            raise UsageError(
+                f"the filter {rule.pattern!r} matches no tensor",
+                "a filter is part of a tensor's GGUF or Hugging Face name, or a group: "
+                + ", ".join(GROUPS),
+            )

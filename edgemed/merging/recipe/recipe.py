@@ -1,0 +1,224 @@
+"""What the user asks for: which models, in which slices, by which method, with which settings.
+
+One normal form for the simple call and for recipe files; it can be printed, compared and hashed.
+Opens no file and knows no tensors.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgemed.errors import UsageError
+from edgemed.merging.methods.schema import ranged
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.recipe.settings import Filter, Setting, Settings
+
+LIKE_A = "like-a"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model, or some of its blocks (first, end), and settings that are its own."""
+
+    model: Path
+    layers: tuple[int, int] | None = None
+    parameters: Settings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A run of output blocks made from the same number of blocks of every source."""
+
+    sources: tuple[Source, ...]
+    parameters: Settings = field(default_factory=dict)
+    base: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`slices` one after the other make the output; one slice without `layers` is whole models.
+
+    `out_type` is like-a, like-b, max, a ggml type or a llama.cpp file type; `types` are (part of a
+    tensor's name, ggml type) pairs that go before it. `tokenizer` names whose vocabulary and turn
+    tokens the output has (base, union, or a model's path), `chat_template` a literal template,
+    `imatrix` importance matrices of the output's columns, taken together.
+    """
+
+    method: str
+    slices: tuple[Slice, ...]
+    base: Path | None = None
+    parameters: Settings = field(default_factory=dict)
+    out_type: str = LIKE_A
+    types: tuple[tuple[str, str], ...] = ()
+    tokenizer: str | None = None
+    chat_template: str | None = None
+    seed: int = 0
+    imatrix: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(
+                f"no merge method {self.method!r}", f"choose one of {', '.join(METHODS)}"
+            )
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"the seed {self.seed} is out of range", "give 0 or more")
+        refuse_unknown_parameters(self)
+        refuse_counts(self)
+
+    @property
+    def sliced(self) -> bool:
+        """Whether blocks are chosen, rather than whole models."""
+        return any(source.layers is not None for s in self.slices for source in s.sources)
+
+    @property
+    def models(self) -> tuple[Path, ...]:
+        """Every model once, in the order of the recipe, bases last."""
+        bases = [self.base, *(s.base for s in self.slices)]
+        named = [source.model for s in self.slices for source in s.sources]
+        return tuple(dict.fromkeys([*named, *(base for base in bases if base is not None)]))
+
+    def levels(self) -> Iterator[Settings]:
+        """The settings of every level of the recipe."""
+        yield self.parameters
+        for part in self.slices:
+            yield part.parameters
+            yield from (source.parameters for source in part.sources)
+
+
+def of_models(
+    models: Sequence[str | Path],
+    method: str,
+    base: str | Path | None = None,
+    **more: Any,
+) -> Recipe:
+    """A recipe of whole models; `more` are further fields of Recipe."""
+    sources = tuple(Source(Path(model)) for model in models)
+    return Recipe(method, (Slice(sources),), None if base is None else Path(base), **more)
+
+
+def weighted(
+    models: Sequence[Path],
+    method: str,
+    base: Path | None,
+    weight: Sequence[float] | None,
+    parameters: Settings,
+) -> Recipe:
+    """Whole models by any method; the first is the base of methods that mix a base with another."""
+    if METHODS[method].base == "first of two" and base is None:
+        base = models[0]
+    if weight is not None and len(weight) != len(models):
+        raise UsageError(
+            f"{len(weight)} weights for {len(models)} models", "give one weight for every model"
+        )
+    own = [{"weight": w} for w in weight] if weight is not None else [{}] * len(models)
+    sources = tuple(Source(m, None, level) for m, level in zip(models, own, strict=True))
+    return Recipe(method, (Slice(sources),), base, parameters)
+
+
+def between(
+    a: str | Path, b: str | Path, t: Setting, method: str = "linear", **more: Any
+) -> Recipe:
+    """Two models and how far to go from the first (t = 0) to the second (t = 1)."""
+    if isinstance(t, float | int):
+        ranged("t", float(t), 0.0, 1.0)
+    if method != "linear":
+        return of_models((a, b), method, a, parameters={"t": t}, **more)
+    if not isinstance(t, float | int):
+        raise UsageError("linear takes one t, not a schedule", "use slerp, or give weights")
+    weights = (1.0 - float(t), float(t))
+    sources = tuple(
+        Source(Path(model), parameters={"weight": weight})
+        for model, weight in zip((a, b), weights, strict=True)
+    )
+    return Recipe(method, (Slice(sources),), **more)
+
+
+def refuse_unknown_parameters(recipe: Recipe) -> None:
+    """A parameter that the method does not know is an error, at every level."""
+    known = METHODS[recipe.method].parameters
+    for level in recipe.levels():
+        for key in level:
+            if key not in known:
+                raise UsageError(
+                    f"{recipe.method} has no parameter {key!r}",
+                    f"it knows {', '.join(known) or 'none'}",
+                )
+
+
+def refuse_counts(recipe: Recipe) -> None:
+    """Every slice must have as many models as the method takes, its base left out."""
+    method = METHODS[recipe.method]
+    for part in recipe.slices:
+        base = part.base or recipe.base if method.base in ("required", "optional") else None
+        count = sum(source.model != base for source in part.sources)
+        if count < method.least or (method.most is not None and count > method.most):
+            wanted = f"{method.least}" if method.least == method.most else f"{method.least} or more"
+            beside = " beside the base" if base is not None else ""
+            raise UsageError(
+                f"{recipe.method} takes {wanted} model{'s' * (wanted != '1')}{beside}, not {count}",
+                "name as many models as the method takes",
+            )
+
+
+def normal_form(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain JSON values: the same for any order of keys and way of writing.
+
+    Without importance matrices it says nothing of them, as in files that were made before.
+    """
+    form: dict[str, Any] = {
+        "merge_method": recipe.method,
+        "base_model": _path(recipe.base),
+        "slices": [
+            {
+                "sources": [
+                    {
+                        "model": str(source.model),
+                        "layer_range": list(source.layers) if source.layers else None,
+                        "parameters": _settings(source.parameters),
+                    }
+                    for source in part.sources
+                ],
+                "base_model": _path(part.base),
+                "parameters": _settings(part.parameters),
+            }
+            for part in recipe.slices
+        ],
+        "parameters": _settings(recipe.parameters),
+        "tokenizer": recipe.tokenizer,
+        "chat_template": recipe.chat_template,
+        "out_type": recipe.out_type,
+        "types": [list(pair) for pair in recipe.types],
+        "seed": recipe.seed,
+    }
+    if recipe.imatrix:
+        form["imatrix"] = [str(path) for path in recipe.imatrix]
+    return form
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    return {key: _setting(settings[key]) for key in sorted(settings)}
+
+
+def _setting(setting: Setting) -> Any:
+    if isinstance(setting, tuple):
+        return [
+            {"filter": item.pattern, "value": _setting(item.value)}
+            if isinstance(item, Filter)
+            else item
+            for item in setting
+        ]
+    return float(setting) if isinstance(setting, int) and type(setting) is not bool else setting
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """sha256 of the normal form, in hex."""
+    text = json.dumps(normal_form(recipe), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

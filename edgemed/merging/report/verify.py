@@ -1,0 +1,215 @@
+"""Is a merged file what its own recipe makes of its inputs? Made again in memory, byte by byte.
+
+Nothing is written. Three answers: the same, different, or "cannot compare" where this program's
+encoders, or a method's angles on this platform, may rightly give other bytes.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from edgemed_native.codecs import CODECS
+from edgemed_native.encoders import VERSION as ENCODERS
+
+from edgemed import __version__
+from edgemed.errors import Refused, UsageError
+from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
+from edgemed.merging.plan import provenance
+from edgemed.merging.plan.fingerprints import sha256_of
+from edgemed.merging.plan.keys import RECIPE
+from edgemed.merging.plan.plan import Plan, decide
+from edgemed.merging.run.run import (
+    Meter,
+    Report,
+    compile_kernels,
+    open_files,
+    run_steps,
+    source_paths,
+)
+from edgemed.storage import positional
+from edgemed.storage.positional import Buffer
+
+State = Literal["same", "different", "cannot compare"]
+
+BY_ANGLES = ("slerp", "nuslerp", "multislerp", "karcher")
+"""Methods whose factors come from the platform's sine and arc cosine, in the last bit."""
+
+SEPARATE = re.compile(re.escape(provenance.VERSION))
+"""Judged by itself: another version of edgemed may make other bytes."""
+
+BY_NAMES = re.compile(
+    r"edgemed\.merge\.(version|recipe|recipe_sha256|inputs|files|imatrix)|quantize\.imatrix\.file"
+    r"|general\.name|general\.base_model\.\d+\.name"
+)
+"""What depends on the names of the input files; their contents are held by their hashes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found, in lines; `tensors` are those whose bytes differ."""
+
+    state: State
+    lines: tuple[str, ...]
+    tensors: tuple[str, ...] = ()
+
+
+def verify(
+    out: Path,
+    inputs: Sequence[Path] | None,
+    threads: int,
+    report: Report | None = None,
+    imatrix: Sequence[Path] | None = None,
+) -> Answer:
+    """Make `out` again from its recipe; inputs are looked for beside it unless given in order."""
+    model = open_model(out)
+    if RECIPE not in model.metadata:
+        raise Refused(
+            f"{out.name} does not say how it was merged",
+            "only files merged by edgemed can be verified",
+        )
+    recipe = provenance.recipe_from(model.metadata)
+    paths = located(model, provenance.INPUTS, inputs, out.parent)
+    columns = located(model, provenance.IMATRIX, imatrix, out.parent)
+    other = other_inputs(model.metadata, list(paths.values()))
+    other += other_importances(model.metadata, list(columns.values()))
+    if other:
+        return Answer("different", tuple(other))
+    made_by = model.metadata.get(provenance.ENCODER)
+    if made_by != ENCODERS:
+        words = f"the file was written by encoders of version {made_by}, these are {ENCODERS}"
+        return Answer("cannot compare", (words, "verify it with the edgemed that made it"))
+    here = replace(provenance.with_paths(recipe, paths), imatrix=tuple(columns.values()))
+    plan = decide(here, out, threads)
+    lines = [*other_metadata(model, plan), *other_tables(model, plan)]
+    if lines:
+        return judged(model, recipe.method, lines, ())
+    wrong = compare(model, plan, report)
+    return judged(model, recipe.method, [f"{name} has other bytes" for name in wrong], wrong)
+
+
+def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]) -> Answer:
+    """The answer: a difference that another version or platform may make is none to blame."""
+    if not lines:
+        return Answer("same", (f"all {len(model.tensors):,} tensors are what the recipe makes",))
+    made_by = model.metadata.get(provenance.VERSION)
+    if made_by != __version__:
+        words = f"the file was made by edgemed {made_by}, this is {__version__}"
+        return Answer("cannot compare", (words, *lines), tuple(wrong))
+    foreign = {t.type.name for n in wrong if not CODECS[(t := model.tensors[n]).type.name].encoder}
+    if foreign:
+        words = (
+            f"{', '.join(sorted(foreign))} is written by libggml, whose builds round differently"
+        )
+        return Answer("cannot compare", (words, *lines), tuple(wrong))
+    if wrong and method in BY_ANGLES:
+        words = f"{method} takes angles, which another platform may round otherwise"
+        return Answer("cannot compare", (words, *lines), tuple(wrong))
+    return Answer("different", tuple(lines), tuple(wrong))
+
+
+def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) -> dict[Path, Path]:
+    """The path of every file that `key` names, by that name; beside the output unless given."""
+    names = model.metadata.get(key, ())
+    files = [folder / Path(name).name for name in names] if given is None else list(given)
+    if len(files) != len(names):
+        raise UsageError(
+            f"{len(files)} files were given, {len(names)} were used for the output",
+            f"give {', '.join(names)}, in this order" if names else "leave them out",
+        )
+    for path in files:
+        if not path.is_file():
+            raise Refused(
+                f"there is no file {path}, which {model.paths[0].name} was made with",
+                "name it: the models with --inputs, importance matrices with --imatrix",
+            )
+    return {Path(name): path for name, path in zip(names, files, strict=True)}
+
+
+def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
+    """A line for every input file that does not have the hash it had when it was merged."""
+    files = [file for path in paths for file in open_model(path).paths]
+    recorded = metadata[provenance.HASHES]
+    if len(files) != len(recorded):
+        return [f"the inputs are {len(files)} files, {len(recorded)} were merged"]
+    return [
+        f"{file} is not the file that was merged: its sha256 is another"
+        for file, known in zip(files, recorded, strict=True)
+        if sha256_of(file) != known
+    ]
+
+
+def other_importances(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
+    """A line for every importance matrix that does not have the hash it had."""
+    known = metadata.get(provenance.IMATRIX_HASHES, ())
+    return [
+        f"{path} is not the importance matrix that was used: its sha256 is another"
+        for path, hash in zip(paths, known, strict=True)
+        if sha256_of(path) != hash
+    ]
+
+
+def other_metadata(model: Model, plan: Plan) -> list[str]:
+    """A line for every key whose value is not what the merge would write."""
+    found = {k: model.metadata.raw(k) for k in model.metadata if k not in SPLIT_KEYS}
+    planned = plan.placement.metadata | provenance.signed(found, model.metadata[provenance.HASHES])
+    keys = [*planned, *(k for k in found if k not in planned)]
+    may_differ = BY_NAMES.fullmatch if names_differ(model, plan) else SEPARATE.fullmatch
+    return [
+        f"{key} was changed"
+        for key in keys
+        if planned.get(key) != found.get(key) and not may_differ(key)
+    ]
+
+
+def names_differ(model: Model, plan: Plan) -> bool:
+    """Whether the inputs have other names than when they were merged."""
+    recorded = [*model.metadata[provenance.FILES], *model.metadata.get(provenance.IMATRIX, ())]
+    return [
+        path.name for path in (*(i.path for i in plan.inputs), *plan.recipe.imatrix)
+    ] != recorded
+
+
+def other_tables(model: Model, plan: Plan) -> list[str]:
+    """A line for every tensor that the file has and the merge would not, or otherwise."""
+    ours = {step.name: (step.sources[0].shape, step.type.name) for step in plan.steps}
+    theirs = {t.name: (t.shape, t.type.name) for t in model.tensors.values()}
+    names = [*ours, *(name for name in theirs if name not in ours)]
+    return [f"{n} has another shape or type" for n in names if ours.get(n) != theirs.get(n)]
+
+
+def compare(model: Model, plan: Plan, report: Report | None) -> list[str]:
+    """Names of the tensors whose bytes are not what the merge would write."""
+    meter = Meter(plan.weights, report)
+    compile_kernels(plan, meter)
+    with ExitStack() as stack:
+        files = open_files(source_paths(plan), stack)
+        comparison = Comparison(model, plan, open_files(model.paths, stack))
+        run_steps(plan, files, comparison, meter)
+    meter.finish()
+    return [step.name for step in plan.steps if step.name in comparison.wrong]
+
+
+class Comparison:
+    """Takes a merge's bytes and holds each piece against what stands in a finished file."""
+
+    def __init__(self, model: Model, plan: Plan, files: Mapping[Path, int]) -> None:
+        self._model, self._files = model, files
+        self._names = [step.name for step in plan.steps]
+        self._starts = [step.offset for step in plan.steps]
+        self.wrong: set[str] = set()
+
+    def write(self, offset: int, buffer: Buffer) -> None:
+        """Note the tensor at this place of the plan if its bytes are others."""
+        at = bisect_right(self._starts, offset) - 1
+        tensor = self._model.tensors[self._names[at]]
+        ours = np.frombuffer(buffer, np.uint8)
+        theirs = np.empty_like(ours)
+        place = tensor.offset + offset - self._starts[at]
+        positional.read_into(self._files[tensor.path], theirs, place)
+        if not np.array_equal(ours, theirs):
+            self.wrong.add(tensor.name)

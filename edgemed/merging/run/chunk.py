@@ -1,0 +1,206 @@
+"""One chunk of whole rows: read, decode, mix, encode, write.
+
+Every worker owns one `Blender`: its buffers are made once and reused for every chunk and for the
+passes of methods that must see a whole tensor first.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from edgemed_native import mix
+from edgemed_native.codecs import decode_rows, encode_rows
+from numpy.typing import NDArray
+
+from edgemed.errors import EdgemedError
+from edgemed.gguf import Tensor
+from edgemed.merging.methods.experts import experts_of, prepared
+from edgemed.merging.methods.stream import Mix, NotFinite, Stream
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.names import group_of
+from edgemed.merging.parents import token_rows
+from edgemed.merging.parents.token_rows import TokenRows, read_runs
+from edgemed.merging.plan.memory import Buffers, rows_at_once
+from edgemed.merging.plan.plan import Step
+from edgemed.quantizing.imatrix import of_row
+from edgemed.storage import positional
+from edgemed.storage.positional import Buffer
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+GLANCE = 64
+"""Bytes of a row that are compared before the rest is."""
+
+HALF_MAX = 65504.0
+"""Largest half. Block scales are halves: above it a result may not survive being written."""
+
+
+class Sink(Protocol):
+    """What takes the bytes of an output."""
+
+    def write(self, offset: int, buffer: Buffer) -> None:
+        """Take `buffer` as the bytes from `offset`."""
+
+
+class Chunk(NamedTuple):
+    """Rows `first` to `first + rows` of one matrix of a step, and how its sources are mixed (None:
+    copied)."""
+
+    step: Step
+    mix: Mix | None
+    first: int
+    rows: int
+
+
+def as_it_is(x: F32, first: int) -> None:
+    """The mix of a single source."""
+
+
+class Blender:
+    """Buffers for the chunks of one worker, and the way of a chunk through them."""
+
+    def __init__(self, files: dict[Path, int], output: Sink, buffers: Buffers, seed: int) -> None:
+        self._files, self._output, self._seed, self._chunk = files, output, seed, buffers.chunk
+        self._f32 = np.empty(buffers.chunk * buffers.sources, np.float32)
+        self._u8: dict[int, U8] = {}
+
+    def prepare(self, step: Step) -> Mix | None:
+        """What the method says after its passes over the step's rows; None for a copied tensor."""
+        if step.action == "copy":
+            return None
+        if step.action == "requantize":
+            return Mix(as_it_is)
+        function, experts = METHODS[step.method].function, experts_of(step.sources[0])
+        try:
+            return prepared(function, self._stream(step), experts, **dict(step.parameters))
+        except NotFinite:
+            raise self._not_finite(step, 0, step.sources[0].rows) from None
+
+    def write(self, chunk: Chunk) -> int:
+        """Write one chunk; returns how many of its rows were equal in all sources and kept."""
+        step = chunk.step
+        packed = self._read(step, chunk.first, chunk.rows)
+        if chunk.mix is None:
+            self._put(chunk, packed[0])
+            return 0
+        kept = equal_rows(packed, step) if chunk.mix.keeps_equal_rows else None
+        if kept is not None and kept.all():
+            self._put(chunk, packed[0])
+            return chunk.rows
+        x = self._decode(step, chunk.first, packed)
+        chunk.mix.blend(x, chunk.first)
+        result = self._encode(chunk, x[0])
+        if kept is not None and kept.any():
+            result[kept] = packed[0][kept]
+        self._put(chunk, result)
+        return int(kept.sum()) if kept is not None else 0
+
+    def _put(self, chunk: Chunk, rows: U8) -> None:
+        self._output.write(chunk.step.offset + chunk.first * rows.shape[1], rows)
+
+    def _stream(self, step: Step) -> Stream:
+        first = step.sources[0]
+        return Stream(
+            step.name,
+            group_of(step.name),
+            len(step.sources),
+            first.rows,
+            first.row_length,
+            step.based,
+            len(first.shape) <= 1 or step.name.endswith(".bias"),
+            self._seed,
+            rows_at_once(first, self._chunk),
+            lambda at, rows: self._decode(step, at, self._read(step, at, rows)),
+        )
+
+    def _read(self, step: Step, first: int, rows: int) -> list[U8]:
+        """The packed rows of every source."""
+        packed = []
+        for slot, tensor in enumerate(step.sources):
+            packed.append(self._packed(slot, rows, tensor.row_bytes))
+            read_rows(tensor, first, self._files, packed[-1])
+        token_rows.fill_packed(step.sources, step.based, first, packed)
+        return packed
+
+    def _packed(self, slot: int, rows: int, row_bytes: int) -> U8:
+        if slot not in self._u8 or self._u8[slot].size < rows * row_bytes:
+            self._u8[slot] = np.empty(rows * row_bytes, np.uint8)
+        return self._u8[slot][: rows * row_bytes].reshape(rows, row_bytes)
+
+    def _decode(self, step: Step, first: int, packed: list[U8]) -> F32:
+        """f32[sources, rows, length] in this worker's buffer."""
+        rows, length = len(packed[0]), step.sources[0].row_length
+        x = self._f32[: len(packed) * rows * length].reshape(len(packed), rows, length)
+        for i, tensor in enumerate(step.sources):
+            decode_rows(tensor.type.name, packed[i], x[i])
+        token_rows.fill_decoded(step.sources, step.based, first, x)
+        return x
+
+    def _not_finite(self, step: Step, first: int, rows: int) -> NotFinite:
+        """The error, with the first row that holds NaN or infinity, and whose it is."""
+        at_once = rows_at_once(step.sources[0], self._chunk)
+        for at in range(first, first + rows, at_once):
+            packed = self._read(step, at, min(at_once, first + rows - at))
+            for tensor, x in zip(step.sources, self._decode(step, at, packed), strict=True):
+                bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+                if bad.size:
+                    return NotFinite(step.name, f"row {at + int(bad[0])} of {tensor.path.name}")
+        return NotFinite(step.name, f"what is mixed of rows {first} to {first + rows - 1}")
+
+    def _encode(self, chunk: Chunk, rows: F32) -> U8:
+        peak = mix.peak(rows)
+        if not np.isfinite(peak):
+            raise self._not_finite(chunk.step, chunk.first, chunk.rows)
+        result = self._packed(-1, len(rows), chunk.step.type.row_bytes(rows.shape[1]))
+        columns = of_row(chunk.step.importances, chunk.step.sources[0], chunk.first)
+        encode_rows(chunk.step.type.name, rows, result, columns)
+        if peak > HALF_MAX:
+            refuse_overflow(chunk, result, rows.shape[1])
+        return result
+
+
+def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) -> None:
+    """Fill `buffer` with packed rows of `tensor`, from row `first`."""
+    file = files[tensor.path]
+    try:
+        if isinstance(tensor, TokenRows):
+            read_runs(tensor, first, buffer, partial(positional.read_into, file))
+        else:
+            positional.read_into(file, buffer, tensor.offset + first * tensor.row_bytes)
+    except (OSError, EOFError) as error:
+        raise EdgemedError(
+            f"reading {tensor.name} from {tensor.path} failed: {error}",
+            "the file changed or its disk is failing; copy it again and check its checksum",
+        ) from error
+
+
+def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
+    """Which rows are equal bytes in all sources, of the output's type; None if not comparable."""
+    if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
+        return None
+    first, *others = packed
+    same = np.ones(len(first), np.bool_)
+    for other in others:
+        same &= glance_is_same(first, other)
+    if same.any():
+        for other in others:
+            same[same] = (first[same] == other[same]).all(axis=1)
+    return same
+
+
+def glance_is_same(a: U8, b: U8) -> NDArray[np.bool_]:
+    """Which rows begin alike: all that differ in their first bytes need no further look."""
+    return np.asarray((a[:, :GLANCE] == b[:, :GLANCE]).all(axis=1))
+
+
+def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
+    """Raise if what was written does not read back as finite numbers."""
+    back = np.empty((len(packed), row_length), np.float32)
+    decode_rows(chunk.step.type.name, packed, back)
+    if not np.isfinite(mix.peak(back)):
+        raise EdgemedError(
+            f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
+            "its numbers or scales end at 65,504; set this tensor apart with --type, as F32",
+        )

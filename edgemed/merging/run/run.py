@@ -1,0 +1,274 @@
+"""Carry out a plan: chunk by chunk, bytes -> float32 -> mixed -> bytes, on threads.
+
+Every chunk has its place in the output before the work starts, so chunks may finish in any order;
+rows that are the same bytes in both sources are carried over as they are. The bytes written do
+not depend on the number of threads or the size of the chunks.
+"""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from edgemed_native._jit import DIGEST as SOURCES_DIGEST
+from edgemed_native.codecs import warm_up
+
+from edgemed import __version__
+from edgemed.errors import EdgemedError
+from edgemed.merging.methods.stream import F32, Stream
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.plan import provenance
+from edgemed.merging.plan.fingerprints import Fingerprints, refuse_changed
+from edgemed.merging.plan.placement import changes
+from edgemed.merging.plan.plan import Plan, Step, plan_merge
+from edgemed.merging.plan.provenance import signed
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.run.chunk import Blender, Chunk, Sink
+from edgemed.merging.run.jobs import Jobs, Rows
+from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces, journal_of
+from edgemed.storage import positional
+from edgemed.storage.output import Output
+
+Report = Callable[["Progress"], None]
+REPORT_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a merge is: weights written of all weights, or a kernel being compiled, once."""
+
+    done: int
+    total: int
+    compiling: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a merge did: seconds to the last write, seconds to sync, rows kept as they were, and
+    what the method found out about each tensor on the way."""
+
+    out: Path
+    weights: int
+    nbytes: int
+    seconds: float
+    sync_seconds: float
+    rows_kept: int
+    facts: Mapping[str, Mapping[str, float]]
+
+
+def merge(
+    a: str | Path,
+    b: str | Path,
+    *,
+    t: float,
+    out: str | Path,
+    method: str = "linear",
+    threads: int | None = None,
+    max_ram: int | None = None,
+    replace: bool = False,
+    report: Report | None = None,
+) -> Result:
+    """Merge two GGUF files into `out`: t = 0 is `a`, t = 1 is `b`; types as in `a`.
+
+    `max_ram` caps the buffers, in bytes. Raises EdgemedError with what and remedy; the inputs are
+    never touched and `out` appears only when complete.
+    """
+    recipe = between(a, b, float(t), method)
+    plan = plan_merge(recipe, Path(out), threads or usable_cores(), max_ram, replace)
+    return run_plan(plan, report)
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> Result:
+    """Write the planned file. On any error or interrupt nothing stands under the final name.
+
+    With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early.
+    """
+    meter = Meter(plan.weights, report)
+    compile_kernels(plan, meter)
+    start = time.perf_counter()
+    with ExitStack() as stack:
+        files = open_files(source_paths(plan), stack)
+        shards = plan.placement.shards
+        parts = [(shard.path, shard.layout.total_bytes) for shard in shards]
+        output = stack.enter_context(Output(parts, keep=resume))
+        journal = stack.enter_context(Journal(journal_of(plan.out), identity(plan), output, resume))
+        for shard in shards:
+            output.write(shard.start, shard.layout.header)
+        hashing = stack.enter_context(Fingerprints(plan.inputs, meter.share))
+        kept = run_steps(plan, files, journal, meter, journal.done)
+        hashes = hashing.hashes()
+        refuse_changed(plan.inputs)
+        signature = signed(plan.placement.metadata, hashes)
+        for offset, value in changes(plan.placement, signature):
+            output.write(offset, value)
+        seconds = time.perf_counter() - start
+        output.sync()
+        journal.remove()
+        output.finish()
+    meter.finish()
+    return Result(
+        shards[0].path,
+        plan.weights,
+        plan.placement.total_bytes,
+        seconds,
+        output.sync_seconds,
+        kept,
+        meter.facts,
+    )
+
+
+def identity(plan: Plan) -> Identity:
+    """What two attempts must have in common for one to go on with the other's work."""
+    headers = b"".join(shard.layout.header for shard in plan.placement.shards)
+    return {
+        "recipe": provenance.recipe_text(plan.recipe),
+        "inputs": [[str(i.path.name), i.size, i.mtime_ns] for i in plan.inputs],
+        "importance matrices": list(plan.imatrix),
+        "layout": hashlib.sha256(headers).hexdigest(),
+        "code": f"{__version__} {SOURCES_DIGEST}",
+    }
+
+
+def compile_kernels(plan: Plan, meter: "Meter") -> None:
+    """Load or compile the kernels this plan needs, and no others."""
+    work = [step for step in plan.steps if step.action != "copy"]
+    decoded = sorted({tensor.type.name for step in work for tensor in step.sources})
+    encoded = sorted({step.type.name for step in work if step.importances is None})
+    weighted = sorted({step.type.name for step in work if step.importances is not None})
+    warm_up(decoded, encoded, meter.compiling, weighted)
+    for step in next(([s] for s in work if s.action == "blend"), []):
+        try_method(step)
+
+
+def try_method(step: Step) -> None:
+    """Load or compile the kernels of the step's method by mixing two short rows of numbers."""
+    sources, length = len(step.sources), 64
+    shape = (sources, 2, length)
+
+    def read(first: int, rows: int) -> F32:
+        numbers = np.arange(1, 1 + sources * 2 * length, dtype=np.float32).reshape(shape)
+        return np.sin(numbers)[:, first : first + rows].copy()
+
+    stream = Stream("", "attn", sources, 2, length, step.based, False, 0, 2, read)
+    mixed = METHODS[step.method].function(stream, **dict(step.parameters))
+    mixed.blend(read(0, 2), 0)
+
+
+def run_steps(
+    plan: Plan, files: dict[Path, int], output: Sink, meter: "Meter", done: Sequence[Piece] = ()
+) -> int:
+    """All chunks of all steps on the plan's threads; returns how many rows were kept as is.
+
+    Rows that `done` covers are left as they stand in the output.
+    """
+
+    def blender() -> Blender:
+        return Blender(files, output, plan.buffers, plan.recipe.seed)
+
+    return work(plan, blender, meter, done)
+
+
+def work(
+    plan: Plan, blender: Callable[[], Blender], meter: "Meter", done: Sequence[Piece] = ()
+) -> int:
+    """Every chunk through a worker's own blender; the sum of what they return."""
+    pieces = Pieces(done)
+
+    def missing(step: Step) -> Rows:
+        rows = step.sources[0].rows
+        found = pieces.missing_rows(step.offset, step.nbytes // rows, rows)
+        meter.add((rows - sum(n for _, n in found)) * step.sources[0].row_length)
+        return found
+
+    jobs = Jobs(plan.steps, plan.buffers.chunk, missing)
+
+    def worker() -> int:
+        own, kept = blender(), 0
+        for job in jobs:
+            if isinstance(job, Chunk):
+                kept += own.write(job)
+                meter.add(job.rows * job.step.sources[0].row_length)
+            else:
+                mixed = own.prepare(job)
+                if mixed is not None and mixed.facts:
+                    meter.facts[job.name] = mixed.facts
+                jobs.ready(job, mixed)
+        return kept
+
+    with ThreadPoolExecutor(plan.buffers.threads, "merge") as pool:
+        try:
+            futures = [pool.submit(worker) for _ in range(plan.buffers.threads)]
+            return sum(results(futures, jobs))
+        finally:
+            jobs.stop()
+
+
+def results(futures: list[Future[int]], jobs: Jobs) -> list[int]:
+    """Wait for all workers; the first failure stops the others and is raised."""
+    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    failed = [future for future in done if future.exception()]
+    if failed:
+        jobs.stop()
+    return [future.result() for future in failed or futures]
+
+
+class Meter:
+    """Counts weights from all threads and reports at most ten times a second."""
+
+    def __init__(self, total: int, report: Report | None) -> None:
+        self._total, self._report = total, report
+        self._done, self._next = 0, 0.0
+        self.facts: dict[str, Mapping[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, weights: int) -> None:
+        with self._lock:
+            self._done += weights
+            now = time.monotonic()
+            if self._report is None or now < self._next:
+                return
+            self._next = now + REPORT_SECONDS
+            self._report(Progress(self._done, self._total))
+
+    def share(self) -> float:
+        """How much of the merge is done, 0 to 1."""
+        return self._done / max(1, self._total)
+
+    def compiling(self, name: str) -> None:
+        if self._report:
+            self._report(Progress(0, self._total, compiling=name))
+
+    def finish(self) -> None:
+        if self._report:
+            self._report(Progress(self._total, self._total))
+
+
+def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:
+    """The files open for reading, until `stack` closes them."""
+    return {path: _open(path, stack) for path in paths}
+
+
+def source_paths(plan: Plan) -> list[Path]:
+    return list(dict.fromkeys(tensor.path for step in plan.steps for tensor in step.sources))
+
+
+def _open(path: Path, stack: ExitStack) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | positional.O_BINARY)
+    except OSError as error:
+        raise EdgemedError(f"cannot read {path}: {error.strerror}", "check the file") from error
+    stack.callback(os.close, fd)
+    return fd

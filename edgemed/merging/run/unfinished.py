@@ -1,0 +1,73 @@
+"""A merge that was stopped before its end: what is known of it, and how to throw it away.
+
+The journal beside an output tells what is written; where that output was to stand, and what it was
+made of, is noted in the user's own folder when a merge begins from a form, so that a later run can
+offer to go on. Holds names of model files, nothing of any note.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgemed.errors import EdgemedError
+from edgemed.merging.plan.plan import Plan
+from edgemed.merging.run.journal import journal_of, lines_of
+from edgemed.storage.output import part_of
+
+Form = Mapping[str, str]
+
+
+def share_written(plan: Plan) -> float | None:
+    """How much of the output an earlier attempt noted as written, 0 to 1; None if there is none.
+
+    A line of the journal is a claim; going on checks each against the bytes.
+    """
+    if not journal_of(plan.out).exists():
+        return None
+    pieces = list(lines_of(journal_of(plan.out)))[1:]
+    written = sum(int(line.split()[1]) for line in pieces)
+    return min(1.0, written / max(1, plan.placement.total_bytes))
+
+
+def discard(plan: Plan) -> None:
+    """Remove what an earlier attempt at this output left; the inputs are not touched."""
+    for path in (*(part_of(s.path) for s in plan.placement.shards), journal_of(plan.out)):
+        path.unlink(missing_ok=True)
+
+
+def remember(form: Form) -> None:
+    """Note that a merge begins: the fields of a form, `out` among them; or EdgemedError."""
+    path = note_file()
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(dict(form)), "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot write {path}: {error.strerror}", "free some disk space, or mend that folder"
+        ) from error
+
+
+def forget() -> None:
+    """The merge that was noted has ended, or is not wanted any more."""
+    note_file().unlink(missing_ok=True)
+
+
+def remembered() -> dict[str, str] | None:
+    """The form of a merge that was begun and has left a journal; None if there is none."""
+    try:
+        form = json.loads(note_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    words = isinstance(form, dict) and all(isinstance(value, str) for value in form.values())
+    if not words or "out" not in form:
+        return None
+    return form if journal_of(Path(form["out"]).expanduser()).exists() else None
+
+
+def note_file() -> Path:
+    """Where the note stands."""
+    from platformdirs import user_data_path
+
+    return user_data_path("edgemed", appauthor=False) / "unfinished-merge.json"

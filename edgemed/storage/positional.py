@@ -1,0 +1,117 @@
+"""Reading, writing, reserving and locking by file position: POSIX, and its Windows twin.
+
+The only place where the two systems differ for a merge. Every function takes a file descriptor and
+an absolute byte offset, and may be called from many threads at once.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+Buffer = bytes | NDArray[Any]
+
+if sys.platform == "win32":
+    import msvcrt
+
+    O_BINARY = os.O_BINARY
+    O_NOFOLLOW = 0  # a link in the user's own folder takes an administrator to plant here
+    _seek_and_go = threading.Lock()
+
+    def _read(fd: int, view: memoryview, offset: int) -> int:
+        with _seek_and_go:
+            os.lseek(fd, offset, os.SEEK_SET)
+            piece = os.read(fd, len(view))
+        view[: len(piece)] = piece
+        return len(piece)
+
+    def _write(fd: int, view: memoryview, offset: int) -> int:
+        with _seek_and_go:
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.write(fd, view)
+
+    def reserve(fd: int, size: int) -> None:
+        """Make the file `size` bytes long, so that a full disk shows before the work."""
+        os.truncate(fd, size)
+
+    def lock(fd: int) -> bool:
+        """Take the file for this process; False if another process has it."""
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def sync_folder(folder: Path) -> None:
+        """Windows keeps renames without being asked."""
+
+    def name_new(part: Path, path: Path) -> None:
+        """Give `part` the name `path`; FileExistsError if something has that name."""
+        part.rename(path)  # Windows never replaces here
+
+else:
+    import fcntl
+
+    O_BINARY = 0
+    O_NOFOLLOW = os.O_NOFOLLOW
+
+    def _read(fd: int, view: memoryview, offset: int) -> int:
+        return os.preadv(fd, [view], offset)
+
+    def _write(fd: int, view: memoryview, offset: int) -> int:
+        return os.pwrite(fd, view, offset)
+
+    def reserve(fd: int, size: int) -> None:
+        """Take `size` bytes of disk for the file, so that a full disk shows before the work."""
+        if sys.platform == "linux":
+            os.posix_fallocate(fd, 0, size)
+        os.ftruncate(fd, size)
+
+    def lock(fd: int) -> bool:
+        """Take the file for this process; False if another process has it."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def sync_folder(folder: Path) -> None:
+        """Put a rename in `folder` on the disk."""
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def name_new(part: Path, path: Path) -> None:
+        """Give `part` the name `path`; FileExistsError if something has that name."""
+        try:
+            os.link(part, path, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except OSError:  # no hard links here (FAT on a stick): the name is taken, then replaced
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+            part.replace(path)
+            return
+        part.unlink()
+
+
+def read_into(fd: int, buffer: NDArray[Any], offset: int) -> None:
+    """Fill all of `buffer` from byte `offset`; EOFError if the file ends before that."""
+    view = buffer.data.cast("B")
+    while len(view):
+        got = _read(fd, view, offset)
+        if got == 0:
+            raise EOFError(f"the file ends before byte {offset + len(view)}")
+        view, offset = view[got:], offset + got
+
+
+def write_at(fd: int, buffer: Buffer, offset: int) -> None:
+    """Write all of `buffer` at byte `offset`."""
+    view = (memoryview(buffer) if isinstance(buffer, bytes) else buffer.data).cast("B")
+    while len(view):
+        put = _write(fd, view, offset)
+        view, offset = view[put:], offset + put
