@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from docs.api import functions
 from docs.commands import commands
 from docs.methods import methods
 from docs.tree import tree
@@ -19,6 +20,7 @@ BLOCK = re.compile(r"(?<=<!-- made: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTAL
 MADE: dict[str, Callable[[], str]] = {
     "tree": lambda: f"```\n{tree()}```\n",
     "commands": lambda: f"\n{commands()}\n",
+    "functions": lambda: f"\n{functions()}\n",
     "methods": lambda: f"\n{methods()}\n",
 }
 
