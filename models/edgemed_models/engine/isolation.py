@@ -1,4 +1,4 @@
-"""What the worker process does first: no core dump, no internet, no Ctrl-C, no life after its parent.
+"""What the worker process does first: no core dump, no internet, no Ctrl-C, no orphan.
 
 Where a call is POSIX's alone, other systems do what they can (the end of the pipe tells every
 worker that its parent is gone).
