@@ -92,3 +92,42 @@ def test_the_watch_sees_the_socket_of_a_child(
     subprocess.run(command, check=True)
     assert len(processes(log)) == 2
     assert ("socket.py" in caught(log)) is seen
+
+
+ROW = """
+import socket, sys, types
+from edgemed.cli import main as cli
+module = types.ModuleType("edgemed.cli.fetching")
+module.configure = lambda parser: None
+module.run = lambda args: socket.socket().close() or 0
+sys.modules[module.__name__] = module
+wanted = sys.argv[1] == "asked for"
+cli.COMMANDS["fetching"] = cli.Command("fetching", "a command of a test", wanted)
+sys.argv[1:] = ["fetching"]
+sys.exit(cli.main())
+"""
+
+
+@watched
+@pytest.mark.parametrize("row, code", [("asked for", 0), ("left out", 1)])
+def test_a_row_of_the_table_of_commands_says_whether_sockets_can_be_opened(
+    row: str, code: int
+) -> None:
+    done = subprocess.run([sys.executable, "-c", ROW, row], capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("PermissionError" in done.stderr) is (code == 1)
+
+
+CALLER = """
+import resource, socket
+from edgemed.cli.main import main
+before = resource.getrlimit(resource.RLIMIT_CORE)
+assert main(["templates", "list"]) == 0
+socket.socket().close()
+assert resource.getrlimit(resource.RLIMIT_CORE) == before
+"""
+
+
+@watched
+def test_a_process_that_calls_a_command_keeps_its_own_rights() -> None:
+    subprocess.run([sys.executable, "-c", CALLER], check=True, stdout=subprocess.DEVNULL)
