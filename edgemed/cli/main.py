@@ -20,8 +20,11 @@ INTERRUPTED = 130
 
 
 class Command(NamedTuple):
+    """A module and what it is for; `internet` where opening such sockets is the command's job."""
+
     module: str
     help: str
+    internet: bool = False
 
 
 COMMANDS: dict[str, Command] = {
@@ -46,14 +49,21 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped."""
+    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped.
+
+    Without `argv` this process is the program's own: it gives up core dumps and, unless the
+    command's row says otherwise, internet sockets. A caller's process keeps its rights.
+    """
     if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         arguments = ["tui"]
+    name = command_named(arguments)
     try:
-        parser = build_parser(command_named(arguments))
+        if argv is None and name is not None:
+            shield(COMMANDS[name])
+        parser = build_parser(name)
         args = parser.parse_args(arguments)
         if args.command is None:
             parser.print_help()
@@ -62,6 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # also while a command's module is loaded
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def shield(command: Command) -> None:
+    """Give up what no command needs that may see a note, before its libraries are loaded."""
+    from edgemed_models.privacy.dumps import forbid_dumps
+    from edgemed_models.privacy.sockets import give_up_internet
+
+    forbid_dumps()
+    if not command.internet:
+        give_up_internet()
 
 
 def command_named(arguments: Sequence[str]) -> str | None:
