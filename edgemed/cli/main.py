@@ -20,11 +20,11 @@ INTERRUPTED = 130
 
 
 class Command(NamedTuple):
-    """A module and what it is for; `internet` where opening such sockets is the command's job."""
+    """A module and what it is for; `internet`: its actions whose job is to open such sockets."""
 
     module: str
     help: str
-    internet: bool = False
+    internet: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Command] = {
@@ -33,7 +33,7 @@ COMMANDS: dict[str, Command] = {
     "check-draft": Command("check_draft", "hold a draft against the note it was made from"),
     "chat": Command("chat", "ask a model one thing, without a note or a template"),
     "templates": Command("templates", "list, show and check what a note can become"),
-    "models": Command("models", "add, list, choose and remove models"),
+    "models": Command("models", "get, add, list, choose and remove models", internet=("get",)),
     "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
     "check": Command("check", "see whether models can be merged, from their headers"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = command_named(arguments)
     try:
         if argv is None and name is not None:
-            shield(COMMANDS[name])
+            shield(COMMANDS[name], arguments)
         parser = build_parser(name)
         args = parser.parse_args(arguments)
         if args.command is None:
@@ -74,13 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def shield(command: Command) -> None:
+def shield(command: Command, arguments: Sequence[str]) -> None:
     """Give up what no command needs that may see a note, before its libraries are loaded."""
     from edgemed_models.privacy.dumps import forbid_dumps
     from edgemed_models.privacy.sockets import give_up_internet
 
     forbid_dumps()
-    if not command.internet:
+    words = [word for word in arguments if not word.startswith("-")]
+    if not set(words[1:2]) & set(command.internet):
         give_up_internet()
 
 

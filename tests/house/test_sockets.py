@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from edgemed_models.privacy import dumps, sockets
 
-from edgemed.cli.main import COMMANDS
+from edgemed.cli.main import COMMANDS, shield
 from tests.watching import commands, sessions
 from tests.watching.trap import caught, processes, trapped, works
 from tests.watching.user import User, edgemed
@@ -31,8 +32,19 @@ def user(tmp_path: Path) -> User:
 
 def test_every_command_is_watched() -> None:
     shown = {words[0] for words, _ in sessions.SESSIONS.values()}
-    quiet = {name for name, command in COMMANDS.items() if not command.internet}
-    assert set(commands.rows()) | shown == quiet
+    assert set(commands.rows()) | shown == set(COMMANDS)
+
+
+def test_only_the_action_that_fetches_keeps_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up: list[str] = []
+    monkeypatch.setattr(dumps, "forbid_dumps", lambda: None)
+    monkeypatch.setattr(sockets, "give_up_internet", lambda: given_up.append("yes"))
+    for name, command in COMMANDS.items():
+        shield(command, [name, "list"])
+    shield(COMMANDS["models"], ["--debug", "models", "remove", "get"])
+    assert len(given_up) == len(COMMANDS) + 1
+    shield(COMMANDS["models"], ["models", "get", "smollm2-135m"])
+    assert len(given_up) == len(COMMANDS) + 1
 
 
 @watched
