@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 class Command(NamedTuple):
-    """A module and what it is for; `internet`: its actions whose job is to open such sockets."""
+    """A module and what it is for; `internet`: its actions (`*`: all) that open such sockets."""
 
     module: str
     help: str
@@ -81,7 +81,7 @@ def shield(command: Command, arguments: Sequence[str]) -> None:
 
     forbid_dumps()
     words = [word for word in arguments if not word.startswith("-")]
-    if not set(words[1:2]) & set(command.internet):
+    if not {*words[1:2], "*"} & set(command.internet):
         give_up_internet()
 
 

@@ -113,7 +113,7 @@ module = types.ModuleType("edgemed.cli.fetching")
 module.configure = lambda parser: None
 module.run = lambda args: socket.socket().close() or 0
 sys.modules[module.__name__] = module
-wanted = sys.argv[1] == "asked for"
+wanted = ("*",) if sys.argv[1] == "asked for" else ()
 cli.COMMANDS["fetching"] = cli.Command("fetching", "a command of a test", wanted)
 sys.argv[1:] = ["fetching"]
 sys.exit(cli.main())
