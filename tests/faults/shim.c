@@ -1,8 +1,8 @@
 /* Counts the calls that may fail for want of space, of files below one folder, and at the n-th one
  * lets the disk be full or the process stop. Loaded by LD_PRELOAD; idle until faults_arm.
  *
- * A failing write first takes half of its bytes, as real disks do. With `stay` the disk is full
- * from that call on, else for that one call. Names that hold one of the words in `skip` (between
+ * With `stay` the disk is full from that call on, and a write that meets it first takes half of its
+ * bytes, as real disks do; else that one call fails. Names that hold one of the words in `skip` (between
  * bars: |a|b|) are left alone.
  */
 #define _GNU_SOURCE
@@ -58,7 +58,10 @@ static int due(const char *call, const char *path)
     if (mode == IDLE || !path || strncmp(path, root, strlen(root)) || left_alone(path))
         return 0;
     now = __sync_add_and_fetch(&told->calls, 1);
-    if (mode == COUNT || now < nth || (now > nth && !(mode == FULL && stay)))
+    if (mode == COUNT || now < nth)
+        return 0;
+    /* A full disk takes no new bytes and names; names that were there a moment ago it takes back. */
+    if (now > nth && (mode != FULL || !stay || !strcmp(call, "rename") || !strcmp(call, "fsync")))
         return 0;
     if (now == nth) {
         const char *name = strrchr(path, '/');
@@ -140,7 +143,7 @@ ssize_t write(int fd, const void *data, size_t size)
     char buffer[4096];
     REAL(ssize_t, "write", (int, const void *, size_t));
     if (!due("write", of_fd(fd, buffer, sizeof buffer))) return real(fd, data, size);
-    if (size > 1 && told->calls == nth) return real(fd, data, size / 2);
+    if (stay && size > 1 && told->calls == nth) return real(fd, data, size / 2);
     return -1;
 }
 
@@ -150,7 +153,7 @@ ssize_t name(int fd, const void *data, size_t size, off_t at) \
     char buffer[4096]; \
     REAL(ssize_t, #name, (int, const void *, size_t, off_t)); \
     if (!due("pwrite", of_fd(fd, buffer, sizeof buffer))) return real(fd, data, size, at); \
-    if (size > 1 && told->calls == nth) real(fd, data, size / 2, at); \
+    if (stay && size > 1 && told->calls == nth) real(fd, data, size / 2, at); \
     return -1; \
 }
 WRITES_AT(pwrite)

@@ -82,7 +82,7 @@ class Attempt:
         for number, path in ((1, out), (2, err)):
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(fd, number)
-        arm(self.told, fault)
+        arm(fault, self.told)
         try:
             return function()
         except BaseException as error:
@@ -91,7 +91,6 @@ class Attempt:
             traceback.print_exception(error)
             return 99
         finally:
-            arm(None, fault)
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
 
@@ -122,14 +121,15 @@ class Attempt:
         return self.told.what.decode("utf-8", "replace")
 
 
-def arm(told: Told | None, fault: Fault) -> None:
-    """Set the library of this process to `fault`; to nothing without `told`."""
+def arm(fault: Fault | None, told: Told | None = None) -> None:
+    """Set the library of this process to `fault`, told in `told`; without one, to nothing."""
     library = ctypes.CDLL(None)
-    address = ctypes.c_void_p(ctypes.addressof(told) if told is not None else 0)
-    mode = MODES[fault.mode] if told is not None else 0
+    if fault is None or told is None:
+        library.faults_arm(None, 0, ctypes.c_long(0), 0, b"", b"")
+        return
     library.faults_arm(
-        address,
-        mode,
+        ctypes.c_void_p(ctypes.addressof(told)),
+        MODES[fault.mode],
         ctypes.c_long(fault.n),
         int(fault.stay),
         os.fsencode(fault.folder),

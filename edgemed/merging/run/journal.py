@@ -119,7 +119,8 @@ class Journal:
             assert self._contents is not None
             self.hashes = self._contents()
             pairs = zip(self._identity[INPUTS], self.hashes, begun[HASHES], strict=True)
-            changed = [f"bytes in {name}" for (name, _), now, then in pairs if now != then]
+            names = [name for (name, _), now, then in pairs if now != then]
+            changed = [f"inputs ({', '.join(names)}: not the bytes of then)"] if names else []
         if changed:
             raise Refused(
                 f"{self.path.name} was begun with other {', '.join(changed)}",
