@@ -5,10 +5,12 @@ Only the module of the command asked for is imported, so `edgemed --help` loads 
 """
 
 import argparse
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import NamedTuple
@@ -17,6 +19,8 @@ from edgemed import __version__
 from edgemed.errors import EdgemedError
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ROOM = "free some disk space, and give the command again; what was printed is not complete"
 
 
 class Command(NamedTuple):
@@ -79,6 +83,7 @@ def shield(command: Command, arguments: Sequence[str]) -> None:
     from edgemed_models.privacy.dumps import forbid_dumps
     from edgemed_models.privacy.sockets import give_up_internet
 
+    os.umask(0o077)  # what libraries write for us is the user's alone too
     forbid_dumps()
     words = [word for word in arguments if not word.startswith("-")]
     if not {*words[1:2], "*"} & set(command.internet):
@@ -110,16 +115,31 @@ def guarded(args: argparse.Namespace) -> int:
     """Run the command; print an error as what and remedy, without a traceback unless asked."""
     module = import_module(f"edgemed.cli.{COMMANDS[args.command].module}")
     try:
-        return int(module.run(args))
+        code = int(module.run(args))
+        sys.stdout.flush()
+        return code
     except EdgemedError as error:
         if args.debug:
             traceback.print_exc()
         return complain(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
+    except OSError as error:
+        if error.errno not in FULL:
+            return complain(unforeseen(error, args.debug))
+        drop_output()
+        return complain(EdgemedError(f"not all could be written: {error.strerror}", ROOM))
     except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
         return complain(unforeseen(error, args.debug))
+
+
+def drop_output() -> None:
+    """Nobody takes what is still to be printed: the interpreter shall not try again at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def unforeseen(error: Exception, debug: bool) -> EdgemedError:

@@ -20,7 +20,7 @@ from edgemed.merging.recipe.presets import PRESETS
 from edgemed.merging.recipe.recipe import Recipe, between, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.merging.run import estimate
-from edgemed.merging.run.journal import journal_of
+from edgemed.merging.run.journal import can_go_on
 from edgemed.merging.run.run import (
     Meter,
     Progress,
@@ -30,6 +30,7 @@ from edgemed.merging.run.run import (
     run_plan,
     usable_cores,
 )
+from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size
 
 
@@ -58,7 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--resume",
         action="store_true",
-        help="go on with what an earlier attempt wrote, and keep what is done if this one stops",
+        help="keep what is done if this attempt stops, and go on with what an earlier one with "
+        "--resume wrote; reads every byte of the inputs first, to see that they are the same",
     )
 
 
@@ -124,14 +126,24 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for note in plan.notes:
         print(note, file=sys.stderr)
-    if journal_of(args.out).exists() and not args.resume:
-        print("an unfinished merge is begun anew; --resume would go on with it", file=sys.stderr)
+    for line in begun_before(args.out, args.resume):
+        print(line, file=sys.stderr)
     with progress_report(plan.weights) as report:
         result = run_plan(plan, report, args.resume)
     print_result(result)
     if args.report:
         measure(plan, args.report)
     return 0
+
+
+def begun_before(out: Path, resume: bool) -> Iterator[str]:
+    """What becomes of an earlier attempt, and why a resumable merge begins with reading."""
+    if journal_of(out).exists() and can_go_on(out) and not resume:
+        yield "an unfinished merge is begun anew; --resume would go on with it"
+    elif journal_of(out).exists() and not can_go_on(out) and resume:
+        yield "the unfinished merge was made without --resume, so it is begun anew"
+    if resume:
+        yield "reading every byte of the inputs first, to know them again"
 
 
 def measure(plan: Plan, path: Path) -> None:

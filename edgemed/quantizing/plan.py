@@ -22,6 +22,8 @@ from edgemed.gguf.values import encode
 from edgemed.quantizing import imatrix
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
 from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable, mixed_types
+from edgemed.storage.output import part_of
+from edgemed.storage.place import refuse_inputs, refuse_place
 
 Keys = dict[str, tuple[str, Any]]
 """Metadata key -> (kind, value)."""
@@ -77,6 +79,7 @@ class Plan:
     files: tuple[OutFile, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+    replace: bool = False
 
     @property
     def weights(self) -> int:
@@ -113,7 +116,7 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
             found = importances_of(wish.importances, tensor, type)
             steps.append(Step(tensor, type, start + offset, found))
     refuse_small_disk(out.parent, files)
-    return Plan(tuple(files), tuple(steps), notes_on(steps, wish))
+    return Plan(tuple(files), tuple(steps), notes_on(steps, wish), replace)
 
 
 def types_of(model: Model, wish: Wish) -> dict[str, str]:
@@ -203,16 +206,9 @@ def out_paths(out: Path, count: int) -> list[Path]:
 
 def refuse_outputs(paths: Sequence[Path], model: Model, replace: bool) -> None:
     """No output may be an input or a folder, nor stand already; its folder must exist."""
-    folder = paths[0].parent
-    if not folder.is_dir():
-        raise Refused(f"there is no folder {folder}", "make it, or choose another output")
     for path in paths:
-        if path.is_dir():
-            raise Refused(f"the output {path} is a folder", "name a file")
-        if path.exists() and any(path.samefile(source) for source in model.paths):
-            raise Refused(f"the output {path} is the input", "choose another output")
-        if path.exists() and not replace:
-            raise Refused(f"{path} exists already", "choose another output, or add --force")
+        refuse_inputs(path, (path, part_of(path)), model.paths)
+        refuse_place(path, replace)
 
 
 def refuse_small_disk(folder: Path, files: Sequence[OutFile]) -> None:

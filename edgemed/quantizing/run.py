@@ -61,7 +61,7 @@ def quantize(plan: Plan, threads: int, compiling: Callable[[str], None], report:
     with ExitStack() as stack:
         sources = {p: _open(p, stack) for p in dict.fromkeys(s.source.path for s in plan.steps)}
         files = [(path, layout.total_bytes) for path, layout in plan.files]
-        output = stack.enter_context(Output(files))
+        output = stack.enter_context(Output(files, replace=plan.replace))
         for start, file in zip(plan.starts, plan.files, strict=True):
             output.write(start, file.layout.header)
         _run_chunks(plan, sources, output, threads, report)

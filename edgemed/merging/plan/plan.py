@@ -108,10 +108,11 @@ def plan_merge(
 
     No file of the output will be larger than `split` bytes.
     """
-    refuse_output(recipe.models, out, replace)
+    inputs = (*recipe.models, *recipe.imatrix)
+    refuse_output(inputs, out, replace)
     plan = decide(recipe, out, threads, max_ram, replace, split)
     for shard in plan.placement.shards:
-        refuse_output(recipe.models, shard.path, replace)
+        refuse_output(inputs, shard.path, replace)
     refuse_small_disk(out.parent, plan.placement)
     return plan
 
