@@ -16,6 +16,7 @@ from edgemed.local_models.process_memory import resident_bytes
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.plan.plan import Plan, plan_merge
+from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.presets import PRESETS
 from edgemed.merging.recipe.recipe import Recipe, between, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
@@ -92,6 +93,11 @@ def output_options(group: Any) -> None:
         help="the type of tensors whose name has this part, or of a group; repeatable",
     )
     add(
+        "--no-fallback",
+        action="store_true",
+        help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
+    )
+    add(
         "--imatrix",
         action="append",
         default=[],
@@ -106,7 +112,11 @@ def output_options(group: Any) -> None:
         help="whose vocabulary, chat template and turn tokens the output has: A, B, ... for the "
         "first, the second, ..., a path, base or union",
     )
-    add("--chat-template", type=Path, metavar="FILE", help="a template to put into the output")
+    add(
+        "--chat-template",
+        metavar="FILE",
+        help=f"a template to put into the output: a file, or one of {', '.join(FORMATS)}",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -118,7 +128,8 @@ def run(args: argparse.Namespace) -> int:
     recipe = recipe_of(args)
     max_ram = parse_size(args.max_ram) if args.max_ram else None
     split = parse_size(args.split_max_size) if args.split_max_size else None
-    plan = plan_merge(recipe, args.out, max(1, args.threads), max_ram, args.force, split)
+    threads, fallback = max(1, args.threads), not args.no_fallback
+    plan = plan_merge(recipe, args.out, threads, max_ram, args.force, split, fallback)
     if args.dry_run:
         print_plan(plan)
         return 0
@@ -166,12 +177,17 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     return replace(asked_for(args), **changes)
 
 
-def read_template(path: Path) -> str:
-    """The text of a template file."""
+def read_template(word: str) -> str:
+    """The text of a template file; where there is none, the format of that name."""
+    if word in FORMATS and not Path(word).exists():
+        return FORMATS[word].template
     try:
-        return path.read_text("utf-8")
+        return Path(word).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the chat template {path}", "name a text file") from error
+        raise UsageError(
+            f"cannot read the chat template {word}",
+            f"name a text file, or one of {', '.join(FORMATS)}",
+        ) from error
 
 
 def asked_for(args: argparse.Namespace) -> Recipe:
