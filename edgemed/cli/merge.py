@@ -54,6 +54,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="cap on the buffers, such as 500M (default: about 10 MiB a thread)",
     )
     add("--report", type=Path, metavar="FILE", help="measure the result: a .html page, or .json")
+    add(
+        "--intermediate-dir",
+        type=Path,
+        metavar="DIR",
+        help="where outputs with a name go, of a file with several recipes",
+    )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
     add(
@@ -125,22 +131,37 @@ def run(args: argparse.Namespace) -> int:
         from edgemed.cli.reports import refuse_name
 
         refuse_name(args.report)
-    recipe = recipe_of(args)
+    if is_recipe(args.models[0]):
+        from edgemed.cli import merge_stages
+
+        stages = merge_stages.stages_of(args)
+        if len(stages) > 1:
+            return merge_stages.run(args, stages)
+    return carry_out(args, planned(args, recipe_of(args), args.out))
+
+
+def planned(args: argparse.Namespace, recipe: Recipe, out: Path) -> Plan:
+    """The plan of one recipe, under the limits that were given; only the last output is split."""
     max_ram = parse_size(args.max_ram) if args.max_ram else None
-    split = parse_size(args.split_max_size) if args.split_max_size else None
+    split = args.split_max_size if out == args.out else None
     threads, fallback = max(1, args.threads), not args.no_fallback
-    plan = plan_merge(recipe, args.out, threads, max_ram, args.force, split, fallback)
+    size = parse_size(split) if split else None
+    return plan_merge(recipe, out, threads, max_ram, args.force, size, fallback)
+
+
+def carry_out(args: argparse.Namespace, plan: Plan) -> int:
+    """Print a plan, or run it and say what came of it."""
     if args.dry_run:
         print_plan(plan)
         return 0
     for note in plan.notes:
         print(note, file=sys.stderr)
-    if journal_of(args.out).exists() and not args.resume:
+    if journal_of(plan.out).exists() and not args.resume:
         print("an unfinished merge is begun anew; --resume would go on with it", file=sys.stderr)
     with progress_report(plan.weights) as report:
         result = run_plan(plan, report, args.resume)
     print_result(result)
-    if args.report:
+    if args.report and plan.out == args.out:
         measure(plan, args.report)
     return 0
 
@@ -160,6 +181,11 @@ def measure(plan: Plan, path: Path) -> None:
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """The recipe that the command line asks for."""
+    return changed(args, asked_for(args))
+
+
+def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
+    """A recipe, with what the command line says of the output instead of what it says itself."""
     changes: dict[str, Any] = {}
     if args.out_type is not None:
         changes["out_type"] = type_word(args.out_type)
@@ -174,7 +200,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         changes["tokenizer"] = args.tokenizer_from
     if args.chat_template is not None:
         changes["chat_template"] = read_template(args.chat_template)
-    return replace(asked_for(args), **changes)
+    return replace(recipe, **changes)
 
 
 def read_template(word: str) -> str:
@@ -193,18 +219,7 @@ def read_template(word: str) -> str:
 def asked_for(args: argparse.Namespace) -> Recipe:
     """From a file, a preset, t alone, or a method with its parameters."""
     if is_recipe(args.models[0]):
-        refuse(
-            args,
-            "a recipe file says how to merge",
-            "t",
-            "method",
-            "base",
-            "weight",
-            "set",
-            "preset",
-        )
-        if len(args.models) > 1:
-            raise UsageError("a recipe file names its models", "give the recipe alone")
+        refuse_beside_recipe(args)
         return read_recipe(args.models[0])
     if args.preset:
         refuse(args, "a preset says how to merge", "t", "method", "base", "weight", "set")
@@ -217,6 +232,14 @@ def asked_for(args: argparse.Namespace) -> Recipe:
     if args.t is not None:
         settings["t"] = args.t
     return weighted(args.models, args.method or "linear", args.base, args.weight, settings)
+
+
+def refuse_beside_recipe(args: argparse.Namespace) -> None:
+    """A recipe file names its models and says how they are merged."""
+    options = ("t", "method", "base", "weight", "set", "preset")
+    refuse(args, "a recipe file says how to merge", *options)
+    if len(args.models) > 1:
+        raise UsageError("a recipe file names its models", "give the recipe alone")
 
 
 def refuse(args: argparse.Namespace, why: str, *options: str) -> None:

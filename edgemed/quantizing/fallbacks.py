@@ -11,7 +11,7 @@ from edgemed.quantizing.mixes import Matrix, fitting
 
 
 class Fallback(NamedTuple):
-    """A matrix whose rows are `width` weights long, the type it was to have, and the one it gets."""
+    """A matrix with rows of `width` weights, the type it was to have, and the one it gets."""
 
     name: str
     width: int

@@ -96,6 +96,6 @@ def notes_on(name: str, tokens: Collection[str]) -> Iterator[str]:
     missing = [mark for mark in FORMATS[name].marks if mark not in tokens]
     if missing and name not in SPELLED:
         yield (
-            f"chat_template {name} writes {', '.join(missing)}, which the vocabulary does not have: "
-            "the model will see such marks letter by letter, as it never did in training"
+            f"chat_template {name} writes {', '.join(missing)}, which the vocabulary lacks: "
+            "the model reads such marks letter by letter, as it never did in training"
         )

@@ -7,6 +7,7 @@ error, never skipped. Opens no model.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import yaml
@@ -52,15 +53,19 @@ def read_text(path: Path) -> str:
 
 def parse_recipe(text: str, folder: Path, name: str) -> Recipe:
     """The recipe in `text`; model paths are relative to `folder`."""
-    trees = documents(text, name)
+    return Reader(folder, name).recipe(one_recipe(documents(text, name), name))
+
+
+def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
+    """The only document of a file."""
     if len(trees) > 1:
         raise UsageError(
             f"{name} holds {len(trees)} recipes, divided by ---",
-            "such files are for `edgemed merge` alone; elsewhere give one recipe a file",
+            "`edgemed merge` runs such a file; elsewhere give one recipe a file",
         )
     if not trees or not isinstance(trees[0], dict):
         raise UsageError(f"{name} is no recipe", "it begins with merge_method and models or slices")
-    return Reader(folder, name).recipe(trees[0])
+    return trees[0]
 
 
 def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
@@ -76,10 +81,16 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
 
 
 class Reader:
-    """One recipe being read: its folder, its name for messages, and the notes so far."""
+    """One recipe being read: its folder, its name for messages, and the notes so far.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
+    `outputs` are of other recipes in the same file, by name; those that it names are `used`.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, outputs: Mapping[str, Path] = MappingProxyType({})
+    ) -> None:
+        self._folder, self._name, self._outputs = folder, name, outputs
+        self.used: set[str] = set()
         self._method = ""
         self._notes: dict[str, None] = {}
 
@@ -170,6 +181,9 @@ class Reader:
                 given = given[inner]
         if not isinstance(given, str) or not given:
             self._fail(f"{given!r} is no path of a model", "give the path of a GGUF file")
+        if given in self._outputs:
+            self.used.add(given)
+            return self._outputs[given]
         if ADAPTER.search(given):
             self._fail(f"{given!r} names an adapter", "merge the adapter into its model first")
         if REVISION.search(given):
@@ -241,7 +255,7 @@ class Reader:
                 self._refuse_tokens(given["tokens"])
             if given.get("pad_to_multiple_of") is not None:
                 self._note(
-                    "tokenizer.pad_to_multiple_of has no effect: in a GGUF file every row stands for a token"
+                    "tokenizer.pad_to_multiple_of has no effect: in GGUF every row is a token's"
                 )
             source = given.get("source", "union")
         if source is None or source in ("union", "base"):
