@@ -18,10 +18,6 @@ class Fallback(NamedTuple):
     wanted: str
     got: str
 
-    @property
-    def what(self) -> str:
-        return f"of width {self.width:,} get {self.got} instead of {self.wanted}"
-
 
 def fallbacks(wanted: Mapping[str, str], matrices: Iterable[Matrix]) -> list[Fallback]:
     """Every matrix that cannot have the type that is `wanted` for it by name."""
@@ -32,11 +28,15 @@ def fallbacks(wanted: Mapping[str, str], matrices: Iterable[Matrix]) -> list[Fal
 
 def notes_on(found: Sequence[Fallback]) -> Iterator[str]:
     """A line for each width and pair of types, with a count and an example."""
-    for what in dict.fromkeys(fallback.what for fallback in found):
-        names = [fallback.name for fallback in found if fallback.what == what]
-        thing = "tensor" if len(names) == 1 else "tensors"
-        example = names[0] if len(names) == 1 else f"such as {names[0]}"
-        yield f"{len(names)} {thing} {what} ({example}): rows do not fill its blocks"
+    alike: dict[tuple[int, str, str], list[str]] = {}
+    for name, width, wanted, got in found:
+        alike.setdefault((width, wanted, got), []).append(name)
+    for (width, wanted, got), names in alike.items():
+        many = len(names) > 1
+        yield (
+            f"{len(names)} tensor{'s' * many} of width {width:,} {'get' if many else 'gets'} {got} "
+            f"instead of {wanted} ({'such as ' * many}{names[0]}): rows do not fill its blocks"
+        )
 
 
 def refuse(found: Sequence[Fallback]) -> None:
