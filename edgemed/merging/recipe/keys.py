@@ -21,11 +21,15 @@ TOP = (
 )  # fmt: skip
 SLICE = ("sources", "base_model", "parameters", "residual_weight")
 SOURCE = ("model", "layer_range", "parameters")
+MODULE = ("models", "slices", "parameters")
 FILTER = ("filter", "value")
 TOKENIZER = ("source", "tokens", "pad_to_multiple_of")
 
 ANYWHERE = {*TOP, *SLICE, *SOURCE, *FILTER, *TOKENIZER}
 PARAMETERS = {name for method in METHODS.values() for name in method.parameters}
+
+FORMER = ("embed_slerp",)
+"""Parameters that mergekit once had."""
 
 OWN = {("karcher", "weight")}
 """(method, parameter) pairs that mergekit does not have though it has the method."""

@@ -6,6 +6,7 @@ error, never skipped. Opens no model.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -20,7 +21,7 @@ from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.documents import Strict, documents
 from edgemed.merging.recipe.keys import ABOUT_FLOATS, ABOUT_MEMORY
 from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source, joins
-from edgemed.merging.recipe.settings import Filter, Setting, Settings, Values
+from edgemed.merging.recipe.settings import Filter, Setting, Settings, Values, before
 
 LARGEST = 256 * 1024
 
@@ -103,14 +104,15 @@ class Reader:
         for key in (*ABOUT_FLOATS, *ABOUT_MEMORY):
             if tree.get(key) is not None:
                 self._ignore(key)
-        slices = self._slices(tree)
+        module = self._module(tree)
+        slices = self._slices(module)
         base = self._base(tree)
         self._say_of_base(slices, base)
         return Recipe(
             self._method,
             slices,
             base,
-            self._settings(tree.get("parameters"), "parameters", own=False),
+            self._shared(tree, module),
             out_type=type_word(self._text(tree, "out_type", LIKE_A)),
             tokenizer=self._tokenizer(tree),
             chat_template=self._template(tree),
@@ -119,26 +121,60 @@ class Reader:
             notes=tuple(self._notes),
         )
 
+    def _module(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Where models or slices stand: in the recipe, or in its only module."""
+        modules = tree.get("modules")
+        if not modules:
+            return tree
+        if tree.get("models") or tree.get("slices"):
+            self._fail("it has models or slices beside modules", "give one of them")
+        if not isinstance(modules, dict) or len(modules) > 1:
+            self._fail("modules are for models of several parts", "give models or slices")
+        name, module = next(iter(modules.items()))
+        self._known(module, keys.MODULE, f"the module {name}")
+        return module  # type: ignore[no-any-return]
+
+    def _shared(self, tree: Mapping[str, Any], module: Mapping[str, Any]) -> Settings:
+        """The parameters of all models; those of the module go before the recipe's."""
+        settings = self._settings(tree.get("parameters"), "parameters", own=False)
+        if module is tree:
+            return settings
+        own = self._settings(module.get("parameters"), "the module's parameters", own=False)
+        both = {key: before(own[key], settings[key]) for key in own.keys() & settings.keys()}
+        return {**settings, **own, **both}
+
     def _slices(self, tree: Mapping[str, Any]) -> tuple[Slice, ...]:
-        given = [key for key in ("models", "slices", "modules") if tree.get(key)]
+        given = [key for key in ("models", "slices") if tree.get(key)]
         if given == ["models"]:
-            return (Slice(tuple(self._source(m, ("model",)) for m in self._list(tree, "models"))),)
+            sources = [self._source(entry, ("model",)) for entry in self._list(tree, "models")]
+            return (Slice(self._once(sources)),)
         if given == ["slices"]:
             return tuple(self._slice(part) for part in self._list(tree, "slices"))
-        if "modules" in given:
-            self._fail("modules are for models of several parts", "give models or slices")
         self._fail("it has not exactly one of models and slices", "give one of them")
 
     def _slice(self, part: Any) -> Slice:
         self._known(part, keys.SLICE, "a slice")
         if part.get("residual_weight") is not None:
             self._note("residual_weight has no effect, in mergekit neither")
-        sources = self._list(part, "sources")
+        given = self._list(part, "sources")
+        sources = [self._source(source, ("model", "layer_range")) for source in given]
         return Slice(
-            tuple(self._source(source, ("model", "layer_range")) for source in sources),
+            self._once(sources),
             self._settings(part.get("parameters"), "the parameters of a slice", own=False),
             self._base(part),
         )
+
+    def _once(self, sources: Sequence[Source]) -> tuple[Source, ...]:
+        """A model that stands twice counts once, with the first value of every parameter."""
+        found: dict[tuple[Path, tuple[int, int] | None], Source] = {}
+        for source in sources:
+            place = (source.model, source.layers)
+            if place in found:
+                self._note(f"{source.model.name} stands twice and counts once, as in mergekit")
+                settings = {**source.parameters, **found[place].parameters}
+                source = replace(source, parameters=settings)
+            found[place] = source
+        return tuple(found.values())
 
     def _base(self, tree: Mapping[str, Any]) -> Path | None:
         base = tree.get("base_model")
@@ -200,8 +236,10 @@ class Reader:
         settings: dict[str, Setting] = {}
         known = METHODS[self._method].parameters
         for key, value in given.items():
-            if key in ABOUT_MEMORY:
+            if key in (*ABOUT_MEMORY, *ABOUT_FLOATS):
                 self._ignore(key)
+            elif key in keys.FORMER:
+                self._note(f"{key} has no effect, in today's mergekit neither")
             elif keys.stray_parameter(key, self._method):
                 self._note(f"{self._method} has no parameter {key}: it has no effect")
             elif own and key in known and not known[key].each:
