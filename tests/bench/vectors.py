@@ -85,6 +85,8 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--size", type=float, default=0.05, help="change over weights, in norm")
     parser.add_argument("--norms", type=float, default=0.02, help="noise on norms")
+    names = sorted({method for method, _ in METHODS})
+    parser.add_argument("--methods", nargs="*", default=names, choices=names)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     llama_cpp.llama_log_set(SILENCE, None)
@@ -97,7 +99,7 @@ def main() -> None:
         print(
             f"{'method':22}{'KL(linear|sphere)':>19}{'KL(parents|linear)':>20}   loss, sphere more"
         )
-        for method, based in METHODS:
+        for method, based in (m for m in METHODS if m[0] in args.methods):
             print(line(method, based, trio, documents, parents, args.threads), flush=True)
 
 

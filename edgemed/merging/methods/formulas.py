@@ -20,7 +20,13 @@ from edgemed.merging.methods.select import order_statistic_beside_zeros
 from edgemed.merging.methods.stream import Mix, Stream, weighted
 
 LINEAR, SPHERE = VECTORS = ("linear", "sphere")
-"""How methods of angles mix vectors (norms, biases): `linear`, or along the sphere as matrices."""
+"""How slerp, nuslerp, multislerp and karcher mix vectors (norms, biases).
+
+`linear` is the default, `sphere` the way of matrices and of mergekit. Where norms differ by 1
+or 2 %, as in fine-tunes, merges of either way are at most 4e-4 nats a token apart and neither has
+less loss; where they differ by 14 %, the sphere has more (measured: README). Linear also does not depend on
+how a converter stores norms: GGUF adds 1 to those of Gemma, which turns a vector.
+"""
 
 
 def linear(stream: Stream, *, weight: Each, normalize: bool = True) -> Mix:
@@ -30,7 +36,10 @@ def linear(stream: Stream, *, weight: Each, normalize: bool = True) -> Mix:
 
 
 def slerp(stream: Stream, *, t: Share, vectors: str = LINEAR) -> Mix:
-    """The base at t = 0, the other model at 1, along the great circle (Shoemake, SIGGRAPH 1985)."""
+    """The base at t = 0, the other model at 1, along the great circle (Shoemake, SIGGRAPH 1985).
+
+    Vectors linearly, unless `vectors` is sphere; see VECTORS.
+    """
     if is_straight(stream, vectors):
         return weighted((1.0 - t, t), keeps_equal_rows=True)
     return weighted(spheres.great_circle(t, stream.gram()), keeps_equal_rows=True)
@@ -47,7 +56,8 @@ def nuslerp(
     """SLERP at t = w_2 / (w_1 + w_2), of the deltas where there is a base (mergekit).
 
     Not flattened, every row of a tensor is a vector of its own; with nuslerp_row_wise every column
-    (checkpoints name them the other way round). Linear where sin theta < 1e-8.
+    (checkpoints name them the other way round). Linear where sin theta < 1e-8. Vectors linearly,
+    unless `vectors` is sphere; see VECTORS.
     """
     t = spheres.shares(weight)[1]
     if is_straight(stream, vectors):
@@ -73,7 +83,8 @@ def multislerp(
 ) -> Mix:
     """Barycentre on the sphere through the tangent space at the mean direction (Goddard 2024).
 
-    Two opposite models are averaged linearly. See `spheres.tangent_mean`.
+    Two opposite models are averaged linearly. See `spheres.tangent_mean`. Vectors linearly, unless
+    `vectors` is sphere; see VECTORS.
     """
     weight = spheres.shares(weight) if normalize_weights else weight
     if is_straight(stream, vectors) or stream.models == 1:
@@ -100,7 +111,7 @@ def karcher(
 ) -> Mix:
     """Riemannian centre of mass of the directions, times the mean norm (Karcher 1977).
 
-    See `spheres.karcher_mean`.
+    See `spheres.karcher_mean`. Vectors linearly, unless `vectors` is sphere; see VECTORS.
     """
     weight = spheres.shares(weight)
     if is_straight(stream, vectors) or stream.models == 1:
