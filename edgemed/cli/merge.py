@@ -203,8 +203,9 @@ def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     return replace(recipe, **changes)
 
 
-def read_template(word: str) -> str:
+def read_template(given: str | Path) -> str:
     """The text of a template file; where there is none, the format of that name."""
+    word = str(given)
     if word in FORMATS and not Path(word).exists():
         return FORMATS[word].template
     try:

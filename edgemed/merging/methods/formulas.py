@@ -22,9 +22,9 @@ from edgemed.merging.methods.stream import Mix, Stream, weighted
 LINEAR, SPHERE = VECTORS = ("linear", "sphere")
 """How slerp, nuslerp, multislerp and karcher mix vectors (norms, biases).
 
-`linear` is the default, `sphere` the way of matrices and of mergekit. Where norms differ by 1
-or 2 %, as in fine-tunes, merges of either way are at most 4e-4 nats a token apart and neither has
-less loss; where they differ by 14 %, the sphere has more (measured: README). Linear also does not depend on
+`linear` is the default, `sphere` the way of matrices and of mergekit. Where norms differ by 1 or
+2 %, as in fine-tunes, merges of either way are at most 4e-4 nats a token apart and neither has less
+loss; where they differ by 14 %, the sphere has more (measured: README). Nor does linear depend on
 how a converter stores norms: GGUF adds 1 to those of Gemma, which turns a vector.
 """
 
