@@ -27,7 +27,17 @@ from edgemed.logs.audit import Log, Place
 
 WHEN = "2026-01-02T03:04:05+00:00"
 ROWS = 4  # that a writer adds if nobody kills it
-CALLS = ("pwrite64", "write", "fdatasync", "fsync", "rename", "link", "unlink", "ftruncate")
+CALLS = (
+    "pwrite64",
+    "write",
+    "fdatasync",
+    "fsync",
+    "rename",
+    "link",
+    "linkat",
+    "unlink",
+    "ftruncate",
+)
 CHILD = "from tests.bench.kill_audit import begin_and_add; begin_and_add()"
 
 
