@@ -39,6 +39,7 @@ from edgemed.logs.audit_files import (
     entries,
     is_back,
     last_of,
+    now,
     read_seal,
 )
 from edgemed.logs.audit_verify import Verdict, read, verify
@@ -64,6 +65,7 @@ __all__ = [
     "Seal",
     "Verdict",
     "default_place",
+    "now",
     "parse_seal",
     "read",
     "verify",

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from edgemed.errors import InvalidFile
@@ -79,3 +79,8 @@ def is_back(before: str, after: str) -> bool:
         return datetime.fromisoformat(after) < datetime.fromisoformat(before) - SLACK
     except (ValueError, TypeError, OverflowError):  # no times, or only one with a zone
         return False
+
+
+def now() -> str:
+    """The present moment in ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -151,15 +151,27 @@ class DraftingScreen(CaseScreen):
         self.streaming = False
         assert self.template is not None and self.choice is not None
         cut = isinstance(ending, Failed) or ending.reason != "stop"
-        text = message.text if cut else readable(self.template, message.text)
+        text = message.text if cut else self._as_lines(self.template, message.text)
         origin = origin_of(self.choice, self.template, self.context)
-        self.change(
-            lambda: steps.drafted(self.session, origin, text, cut=cut),
-            lambda log, after: history.drafted(log, after, self.who, self.desk.clock()),
+        after = steps.drafted(self.session, origin, text, cut=cut)
+        self.session = after
+        fault = self.owner.ledger.owe(
+            lambda log: history.drafted(log, after, self.who, self.desk.clock())
         )
+        self.show()
         self._say_how_it_ended(message)
+        if fault is not None:
+            self.complain(fault)
         self.query_one(ReviewPane).draft.focus()
         self._check()
+
+    def _as_lines(self, template: Template, written: str) -> str:
+        """The draft as it is read; as the model wrote it where it is not of the template's form."""
+        try:
+            return readable(template, written)
+        except EdgemedError as error:
+            self.complain(error)
+            return written
 
     def _say_why_nothing_came(self, ending: Done | Failed) -> None:
         """No word was written: stopped, broken, or the model had nothing to say."""
