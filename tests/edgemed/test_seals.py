@@ -46,7 +46,7 @@ def test_an_older_copy_of_all_files_is_shown_by_a_kept_seal_alone(
     assert audit.verify(place).faults == ()  # nothing on this disk tells
     fault = "row 4 is not the row that the given seal names"
     assert audit.verify(place, seals.seal_from(str(path))).faults == (fault,)
-    sign(place, 5)
+    sign(place, 5, "2026-01-02T03:05:00+00:00")
     assert audit.verify(place, seals.seal_from(str(path))).faults == (fault,)
 
 

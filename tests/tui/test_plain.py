@@ -81,7 +81,7 @@ def test_evidence_of_a_line_is_read_out(tmp_path: Path, note: Path) -> None:
 
 def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
     talk(tmp_path, [f"note {note}", "template soap", "draft", "save"])
-    assert list((tmp_path / "sessions").glob(f"*{sessions.ENDING}")
+    (saved,) = (tmp_path / "sessions").glob(f"*{sessions.ENDING}")
     line, _ = talk(tmp_path, [f"open {saved.stem}"])
     assert line.session.text == DRAFT
 
