@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from edgemed.logs import audit
@@ -69,10 +70,8 @@ class Writer:
 
     def kill(self) -> bool:
         """Kill it; False if it had ended before. Exits where it had failed."""
-        try:
+        with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         if code > 0:
             sys.exit("a writer needed a hand")
@@ -94,11 +93,9 @@ def state_of(place: Place) -> str:
     if not place.seal.exists():
         return "a key without a seal"
     verdict = audit.verify(place)
-    return (
-        "a row not sealed yet"
-        if verdict.notes
-        else f"{verdict.entries and 'sealed rows' or 'no row'}"
-    )
+    if verdict.notes:
+        return "a row not sealed yet"
+    return "sealed rows" if verdict.entries else "no row"
 
 
 def check(place: Place, told: list[int]) -> None:
@@ -194,10 +191,8 @@ def main() -> None:
             print(f"  {count:4} left {state}")
         if args.calls:
             kills = every_call(Path(folder) / "calls")
-            print(
-                f"{kills.total()} kills in single calls: "
-                + ", ".join(map(" ".join, ((call, str(count)) for call, count in kills.items())))
-            )
+            shares = ", ".join(f"{call} {count}" for call, count in kills.items())
+            print(f"{kills.total()} kills in single calls: {shares}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -291,3 +292,12 @@ def test_every_file_is_readable_by_its_user_alone_whatever_the_umask(place: Plac
     files = (place.log, place.key, place.seal)
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert {stat.S_IMODE(path.parent.stat().st_mode) for path in files} == {0o700}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks and SIGKILL")
+@pytest.mark.parametrize(("bench", "kills"), [("kill_audit", "15"), ("kill_summarize", "2")])
+def test_kills_at_random_moments_need_no_hand(bench: str, kills: str) -> None:
+    command = [sys.executable, "-m", f"tests.bench.{bench}", kills, "--seed", str(os.getpid())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"{kills} kills" in done.stdout

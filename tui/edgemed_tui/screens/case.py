@@ -47,7 +47,7 @@ class CaseScreen(Screen[None]):
         Binding("x", "export", "Export", id="case.export"),
         Binding("c", "copy", "Copy", id="case.copy"),
         Binding("ctrl+s", "save", "Save", id="case.save", show=False),
-        Binding("k", "keep_seal", "Keep a seal", id="case.seal", show=False),
+        Binding("z", "keep_seal", "Keep a seal", id="case.seal", show=False),
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -172,7 +172,9 @@ class CaseScreen(Screen[None]):
             lambda log, after: history.signed(log, after, at),
         ):
             self.attested = None
-            self.tell("signed; the text can no longer change. x exports it, k keeps a seal")
+            self.tell(
+                "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+            )
             self.owner.remember(name=answer.by)
             self._remind(at)
         else:
@@ -181,7 +183,7 @@ class CaseScreen(Screen[None]):
     def _remind(self, at: str) -> None:
         """Say that a seal is due, if one is."""
         if due := seals.reminder(self.desk.place, at):
-            self.complain(EdgemedError(due, f"k keeps one: {WHY_A_SEAL}"))
+            self.complain(EdgemedError(due, f"z keeps one: {WHY_A_SEAL}"))
 
     @work
     async def action_keep_seal(self) -> None:
