@@ -39,9 +39,7 @@ def keep(place: Place, to: Path, who: str, at: str) -> Path:
     if not verdict.entries:
         raise Refused("nothing has been logged yet", "keep a seal after the first signature")
     name = name_of(audit_verify.key_beside(place))
-    if not to.is_dir() and not to.suffix:
-        raise Refused("there is no such folder", "name one that is there, or a file ending in .txt")
-    path = to / f"edgemed-seal-{name}.txt" if to.is_dir() else to
+    path = _file_in(to, name)
     _refuse_rollback(place, path)
     try:
         write_whole(path, as_file(verdict.seal, name, at))
@@ -52,6 +50,17 @@ def keep(place: Place, to: Path, who: str, at: str) -> Path:
         ) from error
     Log(place).add(KEPT, who, at, {"row": verdict.seal.number})
     return path
+
+
+def _file_in(to: Path, name: str) -> Path:
+    """The file that keeps the seal of the log called `name`."""
+    try:
+        folder = to.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        folder = False
+    if not folder and to.suffix != ".txt":
+        raise Refused("there is no such folder", "name one that is there, or a file ending in .txt")
+    return to / f"edgemed-seal-{name}.txt" if folder else to
 
 
 def as_file(seal: Seal, name: str, at: str) -> bytes:

@@ -299,5 +299,5 @@ def test_every_file_is_readable_by_its_user_alone_whatever_the_umask(place: Plac
 def test_kills_at_random_moments_need_no_hand(bench: str, kills: str) -> None:
     command = [sys.executable, "-m", f"tests.bench.{bench}", kills, "--seed", str(os.getpid())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (command, done.stderr)
     assert f"{kills} kills" in done.stdout

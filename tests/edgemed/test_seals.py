@@ -105,6 +105,10 @@ def test_what_is_no_seal_is_neither_read_nor_replaced(place: Place, stick: Path)
         seals.keep(place, file, "Dr A", WHEN)
     with pytest.raises(Refused, match="no such folder"):
         seals.keep(place, stick / "misspelt", "Dr A", WHEN)
+    with pytest.raises(Refused, match="no such folder"):
+        seals.keep(place, stick / ("x" * 5000), "Dr A", WHEN)
+    with pytest.raises(EdgemedError, match="cannot be"):
+        seals.keep(place, stick / ("x" * 5000 + ".txt"), "Dr A", WHEN)
     with pytest.raises(EdgemedError, match="cannot be written"):
         seals.keep(place, stick / "not" / "there.txt", "Dr A", WHEN)
     assert file.read_text() == "Dear colleague"

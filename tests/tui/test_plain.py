@@ -1,6 +1,7 @@
 """The line mode: the same way from note to signature, one question at a time."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -315,3 +316,11 @@ def test_signing_offers_to_keep_a_seal_and_says_when_one_is_due(
     (kept,) = (tmp_path / "stick").iterdir()
     assert f"Seal kept as {kept.name}." in said
     assert audit.verify(place_in(tmp_path), seals.seal_from(str(kept))).faults == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="timers and signals of POSIX")
+def test_random_lines_and_ctrl_c_at_random_moments_end_nothing() -> None:
+    seed = str(os.getpid())
+    command = [sys.executable, "-m", "tests.bench.fuzz_line", "200", "--seed", seed]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)

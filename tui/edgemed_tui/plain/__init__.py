@@ -25,10 +25,14 @@ LOST = 1  # exit code where the input ended over work that was not kept
 
 def run(desk: Desk, note: str | None = None) -> int:
     """Ask and answer until `quit` or the end of the input; 1 where work was lost with it."""
-    line = Line(desk)
     decode_anything()
-    line.say("edgemed, line by line. Type help for the commands.")
+    return talk(Line(desk), note)
+
+
+def talk(line: Line, note: str | None = None) -> int:
+    """A whole conversation: nothing but `quit` and the end of the input ends it."""
     try:
+        line.say("edgemed, line by line. Type help for the commands.")
         if note is not None:
             guarded(line, lambda: writing.take(line, note))
         while True:
