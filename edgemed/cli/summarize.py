@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
-from edgemed.cli.recording import record
+from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
@@ -56,7 +55,6 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
-from edgemed.logs.records import Records
 
 STDIN = "-"
 
@@ -93,12 +91,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off; 3: --fail-on."""
+    """Draft, check, record; the draft is printed before anything of its record can fail.
+
+    0: the draft is complete; 1: it was cut, broken off or not recorded; 3: --fail-on.
+    """
     if args.temperature < 0:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
-    with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
+    with started_ahead() as process, records_for(args) as records:
         note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
@@ -115,9 +116,11 @@ def run(args: argparse.Namespace) -> int:
             asked = ask_again(args, model, note, template, outcome)
         finally:
             model.close()
-        if records is not None:
-            record(records, args, model, note, template, outcome, limit)
-    return finish(args, model, note, template, outcome, asked, limit)
+        try:
+            code = finish(args, model, note, template, outcome, asked, limit)
+        finally:
+            unrecorded = recorded(records, args, model, note, template, outcome, limit)
+    return code or unrecorded
 
 
 def model_path(args: argparse.Namespace) -> Path:
