@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
@@ -96,6 +97,7 @@ def find_model(name: str | None) -> Path:
 def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
     model = open_model(file)
+    refuse_unloadable(model)
     name = name or named_after(file)
     library = read_library()
     check_name(name, library)

@@ -18,6 +18,7 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.gguf.values import encode
 from edgemed.quantizing import imatrix
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
@@ -95,6 +96,7 @@ class Plan:
 def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) -> Plan:
     """Decide everything, or refuse."""
     model = open_model(source)
+    refuse_unloadable(model, written_anew=True)
     types = types_of(model, wish)
     refuse_types(model, types, wish)
     groups = file_groups(model, wish.keep_split)

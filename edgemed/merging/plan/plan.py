@@ -14,6 +14,7 @@ from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
@@ -126,6 +127,8 @@ def decide(
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
     models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
+    for model in models.values():
+        refuse_unloadable(model, written_anew=True)
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     drafts = draft_steps(recipe, models, lexicon)
