@@ -69,6 +69,7 @@ class Measured(NamedTuple):
 
 def read_imatrices(paths: Sequence[Path]) -> Importances:
     """The importances in these files, taken together; InvalidFile where one is none."""
+    refuse_twice(paths)
     found = [_read(path) for path in paths]
     total: dict[str, Entry] = {}
     for path, measured in zip(paths, found, strict=True):
@@ -81,6 +82,13 @@ def read_imatrices(paths: Sequence[Path]) -> Importances:
         sum(measured.chunks for measured in found),
         tuple(_sha256(path) for path in paths),
     )
+
+
+def refuse_twice(paths: Sequence[Path]) -> None:
+    """A file that is given twice would count twice."""
+    for i, path in enumerate(paths):
+        if path.exists() and any(o.exists() and path.samefile(o) for o in paths[:i]):
+            raise Refused(f"{path} is given twice", "name every importance matrix once")
 
 
 def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32 | None:

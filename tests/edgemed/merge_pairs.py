@@ -6,7 +6,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-WIDTH, FFN, LAYERS = 256, 512, 2
+WIDTH, FFN, LAYERS, HEADS = 256, 512, 2, 4
 TOKENS = ["<unk>", "<s>", "</s>", *(f"▁word{i}" for i in range(61))]
 
 
@@ -18,8 +18,8 @@ def weights(seed: int) -> dict[str, np.ndarray]:
         shapes |= {
             f"blk.{i}.attn_norm.weight": (WIDTH,),
             f"blk.{i}.attn_q.weight": (WIDTH, WIDTH),
-            f"blk.{i}.attn_k.weight": (WIDTH, WIDTH),
-            f"blk.{i}.attn_v.weight": (WIDTH, WIDTH),
+            f"blk.{i}.attn_k.weight": (WIDTH // HEADS, WIDTH),
+            f"blk.{i}.attn_v.weight": (WIDTH // HEADS, WIDTH),
             f"blk.{i}.attn_output.weight": (WIDTH, WIDTH),
             f"blk.{i}.ffn_norm.weight": (WIDTH,),
             f"blk.{i}.ffn_gate.weight": (FFN, WIDTH),
@@ -48,7 +48,8 @@ def write_pair_member(
     writer.add_context_length(keys.pop("llama__context_length", 128))
     writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(keys.pop("llama__feed_forward_length", FFN))
-    writer.add_head_count(4)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(1)
     writer.add_layer_norm_rms_eps(keys.pop("llama__attention__layer_norm_rms_epsilon", 1e-5))
     writer.add_tokenizer_model("llama")
     writer.add_token_list(tokens or TOKENS)

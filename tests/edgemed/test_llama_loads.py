@@ -6,20 +6,15 @@ import pytest
 
 from edgemed.cli.main import main
 from edgemed.gguf import open_model
+from edgemed.gguf.loadable.obstacles import obstacles
+from edgemed.gguf.model import open_header
 from tests.edgemed.whole_llamas import pairs, pieces, write_llama
 from tests.oracles.llama_load import loaded
 
 
-def opened(path: Path) -> set[int]:
-    """The alignments of all files of a model."""
-    model = open_model(path)
-    return {open_model_alignment(p) for p in model.paths}
-
-
-def open_model_alignment(path: Path) -> int:
-    from edgemed.gguf.model import open_header
-
-    return open_header(path).alignment
+def alignments(path: Path) -> set[int]:
+    """Those of all files of a model."""
+    return {open_header(p).alignment for p in open_model(path).paths}
 
 
 @pytest.mark.parametrize("alignment", [1, 4, 8, 16, 32, 64, 128])
@@ -32,7 +27,7 @@ def test_parents_of_any_alignment_give_files_that_load(alignment: int, tmp_path:
     assert main(shards) == 0
     assert main(["quantize", a, str(outs[3]), "--type", "Q8_0"]) == 0
     outs[2] = next(tmp_path.glob("shards-00001-of-*.gguf"))
-    assert all(opened(path) == {max(32, alignment)} for path in outs)
+    assert all(alignments(path) == {max(32, alignment)} for path in outs)
     outcomes = loaded(outs)
     assert [outcome.reason for outcome in outcomes if not outcome.loads] == []
 
@@ -46,8 +41,6 @@ def test_llama_cpp_aborts_on_a_narrow_alignment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("vocabulary", [pieces, pairs])
 def test_the_unchanged_files_load(vocabulary, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    assert [
-        o.reason
-        for o in loaded([write_llama(tmp_path / "a.gguf", None, vocabulary)])
-        if not o.loads
-    ] == []
+    path = write_llama(tmp_path / "a.gguf", None, vocabulary)
+    assert loaded([path])[0].loads
+    assert [*obstacles(open_model(path))] == []

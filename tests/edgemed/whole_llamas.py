@@ -1,6 +1,7 @@
 """Tiny llama files that llama.cpp loads, to be changed one thing at a time."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def pieces() -> Metadata:
 def pairs() -> Metadata:
     """A byte-pair vocabulary of 64 tokens."""
     letters = [chr(97 + i) for i in range(26)] + [chr(65 + i) for i in range(26)]
-    joined = [f"{a}{b}" for a, b in zip(letters[:11], letters[1:12], strict=True)]
+    joined = [f"{a}{b}" for a, b in pairwise(letters[:12])]
     return {
         "tokenizer.ggml.model": ("string", "gpt2"),
         "tokenizer.ggml.pre": ("string", "default"),

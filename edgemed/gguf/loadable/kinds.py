@@ -47,4 +47,5 @@ def wrong_kinds(metadata: Metadata) -> Iterator[Obstacle]:
         kinds = next((kinds for pattern, kinds in KINDS if pattern.fullmatch(name)), ())
         kind = metadata.type_of(key)
         if kinds and kind not in kinds:
-            yield Obstacle(f"{key} is {kind}, not {' or '.join(kinds)}")
+            what = f"{key} is {kind}, not {' or '.join(kinds)}"
+            yield Obstacle(what, about="layout" if key.startswith("split.") else "keys")

@@ -9,9 +9,13 @@ NOT_ALIKE = (
 
 
 class Obstacle(NamedTuple):
-    """`about`: the model's `content`, which every copy of it shares; its `layout` in this file,
-    which writing it anew mends; or what is `unknown` here, and so may be fine."""
+    """`about`: the model's `keys` or `tensors`, which every copy of it shares; its `layout` in this
+    file, which writing it anew mends; that it is meant to stand `beside` a model; or what is
+    `unknown` here, and so may be fine."""
 
     what: str
     remedy: str = CONVERT
-    about: Literal["content", "layout", "unknown"] = "content"
+    about: Literal["keys", "tensors", "layout", "beside", "unknown"] = "keys"
+
+
+OF_EVERY_COPY = ("keys", "tensors")

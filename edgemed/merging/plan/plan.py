@@ -14,7 +14,6 @@ from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
-from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
@@ -127,8 +126,6 @@ def decide(
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
     models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
-    for model in models.values():
-        refuse_unloadable(model, written_anew=True)
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     drafts = draft_steps(recipe, models, lexicon)
@@ -149,7 +146,8 @@ def decide(
     held = 0 if importances is None else importances.nbytes
     buffers = plan_buffers(work, threads, max_ram, held)
     inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
-    notes = (*recipe.notes, *notes, *notes_on_importances(steps, importances))
+    notes = (*recipe.notes, *notes_on_models(recipe, models), *notes)
+    notes += tuple(notes_on_importances(steps, importances))
     sums = () if importances is None else importances.sha256
     return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
 
@@ -262,6 +260,15 @@ def settle(
         nbytes,
         columns,
     )
+
+
+def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
+    """Models that are given twice; blocks of one model may be stacked as often as one likes."""
+    if not recipe.sliced:
+        named = [source.model for source in recipe.slices[0].sources]
+        every = [*named, *(path for path in recipe.models if path not in named)]
+        found = compatibility.given_twice([models[path] for path in every])
+        yield from (line[1] for line in found)
 
 
 def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
