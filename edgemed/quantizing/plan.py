@@ -113,6 +113,7 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
         files.append(OutFile(path, layout))
         for tensor, (_, _, type), offset in zip(tensors, specs, layout.offsets, strict=True):
             found = importances_of(wish.importances, tensor, type)
+            found = found if found is not None and found.any() else None
             steps.append(Step(tensor, type, start + offset, found))
     refuse_small_disk(out.parent, files)
     return Plan(tuple(files), tuple(steps), notes_on(steps, wish))
@@ -173,11 +174,12 @@ def refuse_types(model: Model, types: Mapping[str, str], wish: Wish) -> None:
                 f"{name} is {tensor.type.name}, which holds no weights",
                 f"keep it: --pattern {name}={tensor.type.name}",
             )
-        known = importances_of(wish.importances, tensor, BY_NAME[types[name]])
-        problem = obstacle(types[name], known is not None)
+        columns = importances_of(wish.importances, tensor, BY_NAME[types[name]])
+        why = imatrix.silence(columns)
+        problem = obstacle(types[name], why is None)
         if problem:
             raise Refused(
-                f"{name}: {problem}",
+                f"{name}: {problem}" + (f": {why}" if wish.importances and why else ""),
                 "choose another type, set this tensor apart with --pattern, or give --imatrix",
             )
 

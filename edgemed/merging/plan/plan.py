@@ -30,7 +30,7 @@ from edgemed.merging.plan.placement import Placement, place, refuse_output, refu
 from edgemed.merging.recipe.filters import Namer, any_filters, namer, refuse_idle_filters
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import lookup
-from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices
+from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices, silence
 from edgemed.quantizing.mixes import Facts, facts_of
 
 Action = Literal["copy", "requantize", "blend"]
@@ -246,7 +246,8 @@ def settle(
     columns = None
     if action != "copy":
         columns = of_tensor(importances, draft.name, sources[0])
-        refuse_types(draft.name, sources, type, columns is not None)
+        refuse_types(draft.name, sources, type, importances is not None, columns)
+        columns = columns if columns is not None and columns.any() else None
     nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
     return Step(
         draft.name,
@@ -295,18 +296,22 @@ def state_bytes(step: Step) -> int:
     return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
 
 
-def refuse_types(name: str, sources: tuple[Tensor, ...], out: GGMLType, weighed: bool) -> None:
-    """Every source must be readable as weights, and the output type writable."""
+def refuse_types(
+    name: str, sources: tuple[Tensor, ...], out: GGMLType, asked: bool, columns: Any
+) -> None:
+    """Every source must be readable as weights, and the output type writable (`asked`: importances
+    were given; `columns`: those of this tensor)."""
     for tensor in sources:
         if CODECS[tensor.type.name].decoder is None:
             raise Refused(
                 f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
                 "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
             )
-    problem = obstacle(out.name, weighed)
+    why = silence(columns)
+    problem = obstacle(out.name, why is None)
     if problem is not None:
         raise Refused(
-            f"{name}: {problem}",
+            f"{name}: {problem}" + (f": {why}" if asked and why else ""),
             "name another type with --out-type, set this tensor apart with --type, "
             "or give --imatrix",
         )
