@@ -111,9 +111,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(libggml.find() is None, reason="needs llama-cpp-python")
 @pytest.mark.parametrize("type", ["IQ2_XXS", "IQ2_XS", "IQ1_S", "IQ2_S", "IQ1_M"])
 @pytest.mark.parametrize("command", ["merge", "quantize"])
-def test_importances_that_say_nothing_are_refused_like_missing_ones(
-    command, type, tmp_path, capsys
-):
+def test_importances_of_zero_are_refused_like_missing_ones(command, type, tmp_path, capsys):
     a, b = (str(write_pair_member(tmp_path / f"{n}.gguf", weights(n), "Q8_0")) for n in range(2))
     names = [n for n, w in weights(0).items() if w.ndim == 2]
     ones = {name: np.ones((1, weights(0)[name].shape[1]), np.float32) for name in names}
