@@ -15,6 +15,7 @@ from edgemed_native.ggml_types import GGMLType
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
 from edgemed.merging.methods import schema
+from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
@@ -147,7 +148,7 @@ def decide(
     buffers = plan_buffers(work, threads, max_ram, held)
     inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
     notes = (*recipe.notes, *notes_on_models(recipe, models), *notes)
-    notes += tuple(notes_on_importances(steps, importances))
+    notes += (*notes_on_weights(steps), *notes_on_importances(steps, importances))
     sums = () if importances is None else importances.sha256
     return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
 
@@ -270,6 +271,19 @@ def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
         every = [*named, *(path for path in recipe.models if path not in named)]
         found = compatibility.given_twice([models[path] for path in every])
         yield from (line[1] for line in found)
+
+
+def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
+    """Outputs that are no mix of models: what they differ in, or the base alone."""
+    blends = [step for step in steps if step.action == "blend"]
+    differences = sum(is_difference(step.method, dict(step.parameters)) for step in blends)
+    if differences:
+        yield (
+            f"the weights of {differences} tensors add up to 0 and are not normalized: these are "
+            "differences of the models, and the output is no model"
+        )
+    if not blends and METHODS[steps[0].method].base == "required":
+        yield "no model has a weight: the output is the base"
 
 
 def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
