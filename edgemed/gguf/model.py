@@ -19,18 +19,22 @@ from edgemed.gguf.flaw import MALFORMED, Flaw, quoted
 from edgemed.gguf.header import Header, read_header
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.shards import check_set, shard_paths
-from edgemed.gguf.tensors import Tensor
+from edgemed.gguf.tensors import Tensor, strays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Headers of a whole model. Metadata, version and alignment are those of the first shard."""
+    """Headers of a whole model. Metadata, version and alignment are those of the first shard.
+
+    `strays` are tensors with a gap before them, or out of the table's order.
+    """
 
     paths: tuple[Path, ...]
     version: int
     alignment: int
     metadata: Metadata
     tensors: dict[str, Tensor]
+    strays: tuple[str, ...] = ()
 
     @property
     def weights(self) -> int:
@@ -62,7 +66,8 @@ def open_model(path: Path | str, like: Model | None = None) -> Model:
     if len(shards) > 1:
         check_set([(s.path, s.header.metadata, len(s.header.entries)) for s in shards])
     first = shards[0].header
-    return Model(paths, first.version, first.alignment, first.metadata, _tensors(shards))
+    apart = tuple(n for s in shards for n in strays(s.header.entries, s.header.alignment))
+    return Model(paths, first.version, first.alignment, first.metadata, _tensors(shards), apart)
 
 
 def _tensors(shards: Iterable[Shard]) -> dict[str, Tensor]:

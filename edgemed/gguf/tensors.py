@@ -134,3 +134,10 @@ def _check_apart(entries: Sequence[Entry]) -> int:
             )
         end, before = entry.end, entry.name
     return end
+
+
+def strays(entries: Sequence[Entry], alignment: int) -> list[str]:
+    """Tensors that do not start where the one before ends, padding included: llama.cpp refuses
+    them, though nothing is lost."""
+    ends = [0, *(entry.end + -entry.end % alignment for entry in entries)]
+    return [e.name for e, start in zip(entries, ends, strict=False) if e.offset != start]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
@@ -112,6 +113,7 @@ def find_model(name: str | None) -> Path:
 def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
     model = open_model(file)
+    refuse_unloadable(model)
     name = name or named_after(file)
     library = read_library()
     check_name(name, library)

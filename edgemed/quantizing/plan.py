@@ -18,6 +18,7 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.gguf.values import encode
 from edgemed.quantizing import fallbacks, imatrix, mixes
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
@@ -100,6 +101,7 @@ class Plan:
 def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) -> Plan:
     """Decide everything, or refuse."""
     model = open_model(source)
+    refuse_unloadable(model, written_anew=True)
     types = types_of(model, wish)
     unfit = fallbacks.fallbacks(wanted_types(model, wish), matrices_of(model))
     if not wish.fallback:
@@ -119,6 +121,7 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
         files.append(OutFile(path, layout))
         for tensor, (_, _, type), offset in zip(tensors, specs, layout.offsets, strict=True):
             found = importances_of(wish.importances, tensor, type)
+            found = found if found is not None and found.any() else None
             steps.append(Step(tensor, type, start + offset, found))
     refuse_small_disk(out.parent, files)
     notes = (*notes_on(steps, wish), *fallbacks.notes_on(unfit))
@@ -191,11 +194,12 @@ def refuse_types(model: Model, types: Mapping[str, str], wish: Wish) -> None:
                 f"{name} is {tensor.type.name}, which holds no weights",
                 f"keep it: --pattern {name}={tensor.type.name}",
             )
-        known = importances_of(wish.importances, tensor, BY_NAME[types[name]])
-        problem = obstacle(types[name], known is not None)
+        columns = importances_of(wish.importances, tensor, BY_NAME[types[name]])
+        why = imatrix.silence(columns)
+        problem = obstacle(types[name], why is None)
         if problem:
             raise Refused(
-                f"{name}: {problem}",
+                f"{name}: {problem}" + (f": {why}" if wish.importances and why else ""),
                 "choose another type, set this tensor apart with --pattern, or give --imatrix",
             )
 

@@ -16,9 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from edgemed_native import mix
 from edgemed_native.codecs import decode_rows, encode_rows, warm_up
+from edgemed_native.finite import first_not_finite
 from numpy.typing import NDArray
 
 from edgemed.errors import EdgemedError
+from edgemed.gguf import Tensor
 from edgemed.quantizing.imatrix import of_row
 from edgemed.quantizing.plan import Plan, Step
 from edgemed.storage import positional
@@ -134,21 +136,28 @@ def converted(chunk: Chunk, packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The rows in their new type; EdgemedError if they hold, or would hold, no finite numbers."""
     step, tensor = chunk.step, chunk.step.source
     if step.copied:
+        bad = first_not_finite(tensor.type.name, packed)
+        if bad is not None:
+            raise not_finite(tensor, f"row {chunk.first + bad}")
         return packed
     x = np.empty((chunk.rows, tensor.row_length), np.float32)
     decode_rows(tensor.type.name, packed, x)
     peak = mix.peak(x)
     if not np.isfinite(peak):
-        raise EdgemedError(
-            f"{tensor.name}: NaN or infinity in rows {chunk.first} to "
-            f"{chunk.first + chunk.rows - 1} of {tensor.path.name}",
-            "such a file is damaged; download it again and compare its checksum",
-        )
+        raise not_finite(tensor, f"rows {chunk.first} to {chunk.first + chunk.rows - 1}")
     result = np.empty((chunk.rows, step.type.row_bytes(tensor.row_length)), np.uint8)
     encode_rows(step.type.name, x, result, of_row(step.importances, tensor, chunk.first))
     if peak > HALF_MAX:
         refuse_overflow(step, result, x)
     return result
+
+
+def not_finite(tensor: Tensor, rows: str) -> EdgemedError:
+    """The error about what cannot be weights."""
+    return EdgemedError(
+        f"{tensor.name}: NaN or infinity in {rows} of {tensor.path.name}",
+        "such a file is damaged; download it again and compare its checksum",
+    )
 
 
 def refuse_overflow(step: Step, packed: NDArray[np.uint8], x: NDArray[np.float32]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.methods import deltas
-from edgemed.merging.methods.select import SAMPLE, order_statistics
+from edgemed.merging.methods.select import NOWHERE, SAMPLE, border, order_statistics
 from edgemed.merging.methods.table import METHODS
 from tests.edgemed.streams import merged, stream_of
 from tests.oracles import methods as oracle
@@ -408,8 +408,17 @@ def test_order_statistics_are_exact(seed, ranks, kind):
     assert x.size > SAMPLE
     at = [int(r * (x.size - 1)) for r in ranks]
     stream = stream_of([np.zeros_like(x), x], True, at_once=50)
-    found = order_statistics(stream, deltas.magnitudes, [at])
-    assert found == [np.sort(np.abs(x), axis=None)[at].tolist()]
+    (found,) = order_statistics(stream, deltas.magnitudes, [at])
+    order = np.sort(np.abs(x), axis=None)
+    assert [one.value for one in found] == order[at].tolist()
+    for one in found:
+        first = np.searchsorted(order, np.float32(one.value), side="left")
+        end = np.searchsorted(order, np.float32(one.value), side="right")
+        assert (one.below, one.equal) == (first, end - first)
+        for number in {0, one.equal // 2, one.equal - 1, one.equal}:
+            equals = np.flatnonzero(np.abs(x).reshape(-1) == np.float32(one.value))
+            expected = equals[number] if number < equals.size else NOWHERE
+            assert border(stream, deltas.magnitudes, one, int(number)).place == expected
 
 
 def test_masks_depend_on_seed_tensor_and_model():

@@ -16,7 +16,12 @@ from edgemed.errors import EdgemedError
 from edgemed.merging.methods import deltas, rowwise, spheres, subspace
 from edgemed.merging.methods.fusion import fuse
 from edgemed.merging.methods.schema import Count, Each, Natural, Positive, Share, Shares
-from edgemed.merging.methods.select import order_statistic_beside_zeros
+from edgemed.merging.methods.select import (
+    INFINITE_BITS,
+    Border,
+    border,
+    order_statistic_beside_zeros,
+)
 from edgemed.merging.methods.stream import Mix, Stream, weighted
 
 LINEAR, SPHERE = VECTORS = ("linear", "sphere")
@@ -254,24 +259,31 @@ def breadcrumbs_ties(
 def sce(stream: Stream, *, select_topk: Share = 1.0) -> Mix:
     """Elements in which the deltas vary most, weighted by their mean square, elected signs
     (FuseChat: Wan et al., arXiv 2408.07990)."""
-    least = varied(stream, select_topk) if select_topk < 1.0 else 0.0
+    least = varied(stream, select_topk) if select_topk < 1.0 else None
     squares = np.zeros(stream.models)
-    for _, x in stream.chunks():
-        rowwise.keep_varied(least, x)
+    for first, x in stream.chunks():
+        rowwise.keep_varied(least, x, first)
         add_squares(x[1:], squares)
     total = math.fsum(squares.tolist())
     weight = squares / total if total > 0.0 else np.full(stream.models, 1.0 / stream.models)
     return Mix(partial(rowwise.elect_varied, least, weight.astype(np.float32)))
 
 
-def varied(stream: Stream, share: float) -> float:
-    """The least variance among the `share` of elements (of those with any) that vary most."""
+def varied(stream: Stream, share: float) -> Border:
+    """The least variance among the `share` of elements (of those with any) that vary most; among
+    equals the lowest index counts as the largest."""
+
+    def kept(zeros: int) -> int:
+        return int(share * (stream.weights - zeros))
 
     def rank(zeros: int) -> int:
-        return stream.weights - max(1, int(share * (stream.weights - zeros)))
+        return stream.weights - max(1, kept(zeros))
 
     found, zeros = order_statistic_beside_zeros(stream, rowwise.variances, rank)
-    return found if int(share * (stream.weights - zeros)) else math.inf
+    if not kept(zeros):
+        return Border(INFINITE_BITS, 0)
+    above = stream.weights - found.below - found.equal
+    return border(stream, rowwise.variances, found, kept(zeros) - above)
 
 
 def ram(stream: Stream, *, epsilon: Positive = 1e-5) -> Mix:

@@ -15,6 +15,7 @@ from edgemed_native.ggml_types import GGMLType
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
 from edgemed.merging.methods import schema
+from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
@@ -32,7 +33,7 @@ from edgemed.merging.recipe.filters import Namer, any_filters, idle_filters, nam
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import lookup
 from edgemed.quantizing import fallbacks
-from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices
+from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices, silence
 from edgemed.quantizing.mixes import Facts, facts_of
 
 Action = Literal["copy", "requantize", "blend"]
@@ -157,8 +158,16 @@ def decide(
     inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
     named = chat_templates.named(recipe.chat_template)
     marks = chat_templates.notes_on(named, tokens_of(models, lexicon)) if named else ()
-    unweighed = notes_on_importances(steps, importances)
-    notes = (*recipe.notes, *idle, *notes, *marks, *fallbacks.notes_on(unfit), *unweighed)
+    notes = (
+        *recipe.notes,
+        *idle,
+        *notes_on_models(recipe, models),
+        *notes,
+        *marks,
+        *fallbacks.notes_on(unfit),
+        *notes_on_weights(steps),
+        *notes_on_importances(steps, importances),
+    )
     sums = () if importances is None else importances.sha256
     return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
 
@@ -269,7 +278,8 @@ def settle(
     columns = None
     if action != "copy":
         columns = of_tensor(importances, draft.name, sources[0])
-        refuse_types(draft.name, sources, type, columns is not None)
+        refuse_types(draft.name, sources, type, importances is not None, columns)
+        columns = columns if columns is not None and columns.any() else None
     nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
     return Step(
         draft.name,
@@ -283,6 +293,28 @@ def settle(
         nbytes,
         columns,
     )
+
+
+def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
+    """Models that are given twice; blocks of one model may be stacked as often as one likes."""
+    if not recipe.sliced:
+        named = [source.model for source in recipe.slices[0].sources]
+        every = [*named, *(path for path in recipe.models if path not in named)]
+        found = compatibility.given_twice([models[path] for path in every])
+        yield from (line[1] for line in found)
+
+
+def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
+    """Outputs that are no mix of models: what they differ in, or the base alone."""
+    blends = [step for step in steps if step.action == "blend"]
+    differences = sum(is_difference(step.method, dict(step.parameters)) for step in blends)
+    if differences:
+        yield (
+            f"the weights of {differences} tensors add up to 0 and are not normalized: these are "
+            "differences of the models, and the output is no model"
+        )
+    if not blends and METHODS[steps[0].method].base == "required":
+        yield "no model has a weight: the output is the base"
 
 
 def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
@@ -309,18 +341,22 @@ def state_bytes(step: Step) -> int:
     return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
 
 
-def refuse_types(name: str, sources: tuple[Tensor, ...], out: GGMLType, weighed: bool) -> None:
-    """Every source must be readable as weights, and the output type writable."""
+def refuse_types(
+    name: str, sources: tuple[Tensor, ...], out: GGMLType, asked: bool, columns: Any
+) -> None:
+    """Every source must be readable as weights, and the output type writable (`asked`: importances
+    were given; `columns`: those of this tensor)."""
     for tensor in sources:
         if CODECS[tensor.type.name].decoder is None:
             raise Refused(
                 f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
                 "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
             )
-    problem = obstacle(out.name, weighed)
+    why = silence(columns)
+    problem = obstacle(out.name, why is None)
     if problem is not None:
         raise Refused(
-            f"{name}: {problem}",
+            f"{name}: {problem}" + (f": {why}" if asked and why else ""),
             "name another type with --out-type, set this tensor apart with --type, "
             "or give --imatrix",
         )
