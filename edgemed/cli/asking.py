@@ -95,10 +95,8 @@ def said_of(flags: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without line breaks, and without characters that a terminal would obey."""
-    return " ".join(
-        "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split()
-    )
+    """White space evened out, so that nothing breaks the line."""
+    return " ".join(text.split())
 
 
 def as_data(args: argparse.Namespace, asked: Asked, draft: str) -> dict[str, Any]:

@@ -5,8 +5,10 @@ import json
 import sys
 from pathlib import Path
 
+from edgemed.cli.printing import print_json
 from edgemed.logs import audit
 from edgemed.logs.audit import Place
+from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +31,10 @@ def run(args: argparse.Namespace) -> int:
     verdict = audit.verify(place, audit.parse_seal(args.seal) if args.seal else None)
     if args.json:
         result = {"entries": verdict.entries, "seal": str(verdict.seal), "faults": verdict.faults}
-        print(json.dumps(result, indent=2))
+        print_json(result)
     else:
         for fault in verdict.faults:
-            print(f"FAULT: {fault}")
+            print(f"FAULT: {printable(fault)}")
         state = "is not as it was written" if verdict.faults else "is as it was written"
         print(f"The log of {verdict.entries} entries {state}. Seal: {verdict.seal}")
         if verdict.faults:
@@ -45,7 +47,7 @@ def export(place: Place) -> int:
     rows = audit.read(place) if place.log.exists() else []
     for row in rows:
         entry = row._asdict() | {"facts": json.loads(row.facts), "mac": row.mac.hex()}
-        print(json.dumps(entry))
+        print_json(entry, indent=None)
     if rows:
         last = audit.Seal(rows[-1].number, rows[-1].mac)
         print(f"seal to keep elsewhere: {last}", file=sys.stderr)

@@ -1,11 +1,11 @@
 """`edgemed inspect FILE`: what is in a GGUF file, as tables on a terminal, plain text or JSON."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.cli.printing import print_json
 from edgemed.cli.tables import Table, show
 from edgemed.gguf import Model, Tensor, open_model
 from edgemed.gguf.description import Description, describe
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     model = open_model(args.file)
     description = describe(model)
     if args.json:
-        print(json.dumps(as_json(model, description, args.tensors), indent=2))
+        print_json(as_json(model, description, args.tensors))
         return 0
     tables = [summary(description), type_table(description)]
     if args.tensors:

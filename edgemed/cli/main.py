@@ -14,7 +14,9 @@ from io import TextIOWrapper
 from typing import NamedTuple
 
 from edgemed import __version__
+from edgemed.cli.printing import cleaned
 from edgemed.errors import EdgemedError
+from edgemed.printable import printable
 
 INTERRUPTED = 130
 
@@ -52,6 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         arguments = ["tui"]
+    with cleaned():
+        return run(arguments)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Read the arguments, run their command; its exit code."""
     try:
         parser = build_parser(command_named(arguments))
         args = parser.parse_args(arguments)
@@ -115,7 +123,7 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
 
 def complain(error: EdgemedError) -> int:
     """Print `error` in two lines on stderr; returns its exit code."""
-    print(f"edgemed: {error.message}", file=sys.stderr)
+    print(f"edgemed: {printable(error.message)}", file=sys.stderr)
     if error.hint:
         print(f"         {error.hint}", file=sys.stderr)
     return error.exit_code

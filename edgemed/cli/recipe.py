@@ -1,15 +1,16 @@
 """`edgemed recipe show FILE`: a recipe in its normal form, with its hash and what it leaves out."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from edgemed.cli.printing import print_json
 from edgemed.merging.recipe.recipe import normal_form, recipe_hash
 from edgemed.merging.recipe.recipe_file import read_recipe
+from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     recipe = read_recipe(args.file)
     form: dict[str, Any] = {"sha256": recipe_hash(recipe), **normal_form(recipe)}
     if args.json:
-        print(json.dumps(form, indent=2))
+        print_json(form)
     else:
         print(yaml.safe_dump(form, sort_keys=False, default_flow_style=None), end="")
     for note in recipe.notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     return 0
