@@ -17,7 +17,7 @@ from edgemed_models.engine.probe import Build, describe_build
 from edgemed_models.engine.settings import Settings
 
 from edgemed import __version__
-from edgemed.cli.printing import print_json
+from edgemed.cli.printing import print_json, shown_hint
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         show([Table(("", "checked", "found"), rows)])
         for check in checks:
             if check.remedy:
-                print(f"{check.state}: {check.name}: {check.remedy}")
+                print(f"{check.state}: {check.name}: {shown_hint(check.remedy)}")
     return int(any(check.state == "failure" for check in checks))
 
 

@@ -14,7 +14,7 @@ from io import TextIOWrapper
 from typing import NamedTuple
 
 from edgemed import __version__
-from edgemed.cli.printing import cleaned
+from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError
 from edgemed.printable import printable
 
@@ -125,7 +125,7 @@ def complain(error: EdgemedError) -> int:
     """Print `error` in two lines on stderr; returns its exit code."""
     print(f"edgemed: {printable(error.message)}", file=sys.stderr)
     if error.hint:
-        print(f"         {error.hint}", file=sys.stderr)
+        print(f"         {shown_hint(error.hint)}", file=sys.stderr)
     return error.exit_code
 
 

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from edgemed.printable import printable_text
+from edgemed.errors import LOG_LINE
+from edgemed.printable import printable, printable_text
 
 CLEAR_LINE = "\r\x1b[K"
 
@@ -66,6 +67,11 @@ def clear_line(stream: TextIO) -> None:
     if stream.isatty():
         beneath(stream).write(CLEAR_LINE)
         stream.flush()
+
+
+def shown_hint(hint: str) -> str:
+    """A hint on one line, and the lines of an engine's log below it."""
+    return LOG_LINE.join(map(printable, hint.split(LOG_LINE)))
 
 
 def print_json(document: Any, indent: int | None = 2) -> None:

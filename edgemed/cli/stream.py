@@ -8,7 +8,7 @@ from typing import TextIO
 
 from edgemed_models.base import Done, Event, Failed, Piece, Prefill, Timings
 
-from edgemed.cli.printing import clear_line
+from edgemed.cli.printing import clear_line, shown_hint
 from edgemed.printable import printable
 
 EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
@@ -134,6 +134,6 @@ def rate(tokens: int, seconds: float) -> str:
 def tell_failure(end: Failed) -> None:
     """Why the engine broke, what to do, and its last log lines, on stderr."""
     print(f"edgemed: {printable(end.message)}", file=sys.stderr)
-    print(f"         {end.hint}", file=sys.stderr)
+    print(f"         {shown_hint(end.hint)}", file=sys.stderr)
     for line in end.log[-6:]:
         print(f"         | {printable(line)}", file=sys.stderr)

@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from edgemed.cli.printing import data, print_json
+from edgemed.cli.printing import data, print_json, shown_hint
 from edgemed.cli.tables import Table, show
 from edgemed.clinic.template import (
     Template,
@@ -95,7 +95,7 @@ def check(file: Path | None) -> int:
         except EdgemedError as error:
             wrong += 1
             print(f"{printable(path.name)}: {printable(error.message)}", file=sys.stderr)
-            print(f"    {error.hint}", file=sys.stderr)
+            print(f"    {shown_hint(error.hint)}", file=sys.stderr)
     if wrong:
         raise InvalidFile(
             f"{wrong} of {len(files)} templates cannot be used", "see the lines above"

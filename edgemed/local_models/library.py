@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
@@ -56,11 +57,20 @@ def read_library() -> Library:
     path = folder() / "library.json"
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return Library(tuple(Entry(**entry) for entry in table["entries"]), table["default"])
+        return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
     except FileNotFoundError:
         return Library()
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
+
+
+def entry_of(table: dict[str, Any]) -> Entry:
+    """One entry of the list; TypeError if a value is of another type than ours are."""
+    entry = Entry(**table)
+    texts = (entry.name, entry.path, entry.sha256, entry.licence)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("an entry holds something else than texts")
+    return entry
 
 
 def write_library(library: Library) -> None:

@@ -54,7 +54,7 @@ def parse_recipe(text: str, folder: Path, name: str) -> Recipe:
         count = sum(1 for _ in values(tree, MOST_VALUES))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(
-            f"{name} is not YAML: {error}", "indent with spaces, one key a line"
+            f"{name} is not YAML: {one_line(error)}", "indent with spaces, one key a line"
         ) from error
     if count > MOST_VALUES or not isinstance(tree, dict):
         raise UsageError(f"{name} is no recipe", "it begins with merge_method and models or slices")
@@ -69,8 +69,14 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
         try:
             settings[name] = reader.setting(name, yaml.load(text, Loader=Strict))
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {name}={text}: {error}", "give a number or a list") from error
+            problem = f"--set {name}={text}: {one_line(error)}"
+            raise UsageError(problem, "give a number or a list") from error
     return settings
+
+
+def one_line(error: Exception) -> str:
+    """PyYAML's reason and place, which it writes on several lines."""
+    return " ".join(str(error).split())
 
 
 class Strict(yaml.SafeLoader):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from edgemed_models.base import ModelError
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui.desk import Desk
 from edgemed_tui.plain import deciding, writing
 from edgemed_tui.plain.line import Line
@@ -49,7 +49,8 @@ def answer(line: Line, typed: str) -> bool:
     except (EdgemedError, ModelError) as error:
         line.say(f"Not done: {error.message}.")
         if error.hint:
-            line.say(f"What helps: {error.hint}.")
+            for row in f"What helps: {error.hint}.".split(LOG_LINE):
+                line.say(row)
     return True
 
 

@@ -11,6 +11,8 @@ from edgemed.logs.audit import Entry, Log
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import visible
 
+LINE_FEED = "\u240a"
+
 
 class Line:
     """The line mode: a session, a model, and two ways to talk, so that a test can listen."""
@@ -35,8 +37,8 @@ class Line:
         self._say = say
 
     def say(self, words: str) -> None:
-        """One line or several, literal."""
-        self._say(visible(words))
+        """One line, literal: a line end in it is shown as a sign."""
+        self._say(visible(words).replace("\n", LINE_FEED))
 
     def change(self, after: Session, log: Callable[[Log, Session], Entry]) -> None:
         """Log a step, then take it."""
