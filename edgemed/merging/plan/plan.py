@@ -14,6 +14,7 @@ from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
+from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
@@ -146,7 +147,8 @@ def decide(
     held = 0 if importances is None else importances.nbytes
     buffers = plan_buffers(work, threads, max_ram, held)
     inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
-    notes = (*recipe.notes, *notes, *notes_on_importances(steps, importances))
+    rounded = warnings(models.values()) if work else ()
+    notes = (*recipe.notes, *notes, *notes_on_importances(steps, importances), *rounded)
     sums = () if importances is None else importances.sha256
     return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
 
