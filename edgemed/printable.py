@@ -38,6 +38,11 @@ def printable_text(text: str) -> str:
     return CRLF_OR_ACTS.sub(lambda found: escaped(found[0]), text)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a file's name is UTF-8: others cannot be written down in models and records."""
+    return not any("\ud800" <= c <= "\udfff" for c in name)
+
+
 def escaped(found: str) -> str:
     """`\\x1b` for an escape; a line end of two characters stays one."""
     return found if found == "\r\n" else ascii(found)[1:-1]

@@ -16,6 +16,7 @@ from typing import Any
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.printable import is_utf8
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
@@ -94,6 +95,7 @@ def find_model(name: str | None) -> Path:
         name = library.default
     entry = library.find(name)
     path = Path(entry.path) if entry else Path(name)
+    refuse_odd_path(path)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
@@ -105,6 +107,7 @@ def find_model(name: str | None) -> Path:
 
 def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
+    refuse_odd_path(file.resolve())
     model = open_model(file)
     name = name or named_after(file)
     library = read_library()
@@ -124,6 +127,14 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
     )
     write_library(Library((*library.entries, entry), library.default or name))
     return entry
+
+
+def refuse_odd_path(path: Path) -> None:
+    """Refused: names that are no UTF-8, which records of drafts cannot hold."""
+    if not is_utf8(str(path)):
+        raise Refused(
+            f"{path}: a name in it is no UTF-8 text", "rename the file, or the folders it is in"
+        )
 
 
 def named_after(file: Path) -> str:

@@ -24,6 +24,7 @@ from edgemed.cli.printing import Cleaned, cleaned, data, print_json
 from edgemed.clinic.template import own_folder
 from edgemed.local_models import library
 from edgemed.local_models.library import Entry, Library
+from tests.bench import escapes
 from tests.edgemed.commands import NOTE, scripted
 from tests.edgemed.hostile import (
     EVIL,
@@ -324,6 +325,31 @@ def test_a_list_of_models_that_holds_something_else_is_damaged(
     library.write_library(Library((Entry(7, "a", "b", False, "c", True),), None))  # type: ignore[arg-type]
     assert main(["models", "list"]) == 1
     assert "library.json is damaged" in capsys.readouterr().err
+
+
+def test_headers_at_random_let_nothing_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, flaws = escapes.run(40, 7, lambda line: None)
+    assert flaws == [] and ended["inspect: 0"] > 10 and ended["merge: 0"] > 10
+    for name in ("printing.printable_text", "tables.printable"):
+        monkeypatch.setattr(f"edgemed.cli.{name}", lambda text: text)
+    assert len(escapes.run(4, 7, lambda line: None)[1]) > 3  # what finds nothing would find this
+
+
+def test_a_name_that_is_no_utf8_is_refused_where_it_would_be_written_down(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = place.folder / "odd\udcff.gguf"
+    odd.write_bytes(place.a.read_bytes())
+    for words in (
+        ["merge", str(odd), str(place.b), "--t", "0.5", "-o", place.file("o")],
+        ["merge", str(place.a), str(place.b), "--t", "0.5", "-o", place.file("\udcff")],
+        ["models", "add", str(odd), "--link", "--name", "odd"],
+        ["doctor", str(odd)],
+    ):
+        assert main(words) == 3, words
+        err = capsys.readouterr().err
+        assert "is no UTF-8 text" in err and "rename the file" in err and "\\udcff" in err
+    assert main(["inspect", str(odd)]) == 0
 
 
 PAST = {"__stdout__", "__stderr__", "buffer", "beneath", "Console", "openpty"}

@@ -4,7 +4,7 @@ Reads headers and importance matrices only. All refusals happen here; a plan can
 compared and run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -31,6 +31,7 @@ from edgemed.merging.plan.placement import Placement, place, refuse_output, refu
 from edgemed.merging.recipe.filters import Namer, any_filters, namer, refuse_idle_filters
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import lookup
+from edgemed.printable import is_utf8
 from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices
 from edgemed.quantizing.mixes import Facts, facts_of
 
@@ -126,6 +127,7 @@ def decide(
     split: int | None = None,
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
+    refuse_odd_names([*recipe.models, *recipe.imatrix, out])
     models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
@@ -261,6 +263,13 @@ def settle(
         nbytes,
         columns,
     )
+
+
+def refuse_odd_names(paths: Iterable[Path]) -> None:
+    """Refused: names that are no UTF-8, for the output says by name what it was made of."""
+    for path in paths:
+        if not is_utf8(path.name):
+            raise Refused(f"the name of {path} is no UTF-8 text", "rename the file")
 
 
 def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
