@@ -28,6 +28,25 @@ def visible(text: str) -> str:
     return text.translate(VISIBLE)
 
 
+def kept(before: str, after: str) -> str:
+    """`after` was made of `visible(before)` by an edit: what was not touched is `before`'s own.
+
+    So a sign that stands for a character on the screen never takes its place in a text.
+    """
+    shown = visible(before)
+    if shown == before:
+        return after
+    start = alike(shown, after)
+    end = alike(shown[start:][::-1], after[start:][::-1])
+    return before[:start] + after[start : len(after) - end] + before[len(before) - end :]
+
+
+def alike(a: str, b: str) -> int:
+    """How many characters both begin with."""
+    most = min(len(a), len(b))
+    return next((i for i in range(most) if a[i] != b[i]), most)
+
+
 def literal(*parts: Part) -> Content:
     """Strings, or (string, style) pairs, joined as text that is never parsed."""
     content = Content("")
