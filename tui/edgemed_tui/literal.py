@@ -20,12 +20,19 @@ PICTURES = {c: 0x2400 + c for c in range(0x20) if c not in (0x09, 0x0A)}
 HIDDEN = (c for first, last in ACTING for c in range(first, last + 1))
 VISIBLE: dict[int, int] = dict.fromkeys(HIDDEN, 0xFFFD) | PICTURES
 
+LINE_FEED = "\u240a"
+
 Part = str | tuple[str, str]
 
 
 def visible(text: str) -> str:
     """`text` with acting characters replaced one for one; same length, same line ends (\\n)."""
     return text.translate(VISIBLE)
+
+
+def one_line(text: str) -> str:
+    """A name or another short text: `visible`, and a line end in it is a sign as well."""
+    return visible(text).replace("\n", LINE_FEED)
 
 
 def kept(before: str, after: str) -> str:

@@ -9,9 +9,7 @@ from edgemed.clinic.session import Session
 from edgemed.errors import UsageError
 from edgemed.logs.audit import Entry, Log
 from edgemed_tui.desk import Desk, ModelChoice
-from edgemed_tui.literal import visible
-
-LINE_FEED = "\u240a"
+from edgemed_tui.literal import one_line
 
 
 class Line:
@@ -38,7 +36,7 @@ class Line:
 
     def say(self, words: str) -> None:
         """One line, literal: a line end in it is shown as a sign."""
-        self._say(visible(words).replace("\n", LINE_FEED))
+        self._say(one_line(words))
 
     def change(self, after: Session, log: Callable[[Log, Session], Entry]) -> None:
         """Log a step, then take it."""
