@@ -22,8 +22,11 @@ INTERRUPTED = 130
 
 
 class Command(NamedTuple):
+    """A module and what it is for; `internet`: its actions (`*`: all) that open such sockets."""
+
     module: str
     help: str
+    internet: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Command] = {
@@ -32,7 +35,7 @@ COMMANDS: dict[str, Command] = {
     "check-draft": Command("check_draft", "hold a draft against the note it was made from"),
     "chat": Command("chat", "ask a model one thing, without a note or a template"),
     "templates": Command("templates", "list, show and check what a note can become"),
-    "models": Command("models", "add, list, choose and remove models"),
+    "models": Command("models", "get, add, list, choose and remove models", internet=("get",)),
     "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
     "check": Command("check", "see whether models can be merged, from their headers"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
@@ -48,28 +51,46 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped."""
+    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped.
+
+    Without `argv` this process is the program's own: it gives up core dumps and, unless the
+    command's row says otherwise, internet sockets. A caller's process keeps its rights.
+    """
     if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         arguments = ["tui"]
-    with cleaned():
-        return run(arguments)
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Read the arguments, run their command; its exit code."""
+    name = command_named(arguments)
     try:
-        parser = build_parser(command_named(arguments))
-        args = parser.parse_args(arguments)
-        if args.command is None:
-            parser.print_help()
-            return 0
-        return guarded(args)
+        if argv is None and name is not None:
+            shield(COMMANDS[name], arguments)
+        with cleaned():
+            return run(name, arguments)
     except KeyboardInterrupt:  # also while a command's module is loaded
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def run(name: str | None, arguments: Sequence[str]) -> int:
+    """Read the arguments and run the command called `name`; its exit code."""
+    parser = build_parser(name)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    return guarded(args)
+
+
+def shield(command: Command, arguments: Sequence[str]) -> None:
+    """Give up what no command needs that may see a note, before its libraries are loaded."""
+    from edgemed_models.privacy.dumps import forbid_dumps
+    from edgemed_models.privacy.sockets import give_up_internet
+
+    forbid_dumps()
+    words = [word for word in arguments if not word.startswith("-")]
+    if not {*words[1:2], "*"} & set(command.internet):
+        give_up_internet()
 
 
 def command_named(arguments: Sequence[str]) -> str | None:

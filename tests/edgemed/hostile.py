@@ -41,7 +41,7 @@ class Found:
     """What came out of stdout and stderr together in a terminal, or of each through a pipe."""
 
     def __init__(self, terminal: bool, out: bytes, err: bytes) -> None:
-        self.terminal = terminal
+        self.terminal, self.code = terminal, 0
         self.out, self.err = self._read(out), self._read(err)
 
     def _read(self, raw: bytes) -> str:

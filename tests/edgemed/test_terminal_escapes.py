@@ -8,6 +8,7 @@ import argparse
 import ast
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgemed_models.base import Failed
+from edgemed_models.catalog import card_text
 from edgemed_models.fake import ScriptedModel
 
 import edgemed
@@ -41,8 +43,11 @@ from tests.edgemed.hostile import (
 )
 from tests.edgemed.test_quantize import matrix_file
 
-TOML = "title = {evil}\npurpose = {evil}\ninstruction = {evil}\nversion = 1\nmax_tokens = 64\n"
-"""Of a template; `evil` is a TOML string, whose escapes are JSON's."""
+TOML_EVIL = json.dumps(EVIL).replace("\x7f", "\\u007f")
+TOML = (
+    f"title = {TOML_EVIL}\npurpose = {TOML_EVIL}\ninstruction = {TOML_EVIL}\n"
+    f"sections = [{TOML_EVIL}]\nversion = 1\nmax_tokens = 64\n"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def place(tmp_path: Path) -> Place:
     note.write_text(NOTE + EVIL, encoding="utf-8")
     draft.write_text(text, encoding="utf-8")
     template = folder / f"t{FILE}.toml"
-    template.write_text(TOML.format(evil=json.dumps(EVIL)), encoding="utf-8")
+    template.write_text(TOML, encoding="utf-8")
     recipe = folder / f"r{FILE}.yml"
     recipe.write_text(
         "merge_method: linear\nparameters: {weight: 1.0, int8_mask: true}\nmodels:\n"
@@ -124,7 +129,14 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["models", "default", FILE],
     ),
     "models remove": (lambda p: ["models", "remove", EVIL], lambda p: ["models", "remove", FILE]),
-    "models cards": (lambda p: ["models", "cards", EVIL],),
+    "models get": (
+        lambda p: ["models", "get", card(p), "--from", p.folder],
+        lambda p: ["models", "get", EVIL],
+    ),
+    "models cards": (
+        lambda p: ["models", "cards", EVIL],
+        lambda p: ["models", "cards", card(p)],
+    ),
     "doctor": (lambda p: ["doctor", runnable(p.folder, "clinical")],
                lambda p: ["doctor", p.stranger, "--json"]),
     "check": (
@@ -183,6 +195,9 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
 }  # fmt: skip
 
+REFUSED = {"models get", "models tune", "models cards", "audit verify", "audit export"}
+"""Commands whose first call already is a refusal; that of all others is done."""
+
 TEXT_OUT = {"summarize", "chat", "templates show", "models show"}
 """What prints a text whose lines are its own."""
 
@@ -200,6 +215,18 @@ def merged(place: Place) -> Path:
     if not place.merged.exists():
         edgemed.merge(place.a, place.b, t=0.5, out=place.merged)
     return place.merged
+
+
+def card(place: Place) -> Path:
+    """A card of the user's: where its file lies is nowhere, so it ends after it was shown."""
+    path = place.folder / "card.toml"
+    text = card_text("smollm2-135m")
+    for key in ("source", "licence", "terms", "note"):
+        text = re.sub(
+            rf"^{key} = .*$", lambda _, k=key: f"{k} = {json.dumps(EVIL)}", text, flags=re.M
+        )
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def wrong_recipe(place: Place) -> Path:
@@ -231,9 +258,10 @@ def test_nothing_of_a_stranger_acts_on_the_terminal(
     name: str, terminal: bool, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_up(name, place, monkeypatch)
-    for call in CALLS[name]:
+    for number, call in enumerate(CALLS[name]):
         words = [str(word) for word in call(place)]
         found = heard(words, terminal)
+        assert number or (found.code == 0) == (name not in REFUSED), (words, found.err)
         told = found.err if name in TEXT_OUT and not terminal else found.out + found.err
         assert told or found.out, words
         assert raw_in(told) == [], words
@@ -252,6 +280,7 @@ def heard(words: Sequence[str], terminal: bool) -> Found:
             code = int(str(ended.code))
     assert code in (0, 1, 2, 3), words
     assert "internal error" not in found[0].err, found[0].err
+    found[0].code = code
     return found[0]
 
 
