@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edgemed.cli.printing import print_json
 from edgemed.logs import audit, seals
 from edgemed.logs.audit import Entry, Place, Verdict
+from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     kept = seals.seal_from(args.seal) if args.seal else None
     verdict = audit.verify(place, kept)
     if args.json:
-        print(json.dumps(as_data(verdict), indent=2))
+        print_json(as_data(verdict))
     else:
         tell(verdict, kept)
         if not verdict.faults and (due := seals.reminder(place, audit.now())):
@@ -60,9 +62,9 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
 def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
     """The verdict to read."""
     for fault in verdict.faults:
-        print(f"FAULT: {fault}")
+        print(f"FAULT: {printable(fault)}")
     for note in verdict.notes:
-        print(f"Note: {note}")
+        print(f"Note: {printable(note)}")
     state = "is not as it was written" if verdict.faults else "is as it was written"
     print(f"The log of {verdict.entries} entries {state}. Seal: {verdict.seal}")
     if verdict.faults:
@@ -80,7 +82,8 @@ def export(place: Place) -> int:
     """Rows to stdout, one JSON object a line; the seal to keep elsewhere to stderr."""
     rows = audit.read(place) if place.log.exists() else []
     for row in rows:
-        print(json.dumps(row._asdict() | {"facts": facts_of(row), "mac": row.mac.hex()}))
+        entry = row._asdict() | {"facts": facts_of(row), "mac": row.mac.hex()}
+        print_json(entry, indent=None)
     if rows:
         last = audit.Seal(rows[-1].number, rows[-1].mac)
         print(f"seal to keep elsewhere: {last}", file=sys.stderr)

@@ -13,6 +13,7 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
+from edgemed.cli.printing import data
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import shown
@@ -99,7 +100,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:
-            outcome = follow(shown(model.generate(request)), sys.stdout)
+            outcome = follow(shown(model.generate(request)), data())
         except ModelError as error:
             raise translated(error) from None
         finally:

@@ -5,13 +5,13 @@ which is not the same as right.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
+from edgemed.cli.printing import print_json
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.note import decode, parse, read_note
 from edgemed.clinic.review import review
@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
     source, draft = note.text, read_draft(args.draft)
     found = review(source, draft)
     if args.json:
-        json.dump(as_data(found, source, draft), sys.stdout, indent=2)
-        print()
+        print_json(as_data(found, source, draft))
     else:
         for line in report(found, source, draft):
             print(line)

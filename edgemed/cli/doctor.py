@@ -1,7 +1,6 @@
 """`edgemed doctor [MODEL]`: what this machine can do, what stands in the way, and the remedy."""
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -19,6 +18,7 @@ from edgemed_models.engine.settings import Settings
 from edgemed_models.privacy import dumps, sockets
 
 from edgemed import __version__
+from edgemed.cli.printing import print_json, shown_hint
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
@@ -77,13 +77,13 @@ def run(args: argparse.Namespace) -> int:
         remedy = "edgemed models add FILE.gguf; `edgemed models cards` names some that suit"
         checks.append(Check("model", "warning", "none was added yet", remedy))
     if args.json:
-        print(json.dumps({"version": __version__, "checks": [asdict(c) for c in checks]}, indent=2))
+        print_json({"version": __version__, "checks": [asdict(c) for c in checks]})
     else:
         rows = [(c.state, c.name, c.found) for c in checks]
         show([Table(("", "checked", "found"), rows)])
         for check in checks:
             if check.remedy:
-                print(f"{check.state}: {check.name}: {check.remedy}")
+                print(f"{check.state}: {check.name}: {shown_hint(check.remedy)}")
     return int(any(check.state == "failure" for check in checks))
 
 

@@ -1,12 +1,12 @@
 """`edgemed inspect FILE`: what is in a GGUF file, as tables on a terminal, plain text or JSON."""
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.cli.printing import print_json
 from edgemed.cli.tables import Table, show
 from edgemed.gguf import Model, Tensor, open_model, printable
 from edgemed.gguf.description import Description, describe
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     model = open_model(args.file)
     description = describe(model)
     if args.json:
-        print(json.dumps(as_json(model, description, args.tensors), indent=2))
+        print_json(as_json(model, description, args.tensors))
         return 0
     for obstacle in against(model):
         print(f"warning: llama.cpp will not load it: {printable(obstacle.what)}", file=sys.stderr)
@@ -87,6 +87,7 @@ def summary(d: Description) -> Table:
             ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
             ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
             ("chat template", "yes" if d.chat_template else "none"),
+            *(("trained for", f"its rounding: {said}") for said in (d.trained_rounding,) if said),
         ],
     )
 

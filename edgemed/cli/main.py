@@ -16,7 +16,9 @@ from io import TextIOWrapper
 from typing import NamedTuple
 
 from edgemed import __version__
+from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError
+from edgemed.printable import printable
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -67,15 +69,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv is None and name is not None:
             shield(COMMANDS[name], arguments)
-        parser = build_parser(name)
-        args = parser.parse_args(arguments)
-        if args.command is None:
-            parser.print_help()
-            return 0
-        return guarded(args)
+        with cleaned():
+            return run(name, arguments)
     except KeyboardInterrupt:  # also while a command's module is loaded
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def run(name: str | None, arguments: Sequence[str]) -> int:
+    """Read the arguments and run the command called `name`; its exit code."""
+    parser = build_parser(name)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    return guarded(args)
 
 
 def shield(command: Command, arguments: Sequence[str]) -> None:
@@ -156,9 +164,9 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
 
 def complain(error: EdgemedError) -> int:
     """Print `error` in two lines on stderr; returns its exit code."""
-    print(f"edgemed: {error.message}", file=sys.stderr)
+    print(f"edgemed: {printable(error.message)}", file=sys.stderr)
     if error.hint:
-        print(f"         {error.hint}", file=sys.stderr)
+        print(f"         {shown_hint(error.hint)}", file=sys.stderr)
     return error.exit_code
 
 

@@ -31,6 +31,7 @@ from edgemed.merging.run.run import (
     run_plan,
     usable_cores,
 )
+from edgemed.printable import printable
 from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size
 
@@ -157,9 +158,9 @@ def carry_out(args: argparse.Namespace, plan: Plan) -> int:
         print_plan(plan)
         return 0
     for note in plan.notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     for line in begun_before(plan.out, args.resume):
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
     with progress_report(plan.weights) as report:
         result = run_plan(plan, report, args.resume)
     print_result(result)
@@ -277,7 +278,7 @@ def print_plan(plan: Plan) -> None:
         shape = " x ".join(str(n) for n in step.sources[0].shape)
         how = f"{step.action} ({step.method})" if step.action == "blend" else step.action
         print(
-            f"{how:16} {step.name:32} {shape:>16}  "
+            f"{how:16} {printable(step.name):32} {shape:>16}  "
             f"{types} -> {step.type.name}  {step.nbytes:,} bytes  "
             f"{estimate.chunks(plan, step)} chunk(s)"
             f"{'  columns weighed' if step.importances is not None else ''}"
@@ -286,7 +287,8 @@ def print_plan(plan: Plan) -> None:
     print(", ".join(f"{n} to {action}" for action, n in actions.items()))
     for path, sha256 in zip(plan.recipe.imatrix, plan.imatrix, strict=True):
         weighed = sum(step.importances is not None for step in plan.steps)
-        print(f"importance matrix: {path.name}, sha256 {sha256}, {weighed} tensors weighed")
+        name = printable(path.name)
+        print(f"importance matrix: {name}, sha256 {sha256}, {weighed} tensors weighed")
     total, shards = plan.placement.total_bytes, plan.placement.shards
     files = f" in {len(shards)} files" if len(shards) > 1 else ""
     print(f"output: {total:,} bytes ({show_size(total)}){files}")
@@ -302,14 +304,15 @@ def print_plan(plan: Plan) -> None:
         "a slow disk takes longer"
     )
     for note in plan.notes:
-        print(note)
+        print(printable(note))
 
 
 def print_result(result: Result) -> None:
     """What was written and how fast, on stderr."""
     rate = result.weights / max(result.seconds, 1e-9) / 1e6
     print(
-        f"{result.out}: {show_size(result.nbytes)}, {result.weights / 1e6:,.1f} M weights in "
+        f"{printable(str(result.out))}: {show_size(result.nbytes)}, "
+        f"{result.weights / 1e6:,.1f} M weights in "
         f"{result.seconds:.1f} s ({rate:,.0f} M/s), synced in {result.sync_seconds:.1f} s",
         file=sys.stderr,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.merging.run.run import usable_cores
+from edgemed.printable import printable
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.quantizing.imatrix import read_imatrices
 from edgemed.quantizing.plan import Plan, Wish, plan_quantize
@@ -61,12 +62,13 @@ def run(args: argparse.Namespace) -> int:
         print_plan(plan)
         return 0
     for note in plan.notes:
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     with progress_bar("quantizing", plan.weights) as (show, say):
         result = quantize(plan, max(1, args.threads), say, lambda done, of: show(done))
     rate = plan.weights / max(result.seconds, 1e-9) / 1e6
     print(
-        f"{plan.files[0].path}: {show_size(plan.nbytes)}, {plan.weights / 1e6:,.1f} M weights in "
+        f"{printable(str(plan.files[0].path))}: {show_size(plan.nbytes)}, "
+        f"{plan.weights / 1e6:,.1f} M weights in "
         f"{result.seconds:.1f} s ({rate:,.0f} M/s), synced in {result.sync_seconds:.1f} s",
         file=sys.stderr,
     )
@@ -86,12 +88,12 @@ def print_plan(plan: Plan) -> None:
     for step in plan.steps:
         shape = " x ".join(str(n) for n in step.source.shape)
         what = "copy" if step.copied else f"-> {step.type.name}"
-        print(f"{step.source.name:40} {shape:>20}  {step.source.type.name:8} {what}")
+        print(f"{printable(step.source.name):40} {shape:>20}  {step.source.type.name:8} {what}")
     counts = Counter(step.type.name for step in plan.steps)
     print(", ".join(f"{n} x {name}" for name, n in counts.most_common()))
     for file in plan.files:
         total = file.layout.total_bytes
-        print(f"{file.path}: {total:,} bytes ({show_size(total)})")
+        print(f"{printable(str(file.path))}: {total:,} bytes ({show_size(total)})")
     print(f"{8 * plan.nbytes / max(plan.weights, 1):.2f} bits a weight")
     for note in plan.notes:
-        print(note)
+        print(printable(note))

@@ -1,14 +1,15 @@
 """`edgemed recipe show FILE`: recipes in their normal form, with hashes and what they leave out."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import yaml
 
+from edgemed.cli.printing import print_json
 from edgemed.merging.recipe.recipe import normal_form, recipe_hash
 from edgemed.merging.recipe.stages import read_stages, recipe_of
+from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
         for name, recipe in zip(names, recipes, strict=True)
     ]
     if args.json:
-        print(json.dumps(forms if len(forms) > 1 else forms[0], indent=2))
+        print_json(forms if len(forms) > 1 else forms[0])
     else:
         print(yaml.safe_dump_all(forms, sort_keys=False, default_flow_style=None), end="")
     for note in dict.fromkeys(note for recipe in recipes for note in recipe.notes):
-        print(note, file=sys.stderr)
+        print(printable(note), file=sys.stderr)
     return 0

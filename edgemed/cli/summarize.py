@@ -1,7 +1,6 @@
 """`edgemed summarize NOTE --template T`: a note becomes a draft, streamed, checked and recorded."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -30,6 +29,7 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
+from edgemed.cli.printing import data, print_json
 from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
@@ -191,7 +191,7 @@ def draft(
     """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
     try:
         events = events_for(args, model, note, template, limit, parts)
-        echo = None if args.json or template.form == "json" else sys.stdout
+        echo = None if args.json or template.form == "json" else data()
         return follow(events, echo)
     except ModelError as error:
         raise translated(error) from None
@@ -229,9 +229,9 @@ def finish(
         if args.demo:
             whole = {"heading": HEADING} | whole
         whole |= as_data(args, asked, text) if checked else not_asked(args)
-        print(json.dumps(whole, indent=2))
+        print_json(whole)
     elif template.form == "json":
-        sys.stdout.write(text)
+        data().write(text)
     if not args.json:
         close_text(outcome, limit)
         tell_flags(checked, text)

@@ -15,6 +15,7 @@ from typing import Any
 
 from edgemed.cli.merge import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
+from edgemed.cli.printing import clear_line
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.cases import read_cases
@@ -23,6 +24,7 @@ from edgemed.evals.scores import Examined, curve_of
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import RULE, best, sweeps_folder
 from edgemed.merging.plan.out_types import type_word
+from edgemed.printable import printable
 from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import private_folder
 
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     show([table_of(found)])
     for line in (*verdict(found, way), *cautions(found, args.max_tokens)):
         print(line)
-    print(f"scores: {out}", file=sys.stderr)
+    print(f"scores: {printable(str(out))}", file=sys.stderr)
     return 0
 
 
@@ -138,19 +140,18 @@ class Narrator:
         if self.began is None:
             self.began = time.monotonic()
         if self.live:
-            sys.stderr.write(f"\r\x1b[Kt = {t:g}: {what}")
+            clear_line(sys.stderr)
+            sys.stderr.write(printable(f"t = {t:g}: {what}"))
             sys.stderr.flush()
 
     def note(self, text: str) -> None:
         """A line that stays."""
         self.clear()
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
     def clear(self) -> None:
         """Take the line away before another is written."""
-        if self.live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        clear_line(sys.stderr)
 
     def told(self, point: Examined) -> Examined:
         """A point is done; about how long the others take, if this one was not kept."""

@@ -11,10 +11,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.gguf.loadable.obstacles import refuse_unloadable
+from edgemed.printable import is_utf8
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
@@ -58,11 +60,20 @@ def read_library() -> Library:
     path = folder() / "library.json"
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return Library(tuple(Entry(**entry) for entry in table["entries"]), table["default"])
+        return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
     except FileNotFoundError:
         return Library()
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
+
+
+def entry_of(table: dict[str, Any]) -> Entry:
+    """One entry of the list; TypeError if a value is of another type than ours are."""
+    entry = Entry(**table)
+    texts = (entry.name, entry.path, entry.sha256, entry.licence)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("an entry holds something else than texts")
+    return entry
 
 
 def write_library(library: Library) -> None:
@@ -101,6 +112,7 @@ def find_model(name: str | None) -> Path:
         name = library.default
     entry = library.find(name)
     path = Path(entry.path) if entry else Path(name)
+    refuse_odd_path(path)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
@@ -112,6 +124,7 @@ def find_model(name: str | None) -> Path:
 
 def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
+    refuse_odd_path(file.resolve())
     model = open_model(file)
     refuse_unloadable(model)
     name = name or named_after(file)
@@ -132,6 +145,14 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
     )
     enlist(entry)
     return entry
+
+
+def refuse_odd_path(path: Path) -> None:
+    """Refused: names that are no UTF-8, which records of drafts cannot hold."""
+    if not is_utf8(str(path)):
+        raise Refused(
+            f"{path}: a name in it is no UTF-8 text", "rename the file, or the folders it is in"
+        )
 
 
 def take_in(name: str, path: Path, sha256: str) -> Entry:

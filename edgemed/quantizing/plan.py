@@ -19,6 +19,7 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
 from edgemed.gguf.loadable.obstacles import refuse_unloadable
+from edgemed.gguf.trained_rounding import ONE_TYPE, warnings
 from edgemed.gguf.values import encode
 from edgemed.quantizing import fallbacks, imatrix, mixes
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
@@ -124,7 +125,7 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
             found = found if found is not None and found.any() else None
             steps.append(Step(tensor, type, start + offset, found))
     refuse_small_disk(out.parent, files)
-    notes = (*notes_on(steps, wish), *fallbacks.notes_on(unfit))
+    notes = (*notes_on(model, steps, wish), *fallbacks.notes_on(unfit))
     return Plan(tuple(files), tuple(steps), notes, replace)
 
 
@@ -273,7 +274,7 @@ def shard_keys(number: int, count: int, tensors: int) -> dict[str, bytes]:
     return {key: encode(*value) for key, value in zip(SPLIT_KEYS, values, strict=True)}
 
 
-def notes_on(steps: Sequence[Step], wish: Wish) -> tuple[str, ...]:
+def notes_on(model: Model, steps: Sequence[Step], wish: Wish) -> tuple[str, ...]:
     """What the user should know: lost twice, or importances that are missing."""
     changed = [step for step in steps if not step.copied]
     twice = Counter(s.source.type.name for s in changed if s.source.type.block > 1)
@@ -284,4 +285,6 @@ def notes_on(steps: Sequence[Step], wish: Wish) -> tuple[str, ...]:
     without = sum(step.importances is None for step in changed if len(step.source.shape) > 1)
     if wish.importances is not None and without:
         notes.append(f"{without} tensors without importances: their columns count alike")
+    if changed:
+        notes += warnings([model], ONE_TYPE)
     return tuple(notes)

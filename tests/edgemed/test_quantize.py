@@ -165,7 +165,12 @@ def test_a_split_can_be_kept(source: Path) -> None:
         assert bytes_of(first, name) == bytes_of(whole, name)
 
 
-def matrix_file(path: Path, entries: dict[str, NDArray[np.float32]], count: float = 4) -> Path:
+def matrix_file(
+    path: Path,
+    entries: dict[str, NDArray[np.float32]],
+    count: float = 4,
+    dataset: str = "notes.txt",
+) -> Path:
     """An importance matrix whose means are `entries`, f32[matrices, columns]."""
     tensors: dict[str, TensorSpec] = {}
     for name, means in entries.items():
@@ -175,7 +180,7 @@ def matrix_file(path: Path, entries: dict[str, NDArray[np.float32]], count: floa
         tensors[f"{name}.counts"] = ("F32", (1, len(means)), counts.tobytes())
     metadata: dict[str, tuple[str, Any]] = {
         "general.type": ("string", "imatrix"),
-        "imatrix.datasets": ("string[]", ["notes.txt"]),
+        "imatrix.datasets": ("string[]", [dataset]),
         "imatrix.chunk_count": ("uint32", 3),
         "imatrix.chunk_size": ("uint32", 512),
     }

@@ -195,3 +195,8 @@ def test_diff_of_a_type_that_cannot_be_written_measures_without_rounding(tmp_pat
     monkeypatch.setattr(diff, "CODECS", readable)
     assert diff.writable("like-a", open_model(pair[0])) == "F32"
     assert diff.writable("Q6_K", open_model(pair[0])) == "Q6_K"
+
+
+def test_names_on_the_page_are_no_markup_and_turn_nothing_around():
+    page = as_html("<b>\u202e\x1b[2J", [])
+    assert "&lt;b&gt;\\u202e\\x1b[2J" in page and "\u202e" not in page

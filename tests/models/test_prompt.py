@@ -171,3 +171,39 @@ def test_a_message_is_no_template_code() -> None:
         "{% for m in messages %}{{ m.content }}|{% endfor %}", chat("{{ 7 * 7 }}"), "", ""
     )
     assert "".join(s.text for s in pieces) == "Be exact.|{{ 7 * 7 }}|"
+
+
+ALTERNATE = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate\n\n user/assistant' ~ extra) }}"
+    "{% endif %}{{ m['content'] }}{% endfor %}"
+)
+
+
+def test_the_templates_own_reason_is_said_when_it_refuses_two_user_turns() -> None:
+    turns = (Message("user", "one"), Message("user", "two"))
+    with pytest.raises(ModelError) as refused:
+        segments(ALTERNATE, turns, "", "")
+    assert refused.value.message == (
+        "the chat template refuses these messages (user, user): "
+        "Conversation roles must alternate user/assistant"
+    )
+    assert "--chat-template" in refused.value.hint
+    after_rules = (Message("system", "rules"), *turns)
+    with pytest.raises(ModelError, match=r"\(system, user, user\): Conversation roles must"):
+        segments(ALTERNATE, after_rules, "", "")
+
+
+def test_the_reason_of_a_published_template(data: Path) -> None:
+    turns = (Message("user", "one"), Message("user", "two"))
+    with pytest.raises(ModelError, match="Conversation roles must alternate user/assistant"):
+        segments(template(data, "google-gemma-2-2b-it"), turns, "", "")
+
+
+def test_a_reason_is_cut() -> None:
+    with pytest.raises(ModelError) as refused:
+        segments("{{ raise_exception('a' * 100000) }}", chat(), "", "")
+    assert len(refused.value.message) < 300
+    with pytest.raises(ModelError) as failed:
+        segments("{{ namespace(**{'b' * 100000: 1}).x.y }}", chat(), "", "")
+    assert len(failed.value.message) < 300

@@ -16,6 +16,7 @@ from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
 from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
+from edgemed.gguf.trained_rounding import REMEDY, warnings
 from edgemed.merging.parents import chat, shapes, vocabulary
 from edgemed.merging.parents.chat import TEMPLATE, Choice
 from edgemed.merging.parents.vocabulary import Lexicon
@@ -216,6 +217,14 @@ def quantizations(question: Question) -> Iterator[Line]:
     yield word, f"mostly {' and '.join(dict.fromkeys(main))}"
 
 
+def roundings(question: Question) -> Iterator[Line]:
+    """Weights that lose more than others when they are mixed: trained for one type's rounding."""
+    found = list(warnings(question.models))
+    yield from (("note", what, REMEDY) for what in found)
+    if not found:
+        yield "ok", "no file says that it was trained for its rounding"
+
+
 def context_lengths(question: Question) -> Iterator[Line]:
     """What the models were trained to; the output keeps the first model's number."""
     arch = question.models[0].metadata.get("general.architecture")
@@ -268,6 +277,7 @@ CHECKS: dict[str, Check] = {
     "special tokens": special_tokens,
     "chat template": chat_templates,
     "types": quantizations,
+    "rounding": roundings,
     "context": context_lengths,
     "licences": licences,
 }

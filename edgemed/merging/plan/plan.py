@@ -4,7 +4,7 @@ Reads headers and importance matrices only. All refusals happen here; a plan can
 compared and run.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,6 +14,7 @@ from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
+from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.experts import experts_of
@@ -32,6 +33,7 @@ from edgemed.merging.recipe import chat_templates
 from edgemed.merging.recipe.filters import Namer, any_filters, idle_filters, namer
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import lookup
+from edgemed.printable import is_utf8
 from edgemed.quantizing import fallbacks
 from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices, silence
 from edgemed.quantizing.mixes import Facts, facts_of
@@ -132,6 +134,7 @@ def decide(
     fallback: bool = True,
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
+    refuse_odd_names([*recipe.models, *recipe.imatrix, out])
     models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
@@ -167,6 +170,7 @@ def decide(
         *fallbacks.notes_on(unfit),
         *notes_on_weights(steps),
         *notes_on_importances(steps, importances),
+        *(warnings(models.values()) if work else ()),
     )
     sums = () if importances is None else importances.sha256
     return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
@@ -315,6 +319,13 @@ def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
         )
     if not blends and METHODS[steps[0].method].base == "required":
         yield "no model has a weight: the output is the base"
+
+
+def refuse_odd_names(paths: Iterable[Path]) -> None:
+    """Refused: names that are no UTF-8, for the output says by name what it was made of."""
+    for path in paths:
+        if not is_utf8(path.name):
+            raise Refused(f"the name of {path} is no UTF-8 text", "rename the file")
 
 
 def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:

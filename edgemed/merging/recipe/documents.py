@@ -24,11 +24,16 @@ def documents(text: str, name: str) -> list[Any]:
         count = sum(1 for _ in values(found, MOST_VALUES))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(
-            f"{name} is not YAML: {error}", "indent with spaces, one key a line"
+            f"{name} is not YAML: {one_line(error)}", "indent with spaces, one key a line"
         ) from error
     if count > MOST_VALUES:
         raise UsageError(f"{name} has more than {MOST_VALUES:,} values", "a recipe has a few dozen")
     return found
+
+
+def one_line(error: Exception) -> str:
+    """PyYAML's reason and place, which it writes on several lines."""
+    return " ".join(str(error).split())
 
 
 class Strict(yaml.SafeLoader):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.recipe import keys
 from edgemed.merging.recipe.chat_templates import FORMATS
-from edgemed.merging.recipe.documents import Strict, documents
+from edgemed.merging.recipe.documents import Strict, documents, one_line
 from edgemed.merging.recipe.entries import Entries, plain
 from edgemed.merging.recipe.keys import ABOUT_FLOATS, ABOUT_MEMORY
 from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source, joins
@@ -71,7 +71,8 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
         try:
             settings[name] = reader.setting(name, yaml.load(text, Loader=Strict))
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {name}={text}: {error}", "give a number or a list") from error
+            problem = f"--set {name}={text}: {one_line(error)}"
+            raise UsageError(problem, "give a number or a list") from error
     return settings
 
 

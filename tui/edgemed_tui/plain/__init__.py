@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edgemed_models.base import ModelError
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.plain import deciding, writing
@@ -101,7 +101,8 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
     except (EdgemedError, ModelError) as error:
         line.say(f"Not done: {error.message}.")
         if error.hint:
-            line.say(f"What helps: {error.hint}.")
+            for row in f"What helps: {error.hint}.".split(LOG_LINE):
+                line.say(row)
     except KeyboardInterrupt:
         line.say("Stopped.")
     except EOFError:

@@ -16,7 +16,7 @@ from edgemed.logs import sessions
 from edgemed.logs.audit import Entry, Log
 from edgemed.logs.ledger import Ledger
 from edgemed_tui.desk import Desk, ModelChoice
-from edgemed_tui.literal import visible
+from edgemed_tui.literal import one_line
 
 LONGEST = 9  # digits of a number that counts lines or findings
 
@@ -46,8 +46,8 @@ class Line:
         self._say = say
 
     def say(self, words: str) -> None:
-        """One line or several, literal."""
-        self._say(visible(words))
+        """One line, literal: a line end in it is shown as a sign."""
+        self._say(one_line(words))
 
     @property
     def unsaved(self) -> bool:
