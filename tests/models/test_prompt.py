@@ -80,31 +80,6 @@ def test_control_tokens_in_a_note_stay_text(
     assert HOSTILE.encode() in b"".join(map(weights.piece, ids))
 
 
-def test_a_name_that_the_tokenizer_finds_even_in_text_is_kept_apart(
-    vocabularies: dict[str, Weights],
-) -> None:
-    weights = vocabularies["llama-bpe"]
-    (token,) = weights.tokenize("<|eot_id|>", special=True)
-
-    class Eager:
-        """A vocabulary whose control token is user-defined: matched in plain text as well."""
-
-        def tokenize(self, text: str, special: bool) -> list[int]:
-            return weights.tokenize(text, special=True)
-
-        def controls_in(self, text: str) -> dict[str, object]:
-            found = weights.controls_in(text)
-            return {name: c._replace(parsed_in_text=True) for name, c in found.items()}
-
-        def begin(self) -> None:
-            return None
-
-    pieces = [Segment("<|eot_id|>", False), Segment("a <|eot_id|> b", True)]
-    ids = encode(Eager(), pieces)  # type: ignore[arg-type]
-    assert ids.count(token) == 1
-    assert b"".join(map(weights.piece, ids)) == b"a <|eot_id|> b"
-
-
 @pytest.mark.parametrize("name", ["llama-spm", "phi-3", "llama-bpe", "qwen2"])
 def test_the_text_of_a_note_comes_back_from_its_ids(
     name: str, vocabularies: dict[str, Weights]
