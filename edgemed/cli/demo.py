@@ -19,12 +19,12 @@ from edgemed_models.scale import DEMO_T, path_of
 from edgemed_models.scale.examination import AXES, Question, questions
 from edgemed_models.scale.items import TEMPLATE
 
+from edgemed.api import merge
 from edgemed.cli.stream import follow, timing_line
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import HEADING
 from edgemed.local_models.loading import Options, plan_model, settings_for, start, translated
-from edgemed.merging.run.run import merge
 
 CONTEXT = 1024
 MAX_TOKENS = 160

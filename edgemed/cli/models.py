@@ -1,4 +1,4 @@
-"""`edgemed models add|list|show|tune|default|remove|cards`: the models of this machine."""
+"""`edgemed models get|add|list|show|tune|default|remove|cards`: the models of this machine."""
 
 import argparse
 import json
@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed_models.catalog import Card, read_cards
+from edgemed_models.catalog import Card, card_text, read_cards
 
+from edgemed.cli import models_get
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models import library
+from edgemed.local_models.getting.get import find_card
 from edgemed.logs.records import Records
 from edgemed.storage.sizes import show_size
 
@@ -20,6 +22,7 @@ from edgemed.storage.sizes import show_size
 def configure(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    models_get.configure(actions.add_parser("get", help="fetch a model (opens the network)"))
     adding = actions.add_parser("add", help="check a GGUF file and take it in")
     adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
     adding.add_argument("--name", help="what to call it (default: the file's name)")
@@ -36,11 +39,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     removing.add_argument("name", metavar="M")
     carding = actions.add_parser("cards", help="pairs of public models that can be merged")
     carding.add_argument("name", nargs="?", metavar="CARD")
+    carding.add_argument("--toml", action="store_true", help="print the card's file, to copy")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
     actions = {
+        "get": models_get.run,
         "add": add,
         "list": list_all,
         "show": show_one,
@@ -149,22 +154,38 @@ def remove(args: argparse.Namespace) -> int:
 
 def cards(args: argparse.Namespace) -> int:
     """All cards, or one in full."""
-    found = read_cards()
-    if args.name is None:
-        rows = [(c.name, c.weights, c.instruct.source, c.clinical.source) for c in found]
-        show([Table(("card", "size", "instruct", "clinical"), rows)])
+    if args.toml:
+        if args.name is None:
+            raise UsageError("--toml prints one card", "name a card")
+        print(card_text(find_card(args.name).name), end="")
         return 0
-    card = next((c for c in found if c.name == args.name), None)
-    if card is None:
-        raise UsageError(f"there is no card {args.name!r}", "see `edgemed models cards`")
-    show([Table(("", ""), card_rows(card))])
+    if args.name is None:
+        rows = [card_row(card) for card in read_cards()]
+        show([Table(("card", "size", "instruct", "clinical", "get"), rows)])
+        return 0
+    show([Table(("", ""), card_rows(find_card(args.name)))])
     return 0
+
+
+def card_row(card: Card) -> tuple[str, ...]:
+    """A card in the list of all; whether it can be fetched by name."""
+    clinical = card.clinical.source if card.clinical else ""
+    return (card.name, card.weights, card.instruct.source, clinical, "yes" if can_get(card) else "")
+
+
+def can_get(card: Card) -> bool:
+    """Whether every file of the card can be fetched by name."""
+    return all(source.file is not None for source in card.sources.values())
 
 
 def card_rows(card: Card) -> list[tuple[str, str]]:
     """A card as lines to read."""
     rows = [("card", card.name), ("size", card.weights), ("architecture", card.architecture)]
-    for role, source in (("instruct", card.instruct), ("clinical", card.clinical)):
+    for role, source in card.sources.items():
         rows += [(role, source.source), ("  licence", source.licence), ("  terms", source.terms)]
+        if source.file is not None:
+            rows += [("  file", source.file.name), ("  sha256", source.file.sha256)]
     rows += [("file types", ", ".join(card.file_types)), ("note", card.note)]
-    return [*rows, ("tried here", "no: facts are from the models' public cards")]
+    got = f"edgemed models get {card.name}" if can_get(card) else "by hand: no hash of it is known"
+    tried = "yes" if card.tried else "no: facts are from the models' public cards"
+    return [*rows, ("to get it", got), ("tried here", tried)]

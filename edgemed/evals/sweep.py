@@ -41,6 +41,16 @@ class Listener(Protocol):
         """What is to be known of the merges, or why one starts slowly."""
 
 
+class Silent:
+    """A listener that tells nobody."""
+
+    def at_work(self, t: float, what: str) -> None:
+        """Nothing is shown."""
+
+    def note(self, text: str) -> None:
+        """Nothing is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """From one model to another.

@@ -34,7 +34,7 @@ def merged_model() -> Path:
     """The merged model's file, made now if it is not there yet (a second, once)."""
     path = merged_path()
     if not path.exists():
-        from edgemed.merging.run.run import merge
+        from edgemed.api import merge
 
         path.parent.mkdir(parents=True, exist_ok=True)
         merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)

@@ -116,6 +116,22 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
     return entry
 
 
+def take_in(name: str, path: Path, sha256: str) -> Entry:
+    """List a whole file that stands in the models' folder already, after the usual checks."""
+    model, library = open_model(path), read_library()
+    rest = tuple(entry for entry in library.entries if entry.name != name)
+    entry = Entry(
+        name=name,
+        path=str(path),
+        sha256=sha256,
+        own=True,
+        licence=licence_of(model),
+        has_template="tokenizer.chat_template" in model.metadata,
+    )
+    write_library(Library((*rest, entry), library.default or name))
+    return entry
+
+
 def named_after(file: Path) -> str:
     """A model's name from its file's, other characters than a name's left out."""
     parts = re.findall(r"[A-Za-z0-9._-]+", file.stem)

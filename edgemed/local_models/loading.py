@@ -53,6 +53,20 @@ def load_model(path: Path, options: Options, tokens: int | None = None) -> Llama
     return start(settings_for(path, options, plan))
 
 
+@contextmanager
+def running(
+    path: Path, options: Options, messages: Sequence[Message], answer: range
+) -> Iterator[LlamaModel]:
+    """A model loaded for one request (see `plan_request`), closed when the block ends."""
+    with started_ahead() as process:
+        plan = plan_request(path, options, messages, answer, process)
+        model = start(settings_for(path, options, plan), process)
+        try:
+            yield model
+        finally:
+            model.close()
+
+
 def plan_request(
     path: Path,
     options: Options,

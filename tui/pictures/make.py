@@ -1,4 +1,4 @@
-"""Makes the terminal pictures of the README: `python tui/pictures/make.py`.
+"""Makes the terminal pictures of the pages: `python tui/pictures/make.py`.
 
 The note beside this file is invented; the draft is a script with two mistakes in it, so that the
 real checks have something to find. Nothing else is staged.
@@ -20,6 +20,7 @@ from edgemed.clinic.session import stage
 from edgemed.logs.audit import Place
 
 HERE = Path(__file__).parent
+PICTURES_FOLDER = HERE.parents[1] / "docs" / "pictures"
 SIZE = (118, 36)
 PACE = 0.03  # seconds between two words
 DRAFT = """Reason for admission
@@ -75,7 +76,7 @@ async def make(name: str, theme: str, keys: Sequence[str]) -> None:
             await checked(pilot)
             await pilot.press(*keys)
             await pilot.pause()
-            path = HERE / f"{name}.svg"
+            path = PICTURES_FOLDER / f"{name}.svg"
             path.write_text(app.export_screenshot(), encoding="utf-8")
 
 

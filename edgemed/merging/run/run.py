@@ -26,9 +26,8 @@ from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import Fingerprints, refuse_changed
 from edgemed.merging.plan.placement import changes
-from edgemed.merging.plan.plan import Plan, Step, plan_merge
+from edgemed.merging.plan.plan import Plan, Step
 from edgemed.merging.plan.provenance import signed
-from edgemed.merging.recipe.recipe import between
 from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.jobs import Jobs, Rows
 from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces, journal_of
@@ -60,28 +59,6 @@ class Result:
     sync_seconds: float
     rows_kept: int
     facts: Mapping[str, Mapping[str, float]]
-
-
-def merge(
-    a: str | Path,
-    b: str | Path,
-    *,
-    t: float,
-    out: str | Path,
-    method: str = "linear",
-    threads: int | None = None,
-    max_ram: int | None = None,
-    replace: bool = False,
-    report: Report | None = None,
-) -> Result:
-    """Merge two GGUF files into `out`: t = 0 is `a`, t = 1 is `b`; types as in `a`.
-
-    `max_ram` caps the buffers, in bytes. Raises EdgemedError with what and remedy; the inputs are
-    never touched and `out` appears only when complete.
-    """
-    recipe = between(a, b, float(t), method)
-    plan = plan_merge(recipe, Path(out), threads or usable_cores(), max_ram, replace)
-    return run_plan(plan, report)
 
 
 def usable_cores() -> int:

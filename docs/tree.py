@@ -1,20 +1,16 @@
-"""README's tree, made from the first line of every module: `python -m tests.house.tree --write`."""
+"""The tree of all source files, made from the first line of every module."""
 
 import ast
-import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+ROOT = Path(__file__).parents[1]
 ROOMS = {
     "edgemed": "the product: files, merging, notes, checks, records, the command line",
     "native": "the arithmetic: arrays in, arrays out; knows ggml blocks, knows no files",
     "models": "the language models: one protocol, llama.cpp, a scripted fake, the scale models",
     "tui": "the screen: Textual; calls edgemed, holds no logic",
 }
-BLOCK = re.compile(r"(?<=<!-- tree -->\n```\n).*?(?=```)", re.DOTALL)
 
 
 def tree() -> str:
@@ -48,11 +44,3 @@ def purpose_of(module: Path) -> str:
     text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
     assert text, f"{module} has no docstring"
     return text.splitlines()[0].rstrip(".")
-
-
-if __name__ == "__main__":
-    readme = README.read_text(encoding="utf-8")
-    if "--write" in sys.argv:
-        README.write_text(BLOCK.sub(lambda _: tree(), readme), encoding="utf-8")
-    else:
-        print(tree(), end="")

@@ -1,0 +1,7 @@
+"""`python -m edgemed`: the command line, where `edgemed` is not on the path."""
+
+import sys
+
+from edgemed.cli.main import main
+
+sys.exit(main())

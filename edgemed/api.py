@@ -1,0 +1,258 @@
+"""edgemed from Python: a function for each thing that the command line does.
+
+Every function raises `EdgemedError`, with what is wrong and what to do about it, before it has
+written anything. What a function needs is loaded when the function is called.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemed.errors import UsageError
+from edgemed.storage.sizes import parse_size
+
+if TYPE_CHECKING:
+    from edgemed.clinic.findings import Review
+    from edgemed.evals.scores import Examined
+    from edgemed.evals.sweep_file import Best
+    from edgemed.gguf import Model
+    from edgemed.local_models.loading import Options
+    from edgemed.merging.parents.compatibility import Finding
+    from edgemed.merging.recipe.recipe import Recipe
+    from edgemed.merging.run.run import Report, Result
+
+File = str | Path
+TENTHS = tuple(n / 10 for n in range(11))
+
+
+def merge(
+    *models: File,
+    out: File,
+    recipe: "File | Recipe | None" = None,
+    t: float | None = None,
+    method: str = "linear",
+    base: File | None = None,
+    weight: Sequence[float] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    out_type: str | None = None,
+    threads: int | None = None,
+    max_ram: int | str | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    report: "Report | None" = None,
+) -> "Result":
+    """Merge GGUF files into `out`.
+
+    Two `models` and `t` (0 is the first model, 1 the second); or models with `weight`, `base` and
+    the `parameters` of a `method`; or a `recipe` alone: a mergekit file, or a Recipe. `out_type` is
+    a ggml type or a mix of llama.cpp (default: as the first model's). `max_ram` caps the buffers,
+    in bytes or as "500M". `resume` goes on with what an earlier attempt left.
+    """
+    from dataclasses import replace as changed
+
+    from edgemed.merging.plan.out_types import type_word
+    from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.run.run import run_plan, usable_cores
+
+    asked = _recipe(models, recipe, t, method, base, weight, dict(parameters or {}))
+    if out_type is not None:
+        asked = changed(asked, out_type=type_word(out_type))
+    cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
+    plan = plan_merge(asked, Path(out), threads or usable_cores(), cap, replace)
+    return run_plan(plan, report, resume)
+
+
+def _recipe(
+    models: Sequence[File],
+    recipe: "File | Recipe | None",
+    t: float | None,
+    method: str,
+    base: File | None,
+    weight: Sequence[float] | None,
+    parameters: dict[str, Any],
+) -> "Recipe":
+    from edgemed.merging.methods.table import METHODS
+    from edgemed.merging.recipe.recipe import Recipe, between, weighted
+    from edgemed.merging.recipe.recipe_file import read_recipe
+
+    if recipe is not None:
+        if models or t is not None or base or weight or parameters or method != "linear":
+            raise UsageError("a recipe says everything of a merge", "give the recipe and `out`")
+        return recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
+    if method not in METHODS:
+        raise UsageError(f"no method is named {method!r}", f"one of: {', '.join(METHODS)}")
+    if t is not None and len(models) == 2 and base is None and not parameters:
+        if weight is not None:
+            raise UsageError("t and weight were both given", "leave one out")
+        return between(models[0], models[1], t, method)
+    if t is not None:
+        parameters["t"] = t
+    paths = [Path(model) for model in models]
+    return weighted(paths, method, None if base is None else Path(base), weight, parameters)
+
+
+def open_model(path: File) -> "Model":
+    """The header of a GGUF model, one file or shards: `.metadata`, `.tensors`, no weights read.
+
+    >>> from edgemed_models.scale import path_of
+    >>> open_model(path_of("clinical")).metadata["general.architecture"]
+    'llama'
+    """
+    from edgemed.gguf import open_model as opened
+
+    return opened(Path(path))
+
+
+def quantize(
+    source: File,
+    out: File,
+    type: str,
+    *,
+    patterns: Sequence[tuple[str, str]] = (),
+    imatrix: Sequence[File] = (),
+    threads: int | None = None,
+    replace: bool = False,
+) -> Path:
+    """Write `source` as `type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
+
+    `patterns` are (regular expression, ggml type) pairs; the first that is found in a tensor's
+    name counts. `imatrix` are importance matrices of llama-imatrix, taken together.
+    """
+    from edgemed.merging.run.run import usable_cores
+    from edgemed.quantizing.imatrix import read_imatrices
+    from edgemed.quantizing.plan import Wish, plan_quantize
+    from edgemed.quantizing.run import quantize as run
+
+    importances = read_imatrices([Path(path) for path in imatrix]) if imatrix else None
+    wish = Wish(type.upper(), tuple(patterns), importances)
+    plan = plan_quantize(Path(source), Path(out), wish, replace)
+    run(plan, threads or usable_cores(), lambda name: None, lambda done, of: None)
+    return plan.files[0].path
+
+
+def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, ...]":
+    """Whether models can be merged, from headers alone: one finding a check, with its remedy.
+
+    They can where no finding's level is "refuse".
+
+    >>> from edgemed_models.scale import path_of
+    >>> found = check(path_of("clinical"), path_of("instruct"))
+    >>> any(finding.level == "refuse" for finding in found)
+    False
+    """
+    from edgemed.gguf import open_models
+    from edgemed.merging.parents.chat import Choice
+    from edgemed.merging.parents.compatibility import verdict
+
+    if len(models) < 2:
+        raise UsageError("check needs at least two models", "name two or more")
+    choice = Choice(tokenizer_from)
+    return verdict(open_models([Path(model) for model in models]), choice=choice).findings
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A draft and its check. `ending`: stop (complete), length (cut), failed; `review` is None
+    where the draft is not complete."""
+
+    text: str
+    ending: str
+    review: "Review | None"
+
+
+def summarize(
+    note: File,
+    template: str = "soap",
+    *,
+    model: File | None = None,
+    max_tokens: int | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+    options: "Options | None" = None,
+    on_text: Callable[[str], None] | None = None,
+) -> Summary:
+    """Draft a document from a note, and check it against the note. Nothing is recorded.
+
+    `note` is a text, or the Path of a file. `model` is a GGUF file or the name of a model that was
+    added (default: the default model). `on_text` gets the draft piece by piece.
+    """
+    from edgemed_models.base import Done, Failed, Piece
+
+    from edgemed.clinic import summarize as drafting
+    from edgemed.clinic.note import parse, read_note
+    from edgemed.clinic.template import load_template, messages, readable
+    from edgemed.local_models.library import find_model
+    from edgemed.local_models.loading import Options as Loading
+    from edgemed.local_models.loading import running
+
+    read, asked = (
+        read_note(note) if isinstance(note, Path) else parse(note),
+        load_template(template),
+    )
+    path = find_model(None if model is None else str(model))
+    answer = drafting.answer_range(asked, max_tokens)
+    text, ending = "", "failed"
+    with running(path, options or Loading(), messages(asked, read), answer) as engine:
+        for event in drafting.summarize(
+            engine, read, asked, max_tokens=max_tokens, temperature=temperature, seed=seed
+        ):
+            if isinstance(event, Piece):
+                text += event.text
+                if on_text is not None:
+                    on_text(event.text)
+            elif isinstance(event, Done | Failed):
+                ending = event.reason if isinstance(event, Done) else "failed"
+    if ending != "stop":
+        return Summary(text, ending, None)
+    shown = readable(asked, text)
+    return Summary(shown, ending, review(read.text, shown))
+
+
+def review(note: str, draft: str) -> "Review":
+    """Hold a draft against its note, claim by claim, with evidence, findings and omissions.
+
+    >>> found = review("Furosemide 40 mg daily.", "Furosemide 80 mg daily.")
+    >>> [flag.check for claim in found.claims for flag in claim.flags]
+    ['dose']
+    """
+    from edgemed.clinic.review import review as reviewed
+
+    return reviewed(note, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What every point came to, in order of t; `best` is None for a single point."""
+
+    points: "tuple[Examined, ...]"
+    best: "Best | None"
+
+
+def sweep(
+    a: File,
+    b: File,
+    *,
+    cases: Sequence[File],
+    out: File,
+    ts: Sequence[float] = TENTHS,
+    method: str = "linear",
+    max_tokens: int = 256,
+    options: "Options | None" = None,
+) -> Sweep:
+    """Merge `a` and `b` at every t, ask each merge the cases, and say which t is best.
+
+    `cases` are files of JSON lines. Scores go to `out` (`.jsonl`) after every point; a sweep
+    that finds points there does not make them again.
+    """
+    from edgemed.evals.cases import read_cases
+    from edgemed.evals.scores import curve_of
+    from edgemed.evals.sweep import Exam, Silent, Way
+    from edgemed.evals.sweep import sweep as swept
+    from edgemed.evals.sweep_file import best
+    from edgemed.local_models.loading import Options as Loading
+
+    exam = Exam(read_cases([Path(case) for case in cases]), max_tokens, options or Loading())
+    way = Way(Path(a), Path(b), method)
+    points = tuple(swept(way, sorted(set(ts)), exam, Path(out), Silent()))
+    return Sweep(points, best(curve_of(points, method)) if len(points) > 1 else None)

@@ -1,0 +1,109 @@
+"""`edgemed models get CARD`: says what it will fetch and from where, asks, fetches, adds.
+
+The one command that opens the network.
+"""
+
+import argparse
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from edgemed_models.catalog import Card
+
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.local_models import library
+from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
+from edgemed.local_models.getting.places import in_words
+from edgemed.logs.records import Records
+from edgemed.storage.sizes import show_size
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed models get`."""
+    add = parser.add_argument
+    add("name", metavar="CARD", help="a name from `models cards`, or a card file of your own")
+    add("--yes", action="store_true", help="do not ask: for scripts")
+    add("--from", dest="stick", type=Path, metavar="FOLDER", help="take the file from a stick")
+    add(
+        "--merge", action="store_true", help="merge the card's two models; the merge is the default"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show, ask, fetch, add; with --merge also check and merge."""
+    found = find_card(args.name)
+    if args.merge and found.clinical is None:
+        raise UsageError(f"{found.name} is a single model", "leave out --merge")
+    wanted = wanted_of(found)
+    missing = [each for each in wanted if not have(each)]
+    for each in wanted:
+        tell(each, each in missing, args.stick)
+    if missing and args.stick is None and not args.yes:
+        ask(sum(each.fetched for each in missing))
+    for each in missing:
+        entry = get(each, args.stick, Bar(each))
+        remember(entry)
+        print(f"added {entry.name}: {entry.path}")
+    if args.merge:
+        merge_both(found, wanted)
+    print(f"default: {library.read_library().default}")
+    return 0
+
+
+def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
+    """What the file is, where it comes from, how large it is, and under which licence."""
+    print(f"{wanted.name}: {wanted.source.source}, {show_size(wanted.file.bytes)}")
+    print(f"  licence: {wanted.source.licence}; terms: {wanted.source.terms}")
+    if not missing:
+        print("  you have it already")
+    elif stick is None:
+        print(f"  from: {in_words(wanted.place)} ({show_size(wanted.fetched)} to fetch)")
+    print(f"  sha256 {wanted.file.sha256}", flush=True)
+
+
+def ask(nbytes: int) -> None:
+    """Wait for a yes. UsageError where nobody can be asked, Refused at a no."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is here to agree to the download", "give --yes")
+    if input(f"fetch {show_size(nbytes)} over the network? [y/N] ").strip().lower() not in (
+        "y",
+        "yes",
+    ):
+        raise Refused("nothing was fetched", "answer y, or take the file from a stick with --from")
+
+
+class Bar:
+    """How much is here, on a terminal."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.total = wanted.file.bytes
+
+    def __call__(self, done: int) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if done == self.total else ""
+            sys.stderr.write(
+                f"\r\x1b[K{100 * done // self.total} % of {show_size(self.total)}{end}"
+            )
+
+
+def remember(entry: library.Entry) -> None:
+    """Spare the first draft the hashing of the file."""
+    with suppress(EdgemedError), Records() as records:
+        records.remember(Path(entry.path), entry.sha256)
+
+
+def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
+    """Check and merge the two models; the merge becomes the default."""
+    from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.recipe.recipe import between
+    from edgemed.merging.run.run import run_plan, usable_cores
+
+    name = f"{card.name}-merged"
+    paths = {each.part: library.find_model(each.name) for each in wanted}
+    out = library.folder() / f"{name}.gguf"
+    recipe = between(paths["clinical"], paths["instruct"], card.t, tokenizer="B")
+    result = run_plan(plan_merge(recipe, out, usable_cores(), None, replace=True))
+    sha256 = library.digest(out, lambda nbytes: None)
+    remember(library.take_in(name, out, sha256))
+    library.set_default(name)
+    print(f"added {name}: merged at t = {card.t:g} in {result.seconds:.0f} s")

@@ -1,0 +1,1 @@
+"""Getting a model from elsewhere: the one room whose work opens the network."""

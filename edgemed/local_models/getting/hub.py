@@ -1,0 +1,34 @@
+"""A file of a Hugging Face repository, through the huggingface_hub library (extra `hub`)."""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edgemed.errors import EdgemedError
+from edgemed.local_models.getting.part import Part
+from edgemed.local_models.getting.places import HubFile
+
+PIECE = 1 << 20
+
+
+def fetch(place: HubFile, part: Part) -> None:
+    """Add the file. EdgemedError where the library is missing or the hub says no."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise EdgemedError(
+            "huggingface_hub is not installed", "pip install 'edgemed[hub]', or use --from FOLDER"
+        ) from error
+    with TemporaryDirectory(prefix=".fetching-", dir=part.target.parent) as scratch:
+        try:
+            found = hf_hub_download(place.repository, place.file, local_dir=scratch)
+        except Exception as error:  # the library has many kinds of its own
+            kind = type(error).__name__
+            raise EdgemedError(
+                f"the hub does not give {place.file} of {place.repository} ({kind})",
+                "log in with `hf auth login` if its page asks for it; or use --from",
+            ) from error
+        part.restart()
+        with Path(found).open("rb") as file:
+            part.add(iter(lambda: file.read(PIECE), b""))

@@ -1,0 +1,92 @@
+"""A file on its way: bytes are added to `NAME.part` until it is whole and its hash is right.
+
+What is there stays when the way breaks, and is gone on with. Only a whole file with the right
+hash gets the final name.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from hashlib import file_digest
+from pathlib import Path
+
+from edgemed.errors import EdgemedError, Refused
+from edgemed.storage import positional
+from edgemed.storage.whole import private_folder
+
+Tell = Callable[[int], None]
+"""Called with the bytes that are there so far."""
+
+FLAGS = os.O_RDWR | os.O_CREAT | positional.O_BINARY | positional.O_NOFOLLOW
+
+
+class Part:
+    """`target`.part of a file of `size` bytes, held for this process; use it as a context."""
+
+    def __init__(self, target: Path, size: int, tell: Tell) -> None:
+        self.target, self.size, self._tell = target, size, tell
+        self.path = target.with_name(target.name + ".part")
+
+    def __enter__(self) -> "Part":
+        private_folder(self.target.parent)
+        try:
+            self._fd = os.open(self.path, FLAGS, 0o600)
+        except OSError as error:
+            raise EdgemedError(
+                f"cannot write {self.path}: {error.strerror}", "remove it, or free the folder"
+            ) from error
+        if not positional.lock(self._fd):
+            os.close(self._fd)
+            raise Refused(f"{self.target.name} is being fetched already", "wait for it")
+        self.done = os.lseek(self._fd, 0, os.SEEK_END)
+        if self.done > self.size:
+            self.restart()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+    def restart(self) -> None:
+        """Forget what is there."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self.done = 0
+
+    def add(self, pieces: Iterable[bytes]) -> None:
+        """Append `pieces`. EdgemedError where the disk is full; Refused where they are too many."""
+        for piece in pieces:
+            if self.done + len(piece) > self.size:
+                self.restart()
+                raise Refused(
+                    f"more than the {self.size:,} bytes that the card states were sent",
+                    "this is another file than the card describes; it was not kept",
+                )
+            self._write(piece)
+            self._tell(self.done)
+
+    def _write(self, piece: bytes) -> None:
+        view = memoryview(piece)
+        while view:
+            try:
+                written = os.write(self._fd, view)
+            except OSError as error:
+                raise EdgemedError(
+                    f"writing {self.path} failed: {error.strerror}",
+                    "free some disk space and run the command again: it goes on where it stopped",
+                ) from error
+            view, self.done = view[written:], self.done + written
+
+    def finish(self, sha256: str) -> Path:
+        """Give the whole file its name; Refused, and nothing kept, where its hash is another."""
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(self._fd), "rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            self.path.unlink()
+            raise Refused(
+                f"the file has sha256 {found}, the card says {sha256}",
+                "this is another file than the card describes; it was not kept",
+            )
+        os.fsync(self._fd)
+        self.path.replace(self.target)
+        positional.sync_folder(self.target.parent)
+        return self.target

@@ -1,0 +1,26 @@
+"""The pages: made parts are fresh, links lead somewhere, README is short."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.__main__ import stale
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def test_made_parts_are_as_they_would_be_made_now() -> None:
+    assert not stale(), "run `python -m docs write`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_bytes()) <= 10_240
