@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgemed.cli.load_check import load_check_option
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.local_models.process_memory import resident_bytes
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on with what an earlier attempt wrote, and keep what is done if this one stops",
     )
+    load_check_option(parser)
 
 
 def recipe_options(group: Any) -> None:
@@ -127,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     if journal_of(args.out).exists() and not args.resume:
         print("an unfinished merge is begun anew; --resume would go on with it", file=sys.stderr)
     with progress_report(plan.weights) as report:
-        result = run_plan(plan, report, args.resume)
+        result = run_plan(plan, report, args.resume, args.load_check)
     print_result(result)
     if args.report:
         measure(plan, args.report)

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgemed_models.catalog import Card, card_text, read_cards
 
 from edgemed.cli import models_get
+from edgemed.cli.load_check import load_check_option
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
@@ -27,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
     adding.add_argument("--name", help="what to call it (default: the file's name)")
     adding.add_argument("--link", action="store_true", help="use it where it is, copy nothing")
+    load_check_option(adding)
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
@@ -68,7 +70,7 @@ def add(args: argparse.Namespace) -> int:
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[K{100 * done // max(total, 1)} % of {show_size(total)}")
 
-    entry = library.add(args.file, args.name, args.link, progress)
+    entry = library.add(args.file, args.name, args.link, progress, args.load_check)
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
     with suppress(EdgemedError), Records() as records:  # only spares the first draft a wait

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.local_models.load_check import refuse_unloadable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
@@ -93,7 +94,13 @@ def find_model(name: str | None) -> Path:
     return path
 
 
-def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
+def add(
+    file: Path,
+    name: str | None,
+    link: bool,
+    progress: Callable[[int], None],
+    load_check: bool = True,
+) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
     model = open_model(file)
     name = name or named_after(file)
@@ -101,6 +108,8 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
     check_name(name, library)
     if len(model.paths) > 1 and not link:
         raise Refused("the model is split into shards", "add it with --link: it stays in its place")
+    if load_check:
+        refuse_unloadable(model.paths, file.name)
     target = file.resolve() if link else folder() / f"{name}.gguf"
     sha = digest(file, progress) if link else copy(file, target, progress)
     meta = model.metadata

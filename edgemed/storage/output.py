@@ -113,6 +113,10 @@ class Output:
             part.part.replace(part.path)
         positional.sync_folder(self._parts[0].path.parent)
 
+    def discard(self) -> None:
+        """Nothing of this is to be gone on with: leaving early removes the parts."""
+        self._keep = False
+
     def abandon(self) -> None:
         """Close the `.part` files that are still open, and remove them unless they are kept."""
         for part in self._parts:

@@ -5,6 +5,7 @@ where a call fails; where llama.cpp aborts, the process goes with it, and the cl
 """
 
 import ctypes
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -212,6 +213,29 @@ class Weights:
         if self.model:
             llama.llama_model_free(self.model)
             self.model = None
+
+
+def try_opening(paths: Sequence[str]) -> None:
+    """Read header, vocabulary and tensor table of a model, but no weight. Raises LlamaFailure.
+
+    `paths` are its shards in order, under any names.
+    """
+    params = llama.llama_model_default_params()
+    fields = {name for name, *_ in params._fields_}
+    params.n_gpu_layers = 0
+    params.no_alloc = "no_alloc" in fields
+    params.vocab_only = not params.no_alloc
+    if "load_mode" in fields:  # simulated buffers and mapped files exclude each other
+        params.load_mode = llama.LLAMA_LOAD_MODE_NONE
+    else:
+        params.use_mmap = False
+    llama.llama_log_set(LOG, None)
+    llama.llama_backend_init()
+    names = (ctypes.c_char_p * len(paths))(*map(os.fsencode, paths))
+    model = llama.llama_model_load_from_splits(names, len(paths), params)
+    if not model:
+        raise LlamaFailure("llama.cpp cannot load the model", "the last lines of its log say why")
+    llama.llama_model_free(model)
 
 
 class Context:

@@ -153,6 +153,13 @@ class Desk:
     def answer(self, message: dict[str, Any]) -> None:
         """Do what `message` asks; ends with exactly one line that is no Prefill or Piece."""
         match message["op"]:
+            case "ready":
+                self.tell({"ready": True})
+            case "open":
+                from edgemed_models.engine.binding import try_opening
+
+                try_opening(message["paths"])
+                self.tell({"opened": True})
             case "load":
                 self.tell({"loaded": self.load(Settings(**message["settings"])).facts()})
             case "generate":
