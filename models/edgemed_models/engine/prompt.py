@@ -6,7 +6,7 @@ tokens. Templates are third-party code and run in Jinja's immutable sandbox.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,11 +23,17 @@ class Segment(NamedTuple):
     literal: bool
 
 
+Render = Callable[[str, Sequence[tuple[str, str]], dict[str, str]], str]
+"""A template's text for (role, content) turns and names; raises TemplateRefusal or ModelError."""
+
+
 class TemplateRefusal(Exception):
     """What a template itself says when it cannot render the roles it was given."""
 
 
-def segments(template: str, messages: Sequence[Message], bos: str, eos: str) -> list[Segment]:
+def segments(
+    template: str, messages: Sequence[Message], bos: str, eos: str, render: Render
+) -> list[Segment]:
     """`messages` in `template`, ready for the answer. Raises ModelError if it cannot be used.
 
     A template without a place for a system message (it refuses or drops one) gets the system text
@@ -42,7 +48,7 @@ def segments(template: str, messages: Sequence[Message], bos: str, eos: str) -> 
         found = []
     if found != list(range(len(messages))) and len(turns) > 1 and turns[0][0] == "system":
         merged = [("user", f"{turns[0][1]}\n\n{turns[1][1]}"), *turns[2:]]
-        rendered = render_or_fail(template, merged, names)
+        rendered = render_or_fail(render, template, merged, names)
         found = marked(rendered)
     if found != list(range(len(messages))):
         raise ModelError(
@@ -67,7 +73,9 @@ def cut(rendered: str, messages: Sequence[Message]) -> list[Segment]:
     return [segment for segment in found if segment.text]
 
 
-def render_or_fail(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]) -> str:
+def render_or_fail(
+    render: Render, template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]
+) -> str:
     """`render`, where what the template refuses is an error for the user."""
     try:
         return render(template, turns, names)
