@@ -24,6 +24,7 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
+from edgemed.storage.bounded import read_stream
 
 STDIN = "-"
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Ask and stream the answer. 0: it is complete."""
     if args.temperature < 0:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
-    text = sys.stdin.buffer.read() if args.text == STDIN else args.text
+    text = read_stream(sys.stdin.buffer, "note", "the text") if args.text == STDIN else args.text
     asked = parse(text).text
     if not asked.strip():
         raise Refused("there is nothing to ask", "give a text")

@@ -16,6 +16,7 @@ from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.note import decode, read_note
 from edgemed.clinic.review import review
 from edgemed.errors import EdgemedError
+from edgemed.storage.bounded import read_bounded
 
 SHOWN_OMISSIONS = 12  # of minor severity, in the printed form; --json has all
 
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 def read_draft(path: Path) -> str:
     """The draft's text; shorter than a note may be."""
     try:
-        return decode(path.read_bytes())[0]
+        return decode(read_bounded(path, "draft", "the draft file"))[0]
     except OSError as error:
         raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from None
 

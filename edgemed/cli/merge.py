@@ -31,6 +31,7 @@ from edgemed.merging.run.run import (
     run_plan,
     usable_cores,
 )
+from edgemed.storage.bounded import read_bounded
 from edgemed.storage.sizes import parse_size, show_size
 
 
@@ -171,7 +172,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 def read_template(path: Path) -> str:
     """The text of a template file."""
     try:
-        return path.read_text("utf-8")
+        return read_bounded(path, "chat template").decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the chat template {path}", "name a text file") from error
 

@@ -57,6 +57,7 @@ from edgemed.local_models.loading import (
     translated,
 )
 from edgemed.logs.records import Records
+from edgemed.storage.bounded import read_stream
 
 STDIN = "-"
 
@@ -95,7 +96,10 @@ def run(args: argparse.Namespace) -> int:
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
     with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
-        note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
+        if args.note == STDIN:
+            note = parse(read_stream(sys.stdin.buffer, "note", "the note"))
+        else:
+            note = read_note(Path(args.note))
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)

@@ -16,6 +16,7 @@ from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.sentences import split
 from edgemed.errors import InvalidFile, Refused
+from edgemed.storage.bounded import read_bounded
 
 Encoding = Literal["utf-8", "utf-16", "cp1252", "text"]
 
@@ -77,7 +78,7 @@ def of_text(decoded: str, encoding: Encoding) -> Note:
 def read_note(path: Path) -> Note:
     """The note in a file. Errors name neither the file nor its text: file names can be names."""
     try:
-        return parse(path.read_bytes())
+        return parse(read_bounded(path, "note", "the note file"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Refused(f"the note file cannot be read: {reason}", "check its path") from None

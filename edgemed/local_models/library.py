@@ -16,6 +16,7 @@ from pathlib import Path
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.load_check import refuse_unloadable
+from edgemed.storage.bounded import json_of, read_bounded
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
@@ -56,7 +57,7 @@ def read_library() -> Library:
     """The list; an empty one before the first model."""
     path = folder() / "library.json"
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json_of(read_bounded(path, "list of models"))
         return Library(tuple(Entry(**entry) for entry in table["entries"]), table["default"])
     except FileNotFoundError:
         return Library()

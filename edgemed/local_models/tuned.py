@@ -11,6 +11,8 @@ from typing import Any
 
 from edgemed_models.engine.machine import cpu_name, logical_cores
 
+from edgemed.storage.bounded import json_of
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:
@@ -52,7 +54,7 @@ def note_file() -> Path:
 
 
 def _table() -> dict[str, Any]:
-    table = json.loads(note_file().read_text("utf-8"))
+    table = json_of(note_file().read_text("utf-8"))
     if not isinstance(table, dict):
         raise ValueError("not a table")
     return table

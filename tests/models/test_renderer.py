@@ -24,7 +24,8 @@ def renderer() -> Iterator[Renderer]:
     "template",
     [
         "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-        "{% set x = 9 ** (9 ** (8 + messages | length)) %}",  # one operation, which no signal interrupts
+        # one operation, which no signal interrupts
+        "{% set x = 9 ** (9 ** (8 + messages | length)) %}",
     ],
 )
 def test_a_template_that_runs_on_is_stopped(

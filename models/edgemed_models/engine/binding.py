@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edgemed_models.base import ModelError
 from edgemed_models.engine.encoding import Control
+from edgemed_models.engine.schema import refuse_large
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.steering import is_piece
 
@@ -419,6 +420,7 @@ def gbnf_of(schema: str) -> str:
     """A JSON schema as a grammar; ModelError where the converter knows no way, never a guess."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
+    refuse_large(schema)
     try:
         return str(json_schema_to_gbnf(schema)).replace(LOOSE_CHAR, STRICT_CHAR)
     except Exception as error:
