@@ -17,6 +17,7 @@ from edgemed.evals.intervals import mean_of
 from edgemed.evals.sweep_file import Curve, Point, Score
 from edgemed.merging.run.journal import journal_of
 from edgemed.storage import positional
+from edgemed.storage.bounded import json_of
 from edgemed.storage.output import part_of
 
 UNKNOWN_TRAINING = 0  # a sweep of the user's models does not know their training's seed
@@ -109,7 +110,7 @@ def known_points(out: Path, identity: Identity) -> list[Examined]:
         return []
     fields = Examined.__dataclass_fields__
     try:
-        rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+        rows = [json_of(line) for line in out.read_text("utf-8").splitlines()]
         points = [Examined(**{name: row[name] for name in fields}) for row in rows]
         changed = {
             name for row in rows for name in identity if row["sweep"][name] != identity[name]

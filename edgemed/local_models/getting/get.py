@@ -62,7 +62,9 @@ def read_own(path: Path) -> Card:
     """A card of the user's."""
     try:
         if path.stat().st_size > LARGEST_CARD:
-            raise InvalidFile(f"{path} is too large to be a card", "a card has a few lines")
+            raise InvalidFile(
+                f"{path} is larger than {LARGEST_CARD:,} bytes", "a card has a few lines"
+            )
         return card(path.stem, tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "name a card file") from error
