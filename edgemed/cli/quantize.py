@@ -42,6 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an importance matrix of llama-imatrix; several are combined",
     )
     add("--keep-split", action="store_true", help="as many files as the model has")
+    add(
+        "--no-fallback",
+        action="store_true",
+        help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
+    )
     add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
     add("--dry-run", action="store_true", help="print every tensor's type and stop")
     add("--force", action="store_true", help="replace the output if it exists")
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
     patterns = tuple(parse_pattern(text) for text in args.pattern)
     importances = read_imatrices(args.imatrix) if args.imatrix else None
-    wish = Wish(args.type.upper(), patterns, importances, args.keep_split)
+    wish = Wish(args.type.upper(), patterns, importances, args.keep_split, not args.no_fallback)
     plan = plan_quantize(args.source, args.out, wish, args.force)
     if args.dry_run:
         print_plan(plan)

@@ -65,7 +65,11 @@ STDIN = "-"
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed summarize`."""
     add = parser.add_argument
-    add("note", metavar="NOTE", help="a text file, or - for standard input")
+    add(
+        "note",
+        metavar="NOTE",
+        help="a text file, or - for standard input (other users can see a file's name)",
+    )
     add("--template", required=True, metavar="T", help="see `edgemed templates list`")
     add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")

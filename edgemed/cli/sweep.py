@@ -16,13 +16,15 @@ from typing import Any
 from edgemed.cli.merge import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
 from edgemed.cli.tables import Table, show
-from edgemed.errors import Refused, UsageError
+from edgemed.errors import UsageError
 from edgemed.evals.cases import read_cases
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import RULE, best, sweeps_folder
 from edgemed.merging.plan.out_types import type_word
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import private_folder
 
 TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
 METHODS = ("linear", "slerp")
@@ -112,9 +114,8 @@ def out_of(args: argparse.Namespace) -> Path:
         raise UsageError(f"{out} does not end in .jsonl", "scores are one JSON object a line")
     if args.out is None:
         with suppress(OSError):  # the next line says that it is not there
-            out.parent.mkdir(parents=True, exist_ok=True)
-    if not out.parent.is_dir():
-        raise Refused(f"there is no folder {out.parent}", "make it, or choose another with -o")
+            private_folder(out.parent)
+    refuse_place(out, replace=True)
     return out
 
 

@@ -16,6 +16,7 @@ from edgemed.clinic.template import (
     read_template,
 )
 from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.storage.whole import private_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,7 @@ def list_all(as_json: bool) -> int:
     rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
     show([Table(("name", "title", "form", ">version", "from"), rows)])
     with suppress(OSError):  # where it cannot be made, the next line still says where it would be
-        own_folder().mkdir(parents=True, exist_ok=True)
+        private_folder(own_folder())
     print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
     return 0
 

@@ -20,6 +20,7 @@ from edgemed.evals.cases import Case, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, plan_model
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
@@ -162,7 +163,7 @@ def identity_of(way: Way, exam: Exam) -> Identity:
     paths = [path for model in (way.a, way.b) for path in open_model(model).paths]
     given = replace(exam.options, threads=None)
     return {
-        "models": [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in paths],
+        "models": [[path.name, sha256_of(path)] for path in paths],
         "method": way.method,
         "options of the merge": {name: str(value) for name, value in way.changes.items()},
         "options of loading": {name: str(value) for name, value in asdict(given).items()},

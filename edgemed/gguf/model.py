@@ -84,12 +84,19 @@ def open_header(path: Path, like: Metadata | None = None) -> Header:
         with path.open("rb", buffering=0) as file:
             return parse(file, os.fstat(file.fileno()).st_size, path, like)
     except FileNotFoundError:
-        raise InvalidFile(f"there is no file {path}", "check the spelling and the folder") from None
+        raise InvalidFile(f"there is no file {path}", missing(path)) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise EdgemedError(
             f"{path}: cannot be read ({reason})", "check its permissions and its disk"
         ) from error
+
+
+def missing(path: Path) -> str:
+    """What to do where there is no such file; names of a hub, such as org/model, are no paths."""
+    if path.suffix.lower() == ".gguf":
+        return "check the spelling and the folder"
+    return "give a GGUF file, in a folder that you can see: names like org/model are not looked up"
 
 
 def parse(stream: BinaryIO, size: int, path: Path, like: Metadata | None = None) -> Header:

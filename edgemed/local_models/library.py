@@ -6,7 +6,6 @@ before it is taken in, and the list never points to a file that was not complete
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.load_check import refuse_unloadable
 from edgemed.storage.bounded import json_of, read_bounded
+from edgemed.storage.output import Output
+from edgemed.storage.whole import private_folder, write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
@@ -66,12 +67,27 @@ def read_library() -> Library:
 
 
 def write_library(library: Library) -> None:
-    """Replace the list, whole or not at all."""
+    """Replace the list, whole or not at all; EdgemedError if that cannot be done."""
     path = folder() / "library.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(library), indent=2), encoding="utf-8")
-    part.replace(path)
+    make_folder()
+    try:
+        write_whole(path, json.dumps(asdict(library), indent=2).encode())
+    except OSError as error:
+        raise EdgemedError(
+            f"the list of models {path} cannot be written: {error.strerror}",
+            "free some disk space; the list is as it was",
+        ) from error
+
+
+def make_folder() -> None:
+    """Have the folder of models there."""
+    try:
+        private_folder(folder())
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot make the folder {folder()}: {error.strerror}",
+            "free some disk space, and see that you may write there",
+        ) from error
 
 
 def find_model(name: str | None) -> Path:
@@ -122,7 +138,7 @@ def add(
         licence=licence_of(model),
         has_template="tokenizer.chat_template" in meta,
     )
-    write_library(Library((*library.entries, entry), library.default or name))
+    enlist(entry)
     return entry
 
 
@@ -140,6 +156,18 @@ def take_in(name: str, path: Path, sha256: str) -> Entry:
     )
     write_library(Library((*rest, entry), library.default or name))
     return entry
+
+
+def enlist(entry: Entry) -> None:
+    """Put a model on the list as it is now; if that fails, its copy goes again."""
+    library = read_library()
+    check_name(entry.name, library)
+    try:
+        write_library(Library((*library.entries, entry), library.default or entry.name))
+    except BaseException:
+        if entry.own:
+            Path(entry.path).unlink(missing_ok=True)
+        raise
 
 
 def named_after(file: Path) -> str:
@@ -160,30 +188,30 @@ def check_name(name: str, library: Library) -> None:
 
 def copy(file: Path, target: Path, progress: Callable[[int], None]) -> str:
     """Copy `file` to `target`, which appears when it is complete; the SHA-256 of what was read."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder()
     size, free = file.stat().st_size, shutil.disk_usage(target.parent).free
     if size > free:
         raise Refused(
             f"the disk has {free:,} bytes free, the model {size:,}", "add it with --link instead"
         )
-    part = target.with_suffix(".part")
-    sha = hashlib.sha256()
+    sha, at = hashlib.sha256(), 0
     try:
-        with file.open("rb") as source, part.open("wb") as sink:
-            while data := source.read(CHUNK):
+        with Output([(target, size)], replace=True) as output, file.open("rb") as source:
+            while data := source.read(min(CHUNK, size - at) or 1):
+                if at + len(data) > size:
+                    break
+                output.write(at, data)
                 sha.update(data)
-                sink.write(data)
+                at += len(data)
                 progress(len(data))
-            sink.flush()
-            os.fsync(sink.fileno())
-        part.replace(target)
+            if at != size or data:
+                raise EdgemedError(f"{file} changed while it was copied", "add it again")
+            output.sync()
+            output.finish()
     except OSError as error:
         raise EdgemedError(
-            f"cannot copy to {target}: {error.strerror}",
-            "free disk space, or add it with --link: the file stays where it is",
+            f"cannot read {file}: {error.strerror}", "see that the medium is still there"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return sha.hexdigest()
 
 

@@ -19,9 +19,11 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
 from edgemed.gguf.values import encode
-from edgemed.quantizing import imatrix
+from edgemed.quantizing import fallbacks, imatrix, mixes
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
-from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable, mixed_types
+from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable
+from edgemed.storage.output import part_of
+from edgemed.storage.place import refuse_inputs, refuse_place
 
 Keys = dict[str, tuple[str, Any]]
 """Metadata key -> (kind, value)."""
@@ -30,13 +32,15 @@ Keys = dict[str, tuple[str, Any]]
 class Wish(NamedTuple):
     """What the user asks for: a ggml type or file type, and (regex, type) pairs that go before it.
 
-    `importances` are None where no matrix was given.
+    `importances` are None where no matrix was given. Without `fallback` a type that a tensor's rows
+    do not fit is Refused.
     """
 
     type: str
     patterns: tuple[tuple[str, str], ...] = ()
     importances: imatrix.Importances | None = None
     keep_split: bool = False
+    fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Plan:
     files: tuple[OutFile, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+    replace: bool = False
 
     @property
     def weights(self) -> int:
@@ -96,6 +101,9 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
     """Decide everything, or refuse."""
     model = open_model(source)
     types = types_of(model, wish)
+    unfit = fallbacks.fallbacks(wanted_types(model, wish), matrices_of(model))
+    if not wish.fallback:
+        fallbacks.refuse(unfit)
     refuse_types(model, types, wish)
     groups = file_groups(model, wish.keep_split)
     paths = out_paths(out, len(groups))
@@ -113,21 +121,33 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
             found = importances_of(wish.importances, tensor, type)
             steps.append(Step(tensor, type, start + offset, found))
     refuse_small_disk(out.parent, files)
-    return Plan(tuple(files), tuple(steps), notes_on(steps, wish))
+    notes = (*notes_on(steps, wish), *fallbacks.notes_on(unfit))
+    return Plan(tuple(files), tuple(steps), notes, replace)
 
 
 def types_of(model: Model, wish: Wish) -> dict[str, str]:
     """Tensor name -> ggml type, for all tensors."""
+    wanted = wanted_types(model, wish)
+    return {
+        name: fitting(wanted[name], tensor.row_length) if name in wanted else tensor.type.name
+        for name, tensor in model.tensors.items()
+    }
+
+
+def wanted_types(model: Model, wish: Wish) -> dict[str, str]:
+    """Matrix name -> the type asked for, whether or not its rows fill the type's blocks."""
     refuse_unknown(wish)
-    found = [Matrix(t.name, t.shape) for t in model.tensors.values()]
-    matrices = [matrix for matrix in found if is_quantizable(matrix)]
+    matrices = [matrix for matrix in matrices_of(model) if is_quantizable(matrix)]
     apart = set_apart(wish.patterns, matrices)
     if wish.type in FILE_TYPES:
         facts = facts_of(model.metadata, wish.importances is not None)
-        chosen = mixed_types(wish.type, facts, matrices, apart)
-    else:
-        chosen = {m.name: fitting(apart.get(m.name, wish.type), m.shape[0]) for m in matrices}
-    return {name: chosen.get(name, tensor.type.name) for name, tensor in model.tensors.items()}
+        return mixes.wanted_types(wish.type, facts, matrices, apart)
+    return {m.name: apart.get(m.name, wish.type) for m in matrices}
+
+
+def matrices_of(model: Model) -> list[Matrix]:
+    """All tensors, as the rules see them."""
+    return [Matrix(tensor.name, tensor.shape) for tensor in model.tensors.values()]
 
 
 def refuse_unknown(wish: Wish) -> None:
@@ -203,16 +223,9 @@ def out_paths(out: Path, count: int) -> list[Path]:
 
 def refuse_outputs(paths: Sequence[Path], model: Model, replace: bool) -> None:
     """No output may be an input or a folder, nor stand already; its folder must exist."""
-    folder = paths[0].parent
-    if not folder.is_dir():
-        raise Refused(f"there is no folder {folder}", "make it, or choose another output")
     for path in paths:
-        if path.is_dir():
-            raise Refused(f"the output {path} is a folder", "name a file")
-        if path.exists() and any(path.samefile(source) for source in model.paths):
-            raise Refused(f"the output {path} is the input", "choose another output")
-        if path.exists() and not replace:
-            raise Refused(f"{path} exists already", "choose another output, or add --force")
+        refuse_inputs(path, (path, part_of(path)), model.paths)
+        refuse_place(path, replace)
 
 
 def refuse_small_disk(folder: Path, files: Sequence[OutFile]) -> None:

@@ -79,7 +79,7 @@ def _quantize(
     with ExitStack() as stack:
         sources = {p: _open(p, stack) for p in dict.fromkeys(s.source.path for s in plan.steps)}
         files = [(path, layout.total_bytes) for path, layout in plan.files]
-        output = stack.enter_context(Output(files))
+        output = stack.enter_context(Output(files, replace=plan.replace))
         for start, file in zip(plan.starts, plan.files, strict=True):
             output.write(start, file.layout.header)
         unfinished, name = [part_of(path) for path, _ in plan.files], plan.files[0].path.name

@@ -119,10 +119,18 @@ class EdgemedApp(App[None]):
         return self._records
 
     def remember(self, **changes: Any) -> None:
-        """Keep a setting."""
-        if replace(self.settings, **changes) != self.settings:
-            self.settings = replace(self.settings, **changes)
+        """Keep a setting; where it cannot be written it counts until the end, and that is said."""
+        if replace(self.settings, **changes) == self.settings:
+            return
+        self.settings = replace(self.settings, **changes)
+        try:
             stored.save(self.desk.settings, self.settings)
+        except EdgemedError as error:
+            self.call_after_refresh(self._complain, error)
+
+    def _complain(self, error: EdgemedError) -> None:
+        for case in self.cases:
+            case.complain(error)
 
     async def on_event(self, event: events.Event) -> None:
         """Note when the user was last here."""

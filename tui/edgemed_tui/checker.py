@@ -9,6 +9,9 @@ import subprocess
 import sys
 from typing import IO, Any
 
+from edgemed_models.privacy.dumps import forbid_dumps
+from edgemed_models.privacy.sockets import give_up_internet
+
 from edgemed.clinic.findings import Review
 
 
@@ -105,4 +108,6 @@ def stream(end: IO[bytes] | None) -> IO[bytes]:
 
 
 if __name__ == "__main__":
+    forbid_dumps()
+    give_up_internet()
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from edgemed.errors import InvalidFile
+from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.storage.bounded import read_bounded, toml_of
+from edgemed.storage.whole import private_folder, write_whole
 from edgemed_tui.themes import NAMES
 
 
@@ -42,11 +43,15 @@ def load(path: Path) -> Settings:
 
 
 def save(path: Path, settings: Settings) -> None:
-    """Write the settings so that a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(as_toml(settings), encoding="utf-8")
-    part.replace(path)
+    """Write the settings, whole or not at all; EdgemedError if that cannot be done."""
+    try:
+        private_folder(path.parent)
+        write_whole(path, as_toml(settings).encode())
+    except OSError as error:
+        raise EdgemedError(
+            f"the settings cannot be kept in {path}: {error.strerror}",
+            "they count until you quit; free some disk space and choose them again",
+        ) from error
 
 
 def as_toml(settings: Settings) -> str:

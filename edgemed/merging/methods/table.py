@@ -62,7 +62,7 @@ def one_weight(group: str, *, weight: Each, normalize: bool) -> int | None:
     return used[0] if len(used) == 1 and (normalize or weight[used[0]] == 1.0) else None
 
 
-def one_end(group: str, *, t: float) -> int | None:
+def one_end(group: str, *, t: float, **parameters: Any) -> int | None:
     """The base at t = 0, the other at t = 1."""
     return int(t) if t in (0.0, 1.0) else None
 
@@ -138,14 +138,27 @@ def known_group(name: str, *, keep: str, **parameters: Any) -> None:
         raise UsageError(f"keep is {keep!r}", "it is attn, ffn or all")
 
 
+def known_way(name: str, *, vectors: str, **parameters: Any) -> None:
+    """Vectors are mixed in one of two ways."""
+    if vectors not in formulas.VECTORS:
+        raise UsageError(f"vectors is {vectors!r}", f"it is {' or '.join(formulas.VECTORS)}")
+
+
 METHODS: dict[str, Method] = {
     "linear": Method(formulas.linear, "none", 1, alone=one_weight),
-    "slerp": Method(formulas.slerp, "first of two", 2, 2, 1, one_end),
+    "slerp": Method(formulas.slerp, "first of two", 2, 2, 1, one_end, check=known_way),
     "nuslerp": Method(
-        formulas.nuslerp, "optional", 2, 2, 1, state=column_sums, kept=column_factors
+        formulas.nuslerp,
+        "optional",
+        2,
+        2,
+        1,
+        state=column_sums,
+        kept=column_factors,
+        check=known_way,
     ),
-    "multislerp": Method(formulas.multislerp, "optional", 1, passes=1),
-    "karcher": Method(formulas.karcher, "none", 1, passes=1),
+    "multislerp": Method(formulas.multislerp, "optional", 1, passes=1, check=known_way),
+    "karcher": Method(formulas.karcher, "none", 1, passes=1, check=known_way),
     "task_arithmetic": Method(formulas.task_arithmetic, "required", 1, alone=no_weight),
     "instruction_residual": Method(formulas.instruction_residual, "required", 2, 2),
     "ties": Method(formulas.ties, "required", 1, None, 1, no_weight, quantiles),

@@ -74,13 +74,8 @@ def with_base(recipe: Recipe, part: Slice) -> Slice:
                 f"{recipe.method} needs a base model", "name it: base_model, or --base"
             )
         return part
-    if listed:
+    if listed or (recipe.sliced and wanted == "none"):
         return part
-    if wanted in ("none", "first of two"):
-        raise UsageError(
-            f"{recipe.method} has no use for the base {base.name}, which is not among its models",
-            "leave the base out, or list it among the models",
-        )
     if recipe.sliced:
         raise UsageError(
             f"the base {base.name} is not among the sources of a slice",

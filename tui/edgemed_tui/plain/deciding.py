@@ -124,9 +124,13 @@ def sign(line: Line, rest: str) -> None:
 
 def export_text(line: Line, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
-    path = export.write(line.session, Path(" ".join(shlex.split(rest))).expanduser())
-    at = line.desk.clock()
-    line.change(line.session, lambda log, s: history.given_out(log, s, path.suffix, line.who, at))
+    path = Path(" ".join(shlex.split(rest))).expanduser()
+
+    def log_first(what: str) -> None:
+        way, at = path.suffix, line.desk.clock()
+        line.change(line.session, lambda log, s: history.given_out(log, s, way, line.who, at, what))
+
+    export.write(line.session, path, log_first)
     line.kept = line.session
     line.say("Exported.")
 
@@ -136,15 +140,18 @@ def save(line: Line, rest: str) -> None:
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")
-    stamp = line.desk.clock()[:19].replace(":", "").replace("T", "-")
-    sessions.save(line.desk.sessions / f"{stamp}{sessions.ENDING}", line.session, lock)
+    if line.saved_as is None:
+        folder, at = line.desk.sessions, line.desk.clock()
+        line.saved_as = sessions.save_new(folder, at, line.session, lock)
+    else:
+        sessions.save(line.saved_as, line.session, lock)
     line.kept = line.session
-    line.say(f"Saved, encrypted, as {stamp}.")
+    line.say(f"Saved, encrypted, as {line.saved_as.stem}.")
 
 
 def open_saved(line: Line, rest: str) -> None:
     """open NAME"""
     path = line.desk.sessions / f"{rest}{sessions.ENDING}"
     line.session, _ = sessions.load(path, line.secret("Passphrase: "))
-    line.kept = line.session
+    line.kept, line.saved_as = line.session, path
     read(line, "")

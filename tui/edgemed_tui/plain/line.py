@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable
+from pathlib import Path
 
 from edgemed_models.base import Model
 
@@ -25,6 +26,7 @@ class Line:
         self.desk = desk
         self.session = Session()
         self.kept = self.session
+        self.saved_as: Path | None = None
         self.template = ""
         self.model: Model | None = None
         self.choice: ModelChoice | None = None

@@ -21,6 +21,7 @@ QUARTER = 0.25  # progress is told this often: every line is read out
 def take(line: Line, text: str) -> None:
     """Begin a session on a note."""
     line.session = line.kept = steps.opened(text)
+    line.saved_as = None
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
     line.say(f"The note has {rows} lines, {len(note.text)} characters.")

@@ -174,12 +174,12 @@ class CaseScreen(Screen[None]):
             return
         path = Path(answer).expanduser()
         try:
-            export.write(self.session, path)
+            export.write(self.session, path, lambda what: self._log_export(path.suffix, what))
         except EdgemedError as error:
             self.complain(error)
             return
-        self._given_out(path.suffix)
         self.kept = self.session
+        self.show()
         self.tell("exported")
 
     def action_copy(self) -> None:
@@ -190,6 +190,10 @@ class CaseScreen(Screen[None]):
         elif self._given_out("clipboard"):
             self.owner.release(self.session.text)
             self.tell("copied to the clipboard")
+
+    def _log_export(self, way: str, what: str) -> None:
+        at = self.desk.clock()
+        history.given_out(self.owner.records(), self.session, way, self.who, at, what)
 
     def _given_out(self, way: str) -> bool:
         return self.change(
@@ -227,9 +231,10 @@ class CaseScreen(Screen[None]):
         if lock is None or not self.session.source:
             return
         if self.saved_as is None:
-            stamp = self.desk.clock()[:19].replace(":", "").replace("T", "-")
-            self.saved_as = self.desk.sessions / f"{stamp}{sessions.ENDING}"
-        sessions.save(self.saved_as, self.session, lock)
+            folder, at = self.desk.sessions, self.desk.clock()
+            self.saved_as = sessions.save_new(folder, at, self.session, lock)
+        else:
+            sessions.save(self.saved_as, self.session, lock)
         self.kept = self.session
 
 
