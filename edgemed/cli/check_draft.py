@@ -13,7 +13,7 @@ from typing import Any
 
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
-from edgemed.clinic.note import decode, parse, read_note
+from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.review import review
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.bounded import read_bounded, read_stream
@@ -36,11 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 whatever is flagged, unless --fail-on says otherwise."""
     if args.note == args.draft == STDIN:
         raise UsageError("note and draft cannot both come from standard input", "name one file")
-    note = (
-        parse(read_stream(sys.stdin.buffer, "note", "the note"))
-        if args.note == STDIN
-        else read_note(Path(args.note))
-    )
+    note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
     source, draft = note.text, read_draft(args.draft)
     found = review(source, draft)
     if args.json:

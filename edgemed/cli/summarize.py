@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,10 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
-from edgemed.cli.recording import record
+from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
-from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
+from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
@@ -56,8 +55,6 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
-from edgemed.logs.records import Records
-from edgemed.storage.bounded import read_stream
 
 STDIN = "-"
 
@@ -94,16 +91,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off; 3: --fail-on."""
+    """Draft, check, record; the draft is printed before anything of its record can fail.
+
+    0: the draft is complete; 1: it was cut, broken off or not recorded; 3: --fail-on.
+    """
     if args.temperature < 0:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
-    with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
-        if args.note == STDIN:
-            note = parse(read_stream(sys.stdin.buffer, "note", "the note"))
-        else:
-            note = read_note(Path(args.note))
+    with started_ahead() as process, records_for(args) as records:
+        note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)
@@ -119,9 +116,11 @@ def run(args: argparse.Namespace) -> int:
             asked = ask_again(args, model, note, template, outcome)
         finally:
             model.close()
-        if records is not None:
-            record(records, args, model, note, template, outcome, limit)
-    return finish(args, model, note, template, outcome, asked, limit)
+        try:
+            code = finish(args, model, note, template, outcome, asked, limit)
+        finally:
+            unrecorded = recorded(records, args, model, note, template, outcome, limit)
+    return code or unrecorded
 
 
 def model_path(args: argparse.Namespace) -> Path:

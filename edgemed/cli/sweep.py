@@ -16,7 +16,7 @@ from typing import Any
 from edgemed.cli.merge import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
 from edgemed.cli.tables import Table, show
-from edgemed.errors import UsageError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.cases import read_cases
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
@@ -80,8 +80,14 @@ def run(args: argparse.Namespace) -> int:
     exam = Exam(cases, args.max_tokens, replace(options_of(args), chat_template=None))
     ts = sorted(set(args.t))
     narrator = Narrator(len(ts))
+    found: list[Examined] = []
     try:
-        found = [narrator.told(point) for point in sweep(way, ts, exam, out, narrator)]
+        for point in sweep(way, ts, exam, out, narrator):
+            found.append(narrator.told(point))
+    except EdgemedError:
+        if found:
+            show([table_of(found)])  # what was measured is shown, whatever broke after it
+        raise
     finally:
         narrator.clear()
     show([table_of(found)])

@@ -56,6 +56,7 @@ def signed(log: Log, session: Session, at: str) -> Entry:
     facts = {
         "note": log.mark(session.source),
         "text": log.mark(session.text),
+        "draft": log.mark(session.ai_draft),
         "edited": session.text != session.ai_draft,
         "findings": [_stand(log, session, f, still_open) for f in findings(session)],
         "reason": log.mark(signature.reason) if signature.reason else "",

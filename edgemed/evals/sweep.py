@@ -14,7 +14,7 @@ from edgemed_models.engine.settings import Settings
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
 from edgemed import __version__
-from edgemed.errors import Refused
+from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import Case, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
@@ -82,7 +82,7 @@ def sweep(
     """The points at `ts` in order, as they are done; those that `out` holds are not done again.
 
     Raises Refused before any work where a merge cannot be made or run, or `out` is of something
-    else.
+    else; EdgemedError after a point that could not be written to `out`.
     """
     identity = identity_of(way, exam)
     with held(out) as merged:
@@ -97,8 +97,11 @@ def sweep(
                 settings = settings or settled(merged, exam, list(known.values()))
                 known[t] = asked(t, settings, exam, listener)
                 remove(merged)
-                points = [known[n] for n in sorted(known)]
-                write_points(out, points, way.method, identity)
+                try:
+                    write_points(out, [known[n] for n in sorted(known)], way.method, identity)
+                except EdgemedError:
+                    yield known[t]  # minutes of work are shown though they are not kept
+                    raise
             yield known[t]
 
 

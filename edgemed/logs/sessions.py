@@ -193,4 +193,4 @@ def _key(passphrase: str, header: bytes) -> bytes:
     if log2_n > MAX_LOG2_N or not log2_n or r != R or p != P:
         raise InvalidFile("the saved session asks for settings that are not ours", "do not open it")
     derive = Scrypt(salt=header[-16:], length=32, n=1 << log2_n, r=r, p=p)
-    return derive.derive(passphrase.encode())
+    return derive.derive(passphrase.encode("utf-8", "surrogatepass"))

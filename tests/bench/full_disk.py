@@ -4,10 +4,10 @@
 
 For each scene of tests/faults/commands.py, the n-th call that may need space (open of a new file,
 write, fallocate, ftruncate, link, mkdir, rename, sync) fails with "no space left", for every n,
-once alone and once with all later ones. Then: inputs are as they were; every file under a final name is
-what it was before or what an undisturbed run writes; nothing is left but what can be gone on with;
-the exit code is not 0; stderr names the thing and the remedy, without a traceback; and the same
-command with space again ends as an undisturbed one. Files of the audit log and the records are
+once alone and once with all later ones. Then: inputs are as they were; every file under a final
+name is what it was before or what an undisturbed run writes; nothing is left but what can be gone
+on with; the exit code is not 0; stderr names the thing and the remedy, without a traceback; and the
+same command with space again ends as an undisturbed one. Files of the audit log and the records are
 left alone unless --logs is given. `--most` tries so many n of a scene, drawn at random. Linux with
 gcc only.
 """
@@ -120,7 +120,7 @@ class Stage:
 
     def lost(self, found: State) -> Iterator[str]:
         """Files that are neither as before nor as after, and files that nobody asked for."""
-        for name, sha in self.before.items():
+        for name in self.before:
             if name not in found and name in self.after and not name.endswith(self.scene.leaves):
                 yield f"{name} is gone"
         for name, sha in found.items():

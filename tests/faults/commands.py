@@ -1,7 +1,7 @@
 """What is run on a disk that gets full: each way in which edgemed writes, with small inputs.
 
 A scene prepares a folder, and does the thing in it; `leaves` are endings of files that may stay
-after a failure to be gone on with, `shrugs` are calls whose failure costs nothing that is asked for.
+after a failure to be gone on with, `shrugs` are calls whose failure costs nothing that was asked.
 Models that would be asked are scripted: what is tried here is what is written.
 """
 
@@ -21,7 +21,7 @@ from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
 from edgemed.evals.scores import Examined
 from edgemed.evals.sweep import LOADED
-from edgemed.local_models import library, tuned
+from edgemed.local_models import tuned
 from edgemed.logs import audit
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.chunk import Blender
@@ -29,8 +29,10 @@ from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.faults.shim import arm
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
+RECORDS = ("mkdir edgemed", "fsync edgemed")  # `models add` notes a hash there, to spare a wait
 PLACES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
 MERGE = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "--threads", "2", "--max-ram", "60000"]
+SHARDS = ("--split-max-size", "150K")
 PASSPHRASE = "four words of mine"
 
 
@@ -53,6 +55,7 @@ def enter(folder: Path) -> None:
         if not place.exists():
             place.mkdir(parents=True)
         os.environ[name] = str(place)
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # its files are no concern of these scenes
 
 
 def inputs() -> None:
@@ -68,9 +71,19 @@ def command(*words: str) -> Callable[[], int]:
     return lambda: main(list(words))
 
 
-def older(name: str) -> Callable[[], None]:
+def older(name: str) -> Callable[[], object]:
     """A file that stands there and would be replaced."""
-    return lambda: Path(name).write_bytes(b"what stood here before") and None
+    return lambda: Path(name).write_bytes(b"what stood here before")
+
+
+def first(*steps: Callable[[], object]) -> Callable[[], None]:
+    """Preparations one after the other."""
+
+    def prepare() -> None:
+        for step in steps:
+            step()
+
+    return prepare
 
 
 def stopped_merge() -> None:
@@ -130,16 +143,15 @@ def demonstrated() -> int:
         return main(["demo"])
 
 
-def said_in_words(*steps: Callable[[], object]) -> Callable[[], int]:
-    """Functions behind the screen: their EdgemedError as the screen would say it."""
+def said_in_words(step: Callable[[], object]) -> Callable[[], int]:
+    """A function behind the screen: its EdgemedError as the screen would say it."""
 
     def run() -> int:
-        for step in steps:
-            try:
-                step()
-            except EdgemedError as error:
-                print(f"edgemed: {error.message}\n         {error.hint}", file=sys.stderr)
-                return 1
+        try:
+            step()
+        except EdgemedError as error:
+            print(f"edgemed: {error.message}\n         {error.hint}", file=sys.stderr)
+            return 1
         return 0
 
     return run
@@ -191,49 +203,53 @@ SCENES = (
     Scene(
         "merge --force --report",
         command(*MERGE, "-o", "out.gguf", "--force", "--report", "report.html"),
-        lambda: (inputs(), older("out.gguf")(), older("report.html")()) and None,
+        first(inputs, older("out.gguf"), older("report.html")),
     ),
     Scene(
         "merge --force, three shards",
-        command(*MERGE, "-o", "out.gguf", "--force", "--split-max-size", "150K"),
-        lambda: (
-            (inputs(), main([*MERGE, "-o", "out.gguf", "--split-max-size", "150K", "--seed", "9"]))
-            and None
-        ),
+        command(*MERGE, "-o", "out.gguf", "--force", *SHARDS),
+        first(inputs, lambda: main([*MERGE, "-o", "out.gguf", *SHARDS, "--seed", "9"])),
     ),
     Scene("merge --resume", command(*MERGE, "-o", "out.gguf", "--resume"), inputs, RESUMED),
     Scene(
         "merge --resume after a stop",
         command(*MERGE, "-o", "out.gguf", "--resume"),
-        lambda: (inputs(), stopped_merge()) and None,
+        first(inputs, stopped_merge),
         RESUMED,
     ),
     Scene("quantize", command("quantize", "a.gguf", "out.gguf", "--type", "Q8_0"), inputs),
-    Scene("models add", command("models", "add", "a.gguf", "--name", "m"), inputs),
-    Scene("models add --link", command("models", "add", "a.gguf", "--link"), inputs),
     Scene(
-        "models default", command("models", "default", "b"), lambda: (inputs(), added()) and None
+        "models add",
+        command("models", "add", "a.gguf", "--name", "m"),
+        inputs,
+        shrugs=RECORDS,
     ),
-    Scene("models remove", command("models", "remove", "a"), lambda: (inputs(), added()) and None),
+    Scene(
+        "models add --link",
+        command("models", "add", "a.gguf", "--link"),
+        inputs,
+        shrugs=RECORDS,
+    ),
+    Scene("models default", command("models", "default", "b"), first(inputs, added)),
+    Scene("models remove", command("models", "remove", "a"), first(inputs, added)),
     Scene(
         "tuning is remembered",
-        said_in_words(
-            lambda: tuned.remember(Path("a.gguf"), tuned.Speed(2, 128, 10.0, 5.0)),
-            lambda: tuned.remember(Path("b.gguf"), tuned.Speed(2, 64, 10.0, 5.0)),
-        ),
-        inputs,
+        said_in_words(lambda: tuned.remember(Path("b.gguf"), tuned.Speed(2, 64, 10.0, 5.0))),
+        first(inputs, lambda: tuned.remember(Path("a.gguf"), tuned.Speed(2, 9, 10.0, 5.0))),
     ),
     Scene("summarize", summarized, inputs),
     Scene("check-draft", command("check-draft", "note.txt", "draft.txt", "--json"), inputs),
     Scene("sweep", swept, inputs, (".jsonl", ".lock")),
-    Scene("templates list", command("templates", "list"), shrugs=("mkdir templates",)),
+    Scene(
+        "templates list", command("templates", "list"), shrugs=("mkdir templates", "mkdir edgemed")
+    ),
     Scene("audit export", command("audit", "export"), logged),
     Scene("inspect", command("inspect", "a.gguf"), inputs),
     Scene("demo", demonstrated),
     Scene(
         "settings of the screen",
         said_in_words(save_settings("Dr B")),
-        lambda: save_settings("Dr A")() and None,  # type: ignore[func-returns-value]
+        first(save_settings("Dr A")),
     ),
     Scene(
         "an unfinished merge is noted",
@@ -241,8 +257,3 @@ SCENES = (
     ),
     Scene("line mode", line_mode, inputs),
 )
-
-
-def listed() -> list[str]:
-    """The models that the library names, each with its file; for looking at a scene's end."""
-    return [e.name for e in library.read_library().entries if Path(e.path).is_file()]

@@ -43,6 +43,9 @@ class Checker:
         except (EOFError, OSError):
             self.close()
             raise CheckBroke("the process of the check ended") from None
+        except BaseException:  # Ctrl-C: an answer that nobody took would pass for the next one's
+            self.close()
+            raise
         if isinstance(answer, str):
             raise CheckBroke(answer)
         return answer
