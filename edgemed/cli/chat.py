@@ -26,6 +26,7 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
+from edgemed.storage.bounded import read_bounded, read_stream
 
 STDIN = "-"
 HOW_TO_END = "What to ask? End with Ctrl-D on a line of its own (Windows: Ctrl-Z, then Enter)."
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def read_rules(path: Path) -> bytes:
     """The rules in a file."""
     try:
-        return path.read_bytes()
+        return read_bounded(path, "note", "the file of rules")
     except OSError as error:
         raise EdgemedError(f"cannot read the rules: {error.strerror}", "check the path") from None
 
@@ -81,7 +82,7 @@ def typed() -> bytes:
     asking = sys.stdin.isatty()
     if asking:
         print(HOW_TO_END, file=sys.stderr)
-    text = sys.stdin.buffer.read()
+    text = read_stream(sys.stdin.buffer, "note", "the text")
     if asking and max(map(len, text.splitlines()), default=0) >= CUT:
         raise Refused(
             f"a line has the {CUT:,} bytes that a terminal lets through: it may have been cut",

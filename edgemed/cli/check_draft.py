@@ -13,9 +13,10 @@ from typing import Any
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.printing import print_json
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
-from edgemed.clinic.note import decode, parse, read_note
+from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.review import review
 from edgemed.errors import EdgemedError, UsageError
+from edgemed.storage.bounded import read_bounded, read_stream
 
 STDIN = "-"
 STDIN_TOO = "or - for standard input (other users can see a file's name)"
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 whatever is flagged, unless --fail-on says otherwise."""
     if args.note == args.draft == STDIN:
         raise UsageError("note and draft cannot both come from standard input", "name one file")
-    note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
+    note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
     source, draft = note.text, read_draft(args.draft)
     found = review(source, draft)
     if args.json:
@@ -49,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
 def read_draft(name: str) -> str:
     """The draft's text, from a file or standard input; shorter than a note may be."""
     try:
-        return decode(sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes())[0]
+        if name == STDIN:
+            return decode(read_stream(sys.stdin.buffer, "draft", "the draft"))[0]
+        return decode(read_bounded(Path(name), "draft", "the draft file"))[0]
     except OSError as error:
         raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from None
 

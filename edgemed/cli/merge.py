@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgemed.cli.load_check import load_check_option
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.local_models.process_memory import resident_bytes
@@ -32,6 +33,7 @@ from edgemed.merging.run.run import (
     usable_cores,
 )
 from edgemed.printable import printable
+from edgemed.storage.bounded import read_bounded
 from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size
 
@@ -70,6 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="keep what is done if this attempt stops, and go on with what an earlier one with "
         "--resume wrote; reads every byte of the inputs first, to see that they are the same",
     )
+    load_check_option(parser)
 
 
 def recipe_options(group: Any) -> None:
@@ -162,7 +165,7 @@ def carry_out(args: argparse.Namespace, plan: Plan) -> int:
     for line in begun_before(plan.out, args.resume):
         print(printable(line), file=sys.stderr)
     with progress_report(plan.weights) as report:
-        result = run_plan(plan, report, args.resume)
+        result = run_plan(plan, report, args.resume, args.load_check)
     print_result(result)
     if args.report and plan.out == args.out:
         measure(plan, args.report)
@@ -222,7 +225,7 @@ def read_template(given: str | Path) -> str:
     if word in FORMATS and not Path(word).exists():
         return FORMATS[word].template
     try:
-        return Path(word).read_text("utf-8")
+        return read_bounded(Path(word), "chat template").decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"cannot read the chat template {word}",

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgemed_models.catalog import Card, card_text, read_cards
 
 from edgemed.cli import models_get
+from edgemed.cli.load_check import load_check_option
 from edgemed.cli.printing import clear_line, print_json
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
     adding.add_argument("--name", help="what to call it (default: the file's name)")
     adding.add_argument("--link", action="store_true", help="use it where it is, copy nothing")
+    load_check_option(adding)
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
@@ -71,7 +73,7 @@ def add(args: argparse.Namespace) -> int:
             sys.stderr.write(f"{100 * done // max(total, 1)} % of {show_size(total)}")
             sys.stderr.flush()
 
-    entry = library.add(args.file, args.name, args.link, progress)
+    entry = library.add(args.file, args.name, args.link, progress, args.load_check)
     clear_line(sys.stderr)
     with suppress(EdgemedError), Records() as records:  # only spares the first draft a wait
         records.remember(Path(entry.path), entry.sha256)

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from edgemed.cli.load_check import load_check_option
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.merging.run.run import usable_cores
@@ -50,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
     add("--dry-run", action="store_true", help="print every tensor's type and stop")
     add("--force", action="store_true", help="replace the output if it exists")
+    load_check_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     for note in plan.notes:
         print(printable(note), file=sys.stderr)
     with progress_bar("quantizing", plan.weights) as (show, say):
-        result = quantize(plan, max(1, args.threads), say, lambda done, of: show(done))
+        threads, load_check = max(1, args.threads), args.load_check
+        result = quantize(plan, threads, say, lambda done, of: show(done), load_check)
     rate = plan.weights / max(result.seconds, 1e-9) / 1e6
     print(
         f"{printable(str(plan.files[0].path))}: {show_size(plan.nbytes)}, "

@@ -33,7 +33,7 @@ from edgemed.cli.printing import data, print_json
 from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
-from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
+from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
     with started_ahead() as process, records_for(args) as records:
-        note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
+        note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)

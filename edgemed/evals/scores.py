@@ -15,6 +15,7 @@ from typing import Any
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.intervals import mean_of
 from edgemed.evals.sweep_file import Curve, Point, Score
+from edgemed.storage.bounded import json_of
 from edgemed.storage.held import Busy, hold
 from edgemed.storage.held import remove as take_away
 from edgemed.storage.output import journal_of, part_of
@@ -99,7 +100,7 @@ def known_points(out: Path, identity: Identity) -> list[Examined]:
         return []
     fields = Examined.__dataclass_fields__
     try:
-        rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+        rows = [json_of(line) for line in out.read_text("utf-8").splitlines()]
         points = [Examined(**{name: row[name] for name in fields}) for row in rows]
         changed = {
             name for row in rows for name in identity if row["sweep"][name] != identity[name]

@@ -16,7 +16,9 @@ from typing import Any
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.gguf.loadable.obstacles import refuse_unloadable
+from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
 from edgemed.printable import is_utf8
+from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
@@ -59,7 +61,7 @@ def read_library() -> Library:
     """The list; an empty one before the first model."""
     path = folder() / "library.json"
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json_of(read_bounded(path, "list of models"))
         return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
     except FileNotFoundError:
         return Library()
@@ -122,7 +124,13 @@ def find_model(name: str | None) -> Path:
     return path
 
 
-def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
+def add(
+    file: Path,
+    name: str | None,
+    link: bool,
+    progress: Callable[[int], None],
+    load_check: bool = True,
+) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
     refuse_odd_path(file.resolve())
     model = open_model(file)
@@ -132,6 +140,8 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
     check_name(name, library)
     if len(model.paths) > 1 and not link:
         raise Refused("the model is split into shards", "add it with --link: it stays in its place")
+    if load_check:
+        refuse_unopened(model.paths, file.name)
     target = file.resolve() if link else folder() / f"{name}.gguf"
     sha = digest(file, progress) if link else copy(file, target, progress)
     meta = model.metadata
@@ -158,6 +168,8 @@ def refuse_odd_path(path: Path) -> None:
 def take_in(name: str, path: Path, sha256: str) -> Entry:
     """List a whole file that stands in the models' folder already, after the usual checks."""
     model, library = open_model(path), read_library()
+    refuse_unloadable(model)
+    refuse_unopened(model.paths, path.name)
     rest = tuple(entry for entry in library.entries if entry.name != name)
     entry = Entry(
         name=name,

@@ -23,6 +23,7 @@ from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
 from edgemed.printable import printable
+from edgemed.storage.bounded import read_bounded
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
 BATCH = 128  # tokens read at a time where neither user nor tuning says otherwise
@@ -213,7 +214,7 @@ def read_template_file(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path, "chat template").decode("utf-8")
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"cannot read the chat template {path}", "name a text file") from None
 

@@ -21,6 +21,8 @@ from edgemed.gguf import Tensor, open_model
 F32 = NDArray[np.float32]
 
 SUMS, COUNTS = ".in_sum2", ".counts"
+LARGEST = 1 << 30  # bytes of an old file; one for 70 billion weights has 25 million
+MOST_ENTRIES = 131_072  # as many as tensors in a GGUF header
 LONGEST_NAME = 255
 CALL = 512
 """Rows in a call where the file does not say: llama-imatrix's usual context."""
@@ -197,6 +199,9 @@ def _read_old(path: Path) -> Measured:
 
     All whole numbers are i32, little endian. Calls are counted, not rows: CALL of them in each.
     """
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise InvalidFile(f"{path} has {size:,} bytes, the limit is {LARGEST:,}", NOT_ONE)
     raw = path.read_bytes()
     at = 0
 
@@ -211,7 +216,11 @@ def _read_old(path: Path) -> Measured:
         return int(struct.unpack("<i", take(4))[0])
 
     entries = {}
-    for _ in range(number()):
+    count = number()
+    if count > MOST_ENTRIES:
+        problem = f"{path} claims {count:,} entries, the limit is {MOST_ENTRIES:,}"
+        raise InvalidFile(problem, NOT_ONE)
+    for _ in range(count):
         length = number()
         if not 0 < length <= LONGEST_NAME:
             raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)

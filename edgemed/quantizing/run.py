@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
+from edgemed.local_models.load_check import Opener, opener
 from edgemed.quantizing.imatrix import of_row
 from edgemed.quantizing.plan import Plan, Step
 from edgemed.storage import positional
-from edgemed.storage.output import Output
+from edgemed.storage.output import Output, part_of
 
 CHUNK = 128 * 1024
 """Weights at once: source, float32 and result stay in a core's L2 cache."""
@@ -52,8 +53,25 @@ class Result(NamedTuple):
     sync_seconds: float
 
 
-def quantize(plan: Plan, threads: int, compiling: Callable[[str], None], report: Report) -> Result:
-    """Write the planned files. On any error or interrupt nothing stands under their names."""
+def quantize(
+    plan: Plan,
+    threads: int,
+    compiling: Callable[[str], None],
+    report: Report,
+    load_check: bool = True,
+) -> Result:
+    """Write the planned files. On any error or interrupt nothing stands under their names.
+
+    With `load_check`, llama.cpp opens the finished file before it gets its name, and the header
+    before long work.
+    """
+    with opener(load_check) as llama:
+        return _quantize(plan, threads, compiling, report, llama)
+
+
+def _quantize(
+    plan: Plan, threads: int, compiling: Callable[[str], None], report: Report, llama: Opener
+) -> Result:
     changed = [step for step in plan.steps if not step.copied]
     decoded = sorted({step.source.type.name for step in changed})
     encoded = sorted({step.type.name for step in changed if step.importances is None})
@@ -66,9 +84,12 @@ def quantize(plan: Plan, threads: int, compiling: Callable[[str], None], report:
         output = stack.enter_context(Output(files, replace=plan.replace))
         for start, file in zip(plan.starts, plan.files, strict=True):
             output.write(start, file.layout.header)
+        unfinished, name = [part_of(path) for path, _ in plan.files], plan.files[0].path.name
+        llama.refuse_early(unfinished, name, plan.weights)
         _run_chunks(plan, sources, output, threads, report)
         seconds = time.perf_counter() - start_time
         output.sync()
+        llama.refuse_unloadable(unfinished, name)
         output.finish()
     return Result(seconds, output.sync_seconds)
 

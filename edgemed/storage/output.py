@@ -137,6 +137,10 @@ class Output:
             return _taken(Path(error.filename or self._parts[0].path))
         return _disk_error(self._parts[0].path, error, None)
 
+    def discard(self) -> None:
+        """Nothing of this is to be gone on with: leaving early removes the parts."""
+        self._keep = False
+
     def abandon(self) -> None:
         """Close the `.part` files that are still open, and remove them unless they are kept."""
         for part in self._parts:

@@ -1,10 +1,10 @@
 """What the user has chosen for the screen, as a small TOML file. Holds nothing of any patient."""
 
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.storage.bounded import read_bounded, toml_of
 from edgemed.storage.whole import private_folder, write_whole
 from edgemed_tui.themes import NAMES
 
@@ -31,10 +31,10 @@ def settings_file() -> Path:
 def load(path: Path) -> Settings:
     """The settings in `path`; the defaults where there is no file, InvalidFile if it is wrong."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = toml_of(read_bounded(path, "file of settings").decode("utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # UTF-8, TOML, nesting
         raise InvalidFile(f"{path} is not TOML: {error}", "correct it, or remove it") from error
     faults = list(_faults(table))
     if faults:

@@ -22,6 +22,7 @@ from edgemed_native.codecs import warm_up
 
 from edgemed import __version__
 from edgemed.errors import EdgemedError
+from edgemed.local_models.load_check import opener
 from edgemed.merging.methods.stream import F32, Stream
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan import provenance
@@ -33,7 +34,7 @@ from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.jobs import Jobs, Rows
 from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
 from edgemed.storage import positional
-from edgemed.storage.output import Output, journal_of
+from edgemed.storage.output import Output, journal_of, part_of
 
 Report = Callable[["Progress"], None]
 REPORT_SECONDS = 0.1
@@ -71,18 +72,22 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> Result:
+def run_plan(
+    plan: Plan, report: Report | None = None, resume: bool = False, load_check: bool = True
+) -> Result:
     """Write the planned file. On any error or interrupt nothing stands under the final name.
 
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
     for that every byte of the inputs is read before the first is merged, at each attempt. Refused
-    if an earlier attempt had another recipe, or inputs of which any byte was another.
+    if an earlier attempt had another recipe, or inputs of which any byte was another. With
+    `load_check`, llama.cpp opens the finished file before it gets its name, and the header before
+    long work: what it refuses is removed.
     """
     meter = Meter(plan.weights, report)
-    compile_kernels(plan, meter)
-    start = time.perf_counter()
     contents = partial(hashes_of, plan.inputs, meter.reading) if resume else None
     with ExitStack() as stack:
+        llama = stack.enter_context(opener(load_check))
+        compile_kernels(plan, meter)
         files = open_files(source_paths(plan), stack)
         shards = plan.placement.shards
         parts = [(shard.path, shard.layout.total_bytes) for shard in shards]
@@ -91,6 +96,9 @@ def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> 
         done = journal.of(output)
         for shard in shards:
             output.write(shard.start, shard.layout.header)
+        unfinished = [part_of(shard.path) for shard in shards]
+        llama.refuse_early(unfinished, plan.out.name, plan.weights)
+        start = time.perf_counter()
         hashes, kept = run_hashed(plan, files, journal, meter, done)
         refuse_changed(plan.inputs)
         signature = signed(plan.placement.metadata, hashes)
@@ -98,6 +106,12 @@ def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> 
             output.write(offset, value)
         seconds = time.perf_counter() - start
         output.sync()
+        try:
+            llama.refuse_unloadable(unfinished, plan.out.name)
+        except EdgemedError:
+            output.discard()
+            journal.remove()
+            raise
         output.finish()
         journal.remove()
     meter.finish()

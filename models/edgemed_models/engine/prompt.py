@@ -6,7 +6,7 @@ tokens. Templates are third-party code and run in Jinja's immutable sandbox.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
@@ -24,11 +24,17 @@ class Segment(NamedTuple):
     literal: bool
 
 
+Render = Callable[[str, Sequence[tuple[str, str]], dict[str, str]], str]
+"""A template's text for (role, content) turns and names; raises TemplateRefusal or ModelError."""
+
+
 class TemplateRefusal(Exception):
     """What a template itself says when it cannot render the roles it was given."""
 
 
-def segments(template: str, messages: Sequence[Message], bos: str, eos: str) -> list[Segment]:
+def segments(
+    template: str, messages: Sequence[Message], bos: str, eos: str, render: Render
+) -> list[Segment]:
     """`messages` in `template`, ready for the answer. Raises ModelError if it cannot be used.
 
     A template without a place for a system message (it refuses or drops one) gets the system text
