@@ -14,7 +14,8 @@ from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
-from edgemed_tui.plain.line import Line, number_of, path_of
+from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.typed import path_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
 

@@ -193,13 +193,9 @@ class CaseScreen(Screen[None]):
         if answer is None:
             return
         try:
-            to = Path(answer).expanduser()
-            path = seals.keep(self.desk.place, to, self.who, self.desk.clock())
+            path = seals.keep(self.desk.place, Path(answer), self.who, self.desk.clock())
         except EdgemedError as error:
             self.complain(error)
-            return
-        except (RuntimeError, ValueError):  # no such user; a name that no file can have
-            self.complain(EdgemedError("no folder has that name", "type another"))
             return
         here = seals.on_this_disk(self.desk.place, path)
         self.tell(
@@ -215,7 +211,7 @@ class CaseScreen(Screen[None]):
         answer = await self.app.push_screen_wait(AskPath("Export", about, proposed))
         if answer is None:
             return
-        path = Path(answer).expanduser()
+        path = Path(answer)
         try:
             export.write(self.session, path, lambda what: self._log_export(path.suffix, what))
         except EdgemedError as error:
