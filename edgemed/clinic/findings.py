@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 Label = Literal["supported", "contradicted", "not found", "not checked"]
 Severity = Literal["major", "minor"]
+Kind = Literal["instruction", "role", "marker", "code", "letters", "end", "closed"]
 
 
 class Span(NamedTuple):
@@ -28,6 +29,19 @@ class Flag:
     reason: str
     draft: Span
     source: tuple[Span, ...] = ()
+
+
+class Addressed(NamedTuple):
+    """A place in the source that speaks to the model or to whoever writes, and not of the patient.
+
+    `instruction`: it says what to write. `role`: it speaks as a side of a chat. `marker`: a mark
+    that chat programs use. `code`: coded words. `letters`: letters that are not what they look
+    like, or that the checks do not read. `end`: it stands after a line that says that the note has
+    ended; `closed`: after an end that reports commonly have, or that divides several notes.
+    """
+
+    span: Span
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +66,11 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All claims in draft order, and the omissions, most severe first."""
+    """All claims in draft order, the omissions, most severe first, and the source's odd places."""
 
     claims: tuple[Claim, ...]
     omissions: tuple[Omission, ...]
+    addressed: tuple[Addressed, ...] = ()
 
 
 class Looked(NamedTuple):
