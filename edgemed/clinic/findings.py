@@ -44,6 +44,22 @@ class Addressed(NamedTuple):
     kind: Kind
 
 
+SAYS: dict[Kind, str] = {
+    "instruction": "tells the model what to write",
+    "role": "speaks as a side of a chat",
+    "marker": "holds marks of a chat program",
+    "code": "is coded",
+    "letters": "has letters that are not what they look like, or that the checks do not read",
+    "end": "stands after a line that says that the note has ended",
+    "closed": "stands after a line that ends a report",
+}
+"""What the text at a place does, in words that follow `text that`."""
+
+GRAVITY: dict[Kind, Severity] = {kind: "minor" if kind == "closed" else "major" for kind in SAYS}
+"""How grave it is where a draft has nothing else to stand on: reports that are printed one after
+the other, each with its end, are common."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A sentence or list item of the draft, or a part of it, with its best source spans first."""

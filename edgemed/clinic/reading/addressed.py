@@ -8,13 +8,14 @@ removed: whether it belongs to the note is for the clinician to say.
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from edgemed.clinic.findings import Addressed, Kind, Span
+from edgemed.clinic.findings import SAYS, Addressed, Kind, Span
 from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.plain_letters import plain, readings
 
@@ -46,6 +47,8 @@ BEGUN = re.compile(
     rf"{_FENCE}(?:the |this )?(?:note begins|(?:begin|beginning|start) of (?:the |this )?(?:\w+ )?"
     rf"(?:note|record|chart|report|document|transcript)){_FENCE}$"
 )
+
+ENDING = re.compile(r"\b(?:end|note|begin|close|finish|start)|</", re.IGNORECASE)
 
 CODE = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
 HEX = re.compile(r"(?<!\w)(?:[0-9A-Fa-f]{2}[ :]?){12,}(?!\w)")
@@ -89,13 +92,35 @@ def addressed(text: str) -> tuple[Addressed, ...]:
     return tuple(_merged(text, found))
 
 
+def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
+    """The lines of `text` (from 1, as `splitlines` counts) that hold a place, with its kind."""
+    starts = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
+    marked: dict[int, Kind] = {}
+    for span, kind in places:
+        first, last = bisect_right(starts, span.start), bisect_left(starts, span.end)
+        for line in range(first, max(first, last) + 1):
+            marked.setdefault(line, kind)
+    return marked
+
+
+def told(text: str, places: Iterable[Addressed]) -> Iterator[str]:
+    """Each place in words, none of them of the text: lines, characters, what it does."""
+    for place in places:
+        lines = list(marked_lines(text, [place]))
+        which = f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
+        start, end = place.span
+        yield f"{which} (characters {start} to {end}): text that {SAYS[place.kind]}"
+
+
 def _merged(text: str, found: list[Addressed]) -> Iterator[Addressed]:
     """One place for all that overlap or touch; of their kinds the first in the text."""
     last: Addressed | None = None
     for place in sorted(found, key=lambda a: (a.span, RANK.index(a.kind))):
         if last is None:
             last = place
-        elif place.span.start <= last.span.end or not text[last.span.end : place.span.start].strip():
+        elif (
+            place.span.start <= last.span.end or not text[last.span.end : place.span.start].strip()
+        ):
             kind = min(last.kind, place.kind, key=RANK.index)
             end = max(last.span.end, place.span.end)
             last = Addressed(Span(last.span.start, end), kind)
@@ -111,7 +136,9 @@ RANK: tuple[Kind, ...] = ("instruction", "role", "marker", "code", "letters", "e
 
 def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
     """Sentences whose cues add up, each with what follows it in its line."""
-    goes_on = 0
+    seen = plain(text)
+    stems = tuple(stem for stem in _stems() if stem in seen)
+    goes_on, led_by = 0, RANK[0]
     before: Kind | None = None  # the kind of the sentence right before, if it was marked
     for at, line in enumerate(lines):
         whole = text[line.start : line.end]
@@ -119,12 +146,12 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
             goes_on, before = 0, None
             continue
         following = lines[at + 1] if at + 1 < len(lines) else None
-        parts = _parts(text, line, following, before is not None)
+        parts = _parts(text, line, following, stems, before is not None)
         marked = [part for part in parts if part.kind is not None]
         if not marked:
             if goes_on:
                 goes_on -= 1
-                yield Addressed(_trimmed(text, line), "role")
+                yield Addressed(_trimmed(text, line), led_by)
             elif before:
                 before = None
             continue
@@ -135,7 +162,8 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
         last = marked[-1].kind
         before = last
         leads = last in ("role", "marker") or text[first.start : line.end].rstrip().endswith(":")
-        goes_on = FOLLOWING if leads else goes_on
+        if leads and last is not None:
+            goes_on, led_by = FOLLOWING, last
 
 
 def _at_sentence(parts: list[Part], end: int) -> int:
@@ -150,10 +178,13 @@ def _trimmed(text: str, span: Span) -> Span:
     return Span(start, max(start, span.start + len(piece.rstrip())))
 
 
-def _parts(text: str, line: Span, following: Span | None, is_near: bool) -> list[Part]:
+def _parts(
+    text: str, line: Span, following: Span | None, stems: tuple[str, ...], is_near: bool
+) -> list[Part]:
     """The sentences of a line, weighed; a label that ends the line is read with the next line."""
     whole = text[line.start : line.end]
-    if not any(map(_may_hold, readings(whole))):
+    first, *others = readings(whole)
+    if not _may_hold(first, stems) and not any(_may_hold(seen, _stems()) for seen in others):
         return [Part(line.start, line.end, None, 0)]
     cuts = [0, *(m.end() for m in SENTENCE.finditer(whole)), len(whole)]
     parts: list[Part] = []
@@ -181,16 +212,16 @@ def _led(piece: str, text: str, following: Span) -> tuple[Kind | None, int]:
     return weigh(f"{label} {below}") if alone and below else (None, 0)
 
 
-def _may_hold(seen: str) -> bool:
+def _may_hold(seen: str, stems: tuple[str, ...]) -> bool:
     """Whether anything stands in the text that every cue needs: most lines have nothing."""
-    return any(stem in seen for stem in _stems()) or not _words().isdisjoint(WORD.findall(seen))
+    return any(stem in seen for stem in stems) or not _words().isdisjoint(WORD.findall(seen))
 
 
 def weigh(sentence: str) -> tuple[Kind | None, int]:
     """The weight of a sentence's cues, and the kind of the weightiest."""
     best: tuple[Kind | None, int] = (None, 0)
     for seen in readings(sentence):
-        if _may_hold(seen):
+        if _may_hold(seen, _stems()):
             best = max(best, _weighed(seen), key=lambda p: p[1])
         if best[1] >= ENOUGH:
             break
@@ -217,14 +248,7 @@ def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
 
     An end that is said more than once divides notes that were printed together.
     """
-    marks: list[tuple[Span, Kind, str]] = []
-    for line in lines:
-        if line.end - line.start > LONGEST:
-            continue
-        seen = plain(text[line.start : line.end]).rstrip()
-        kind = _end_in(seen)
-        if kind is not None:
-            marks.append((line, kind, "".join(filter(str.isalpha, seen))))
+    marks = list(_end_marks(text, lines))
     said = [words for _, _, words in marks]
     for i, (line, kind, words) in enumerate(marks):
         if kind is None:
@@ -236,10 +260,23 @@ def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
             )
 
 
+def _end_marks(text: str, lines: list[Span]) -> Iterator[tuple[Span, Kind | None, str]]:
+    """Where it is said that a note ends, or begins (no kind), and the letters that say so."""
+    for line in lines:
+        whole = text[line.start : line.end]
+        if ENDING.search(whole) is None and whole.isascii():
+            continue
+        cuts = [0, *(m.end() for m in SENTENCE.finditer(whole)), len(whole)]
+        for start, end in pairwise(cuts):
+            seen = plain(whole[start:end]).rstrip()
+            if len(seen) > LONGEST or not (BEGUN.match(seen) or _end_in(seen)):
+                continue
+            span = Span(line.start + start, line.start + end)
+            yield span, _end_in(seen), "".join(filter(str.isalpha, seen))
+
+
 def _end_in(seen: str) -> Kind | None:
-    """Whether a line says that a note ends, or begins (`marker`, for what was open is shut)."""
-    if "end" not in seen and "note" not in seen and "begin" not in seen and "</" not in seen:
-        return None
+    """How a sentence says that a note ends, if it does."""
     if CLOSED.match(seen):
         return "closed"
     return "end" if ENDED.match(seen) else None

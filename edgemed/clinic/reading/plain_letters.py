@@ -1,6 +1,6 @@
-"""The letters that a reader sees, whatever characters stand for them: for looking, not for showing.
+"""The letters that a reader sees, whatever characters stand for them: to look, not to show.
 
-`Ig\\u200bnore`, `Іgnоrе` with Cyrillic letters, `ｉｇｎｏｒｅ` and `i g n o r e` all read as `ignore`.
+`Ig\\u200bnore`, `ignore` with Cyrillic or full-width letters, `i g n o r e`: all read `ignore`.
 """
 
 import re
@@ -15,7 +15,7 @@ ALIKE = (
     ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢıɑɡ", "abcdefghijklmnoprstuvwyziag"),
 )
 TWINS = str.maketrans({a: b for one, other in ALIKE for a, b in zip(one, other, strict=True)})
-QUOTES = str.maketrans("’‘ʼ“”„«»‐‑‒–—", "'''\"\"\"\"\"-----")
+QUOTES = str.maketrans("’‘ʼ“”„«»‐‑‒–—", '\'\'\'"""""-----')
 DIGITS = str.maketrans("013457@$!", "oieastasi")
 
 LATIN = re.compile(r"[A-Za-z]")
@@ -45,9 +45,7 @@ def _latin(text: str) -> str:
     """Words of Latin letters with look-alikes among them, in Latin letters alone."""
     if FOREIGN.search(text) is None:
         return text
-    return re.sub(
-        r"\w+", lambda m: m[0].translate(TWINS) if _may_be_latin(m[0]) else m[0], text
-    )
+    return re.sub(r"\w+", lambda m: m[0].translate(TWINS) if _may_be_latin(m[0]) else m[0], text)
 
 
 def _may_be_latin(word: str) -> bool:
@@ -73,6 +71,8 @@ def _closed_up(match: re.Match[str]) -> str:
     run = match[0]
     gaps = re.findall(r"[^a-z]+", run)
     narrow = min(gaps, key=len)
-    return "".join(re.findall(r"[a-z]", run)) if len(set(gaps)) == 1 else re.sub(
-        r"[^a-z]+", lambda g: "" if g[0] == narrow else " ", run
+    return (
+        "".join(re.findall(r"[a-z]", run))
+        if len(set(gaps)) == 1
+        else re.sub(r"[^a-z]+", lambda g: "" if g[0] == narrow else " ", run)
     )

@@ -7,7 +7,9 @@ from edgemed_models.base import Done, Event, Failed, Piece, Prefill
 
 from edgemed.clinic import history
 from edgemed.clinic import session as steps
+from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
+from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import list_templates, load_template, readable
 from edgemed.errors import UsageError
@@ -24,6 +26,8 @@ def take(line: Line, text: str) -> None:
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
     line.say(f"The note has {rows} lines, {len(note.text)} characters.")
+    for words in told(note.text, addressed(note.text)):
+        line.say(f"See whether it belongs there: {words}.")
 
 
 def open_note(line: Line, rest: str) -> None:
@@ -44,8 +48,10 @@ def source(line: Line, rest: str) -> None:
     """source [FIRST-LAST]"""
     rows = line.session.source.splitlines()
     first, _, last = (rest or f"1-{len(rows)}").partition("-")
+    marked = marked_lines(line.session.source, addressed(line.session.source))
     for number in range(number_of(first, len(rows)), number_of(last or first, len(rows)) + 1):
-        line.say(f"{number}: {rows[number - 1]}")
+        sign = f"[text that {SAYS[marked[number]]}] " if number in marked else ""
+        line.say(f"{number}: {sign}{rows[number - 1]}")
 
 
 def templates(line: Line, rest: str) -> None:
