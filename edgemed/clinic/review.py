@@ -46,16 +46,17 @@ class Reviewer:
 def review_text(source: Source, draft: str) -> Review:
     """`review` of a source read before."""
     found = review_read(source, read(draft))
-    own = [claim for said in headings(draft) for claim in heading_claims(source, said)]
+    alone = not found.claims
+    own = [c for said in headings(draft) for c in heading_claims(source, said, alone=alone)]
     return replace(found, claims=tuple(sorted((*found.claims, *own), key=lambda c: c.draft)))
 
 
-def heading_claims(source: Source, said: Said) -> list[Claim]:
+def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:
     """A heading is no claim, unless the note has it only in text that speaks to the model."""
     known = said.sentence.text.rstrip(" :").lower() in KNOWN_HEADINGS
     if known or not source.trusted[1]:
         return []
-    flags = planted.check_heading(said, source)
+    flags = planted.check_heading(said, source, alone=alone)
     return [Claim(said.sentence.span, "not found", flag.source, (flag,)) for flag in flags]
 
 

@@ -30,9 +30,14 @@ def check(
     return list(borne_out_by_nothing(said, source))
 
 
-def check_heading(said: Said, source: Source) -> list[Flag]:
-    """A line like a heading, when it comes from text that speaks to the model: `BANANA`."""
-    return [only_there(said, source, said.sentence.span)] if stands_on(said, source) else []
+def check_heading(said: Said, source: Source, *, alone: bool) -> list[Flag]:
+    """A line like a heading, when it comes from text that speaks to the model: `BANANA`.
+
+    `alone`: the draft has nothing but such lines.
+    """
+    if stands_on(said, source):
+        return [only_there(said, source, said.sentence.span)]
+    return list(borne_out_by_nothing(said, source)) if alone else []
 
 
 def only_there(said: Said, source: Source, span: Span) -> Flag:
