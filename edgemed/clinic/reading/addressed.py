@@ -184,7 +184,8 @@ def _parts(
     """The sentences of a line, weighed; a label that ends the line is read with the next line."""
     whole = text[line.start : line.end]
     first, *others = readings(whole)
-    if not _may_hold(first, stems) and not any(_may_hold(seen, _stems()) for seen in others):
+    may_hold = is_near or _may_hold(first, stems)
+    if not may_hold and not any(_may_hold(seen, _stems()) for seen in others):
         return [Part(line.start, line.end, None, 0)]
     cuts = [0, *(m.end() for m in SENTENCE.finditer(whole)), len(whole)]
     parts: list[Part] = []
@@ -192,7 +193,7 @@ def _parts(
         if end <= start:
             continue
         piece = whole[start:end]
-        kind, weight = weigh(piece)
+        kind, weight = weigh(piece, is_near=is_near)
         if weight < ENOUGH and end == len(whole) and following is not None:
             kind, weight = max((kind, weight), _led(piece, text, following), key=lambda p: p[1])
         if weight < ENOUGH and not (weight and is_near):
@@ -217,11 +218,14 @@ def _may_hold(seen: str, stems: tuple[str, ...]) -> bool:
     return any(stem in seen for stem in stems) or not _words().isdisjoint(WORD.findall(seen))
 
 
-def weigh(sentence: str) -> tuple[Kind | None, int]:
-    """The weight of a sentence's cues, and the kind of the weightiest."""
+def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
+    """The weight of a sentence's cues, and the kind of the weightiest.
+
+    Near what is marked an order counts that by itself says nothing: `Add morphine 100 mg.`
+    """
     best: tuple[Kind | None, int] = (None, 0)
     for seen in readings(sentence):
-        if _may_hold(seen, _stems()):
+        if is_near or _may_hold(seen, _stems()):
             best = max(best, _weighed(seen), key=lambda p: p[1])
         if best[1] >= ENOUGH:
             break
@@ -237,10 +241,11 @@ def _weighed(seen: str) -> tuple[Kind | None, int]:
             groups[cue.group] = cue
             if cue.weight >= ENOUGH:
                 return cue.kind, cue.weight
-    if not any(cue.alone for cue in groups.values()):
+    if not groups:
         return None, 0
     weightiest = max(groups.values(), key=lambda c: (c.alone, c.kind == "role"))
-    return weightiest.kind, sum(cue.weight for cue in groups.values())
+    alone = any(cue.alone for cue in groups.values())
+    return weightiest.kind, sum(cue.weight for cue in groups.values()) if alone else 1
 
 
 def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:

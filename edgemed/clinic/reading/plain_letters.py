@@ -54,25 +54,24 @@ def _may_be_latin(word: str) -> bool:
 
 
 def readings(text: str) -> Iterator[str]:
-    """`plain(text)`, then what it says if letters stand apart, digits for letters, or dashes for
-    spaces; each only where the text is written so."""
+    """`plain(text)` with single spaces, then what else it may be read as.
+
+    Letters that stand apart are closed up, digits taken for letters, dashes for spaces, where the
+    text is written so.
+    """
     seen = plain(text)
-    yield seen
+    yield " ".join(seen.split())
     other = SPACED.sub(_closed_up, seen)
     other = JOINED.sub(lambda m: re.sub(r"[-_.+*]", " ", m[0]), other)
     if DISGUISED.search(other):
         other = re.sub(r"\S+", lambda m: m[0].translate(DIGITS), other)
     if other != seen:
-        yield other
+        yield " ".join(other.split())
 
 
 def _closed_up(match: re.Match[str]) -> str:
     """Letters that stand apart as words: the widest gaps divide them."""
-    run = match[0]
-    gaps = re.findall(r"[^a-z]+", run)
+    gaps = re.findall(r"[^a-z]+", match[0])
     narrow = min(gaps, key=len)
-    return (
-        "".join(re.findall(r"[a-z]", run))
-        if len(set(gaps)) == 1
-        else re.sub(r"[^a-z]+", lambda g: "" if g[0] == narrow else " ", run)
-    )
+    wide = "" if len(set(gaps)) == 1 else " "
+    return re.sub(r"[^a-z]+", lambda gap: "" if gap[0] == narrow else wide, match[0])
