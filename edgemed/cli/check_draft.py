@@ -67,7 +67,7 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
         yield from _omitted(found.omissions)
     if found.addressed:
         yield ""
-        yield "in the source, for you to judge: text that does not speak of the patient:"
+        yield "in the source, for you to judge: text that may speak to the model:"
         for place, words in zip(found.addressed, told(source, found.addressed), strict=True):
             yield f"    {words}"
             yield f"      source: {clipped(one_line(source, place.span))}"

@@ -18,9 +18,9 @@ class SourcePane(RowsPane):
 Exactly as written: read-only, with line numbers. A character that cannot be shown appears
 as a sign in its place; none is left out.
 
-`!` before a line: text that does not speak of the patient. It tells the model what to write,
-or stands after a line that ends the note, or is coded or disguised. See whether it belongs
-there: what a draft has only from such text is a finding.
+`!` before a line: text that may speak to the model, and not of the patient. It tells the
+model what to write, or stands after a line that ends the note, or is coded or disguised. See
+whether it belongs there: what a draft has only from such text is a finding.
 
 The words that bear on the sentence under the draft's cursor are underlined here.
 
@@ -36,7 +36,8 @@ Arrow keys and page keys scroll. Paste a note here to begin, or press `ctrl+n`."
         places = addressed(text)
         self.mark(tuple(place.span for place in places))
         count = f"{len(places)} place{'s' if len(places) > 1 else ''}"
-        self.border_subtitle = literal(f"! not of the patient: {count}" if places else "")
+        told = f"  ! may speak to the model: {count}" if places else ""
+        self.border_title = literal(f"Note{told}")
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
