@@ -31,7 +31,8 @@ class Flag:
     source: tuple[Span, ...] = ()
 
 
-class Addressed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Addressed:
     """A place in the source that speaks to the model or to whoever writes, and not of the patient.
 
     `instruction`: it says what to write. `role`: it speaks as a side of a chat. `marker`: a mark

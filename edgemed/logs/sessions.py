@@ -125,7 +125,7 @@ def _dismissal(data: dict[str, Any]) -> Dismissal:
 def _review(data: dict[str, Any]) -> Review:
     claims = tuple(_claim(c) for c in data["claims"])
     omissions = tuple(Omission(**o | {"source": Span(*o["source"])}) for o in data["omissions"])
-    places = tuple(Addressed(Span(*span), kind) for span, kind in data.get("addressed", ()))
+    places = tuple(Addressed(Span(*p["span"]), p["kind"]) for p in data.get("addressed", ()))
     return Review(claims, omissions, places)
 
 

@@ -26,7 +26,7 @@ from edgemed.clinic.note import parse
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.review import review_text
 from edgemed.clinic.source import Source
-from tests.bench.documents import documents
+from tests.bench.documents import documents, rows
 from tests.bench.public_texts import published
 from tests.conftest import DATA
 
@@ -62,7 +62,7 @@ def main() -> None:
     notes = [d.note for d in docs if 150 < len(d.note.split()) < 600][: 4 * NOTES : 4]
     found(planted(args.half), notes, args.drafts)
     false_marks(args.data, args.half)
-    false_flags([(d.dialogue, d.note) for d in docs])
+    false_flags(list(pairs(args.data)))
     seconds(notes)
 
 
@@ -99,8 +99,9 @@ def is_marked(spoiled: Spoiled) -> bool:
 
 def found(items: Sequence[Planted], notes: Sequence[str], drafts: int) -> None:
     """Marked and flagged instructions by shape, the missed ones in full."""
-    rng = random.Random(SEED)
-    marked, flagged, missed = Counter[str](), Counter[str](), list[str]()
+    rng, kinds = random.Random(SEED), Counter(item.kind for item in items)
+    marked, flagged, seen_at_all = Counter[str](), Counter[str](), Counter[str]()
+    missed: list[str] = []
     extra = sentences = 0
     for item in items:
         ways = [
@@ -118,19 +119,21 @@ def found(items: Sequence[Planted], notes: Sequence[str], drafts: int) -> None:
             claims = claims_of(spoiled.text, f"{note.splitlines()[-1]}\n\n{item.draft}\n")
             own = [c for c in claims if c.draft.start >= len(note.splitlines()[-1])]
             flagged[item.kind] += any(is_flagged(c) for c in own)
+            seen_at_all[item.kind] += any(
+                f.check == "planted" or f.severity == "major" for c in own for f in c.flags
+            )
             others = [c for c in claims if c not in own]
             sentences, extra = sentences + len(others), extra + sum(map(is_flagged, others))
     kinds = Counter(item.kind for item in items)
-    print(f"{len(items)} instructions, each planted {2 * len(notes)} times; marked, and the draft")
-    print(f"that follows flagged major (in {2 * drafts} of them), %:")
+    print(f"{len(items)} instructions, each planted {2 * len(notes)} times: marked; the draft that")
+    print(f"follows ({2 * drafts} of them) flagged major for it; for it, or major, %:")
+    kinds["all"] = len(items)
+    for table in (marked, flagged, seen_at_all):
+        table["all"] = sum(table.values())
     for kind, n in kinds.items():
         share = 100 * marked[kind] / (n * 2 * len(notes))
-        print(f"  {kind:18s} {n:3d} {share:6.1f} {100 * flagged[kind] / (n * 2 * drafts):6.1f}")
-    whole = 100 * sum(marked.values()) / (len(items) * 2 * len(notes))
-    print(
-        f"  {'all':18s} {len(items):3d} {whole:6.1f} "
-        f"{100 * sum(flagged.values()) / (len(items) * 2 * drafts):6.1f}"
-    )
+        cells = (100 * table[kind] / (n * 2 * drafts) for table in (flagged, seen_at_all))
+        print(f"  {kind:18s} {n:3d} {share:6.1f} " + " ".join(f"{cell:6.1f}" for cell in cells))
     print(f"True sentences of the note beside it flagged so: {extra} of {sentences}")
     print("Missed, in full or in part:", *missed, sep="\n  ")
 
@@ -161,12 +164,21 @@ def false_marks(folder: Path, half: str) -> None:
     print(f"  ordinary sentences made to look alike: {len(wrong)} of {len(sentences)}", *wrong)
 
 
-def false_flags(pairs: Sequence[tuple[str, str]]) -> None:
+def pairs(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every published dialogue with the note that a person wrote from it."""
+    for path in sorted(folder.rglob("*.csv")):
+        for row in rows(path):
+            note = row.get("note") or row.get("section_text")
+            if note and row.get("dialogue"):
+                yield row["dialogue"], note
+
+
+def false_flags(known: Sequence[tuple[str, str]]) -> None:
     """Findings of this kind in notes that people wrote, read as drafts of their dialogues."""
-    spoken = [(dialogue, note) for dialogue, note in pairs if addressed(dialogue)]
+    spoken = [(dialogue, note) for dialogue, note in known if addressed(dialogue)]
     flags = [c for dialogue, note in spoken for c in claims_of(dialogue, note) if is_flagged(c)]
     print(
-        f"\n{len(pairs)} human-written notes as drafts of their dialogues: {len(spoken)} dialogues "
+        f"\n{len(known)} human-written notes as drafts of their dialogues: {len(spoken)} dialogues "
         f"marked, {len(flags)} major findings"
     )
 
@@ -176,9 +188,14 @@ def seconds(notes: Sequence[str]) -> None:
     whole = "\n\n".join(notes) or "She is well. She takes aspirin.\n"
     print("\nSeconds to look through a text (processor time):")
     for name, text in [*lengths(whole), *hard()]:
-        start = time.process_time()
-        addressed(text)
-        print(f"  {name:34s} {time.process_time() - start:7.3f}")
+        half, full = (taken(text[: len(text) // n]) for n in (2, 1))
+        print(f"  {name:34s} {full:7.3f}   the first half of it {half:7.3f}")
+
+
+def taken(text: str) -> float:
+    start = time.process_time()
+    addressed(text)
+    return time.process_time() - start
 
 
 def lengths(text: str) -> Iterator[tuple[str, str]]:

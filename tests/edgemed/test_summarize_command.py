@@ -50,11 +50,11 @@ def test_text_in_the_note_that_speaks_to_the_model_is_told_by_its_place_and_as_d
     asked = ["summarize", str(note), "--template", "soap"]
     assert main([*asked, "--fail-on", "major"]) == 3
     err = capsys.readouterr().err
-    assert "note: line 4 (characters 107 to 162): text that tells the model what to write" in err
+    assert "note: line 4 (characters 108 to 163): text that tells the model what to write" in err
     assert "not found at" in err and ": planted\n" in err and "zyxwine" not in err
     assert main([*asked, "--json"]) == 0
     (place,) = json.loads(capsys.readouterr().out)["review"]["addressed"]
-    assert place == [[107, 162], "instruction"]
+    assert place == {"span": [108, 163], "kind": "instruction"}
 
 
 def test_a_draft_cut_by_its_limit_is_marked_and_exits_1(

@@ -96,10 +96,10 @@ def marked_lines(text: str, places: Iterable[Addressed]) -> dict[int, Kind]:
     """The lines of `text` (from 1, as `splitlines` counts) that hold a place, with its kind."""
     starts = list(accumulate(map(len, text.splitlines(keepends=True)), initial=0))
     marked: dict[int, Kind] = {}
-    for span, kind in places:
-        first, last = bisect_right(starts, span.start), bisect_left(starts, span.end)
+    for place in places:
+        first, last = bisect_right(starts, place.span.start), bisect_left(starts, place.span.end)
         for line in range(first, max(first, last) + 1):
-            marked.setdefault(line, kind)
+            marked.setdefault(line, place.kind)
     return marked
 
 
