@@ -66,7 +66,7 @@ def inputs() -> None:
         write_pair_member(Path(f"{name}.gguf"), weights(number), "Q4_K")
     Path("note.txt").write_text(NOTE, "utf-8")
     Path("draft.txt").write_text(DRAFT, "utf-8")
-    Path("cases.jsonl").write_text('{"axis": "x", "prompt": "p", "expect": {"contains": ["p"]}}\n')
+    Path("cases.jsonl").write_text('{"axis": "x", "prompt": "p", "expect": {"facts": ["p"]}}\n')
 
 
 def command(*words: str) -> Callable[[], int]:
@@ -257,5 +257,5 @@ SCENES = (
         "an unfinished merge is noted",
         said_in_words(lambda: unfinished.remember({"out": "out.gguf"})),
     ),
-    Scene("line mode", line_mode, inputs),
+    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run")),  # the log's
 )
