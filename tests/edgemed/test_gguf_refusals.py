@@ -103,8 +103,8 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
         PUBLISHER,
     ),
     "strings claimed": (
-        assemble([claimed("k", 9, struct.pack("<IQ", 8, 2**29))]),
-        "value of 'k' would end at byte 4,294,96",
+        assemble([claimed("k", 9, struct.pack("<IQ", 8, 2**21))]),
+        "value of 'k' would end at byte 16,777,",
         "download",
     ),
     "string in an array too long": (
@@ -256,7 +256,7 @@ def test_a_claim_that_a_large_file_could_hold_is_refused_before_memory_is_taken(
         file.write(assemble([value]))
         file.truncate(2**34)
     tracemalloc.start()
-    with pytest.raises(InvalidFile, match="headers end before"):
+    with pytest.raises(InvalidFile, match="headers end before|536,870,912 elements, the limit is 2,097,152"):
         open_model(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
