@@ -256,7 +256,7 @@ def test_a_claim_that_a_large_file_could_hold_is_refused_before_memory_is_taken(
         file.write(assemble([value]))
         file.truncate(2**34)
     tracemalloc.start()
-    with pytest.raises(InvalidFile, match="headers end before|536,870,912 elements, the limit is 2,097,152"):
+    with pytest.raises(InvalidFile, match=r"headers end before|the limit is 2,097,152"):
         open_model(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
