@@ -112,3 +112,16 @@ def test_control_characters_are_not_sent_to_the_terminal(tmp_path: Path) -> None
     _, said = talk(tmp_path, ["paste", "a\x1b[2Jb five words stand here", ".", "source 1-1"])
     assert "\x1b" not in said
     assert "[2Jb five words" in said
+
+
+def test_two_notes_saved_in_one_second_stay_apart_and_one_saved_again_replaces_itself(
+    tmp_path: Path, note: Path
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(NOTE.replace("71-year-old", "48-year-old"), encoding="utf-8")
+    first = [f"note {note}", "template soap", "draft", "save", "save"]
+    talk(tmp_path, [*first, f"note {other}", "draft", "save"])
+    saved = sorted((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))
+    assert len(saved) == 2
+    sources = {sessions.load(path, "four words of mine")[0].source for path in saved}
+    assert sources == {NOTE, other.read_text(encoding="utf-8")}
