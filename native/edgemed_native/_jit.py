@@ -61,6 +61,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
     def __init__(self, py_func: Callable[..., Any]) -> None:
         super().__init__(py_func)
         self._cache_file._open_for_write = private_file
+        folder = Path(self._cache_path)
+        if folder.stat().st_mode & 0o077:  # Numba has made it, by the umask
+            with suppress(OSError):
+                folder.chmod(0o700)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)

@@ -3,10 +3,11 @@
     python -m tests.bench.race_merge 200
 
 Merges a small pair with two recipes, so that it shows whose bytes stand under the final name. The
-first is stopped at a call drawn at random (most of them near its end: sync, close, rename, unlink),
-the second runs up to a call of its own, then the first goes on to its end, then the second. Then
-what stands under the final name must be one of the two outputs, whole, and an exit code of 0 says
-that it was there. Variants: with and without --force, --resume, shards. Linux with gcc only.
+first is stopped at a call drawn at random (most of them near its end: sync, rename, unlink), the
+second runs up to a call of its own (most of them near its start: open, lock), then the first goes
+on to its end, then the second. Then what stands under the final name must be one of the two
+outputs, whole, and an exit code of 0 says that it was there. Variants: with and without --force,
+--resume, shards. Linux with gcc only.
 """
 
 import hashlib
@@ -31,8 +32,9 @@ VARIANTS: tuple[tuple[str, ...], ...] = (
     ("--resume", "--split-max-size", "150K"),
     ("--force", "--split-max-size", "150K"),
 )
-LATE = 14
-"""Calls before the end of a merge in which most stops are."""
+LATE, EARLY = 14, 8
+"""Calls before the end of the first merge, and from the start of the second, in which most stops
+are: there one gives up the names and the other takes them."""
 
 
 def sums(folder: Path) -> dict[str, str]:
@@ -85,7 +87,11 @@ class Race:
     def run(self, chance: random.Random) -> tuple[str, str]:
         """One race; what happened in a word, and what is wrong with it (empty: nothing)."""
         folder = self.fresh()
-        at = [self.moment(chance, calls) for calls in self.calls]
+        late, early = chance.random() < 0.8, chance.random() < 0.6
+        at = [
+            chance.randint(max(1, self.calls[0] - LATE) if late else 1, self.calls[0]),
+            chance.randint(1, EARLY if early else self.calls[1]),
+        ]
         first = self.attempt(folder, "0.25", Fault("stop", folder, at[0]))
         stopped = first.stopped()
         second = self.attempt(folder, "0.75", Fault("stop", folder, at[1]))
@@ -97,10 +103,6 @@ class Race:
         where = f"stopped at {first.reached or 'nothing'}, the other at {second.reached or '-'}"
         word = "".join("x" if code else "w" for code in codes)
         return word, f"{where}: {fault}" if fault else ""
-
-    def moment(self, chance: random.Random, calls: int) -> int:
-        near = chance.random() < 0.8
-        return chance.randint(max(1, calls - LATE) if near else 1, calls)
 
     def fault(self, folder: Path, codes: list[int | None], ended: list[int]) -> str:
         """What is wrong after these merges have ended; empty if nothing is."""

@@ -1,6 +1,7 @@
 """`edgemed inspect`: the summary, the tensors, JSON, and strings that want to be more than text."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,16 @@ def test_a_split_model_is_shown_as_one(tmp_path: Path, capsys: pytest.CaptureFix
     document = json.loads(capsys.readouterr().out)
     assert document["files"] == [str(path) for path in paths]
     assert [t["file"] for t in document["tensors"]] == [path.name for path in paths]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_finds_no_room_is_a_failure_in_words(tmp_path):
+    words = [sys.executable, "-m", "edgemed.cli.main", "inspect", str(small_model(tmp_path / "m"))]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == (
+        "edgemed: not all could be written: No space left on device"
+    )
+    assert "free some disk space" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,6 +1,8 @@
 """A session's rules: what may follow what, what a signature needs, what leaves the session."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,3 +171,47 @@ def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> Non
         export.write(signed, tmp_path / "a.txt", print)
     with pytest.raises(UsageError, match=r"\.docx"):
         export.write(signed, tmp_path / "a.docx", print)
+
+
+def test_an_export_is_logged_before_it_is_written_and_is_the_users_alone(tmp_path: Path) -> None:
+    signed, path = steps.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt"
+    seen: list[tuple[str, bool]] = []
+    export.write(signed, path, lambda what: seen.append((what, path.exists())))
+    assert seen == [("export", False)]
+    assert path.stat().st_mode & 0o777 == 0o600 or os.name == "nt"
+
+
+def test_what_cannot_be_logged_is_not_exported(tmp_path: Path) -> None:
+    def locked(what: str) -> None:
+        raise EdgemedError("the log is locked", "wait")
+
+    with pytest.raises(EdgemedError, match="the log is locked"):
+        export.write(steps.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt", locked)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_on_a_full_disk_leaves_nothing_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    signed, said = steps.signed(settled(), "Dr A", at=WHEN), list[str]()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(EdgemedError, match="No space left"):
+            export.write(signed, tmp_path / "a.txt", said.append)
+    assert said == ["export", "export failed"]
+    assert list(tmp_path.iterdir()) == []
+    export.write(signed, tmp_path / "a.txt", said.append)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_export_does_not_follow_a_planted_link(tmp_path: Path, there: bool) -> None:
+    victim = tmp_path / "victim"
+    if there:
+        victim.write_text("kept")
+    (tmp_path / "a.txt").symlink_to(victim)
+    with pytest.raises(EdgemedError, match="exists"):
+        export.write(steps.signed(settled(), "Dr A", at=WHEN), tmp_path / "a.txt", print)
+    assert victim.exists() == there

@@ -212,7 +212,15 @@ ON_PATH(linkat, "link", b, to,
 ON_PATH(mkdir, "mkdir", AT_FDCWD, path, (const char *path, mode_t bits), (path, bits))
 ON_PATH(mkdirat, "mkdir", a, path, (int a, const char *path, mode_t bits), (a, path, bits))
 
-/* Taking a name away needs no space: it is a moment to stop at, and never fails. */
+/* Locking and taking a name away need no space: they are moments to stop at, and never fail. */
+int flock(int fd, int how)
+{
+    char buffer[4096];
+    REAL(int, "flock", (int, int));
+    if (mode == STOP || mode == COUNT) due("lock", of_fd(fd, buffer, sizeof buffer));
+    return real(fd, how);
+}
+
 #define TAKES_AWAY(name, at, declared, given) \
 int name declared \
 { \

@@ -345,3 +345,26 @@ def place(folder: Path) -> audit.Place:
 def status_of(pilot: object) -> str:
     screen = pilot.app.screen  # type: ignore[attr-defined]
     return f"{screen.query_one(Notice).content} {screen.query_one(StatusLine).content}"
+
+
+async def test_two_sessions_of_one_second_are_saved_apart(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with drafted(tmp_path) as pilot:
+            await press(pilot, "ctrl+s", *"four words", "enter", *"four words", "enter")
+            case_of(pilot).keep()
+    assert len(list((tmp_path / "sessions").iterdir())) == 2
+
+
+async def test_settings_that_cannot_be_written_are_said_and_end_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edgemed_tui.settings.write_whole", full)
+    async with drafted(tmp_path) as pilot:
+        owner = case_of(pilot).owner
+        owner.remember(name="Dr A")
+        while "the settings cannot be kept" not in status_of(pilot):
+            await pilot.pause(0.02)
+        assert owner.settings.name == "Dr A"
