@@ -279,7 +279,7 @@ async def test_reading_ahead_that_breaks_costs_no_work(tmp_path: Path) -> None:
             raise ValueError("words of a note")
 
         seat.model = SimpleNamespace(count=broken, context=9, cancel=int, close=int)  # type: ignore[assignment]
-        note = case_of(pilot).note
+        note = case_of(pilot).drafting.note
         assert note is not None
         seat.read(note)
         while "the engine failed: ValueError in" not in status_of(pilot):
@@ -312,7 +312,7 @@ async def test_a_picker_narrows_as_one_types(tmp_path: Path) -> None:
         await press(pilot, *"zzzz")
         assert pilot.app.screen.query_one(OptionList).option_count == 0
         await press(pilot, "escape")
-        assert case_of(pilot).template is None
+        assert case_of(pilot).drafting.template is None
 
 
 async def test_the_memory_of_all_processes_stands_in_the_status_line(tmp_path: Path) -> None:
