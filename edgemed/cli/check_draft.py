@@ -12,8 +12,9 @@ from typing import Any
 
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.printing import print_json
-from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import SAYS, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.note import decode, read_note, read_piped
+from edgemed.clinic.reading.addressed import told
 from edgemed.clinic.review import review
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.bounded import read_bounded, read_stream
@@ -21,6 +22,7 @@ from edgemed.storage.bounded import read_bounded, read_stream
 STDIN = "-"
 STDIN_TOO = "or - for standard input (other users can see a file's name)"
 SHOWN_OMISSIONS = 12  # of minor severity, in the printed form; --json has all
+SHOWN_WORDS = 160  # characters of text that speaks to the model, in the printed form
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +60,7 @@ def read_draft(name: str) -> str:
 
 
 def report(found: Review, source: str, draft: str) -> Iterator[str]:
-    """The flags and omissions as lines to read."""
+    """The flags, the omissions and the places that speak to the model as lines to read."""
     flagged = [claim for claim in found.claims if claim.flags]
     yield f"{len(flagged)} of {len(found.claims)} claims flagged"
     for claim in flagged:
@@ -71,6 +73,12 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
         yield ""
         yield "in the source, not in the draft:"
         yield from _omitted(found.omissions)
+    if found.addressed:
+        yield ""
+        yield "in the source, for you to judge: text that may speak to the model:"
+        for place, words in zip(found.addressed, told(source, found.addressed), strict=True):
+            yield f"    {words}"
+            yield f"      source: {clipped(one_line(source, place.span))}"
 
 
 def where(flag: Flag, claim: Claim) -> tuple[Span, ...]:
@@ -87,6 +95,11 @@ def _omitted(omissions: tuple[Omission, ...]) -> Iterator[str]:
         yield f"    minor, {omission.reason}"
     if len(minor) > SHOWN_OMISSIONS:
         yield f"    and {len(minor) - SHOWN_OMISSIONS} more of minor severity"
+
+
+def clipped(words: str) -> str:
+    """The beginning of what is too long for a line or two."""
+    return words if len(words) <= SHOWN_WORDS else f"{words[:SHOWN_WORDS]} [...]"
 
 
 def one_line(text: str, span: Span) -> str:
@@ -115,6 +128,10 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
                 "source": list(o.source),
             }
             for o in found.omissions
+        ],
+        "addressed": [
+            {"kind": place.kind, "says": SAYS[place.kind], "source": list(place.span)}
+            for place in found.addressed
         ],
         "characters": {"source": len(source), "draft": len(draft)},
     }

@@ -174,9 +174,9 @@ def carry_out(args: argparse.Namespace, plan: Plan) -> int:
 
 def begun_before(out: Path, resume: bool) -> Iterator[str]:
     """What becomes of an earlier attempt, and why a resumable merge begins with reading."""
-    if journal_of(out).exists() and can_go_on(out) and not resume:
+    if can_go_on(out) and not resume:
         yield "an unfinished merge is begun anew; --resume would go on with it"
-    elif journal_of(out).exists() and not can_go_on(out) and resume:
+    elif resume and journal_of(out).is_file() and not can_go_on(out):
         yield "the unfinished merge was made without --resume, so it is begun anew"
     if resume:
         yield "reading every byte of the inputs first, to know them again"

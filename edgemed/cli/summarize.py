@@ -234,6 +234,7 @@ def finish(
             whole = {"heading": HEADING} | whole
         print_json(whole | (as_data(args, asked, text) if asked else not_asked(args)))
     else:
+        tell_addressed(checked, note)
         tell_flags(checked, text)
         tell_looks(asked.looked if asked else [])
         tell_revisions(asked.revisions if asked else [], text)
@@ -291,6 +292,15 @@ def check(note: Note, text: str) -> Review:
     from edgemed.clinic.review import review
 
     return review(note.text, text)
+
+
+def tell_addressed(checked: Review | None, note: Note) -> None:
+    """Places in the note that speak to the model, on stderr: where they are, not what they say."""
+    if checked is not None and checked.addressed:
+        from edgemed.clinic.reading.addressed import told
+
+        for words in told(note.text, checked.addressed):
+            print(f"note: {words}; see whether it belongs there", file=sys.stderr)
 
 
 def tell_flags(checked: Review | None, text: str) -> None:

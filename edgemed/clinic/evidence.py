@@ -46,6 +46,13 @@ class Index:
                 self.holding[stem].append(i)
         self._asked: dict[str, NDArray[np.float32]] = {}
 
+    def only(self, kept: Sequence[int]) -> "Index":
+        """The index of some of the sentences, by number; their vectors are not made again."""
+        index = Index([self.sentences[i] for i in kept])
+        index.__dict__["vectors"] = self.vectors[list(kept)]
+        index._asked = self._asked
+        return index
+
     def rarity(self, stem: str) -> float:
         """Inverse document frequency of a stem; a stem the source lacks is the rarest."""
         return math.log(1 + (len(self.sentences) + 1) / (len(self.holding.get(stem, ())) + 0.5))

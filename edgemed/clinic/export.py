@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edgemed.clinic.findings import Claim, Flag, Omission, Span
+from edgemed.clinic.findings import SAYS, Addressed, Claim, Flag, Omission, Span
 from edgemed.clinic.session import (
     Session,
     Signature,
@@ -38,7 +38,8 @@ def as_markdown(session: Session) -> str:
 
 
 def as_json(session: Session) -> str:
-    """Text, signature, origin, every sentence with its evidence and flags, and the omissions."""
+    """Text, signature, origin, every sentence with its evidence and flags, the omissions,
+    and the places in the source that speak to the model."""
     return json.dumps(as_data(session), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -114,6 +115,7 @@ def as_data(session: Session) -> dict[str, Any]:
         "source": session.source,
         "claims": [_claim(session, claim) for claim in review.claims],
         "omissions": [_omission(session, omission) for omission in review.omissions],
+        "addressed": [_addressed(session, place) for place in review.addressed],
     }
 
 
@@ -147,6 +149,10 @@ def _omission(session: Session, omission: Omission) -> dict[str, Any]:
         "source": _evidence(session, omission.source),
         "dismissed": _dismissal(session, omission),
     }
+
+
+def _addressed(session: Session, place: Addressed) -> dict[str, Any]:
+    return {"kind": place.kind, "says": SAYS[place.kind], **_evidence(session, place.span)}
 
 
 def _dismissal(session: Session, finding: Flag | Omission) -> dict[str, str] | None:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 Label = Literal["supported", "contradicted", "not found", "not checked"]
 Severity = Literal["major", "minor"]
+Kind = Literal["instruction", "role", "marker", "code", "letters", "end", "closed"]
 
 
 class Span(NamedTuple):
@@ -28,6 +29,36 @@ class Flag:
     reason: str
     draft: Span
     source: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A place in the source that speaks to the model or to whoever writes, and not of the patient.
+
+    `instruction`: it says what to write. `role`: it speaks as a side of a chat. `marker`: a mark
+    that chat programs use. `code`: coded words. `letters`: letters that are not what they look
+    like, or that the checks do not read. `end`: it stands after a line that says that the note has
+    ended; `closed`: after an end that reports commonly have, or that divides several notes.
+    """
+
+    span: Span
+    kind: Kind
+
+
+SAYS: dict[Kind, str] = {
+    "instruction": "tells the model what to write",
+    "role": "speaks as a side of a chat",
+    "marker": "holds marks of a chat program",
+    "code": "is coded",
+    "letters": "has letters that are not what they look like, or that the checks do not read",
+    "end": "stands after a line that says that the note has ended",
+    "closed": "stands after a line that ends a report",
+}
+"""What the text at a place does, in words that follow `text that`."""
+
+GRAVITY: dict[Kind, Severity] = {kind: "minor" if kind == "closed" else "major" for kind in SAYS}
+"""How grave it is where a draft has nothing else to stand on: reports that are printed one after
+the other, each with its end, are common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +83,11 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All claims in draft order, and the omissions, most severe first."""
+    """All claims in draft order, the omissions, most severe first, and the source's odd places."""
 
     claims: tuple[Claim, ...]
     omissions: tuple[Omission, ...]
+    addressed: tuple[Addressed, ...] = ()
 
 
 class Looked(NamedTuple):

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from edgemed_models.base import Event, Message, Model, Request
 
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import NOTE_BEGINS, NOTE_ENDS, RULES
+from edgemed.clinic.template import RULES, fenced
 
 
 def read_ahead(model: Model, note: Note) -> Iterator[Event]:
     """The events of reading rules and note; yields nothing where they do not fit the model."""
-    text = f"{NOTE_BEGINS}\n{note.text}\n{NOTE_ENDS}"
+    text = fenced(note.text)
     messages = (Message("system", RULES), Message("user", text))
     if model.count(messages) < model.context:
         yield from model.generate(Request(messages, max_tokens=1))

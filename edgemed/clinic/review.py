@@ -4,13 +4,16 @@ Works on two plain texts and answers with data (`findings.Review`). Removes and 
 and never says that a draft is right.
 """
 
-from edgemed.clinic.checks import flags
+from dataclasses import replace
+
+from edgemed.clinic.checks import flags, planted
 from edgemed.clinic.checks.omissions import omissions
 from edgemed.clinic.claims import claims
-from edgemed.clinic.findings import Claim, Flag, Label, Review, Span
+from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
 from edgemed.clinic.language import language_of
+from edgemed.clinic.note import KNOWN_HEADINGS
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.reading.text import read
+from edgemed.clinic.reading.text import headings, read
 from edgemed.clinic.source import Source
 
 UNREAD = "the checks know English alone: hold every sentence against the note yourself"
@@ -19,7 +22,7 @@ CARRIED = 0.45  # score from which the best source sentence supports a sentence 
 
 def review(source: str, draft: str) -> Review:
     """Every claim of `draft` beside its evidence in `source`."""
-    return review_read(Source(source), read(draft))
+    return review_text(Source(source), draft)
 
 
 class Reviewer:
@@ -37,15 +40,50 @@ class Reviewer:
 
     def __call__(self, source: str, draft: str) -> Review:
         """Every claim of `draft` beside its evidence in `source`."""
-        return review_read(self.read(source), read(draft))
+        return review_text(self.read(source), draft)
+
+
+def review_text(source: Source, draft: str) -> Review:
+    """`review` of a source read before."""
+    found = review_read(source, read(draft))
+    alone = not found.claims
+    own = [c for said in headings(draft) for c in heading_claims(source, said, alone=alone)]
+    return replace(found, claims=tuple(sorted((*found.claims, *own), key=lambda c: c.draft)))
+
+
+def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:
+    """A heading is no claim, unless the note has it only in text that speaks to the model."""
+    known = said.sentence.text.rstrip(" :").lower() in KNOWN_HEADINGS
+    if known or not source.trusted[1]:
+        return []
+    flags = planted.check_heading(said, source, alone=alone)
+    return [Claim(said.sentence.span, "not found", flag.source, (flag,)) for flag in flags]
 
 
 def review_read(source: Source, draft: list[Said]) -> Review:
     """`review` of a source read before: many drafts of one note are checked against one reading."""
     if "other" in (source.language, language_of("\n".join(said.sentence.text for said in draft))):
-        return unread(draft)
+        return replace(unread(draft), addressed=source.addressed)
     found = [claim for said in draft for claim in claims_of(source, said)]
-    return Review(tuple(found), omissions(source, draft))
+    return Review(tuple(found), left_out(source, draft), source.addressed)
+
+
+def left_out(source: Source, draft: list[Said]) -> tuple[Omission, ...]:
+    """What the draft lacks; of what only text says that speaks to the model, the reason says so."""
+    rest, out = source.trusted
+    found = omissions(rest, draft)
+    if not out:
+        return found
+    own = {omission.source for omission in found}
+    further = [
+        replace(omission, reason=f"{omission.reason} (in text that {SAYS[place.kind]})")
+        for omission in omissions(source, draft)
+        for place in source.addressed
+        if omission.source not in own
+        and place.span.start < omission.source.end
+        and omission.source.start < place.span.end
+    ]
+    return tuple(sorted((*found, *further), key=lambda o: o.severity))
 
 
 def unread(draft: list[Said]) -> Review:
@@ -63,8 +101,9 @@ def claims_of(source: Source, said: Said) -> list[Claim]:
 
 def _claim(source: Source, said: Said, span: Span, raised: tuple[Flag, ...]) -> Claim:
     start = said.sentence.span.start
-    found = source.index.best(said.sentence.text[span.start - start : span.end - start])
-    spans = tuple(source.span(match.sentence) for match in found)
+    rest, _ = source.trusted
+    found = rest.index.best(said.sentence.text[span.start - start : span.end - start])
+    spans = tuple(rest.span(match.sentence) for match in found)
     return Claim(span, verdict(raised, found[0].score if found else 0.0), spans, raised)
 
 

@@ -76,8 +76,9 @@ def quote(model: Model, source: Source, sentence: str) -> Span | None:
 
     Raises EdgemedError when the engine breaks.
     """
-    found = source.index.best(sentence, CANDIDATES)
-    candidates = [source.said[match.sentence].sentence for match in found]
+    rest, _ = source.trusted  # what speaks to the model is nothing to quote
+    found = rest.index.best(sentence, CANDIDATES)
+    candidates = [rest.said[match.sentence].sentence for match in found]
     if not candidates:
         return None
     texts = list(dict.fromkeys(c.text for c in candidates))
@@ -102,7 +103,8 @@ def _versions(
 ) -> tuple[Version, ...]:
     """The versions of one sentence; the last has no flags unless the rounds ran out."""
     text = said.sentence.text
-    evidence = [source.said[m.sentence].sentence.text for m in source.index.best(text, SHOWN)]
+    rest, _ = source.trusted
+    evidence = [rest.said[m.sentence].sentence.text for m in rest.index.best(text, SHOWN)]
     longest = min(LONGEST, SPARE + 2 * model.count([Message("user", text)]))
     versions: list[Version] = []
     while raised and len(versions) < ROUNDS:

@@ -2,12 +2,13 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from edgemed.clinic.evidence import Index
 from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
+from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.regimens import Regimen, all_regimens
@@ -27,6 +28,27 @@ class Source:
         self.text = text
         self.said: list[Said] = read(text)
         self.index = Index([s.sentence for s in self.said])
+        self.addressed = addressed(text)
+
+    @cached_property
+    def trusted(self) -> "tuple[Source, tuple[int, ...]]":
+        """The source without what speaks to the model, and the numbers of the sentences taken out.
+
+        The same source where nothing does.
+        """
+        out = [i for i, said in enumerate(self.said) if self._speaks_to_model(said)]
+        return (self._without(out) if out else self), tuple(out)
+
+    def _speaks_to_model(self, said: Said) -> bool:
+        start, end = said.sentence.span
+        return any(a.span.start < end and start < a.span.end for a in self.addressed)
+
+    def _without(self, out: Sequence[int]) -> "Source":
+        kept = sorted(set(range(len(self.said))) - set(out))
+        source = Source("")
+        source.text, source.said = self.text, [self.said[i] for i in kept]
+        source.index = self.index.only(kept)
+        return source
 
     @cached_property
     def language(self) -> Language:

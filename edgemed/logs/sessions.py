@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Dismissal, Key, Origin, Session, Signature
 from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.storage.whole import private_folder, write_new, write_whole
@@ -154,7 +154,8 @@ def _dismissal(data: dict[str, Any]) -> Dismissal:
 def _review(data: dict[str, Any]) -> Review:
     claims = tuple(_claim(c) for c in data["claims"])
     omissions = tuple(Omission(**o | {"source": Span(*o["source"])}) for o in data["omissions"])
-    return Review(claims, omissions)
+    places = tuple(Addressed(Span(*p["span"]), p["kind"]) for p in data.get("addressed", ()))
+    return Review(claims, omissions, places)
 
 
 def _claim(data: dict[str, Any]) -> Claim:

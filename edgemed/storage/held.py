@@ -8,6 +8,7 @@ holds a name renames or removes it before the lock is given up.
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused
@@ -21,7 +22,7 @@ class Busy(Refused):
     """Another process has the file."""
 
 
-def hold(path: Path, keep: bool = False) -> int:
+def hold(path: Path, keep: bool = False, flags: int = FLAGS) -> int:
     """Open `path` for this process alone, empty unless `keep`, readable by its user alone.
 
     Returns the file descriptor; whoever closes it gives the file up. Busy where another process has
@@ -29,7 +30,7 @@ def hold(path: Path, keep: bool = False) -> int:
     name or of another user. EdgemedError where it cannot be made.
     """
     for _ in range(TRIES):
-        fd = _opened(path)
+        fd = _opened(path, flags)
         try:
             if _is_ours(path, fd):
                 positional.make_private(fd)
@@ -63,12 +64,17 @@ def give_up(path: Path, fd: int) -> None:
 def remove(path: Path) -> None:
     """Remove what an earlier process left under such a name; Refused while one has it."""
     if os.path.lexists(path):
-        give_up(path, hold(path, keep=True))
+        with suppress(FileNotFoundError):  # gone meanwhile
+            give_up(path, hold(path, keep=True, flags=FLAGS & ~os.O_CREAT))
 
 
-def _opened(path: Path) -> int:
+def _opened(path: Path, flags: int) -> int:
     try:
-        return os.open(path, FLAGS, 0o600)
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError as error:
+        if flags & os.O_CREAT:
+            raise _cannot(path, error) from error
+        raise
     except OSError as error:
         if path.is_symlink():
             raise _strange(path, "a link") from error

@@ -52,7 +52,7 @@ def merge_of(
     def run() -> int:
         from edgemed.cli.main import main
 
-        return main([*words, "--max-ram", "60000", *options])
+        return main([*words, "--max-ram", "60000", "--no-load-check", *options])
 
     return run
 

@@ -12,6 +12,7 @@ from edgemed.quantizing.mixes import Matrix
 from tests.edgemed.merge_pairs import TOKENS, write_pair_member
 
 WIDE = 288
+KEY = "made-up.embedding_length"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
         tensors = {n: rng.normal(0, 1, shape).astype(np.float32) for n, shape in shapes.items()}
-        found.append(write_pair_member(folder / f"{seed}.gguf", tensors))
+        path = folder / f"{seed}.gguf"
+        found.append(write_pair_member(path, tensors, architecture="made-up", **{KEY: WIDE}))
     return found
 
 

@@ -126,7 +126,7 @@ def test_importances_of_zero_are_refused_like_missing_ones(command, type, tmp_pa
     said = capsys.readouterr().err
     assert (UP in said or OUTPUT in said) and "those are all zero" in said and not out.exists()
     fine = matrix_file(tmp_path / "fine.gguf", ones)
-    assert main([*words, "--imatrix", str(fine), "--force"]) == 0
+    assert main([*words, "--imatrix", str(fine), "--dry-run"]) == 0
 
 
 @pytest.mark.skipif(libggml.find() is None, reason="needs llama-cpp-python")

@@ -1,13 +1,14 @@
 """A session's rules: what may follow what, what a signature needs, what leaves the session."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgemed.clinic import export
 from edgemed.clinic import session as steps
-from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Origin, Session
 from edgemed.errors import EdgemedError, Refused, UsageError
 
@@ -149,6 +150,16 @@ def test_json_carries_evidence_flags_and_decisions() -> None:
     assert first["flags"][0]["dismissed"]["reason"] == steps.REASONS[0]
     assert data["omissions"][0]["source"]["words"] == "Allergies: penicillin"
     assert data["signature"]["by"] == "Dr A"
+
+
+def test_json_carries_the_places_in_the_note_that_speak_to_the_model() -> None:
+    session = settled()
+    assert session.review is not None
+    place = Addressed(Span(0, 6), "marker")
+    session = replace(session, review=replace(session.review, addressed=(place,)))
+    (told,) = json.loads(export.as_json(steps.signed(session, "Dr A", at=WHEN)))["addressed"]
+    assert told["words"] == session.source[:6]
+    assert (told["kind"], told["says"]) == ("marker", "holds marks of a chat program")
 
 
 def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.clinic import session as steps
-from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Origin, Session
 from edgemed.errors import InvalidFile, Refused
 from edgemed.logs import sessions
@@ -17,6 +17,7 @@ FLAG = Flag("number", "contradicted", "major", "182 is 128 in the note", Span(7,
 REVIEW = Review(
     (Claim(Span(0, 11), "contradicted", (Span(0, 20),), (FLAG,)),),
     (Omission("allergy", "major", "an allergy is not in the draft", Span(21, 42)),),
+    (Addressed(Span(0, 3), "marker"),),
 )
 
 

@@ -104,6 +104,13 @@ static const char *absolute(int folder, const char *path, char *buffer, size_t s
     return buffer;
 }
 
+/* Opening what is there takes no space, whatever the flags. */
+static int is_new(const char *path)
+{
+    struct stat found;
+    return path && lstat(path, &found) != 0;
+}
+
 #define REAL(type, name, arguments) \
     static type (*real) arguments; \
     if (!real) *(void **) &real = dlsym(RTLD_NEXT, name)
@@ -117,7 +124,8 @@ int name(const char *path, int flags, ...) \
     if (flags & (O_CREAT | O_TMPFILE)) { \
         va_list more; va_start(more, flags); bits = va_arg(more, mode_t); va_end(more); \
     } \
-    if ((flags & O_CREAT) && due("open", absolute(AT_FDCWD, path, buffer, sizeof buffer))) return -1; \
+    if ((flags & O_CREAT) && is_new(absolute(AT_FDCWD, path, buffer, sizeof buffer)) \
+        && due("open", absolute(AT_FDCWD, path, buffer, sizeof buffer))) return -1; \
     return real(path, flags, bits); \
 }
 OPENS(open)
@@ -132,7 +140,8 @@ int name(int folder, const char *path, int flags, ...) \
     if (flags & (O_CREAT | O_TMPFILE)) { \
         va_list more; va_start(more, flags); bits = va_arg(more, mode_t); va_end(more); \
     } \
-    if ((flags & O_CREAT) && due("open", absolute(folder, path, buffer, sizeof buffer))) return -1; \
+    if ((flags & O_CREAT) && is_new(absolute(folder, path, buffer, sizeof buffer)) \
+        && due("open", absolute(folder, path, buffer, sizeof buffer))) return -1; \
     return real(folder, path, flags, bits); \
 }
 OPENS_AT(openat)

@@ -108,7 +108,7 @@ def test_what_a_template_uses_steers_though_it_is_a_word_or_a_tag() -> None:
     "name",
     ["<|x|>", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<tool_call>", "### Response:",
      "Human:", "assistant", "user", "<｜User｜>", "[TOOL_CALLS]", "<think>", "|||EMAIL_ADDRESS|||",
-     "<script>", "</sys>", "{%", "<unused7>", "<fim▁hole>"],
+     "<script>", "</sys>", "{%", "<unused7>", "<fim▁hole>", "<img>"],
 )  # fmt: skip
 def test_what_is_not_known_to_be_text_steers(name: str) -> None:
     assert not is_piece(name, "")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 CHILD = """
 import json, os, sys, tempfile
 import llama_cpp.llama_cpp as llama
@@ -64,7 +66,12 @@ class Outcome(NamedTuple):
 
 
 def loaded(paths: Sequence[Path]) -> list[Outcome]:
-    """What llama.cpp does with each file: loads it whole and decodes one token."""
+    """What llama.cpp does with each file: loads it whole and decodes one token.
+
+    The test is skipped where processes cannot be forked.
+    """
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
     words = [sys.executable, "-c", CHILD, *map(str, paths)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300, env=QUIET)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -6,6 +6,7 @@
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,9 +158,11 @@ def app(
     demonstration: bool = False,
     folder: Path | None = None,
     note: str | None = NOTE,
+    review: Callable[[str, str], Review] = review,
 ) -> EdgemedApp:
-    """The app on that desk, with the note open."""
-    return EdgemedApp(desk(model, demonstration=demonstration, folder=folder), note)
+    """The app on that desk, with the note open; `review` may be the real check."""
+    place = desk(model, demonstration=demonstration, folder=folder)
+    return EdgemedApp(replace(place, review=review), note)
 
 
 if __name__ == "__main__":

@@ -118,10 +118,10 @@ async def test_settings_that_find_no_room_are_said_and_hold(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     async with drafted(tmp_path) as pilot:
-        monkeypatch.setattr("edgemed_tui.settings.save", full)
+        monkeypatch.setattr("edgemed_tui.settings.write_whole", full)
         await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
         assert case_of(pilot).session.signature is not None
-        assert "the settings cannot be written: No space left" in said(pilot)
+        assert "the settings cannot be kept in" in said(pilot)
 
 
 async def test_a_seal_is_kept_from_the_screen_and_offered_when_it_is_due(

@@ -13,6 +13,7 @@ from edgemed.clinic.checks import (
     names,
     numbers,
     people,
+    planted,
     regimens,
     resemblance,
     times,
@@ -45,10 +46,18 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
 
     One check says one thing of the same words once.
     """
-    raised = [flag for check in CHECKS.values() for flag in check(said, source)]
+    raised = raised_by(said, source)
+    rest, out = source.trusted
+    if out:
+        raised += planted.check(said, source, raised, raised_by(said, rest))
     found = list({(f.check, f.label, f.draft): f for f in reversed(raised)}.values())
     kept = [flag for flag in found if not any(_says_more(other, flag) for other in found)]
     return tuple(sorted(kept, key=lambda f: (f.draft, f.check)))
+
+
+def raised_by(said: Said, source: Source) -> list[Flag]:
+    """What each check by itself says of a sentence."""
+    return [flag for check in CHECKS.values() for flag in check(said, source)]
 
 
 # A flag of the first check makes one of the second needless where they share words.
@@ -64,6 +73,7 @@ TELLING = {
     ("wording", "conclusion"),
     ("experiencer", "wording"),
     ("name", "wording"),
+    ("planted", "unsupported"),
 }
 
 

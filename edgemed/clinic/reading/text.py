@@ -28,6 +28,11 @@ def read(text: str) -> list[Said]:
     return list(answered(said)) if any(s.sentence.role for s in said) else said
 
 
+def headings(text: str) -> list[Said]:
+    """The lines of `text` that look like headings, read; `read` leaves them out."""
+    return [_read_one(s) for s in split(text) if s.kind == "heading"]
+
+
 def _read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
     text, offset = sentence.text, sentence.span.start

@@ -65,7 +65,7 @@ class Journal:
             self._claims = list(self._before()) if contents else []
             if not self._claims:
                 self._begin()
-            self._keep, opened = contents is not None, True
+            self._keep, opened = bool(self._claims), True
         except OSError as error:
             raise self._failed(error) from error
         finally:
@@ -74,7 +74,7 @@ class Journal:
 
     def of(self, output: Output) -> list[Piece]:
         """Keep the book of `output` from now on; what of it is there, each piece read again."""
-        self._output = output
+        self._output, self._keep = output, self._contents is not None
         return [piece for piece in self._claims if _holds(output, piece)]
 
     def write(self, offset: int, buffer: Buffer) -> None:
@@ -178,8 +178,9 @@ def checked(line: str) -> str:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """Lines of a journal up to the first that is cut or garbled; none if there is no file."""
-    return lines_in(path.read_bytes()) if path.exists() else iter(())
+    """Lines of a journal up to the first that is cut or garbled; none if there is no plain file."""
+    plain = path.is_file() and not path.is_symlink()
+    return lines_in(path.read_bytes()) if plain else iter(())
 
 
 def lines_in(data: bytes) -> Iterator[str]:

@@ -67,7 +67,10 @@ def remembered() -> dict[str, str] | None:
     words = isinstance(form, dict) and all(isinstance(value, str) for value in form.values())
     if not words or "out" not in form:
         return None
-    out = Path(form["out"]).expanduser()
+    try:
+        out = Path(form["out"]).expanduser()
+    except RuntimeError:  # of a user who is gone
+        return None
     return form if journal_of(out).exists() and not out.exists() else None
 
 

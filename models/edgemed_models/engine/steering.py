@@ -10,7 +10,7 @@ import re
 
 HTML = (
     "a abbr b blockquote body br caption cite code col colgroup dd del div dl dt em figcaption "
-    "figure font footer h1 h2 h3 h4 h5 h6 head header hr html i img ins kbd li link main mark meta "
+    "figure font footer h1 h2 h3 h4 h5 h6 head header hr html i ins kbd li main mark "
     "nav ol p pre q s samp section small span strike strong sub summary sup table tbody td tfoot "
     "th thead title tr tt u ul var"
 ).split()

@@ -6,9 +6,9 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.errors import UsageError
 from edgemed.logs import seals, sessions
-from edgemed_tui.file_names import path_of
 from edgemed_tui.plain.line import Line, number_of
 from edgemed_tui.plain.writing import check, may_lose, read
+from edgemed_tui.typed import path_of
 
 
 def findings(line: Line, rest: str) -> None:

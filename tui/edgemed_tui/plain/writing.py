@@ -6,7 +6,9 @@ from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Ended, Reason
+from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
+from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import summarize
 from edgemed.clinic.template import list_templates, load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -14,8 +16,8 @@ from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
-from edgemed_tui.file_names import path_of
 from edgemed_tui.plain.line import Line, number_of, undivided
+from edgemed_tui.typed import path_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
 
@@ -28,6 +30,8 @@ def take(line: Line, text: str) -> None:
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
     line.say(f"The note has {rows} lines, {len(note.text)} characters.")
+    for words in told(note.text, addressed(note.text)):
+        line.say(f"See whether it belongs there: {words}.")
 
 
 def may_lose(line: Line) -> bool:
@@ -60,8 +64,10 @@ def source(line: Line, rest: str) -> None:
     """source [FIRST-LAST]"""
     rows = line.session.source.splitlines()
     first, _, last = (rest or f"1-{len(rows)}").partition("-")
+    marked = marked_lines(line.session.source, addressed(line.session.source))
     for number in range(number_of(first, len(rows)), number_of(last or first, len(rows)) + 1):
-        line.say(f"{number}: {rows[number - 1]}")
+        sign = f"[text that {SAYS[marked[number]]}] " if number in marked else ""
+        line.say(f"{number}: {sign}{rows[number - 1]}")
 
 
 def templates(line: Line, rest: str) -> None:
@@ -145,11 +151,11 @@ def hashed(line: Line, choice: ModelChoice) -> ModelChoice:
     try:
         return line.desk.hashes_of(choice)
     except (Exception, KeyboardInterrupt) as error:
-        line.say(f"The model's file has no hash in the log: {told(error)}.")
+        line.say(f"The model's file has no hash in the log: {sayable(error)}.")
         return choice
 
 
-def told(error: BaseException) -> str:
+def sayable(error: BaseException) -> str:
     """What may be said of an error: our own words, else its kind and place."""
     return error.message if isinstance(error, EdgemedError | ModelError) else place_of(error)
 
@@ -166,7 +172,7 @@ def listen(line: Line, events: Iterator[Event]) -> tuple[str, Reason]:
     except Exception as error:  # what was written so far counts, whatever broke
         if not written:
             raise
-        line.say(f"The engine failed: {told(error)}.")
+        line.say(f"The engine failed: {sayable(error)}.")
     return "".join(written), reason
 
 

@@ -16,7 +16,6 @@ from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals, sessions
-from edgemed_tui.file_names import path_of
 from edgemed_tui.literal import lines, literal
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
@@ -122,7 +121,7 @@ class Deciding:
         if answer is None:
             return
         kept: list[Path] = []
-        if self.does(lambda: kept.append(self.case.keep_seal(path_of(answer)))):
+        if self.does(lambda: kept.append(self.case.keep_seal(Path(answer)))):
             here = seals.on_this_disk(self.case.ledger.place, kept[0])
             more = "; this is the log's own disk: copy it to a stick" if here else ""
             self.view.tell(f"seal kept{more}")
@@ -133,7 +132,7 @@ class Deciding:
         about = f"The ending chooses the format: {', '.join(export.FORMATS)}"
         proposed = str(Path.home() / f"summary-{day}.txt")
         answer = await self.view.ask(AskPath("Export", about, proposed))
-        if answer is not None and self.does(lambda: self.case.export(path_of(answer))):
+        if answer is not None and self.does(lambda: self.case.export(Path(answer))):
             self.view.tell("exported")
 
     def copy(self) -> None:

@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
+from edgemed.errors import UsageError
 from edgemed_tui.literal import Words, literal, row
+from edgemed_tui.typed import path_of
 
 T = TypeVar("T")
 
@@ -177,7 +179,7 @@ class AskPassphrase(Dialog[str]):
 
 
 class AskPath(Dialog[str]):
-    """Where to write a file; its ending names the format."""
+    """Where a file or folder is; answers with a path whose ~ is resolved."""
 
     def __init__(self, title: str, about: str, proposed: str) -> None:
         super().__init__(title)
@@ -190,5 +192,9 @@ class AskPath(Dialog[str]):
 
     @on(Input.Submitted)
     def _answer(self) -> None:
-        if self.typed("path").strip():
-            self.dismiss(self.typed("path").strip())
+        if not self.typed("path").strip():
+            return
+        try:
+            self.dismiss(str(path_of(self.typed("path"))))
+        except UsageError as error:
+            self.fault(f"{error.message}: {error.hint}.")

@@ -1,7 +1,6 @@
 """The merge screen: two files, a method, how far to go; what follows from it; the run."""
 
 import threading
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -34,6 +33,7 @@ from edgemed_tui.merge_words import (
 )
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
+from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.keys_line import KeysLine
 
 
@@ -167,9 +167,9 @@ written before `ctrl+g`.
             t = float(self.field("t"))
         except ValueError as error:
             raise UsageError("t is no number", "give one from 0 to 1") from error
-        a, b = (Path(self.field(name)).expanduser() for name in ("a", "b"))
+        a, b = (path_of(self.field(name)) for name in ("a", "b"))
         recipe = between(a, b, t, self.field("method"), out_type=self.field("type"))
-        return plan_merge(recipe, Path(self.field("out")).expanduser(), usable_cores())
+        return plan_merge(recipe, path_of(self.field("out")), usable_cores())
 
     def action_merge(self) -> None:
         """Carry the plan out, once it has been seen; what is written already is kept."""

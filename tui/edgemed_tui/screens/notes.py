@@ -11,10 +11,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from edgemed.clinic.note import read_note
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.logs import sessions
-from edgemed_tui.literal import Words, literal
+from edgemed_tui.literal import literal
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.exact_area import ExactArea
 
 ENDINGS = (".txt", ".md", ".text", ".note")
@@ -51,13 +52,16 @@ class NotePicker(Picker[Path | str]):
         try:
             self.dismiss(read_note(path).text)
         except EdgemedError as error:
-            self.query_one("#empty", Words).say(f"{error.message} ({error.hint})")
-            self.query_one("#empty").display = True
+            self.refuse(error)
 
     def take_typed(self, typed: str) -> None:
         """What was typed and matches no row may be a path."""
-        if typed.strip():
-            self.take(self._folder / Path(typed.strip()).expanduser())
+        if not typed.strip():
+            return
+        try:
+            self.take(self._folder / path_of(typed))
+        except UsageError as error:
+            self.refuse(error)
 
     def _typed_note(self, text: str | None) -> None:
         if text is not None:

@@ -91,7 +91,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         answer = await self.app.push_screen_wait(AskPath("Write the report", about, proposed))
         if answer is None:
             return
-        path = Path(answer).expanduser()
+        path = Path(answer)
         try:
             refuse_name(path)
             write_report(path, self.file_name, self.measures)

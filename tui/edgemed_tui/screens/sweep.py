@@ -113,7 +113,7 @@ another file, `m` takes the t under the mark to the merge screen."""
         """Open a file from anywhere."""
         answer = await self.app.push_screen_wait(AskPath("Open a sweep", OPEN, f"{Path.home()}/"))
         if answer is not None:
-            path = Path(answer).expanduser()
+            path = Path(answer)
             self.load(path.stem, path)
 
     def action_merge(self) -> None:

@@ -27,31 +27,36 @@ class Look(NamedTuple):
     text: Style
     number: Style
     evidence: Style
+    marked: Style
     left: tuple[Segment, ...]
     right: tuple[Segment, ...]
 
 
 class RowsPane(ScrollView, can_focus=True):
-    """Rows of text, with line numbers or without; `evidence` is underlined."""
+    """Rows of text, with line numbers or without; `evidence` is underlined.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--number", "rows--evidence"}
+    Rows that hold some of `marked` have a sign in the margin.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--number", "rows--evidence", "rows--marked"}
     ALLOW_SELECT = False
 
     def __init__(self, id: str, *, numbers: bool, empty: str = "") -> None:
         super().__init__(id=id)
         self.text = ""
         self.evidence: tuple[Span, ...] = ()
+        self.marked: tuple[Span, ...] = ()
         self.rows = Rows()
         self._numbers, self._empty = numbers, empty
         self._digits = 1
         self._wrapped_at = 0
-        self._look = Look(0, Style(), Style(), Style(), (), ())
+        self._look = Look(0, Style(), Style(), Style(), Style(), (), ())
         self._drawn: dict[int, Strip] = {}
 
     def load(self, text: str) -> None:
         """Show `text` from its start."""
         self.text = visible(text)
-        self.evidence = ()
+        self.evidence = self.marked = ()
         self._digits = len(str(self.text.count("\n") + 1))
         self._wrapped_at = 0
         self._wrap()
@@ -68,6 +73,12 @@ class RowsPane(ScrollView, can_focus=True):
         if changed:
             self._drawn.clear()
             self.refresh()
+
+    def mark(self, spans: tuple[Span, ...]) -> None:
+        """Put a sign in the margin of every row that holds some of `spans`."""
+        self.marked = spans
+        self._drawn.clear()
+        self.refresh()
 
     def on_resize(self) -> None:
         """Another width wraps at other places; the top line stays the top line."""
@@ -107,6 +118,7 @@ class RowsPane(ScrollView, can_focus=True):
             self.rich_style,
             self.get_component_rich_style("rows--number"),
             self.get_component_rich_style("rows--evidence"),
+            self.get_component_rich_style("rows--marked"),
             tuple(sample.crop(0, gutter.left)),
             tuple(sample.crop(width - gutter.right, width)),
         )
@@ -136,7 +148,11 @@ class RowsPane(ScrollView, can_focus=True):
     def _number(self, row: Row) -> Iterator[Segment]:
         if self._numbers:
             number = str(row.line + 1) if row.first else ""
-            yield Segment(f"{number:>{self._digits}}  ", self._look.number)
+            if any(s.start < row.end and row.start < s.end for s in self.marked):
+                yield Segment(f"{number:>{self._digits}}", self._look.number)
+                yield Segment("! ", self._look.marked)
+            else:
+                yield Segment(f"{number:>{self._digits}}  ", self._look.number)
 
     @property
     def wrap_width(self) -> int:

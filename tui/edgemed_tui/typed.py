@@ -1,4 +1,4 @@
-"""File names as they are typed, on the screen and in line mode."""
+"""A file's name as somebody types it, on the screen and in the line mode."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def path_of(typed: str) -> Path:
     if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
         name = name[1:-1]
     if not name:
-        raise UsageError("no file is named", "type a file name")
+        raise UsageError("no file is named", "type a path")
     if "\0" in name:
         raise UsageError("no file can have that name", "type the name again")
     try:
