@@ -1,5 +1,4 @@
-"""A case: one session, what of it is kept, its audit log and its file. The rules of screen and
-line mode stand here once.
+"""A case: a session, its audit log and its file; the rules that screen and line mode share.
 
 Each verb does all of what it says, or raises and leaves the case as it was:
 
