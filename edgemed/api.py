@@ -158,7 +158,7 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A draft and its check. `ending`: stop (complete), length (cut), failed; `review` is None
-    where the draft is not complete."""
+    where the engine failed before the first word."""
 
     text: str
     ending: str
@@ -207,9 +207,9 @@ def summarize(
                     on_text(event.text)
             elif isinstance(event, Done | Failed):
                 ending = event.reason if isinstance(event, Done) else "failed"
-    if ending != "stop":
+    if ending == "failed" and not text.strip():
         return Summary(text, ending, None)
-    shown = readable(asked, text)
+    shown = readable(asked, text) if ending == "stop" else text
     return Summary(shown, ending, review(read.text, shown))
 
 

@@ -120,6 +120,6 @@ def as_data(args: argparse.Namespace, asked: Asked, draft: str) -> dict[str, Any
 
 
 def not_asked(args: argparse.Namespace) -> dict[str, Any]:
-    """The same for a note whose draft is not checked."""
+    """The same where the model is not asked."""
     asked = {"second_look": args.second_look, "revisions": args.revise}
-    return {name: "not checked" for name, wanted in asked.items() if wanted}
+    return {name: "not asked" for name, wanted in asked.items() if wanted}

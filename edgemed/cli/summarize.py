@@ -218,26 +218,26 @@ def finish(
     note: Note,
     template: Template,
     outcome: Outcome,
-    asked: Asked,
+    asked: Asked | None,
     limit: int,
 ) -> int:
-    """Print what comes after the stream; the exit code."""
+    """Print what comes after the stream, and check what stands; the exit code."""
     text = drafted(template, outcome)
-    checked = check(note, text) if outcome.ending in ("stop", "length") else None
+    if not args.json:
+        if template.form == "json":
+            data().write(text)
+        close_text(outcome, limit)
+    checked = check_what_stands(note, text, outcome)
     if args.json:
         whole = document(model, note, template, outcome, text, checked)
         if args.demo:
             whole = {"heading": HEADING} | whole
-        whole |= as_data(args, asked, text) if checked else not_asked(args)
-        print_json(whole)
-    elif template.form == "json":
-        data().write(text)
-    if not args.json:
-        close_text(outcome, limit)
+        print_json(whole | (as_data(args, asked, text) if asked else not_asked(args)))
+    else:
         tell_addressed(checked, note)
         tell_flags(checked, text)
-        tell_looks(asked.looked)
-        tell_revisions(asked.revisions, text)
+        tell_looks(asked.looked if asked else [])
+        tell_revisions(asked.revisions if asked else [], text)
     if isinstance(outcome.end, Failed):
         tell_failure(outcome.end)
     elif outcome.end is not None:
@@ -255,21 +255,36 @@ def finish(
 
 def ask_again(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, outcome: Outcome
-) -> Asked:
-    """What the model says of its own draft, where it was asked to and can be checked."""
-    asked = Asked()
-    if note.language != "other" and outcome.complete:
-        text = drafted(template, outcome)
-        if args.second_look:
-            look_again(model, note.text, text, asked)
-        if args.revise:
-            write_again(model, note.text, text, asked)
+) -> Asked | None:
+    """What the model says of its own draft; None where it is not asked: of a draft that broke off,
+    and of a note that the checks cannot read."""
+    if note.language == "other" or not outcome.complete:
+        return None
+    asked, text = Asked(), drafted(template, outcome)
+    if args.second_look:
+        look_again(model, note.text, text, asked)
+    if args.revise:
+        write_again(model, note.text, text, asked)
     return asked
 
 
 def drafted(template: Template, outcome: Outcome) -> str:
     """The draft as it is shown."""
     return readable(template, outcome.text) if outcome.complete else outcome.text
+
+
+def check_what_stands(note: Note, text: str, outcome: Outcome) -> Review | None:
+    """The review of a draft; None where no word was written before it broke off, and where the
+    user who stopped it does not wait for its check either."""
+    if not (text.strip() or outcome.ending in ("stop", "length")):
+        return None
+    try:
+        return check(note, text)
+    except KeyboardInterrupt:
+        if not outcome.interrupted:
+            raise
+        print("check: stopped", file=sys.stderr)
+        return None
 
 
 def check(note: Note, text: str) -> Review:

@@ -166,7 +166,7 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
 def why_not_signed(session: Session) -> Refused | None:
     """What stands in the way of signing, whatever reason is typed; None if nothing does."""
     if session.signature is not None:
-        return Refused("this summary is signed", "signed text cannot change; start a new session")
+        return signed_already()
     if session.origin is None or not session.text.strip():
         return Refused("there is nothing to sign", "make a draft first")
     if session.origin.demonstration:
@@ -237,6 +237,11 @@ def quoted(text: str, span: Span) -> str:
     return text[span.start : span.end]
 
 
+def signed_already() -> Refused:
+    """Why a signed session takes no step any more."""
+    return Refused("this summary is signed", "signed text cannot change; start a new session")
+
+
 def _must_be_open(session: Session) -> None:
     if session.signature is not None:
-        raise Refused("this summary is signed", "signed text cannot change; start a new session")
+        raise signed_already()

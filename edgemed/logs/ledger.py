@@ -25,11 +25,18 @@ class Ledger:
     def write(self, row: Write) -> None:
         """Write what is owed, then this row. EdgemedError: this row is not written, nothing is
         lost, and the same call may be made again."""
-        self._log = self._log or Log(self.place)
+        self.settle()
+        row(self._opened())
+
+    def settle(self) -> None:
+        """Write what is owed. EdgemedError where that fails: it stays owed."""
         while self.owed:
-            self.owed[0](self._log)
+            self.owed[0](self._opened())
             self.owed.popleft()
-        row(self._log)
+
+    def _opened(self) -> Log:
+        self._log = self._log or Log(self.place)
+        return self._log
 
     def owe(self, row: Write) -> EdgemedError | None:
         """Write a row of what has happened; where that fails it is owed, and why is returned."""

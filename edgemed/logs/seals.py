@@ -48,7 +48,13 @@ def keep(place: Place, to: Path, who: str, at: str) -> Path:
         raise EdgemedError(
             f"the seal cannot be written: {reason}", "name a folder that you may write in"
         ) from error
-    Log(place).add(KEPT, who, at, {"row": verdict.seal.number})
+    try:
+        Log(place).add(KEPT, who, at, {"row": verdict.seal.number})
+    except EdgemedError as error:
+        raise EdgemedError(
+            f"the seal is kept, but the audit log does not say so: {error.message}",
+            f"the kept seal counts; keep it again to end the reminders; {error.hint}",
+        ) from error
     return path
 
 

@@ -75,8 +75,47 @@ def test_an_engine_that_breaks_leaves_the_text_so_far_and_says_why(
     assert main(["summarize", str(note), "--template", "soap"]) == 1
     out, err = capsys.readouterr()
     assert out.startswith("one \n[DRAFT BROKEN OFF")
-    assert "check:" not in err
+    assert "check: minor" in err or "check: major" in err
     assert "signal 9" in err and "last log line" in err
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed", "cut"])
+def test_what_stands_of_a_draft_is_checked_however_it_ended(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    class Stopped(ScriptedModel):
+        def generate(self, request: Request) -> Iterator[Event]:
+            yield Piece("Potassium 9.1.")
+            raise KeyboardInterrupt
+
+    models = {"stopped": Stopped([]), "failed": ScriptedModel(["Potassium 9.1.", ""], fail_after=1)}
+    scripted(monkeypatch, models.get(how, ScriptedModel(["Potassium 9.1."] * 2)))
+    options = ["--json", "--second-look", "--max-tokens", "1"]
+    assert main(["summarize", str(note), "--template", "soap", *options]) in (1, 130)
+    document = json.loads(capsys.readouterr().out)
+    assert document["text"] == "Potassium 9.1." and not document["complete"]
+    flags = [flag for claim in document["review"]["claims"] for flag in claim["flags"]]
+    assert "9.1" in str(flags)
+    assert document["second_look"] == "not asked"
+
+
+def test_a_second_ctrl_c_ends_the_check_of_a_stopped_draft_and_not_its_mark(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(ScriptedModel):
+        def generate(self, request: Request) -> Iterator[Event]:
+            yield Piece("Potassium 9.1.")
+            raise KeyboardInterrupt
+
+    def stopped(note: str, text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgemed.clinic.review.review", stopped)
+    scripted(monkeypatch, Stopped([]))
+    assert main(["summarize", str(note), "--template", "soap"]) == 130
+    out, err = capsys.readouterr()
+    assert "[DRAFT STOPPED" in out and "check: stopped" in err
+    assert rows()[0][9] == "cancelled"
 
 
 def test_a_structured_draft_is_printed_as_lines_and_whole_in_json(

@@ -179,8 +179,8 @@ def line_mode() -> int:
             print("edgemed: " + "\n         ".join(said[before:]), file=sys.stderr)
             arm(None)
             plain.answer(line, typed)
-    assert line.saved_as is not None
-    plain.answer(line, f"open {line.saved_as.stem}")
+    assert line.case.saved_as is not None
+    plain.answer(line, f"open {line.case.saved_as.stem}")
     kept = line.session
     line.close()
     assert kept.signature is not None

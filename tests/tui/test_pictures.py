@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from edgemed_models.fake import ScriptedModel
-from edgemed_tui.screens import drafting
+from edgemed_tui.screens import session
 from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
 
@@ -32,7 +32,7 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 @pytest.fixture(autouse=True)
 def still_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same amount of memory on every machine."""
-    monkeypatch.setattr(drafting, "memory", lambda nbytes: "memory 1.2 GiB")
+    monkeypatch.setattr(session, "memory", lambda nbytes: "memory 1.2 GiB")
 
 
 async def draft(pilot: Pilot[None], theme: str, *keys: str) -> None:

@@ -71,7 +71,7 @@ def test_what_was_left_out_is_inserted_and_stands_against_signing(
 ) -> None:
     typed = [f"note {note}", "template soap", "draft", "insert 4", "sign"]
     line, said = talk(tmp_path, typed)
-    assert line.session.text.endswith("[edit] Allergies: penicillin (rash).\n")
+    assert line.session.text.endswith("[edit] Allergies: penicillin (rash).")
     assert "Not done: 1 inserted line is still marked for editing." in said
 
 

@@ -39,7 +39,7 @@ from pathlib import Path
 from edgemed.logs import sessions
 from tests.tui.scripted import app
 made = app(folder=Path(sys.argv[1]))
-made.lock = sessions.make_lock("four words of mine")
+made.case.lock = sessions.make_lock("four words of mine")
 threading.Timer(2.5, lambda: os.kill(os.getpid(), signal.SIGHUP)).start()
 made.run(headless=True)
 sys.exit(made.return_code)
@@ -150,7 +150,7 @@ async def test_closing_with_unsaved_work_warns(tmp_path: Path) -> None:
 
 async def test_the_lock_hides_all_and_opens_to_the_passphrase_alone(tmp_path: Path) -> None:
     made = app(folder=tmp_path)
-    made.lock = sessions.make_lock(PASSPHRASE)
+    made.case.lock = sessions.make_lock(PASSPHRASE)
     async with started(made) as pilot:
         made.action_lock()
         await press(pilot, "escape", "ctrl+p", "ctrl+q", "f1", *"wrong", "enter")

@@ -17,6 +17,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui import machine
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import ModelChoice
+from edgemed_tui.messages import NotePasted
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import AskReason, AskSignature, Confirm
 from edgemed_tui.screens.picker import Picker
@@ -219,6 +220,40 @@ async def test_escape_stops_the_model_and_keeps_what_is_there(tmp_path: Path) ->
         assert case_of(pilot).session.cut
 
 
+async def test_a_draft_of_the_last_note_never_reaches_the_next(tmp_path: Path) -> None:
+    model = ScriptedModel(pieces(DRAFT), delay=0.05)
+    async with started(app(model, folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        while not panes_of(pilot).stream.text:
+            await pilot.pause(0.02)
+        case_of(pilot).post_message(NotePasted("Another patient, with a cough.\n"))
+        await pilot.pause(0.1)
+        assert isinstance(pilot.app.screen, Confirm)  # what is being written would be lost
+        await press(pilot, "down", "enter")
+        await pilot.pause(0.3)
+        assert case_of(pilot).session == steps.opened("Another patient, with a cough.\n")
+        assert not case_of(pilot).streaming and panes_of(pilot).draft.text == ""
+    assert not place(tmp_path).log.exists()
+
+
+async def test_a_draft_is_recorded_as_of_the_model_and_template_that_wrote_it(
+    tmp_path: Path,
+) -> None:
+    model = ScriptedModel(pieces(DRAFT), delay=0.05)
+    async with started(app(model, folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        while not panes_of(pilot).stream.text:
+            await pilot.pause(0.02)
+        wrote = case_of(pilot).drafting.template
+        await press(pilot, "ctrl+t", "down", "enter")
+        case_of(pilot).drafting.take_model(ModelChoice("another", "", "11aa"))
+        await until(pilot, "reviewed")
+        origin = case_of(pilot).session.origin
+        assert origin is not None and wrote is not None
+        assert (origin.model, origin.template) == ("scripted", wrote.name)
+        assert case_of(pilot).drafting.template != wrote
+
+
 async def test_the_note_is_read_while_a_template_is_chosen(tmp_path: Path) -> None:
     model = ScriptedModel(pieces(DRAFT))
     async with started(app(model, folder=tmp_path)) as pilot:
@@ -279,7 +314,7 @@ async def test_reading_ahead_that_breaks_costs_no_work(tmp_path: Path) -> None:
             raise ValueError("words of a note")
 
         seat.model = SimpleNamespace(count=broken, context=9, cancel=int, close=int)  # type: ignore[assignment]
-        note = case_of(pilot).note
+        note = case_of(pilot).drafting.note
         assert note is not None
         seat.read(note)
         while "the engine failed: ValueError in" not in status_of(pilot):
@@ -312,7 +347,7 @@ async def test_a_picker_narrows_as_one_types(tmp_path: Path) -> None:
         await press(pilot, *"zzzz")
         assert pilot.app.screen.query_one(OptionList).option_count == 0
         await press(pilot, "escape")
-        assert case_of(pilot).template is None
+        assert case_of(pilot).drafting.template is None
 
 
 async def test_the_memory_of_all_processes_stands_in_the_status_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,17 +15,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from edgemed.clinic.case import NOBODY, Case
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
-from edgemed.logs import sessions
-from edgemed.logs.ledger import Ledger
 from edgemed_tui import pace
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
 from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
-from edgemed_tui.screens.case import CaseScreen
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
@@ -66,8 +65,8 @@ class EdgemedApp(App[None]):
         self.animation_level = "none"  # a key is answered at once, also over a slow line
         self.desk = desk
         self.settings = stored.load(desk.settings)
-        self.lock: sessions.Lock | None = None
-        self.ledger = Ledger(desk.place)
+        self.case = Case(desk.place, desk.sessions, desk.clock)
+        self.case.who = self.settings.name or NOBODY
         self._note = note
         self._last_input = time.monotonic()
 
@@ -81,7 +80,7 @@ class EdgemedApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self.set_interval(LOOK_EVERY, self._lock_when_idle)
         watch(self.hung_up)
-        self.push_screen(SessionScreen(self.desk, self._note))
+        self.push_screen(SessionScreen(self.desk, self.case, self, self._note))
         if not self.settings.welcomed and self._note is None:
             self.remember(welcomed=True)
             self.action_welcome()
@@ -99,8 +98,7 @@ class EdgemedApp(App[None]):
         if unknown := sorted(set(self.settings.keys) - known):
             names = ", ".join(unknown)
             remedy = f"known names: {', '.join(sorted(known))}"
-            for case in self.cases:
-                case.complain(EdgemedError(f"[keys] names nothing that is known: {names}", remedy))
+            self._complain(EdgemedError(f"[keys] names nothing that is known: {names}", remedy))
 
     def on_unmount(self) -> None:
         """Close what is open."""
@@ -121,8 +119,8 @@ class EdgemedApp(App[None]):
             self.call_after_refresh(self._complain, error)
 
     def _complain(self, error: EdgemedError) -> None:
-        for case in self.cases:
-            case.complain(error)
+        for screen in self.sessions:
+            screen.complain(error)
 
     async def on_event(self, event: events.Event) -> None:
         """Note when the user was last here."""
@@ -138,7 +136,7 @@ class EdgemedApp(App[None]):
     def action_lock(self) -> None:
         """Cover the screen."""
         if not self.locked:
-            self.push_screen(LockScreen(self.lock))
+            self.push_screen(LockScreen(self.case.lock))
 
     @property
     def locked(self) -> bool:
@@ -150,7 +148,7 @@ class EdgemedApp(App[None]):
         if action in ("command_palette", "help", "jump", "quit") and self.locked:
             return False
         if action in ("models", "merge", "sweep"):
-            return isinstance(self.screen, CaseScreen)
+            return isinstance(self.screen, SessionScreen)
         if action in ("help", "jump"):
             return not isinstance(self.screen, HelpScreen | JumpScreen)
         return super().check_action(action, parameters)
@@ -174,11 +172,11 @@ class EdgemedApp(App[None]):
         self.push_screen(WelcomeScreen(self.desk), self._begin)
 
     def _begin(self, way: Way | None) -> None:
-        for case in self.cases:
-            if isinstance(case, SessionScreen) and way == "sample":
-                case.take_sample(self.desk.sample)
-            elif isinstance(case, SessionScreen) and way == "note":
-                case.action_open_note()
+        for screen in self.sessions:
+            if way == "sample":
+                screen.take_sample(self.desk.sample)
+            elif way == "note":
+                screen.action_open_note()
 
     def action_models(self) -> None:
         """The models screen."""
@@ -208,21 +206,20 @@ class EdgemedApp(App[None]):
         allowed = not self.settings.clipboard
         try:
             facts = {"clipboard": allowed}
-            who = self.settings.name or "not named"
-            self.ledger.write(lambda log: log.add("setting", who, self.desk.clock(), facts))
+            who, at = self.case.who, self.desk.clock()
+            self.case.ledger.write(lambda log: log.add("setting", who, at, facts))
         except EdgemedError as error:
-            for case in self.cases:
-                case.complain(error)
+            self._complain(error)
             return
         self.remember(clipboard=allowed)
-        for case in self.cases:
-            case.tell("signed text can be copied" if allowed else "copying is off")
-            case.refresh_bindings()
+        for screen in self.sessions:
+            screen.tell("signed text can be copied" if allowed else "copying is off")
+            screen.refresh_bindings()
 
     @property
-    def cases(self) -> list[CaseScreen]:
-        """The open session screens."""
-        return [screen for screen in self.screen_stack if isinstance(screen, CaseScreen)]
+    def sessions(self) -> list[SessionScreen]:
+        """The session screen, wherever it lies in the stack."""
+        return [screen for screen in self.screen_stack if isinstance(screen, SessionScreen)]
 
     def copy_to_clipboard(self, text: str) -> None:
         """Cut and paste inside edgemed only; the terminal's clipboard gets nothing."""
@@ -237,24 +234,15 @@ class EdgemedApp(App[None]):
         self.run_worker(self._quit(), exclusive=True, group="quit")
 
     async def _quit(self) -> None:
-        for case in self.cases:
-            if self.lock is not None and case.unsaved:
-                try:
-                    case.keep()
-                except EdgemedError as error:
-                    case.complain(error)
-                    return
-            elif isinstance(case, SessionScreen) and not await case.may_lose_work():
+        for screen in self.sessions:
+            if not await screen.deciding.may_close():
                 return
         self.exit()
 
     def hung_up(self) -> None:
         """The terminal is gone: keep what saving keeps, then end."""
-        for case in self.cases:
-            try:
-                case.keep()
-            except EdgemedError:
-                continue  # nobody is there to be told, and the other sessions still count
+        with suppress(EdgemedError):  # nobody is there to be told
+            self.case.save_again()
         deadline = threading.Timer(GRACE, os._exit, (HUNG_UP,))
         deadline.daemon = True
         deadline.start()

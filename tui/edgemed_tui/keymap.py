@@ -3,10 +3,8 @@
 from textual.app import App
 from textual.binding import Binding
 
-from edgemed_tui.screens.case import CaseScreen
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import Dialog
-from edgemed_tui.screens.drafting import DraftingScreen
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.models import ModelsScreen
@@ -23,7 +21,7 @@ def binding_names(app: type[App[None]]) -> set[str]:
     from edgemed_tui.screens.merge import MergeScreen
     from edgemed_tui.screens.report import ReportScreen
 
-    screens = (CaseScreen, DraftingScreen, SessionScreen, ModelsScreen, InspectScreen)
+    screens = (SessionScreen, ModelsScreen, InspectScreen)
     others = (MergeScreen, ReportScreen, SweepScreen, TypeNote, NotePicker, Picker, Dialog)
     owners = (app, ReviewPane, DraftPane, CompareScreen, HelpScreen, *screens, *others)
     made = [b for owner in owners for b in owner.BINDINGS if isinstance(b, Binding)]

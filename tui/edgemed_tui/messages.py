@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from edgemed_models.base import Done, Failed, Prefill
 from textual.message import Message
 
+from edgemed.clinic.case import Draft
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.session import Finding
 from edgemed_tui.desk import ModelChoice
@@ -46,6 +47,7 @@ class ModelFailed(Message):
 class DraftRefused(Message):
     """No draft was begun."""
 
+    draft: Draft
     message: str
     hint: str
 
@@ -54,6 +56,7 @@ class DraftRefused(Message):
 class DraftGrew(Message):
     """The model has written more: `tokens` in all, `seconds` after the first."""
 
+    draft: Draft
     text: str
     tokens: int
     seconds: float
@@ -63,6 +66,7 @@ class DraftGrew(Message):
 class DraftEnded(Message):
     """The model has ended, or the engine has failed; `text` is all that was written."""
 
+    draft: Draft
     ending: Done | Failed
     text: str
 

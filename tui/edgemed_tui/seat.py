@@ -14,10 +14,10 @@ from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, P
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from edgemed.clinic.case import Draft
 from edgemed.clinic.note import Note
 from edgemed.clinic.readahead import read_ahead
 from edgemed.clinic.summarize import summarize
-from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed_tui.checker import CheckBroke, Checker
@@ -68,10 +68,10 @@ class Seat:
         if isinstance(self.desk.review, Checker):
             self._checker.submit(self._read_to_check, note.text, self.desk.review)
 
-    def draft(self, note: Note, template: Template) -> None:
-        """Write a draft."""
+    def draft(self, note: Note, draft: Draft) -> None:
+        """Write a draft; every message about it names it."""
         self.stop()
-        self._engine.submit(self._draft, note, template)
+        self._engine.submit(self._draft, note, draft)
 
     def check(self, source: str, draft: str) -> None:
         """Check a draft against its note; of several that wait only the last is done."""
@@ -142,18 +142,18 @@ class Seat:
             with suppress(CheckBroke):
                 checker.read(source)
 
-    def _draft(self, note: Note, template: Template) -> None:
+    def _draft(self, note: Note, draft: Draft) -> None:
         if self.model is None and self._choice is not None:
             self._load(self._choice)  # what stood in the way may be gone by now
         if self.model is None:
-            self._tell(DraftRefused(*self._why_empty))
+            self._tell(DraftRefused(draft, *self._why_empty))
             return
         try:
-            events = summarize(self.model, note, template)
+            events = summarize(self.model, note, draft.template)
         except Exception as error:  # the thread's outermost edge
-            self._tell(DraftRefused(*_told(error)))
+            self._tell(DraftRefused(draft, *_told(error)))
             return
-        pump(events, self._tell)
+        pump(draft, events, self._tell)
 
     def _check(self, asked: tuple[str, str]) -> None:
         if asked is not self._wanted:
@@ -167,9 +167,9 @@ class Seat:
             self._tell(CheckFailed(place_of(error)))
 
 
-def pump(events: Iterator[Event], tell: Callable[[Message], None]) -> None:
+def pump(draft: Draft, events: Iterator[Event], tell: Callable[[Message], None]) -> None:
     """Tell what a generation yields, at most 10 times a second; ends with one DraftEnded."""
-    stream = _Stream(tell)
+    stream = _Stream(draft, tell)
     try:
         for event in events:
             if isinstance(event, Done | Failed):
@@ -184,8 +184,8 @@ def pump(events: Iterator[Event], tell: Callable[[Message], None]) -> None:
 class _Stream:
     """What was written so far, and when the screen was last told."""
 
-    def __init__(self, tell: Callable[[Message], None]) -> None:
-        self.tell = tell
+    def __init__(self, draft: Draft, tell: Callable[[Message], None]) -> None:
+        self.draft, self.tell = draft, tell
         self.written: list[str] = []
         self.told = self.tokens = 0
         self.began = self.last = 0.0
@@ -209,11 +209,11 @@ class _Stream:
         if self.told < len(self.written):
             fresh = "".join(self.written[self.told :])
             self.told = len(self.written)
-            self.tell(DraftGrew(fresh, self.tokens, now - self.began))
+            self.tell(DraftGrew(self.draft, fresh, self.tokens, now - self.began))
 
     def end(self, ending: Done | Failed) -> None:
         self.flush(time.monotonic())
-        self.tell(DraftEnded(ending, "".join(self.written)))
+        self.tell(DraftEnded(self.draft, ending, "".join(self.written)))
 
 
 def _told(error: Exception) -> tuple[str, str]:

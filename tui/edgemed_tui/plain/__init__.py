@@ -1,7 +1,7 @@
 """The same way from note to signature line by line: for screen readers and bare terminals.
 
 No boxes, no colours, no cursor movement: one question, some lines of answer. Every rule is in
-`edgemed.clinic.session`, as for the screen.
+`edgemed.clinic.case`, as for the screen.
 """
 
 import sys
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from edgemed_models.base import ModelError
 
+from edgemed.clinic.case import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
@@ -84,13 +85,24 @@ def answer(line: Line, typed: str) -> bool:
         return True
     if word == "quit":
         ending: list[bool] = []
-        guarded(line, lambda: ending.append(writing.may_lose(line)))
+        guarded(line, lambda: ending.append(may_end(line)))
         return ending != [True]
     command = COMMANDS.get(word)
     if command is None:
         line.say(f"There is no command {word[:LONGEST_WORD]}. Type help.")
         return True
     guarded(line, lambda: command.run(line, rest.strip()))
+    return True
+
+
+def may_end(line: Line) -> bool:
+    """Whether nothing is lost by ending, or the user says that it may be."""
+    try:
+        deciding.tell_saved(line, line.case.close())
+    except EdgemedError as error:  # unsaved, or saving failed
+        if not isinstance(error, Unsaved):
+            line.say(f"Not saved: {error.message}. {error.hint}.")
+        writing.may_lose(line)
     return True
 
 
@@ -114,10 +126,9 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
 
 def kept(line: Line) -> bool:
     """Whether nothing is lost by ending now; saves where saving has begun in this conversation."""
-    if line.unsaved:
-        with suppress(EdgemedError, OSError):
-            deciding.save_again(line)
-    return not line.unsaved
+    with suppress(EdgemedError, OSError):
+        deciding.tell_saved(line, line.case.close())
+    return not line.case.unsaved
 
 
 def help_text(line: Line, rest: str) -> None:
@@ -149,6 +160,7 @@ COMMANDS = {
     "previous": Command(deciding.previous, "the previous finding"),
     "evidence": Command(deciding.evidence, "what the note says to a line of the draft"),
     "dismiss": Command(deciding.dismiss, "set a finding aside with a reason"),
+    "restore": Command(deciding.restore, "take a dismissal back"),
     "insert": Command(deciding.insert, "take over what was left out, as a line to edit"),
     "edit": Command(deciding.edit, "change a line of the draft"),
     "sign": Command(deciding.sign, "sign"),

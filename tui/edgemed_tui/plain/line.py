@@ -1,20 +1,17 @@
-"""The line mode's session, model and log, and its two ways to talk."""
+"""The line mode's case and model, and its two ways to talk."""
 
 import getpass
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from edgemed_models.base import Model
 
+from edgemed.clinic.case import Case, NotLogged
 from edgemed.clinic.session import Session
-from edgemed.errors import EdgemedError, Refused, UsageError
-from edgemed.logs import sessions
-from edgemed.logs.audit import Entry, Log
-from edgemed.logs.ledger import Ledger
+from edgemed.errors import Refused, UsageError
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import one_line
 
@@ -22,7 +19,7 @@ LONGEST = 9  # digits of a number that counts lines or findings
 
 
 class Line:
-    """The line mode: a session, a model, and two ways to talk, so that a test can listen."""
+    """The line mode: a case, a model, and two ways to talk, so that a test can listen."""
 
     def __init__(
         self,
@@ -32,15 +29,10 @@ class Line:
         secret: Callable[[str], str] = getpass.getpass,
     ) -> None:
         self.desk = desk
-        self.session = Session()
-        self.kept = self.session
-        self.saved_as: Path | None = None
+        self.case = Case(desk.place, desk.sessions, desk.clock)
         self.template = ""
         self.model: Model | None = None
         self.choice: ModelChoice | None = None
-        self.ledger = Ledger(desk.place)
-        self.lock: sessions.Lock | None = None
-        self.who = "not named"
         self.at = 0
         self.ask, self.secret = ask, secret
         self._say = say
@@ -50,33 +42,24 @@ class Line:
         self._say(one_line(words))
 
     @property
-    def unsaved(self) -> bool:
-        """Whether ending now, or another note, would lose work."""
-        return bool(self.session.text) and self.session != self.kept
+    def session(self) -> Session:
+        """The session as it stands."""
+        return self.case.session
 
-    def change(self, after: Session, log: Callable[[Log, Session], Entry]) -> None:
-        """Log a step, then take it. Refused where the log refuses and nobody tries again."""
-        while (fault := self._logged(after, log)) is not None:
+    def decide(self, step: Callable[[], None]) -> None:
+        """Take a step that is logged. Refused where the log refuses and nobody tries again."""
+        while (fault := self._refusal(step)) is not None:
             self.say(f"The log refuses: {fault.message}. {fault.hint}.")
             if self.ask("Try again? (yes/no) ") != "yes":
                 raise Refused("it was not logged", "type it again later; save keeps the session")
 
-    def _logged(self, after: Session, log: Callable[[Log, Session], Entry]) -> EdgemedError | None:
+    def _refusal(self, step: Callable[[], None]) -> NotLogged | None:
         try:
             with undivided():
-                self.ledger.write(lambda opened: log(opened, after))
-                self.session = after
-        except EdgemedError as error:
-            return error
+                step()
+        except NotLogged as fault:
+            return fault
         return None
-
-    def took_place(self, after: Session, log: Callable[[Log, Session], Entry]) -> None:
-        """Take what has happened already, and log it now or before the next decision."""
-        with undivided():
-            self.session = after
-            fault = self.ledger.owe(lambda opened: log(opened, after))
-        if fault is not None:
-            self.say(f"{fault.message}. {fault.hint}.")
 
     def close(self) -> None:
         """End the engine."""

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill
 
-from edgemed.clinic import history
 from edgemed.clinic import session as steps
+from edgemed.clinic.case import Ended, Reason
 from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import summarize
-from edgemed.clinic.template import Template, list_templates, load_template, readable
+from edgemed.clinic.template import list_templates, load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
-from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.typed import path_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
@@ -24,10 +24,9 @@ QUARTER = 0.25  # progress is told this often: every line is read out
 
 def take(line: Line, text: str) -> None:
     """Begin a session on a note, unless that would lose work."""
-    opened = steps.opened(text)
-    refuse_loss(line)
-    line.session = line.kept = opened
-    line.saved_as = None
+    steps.opened(text)  # an empty note is refused before anything is asked
+    line.case.open(text, lose=may_lose(line))
+    line.at = 0
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
     line.say(f"The note has {rows} lines, {len(note.text)} characters.")
@@ -36,16 +35,12 @@ def take(line: Line, text: str) -> None:
 
 
 def may_lose(line: Line) -> bool:
-    """Whether the present draft may go: it is kept, or the user says so."""
-    if not line.unsaved:
-        return True
-    return line.ask("The draft is neither saved nor exported. Lose it? (yes/no) ") == "yes"
-
-
-def refuse_loss(line: Line) -> None:
-    """Refused unless the present draft may go."""
-    if not may_lose(line):
+    """True where the user gives up unsaved work, false where there is none; else Refused."""
+    if not line.case.unsaved:
+        return False
+    if line.ask("The draft is neither saved nor exported. Lose it? (yes/no) ") != "yes":
         raise Refused("the draft stays", "type: save, or sign it and: export FILE")
+    return True
 
 
 def open_note(line: Line, rest: str) -> None:
@@ -121,20 +116,32 @@ def draft(line: Line, rest: str) -> None:
         raise UsageError("there is no note", "type: note FILE")
     if not line.template:
         raise UsageError("no template is chosen", "type: templates, then: template NAME")
-    refuse_loss(line)
+    lose = may_lose(line)
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
     form = load_template(line.template)
-    written, cut = listen(line, summarize(line.model, parse(line.session.source), form))
-    if not written.strip():
-        line.say("The model wrote nothing. What stood before stands.")
+    events = summarize(line.model, parse(line.session.source), form)
+    begun = line.case.begin_draft(form, lose=lose)
+    try:
+        written, reason = listen(line, events)
+        origin = origin_of(hashed(line, line.choice), form, line.model.context)
+        with undivided():
+            ended = line.case.end_draft(begun, written, reason, origin)
+    finally:
+        line.case.no_draft(begun)  # where something went wrong on the way
+    tell_ended(line, ended)
+
+
+def tell_ended(line: Line, ended: Ended) -> None:
+    """What came of the draft."""
+    for fault in ended.faults:
+        line.say(f"{fault.message}. {fault.hint}.")
+    if ended.became != "draft":
+        before = "the earlier text stands again" if line.session.text else "the note is as it was"
+        wrote = "The model wrote nothing" if ended.became == "nothing" else "Not taken over"
+        line.say(f"{wrote}: {before}.")
         return
-    origin = origin_of(hashed(line, line.choice), form, line.model.context)
-    text = as_lines(line, form, written, cut)
-    after = steps.drafted(steps.opened(line.session.source), origin, text, cut=cut)
-    line.saved_as = None  # what was saved before, signed perhaps, keeps its file
-    line.took_place(after, lambda log, s: history.drafted(log, s, line.who, line.desk.clock()))
     check(line)
     read(line, "")
 
@@ -148,40 +155,29 @@ def hashed(line: Line, choice: ModelChoice) -> ModelChoice:
         return choice
 
 
-def as_lines(line: Line, form: Template, written: str, cut: bool) -> str:
-    """The draft as it is read; as the model wrote it where it is not of the template's form."""
-    if cut:
-        return written
-    try:
-        return readable(form, written)
-    except EdgemedError as error:
-        line.say(f"The draft stands as it was written: {error.message}.")
-        return written
-
-
 def sayable(error: BaseException) -> str:
     """What may be said of an error: our own words, else its kind and place."""
     return error.message if isinstance(error, EdgemedError | ModelError) else place_of(error)
 
 
-def listen(line: Line, events: Iterator[Event]) -> tuple[str, bool]:
-    """What the model writes, and whether it was cut; progress in quarters."""
+def listen(line: Line, events: Iterator[Event]) -> tuple[str, Reason]:
+    """What the model writes, and how it ended; progress in quarters."""
     written: list[str] = []
+    reason: Reason = "failed"
     try:
-        cut = heard(line, events, written)
-    except KeyboardInterrupt:  # the stream has ended itself; what came so far stands
+        reason = heard(line, events, written)
+    except KeyboardInterrupt:  # the stream has ended itself
         line.say("Stopped. The draft is not complete.")
-        cut = True
-    except Exception as error:  # what was written so far is kept, whatever broke
+        reason = "cancelled"
+    except Exception as error:  # what was written so far counts, whatever broke
         if not written:
             raise
-        line.say(f"The engine failed: {sayable(error)}. What was written so far is kept.")
-        cut = True
-    return "".join(written), cut
+        line.say(f"The engine failed: {sayable(error)}.")
+    return "".join(written), reason
 
 
-def heard(line: Line, events: Iterator[Event], written: list[str]) -> bool:
-    """Add to `written` as it comes; whether it was cut before its end."""
+def heard(line: Line, events: Iterator[Event], written: list[str]) -> Reason:
+    """Add to `written` as it comes; how it ended."""
     told = 0.0
     for event in events:
         if isinstance(event, Prefill) and event.done / max(1, event.total) >= told + QUARTER:
@@ -192,22 +188,23 @@ def heard(line: Line, events: Iterator[Event], written: list[str]) -> bool:
         elif isinstance(event, Done):
             if event.reason != "stop":
                 line.say("The draft was cut before its end.")
-            return event.reason != "stop"
+            return event.reason
         elif isinstance(event, Failed):
             line.say(f"The engine failed: {event.message}. {event.hint}.")
-    return True
+    return "failed"
 
 
 def check(line: Line) -> None:
-    """Compare the text with the note, and say how much was found."""
-    text = line.session.text
-    line.at = 0
-    try:
-        review = line.desk.review(line.session.source, text)
-    except CheckBroke as error:
-        line.say(f"The check failed: {error}. The draft is unchecked; findings checks it again.")
+    """Compare the text with the note where that is still to be done, and say how much was found."""
+    if not line.case.unchecked:
         return
-    line.session = steps.reviewed(line.session, text, review)
+    line.at, text = 0, line.session.text
+    try:
+        line.case.reviewed(text, line.desk.review(line.session.source, text))
+    except Exception as error:  # the text stands, whatever broke; an error's words could quote it
+        where = str(error) if isinstance(error, CheckBroke) else place_of(error)
+        line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
+        return
     found, major = steps.open_findings(line.session), steps.major_flags(line.session)
     line.say(f"Findings: {len(found)}, of these major flags: {len(major)}.")
 

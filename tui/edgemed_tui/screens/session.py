@@ -1,37 +1,44 @@
-"""The session screen: opens a note, chooses template and model, shows how the session stands.
+"""The session screen: shows how a case stands, and hands every key on.
 
-What the engine does for it is in `drafting`, what is decided about it in `case`; every rule is in
-`edgemed.clinic`.
+What is decided is asked for in `deciding`, what the model does is followed in `drafting`; the
+rules of both are in `edgemed.clinic.case`.
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
 
 from edgemed.clinic import session as steps
+from edgemed.clinic.case import Case
 from edgemed.clinic.note import parse
+from edgemed.clinic.session import Session
 from edgemed.clinic.template import list_templates, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED
-from edgemed.logs import sessions
-from edgemed_tui import pace
+from edgemed_tui import messages, pace
 from edgemed_tui.desk import Desk
-from edgemed_tui.messages import NotePasted
-from edgemed_tui.screens.dialogs import AskPassphrase, Confirm
-from edgemed_tui.screens.drafting import DraftingScreen
+from edgemed_tui.screens.compare import CompareScreen
+from edgemed_tui.screens.deciding import Deciding
+from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.screens.view import Owner
+from edgemed_tui.seat import Seat
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.review_pane import ReviewPane
-from edgemed_tui.widgets.status import Notice, StageLine, StatusLine
+from edgemed_tui.widgets.status import Notice, StageLine, StatusLine, memory
 
-LOSE = "The draft is neither saved nor exported. Going on loses it."
+T = TypeVar("T")
+
+MEMORY_EVERY = 3.0  # seconds
 
 
-class SessionScreen(DraftingScreen):
+class SessionScreen(Screen[None]):
     """One note, one draft, one signature."""
 
     CSS_PATH = "session.tcss"
@@ -41,14 +48,25 @@ class SessionScreen(DraftingScreen):
         (160, "-very-wide"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "sign", "Sign", id="case.sign"),
+        Binding("v", "compare", "Compare", id="case.compare", show=False),
+        Binding("x", "export", "Export", id="case.export"),
+        Binding("c", "copy", "Copy", id="case.copy"),
+        Binding("ctrl+s", "save", "Save", id="case.save", show=False),
+        Binding("z", "keep_seal", "Keep a seal", id="case.seal", show=False),
+        Binding("escape", "stop", "Stop", id="session.stop"),
         Binding("ctrl+n", "open_note", "Note", id="session.note"),
         Binding("ctrl+t", "choose_template", "Template", id="session.template"),
         Binding("ctrl+l", "choose_model", "Model", id="session.model", show=False),
         Binding("ctrl+g", "make_draft", "Draft", id="session.draft"),
     ]
 
-    def __init__(self, desk: Desk, note: str | None = None) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, case: Case, owner: Owner, note: str | None = None) -> None:
+        super().__init__()
+        self.desk, self.case, self.owner = desk, case, owner
+        self.seat = Seat(desk, self)
+        self.drafting = Drafting(case, self.seat, self)
+        self.deciding = Deciding(case, owner, self)
         self._first_note = note
 
     def compose(self) -> ComposeResult:
@@ -61,140 +79,225 @@ class SessionScreen(DraftingScreen):
 
     def on_mount(self) -> None:
         """Load the first model and take the note that came from the command line."""
+        self.set_interval(MEMORY_EVERY, self._measure)
         choices = self.desk.models()
         if choices:
-            self.take_model(choices[0])
+            self.drafting.take_model(choices[0])
         if self._first_note is not None:
             self.take_note(self._first_note)
         self.show()
 
+    def on_unmount(self) -> None:
+        """The engine ends with its screen."""
+        self.seat.close()
+
+    @property
+    def session(self) -> Session:
+        """The session as it stands."""
+        return self.case.session
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a draft is being written."""
+        return self.case.draft is not None
+
+    @property
+    def panes(self) -> ReviewPane:
+        """Note, draft and findings."""
+        return self.query_one(ReviewPane)
+
+    @property
+    def status(self) -> StatusLine:
+        """The line that says what is being done."""
+        return self.query_one(StatusLine)
+
+    @property
+    def editing(self) -> bool:
+        """Whether letters go into the text."""
+        return not self.panes.draft.read_only
+
     def show(self) -> None:
-        """Show the session as it now is."""
-        review = self.query_one(ReviewPane)
-        review.show(self.session)
-        review.set_streaming(self.streaming)
-        self.query_one(StageLine).show(steps.stage(self.session), bool(self.session.source))
-        maker = self.session.origin or self.choice
-        review.head(maker is not None and maker.demonstration)
-        self.query_one(StatusLine).tell(
-            model=self.choice.name if self.choice else "no model: ctrl+l",
-            template=self.template.title if self.template else "no template: ctrl+t",
+        """Show the case as it now is."""
+        session, choice = self.case.shown, self.drafting.choice
+        self.panes.show(session)
+        self.panes.set_streaming(self.streaming)
+        self.query_one(StageLine).show(steps.stage(session), bool(session.source))
+        maker = session.origin or choice
+        self.panes.head(maker is not None and maker.demonstration)
+        template = self.drafting.template
+        self.status.tell(
+            model=choice.name if choice else "no model: ctrl+l",
+            template=template.title if template else "no template: ctrl+t",
         )
         self.refresh_bindings()
 
     def complain(self, error: EdgemedError) -> None:
         """Say what went wrong and what to do about it; it stands until something is done."""
-        self.query_one(StatusLine).tell(doing="")
+        self.status.tell(doing="")
         self.query_one(Notice).complain(error)
 
     def tell(self, words: str) -> None:
         """Say that something was done."""
         self.query_one(Notice).clear()
-        self.query_one(StatusLine).tell(doing=words)
+        self.status.tell(doing=words)
+
+    async def ask(self, dialog: Screen[T]) -> T | None:
+        """Wait for the answer to a dialog."""
+        return await self.app.push_screen_wait(dialog)
+
+    def _measure(self) -> None:
+        """Say how much memory all of it takes."""
+        self.status.tell(memory=memory(self.seat.resident_bytes()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are shown when they can do something."""
-        if action == "make_draft":
-            return bool(self.session.source) and not self.streaming
+        session = self.case.shown
+        match action:
+            case "sign":
+                return steps.stage(session) == "reviewed" and not self.editing
+            case "compare":
+                return bool(session.text) and not self.editing
+            case "save":
+                return bool(session.text)
+            case "keep_seal":
+                return not self.editing
+            case "export":
+                return session.signature is not None
+            case "copy":
+                return session.signature is not None and self.owner.settings.clipboard
+            case "stop":
+                return self.streaming
+            case "make_draft":
+                return bool(session.source) and not self.streaming
         return super().check_action(action, parameters)
 
-    def take_note(self, text: str) -> None:
+    @on(messages.ModelReady)
+    @on(messages.ModelHashed)
+    @on(messages.ModelFailed)
+    @on(messages.Reading)
+    @on(messages.DraftRefused)
+    @on(messages.DraftGrew)
+    @on(messages.DraftEnded)
+    @on(messages.DraftEdited)
+    @on(messages.Checked)
+    @on(messages.CheckFailed)
+    def _model_told(self, message: Message) -> None:
+        self.drafting.told(message)
+
+    @on(messages.InsertAsked)
+    def _insert(self, message: messages.InsertAsked) -> None:
+        self.deciding.insert(message.omission)
+
+    @on(messages.DismissAsked)
+    @work
+    async def _dismiss(self, message: messages.DismissAsked) -> None:
+        await self.deciding.settle(message.finding)
+
+    @on(messages.NotePasted)
+    @work
+    async def _pasted(self, message: messages.NotePasted) -> None:
+        lose = await self.deciding.lose()
+        if lose is not None:
+            self.take_note(message.text, lose=lose)
+
+    def take_note(self, text: str, *, lose: bool = False) -> None:
         """Begin a new session on `text`."""
-        try:
-            self._begin(steps.opened(text))
-        except EdgemedError as error:
-            self.complain(error)
-            return
-        if self.note is not None:
-            self.seat.read(self.note)
+        if self.deciding.does(lambda: self.case.open(text, lose=lose)):
+            self._opened()
 
     def take_sample(self, text: str) -> None:
         """Begin on the sample note, for the demonstration model with the template it knows."""
-        if self.choice is not None and self.choice.demonstration:
+        choice = self.drafting.choice
+        if choice is not None and choice.demonstration:
             try:
-                self.template = load_template(LEARNED)
+                self.drafting.template = load_template(LEARNED)
             except EdgemedError as error:  # the user's own file of that name is broken
                 self.complain(error)
                 return
         self.take_note(text)
 
-    def _begin(self, session: steps.Session) -> None:
-        self.session = self.kept = session
-        self.saved_as = self.attested = None
-        self.own_words = ""
-        self.note = parse(session.source)
+    def _opened(self) -> None:
+        """Another note is open."""
+        self.deciding.forget()
         self.tell("")
         self.show()
+        self.drafting.take_note(parse(self.session.source))
         if not self.app.is_headless:
             pace.keep()
-
-    async def may_lose_work(self) -> bool:
-        """Whether the present session may go: it is kept, or the user says so."""
-        if not self.unsaved:
-            return True
-        ask = Confirm("Unsaved work", LOSE, "Lose it", "Go back")
-        answer: bool | None = await self.app.push_screen_wait(ask)
-        return answer is True
 
     @work
     async def action_open_note(self) -> None:
         """Open a note file, a pasted note, or a saved session."""
-        if not await self.may_lose_work():
+        lose = await self.deciding.lose()
+        if lose is None:
             return
-        chosen = await self.app.push_screen_wait(NotePicker(self.desk.notes, self.desk.sessions))
+        chosen = await self.ask(NotePicker(self.desk.notes, self.desk.sessions))
         if isinstance(chosen, str):
-            self.take_note(chosen)
-        elif isinstance(chosen, Path):
-            await self._open_saved(chosen)
-
-    async def _open_saved(self, path: Path) -> None:
-        ask = AskPassphrase("Open a saved session", f"Saved as {path.stem}.", new=False)
-        passphrase = await self.app.push_screen_wait(ask)
-        if passphrase is None:
-            return
-        try:
-            session, lock = sessions.load(path, passphrase)
-        except EdgemedError as error:
-            self.complain(error)
-            return
-        self.owner.lock = lock
-        self._begin(session)
-        self.saved_as = path
-        if session.text and session.review is None:
-            self._check()
+            self.take_note(chosen, lose=lose)
+        elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=lose):
+            self._opened()
 
     @work
     async def action_choose_template(self) -> None:
         """Pick a template."""
         choices = [Choice(t.title, t.purpose, t) for t in list_templates()]
-        template = await self.app.push_screen_wait(Picker("Template", choices))
+        template = await self.ask(Picker("Template", choices))
         if template is not None:
-            self.template = template
+            self.drafting.template = template
             self.query_one(Notice).clear()
             self.show()
-            self.warn_of_template()
+            self.drafting.warn_of_template()
 
     @work
     async def action_choose_model(self) -> None:
         """Pick a model."""
         choices = [Choice(m.name, m.about, m) for m in self.desk.models()]
         empty = "No model is here. Add one: edgemed models add FILE.gguf"
-        choice = await self.app.push_screen_wait(Picker("Model", choices, empty))
+        choice = await self.ask(Picker("Model", choices, empty))
         if choice is not None:
-            self.take_model(choice)
+            self.drafting.take_model(choice)
             self.show()
 
     @work
     async def action_make_draft(self) -> None:
         """Let the model write."""
-        if self.template is None:
+        if self.drafting.template is None:
             await self.action_choose_template().wait()
-        if self.template is None or self.note is None or not await self.may_lose_work():
+        if self.drafting.template is None or self.drafting.note is None:
             return
-        self.begin_draft()
+        lose = await self.deciding.lose()
+        if lose is not None:
+            self.deciding.forget()
+            self.deciding.does(lambda: self.drafting.begin(lose=lose))
 
-    @on(NotePasted)
+    def action_stop(self) -> None:
+        """Stop the model."""
+        self.seat.stop()
+
     @work
-    async def _pasted(self, message: NotePasted) -> None:
-        if await self.may_lose_work():
-            self.take_note(message.text)
+    async def action_sign(self) -> None:
+        """Ask for name and reason, then sign."""
+        await self.deciding.sign()
+
+    @work
+    async def action_export(self) -> None:
+        """Ask for a file name and write the signed text."""
+        await self.deciding.export()
+
+    @work
+    async def action_save(self) -> None:
+        """Save the session, encrypted."""
+        await self.deciding.save()
+
+    @work
+    async def action_keep_seal(self) -> None:
+        """Keep a seal of the audit log elsewhere."""
+        await self.deciding.keep_seal()
+
+    def action_copy(self) -> None:
+        """Put the signed text on the clipboard, if the settings allow it."""
+        self.deciding.copy()
+
+    def action_compare(self) -> None:
+        """The model's draft against the text."""
+        self.app.push_screen(CompareScreen(self.session.ai_draft, self.session.text))

@@ -61,11 +61,10 @@ says to it is underlined in the note.
         """A narrow screen has no line at the bottom."""
         self._say_head()
 
-    def append_line(self, line: str) -> None:
-        """Add `line` at the end, as an edit that can be undone, and put the cursor on it."""
-        text = self.text
-        gap = "" if not text or text.endswith("\n") else "\n"
-        self.insert(self.replaced(len(text), len(text), gap + line), self.document.end)
+    def append(self, added: str) -> None:
+        """Add `added` at the end, as an edit that can be undone, and put the cursor behind it."""
+        end = len(self.text)
+        self.insert(self.replaced(end, end, added), self.document.end)
         self.move_cursor(self.document.end)
         self.post_message(DraftEdited(self.exact))
 

@@ -1,0 +1,279 @@
+"""A case: a session, its audit log and its file; the rules that screen and line mode share.
+
+Each verb does all of what it says, or raises and leaves the case as it was:
+
+- what a person decides is logged first, and is not done where the log refuses (`NotLogged`);
+- a draft is there once it is written: it is taken, and a row that the log refuses is owed;
+- work that is neither saved nor exported is not lost without being asked for (`Unsaved`); the
+  answer, `lose=True`, counts for that one call;
+- a draft that is stopped, or that the engine breaks off, takes no other text's place;
+- a new draft never takes the file of an earlier text, and a signed text never changes;
+- every text that stands is to be checked (`unchecked`).
+
+Knows no screen and prints nothing. One thread at a time may use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from edgemed.clinic import export, history
+from edgemed.clinic import session as steps
+from edgemed.clinic.findings import Omission, Review
+from edgemed.clinic.session import Finding, Origin, Session
+from edgemed.clinic.template import Template, readable
+from edgemed.errors import EdgemedError, Refused
+from edgemed.logs import seals, sessions
+from edgemed.logs.audit import now
+from edgemed.logs.audit_files import Place
+from edgemed.logs.ledger import Ledger, Write
+
+NOBODY = "not named"  # who stands in the log until somebody has signed
+UNSAVED = "the draft is neither saved nor exported"
+
+Reason = Literal["stop", "length", "cancelled", "failed"]
+"""How a draft ended: by itself, at its limit, stopped by the user, or broken off by the engine."""
+
+
+class Unsaved(Refused):
+    """Going on would lose work; the same call with `lose=True` goes on."""
+
+
+class NotLogged(EdgemedError):
+    """The audit log refuses, so nothing was done; the same call may be made again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A draft that is being written; each is only equal to itself."""
+
+    template: Template
+
+
+class Ended(NamedTuple):
+    """What came of a draft, and what must be said about it.
+
+    "draft": it stands; "earlier text": it broke off, and what was there stays; "nothing": no word
+    was written; "another case": it belongs to a case that was left meanwhile.
+    """
+
+    became: Literal["draft", "earlier text", "nothing", "another case"]
+    faults: tuple[EdgemedError, ...] = ()
+
+
+class Case:
+    """One note on its way to a signed summary."""
+
+    def __init__(self, place: Place, folder: Path, clock: Callable[[], str] = now) -> None:
+        """`place` of the audit log, `folder` of saved sessions, `clock` in ISO 8601."""
+        self.session = Session()
+        self.saved_as: Path | None = None
+        self.lock: sessions.Lock | None = None
+        self.who = NOBODY
+        self.ledger = Ledger(place)
+        self.folder, self.clock = folder, clock
+        self.draft: Draft | None = None
+        self._kept = self.session  # what is safe: saved, exported, or nothing yet
+
+    @property
+    def shown(self) -> Session:
+        """What there is to see: while a draft is written, the note alone."""
+        return Session(source=self.session.source) if self.draft else self.session
+
+    @property
+    def unkept(self) -> bool:
+        """Whether a text stands that is neither saved nor exported. A check is no work to lose."""
+        return bool(self.session.text) and _work(self.session) != _work(self._kept)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether ending now, or another note, would lose work: a text, or a running draft."""
+        return self.unkept or self.draft is not None
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether a text stands that has not been checked as it is."""
+        return steps.stage(self.session) == "draft"
+
+    def open(self, text: str, *, lose: bool = False) -> None:
+        """Begin anew with the note `text`. Refused where it is empty."""
+        session = steps.opened(text)
+        self._may_lose(lose)
+        self._begin(session, None)
+
+    def open_saved(self, path: Path, passphrase: str, *, lose: bool = False) -> None:
+        """Go on with a saved session; later it is saved to its own file with its own lock."""
+        session, lock = sessions.load(path, passphrase)
+        self._may_lose(lose)
+        self._begin(session, path)
+        self.lock = lock
+
+    def begin_draft(self, template: Template, *, lose: bool = False) -> Draft:
+        """A draft is to be written. Until `end_draft` nothing else changes, and nothing is lost."""
+        self._at_rest()
+        if not self.session.source:
+            raise Refused("there is no note", "open a note first")
+        self._may_lose(lose)
+        self.draft = Draft(template)
+        return self.draft
+
+    def end_draft(self, draft: Draft, written: str, reason: Reason, origin: Origin) -> Ended:
+        """All that was `written` of a draft, how it ended and what made it; what comes of it."""
+        if draft is not self.draft:
+            return Ended("another case")
+        self.draft = None
+        if not written.strip():
+            return Ended("nothing")
+        if reason in ("cancelled", "failed") and self.session.text.strip():
+            return Ended("earlier text")
+        text, faults = _as_lines(draft.template, written, whole=reason == "stop")
+        note = Session(source=self.session.source)
+        self.session = after = steps.drafted(note, origin, text, cut=reason != "stop")
+        self._kept, self.saved_as = note, None
+        who, at = self.who, self.clock()
+        owed = self.ledger.owe(lambda log: history.drafted(log, after, who, at))
+        return Ended("draft", faults + ((owed,) if owed else ()))
+
+    def no_draft(self, draft: Draft) -> bool:
+        """No draft came of it; false where it belonged to a case that was left meanwhile."""
+        mine = draft is self.draft
+        if mine:
+            self.draft = None
+        return mine
+
+    def reviewed(self, text: str, review: Review) -> None:
+        """`text` was checked; a check of any other text than the present one is dropped."""
+        self.session = steps.reviewed(self.session, text, review)
+
+    def edit(self, text: str) -> None:
+        """The text is now `text`, and is to be checked again."""
+        self._at_rest()
+        self.session = steps.edited(self.session, text)
+
+    def addition(self, omission: Omission) -> str:
+        """What to add at the end of the text to take over what was left out, marked for editing."""
+        self._at_rest()
+        if self.session.signature is not None:
+            raise steps.signed_already()
+        gap = "" if not self.session.text or self.session.text.endswith("\n") else "\n"
+        return gap + steps.insertion(self.session, omission)
+
+    def insert(self, omission: Omission) -> None:
+        """Take over what was left out as the last line, marked for editing."""
+        self.edit(self.session.text + self.addition(omission))
+
+    def dismiss(self, finding: Finding, reason: str, words: str = "") -> None:
+        """Set a finding aside with one of `session.REASONS`."""
+        at = self.clock()
+        after = steps.dismissed(self.session, finding, reason, words, at=at)
+        self._decide(after, lambda log: history.dismissed(log, after, finding, self.who, at))
+
+    def restore(self, finding: Finding) -> None:
+        """Take a dismissal back."""
+        if steps.dismissal_of(self.session, finding) is None:
+            raise Refused("that finding is not dismissed", "it counts already")
+        at, after = self.clock(), steps.restored(self.session, finding)
+        self._decide(after, lambda log: history.restored(log, after, finding, self.who, at))
+
+    def may_sign(self) -> None:
+        """Raises what stands in the way of a signature, whatever reason is typed."""
+        self._at_rest()
+        if (refusal := steps.why_not_signed(self.session)) is not None:
+            raise refusal
+
+    def sign(self, by: str, reason: str = "") -> None:
+        """Sign the text that stands; from here on it cannot change."""
+        at = self.clock()
+        after = steps.signed(self.session, by, at=at, reason=reason)
+        self._decide(after, lambda log: history.signed(log, after, at))
+        self.who = by.strip()
+
+    def export(self, path: Path) -> None:
+        """Write the signed text to a new file, in the format that its ending names."""
+        self._at_rest()
+        export.write(self.session, path, lambda what: self._give_out(path.suffix, what))
+        self._kept = self.session
+
+    def copy_out(self, release: Callable[[str], None]) -> None:
+        """Hand the signed text to `release`, the clipboard say."""
+        if (refusal := steps.why_not_given_out(self.session)) is not None:
+            raise refusal
+        self._give_out("clipboard", "export")
+        release(self.session.text)
+
+    def save(self, lock: sessions.Lock | None = None) -> Path:
+        """Save, encrypted, to the session's own file or to a new one; `lock` is kept for later."""
+        lock = lock or self.lock
+        if lock is None:
+            raise Refused("no passphrase was given yet", "save it yourself once")
+        if not self.session.source:
+            raise Refused("there is nothing to save", "open a note first")
+        if self.saved_as is None:
+            self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
+        else:
+            sessions.save(self.saved_as, self.session, lock)
+        self.lock, self._kept = lock, self.session
+        return self.saved_as
+
+    def save_again(self) -> Path | None:
+        """Save without asking where saving has begun; for a terminal that is lost."""
+        return self.save() if self.lock and self.session.source else None
+
+    def close(self) -> Path | None:
+        """May it end? Saves where saving has begun (then: the file); Unsaved where work would be
+        lost all the same."""
+        saved = self.save_again() if self.unkept else None
+        self._may_lose(lose=False)
+        return saved
+
+    def keep_seal(self, to: Path) -> Path:
+        """Keep a seal of the audit log in the folder `to`; what is owed goes into the log first."""
+        self.ledger.settle()
+        return seals.keep(self.ledger.place, to, self.who, self.clock())
+
+    def reminder(self) -> str:
+        """That a seal is due; empty if none is."""
+        return seals.reminder(self.ledger.place, self.clock())
+
+    def _begin(self, session: Session, path: Path | None) -> None:
+        self.session = self._kept = session
+        self.saved_as, self.draft = path, None
+
+    def _may_lose(self, lose: bool) -> None:
+        if self.unsaved and not lose:
+            raise Unsaved(UNSAVED, "save it, or sign and export it")
+
+    def _at_rest(self) -> None:
+        if self.draft is not None:
+            raise Refused("a draft is being written", "wait for its end, or stop it")
+
+    def _decide(self, after: Session, row: Write) -> None:
+        """Log a decision, then take it."""
+        self._at_rest()
+        try:
+            self.ledger.write(row)
+        except EdgemedError as error:
+            raise NotLogged(error.message, error.hint) from error
+        self.session = after
+
+    def _give_out(self, way: str, what: str) -> None:
+        session, at = self.session, self.clock()
+        self._decide(session, lambda log: history.given_out(log, session, way, self.who, at, what))
+
+
+def _work(session: Session) -> Session:
+    """A session without what can be made again by itself."""
+    return replace(session, review=None)
+
+
+def _as_lines(
+    template: Template, written: str, *, whole: bool
+) -> tuple[str, tuple[EdgemedError, ...]]:
+    """The draft as it is read, and why it stays as the model wrote it where it does."""
+    if not whole:
+        return written, ()
+    try:
+        return readable(template, written), ()
+    except EdgemedError as error:
+        return written, (error,)

@@ -1,0 +1,301 @@
+"""What may be done to a case, on the screen and in line mode alike: one suite for both ways."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from edgemed_models.fake import ScriptedModel
+
+from edgemed.clinic import session as steps
+from edgemed.clinic.findings import Omission, Review
+from edgemed.logs import audit, database, sessions
+from edgemed.logs.audit import Log
+from tests.tui.scripted import DRAFT, NOTE, pieces
+from tests.tui.ways import NAMES, PASSPHRASE, AnyWay, way
+
+OTHER = "Another patient, seen today for a cough. No fever. Home with advice.\n"
+PART = "".join(pieces(DRAFT)[:12])
+
+both_ways = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+
+
+def model() -> ScriptedModel:
+    return ScriptedModel(pieces(DRAFT))
+
+
+def place(folder: Path) -> audit.Place:
+    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+
+
+def logged(folder: Path) -> list[str]:
+    assert audit.verify(place(folder)).faults == ()
+    return [row.what for row in audit.read(place(folder))]
+
+
+def saved(folder: Path) -> list[Path]:
+    return sorted((folder / "sessions").glob(f"*{sessions.ENDING}"))
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Another program that holds the audit log."""
+    Log(place(folder))
+    other = sqlite3.connect(folder / "audit.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+@both_ways
+async def test_from_a_note_to_a_signed_text_that_is_exported_saved_and_opened(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        flag = by.finding(steps.Flag)
+        await by.dismiss(flag)
+        assert steps.dismissal_of(by.session, flag) is not None
+        await by.restore(flag)
+        assert by.session.dismissals == ()
+        await insert_and_edit(by)
+        await by.sign()
+        assert by.session.signature is not None and by.session.signature.by == "Dr A"
+        await by.export(tmp_path / "out.txt")
+        await by.save()
+        before = by.session
+        await by.note(OTHER)
+        await by.open(saved(tmp_path)[0])
+        assert by.session == before and by.asked == 0
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8").startswith(before.text.rstrip())
+    assert logged(tmp_path) == ["draft", "dismiss", "restore", "sign", "export"]
+
+
+async def insert_and_edit(by: AnyWay) -> None:
+    """Take over what was left out, marked; the mark goes with an edit."""
+    omission = by.finding(Omission)
+    assert isinstance(omission, Omission)
+    await by.insert(omission)
+    line = steps.insertion(by.session, omission)
+    assert by.session.text.splitlines()[-1] == line and by.session.review is not None
+    await by.sign()
+    assert by.session.signature is None and "still marked for editing" in by.said
+    await by.edit_last("Allergic to penicillin.")
+    assert by.session.text.splitlines()[-1] == "Allergic to penicillin."
+    assert by.session.ai_draft == DRAFT and by.session.review is not None
+
+
+@both_ways
+async def test_unsaved_work_is_lost_only_to_a_yes_for_that_very_thing(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.save()
+        (path,) = saved(tmp_path)
+        await by.edit_last("Mine.")
+        mine = by.session
+        for number, ask in enumerate((lambda: by.note(OTHER), by.draft, lambda: by.open(path)), 1):
+            await ask()
+            assert (by.session, by.asked) == (mine, number)
+        await by.draft(lose=True)
+        assert by.session.text == DRAFT and by.asked == 4
+        await by.note(OTHER)
+        assert by.session.text == DRAFT and by.asked == 5
+        await by.note(OTHER, lose=True)
+        assert by.session == steps.opened(OTHER)
+
+
+@both_ways
+async def test_ending_saves_where_saving_has_begun_and_else_asks(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        assert not await by.quit() and by.asked == 1
+        await by.save()
+        await by.edit_last("Mine.")
+        assert await by.quit() and by.asked == 1
+        assert sessions.load(saved(tmp_path)[0], PASSPHRASE)[0].text == by.session.text
+
+
+@both_ways
+async def test_what_the_log_refuses_is_not_done(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        before = by.session
+        with held(tmp_path):
+            await by.dismiss(by.finding(steps.Flag))
+            assert by.session == before and "held by another program" in by.said
+            await by.sign()
+            assert by.session == before and "held by another program" in by.said
+        await by.sign()
+        signed = by.session
+        with held(tmp_path):
+            await by.export(tmp_path / "out.txt")
+            assert "held by another program" in by.said and "xported" not in by.said
+        assert not (tmp_path / "out.txt").exists()
+        await by.note(OTHER)
+        assert by.session == signed and by.asked == 1  # neither saved nor exported
+    assert logged(tmp_path) == ["draft", "sign"]
+
+
+@both_ways
+async def test_a_draft_is_taken_though_the_log_refuses_and_goes_in_before_any_other_row(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        with held(tmp_path):
+            await by.draft()
+            assert by.session.text == DRAFT and by.session.review is not None
+            assert "not in the audit log yet" in by.said
+        await by.sign()
+    assert logged(tmp_path) == ["draft", "sign"]
+
+
+@both_ways
+async def test_a_kept_seal_covers_the_draft_that_was_owed(tmp_path: Path, name: str) -> None:
+    Log(place(tmp_path)).add("sign", "Dr A", "2026-01-01T00:00:00+00:00", {})
+    (tmp_path / "stick").mkdir()
+    async with way(name, tmp_path, model()) as by:
+        with held(tmp_path):
+            await by.draft()
+        await by.seal(tmp_path / "stick")
+    assert logged(tmp_path) == ["sign", "draft", "seal kept"]
+
+
+@both_ways
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+async def test_a_draft_that_breaks_off_stands_where_nothing_stood_marked_and_checked(
+    tmp_path: Path, name: str, how: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        break_off(by.model, how)
+        await by.draft()
+        assert (by.session.text, by.session.cut) == (PART, True)
+        assert by.session.review is not None
+    assert logged(tmp_path) == ["draft"]
+
+
+@both_ways
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+async def test_a_draft_that_breaks_off_never_takes_the_place_of_a_text(
+    tmp_path: Path, name: str, how: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.save()
+        await by.edit_last("Mine.")
+        before = by.session
+        break_off(by.model, how)
+        await by.draft(lose=True)
+        assert by.session == before
+        assert "earlier text" in by.said
+        await by.note(OTHER)
+        assert by.session == before and by.asked == 2  # it is as unsaved as it was
+        await by.save()
+    assert len(saved(tmp_path)) == 1  # and has its file
+    assert logged(tmp_path) == ["draft"]
+
+
+def break_off(scripted: ScriptedModel, how: str) -> None:
+    """From now on a draft ends after twelve words."""
+    if how == "failed":
+        scripted.fail_after = 12
+    else:
+        scripted.script, scripted.reason = pieces(DRAFT)[:12], "cancelled"
+
+
+@both_ways
+async def test_a_draft_without_a_word_changes_nothing(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        by.model.script = [" "]
+        await by.draft()
+        assert by.session == steps.opened(NOTE) and "wrote nothing" in by.said
+        by.model.script = pieces(DRAFT)
+        await by.draft()
+        before = by.session
+        by.model.script = [" "]
+        await by.draft(lose=True)
+        assert by.session == before
+    assert logged(tmp_path) == ["draft"]
+
+
+@both_ways
+async def test_a_new_draft_never_takes_the_file_of_an_earlier_text(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.sign()
+        await by.save()
+        await by.draft()
+        assert by.session.signature is None
+        await by.save()
+    kept = [sessions.load(path, PASSPHRASE)[0] for path in saved(tmp_path)]
+    assert sorted(session.signature is not None for session in kept) == [False, True]
+
+
+@both_ways
+async def test_a_signed_text_does_not_change(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        flag, omission = by.finding(steps.Flag), by.finding(Omission)
+        assert isinstance(omission, Omission)
+        await by.sign()
+        signed = by.session
+        await by.edit_last("Mine.")
+        await by.insert(omission)
+        await by.dismiss(flag)
+        await by.sign()
+        assert by.session == signed
+    assert logged(tmp_path) == ["draft", "sign"]
+
+
+@both_ways
+async def test_a_text_that_was_saved_unchecked_is_checked_when_it_is_opened(
+    tmp_path: Path, name: str
+) -> None:
+    lock = sessions.make_lock(PASSPHRASE)
+    origin = steps.Origin("m", "soap")
+    unchecked = steps.drafted(steps.opened(NOTE), origin, DRAFT)
+    path = sessions.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", unchecked, lock)
+    async with way(name, tmp_path, model()) as by:
+        await by.open(path)
+        assert by.session.text == DRAFT and by.session.review is not None
+        await by.note(OTHER)
+        assert by.session == steps.opened(OTHER) and by.asked == 0  # a check is no work to lose
+
+
+@both_ways
+async def test_a_check_that_breaks_leaves_the_draft_and_says_so(tmp_path: Path, name: str) -> None:
+    def broken(source: str, draft: str) -> Review:
+        raise KeyError(source)
+
+    async with way(name, tmp_path, model(), broken) as by:
+        await by.draft()
+        assert by.session.text == DRAFT and by.session.review is None
+        assert "check failed: KeyError in" in by.said
+        assert "Not done" not in by.said and "as it was" not in by.said
+        assert "DISCHARGE" not in by.said.partition("check failed")[2].partition("\n")[0]
+        await by.sign()
+        assert by.session.signature is None
+
+
+@both_ways
+@pytest.mark.parametrize("typed", ["~nobody99/out.txt", "/nowhere/at/all/out.txt", "out.pdf"])
+async def test_a_name_that_no_file_can_have_ends_nothing(
+    tmp_path: Path, name: str, typed: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.sign()
+        await by.export(typed)
+        assert by.session.text == DRAFT and "xported" not in by.said
+    assert logged(tmp_path) == ["draft", "sign"]

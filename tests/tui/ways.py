@@ -1,0 +1,266 @@
+"""The two ways to work on a case, screen and line mode, behind one set of verbs: for one suite.
+
+Every verb waits until it is done. `lose` is the answer where losing unsaved work is asked.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from edgemed_models.fake import ScriptedModel
+from edgemed_tui import plain
+from edgemed_tui.app import EdgemedApp
+from edgemed_tui.desk import Desk
+from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
+from edgemed_tui.plain.line import Line
+from edgemed_tui.screens.dialogs import AskPassphrase, AskPath, AskReason, AskSignature, Confirm
+from edgemed_tui.widgets.status import Notice, StatusLine
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from edgemed.clinic import session as steps
+from edgemed.clinic.findings import Omission, Review
+from edgemed.clinic.session import Session
+from tests.tui.driving import case_of, panes_of, press, started
+from tests.tui.scripted import NOTE, desk
+
+PASSPHRASE = "four words of mine"
+NAMES = ("screen", "line mode")
+
+
+class Way:
+    """What both ways can do; `asked` counts the questions about losing work."""
+
+    def __init__(self, folder: Path, model: ScriptedModel) -> None:
+        self.folder, self.model, self.asked, self.lose = folder, model, 0, False
+
+    @property
+    def session(self) -> Session:
+        raise NotImplementedError
+
+    @property
+    def said(self) -> str:
+        raise NotImplementedError
+
+    def finding(self, kind: type) -> steps.Finding:
+        return next(f for f in steps.findings(self.session) if isinstance(f, kind))
+
+
+class ByLine(Way):
+    """The line mode."""
+
+    def __init__(self, folder: Path, model: ScriptedModel, own: Desk) -> None:
+        super().__init__(folder, model)
+        self.heard: list[str] = []
+        self.line = Line(own, self.heard.append, self.answer, lambda prompt: PASSPHRASE)
+
+    @property
+    def session(self) -> Session:
+        return self.line.session
+
+    @property
+    def said(self) -> str:
+        return "\n".join(self.heard)
+
+    def answer(self, prompt: str) -> str:
+        if "Lose it?" in prompt:
+            self.asked += 1
+            return "yes" if self.lose else "no"
+        answers = {"Why": "seen", "Your name": "Dr A", "Reason": "1", "Try again": "no"}
+        return next((answers[head] for head in answers if prompt.startswith(head)), "")
+
+    def type(self, typed: str, *, lose: bool = False) -> None:
+        self.lose = lose
+        self.heard.clear()
+        plain.answer(self.line, typed)
+
+    def number(self, finding: steps.Finding) -> int:
+        return steps.findings(self.session).index(finding) + 1
+
+    async def note(self, text: str, *, lose: bool = False) -> None:
+        path = self.folder / "another.txt"
+        path.write_text(text, encoding="utf-8")
+        self.type(f"note {path}", lose=lose)
+
+    async def draft(self, *, lose: bool = False) -> None:
+        self.type("draft", lose=lose)
+
+    async def open(self, path: Path, *, lose: bool = False) -> None:
+        self.type(f"open {path.stem}", lose=lose)
+
+    async def dismiss(self, finding: steps.Finding) -> None:
+        self.type(f"dismiss {self.number(finding)}")
+
+    async def restore(self, finding: steps.Finding) -> None:
+        self.type(f"restore {self.number(finding)}")
+
+    async def insert(self, omission: Omission) -> None:
+        self.type(f"insert {self.number(omission)}")
+
+    async def edit_last(self, words: str) -> None:
+        self.type(f"edit {len(self.session.text.splitlines())} {words}")
+
+    async def sign(self) -> None:
+        self.type("sign")
+
+    async def export(self, path: Path | str) -> None:
+        self.type(f"export {path}")
+
+    async def seal(self, folder: Path) -> None:
+        self.type(f"seal {folder}")
+
+    async def save(self) -> None:
+        self.type("save")
+
+    async def quit(self, *, lose: bool = False) -> bool:
+        self.lose = lose
+        self.heard.clear()
+        return not plain.answer(self.line, "quit")
+
+
+class ByScreen(Way):
+    """The screen, driven by keys and by the messages of its panes."""
+
+    def __init__(self, folder: Path, model: ScriptedModel, pilot: Pilot[None]) -> None:
+        super().__init__(folder, model)
+        self.pilot = pilot
+
+    @property
+    def session(self) -> Session:
+        return case_of(self.pilot).session
+
+    @property
+    def said(self) -> str:
+        screen = case_of(self.pilot)
+        return f"{screen.query_one(Notice).content} {screen.query_one(StatusLine).content}"
+
+    async def settled(self) -> None:
+        """Wait until nothing is written or checked any more."""
+        for _ in range(3):
+            await self.pilot.pause()
+        for _ in range(500):
+            screen = case_of(self.pilot)
+            waits = (
+                self.session.origin
+                and not self.session.review
+                and "check failed" not in (self.said)
+            )
+            if not screen.streaming and not waits:
+                await self.pilot.pause()
+                return
+            await self.pilot.pause(0.02)
+        raise AssertionError("the screen never came to rest")
+
+    async def confirm(self, lose: bool) -> None:
+        if isinstance(self.pilot.app.screen, Confirm):
+            self.asked += 1
+            await press(self.pilot, *(("down", "enter") if lose else ("enter",)))
+
+    async def tell(self, wanted: type, **typed: str) -> None:
+        """Type into a dialog and confirm, where it has come."""
+        dialog = self.pilot.app.screen
+        if not isinstance(dialog, wanted):
+            return
+        for name, value in typed.items():
+            for line in dialog.query(f"#{name}").results(Input):
+                line.value = value
+                line.focus()
+        await press(self.pilot, "enter")
+        if dialog.is_current:
+            await press(self.pilot, "escape")
+
+    async def note(self, text: str, *, lose: bool = False) -> None:
+        case_of(self.pilot).post_message(NotePasted(text))
+        await self.pilot.pause()
+        await self.pilot.pause()
+        await self.confirm(lose)
+        await self.settled()
+
+    async def draft(self, *, lose: bool = False) -> None:
+        await press(self.pilot, "ctrl+g")
+        await self.confirm(lose)
+        await self.settled()
+
+    async def open(self, path: Path, *, lose: bool = False) -> None:
+        await press(self.pilot, "ctrl+n")
+        await self.confirm(lose)
+        if self.pilot.app.screen is not case_of(self.pilot):
+            await press(self.pilot, *path.stem, "enter")
+            await self.tell(AskPassphrase, first=PASSPHRASE)
+        await self.settled()
+
+    async def dismiss(self, finding: steps.Finding) -> None:
+        case_of(self.pilot).post_message(DismissAsked(finding))
+        await self.settled()
+        if isinstance(self.pilot.app.screen, AskReason):
+            await press(self.pilot, "enter")
+        await self.settled()
+
+    restore = dismiss
+
+    async def insert(self, omission: Omission) -> None:
+        case_of(self.pilot).post_message(InsertAsked(omission))
+        await self.settled()
+
+    async def edit_last(self, words: str) -> None:
+        pane = panes_of(self.pilot).draft
+        if pane.frozen:
+            return
+        pane.focus()
+        await press(self.pilot, "e", "ctrl+end", "ctrl+u", *words, "escape")
+        await self.settled()
+
+    async def sign(self) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "s")
+        await self.tell(AskSignature, by="Dr A", reason="seen")
+        await self.settled()
+
+    async def export(self, path: Path | str) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "x")
+        await self.tell(AskPath, path=str(path))
+        await self.settled()
+
+    async def seal(self, folder: Path) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "z")
+        await self.tell(AskPath, path=str(folder))
+        await self.settled()
+
+    async def save(self) -> None:
+        await press(self.pilot, "ctrl+s")
+        await self.tell(AskPassphrase, first=PASSPHRASE, second=PASSPHRASE)
+        await self.settled()
+
+    async def quit(self, *, lose: bool = False) -> bool:
+        await press(self.pilot, "ctrl+q")
+        await self.confirm(lose)
+        await self.pilot.pause()
+        return self.pilot.app._exit
+
+
+AnyWay = ByLine | ByScreen
+
+
+@asynccontextmanager
+async def way(
+    name: str,
+    folder: Path,
+    model: ScriptedModel,
+    review: Callable[[str, str], Review] | None = None,
+) -> AsyncIterator[AnyWay]:
+    """The screen or the line mode with a note open and a template chosen."""
+    own = desk(model, folder=folder)
+    own = replace(own, review=review) if review else own
+    if name == "screen":
+        async with started(EdgemedApp(own, NOTE)) as pilot:
+            await press(pilot, "ctrl+t", "enter")
+            yield ByScreen(folder, model, pilot)
+        return
+    by_line = ByLine(folder, model, own)
+    await by_line.note(NOTE)
+    by_line.type("template soap")
+    yield by_line
+    by_line.line.close()

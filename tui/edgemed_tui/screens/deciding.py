@@ -1,0 +1,184 @@
+"""What a clinician decides about a case: asked for here, carried out by the case.
+
+Dismiss, sign, export, copy, save, keep a seal: each asks what it needs to know, calls the case,
+and says how it went. The rules are in `edgemed.clinic.case`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.content import Content
+
+from edgemed.clinic import export
+from edgemed.clinic import session as steps
+from edgemed.clinic.case import Case, Unsaved
+from edgemed.clinic.findings import Omission
+from edgemed.clinic.session import Finding, Session
+from edgemed.errors import EdgemedError
+from edgemed.logs import seals, sessions
+from edgemed_tui.literal import lines, literal
+from edgemed_tui.screens.dialogs import (
+    AskPassphrase,
+    AskPath,
+    AskReason,
+    AskSignature,
+    Attest,
+    Confirm,
+)
+from edgemed_tui.screens.view import Owner, View
+from edgemed_tui.widgets.findings_list import line_of
+
+SAVING = """The session is encrypted with this passphrase. Nobody can read it without, and nobody
+can give the passphrase back. It also unlocks the screen."""
+
+WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
+LOSE = "The draft is neither saved nor exported. Going on loses it."
+SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+
+
+class Deciding:
+    """Asks for decisions and has the case carry them out."""
+
+    def __init__(self, case: Case, owner: Owner, view: View) -> None:
+        self.case, self.owner, self.view = case, owner, view
+        self.forget()
+
+    def forget(self) -> None:
+        """Another text stands: what was typed for the last one counts for nothing."""
+        self._own_words = ""
+        self._attested: Attest | None = None  # typed for a signature that could not be logged
+
+    def does(self, step: Callable[[], object]) -> bool:
+        """Take a step of the case; false where it refuses, which is said."""
+        try:
+            step()
+        except EdgemedError as error:
+            self.view.complain(error)
+            return False
+        self.view.show()
+        return True
+
+    async def lose(self) -> bool | None:
+        """Whether the user gives up unsaved work: False where there is none, None to go back."""
+        if not self.case.unsaved:
+            return False
+        return await self.view.ask(Confirm("Unsaved work", LOSE, "Lose it", "Go back")) or None
+
+    async def open_saved(self, path: Path, *, lose: bool) -> bool:
+        """Ask for the passphrase of a saved session and open it; whether it is open."""
+        ask = AskPassphrase("Open a saved session", f"Saved as {path.stem}.", new=False)
+        passphrase = await self.view.ask(ask)
+        return passphrase is not None and self.does(
+            lambda: self.case.open_saved(path, passphrase, lose=lose)
+        )
+
+    def insert(self, omission: Omission) -> None:
+        """Take over what was left out, as an edit that can be undone like any other."""
+        line: list[str] = []
+        if self.does(lambda: line.append(self.case.addition(omission))):
+            self.view.panes.draft.append(line[0])
+
+    async def settle(self, finding: Finding) -> None:
+        """Dismiss `finding` with a reason, or take its dismissal back."""
+        if self.case.session.signature is not None:
+            return
+        if steps.dismissal_of(self.case.session, finding) is not None:
+            self.does(lambda: self.case.restore(finding))
+            return
+        dialog = AskReason(line_of(finding, None), steps.REASONS, self._own_words)
+        answer = await self.view.ask(dialog)
+        if answer is not None:
+            done = self.does(lambda: self.case.dismiss(finding, *answer))
+            self._own_words = "" if done else answer.words  # need not be typed again
+
+    async def sign(self) -> None:
+        """Ask for name and reason, then sign."""
+        if not self.does(self.case.may_sign):
+            return
+        session, typed = self.case.session, self._attested
+        dialog = AskSignature(
+            what_is_signed(session),
+            typed.by if typed else self.owner.settings.name,
+            reason_needed=steps.needs_reason(session),
+            reason=typed.reason if typed else "",
+        )
+        answer = await self.view.ask(dialog)
+        if answer is None:
+            return
+        if not self.does(lambda: self.case.sign(answer.by, answer.reason)):
+            self._attested = answer  # need not be typed again
+            return
+        self._attested = None
+        self.view.tell(SIGNED)
+        self.owner.remember(name=answer.by)
+        if due := self.case.reminder():
+            self.view.complain(EdgemedError(due, f"z keeps one: {WHY_A_SEAL}"))
+
+    async def keep_seal(self) -> None:
+        """Ask for a folder, on a stick say, and keep a seal of the audit log there."""
+        about = f"A folder, on a stick or in another place: {WHY_A_SEAL}"
+        answer = await self.view.ask(AskPath("Keep a seal", about, seals.proposed()))
+        if answer is None:
+            return
+        kept: list[Path] = []
+        if self.does(lambda: kept.append(self.case.keep_seal(Path(answer)))):
+            here = seals.on_this_disk(self.case.ledger.place, kept[0])
+            more = "; this is the log's own disk: copy it to a stick" if here else ""
+            self.view.tell(f"seal kept{more}")
+
+    async def export(self) -> None:
+        """Ask for a file name and write the signed text."""
+        day = self.case.clock()[:10]
+        about = f"The ending chooses the format: {', '.join(export.FORMATS)}"
+        proposed = str(Path.home() / f"summary-{day}.txt")
+        answer = await self.view.ask(AskPath("Export", about, proposed))
+        if answer is not None and self.does(lambda: self.case.export(Path(answer))):
+            self.view.tell("exported")
+
+    def copy(self) -> None:
+        """Put the signed text on the clipboard, if the settings allow it."""
+        if self.does(lambda: self.case.copy_out(self.owner.release)):
+            self.view.tell("copied to the clipboard")
+
+    async def save(self) -> None:
+        """Save the session, encrypted; the first time in a run asks for a passphrase."""
+        passphrase: str | None = None
+        if self.case.lock is None:
+            ask = AskPassphrase("Save, encrypted", " ".join(SAVING.split()), new=True)
+            passphrase = await self.view.ask(ask)
+            if passphrase is None:
+                return
+        if self.does(
+            lambda: self.case.save(sessions.make_lock(passphrase) if passphrase else None)
+        ):
+            self.view.tell("saved, encrypted; from now on also when the terminal is lost")
+
+    async def may_close(self) -> bool:
+        """Whether the case may end: it is kept, or the user says that it may be lost."""
+        try:
+            self.case.close()
+        except Unsaved:
+            return await self.lose() is not None
+        except EdgemedError as error:  # it could not be saved; nobody is kept in for that
+            self.view.complain(error)
+            return await self.lose() is not None
+        return True
+
+
+def what_is_signed(session: Session) -> Content:
+    """The words over a signature: what made the draft, what stands open."""
+    origin = session.origin
+    assert origin is not None
+    count = len(session.text.splitlines())
+    rows = [literal(f"{count} lines, drafted by {origin.model} with {origin.template}.")]
+    if session.cut:
+        rows.append(literal(("The model's draft was cut before its end.", "bold")))
+    major = steps.major_flags(session)
+    if major:
+        rows.append(literal((f"{len(major)} major flag(s) are open:", "bold")))
+        rows += [line_of(flag, None) for flag in major[:5]]
+    left_out = sum(isinstance(f, Omission) for f in steps.open_findings(session))
+    if left_out:
+        rows.append(literal(f"{left_out} fact(s) of the note are listed as left out."))
+    rows.append(literal("You sign that you have read this text against the note."))
+    return lines(rows)
