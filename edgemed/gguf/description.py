@@ -79,8 +79,7 @@ def type_shares(tensors: Iterable[Tensor]) -> dict[str, TypeShare]:
 
 def _text(metadata: Metadata, key: str) -> str | None:
     """A string, or None if the key is missing or something else."""
-    found = metadata.type_of(key) == "string" if key in metadata else False
-    return str(metadata[key]) if found else None
+    return metadata.text(key)
 
 
 def _number(metadata: Metadata, key: str) -> int | None:

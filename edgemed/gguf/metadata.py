@@ -38,6 +38,10 @@ class Metadata(Mapping[str, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self._spans
 
+    def text(self, key: str) -> str | None:
+        """A string; None if the key is missing or its value something else."""
+        return str(self[key]) if key in self and self.type_of(key) == "string" else None
+
     def raw(self, key: str) -> bytes:
         """The value's bytes, type id included, as they stand in the file."""
         return bytes(self.view(key))

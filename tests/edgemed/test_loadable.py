@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from edgemed.cli.main import main
+from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.loadable.vocabulary import PRE_TOKENIZERS
+from edgemed.merging.parents.compatibility import verdict
 from tests.edgemed.gguf_files import assemble, pair, row
 from tests.edgemed.whole_llamas import (
     SHAPES,
@@ -316,3 +318,30 @@ def without(key: str, change: Change, really: bool) -> Change:
             del metadata["tokenizer.ggml." + key]
 
     return both
+
+
+VALUES = {
+    "uint8": 3, "int8": -1, "uint32": 3, "int32": -3, "float32": 0.5, "float64": 1e300,
+    "bool": True, "string": "x", "uint64": 2**63, "int64": -1, "uint32[]": [1, 2],
+    "string[]": ["a", "a"], "float32[]": [1.0], "bool[]": [True], "int32[]": [],
+}  # fmt: skip
+OTHERS = (
+    "general.type general.name general.file_type tokenizer.chat_template tokenizer.ggml.merges "
+    "llama.expert_count llama.expert_used_count llama.rope.scaling.type split.count"
+).split()
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_no_kind_of_value_ends_the_checks(kind: str, tmp_path: Path) -> None:
+    whole = open_model(write_llama(tmp_path / "whole.gguf"))
+    for key in (*whole.metadata, *OTHERS):
+
+        def change(m: Metadata, w: Tensors, key: str = key) -> None:
+            m[key] = (kind, VALUES[kind])
+
+        path = write_llama(tmp_path / "changed.gguf", change)
+        try:
+            model = open_model(path)
+        except EdgemedError:
+            continue
+        assert verdict([whole, model]).findings and verdict([model, model]).findings

@@ -33,8 +33,8 @@ def obstacles(model: Model) -> Iterator[Obstacle]:
 
 def is_language_model(model: Model) -> bool:
     """Whether it is meant to be one, and nothing that stands beside one."""
-    kind = str(model.metadata.get("general.type", "model"))
-    return kind == "model" and model.metadata.get("general.architecture") not in PROJECTORS
+    kind, arch = (model.metadata.text(f"general.{key}") for key in ("type", "architecture"))
+    return kind in (None, "model") and arch not in PROJECTORS
 
 
 def of_metadata(metadata: Metadata) -> list[Obstacle]:

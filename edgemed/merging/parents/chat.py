@@ -56,7 +56,7 @@ def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
 def donor_of(models: Sequence[Model], choice: Choice) -> tuple[Model, str]:
     """Whose template and turn tokens the output has, and a line that says so, or Undecided."""
     chosen = chosen_model(choice, models)
-    having = [m for m in models if m.metadata.get(TEMPLATE)]
+    having = [m for m in models if m.metadata.text(TEMPLATE)]
     if choice.template is not None:
         donor = chosen or (having or models)[0]
         return donor, f"chat template as given, turn tokens from {donor.paths[0].name}"

@@ -184,7 +184,7 @@ def chat_templates(question: Question) -> Iterator[Line]:
     except chat.Undecided as reason:
         yield "refuse", reason.what, reason.remedy
         return
-    templates = [m.metadata.get(TEMPLATE) for m in question.models]
+    templates = [m.metadata.text(TEMPLATE) for m in question.models]
     same = bool(templates[0]) and len(set(templates)) == 1
     yield ("ok", "the same in all models") if same else ("note", note)
 
@@ -238,7 +238,7 @@ def context_lengths(question: Question) -> Iterator[Line]:
 
 def licences(question: Question) -> Iterator[Line]:
     """The output is under the licences of all its parents."""
-    stated = {m.paths[0]: m.metadata.get("general.license") for m in question.models}
+    stated = {m.paths[0]: m.metadata.text("general.license") for m in question.models}
     for path, licence in stated.items():
         name = licence_name(question.models, path)
         if not licence:
@@ -255,7 +255,7 @@ def licences(question: Question) -> Iterator[Line]:
 def licence_name(models: Sequence[Model], path: Path) -> str:
     """The licence's id and name, as far as the file says."""
     metadata = next(m.metadata for m in models if m.paths[0] == path)
-    words = (metadata.get("general.license"), metadata.get("general.license.name"))
+    words = (metadata.text("general.license"), metadata.text("general.license.name"))
     return " ".join(str(word) for word in words if word)
 
 

@@ -193,10 +193,9 @@ def _is_list(value: Any) -> bool:
 
 
 def _same(ours: Any, theirs: Any) -> bool:
-    try:
-        return bool(ours == theirs)
-    except ValueError:  # arrays: numpy compares element by element
-        return len(ours) == len(theirs) and all(x == y for x, y in zip(ours, theirs, strict=True))
+    if not (_is_list(ours) and _is_list(theirs)):
+        return not (_is_list(ours) or _is_list(theirs)) and bool(ours == theirs)
+    return len(ours) == len(theirs) and all(x == y for x, y in zip(ours, theirs, strict=True))
 
 
 def _shown(value: Any) -> str:

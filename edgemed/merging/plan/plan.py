@@ -4,19 +4,18 @@ Reads headers and importance matrices only. All refusals happen here; a plan can
 compared and run.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from edgemed_native.codecs import CODECS, IGNORES_WEIGHTS, obstacle
+from edgemed_native.codecs import CODECS, obstacle
 from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
 from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods import schema
-from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
@@ -26,6 +25,11 @@ from edgemed.merging.parents.vocabulary import TOKENS, Lexicon
 from edgemed.merging.plan.fingerprints import Input, input_of
 from edgemed.merging.plan.memory import Buffers, Work, plan_buffers
 from edgemed.merging.plan.metadata import Types, choice_of, output_metadata
+from edgemed.merging.plan.notes import (
+    notes_on_importances,
+    notes_on_models,
+    notes_on_weights,
+)
 from edgemed.merging.plan.out_types import file_type_of, out_types, type_fallbacks
 from edgemed.merging.plan.outline import Models, Place, base_of, leader, outline
 from edgemed.merging.plan.placement import Placement, place, refuse_output, refuse_small_disk
@@ -169,7 +173,7 @@ def decide(
         *marks,
         *fallbacks.notes_on(unfit),
         *notes_on_weights(steps),
-        *notes_on_importances(steps, importances),
+        *notes_on_importances(steps, importances is not None),
         *(warnings(models.values()) if work else ()),
     )
     sums = () if importances is None else importances.sha256
@@ -299,46 +303,11 @@ def settle(
     )
 
 
-def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
-    """Models that are given twice; blocks of one model may be stacked as often as one likes."""
-    if not recipe.sliced:
-        named = [source.model for source in recipe.slices[0].sources]
-        every = [*named, *(path for path in recipe.models if path not in named)]
-        found = compatibility.given_twice([models[path] for path in every])
-        yield from (line[1] for line in found)
-
-
-def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
-    """Outputs that are no mix of models: what they differ in, or the base alone."""
-    blends = [step for step in steps if step.action == "blend"]
-    differences = sum(is_difference(step.method, dict(step.parameters)) for step in blends)
-    if differences:
-        yield (
-            f"the weights of {differences} tensors add up to 0 and are not normalized: these are "
-            "differences of the models, and the output is no model"
-        )
-    if not blends and METHODS[steps[0].method].base == "required":
-        yield "no model has a weight: the output is the base"
-
-
 def refuse_odd_names(paths: Iterable[Path]) -> None:
     """Refused: names that are no UTF-8, for the output says by name what it was made of."""
     for path in paths:
         if not is_utf8(path.name):
             raise Refused(f"the name of {path} is no UTF-8 text", "rename the file")
-
-
-def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
-    """Matrices that columns were to be weighed in, and were not."""
-    without = sum(
-        step.action != "copy"
-        and len(step.sources[0].shape) > 1
-        and step.type.name not in IGNORES_WEIGHTS
-        and step.importances is None
-        for step in steps
-    )
-    if importances is not None and without:
-        yield f"{without} tensors without importances: their columns count alike"
 
 
 def state_bytes(step: Step) -> int:

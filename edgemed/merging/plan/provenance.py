@@ -228,7 +228,7 @@ def parents(models: Sequence[Model]) -> Keys:
 
 def licence(models: Sequence[Model]) -> Keys:
     """All parents' licences at once; nothing where a parent states none."""
-    stated = [model.metadata.get("general.license") for model in models]
+    stated = [model.metadata.text("general.license") for model in models]
     words = list(dict.fromkeys(str(word) for word in stated if word))
     if not words or not all(stated):
         return {}

@@ -1,0 +1,52 @@
+"""Lines that a plan should say aloud: what is legal, and perhaps not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from edgemed_native.codecs import IGNORES_WEIGHTS
+
+from edgemed.merging.methods.cancelling import is_difference
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.parents import compatibility
+from edgemed.merging.plan.outline import Models
+from edgemed.merging.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    from edgemed.merging.plan.plan import Step
+
+
+def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
+    """Models that are given twice; blocks of one model may be stacked as often as one likes."""
+    if not recipe.sliced:
+        named = [source.model for source in recipe.slices[0].sources]
+        every = [*named, *(path for path in recipe.models if path not in named)]
+        found = compatibility.given_twice([models[path] for path in every])
+        yield from (line[1] for line in found)
+
+
+def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
+    """Outputs that are no mix of models: what they differ in, or the base alone."""
+    blends = [step for step in steps if step.action == "blend"]
+    differences = sum(is_difference(step.method, dict(step.parameters)) for step in blends)
+    if differences:
+        yield (
+            f"the weights of {differences} tensors add up to 0 and are not normalized: these are "
+            "differences of the models, and the output is no model"
+        )
+    if not blends and METHODS[steps[0].method].base == "required":
+        yield "no model has a weight: the output is the base"
+
+
+def notes_on_importances(steps: Sequence[Step], asked: bool) -> Iterator[str]:
+    """Matrices that columns were to be weighed in (if `asked`), and were not."""
+    without = sum(
+        step.action != "copy"
+        and len(step.sources[0].shape) > 1
+        and step.type.name not in IGNORES_WEIGHTS
+        and step.importances is None
+        for step in steps
+    )
+    if asked and without:
+        yield f"{without} tensors without importances: their columns count alike"
