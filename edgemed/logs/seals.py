@@ -27,6 +27,10 @@ CAUTION = (
 )
 
 
+class NotInLog(EdgemedError):
+    """The seal is kept where it was asked for; the log could not take the row that says so."""
+
+
 def keep(place: Place, to: Path, who: str, at: str) -> Path:
     """Write the log's seal into the folder or file `to`, then a row that says so; the file's path.
 
@@ -51,7 +55,7 @@ def keep(place: Place, to: Path, who: str, at: str) -> Path:
     try:
         Log(place).add(KEPT, who, at, {"row": verdict.seal.number})
     except EdgemedError as error:
-        raise EdgemedError(
+        raise NotInLog(
             f"the seal is kept, but the audit log does not say so: {error.message}",
             f"the kept seal counts; keep it again to end the reminders; {error.hint}",
         ) from error

@@ -10,7 +10,7 @@ from edgemed.clinic.findings import Review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import load_template
 from edgemed.errors import EdgemedError, Refused
-from edgemed.logs import audit, sessions
+from edgemed.logs import audit, seals, sessions
 from edgemed.logs.audit import Place
 
 NOTE, OTHER = "Na 128 [L] K 5.9 [H]\n", "Another patient, with a cough.\n"
@@ -148,6 +148,19 @@ def test_the_lose_of_one_call_counts_for_no_other(case: Case, tmp_path: Path) ->
     with pytest.raises(Unsaved):
         begin(case)
     assert case.session.text == "Again."
+
+
+def test_a_seal_whose_row_cannot_be_written_is_said_to_be_kept(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*row: object) -> None:
+        raise EdgemedError("the log is full", "make room")
+
+    checked(case).sign("Dr A")
+    monkeypatch.setattr(audit.Log, "add", refuse)
+    with pytest.raises(seals.NotInLog, match=r"the seal is kept, but .* the log is full"):
+        case.keep_seal(tmp_path)
+    assert list(tmp_path.glob("edgemed-seal-*.txt"))
 
 
 def test_refusals_come_before_the_question(case: Case) -> None:

@@ -126,7 +126,11 @@ def sign(line: Line, rest: str) -> None:
 def keep_seal(line: Line, rest: str) -> None:
     """seal [FOLDER] (without a folder the stick that is plugged in)"""
     folder = path_of(rest) if rest else seals.only_medium()
-    path = line.case.keep_seal(folder)
+    try:
+        path = line.case.keep_seal(folder)
+    except seals.NotInLog as fault:
+        line.say(f"Seal kept. {fault.message}. {fault.hint}.")
+        return
     line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
     if seals.on_this_disk(line.desk.place, path):
         line.say("This is the log's own disk: keep a copy on a stick.")
