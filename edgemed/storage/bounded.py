@@ -19,6 +19,9 @@ BYTES = {
     "chat template": 1 << 20,  # published ones have up to 20 KiB
     "list of models": 16 << 20,
     "file of settings": 1 << 20,
+    "saved session": 256 << 20,  # the largest note, its draft and every finding
+    "recipe": 256 << 10,
+    "card": 64 << 10,  # a card has a few lines
 }
 """The most bytes of a file, by what it is to be."""
 

@@ -159,7 +159,7 @@ def save_with(line: Line, lock: sessions.Lock) -> str:
         folder, at = line.desk.sessions, line.desk.clock()
         line.saved_as = sessions.save_new(folder, at, line.session, lock)
     else:
-        sessions.save(line.saved_as, line.session, lock)
+        line.saved_as = sessions.save(line.saved_as, line.session, lock)
     line.lock, line.kept = lock, line.session
     return line.saved_as.stem
 

@@ -279,7 +279,7 @@ class CaseScreen(Screen[None]):
             folder, at = self.desk.sessions, self.desk.clock()
             self.saved_as = sessions.save_new(folder, at, self.session, lock)
         else:
-            sessions.save(self.saved_as, self.session, lock)
+            self.saved_as = sessions.save(self.saved_as, self.session, lock)
         self.kept = self.session
 
 
