@@ -22,7 +22,7 @@ def open_missing() -> None:
     for number, (name, mode, flags) in enumerate(STREAMS):
         if getattr(sys, name) is None:
             _occupy(number, flags)
-            stream = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: PTH123, SIM115
+            stream = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
 
 

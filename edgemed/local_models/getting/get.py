@@ -4,7 +4,6 @@
 """
 
 import shutil
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,8 @@ from edgemed.local_models import library
 from edgemed.local_models.getting import hub, package, web
 from edgemed.local_models.getting.part import Part, Tell
 from edgemed.local_models.getting.places import Address, HubFile, Package, Place, parse_place
+from edgemed.storage.bounded import read_bounded, toml_of
 from edgemed.storage.whole import private_folder
-
-LARGEST_CARD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +59,10 @@ def find_card(name: str) -> Card:
 def read_own(path: Path) -> Card:
     """A card of the user's."""
     try:
-        if path.stat().st_size > LARGEST_CARD:
-            raise InvalidFile(
-                f"{path} is larger than {LARGEST_CARD:,} bytes", "a card has a few lines"
-            )
-        return card(path.stem, tomllib.loads(path.read_text("utf-8")))
+        return card(path.stem, toml_of(read_bounded(path, "card").decode("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "name a card file") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidFile(
             f"{path} is no whole card: {type(error).__name__}: {error}",
             "`edgemed models cards smollm2-135m --toml` prints one to copy",

@@ -17,6 +17,9 @@ from edgemed.logs.audit import Entry, Log
 from edgemed.logs.ledger import Ledger
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import one_line
+from edgemed_tui.typed import path_of
+
+__all__ = ["Line", "number_of", "path_of", "undivided"]
 
 LONGEST = 9  # digits of a number that counts lines or findings
 
@@ -110,18 +113,3 @@ def number_of(typed: str, most: int) -> int:
     if not typed.isdecimal() or len(typed) > LONGEST or not 1 <= int(typed) <= most:
         raise UsageError(f"a number from 1 to {most} is needed", "type: help")
     return int(typed)
-
-
-def path_of(typed: str) -> Path:
-    """A file as it was typed: spaces and quotes belong to its name, quotes around it do not."""
-    name = typed.strip()
-    if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
-        name = name[1:-1]
-    if not name:
-        raise UsageError("no file is named", "type: help")
-    if "\0" in name:
-        raise UsageError("no file can have that name", "type the name again")
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:
-        raise UsageError("there is no user of that name", "type the whole path") from None

@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
+from edgemed.errors import UsageError
 from edgemed_tui.literal import Words, literal, row
+from edgemed_tui.typed import path_of
 
 T = TypeVar("T")
 
@@ -190,5 +192,10 @@ class AskPath(Dialog[str]):
 
     @on(Input.Submitted)
     def _answer(self) -> None:
-        if self.typed("path").strip():
-            self.dismiss(self.typed("path").strip())
+        typed = self.typed("path").strip()
+        if not typed:
+            return
+        try:
+            self.dismiss(str(path_of(typed)))
+        except UsageError as error:
+            self.fault(f"{error.message}: {error.hint}")

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
 from edgemed.local_models import library, tuning
@@ -26,6 +26,7 @@ from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.screens.dialogs import Confirm
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.keys_line import KeysLine
 
 EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick are listed, any other is
@@ -217,7 +218,10 @@ class FilePicker(Picker[Path]):
     def take_typed(self, typed: str) -> None:
         """What matches no row is a path."""
         if typed.strip():
-            self.take(Path(typed.strip()).expanduser())
+            try:
+                self.take(path_of(typed))
+            except UsageError as error:
+                self.refuse(error)
 
 
 def make_default(entry: library.Entry) -> str:

@@ -1,5 +1,7 @@
 """Open a note: a file found by a few letters, a path, text pasted or typed, or a saved session."""
 
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,10 +13,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from edgemed.clinic.note import read_note
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.logs import sessions
-from edgemed_tui.literal import Words, literal
+from edgemed_tui.literal import literal
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.exact_area import ExactArea
 
 ENDINGS = (".txt", ".md", ".text", ".note")
@@ -51,13 +54,15 @@ class NotePicker(Picker[Path | str]):
         try:
             self.dismiss(read_note(path).text)
         except EdgemedError as error:
-            self.query_one("#empty", Words).say(f"{error.message} ({error.hint})")
-            self.query_one("#empty").display = True
+            self.refuse(error)
 
     def take_typed(self, typed: str) -> None:
         """What was typed and matches no row may be a path."""
         if typed.strip():
-            self.take(self._folder / Path(typed.strip()).expanduser())
+            try:
+                self.take(self._folder / path_of(typed))
+            except UsageError as error:
+                self.refuse(error)
 
     def _typed_note(self, text: str | None) -> None:
         if text is not None:
@@ -102,11 +107,23 @@ class PastePage(ExactArea):
 def note_files(folder: Path) -> Sequence[Choice[Path | str]]:
     """Text files of `folder`, newest first."""
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and p.is_file()]
+        found = list(folder.iterdir())
     except OSError:
         return []
-    found.sort(key=lambda p: -p.stat().st_mtime)
-    return [Choice(p.name, f"{p.stat().st_size:,} bytes", p) for p in found[:MOST]]
+    seen = [(p, state) for p in found if (state := _state(p)) is not None]
+    seen.sort(key=lambda pair: -pair[1].st_mtime)
+    return [Choice(p.name, f"{state.st_size:,} bytes", p) for p, state in seen[:MOST]]
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """Size and time of a text file; None for anything else, and for what is just gone."""
+    if path.suffix.lower() not in ENDINGS:
+        return None
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state if stat.S_ISREG(state.st_mode) else None
 
 
 def saved_sessions(folder: Path) -> Sequence[Choice[Path | str]]:

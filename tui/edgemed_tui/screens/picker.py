@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
+from edgemed.errors import EdgemedError
 from edgemed_tui.literal import Words, literal, one_line, row
 
 T = TypeVar("T")
@@ -83,6 +84,11 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     def take_typed(self, typed: str) -> None:
         """Enter on words that match nothing."""
+
+    def refuse(self, error: EdgemedError) -> None:
+        """Say below the search line why what was typed will not do."""
+        self.query_one("#empty", Words).say(f"{error.message} ({error.hint})")
+        self.query_one("#empty").display = True
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
