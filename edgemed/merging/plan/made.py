@@ -7,7 +7,7 @@ from edgemed.merging.plan.provenance import signed
 
 
 def is_made(plan: Plan) -> bool:
-    """Whether the output is there, whole, made by this recipe of the bytes that its inputs have now.
+    """Whether the output is there, whole, made by this recipe of its inputs' present bytes.
 
     A file has its final name only when it is complete; its header says what it was made of, the
     hash of every input among it. Reads every byte of the inputs, and no tensor of the output.
