@@ -16,12 +16,14 @@ from io import TextIOWrapper
 from typing import NamedTuple
 
 from edgemed import __version__
+from edgemed.cli import standard
 from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError
 from edgemed.printable import printable
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNHEARD = "give standard output a file or a pipe; /dev/null where it is not wanted"
 ROOM = "free some disk space, and give the command again; what was printed is not complete"
 
 
@@ -60,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without `argv` this process is the program's own: it gives up core dumps and, unless the
     command's row says otherwise, internet sockets. A caller's process keeps its rights.
     """
+    standard.open_missing()
     if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -134,9 +137,11 @@ def guarded(args: argparse.Namespace) -> int:
         drop_output()
         return 1
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in (*FULL, standard.CLOSED):
             return complain(unforeseen(error, args.debug))
         drop_output()
+        if error.errno == standard.CLOSED:
+            return complain(EdgemedError("standard output is closed", UNHEARD))
         return complain(EdgemedError(f"not all could be written: {error.strerror}", ROOM))
     except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
         return complain(unforeseen(error, args.debug))

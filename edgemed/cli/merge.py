@@ -146,13 +146,13 @@ def run(args: argparse.Namespace) -> int:
     return carry_out(args, planned(args, recipe_of(args), args.out))
 
 
-def planned(args: argparse.Namespace, recipe: Recipe, out: Path) -> Plan:
+def planned(args: argparse.Namespace, recipe: Recipe, out: Path, replace: bool = False) -> Plan:
     """The plan of one recipe, under the limits that were given; only the last output is split."""
     max_ram = parse_size(args.max_ram) if args.max_ram else None
     split = args.split_max_size if out == args.out else None
     threads, fallback = max(1, args.threads), not args.no_fallback
     size = parse_size(split) if split else None
-    return plan_merge(recipe, out, threads, max_ram, args.force, size, fallback)
+    return plan_merge(recipe, out, threads, max_ram, args.force or replace, size, fallback)
 
 
 def carry_out(args: argparse.Namespace, plan: Plan) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
 from edgemed.errors import UsageError
+from edgemed.merging.plan.made import is_made
 from edgemed.merging.plan.placement import Placement, refuse_output
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.stages import Outputs, Stage, read_stages, recipe_of
@@ -32,24 +33,54 @@ def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
             "name one that is there: --intermediate-dir DIR",
         )
     outputs = {stage.name: folder / f"{stage.name}.gguf" for stage in stages[:-1]}
-    rehearse(args, stages, outputs)
+    done = finished(args, stages, outputs) if args.resume else []
+    rehearse(args, stages, outputs, done)
     if args.dry_run:
         return 0
     for number, stage in enumerate(stages, 1):
         out = outputs.get(stage.name, args.out)
         print(f"recipe {number} of {len(stages)}: {out}", file=sys.stderr)
+        if stage in done:
+            print("it is there, made of the same bytes: kept as it is", file=sys.stderr)
+            continue
         carry_out(args, planned(args, recipe_for(args, stage, outputs), out))
     return 0
 
 
-def rehearse(args: argparse.Namespace, stages: Sequence[Stage], outputs: Outputs) -> None:
-    """Plan every stage, on headers of the outputs before it; with --dry-run, print the plans."""
+def finished(args: argparse.Namespace, stages: Sequence[Stage], outputs: Outputs) -> list[Stage]:
+    """The first stages whose outputs an earlier attempt has made, of the inputs as they are now.
+
+    Every byte of their inputs is read: an output counts only if its header, which holds the recipe
+    and the inputs' hashes, is the one that would be written.
+    """
+    done: list[Stage] = []
+    for stage in stages[:-1]:
+        out = outputs[stage.name]
+        if not out.is_file():
+            break
+        plan = planned(args, recipe_for(args, stage, outputs), out, replace=True)
+        if not is_made(plan):
+            break
+        done.append(stage)
+    return done
+
+
+def rehearse(
+    args: argparse.Namespace,
+    stages: Sequence[Stage],
+    outputs: Outputs,
+    done: Sequence[Stage] = (),
+) -> None:
+    """Plan every stage, on headers of the outputs before it; with --dry-run, print the plans.
+
+    What is `done` is there and is not written again.
+    """
     with tempfile.TemporaryDirectory(dir=args.intermediate_dir, prefix=".planning-") as folder:
         ghosts = {name: Path(folder) / path.name for name, path in outputs.items()}
         for number, stage in enumerate(stages, 1):
             recipe, final = recipe_for(args, stage, ghosts), stage is stages[-1]
             out = args.out if final else outputs[stage.name]
-            refuse_output(recipe.models, out, args.force)
+            refuse_output(recipe.models, out, args.force or stage in done)
             plan = planned(args, recipe, args.out if final else ghosts[stage.name])
             if args.dry_run:
                 print(f"recipe {number} of {len(stages)}: {out}")

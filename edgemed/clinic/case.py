@@ -212,7 +212,7 @@ class Case:
         if self.saved_as is None:
             self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
         else:
-            sessions.save(self.saved_as, self.session, lock)
+            self.saved_as = sessions.save(self.saved_as, self.session, lock)
         self.lock, self._kept = lock, self.session
         return self.saved_as
 

@@ -66,7 +66,7 @@ def write(session: Session, path: Path, log: Callable[[str], object]) -> Path:
     content = render(session).encode()
     if os.path.lexists(path):
         raise EdgemedError("a file of that name exists", "choose another name")
-    if not path.parent.is_dir():
+    if not _is_folder(path.parent):
         raise EdgemedError("there is no such folder", "make it, or choose another folder")
     log("export")
     try:
@@ -81,6 +81,14 @@ def write(session: Session, path: Path, log: Callable[[str], object]) -> Path:
             "free some disk space, or choose another folder",
         ) from error
     return path
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is such a folder that can be seen."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no right to look there, or no name that a folder can have
+        return False
 
 
 def attestation(signature: Signature) -> str:

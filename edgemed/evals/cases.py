@@ -23,10 +23,10 @@ from edgemed_models.base import Message
 from edgemed.errors import InvalidFile
 from edgemed.evals.metrics import LISTED, METRICS, WORD, is_text
 from edgemed.evals.sweep_file import MOST_AXES, kind_of
+from edgemed.storage.bounded import read_bounded
 
 FORM = "each line is an object with axis, prompt and expect; see README, Sweeps"
 KEYS = {"axis", "prompt", "system", "expect"}
-LARGEST = 1 << 26  # bytes
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which JSON can spell
 
 
@@ -70,9 +70,7 @@ def refuse_twins(cases: Sequence[Case]) -> None:
 def text_of(path: Path) -> str:
     """The text of a file of cases."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise InvalidFile(f"{path} is larger than {LARGEST:,} bytes", FORM)
-        return path.read_text("utf-8-sig")
+        return read_bounded(path, "file of cases").decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFile(
             f"{path} cannot be read: {kind_of(error)}", "name a file of cases"

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgemed.errors import InvalidFile
+from edgemed.storage.bounded import read_bounded
 
 FORM = "each line is an object with method, type, t, seed and axes; see README, Sweeps"
-LARGEST = 1 << 24  # bytes: a sweep of thousands of files is far smaller
 MOST_AXES = 6
 
 
@@ -79,9 +79,7 @@ RULE = "the t at which the axis that keeps least of its best score keeps most"
 def read_sweep(path: Path) -> tuple[Curve, ...]:
     """The curves of a file, longest first. Raises InvalidFile with line and remedy."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise InvalidFile(f"{path} is larger than {LARGEST:,} bytes", FORM)
-        text = path.read_text("utf-8")
+        text = read_bounded(path, "sweep").decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFile(f"{path} cannot be read: {kind_of(error)}", "name a sweep file") from None
     return parse_sweep(text, path.name)

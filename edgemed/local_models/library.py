@@ -8,8 +8,10 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,16 @@ from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
 from edgemed.printable import is_utf8
 from edgemed.storage.bounded import json_of, read_bounded
+from edgemed.storage.held import Busy, give_up, hold
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
+PATIENCE, PAUSE = (
+    5.0,
+    0.02,
+)  # seconds that a change of the list waits for another; between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +150,18 @@ def add(
     if load_check:
         refuse_unopened(model.paths, file.name)
     target = file.resolve() if link else folder() / f"{name}.gguf"
-    sha = digest(file, progress) if link else copy(file, target, progress)
-    meta = model.metadata
     entry = Entry(
         name=name,
         path=str(target),
-        sha256=sha,
+        sha256="",
         own=not link,
         licence=licence_of(model),
-        has_template="tokenizer.chat_template" in meta,
+        has_template="tokenizer.chat_template" in model.metadata,
     )
-    enlist(entry)
-    return entry
+    if link:
+        return enlist(replace(entry, sha256=digest(file, progress)), lambda: None)
+    with copied(file, target, progress) as (sha, finish):
+        return enlist(replace(entry, sha256=sha), finish)
 
 
 def refuse_odd_path(path: Path) -> None:
@@ -167,10 +174,9 @@ def refuse_odd_path(path: Path) -> None:
 
 def take_in(name: str, path: Path, sha256: str) -> Entry:
     """List a whole file that stands in the models' folder already, after the usual checks."""
-    model, library = open_model(path), read_library()
+    model = open_model(path)
     refuse_unloadable(model)
     refuse_unopened(model.paths, path.name)
-    rest = tuple(entry for entry in library.entries if entry.name != name)
     entry = Entry(
         name=name,
         path=str(path),
@@ -179,20 +185,49 @@ def take_in(name: str, path: Path, sha256: str) -> Entry:
         licence=licence_of(model),
         has_template="tokenizer.chat_template" in model.metadata,
     )
-    write_library(Library((*rest, entry), library.default or name))
+    with changing() as library:
+        rest = tuple(entry for entry in library.entries if entry.name != name)
+        write_library(Library((*rest, entry), library.default or name))
     return entry
 
 
-def enlist(entry: Entry) -> None:
-    """Put a model on the list as it is now; if that fails, its copy goes again."""
-    library = read_library()
-    check_name(entry.name, library)
+def enlist(entry: Entry, finish: Callable[[], None]) -> Entry:
+    """Let a model's file have its name, and put it on the list as it is by now.
+
+    Refused, with no file changed, where another program has taken the name meanwhile; if the list
+    cannot be written, the model's copy goes again.
+    """
+    with changing() as library:
+        check_name(entry.name, library)
+        finish()
+        try:
+            write_library(Library((*library.entries, entry), library.default or entry.name))
+        except BaseException:
+            if entry.own:
+                Path(entry.path).unlink(missing_ok=True)
+            raise
+    return entry
+
+
+@contextmanager
+def changing() -> Iterator[Library]:
+    """The list as it is, which no other process changes until this ends."""
+    make_folder()
+    path, end = folder() / "library.json.lock", time.monotonic() + PATIENCE
+    while True:
+        try:
+            fd = hold(path)
+            break
+        except Busy:
+            if time.monotonic() > end:
+                raise Refused(
+                    "another program is changing the list of models", "wait, and try again"
+                ) from None
+            time.sleep(PAUSE)
     try:
-        write_library(Library((*library.entries, entry), library.default or entry.name))
-    except BaseException:
-        if entry.own:
-            Path(entry.path).unlink(missing_ok=True)
-        raise
+        yield read_library()
+    finally:
+        give_up(path, fd)
 
 
 def named_after(file: Path) -> str:
@@ -211,8 +246,11 @@ def check_name(name: str, library: Library) -> None:
         raise UsageError(f"there is a model called {name!r} already", "give another with --name")
 
 
-def copy(file: Path, target: Path, progress: Callable[[int], None]) -> str:
-    """Copy `file` to `target`, which appears when it is complete; the SHA-256 of what was read."""
+@contextmanager
+def copied(
+    file: Path, target: Path, progress: Callable[[int], None]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A whole copy of `file` beside `target`: the SHA-256 of what was read, and what names it."""
     make_folder()
     size, free = file.stat().st_size, shutil.disk_usage(target.parent).free
     if size > free:
@@ -232,12 +270,11 @@ def copy(file: Path, target: Path, progress: Callable[[int], None]) -> str:
             if at != size or data:
                 raise EdgemedError(f"{file} changed while it was copied", "add it again")
             output.sync()
-            output.finish()
+            yield sha.hexdigest(), output.finish
     except OSError as error:
         raise EdgemedError(
             f"cannot read {file}: {error.strerror}", "see that the medium is still there"
         ) from error
-    return sha.hexdigest()
 
 
 def digest(file: Path, progress: Callable[[int], None]) -> str:
@@ -252,26 +289,26 @@ def digest(file: Path, progress: Callable[[int], None]) -> str:
 
 def remove(name: str) -> Entry:
     """Take `name` off the list; its file goes only if it is edgemed's own copy."""
-    library = read_library()
-    entry = library.find(name)
-    if entry is None:
-        raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
-    rest = tuple(e for e in library.entries if e.name != name)
-    default = library.default
-    if default == name:
-        default = rest[0].name if rest else None
-    write_library(Library(rest, default))
-    if entry.own:
-        Path(entry.path).unlink(missing_ok=True)
+    with changing() as library:
+        entry = library.find(name)
+        if entry is None:
+            raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
+        rest = tuple(e for e in library.entries if e.name != name)
+        default = library.default
+        if default == name:
+            default = rest[0].name if rest else None
+        write_library(Library(rest, default))
+        if entry.own:
+            Path(entry.path).unlink(missing_ok=True)
     return entry
 
 
 def set_default(name: str) -> None:
     """Use `name` when no model is named."""
-    library = read_library()
-    if library.find(name) is None:
-        raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
-    write_library(Library(library.entries, name))
+    with changing() as library:
+        if library.find(name) is None:
+            raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
+        write_library(Library(library.entries, name))
 
 
 def licence_of(model: Model) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from edgemed_models.engine.machine import cpu_name, logical_cores
 
 from edgemed.errors import EdgemedError
-from edgemed.storage.bounded import json_of
+from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.whole import private_folder, write_whole
 
 
@@ -61,7 +61,7 @@ def note_file() -> Path:
 
 
 def _table() -> dict[str, Any]:
-    table = json_of(note_file().read_text("utf-8"))
+    table = json_of(read_bounded(note_file(), "file of settings"))
     if not isinstance(table, dict):
         raise ValueError("not a table")
     return table

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgemed.errors import InvalidFile
 from edgemed.logs.chain import BEGUN, EVIDENCE, Entry, Seal, entry_of, follows, from_line, seal_of
+from edgemed.storage.bounded import read_bounded
 
 TABLE = """CREATE TABLE IF NOT EXISTS entries (
     number INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
@@ -50,7 +51,7 @@ def last_of(rows: sqlite3.Connection) -> Entry | None:
 def read_seal(place: Place, key: bytes) -> Seal | None:
     """The seal beside the key; None where there is none. InvalidFile where it is another's."""
     try:
-        line = place.seal.read_bytes()
+        line = read_bounded(place.seal, "kept seal", "the seal")
     except FileNotFoundError:
         return None
     seal = from_line(key, line)

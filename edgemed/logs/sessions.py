@@ -4,6 +4,9 @@
 
 The closing checksum tells a damaged file from a wrong passphrase; it protects nothing, the tag
 does. The header is authenticated too. Nothing of the note stands outside the ciphertext.
+
+Two windows may have one saved session open, and a file may be put back from a backup: what was
+written by another since this process last read or wrote it is never replaced.
 """
 
 import errno
@@ -21,6 +24,8 @@ from typing import Any
 from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Dismissal, Key, Origin, Session, Signature
 from edgemed.errors import EdgemedError, InvalidFile, Refused
+from edgemed.storage.bounded import json_of, read_bounded
+from edgemed.storage.held import give_up, hold
 from edgemed.storage.whole import private_folder, write_new, write_whole
 
 MAGIC = b"EDGEMED1"
@@ -30,6 +35,8 @@ MAX_LOG2_N = 20  # a file that asks for more memory than 1 GiB is not ours
 HEADER = len(MAGIC) + 3 + 16
 MOST_NAMES = 10_000  # sessions that began in one second
 SHORTEST = 8  # characters of a passphrase
+KNOWN: dict[Path, bytes] = {}
+"""SHA-256 of every session's file as this process last read or wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +63,21 @@ def opens(lock: Lock, passphrase: str) -> bool:
     return secrets.compare_digest(_key(passphrase, lock.header), lock.key)
 
 
-def save(path: Path, session: Session, lock: Lock) -> None:
-    """Write `session` to `path` in place of what it was before, complete or not at all."""
+def save(path: Path, session: Session, lock: Lock) -> Path:
+    """Write `session` to `path` in place of what it was before, complete or not at all.
+
+    Returns where it stands: under a new name beside `path` where another program has written there
+    since this one last did, or does so now.
+    """
     data = _sealed(session, lock)
     with _said(path.parent):
         private_folder(path.parent)
-        write_whole(path, data)
+        with _alone(path) as alone:
+            if alone and _is_known(path):
+                write_whole(path, data)
+                KNOWN[path.absolute()] = sha256(data).digest()
+                return path
+        return _new(path.parent, path.stem, data)
 
 
 def save_new(folder: Path, at: str, session: Session, lock: Lock) -> Path:
@@ -69,15 +85,47 @@ def save_new(folder: Path, at: str, session: Session, lock: Lock) -> Path:
 
     The name is the moment `at` (ISO 8601), and a number where that second has a session already.
     """
-    stamp = at[:19].replace(":", "").replace("T", "-")
     data = _sealed(session, lock)
     with _said(folder):
         private_folder(folder)
-        for name in chain((stamp,), (f"{stamp}-{number}" for number in range(2, MOST_NAMES))):
-            with suppress(FileExistsError):
-                write_new(folder / f"{name}{ENDING}", data)
-                return folder / f"{name}{ENDING}"
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        return _new(folder, at[:19].replace(":", "").replace("T", "-"), data)
+
+
+def _new(folder: Path, stamp: str, data: bytes) -> Path:
+    """Write under the first name that nothing has."""
+    for name in chain((stamp,), (f"{stamp}-{number}" for number in range(2, MOST_NAMES))):
+        path = folder / f"{name}{ENDING}"
+        with suppress(FileExistsError):
+            write_new(path, data)
+            KNOWN[path.absolute()] = sha256(data).digest()
+            return path
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether no other process saves to `path` until this ends."""
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        fd = hold(lock)
+    except Refused:  # another has it, or something strange stands there
+        yield False
+        return
+    except EdgemedError:  # a full disk, a folder that is read alone: the writing says so
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        give_up(lock, fd)
+
+
+def _is_known(path: Path) -> bool:
+    """Whether nothing stands at `path` but what this process read or wrote there."""
+    try:
+        return sha256(path.read_bytes()).digest() == KNOWN.get(path.absolute())
+    except FileNotFoundError:
+        return True
 
 
 def _sealed(session: Session, lock: Lock) -> bytes:
@@ -85,9 +133,13 @@ def _sealed(session: Session, lock: Lock) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = secrets.token_bytes(12)
-    plain = json.dumps(asdict(session)).encode()
-    body = lock.header + nonce + AESGCM(lock.key).encrypt(nonce, plain, lock.header)
+    body = lock.header + nonce + AESGCM(lock.key).encrypt(nonce, _plain(session), lock.header)
     return body + sha256(body).digest()
+
+
+def _plain(session: Session) -> bytes:
+    """What is encrypted."""
+    return json.dumps(asdict(session)).encode()
 
 
 @contextmanager
@@ -107,14 +159,49 @@ def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    data = _undamaged(path)
+    file = _read(path)
+    data = _undamaged(file)
     header, nonce, sealed = data[:HEADER], data[HEADER : HEADER + 12], data[HEADER + 12 :]
     lock = Lock(header, _key(passphrase, header))
     try:
         plain = AESGCM(lock.key).decrypt(nonce, sealed, header)
     except InvalidTag:
         raise Refused("the passphrase does not open this session", "type it again") from None
-    return from_data(json.loads(plain)), lock
+    session = _session_in(plain)
+    KNOWN[path.absolute()] = sha256(file).digest()
+    return session, lock
+
+
+def _session_in(plain: bytes) -> Session:
+    """The session that was encrypted; whoever knows the passphrase may have put in anything."""
+    try:
+        session = from_data(json_of(plain))
+        _refuse_odd(session)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise InvalidFile(
+            "the file holds something else than a session",
+            "open one that edgemed saved on its own",
+        ) from None
+    return session
+
+
+def _refuse_odd(session: Session) -> None:
+    """ValueError where a text is none, or a span lies outside its text."""
+    if not all(isinstance(t, str) for t in (session.source, session.ai_draft, session.text)):
+        raise ValueError
+    if session.review is None:
+        return
+    for claim in session.review.claims:
+        flags = claim.flags
+        _refuse_outside([claim.draft, *(f.draft for f in flags)], session.text)
+        _refuse_outside([*claim.evidence, *(s for f in flags for s in f.source)], session.source)
+    _refuse_outside([o.source for o in session.review.omissions], session.source)
+
+
+def _refuse_outside(spans: list[Span], text: str) -> None:
+    for span in spans:
+        if not 0 <= span.start <= span.end <= len(text):
+            raise ValueError
 
 
 def default_folder() -> Path:
@@ -171,14 +258,18 @@ def _spans(data: list[list[int]]) -> tuple[Span, ...]:
     return tuple(Span(*span) for span in data)
 
 
-def _undamaged(path: Path) -> bytes:
-    """The file's bytes without the checksum, which must be right."""
+def _read(path: Path) -> bytes:
+    """The file's bytes."""
     try:
-        data = path.read_bytes()
+        return read_bounded(path, "saved session", "the file")
     except OSError as error:
         raise EdgemedError(
             f"the session cannot be read: {error.strerror}", "check the file"
         ) from error
+
+
+def _undamaged(data: bytes) -> bytes:
+    """A file's bytes without the checksum, which must be right."""
     body, checksum = data[:-32], data[-32:]
     if not data.startswith(MAGIC):
         raise InvalidFile("the file is no saved session", f"saved sessions end in {ENDING}")

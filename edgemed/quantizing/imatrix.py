@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgemed.errors import EdgemedError, Incompatible, InvalidFile, Refused
 from edgemed.gguf import Tensor, open_model
+from edgemed.storage.bounded import read_bounded
 
 F32 = NDArray[np.float32]
 
@@ -202,7 +203,7 @@ def _read_old(path: Path) -> Measured:
     size = path.stat().st_size
     if size > LARGEST:
         raise InvalidFile(f"{path} has {size:,} bytes, the limit is {LARGEST:,}", NOT_ONE)
-    raw = path.read_bytes()
+    raw = read_bounded(path, "importance matrix")
     at = 0
 
     def take(count: int) -> bytes:

@@ -1,7 +1,7 @@
 """Files from outside are read within limits: bytes, nesting. A refusal names the number.
 
-One table for all small files. What is large by nature has its limits where it is read: GGUF headers
-(gguf/header.py), cases and sweeps (evals/), importance matrices (quantizing/imatrix.py).
+One table for all files that are read whole. GGUF headers have their limits where they are read
+(gguf/header.py).
 """
 
 import json
@@ -19,6 +19,14 @@ BYTES = {
     "chat template": 1 << 20,  # published ones have up to 20 KiB
     "list of models": 16 << 20,
     "file of settings": 1 << 20,
+    "saved session": 256 << 20,  # the largest note, its draft and every finding
+    "recipe": 256 << 10,
+    "card": 64 << 10,  # a card has a few lines
+    "file of cases": 64 << 20,
+    "sweep": 16 << 20,  # one of thousands of files is far smaller
+    "tokenizer.model": 64 << 20,
+    "importance matrix": 1 << 30,  # one for 70 billion weights has 25 million bytes
+    "kept seal": 4096,
 }
 """The most bytes of a file, by what it is to be."""
 

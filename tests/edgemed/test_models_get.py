@@ -289,6 +289,36 @@ def test_a_file_that_is_gone_is_said_at_once(
     assert "404" in err and "--from" in err and len(server.ranges) == 1
 
 
+def test_a_file_that_was_whole_when_its_fetch_was_killed_is_not_fetched_again(
+    server: Server, tmp_path: Path
+) -> None:
+    server.answers["/a"] = [sends(WHOLE)]
+    mine = card(tmp_path, f"{server.url}/a")
+    assert main(["models", "get", mine, "--yes"]) == 0
+    (library.folder() / "library.json").unlink()  # killed between the file's name and the list
+    assert main(["models", "get", mine, "--yes"]) == 0
+    assert len(server.ranges) == 1
+    assert library.find_model(None).read_bytes() == WHOLE
+
+
+def test_a_part_that_is_not_ours_alone_is_never_written_through(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["/a"] = [sends(WHOLE)]
+    other = tmp_path / "other"
+    other.write_text("precious")
+    library.make_folder()
+    part_file().hardlink_to(other)
+    assert main(["models", "get", card(tmp_path, f"{server.url}/a"), "--yes"]) == 3
+    assert "another name" in capsys.readouterr().err
+    assert other.read_text() == "precious"
+    part_file().unlink()
+    part_file().touch(0o666)
+    part_file().chmod(0o666)
+    assert main(["models", "get", card(tmp_path, f"{server.url}/a"), "--yes"]) == 0
+    assert library.find_model(None).stat().st_mode & 0o077 == 0
+
+
 def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,10 @@ from edgemed.merging.names import GROUPS, names_of
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.presets import bio_slerp, uniform
 from edgemed.merging.recipe.recipe import between, normal_form, recipe_hash, weighted
-from edgemed.merging.recipe.recipe_file import LARGEST, parse_recipe, read_recipe
+from edgemed.merging.recipe.recipe_file import parse_recipe, read_recipe
 from edgemed.merging.recipe.settings import Filter, evaluate
 from edgemed.merging.run.run import run_plan
+from edgemed.storage.bounded import BYTES
 from tests.edgemed.merge_pairs import read_tensors, weights, write_pair_member
 
 Q = names_of("blk.1.attn_q.weight", "llama")
@@ -204,7 +205,7 @@ def test_aliases_cannot_blow_a_recipe_up():
 
 
 def test_a_file_that_is_too_large_or_missing_is_refused(tmp_path):
-    (tmp_path / "big.yml").write_text("#" * (LARGEST + 1))
+    (tmp_path / "big.yml").write_text("#" * (BYTES["recipe"] + 1))
     with pytest.raises(UsageError, match="larger"):
         read_recipe(tmp_path / "big.yml")
     with pytest.raises(EdgemedError, match="none"):

@@ -97,6 +97,44 @@ def test_an_output_that_stands_already_is_refused_before_the_first_is_run(folder
     assert merge(folder, "--force") == 0
 
 
+def test_recipes_that_were_stopped_between_two_are_gone_on_with(folder, capsys):
+    assert merge(folder) == 0
+    whole = (folder / "out.gguf").read_bytes()
+    near = (folder / "between/near.gguf").stat().st_mtime_ns
+    for left in (["near"], ["near", "far"]):
+        for path in (folder / "out.gguf", *(folder / "between").iterdir()):
+            if path.stem not in left:
+                path.unlink()
+        assert merge(folder) == 3  # without --resume nothing is taken over
+        assert merge(folder, "--resume") == 0
+        assert (folder / "out.gguf").read_bytes() == whole
+        assert (folder / "between/near.gguf").stat().st_mtime_ns == near
+    assert "kept as it is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["input", "recipe", "output", "cut"])
+def test_an_output_of_other_bytes_is_not_gone_on_with(folder, change, capsys):
+    assert merge(folder) == 0
+    (folder / "out.gguf").unlink()
+    (folder / "between/far.gguf").unlink()
+    if change == "input":
+        for path in folder.glob("*.gguf"):
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.write_bytes(data)
+    elif change == "recipe":
+        text = (folder / "r.yml").read_text()
+        (folder / "r.yml").write_text(text.replace("{weight: 0.5}", "{weight: 0.75}"))
+    else:
+        near = folder / "between/near.gguf"
+        near.write_bytes(b"mine" + near.read_bytes()[4:] if change == "output" else b"")
+    before = (folder / "between/near.gguf").read_bytes()
+    assert merge(folder, "--resume") == 3
+    assert "exists already" in capsys.readouterr().err
+    assert (folder / "between/near.gguf").read_bytes() == before
+    assert not (folder / "out.gguf").exists()
+
+
 def test_without_a_folder_for_the_outputs_between_it_is_a_usage_error(folder, capsys):
     assert main(["merge", str(folder / "r.yml"), "-o", str(folder / "out.gguf")]) == 2
     assert "--intermediate-dir" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Sp
 from edgemed.clinic.session import Origin, Session
 from edgemed.errors import InvalidFile, Refused
 from edgemed.logs import sessions
+from edgemed.storage.held import give_up, hold
 
 NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
 DRAFT = "Sodium 182."
@@ -116,3 +117,56 @@ def test_two_saves_in_one_second_are_two_files(lock: sessions.Lock, tmp_path: Pa
     sessions.save(paths[0], edited, lock)
     assert [sessions.load(path, "four words of mine")[0] for path in paths] == [edited, patients[1]]
     assert len(list((tmp_path / "sessions").iterdir())) == 2
+
+
+def by_another(path: Path, session: Session, lock: sessions.Lock) -> None:
+    """What another process does that has the same session open."""
+    path.write_bytes(sessions._sealed(session, lock))
+
+
+def test_what_another_window_saved_is_never_replaced(tmp_path: Path, lock: sessions.Lock) -> None:
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), lock)
+    signed = steps.signed(a_session(), "Dr A", at="2026-01-03")
+    by_another(path, signed, lock)
+    elsewhere = sessions.save(path, a_session(), lock)
+    assert sessions.load(path, "four words of mine")[0] == signed
+    assert elsewhere == tmp_path / "a-2.edgemed"
+    assert sessions.load(elsewhere, "four words of mine")[0] == a_session()
+    assert sessions.save(elsewhere, signed, lock) == elsewhere
+
+
+def test_a_file_that_another_window_is_saving_to_is_left_to_it(
+    tmp_path: Path, lock: sessions.Lock
+) -> None:
+    path = tmp_path / "a.edgemed"
+    sessions.save(path, a_session(), lock)
+    fd = hold(tmp_path / "a.edgemed.lock")
+    assert sessions.save(path, a_session(), lock) == tmp_path / "a-2.edgemed"
+    give_up(tmp_path / "a.edgemed.lock", fd)
+    assert sessions.save(path, a_session(), lock) == path
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["a-2.edgemed", "a.edgemed"]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        b"{}",
+        b"[]",
+        b"\xff",
+        b"[" * 5000,
+        b'{"source": 1, "origin": null, "ai_draft": "", "cut": false, "text": "", "review": null,'
+        b' "dismissals": [], "signature": null}',
+        b'{"source": "a", "origin": null, "ai_draft": "", "cut": false, "text": "b", "review":'
+        b' {"claims": [], "omissions": [{"kind": "", "severity": "major", "reason": "",'
+        b' "source": [0, 99]}]}, "dismissals": [], "signature": null}',
+    ],
+    ids=["no keys", "a list", "no UTF-8", "too deep", "a number as text", "a span outside"],
+)
+def test_what_is_no_session_inside_is_refused(
+    tmp_path: Path, lock: sessions.Lock, inside: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_plain", lambda session: inside)
+    sessions.save(tmp_path / "a.edgemed", a_session(), lock)
+    with pytest.raises(InvalidFile, match="something else than a session"):
+        sessions.load(tmp_path / "a.edgemed", "four words of mine")

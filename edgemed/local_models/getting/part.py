@@ -11,12 +11,11 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.storage import positional
+from edgemed.storage.held import Busy, hold
 from edgemed.storage.whole import private_folder
 
 Tell = Callable[[int], None]
 """Called with the bytes that are there so far."""
-
-FLAGS = os.O_RDWR | os.O_CREAT | positional.O_BINARY | positional.O_NOFOLLOW
 
 
 class Part:
@@ -29,14 +28,9 @@ class Part:
     def __enter__(self) -> "Part":
         private_folder(self.target.parent)
         try:
-            self._fd = os.open(self.path, FLAGS, 0o600)
-        except OSError as error:
-            raise EdgemedError(
-                f"cannot write {self.path}: {error.strerror}", "remove it, or free the folder"
-            ) from error
-        if not positional.lock(self._fd):
-            os.close(self._fd)
-            raise Refused(f"{self.target.name} is being fetched already", "wait for it")
+            self._fd = hold(self.path, keep=True)
+        except Busy:
+            raise Refused(f"{self.target.name} is being fetched already", "wait for it") from None
         self.done = os.lseek(self._fd, 0, os.SEEK_END)
         if self.done > self.size:
             self.restart()

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Model, printable
 from edgemed.merging.parents.vocabulary import SCORES, TOKENS
-
-LARGEST = 64 * 1024**2
+from edgemed.storage.bounded import read_bounded
 
 
 class Piece(NamedTuple):
@@ -24,9 +23,7 @@ def read_pieces(path: Path) -> list[Piece]:
     from sentencepiece import SentencePieceProcessor  # only where such a file is given
 
     try:
-        if path.stat().st_size > LARGEST:
-            raise InvalidFile(f"{path} is larger than {LARGEST:,} bytes", "name a tokenizer.model")
-        processor = SentencePieceProcessor(model_proto=path.read_bytes())
+        processor = SentencePieceProcessor(model_proto=read_bounded(path, "tokenizer.model"))
         count = processor.vocab_size()
     except (OSError, RuntimeError) as error:
         raise InvalidFile(

@@ -14,21 +14,42 @@ from edgemed.errors import UsageError
 MOST_VALUES = 20_000
 """Values in a file, aliases counted as often as they are used."""
 
+LONGEST_NUMBER = 64
+"""Characters of a number: in base 60 or 16 a long one takes minutes, or cannot be printed."""
+
 MERGE = "tag:yaml.org,2002:merge"
 
 
 def documents(text: str, name: str) -> list[Any]:
     """Every document that is not empty; UsageError if this is no YAML, or too much of it."""
     try:
-        found = [tree for tree in yaml.load_all(text, Loader=Strict) if tree is not None]
+        found = [tree for tree in loaded(text) if tree is not None]
         count = sum(1 for _ in values(found, MOST_VALUES))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except yaml.YAMLError as error:
         raise UsageError(
             f"{name} is not YAML: {one_line(error)}", "indent with spaces, one key a line"
         ) from error
     if count > MOST_VALUES:
         raise UsageError(f"{name} has more than {MOST_VALUES:,} values", "a recipe has a few dozen")
     return found
+
+
+def value_of(text: str) -> Any:
+    """The one value that `text` is; YAMLError if it is none, or several."""
+    found = loaded(text)
+    if len(found) > 1:
+        raise yaml.YAMLError("it holds several documents")
+    return found[0] if found else None
+
+
+def loaded(text: str) -> list[Any]:
+    """Every document. YAMLError also for what trips PyYAML itself: depth, tags that do not fit."""
+    try:
+        return list(yaml.load_all(text, Loader=Strict))
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deep") from None
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+        raise yaml.YAMLError(f"a value is not of its tag ({error})") from error
 
 
 def one_line(error: Exception) -> str:
@@ -93,6 +114,22 @@ def _mapping(loader: Strict, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _number(kind: str) -> Any:
+    """PyYAML's own constructor of int or float, for numbers of a length that people write."""
+    construct = getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{kind}")
+
+    def short(loader: Strict, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_NUMBER:
+            raise _problem(node, f"a number has more than {LONGEST_NUMBER} characters")
+        return construct(loader, node)
+
+    return short
+
+
+for _kind in ("int", "float"):
+    Strict.add_constructor(f"tag:yaml.org,2002:{_kind}", _number(_kind))
 
 
 def _problem(node: yaml.Node, what: str) -> yaml.YAMLError:

@@ -16,13 +16,13 @@ from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.recipe import keys
 from edgemed.merging.recipe.chat_templates import FORMATS
-from edgemed.merging.recipe.documents import Strict, documents, one_line
+from edgemed.merging.recipe.documents import documents, one_line, value_of
 from edgemed.merging.recipe.entries import Entries, plain
 from edgemed.merging.recipe.keys import ABOUT_FLOATS, ABOUT_MEMORY
 from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source, joins
 from edgemed.merging.recipe.settings import Setting, Settings, before
+from edgemed.storage.bounded import read_bounded
 
-LARGEST = 256 * 1024
 MOST_LAYERS = 100_000
 
 
@@ -39,9 +39,7 @@ def read_recipe(path: Path) -> Recipe:
 def read_text(path: Path) -> str:
     """What is in a recipe file, which is small."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path} is larger than {LARGEST:,} bytes", "a recipe is a small file")
-        return path.read_text("utf-8")
+        return read_bounded(path, "recipe").decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EdgemedError(f"cannot read the recipe {path}: {error}", "check the file") from error
 
@@ -69,7 +67,7 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
     for name, text in pairs:
         try:
-            settings[name] = reader.setting(name, yaml.load(text, Loader=Strict))
+            settings[name] = reader.setting(name, value_of(text))
         except yaml.YAMLError as error:
             problem = f"--set {name}={text}: {one_line(error)}"
             raise UsageError(problem, "give a number or a list") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgemed.errors import EdgemedError
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.run.journal import lines_of
-from edgemed.storage.bounded import json_of
+from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import remove
 from edgemed.storage.output import journal_of, part_of
 from edgemed.storage.whole import private_folder, write_whole
@@ -61,7 +61,7 @@ def forget() -> None:
 def remembered() -> dict[str, str] | None:
     """The form of a merge that was begun and has left a journal; None if there is none."""
     try:
-        form = json_of(note_file().read_text("utf-8"))
+        form = json_of(read_bounded(note_file(), "file of settings"))
     except (OSError, ValueError):
         return None
     words = isinstance(form, dict) and all(isinstance(value, str) for value in form.values())

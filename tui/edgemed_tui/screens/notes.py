@@ -1,5 +1,7 @@
 """Open a note: a file found by a few letters, a path, text pasted or typed, or a saved session."""
 
+import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -106,11 +108,23 @@ class PastePage(ExactArea):
 def note_files(folder: Path) -> Sequence[Choice[Path | str]]:
     """Text files of `folder`, newest first."""
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and p.is_file()]
+        found = list(folder.iterdir())
     except OSError:
         return []
-    found.sort(key=lambda p: -p.stat().st_mtime)
-    return [Choice(p.name, f"{p.stat().st_size:,} bytes", p) for p in found[:MOST]]
+    seen = [(p, state) for p in found if (state := _state(p)) is not None]
+    seen.sort(key=lambda pair: -pair[1].st_mtime)
+    return [Choice(p.name, f"{state.st_size:,} bytes", p) for p, state in seen[:MOST]]
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """Size and time of a text file; None for anything else, and for what is just gone."""
+    if path.suffix.lower() not in ENDINGS:
+        return None
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state if stat.S_ISREG(state.st_mode) else None
 
 
 def saved_sessions(folder: Path) -> Sequence[Choice[Path | str]]:

@@ -1,0 +1,58 @@
+"""Paths that no file can have, typed where the screen asks for one: said, and nothing is lost."""
+
+from pathlib import Path
+
+import pytest
+from edgemed_tui.screens.dialogs import AskPath
+from edgemed_tui.screens.notes import NotePicker, note_files
+from edgemed_tui.widgets.status import Notice
+from textual.widgets import Input
+
+from tests.tui.driving import case_of, drafted, press
+from tests.tui.scripted import DRAFT
+
+LONG = "/" + "a" * 300 + "/out.txt"
+NOBODY = "~no-such-user-here/out.txt"
+
+
+@pytest.mark.parametrize("typed", [NOBODY, LONG, "/dev/null/out.txt", "a\0b.txt"])
+async def test_an_export_to_no_possible_place_keeps_the_signed_text(
+    tmp_path: Path, typed: str
+) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "x")
+        pilot.app.screen.query_one("#path", Input).value = typed
+        await press(pilot, "enter")
+        dialog = pilot.app.screen
+        if isinstance(dialog, AskPath):
+            assert "no" in str(dialog.query_one("#fault").content)  # type: ignore[attr-defined]
+            await press(pilot, "escape")
+        else:
+            assert "no such folder" in str(case_of(pilot).query_one(Notice).content)
+        assert case_of(pilot).session.signature is not None
+        assert case_of(pilot).session.text == DRAFT
+        assert case_of(pilot).unsaved
+
+
+@pytest.mark.parametrize("typed", [NOBODY, LONG])
+async def test_a_note_at_no_possible_place_is_said_in_the_list(tmp_path: Path, typed: str) -> None:
+    async with drafted(tmp_path) as pilot:
+        case_of(pilot).kept = case_of(pilot).session
+        await press(pilot, "ctrl+n")
+        picker = pilot.app.screen
+        assert isinstance(picker, NotePicker)
+        picker.query_one("#search", Input).value = typed
+        await press(pilot, "enter")
+        assert pilot.app.screen is picker
+        assert picker.query_one("#empty").display
+        await press(pilot, "escape")
+        assert case_of(pilot).session.text == DRAFT
+
+
+def test_a_file_that_is_gone_by_now_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nothing")
+    (tmp_path / "here.txt").write_text("a note")
+    (tmp_path / "folder.txt").mkdir()
+    assert [choice.title for choice in note_files(tmp_path)] == ["here.txt"]
