@@ -35,7 +35,7 @@ class Unsupported(ValueError):
 
 
 def shape_of(metadata: Mapping[str, Any]) -> Shape:
-    """The shape that GGUF `metadata` states. Unsupported for anything this code does not compute."""
+    """The shape that GGUF `metadata` states; Unsupported for what this code does not compute."""
     kind = str(metadata.get("general.architecture", ""))
     if kind not in KINDS:
         raise Unsupported(f"the architecture is {kind!r}; {', '.join(KINDS)} can be adapted")

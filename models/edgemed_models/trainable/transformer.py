@@ -200,7 +200,7 @@ class Transformer(nn.Module):
 
 
 def frequencies(shape: Shape, tensors: Tensors) -> torch.Tensor:
-    """Radians a position, f32[head / 2]; divided by the factors that llama 3.1 keeps in a tensor."""
+    """Radians a position, f32[head / 2]; divided by the factors that llama 3.1 has in a tensor."""
     steps = torch.arange(0, shape.head, 2, dtype=torch.float64) / shape.head
     found = shape.rope_base**-steps / shape.rope_scale
     if "rope_freqs.weight" in tensors:
