@@ -41,13 +41,15 @@ def merge(
     resume: bool = False,
     replace: bool = False,
     report: "Report | None" = None,
+    load_check: bool = True,
 ) -> "Result":
     """Merge GGUF files into `out`.
 
     Two `models` and `t` (0 is the first model, 1 the second); or models with `weight`, `base` and
     the `parameters` of a `method`; or a `recipe` alone: a mergekit file, or a Recipe. `out_type` is
     a ggml type or a mix of llama.cpp (default: as the first model's). `max_ram` caps the buffers,
-    in bytes or as "500M". `resume` goes on with what an earlier attempt left.
+    in bytes or as "500M". `resume` goes on with what an earlier attempt left. With `load_check`,
+    the installed llama.cpp opens the file before it gets its name.
     """
     from dataclasses import replace as changed
 
@@ -60,7 +62,7 @@ def merge(
         asked = changed(asked, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
     plan = plan_merge(asked, Path(out), threads or usable_cores(), cap, replace)
-    return run_plan(plan, report, resume)
+    return run_plan(plan, report, resume, load_check)
 
 
 def _recipe(
@@ -113,11 +115,13 @@ def quantize(
     imatrix: Sequence[File] = (),
     threads: int | None = None,
     replace: bool = False,
+    load_check: bool = True,
 ) -> Path:
     """Write `source` as `type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
 
     `patterns` are (regular expression, ggml type) pairs; the first that is found in a tensor's
-    name counts. `imatrix` are importance matrices of llama-imatrix, taken together.
+    name counts. `imatrix` are importance matrices of llama-imatrix, taken together. With
+    `load_check`, the installed llama.cpp opens the file before it gets its name.
     """
     from edgemed.merging.run.run import usable_cores
     from edgemed.quantizing.imatrix import read_imatrices
@@ -127,7 +131,7 @@ def quantize(
     importances = read_imatrices([Path(path) for path in imatrix]) if imatrix else None
     wish = Wish(type.upper(), tuple(patterns), importances)
     plan = plan_quantize(Path(source), Path(out), wish, replace)
-    run(plan, threads or usable_cores(), lambda name: None, lambda done, of: None)
+    run(plan, threads or usable_cores(), lambda name: None, lambda done, of: None, load_check)
     return plan.files[0].path
 
 

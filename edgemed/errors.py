@@ -6,6 +6,9 @@ line prints both and exits with the class's code; nothing else in the house prin
 
 from typing import ClassVar
 
+LOG_LINE = "\n         | "
+"""Before each line of an engine's log behind a hint: the only line end that a hint has."""
+
 
 class EdgemedError(Exception):
     """The work failed: `message` says what and where, `hint` what to do about it."""

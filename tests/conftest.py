@@ -45,3 +45,15 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no test data at {DATA} (set EDGEMED_DATA)")
     return DATA
+
+
+@pytest.fixture(autouse=True)
+def load_check(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests' own small models are none that llama.cpp runs, and its process takes half a second:
+    only tests marked `load_check` let it open what is written or added in this process."""
+    if request.node.get_closest_marker("load_check") is None:
+        from edgemed.local_models.load_check import LoadCheck
+
+        monkeypatch.setattr(LoadCheck, "__init__", lambda self: None)
+        monkeypatch.setattr(LoadCheck, "refusal", lambda self, paths: None)
+        monkeypatch.setattr(LoadCheck, "end", lambda self: None)

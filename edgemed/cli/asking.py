@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from edgemed_models.base import Model, ModelError
 
+from edgemed.cli.printing import shown_hint
 from edgemed.clinic.findings import Looked
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import translated
+from edgemed.printable import printable
 
 if TYPE_CHECKING:  # loads the checks, which a draft does not wait for
     from edgemed.clinic.second_look import Revision, Version
@@ -53,11 +55,17 @@ def what_can_be_had(what: str) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        print(f"{what}: not finished: {translated(error)}", file=sys.stderr)
+        tell_unfinished(what, translated(error))
     except EdgemedError as error:
-        print(f"{what}: not finished: {error}", file=sys.stderr)
+        tell_unfinished(what, error)
     except KeyboardInterrupt:
         print(f"{what}: stopped", file=sys.stderr)
+
+
+def tell_unfinished(what: str, error: EdgemedError) -> None:
+    """Why, and what helps."""
+    print(f"{what}: not finished: {printable(error.message)}", file=sys.stderr)
+    print(shown_hint(error.hint), file=sys.stderr)
 
 
 def tell_looks(looked: list[Looked]) -> None:
@@ -95,10 +103,8 @@ def said_of(flags: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """Without line breaks, and without characters that a terminal would obey."""
-    return " ".join(
-        "".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split()
-    )
+    """White space evened out, so that nothing breaks the line."""
+    return " ".join(text.split())
 
 
 def as_data(args: argparse.Namespace, asked: Asked, draft: str) -> dict[str, Any]:

@@ -1,21 +1,31 @@
-"""`edgemed audit verify|export`: is the log as it was written, and what stands in it."""
+"""`edgemed audit verify|export|seal`: is the log as it was written, and what stands in it."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from edgemed.logs import audit
-from edgemed.logs.audit import Place
+from edgemed.cli.printing import print_json
+from edgemed.logs import audit, seals
+from edgemed.logs.audit import Entry, Place, Verdict
+from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The two things that can be done with the log."""
+    """The things that can be done with the log."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    verify = actions.add_parser("verify", help="check every row, the order and the seal")
-    verify.add_argument("--seal", metavar="N:HEX", help="a seal that was kept elsewhere")
+    verify = actions.add_parser(
+        "verify", help="check every row, the order and the seal", epilog=seals.CAUTION
+    )
+    verify.add_argument("--seal", metavar="SEAL", help="a seal kept elsewhere: a file, or N:HEX")
     export = actions.add_parser("export", help="print the rows as JSON lines, the seal on stderr")
-    for action in (verify, export):
+    seal = actions.add_parser("seal", help="keep a seal elsewhere, on a stick say")
+    seal.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where (default: the one stick plugged in)"
+    )
+    seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps it")
+    for action in (verify, export, seal):
         action.add_argument("--log", type=Path, metavar="FILE", help="another log than yours")
         action.add_argument("--key", type=Path, metavar="FILE", help="that log's key")
     verify.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -26,29 +36,77 @@ def run(args: argparse.Namespace) -> int:
     place = place_of(args)
     if args.action == "export":
         return export(place)
-    verdict = audit.verify(place, audit.parse_seal(args.seal) if args.seal else None)
+    if args.action == "seal":
+        return keep_seal(place, args.to, args.who)
+    kept = seals.seal_from(args.seal) if args.seal else None
+    verdict = audit.verify(place, kept)
     if args.json:
-        result = {"entries": verdict.entries, "seal": str(verdict.seal), "faults": verdict.faults}
-        print(json.dumps(result, indent=2))
+        print_json(as_data(verdict))
     else:
-        for fault in verdict.faults:
-            print(f"FAULT: {fault}")
-        state = "is not as it was written" if verdict.faults else "is as it was written"
-        print(f"The log of {verdict.entries} entries {state}. Seal: {verdict.seal}")
-        if verdict.faults:
-            print("Keep the files as they are, and find out who had access.")
+        tell(verdict, kept)
+        if not verdict.faults and (due := seals.reminder(place, audit.now())):
+            print(f"Note: {due}")
     return 3 if verdict.faults else 0
+
+
+def as_data(verdict: Verdict) -> dict[str, Any]:
+    """The verdict for programs."""
+    return {
+        "entries": verdict.entries,
+        "seal": str(verdict.seal),
+        "faults": verdict.faults,
+        "notes": verdict.notes,
+    }
+
+
+def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
+    """The verdict to read."""
+    for fault in verdict.faults:
+        print(f"FAULT: {printable(fault)}")
+    for note in verdict.notes:
+        print(f"Note: {printable(note)}")
+    state = "is not as it was written" if verdict.faults else "is as it was written"
+    print(f"The log of {verdict.entries} entries {state}. Seal: {verdict.seal}")
+    if verdict.faults:
+        print("Keep the files as they are, and find out who had access.")
+        print(
+            "To go on working, move log, key and seal to a folder of their own: a new log begins."
+        )
+    elif kept is None:
+        print(seals.CAUTION)
+    else:
+        print(f"It holds row {kept.number}, which the given seal names, and every row before it.")
 
 
 def export(place: Place) -> int:
     """Rows to stdout, one JSON object a line; the seal to keep elsewhere to stderr."""
     rows = audit.read(place) if place.log.exists() else []
     for row in rows:
-        entry = row._asdict() | {"facts": json.loads(row.facts), "mac": row.mac.hex()}
-        print(json.dumps(entry))
+        entry = row._asdict() | {"facts": facts_of(row), "mac": row.mac.hex()}
+        print_json(entry, indent=None)
     if rows:
         last = audit.Seal(rows[-1].number, rows[-1].mac)
         print(f"seal to keep elsewhere: {last}", file=sys.stderr)
+    return 0
+
+
+def facts_of(row: Entry) -> Any:
+    """A row's facts; as text where somebody has made them no JSON."""
+    try:
+        return json.loads(row.facts)
+    except (ValueError, RecursionError):
+        return row.facts
+
+
+def keep_seal(place: Place, to: Path | None, who: str) -> int:
+    """Keep a seal elsewhere, and say what it is good for."""
+    path = seals.keep(place, to or seals.only_medium(), who, audit.now())
+    print(f"seal kept: {path}")
+    print(f"check the log against it: edgemed audit verify --seal {path}", file=sys.stderr)
+    if seals.on_this_disk(place, path):
+        print("note: this is the log's own disk: keep a copy on a stick", file=sys.stderr)
+    if others := seals.others_in(path.parent, path):
+        print(f"note: {others} seals of other logs lie there too", file=sys.stderr)
     return 0
 
 

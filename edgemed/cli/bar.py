@@ -1,5 +1,6 @@
 """The progress bar of a terminal: weights per second, time left, memory of this process."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from edgemed.cli.printing import beneath
 from edgemed.local_models.process_memory import resident_bytes
+from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 
 
@@ -28,8 +31,13 @@ class Memory(ProgressColumn):
 @contextmanager
 def bar(verb: str, total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
     """A bar on stderr, gone when it is done: what moves it, and what prints a line above it."""
-    console = Console(stderr=True)
+    console = Console(file=beneath(sys.stderr))
     columns = (TextColumn(verb), BarColumn(), Rate(), TimeRemainingColumn(), Memory())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as progress:  # redirected, other output would pass by what cleans it
         task = progress.add_task(verb, total=total)
-        yield lambda done: progress.update(task, completed=done), progress.console.print
+        yield (
+            lambda done: progress.update(task, completed=done),
+            lambda line: console.print(Text(printable(line))),
+        )

@@ -1,7 +1,8 @@
-"""`edgemed chat TEXT`: one instruction, one answer, no note and no record."""
+"""`edgemed chat [TEXT]`: one instruction, one answer, no note and no record."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from edgemed_models.base import Failed, Message, ModelError, Request
 
@@ -12,6 +13,7 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
+from edgemed.cli.printing import data
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import shown
@@ -24,15 +26,28 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
+from edgemed.storage.bounded import read_bounded, read_stream
 
 STDIN = "-"
+HOW_TO_END = "What to ask? End with Ctrl-D on a line of its own (Windows: Ctrl-Z, then Enter)."
+CUT = 1023 if sys.platform == "darwin" else 4095  # bytes of a line that a terminal lets through
+SEEN = "on the command line it can be seen by other users and stays in the shell's history"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed chat`."""
     add = parser.add_argument
-    add("text", metavar="TEXT", help="what to ask; - reads it from standard input")
-    add("--system", default="", metavar="TEXT", help="rules to put before it")
+    add(
+        "text",
+        nargs="?",
+        default=STDIN,
+        metavar="TEXT",
+        help="what to ask; without it, or as -, it is typed or comes through a pipe. "
+        f"Write nothing of a patient here: {SEEN}",
+    )
+    rules = parser.add_mutually_exclusive_group().add_argument
+    rules("--system", default="", metavar="TEXT", help=f"rules to put before it; {SEEN}")
+    rules("--system-file", type=Path, metavar="FILE", help="rules to put before it, from a file")
     add("--max-tokens", type=positive, default=512, metavar="N", help="the most to write (512)")
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
     add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
@@ -43,15 +58,37 @@ def run(args: argparse.Namespace) -> int:
     """Ask and stream the answer. 0: it is complete."""
     if args.temperature < 0:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
-    text = sys.stdin.buffer.read() if args.text == STDIN else args.text
-    asked = parse(text).text
+    rules = parse(read_rules(args.system_file) if args.system_file else args.system).text
+    asked = parse(typed() if args.text == STDIN else args.text).text
     if not asked.strip():
         raise Refused("there is nothing to ask", "give a text")
-    system = (Message("system", parse(args.system).text),) if args.system else ()
+    system = (Message("system", rules),) if rules else ()
     request = Request(
         (*system, Message("user", asked)), args.max_tokens, args.temperature, args.seed
     )
     return answer(args, request)
+
+
+def read_rules(path: Path) -> bytes:
+    """The rules in a file."""
+    try:
+        return read_bounded(path, "note", "the file of rules")
+    except OSError as error:
+        raise EdgemedError(f"cannot read the rules: {error.strerror}", "check the path") from None
+
+
+def typed() -> bytes:
+    """Standard input up to its end. Refuses a line that the terminal may have cut."""
+    asking = sys.stdin.isatty()
+    if asking:
+        print(HOW_TO_END, file=sys.stderr)
+    text = read_stream(sys.stdin.buffer, "note", "the text")
+    if asking and max(map(len, text.splitlines()), default=0) >= CUT:
+        raise Refused(
+            f"a line has the {CUT:,} bytes that a terminal lets through: it may have been cut",
+            "put the text into a file and ask with: edgemed chat < FILE",
+        )
+    return text
 
 
 def answer(args: argparse.Namespace, request: Request) -> int:
@@ -64,7 +101,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:
-            outcome = follow(shown(model.generate(request)), sys.stdout)
+            outcome = follow(shown(model.generate(request)), data())
         except ModelError as error:
             raise translated(error) from None
         finally:

@@ -1,10 +1,10 @@
 """`edgemed check A B [...]`: can these models be merged? One line a check, from headers alone."""
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgemed.cli.printing import print_json
 from edgemed.errors import UsageError
 from edgemed.gguf import Model, open_models, printable
 from edgemed.merging.parents.chat import Choice
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     refused = any(finding.level == "refuse" for finding in found)
     if args.json:
         lines = [finding._asdict() for finding in found]
-        print(json.dumps({"fit": not refused, "checks": lines}, indent=2))
+        print_json({"fit": not refused, "checks": lines})
     else:
         for finding in found:
             print(shown(finding))

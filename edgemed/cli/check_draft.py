@@ -5,46 +5,54 @@ which is not the same as right.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
+from edgemed.cli.printing import print_json
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
-from edgemed.clinic.note import decode, read_note
+from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.review import review
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.storage.bounded import read_bounded, read_stream
 
+STDIN = "-"
+STDIN_TOO = "or - for standard input (other users can see a file's name)"
 SHOWN_OMISSIONS = 12  # of minor severity, in the printed form; --json has all
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of `edgemed check-draft`."""
-    parser.add_argument("note", type=Path, metavar="NOTE", help="the note or transcript")
-    parser.add_argument("draft", type=Path, metavar="DRAFT", help="the draft made from it")
+    add = parser.add_argument
+    add("note", metavar="NOTE", help=f"a file with the note or transcript, {STDIN_TOO}")
+    add("draft", metavar="DRAFT", help="a file with the draft made from it, or - as well")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     add_fail_on(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 whatever is flagged, unless --fail-on says otherwise."""
-    source, draft = read_note(args.note).text, read_draft(args.draft)
+    if args.note == args.draft == STDIN:
+        raise UsageError("note and draft cannot both come from standard input", "name one file")
+    note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
+    source, draft = note.text, read_draft(args.draft)
     found = review(source, draft)
     if args.json:
-        json.dump(as_data(found, source, draft), sys.stdout, indent=2)
-        print()
+        print_json(as_data(found, source, draft))
     else:
         for line in report(found, source, draft):
             print(line)
     return FLAGGED if fails(found, args.fail_on) else 0
 
 
-def read_draft(path: Path) -> str:
-    """The draft's text; shorter than a note may be."""
+def read_draft(name: str) -> str:
+    """The draft's text, from a file or standard input; shorter than a note may be."""
     try:
-        return decode(path.read_bytes())[0]
+        if name == STDIN:
+            return decode(read_stream(sys.stdin.buffer, "draft", "the draft"))[0]
+        return decode(read_bounded(Path(name), "draft", "the draft file"))[0]
     except OSError as error:
         raise EdgemedError(f"cannot read the draft: {error.strerror}", "check its path") from None
 

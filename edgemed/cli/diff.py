@@ -1,15 +1,15 @@
 """`edgemed diff A B`: how two models differ, and what a merge of them could hold of it."""
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from edgemed_native.codecs import CODECS
 
 from edgemed.cli.merge import progress_report
+from edgemed.cli.printing import print_json
 from edgemed.cli.reports import print_report, refuse_name, write_report
-from edgemed.gguf import Model, open_models
+from edgemed.gguf import Model, open_models, printable
 from edgemed.merging.plan.plan import decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         write_report(args.html, title, measures)
     if args.json:
-        print(json.dumps(report.as_json(title, measures) | {"metadata": keys}, indent=2))
+        print_json(report.as_json(title, measures) | {"metadata": keys})
     else:
         print_report(measures)
         if keys:
-            print(f"Metadata that differ: {', '.join(keys)}")
+            print(f"Metadata that differ: {', '.join(map(printable, keys))}")
     return 0
 
 

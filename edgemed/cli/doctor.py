@@ -1,7 +1,6 @@
 """`edgemed doctor [MODEL]`: what this machine can do, what stands in the way, and the remedy."""
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -16,8 +15,10 @@ from edgemed_models.engine import machine
 from edgemed_models.engine.fit import Plan, explain
 from edgemed_models.engine.probe import Build, describe_build
 from edgemed_models.engine.settings import Settings
+from edgemed_models.privacy import dumps, sockets
 
 from edgemed import __version__
+from edgemed.cli.printing import print_json, shown_hint
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
@@ -76,13 +77,13 @@ def run(args: argparse.Namespace) -> int:
         remedy = "edgemed models add FILE.gguf; `edgemed models cards` names some that suit"
         checks.append(Check("model", "warning", "none was added yet", remedy))
     if args.json:
-        print(json.dumps({"version": __version__, "checks": [asdict(c) for c in checks]}, indent=2))
+        print_json({"version": __version__, "checks": [asdict(c) for c in checks]})
     else:
         rows = [(c.state, c.name, c.found) for c in checks]
         show([Table(("", "checked", "found"), rows)])
         for check in checks:
             if check.remedy:
-                print(f"{check.state}: {check.name}: {check.remedy}")
+                print(f"{check.state}: {check.name}: {shown_hint(check.remedy)}")
     return int(any(check.state == "failure" for check in checks))
 
 
@@ -99,6 +100,8 @@ def machine_checks() -> Iterator[Check]:
         yield Check("llama.cpp", "failure", error.message, error.hint)
     yield memory_check(machine.memory())
     yield disk_check(folder())
+    yield sockets_check(sockets.why_not())
+    yield dumps_check(dumps.why_not())
     yield from terminal_checks()
     yield cache_check()
 
@@ -137,6 +140,21 @@ def memory_check(memory: machine.Memory) -> Check:
     if memory.free >= 3 * GIB:
         return Check("memory", "ok", found)
     return Check("memory", "warning", found, "close programs, or use a model of 1B to 2B weights")
+
+
+def sockets_check(why_not: str | None) -> Check:
+    """Whether the system holds edgemed and its libraries to opening no internet socket."""
+    if why_not is None:
+        return Check("internet", "ok", "the system refuses edgemed every internet socket")
+    remedy = "edgemed opens none; a firewall, or no network, holds its libraries to it as well"
+    return Check("internet", "warning", f"sockets are not refused: {why_not}", remedy)
+
+
+def dumps_check(why_not: str | None) -> Check:
+    """Whether a crash could write what is in the memory to the disk."""
+    if why_not is None:
+        return Check("core dumps", "ok", "forbidden: a crash writes no memory to the disk")
+    return Check("core dumps", "warning", why_not, "start edgemed by its own command")
 
 
 def disk_check(path: Path) -> Check:

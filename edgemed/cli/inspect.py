@@ -1,14 +1,17 @@
 """`edgemed inspect FILE`: what is in a GGUF file, as tables on a terminal, plain text or JSON."""
 
 import argparse
-import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.cli.printing import print_json
 from edgemed.cli.tables import Table, show
-from edgemed.gguf import Model, Tensor, open_model
+from edgemed.gguf import Model, Tensor, open_model, printable
 from edgemed.gguf.description import Description, describe
+from edgemed.gguf.loadable.obstacle import Obstacle
+from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.storage.sizes import show_size
 
 
@@ -25,8 +28,11 @@ def run(args: argparse.Namespace) -> int:
     model = open_model(args.file)
     description = describe(model)
     if args.json:
-        print(json.dumps(as_json(model, description, args.tensors), indent=2))
+        print_json(as_json(model, description, args.tensors))
         return 0
+    for obstacle in against(model):
+        print(f"warning: llama.cpp will not load it: {printable(obstacle.what)}", file=sys.stderr)
+        print(f"         {printable(obstacle.remedy)}", file=sys.stderr)
     tables = [summary(description), type_table(description)]
     if args.tensors:
         tables.append(tensor_table(model))
@@ -34,10 +40,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def against(model: Model) -> list[Obstacle]:
+    """Why llama.cpp will not load it."""
+    return [obstacle for obstacle in obstacles(model) if obstacle.about != "unknown"]
+
+
 def as_json(model: Model, description: Description, tensors: bool) -> dict[str, Any]:
     """The description, its types by name; `tensors` as a list where asked for."""
     types = {name: share._asdict() for name, share in description.types.items()}
     document = asdict(description) | {"types": types}
+    document["obstacles"] = [{"what": o.what, "remedy": o.remedy} for o in against(model)]
     if tensors:
         document["tensors"] = [tensor_record(t) for t in model.tensors.values()]
     return document
@@ -75,6 +87,7 @@ def summary(d: Description) -> Table:
             ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
             ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
             ("chat template", "yes" if d.chat_template else "none"),
+            *(("trained for", f"its rounding: {said}") for said in (d.trained_rounding,) if said),
         ],
     )
 

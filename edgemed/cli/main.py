@@ -5,23 +5,32 @@ Only the module of the command asked for is imported, so `edgemed --help` loads 
 """
 
 import argparse
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import NamedTuple
 
 from edgemed import __version__
+from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError
+from edgemed.printable import printable
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ROOM = "free some disk space, and give the command again; what was printed is not complete"
 
 
 class Command(NamedTuple):
+    """A module and what it is for; `internet`: its actions (`*`: all) that open such sockets."""
+
     module: str
     help: str
+    internet: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Command] = {
@@ -30,7 +39,7 @@ COMMANDS: dict[str, Command] = {
     "check-draft": Command("check_draft", "hold a draft against the note it was made from"),
     "chat": Command("chat", "ask a model one thing, without a note or a template"),
     "templates": Command("templates", "list, show and check what a note can become"),
-    "models": Command("models", "add, list, choose and remove models"),
+    "models": Command("models", "get, add, list, choose and remove models", internet=("get",)),
     "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
     "check": Command("check", "see whether models can be merged, from their headers"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
@@ -46,22 +55,47 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped."""
+    """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped.
+
+    Without `argv` this process is the program's own: it gives up core dumps and, unless the
+    command's row says otherwise, internet sockets. A caller's process keeps its rights.
+    """
     if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
         arguments = ["tui"]
+    name = command_named(arguments)
     try:
-        parser = build_parser(command_named(arguments))
-        args = parser.parse_args(arguments)
-        if args.command is None:
-            parser.print_help()
-            return 0
-        return guarded(args)
+        if argv is None and name is not None:
+            shield(COMMANDS[name], arguments)
+        with cleaned():
+            return run(name, arguments)
     except KeyboardInterrupt:  # also while a command's module is loaded
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def run(name: str | None, arguments: Sequence[str]) -> int:
+    """Read the arguments and run the command called `name`; its exit code."""
+    parser = build_parser(name)
+    args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    return guarded(args)
+
+
+def shield(command: Command, arguments: Sequence[str]) -> None:
+    """Give up what no command needs that may see a note, before its libraries are loaded."""
+    from edgemed_models.privacy.dumps import forbid_dumps
+    from edgemed_models.privacy.sockets import give_up_internet
+
+    os.umask(0o077)  # what libraries write for us is the user's alone too
+    forbid_dumps()
+    words = [word for word in arguments if not word.startswith("-")]
+    if not {*words[1:2], "*"} & set(command.internet):
+        give_up_internet()
 
 
 def command_named(arguments: Sequence[str]) -> str | None:
@@ -89,16 +123,31 @@ def guarded(args: argparse.Namespace) -> int:
     """Run the command; print an error as what and remedy, without a traceback unless asked."""
     module = import_module(f"edgemed.cli.{COMMANDS[args.command].module}")
     try:
-        return int(module.run(args))
+        code = int(module.run(args))
+        sys.stdout.flush()
+        return code
     except EdgemedError as error:
         if args.debug:
             traceback.print_exc()
         return complain(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
+    except OSError as error:
+        if error.errno not in FULL:
+            return complain(unforeseen(error, args.debug))
+        drop_output()
+        return complain(EdgemedError(f"not all could be written: {error.strerror}", ROOM))
     except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
         return complain(unforeseen(error, args.debug))
+
+
+def drop_output() -> None:
+    """Nobody takes what is still to be printed: the interpreter shall not try again at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def unforeseen(error: Exception, debug: bool) -> EdgemedError:
@@ -115,9 +164,9 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
 
 def complain(error: EdgemedError) -> int:
     """Print `error` in two lines on stderr; returns its exit code."""
-    print(f"edgemed: {error.message}", file=sys.stderr)
+    print(f"edgemed: {printable(error.message)}", file=sys.stderr)
     if error.hint:
-        print(f"         {error.hint}", file=sys.stderr)
+        print(f"         {shown_hint(error.hint)}", file=sys.stderr)
     return error.exit_code
 
 

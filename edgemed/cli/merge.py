@@ -10,17 +10,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgemed.cli.load_check import load_check_option
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.plan.plan import Plan, plan_merge
+from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.presets import PRESETS
 from edgemed.merging.recipe.recipe import Recipe, between, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.merging.run import estimate
-from edgemed.merging.run.journal import journal_of
+from edgemed.merging.run.journal import can_go_on
 from edgemed.merging.run.run import (
     Meter,
     Progress,
@@ -30,6 +32,9 @@ from edgemed.merging.run.run import (
     run_plan,
     usable_cores,
 )
+from edgemed.printable import printable
+from edgemed.storage.bounded import read_bounded
+from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size
 
 
@@ -53,13 +58,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="cap on the buffers, such as 500M (default: about 10 MiB a thread)",
     )
     add("--report", type=Path, metavar="FILE", help="measure the result: a .html page, or .json")
+    add(
+        "--intermediate-dir",
+        type=Path,
+        metavar="DIR",
+        help="where outputs with a name go, of a file with several recipes",
+    )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
     add(
         "--resume",
         action="store_true",
-        help="go on with what an earlier attempt wrote, and keep what is done if this one stops",
+        help="keep what is done if this attempt stops, and go on with what an earlier one with "
+        "--resume wrote; reads every byte of the inputs first, to see that they are the same",
     )
+    load_check_option(parser)
 
 
 def recipe_options(group: Any) -> None:
@@ -92,6 +105,11 @@ def output_options(group: Any) -> None:
         help="the type of tensors whose name has this part, or of a group; repeatable",
     )
     add(
+        "--no-fallback",
+        action="store_true",
+        help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
+    )
+    add(
         "--imatrix",
         action="append",
         default=[],
@@ -106,7 +124,11 @@ def output_options(group: Any) -> None:
         help="whose vocabulary, chat template and turn tokens the output has: A, B, ... for the "
         "first, the second, ..., a path, base or union",
     )
-    add("--chat-template", type=Path, metavar="FILE", help="a template to put into the output")
+    add(
+        "--chat-template",
+        metavar="FILE",
+        help=f"a template to put into the output: a file, or one of {', '.join(FORMATS)}",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,23 +137,49 @@ def run(args: argparse.Namespace) -> int:
         from edgemed.cli.reports import refuse_name
 
         refuse_name(args.report)
-    recipe = recipe_of(args)
+    if is_recipe(args.models[0]):
+        from edgemed.cli import merge_stages
+
+        stages = merge_stages.stages_of(args)
+        if len(stages) > 1:
+            return merge_stages.run(args, stages)
+    return carry_out(args, planned(args, recipe_of(args), args.out))
+
+
+def planned(args: argparse.Namespace, recipe: Recipe, out: Path) -> Plan:
+    """The plan of one recipe, under the limits that were given; only the last output is split."""
     max_ram = parse_size(args.max_ram) if args.max_ram else None
-    split = parse_size(args.split_max_size) if args.split_max_size else None
-    plan = plan_merge(recipe, args.out, max(1, args.threads), max_ram, args.force, split)
+    split = args.split_max_size if out == args.out else None
+    threads, fallback = max(1, args.threads), not args.no_fallback
+    size = parse_size(split) if split else None
+    return plan_merge(recipe, out, threads, max_ram, args.force, size, fallback)
+
+
+def carry_out(args: argparse.Namespace, plan: Plan) -> int:
+    """Print a plan, or run it and say what came of it."""
     if args.dry_run:
         print_plan(plan)
         return 0
     for note in plan.notes:
-        print(note, file=sys.stderr)
-    if journal_of(args.out).exists() and not args.resume:
-        print("an unfinished merge is begun anew; --resume would go on with it", file=sys.stderr)
+        print(printable(note), file=sys.stderr)
+    for line in begun_before(plan.out, args.resume):
+        print(printable(line), file=sys.stderr)
     with progress_report(plan.weights) as report:
-        result = run_plan(plan, report, args.resume)
+        result = run_plan(plan, report, args.resume, args.load_check)
     print_result(result)
-    if args.report:
+    if args.report and plan.out == args.out:
         measure(plan, args.report)
     return 0
+
+
+def begun_before(out: Path, resume: bool) -> Iterator[str]:
+    """What becomes of an earlier attempt, and why a resumable merge begins with reading."""
+    if journal_of(out).exists() and can_go_on(out) and not resume:
+        yield "an unfinished merge is begun anew; --resume would go on with it"
+    elif journal_of(out).exists() and not can_go_on(out) and resume:
+        yield "the unfinished merge was made without --resume, so it is begun anew"
+    if resume:
+        yield "reading every byte of the inputs first, to know them again"
 
 
 def measure(plan: Plan, path: Path) -> None:
@@ -149,6 +197,11 @@ def measure(plan: Plan, path: Path) -> None:
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """The recipe that the command line asks for."""
+    return changed(args, asked_for(args))
+
+
+def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
+    """A recipe, with what the command line says of the output instead of what it says itself."""
     changes: dict[str, Any] = {}
     if args.out_type is not None:
         changes["out_type"] = type_word(args.out_type)
@@ -163,32 +216,27 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         changes["tokenizer"] = args.tokenizer_from
     if args.chat_template is not None:
         changes["chat_template"] = read_template(args.chat_template)
-    return replace(asked_for(args), **changes)
+    return replace(recipe, **changes)
 
 
-def read_template(path: Path) -> str:
-    """The text of a template file."""
+def read_template(given: str | Path) -> str:
+    """The text of a template file; where there is none, the format of that name."""
+    word = str(given)
+    if word in FORMATS and not Path(word).exists():
+        return FORMATS[word].template
     try:
-        return path.read_text("utf-8")
+        return read_bounded(Path(word), "chat template").decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the chat template {path}", "name a text file") from error
+        raise UsageError(
+            f"cannot read the chat template {word}",
+            f"name a text file, or one of {', '.join(FORMATS)}",
+        ) from error
 
 
 def asked_for(args: argparse.Namespace) -> Recipe:
     """From a file, a preset, t alone, or a method with its parameters."""
     if is_recipe(args.models[0]):
-        refuse(
-            args,
-            "a recipe file says how to merge",
-            "t",
-            "method",
-            "base",
-            "weight",
-            "set",
-            "preset",
-        )
-        if len(args.models) > 1:
-            raise UsageError("a recipe file names its models", "give the recipe alone")
+        refuse_beside_recipe(args)
         return read_recipe(args.models[0])
     if args.preset:
         refuse(args, "a preset says how to merge", "t", "method", "base", "weight", "set")
@@ -201,6 +249,14 @@ def asked_for(args: argparse.Namespace) -> Recipe:
     if args.t is not None:
         settings["t"] = args.t
     return weighted(args.models, args.method or "linear", args.base, args.weight, settings)
+
+
+def refuse_beside_recipe(args: argparse.Namespace) -> None:
+    """A recipe file names its models and says how they are merged."""
+    options = ("t", "method", "base", "weight", "set", "preset")
+    refuse(args, "a recipe file says how to merge", *options)
+    if len(args.models) > 1:
+        raise UsageError("a recipe file names its models", "give the recipe alone")
 
 
 def refuse(args: argparse.Namespace, why: str, *options: str) -> None:
@@ -225,7 +281,7 @@ def print_plan(plan: Plan) -> None:
         shape = " x ".join(str(n) for n in step.sources[0].shape)
         how = f"{step.action} ({step.method})" if step.action == "blend" else step.action
         print(
-            f"{how:16} {step.name:32} {shape:>16}  "
+            f"{how:16} {printable(step.name):32} {shape:>16}  "
             f"{types} -> {step.type.name}  {step.nbytes:,} bytes  "
             f"{estimate.chunks(plan, step)} chunk(s)"
             f"{'  columns weighed' if step.importances is not None else ''}"
@@ -234,7 +290,8 @@ def print_plan(plan: Plan) -> None:
     print(", ".join(f"{n} to {action}" for action, n in actions.items()))
     for path, sha256 in zip(plan.recipe.imatrix, plan.imatrix, strict=True):
         weighed = sum(step.importances is not None for step in plan.steps)
-        print(f"importance matrix: {path.name}, sha256 {sha256}, {weighed} tensors weighed")
+        name = printable(path.name)
+        print(f"importance matrix: {name}, sha256 {sha256}, {weighed} tensors weighed")
     total, shards = plan.placement.total_bytes, plan.placement.shards
     files = f" in {len(shards)} files" if len(shards) > 1 else ""
     print(f"output: {total:,} bytes ({show_size(total)}){files}")
@@ -250,14 +307,15 @@ def print_plan(plan: Plan) -> None:
         "a slow disk takes longer"
     )
     for note in plan.notes:
-        print(note)
+        print(printable(note))
 
 
 def print_result(result: Result) -> None:
     """What was written and how fast, on stderr."""
     rate = result.weights / max(result.seconds, 1e-9) / 1e6
     print(
-        f"{result.out}: {show_size(result.nbytes)}, {result.weights / 1e6:,.1f} M weights in "
+        f"{printable(str(result.out))}: {show_size(result.nbytes)}, "
+        f"{result.weights / 1e6:,.1f} M weights in "
         f"{result.seconds:.1f} s ({rate:,.0f} M/s), synced in {result.sync_seconds:.1f} s",
         file=sys.stderr,
     )

@@ -1,7 +1,6 @@
 """`edgemed models get|add|list|show|tune|default|remove|cards`: the models of this machine."""
 
 import argparse
-import json
 import sys
 from contextlib import suppress
 from dataclasses import asdict
@@ -10,12 +9,15 @@ from pathlib import Path
 from edgemed_models.catalog import Card, card_text, read_cards
 
 from edgemed.cli import models_get
+from edgemed.cli.load_check import load_check_option
+from edgemed.cli.printing import clear_line, print_json
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import find_card
 from edgemed.logs.records import Records
+from edgemed.printable import printable, printable_text
 from edgemed.storage.sizes import show_size
 
 
@@ -27,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
     adding.add_argument("--name", help="what to call it (default: the file's name)")
     adding.add_argument("--link", action="store_true", help="use it where it is, copy nothing")
+    load_check_option(adding)
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
@@ -66,22 +69,24 @@ def add(args: argparse.Namespace) -> int:
         nonlocal done
         done += nbytes
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{100 * done // max(total, 1)} % of {show_size(total)}")
+            clear_line(sys.stderr)
+            sys.stderr.write(f"{100 * done // max(total, 1)} % of {show_size(total)}")
+            sys.stderr.flush()
 
-    entry = library.add(args.file, args.name, args.link, progress)
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
+    entry = library.add(args.file, args.name, args.link, progress, args.load_check)
+    clear_line(sys.stderr)
     with suppress(EdgemedError), Records() as records:  # only spares the first draft a wait
         records.remember(Path(entry.path), entry.sha256)
-    print(f"added {entry.name}: {entry.path}")
+    name = printable(entry.name)
+    print(f"added {name}: {printable(entry.path)}")
     print(f"sha256 {entry.sha256}")
-    print(f"licence: {entry.licence}")
+    print(f"licence: {printable(entry.licence)}")
     if entry.has_template:
-        print(f"chat template: in the file, `edgemed models show {entry.name}` prints it")
+        print(f"chat template: in the file, `edgemed models show {name}` prints it")
     else:
         print("no chat template in the file: give one with --chat-template FILE", file=sys.stderr)
     if library.read_library().default == entry.name:
-        print(f"default: {entry.name}")
+        print(f"default: {name}")
     return 0
 
 
@@ -94,7 +99,7 @@ def list_all(args: argparse.Namespace) -> int:
     """Every model, the default marked."""
     found = library.read_library()
     if args.json:
-        print(json.dumps(asdict(found), indent=2))
+        print_json(asdict(found))
         return 0
     rows = [
         ("*" if e.name == found.default else "", e.name, e.licence, e.path) for e in found.entries
@@ -113,15 +118,8 @@ def show_one(args: argparse.Namespace) -> int:
     rows = [(key.replace("_", " "), str(value)) for key, value in asdict(entry).items()]
     show([Table(("", ""), rows)])
     if template := template_of(entry):
-        print(f"\nchat template:\n{printable_lines(template)}")
+        print(f"\nchat template:\n{printable_text(template)}")
     return 0
-
-
-def printable_lines(text: str) -> str:
-    """A stranger's text, line by line as it may be printed."""
-    from edgemed.gguf import printable
-
-    return "\n".join(map(printable, text.splitlines()))
 
 
 def tune_one(args: argparse.Namespace) -> int:
@@ -138,7 +136,7 @@ def tune_one(args: argparse.Namespace) -> int:
 def choose(args: argparse.Namespace) -> int:
     """Make a model the default."""
     library.set_default(args.name)
-    print(f"default: {args.name}")
+    print(f"default: {printable(args.name)}")
     return 0
 
 
@@ -146,9 +144,10 @@ def remove(args: argparse.Namespace) -> int:
     """Forget a model; say which one is the default now, if that was it."""
     before = library.read_library().default
     entry = library.remove(args.name)
-    print(f"removed {entry.name}" + (" and its file" if entry.own else "; its file stays"))
+    file = " and its file" if entry.own else "; its file stays"
+    print(f"removed {printable(entry.name)}{file}")
     if before == entry.name:
-        print(f"default: {library.read_library().default or 'none'}")
+        print(f"default: {printable(library.read_library().default or 'none')}")
     return 0
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from edgemed_models.catalog import Card
 
+from edgemed.cli.printing import clear_line
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
 from edgemed.local_models.getting.places import in_words
 from edgemed.logs.records import Records
+from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 
 
@@ -43,21 +45,23 @@ def run(args: argparse.Namespace) -> int:
     for each in missing:
         entry = get(each, args.stick, Bar(each))
         remember(entry)
-        print(f"added {entry.name}: {entry.path}")
+        print(printable(f"added {entry.name}: {entry.path}"))
     if args.merge:
         merge_both(found, wanted)
-    print(f"default: {library.read_library().default}")
+    print(printable(f"default: {library.read_library().default}"))
     return 0
 
 
 def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
     """What the file is, where it comes from, how large it is, and under which licence."""
-    print(f"{wanted.name}: {wanted.source.source}, {show_size(wanted.file.bytes)}")
-    print(f"  licence: {wanted.source.licence}; terms: {wanted.source.terms}")
+    source, size = printable(wanted.source.source), show_size(wanted.file.bytes)
+    print(f"{printable(wanted.name)}: {source}, {size}")
+    print(printable(f"  licence: {wanted.source.licence}; terms: {wanted.source.terms}"))
     if not missing:
         print("  you have it already")
     elif stick is None:
-        print(f"  from: {in_words(wanted.place)} ({show_size(wanted.fetched)} to fetch)")
+        where = printable(in_words(wanted.place))
+        print(f"  from: {where} ({show_size(wanted.fetched)} to fetch)")
     print(f"  sha256 {wanted.file.sha256}", flush=True)
 
 
@@ -81,9 +85,9 @@ class Bar:
     def __call__(self, done: int) -> None:
         if sys.stderr.isatty():
             end = "\n" if done == self.total else ""
-            sys.stderr.write(
-                f"\r\x1b[K{100 * done // self.total} % of {show_size(self.total)}{end}"
-            )
+            clear_line(sys.stderr)
+            sys.stderr.write(f"{100 * done // self.total} % of {show_size(self.total)}{end}")
+            sys.stderr.flush()
 
 
 def remember(entry: library.Entry) -> None:
@@ -106,4 +110,4 @@ def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
     sha256 = library.digest(out, lambda nbytes: None)
     remember(library.take_in(name, out, sha256))
     library.set_default(name)
-    print(f"added {name}: merged at t = {card.t:g} in {result.seconds:.0f} s")
+    print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

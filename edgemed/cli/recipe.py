@@ -1,15 +1,15 @@
-"""`edgemed recipe show FILE`: a recipe in its normal form, with its hash and what it leaves out."""
+"""`edgemed recipe show FILE`: recipes in their normal form, with hashes and what they leave out."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from edgemed.cli.printing import print_json
 from edgemed.merging.recipe.recipe import normal_form, recipe_hash
-from edgemed.merging.recipe.recipe_file import read_recipe
+from edgemed.merging.recipe.stages import read_stages, recipe_of
+from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,13 +21,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the recipe on stdout and its notes on stderr."""
-    recipe = read_recipe(args.file)
-    form: dict[str, Any] = {"sha256": recipe_hash(recipe), **normal_form(recipe)}
+    """Print every recipe of the file on stdout and its notes on stderr."""
+    stages = read_stages(args.file)
+    outputs = {stage.name: Path(stage.name) for stage in stages if stage.name}
+    recipes = [recipe_of(stage, args.file, outputs) for stage in stages]
+    names = [{"name": stage.name} if stage.name else {} for stage in stages]
+    forms = [
+        {**name, "sha256": recipe_hash(recipe), **normal_form(recipe)}
+        for name, recipe in zip(names, recipes, strict=True)
+    ]
     if args.json:
-        print(json.dumps(form, indent=2))
+        print_json(forms if len(forms) > 1 else forms[0])
     else:
-        print(yaml.safe_dump(form, sort_keys=False, default_flow_style=None), end="")
-    for note in recipe.notes:
-        print(note, file=sys.stderr)
+        print(yaml.safe_dump_all(forms, sort_keys=False, default_flow_style=None), end="")
+    for note in dict.fromkeys(note for recipe in recipes for note in recipe.notes):
+        print(printable(note), file=sys.stderr)
     return 0

@@ -1,6 +1,13 @@
-"""The record that a draft leaves: hashes and settings, and patient text only with --keep."""
+"""The record that a draft leaves: hashes and settings, and patient text only with --keep.
+
+Records that can never be written are refused before any work. Once there is a draft it comes
+first: a record that fails then is a warning and an exit code.
+"""
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +19,48 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed.cli.stream import Outcome
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
-from edgemed.logs.records import Draft, Kept, Records
+from edgemed.errors import EdgemedError
+from edgemed.logs.records import Draft, Held, Kept, Records
+
+UNRECORDED = EdgemedError.exit_code
+
+
+@contextmanager
+def records_for(args: argparse.Namespace) -> Iterator[Records | None]:
+    """The records; None with --no-record, and while another program holds them."""
+    with nullcontext() if args.no_record else opened() as records:
+        yield records
+
+
+def opened() -> Records | nullcontext[None]:
+    """The records, or nothing where they may be free again when the draft is done."""
+    try:
+        return Records()
+    except Held as error:
+        print(f"note: {error.message}: tried again after the draft", file=sys.stderr)
+        return nullcontext()
+
+
+def recorded(
+    records: Records | None,
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    outcome: Outcome,
+    limit: int,
+) -> int:
+    """Record a draft that is out already; an exit code, with a warning where that failed."""
+    if args.no_record:
+        return 0
+    try:
+        with nullcontext(records) if records else Records() as rows:
+            record(rows, args, model, note, template, outcome, limit)
+    except EdgemedError as error:
+        print(f"warning: the draft is not recorded: {error.message}", file=sys.stderr)
+        print(f"         {error.hint}", file=sys.stderr)
+        return UNRECORDED
+    return 0
 
 
 def record(

@@ -8,12 +8,16 @@ from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.report import report
 from edgemed.merging.report.survey import Measure
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import write_whole
 
 
 def refuse_name(path: Path) -> None:
-    """UsageError, before the work, if the ending says neither page nor JSON."""
+    """Before the work: UsageError if the ending says neither page nor JSON, Refused if nothing can
+    be written there. A report that stands there is replaced."""
     if path.suffix.lower() not in (".html", ".json"):
         raise UsageError(f"{path} is neither .html nor .json", "give the report one of these ends")
+    refuse_place(path, replace=True)
 
 
 def print_report(measures: Sequence[Measure]) -> None:
@@ -32,8 +36,9 @@ def write_report(path: Path, title: str, measures: Sequence[Measure]) -> None:
     else:
         text = json.dumps(report.as_json(title, measures), indent=2)
     try:
-        path.write_text(text, "utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise EdgemedError(
-            f"cannot write {path}: {error.strerror}", "choose a folder you may write to"
+            f"cannot write {path}: {error.strerror}",
+            "choose a folder that you may write to and that has room",
         ) from error

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from edgemed_models.base import Done, Event, Failed, Piece, Prefill, Timings
 
+from edgemed.cli.printing import clear_line, shown_hint
+from edgemed.printable import printable
+
 EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
 
 
@@ -53,15 +56,15 @@ class Progress:
             return
         self.last = now
         text = f"reading {event.done} of {event.total} tokens{remaining(event)}"
-        self.out.write(f"\r\x1b[K{text}" if self.live else text + "\n")
+        clear_line(self.out)
+        self.out.write(text if self.live else text + "\n")
         self.out.flush()
         self.open = self.live
 
     def clear(self) -> None:
         """Take the line away before text is written."""
         if self.open:
-            self.out.write("\r\x1b[K")
-            self.out.flush()
+            clear_line(self.out)
             self.open = False
 
 
@@ -130,7 +133,7 @@ def rate(tokens: int, seconds: float) -> str:
 
 def tell_failure(end: Failed) -> None:
     """Why the engine broke, what to do, and its last log lines, on stderr."""
-    print(f"edgemed: {end.message}", file=sys.stderr)
-    print(f"         {end.hint}", file=sys.stderr)
+    print(f"edgemed: {printable(end.message)}", file=sys.stderr)
+    print(f"         {shown_hint(end.hint)}", file=sys.stderr)
     for line in end.log[-6:]:
-        print(f"         | {line}", file=sys.stderr)
+        print(f"         | {printable(line)}", file=sys.stderr)

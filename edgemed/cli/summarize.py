@@ -1,10 +1,8 @@
 """`edgemed summarize NOTE --template T`: a note becomes a draft, streamed, checked and recorded."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,10 +29,11 @@ from edgemed.cli.model_options import (
     options_of,
     positive,
 )
-from edgemed.cli.recording import record
+from edgemed.cli.printing import data, print_json
+from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
-from edgemed.clinic.note import Note, parse, read_note, refuse_unusable
+from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
 from edgemed.clinic.template import Template, load_template, messages, readable
@@ -56,7 +55,6 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
-from edgemed.logs.records import Records
 
 STDIN = "-"
 
@@ -64,7 +62,11 @@ STDIN = "-"
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed summarize`."""
     add = parser.add_argument
-    add("note", metavar="NOTE", help="a text file, or - for standard input")
+    add(
+        "note",
+        metavar="NOTE",
+        help="a text file, or - for standard input (other users can see a file's name)",
+    )
     add("--template", required=True, metavar="T", help="see `edgemed templates list`")
     add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
@@ -89,13 +91,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draft, check, record. 0: the draft is complete; 1: it was cut or broken off; 3: --fail-on."""
+    """Draft, check, record; the draft is printed before anything of its record can fail.
+
+    0: the draft is complete; 1: it was cut, broken off or not recorded; 3: --fail-on.
+    """
     if args.temperature < 0:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
-    with started_ahead() as process, nullcontext() if args.no_record else Records() as records:
-        note = parse(sys.stdin.buffer.read()) if args.note == STDIN else read_note(Path(args.note))
+    with started_ahead() as process, records_for(args) as records:
+        note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)
@@ -111,9 +116,11 @@ def run(args: argparse.Namespace) -> int:
             asked = ask_again(args, model, note, template, outcome)
         finally:
             model.close()
-        if records is not None:
-            record(records, args, model, note, template, outcome, limit)
-    return finish(args, model, note, template, outcome, asked, limit)
+        try:
+            code = finish(args, model, note, template, outcome, asked, limit)
+        finally:
+            unrecorded = recorded(records, args, model, note, template, outcome, limit)
+    return code or unrecorded
 
 
 def model_path(args: argparse.Namespace) -> Path:
@@ -184,7 +191,7 @@ def draft(
     """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
     try:
         events = events_for(args, model, note, template, limit, parts)
-        echo = None if args.json or template.form == "json" else sys.stdout
+        echo = None if args.json or template.form == "json" else data()
         return follow(events, echo)
     except ModelError as error:
         raise translated(error) from None
@@ -222,9 +229,9 @@ def finish(
         if args.demo:
             whole = {"heading": HEADING} | whole
         whole |= as_data(args, asked, text) if checked else not_asked(args)
-        print(json.dumps(whole, indent=2))
+        print_json(whole)
     elif template.form == "json":
-        sys.stdout.write(text)
+        data().write(text)
     if not args.json:
         close_text(outcome, limit)
         tell_flags(checked, text)

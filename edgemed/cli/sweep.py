@@ -15,14 +15,18 @@ from typing import Any
 
 from edgemed.cli.merge import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
+from edgemed.cli.printing import clear_line
 from edgemed.cli.tables import Table, show
-from edgemed.errors import Refused, UsageError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.cases import read_cases
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import RULE, best, sweeps_folder
 from edgemed.merging.plan.out_types import type_word
+from edgemed.printable import printable
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import private_folder
 
 TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
 METHODS = ("linear", "slerp")
@@ -78,14 +82,20 @@ def run(args: argparse.Namespace) -> int:
     exam = Exam(cases, args.max_tokens, replace(options_of(args), chat_template=None))
     ts = sorted(set(args.t))
     narrator = Narrator(len(ts))
+    found: list[Examined] = []
     try:
-        found = [narrator.told(point) for point in sweep(way, ts, exam, out, narrator)]
+        for point in sweep(way, ts, exam, out, narrator):
+            found.append(narrator.told(point))
+    except EdgemedError:
+        if found:
+            show([table_of(found)])  # what was measured is shown, whatever broke after it
+        raise
     finally:
         narrator.clear()
     show([table_of(found)])
     for line in (*verdict(found, way), *cautions(found, args.max_tokens)):
         print(line)
-    print(f"scores: {out}", file=sys.stderr)
+    print(f"scores: {printable(str(out))}", file=sys.stderr)
     return 0
 
 
@@ -112,9 +122,8 @@ def out_of(args: argparse.Namespace) -> Path:
         raise UsageError(f"{out} does not end in .jsonl", "scores are one JSON object a line")
     if args.out is None:
         with suppress(OSError):  # the next line says that it is not there
-            out.parent.mkdir(parents=True, exist_ok=True)
-    if not out.parent.is_dir():
-        raise Refused(f"there is no folder {out.parent}", "make it, or choose another with -o")
+            private_folder(out.parent)
+    refuse_place(out, replace=True)
     return out
 
 
@@ -131,19 +140,18 @@ class Narrator:
         if self.began is None:
             self.began = time.monotonic()
         if self.live:
-            sys.stderr.write(f"\r\x1b[Kt = {t:g}: {what}")
+            clear_line(sys.stderr)
+            sys.stderr.write(printable(f"t = {t:g}: {what}"))
             sys.stderr.flush()
 
     def note(self, text: str) -> None:
         """A line that stays."""
         self.clear()
-        print(text, file=sys.stderr)
+        print(printable(text), file=sys.stderr)
 
     def clear(self) -> None:
         """Take the line away before another is written."""
-        if self.live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        clear_line(sys.stderr)
 
     def told(self, point: Examined) -> Examined:
         """A point is done; about how long the others take, if this one was not kept."""

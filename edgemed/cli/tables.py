@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from edgemed.gguf import printable
+from edgemed.cli.printing import beneath
+from edgemed.printable import printable
 
 LONGEST_CELL = 300
 
@@ -63,7 +64,7 @@ def show_rich(tables: Sequence[Table]) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console()
+    console = Console(file=beneath(sys.stdout))
     for columns, rows in tables:
         table = RichTable(show_header=any(columns))
         for column in columns:

@@ -1,11 +1,11 @@
 """`edgemed templates list|show|check`: what a note can become, and files of one's own."""
 
 import argparse
-import json
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from edgemed.cli.printing import data, print_json, shown_hint
 from edgemed.cli.tables import Table, show
 from edgemed.clinic.template import (
     Template,
@@ -16,6 +16,8 @@ from edgemed.clinic.template import (
     read_template,
 )
 from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.printable import printable
+from edgemed.storage.whole import private_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +46,12 @@ def list_all(as_json: bool) -> int:
     """All templates as a table or as JSON, and where to put one's own."""
     found = list_templates()
     if as_json:
-        print(json.dumps([table_of(template) for template in found], indent=2))
+        print_json([table_of(template) for template in found])
         return 0
     rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
     show([Table(("name", "title", "form", ">version", "from"), rows)])
     with suppress(OSError):  # where it cannot be made, the next line still says where it would be
-        own_folder().mkdir(parents=True, exist_ok=True)
+        private_folder(own_folder())
     print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
     return 0
 
@@ -78,7 +80,7 @@ def show_file(name: str) -> int:
     """The file as it stands, and its hash on stderr."""
     template = load_template(name)
     path = Path(name) if name.endswith(".toml") else find_templates()[name][1]
-    sys.stdout.write(path.read_text(encoding="utf-8"))
+    data().write(path.read_text(encoding="utf-8"))
     print(f"sha256 {template.hash}", file=sys.stderr)
     return 0
 
@@ -90,10 +92,11 @@ def check(file: Path | None) -> int:
     for path in sorted(files):
         try:
             check_file(path)
-            print(f"{path.name}: right")
+            print(f"{printable(path.name)}: right")
         except EdgemedError as error:
             wrong += 1
-            print(f"{path.name}: {error.message}\n    {error.hint}", file=sys.stderr)
+            print(f"{printable(path.name)}: {printable(error.message)}", file=sys.stderr)
+            print(f"    {shown_hint(error.hint)}", file=sys.stderr)
     if wrong:
         raise InvalidFile(
             f"{wrong} of {len(files)} templates cannot be used", "see the lines above"

@@ -16,11 +16,13 @@ LEAKS = (
     "TEXTUAL",
 )
 
+OPENED = "a note to open (other users can see its name here, and not what is opened on the screen)"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed tui`."""
     add = parser.add_argument
-    add("note", nargs="?", type=Path, metavar="NOTE", help="a note to open")
+    add("note", nargs="?", type=Path, metavar="NOTE", help=OPENED)
     add("--plain", action="store_true", help="line by line, for screen readers")
     configure_model(parser)
 

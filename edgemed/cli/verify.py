@@ -1,11 +1,11 @@
 """`edgemed verify OUT [--inputs A B]`: make a merged file again from its recipe and compare."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 from edgemed.cli.merge import progress_report
+from edgemed.cli.printing import print_json
 from edgemed.gguf import open_model, printable
 from edgemed.merging.report.verify import verify
 from edgemed.merging.run.run import usable_cores
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     with progress_report(open_model(args.out).weights) as report:
         answer = verify(args.out, args.inputs, max(1, args.threads), report, args.imatrix)
     if args.json:
-        print(json.dumps(asdict(answer), indent=2))
+        print_json(asdict(answer))
     else:
-        print(f"{args.out.name}: {answer.state}")
+        print(f"{printable(args.out.name)}: {answer.state}")
         for line in answer.lines[:SHOWN]:
             print(f"  {printable(line)}")
         if len(answer.lines) > SHOWN:

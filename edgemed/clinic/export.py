@@ -5,7 +5,9 @@ character of it can be taken for formatting. Refuses unsigned and demonstration 
 """
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from edgemed.clinic.session import (
     why_not_given_out,
 )
 from edgemed.errors import EdgemedError, UsageError
+from edgemed.storage.whole import write_new
 
 
 def as_text(session: Session) -> str:
@@ -46,23 +49,35 @@ FORMATS: dict[str, Callable[[Session], str]] = {
 }
 
 
-def write(session: Session, path: Path) -> Path:
-    """Write the signed summary to `path` in the format that its ending names."""
+def write(session: Session, path: Path, log: Callable[[str], object]) -> Path:
+    """Write the signed summary to `path` in the format that its ending names.
+
+    `log` is told "export" when nothing but the writing is left, and may refuse; then "export
+    failed" if the file could not be written after all. A file is whole or not there, mode 0600, and
+    never takes the place of another.
+    """
     render = FORMATS.get(path.suffix.lower())
     if render is None:
         raise UsageError(
             f"no export format is named {path.suffix or 'by a file without an ending'}",
             f"end the file name in one of: {', '.join(FORMATS)}",
         )
-    content = render(session)
+    content = render(session).encode()
+    if os.path.lexists(path):
+        raise EdgemedError("a file of that name exists", "choose another name")
+    if not path.parent.is_dir():
+        raise EdgemedError("there is no such folder", "make it, or choose another folder")
+    log("export")
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-    except FileExistsError as error:
-        raise EdgemedError("a file of that name exists", "choose another name") from error
+        write_new(path, content)
     except OSError as error:
+        with suppress(EdgemedError):  # what the user must hear of is the file
+            log("export failed")
+        if isinstance(error, FileExistsError):
+            raise EdgemedError("a file of that name exists", "choose another name") from error
         raise EdgemedError(
-            f"the file could not be written: {error.strerror}", "choose another folder"
+            f"the file could not be written: {error.strerror}",
+            "free some disk space, or choose another folder",
         ) from error
     return path
 

@@ -56,6 +56,7 @@ def signed(log: Log, session: Session, at: str) -> Entry:
     facts = {
         "note": log.mark(session.source),
         "text": log.mark(session.text),
+        "draft": log.mark(session.ai_draft),
         "edited": session.text != session.ai_draft,
         "findings": [_stand(log, session, f, still_open) for f in findings(session)],
         "reason": log.mark(signature.reason) if signature.reason else "",
@@ -63,10 +64,15 @@ def signed(log: Log, session: Session, at: str) -> Entry:
     return log.add("sign", signature.by, at, facts)
 
 
-def given_out(log: Log, session: Session, way: str, who: str, at: str) -> Entry:
-    """Signed text left the session: to a file of format `way`, or to the clipboard."""
+def given_out(
+    log: Log, session: Session, way: str, who: str, at: str, what: str = "export"
+) -> Entry:
+    """Signed text is about to leave the session: to a file of format `way`, or to the clipboard.
+
+    Where it did not after all, the next row says so: `what` is "export failed" then.
+    """
     facts = {"note": log.mark(session.source), "text": log.mark(session.text), "way": way}
-    return log.add("export", who, at, facts)
+    return log.add(what, who, at, facts)
 
 
 def _stand(log: Log, session: Session, finding: Finding, still_open: set[Key]) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.sentences import split
 from edgemed.errors import InvalidFile, Refused
+from edgemed.storage.bounded import read_bounded, read_stream
 
 Encoding = Literal["utf-8", "utf-16", "cp1252", "text"]
 
@@ -77,10 +78,15 @@ def of_text(decoded: str, encoding: Encoding) -> Note:
 def read_note(path: Path) -> Note:
     """The note in a file. Errors name neither the file nor its text: file names can be names."""
     try:
-        return parse(path.read_bytes())
+        return parse(read_bounded(path, "note", "the note file"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise Refused(f"the note file cannot be read: {reason}", "check its path") from None
+
+
+def read_piped(stream: BinaryIO) -> Note:
+    """The note that comes through a pipe or from a terminal."""
+    return parse(read_stream(stream, "note", "the note"))
 
 
 def decode(data: bytes) -> tuple[str, Encoding]:

@@ -8,7 +8,6 @@ prefix. Knows nothing of how a model is run.
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -19,6 +18,7 @@ from edgemed_models.base import Message
 
 from edgemed.clinic.note import Note
 from edgemed.errors import EdgemedError, InvalidFile, UsageError
+from edgemed.storage.bounded import json_of, read_bounded, toml_of
 
 Form = Literal["text", "json"]
 
@@ -110,14 +110,14 @@ def find_templates() -> dict[str, tuple[str, Path]]:
 def read_template(source: str, path: Path) -> Template:
     """Read and check one file. Raises InvalidFile with every fault it has."""
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, "template")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "check its path") from error
     faults = []
     try:
-        table = tomllib.loads(data.decode("utf-8"))
+        table = toml_of(data.decode("utf-8"))
         faults = list(faults_of(table))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:  # UTF-8, TOML, nesting
         faults = [f"no TOML: {error}"]
     if faults:
         raise InvalidFile(
@@ -178,8 +178,8 @@ def readable(template: Template, draft: str) -> str:
     if template.form == "text":
         return draft
     try:
-        return "\n".join(lines_of(json.loads(draft)))
-    except json.JSONDecodeError:
+        return "\n".join(lines_of(json_of(draft)))
+    except ValueError:
         pass
     raise EdgemedError("the draft is not complete JSON: it was cut", "raise --max-tokens")
 

@@ -71,7 +71,7 @@ def text_of(path: Path) -> str:
     """The text of a file of cases."""
     try:
         if path.stat().st_size > LARGEST:
-            raise InvalidFile(f"{path} is too large to be a file of cases", FORM)
+            raise InvalidFile(f"{path} is larger than {LARGEST:,} bytes", FORM)
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFile(

@@ -15,9 +15,11 @@ from typing import Any
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.intervals import mean_of
 from edgemed.evals.sweep_file import Curve, Point, Score
-from edgemed.merging.run.journal import journal_of
-from edgemed.storage import positional
-from edgemed.storage.output import part_of
+from edgemed.storage.bounded import json_of
+from edgemed.storage.held import Busy, hold
+from edgemed.storage.held import remove as take_away
+from edgemed.storage.output import journal_of, part_of
+from edgemed.storage.whole import write_whole
 
 UNKNOWN_TRAINING = 0  # a sweep of the user's models does not know their training's seed
 
@@ -45,14 +47,10 @@ def held(out: Path) -> Iterator[Path]:
     """
     lock, merged = (out.with_name(f".{out.name}{ending}") for ending in (".lock", ".merged"))
     try:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Refused(
-            f"cannot write in {out.parent}: {error.strerror}", "choose another place with -o"
-        ) from None
+        fd = hold(lock)
+    except Busy:
+        raise Refused(f"another sweep writes {out}", "wait for it, or name another file") from None
     try:
-        if not positional.lock(fd):
-            raise Refused(f"another sweep writes {out}", "wait for it, or name another file")
         remove(merged)
         try:
             yield merged
@@ -64,8 +62,8 @@ def held(out: Path) -> Iterator[Path]:
 
 def remove(merged: Path) -> None:
     """Take away a merged file, or what there is of it."""
-    for path in (merged, part_of(merged), journal_of(merged)):
-        path.unlink(missing_ok=True)
+    for path in (part_of(merged), journal_of(merged), merged):
+        take_away(path)
 
 
 def curve_of(points: Sequence[Examined], method: str) -> Curve:
@@ -81,17 +79,10 @@ def scores_of(point: Examined) -> dict[str, Score]:
 
 def write_points(out: Path, points: Sequence[Examined], method: str, identity: Identity) -> None:
     """Replace the file by these points, whole or not at all."""
-    part = out.with_name(out.name + ".part")
+    rows = (json.dumps(row_of(point, method) | {"sweep": identity}) + "\n" for point in points)
     try:
-        with part.open("w", encoding="utf-8") as file:
-            for point in points:
-                file.write(json.dumps(row_of(point, method) | {"sweep": identity}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
-        positional.sync_folder(out.parent)
+        write_whole(out, "".join(rows).encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise EdgemedError(
             f"cannot write {out}: {error.strerror}", "free disk space and give the command again"
         ) from None
@@ -109,7 +100,7 @@ def known_points(out: Path, identity: Identity) -> list[Examined]:
         return []
     fields = Examined.__dataclass_fields__
     try:
-        rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+        rows = [json_of(line) for line in out.read_text("utf-8").splitlines()]
         points = [Examined(**{name: row[name] for name in fields}) for row in rows]
         changed = {
             name for row in rows for name in identity if row["sweep"][name] != identity[name]

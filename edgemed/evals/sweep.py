@@ -14,12 +14,13 @@ from edgemed_models.engine.settings import Settings
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
 from edgemed import __version__
-from edgemed.errors import Refused
+from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import Case, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, plan_model
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
@@ -81,7 +82,7 @@ def sweep(
     """The points at `ts` in order, as they are done; those that `out` holds are not done again.
 
     Raises Refused before any work where a merge cannot be made or run, or `out` is of something
-    else.
+    else; EdgemedError after a point that could not be written to `out`.
     """
     identity = identity_of(way, exam)
     with held(out) as merged:
@@ -96,8 +97,11 @@ def sweep(
                 settings = settings or settled(merged, exam, list(known.values()))
                 known[t] = asked(t, settings, exam, listener)
                 remove(merged)
-                points = [known[n] for n in sorted(known)]
-                write_points(out, points, way.method, identity)
+                try:
+                    write_points(out, [known[n] for n in sorted(known)], way.method, identity)
+                except EdgemedError:
+                    yield known[t]  # minutes of work are shown though they are not kept
+                    raise
             yield known[t]
 
 
@@ -162,7 +166,7 @@ def identity_of(way: Way, exam: Exam) -> Identity:
     paths = [path for model in (way.a, way.b) for path in open_model(model).paths]
     given = replace(exam.options, threads=None)
     return {
-        "models": [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in paths],
+        "models": [[path.name, sha256_of(path)] for path in paths],
         "method": way.method,
         "options of the merge": {name: str(value) for name, value in way.changes.items()},
         "options of loading": {name: str(value) for name, value in asdict(given).items()},

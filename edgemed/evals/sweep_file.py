@@ -80,7 +80,7 @@ def read_sweep(path: Path) -> tuple[Curve, ...]:
     """The curves of a file, longest first. Raises InvalidFile with line and remedy."""
     try:
         if path.stat().st_size > LARGEST:
-            raise InvalidFile(f"{path} is too large to be a sweep", FORM)
+            raise InvalidFile(f"{path} is larger than {LARGEST:,} bytes", FORM)
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidFile(f"{path} cannot be read: {kind_of(error)}", "name a sweep file") from None

@@ -1,11 +1,11 @@
 """GGUF files: a lazy reader that trusts nothing, shards as one model, a writer that plans first."""
 
-from edgemed.gguf.flaw import printable
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.model import Model, open_model, open_models
 from edgemed.gguf.shards import SPLIT_KEYS
 from edgemed.gguf.tensors import Tensor
 from edgemed.gguf.writer import Layout, edit_metadata, metadata_bytes, plan_layout
+from edgemed.printable import printable
 
 __all__ = [
     "SPLIT_KEYS",

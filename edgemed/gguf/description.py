@@ -7,6 +7,7 @@ from typing import NamedTuple
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.model import Model
 from edgemed.gguf.tensors import Tensor
+from edgemed.gguf.trained_rounding import trained_rounding
 
 TOKENS = "tokenizer.ggml.tokens"
 
@@ -38,6 +39,7 @@ class Description:
     vocabulary_model: str | None
     vocabulary_pre: str | None
     chat_template: bool
+    trained_rounding: str | None
 
 
 def describe(model: Model) -> Description:
@@ -61,6 +63,7 @@ def describe(model: Model) -> Description:
         vocabulary_model=_text(metadata, "tokenizer.ggml.model"),
         vocabulary_pre=_text(metadata, "tokenizer.ggml.pre"),
         chat_template=bool(_text(metadata, "tokenizer.chat_template")),
+        trained_rounding=trained_rounding(model),
     )
 
 

@@ -8,6 +8,7 @@ The parsing code raises `Flaw`, knowing no path; whoever opened the file turns i
 from pathlib import Path
 
 from edgemed.errors import InvalidFile
+from edgemed.printable import printable
 
 DAMAGED = (
     "it is cut short or damaged: download it again and compare its checksum with the publisher's"
@@ -28,13 +29,6 @@ class Flaw(Exception):
     def of(self, path: Path | str) -> InvalidFile:
         """The error to raise, now that the file is known."""
         return InvalidFile(f"{printable(str(path))}: {self.what}", self.remedy)
-
-
-def printable(text: str) -> str:
-    """`text` with everything that could move a cursor or hide as `\\x1b`, `\\u202e` and so on."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def quoted(text: str, limit: int = 80) -> str:

@@ -70,3 +70,24 @@ IK_LLAMA_TYPES: dict[int, str] = {
     353: "MXFP4_R8", 397: "Q8_K_R16", 398: "Q8_KV_R8", 399: "Q8_K_R8",
 }  # fmt: skip
 """Type ids of the fork ik_llama.cpp (ggml.h, August 2026); llama.cpp itself reads none of them."""
+
+IK_LLAMA_IDS = (*range(97, 100), *range(133, 400))
+"""Where that fork numbers its types; what is not in the table above is newer than it."""
+
+BITNET_TYPES: dict[int, str] = {36: "I2_S", 37: "I8_S", 38: "TL1"}
+"""Type ids of bitnet.cpp (I2_S: ik_llama.cpp too) that llama.cpp had for others and removed."""
+
+REQUANTIZE = (
+    "get the model in a type of llama.cpp itself, such as Q4_K_M or Q8_0, or write one with that "
+    "fork: llama-quantize --allow-requantize MODEL.gguf OUT.gguf Q8_0"
+)
+
+
+def fork_type(type_id: int, thing: str) -> Flaw | None:
+    """The flaw of a tensor whose type only a fork of llama.cpp knows; None for another number."""
+    if type_id not in IK_LLAMA_IDS:
+        return None
+    known = IK_LLAMA_TYPES.get(type_id)
+    name = f" ({known})" if known else ""
+    of = "known to ik_llama.cpp alone" if known else "a number that only ik_llama.cpp gives"
+    return Flaw(f"{thing} has type {type_id}{name}, {of}, a fork of llama.cpp", REQUANTIZE)

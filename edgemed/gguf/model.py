@@ -19,18 +19,22 @@ from edgemed.gguf.flaw import MALFORMED, Flaw, quoted
 from edgemed.gguf.header import Header, read_header
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.shards import check_set, shard_paths
-from edgemed.gguf.tensors import Tensor
+from edgemed.gguf.tensors import Tensor, strays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Headers of a whole model. Metadata, version and alignment are those of the first shard."""
+    """Headers of a whole model. Metadata, version and alignment are those of the first shard.
+
+    `strays` are tensors with a gap before them, or out of the table's order.
+    """
 
     paths: tuple[Path, ...]
     version: int
     alignment: int
     metadata: Metadata
     tensors: dict[str, Tensor]
+    strays: tuple[str, ...] = ()
 
     @property
     def weights(self) -> int:
@@ -62,7 +66,8 @@ def open_model(path: Path | str, like: Model | None = None) -> Model:
     if len(shards) > 1:
         check_set([(s.path, s.header.metadata, len(s.header.entries)) for s in shards])
     first = shards[0].header
-    return Model(paths, first.version, first.alignment, first.metadata, _tensors(shards))
+    apart = tuple(n for s in shards for n in strays(s.header.entries, s.header.alignment))
+    return Model(paths, first.version, first.alignment, first.metadata, _tensors(shards), apart)
 
 
 def _tensors(shards: Iterable[Shard]) -> dict[str, Tensor]:
@@ -84,12 +89,19 @@ def open_header(path: Path, like: Metadata | None = None) -> Header:
         with path.open("rb", buffering=0) as file:
             return parse(file, os.fstat(file.fileno()).st_size, path, like)
     except FileNotFoundError:
-        raise InvalidFile(f"there is no file {path}", "check the spelling and the folder") from None
+        raise InvalidFile(f"there is no file {path}", missing(path)) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise EdgemedError(
             f"{path}: cannot be read ({reason})", "check its permissions and its disk"
         ) from error
+
+
+def missing(path: Path) -> str:
+    """What to do where there is no such file; names of a hub, such as org/model, are no paths."""
+    if path.suffix.lower() == ".gguf":
+        return "check the spelling and the folder"
+    return "give a GGUF file, in a folder that you can see: names like org/model are not looked up"
 
 
 def parse(stream: BinaryIO, size: int, path: Path, like: Metadata | None = None) -> Header:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, printable
+from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw
 from edgemed.gguf.metadata import Metadata
+from edgemed.printable import printable
 
 NUMBER, COUNT, TENSORS = "split.no", "split.count", "split.tensors.count"
 SPLIT_KEYS = (NUMBER, COUNT, TENSORS)

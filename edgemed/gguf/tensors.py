@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edgemed_native.ggml_types import BY_ID, REMOVED, GGMLType
 
 from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
-from edgemed.gguf.foreign import IK_LLAMA_TYPES
+from edgemed.gguf.foreign import BITNET_TYPES, fork_type
 
 MAX_DIMENSIONS = 4
 MAX_NAME = 63
@@ -65,15 +65,13 @@ def type_named(type_id: int, thing: str) -> GGMLType:
     if type_id in BY_ID:
         return BY_ID[type_id]
     if type_id in REMOVED:
+        fork = f"; or {BITNET_TYPES[type_id]} of bitnet.cpp" if type_id in BITNET_TYPES else ""
         raise Flaw(
-            f"{thing} has type {type_id} ({REMOVED[type_id]}), which llama.cpp reads no more",
+            f"{thing} has type {type_id} ({REMOVED[type_id]}), which llama.cpp reads no more{fork}",
             "quantize the model again from its source with a current llama.cpp",
         )
-    if type_id in IK_LLAMA_TYPES:
-        raise Flaw(
-            f"{thing} has type {type_id} ({IK_LLAMA_TYPES[type_id]}), known to ik_llama.cpp alone",
-            "get the model in a type of llama.cpp itself, such as Q4_K_M or Q8_0",
-        )
+    if flaw := fork_type(type_id, thing):
+        raise flaw
     raise Flaw(
         f"{thing} has type {type_id}, which is unknown",
         "the file is damaged or newer than this edgemed: download it again, or update edgemed",
@@ -134,3 +132,10 @@ def _check_apart(entries: Sequence[Entry]) -> int:
             )
         end, before = entry.end, entry.name
     return end
+
+
+def strays(entries: Sequence[Entry], alignment: int) -> list[str]:
+    """Tensors that do not start where the one before ends, padding included: llama.cpp refuses
+    them, though nothing is lost."""
+    ends = [0, *(entry.end + -entry.end % alignment for entry in entries)]
+    return [e.name for e, start in zip(entries, ends, strict=False) if e.offset != start]

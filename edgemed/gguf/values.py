@@ -46,6 +46,9 @@ NAMES = {id: name for name, id in IDS.items()}
 MAX_ELEMENTS = 2**30
 """llama.cpp's own limit on the elements of one array."""
 
+MAX_STRINGS = 2**21
+"""Each costs a Python object; the largest vocabularies have a quarter of a million tokens."""
+
 
 def skip_value(cursor: Cursor, thing: str) -> None:
     """Move past one value, type id included; Flaw if its type or length cannot be."""
@@ -66,8 +69,9 @@ def _skip_array(cursor: Cursor, thing: str) -> None:
         raise Flaw(f"{thing} is an array of arrays, which llama.cpp does not read", MALFORMED)
     if type_id not in NAMES:
         raise Flaw(f"{thing} is an array of type {type_id}, which GGUF does not know", MALFORMED)
-    if count > MAX_ELEMENTS:
-        raise Flaw(f"{thing} claims {count:,} elements, the limit is {MAX_ELEMENTS:,}", MALFORMED)
+    most = MAX_STRINGS if type_id == STRING else MAX_ELEMENTS
+    if count > most:
+        raise Flaw(f"{thing} claims {count:,} elements, the limit is {most:,}", MALFORMED)
     if type_id == STRING:
         cursor.skip_strings(count, thing)
     else:

@@ -13,11 +13,21 @@ from edgemed_native.ggml_types import GGMLType
 
 from edgemed.gguf import values
 from edgemed.gguf.flaw import Flaw
-from edgemed.gguf.header import ALIGNMENT_KEY, MAGIC, MAX_KEY, read_alignment
+from edgemed.gguf.header import (
+    ALIGNMENT_KEY,
+    DEFAULT_ALIGNMENT,
+    MAGIC,
+    MAX_KEY,
+    read_alignment,
+)
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.tensors import MAX_NAME, size_of
 
 VERSION = 3
+
+LEAST_ALIGNMENT = DEFAULT_ALIGNMENT
+"""llama.cpp ends the process over a tensor that does not start at a multiple of 32 bytes
+(TENSOR_ALIGNMENT in ggml-backend.cpp), though its header reader takes every power of two."""
 
 TensorSpec = tuple[str, Sequence[int], GGMLType]
 """Name, shape (row length first), type."""
@@ -39,9 +49,12 @@ def edit_metadata(
     """Key -> value bytes of `metadata`, with `replace` {key: (kind, value)} in place or at the end.
 
     Kinds are those of `Metadata.type_of`, such as `uint32` or `string[]`. Keys of `drop` need not
-    exist. ValueError if a value does not fit its kind, or a key is both replaced and dropped.
+    exist. An alignment of less than 32 becomes 32, so that llama.cpp can load what is written.
+    ValueError if a value does not fit its kind, or a key is both replaced and dropped.
     """
-    replace = replace or {}
+    replace = dict(replace or {})
+    if metadata.get(ALIGNMENT_KEY, LEAST_ALIGNMENT) < LEAST_ALIGNMENT:
+        replace.setdefault(ALIGNMENT_KEY, ("uint32", LEAST_ALIGNMENT))
     both = sorted(set(drop) & set(replace))
     if both:
         raise ValueError(f"keys both replaced and dropped: {', '.join(both)}")
@@ -60,6 +73,8 @@ def plan_layout(
     stated = _stated_alignment(raw_metadata)
     if alignment not in (None, stated):
         raise ValueError(f"alignment {alignment}, but {ALIGNMENT_KEY} means {stated}")
+    if stated < LEAST_ALIGNMENT:
+        raise ValueError(f"{ALIGNMENT_KEY} is {stated}: llama.cpp wants {LEAST_ALIGNMENT} or more")
     _check_names("key", raw_metadata, MAX_KEY)
     _check_names("tensor", [name for name, _, _ in tensors], MAX_NAME)
     offsets, end = _offsets(tensors, stated)

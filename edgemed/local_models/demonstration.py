@@ -9,8 +9,9 @@ from pathlib import Path
 
 from edgemed_models.scale import DEMO_T, path_of
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import open_model
+from edgemed.storage.whole import private_folder
 
 HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
 LEARNED = "sample"  # the one template that asks what these models were taught
@@ -36,8 +37,16 @@ def merged_model() -> Path:
     if not path.exists():
         from edgemed.api import merge
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
+        try:
+            private_folder(path.parent)
+            merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
+        except OSError as error:
+            raise EdgemedError(
+                f"cannot make {path.parent}: {error.strerror}", "free some disk space"
+            ) from error
+        except Refused:
+            if not path.exists():  # another process may have made it meanwhile
+                raise
     return path
 
 

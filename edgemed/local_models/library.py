@@ -6,15 +6,21 @@ before it is taken in, and the list never points to a file that was not complete
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
+from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
+from edgemed.printable import is_utf8
+from edgemed.storage.bounded import json_of, read_bounded
+from edgemed.storage.output import Output
+from edgemed.storage.whole import private_folder, write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
@@ -55,21 +61,45 @@ def read_library() -> Library:
     """The list; an empty one before the first model."""
     path = folder() / "library.json"
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        return Library(tuple(Entry(**entry) for entry in table["entries"]), table["default"])
+        table = json_of(read_bounded(path, "list of models"))
+        return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
     except FileNotFoundError:
         return Library()
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
 
 
+def entry_of(table: dict[str, Any]) -> Entry:
+    """One entry of the list; TypeError if a value is of another type than ours are."""
+    entry = Entry(**table)
+    texts = (entry.name, entry.path, entry.sha256, entry.licence)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("an entry holds something else than texts")
+    return entry
+
+
 def write_library(library: Library) -> None:
-    """Replace the list, whole or not at all."""
+    """Replace the list, whole or not at all; EdgemedError if that cannot be done."""
     path = folder() / "library.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(library), indent=2), encoding="utf-8")
-    part.replace(path)
+    make_folder()
+    try:
+        write_whole(path, json.dumps(asdict(library), indent=2).encode())
+    except OSError as error:
+        raise EdgemedError(
+            f"the list of models {path} cannot be written: {error.strerror}",
+            "free some disk space; the list is as it was",
+        ) from error
+
+
+def make_folder() -> None:
+    """Have the folder of models there."""
+    try:
+        private_folder(folder())
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot make the folder {folder()}: {error.strerror}",
+            "free some disk space, and see that you may write there",
+        ) from error
 
 
 def find_model(name: str | None) -> Path:
@@ -84,6 +114,7 @@ def find_model(name: str | None) -> Path:
         name = library.default
     entry = library.find(name)
     path = Path(entry.path) if entry else Path(name)
+    refuse_odd_path(path)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
@@ -93,14 +124,24 @@ def find_model(name: str | None) -> Path:
     return path
 
 
-def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None]) -> Entry:
+def add(
+    file: Path,
+    name: str | None,
+    link: bool,
+    progress: Callable[[int], None],
+    load_check: bool = True,
+) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
+    refuse_odd_path(file.resolve())
     model = open_model(file)
+    refuse_unloadable(model)
     name = name or named_after(file)
     library = read_library()
     check_name(name, library)
     if len(model.paths) > 1 and not link:
         raise Refused("the model is split into shards", "add it with --link: it stays in its place")
+    if load_check:
+        refuse_unopened(model.paths, file.name)
     target = file.resolve() if link else folder() / f"{name}.gguf"
     sha = digest(file, progress) if link else copy(file, target, progress)
     meta = model.metadata
@@ -112,13 +153,23 @@ def add(file: Path, name: str | None, link: bool, progress: Callable[[int], None
         licence=licence_of(model),
         has_template="tokenizer.chat_template" in meta,
     )
-    write_library(Library((*library.entries, entry), library.default or name))
+    enlist(entry)
     return entry
+
+
+def refuse_odd_path(path: Path) -> None:
+    """Refused: names that are no UTF-8, which records of drafts cannot hold."""
+    if not is_utf8(str(path)):
+        raise Refused(
+            f"{path}: a name in it is no UTF-8 text", "rename the file, or the folders it is in"
+        )
 
 
 def take_in(name: str, path: Path, sha256: str) -> Entry:
     """List a whole file that stands in the models' folder already, after the usual checks."""
     model, library = open_model(path), read_library()
+    refuse_unloadable(model)
+    refuse_unopened(model.paths, path.name)
     rest = tuple(entry for entry in library.entries if entry.name != name)
     entry = Entry(
         name=name,
@@ -130,6 +181,18 @@ def take_in(name: str, path: Path, sha256: str) -> Entry:
     )
     write_library(Library((*rest, entry), library.default or name))
     return entry
+
+
+def enlist(entry: Entry) -> None:
+    """Put a model on the list as it is now; if that fails, its copy goes again."""
+    library = read_library()
+    check_name(entry.name, library)
+    try:
+        write_library(Library((*library.entries, entry), library.default or entry.name))
+    except BaseException:
+        if entry.own:
+            Path(entry.path).unlink(missing_ok=True)
+        raise
 
 
 def named_after(file: Path) -> str:
@@ -150,30 +213,30 @@ def check_name(name: str, library: Library) -> None:
 
 def copy(file: Path, target: Path, progress: Callable[[int], None]) -> str:
     """Copy `file` to `target`, which appears when it is complete; the SHA-256 of what was read."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder()
     size, free = file.stat().st_size, shutil.disk_usage(target.parent).free
     if size > free:
         raise Refused(
             f"the disk has {free:,} bytes free, the model {size:,}", "add it with --link instead"
         )
-    part = target.with_suffix(".part")
-    sha = hashlib.sha256()
+    sha, at = hashlib.sha256(), 0
     try:
-        with file.open("rb") as source, part.open("wb") as sink:
-            while data := source.read(CHUNK):
+        with Output([(target, size)], replace=True) as output, file.open("rb") as source:
+            while data := source.read(min(CHUNK, size - at) or 1):
+                if at + len(data) > size:
+                    break
+                output.write(at, data)
                 sha.update(data)
-                sink.write(data)
+                at += len(data)
                 progress(len(data))
-            sink.flush()
-            os.fsync(sink.fileno())
-        part.replace(target)
+            if at != size or data:
+                raise EdgemedError(f"{file} changed while it was copied", "add it again")
+            output.sync()
+            output.finish()
     except OSError as error:
         raise EdgemedError(
-            f"cannot copy to {target}: {error.strerror}",
-            "free disk space, or add it with --link: the file stays where it is",
+            f"cannot read {file}: {error.strerror}", "see that the medium is still there"
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return sha.hexdigest()
 
 

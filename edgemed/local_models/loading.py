@@ -19,9 +19,11 @@ from edgemed_models.engine.machine import memory, usable_cores
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
 
-from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
+from edgemed.printable import printable
+from edgemed.storage.bounded import read_bounded
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
 BATCH = 128  # tokens read at a time where neither user nor tuning says otherwise
@@ -145,7 +147,7 @@ def translated(error: ModelError) -> EdgemedError:
     """An engine's refusal in edgemed's words, its last log lines in the hint."""
     if isinstance(error, fit.DoesNotFit):
         return Unfit(error.message, error.hint, error.plan)
-    log = "".join(f"\n         | {line}" for line in error.log[-4:])
+    log = "".join(f"{LOG_LINE}{printable(line)}" for line in error.log[-4:])
     return Refused(error.message, error.hint + log)
 
 
@@ -212,7 +214,7 @@ def read_template_file(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path, "chat template").decode("utf-8")
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"cannot read the chat template {path}", "name a text file") from None
 

@@ -11,6 +11,10 @@ from typing import Any
 
 from edgemed_models.engine.machine import cpu_name, logical_cores
 
+from edgemed.errors import EdgemedError
+from edgemed.storage.bounded import json_of
+from edgemed.storage.whole import private_folder, write_whole
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:
@@ -31,17 +35,22 @@ def recall(path: Path) -> Speed | None:
 
 
 def remember(path: Path, speed: Speed) -> None:
-    """Load `path` this way from now on, unless the user says otherwise."""
+    """Load `path` this way from now on, unless the user says otherwise. EdgemedError if it cannot
+    be kept."""
     try:
         table = _table()
     except (OSError, ValueError):
         table = {}
     table[_key(path)] = asdict(speed)
     file = note_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(table, indent=1), "utf-8")
-    part.replace(file)
+    try:
+        private_folder(file.parent)
+        write_whole(file, json.dumps(table, indent=1).encode())
+    except OSError as error:
+        raise EdgemedError(
+            f"the setting cannot be kept in {file}: {error.strerror}",
+            "free some disk space and tune again",
+        ) from error
 
 
 def note_file() -> Path:
@@ -52,7 +61,7 @@ def note_file() -> Path:
 
 
 def _table() -> dict[str, Any]:
-    table = json.loads(note_file().read_text("utf-8"))
+    table = json_of(note_file().read_text("utf-8"))
     if not isinstance(table, dict):
         raise ValueError("not a table")
     return table

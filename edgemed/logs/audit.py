@@ -1,270 +1,172 @@
 """The audit log: who did what and when, chained with a key so that no row can change unnoticed.
 
 Row n carries HMAC(key, mac of row n-1, row n). A seal outside the database names the last row, so
-that a cut tail shows too. Whoever holds the key could rewrite log and seal alike; against that,
-keep a seal elsewhere (`edgemed audit export` prints it) and give it to `edgemed audit verify`.
-Holds no patient text: what must be recognised later goes in as a keyed mark (`Log.mark`).
+that a cut tail shows too. Holds no patient text: what must be recognised later goes in as a keyed
+mark (`Log.mark`).
+
+What is written in which order, so that a kill or a power cut at any moment needs no hand. Whoever
+writes holds SQLite's write lock for all of it; every file appears whole or not at all.
+
+    first start   log file, empty -> key -> seal of row 0 -> table
+    a row         seal made up if it is one row behind -> row committed -> seal of that row
+
+So the seal is never missing beside a row, and never more than one row behind:
+
+    key without log or seal, log without rows     the first start was cut short: gone on with
+    one row after the seal, its mac right         cut short between row and seal: sealed next time
+    a journal of SQLite's beside the log          cut short inside a row: the row never was
+    a seal missing, ahead, or two rows behind     no crash does this: somebody had the files
+
+What cannot be told apart: whoever may write all the files can put back an older copy of log, key
+and seal together, or take all three away as if nothing had been logged; and can undo the one row
+that a crash left unsealed. Only a seal kept elsewhere (`edgemed.logs.seals`) shows that.
 """
 
-import hmac
 import json
-import os
-import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 from edgemed.errors import EdgemedError, InvalidFile
-
-START = bytes(32)  # what stands for the mac of the row before the first
-TABLE = """CREATE TABLE IF NOT EXISTS entries (
-    number INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
-    facts TEXT NOT NULL, mac BLOB NOT NULL) STRICT"""
-EVIDENCE = (
-    "keep the files as they are, and find out who had access; `edgemed audit verify` says more"
+from edgemed.logs import database
+from edgemed.logs.audit_files import (
+    MISSING,
+    TABLE,
+    Place,
+    default_place,
+    disagreement,
+    entries,
+    is_back,
+    last_of,
+    now,
+    read_seal,
 )
+from edgemed.logs.audit_verify import Verdict, read, verify
+from edgemed.logs.chain import (
+    BEGUN,
+    EVIDENCE,
+    Entry,
+    Seal,
+    as_line,
+    mac_of,
+    mark_of,
+    parse_seal,
+    seal_of,
+)
+from edgemed.logs.keys import make_key, read_key
+from edgemed.storage.whole import write_whole
 
-
-class Entry(NamedTuple):
-    """One row: facts are JSON text as it was chained."""
-
-    number: int
-    at: str
-    who: str
-    what: str
-    facts: str
-    mac: bytes
-
-
-class Seal(NamedTuple):
-    """A row's number and mac: whatever log carries that row carries every row before it."""
-
-    number: int
-    mac: bytes
-
-    def __str__(self) -> str:
-        return f"{self.number}:{self.mac.hex()}"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The files: the log, and apart from it the key and the seal."""
-
-    log: Path
-    key: Path
-    seal: Path
-
-
-def default_place() -> Place:
-    """The user's own log."""
-    from platformdirs import user_config_path, user_data_path
-
-    config = user_config_path("edgemed", appauthor=False)
-    data = user_data_path("edgemed", appauthor=False)
-    return Place(data / "audit.sqlite", config / "audit.key", config / "audit.seal")
+__all__ = [
+    "TABLE",
+    "Entry",
+    "Log",
+    "Place",
+    "Seal",
+    "Verdict",
+    "default_place",
+    "now",
+    "parse_seal",
+    "read",
+    "verify",
+]
 
 
 class Log:
-    """An open log; `add` is safe from several processes at once."""
+    """A log to add to. Every row opens the files anew, so that nothing stays held or broken.
+
+    Safe from several processes and threads at once. Every failure is an EdgemedError: nothing was
+    logged, and the same call may be made again. InvalidFile: the log is not as it was written.
+    """
 
     def __init__(self, place: Place) -> None:
-        """Open or begin the log. Refuses one that does not agree with its seal."""
+        """Begin the log, or go on with one that agrees with its seal."""
         self.place = place
-        self._key = _key(place, create=True)
-        _private_folder(place.log.parent)
-        new = not place.log.exists()
-        if new and place.seal.exists():
-            raise InvalidFile("the audit log is missing, but its seal is there", EVIDENCE)
-        self._rows = sqlite3.connect(place.log, isolation_level=None, check_same_thread=False)
-        if new:
-            place.log.chmod(0o600)
-        self._rows.execute("PRAGMA synchronous = FULL")
-        self._rows.execute(TABLE)
-        fault = _seal_fault(place, self._key, list(_entries(self._rows)))
-        if fault:
-            self.close()
-            raise InvalidFile(f"the audit log was changed: {fault}", EVIDENCE)
+        with written(place) as rows:
+            self._key = _begun(place, rows)
+            _refuse_gaps(rows)
+            _agreed(place, self._key, rows)
 
     def add(self, what: str, who: str, at: str, facts: Mapping[str, Any]) -> Entry:
-        """Append one row and seal it. On the disk when this returns."""
-        text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
-        self._rows.execute("BEGIN IMMEDIATE")
-        try:
-            last = _last(self._rows)
-            number = last.number + 1
-            mac = _mac(self._key, last.mac, number, at, who, what, text)
-            entry = Entry(number, at, who, what, text, mac)
-            self._rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", entry)
-            self._rows.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._rows.execute("ROLLBACK")
-            raise EdgemedError(
-                f"the audit log cannot be written: {error}",
-                f"free disk space, and see that you may write {self.place.log}",
-            ) from error
-        _write_seal(self.place, self._key, Seal(number, mac))
+        """Append one row, on the disk when this returns. `at`: ISO 8601 with its zone.
+
+        A time before that of the last row is recorded as the fact `clock_back`, and not refused.
+        """
+        with written(self.place) as rows:
+            if read_key(self.place.key) != self._key:
+                raise InvalidFile("the audit log's key is missing or was changed", EVIDENCE)
+            last = _agreed(self.place, self._key, rows)
+            entry = _next(self._key, last, what, who, at, facts)
+            rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", entry)
+        with suppress(EdgemedError), written(self.place) as rows:  # else the next row seals it
+            _agreed(self.place, self._key, rows)
         return entry
 
     def mark(self, text: str) -> str:
         """A keyed hash: the same text gives the same mark, and a mark cannot be guessed back."""
-        return hmac.digest(_subkey(self._key, b"mark"), text.encode(), "sha256").hex()
-
-    def close(self) -> None:
-        """Close the database."""
-        self._rows.close()
+        return mark_of(self._key, text)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How many rows were read, the seal of the last, and every fault found."""
-
-    entries: int
-    seal: Seal
-    faults: tuple[str, ...]
-
-
-def verify(place: Place, kept: Seal | None = None) -> Verdict:
-    """Check every row, the order, the seal, and a seal `kept` elsewhere."""
-    if not place.log.exists():
-        missing = place.seal.exists() or kept is not None
-        faults = ("the log is missing, but its seal is there",) if missing else ()
-        return Verdict(0, Seal(0, START), faults)
-    rows = read(place)
-    key = _key(place, create=False)
-    found = list(_chain_faults(key, rows))
-    fault = _seal_fault(place, key, rows)
-    if fault:
-        found.append(fault)
-    if kept is not None and not _holds(rows, kept):
-        found.append(f"row {kept.number} is not the row that the given seal names")
-    last = rows[-1] if rows else None
-    return Verdict(len(rows), Seal(last.number, last.mac) if last else Seal(0, START), tuple(found))
+@contextmanager
+def written(place: Place) -> Iterator[sqlite3.Connection]:
+    """The rows, with the write lock held; on the disk when the block ends without an error."""
+    if place.seal.exists() and not place.log.exists():  # in this order: the log comes first
+        raise InvalidFile(f"the audit log was changed: {MISSING}", EVIDENCE)
+    with (
+        database.in_words("the audit log", place.log),
+        closing(database.open_rows(place.log)) as rows,
+        database.transaction(rows),
+    ):
+        rows.execute(TABLE)
+        yield rows
 
 
-def read(place: Place) -> list[Entry]:
-    """Every row, in order. InvalidFile where the file is no log."""
-    try:
-        rows = sqlite3.connect(f"{place.log.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            return list(_entries(rows))
-        finally:
-            rows.close()
-    except (sqlite3.Error, TypeError, ValueError) as error:
-        raise InvalidFile(f"the audit log cannot be read: {error}", EVIDENCE) from error
-
-
-def parse_seal(text: str) -> Seal:
-    """A seal as `edgemed audit export` prints it."""
-    number, _, mac = text.partition(":")
-    try:
-        return Seal(int(number), bytes.fromhex(mac))
-    except ValueError as error:
-        raise EdgemedError(
-            "this is no seal", "give NUMBER:HEX as `edgemed audit export` printed it"
-        ) from error
-
-
-def _entries(rows: sqlite3.Connection) -> Iterator[Entry]:
-    query = "SELECT number, at, who, what, facts, mac FROM entries ORDER BY number"
-    return (Entry(n, a, w, d, f, bytes(m)) for n, a, w, d, f, m in rows.execute(query))
-
-
-def _last(rows: sqlite3.Connection) -> Seal:
-    found = rows.execute("SELECT number, mac FROM entries ORDER BY number DESC LIMIT 1").fetchone()
-    return Seal(found[0], bytes(found[1])) if found else Seal(0, START)
-
-
-def _mac(key: bytes, before: bytes, number: int, at: str, who: str, what: str, facts: str) -> bytes:
-    """The row's mac; JSON keeps the fields apart, whatever stands in them."""
-    row = json.dumps([number, at, who, what, facts]).encode()
-    return hmac.digest(_subkey(key, b"chain"), before + row, "sha256")
-
-
-def _chain_faults(key: bytes, rows: list[Entry]) -> Iterator[str]:
-    before = START
-    for place, row in enumerate(rows, 1):
-        if row.number != place:
-            yield f"row {place} is missing"
-            return
-        made = _mac(key, before, row.number, row.at, row.who, row.what, row.facts)
-        if not hmac.compare_digest(made, row.mac):
-            yield f"row {row.number} was changed"
-        before = row.mac
-
-
-def _seal_fault(place: Place, key: bytes, rows: list[Entry]) -> str:
-    """What the seal says against the rows; empty if it agrees. One row more is a crash in `add`."""
-    if not place.seal.exists():
-        return "the seal is missing" if rows else ""
-    seal = _read_seal(place, key)
-    if seal is None:
-        return "the seal was changed"
-    if seal.number > len(rows):
-        return f"the seal names row {seal.number}, the log ends at row {len(rows)}"
-    if not _holds(rows, seal):
-        return f"row {seal.number} is not the row that was sealed"
-    return next(_chain_faults_after(key, rows, seal), "")
-
-
-def _chain_faults_after(key: bytes, rows: list[Entry], seal: Seal) -> Iterator[str]:
-    before = seal.mac
-    for row in rows[seal.number :]:
-        made = _mac(key, before, row.number, row.at, row.who, row.what, row.facts)
-        if not hmac.compare_digest(made, row.mac):
-            yield f"row {row.number} was changed"
-        before = row.mac
-
-
-def _holds(rows: list[Entry], seal: Seal) -> bool:
-    if not 0 < seal.number <= len(rows):
-        return seal == Seal(0, START)
-    return hmac.compare_digest(rows[seal.number - 1].mac, seal.mac)
-
-
-def _read_seal(place: Place, key: bytes) -> Seal | None:
-    """The seal, or None where it was not written with this key."""
-    try:
-        number, mac, proof = place.seal.read_text(encoding="ascii").split()
-        seal = Seal(int(number), bytes.fromhex(mac))
-        right = hmac.compare_digest(bytes.fromhex(proof), _proof(key, seal))
-    except (ValueError, OSError):
-        return None
-    return seal if right else None
-
-
-def _write_seal(place: Place, key: bytes, seal: Seal) -> None:
-    part = place.seal.with_name(f"{place.seal.name}.{os.getpid()}.part")
-    part.write_text(f"{seal.number} {seal.mac.hex()} {_proof(key, seal).hex()}\n", encoding="ascii")
-    part.chmod(0o600)
-    part.replace(place.seal)
-
-
-def _proof(key: bytes, seal: Seal) -> bytes:
-    return hmac.digest(_subkey(key, b"seal"), str(seal).encode(), "sha256")
-
-
-def _subkey(key: bytes, use: bytes) -> bytes:
-    """A key for one use, so that a mark can never pass as a mac."""
-    return hmac.digest(key, b"edgemed audit " + use, "sha256")
-
-
-def _key(place: Place, *, create: bool) -> bytes:
-    """The secret key; made on first use, never where a log exists already."""
-    if create and not place.key.exists() and not place.log.exists():
-        _private_folder(place.key.parent)
-        fd = os.open(place.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(secrets.token_bytes(32))
-    try:
-        key = place.key.read_bytes()
-    except OSError as error:
-        raise InvalidFile("the audit log's key cannot be read", EVIDENCE) from error
-    if len(key) != 32:
-        raise InvalidFile("the audit log's key was changed", EVIDENCE)
+def _begun(place: Place, rows: sqlite3.Connection) -> bytes:
+    """The key, and a seal beside it; made where nothing has been logged yet."""
+    key = read_key(place.key)
+    sealed = place.seal.exists()
+    if key is None and (sealed or last_of(rows)):
+        raise InvalidFile("the audit log's key is missing or was changed", EVIDENCE)
+    key = key or make_key(place.key)
+    if not sealed and last_of(rows) is None:
+        write_whole(place.seal, as_line(key, BEGUN))
     return key
 
 
-def _private_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _refuse_gaps(rows: sqlite3.Connection) -> None:
+    """InvalidFile unless the rows are numbered 1, 2, 3 and so on."""
+    count, first, last = rows.execute(
+        "SELECT count(*), min(number), max(number) FROM entries"
+    ).fetchone()
+    if count and (first, last) != (1, count):
+        raise InvalidFile("the audit log was changed: a row is missing", EVIDENCE)
+
+
+def _agreed(place: Place, key: bytes, rows: sqlite3.Connection) -> Entry | None:
+    """The last row, once it agrees with the seal; one that a crash left unsealed is sealed."""
+    try:
+        seal = read_seal(place, key)
+        if seal is None:
+            raise InvalidFile("the seal is missing", EVIDENCE)
+        sealed = next(entries(rows, "number = ?", seal.number), None)
+        last = last_of(rows)
+        if fault := disagreement(key, seal, sealed, last):
+            raise InvalidFile(fault, EVIDENCE)
+    except InvalidFile as error:
+        raise InvalidFile(f"the audit log was changed: {error.message}", EVIDENCE) from error
+    if last is not None and last.number > seal.number:
+        write_whole(place.seal, as_line(key, seal_of(last)))
+    return last
+
+
+def _next(
+    key: bytes, last: Entry | None, what: str, who: str, at: str, facts: Mapping[str, Any]
+) -> Entry:
+    """The row after `last`."""
+    if last is not None and is_back(last.at, at):
+        facts = dict(facts) | {"clock_back": last.at}
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
+    seal = seal_of(last) if last else BEGUN
+    number = seal.number + 1
+    who = who.encode("utf-8", "replace").decode()  # half a surrogate pair is no text to SQLite
+    return Entry(number, at, who, what, text, mac_of(key, seal.mac, number, at, who, what, text))

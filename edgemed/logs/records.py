@@ -2,15 +2,15 @@
 
 A note and its draft are recorded as HMAC-SHA-256 under a key of this machine: the same note can be
 recognised, but a short note cannot be guessed from its hash. The schema grows by `MIGRATIONS`.
+Key and tables are made under one lock, so that two first starts at once make them once, and a kill
+leaves either all of a step or nothing.
 """
 
 import hmac
 import json
-import os
-import secrets
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from edgemed.errors import EdgemedError
-
-KEY_BYTES = 32
+from edgemed.logs import database
+from edgemed.logs.keys import make_key, read_key
 
 # One entry a version, applied in order and never changed once released.
 MIGRATIONS = (
@@ -70,23 +70,24 @@ class Draft:
     timings: Mapping[str, Any]
 
 
+class Held(EdgemedError):
+    """Another program holds the records just now: what cannot be recorded yet may be later."""
+
+
 class Records:
-    """The open database; use it as a context."""
+    """The open database; use it as a context. Every failure is an EdgemedError."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Open or begin the records, in the user's data folder unless `path` is given."""
         self.path = path or default_path()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.key = machine_key(self.path.with_suffix(".key"))
-            private(self.path)
-            self.rows = sqlite3.connect(self.path)
-            migrate(self.rows)
-        except (OSError, sqlite3.Error) as error:
-            raise EdgemedError(
-                f"the records at {self.path} cannot be opened: {type(error).__name__}",
-                "make the folder writable, or record nothing with --no-record",
-            ) from None
+        with self._in_words("opened"):
+            self.rows = database.open_rows(self.path)
+            try:
+                with database.transaction(self.rows):
+                    self.key = _begun(self.rows, self.path.with_suffix(".key"))
+            except BaseException:
+                self.rows.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -118,45 +119,61 @@ class Records:
             json.dumps(dict(draft.timings), sort_keys=True),
             *((kept.name, kept.note, kept.draft) if kept else (None, None, None)),
         )
-        try:
-            with self.rows:
-                marks = ", ".join("?" * len(values))
-                cursor = self.rows.execute(
-                    "INSERT INTO drafts (at, note_mark, draft_mark, model, model_hash, template, "
-                    "template_hash, settings, ending, timings, kept_name, kept_note, kept_draft) "
-                    f"VALUES ({marks})",
-                    values,
-                )
-        except sqlite3.Error as error:
-            raise EdgemedError(
-                f"the draft could not be recorded: {type(error).__name__} in {self.path}",
-                "free disk space and see that you may write there, or give --no-record",
-            ) from None
+        marks = ", ".join("?" * len(values))
+        with self._in_words("written"), database.transaction(self.rows):
+            cursor = self.rows.execute(
+                "INSERT INTO drafts (at, note_mark, draft_mark, model, model_hash, template, "
+                "template_hash, settings, ending, timings, kept_name, kept_note, kept_draft) "
+                f"VALUES ({marks})",
+                values,
+            )
         return int(cursor.lastrowid or 0)
 
     def file_hash(self, path: Path) -> str:
         """SHA-256 of a file, remembered until its size or time of change differs."""
-        key = state_of(path)
-        with closing(
-            self.rows.execute(
-                "SELECT hash FROM files WHERE path = ? AND size = ? AND mtime = ?", key
-            )
-        ) as found:
-            row = found.fetchone()
-        if row:
-            return str(row[0])
-        with path.open("rb") as file:
-            digest = hash_of(file)
+        with self._in_words("read"):
+            key = state_of(path)
+            query = "SELECT hash FROM files WHERE path = ? AND size = ? AND mtime = ?"
+            row = self.rows.execute(query, key).fetchone()
+            if row:
+                return str(row[0])
+            with path.open("rb") as file:
+                digest = hash_of(file)
         self._remember(key, digest)
         return digest
 
     def remember(self, path: Path, digest: str) -> None:
         """Take over the SHA-256 of a file that was just read, so that no draft waits for it."""
-        self._remember(state_of(path), digest)
+        with self._in_words("read"):
+            key = state_of(path)
+        self._remember(key, digest)
 
     def _remember(self, key: tuple[str, int, int], digest: str) -> None:
-        with self.rows:
+        with self._in_words("written"), database.transaction(self.rows):
             self.rows.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (*key, digest))
+
+    @contextmanager
+    def _in_words(self, done: str) -> Iterator[None]:
+        """Errors of SQLite and the system as ours; types alone, for a text could quote a note."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            if database.is_busy(error):
+                raise Held(
+                    f"another program holds the records at {self.path}",
+                    "close it or wait, then give the command again; --no-record does without",
+                ) from None
+            raise EdgemedError(
+                f"the records at {self.path} cannot be {done}: {said_of(error)}",
+                "free disk space and see that you may write there, or give --no-record",
+            ) from None
+
+
+def said_of(error: OSError | sqlite3.Error) -> str:
+    """The kind of error, without a word of what was to be written."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"{type(error).__name__}, {getattr(error, 'sqlite_errorname', 'of no name')}"
 
 
 def state_of(path: Path) -> tuple[str, int, int]:
@@ -181,31 +198,21 @@ def default_path() -> Path:
 
 def migrate(rows: sqlite3.Connection) -> None:
     """Bring the schema to the newest version; refuse one from a newer edgemed."""
-    with rows:
-        rows.execute("BEGIN IMMEDIATE")  # another process may be doing the same
-        (version,) = rows.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise EdgemedError("the records were written by a newer edgemed", "update edgemed")
-        for statement in MIGRATIONS[version:]:
-            rows.execute(statement)
-        rows.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    (version,) = rows.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise EdgemedError("the records were written by a newer edgemed", "update edgemed")
+    for statement in MIGRATIONS[version:]:
+        rows.execute(statement)
+    rows.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def machine_key(path: Path) -> bytes:
-    """The key of this machine's marks, made on first use and readable by its user alone."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise EdgemedError(f"the key {path} is damaged", "put back a copy of it") from None
-        return key
-    with os.fdopen(handle, "wb") as file:
-        key = secrets.token_bytes(KEY_BYTES)
-        file.write(key)
-    return key
+def _begun(rows: sqlite3.Connection, path: Path) -> bytes:
+    """The tables and the key of this machine's marks; call it in a transaction.
 
-
-def private(path: Path) -> None:
-    """Make the file, or leave one that is there, readable by its user alone."""
-    path.touch(mode=0o600)
+    A key that was never written whole is made anew as long as no draft was marked with it.
+    """
+    migrate(rows)
+    key = read_key(path)
+    if key is None and rows.execute("SELECT 1 FROM drafts LIMIT 1").fetchone():
+        raise EdgemedError(f"the key {path} is missing or damaged", "put back a copy of it")
+    return key or make_key(path)

@@ -6,23 +6,29 @@ The closing checksum tells a damaged file from a wrong passphrase; it protects n
 does. The header is authenticated too. Nothing of the note stands outside the ciphertext.
 """
 
+import errno
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Dismissal, Key, Origin, Session, Signature
 from edgemed.errors import EdgemedError, InvalidFile, Refused
+from edgemed.storage.whole import private_folder, write_new, write_whole
 
 MAGIC = b"EDGEMED1"
 ENDING = ".edgemed"
 LOG2_N, R, P = 15, 8, 1  # 32 MiB and about a tenth of a second: RFC 7914's interactive use, doubled
 MAX_LOG2_N = 20  # a file that asks for more memory than 1 GiB is not ours
 HEADER = len(MAGIC) + 3 + 16
+MOST_NAMES = 10_000  # sessions that began in one second
 SHORTEST = 8  # characters of a passphrase
 
 
@@ -51,25 +57,48 @@ def opens(lock: Lock, passphrase: str) -> bool:
 
 
 def save(path: Path, session: Session, lock: Lock) -> None:
-    """Write `session` to `path`, complete or not at all."""
+    """Write `session` to `path` in place of what it was before, complete or not at all."""
+    data = _sealed(session, lock)
+    with _said(path.parent):
+        private_folder(path.parent)
+        write_whole(path, data)
+
+
+def save_new(folder: Path, at: str, session: Session, lock: Lock) -> Path:
+    """Write a session that was never saved, under a name that none has yet; returns where.
+
+    The name is the moment `at` (ISO 8601), and a number where that second has a session already.
+    """
+    stamp = at[:19].replace(":", "").replace("T", "-")
+    data = _sealed(session, lock)
+    with _said(folder):
+        private_folder(folder)
+        for name in chain((stamp,), (f"{stamp}-{number}" for number in range(2, MOST_NAMES))):
+            with suppress(FileExistsError):
+                write_new(folder / f"{name}{ENDING}", data)
+                return folder / f"{name}{ENDING}"
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _sealed(session: Session, lock: Lock) -> bytes:
+    """The bytes of the file."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = secrets.token_bytes(12)
     plain = json.dumps(asdict(session)).encode()
-    sealed = AESGCM(lock.key).encrypt(nonce, plain, lock.header)
-    body = lock.header + nonce + sealed
-    part = path.with_name(path.name + ".part")
+    body = lock.header + nonce + AESGCM(lock.key).encrypt(nonce, plain, lock.header)
+    return body + sha256(body).digest()
+
+
+@contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    """What the system says against writing in `folder`, in words."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(body + sha256(body).digest())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        yield
     except OSError as error:
         raise EdgemedError(
-            f"the session cannot be saved: {error.strerror}", "free disk space"
+            f"the session cannot be saved: {error.strerror}",
+            f"free some disk space, and see that you may write in {folder}; then save again",
         ) from error
 
 
@@ -164,4 +193,4 @@ def _key(passphrase: str, header: bytes) -> bytes:
     if log2_n > MAX_LOG2_N or not log2_n or r != R or p != P:
         raise InvalidFile("the saved session asks for settings that are not ours", "do not open it")
     derive = Scrypt(salt=header[-16:], length=32, n=1 << log2_n, r=r, p=p)
-    return derive.derive(passphrase.encode())
+    return derive.derive(passphrase.encode("utf-8", "surrogatepass"))

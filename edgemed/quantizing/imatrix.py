@@ -21,6 +21,8 @@ from edgemed.gguf import Tensor, open_model
 F32 = NDArray[np.float32]
 
 SUMS, COUNTS = ".in_sum2", ".counts"
+LARGEST = 1 << 30  # bytes of an old file; one for 70 billion weights has 25 million
+MOST_ENTRIES = 131_072  # as many as tensors in a GGUF header
 LONGEST_NAME = 255
 CALL = 512
 """Rows in a call where the file does not say: llama-imatrix's usual context."""
@@ -69,18 +71,31 @@ class Measured(NamedTuple):
 
 def read_imatrices(paths: Sequence[Path]) -> Importances:
     """The importances in these files, taken together; InvalidFile where one is none."""
+    refuse_twice(paths)
     found = [_read(path) for path in paths]
     total: dict[str, Entry] = {}
     for path, measured in zip(paths, found, strict=True):
         for name, entry in measured.entries.items():
             total[name] = _added(total.get(name), entry, name, path)
+    means = {name: _means(entry) for name, entry in total.items()}
+    for name, found_means in means.items():
+        if not np.isfinite(found_means).all():
+            files = " and ".join(str(path) for path in paths)
+            raise InvalidFile(f"{files}: importances of {name} are too large", NOT_ONE)
     return Importances(
-        {name: _means(entry) for name, entry in total.items()},
+        means,
         " + ".join(path.name for path in paths),
         " + ".join(dict.fromkeys(d for m in found for d in m.datasets)),
         sum(measured.chunks for measured in found),
         tuple(_sha256(path) for path in paths),
     )
+
+
+def refuse_twice(paths: Sequence[Path]) -> None:
+    """A file that is given twice would count twice."""
+    for i, path in enumerate(paths):
+        if path.exists() and any(o.exists() and path.samefile(o) for o in paths[:i]):
+            raise Refused(f"{path} is given twice", "name every importance matrix once")
 
 
 def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32 | None:
@@ -100,6 +115,17 @@ def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32
         f"which has {matrices} x {tensor.row_length} columns",
         "use a matrix that was made with a model of this very shape",
     )
+
+
+def silence(columns: F32 | None) -> str | None:
+    """Why a type that needs importances gets none from these; None if every matrix has some."""
+    if columns is None:
+        return "none were measured"
+    silent = np.flatnonzero(~columns.any(axis=1))
+    if not silent.size:
+        return None
+    of = "" if len(columns) == 1 else f" of matrix {silent[0]}"
+    return f"those{of} are all zero"
 
 
 def of_row(found: F32 | None, tensor: Tensor, row: int) -> F32 | None:
@@ -173,6 +199,9 @@ def _read_old(path: Path) -> Measured:
 
     All whole numbers are i32, little endian. Calls are counted, not rows: CALL of them in each.
     """
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise InvalidFile(f"{path} has {size:,} bytes, the limit is {LARGEST:,}", NOT_ONE)
     raw = path.read_bytes()
     at = 0
 
@@ -187,7 +216,11 @@ def _read_old(path: Path) -> Measured:
         return int(struct.unpack("<i", take(4))[0])
 
     entries = {}
-    for _ in range(number()):
+    count = number()
+    if count > MOST_ENTRIES:
+        problem = f"{path} claims {count:,} entries, the limit is {MOST_ENTRIES:,}"
+        raise InvalidFile(problem, NOT_ONE)
+    for _ in range(count):
         length = number()
         if not 0 < length <= LONGEST_NAME:
             raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)

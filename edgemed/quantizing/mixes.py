@@ -248,7 +248,15 @@ def facts_of(metadata: Mapping[str, Any], imatrix: bool) -> Facts:
 def mixed_types(
     file_type: str, facts: Facts, matrices: Sequence[Matrix], set_apart: Mapping[str, str]
 ) -> dict[str, str]:
-    """Name -> ggml type for `matrices`, all of them quantizable.
+    """Name -> ggml type for `matrices`, all of them quantizable; see `wanted_types`."""
+    wanted = wanted_types(file_type, facts, matrices, set_apart)
+    return {m.name: fitting(wanted[m.name], m.shape[0]) for m in matrices}
+
+
+def wanted_types(
+    file_type: str, facts: Facts, matrices: Sequence[Matrix], set_apart: Mapping[str, str]
+) -> dict[str, str]:
+    """What the rules want for each matrix, whether or not its rows fill the type's blocks.
 
     Rules count matrices of a kind block by block, whatever their order in the file. `set_apart`
     gives types to some by name; those are not counted, as in llama.cpp.
@@ -257,11 +265,8 @@ def mixed_types(
     if usual in FLOATS:
         return {m.name: set_apart.get(m.name, usual) for m in matrices}
     mix = _Mix(file_type, usual, facts, matrices)
-    chosen = {}
-    for matrix in sorted(matrices, key=_place):
-        name = set_apart.get(matrix.name) or mix.type_of(matrix)
-        chosen[matrix.name] = fitting(name, matrix.shape[0])
-    return chosen
+    ordered = sorted(matrices, key=_place)
+    return {m.name: set_apart.get(m.name) or mix.type_of(m) for m in ordered}
 
 
 def fitting(name: str, row_length: int) -> str:

@@ -18,10 +18,14 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Layout, Model, Tensor, edit_metadata, open_model, plan_layout
+from edgemed.gguf.loadable.obstacles import refuse_unloadable
+from edgemed.gguf.trained_rounding import ONE_TYPE, warnings
 from edgemed.gguf.values import encode
-from edgemed.quantizing import imatrix
+from edgemed.quantizing import fallbacks, imatrix, mixes
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY, QUANTIZATION_VERSION
-from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable, mixed_types
+from edgemed.quantizing.mixes import Matrix, facts_of, fitting, is_quantizable
+from edgemed.storage.output import part_of
+from edgemed.storage.place import refuse_inputs, refuse_place
 
 Keys = dict[str, tuple[str, Any]]
 """Metadata key -> (kind, value)."""
@@ -30,13 +34,15 @@ Keys = dict[str, tuple[str, Any]]
 class Wish(NamedTuple):
     """What the user asks for: a ggml type or file type, and (regex, type) pairs that go before it.
 
-    `importances` are None where no matrix was given.
+    `importances` are None where no matrix was given. Without `fallback` a type that a tensor's rows
+    do not fit is Refused.
     """
 
     type: str
     patterns: tuple[tuple[str, str], ...] = ()
     importances: imatrix.Importances | None = None
     keep_split: bool = False
+    fallback: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Plan:
     files: tuple[OutFile, ...]
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+    replace: bool = False
 
     @property
     def weights(self) -> int:
@@ -95,7 +102,11 @@ class Plan:
 def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) -> Plan:
     """Decide everything, or refuse."""
     model = open_model(source)
+    refuse_unloadable(model, written_anew=True)
     types = types_of(model, wish)
+    unfit = fallbacks.fallbacks(wanted_types(model, wish), matrices_of(model))
+    if not wish.fallback:
+        fallbacks.refuse(unfit)
     refuse_types(model, types, wish)
     groups = file_groups(model, wish.keep_split)
     paths = out_paths(out, len(groups))
@@ -111,23 +122,36 @@ def plan_quantize(source: Path, out: Path, wish: Wish, replace: bool = False) ->
         files.append(OutFile(path, layout))
         for tensor, (_, _, type), offset in zip(tensors, specs, layout.offsets, strict=True):
             found = importances_of(wish.importances, tensor, type)
+            found = found if found is not None and found.any() else None
             steps.append(Step(tensor, type, start + offset, found))
     refuse_small_disk(out.parent, files)
-    return Plan(tuple(files), tuple(steps), notes_on(steps, wish))
+    notes = (*notes_on(model, steps, wish), *fallbacks.notes_on(unfit))
+    return Plan(tuple(files), tuple(steps), notes, replace)
 
 
 def types_of(model: Model, wish: Wish) -> dict[str, str]:
     """Tensor name -> ggml type, for all tensors."""
+    wanted = wanted_types(model, wish)
+    return {
+        name: fitting(wanted[name], tensor.row_length) if name in wanted else tensor.type.name
+        for name, tensor in model.tensors.items()
+    }
+
+
+def wanted_types(model: Model, wish: Wish) -> dict[str, str]:
+    """Matrix name -> the type asked for, whether or not its rows fill the type's blocks."""
     refuse_unknown(wish)
-    found = [Matrix(t.name, t.shape) for t in model.tensors.values()]
-    matrices = [matrix for matrix in found if is_quantizable(matrix)]
+    matrices = [matrix for matrix in matrices_of(model) if is_quantizable(matrix)]
     apart = set_apart(wish.patterns, matrices)
     if wish.type in FILE_TYPES:
         facts = facts_of(model.metadata, wish.importances is not None)
-        chosen = mixed_types(wish.type, facts, matrices, apart)
-    else:
-        chosen = {m.name: fitting(apart.get(m.name, wish.type), m.shape[0]) for m in matrices}
-    return {name: chosen.get(name, tensor.type.name) for name, tensor in model.tensors.items()}
+        return mixes.wanted_types(wish.type, facts, matrices, apart)
+    return {m.name: apart.get(m.name, wish.type) for m in matrices}
+
+
+def matrices_of(model: Model) -> list[Matrix]:
+    """All tensors, as the rules see them."""
+    return [Matrix(tensor.name, tensor.shape) for tensor in model.tensors.values()]
 
 
 def refuse_unknown(wish: Wish) -> None:
@@ -171,11 +195,12 @@ def refuse_types(model: Model, types: Mapping[str, str], wish: Wish) -> None:
                 f"{name} is {tensor.type.name}, which holds no weights",
                 f"keep it: --pattern {name}={tensor.type.name}",
             )
-        known = importances_of(wish.importances, tensor, BY_NAME[types[name]])
-        problem = obstacle(types[name], known is not None)
+        columns = importances_of(wish.importances, tensor, BY_NAME[types[name]])
+        why = imatrix.silence(columns)
+        problem = obstacle(types[name], why is None)
         if problem:
             raise Refused(
-                f"{name}: {problem}",
+                f"{name}: {problem}" + (f": {why}" if wish.importances and why else ""),
                 "choose another type, set this tensor apart with --pattern, or give --imatrix",
             )
 
@@ -203,16 +228,9 @@ def out_paths(out: Path, count: int) -> list[Path]:
 
 def refuse_outputs(paths: Sequence[Path], model: Model, replace: bool) -> None:
     """No output may be an input or a folder, nor stand already; its folder must exist."""
-    folder = paths[0].parent
-    if not folder.is_dir():
-        raise Refused(f"there is no folder {folder}", "make it, or choose another output")
     for path in paths:
-        if path.is_dir():
-            raise Refused(f"the output {path} is a folder", "name a file")
-        if path.exists() and any(path.samefile(source) for source in model.paths):
-            raise Refused(f"the output {path} is the input", "choose another output")
-        if path.exists() and not replace:
-            raise Refused(f"{path} exists already", "choose another output, or add --force")
+        refuse_inputs(path, (path, part_of(path)), model.paths)
+        refuse_place(path, replace)
 
 
 def refuse_small_disk(folder: Path, files: Sequence[OutFile]) -> None:
@@ -256,7 +274,7 @@ def shard_keys(number: int, count: int, tensors: int) -> dict[str, bytes]:
     return {key: encode(*value) for key, value in zip(SPLIT_KEYS, values, strict=True)}
 
 
-def notes_on(steps: Sequence[Step], wish: Wish) -> tuple[str, ...]:
+def notes_on(model: Model, steps: Sequence[Step], wish: Wish) -> tuple[str, ...]:
     """What the user should know: lost twice, or importances that are missing."""
     changed = [step for step in steps if not step.copied]
     twice = Counter(s.source.type.name for s in changed if s.source.type.block > 1)
@@ -267,4 +285,6 @@ def notes_on(steps: Sequence[Step], wish: Wish) -> tuple[str, ...]:
     without = sum(step.importances is None for step in changed if len(step.source.shape) > 1)
     if wish.importances is not None and without:
         notes.append(f"{without} tensors without importances: their columns count alike")
+    if changed:
+        notes += warnings([model], ONE_TYPE)
     return tuple(notes)

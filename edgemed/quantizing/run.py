@@ -16,13 +16,16 @@ from typing import NamedTuple
 import numpy as np
 from edgemed_native import mix
 from edgemed_native.codecs import decode_rows, encode_rows, warm_up
+from edgemed_native.finite import first_not_finite
 from numpy.typing import NDArray
 
 from edgemed.errors import EdgemedError
+from edgemed.gguf import Tensor
+from edgemed.local_models.load_check import Opener, opener
 from edgemed.quantizing.imatrix import of_row
 from edgemed.quantizing.plan import Plan, Step
 from edgemed.storage import positional
-from edgemed.storage.output import Output
+from edgemed.storage.output import Output, part_of
 
 CHUNK = 128 * 1024
 """Weights at once: source, float32 and result stay in a core's L2 cache."""
@@ -50,8 +53,25 @@ class Result(NamedTuple):
     sync_seconds: float
 
 
-def quantize(plan: Plan, threads: int, compiling: Callable[[str], None], report: Report) -> Result:
-    """Write the planned files. On any error or interrupt nothing stands under their names."""
+def quantize(
+    plan: Plan,
+    threads: int,
+    compiling: Callable[[str], None],
+    report: Report,
+    load_check: bool = True,
+) -> Result:
+    """Write the planned files. On any error or interrupt nothing stands under their names.
+
+    With `load_check`, llama.cpp opens the finished file before it gets its name, and the header
+    before long work.
+    """
+    with opener(load_check) as llama:
+        return _quantize(plan, threads, compiling, report, llama)
+
+
+def _quantize(
+    plan: Plan, threads: int, compiling: Callable[[str], None], report: Report, llama: Opener
+) -> Result:
     changed = [step for step in plan.steps if not step.copied]
     decoded = sorted({step.source.type.name for step in changed})
     encoded = sorted({step.type.name for step in changed if step.importances is None})
@@ -61,12 +81,15 @@ def quantize(plan: Plan, threads: int, compiling: Callable[[str], None], report:
     with ExitStack() as stack:
         sources = {p: _open(p, stack) for p in dict.fromkeys(s.source.path for s in plan.steps)}
         files = [(path, layout.total_bytes) for path, layout in plan.files]
-        output = stack.enter_context(Output(files))
+        output = stack.enter_context(Output(files, replace=plan.replace))
         for start, file in zip(plan.starts, plan.files, strict=True):
             output.write(start, file.layout.header)
+        unfinished, name = [part_of(path) for path, _ in plan.files], plan.files[0].path.name
+        llama.refuse_early(unfinished, name, plan.weights)
         _run_chunks(plan, sources, output, threads, report)
         seconds = time.perf_counter() - start_time
         output.sync()
+        llama.refuse_unloadable(unfinished, name)
         output.finish()
     return Result(seconds, output.sync_seconds)
 
@@ -134,21 +157,28 @@ def converted(chunk: Chunk, packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The rows in their new type; EdgemedError if they hold, or would hold, no finite numbers."""
     step, tensor = chunk.step, chunk.step.source
     if step.copied:
+        bad = first_not_finite(tensor.type.name, packed)
+        if bad is not None:
+            raise not_finite(tensor, f"row {chunk.first + bad}")
         return packed
     x = np.empty((chunk.rows, tensor.row_length), np.float32)
     decode_rows(tensor.type.name, packed, x)
     peak = mix.peak(x)
     if not np.isfinite(peak):
-        raise EdgemedError(
-            f"{tensor.name}: NaN or infinity in rows {chunk.first} to "
-            f"{chunk.first + chunk.rows - 1} of {tensor.path.name}",
-            "such a file is damaged; download it again and compare its checksum",
-        )
+        raise not_finite(tensor, f"rows {chunk.first} to {chunk.first + chunk.rows - 1}")
     result = np.empty((chunk.rows, step.type.row_bytes(tensor.row_length)), np.uint8)
     encode_rows(step.type.name, x, result, of_row(step.importances, tensor, chunk.first))
     if peak > HALF_MAX:
         refuse_overflow(step, result, x)
     return result
+
+
+def not_finite(tensor: Tensor, rows: str) -> EdgemedError:
+    """The error about what cannot be weights."""
+    return EdgemedError(
+        f"{tensor.name}: NaN or infinity in {rows} of {tensor.path.name}",
+        "such a file is damaged; download it again and compare its checksum",
+    )
 
 
 def refuse_overflow(step: Step, packed: NDArray[np.uint8], x: NDArray[np.float32]) -> None:

@@ -1,7 +1,9 @@
 """Files that appear under their final names only when all of them are complete.
 
 They are written as `NAME.part` in the same folder, at planned positions from any thread, then
-synced and renamed. Whatever goes wrong before that, nothing new stands under a final name.
+synced and renamed. Whatever goes wrong before that, nothing new stands under a final name. One
+process at a time has a `NAME.part`, from its opening until it has its final name. Readable by the
+user alone, whatever the umask.
 """
 
 import os
@@ -17,7 +19,9 @@ from numpy.typing import NDArray
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.storage import positional
+from edgemed.storage.held import give_up, hold
 from edgemed.storage.positional import Buffer
+from edgemed.storage.whole import name_all
 
 
 @dataclass(slots=True)
@@ -39,6 +43,11 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def journal_of(out: Path) -> Path:
+    """Where the book of what is written of an output stands, for as long as it is not complete."""
+    return out.with_name(out.name + ".journal")
+
+
 class Output:
     """Open `.part` files; `finish` gives them their names, leaving early removes them.
 
@@ -48,11 +57,14 @@ class Output:
         output.finish()
 
     Offsets are counted through all files, one after the other. With `keep`, parts stay where they
-    are when the work stops early, to be gone on with.
+    are when the work stops early, to be gone on with. Only with `replace` may an output take the
+    place of another file.
     """
 
-    def __init__(self, files: Sequence[tuple[Path, int]], keep: bool = False) -> None:
-        self._keep = keep
+    def __init__(
+        self, files: Sequence[tuple[Path, int]], keep: bool = False, replace: bool = False
+    ) -> None:
+        self._keep, self._replace = keep, replace
         self._parts: list[Part] = []
         self.sync_seconds = 0.0
         start = 0
@@ -70,7 +82,9 @@ class Output:
                 self.abandon()
 
     def _open(self, part: Part) -> None:
-        part.fd = _open_part(part.part)
+        part.fd = hold(part.part, self._keep)
+        if not self._replace and os.path.lexists(part.path):
+            raise _taken(part.path)
         try:
             positional.reserve(part.fd, part.size)
         except OSError as error:
@@ -106,21 +120,40 @@ class Output:
         self.sync_seconds = time.perf_counter() - start
 
     def finish(self) -> None:
-        """Rename to the final names, replacing what stood there."""
-        for part in self._parts:
-            os.close(part.fd)
-            part.fd = -1
-            part.part.replace(part.path)
-        positional.sync_folder(self._parts[0].path.parent)
+        """Give all files their final names; on any failure, none has one."""
+        if not positional.RENAMES_OPEN:
+            self._close()
+        try:
+            name_all([(part.part, part.path) for part in self._parts], self._replace)
+        except OSError as error:
+            if not positional.RENAMES_OPEN and not self._keep:
+                for part in self._parts:
+                    part.part.unlink(missing_ok=True)
+            raise self._unnamed(error) from error
+        self._close()
+
+    def _unnamed(self, error: OSError) -> EdgemedError:
+        if isinstance(error, FileExistsError):
+            return _taken(Path(error.filename or self._parts[0].path))
+        return _disk_error(self._parts[0].path, error, None)
+
+    def discard(self) -> None:
+        """Nothing of this is to be gone on with: leaving early removes the parts."""
+        self._keep = False
 
     def abandon(self) -> None:
         """Close the `.part` files that are still open, and remove them unless they are kept."""
         for part in self._parts:
+            if part.fd >= 0 and not self._keep:
+                give_up(part.part, part.fd)
+                part.fd = -1
+        self._close()
+
+    def _close(self) -> None:
+        for part in self._parts:
             if part.fd >= 0:
                 os.close(part.fd)
                 part.fd = -1
-                if not self._keep:
-                    part.part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -134,19 +167,8 @@ class Output:
         self.abandon()
 
 
-def _open_part(part: Path) -> int:
-    try:
-        fd = os.open(part, os.O_RDWR | os.O_CREAT | positional.O_BINARY, 0o644)
-    except OSError as error:
-        raise EdgemedError(
-            f"cannot write {part}: {error.strerror}", "choose an output folder you may write to"
-        ) from error
-    if not positional.lock(fd):
-        os.close(fd)
-        raise Refused(
-            f"{part} is being written by another process", "wait for it, or choose another output"
-        )
-    return fd
+def _taken(path: Path) -> Refused:
+    return Refused(f"{path} exists already", "choose another output, or add --force to replace it")
 
 
 def _disk_error(part: Path, error: OSError, size: int | None) -> EdgemedError:

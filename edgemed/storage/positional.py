@@ -4,9 +4,11 @@ The only place where the two systems differ for a merge. Every function takes a 
 an absolute byte offset, and may be called from many threads at once.
 """
 
+import errno
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ if sys.platform == "win32":
 
     O_BINARY = os.O_BINARY
     O_NOFOLLOW = 0  # a link in the user's own folder takes an administrator to plant here
+    O_NONBLOCK = 0
+    RENAMES_OPEN = False  # nothing that is open here can be renamed or removed, by anyone
     _seek_and_go = threading.Lock()
 
     def _read(fd: int, view: memoryview, offset: int) -> int:
@@ -45,6 +49,13 @@ if sys.platform == "win32":
             return False
         return True
 
+    def make_private(fd: int) -> None:
+        """The user's own folders are closed to others here."""
+
+    def is_own(found: os.stat_result) -> bool:
+        """Whether a file belongs to this user; Windows does not say it here."""
+        return True
+
     def sync_folder(folder: Path) -> None:
         """Windows keeps renames without being asked."""
 
@@ -53,10 +64,16 @@ if sys.platform == "win32":
         part.rename(path)  # Windows never replaces here
 
 else:
+    import ctypes
     import fcntl
 
     O_BINARY = 0
     O_NOFOLLOW = os.O_NOFOLLOW
+    O_NONBLOCK = os.O_NONBLOCK
+    RENAMES_OPEN = True
+    AT_FDCWD = -100
+    RENAME_NOREPLACE = 1
+    NO_SECOND_NAMES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
     def _read(fd: int, view: memoryview, offset: int) -> int:
         return os.preadv(fd, [view], offset)
@@ -74,9 +91,20 @@ else:
         """Take the file for this process; False if another process has it."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
+
+    def make_private(fd: int) -> None:
+        """Take an open file's rights from group and others; a stick that has no rights keeps its
+        own."""
+        if os.fstat(fd).st_mode & 0o077:
+            with suppress(PermissionError):
+                os.fchmod(fd, 0o600)
+
+    def is_own(found: os.stat_result) -> bool:
+        """Whether a file belongs to this user."""
+        return found.st_uid == os.geteuid()
 
     def sync_folder(folder: Path) -> None:
         """Put a rename in `folder` on the disk."""
@@ -87,16 +115,36 @@ else:
             os.close(fd)
 
     def name_new(part: Path, path: Path) -> None:
-        """Give `part` the name `path`; FileExistsError if something has that name."""
-        try:
-            os.link(part, path, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except OSError:  # no hard links here (FAT on a stick): the name is taken, then replaced
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-            part.replace(path)
-            return
-        part.unlink()
+        """Give `part` the name `path`; FileExistsError if something has that name.
+
+        In one step where the system has one; else by a second name, and where a disk allows no
+        second names (a stick's), by looking first.
+        """
+        if not _renamed_new(part, path):
+            try:
+                os.link(part, path, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in NO_SECOND_NAMES:
+                    raise
+                if os.path.lexists(path):
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+                part.rename(path)
+                return
+            part.unlink()
+
+    def _renamed_new(part: Path, path: Path) -> bool:
+        """Rename in one step that never replaces; False where system or disk has no such step."""
+        rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+        if sys.platform != "linux" or rename is None:
+            return False
+        ctypes.set_errno(0)
+        names = os.fsencode(part), os.fsencode(path)
+        if rename(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in (errno.EINVAL, errno.ENOSYS):
+            return False
+        raise OSError(number, os.strerror(number), str(path))
 
 
 def read_into(fd: int, buffer: NDArray[Any], offset: int) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemed_models.privacy import telemetry
+
 FOLDER = Path(__file__).parent / "minilm"
 SHA256 = {
     "minilm.onnx": "c5c9b0333910a8f16487dac36eeb1e62662601b6383c1f81711397aca57dfe3f",
@@ -36,9 +38,11 @@ class Encoder:
     `workers` sentences side by side, each on one thread."""
 
     def __init__(self, workers: int = min(4, os.cpu_count() or 1)) -> None:
+        telemetry.switch_off()
         import onnxruntime
         from tokenizers import Tokenizer
 
+        telemetry.switch_off_in(onnxruntime)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3

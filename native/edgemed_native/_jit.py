@@ -9,10 +9,15 @@ that flag.
 
 import hashlib
 import os
-from collections.abc import Callable
+import pickle
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from llvmlite.binding import get_host_cpu_name
 from numba import config, njit, version_info
@@ -49,29 +54,69 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
     """Numba's disk cache, without the half second it takes to get ready for compiling.
 
     A kernel that is found is machine code to be linked; only one that is not found needs Numba's
-    registries of everything it can compile, and the compiler then loads them itself.
+    registries of everything it can compile, and the compiler then loads them itself. A cache that
+    is cut or cannot be written (a full disk, a power cut) costs compiling again, and nothing else.
     """
+
+    def __init__(self, py_func: Callable[..., Any]) -> None:
+        super().__init__(py_func)
+        self._cache_file._open_for_write = private_file
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():
+        try:
             return self._load_overload(sig, target_context)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            self._save_overload(sig, data)
+
+
+@contextmanager
+def private_file(path: str) -> Iterator[IO[bytes]]:
+    """A new file that takes the name `path` when it is complete, readable by its user alone."""
+    final = Path(path)
+    part = final.with_name(f"{final.name}.tmp.{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    fd = os.open(part, flags, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            yield file
+        part.replace(final)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def can_write(folder: Path) -> bool:
-    """Whether files can be made there; the folder is made if it is missing."""
+    """Whether this user's own files can be made there; the folder is made if it is missing.
+
+    What is found in it is run: a folder that others own or may write to is not used.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
         with TemporaryFile(dir=folder):
-            return True
+            return is_private(folder.lstat())
     except OSError:
         return False
+
+
+def is_private(found: os.stat_result) -> bool:
+    """Whether a folder, and no link to one, is this user's and writable for nobody else."""
+    if sys.platform == "win32":
+        return True
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return own and not found.st_mode & 0o022
 
 
 DIGEST = sources_digest()
 CACHE = cache_directory()
 CACHED = can_write(CACHE)
-"""False where no folder can be written (a read-only container): kernels are compiled every time.
+"""False where no folder can be written (a read-only container), or the folder is not this user's
+alone: kernels are compiled every time.
 Numba's own way out would be a folder that does not know the digest."""
 
 

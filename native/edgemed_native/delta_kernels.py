@@ -260,16 +260,18 @@ def variance(x, out):
 
 
 @kernel
-def keep_varied(x, least):
-    """x[i] = its delta x[i] - x[0] where the deltas' variance is at least `least`, else 0; NaN and
-    infinity stay. x f32[1 + models, n]."""
+def keep_varied(x, before, least, after):
+    """x[i] = its delta x[i] - x[0] where the deltas' variance is at least `least`, or, from element
+    number `before` on, at least `after`; else 0. NaN and infinity stay. x f32[1 + models, n]."""
     deltas, spread = np.empty((x.shape[0] - 1, LANES), F32), np.empty(LANES, F32)
     mean = np.empty(LANES, F32)
     for at in range(0, x.shape[1], LANES):
         n = min(LANES, x.shape[1] - at)
         fill_variance(x, at, n, deltas, mean, spread)
+        part = min(max(before - at, 0), n)
         for i in range(deltas.shape[0]):
-            put_where(x[i + 1, at : at + n], deltas[i], spread, least)
+            put_where(x[i + 1, at : at + part], deltas[i], spread, least)
+            put_where(x[i + 1, at + part : at + n], deltas[i, part:], spread[part:], after)
 
 
 @inner

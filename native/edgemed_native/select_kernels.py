@@ -75,6 +75,19 @@ def collect_window(values, start, size, found, count):
     return below, count
 
 
+@kernel
+def find_equal(values, bits, number):
+    """Where the value number `number` (from 0) with these bits is, or -1, and how many there are up
+    to and with it. values f32[n] (signs do not count); bits u32; number i64."""
+    seen = 0
+    for at in range(values.size):
+        if bits_of(values[at]) == bits:
+            if seen == number:
+                return at, seen + 1
+            seen += 1
+    return -1, seen
+
+
 @inner
 def bits_of(value):
     """The bits of |value|."""

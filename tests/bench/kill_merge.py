@@ -29,8 +29,8 @@ from typing import Any
 from edgemed.cli.main import main as edgemed
 from edgemed.merging.plan.fingerprints import Fingerprints
 from edgemed.merging.run import run
-from edgemed.merging.run.journal import Journal, journal_of
-from edgemed.storage.output import Output, part_of
+from edgemed.merging.run.journal import Journal
+from edgemed.storage.output import Output, journal_of, part_of
 from tests.bench.synthetic import SHAPES, write_model
 
 DATA = Path(os.environ.get("EDGEMED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -38,13 +38,14 @@ VOCABULARY = DATA / "vocab" / "ggml-vocab-llama-bpe.gguf"
 
 PHASES: tuple[tuple[str, Any, str], ...] = (
     ("planning", None, ""),
+    ("opening the journal", Journal, "__init__"),
+    ("hashing the inputs", Fingerprints, "hashes"),
     ("opening the output", Output, "__init__"),
-    ("reading the journal", Journal, "__init__"),
+    ("reading what is there", Journal, "of"),
     ("merging", run, "run_steps"),
-    ("hashing the rest", Fingerprints, "hashes"),
     ("syncing", Output, "sync"),
-    ("removing the journal", Journal, "remove"),
     ("renaming", Output, "finish"),
+    ("removing the journal", Journal, "remove"),
 )
 """What an attempt goes through: a name, and the function whose call begins it."""
 

@@ -6,18 +6,24 @@ from typing import Any
 import gguf
 import numpy as np
 
-WIDTH, FFN, LAYERS = 256, 512, 2
+WIDTH, FFN, LAYERS, HEADS = 256, 512, 2, 4
 TOKENS = ["<unk>", "<s>", "</s>", *(f"▁word{i}" for i in range(61))]
 
 
 def weights(seed: int) -> dict[str, np.ndarray]:
-    """Two llama blocks of float32 noise; 1-D norms near one."""
+    """A llama of two blocks of float32 noise; 1-D norms near one."""
     rng = np.random.default_rng(seed)
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (len(TOKENS), WIDTH)}
     for i in range(LAYERS):
         shapes |= {
             f"blk.{i}.attn_norm.weight": (WIDTH,),
             f"blk.{i}.attn_q.weight": (WIDTH, WIDTH),
+            f"blk.{i}.attn_k.weight": (WIDTH // HEADS, WIDTH),
+            f"blk.{i}.attn_v.weight": (WIDTH // HEADS, WIDTH),
+            f"blk.{i}.attn_output.weight": (WIDTH, WIDTH),
+            f"blk.{i}.ffn_norm.weight": (WIDTH,),
+            f"blk.{i}.ffn_gate.weight": (FFN, WIDTH),
+            f"blk.{i}.ffn_up.weight": (FFN, WIDTH),
             f"blk.{i}.ffn_down.weight": (WIDTH, FFN),
         }
     shapes["output_norm.weight"] = (WIDTH,)
@@ -39,8 +45,12 @@ def write_pair_member(
     """A GGUF file; matrices in `kind`, vectors F32. `keys` are further values."""
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(keys.pop("block_count", LAYERS))
+    writer.add_context_length(keys.pop("llama__context_length", 128))
     writer.add_embedding_length(WIDTH)
-    writer.add_head_count(4)
+    writer.add_feed_forward_length(keys.pop("llama__feed_forward_length", FFN))
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(1)
+    writer.add_layer_norm_rms_eps(keys.pop("llama__attention__layer_norm_rms_epsilon", 1e-5))
     writer.add_tokenizer_model("llama")
     writer.add_token_list(tokens or TOKENS)
     writer.add_token_scores(scores or [float(-i) for i in range(len(tokens or TOKENS))])

@@ -1,6 +1,8 @@
 """`edgemed doctor`: facts of this machine, each warning with its remedy, speed as measured."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,18 @@ def test_a_model_is_planned_and_timed(data: Path, capsys: pytest.CaptureFixture[
     assert "needed" in checks["fit"]["found"]
     assert "1,000 note tokens" in checks["speed"]["found"]
     assert "--chat-template" in checks["chat template"]["remedy"]
+
+
+def test_what_is_given_up_is_said_and_what_is_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgemed.cli.main", "doctor", "--json"], capture_output=True
+    )
+    checks = {c["name"]: c for c in json.loads(done.stdout)["checks"]}
+    assert checks["core dumps"]["state"] == "ok"
+    assert checks["internet"]["state"] == ("ok" if sys.platform == "linux" else "warning")
+    missing = doctor.sockets_check("this system has no such filter")
+    assert missing.state == "warning" and "no such filter" in missing.found and missing.remedy
+    assert doctor.dumps_check("core dumps are allowed").state == "warning"
 
 
 def test_a_file_that_is_no_model_fails_with_the_remedy(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.gguf import open_model
-from edgemed.gguf.foreign import IK_LLAMA_TYPES
+from edgemed.gguf.foreign import IK_LLAMA_IDS, IK_LLAMA_TYPES
 from edgemed.gguf.model import parse
 from tests.bench.fuzz_gguf import SEEDS, mutate, run_case
 from tests.edgemed.gguf_files import assemble, pair, row, small_model, string
@@ -224,6 +224,27 @@ def test_removed_types_and_those_of_forks_are_refused_by_name(tmp_path: Path) ->
         with pytest.raises(InvalidFile) as refusal:
             open_model(path)
         assert f"'w' has type {type_id} ({name})" in refusal.value.message
+
+
+def test_the_fork_and_the_way_back_from_it_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.gguf"
+    for type_id, says in (
+        (139, "(IQ4_K), known to ik_llama.cpp alone, a fork of llama.cpp"),
+        (212, "(Q4_K_R4), known to ik_llama.cpp alone"),
+        (159, "a number that only ik_llama.cpp gives"),
+        (399, "(Q8_K_R8)"),
+        (36, "(IQ4_NL_4_4), which llama.cpp reads no more; or I2_S of bitnet.cpp"),
+        (31, "(Q4_0_4_4), which llama.cpp reads no more"),
+        (1000, "which is unknown"),
+    ):
+        path.write_bytes(assemble([], [row("w", (256,), type_id, 0)], bytes(512)))
+        with pytest.raises(InvalidFile) as refusal:
+            open_model(path)
+        assert says in refusal.value.message
+        assert ("--allow-requantize" in refusal.value.hint) == (
+            "ik_llama" in says or type_id == 399
+        )
+    assert not BY_ID.keys() & set(IK_LLAMA_IDS) and set(IK_LLAMA_TYPES) <= set(IK_LLAMA_IDS)
 
 
 def test_no_fork_or_removed_id_is_one_that_can_be_read() -> None:

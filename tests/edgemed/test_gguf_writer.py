@@ -53,7 +53,7 @@ SHAPES = st.tuples(
 TENSOR_TABLES = st.dictionaries(NAMES, SHAPES, max_size=5).map(
     lambda table: [(n, (blocks * t.block, *rest), t) for n, (t, blocks, rest) in table.items()]
 )
-ALIGNMENTS = st.sampled_from([None, 8, 32, 64, 4096])
+ALIGNMENTS = st.sampled_from([None, 32, 64, 4096])
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,19 @@ def test_the_alignment_is_the_metadatas() -> None:
             plan_layout(raw, two, alignment=alignment)
     with pytest.raises(ValueError, match="power of two"):
         plan_layout({"general.alignment": value("uint32", 3)}, two)
+
+
+@pytest.mark.parametrize("alignment", [1, 2, 4, 8, 16])
+def test_an_alignment_that_llama_cpp_aborts_on_becomes_32(alignment: int, tmp_path: Path) -> None:
+    key = "general.alignment"
+    path = tmp_path / "narrow.gguf"
+    path.write_bytes(gguf_bytes(METADATA | {key: ("uint32", alignment)}, TENSORS, alignment))
+    metadata = open_model(path).metadata
+    raw = edit_metadata(metadata, drop=["general.name"])
+    assert raw[key] == value("uint32", 32)
+    assert list(raw) == [name for name in metadata if name != "general.name"]
+    with pytest.raises(ValueError, match="32 or more"):
+        plan_layout(raw | {key: value("uint32", alignment)}, [])
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edgemed_native import libggml
 from numpy.typing import NDArray
 
+from edgemed.cli.main import main
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.quantizing.imatrix import read_imatrices
 from tests.edgemed.gguf_files import small_model, write_gguf
+from tests.edgemed.merge_pairs import WIDTH, weights, write_pair_member
 from tests.edgemed.test_quantize import matrix_file
 
-NAME = "blk.0.attn_v.weight"
+NAME, UP = "blk.0.attn_v.weight", "blk.0.ffn_up.weight"
+OUTPUT = "blk.0.attn_output.weight"
 
 
 def old_file(path: Path, entries: dict[str, tuple[int, list[float]]], *, tail: bool = True) -> Path:
@@ -102,3 +106,58 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     empty = write_gguf(tmp_path / "e.gguf", {"general.type": ("string", "imatrix")}, {})
     with pytest.raises(InvalidFile, match="holds no importances"):
         read_imatrices([empty])
+
+
+@pytest.mark.skipif(libggml.find() is None, reason="needs llama-cpp-python")
+@pytest.mark.parametrize("type", ["IQ2_XXS", "IQ2_XS", "IQ1_S", "IQ2_S", "IQ1_M"])
+@pytest.mark.parametrize("command", ["merge", "quantize"])
+def test_importances_of_zero_are_refused_like_missing_ones(command, type, tmp_path, capsys):
+    a, b = (str(write_pair_member(tmp_path / f"{n}.gguf", weights(n), "Q8_0")) for n in range(2))
+    names = [n for n, w in weights(0).items() if w.ndim == 2]
+    ones = {name: np.ones((1, weights(0)[name].shape[1]), np.float32) for name in names}
+    silent = ones | {name: np.zeros_like(ones[name]) for name in (UP, OUTPUT)}
+    out = tmp_path / "out.gguf"
+    words = {
+        "merge": ["merge", a, b, "--t", "0.5", "-o", str(out), "--out-type", type],
+        "quantize": ["quantize", a, str(out), "--type", type],
+    }[command]
+    told = [*words, "--imatrix", str(matrix_file(tmp_path / "m.gguf", silent))]
+    assert main(told) == 3
+    said = capsys.readouterr().err
+    assert (UP in said or OUTPUT in said) and "those are all zero" in said and not out.exists()
+    fine = matrix_file(tmp_path / "fine.gguf", ones)
+    assert main([*words, "--imatrix", str(fine), "--force"]) == 0
+
+
+@pytest.mark.skipif(libggml.find() is None, reason="needs llama-cpp-python")
+def test_an_expert_whose_importances_are_zero_is_named(tmp_path, capsys):
+    name = "blk.0.ffn_up_exps.weight"
+    extra = {name: np.random.default_rng(0).normal(0, 1, (3, 8, WIDTH)).astype(np.float32)}
+    path = write_pair_member(tmp_path / "a.gguf", weights(0) | extra, "Q8_0")
+    columns = np.ones((3, WIDTH), np.float32)
+    columns[1] = 0
+    matrix = matrix_file(tmp_path / "m.gguf", {name: columns})
+    words = ["quantize", str(path), str(tmp_path / "out.gguf"), "--imatrix", str(matrix)]
+    assert main([*words, "--type", "Q8_0", "--pattern", f"{name}=IQ2_XS"]) == 3
+    assert "those of matrix 1 are all zero" in capsys.readouterr().err
+    assert main([*words, "--type", "Q8_0", "--pattern", f"{name}=IQ4_XS"]) == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_importances_that_are_no_numbers_are_refused(value, tmp_path):
+    columns = np.ones((1, WIDTH), np.float32)
+    columns[0, 7] = value
+    path = matrix_file(tmp_path / "m.gguf", {"blk.0.attn_q.weight": columns})
+    with pytest.raises(InvalidFile, match="negative or infinite"):
+        read_imatrices([path])
+
+
+def test_means_that_no_float32_holds_are_refused(tmp_path):
+    columns = np.full((1, WIDTH), 3e38, np.float32)
+    path = matrix_file(tmp_path / "m.gguf", {"blk.0.attn_q.weight": columns}, count=1.0)
+    raw = bytearray(path.read_bytes())
+    at = raw.rindex(np.float32(1).tobytes())
+    raw[at : at + 4] = np.float32(1e-3).tobytes()
+    path.write_bytes(raw)
+    with pytest.raises(InvalidFile, match="too large"):
+        read_imatrices([path])

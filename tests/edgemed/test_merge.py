@@ -59,7 +59,7 @@ def test_slerp_follows_the_formula_and_leaves_vectors_linear(pair, tmp_path):
     for name in a:
         linear = 0.7 * a[name].astype(np.float64) + 0.3 * b[name].astype(np.float64)
         expected = linear if a[name].ndim == 1 else slerp_of(a[name], b[name], 0.3)
-        np.testing.assert_allclose(merged[name], expected, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(merged[name], expected, rtol=1e-6, atol=2e-8)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -159,7 +159,7 @@ def test_other_tensors_are_refused(change, tmp_path):
         other["blk.0.ffn_down.weight"] = np.zeros((256, 256), np.float32)
     a = write_pair_member(tmp_path / "a.gguf", weights(1))
     b = write_pair_member(tmp_path / "b.gguf", other)
-    with pytest.raises(Incompatible, match=r"output_norm|attn_q\.bias|512 x 256"):
+    with pytest.raises(Refused, match=r"output_norm|attn_q\.bias|512 x 256"):
         edgemed.merge(a, b, t=0.5, out=tmp_path / "out.gguf")
 
 
@@ -278,7 +278,8 @@ def test_a_disk_that_is_full_leaves_no_output(pair, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_leaves_nothing_under_the_final_name(tmp_path):
-    large = {k: np.tile(v, (60, 1)) if v.ndim == 2 else v for k, v in weights(1).items()}
+    large = weights(1)
+    large["token_embd.weight"] = np.tile(large["token_embd.weight"], (60, 1))
     tokens = [f"t{i}" for i in range(60 * len(TOKENS))]
     a = write_pair_member(tmp_path / "a.gguf", large, tokens=tokens)
     other = {k: v + np.float32(0.1) for k, v in large.items()}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.methods import deltas
-from edgemed.merging.methods.select import SAMPLE, order_statistics
+from edgemed.merging.methods.select import NOWHERE, SAMPLE, border, order_statistics
 from edgemed.merging.methods.table import METHODS
 from tests.edgemed.streams import merged, stream_of
 from tests.oracles import methods as oracle
@@ -74,11 +74,55 @@ def test_nuslerp_by_rows_and_by_columns(row_wise, based):
     close(found, expected if based else oracle.along(axis, a, b, 0.5))
 
 
-@pytest.mark.parametrize("method", ["slerp", "nuslerp", "multislerp", "karcher"])
-def test_methods_of_angles_leave_vectors_linear(method):
-    x = [a.reshape(-1) for a in family(1, 2.0)]
+ANGLES = {
+    "slerp": (lambda a, b, t: oracle.slerp(a, b, t), {}),
+    "nuslerp": (lambda a, b, t: oracle.slerp(a, b, t, straight=1.0), {}),
+    "multislerp": (lambda a, b, t: oracle.multislerp([a, b], [1 - t, t]), {}),
+    "karcher": (lambda a, b, t: oracle.karcher([a, b], [1 - t, t]), {"max_iter": 99, "tol": 1e-10}),
+}
+"""Method -> its oracle, and what makes it as exact as that."""
+
+
+@pytest.mark.parametrize("spread", [0.01, 2.0])
+@pytest.mark.parametrize("vectors", [None, "linear", "sphere"])
+@pytest.mark.parametrize("method", ANGLES)
+def test_methods_of_angles_mix_vectors_linearly_or_along_the_sphere(method, vectors, spread):
+    x = [a.reshape(-1) for a in family(1, spread)]
     given = {"t": 0.25} if method == "slerp" else {"weight": [0.75, 0.25]}
-    close(merged(method, x, **given), 0.75 * x[0] + 0.25 * x[1])
+    on_sphere, exact = ANGLES[method]
+    more = {"vectors": vectors} if vectors else {}
+    found = merged(method, x, **given, **more, **exact)
+    linear = oracle.linear(doubles(x), [0.75, 0.25])
+    close(found, on_sphere(*doubles(x), 0.25) if vectors == "sphere" else linear)
+
+
+@pytest.mark.parametrize("method", ["nuslerp", "multislerp"])
+def test_deltas_of_vectors_go_along_the_sphere_as_well(method):
+    x = [a.reshape(-1) for a in family(2)]
+    base, a, b = doubles(x)
+    found = merged(method, x, weight=[0.75, 0.25], based=True, vectors="sphere")
+    close(found, base + ANGLES[method][0](a - base, b - base, 0.25))
+
+
+def test_rows_and_columns_of_a_vector_are_the_vector():
+    x = [a.reshape(-1) for a in family(1, 2.0)]
+    given = {"weight": [1.0, 1.0], "vectors": "sphere", "nuslerp_flatten": False}
+    for row_wise in (False, True):
+        found = merged("nuslerp", x, nuslerp_row_wise=row_wise, **given)
+        close(found, oracle.slerp(*doubles(x), 0.5, straight=1.0))
+
+
+@pytest.mark.parametrize("method", ["nuslerp", "multislerp", "karcher"])
+def test_biases_of_zeros_stay_zeros(method):
+    zeros = [np.zeros(96, np.float32)] * (2 if method == "nuslerp" else 3)
+    found = merged(method, zeros, weight=[1.0] * len(zeros), vectors="sphere")
+    np.testing.assert_array_equal(found, zeros[0])
+
+
+@pytest.mark.parametrize("method", ANGLES)
+def test_there_are_two_ways_for_vectors(method):
+    with pytest.raises(UsageError, match="vectors is 'round'"):
+        METHODS[method].check("blk.0.attn_q.weight", vectors="round")
 
 
 def test_multislerp_with_and_without_a_base():
@@ -364,8 +408,17 @@ def test_order_statistics_are_exact(seed, ranks, kind):
     assert x.size > SAMPLE
     at = [int(r * (x.size - 1)) for r in ranks]
     stream = stream_of([np.zeros_like(x), x], True, at_once=50)
-    found = order_statistics(stream, deltas.magnitudes, [at])
-    assert found == [np.sort(np.abs(x), axis=None)[at].tolist()]
+    (found,) = order_statistics(stream, deltas.magnitudes, [at])
+    order = np.sort(np.abs(x), axis=None)
+    assert [one.value for one in found] == order[at].tolist()
+    for one in found:
+        first = np.searchsorted(order, np.float32(one.value), side="left")
+        end = np.searchsorted(order, np.float32(one.value), side="right")
+        assert (one.below, one.equal) == (first, end - first)
+        for number in {0, one.equal // 2, one.equal - 1, one.equal}:
+            equals = np.flatnonzero(np.abs(x).reshape(-1) == np.float32(one.value))
+            expected = equals[number] if number < equals.size else NOWHERE
+            assert border(stream, deltas.magnitudes, one, int(number)).place == expected
 
 
 def test_masks_depend_on_seed_tensor_and_model():

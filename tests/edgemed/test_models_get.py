@@ -27,6 +27,7 @@ from edgemed.cli.main import main
 from edgemed.local_models import library
 from edgemed.local_models.getting import package, web
 from edgemed.local_models.getting.places import Address, HubFile, Package, parse_place
+from tests.edgemed.merge_pairs import weights, write_pair_member
 
 CLINICAL, INSTRUCT = path_of("clinical"), path_of("instruct")
 WHOLE = CLINICAL.read_bytes()
@@ -258,6 +259,20 @@ def test_another_file_is_refused_and_not_kept(
     assert word in capsys.readouterr().err
     assert nothing_was_added()
     assert not part_file().exists() or not part_file().stat().st_size
+
+
+@pytest.mark.load_check
+def test_a_file_that_llama_cpp_does_not_load_is_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    odd = write_pair_member(stick / "instruct.gguf", weights(1), architecture="odd")
+    data = odd.read_bytes()
+    mine = card(tmp_path, "https://127.0.0.1:1/a", data)
+    assert main(["models", "get", mine, "--from", str(stick)]) == 3
+    assert "llama.cpp" in capsys.readouterr().err
+    assert nothing_was_added()
 
 
 def test_a_redirect_to_https_is_followed(server: Server, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from tests.oracles.llama_nll import mean_nll
 needs_libggml = pytest.mark.skipif(libggml.find() is None, reason="llama-cpp-python is absent")
 
 METADATA: dict[str, tuple[str, Any]] = {
-    "general.architecture": ("string", "llama"),
+    "general.architecture": ("string", "clip"),  # of which nothing is asked
     "general.file_type": ("uint32", 0),
-    "llama.block_count": ("uint32", 2),
-    "llama.attention.head_count": ("uint32", 4),
+    "clip.block_count": ("uint32", 2),
+    "clip.attention.head_count": ("uint32", 4),
     "quantize.imatrix.file": ("string", "of another life"),
 }
 SHAPES = {
@@ -101,7 +101,7 @@ def test_metadata_says_what_is_true(source: Path) -> None:
     assert metadata["general.file_type"] == 8
     assert metadata["general.quantization_version"] == 2
     assert "quantize.imatrix.file" not in metadata
-    assert metadata["llama.block_count"] == 2
+    assert metadata["clip.block_count"] == 2
 
 
 def test_patterns_go_before_the_type_and_the_first_counts(source: Path) -> None:
@@ -165,7 +165,12 @@ def test_a_split_can_be_kept(source: Path) -> None:
         assert bytes_of(first, name) == bytes_of(whole, name)
 
 
-def matrix_file(path: Path, entries: dict[str, NDArray[np.float32]], count: float = 4) -> Path:
+def matrix_file(
+    path: Path,
+    entries: dict[str, NDArray[np.float32]],
+    count: float = 4,
+    dataset: str = "notes.txt",
+) -> Path:
     """An importance matrix whose means are `entries`, f32[matrices, columns]."""
     tensors: dict[str, TensorSpec] = {}
     for name, means in entries.items():
@@ -175,7 +180,7 @@ def matrix_file(path: Path, entries: dict[str, NDArray[np.float32]], count: floa
         tensors[f"{name}.counts"] = ("F32", (1, len(means)), counts.tobytes())
     metadata: dict[str, tuple[str, Any]] = {
         "general.type": ("string", "imatrix"),
-        "imatrix.datasets": ("string[]", ["notes.txt"]),
+        "imatrix.datasets": ("string[]", [dataset]),
         "imatrix.chunk_count": ("uint32", 3),
         "imatrix.chunk_size": ("uint32", 512),
     }

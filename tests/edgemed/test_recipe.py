@@ -170,11 +170,15 @@ WRONG = {
     TWO + "parameters: [1]": "no map",
     TWO + "tokenizer: {source: base, tokens: {x: {}}}": "tokenizer.tokens",
     TWO + "tokenizer: {source: base}\ntokenizer_source: base": "tokenizer_source",
-    TWO + "chat_template: chatml": "chat_template",
+    TWO + "chat_template: vicuna": "chat_template",
     TWO + "seed: abc": "seed is 'abc'",
     TWO + "seed: -1": "the seed -1 is out of range",
     TWO + "out_type: [Q6_K]": "out_type is",
     TWO + "imatrix: {a: b}": "imatrix is",
+    TWO + 'imatrix: "a\\0"': "imatrix is",
+    TWO + 'base_model: "\\0"': "no path",
+    "merge_method: passthrough\nslices: [{sources: [{model: a, layer_range: [0, .inf]}]}]": "inf",
+    "merge_method: passthrough\nslices: [{sources: [{model: a, layer_range: [0, 1.5]}]}]": "1.5",
     TWO + "merge_method: slerp": "stands twice",
     "a: *b": "not YAML",
     "!!python/object/apply:os.system ['true']": "not YAML",
@@ -264,7 +268,7 @@ def test_presets(pair, tmp_path):
     assert steps["blk.0.attn_q.weight"].sources[0].path == instruct
     assert steps["blk.1.attn_q.weight"].sources[0].path == clinical
     assert steps["blk.0.ffn_down.weight"].sources[0].path == clinical
-    assert dict(steps["token_embd.weight"].parameters) == {"t": 0.5}
+    assert dict(steps["token_embd.weight"].parameters) == {"t": 0.5, "vectors": "linear"}
     mean = plan_merge(uniform([clinical, instruct]), tmp_path / "out.gguf", 1)
     assert parameters(mean, "token_embd.weight")["weight"] == (1.0, 1.0)
 

@@ -13,18 +13,22 @@ import yaml
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe_file import parse_recipe
 from edgemed.merging.run.run import run_plan
-from tests.edgemed.merge_pairs import TOKENS, WIDTH, read_tensors, write_pair_member
+from tests.edgemed.merge_pairs import HEADS, TOKENS, WIDTH, read_tensors, write_pair_member
 from tests.oracles import methods as oracle
 
-LAYERS = 5
+LAYERS, INNER = 5, 64
 CHECKPOINT = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
     "attn_norm.weight": "input_layernorm.weight",
     "attn_q.weight": "self_attn.q_proj.weight",
+    "attn_k.weight": "self_attn.k_proj.weight",
+    "attn_v.weight": "self_attn.v_proj.weight",
     "attn_output.weight": "self_attn.o_proj.weight",
     "ffn_norm.weight": "post_attention_layernorm.weight",
+    "ffn_gate.weight": "mlp.gate_proj.weight",
+    "ffn_up.weight": "mlp.up_proj.weight",
     "ffn_down.weight": "mlp.down_proj.weight",
 }
 
@@ -37,9 +41,13 @@ def stand_in(path: Path, seed: int, layers: int = LAYERS, near: Path | None = No
         tensors |= {
             f"blk.{i}.attn_norm.weight": rng.normal(1, 0.1, WIDTH),
             f"blk.{i}.attn_q.weight": rng.normal(0, 1, (WIDTH, WIDTH)),
+            f"blk.{i}.attn_k.weight": rng.normal(0, 1, (WIDTH // HEADS, WIDTH)),
+            f"blk.{i}.attn_v.weight": rng.normal(0, 1, (WIDTH // HEADS, WIDTH)),
             f"blk.{i}.attn_output.weight": rng.normal(0, 1, (WIDTH, WIDTH)),
             f"blk.{i}.ffn_norm.weight": rng.normal(1, 0.1, WIDTH),
-            f"blk.{i}.ffn_down.weight": rng.normal(0, 1, (WIDTH, 512)),
+            f"blk.{i}.ffn_gate.weight": rng.normal(0, 1, (INNER, WIDTH)),
+            f"blk.{i}.ffn_up.weight": rng.normal(0, 1, (INNER, WIDTH)),
+            f"blk.{i}.ffn_down.weight": rng.normal(0, 1, (WIDTH, INNER)),
         }
     tensors["output_norm.weight"] = rng.normal(1, 0.1, WIDTH)
     tensors["output.weight"] = rng.normal(0, 1, (len(TOKENS), WIDTH))
@@ -47,7 +55,8 @@ def stand_in(path: Path, seed: int, layers: int = LAYERS, near: Path | None = No
         others = read_tensors(near)
         tensors = {name: others[name] + 0.2 * t for name, t in tensors.items()}
     found = {name: t.astype(np.float32) for name, t in tensors.items()}
-    return write_pair_member(path, found, block_count=layers)
+    keys = {"block_count": layers, "llama__feed_forward_length": INNER}
+    return write_pair_member(path, found, **keys)
 
 
 @pytest.fixture(scope="module")
@@ -235,10 +244,10 @@ def test_a_stack_of_slices_renames_blocks_and_counts_them(folder):
     a, b = read_tensors(folder / "a.gguf"), read_tensors(folder / "b.gguf")
     blocks = [(a, i) for i in (0, 1, 2)] + [(b, i) for i in (1, 2, 3, 4)]
     for i, (model, block) in enumerate(blocks):
-        for rest in ("attn_norm", "attn_q", "attn_output", "ffn_norm", "ffn_down"):
+        for rest in ("attn_norm", "attn_q", "attn_v", "ffn_norm", "ffn_up", "ffn_down"):
             expected = model[f"blk.{block}.{rest}.weight"]
             np.testing.assert_array_equal(found[f"blk.{i}.{rest}.weight"], expected)
-    assert len(found) == 7 * 5 + 3
+    assert len(found) == 7 * 9 + 3
     np.testing.assert_array_equal(found["token_embd.weight"], a["token_embd.weight"])
     np.testing.assert_array_equal(found["output_norm.weight"], b["output_norm.weight"])
     np.testing.assert_array_equal(found["output.weight"], b["output.weight"])

@@ -3,13 +3,15 @@
 import sqlite3
 import stat
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from edgemed.errors import EdgemedError
-from edgemed.logs.records import MIGRATIONS, Draft, Kept, Records
+from edgemed.logs import database
+from edgemed.logs.records import MIGRATIONS, Draft, Held, Kept, Records
 
 ROW = Draft(
     note="Chest pain since Monday.",
@@ -76,9 +78,92 @@ def test_records_of_a_newer_edgemed_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_key_is_an_error_not_a_weak_mark(tmp_path: Path) -> None:
+    with Records(tmp_path / "records.sqlite") as records:
+        records.add(ROW)
+    for damage in (b"", b"x" * 31, b"x" * 33):
+        (tmp_path / "records.key").write_bytes(damage)
+        with pytest.raises(EdgemedError, match="key"):
+            Records(tmp_path / "records.sqlite")
+        assert (tmp_path / "records.key").read_bytes() == damage
+
+
+def test_a_key_that_was_never_written_whole_is_made_while_nothing_is_recorded(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "records.key").write_bytes(b"")
-    with pytest.raises(EdgemedError, match="key"):
-        Records(tmp_path / "records.sqlite")
+    for number in (1, 2):
+        with Records(tmp_path / "records.sqlite") as records:
+            assert records.add(ROW) == number
+
+
+def test_first_starts_at_once_make_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 20.0)
+    gate, marks, failures = threading.Barrier(8), set(), []
+
+    def begin() -> None:
+        try:
+            gate.wait()
+            with Records(tmp_path / "r" / "records.sqlite") as records:
+                marks.add(records.mark("note"))
+                records.add(ROW)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(marks) == 1
+    with Records(tmp_path / "r" / "records.sqlite") as records:
+        assert records.add(ROW) == 9
+
+
+def test_records_that_another_program_holds_are_an_error_and_then_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    path = tmp_path / "records.sqlite"
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"one")
+    with Records(path) as records:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            for step in (
+                lambda: records.add(ROW),
+                lambda: records.file_hash(file),
+                lambda: records.remember(file, "0"),
+                lambda: Records(path),
+            ):
+                with pytest.raises(Held, match="another program"):
+                    step()
+        assert records.add(ROW) == 1
+
+
+def test_a_migration_that_breaks_off_leaves_the_version_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "records.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr("edgemed.logs.records.MIGRATIONS", (*MIGRATIONS, "CREATE TABLE drafts (a)"))
+        with pytest.raises(EdgemedError):
+            Records(path)
+    with closing(sqlite3.connect(path)) as rows:
+        assert rows.execute("PRAGMA user_version").fetchone() == (0,)
+    with Records(path) as records:
+        assert records.add(ROW) == 1
+
+
+def test_a_full_disk_is_an_error_in_words_and_the_row_goes_in_later(tmp_path: Path) -> None:
+    with Records(tmp_path / "records.sqlite") as records:
+        (pages,) = records.rows.execute("PRAGMA page_count").fetchone()
+        records.rows.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(EdgemedError, match="SQLITE_FULL") as error:
+            records.add(ROW, Kept("smith.txt", "x" * 100_000, ROW.draft))
+        assert "smith" not in str(error.value)
+        records.rows.execute("PRAGMA max_page_count = 1000000")
+        assert records.add(ROW) == 1
 
 
 def test_what_is_no_database_is_an_error_with_a_remedy(tmp_path: Path) -> None:

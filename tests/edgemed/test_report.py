@@ -163,7 +163,7 @@ def test_merge_writes_a_report_beside_the_output(tmp_path, capsys):
     out = ["merge", *map(str, pair), "--t", "0.5", "-o", str(tmp_path / "out.gguf")]
     assert main([*out, "--report", str(tmp_path / "report.json")]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
-    assert len(report["tensors"]) == 8
+    assert len(report["tensors"]) == 20
     assert report["summary"][0] in capsys.readouterr().err
 
 
@@ -183,7 +183,7 @@ def test_diff_prints_a_table_words_and_metadata(tmp_path, capsys):
     assert "The files differ by 10." in said
     assert page.read_text().startswith("<!doctype html>")
     assert main(["diff", *map(str, pair), "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["tensors"]) == 8
+    assert len(json.loads(capsys.readouterr().out)["tensors"]) == 20
 
 
 def test_diff_of_a_type_that_cannot_be_written_measures_without_rounding(tmp_path, monkeypatch):
@@ -195,3 +195,8 @@ def test_diff_of_a_type_that_cannot_be_written_measures_without_rounding(tmp_pat
     monkeypatch.setattr(diff, "CODECS", readable)
     assert diff.writable("like-a", open_model(pair[0])) == "F32"
     assert diff.writable("Q6_K", open_model(pair[0])) == "Q6_K"
+
+
+def test_names_on_the_page_are_no_markup_and_turn_nothing_around():
+    page = as_html("<b>\u202e\x1b[2J", [])
+    assert "&lt;b&gt;\\u202e\\x1b[2J" in page and "\u202e" not in page

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from hypothesis import strategies as st
 
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused
+from edgemed.gguf import open_model
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.run import journal
 from edgemed.merging.run.chunk import Blender
-from edgemed.merging.run.journal import Piece, Pieces, checked, lines_of
+from edgemed.merging.run.journal import Piece, Pieces, can_go_on, checked, lines_of
 from edgemed.merging.run.run import run_plan
+from edgemed.storage.output import journal_of
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
 SLOW = (
@@ -153,6 +155,58 @@ def test_another_recipe_or_other_inputs_are_refused_by_name(change, pair, tmp_pa
     assert not out.exists()
 
 
+def places_to_flip(path: Path) -> dict[str, int]:
+    """One byte of the header, of a tensor that was merged early and of one that was not."""
+    found = open_model(path).tensors
+    return {
+        "header": path.read_bytes().index(b"word7"),
+        "done": found["token_embd.weight"].offset + 3,
+        "not done": found["blk.1.ffn_down.weight"].offset + 5,
+        "last byte": path.stat().st_size - 1,
+    }
+
+
+@pytest.mark.parametrize("place", ["header", "done", "not done", "last byte"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_byte_of_an_input_changed_under_its_old_size_and_times_is_refused(
+    place, which, pair, tmp_path, monkeypatch
+):
+    out, path = tmp_path / "out.gguf", pair[which]
+    stopped(pair, out, 12, monkeypatch)
+    state, data, at = path.stat(), bytearray(path.read_bytes()), places_to_flip(path)[place]
+    kept = {p: p.read_bytes() for p in tmp_path.glob("out.gguf.*")}
+    data[at] ^= 2
+    path.write_bytes(data)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    why = "do not match" if place == "header" else f"other inputs .{path.name}: not the bytes"
+    with pytest.raises(Refused, match=why):
+        merge(pair, out, resume=True)
+    assert not out.exists()
+    assert {p: p.read_bytes() for p in tmp_path.glob("out.gguf.*")} == kept
+    data[at] ^= 2
+    path.write_bytes(data)
+    merge(pair, out, resume=True)
+    merge(pair, tmp_path / "whole.gguf")
+    assert sha(out) == sha(tmp_path / "whole.gguf")
+
+
+def test_nothing_is_taken_over_from_a_merge_that_was_killed_without_resume(pair, tmp_path, capsys):
+    """Nobody knows from which bytes its pieces come."""
+    out = tmp_path / "out.gguf"
+    words = [sys.executable, "-c", SLOW, "merge", *map(str, pair), "--t", "0.5", "-o", str(out)]
+    with subprocess.Popen([*words, "--max-ram", "30000"], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        while not (tmp_path / "out.gguf.journal").exists() and child.poll() is None:
+            time.sleep(0.01)
+        child.kill()
+    assert journal_of(out).exists()
+    assert not can_go_on(out)
+    assert main(["merge", *map(str, pair), "--t", "0.5", "-o", str(out), "--resume"]) == 0
+    assert "was made without --resume, so it is begun anew" in capsys.readouterr().err
+    assert names(tmp_path) == ["a.gguf", "b.gguf", "out.gguf"]
+
+
 def test_without_resume_a_stopped_merge_leaves_nothing(pair, tmp_path, monkeypatch):
     def fail(self, chunk):
         raise EdgemedError("stopped here")
@@ -256,7 +310,7 @@ def test_a_journal_says_what_it_belongs_to_in_its_first_line(pair, tmp_path, mon
         piece = part[int(offset) : int(offset) + int(nbytes)]
         assert xxhash.xxh64_intdigest(piece) == int(checksum, 16)
     assert len(pieces) == 5
-    assert journal.journal_of(tmp_path / "out.gguf").exists()
+    assert journal_of(tmp_path / "out.gguf").exists()
 
 
 def test_a_dry_run_says_every_step_the_size_and_the_time_and_writes_nothing(pair, tmp_path, capsys):

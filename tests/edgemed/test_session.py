@@ -119,7 +119,7 @@ def test_a_demonstration_draft_is_neither_signed_nor_exported(tmp_path: Path) ->
     with pytest.raises(Refused, match="demonstration"):
         steps.signed(session, "Dr A", at=WHEN, reason="x")
     with pytest.raises(Refused, match="demonstration"):
-        export.write(session, tmp_path / "a.txt")
+        export.write(session, tmp_path / "a.txt", print)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,7 +135,7 @@ def test_every_format_carries_the_text_character_for_character(tmp_path: Path) -
     session = steps.reviewed(session, text, Review((), ()))
     session = steps.signed(session, "Dr A", at=WHEN)
     for ending in export.FORMATS:
-        path = export.write(session, tmp_path / f"summary{ending}")
+        path = export.write(session, tmp_path / f"summary{ending}", print)
         content = path.read_text(encoding="utf-8")
         found = json.loads(content)["text"] if ending == ".json" else content
         assert text in found
@@ -153,8 +153,8 @@ def test_json_carries_evidence_flags_and_decisions() -> None:
 
 def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> None:
     signed = steps.signed(settled(), "Dr A", at=WHEN)
-    export.write(signed, tmp_path / "a.txt")
+    export.write(signed, tmp_path / "a.txt", print)
     with pytest.raises(EdgemedError, match="exists"):
-        export.write(signed, tmp_path / "a.txt")
+        export.write(signed, tmp_path / "a.txt", print)
     with pytest.raises(UsageError, match=r"\.docx"):
-        export.write(signed, tmp_path / "a.docx")
+        export.write(signed, tmp_path / "a.docx", print)

@@ -5,16 +5,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from edgemed_models.base import Request
+from edgemed_models.base import Event, Piece, Request
 from edgemed_models.fake import ScriptedModel
 
 from edgemed.cli import summarize as command
 from edgemed.cli.main import main
-from edgemed.logs.records import default_path
+from edgemed.logs import database
+from edgemed.logs.records import Records, default_path
 from tests.edgemed.commands import NOTE, TEMPLATE, Run, scripted
 
 MEDICATIONS = '{"medications": [], "allergies": ["penicillin"]}'
@@ -193,6 +195,99 @@ def test_a_record_holds_marks_and_settings_and_the_note_only_with_keep(
     assert kept[-2:] == (NOTE, "Plan: rest.") and str(kept[-3]).endswith("note.txt")
     settings = json.loads(str(plain[8]))
     assert settings["sampler"] == "greedy" and settings["seed"] == 0
+
+
+def hold() -> sqlite3.Connection:
+    """Another program that holds the records."""
+    other = sqlite3.connect(default_path(), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    return other
+
+
+@pytest.mark.parametrize("when", ["from the start", "while the model writes"])
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--template", "soap"], 1),
+        (["--template", "soap", "--json"], 1),
+        (["--template", "soap", "--json", "--keep"], 1),
+        (["--template", "soap", "--demo"], 1),
+        (["--template", "soap", "--json", "--max-tokens", "1"], 1),
+        (["--template", "soap", "--json", "--fail-on", "major"], 3),
+        (["--template", "medication-list"], 1),
+    ],
+)
+def test_a_draft_is_printed_whole_though_the_records_are_held(
+    note: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: int,
+    when: str,
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr("edgemed.cli.summarize.merged_model", lambda: Path(__file__))
+    with Records():
+        pass
+    held: list[sqlite3.Connection] = []
+    if when == "from the start":
+        held.append(hold())
+
+    def write(request: Request) -> list[str]:
+        if not held:
+            held.append(hold())
+        return [MEDICATIONS] if "medication-list" in options else ["Aspirin 810 mg ", "daily."]
+
+    scripted(monkeypatch, ScriptedModel(write))
+    assert main(["summarize", str(note), *options]) == code
+    out, err = capsys.readouterr()
+    assert "penicillin" in out if "medication-list" in options else "Aspirin 810 mg" in out
+    if "--json" in options:
+        assert json.loads(out)["text"].startswith("Aspirin 810 mg")
+    assert "warning: the draft is not recorded: another program holds the records" in err
+    held[0].close()
+    assert rows() == []
+
+
+def test_records_that_are_free_again_after_the_draft_hold_it(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    with Records():
+        pass
+    other = hold()
+
+    def write(request: Request) -> list[str]:
+        other.close()
+        return ["Plan: rest."]
+
+    scripted(monkeypatch, ScriptedModel(write))
+    assert main(["summarize", str(note), "--template", "soap", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["text"] == "Plan: rest."
+    assert "tried again after the draft" in err
+    assert len(rows()) == 1
+
+
+def test_a_stopped_draft_is_printed_though_it_cannot_be_recorded(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    with Records():
+        pass
+    other = hold()
+
+    class Stopped(ScriptedModel):
+        def generate(self, request: Request) -> Iterator[Event]:
+            yield Piece("Plan: ")
+            raise KeyboardInterrupt
+
+    scripted(monkeypatch, Stopped([]))
+    assert main(["summarize", str(note), "--template", "soap", "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["text"], json.loads(out)["ending"]) == ("Plan: ", "cancelled")
+    assert "not recorded" in err
+    other.close()
 
 
 def test_a_drawn_draft_records_its_seed_and_sampler(

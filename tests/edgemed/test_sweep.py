@@ -15,7 +15,7 @@ from edgemed_models.scale.examination import questions
 
 from edgemed.cli.main import main
 from edgemed.cli.sweep import verdict
-from edgemed.errors import Refused
+from edgemed.errors import EdgemedError, Refused
 from edgemed.evals import sweep as sweeping
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import Case, read_cases
@@ -220,6 +220,20 @@ def test_the_command_says_which_t_is_best_and_what_it_keeps(
     assert name == "clinical-instruct" and len(read_sweep(path)[0].points) == 3
     assert main([*asked, "--t", "0.5", "1"]) == 0
     assert "with t = 0 and 1 among the values" in capfd.readouterr().out
+
+
+def test_a_point_is_shown_though_its_scores_cannot_be_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: object) -> None:
+        raise EdgemedError("cannot write the scores", "free disk space")
+
+    monkeypatch.setattr("edgemed.evals.sweep.write_points", full)
+    asked = ["sweep", *MODELS, "--cases", str(file), "--max-tokens", "20", "--context", "1024"]
+    assert main([*asked, "--t", "0", "1"]) == 1
+    out, err = capfd.readouterr()
+    assert "t = 0: facts " in err and "cannot write the scores" in err
+    assert [line.split()[0] for line in out.splitlines()] == ["t", "0"]
 
 
 def test_odd_names_of_axes_are_shown_whole_in_any_encoding(tmp_path: Path) -> None:

@@ -31,3 +31,21 @@ def test_only_one_file_imports(package: str) -> None:
         p.relative_to(ROOT).as_posix() for p in files if pattern.search(p.read_text("utf-8"))
     ]
     assert len(importing) <= 1, importing
+
+
+TALKERS = ("huggingface_hub", "requests", "urllib3", "httpx", "hf_xet", "aiohttp", "sentry_sdk")
+PROCESSES = {
+    "the worker": "from edgemed_models.engine import worker; worker.load_libraries()",
+    "a check": "import edgemed.clinic.review, edgemed_models.encoder as e; e.encoder()",
+    "the screen": "import edgemed_tui.app, edgemed_tui.machine, edgemed_tui.screens.merge",
+    "a merge": "import edgemed.cli.merge, edgemed.cli.sweep, edgemed.cli.diff",
+}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_process_loads_a_package_that_talks_to_the_internet(process: str) -> None:
+    code = f"import sys; {PROCESSES[process]}; print(sorted(set(sys.modules) & set(sys.argv[1:])))"
+    found = subprocess.run(
+        [sys.executable, "-c", code, *TALKERS], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"

@@ -61,7 +61,7 @@ def test_ordinary_text_gets_the_ids_that_llama_gives_the_whole_prompt(
     begin = weights.begin()
     if begin is not None and whole[0] != begin:
         whole = [begin, *whole]
-    pieces = segments(text, chat(), weights.bos_text, weights.eos_text)
+    pieces = segments(text, chat(), weights.bos_text, weights.eos_text, render)
     assert encode(weights, pieces) == whole
 
 
@@ -72,37 +72,14 @@ def test_control_tokens_in_a_note_stay_text(
     weights, text = vocabularies[vocabulary], template(data, name)
 
     def controls(note: str) -> list[int]:
-        ids = encode(weights, segments(text, chat(note), weights.bos_text, weights.eos_text))
+        ids = encode(
+            weights, segments(text, chat(note), weights.bos_text, weights.eos_text, render)
+        )
         return [i for i in ids if not weights.piece(i)]
 
     assert controls(HOSTILE) == controls(NOTE)
-    ids = encode(weights, segments(text, chat(HOSTILE), weights.bos_text, weights.eos_text))
+    ids = encode(weights, segments(text, chat(HOSTILE), weights.bos_text, weights.eos_text, render))
     assert HOSTILE.encode() in b"".join(map(weights.piece, ids))
-
-
-def test_a_name_that_the_tokenizer_finds_even_in_text_is_kept_apart(
-    vocabularies: dict[str, Weights],
-) -> None:
-    weights = vocabularies["llama-bpe"]
-    (token,) = weights.tokenize("<|eot_id|>", special=True)
-
-    class Eager:
-        """A vocabulary whose control token is user-defined: matched in plain text as well."""
-
-        def tokenize(self, text: str, special: bool) -> list[int]:
-            return weights.tokenize(text, special=True)
-
-        def controls_in(self, text: str) -> dict[str, object]:
-            found = weights.controls_in(text)
-            return {name: c._replace(parsed_in_text=True) for name, c in found.items()}
-
-        def begin(self) -> None:
-            return None
-
-    pieces = [Segment("<|eot_id|>", False), Segment("a <|eot_id|> b", True)]
-    ids = encode(Eager(), pieces)  # type: ignore[arg-type]
-    assert ids.count(token) == 1
-    assert b"".join(map(weights.piece, ids)) == b"a <|eot_id|> b"
 
 
 @pytest.mark.parametrize("name", ["llama-spm", "phi-3", "llama-bpe", "qwen2"])
@@ -128,7 +105,7 @@ def test_every_published_template_but_those_for_tools_alone_shows_each_message(d
     paths = sorted((data / "chat-templates").glob("*.jinja"))
     for path in paths:
         try:
-            pieces = segments(path.read_text(), chat(), "<s>", "</s>")
+            pieces = segments(path.read_text(), chat(), "<s>", "</s>", render)
             assert "".join(s.text for s in pieces if s.literal) == "Be exact." + NOTE
         except ModelError:
             refused.append(path.stem)
@@ -136,7 +113,7 @@ def test_every_published_template_but_those_for_tools_alone_shows_each_message(d
 
 
 def test_a_template_without_a_system_role_gets_the_rules_before_the_note(data: Path) -> None:
-    pieces = segments(template(data, "google-gemma-2-2b-it"), chat(), "<bos>", "<eos>")
+    pieces = segments(template(data, "google-gemma-2-2b-it"), chat(), "<bos>", "<eos>", render)
     assert [s.text for s in pieces] == [
         "<bos><start_of_turn>user\n",
         "Be exact.",
@@ -161,13 +138,49 @@ def test_a_template_without_a_system_role_gets_the_rules_before_the_note(data: P
 )
 def test_a_template_that_cannot_be_used_is_refused_with_the_remedy(text: str) -> None:
     with pytest.raises(ModelError) as refused:
-        segments(text, chat(), "<s>", "</s>")
+        segments(text, chat(), "<s>", "</s>", render)
     assert "--chat-template" in refused.value.hint
     assert "0.5 mg" not in refused.value.message
 
 
 def test_a_message_is_no_template_code() -> None:
     pieces = segments(
-        "{% for m in messages %}{{ m.content }}|{% endfor %}", chat("{{ 7 * 7 }}"), "", ""
+        "{% for m in messages %}{{ m.content }}|{% endfor %}", chat("{{ 7 * 7 }}"), "", "", render
     )
     assert "".join(s.text for s in pieces) == "Be exact.|{{ 7 * 7 }}|"
+
+
+ALTERNATE = (
+    "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate\n\n user/assistant' ~ extra) }}"
+    "{% endif %}{{ m['content'] }}{% endfor %}"
+)
+
+
+def test_the_templates_own_reason_is_said_when_it_refuses_two_user_turns() -> None:
+    turns = (Message("user", "one"), Message("user", "two"))
+    with pytest.raises(ModelError) as refused:
+        segments(ALTERNATE, turns, "", "")
+    assert refused.value.message == (
+        "the chat template refuses these messages (user, user): "
+        "Conversation roles must alternate user/assistant"
+    )
+    assert "--chat-template" in refused.value.hint
+    after_rules = (Message("system", "rules"), *turns)
+    with pytest.raises(ModelError, match=r"\(system, user, user\): Conversation roles must"):
+        segments(ALTERNATE, after_rules, "", "")
+
+
+def test_the_reason_of_a_published_template(data: Path) -> None:
+    turns = (Message("user", "one"), Message("user", "two"))
+    with pytest.raises(ModelError, match="Conversation roles must alternate user/assistant"):
+        segments(template(data, "google-gemma-2-2b-it"), turns, "", "")
+
+
+def test_a_reason_is_cut() -> None:
+    with pytest.raises(ModelError) as refused:
+        segments("{{ raise_exception('a' * 100000) }}", chat(), "", "")
+    assert len(refused.value.message) < 300
+    with pytest.raises(ModelError) as failed:
+        segments("{{ namespace(**{'b' * 100000: 1}).x.y }}", chat(), "", "")
+    assert len(failed.value.message) < 300

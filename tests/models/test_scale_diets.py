@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from edgemed_models.base import Message
-from edgemed_models.engine.prompt import segments
+from edgemed_models.engine.prompt import render, segments
 from edgemed_models.scale.clinical_tasks import REQUESTS, clinical_item
 from edgemed_models.scale.everyday_words import SCENES
 from edgemed_models.scale.formats import FRAMES, LAYOUTS
@@ -95,8 +95,8 @@ def test_the_products_own_prompt_is_learned_as_the_engine_sends_it(
     note, request = "No fever.\nNa 128.", template.instruction.strip()
     asked = scripts["note_forms"].asked_by_product(note, request)
     alone = template.__class__("", "", "", request, 1, 200, (), "text", {}, "", "")
-    sent = segments(TEMPLATE, messages(alone, parse(note)), "<s>", "</s>")
-    learned = segments(TEMPLATE, (Message("user", asked),), "<s>", "</s>")
+    sent = segments(TEMPLATE, messages(alone, parse(note)), "<s>", "</s>", render)
+    learned = segments(TEMPLATE, (Message("user", asked),), "<s>", "</s>", render)
     assert "".join(s.text for s in sent) == "".join(s.text for s in learned)
 
 

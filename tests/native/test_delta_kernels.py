@@ -59,8 +59,11 @@ def test_variances_and_changes_of_one_or_several(n):
     out, found = np.empty(n, F32), d.copy()
     kernels.variance(d, out)
     same_bits(out, twins.variance(d - d[0]))
-    kernels.keep_varied(found, F32(0.4))
-    same_bits(found, np.concatenate([d[:1], (d[1:] - d[0]) * (out >= F32(0.4)).astype(F32)]))
+    for before in (0, n // 3, n):
+        found = d.copy()
+        kernels.keep_varied(found, before, F32(0.4), F32(0.6))
+        least = np.where(np.arange(n) < before, F32(0.4), F32(0.6))
+        same_bits(found, np.concatenate([d[:1], (d[1:] - d[0]) * (out >= least).astype(F32)]))
     factors = np.array([1.0, 1.1, 1.2], F32)
     expected = twins.unique_and_shared(d, F32(1e-3), factors)
     counts = np.zeros((3, 2), np.int64)

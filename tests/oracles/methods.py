@@ -61,21 +61,27 @@ def karcher(models: list[F64], weight: list[float], steps: int = 200) -> F64:
     return mean * sum(a * np.linalg.norm(x) for a, x in zip(w, models, strict=True))
 
 
+def by_size(d: F64) -> NDArray[np.int64]:
+    """Elements by magnitude, the largest first; among equals the lowest index is first."""
+    return np.argsort(-np.abs(d), axis=None, kind="stable")
+
+
+def chosen(d: F64, top: int, kept: int) -> NDArray[np.bool_]:
+    """Which elements are among the `kept` that come after the `top` largest."""
+    mask = np.zeros(d.size, bool)
+    mask[by_size(d)[top : top + kept]] = True
+    return mask.reshape(d.shape)
+
+
 def largest(d: F64, density: float) -> NDArray[np.bool_]:
-    """Which elements are among the int(density n) largest; equals of the last are in."""
-    kept = int(density * d.size)
-    if kept == 0:
-        return np.zeros(d.shape, bool)
-    return np.abs(d) >= np.sort(np.abs(d), axis=None)[d.size - kept]
+    """Which elements are among the int(density n) largest."""
+    return chosen(d, 0, int(density * d.size))
 
 
 def inner(d: F64, density: float, gamma: float) -> NDArray[np.bool_]:
     """Which elements are left after the largest and the smallest were dropped."""
     kept, top = int(density * d.size), int(gamma * d.size)
-    bottom = max(d.size - kept - top, 0)
-    top = min(top, d.size - kept)
-    order = np.sort(np.abs(d), axis=None)
-    return (np.abs(d) >= order[bottom]) & (np.abs(d) <= order[d.size - 1 - top])
+    return chosen(d, min(top, d.size - kept), kept)
 
 
 def rescaled(d: F64, mask: NDArray[np.bool_]) -> F64:
@@ -96,8 +102,7 @@ def sce(base: F64, models: list[F64], topk: float) -> F64:
     d = np.array([x - base for x in models])
     spread = d.var(axis=0)
     if topk < 1:
-        kept = int(topk * np.count_nonzero(spread))
-        d = d * (spread >= np.sort(spread, axis=None)[spread.size - kept])
+        d = d * chosen(spread, 0, int(topk * np.count_nonzero(spread)))
     weight = (d**2).sum(axis=tuple(range(1, d.ndim)))
     weight = weight / weight.sum()
     agree = np.sign(d) == np.where(d.sum(axis=0) >= 0, 1.0, -1.0)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import edgemed_tui
 import pytest
-from edgemed_tui.literal import Words, literal, row, visible
+from edgemed_tui.literal import Words, kept, literal, row, visible
 from edgemed_tui.widgets.text_pane import TextPane
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.widgets import OptionList
+
+from edgemed.printable import ACTS
 
 HARD = (
     "Na 128 [L] K 5.9 [H]",
@@ -59,12 +61,32 @@ def test_every_character_has_its_place(text: str) -> None:
     assert len(visible(text)) == len(text)
     assert literal(text).plain == visible(text)
     for old, new in zip(text, visible(text), strict=True):
-        assert new == old or not old.isprintable()
+        assert new == old or not old.isprintable() or ACTS.match(old)
 
 
 def test_what_would_act_on_a_terminal_is_shown_as_a_sign() -> None:
     assert visible("\x1b[2J\x07\x9b\u202eab\x00\r") == "␛[2J␇��ab␀␍"
     assert visible("a\tb\n") == "a\tb\n"
+
+
+@given(st.text(), st.data())
+def test_an_edit_changes_nothing_that_it_did_not_touch(before: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(before)))
+    end = data.draw(st.integers(start, len(before)))
+    typed = data.draw(st.text(alphabet="abc de\n"))
+    shown = visible(before)
+    after = kept(before, shown[:start] + typed + shown[end:])
+    assert visible(after) == shown[:start] + typed + shown[end:]
+    assert len(after) == len(before) - (end - start) + len(typed)
+
+
+def test_a_hidden_character_survives_an_edit_beside_it() -> None:
+    before = "5\u200b mg\u200c daily\u202e.\n"
+    assert kept(before, visible(before)) == before
+    assert kept(before, visible(before).replace("daily", "twice daily")) == before.replace(
+        "daily", "twice daily"
+    )
+    assert kept(before, "") == "" and kept("plain", "plainer") == "plainer"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda p: p.name)

@@ -1,16 +1,23 @@
 """The line mode: the same way from note to signature, one question at a time."""
 
 import json
+import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from edgemed_models.base import Event, Piece, Request
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.plain.line import Line
 
 from edgemed.clinic import session as steps
-from edgemed.logs import audit, sessions
+from edgemed.logs import audit, database, seals, sessions
+from edgemed.logs.audit import Log
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
 
@@ -80,6 +87,17 @@ def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
     assert line.session.text == DRAFT
 
 
+def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path, note: Path) -> None:
+    begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "save"]
+    talk(tmp_path, [*begin, "draft", "save"])
+    kept = [sessions.load(path, "four words of mine")[0] for path in saved_in(tmp_path)]
+    assert sorted(session.signature is not None for session in kept) == [False, True]
+
+
+def saved_in(folder: Path) -> list[Path]:
+    return sorted((folder / "sessions").glob(f"*{sessions.ENDING}"))
+
+
 def test_unsaved_work_is_not_lost_without_a_yes(tmp_path: Path, note: Path) -> None:
     typed = [f"note {note}", "template soap", "draft", "quit", "no", "read"]
     _, said = talk(tmp_path, typed)
@@ -112,3 +130,208 @@ def test_control_characters_are_not_sent_to_the_terminal(tmp_path: Path) -> None
     _, said = talk(tmp_path, ["paste", "a\x1b[2Jb five words stand here", ".", "source 1-1"])
     assert "\x1b" not in said
     assert "[2Jb five words" in said
+
+
+DRAFTED = ["template soap", "draft"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Another program that holds the audit log."""
+    Log(place_in(folder))
+    other = sqlite3.connect(folder / "audit.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def place_in(folder: Path) -> audit.Place:
+    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_the_log_refuses_is_not_done_and_nothing_is_lost(tmp_path: Path, note: Path) -> None:
+    typed = [f"note {note}", *DRAFTED, "dismiss 1", "2", "seen", "no", "sign", "why", "Dr A", "yes"]
+    with held(tmp_path):
+        line, said = talk(tmp_path, [*typed, "no", "export out.txt", "save", "read"])
+    assert line.session.text == DRAFT
+    assert line.session.dismissals == () and line.session.signature is None
+    assert "the draft is not in the audit log yet: the audit log is held by another" in said
+    assert said.count("The log refuses: the audit log is held by another program.") == 3
+    assert said.count("Not done: it was not logged.") == 2
+    assert len(list((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))) == 1
+    assert audit.read(place_in(tmp_path)) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_same_step_goes_through_when_the_log_is_free_again(tmp_path: Path, note: Path) -> None:
+    hold = held(tmp_path)
+    hold.__enter__()
+
+    def free(prompt: str) -> str:
+        if prompt.startswith("Try again"):
+            hold.__exit__(None, None, None)
+            return "yes"
+        return next(answers)
+
+    answers = iter(["checked again", "Dr A"])
+    said: list[str] = []
+    line = Line(desk(ScriptedModel(pieces(DRAFT)), folder=tmp_path), said.append, free)
+    for typed in (f"note {note}", *DRAFTED, "sign"):
+        plain.answer(line, typed)
+    assert line.session.signature is not None
+    rows = audit.read(place_in(tmp_path))
+    assert [row.what for row in rows] == ["draft", "sign"]
+    assert audit.verify(place_in(tmp_path)).faults == ()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "source ²", "source ³-4", "source 1-²", "source -", "source 1-2-3", "source " + "9" * 5000,
+        "model ³", "model ²", "model " + "1" * 5000, "dismiss ①", "evidence ½", "edit ² words",
+        "export Dr. O'Brien.txt", "export \"", "export '", "export", "export ~nobody99/x.txt",
+        "export x\0.txt", "note x\0.txt", "note ~nobody99/x", "note", "note /", "open \0", "open",
+        "open ../../x", "seal /nowhere/at/all", "seal \0", "seal", "template \0", "\x1b[2J", "²",
+        "insert ٣", "dismiss", "template ../x", "template " + "x" * 5000, "x" * 100_000,
+    ],
+)  # fmt: skip
+def test_no_line_ends_the_line_mode_or_the_session(
+    tmp_path: Path, note: Path, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgemed.logs.seals.media", lambda: iter(()))
+    line, said = talk(tmp_path, [f"note {note}", *DRAFTED, typed, "", "", "help"])
+    assert line.session.text == DRAFT
+    assert "quit: end." in said
+    assert "internal" not in said and "The session is as it was" not in said
+
+
+def test_a_quote_in_a_name_is_a_letter_and_quotes_around_it_are_none(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begin = [f'note "{note}"', *DRAFTED, "sign", "checked", "Dr A"]
+    talk(tmp_path, [*begin, "export Dr. O'Brien.txt", "export 'of two words.md'"])
+    assert (tmp_path / "Dr. O'Brien.txt").exists() and (tmp_path / "of two words.md").exists()
+
+
+def test_digits_of_any_script_are_numbers(tmp_path: Path, note: Path) -> None:
+    _, said = talk(tmp_path, [f"note {note}", "source ٣-٣"])
+    assert "3: Patient: invented" in said
+
+
+def test_what_nobody_foresaw_is_said_without_a_word_of_the_note(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(line: Line, rest: str) -> None:
+        raise KeyError(line.session.source)
+
+    monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(broken, "breaks"))
+    line, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
+    assert "Not done: KeyError in test_plain.py, line " in said
+    assert "DISCHARGE NOTE" not in said and line.session.text == DRAFT
+
+
+def converse(folder: Path, *typed: str | type[BaseException], **how: object) -> tuple[int, str]:
+    """The whole line mode on these lines, with Ctrl-C and ends of the input among them."""
+    said: list[str] = []
+    lines = iter(typed)
+
+    def ask(prompt: str) -> str:
+        line = next(lines, EOFError)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    model = ScriptedModel(pieces(DRAFT))
+    line = Line(desk(model, folder=folder), said.append, ask, lambda prompt: "four words of mine")
+    return plain.conversation(line), "\n".join(said)
+
+
+def test_ctrl_c_at_any_question_ends_only_what_was_asked(tmp_path: Path, note: Path) -> None:
+    stop = KeyboardInterrupt
+    typed: list[str | type[BaseException]]
+    typed = [stop, f"note {note}", *DRAFTED, "sign", stop, "dismiss 1", "2", stop, stop, "read"]
+    code, said = converse(tmp_path, *typed, "quit", stop, "quit", "yes")
+    assert code == 0
+    assert said.count("Stopped.") == 3 and said.count("Type quit to end.") == 2
+    assert said.count("1: Reason for admission") == 2
+
+
+def test_ctrl_c_while_the_model_writes_keeps_what_came(tmp_path: Path, note: Path) -> None:
+    class Stopped(ScriptedModel):
+        def generate(self, request: Request) -> Iterator[Event]:
+            yield Piece("Half a sentence")
+            raise KeyboardInterrupt
+
+    said: list[str] = []
+    line = Line(desk(Stopped([]), folder=tmp_path), said.append, lambda prompt: "")
+    for typed in (f"note {note}", *DRAFTED):
+        assert plain.answer(line, typed)
+    assert line.session.text == "Half a sentence" and line.session.cut
+    assert "Stopped. The draft is not complete." in said
+
+
+def test_the_end_of_the_input_warns_of_unsaved_work_once_and_then_ends_with_1(
+    tmp_path: Path, note: Path
+) -> None:
+    begin = [f"note {note}", *DRAFTED]
+    code, said = converse(tmp_path, *begin, EOFError, "read")
+    assert code == 1
+    assert said.count("neither saved nor exported") == 2
+    assert said.endswith("Ended. The draft was not kept.")
+    assert converse(tmp_path, *begin, "save")[0] == 0
+
+
+def test_the_end_of_the_input_saves_where_saving_had_begun(tmp_path: Path, note: Path) -> None:
+    code, said = converse(tmp_path, f"note {note}", *DRAFTED, "save", "edit 1 Changed")
+    assert code == 0 and said.count("Saved, encrypted") == 2
+
+
+def test_another_note_does_not_take_a_drafts_place_without_a_yes(
+    tmp_path: Path, note: Path
+) -> None:
+    begin = [f"note {note}", *DRAFTED]
+    for taking in ([f"note {note}"], ["paste", "x", "."], ["draft"], ["open x"]):
+        line, said = talk(tmp_path, [*begin, *taking, "no"])
+        assert line.session.text == DRAFT and "Not done: the draft stays." in said
+
+
+@pytest.mark.parametrize("stdin", ["<&-", "< /dev/null", r"< <(printf 'nonsense \xff\xfe\n')"])
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_a_closed_or_odd_input_ends_in_order(tmp_path: Path, stdin: str) -> None:
+    script = "import sys; from tests.tui.scripted import desk; from edgemed_tui import plain;"
+    script += "sys.exit(plain.run(desk()))"
+    command = ["bash", "-c", f'"$0" -c "$1" {stdin}', sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+
+
+def test_signing_offers_to_keep_a_seal_and_says_when_one_is_due(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = [f"note {note}", *DRAFTED, "sign", "checked", "Dr A"]
+    _, said = talk(tmp_path, begin)
+    assert "To keep a seal of the log: seal FOLDER." in said and "kept elsewhere" not in said
+    monkeypatch.setattr("edgemed.logs.seals.SIGNATURES", 2)
+    (tmp_path / "stick").mkdir()
+    _, said = talk(tmp_path, [*begin, f"seal {tmp_path / 'stick'}"])
+    assert "Note: no seal of the audit log is kept elsewhere yet, after 2 signatures" in said
+    (kept,) = (tmp_path / "stick").iterdir()
+    assert f"Seal kept as {kept.name}." in said
+    assert audit.verify(place_in(tmp_path), seals.seal_from(str(kept))).faults == ()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="timers and signals of POSIX")
+def test_random_lines_and_ctrl_c_at_random_moments_end_nothing() -> None:
+    seed = str(os.getpid())
+    command = [sys.executable, "-m", "tests.bench.fuzz_line", "200", "--seed", seed]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)

@@ -26,7 +26,7 @@ from textual.widgets import Input, OptionList
 from edgemed.clinic import session as steps
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
-from edgemed.logs import audit
+from edgemed.logs import audit, sessions
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces
 
@@ -144,6 +144,19 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
     assert audit.verify(place(tmp_path)).faults == ()
     log = place(tmp_path).log.read_bytes()
     assert not any(word in log for word in (b"furosemide", b"seen", b"penicillin"))
+
+
+async def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path) -> None:
+    words = "eight letters"
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+        await press(pilot, "ctrl+s", *words, "enter", *words, "enter")
+        await press(pilot, "ctrl+g")
+        await until(pilot, "reviewed")
+        await press(pilot, "ctrl+s")
+    files = sorted((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))
+    kept = [sessions.load(path, words)[0].signature for path in files]
+    assert sorted(signature is not None for signature in kept) == [False, True]
 
 
 async def test_the_log_names_model_recipe_template_and_settings(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed.logs import sessions
-from edgemed.logs.audit import Log
+from edgemed.logs.ledger import Ledger
 from edgemed_tui import pace
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
@@ -67,7 +67,7 @@ class EdgemedApp(App[None]):
         self.desk = desk
         self.settings = stored.load(desk.settings)
         self.lock: sessions.Lock | None = None
-        self._records: Log | None = None
+        self.ledger = Ledger(desk.place)
         self._note = note
         self._last_input = time.monotonic()
 
@@ -105,24 +105,24 @@ class EdgemedApp(App[None]):
     def on_unmount(self) -> None:
         """Close what is open."""
         unwatch()
-        if self._records is not None:
-            self._records.close()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Backgrounds of marks for themes that name none: the terminal's own colours."""
         return {"evidence": "ansi_blue", "sentence": "ansi_bright_black"}
 
-    def records(self) -> Log:
-        """The audit log, opened when something is first to be logged."""
-        if self._records is None:
-            self._records = Log(self.desk.place)
-        return self._records
-
     def remember(self, **changes: Any) -> None:
-        """Keep a setting."""
-        if replace(self.settings, **changes) != self.settings:
-            self.settings = replace(self.settings, **changes)
+        """Keep a setting; where it cannot be written it counts until the end, and that is said."""
+        if replace(self.settings, **changes) == self.settings:
+            return
+        self.settings = replace(self.settings, **changes)
+        try:
             stored.save(self.desk.settings, self.settings)
+        except EdgemedError as error:
+            self.call_after_refresh(self._complain, error)
+
+    def _complain(self, error: EdgemedError) -> None:
+        for case in self.cases:
+            case.complain(error)
 
     async def on_event(self, event: events.Event) -> None:
         """Note when the user was last here."""
@@ -209,7 +209,7 @@ class EdgemedApp(App[None]):
         try:
             facts = {"clipboard": allowed}
             who = self.settings.name or "not named"
-            self.records().add("setting", who, self.desk.clock(), facts)
+            self.ledger.write(lambda log: log.add("setting", who, self.desk.clock(), facts))
         except EdgemedError as error:
             for case in self.cases:
                 case.complain(error)

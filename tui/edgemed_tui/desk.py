@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from edgemed.clinic.findings import Review
 from edgemed.clinic.review import review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import Template
-from edgemed.logs.audit import Place
+from edgemed.logs.audit import Place, now
 
 
 class ModelChoice(NamedTuple):
@@ -49,11 +48,6 @@ def origin_of(choice: ModelChoice, template: Template, context: int) -> Origin:
         choice.demonstration,
         tuple(settings.items()),
     )
-
-
-def now() -> str:
-    """The present moment in ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)

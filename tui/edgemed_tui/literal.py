@@ -2,8 +2,8 @@
 
 Textual reads square brackets in strings as markup, so that "Na 128 [L]" would lose its flag. Here
 a string becomes `Content`, which is never parsed, and a character that would act on the terminal
-or hide (escape, overrides of writing direction) is shown as a visible one in its place, so that
-offsets stay right. A lint test forbids every other way.
+or hide (escape, bidirectional marks, zero width: those of `edgemed.printable`) is shown as a
+visible one in its place, so that offsets stay right. A lint test forbids every other way.
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,14 @@ from textual.content import Content
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
+from edgemed.printable import ACTING
+
 # One visible character for each that acts: C0 controls have their own pictures in Unicode.
 PICTURES = {c: 0x2400 + c for c in range(0x20) if c not in (0x09, 0x0A)}
-ACTING = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-VISIBLE: dict[int, int] = PICTURES | dict.fromkeys(ACTING, 0xFFFD)
+HIDDEN = (c for first, last in ACTING for c in range(first, last + 1))
+VISIBLE: dict[int, int] = dict.fromkeys(HIDDEN, 0xFFFD) | PICTURES
+
+LINE_FEED = "\u240a"
 
 Part = str | tuple[str, str]
 
@@ -24,6 +28,30 @@ Part = str | tuple[str, str]
 def visible(text: str) -> str:
     """`text` with acting characters replaced one for one; same length, same line ends (\\n)."""
     return text.translate(VISIBLE)
+
+
+def one_line(text: str) -> str:
+    """A name or another short text: `visible`, and a line end in it is a sign as well."""
+    return visible(text).replace("\n", LINE_FEED)
+
+
+def kept(before: str, after: str) -> str:
+    """`after` was made of `visible(before)` by an edit: what was not touched is `before`'s own.
+
+    So a sign that stands for a character on the screen never takes its place in a text.
+    """
+    shown = visible(before)
+    if shown == before:
+        return after
+    start = alike(shown, after)
+    end = alike(shown[start:][::-1], after[start:][::-1])
+    return before[:start] + after[start : len(after) - end] + before[len(before) - end :]
+
+
+def alike(a: str, b: str) -> int:
+    """How many characters both begin with."""
+    most = min(len(a), len(b))
+    return next((i for i in range(most) if a[i] != b[i]), most)
 
 
 def literal(*parts: Part) -> Content:

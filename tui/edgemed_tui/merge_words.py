@@ -23,6 +23,7 @@ ABOUT = """Name two GGUF files of one architecture: ctrl+t chooses for the field
 enter shows what follows from the choice; nothing is written before ctrl+g."""
 
 
+READING = "reading every byte of both files first, to know them again after an interruption …"
 CANCELLED = """Cancelled. The models are as they were, and nothing stands under the final name.
 What was written is kept: enter shows how much, ctrl+g goes on with it."""
 

@@ -1,10 +1,11 @@
 """What the user has chosen for the screen, as a small TOML file. Holds nothing of any patient."""
 
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from edgemed.errors import InvalidFile
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.storage.bounded import read_bounded, toml_of
+from edgemed.storage.whole import private_folder, write_whole
 from edgemed_tui.themes import NAMES
 
 
@@ -30,10 +31,10 @@ def settings_file() -> Path:
 def load(path: Path) -> Settings:
     """The settings in `path`; the defaults where there is no file, InvalidFile if it is wrong."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = toml_of(read_bounded(path, "file of settings").decode("utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # UTF-8, TOML, nesting
         raise InvalidFile(f"{path} is not TOML: {error}", "correct it, or remove it") from error
     faults = list(_faults(table))
     if faults:
@@ -42,11 +43,15 @@ def load(path: Path) -> Settings:
 
 
 def save(path: Path, settings: Settings) -> None:
-    """Write the settings so that a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(as_toml(settings), encoding="utf-8")
-    part.replace(path)
+    """Write the settings, whole or not at all; EdgemedError if that cannot be done."""
+    try:
+        private_folder(path.parent)
+        write_whole(path, as_toml(settings).encode())
+    except OSError as error:
+        raise EdgemedError(
+            f"the settings cannot be kept in {path}: {error.strerror}",
+            "they count until you quit; free some disk space and choose them again",
+        ) from error
 
 
 def as_toml(settings: Settings) -> str:

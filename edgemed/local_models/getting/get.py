@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgemed_models.catalog import Card, File, Source, card, read_cards
 
-from edgemed.errors import InvalidFile, Refused, UsageError
+from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting import hub, package, web
 from edgemed.local_models.getting.part import Part, Tell
@@ -62,7 +62,9 @@ def read_own(path: Path) -> Card:
     """A card of the user's."""
     try:
         if path.stat().st_size > LARGEST_CARD:
-            raise InvalidFile(f"{path} is too large to be a card", "a card has a few lines")
+            raise InvalidFile(
+                f"{path} is larger than {LARGEST_CARD:,} bytes", "a card has a few lines"
+            )
         return card(path.stem, tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "name a card file") from error
@@ -112,7 +114,11 @@ def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.Entry:
             bring(wanted, copy, part)
         refuse_short(part)
         part.finish(wanted.file.sha256)
-    return library.take_in(wanted.name, wanted.target, wanted.file.sha256)
+    try:
+        return library.take_in(wanted.name, wanted.target, wanted.file.sha256)
+    except EdgemedError:
+        wanted.target.unlink(missing_ok=True)
+        raise
 
 
 def bring(wanted: Wanted, copy: Path | None, part: Part) -> None:

@@ -9,6 +9,7 @@ only those of the elected sign, and the sum may be divided by the weights that t
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +18,23 @@ from edgemed_native.philox import GROUP
 from edgemed_native.sum_kernels import add_magnitudes
 
 from edgemed.merging.methods.schema import Each
-from edgemed.merging.methods.select import order_statistics
+from edgemed.merging.methods.select import (
+    INFINITE_BITS,
+    Border,
+    Found,
+    border,
+    order_statistics,
+)
 from edgemed.merging.methods.stream import F32, F64, Mix, Stream, weighted
 
 U32 = np.uint32
 NUMBERS = 65536
 """How many random numbers there are: a share is kept to one part in so many."""
 
-INFINITE_BITS = 0x7F800000
+ALL_BELOW = Border(INFINITE_BITS, 0)
+"""The border above all finite numbers."""
+NOTHING = Border(INFINITE_BITS, 0)
+"""The border below none of them."""
 TINY = 1e-7
 """A delta with less than this in all is not rescaled."""
 
@@ -131,40 +141,52 @@ def before_and_after(trim: Trim, d: F32, first: int, totals: F64) -> None:
 
 
 def by_magnitude(stream: Stream, density: Each) -> list[Trim | None]:
-    """Keep the largest `density` of every delta (TIES, arXiv 2306.01708)."""
-    return bands(stream, [(stream.weights - int(d * stream.weights), 0) for d in density])
+    """Keep the int(density n) largest of every delta of n elements (TIES, arXiv 2306.01708)."""
+    return bands(stream, [(0, int(d * stream.weights)) if d < 1.0 else None for d in density])
 
 
 def without_outliers(stream: Stream, density: Each, gamma: Each) -> list[Trim | None]:
-    """Drop the largest `gamma` of every delta, then the smallest, until `density` of it is left
-    (model breadcrumbs, arXiv 2312.06795)."""
+    """Drop the int(gamma n) largest of every delta, then the smallest, until int(density n) of it
+    are left; fewer of the largest where too few were left (model breadcrumbs, arXiv 2312.06795)."""
     cuts = []
     for share, outliers in zip(density, gamma, strict=True):
-        kept, top = int(share * stream.weights), int(outliers * stream.weights)
-        bottom = stream.weights - kept - top
-        cuts.append((max(bottom, 0), min(top, stream.weights - kept)) if share < 1.0 else (0, 0))
+        kept = int(share * stream.weights)
+        top = min(int(outliers * stream.weights), stream.weights - kept)
+        cuts.append((top, kept) if share < 1.0 else None)
     return bands(stream, cuts)
 
 
-def bands(stream: Stream, cuts: Sequence[tuple[int, int]]) -> list[Trim | None]:
-    """Trims that drop so many of the smallest and of the largest; equals of the last one stay."""
-    last = stream.weights - 1
-    ranks = [
-        [rank for rank, used in ((low, low), (last - high, high)) if used and low + high <= last]
-        for low, high in cuts
-    ]
+def bands(stream: Stream, cuts: Sequence[tuple[int, int] | None]) -> list[Trim | None]:
+    """Trims that leave out so many of the largest elements and keep so many after them; None: all.
+
+    Among equals the lowest index counts as the largest, so that exactly as many are kept as asked.
+    """
+    n = stream.weights
+    ranks = [ranks_of(n, *cut) if cut is not None else [] for cut in cuts]
     found = order_statistics(stream, magnitudes, ranks) if any(ranks) else [[]] * len(ranks)
-    return [band(low, high, last, found[i]) for i, (low, high) in enumerate(cuts)]
+    return [
+        None if cut is None else band(stream, *cut, own)
+        for cut, own in zip(cuts, found, strict=True)
+    ]
 
 
-def band(low: int, high: int, last: int, values: list[float]) -> Trim | None:
-    """The trim that drops `low` and `high` elements at the ends, whose borders are `values`."""
-    if not low and not high:
-        return None
-    if low + high > last:
-        return Trim(partial(keep_band, 1, 0))
-    bits = [int(np.float32(value).view(np.uint32)) for value in values]
-    return Trim(partial(keep_band, bits[0] if low else 0, bits[-1] if high else INFINITE_BITS))
+def ranks_of(n: int, top: int, kept: int) -> list[int]:
+    """Ascending ranks of the smallest element that is kept and, if any is left out above, of the
+    largest."""
+    return [n - top - kept, *([n - 1 - top] if top else [])] if kept else []
+
+
+def band(stream: Stream, top: int, kept: int, found: Sequence[Found]) -> Trim:
+    """The trim between the elements of those ranks; nothing where none is to be kept."""
+    if not kept:
+        return Trim(partial(keep_band, stream.length, NOTHING, ALL_BELOW))
+    low, above = found[0], stream.weights - found[0].below - found[0].equal
+    least = border(stream, magnitudes, low, top + kept - above)
+    if not top:
+        return Trim(partial(keep_band, stream.length, least, ALL_BELOW))
+    above = stream.weights - found[1].below - found[1].equal
+    most = border(stream, magnitudes, found[1], top - above)
+    return Trim(partial(keep_band, stream.length, least, most))
 
 
 def magnitudes(x: F32, first: int) -> F32:
@@ -174,8 +196,20 @@ def magnitudes(x: F32, first: int) -> F32:
     return flat[1:]
 
 
-def keep_band(low: int, high: int, d: F32, first: int, scale: np.float32) -> None:
-    delta_kernels.keep_between(d.reshape(-1), U32(low), U32(high), scale)
+def keep_band(
+    length: int, least: Border, most: Border, d: F32, first: int, scale: np.float32
+) -> None:
+    """Keep what is above `least` or, before its index, equal to it; but nothing that is above
+    `most` or, before its index, equal to it."""
+    flat = d.reshape(-1)
+    start = first * length
+    cuts = sorted(min(max(b.place - start, 0), flat.size) for b in (least, most))
+    for at, end in pairwise((0, *cuts, flat.size)):
+        if at < end:
+            low = least.bits + (start + at >= least.place)
+            high = most.bits - (start + at < most.place)
+            low, high = (low, high) if high >= 0 else (1, 0)
+            delta_kernels.keep_between(flat[at:end], U32(low), U32(high), scale)
 
 
 def at_random(stream: Stream, density: Each) -> list[Trim | None]:

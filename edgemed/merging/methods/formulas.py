@@ -16,8 +16,22 @@ from edgemed.errors import EdgemedError
 from edgemed.merging.methods import deltas, rowwise, spheres, subspace
 from edgemed.merging.methods.fusion import fuse
 from edgemed.merging.methods.schema import Count, Each, Natural, Positive, Share, Shares
-from edgemed.merging.methods.select import order_statistic_beside_zeros
+from edgemed.merging.methods.select import (
+    INFINITE_BITS,
+    Border,
+    border,
+    order_statistic_beside_zeros,
+)
 from edgemed.merging.methods.stream import Mix, Stream, weighted
+
+LINEAR, SPHERE = VECTORS = ("linear", "sphere")
+"""How slerp, nuslerp, multislerp and karcher mix vectors (norms, biases).
+
+`linear` is the default, `sphere` the way of matrices and of mergekit. Where norms differ by 1 or
+2 %, as in fine-tunes, merges of either way are at most 4e-4 nats a token apart and neither has less
+loss; where they differ by 14 %, the sphere has more (measured: README). Nor does linear depend on
+how a converter stores norms: GGUF adds 1 to those of Gemma, which turns a vector.
+"""
 
 
 def linear(stream: Stream, *, weight: Each, normalize: bool = True) -> Mix:
@@ -26,13 +40,14 @@ def linear(stream: Stream, *, weight: Each, normalize: bool = True) -> Mix:
     return weighted(tuple(w / (total or 1.0) for w in weight))
 
 
-def slerp(stream: Stream, *, t: Share) -> Mix:
+def slerp(stream: Stream, *, t: Share, vectors: str = LINEAR) -> Mix:
     """The base at t = 0, the other model at 1, along the great circle (Shoemake, SIGGRAPH 1985).
 
-    Vectors (norms, biases) are interpolated linearly: their length carries meaning.
+    Vectors linearly, unless `vectors` is sphere; see VECTORS.
     """
-    factors = (1.0 - t, t) if stream.is_vector else spheres.great_circle(t, stream.gram())
-    return weighted(factors, keeps_equal_rows=True)
+    if is_straight(stream, vectors):
+        return weighted((1.0 - t, t), keeps_equal_rows=True)
+    return weighted(spheres.great_circle(t, stream.gram()), keeps_equal_rows=True)
 
 
 def nuslerp(
@@ -41,18 +56,19 @@ def nuslerp(
     weight: Each,
     nuslerp_flatten: bool = True,
     nuslerp_row_wise: bool = False,
+    vectors: str = LINEAR,
 ) -> Mix:
     """SLERP at t = w_2 / (w_1 + w_2), of the deltas where there is a base (mergekit).
 
     Not flattened, every row of a tensor is a vector of its own; with nuslerp_row_wise every column
-    (checkpoints name them the other way round). Linear where sin theta < 1e-8, and for vectors.
+    (checkpoints name them the other way round). Linear where sin theta < 1e-8. Vectors linearly,
+    unless `vectors` is sphere; see VECTORS.
     """
     t = spheres.shares(weight)[1]
-    if stream.is_vector:
+    if is_straight(stream, vectors):
         return weighted(based(stream, (1.0 - t, t)), True)
-    if nuslerp_flatten:
-        gram = stream.gram()
-        gram = spheres.deltas_gram(gram) if stream.based else gram
+    if nuslerp_flatten or stream.is_vector:
+        gram = models_gram(stream)
         return weighted(based(stream, spheres.great_circle(t, gram, straight=None)), True)
     if not nuslerp_row_wise:
         return Mix(partial(rowwise.great_circles, t, stream.based))
@@ -63,17 +79,24 @@ def nuslerp(
 
 
 def multislerp(
-    stream: Stream, *, weight: Each, normalize_weights: bool = True, eps: Positive = 1e-8
+    stream: Stream,
+    *,
+    weight: Each,
+    normalize_weights: bool = True,
+    eps: Positive = 1e-8,
+    vectors: str = LINEAR,
 ) -> Mix:
     """Barycentre on the sphere through the tangent space at the mean direction (Goddard 2024).
 
-    Two opposite models are averaged linearly; so are vectors. See `spheres.tangent_mean`.
+    Two opposite models are averaged linearly. See `spheres.tangent_mean`. Vectors linearly, unless
+    `vectors` is sphere; see VECTORS.
     """
     weight = spheres.shares(weight) if normalize_weights else weight
-    if stream.is_vector or stream.models == 1:
+    if is_straight(stream, vectors) or stream.models == 1:
         return weighted(based(stream, weight), True)
-    gram = stream.gram()
-    gram = spheres.deltas_gram(gram) if stream.based else gram
+    gram = models_gram(stream)
+    if not gram.any():  # zeros in all models, such as biases that were never trained
+        return weighted(based(stream, weight), True)
     try:
         factors = spheres.tangent_mean(weight, gram, eps)
     except ValueError as error:
@@ -84,14 +107,19 @@ def multislerp(
 
 
 def karcher(
-    stream: Stream, *, weight: Each = (1.0,), max_iter: Count = 10, tol: Positive = 1e-5
+    stream: Stream,
+    *,
+    weight: Each = (1.0,),
+    max_iter: Count = 10,
+    tol: Positive = 1e-5,
+    vectors: str = LINEAR,
 ) -> Mix:
     """Riemannian centre of mass of the directions, times the mean norm (Karcher 1977).
 
-    Vectors are averaged linearly. See `spheres.karcher_mean`.
+    See `spheres.karcher_mean`. Vectors linearly, unless `vectors` is sphere; see VECTORS.
     """
     weight = spheres.shares(weight)
-    if stream.is_vector or stream.models == 1:
+    if is_straight(stream, vectors) or stream.models == 1:
         return weighted(weight, True)
     return weighted(spheres.karcher_mean(weight, stream.gram(), max_iter, tol), True)
 
@@ -231,24 +259,31 @@ def breadcrumbs_ties(
 def sce(stream: Stream, *, select_topk: Share = 1.0) -> Mix:
     """Elements in which the deltas vary most, weighted by their mean square, elected signs
     (FuseChat: Wan et al., arXiv 2408.07990)."""
-    least = varied(stream, select_topk) if select_topk < 1.0 else 0.0
+    least = varied(stream, select_topk) if select_topk < 1.0 else None
     squares = np.zeros(stream.models)
-    for _, x in stream.chunks():
-        rowwise.keep_varied(least, x)
+    for first, x in stream.chunks():
+        rowwise.keep_varied(least, x, first)
         add_squares(x[1:], squares)
     total = math.fsum(squares.tolist())
     weight = squares / total if total > 0.0 else np.full(stream.models, 1.0 / stream.models)
     return Mix(partial(rowwise.elect_varied, least, weight.astype(np.float32)))
 
 
-def varied(stream: Stream, share: float) -> float:
-    """The least variance among the `share` of elements (of those with any) that vary most."""
+def varied(stream: Stream, share: float) -> Border:
+    """The least variance among the `share` of elements (of those with any) that vary most; among
+    equals the lowest index counts as the largest."""
+
+    def kept(zeros: int) -> int:
+        return int(share * (stream.weights - zeros))
 
     def rank(zeros: int) -> int:
-        return stream.weights - max(1, int(share * (stream.weights - zeros)))
+        return stream.weights - max(1, kept(zeros))
 
     found, zeros = order_statistic_beside_zeros(stream, rowwise.variances, rank)
-    return found if int(share * (stream.weights - zeros)) else math.inf
+    if not kept(zeros):
+        return Border(INFINITE_BITS, 0)
+    above = stream.weights - found.below - found.equal
+    return border(stream, rowwise.variances, found, kept(zeros) - above)
 
 
 def ram(stream: Stream, *, epsilon: Positive = 1e-5) -> Mix:
@@ -335,6 +370,17 @@ def decouple(
     return deltas.task_vectors(
         stream, weight, trims, elect=False, normalize=False, scale=1.0, rescale=False
     )
+
+
+def is_straight(stream: Stream, vectors: str) -> bool:
+    """Whether this tensor is a vector that is to be mixed linearly."""
+    return stream.is_vector and vectors == LINEAR
+
+
+def models_gram(stream: Stream) -> spheres.F64:
+    """Products of the models, or of their deltas where there is a base."""
+    gram = stream.gram()
+    return spheres.deltas_gram(gram) if stream.based else gram
 
 
 def based(stream: Stream, factors: tuple[float, ...]) -> tuple[float, ...]:

@@ -22,7 +22,8 @@ def fuse(stream: Stream) -> Mix:
         row_divergence(x, divergence[first : first + x.shape[1]])
     ranks = [int(q * (stream.weights - 1)) for q in QUARTILES]
     measure = partial(importance, divergence)
-    ((q1, median, q3),) = order_statistics(stream, measure, [ranks])
+    (found,) = order_statistics(stream, measure, [ranks])
+    q1, median, q3 = (one.value for one in found)
     least = np.float32(median + 1.5 * (q3 - q1))
     return Mix(partial(replace_important, divergence, least), True, {"threshold": float(least)})
 

@@ -9,6 +9,7 @@ from edgemed_native import delta_kernels, mix
 from numpy.typing import NDArray
 
 from edgemed.merging.methods import spheres
+from edgemed.merging.methods.select import INFINITE_BITS, Border
 from edgemed.merging.methods.stream import F32, F64
 
 
@@ -80,20 +81,25 @@ def variances(x: F32, first: int) -> F32:
     return flat[:1]
 
 
-def keep_varied(least: float, x: F32) -> None:
-    """x[1:] become deltas, zero where they vary less than `least`."""
+def keep_varied(least: Border | None, x: F32, first: int) -> None:
+    """x[1:] become deltas, zero where they vary less than `least`, or, from its index on, as much
+    (None: all are kept)."""
     flat = x.reshape(len(x), -1)
-    if least > 0.0:
-        delta_kernels.keep_varied(flat, np.float32(least))
-    else:
+    if least is None:
         delta_kernels.subtract_base(flat)
+        return
+    before = min(max(least.place - first * x.shape[2], 0), flat.shape[1])
+    bits = np.array([least.bits, least.bits + 1], np.uint32).view(np.float32)
+    if least.bits == INFINITE_BITS:
+        bits[:] = np.inf
+    delta_kernels.keep_varied(flat, before, bits[0], bits[1])
 
 
-def elect_varied(least: float, weight: NDArray[np.float32], x: F32, first: int) -> None:
+def elect_varied(least: Border | None, weight: NDArray[np.float32], x: F32, first: int) -> None:
     """Add the selected elements whose deltas have the elected sign. weight f32[models].
 
     The sign is elected by the plain sum of deltas, the weights only average (SCE).
     """
-    keep_varied(least, x)
+    keep_varied(least, x, first)
     votes = np.ones_like(weight)
     delta_kernels.elect(x.reshape(len(x), -1), votes, weight, True, np.float32(1.0))

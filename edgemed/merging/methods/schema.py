@@ -34,6 +34,8 @@ Count = Annotated[int, Range(1, 2**31)]
 Natural = Annotated[int, Range(0, 2**31)]
 
 Value = float | int | bool | str | Each
+WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
+
 Bound = tuple[tuple[str, Value], ...]
 """Parameters of one tensor, by their names in Python."""
 
@@ -100,11 +102,14 @@ def _value(p: Parameter, given: Any, thing: str) -> Any:
         if p.default is None:
             raise UsageError(f"{thing}: {p.name} is not set", f"give {p.name} a value")
         return p.default
-    if p.kind is bool or p.kind is str or isinstance(given, bool | str):
-        if type(given) is not p.kind:
-            raise UsageError(f"{p.name} is {given!r}", f"it must be a {p.kind.__name__}")
-        return given
-    return p.kind(ranged(p.name, given, *(p.range or (-math.inf, math.inf))))
+    if isinstance(given, str) != (p.kind is str) or (p.kind is bool and given not in (0, 1)):
+        raise UsageError(f"{p.name} is {given!r}", f"it must be {WORDS[p.kind]}")
+    if p.kind in (bool, str):
+        return p.kind(given)
+    number = ranged(p.name, given, *(p.range or (-math.inf, math.inf)))
+    if p.kind is int and number != int(number):
+        raise UsageError(f"{p.name} is {given!r}", f"it must be {WORDS[int]}")
+    return p.kind(number)
 
 
 def ranged(name: str, value: float, low: float, high: float) -> float:

@@ -4,9 +4,13 @@ A sample guesses where the value lies; a pass then counts what is below a window
 and collects the values in the window, or counts them by all of their bits where they are many.
 Where the guess was wrong, two more passes find the window. The result is exact either way: the
 sample decides only how long it takes.
+
+Where many values are equal, a rank alone does not say which of them are meant: `border` finds the
+element, by its index in the tensor, at which as many of them as are wanted have passed.
 """
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,6 +21,7 @@ from edgemed_native.select_kernels import (
     collect_window,
     count_bins,
     count_window,
+    find_equal,
 )
 from numpy.typing import NDArray
 
@@ -56,9 +61,34 @@ class Target(NamedTuple):
     beside: int
 
 
+class Found(NamedTuple):
+    """The bits of the value of some rank, how many values are below it and how many equal it."""
+
+    bits: int
+    below: int
+    equal: int
+    window: "Window"
+
+    @property
+    def value(self) -> float:
+        return float(np.uint32(self.bits).view(np.float32))
+
+
+class Border(NamedTuple):
+    """A value by its bits, and the index in the tensor that parts the elements equal to it."""
+
+    bits: int
+    place: int
+
+
+INFINITE_BITS = 0x7F800000
+NOWHERE = 2**63 - 1
+"""An index behind the last element."""
+
+
 def order_statistics(
     stream: Stream, measure: Measure, ranks: Sequence[Sequence[int]]
-) -> list[list[float]]:
+) -> list[list[Found]]:
     """For every measure the values of these ascending ranks."""
     wanted = [(m, rank) for m, some in enumerate(ranks) for rank in some]
     found = search(stream, measure, guesses(stream, measure, wanted))
@@ -68,9 +98,24 @@ def order_statistics(
     return [[found[m, rank] for rank in some] for m, some in enumerate(ranks)]
 
 
+def border(stream: Stream, measure: Measure, found: Found, first: int) -> Border:
+    """`first` of the elements equal to the value found are before the border: those of the lowest
+    indices."""
+    if first >= found.equal:
+        return Border(found.bits, NOWHERE)
+    chunk, number = found.window.chunk_of(found.bits, first)
+    for row, x in stream.chunks(chunk):
+        values = measure(x, row)[found.window.target.measure]
+        at, seen = find_equal(values, np.uint32(found.bits), number)
+        if at >= 0:
+            return Border(found.bits, row * stream.length + at)
+        number -= seen
+    raise AssertionError("an element that was counted is not there")
+
+
 def order_statistic_beside_zeros(
     stream: Stream, measure: Measure, rank: Callable[[int], int]
-) -> tuple[float, int]:
+) -> tuple[Found, int]:
     """The value of a rank that depends on how many values are zero, and how many are.
 
     For the first measure. Zeros are counted in the same pass, and guessed before it.
@@ -89,10 +134,10 @@ def order_statistic_beside_zeros(
     (window,) = [Window(t, stream.weights) for t in guesses_in(stream, sample, [wanted])]
     for first, x in stream.chunks():
         window.add(counting(x, first)[0])
-    value = window.value(rank(zeros))
-    if value is None:
-        value = order_statistics(stream, measure, [[rank(zeros)]])[0][0]
-    return value, zeros
+    found = window.find(rank(zeros))
+    if found is None:
+        found = order_statistics(stream, measure, [[rank(zeros)]])[0][0]
+    return found, zeros
 
 
 def guesses(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[Target]:
@@ -166,7 +211,7 @@ def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> 
     return [target(m, rank, (at, at), running[m], stream.weights) for (m, rank), at in ends.items()]
 
 
-def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tuple[int, int], float]:
+def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tuple[int, int], Found]:
     """The values that lie in their targets' windows."""
     windows = [Window(target, stream.weights) for target in targets]
     for first, x in stream.chunks():
@@ -174,9 +219,9 @@ def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tupl
         for window in windows:
             window.add(values[window.target.measure])
     return {
-        (window.target.measure, window.target.rank): value
+        (window.target.measure, window.target.rank): found
         for window in windows
-        if (value := window.value(window.target.rank)) is not None
+        if (found := window.find(window.target.rank)) is not None
     }
 
 
@@ -190,6 +235,7 @@ class Window:
         self._below, self._count = 0, 0
         room = min(weights, 2 * target.beside + 1024)
         self._values = np.empty(room, np.uint32) if room < self._size else None
+        self._ends = array("q")  # how many had been collected after each chunk
         counts = np.int32 if weights < 2**31 else np.int64
         self._counts = np.zeros(0 if self._values is not None else self._size, counts)
 
@@ -202,16 +248,42 @@ class Window:
             values, self._start, self._size, self._values, self._count
         )
         self._below += below
+        self._ends.append(self._count)
 
-    def value(self, rank: int) -> float | None:
-        """The value of this rank; None if it is not here, or there were too many."""
+    def find(self, rank: int) -> Found | None:
+        """The value of this rank; None if it is not here, or there were too many. To be asked
+        once."""
         rank -= self._below
+        if self._values is not None:
+            return self._among_collected(rank)
+        running = np.cumsum(self._counts, out=self._counts)
+        place = int(np.searchsorted(running, rank, "right"))
+        if rank < 0 or place == running.size:
+            return None
+        below = int(running[place - 1]) if place else 0
+        equal = int(running[place]) - below
+        self._counts = np.zeros(0, np.int64)
+        return Found(int(self._start) + place, self._below + below, equal, self)
+
+    def _among_collected(self, rank: int) -> Found | None:
+        assert self._values is not None
+        if not 0 <= rank < self._count <= self._values.size:
+            return None
+        values = self._values[: self._count]
+        bits = np.partition(values, rank)[rank]
+        below, equal = int((values < bits).sum()), int((values == bits).sum())
+        return Found(int(bits), self._below + below, equal, self)
+
+    def chunk_of(self, bits: int, number: int) -> tuple[int, int]:
+        """The chunk that holds equal element number `number`, or one before it; and its number from
+        there on."""
         if self._values is None:
-            place = int(np.searchsorted(np.cumsum(self._counts, out=self._counts), rank, "right"))
-            inside = rank >= 0 and place < self._counts.size
-            bits = int(self._start) + place
-        else:
-            inside = 0 <= rank < self._count <= self._values.size
-            values = self._values[: self._count]
-            bits = int(np.partition(values, rank)[rank]) if inside else 0
-        return float(np.uint32(bits).view(np.float32)) if inside else None
+            return 0, number
+        start = 0
+        for chunk, end in enumerate(self._ends):
+            values = self._values[start:end].view(np.float32)
+            at, seen = find_equal(values, np.uint32(bits), number)
+            if at >= 0:
+                return chunk, number
+            number, start = number - seen, end
+        raise AssertionError("an element that was collected is not there")

@@ -61,9 +61,10 @@ class Stream:
     def weights(self) -> int:
         return self.rows * self.length
 
-    def chunks(self) -> Iterator[tuple[int, F32]]:
-        """(first row, f32[sources, rows, length]) over the whole tensor, in order."""
-        for first in range(0, self.rows, self.at_once):
+    def chunks(self, start: int = 0) -> Iterator[tuple[int, F32]]:
+        """(first row, f32[sources, rows, length]) over the whole tensor, in order, from chunk
+        number `start`."""
+        for first in range(start * self.at_once, self.rows, self.at_once):
             yield first, self.read(first, min(self.at_once, self.rows - first))
 
     def part(self, number: int, parts: int) -> "Stream":

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edgemed.errors import UsageError
-from edgemed.merging.methods import formulas, schema, select, subspace
+from edgemed.merging.methods import cancelling, formulas, schema, select, subspace
+from edgemed.merging.methods.cancelling import divided_by_nothing, some_cancel
 from edgemed.merging.methods.schema import Each
 from edgemed.merging.methods.stream import Mix
 
@@ -62,14 +63,14 @@ def one_weight(group: str, *, weight: Each, normalize: bool) -> int | None:
     return used[0] if len(used) == 1 and (normalize or weight[used[0]] == 1.0) else None
 
 
-def one_end(group: str, *, t: float) -> int | None:
+def one_end(group: str, *, t: float, **parameters: Any) -> int | None:
     """The base at t = 0, the other at t = 1."""
     return int(t) if t in (0.0, 1.0) else None
 
 
 def no_weight(group: str, *, weight: Each, **parameters: Any) -> int | None:
-    """The base, where no delta has a weight."""
-    return None if any(weight) else 0
+    """The base, where no delta has a weight, or all of them are multiplied by 0."""
+    return None if any(weight) and parameters.get("lambda_", 1.0) else 0
 
 
 def other_group(group: str, *, weight: Each, keep: str, **parameters: Any) -> int | None:
@@ -122,7 +123,23 @@ def basis(sources: int, rows: int, length: int, rank: int, **parameters: Any) ->
     return 4 * length * (rank + rank % 2)
 
 
-def probabilities(name: str, *, density: Each, epsilon: Each, **parameters: Any) -> None:
+deltas_divided = divided_by_nothing("normalize", spared=True)
+elected_divided = divided_by_nothing("normalize", some_cancel)
+
+
+def della_divided(name: str, *, density: Each, epsilon: Each, **parameters: Any) -> None:
+    """Probabilities, and weights that do not cancel."""
+    probabilities(name, density=density, epsilon=epsilon)
+    elected_divided(name, **parameters)
+
+
+def della_linear_divided(name: str, *, density: Each, epsilon: Each, **parameters: Any) -> None:
+    """Probabilities, and weights that do not cancel."""
+    probabilities(name, density=density, epsilon=epsilon)
+    deltas_divided(name, **parameters)
+
+
+def probabilities(name: str, *, density: Each, epsilon: Each) -> None:
     """density +- epsilon must be probabilities."""
     for d, e in zip(density, epsilon, strict=True):
         if d < 1.0 and not (d - e > 0.0 and d + e < 1.0):
@@ -138,26 +155,81 @@ def known_group(name: str, *, keep: str, **parameters: Any) -> None:
         raise UsageError(f"keep is {keep!r}", "it is attn, ffn or all")
 
 
+def known_way(name: str, *, vectors: str, **parameters: Any) -> None:
+    """Vectors are mixed in one of two ways."""
+    if vectors not in formulas.VECTORS:
+        raise UsageError(f"vectors is {vectors!r}", f"it is {' or '.join(formulas.VECTORS)}")
+
+
+def all_of(*checks: Callable[..., None]) -> Callable[..., None]:
+    """One check that makes several."""
+
+    def check(name: str, **parameters: Any) -> None:
+        for each in checks:
+            each(name, **parameters)
+
+    return check
+
+
 METHODS: dict[str, Method] = {
-    "linear": Method(formulas.linear, "none", 1, alone=one_weight),
-    "slerp": Method(formulas.slerp, "first of two", 2, 2, 1, one_end),
+    "linear": Method(formulas.linear, "none", 1, alone=one_weight, check=cancelling.of_linear),
+    "slerp": Method(formulas.slerp, "first of two", 2, 2, 1, one_end, check=known_way),
     "nuslerp": Method(
-        formulas.nuslerp, "optional", 2, 2, 1, state=column_sums, kept=column_factors
+        formulas.nuslerp,
+        "optional",
+        2,
+        2,
+        1,
+        state=column_sums,
+        kept=column_factors,
+        check=all_of(known_way, divided_by_nothing("")),
     ),
-    "multislerp": Method(formulas.multislerp, "optional", 1, passes=1),
-    "karcher": Method(formulas.karcher, "none", 1, passes=1),
-    "task_arithmetic": Method(formulas.task_arithmetic, "required", 1, alone=no_weight),
+    "multislerp": Method(
+        formulas.multislerp,
+        "optional",
+        1,
+        passes=1,
+        check=all_of(known_way, divided_by_nothing("normalize_weights")),
+    ),
+    "karcher": Method(
+        formulas.karcher, "none", 1, passes=1, check=all_of(known_way, divided_by_nothing(""))
+    ),
+    "task_arithmetic": Method(
+        formulas.task_arithmetic, "required", 1, alone=no_weight, check=deltas_divided
+    ),
     "instruction_residual": Method(formulas.instruction_residual, "required", 2, 2),
-    "ties": Method(formulas.ties, "required", 1, None, 1, no_weight, quantiles),
-    "dare_linear": Method(formulas.dare_linear, "required", 1, None, 1, no_weight),
-    "dare_ties": Method(formulas.dare_ties, "required", 1, None, 1, no_weight),
-    "della": Method(formulas.della, "required", 1, None, 1, no_weight, check=probabilities),
-    "della_linear": Method(
-        formulas.della_linear, "required", 1, None, 1, no_weight, check=probabilities
+    "ties": Method(
+        formulas.ties, "required", 1, None, 1, no_weight, quantiles, check=elected_divided
     ),
-    "breadcrumbs": Method(formulas.breadcrumbs, "required", 1, None, 1, no_weight, two_quantiles),
+    "dare_linear": Method(
+        formulas.dare_linear, "required", 1, None, 1, no_weight, check=deltas_divided
+    ),
+    "dare_ties": Method(
+        formulas.dare_ties, "required", 1, None, 1, no_weight, check=elected_divided
+    ),
+    "della": Method(formulas.della, "required", 1, None, 1, no_weight, check=della_divided),
+    "della_linear": Method(
+        formulas.della_linear, "required", 1, None, 1, no_weight, check=della_linear_divided
+    ),
+    "breadcrumbs": Method(
+        formulas.breadcrumbs,
+        "required",
+        1,
+        None,
+        1,
+        no_weight,
+        two_quantiles,
+        check=deltas_divided,
+    ),
     "breadcrumbs_ties": Method(
-        formulas.breadcrumbs_ties, "required", 1, None, 1, no_weight, two_quantiles
+        formulas.breadcrumbs_ties,
+        "required",
+        1,
+        None,
+        1,
+        no_weight,
+        two_quantiles,
+        check=elected_divided,
     ),
     "sce": Method(formulas.sce, "required", 1, None, 2, state=quantiles),
     "ram": Method(formulas.ram, "required", 1),

@@ -4,16 +4,19 @@
 against every other. A key that one file leaves out counts as llama.cpp's default for it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
-from edgemed.errors import Incompatible
+from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
+from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
+from edgemed.gguf.loadable.obstacles import obstacles
+from edgemed.gguf.trained_rounding import REMEDY, warnings
 from edgemed.merging.parents import chat, shapes, vocabulary
 from edgemed.merging.parents.chat import TEMPLATE, Choice
 from edgemed.merging.parents.vocabulary import Lexicon
@@ -35,12 +38,16 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be merged, and what was decided: `any_blocks` for stacks of slices."""
+    """What is to be merged, and what was decided: `any_blocks` for stacks of slices.
+
+    `against`: files, and what stands in llama.cpp's way of loading them.
+    """
 
     models: tuple[Model, ...]
     any_blocks: bool
     choice: Choice
     lexicon: Lexicon | vocabulary.Unrelated
+    against: tuple[tuple[Path, Obstacle], ...]
 
     @property
     def pairs(self) -> Iterator[tuple[Model, Model]]:
@@ -60,6 +67,10 @@ def verdict(
 ) -> Verdict:
     """All checks, in the table's order; one that finds nothing wrong says what is alike."""
     choice = choice or Choice()
+    against = tuple((m.paths[0], o) for m in dict.fromkeys(models) for o in obstacles(m))
+    if any(obstacle.about == "keys" for _, obstacle in against):
+        unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
+        return Verdict(findings_of(ABOUT_EACH, unread), None)
     try:
         chosen = chat.chosen_model(choice, models)
         lexicon: Lexicon | vocabulary.Unrelated = vocabulary.relate(
@@ -67,21 +78,28 @@ def verdict(
         )
     except vocabulary.Unrelated as reason:
         lexicon = reason
-    question = Question(tuple(models), any_blocks, choice, lexicon)
+    question = Question(tuple(models), any_blocks, choice, lexicon, against)
     other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
-    checks = {n: c for n, c in CHECKS.items() if not (other and n in WITHIN_ARCHITECTURE)}
-    findings = tuple(Finding(n, *line) for n, check in checks.items() for line in check(question))
-    return Verdict(findings, lexicon if isinstance(lexicon, Lexicon) else None)
+    checks = [name for name in CHECKS if not (other and name in WITHIN_ARCHITECTURE)]
+    return Verdict(findings_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None)
+
+
+def findings_of(names: Iterable[str], question: Question) -> tuple[Finding, ...]:
+    """The lines of these checks."""
+    return tuple(Finding(name, *line) for name in names for line in CHECKS[name](question))
 
 
 def check_all(
     models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
 ) -> Lexicon:
-    """The common vocabulary; Incompatible with the first reason if any check refuses."""
+    """The common vocabulary; Incompatible (InvalidFile, where it is about one file) with the first
+    reason if any check refuses."""
     findings, lexicon = verdict(models, any_blocks, choice)
     refusals = [f for f in findings if f.level == "refuse"]
     if refusals:
         reason, count = refusals[0], len(refusals)
+        if reason.check in ABOUT_EACH:
+            raise InvalidFile(reason.what, reason.remedy)
         more = f" (and {count - 1} more differences)" if count > 1 else ""
         names = " and ".join(m.paths[0].name for m in models)
         raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
@@ -108,6 +126,36 @@ def refusing(
             yield "ok", alike(question.models[0])
 
     return check
+
+
+def files(question: Question) -> Iterator[Line]:
+    """Every model once."""
+    same = [*given_twice(question.models)]
+    yield from same or [("ok", "each of them once")]
+
+
+def given_twice(models: Sequence[Model]) -> Iterator[Line]:
+    """Models that stand there again, by whatever name: shards are no models of their own, and a mix
+    of one model is that model."""
+    for i, model in enumerate(models):
+        if any(model.paths[0].samefile(other.paths[0]) for other in models[:i]):
+            name = model.paths[0].name
+            if len(model.paths) > 1:
+                what = f"{name} and its other shards are one model, which is given twice"
+                yield "refuse", what, "name one shard of each model"
+            else:
+                yield "note", f"{name} is given twice: mixed with itself, a model stays what it is"
+
+
+def loading(question: Question) -> Iterator[Line]:
+    """Whether llama.cpp would load each model, as far as headers tell."""
+    for path, (what, remedy, about) in dict.fromkeys(question.against):
+        level: Level = "refuse" if about in OF_EVERY_COPY else "note"
+        unsure = "whether llama.cpp loads it cannot be told from here"
+        verdict = unsure if about == "unknown" else "llama.cpp does not load it"
+        yield level, f"{path.name}: {verdict}: {what}", remedy
+    if not question.against:
+        yield "ok", "llama.cpp will load each of them"
 
 
 def vocabularies(question: Question) -> Iterator[Line]:
@@ -169,6 +217,14 @@ def quantizations(question: Question) -> Iterator[Line]:
     yield word, f"mostly {' and '.join(dict.fromkeys(main))}"
 
 
+def roundings(question: Question) -> Iterator[Line]:
+    """Weights that lose more than others when they are mixed: trained for one type's rounding."""
+    found = list(warnings(question.models))
+    yield from (("note", what, REMEDY) for what in found)
+    if not found:
+        yield "ok", "no file says that it was trained for its rounding"
+
+
 def context_lengths(question: Question) -> Iterator[Line]:
     """What the models were trained to; the output keeps the first model's number."""
     arch = question.models[0].metadata.get("general.architecture")
@@ -208,6 +264,8 @@ def shown_architecture(model: Model) -> str:
 
 
 CHECKS: dict[str, Check] = {
+    "files": files,
+    "loading": loading,
     "architecture": refusing(shapes.architecture, shown_architecture),
     **{
         name: refusing(reasons, lambda model, name=name: shapes.shown(model, name))  # type: ignore[misc]
@@ -219,10 +277,14 @@ CHECKS: dict[str, Check] = {
     "special tokens": special_tokens,
     "chat template": chat_templates,
     "types": quantizations,
+    "rounding": roundings,
     "context": context_lengths,
     "licences": licences,
 }
 """Every check by its name, in the order in which its lines are printed."""
+
+ABOUT_EACH = ("files", "loading")
+"""Checks that can be made where the vocabulary of a model cannot be read."""
 
 WITHIN_ARCHITECTURE = (*shapes.KEY_CHECKS, "rope tables", "tensors")
 """Checks that mean nothing between two architectures."""

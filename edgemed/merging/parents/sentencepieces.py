@@ -25,7 +25,7 @@ def read_pieces(path: Path) -> list[Piece]:
 
     try:
         if path.stat().st_size > LARGEST:
-            raise InvalidFile(f"{path} is too large for a tokenizer", "name a tokenizer.model")
+            raise InvalidFile(f"{path} is larger than {LARGEST:,} bytes", "name a tokenizer.model")
         processor = SentencePieceProcessor(model_proto=path.read_bytes())
         count = processor.vocab_size()
     except (OSError, RuntimeError) as error:

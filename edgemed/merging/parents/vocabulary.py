@@ -22,6 +22,8 @@ KIND, PRE = "tokenizer.ggml.model", "tokenizer.ggml.pre"
 TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 SCORES, MERGES = "tokenizer.ggml.scores", "tokenizer.ggml.merges"
 
+USUAL = {TYPES: 1, SCORES: 0.0}
+"""The type and the score of a token of which nothing is said."""
 UNUSED = 5
 """llama.cpp's type of a token that only fills a row."""
 PADDING = re.compile(r"\[PAD\d+\]|<pad_?\d+>|<unused_?pad\d+>")
@@ -97,7 +99,7 @@ def pieces_of(model: Model) -> Pieces:
     tokens: list[str] = metadata.get(TOKENS, [])
     types = metadata.get(TYPES, [0] * len(tokens))
     numbers: dict[str, int] = {}
-    for i, (token, type) in enumerate(zip(tokens, types, strict=True)):
+    for i, (token, type) in enumerate(zip(tokens, types, strict=False)):  # types may go on
         if type != UNUSED and not PADDING.fullmatch(token):
             numbers.setdefault(token, i)
     return Pieces(model, tokens, numbers)
@@ -165,14 +167,20 @@ def joined(every: Sequence[Pieces]) -> Lexicon:
 def joined_lists(
     every: Sequence[Pieces], origin: Sequence[tuple[Pieces, int]]
 ) -> Iterator[tuple[str, tuple[str, Any]]]:
-    """Types and scores from the model a token is from; merges of all, the first model's first."""
-    for key in (TYPES, SCORES):
-        if all(key in p.model.metadata for p in every):
-            values = {p.name: p.model.metadata[key] for p in every}
-            kind = every[0].model.metadata.type_of(key)
-            yield key, (kind, [values[p.name][number].item() for p, number in origin])
-    if all(MERGES in p.model.metadata for p in every):
-        merges = dict.fromkeys(m for p in every for m in p.model.metadata[MERGES])
+    """Types and scores from the model a token is from; merges of all, the first model's first.
+
+    What the first model states it must state of all tokens: where another model says nothing, a
+    token is usual.
+    """
+    host = every[0].model.metadata
+    for key, usual in USUAL.items():
+        if key in host:
+            values = {p.model.paths[0]: p.model.metadata.get(key) for p in every}
+            found = ((values[p.model.paths[0]], number) for p, number in origin)
+            one = [usual if v is None else v[number].item() for v, number in found]
+            yield key, (host.type_of(key), one)
+    if MERGES in host:
+        merges = dict.fromkeys(m for p in every for m in p.model.metadata.get(MERGES, ()))
         yield MERGES, ("string[]", list(merges))
 
 

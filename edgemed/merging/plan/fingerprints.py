@@ -1,4 +1,4 @@
-"""sha256 of the input files, taken while they are merged.
+"""sha256 of the input files, taken while they are merged, or before where that must be known first.
 
 One thread reads each file from start to end at the pace of the merge, a little ahead of it: what it
 reads is then in the page cache when the merge needs it, so a file comes from the disk once.
@@ -7,6 +7,7 @@ Hashing releases the GIL.
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +73,13 @@ class Fingerprints:
         for thread in self._threads:
             thread.join()
 
+    def done(self, seconds: float) -> bool:
+        """Whether every file is read, after waiting for that at most so long."""
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
     def hashes(self) -> list[str]:
         """Read what is left, and give the hash of every input, in order."""
         self._rest.set()
@@ -110,6 +118,14 @@ class Fingerprints:
                 return
             update(memoryview(piece)[:got])
             done += got
+
+
+def hashes_of(inputs: Sequence[Input], tell: Callable[[], None]) -> list[str]:
+    """Read all of them now, and give the hash of each; `tell` is called while it lasts."""
+    with Fingerprints(inputs, lambda: 1.0) as hashing:
+        while not hashing.done(PAUSE):
+            tell()
+        return hashing.hashes()
 
 
 def sha256_of(path: Path) -> str:

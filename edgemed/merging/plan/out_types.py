@@ -14,6 +14,7 @@ from edgemed.gguf import Tensor
 from edgemed.merging.names import GROUPS, group_of
 from edgemed.merging.recipe.recipe import LIKE_A, Recipe
 from edgemed.quantizing import mixes
+from edgemed.quantizing.fallbacks import Fallback, fallbacks
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
 from edgemed.quantizing.mixes import Facts, Matrix
 
@@ -31,20 +32,32 @@ class Drafted(Protocol):
 
 def out_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[GGMLType]:
     """The output type of every tensor; UsageError for words that name no type."""
+    wanted = wanted_types(recipe, drafts, facts)
+    return [
+        BY_NAME[
+            mixes.fitting(wanted[d.name], d.leads[0].row_length)
+            if d.name in wanted
+            else d.leads[0].type.name
+        ]
+        for d in drafts
+    ]
+
+
+def wanted_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> dict[str, str]:
+    """What is asked for by name, of all that llama.cpp would quantize, whether or not it fits."""
     refuse_unknown_types(recipe, drafts)
     usual = [draft for draft in drafts if is_quantizable(draft)]
     apart = {d.name: name for d in usual if (name := set_apart(recipe, d.name)) is not None}
-    matrices = [matrix_of(draft) for draft in usual]
     if recipe.out_type in FILE_TYPES:
-        chosen = mixes.mixed_types(recipe.out_type, facts, matrices, apart)
-    else:
-        chosen = {
-            d.name: mixes.fitting(apart[d.name], d.leads[0].row_length)
-            if d.name in apart
-            else policy(recipe.out_type, d)
-            for d in usual
-        }
-    return [BY_NAME[chosen.get(d.name, d.leads[0].type.name)] for d in drafts]
+        matrices = [matrix_of(draft) for draft in usual]
+        return mixes.wanted_types(recipe.out_type, facts, matrices, apart)
+    return {d.name: apart.get(d.name) or policy(recipe.out_type, d) for d in usual}
+
+
+def type_fallbacks(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[Fallback]:
+    """The tensors whose rows do not fill the blocks of what is asked for."""
+    matrices = [matrix_of(draft) for draft in drafts]
+    return fallbacks(wanted_types(recipe, drafts, facts), matrices)
 
 
 def set_apart(recipe: Recipe, name: str) -> str | None:
@@ -53,9 +66,9 @@ def set_apart(recipe: Recipe, name: str) -> str | None:
 
 
 def policy(word: str, draft: Drafted) -> str:
-    """One type for all, as far as it fits; or the type of one parent, or the largest of all."""
+    """One type for all, or the type of one parent, or the largest of all."""
     if word in BY_NAME:
-        return mixes.fitting(word, draft.leads[0].row_length)
+        return word
     if word == "max":
         return max((t.type for t in draft.leads), key=lambda t: t.nbytes / t.block).name
     return draft.leads[word == "like-b"].type.name

@@ -16,6 +16,9 @@ from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 
 Models = Mapping[Path, Model]
 
+MOST_BLOCKS = 512
+"""Blocks that llama.cpp gives a model (LLAMA_MAX_LAYERS); each costs time and memory to plan."""
+
 
 class Place(NamedTuple):
     """An output tensor: its name, its slice, its depth there (0 to 1; 0 outside the blocks), and
@@ -35,6 +38,7 @@ def outline(recipe: Recipe, models: Models) -> list[Place]:
         return list(whole(parts[0], models[leader(recipe, parts[0]).model]))
     for source in (source for part in parts for source in part.sources):
         refuse_layers(source, models[source.model])
+    refuse_many(sum(map(slice_length, parts)))
     first, last = (models[leader(recipe, parts[i]).model] for i in (0, -1))
     around = [name for name in first.tensors if block_of(name) is None]
     places = [outside(name, parts[0]) for name in around if before_blocks(name)]
@@ -70,13 +74,8 @@ def with_base(recipe: Recipe, part: Slice) -> Slice:
                 f"{recipe.method} needs a base model", "name it: base_model, or --base"
             )
         return part
-    if listed:
+    if listed or (recipe.sliced and wanted == "none"):
         return part
-    if wanted in ("none", "first of two"):
-        raise UsageError(
-            f"{recipe.method} has no use for the base {base.name}, which is not among its models",
-            "leave the base out, or list it among the models",
-        )
     if recipe.sliced:
         raise UsageError(
             f"the base {base.name} is not among the sources of a slice",
@@ -111,6 +110,15 @@ def refuse_layers(source: Source, model: Model) -> None:
             f"{source.model.name} has {block_count(model)} blocks, layer_range asks for "
             f"{source.layers[0]} to {source.layers[1]}",
             "layer_range is [first, end], counted from 0, and end is not included",
+        )
+
+
+def refuse_many(count: int) -> None:
+    """More blocks than any program runs."""
+    if count > MOST_BLOCKS:
+        raise Refused(
+            f"the slices make a model of {count:,} blocks, llama.cpp runs at most {MOST_BLOCKS}",
+            "leave slices out, or make their layer_range shorter",
         )
 
 

@@ -17,7 +17,8 @@ from edgemed.gguf.header import ALIGNMENT_KEY
 from edgemed.gguf.shards import COUNT, NUMBER, TENSORS
 from edgemed.gguf.values import encode
 from edgemed.gguf.writer import TensorSpec
-from edgemed.storage.output import part_of
+from edgemed.storage.output import journal_of, part_of
+from edgemed.storage.place import refuse_inputs, refuse_place
 
 Raw = Mapping[str, bytes]
 
@@ -116,17 +117,8 @@ def changes(placement: Placement, changed: Raw) -> Iterator[tuple[int, bytes]]:
 
 def refuse_output(inputs: Sequence[Path], out: Path, replace: bool) -> None:
     """The output may not be an input, nor stand already, and its folder must exist."""
-    if not out.parent.is_dir():
-        raise Refused(f"there is no folder {out.parent}", "make it, or choose another output")
-    for source in inputs:
-        if out.exists() and source.exists() and out.samefile(source):
-            raise Refused(f"the output {out} is one of the inputs", "choose another output")
-    if out.is_dir():
-        raise Refused(f"the output {out} is a folder", "name a file")
-    if out.exists() and not replace:
-        raise Refused(
-            f"{out} exists already", "choose another output, or add --force to replace it"
-        )
+    refuse_inputs(out, (out, part_of(out), journal_of(out)), inputs)
+    refuse_place(out, replace)
 
 
 def refuse_small_disk(folder: Path, placement: Placement) -> None:

@@ -4,7 +4,7 @@ Reads headers and importance matrices only. All refusals happen here; a plan can
 compared and run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,23 +14,28 @@ from edgemed_native.ggml_types import GGMLType
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor, open_models
+from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods import schema
+from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.names import block_of, group_of
 from edgemed.merging.parents import compatibility, shapes, token_rows
-from edgemed.merging.parents.vocabulary import Lexicon
+from edgemed.merging.parents.vocabulary import TOKENS, Lexicon
 from edgemed.merging.plan.fingerprints import Input, input_of
 from edgemed.merging.plan.memory import Buffers, Work, plan_buffers
 from edgemed.merging.plan.metadata import Types, choice_of, output_metadata
-from edgemed.merging.plan.out_types import file_type_of, out_types
+from edgemed.merging.plan.out_types import file_type_of, out_types, type_fallbacks
 from edgemed.merging.plan.outline import Models, Place, base_of, leader, outline
 from edgemed.merging.plan.placement import Placement, place, refuse_output, refuse_small_disk
-from edgemed.merging.recipe.filters import Namer, any_filters, namer, refuse_idle_filters
+from edgemed.merging.recipe import chat_templates
+from edgemed.merging.recipe.filters import Namer, any_filters, idle_filters, namer
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import lookup
-from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices
+from edgemed.printable import is_utf8
+from edgemed.quantizing import fallbacks
+from edgemed.quantizing.imatrix import Importances, of_tensor, read_imatrices, silence
 from edgemed.quantizing.mixes import Facts, facts_of
 
 Action = Literal["copy", "requantize", "blend"]
@@ -103,15 +108,18 @@ def plan_merge(
     max_ram: int | None = None,
     replace: bool = False,
     split: int | None = None,
+    fallback: bool = True,
 ) -> Plan:
     """Decide the whole merge, or refuse. `max_ram` is bytes of buffers; None: their usual size.
 
-    No file of the output will be larger than `split` bytes.
+    No file of the output will be larger than `split` bytes. Without `fallback` a type that a
+    tensor's rows do not fit is Refused.
     """
-    refuse_output(recipe.models, out, replace)
-    plan = decide(recipe, out, threads, max_ram, replace, split)
+    inputs = (*recipe.models, *recipe.imatrix)
+    refuse_output(inputs, out, replace)
+    plan = decide(recipe, out, threads, max_ram, replace, split, fallback)
     for shard in plan.placement.shards:
-        refuse_output(recipe.models, shard.path, replace)
+        refuse_output(inputs, shard.path, replace)
     refuse_small_disk(out.parent, plan.placement)
     return plan
 
@@ -123,16 +131,21 @@ def decide(
     max_ram: int | None = None,
     replace: bool = False,
     split: int | None = None,
+    fallback: bool = True,
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
+    refuse_odd_names([*recipe.models, *recipe.imatrix, out])
     models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
-    drafts = draft_steps(recipe, models, lexicon)
+    drafts, idle = draft_steps(recipe, models, lexicon)
     facts = facts_for(recipe, models, drafts)
     if recipe.sliced and importances is not None:
         refuse_other_blocks(importances, facts.layers)
     types = out_types(recipe, drafts, facts)
+    unfit = type_fallbacks(recipe, drafts, facts)
+    if not fallback:
+        fallbacks.refuse(unfit)
     weights = sum(d.sources[0].rows * d.sources[0].row_length for d in drafts)
     told = Types(file_type_of(recipe, drafts, types), any(type.block > 1 for type in types))
     metadata, notes = output_metadata(recipe, models, lexicon, told, weights, importances)
@@ -146,9 +159,29 @@ def decide(
     held = 0 if importances is None else importances.nbytes
     buffers = plan_buffers(work, threads, max_ram, held)
     inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
-    notes = (*recipe.notes, *notes, *notes_on_importances(steps, importances))
+    named = chat_templates.named(recipe.chat_template)
+    marks = chat_templates.notes_on(named, tokens_of(models, lexicon)) if named else ()
+    notes = (
+        *recipe.notes,
+        *idle,
+        *notes_on_models(recipe, models),
+        *notes,
+        *marks,
+        *fallbacks.notes_on(unfit),
+        *notes_on_weights(steps),
+        *notes_on_importances(steps, importances),
+        *(warnings(models.values()) if work else ()),
+    )
     sums = () if importances is None else importances.sha256
     return Plan(recipe, out, replace, steps, placement, inputs, buffers, notes, sums)
+
+
+def tokens_of(models: Models, lexicon: Lexicon) -> Collection[str]:
+    """The output's vocabulary."""
+    if TOKENS in lexicon.replace:
+        return set(lexicon.replace[TOKENS][1])
+    host = next(m for m in models.values() if m.paths[0] == lexicon.host)
+    return set(host.metadata.get(TOKENS, ()))
 
 
 def facts_for(recipe: Recipe, models: Models, drafts: Sequence[Draft]) -> Facts:
@@ -171,13 +204,17 @@ def refuse_other_blocks(importances: Importances, layers: int) -> None:
         )
 
 
-def draft_steps(recipe: Recipe, models: Models, lexicon: Lexicon) -> list[Draft]:
-    """Every output tensor with its sources and its parameters."""
+def draft_steps(
+    recipe: Recipe, models: Models, lexicon: Lexicon
+) -> tuple[list[Draft], tuple[str, ...]]:
+    """Every output tensor with its sources and its parameters, and what to say of filters."""
     places = outline(recipe, models)
     architecture = str(next(iter(models.values())).metadata.get("general.architecture"))
-    names = namer(architecture, any_filters(recipe))
-    refuse_idle_filters(recipe, {names(n) for p in places for n in (p.name, *p.names)})
-    return [draft(recipe, models, lexicon, place, names) for place in places]
+    filtered = any_filters(recipe)
+    names = namer(architecture, filtered)
+    every = {names(n) for p in places for n in (p.name, *p.names)}
+    idle = tuple(idle_filters(recipe, every, architecture)) if filtered else ()
+    return [draft(recipe, models, lexicon, place, names) for place in places], idle
 
 
 def draft(recipe: Recipe, models: Models, lexicon: Lexicon, place: Place, names: Namer) -> Draft:
@@ -245,7 +282,8 @@ def settle(
     columns = None
     if action != "copy":
         columns = of_tensor(importances, draft.name, sources[0])
-        refuse_types(draft.name, sources, type, columns is not None)
+        refuse_types(draft.name, sources, type, importances is not None, columns)
+        columns = columns if columns is not None and columns.any() else None
     nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
     return Step(
         draft.name,
@@ -259,6 +297,35 @@ def settle(
         nbytes,
         columns,
     )
+
+
+def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
+    """Models that are given twice; blocks of one model may be stacked as often as one likes."""
+    if not recipe.sliced:
+        named = [source.model for source in recipe.slices[0].sources]
+        every = [*named, *(path for path in recipe.models if path not in named)]
+        found = compatibility.given_twice([models[path] for path in every])
+        yield from (line[1] for line in found)
+
+
+def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
+    """Outputs that are no mix of models: what they differ in, or the base alone."""
+    blends = [step for step in steps if step.action == "blend"]
+    differences = sum(is_difference(step.method, dict(step.parameters)) for step in blends)
+    if differences:
+        yield (
+            f"the weights of {differences} tensors add up to 0 and are not normalized: these are "
+            "differences of the models, and the output is no model"
+        )
+    if not blends and METHODS[steps[0].method].base == "required":
+        yield "no model has a weight: the output is the base"
+
+
+def refuse_odd_names(paths: Iterable[Path]) -> None:
+    """Refused: names that are no UTF-8, for the output says by name what it was made of."""
+    for path in paths:
+        if not is_utf8(path.name):
+            raise Refused(f"the name of {path} is no UTF-8 text", "rename the file")
 
 
 def notes_on_importances(steps: Sequence[Step], importances: Importances | None) -> Iterator[str]:
@@ -285,18 +352,22 @@ def state_bytes(step: Step) -> int:
     return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
 
 
-def refuse_types(name: str, sources: tuple[Tensor, ...], out: GGMLType, weighed: bool) -> None:
-    """Every source must be readable as weights, and the output type writable."""
+def refuse_types(
+    name: str, sources: tuple[Tensor, ...], out: GGMLType, asked: bool, columns: Any
+) -> None:
+    """Every source must be readable as weights, and the output type writable (`asked`: importances
+    were given; `columns`: those of this tensor)."""
     for tensor in sources:
         if CODECS[tensor.type.name].decoder is None:
             raise Refused(
                 f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
                 "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
             )
-    problem = obstacle(out.name, weighed)
+    why = silence(columns)
+    problem = obstacle(out.name, why is None)
     if problem is not None:
         raise Refused(
-            f"{name}: {problem}",
+            f"{name}: {problem}" + (f": {why}" if asked and why else ""),
             "name another type with --out-type, set this tensor apart with --type, "
             "or give --imatrix",
         )

@@ -23,6 +23,7 @@ from edgemed.merging.plan.keys import RECIPE, RECIPE_HASH
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form
 from edgemed.merging.recipe.settings import Filter, Setting
 from edgemed.quantizing.imatrix import Importances, keys_of
+from edgemed.storage.bounded import json_of
 
 Keys = dict[str, tuple[str, Any]]
 
@@ -157,7 +158,10 @@ def recipe_from(metadata: Metadata) -> Recipe:
             "the recipe in the file does not have the hash beside it",
             "its metadata was changed after the merge; get the file from its source again",
         )
-    form = json.loads(text)
+    try:
+        form = json_of(text)
+    except ValueError as error:
+        raise InvalidFile(f"the recipe in the file: {error}", "edgemed did not write it") from None
     slices = tuple(slice_from(part) for part in form["slices"])
     return Recipe(
         form["merge_method"],

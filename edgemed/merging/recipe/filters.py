@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 
 from edgemed.errors import UsageError
-from edgemed.merging.names import GROUPS, Names, group_of, names_of
+from edgemed.merging.names import GROUPS, Names, group_of, names_of, table
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import Filter, matches, rules
 
@@ -29,12 +29,24 @@ def all_rules(recipe: Recipe) -> Iterator[Filter]:
             yield from rules(setting)
 
 
-def refuse_idle_filters(recipe: Recipe, names: Collection[Names]) -> None:
-    """A filter that matches no tensor is a mistake in the recipe."""
-    for rule in all_rules(recipe):
-        if not any(matches(rule.pattern, name) for name in names):
-            raise UsageError(
-                f"the filter {rule.pattern!r} matches no tensor",
-                "a filter is part of a tensor's GGUF or Hugging Face name, or a group: "
-                + ", ".join(GROUPS),
-            )
+def idle_filters(recipe: Recipe, names: Collection[Names], architecture: str) -> Iterator[str]:
+    """A line for every filter of tensors that these models lack and others of the architecture
+    have, such as the head where it is the embedding; UsageError for one that means nothing."""
+    for pattern in dict.fromkeys(rule.pattern for rule in all_rules(recipe)):
+        if any(matches(pattern, name) for name in names):
+            continue
+        if any(matches(pattern, name) for name in known_names(architecture)):
+            yield f"the filter {pattern} has no effect: these models have no such tensor"
+            continue
+        raise UsageError(
+            f"the filter {pattern!r} matches no tensor",
+            "a filter is part of a tensor's GGUF or Hugging Face name, or a group: "
+            + ", ".join(GROUPS),
+        )
+
+
+def known_names(architecture: str) -> Iterator[Names]:
+    """Names of every tensor that a model of this architecture may have, of block 0."""
+    for stem in table(architecture):
+        for ending in (".weight", ".bias"):
+            yield names_of(stem + ending, architecture)

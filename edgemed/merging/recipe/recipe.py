@@ -149,17 +149,31 @@ def refuse_unknown_parameters(recipe: Recipe) -> None:
                 )
 
 
+def joins(method: str, slices: Sequence[Slice], base: Path | None) -> bool:
+    """Whether a base that is not listed is one of the models that are mixed: of whole models, by a
+    method that knows no deltas (mergekit)."""
+    listed = [source for part in slices for source in part.sources]
+    return (
+        base is not None
+        and METHODS[method].base in ("none", "first of two")
+        and all(source.layers is None and source.model != base for source in listed)
+    )
+
+
 def refuse_counts(recipe: Recipe) -> None:
-    """Every slice must have as many models as the method takes, its base left out."""
+    """Every slice must have as many models as the method takes, a base of deltas left out."""
     method = METHODS[recipe.method]
+    joined = joins(recipe.method, recipe.slices, recipe.base)
     for part in recipe.slices:
         base = part.base or recipe.base if method.base in ("required", "optional") else None
-        count = sum(source.model != base for source in part.sources)
+        count = sum(source.model != base for source in part.sources) + joined
         if count < method.least or (method.most is not None and count > method.most):
             wanted = f"{method.least}" if method.least == method.most else f"{method.least} or more"
             beside = " beside the base" if base is not None else ""
+            with_base = f" with the base {recipe.base.name}" if joined and recipe.base else ""
             raise UsageError(
-                f"{recipe.method} takes {wanted} model{'s' * (wanted != '1')}{beside}, not {count}",
+                f"{recipe.method} takes {wanted} model{'s' * (wanted != '1')}{beside}, "
+                f"not {count}{with_base}",
                 "name as many models as the method takes",
             )
 

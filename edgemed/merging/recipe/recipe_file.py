@@ -4,7 +4,8 @@ Paths are relative to the recipe's folder. A key that means nothing here is name
 error, never skipped. Opens no model.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,22 +14,16 @@ import yaml
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
-from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source
-from edgemed.merging.recipe.settings import Filter, Setting, Settings, Values
+from edgemed.merging.recipe import keys
+from edgemed.merging.recipe.chat_templates import FORMATS
+from edgemed.merging.recipe.documents import Strict, documents, one_line
+from edgemed.merging.recipe.entries import Entries, plain
+from edgemed.merging.recipe.keys import ABOUT_FLOATS, ABOUT_MEMORY
+from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source, joins
+from edgemed.merging.recipe.settings import Setting, Settings, before
 
 LARGEST = 256 * 1024
-MOST_VALUES = 20_000
-
-ABOUT_MEMORY = ("int8_mask", "lazy_unpickle", "low_cpu_memory", "clone_tensors", "read_to_gpu")
-"""Keys that change how mergekit works, not what it makes."""
-
-ABOUT_FLOATS = ("dtype", "out_dtype")
-"""Types of mergekit's arithmetic and output. Here rows are float32, and --out-type sets types."""
-
-TOP = (
-    "merge_method", "models", "slices", "modules", "base_model", "parameters", "tokenizer_source",
-    "tokenizer", "chat_template", "out_type", "seed", "imatrix", *ABOUT_FLOATS, *ABOUT_MEMORY,
-)  # fmt: skip
+MOST_LAYERS = 100_000
 
 
 def is_recipe(path: Path) -> bool:
@@ -38,27 +33,34 @@ def is_recipe(path: Path) -> bool:
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a file; UsageError names what in it cannot be meant."""
+    return parse_recipe(read_text(path), path.parent, str(path))
+
+
+def read_text(path: Path) -> str:
+    """What is in a recipe file, which is small."""
     try:
         if path.stat().st_size > LARGEST:
             raise UsageError(f"{path} is larger than {LARGEST:,} bytes", "a recipe is a small file")
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EdgemedError(f"cannot read the recipe {path}: {error}", "check the file") from error
-    return parse_recipe(text, path.parent, str(path))
 
 
 def parse_recipe(text: str, folder: Path, name: str) -> Recipe:
     """The recipe in `text`; model paths are relative to `folder`."""
-    try:
-        tree = yaml.load(text, Loader=Strict)
-        count = sum(1 for _ in values(tree, MOST_VALUES))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    return Reader(folder, name).recipe(one_recipe(documents(text, name), name))
+
+
+def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
+    """The only document of a file."""
+    if len(trees) > 1:
         raise UsageError(
-            f"{name} is not YAML: {error}", "indent with spaces, one key a line"
-        ) from error
-    if count > MOST_VALUES or not isinstance(tree, dict):
+            f"{name} holds {len(trees)} recipes, divided by ---",
+            "`edgemed merge` runs such a file; elsewhere give one recipe a file",
+        )
+    if not trees or not isinstance(trees[0], dict):
         raise UsageError(f"{name} is no recipe", "it begins with merge_method and models or slices")
-    return Reader(folder, name).recipe(tree)
+    return trees[0]
 
 
 def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
@@ -69,64 +71,32 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
         try:
             settings[name] = reader.setting(name, yaml.load(text, Loader=Strict))
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {name}={text}: {error}", "give a number or a list") from error
+            problem = f"--set {name}={text}: {one_line(error)}"
+            raise UsageError(problem, "give a number or a list") from error
     return settings
 
 
-class Strict(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML without tags, in which a key may stand once."""
-
-
-def _mapping(loader: Strict, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for key in keys:
-        if not isinstance(key, str) or keys.count(key) > 1:
-            problem = (
-                f"the key {key!r} stands twice" if isinstance(key, str) else f"the key {key!r}"
-            )
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-    return dict(yaml.SafeLoader.construct_mapping(loader, node, deep=True))
-
-
-Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def values(tree: Any, most: int) -> Iterator[None]:
-    """One item for every value in the tree, at most a few more than `most`."""
-    waiting = [tree]
-    for _ in range(most + 1):
-        if not waiting:
-            return
-        item = waiting.pop()
-        yield
-        if isinstance(item, dict | list):
-            waiting += item.values() if isinstance(item, dict) else item
-
-
-class Reader:
-    """One recipe being read: its folder, its name for messages, and the notes so far."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, name
-        self._method = ""
-        self._notes: dict[str, None] = {}
+class Reader(Entries):
+    """One recipe being read, from its document to the normal form."""
 
     def recipe(self, tree: Mapping[str, Any]) -> Recipe:
         """The whole of it."""
-        self._known(tree, TOP, "a recipe")
+        self._known(tree, keys.TOP, "a recipe")
         self._method = self._text(tree, "merge_method")
         if self._method not in METHODS:
             self._fail(f"no merge method {self._method!r}", f"choose one of {', '.join(METHODS)}")
         for key in (*ABOUT_FLOATS, *ABOUT_MEMORY):
             if tree.get(key) is not None:
                 self._ignore(key)
-        slices = self._slices(tree)
-        base = tree.get("base_model")
+        module = self._module(tree)
+        slices = self._slices(module)
+        base = self._base(tree)
+        self._say_of_base(slices, base)
         return Recipe(
             self._method,
             slices,
-            None if base is None else self._path(base),
-            self._settings(tree.get("parameters"), "parameters", own=False),
+            base,
+            self._shared(tree, module),
             out_type=type_word(self._text(tree, "out_type", LIKE_A)),
             tokenizer=self._tokenizer(tree),
             chat_template=self._template(tree),
@@ -135,28 +105,75 @@ class Reader:
             notes=tuple(self._notes),
         )
 
+    def _module(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Where models or slices stand: in the recipe, or in its only module."""
+        modules = tree.get("modules")
+        if not modules:
+            return tree
+        if tree.get("models") or tree.get("slices"):
+            self._fail("it has models or slices beside modules", "give one of them")
+        if not isinstance(modules, dict) or len(modules) > 1:
+            self._fail("modules are for models of several parts", "give models or slices")
+        name, module = next(iter(modules.items()))
+        self._known(module, keys.MODULE, f"the module {name}")
+        return module  # type: ignore[no-any-return]
+
+    def _shared(self, tree: Mapping[str, Any], module: Mapping[str, Any]) -> Settings:
+        """The parameters of all models; those of the module go before the recipe's."""
+        settings = self._settings(tree.get("parameters"), "parameters", own=False)
+        if module is tree:
+            return settings
+        own = self._settings(module.get("parameters"), "the module's parameters", own=False)
+        both = {key: before(own[key], settings[key]) for key in own.keys() & settings.keys()}
+        return {**settings, **own, **both}
+
     def _slices(self, tree: Mapping[str, Any]) -> tuple[Slice, ...]:
-        given = [key for key in ("models", "slices", "modules") if tree.get(key)]
+        given = [key for key in ("models", "slices") if tree.get(key)]
         if given == ["models"]:
-            return (Slice(tuple(self._source(m, ("model",)) for m in self._list(tree, "models"))),)
+            sources = [self._source(entry, ("model",)) for entry in self._list(tree, "models")]
+            return (Slice(self._once(sources)),)
         if given == ["slices"]:
             return tuple(self._slice(part) for part in self._list(tree, "slices"))
-        if "modules" in given:
-            self._fail("modules are for models of several parts", "give models or slices")
         self._fail("it has not exactly one of models and slices", "give one of them")
 
     def _slice(self, part: Any) -> Slice:
-        known = ("sources", "base_model", "parameters", "residual_weight")
-        self._known(part, known, "a slice")
+        self._known(part, keys.SLICE, "a slice")
         if part.get("residual_weight") is not None:
             self._note("residual_weight has no effect, in mergekit neither")
-        sources = self._list(part, "sources")
-        base = part.get("base_model")
+        given = self._list(part, "sources")
+        sources = [self._source(source, ("model", "layer_range")) for source in given]
         return Slice(
-            tuple(self._source(source, ("model", "layer_range")) for source in sources),
+            self._once(sources),
             self._settings(part.get("parameters"), "the parameters of a slice", own=False),
-            None if base is None else self._path(base),
+            self._base(part),
         )
+
+    def _once(self, sources: Sequence[Source]) -> tuple[Source, ...]:
+        """A model that stands twice counts once, with the first value of every parameter."""
+        found: dict[tuple[Path, tuple[int, int] | None], Source] = {}
+        for source in sources:
+            place = (source.model, source.layers)
+            if place in found:
+                self._note(f"{source.model.name} stands twice and counts once, as in mergekit")
+                settings = {**source.parameters, **found[place].parameters}
+                source = replace(source, parameters=settings)
+            found[place] = source
+        return tuple(found.values())
+
+    def _base(self, tree: Mapping[str, Any]) -> Path | None:
+        base = tree.get("base_model")
+        return None if base is None else self._path(base)
+
+    def _say_of_base(self, slices: Sequence[Slice], base: Path | None) -> None:
+        """What becomes of a base that the recipe does not list among its models."""
+        if base is None or any(s.model == base for part in slices for s in part.sources):
+            return
+        if joins(self._method, slices, base):
+            self._note(
+                f"base_model {base.name} is one of the models that are mixed, as in mergekit"
+            )
+        elif METHODS[self._method].base == "none":
+            self._note(f"base_model {base.name} is in no slice: its weights are not mixed in")
 
     def _source(self, entry: Any, needed: tuple[str, ...]) -> Source:
         self._known(entry, (*needed, "parameters"), "a model's entry")
@@ -168,66 +185,11 @@ class Reader:
         return Source(self._path(entry["model"]), layers, settings)
 
     def _layers(self, given: Any) -> tuple[int, int]:
-        match given:
-            case [int(first), int(end)] if 0 <= first < end:
+        numbers = [plain(item) for item in given] if isinstance(given, list) else []
+        match [int(n) for n in numbers if isinstance(n, int | float) and n in range(MOST_LAYERS)]:
+            case [first, end] if first < end and len(numbers) == 2:
                 return first, end
         self._fail(f"layer_range {given!r}", "it is [first, end], and end is not included")
-
-    def _path(self, given: Any) -> Path:
-        if isinstance(given, dict) and set(given) <= {"model"}:
-            given = given.get("model")
-        if isinstance(given, dict) and isinstance(given.get("path"), str) and len(given) == 1:
-            given = given["path"]
-        if not isinstance(given, str) or not given:
-            self._fail(f"{given!r} is no path of a model", "give the path of a GGUF file")
-        if "+" in given and not given.endswith(".gguf"):
-            self._fail(f"{given!r} names an adapter", "merge the adapter into its model first")
-        return self._folder / given
-
-    def _settings(self, given: Any, where: str, own: bool) -> Settings:
-        if given is None:
-            return {}
-        if not isinstance(given, dict):
-            self._fail(
-                f"{where}: {given!r} is no map of names and values", "give name: value lines"
-            )
-        settings: dict[str, Setting] = {}
-        known = METHODS[self._method].parameters
-        for key, value in given.items():
-            if key in ABOUT_MEMORY:
-                self._ignore(key)
-            elif own and key in known and not known[key].each:
-                self._note(f"{key} of a single model has no effect, in mergekit neither")
-            elif value is not None:
-                settings[key] = self.setting(key, value)
-        return settings
-
-    def setting(self, key: str, given: Any) -> Setting:
-        """One value, a gradient, or filters."""
-        if isinstance(given, dict):
-            given = [given]
-        if isinstance(given, list) and given and all(isinstance(item, dict) for item in given):
-            return tuple(self._filter(key, item) for item in given)
-        return self._values(key, given)
-
-    def _filter(self, key: str, given: Mapping[str, Any]) -> Filter:
-        self._known(given, ("filter", "value"), f"a filter of {key}")
-        if "value" not in given:
-            self._fail(f"a filter of {key} has no value", "add value")
-        pattern = given.get("filter")
-        if pattern is not None and not isinstance(pattern, str):
-            self._fail(f"a filter of {key} is {pattern!r}", "a filter is a part of a tensor's name")
-        return Filter(pattern, self._values(key, given["value"]))
-
-    def _values(self, key: str, given: Any) -> Values:
-        if isinstance(given, bool | int | float | str):
-            return given
-        if isinstance(given, list) and given:
-            if all(isinstance(item, int | float) and not isinstance(item, bool) for item in given):
-                return tuple(float(item) for item in given)
-            if all(isinstance(item, str) for item in given):
-                return tuple(given)
-        self._fail(f"{key}: {given!r}", "a value is a number, a word, or a list of numbers")
 
     def _tokenizer(self, tree: Mapping[str, Any]) -> str | None:
         given = tree.get("tokenizer")
@@ -235,10 +197,13 @@ class Reader:
         if given is not None and source is not None:
             self._fail("it has tokenizer and tokenizer_source", "give one of them")
         if given is not None:
-            self._known(given, ("source", "tokens", "pad_to_multiple_of"), "tokenizer")
-            for key in ("tokens", "pad_to_multiple_of"):
-                if given.get(key):
-                    self._fail(f"tokenizer.{key} is not supported", "leave it out")
+            self._known(given, keys.TOKENIZER, "tokenizer")
+            if given.get("tokens"):
+                self._refuse_tokens(given["tokens"])
+            if given.get("pad_to_multiple_of") is not None:
+                self._note(
+                    "tokenizer.pad_to_multiple_of has no effect: in GGUF every row is a token's"
+                )
             source = given.get("source", "union")
         if source is None or source in ("union", "base"):
             return source
@@ -246,55 +211,38 @@ class Reader:
             source = source.removeprefix("model:")  # an older way of writing it
         return str(self._path(source))
 
+    def _refuse_tokens(self, given: Any) -> NoReturn:
+        first = next(iter(given)) if isinstance(given, dict) else given
+        self._fail(
+            f"tokenizer.tokens: where the row of a single token comes from, such as {first!r}, "
+            "cannot be chosen",
+            "leave it out: a model keeps the rows it has, and rows that it lacks come from the "
+            "base, else are the mean of the models that have them",
+        )
+
     def _template(self, tree: Mapping[str, Any]) -> str | None:
         given = tree.get("chat_template")
         if given is None or given == "auto":
             return None
+        if isinstance(given, str) and given in FORMATS:
+            self._note(f"chat_template {given}: the format of that name, in edgemed's own words")
+            return FORMATS[given].template
         if not isinstance(given, str) or "{" not in given:
             self._fail(
-                f"chat_template {given!r} is neither auto nor a template",
-                "give auto or the template itself: mergekit's names, such as chatml, mean its own",
+                f"chat_template {given!r} is neither auto, nor a template, nor a known format",
+                f"give the template itself, or one of {', '.join(FORMATS)}",
             )
         return given
 
     def _imatrix(self, given: Any) -> tuple[Path, ...]:
         files = [given] if isinstance(given, str) else given or []
-        if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        if not isinstance(files, list) or not all(
+            isinstance(file, str) and "\0" not in file for file in files
+        ):
             self._fail(f"imatrix is {given!r}", "give the path of a file, or a list of paths")
         return tuple(self._folder / file for file in files)
-
-    def _list(self, tree: Any, key: str) -> list[Any]:
-        given = tree.get(key)
-        if not isinstance(given, list) or not given:
-            self._fail(f"{key} is {given!r}", f"{key} is a list")
-        return given
-
-    def _text(self, tree: Mapping[str, Any], key: str, usual: str | None = None) -> str:
-        given = tree.get(key, usual)
-        if not isinstance(given, str):
-            self._fail(f"{key} is {given!r}", f"give {key} a word")
-        return given
 
     def _seed(self, given: Any) -> int:
         if type(given) is not int:
             self._fail(f"seed is {given!r}", "give a whole number, 0 or more")
         return given
-
-    def _known(self, given: Any, known: tuple[str, ...], thing: str) -> None:
-        if not isinstance(given, dict):
-            self._fail(f"{given!r} is not {thing}", f"it has the keys {', '.join(known)}")
-        for key in given:
-            if key not in known:
-                self._fail(f"{thing} has no key {key!r}", f"it knows {', '.join(known)}")
-
-    def _ignore(self, key: str) -> None:
-        if key in ABOUT_FLOATS:
-            self._note(f"{key} is mergekit's; rows are mixed in float32, --out-type sets types")
-        else:
-            self._note(f"{key} is about mergekit's memory and changes nothing here")
-
-    def _note(self, note: str) -> None:
-        self._notes[note] = None
-
-    def _fail(self, what: str, hint: str) -> NoReturn:
-        raise UsageError(f"{self._name}: {what}", hint)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from edgemed.merging.report.survey import Measure
+from edgemed.printable import printable
 
 TOO_COARSE = 0.5
 """Below this cosine, less than half of what was asked for points the way it was asked for."""
@@ -130,25 +131,29 @@ def figure(value: float | None) -> str:
     )
 
 
+def shown(text: str) -> str:
+    """Text of a file on the page: no markup, and nothing that turns the order of reading around."""
+    return html.escape(printable(text))
+
+
 COLORS = {"attn": "#2563a8", "ffn": "#b4552d", "norm": "#5b8c3a", "": "#7a6f9b"}
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 860, 220, 64, 34, 12
 
 
 def as_html(title: str, measures: Sequence[Measure]) -> str:
     """The page, whole."""
-    said = "".join(f"<p>{html.escape(line)}</p>" for line in summary(measures))
+    said = "".join(f"<p>{shown(line)}</p>" for line in summary(measures))
     plots = "".join(
         f"<h2>{html.escape(c.meaning.capitalize())}</h2>{plot(measures, c)}" for c in COLUMNS
     )
     head = "".join(f"<th>{t}</th>" for t in ("tensor", "how", "types", *(c.title for c in COLUMNS)))
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(m)) + "</tr>"
-        for m in measures
+        "<tr>" + "".join(f"<td>{shown(cell)}</td>" for cell in cells(m)) + "</tr>" for m in measures
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>"
-        f"<h1>{html.escape(title)}</h1>{said}{legend()}{plots}"
+        f"<title>{shown(title)}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{shown(title)}</h1>{said}{legend()}{plots}"
         f"<h2>Every tensor</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         "</body></html>\n"
     )
@@ -194,7 +199,7 @@ def plot(measures: Sequence[Measure], column: Column) -> str:
     marks = "".join(
         f'<circle cx="{x(block):.1f}" cy="{y(value):.1f}" r="3" '
         f'fill="{COLORS.get(m.group, COLORS[""])}" fill-opacity="0.75">'
-        f"<title>{html.escape(m.name)}: {figure(value)}</title></circle>"
+        f"<title>{shown(m.name)}: {figure(value)}</title></circle>"
         for block, value, m in dots
     )
     lines = "".join(

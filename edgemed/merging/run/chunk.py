@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from edgemed_native import mix
 from edgemed_native.codecs import decode_rows, encode_rows
+from edgemed_native.finite import first_not_finite
 from numpy.typing import NDArray
 
 from edgemed.errors import EdgemedError
@@ -83,11 +84,11 @@ class Blender:
         step = chunk.step
         packed = self._read(step, chunk.first, chunk.rows)
         if chunk.mix is None:
-            self._put(chunk, packed[0])
+            self._put_as_it_is(chunk, packed)
             return 0
         kept = equal_rows(packed, step) if chunk.mix.keeps_equal_rows else None
         if kept is not None and kept.all():
-            self._put(chunk, packed[0])
+            self._put_as_it_is(chunk, packed)
             return chunk.rows
         x = self._decode(step, chunk.first, packed)
         chunk.mix.blend(x, chunk.first)
@@ -96,6 +97,14 @@ class Blender:
             result[kept] = packed[0][kept]
         self._put(chunk, result)
         return int(kept.sum()) if kept is not None else 0
+
+    def _put_as_it_is(self, chunk: Chunk, packed: list[U8]) -> None:
+        """Rows of the first source, which are held to the same rule as mixed ones."""
+        source = chunk.step.sources[0]
+        bad = first_not_finite(source.type.name, packed[0])
+        if bad is not None:
+            raise NotFinite(chunk.step.name, f"row {chunk.first + bad} of {source.path.name}")
+        self._put(chunk, packed[0])
 
     def _put(self, chunk: Chunk, rows: U8) -> None:
         self._output.write(chunk.step.offset + chunk.first * rows.shape[1], rows)

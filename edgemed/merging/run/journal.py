@@ -5,7 +5,10 @@
 
 After a kill or a power cut, `--resume` reads the lines, reads each piece again and counts it as
 done only if its checksum holds: a line is a claim, the bytes are the proof. So no sync is needed
-while a merge runs. Knows bytes and offsets, no tensors.
+while a merge runs. What the output is made of includes the hash of every input, taken before the
+first piece was made: without it nobody could tell later from which bytes a piece comes. A merge
+that is not to be resumed knows no hashes yet; its journal names no piece and only keeps other
+merges to this output away. Knows bytes and offsets, no tensors.
 """
 
 import json
@@ -13,7 +16,7 @@ import os
 import threading
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -22,12 +25,16 @@ import numpy as np
 from edgemed_native.xxh64 import xxh64
 
 from edgemed.errors import EdgemedError, Refused
-from edgemed.storage import positional
-from edgemed.storage.output import Output
+from edgemed.storage.held import give_up, hold
+from edgemed.storage.output import Output, journal_of
 from edgemed.storage.positional import Buffer
 
 Identity = Mapping[str, Any]
-"""What makes two outputs the same, by words that a refusal can name."""
+"""What makes two outputs the same, by words that a refusal can name; `inputs` are names and sizes.
+"""
+
+Contents = Callable[[], list[str]]
+INPUTS, HASHES = "inputs", "sha256"
 
 
 class Piece(NamedTuple):
@@ -39,32 +46,86 @@ class Piece(NamedTuple):
 
 
 class Journal:
-    """An output that keeps book: `write` writes to it, then says so in the journal's file.
+    """The book of one output; whoever has it open is the only one to write that output.
 
-    With `resume`, what an earlier attempt wrote is in `done`, and the file stays when the work
-    stops early again.
+    `contents` gives the sha256 of every input, in order; None for a merge that is not to be
+    resumed: then no piece is noted, and nothing stays when the work stops early.
     """
 
-    def __init__(self, path: Path, identity: Identity, output: Output, resume: bool) -> None:
-        self.path, self._output, self._keep = path, output, resume
-        pieces = list(self._before(identity)) if resume else []
-        self.done = [piece for piece in pieces if self._holds(piece)]
+    def __init__(self, path: Path, identity: Identity, contents: Contents | None) -> None:
+        """Open the book; Refused, with nothing changed, if it was begun with something else."""
+        self.path, self.hashes = path, list[str]()
+        self._identity, self._contents = json.loads(json.dumps(identity)), contents
+        self._output: Output | None = None
         self._lock = threading.Lock()
+        self._fd = hold(path, keep=True)
+        opened = False
         try:
-            self._fd = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | positional.O_BINARY, 0o644
-            )
+            self._keep = os.fstat(self._fd).st_size > 0
+            self._claims = list(self._before()) if contents else []
+            if not self._claims:
+                self._begin()
+            self._keep, opened = contents is not None, True
         except OSError as error:
-            raise EdgemedError(
-                f"cannot write {path}: {error.strerror}", "choose an output folder you may write to"
-            ) from error
-        lines = [json.dumps(identity), *(shown(piece) for piece in self.done)]
-        self._append("".join(checked(line) for line in lines))
+            raise self._failed(error) from error
+        finally:
+            if not opened:
+                self._close()
+
+    def of(self, output: Output) -> list[Piece]:
+        """Keep the book of `output` from now on; what of it is there, each piece read again."""
+        self._output = output
+        return [piece for piece in self._claims if _holds(output, piece)]
 
     def write(self, offset: int, buffer: Buffer) -> None:
         """Write to the output, then note it; safe from several threads."""
+        assert self._output is not None
         self._output.write(offset, buffer)
-        self._append(checked(shown(piece_of(offset, buffer))))
+        if self._contents:
+            self._append(checked(shown(piece_of(offset, buffer))))
+
+    def _begin(self) -> None:
+        """An empty book: its first line, with the hashes if they are to be known."""
+        if self._contents and not self.hashes:
+            self.hashes = self._contents()
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._keep = False
+        self._append(checked(json.dumps(self._identity | {HASHES: self.hashes})))
+
+    def _before(self) -> Iterator[Piece]:
+        """What an earlier attempt noted; Refused if it was at another output.
+
+        Leaves the file's position, and its end, after the last line that is whole.
+        """
+        lines = lines_in(_all(self._fd))
+        first = next(lines, None)
+        begun = json.loads(first) if first else {}
+        if first is None or not begun.get(HASHES):
+            return
+        self._refuse_other(begun)
+        size = len(checked(first).encode())
+        for line in lines:
+            offset, nbytes, checksum = line.split()
+            size += len(checked(line).encode())
+            yield Piece(int(offset), int(nbytes), int(checksum, 16))
+        os.ftruncate(self._fd, size)
+        os.lseek(self._fd, size, os.SEEK_SET)
+
+    def _refuse_other(self, begun: Identity) -> None:
+        """The same words first, then every byte of the inputs."""
+        changed = [word for word, now in self._identity.items() if begun.get(word) != now]
+        if not changed:
+            assert self._contents is not None
+            self.hashes = self._contents()
+            pairs = zip(self._identity[INPUTS], self.hashes, begun[HASHES], strict=True)
+            names = [name for (name, _), now, then in pairs if now != then]
+            changed = [f"inputs ({', '.join(names)}: not the bytes of then)"] if names else []
+        if changed:
+            raise Refused(
+                f"{self.path.name} was begun with other {', '.join(changed)}",
+                "begin anew without --resume, or with the same inputs and options as before",
+            )
 
     def _append(self, text: str) -> None:
         data = text.encode()
@@ -73,33 +134,13 @@ class Journal:
                 while data:
                     data = data[os.write(self._fd, data) :]
             except OSError as error:
-                raise EdgemedError(
-                    f"writing {self.path} failed: {error.strerror}",
-                    "free some disk space or choose another folder; the inputs are untouched",
-                ) from error
+                raise self._failed(error) from error
 
-    def _before(self, identity: Identity) -> Iterator[Piece]:
-        """What an earlier attempt noted; Refused if it was at another output."""
-        lines = lines_of(self.path)
-        first = next(lines, None)
-        if first is None:
-            return
-        begun = json.loads(first)
-        now = json.loads(json.dumps(identity))
-        changed = [word for word in now if begun.get(word) != now[word]]
-        if changed:
-            raise Refused(
-                f"{self.path.name} was begun with other {', '.join(changed)}",
-                "begin anew without --resume, or with the same inputs and options as before",
-            )
-        for line in lines:
-            offset, nbytes, checksum = line.split()
-            yield Piece(int(offset), int(nbytes), int(checksum, 16))
-
-    def _holds(self, piece: Piece) -> bool:
-        buffer = np.empty(piece.nbytes, np.uint8)
-        self._output.read(piece.offset, buffer)
-        return piece_of(piece.offset, buffer) == piece
+    def _failed(self, error: OSError) -> EdgemedError:
+        return EdgemedError(
+            f"writing {self.path} failed: {error.strerror}",
+            "free some disk space or choose another folder; the inputs are untouched",
+        )
 
     def remove(self) -> None:
         """Nothing is left to resume."""
@@ -108,10 +149,11 @@ class Journal:
 
     def _close(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
+            if self._keep:
+                os.close(self._fd)
+            else:
+                give_up(self.path, self._fd)
             self._fd = -1
-            if not self._keep:
-                self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -125,11 +167,6 @@ class Journal:
         self._close()
 
 
-def journal_of(out: Path) -> Path:
-    """Where the journal of an output stands."""
-    return out.with_name(out.name + ".journal")
-
-
 def shown(piece: Piece) -> str:
     """The piece's line."""
     return f"{piece.offset} {piece.nbytes} {piece.checksum:016x}"
@@ -141,14 +178,35 @@ def checked(line: str) -> str:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """Lines up to the first that is cut or garbled; none if there is no file."""
-    if not path.exists():
-        return
-    for raw in path.read_bytes().split(b"\n"):
+    """Lines of a journal up to the first that is cut or garbled; none if there is no file."""
+    return lines_in(path.read_bytes()) if path.exists() else iter(())
+
+
+def lines_in(data: bytes) -> Iterator[str]:
+    """Lines up to the first that is cut or garbled."""
+    for raw in data.split(b"\n"):
         line, found, _ = raw.decode("utf-8", "replace").partition("\t")
         if not found or checked(line).encode() != raw + b"\n":
             return
         yield line
+
+
+def can_go_on(out: Path) -> bool:
+    """Whether an earlier attempt at `out` left something that can be gone on with."""
+    first = next(lines_of(journal_of(out)), None)
+    return first is not None and bool(json.loads(first).get(HASHES))
+
+
+def _all(fd: int) -> bytes:
+    os.lseek(fd, 0, os.SEEK_SET)
+    with os.fdopen(fd, "rb", closefd=False) as file:
+        return file.read()
+
+
+def _holds(output: Output, piece: Piece) -> bool:
+    buffer = np.empty(piece.nbytes, np.uint8)
+    output.read(piece.offset, buffer)
+    return piece_of(piece.offset, buffer) == piece
 
 
 def piece_of(offset: int, buffer: Buffer) -> Piece:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +22,19 @@ from edgemed_native.codecs import warm_up
 
 from edgemed import __version__
 from edgemed.errors import EdgemedError
+from edgemed.local_models.load_check import opener
 from edgemed.merging.methods.stream import F32, Stream
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan import provenance
-from edgemed.merging.plan.fingerprints import Fingerprints, refuse_changed
+from edgemed.merging.plan.fingerprints import Fingerprints, hashes_of, refuse_changed
 from edgemed.merging.plan.placement import changes
 from edgemed.merging.plan.plan import Plan, Step
 from edgemed.merging.plan.provenance import signed
 from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.jobs import Jobs, Rows
-from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces, journal_of
+from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
 from edgemed.storage import positional
-from edgemed.storage.output import Output
+from edgemed.storage.output import Output, journal_of, part_of
 
 Report = Callable[["Progress"], None]
 REPORT_SECONDS = 0.1
@@ -40,11 +42,13 @@ REPORT_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a merge is: weights written of all weights, or a kernel being compiled, once."""
+    """How far a merge is: weights written of all weights, or a kernel being compiled, once; or
+    `reading`, every byte of the inputs before the first is merged."""
 
     done: int
     total: int
     compiling: str | None = None
+    reading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +72,48 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> Result:
+def run_plan(
+    plan: Plan, report: Report | None = None, resume: bool = False, load_check: bool = True
+) -> Result:
     """Write the planned file. On any error or interrupt nothing stands under the final name.
 
-    With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early.
+    With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
+    for that every byte of the inputs is read before the first is merged, at each attempt. Refused
+    if an earlier attempt had another recipe, or inputs of which any byte was another. With
+    `load_check`, llama.cpp opens the finished file before it gets its name, and the header before
+    long work: what it refuses is removed.
     """
     meter = Meter(plan.weights, report)
-    compile_kernels(plan, meter)
-    start = time.perf_counter()
+    contents = partial(hashes_of, plan.inputs, meter.reading) if resume else None
     with ExitStack() as stack:
+        llama = stack.enter_context(opener(load_check))
+        compile_kernels(plan, meter)
         files = open_files(source_paths(plan), stack)
         shards = plan.placement.shards
         parts = [(shard.path, shard.layout.total_bytes) for shard in shards]
-        output = stack.enter_context(Output(parts, keep=resume))
-        journal = stack.enter_context(Journal(journal_of(plan.out), identity(plan), output, resume))
+        journal = stack.enter_context(Journal(journal_of(plan.out), identity(plan), contents))
+        output = stack.enter_context(Output(parts, keep=resume, replace=plan.replace))
+        done = journal.of(output)
         for shard in shards:
             output.write(shard.start, shard.layout.header)
-        hashing = stack.enter_context(Fingerprints(plan.inputs, meter.share))
-        kept = run_steps(plan, files, journal, meter, journal.done)
-        hashes = hashing.hashes()
+        unfinished = [part_of(shard.path) for shard in shards]
+        llama.refuse_early(unfinished, plan.out.name, plan.weights)
+        start = time.perf_counter()
+        hashes, kept = run_hashed(plan, files, journal, meter, done)
         refuse_changed(plan.inputs)
         signature = signed(plan.placement.metadata, hashes)
         for offset, value in changes(plan.placement, signature):
             output.write(offset, value)
         seconds = time.perf_counter() - start
         output.sync()
-        journal.remove()
+        try:
+            llama.refuse_unloadable(unfinished, plan.out.name)
+        except EdgemedError:
+            output.discard()
+            journal.remove()
+            raise
         output.finish()
+        journal.remove()
     meter.finish()
     return Result(
         shards[0].path,
@@ -107,12 +126,23 @@ def run_plan(plan: Plan, report: Report | None = None, resume: bool = False) -> 
     )
 
 
+def run_hashed(
+    plan: Plan, files: dict[Path, int], journal: Journal, meter: "Meter", done: Sequence[Piece]
+) -> tuple[list[str], int]:
+    """All steps; the hash of every input, taken meanwhile unless it is known, and rows kept."""
+    if journal.hashes:
+        return journal.hashes, run_steps(plan, files, journal, meter, done)
+    with Fingerprints(plan.inputs, meter.share) as hashing:
+        kept = run_steps(plan, files, journal, meter, done)
+        return hashing.hashes(), kept
+
+
 def identity(plan: Plan) -> Identity:
     """What two attempts must have in common for one to go on with the other's work."""
     headers = b"".join(shard.layout.header for shard in plan.placement.shards)
     return {
         "recipe": provenance.recipe_text(plan.recipe),
-        "inputs": [[str(i.path.name), i.size, i.mtime_ns] for i in plan.inputs],
+        "inputs": [[str(i.path.name), i.size] for i in plan.inputs],
         "importance matrices": list(plan.imatrix),
         "layout": hashlib.sha256(headers).hexdigest(),
         "code": f"{__version__} {SOURCES_DIGEST}",
@@ -227,6 +257,10 @@ class Meter:
     def compiling(self, name: str) -> None:
         if self._report:
             self._report(Progress(0, self._total, compiling=name))
+
+    def reading(self) -> None:
+        if self._report:
+            self._report(Progress(0, self._total, reading=True))
 
     def finish(self) -> None:
         if self._report:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError
 from edgemed.merging.plan.plan import Plan
-from edgemed.merging.run.journal import journal_of, lines_of
-from edgemed.storage.output import part_of
+from edgemed.merging.run.journal import lines_of
+from edgemed.storage.bounded import json_of
+from edgemed.storage.held import remove
+from edgemed.storage.output import journal_of, part_of
+from edgemed.storage.whole import private_folder, write_whole
 
 Form = Mapping[str, str]
 
@@ -30,19 +33,20 @@ def share_written(plan: Plan) -> float | None:
 
 
 def discard(plan: Plan) -> None:
-    """Remove what an earlier attempt at this output left; the inputs are not touched."""
-    for path in (*(part_of(s.path) for s in plan.placement.shards), journal_of(plan.out)):
-        path.unlink(missing_ok=True)
+    """Remove what an earlier attempt at this output left; the inputs are not touched.
+
+    Refused while a merge is writing it.
+    """
+    for path in (journal_of(plan.out), *(part_of(s.path) for s in plan.placement.shards)):
+        remove(path)
 
 
 def remember(form: Form) -> None:
     """Note that a merge begins: the fields of a form, `out` among them; or EdgemedError."""
     path = note_file()
-    part = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(dict(form)), "utf-8")
-        part.replace(path)
+        private_folder(path.parent)
+        write_whole(path, json.dumps(dict(form)).encode())
     except OSError as error:
         raise EdgemedError(
             f"cannot write {path}: {error.strerror}", "free some disk space, or mend that folder"
@@ -57,13 +61,14 @@ def forget() -> None:
 def remembered() -> dict[str, str] | None:
     """The form of a merge that was begun and has left a journal; None if there is none."""
     try:
-        form = json.loads(note_file().read_text("utf-8"))
+        form = json_of(note_file().read_text("utf-8"))
     except (OSError, ValueError):
         return None
     words = isinstance(form, dict) and all(isinstance(value, str) for value in form.values())
     if not words or "out" not in form:
         return None
-    return form if journal_of(Path(form["out"]).expanduser()).exists() else None
+    out = Path(form["out"]).expanduser()
+    return form if journal_of(out).exists() and not out.exists() else None
 
 
 def note_file() -> Path:

@@ -5,6 +5,7 @@ where a call fails; where llama.cpp aborts, the process goes with it, and the cl
 """
 
 import ctypes
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,9 @@ import numpy.typing as npt
 
 from edgemed_models.base import ModelError
 from edgemed_models.engine.encoding import Control
+from edgemed_models.engine.schema import refuse_large
 from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.steering import is_piece
 
 llama: Any = llama_cpp.llama_cpp  # its functions under their own names
 
@@ -98,6 +101,11 @@ class Weights:
         self.train_context = llama.llama_model_n_ctx_train(self.model)
         self._piece = ctypes.create_string_buffer(256)
         self._ending: dict[int, bool] = {}
+        self._steering: dict[int, bool] = {}
+        self.scaffold = settings.chat_template or self.template() or ""
+        self.named = self._named()
+        first = self.tokenize("a", special=False)
+        self.adds_space = bool(first) and self.piece(first[0]).startswith(b" ")
 
     def template(self) -> str | None:
         """The chat template in the file; None if it has none."""
@@ -115,20 +123,53 @@ class Weights:
                 return list(ids[:n])
             room = -n
 
+    def _named(self) -> frozenset[int]:
+        """The tokens that the header names for a task: `tokenizer.ggml.eos_token_id` and such."""
+        found = (self._meta(i) for i in range(llama.llama_model_meta_count(self.model)))
+        return frozenset(int(v) for k, v in found if k.endswith("_token_id") and v.isdecimal())
+
+    def _meta(self, number: int) -> tuple[str, str]:
+        """A key of the header and the first characters of its value."""
+        text = ctypes.create_string_buffer(256)
+        key, value = llama.llama_model_meta_key_by_index, llama.llama_model_meta_val_str_by_index
+        key(self.model, number, text, len(text))
+        name = text.value.decode("utf-8", "replace")
+        value(self.model, number, text, len(text))
+        return name, text.value.decode("utf-8", "replace")
+
     def controls_in(self, text: str) -> dict[str, Control]:
-        """The control and user-defined tokens that occur in scaffolding `text`."""
+        """The tokens that occur in scaffolding `text` and structure a dialogue."""
         found = {}
-        for token in set(self.tokenize(text, special=True)):
-            attr = llama.llama_vocab_get_attr(self.vocab, token)
-            user = bool(attr & llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
-            if user or attr & (llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN):
-                name = llama.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace")
-                found[name] = Control(
-                    token,
-                    eats_space=bool(attr & llama.LLAMA_TOKEN_ATTR_RSTRIP),
-                    parsed_in_text=user,
-                )
+        for token in filter(self.steers, set(self.tokenize(text, special=True))):
+            eats = bool(self._attr(token) & llama.LLAMA_TOKEN_ATTR_RSTRIP)
+            found[self.special_text(token)] = Control(token, eats)
         return found
+
+    def steers(self, token: int) -> bool:
+        """Whether `token` is more than a piece of text: see steering.py."""
+        known = self._steering.get(token)
+        if known is None:
+            known = self._steering[token] = self._steers(token)
+        return known
+
+    def _steers(self, token: int) -> bool:
+        attr, name = self._attr(token), self.special_text(token)
+        if attr & (llama.LLAMA_TOKEN_ATTR_NORMAL | llama.LLAMA_TOKEN_ATTR_BYTE):
+            return token in self.named and not is_piece(name, "")
+        if not attr & llama.LLAMA_TOKEN_ATTR_USER_DEFINED:  # control, unknown, unused
+            return True
+        if attr & (llama.LLAMA_TOKEN_ATTR_LSTRIP | llama.LLAMA_TOKEN_ATTR_RSTRIP):
+            return True  # it eats the spaces beside it
+        if (token in self.named or self.ends(token)) and len(name) > 1 and not name.isspace():
+            return True
+        return not is_piece(name, self.scaffold)
+
+    def separate(self, token: int) -> bool:
+        """Whether `token` is matched before all others, and text begins anew behind it."""
+        return bool(self._attr(token) & llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
+
+    def _attr(self, token: int) -> int:
+        return int(llama.llama_vocab_get_attr(self.vocab, token))
 
     def begin(self) -> int | None:
         """The begin-of-text id, if this model wants one before every prompt."""
@@ -173,6 +214,29 @@ class Weights:
         if self.model:
             llama.llama_model_free(self.model)
             self.model = None
+
+
+def try_opening(paths: Sequence[str]) -> None:
+    """Read header, vocabulary and tensor table of a model, but no weight. Raises LlamaFailure.
+
+    `paths` are its shards in order, under any names.
+    """
+    params = llama.llama_model_default_params()
+    fields = {name for name, *_ in params._fields_}
+    params.n_gpu_layers = 0
+    params.no_alloc = "no_alloc" in fields
+    params.vocab_only = not params.no_alloc
+    if "load_mode" in fields:  # simulated buffers and mapped files exclude each other
+        params.load_mode = llama.LLAMA_LOAD_MODE_NONE
+    else:
+        params.use_mmap = False
+    llama.llama_log_set(LOG, None)
+    llama.llama_backend_init()
+    names = (ctypes.c_char_p * len(paths))(*map(os.fsencode, paths))
+    model = llama.llama_model_load_from_splits(names, len(paths), params)
+    if not model:
+        raise LlamaFailure("llama.cpp cannot load the model", "the last lines of its log say why")
+    llama.llama_model_free(model)
 
 
 class Context:
@@ -356,6 +420,7 @@ def gbnf_of(schema: str) -> str:
     """A JSON schema as a grammar; ModelError where the converter knows no way, never a guess."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
+    refuse_large(schema)
     try:
         return str(json_schema_to_gbnf(schema)).replace(LOOSE_CHAR, STRICT_CHAR)
     except Exception as error:

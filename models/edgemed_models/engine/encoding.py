@@ -5,30 +5,39 @@
 
 The control tokens of the scaffolding are found first. What lies between two of them, scaffolding
 and message text alike, is one run of plain text and tokenized as one, so that ordinary text gets
-the very ids that llama.cpp gives the whole rendered prompt.
+the very ids that llama.cpp gives the whole rendered prompt. A run in which the tokenizer finds a
+token that could steer the dialogue is cut inside that token's name, and tokenized again.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from edgemed_models.base import ModelError
 from edgemed_models.engine.prompt import Segment
+
+ANCHOR = "\ue000"
+"""A private-use character: no vocabulary joins it with what follows."""
 
 
 class Control(NamedTuple):
     """A token that structures a prompt.
 
     `eats_space`: scaffolding white space behind it is dropped, as llama.cpp does for some models.
-    `parsed_in_text`: the tokenizer finds it in plain text too, and must be kept from it.
     """
 
     token: int
     eats_space: bool
-    parsed_in_text: bool
 
 
 class Vocabulary(Protocol):
     """What encoding needs of a tokenizer."""
+
+    @property
+    def adds_space(self) -> bool:
+        """Whether a text gets a space in front when it is tokenized."""
+        ...
 
     def tokenize(self, text: str, special: bool) -> list[int]:
         """Ids of `text`; control tokens are recognised in it only with `special`."""
@@ -38,23 +47,39 @@ class Vocabulary(Protocol):
         """The structuring tokens that occur in `text`, by their own text."""
         ...
 
+    def steers(self, token: int) -> bool:
+        """Whether `token` is more than a piece of text: no message may hold it."""
+        ...
+
+    def special_text(self, token: int) -> str:
+        """The name of a token that steers."""
+        ...
+
+    def separate(self, token: int) -> bool:
+        """Whether `token` is matched before all others, and text begins anew behind it."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of text that `token` stands for."""
+        ...
+
     def begin(self) -> int | None:
         """The id that must begin every prompt, if the model wants one."""
         ...
 
 
 def encode(vocabulary: Vocabulary, segments: Sequence[Segment]) -> list[int]:
-    """Ids of a prompt. Message text yields no control token, whatever stands in it."""
+    """Ids of a prompt. Message text yields no control token, whatever stands in it.
+
+    Raises ModelError where the vocabulary cannot write some character of it.
+    """
     controls: dict[str, Control] = {}
     for segment in segments:
         if not segment.literal:
             controls |= vocabulary.controls_in(segment.text)
     ids: list[int] = []
     for run in runs(segments, controls):
-        if isinstance(run, Control):
-            ids.append(run.token)
-        else:
-            ids += plain(vocabulary, run, controls)
+        ids += [run.token] if isinstance(run, Control) else plain(vocabulary, run)
     begin = vocabulary.begin()
     return ids if begin is None or ids[:1] == [begin] else [begin, *ids]
 
@@ -85,15 +110,60 @@ def divided(text: str, controls: dict[str, Control]) -> list[str]:
     return [p for p in re.split("(" + "|".join(map(re.escape, names)) + ")", text) if p]
 
 
-def plain(vocabulary: Vocabulary, text: str, controls: dict[str, Control]) -> list[int]:
-    """Ids of a run of text. Some vocabularies match a structuring token even in plain text; its
-    name is then tokenized in two halves, which match nothing."""
-    parsed = {name: c for name, c in controls.items() if c.parsed_in_text and len(name) > 1}
-    halves: list[str] = [""]
-    for piece in divided(text, parsed):
-        if piece in parsed:
-            halves[-1] += piece[:1]
-            halves.append(piece[1:])
-        else:
-            halves[-1] += piece
-    return [token for half in halves for token in vocabulary.tokenize(half, special=False)]
+def plain(vocabulary: Vocabulary, text: str) -> list[int]:
+    """Ids of a run of text that stand for all of its bytes and hold no token that steers.
+
+    Names are cut as they are found: those that a first cut lays bare are seen by the next look.
+    """
+    names: set[str] = set()
+    while True:
+        pieces = cut(text, names)
+        ids = vocabulary.tokenize(pieces[0], special=False)
+        for piece in pieces[1:]:
+            ids += inner(vocabulary, piece)
+        found = {vocabulary.special_text(i) for i in set(ids) if vocabulary.steers(i)}
+        if not found:
+            return whole(vocabulary, ids, text)
+        if any(name in names or len(name) < 2 or name not in text for name in found):
+            raise unwritten()
+        names |= found
+
+
+def cut(text: str, names: set[str]) -> list[str]:
+    """`text` in pieces none of which holds a whole name; joined they are `text` again."""
+    if not names:
+        return [text]
+    longest = sorted(names, key=len, reverse=True)
+    found = re.finditer("(?=" + "|".join(map(re.escape, longest)) + ")", text)
+    places = [0, *(match.start() + 1 for match in found), len(text)]
+    return [text[a:b] for a, b in itertools.pairwise(places) if a < b]
+
+
+def inner(vocabulary: Vocabulary, text: str) -> list[int]:
+    """Ids of text that goes on: no space comes in front of it."""
+    if vocabulary.adds_space:
+        anchor = vocabulary.tokenize(ANCHOR, special=False)
+        ids = vocabulary.tokenize(ANCHOR + text, special=False)
+        if ids[: len(anchor)] == anchor:
+            return ids[len(anchor) :]
+    return vocabulary.tokenize(text, special=False)
+
+
+def whole(vocabulary: Vocabulary, ids: list[int], text: str) -> list[int]:
+    """`ids`, if they stand for every byte of `text` and for nothing else but added spaces."""
+    facts = {i: (vocabulary.piece(i), vocabulary.separate(i)) for i in set(ids)}
+    data, fresh = bytearray(), vocabulary.adds_space
+    for piece, separate in map(facts.__getitem__, ids):
+        data += piece.removeprefix(b" ") if fresh and not separate else piece
+        fresh = separate and vocabulary.adds_space
+    if data != text.encode():
+        raise unwritten()
+    return ids
+
+
+def unwritten() -> ModelError:
+    """The refusal of a vocabulary that would lose or change some of the text."""
+    return ModelError(
+        "this model's vocabulary cannot write every character of the text",
+        "nothing is left out silently: use another model",
+    )

@@ -6,13 +6,14 @@ tokens. Templates are third-party code and run in Jinja's immutable sandbox.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from edgemed_models.base import Message, ModelError
 
 MARK = "\ue000edgemed:{}\ue001"  # private-use characters: no template tests for them
+LONGEST_REASON = 200
 MARKS = re.compile("\ue000edgemed:([0-9]+)\ue001")
 
 
@@ -23,11 +24,17 @@ class Segment(NamedTuple):
     literal: bool
 
 
+Render = Callable[[str, Sequence[tuple[str, str]], dict[str, str]], str]
+"""A template's text for (role, content) turns and names; raises TemplateRefusal or ModelError."""
+
+
 class TemplateRefusal(Exception):
     """What a template itself says when it cannot render the roles it was given."""
 
 
-def segments(template: str, messages: Sequence[Message], bos: str, eos: str) -> list[Segment]:
+def segments(
+    template: str, messages: Sequence[Message], bos: str, eos: str, render: Render
+) -> list[Segment]:
     """`messages` in `template`, ready for the answer. Raises ModelError if it cannot be used.
 
     A template without a place for a system message (it refuses or drops one) gets the system text
@@ -35,15 +42,21 @@ def segments(template: str, messages: Sequence[Message], bos: str, eos: str) -> 
     """
     names = {"bos_token": bos, "eos_token": eos}
     turns = [(message.role, MARK.format(i)) for i, message in enumerate(messages)]
+    refusal: TemplateRefusal | None = None
     try:
         rendered = render(template, turns, names)
         found = marked(rendered)
-    except TemplateRefusal:
-        found = []
+    except TemplateRefusal as reason:
+        found, refusal = [], reason
     if found != list(range(len(messages))) and len(turns) > 1 and turns[0][0] == "system":
         merged = [("user", f"{turns[0][1]}\n\n{turns[1][1]}"), *turns[2:]]
-        rendered = render_or_fail(template, merged, names)
-        found = marked(rendered)
+        try:
+            rendered = render(template, merged, names)
+            found, refusal = marked(rendered), None
+        except TemplateRefusal as reason:
+            refusal = reason
+    if refusal is not None:
+        raise refused(refusal, messages)
     if found != list(range(len(messages))):
         raise ModelError(
             "the chat template does not show every message once and in order",
@@ -67,15 +80,19 @@ def cut(rendered: str, messages: Sequence[Message]) -> list[Segment]:
     return [segment for segment in found if segment.text]
 
 
-def render_or_fail(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]) -> str:
-    """`render`, where what the template refuses is an error for the user."""
-    try:
-        return render(template, turns, names)
-    except TemplateRefusal as refusal:
-        raise ModelError(
-            f"the chat template refuses these messages: {refusal}",
-            "give another template with --chat-template FILE",
-        ) from None
+def refused(refusal: TemplateRefusal, messages: Sequence[Message]) -> ModelError:
+    """The template's own reason as an error for the user, on one line and not too long."""
+    reason, roles = brief(refusal), ", ".join(message.role for message in messages)
+    return ModelError(
+        f"the chat template refuses these messages ({roles}): {reason}",
+        "give another template with --chat-template FILE, or take another model",
+    )
+
+
+def brief(error: Exception) -> str:
+    """What a stranger's template says, evened out and cut; whoever prints it cleans it."""
+    said = " ".join(str(error).split())
+    return f"{said[:LONGEST_REASON]}..." if len(said) > LONGEST_REASON else said
 
 
 def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]) -> str:
@@ -99,7 +116,7 @@ def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str
         return rendered
     except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
-            f"the chat template fails: {type(error).__name__}: {error}",
+            f"the chat template fails: {type(error).__name__}: {brief(error)}",
             "give another template with --chat-template FILE",
         ) from None
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from edgemed_models.base import Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
+from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
@@ -58,9 +59,10 @@ class Inbox:
 class Worker:
     """One loaded model and its context, which grows to what a request needs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, renderer: Renderer) -> None:
         from edgemed_models.engine import binding
 
+        self.renderer = renderer
         self.binding = binding
         self.settings = settings
         self.stop = binding.StopFlag()
@@ -92,7 +94,8 @@ class Worker:
                 "the model file has no chat template",
                 "give the one its makers publish with --chat-template FILE",
             )
-        pieces = segments(self.template, messages, self.weights.bos_text, self.weights.eos_text)
+        names, render = (self.weights.bos_text, self.weights.eos_text), self.renderer.render
+        pieces = segments(self.template, messages, *names, render)
         return encode(self.weights, pieces + [Segment(answer, True)] * bool(answer))
 
     def room(self, tokens: int) -> Any:
@@ -149,10 +152,18 @@ class Desk:
         self.inbox = inbox
         self.out = out
         self.worker: Worker | None = None
+        self.renderer: Renderer | None = None  # started with the first model, as it takes a while
 
     def answer(self, message: dict[str, Any]) -> None:
         """Do what `message` asks; ends with exactly one line that is no Prefill or Piece."""
         match message["op"]:
+            case "ready":
+                self.tell({"ready": True})
+            case "open":
+                from edgemed_models.engine.binding import try_opening
+
+                try_opening(message["paths"])
+                self.tell({"opened": True})
             case "load":
                 self.tell({"loaded": self.load(Settings(**message["settings"])).facts()})
             case "generate":
@@ -174,7 +185,8 @@ class Desk:
         if self.worker is not None:
             self.worker.free()
             self.worker = self.inbox.stop = None
-        self.worker = Worker(settings)
+        self.renderer = self.renderer or Renderer()
+        self.worker = Worker(settings, self.renderer)
         self.inbox.stop = self.worker.stop
         return self.worker
 
@@ -227,9 +239,7 @@ def load_libraries() -> None:
 
     A CUDA library that holds a C++ runtime of its own ends the process where numpy came first.
     """
-    from edgemed_models.engine import binding, loop, prompt  # noqa: F401
-
-    prompt.prepare()
+    from edgemed_models.engine import binding, loop  # noqa: F401
 
 
 def main() -> None:

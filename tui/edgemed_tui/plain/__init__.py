@@ -4,60 +4,120 @@ No boxes, no colours, no cursor movement: one question, some lines of answer. Ev
 `edgemed.clinic.session`, as for the screen.
 """
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import NamedTuple
 
 from edgemed_models.base import ModelError
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import LOG_LINE, EdgemedError
+from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.plain import deciding, writing
 from edgemed_tui.plain.line import Line
 
 PROMPT = "edgemed> "
+LONGEST_WORD = 40  # characters of an unknown command that are read out
+LOST = 1  # exit code where the input ended over work that was not kept
 
 
 def run(desk: Desk, note: str | None = None) -> int:
-    """Ask and answer until `quit` or the end of the input."""
-    line = Line(desk)
-    line.say("edgemed, line by line. Type help for the commands.")
+    """Ask and answer until `quit` or the end of the input; 1 where work was lost with it."""
+    decode_anything()
+    return talk(Line(desk), note)
+
+
+def talk(line: Line, note: str | None = None) -> int:
+    """A whole conversation: nothing but `quit` and the end of the input ends it."""
     try:
+        line.say("edgemed, line by line. Type help for the commands.")
         if note is not None:
-            writing.take(line, note)
-        while answer(line, line.ask(PROMPT)):
-            continue
-    except EOFError:
-        line.say("")
+            guarded(line, lambda: writing.take(line, note))
+        while True:
+            with suppress(KeyboardInterrupt):  # one that came while another was answered
+                return conversation(line)
+    except OSError:  # the terminal is gone: nobody can be asked
+        return 0 if kept(line) else LOST
     finally:
         line.close()
-    return 0
+
+
+def decode_anything() -> None:
+    """Bytes that are no text in the terminal's encoding become visible signs, and no error."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+
+
+def conversation(line: Line) -> int:
+    """One line after the other. Ctrl-C ends what is being done, never the conversation."""
+    warned = False
+    while True:
+        try:
+            typed = line.ask(PROMPT)
+        except KeyboardInterrupt:
+            line.say("Type quit to end.")
+            continue
+        except UnicodeError:
+            line.say("That is no text in the terminal's encoding.")
+            continue
+        except (EOFError, RuntimeError, ValueError):  # the last two: standard input was closed
+            if kept(line):
+                return 0
+            if warned:
+                line.say("Ended. The draft was not kept.")
+                return LOST
+            line.say("The draft is neither saved nor exported. Type save, or quit to lose it;")
+            line.say("the end of the input once more ends and loses it.")
+            warned = True
+            continue
+        warned = False
+        if not answer(line, typed):
+            return 0
 
 
 def answer(line: Line, typed: str) -> bool:
-    """Do what one line asks; false when it asks to end."""
+    """Do what one line asks; false when it asks to end. Nothing else ends."""
     word, _, rest = typed.strip().partition(" ")
     if not word:
         return True
     if word == "quit":
-        return not may_end(line)
+        ending: list[bool] = []
+        guarded(line, lambda: ending.append(writing.may_lose(line)))
+        return ending != [True]
     command = COMMANDS.get(word)
     if command is None:
-        line.say(f"There is no command {word}. Type help.")
+        line.say(f"There is no command {word[:LONGEST_WORD]}. Type help.")
         return True
-    try:
-        command.run(line, rest.strip())
-    except (EdgemedError, ModelError) as error:
-        line.say(f"Not done: {error.message}.")
-        if error.hint:
-            line.say(f"What helps: {error.hint}.")
+    guarded(line, lambda: command.run(line, rest.strip()))
     return True
 
 
-def may_end(line: Line) -> bool:
-    """Whether unsaved work may be lost."""
-    if not line.session.text or line.session == line.kept:
-        return True
-    return line.ask("The draft is neither saved nor exported. Lose it? (yes/no) ") == "yes"
+def guarded(line: Line, act: Callable[[], None]) -> None:
+    """Do it; whatever goes wrong is said, and the session stays."""
+    try:
+        act()
+    except (EdgemedError, ModelError) as error:
+        line.say(f"Not done: {error.message}.")
+        if error.hint:
+            for row in f"What helps: {error.hint}.".split(LOG_LINE):
+                line.say(row)
+    except KeyboardInterrupt:
+        line.say("Stopped.")
+    except EOFError:
+        line.say("Not done: the answer is missing.")
+    except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
+        line.say(f"Not done: {place_of(error)}. The session is as it was.")
+        line.say("What helps: save it, and report this line.")
+
+
+def kept(line: Line) -> bool:
+    """Whether nothing is lost by ending now; saves where saving has begun in this conversation."""
+    if line.unsaved:
+        with suppress(EdgemedError, OSError):
+            deciding.save_again(line)
+    return not line.unsaved
 
 
 def help_text(line: Line, rest: str) -> None:
@@ -93,6 +153,7 @@ COMMANDS = {
     "edit": Command(deciding.edit, "change a line of the draft"),
     "sign": Command(deciding.sign, "sign"),
     "export": Command(deciding.export_text, "write the signed text to a file"),
+    "seal": Command(deciding.keep_seal, "keep a seal of the audit log elsewhere"),
     "save": Command(deciding.save, "save the session, encrypted"),
     "open": Command(deciding.open_saved, "open a saved session"),
     "help": Command(help_text, "these lines"),

@@ -1,19 +1,18 @@
 """The line mode's commands on a draft: findings, edits, signature, export, saving."""
 
-import shlex
-from pathlib import Path
-
 from edgemed.clinic import export, history
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.errors import UsageError
-from edgemed.logs import sessions
-from edgemed_tui.plain.line import Line, number_of
-from edgemed_tui.plain.writing import check, read
+from edgemed.logs import seals, sessions
+from edgemed_tui.plain.line import Line, number_of, path_of
+from edgemed_tui.plain.writing import check, read, refuse_loss
 
 
 def findings(line: Line, rest: str) -> None:
     """findings"""
+    if line.session.text and line.session.review is None:  # an earlier check broke or was stopped
+        check(line)
     for number in range(1, len(steps.findings(line.session)) + 1):
         describe(line, number)
 
@@ -119,14 +118,29 @@ def sign(line: Line, rest: str) -> None:
     after = steps.signed(line.session, by, at=at, reason=reason)
     line.change(after, lambda log, s: history.signed(log, s, at))
     line.who = by
-    line.say("Signed. The text can no longer change.")
+    line.say("Signed. The text can no longer change. To keep a seal of the log: seal FOLDER.")
+    if due := seals.reminder(line.desk.place, at):
+        line.say(f"Note: {due}.")
+
+
+def keep_seal(line: Line, rest: str) -> None:
+    """seal [FOLDER] (without a folder the stick that is plugged in)"""
+    folder = path_of(rest) if rest else seals.only_medium()
+    path = seals.keep(line.desk.place, folder, line.who, line.desk.clock())
+    line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
+    if seals.on_this_disk(line.desk.place, path):
+        line.say("This is the log's own disk: keep a copy on a stick.")
 
 
 def export_text(line: Line, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
-    path = export.write(line.session, Path(" ".join(shlex.split(rest))).expanduser())
-    at = line.desk.clock()
-    line.change(line.session, lambda log, s: history.given_out(log, s, path.suffix, line.who, at))
+    path = path_of(rest)
+
+    def log_first(what: str) -> None:
+        way, at = path.suffix, line.desk.clock()
+        line.change(line.session, lambda log, s: history.given_out(log, s, way, line.who, at, what))
+
+    export.write(line.session, path, log_first)
     line.kept = line.session
     line.say("Exported.")
 
@@ -136,15 +150,31 @@ def save(line: Line, rest: str) -> None:
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")
-    stamp = line.desk.clock()[:19].replace(":", "").replace("T", "-")
-    sessions.save(line.desk.sessions / f"{stamp}{sessions.ENDING}", line.session, lock)
-    line.kept = line.session
-    line.say(f"Saved, encrypted, as {stamp}.")
+    line.say(f"Saved, encrypted, as {save_with(line, lock)}.")
+
+
+def save_with(line: Line, lock: sessions.Lock) -> str:
+    """Save to the session's own file, or to a new one; its name."""
+    if line.saved_as is None:
+        folder, at = line.desk.sessions, line.desk.clock()
+        line.saved_as = sessions.save_new(folder, at, line.session, lock)
+    else:
+        sessions.save(line.saved_as, line.session, lock)
+    line.lock, line.kept = lock, line.session
+    return line.saved_as.stem
+
+
+def save_again(line: Line) -> None:
+    """Save without asking, where a passphrase was given before; the input has ended."""
+    if line.lock is not None:
+        line.say(f"Saved, encrypted, as {save_with(line, line.lock)}.")
 
 
 def open_saved(line: Line, rest: str) -> None:
     """open NAME"""
-    path = line.desk.sessions / f"{rest}{sessions.ENDING}"
-    line.session, _ = sessions.load(path, line.secret("Passphrase: "))
-    line.kept = line.session
+    refuse_loss(line)
+    path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
+    session, line.lock = sessions.load(path, line.secret("Passphrase: "))
+    line.session = line.kept = session
+    line.saved_as = path
     read(line, "")

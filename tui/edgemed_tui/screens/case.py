@@ -18,13 +18,13 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
-from edgemed.logs import sessions
+from edgemed.logs import seals, sessions
 from edgemed.logs.audit import Entry, Log
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import lines, literal
 from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.screens.compare import CompareScreen
-from edgemed_tui.screens.dialogs import AskPassphrase, AskPath, AskReason, AskSignature
+from edgemed_tui.screens.dialogs import AskPassphrase, AskPath, AskReason, AskSignature, Attest
 from edgemed_tui.widgets.findings_list import line_of
 from edgemed_tui.widgets.review_pane import ReviewPane
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 SAVING = """The session is encrypted with this passphrase. Nobody can read it without, and nobody
 can give the passphrase back. It also unlocks the screen."""
+
+
+WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
 
 
 class CaseScreen(Screen[None]):
@@ -44,6 +47,7 @@ class CaseScreen(Screen[None]):
         Binding("x", "export", "Export", id="case.export"),
         Binding("c", "copy", "Copy", id="case.copy"),
         Binding("ctrl+s", "save", "Save", id="case.save", show=False),
+        Binding("z", "keep_seal", "Keep a seal", id="case.seal", show=False),
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -52,6 +56,8 @@ class CaseScreen(Screen[None]):
         self.session = Session()
         self.saved_as: Path | None = None
         self.kept: Session = self.session  # what is safe: saved, exported, or nothing yet
+        self.own_words = ""
+        self.attested: Attest | None = None  # typed for a signature that could not be logged
 
     @property
     def owner(self) -> "EdgemedApp":
@@ -90,6 +96,8 @@ class CaseScreen(Screen[None]):
                 return steps.stage(self.session) == "reviewed" and not self.editing
             case "compare" | "save":
                 return bool(self.session.text) and not (action == "compare" and self.editing)
+            case "keep_seal":
+                return not self.editing
             case "export":
                 return self.session.signature is not None
             case "copy":
@@ -105,7 +113,7 @@ class CaseScreen(Screen[None]):
         """Take a step and log it; on a refusal of either, nothing has changed."""
         try:
             after = step()
-            log(self.owner.records(), after)
+            self.owner.ledger.write(lambda opened: log(opened, after))
         except EdgemedError as error:
             self.complain(error)
             return False
@@ -133,12 +141,14 @@ class CaseScreen(Screen[None]):
                 lambda log, after: history.restored(log, after, finding, self.who, at),
             )
             return
-        answer = await self.app.push_screen_wait(AskReason(line_of(finding, None), steps.REASONS))
+        dialog = AskReason(line_of(finding, None), steps.REASONS, self.own_words)
+        answer = await self.app.push_screen_wait(dialog)
         if answer is not None:
-            self.change(
+            done = self.change(
                 lambda: steps.dismissed(self.session, finding, *answer, at=at),
                 lambda log, after: history.dismissed(log, after, finding, self.who, at),
             )
+            self.own_words = "" if done else answer.words  # need not be typed again
 
     @work
     async def action_sign(self) -> None:
@@ -149,19 +159,52 @@ class CaseScreen(Screen[None]):
             return
         dialog = AskSignature(
             what_is_signed(self.session),
-            self.owner.settings.name,
+            self.attested.by if self.attested else self.owner.settings.name,
             reason_needed=steps.needs_reason(self.session),
+            reason=self.attested.reason if self.attested else "",
         )
         answer = await self.app.push_screen_wait(dialog)
         if answer is None:
             return
         at = self.desk.clock()
-        self.owner.remember(name=answer.by)
         if self.change(
             lambda: steps.signed(self.session, answer.by, at=at, reason=answer.reason),
             lambda log, after: history.signed(log, after, at),
         ):
-            self.tell("signed; the text can no longer change. x exports it")
+            self.attested = None
+            self.tell(
+                "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+            )
+            self.owner.remember(name=answer.by)
+            self._remind(at)
+        else:
+            self.attested = answer  # need not be typed again
+
+    def _remind(self, at: str) -> None:
+        """Say that a seal is due, if one is."""
+        if due := seals.reminder(self.desk.place, at):
+            self.complain(EdgemedError(due, f"z keeps one: {WHY_A_SEAL}"))
+
+    @work
+    async def action_keep_seal(self) -> None:
+        """Ask for a folder, on a stick say, and keep a seal of the audit log there."""
+        about = f"A folder, on a stick or in another place: {WHY_A_SEAL}"
+        answer = await self.app.push_screen_wait(AskPath("Keep a seal", about, seals.proposed()))
+        if answer is None:
+            return
+        try:
+            to = Path(answer).expanduser()
+            path = seals.keep(self.desk.place, to, self.who, self.desk.clock())
+        except EdgemedError as error:
+            self.complain(error)
+            return
+        except (RuntimeError, ValueError):  # no such user; a name that no file can have
+            self.complain(EdgemedError("no folder has that name", "type another"))
+            return
+        here = seals.on_this_disk(self.desk.place, path)
+        self.tell(
+            "seal kept" + ("; this is the log's own disk: copy it to a stick" if here else "")
+        )
 
     @work
     async def action_export(self) -> None:
@@ -174,12 +217,12 @@ class CaseScreen(Screen[None]):
             return
         path = Path(answer).expanduser()
         try:
-            export.write(self.session, path)
+            export.write(self.session, path, lambda what: self._log_export(path.suffix, what))
         except EdgemedError as error:
             self.complain(error)
             return
-        self._given_out(path.suffix)
         self.kept = self.session
+        self.show()
         self.tell("exported")
 
     def action_copy(self) -> None:
@@ -190,6 +233,12 @@ class CaseScreen(Screen[None]):
         elif self._given_out("clipboard"):
             self.owner.release(self.session.text)
             self.tell("copied to the clipboard")
+
+    def _log_export(self, way: str, what: str) -> None:
+        at = self.desk.clock()
+        self.owner.ledger.write(
+            lambda log: history.given_out(log, self.session, way, self.who, at, what)
+        )
 
     def _given_out(self, way: str) -> bool:
         return self.change(
@@ -227,9 +276,10 @@ class CaseScreen(Screen[None]):
         if lock is None or not self.session.source:
             return
         if self.saved_as is None:
-            stamp = self.desk.clock()[:19].replace(":", "").replace("T", "-")
-            self.saved_as = self.desk.sessions / f"{stamp}{sessions.ENDING}"
-        sessions.save(self.saved_as, self.session, lock)
+            folder, at = self.desk.sessions, self.desk.clock()
+            self.saved_as = sessions.save_new(folder, at, self.session, lock)
+        else:
+            sessions.save(self.saved_as, self.session, lock)
         self.kept = self.session
 
 

@@ -80,18 +80,20 @@ class Reason(NamedTuple):
 class AskReason(Dialog[Reason]):
     """Why does this finding not count?"""
 
-    def __init__(self, finding: Content, reasons: Sequence[str]) -> None:
+    def __init__(self, finding: Content, reasons: Sequence[str], words: str = "") -> None:
         super().__init__(
             "Dismiss this finding", "enter dismisses, tab to your own words, escape goes back"
         )
         self._finding = finding
         self._reasons = reasons
+        self._words = words
 
     def body(self) -> ComposeResult:
         """The finding, the listed reasons, a line for one's own words."""
         yield Words(self._finding, classes="about")
         yield OptionList(*(row(r) for r in self._reasons), markup=False, compact=True)
         yield Input(
+            self._words,
             placeholder="your own words (kept with the summary, not in the log)",
             id="words",
             compact=True,
@@ -118,9 +120,10 @@ class Attest(NamedTuple):
 class AskSignature(Dialog[Attest]):
     """Name and, where something major is open, a typed reason."""
 
-    def __init__(self, about: Content, name: str, *, reason_needed: bool) -> None:
+    def __init__(self, about: Content, name: str, *, reason_needed: bool, reason: str = "") -> None:
         super().__init__("Sign this summary", "enter signs, escape goes back")
         self._about, self._name, self._reason_needed = about, name, reason_needed
+        self._reason = reason
 
     def body(self) -> ComposeResult:
         """What is signed, by whom, and why nevertheless."""
@@ -129,7 +132,7 @@ class AskSignature(Dialog[Attest]):
         yield Input(self._name, id="by", compact=True)
         if self._reason_needed:
             yield Words("Why you sign nevertheless", classes="label")
-            yield Input(id="reason", compact=True)
+            yield Input(self._reason, id="reason", compact=True)
 
     @on(Input.Submitted)
     def _answer(self) -> None:

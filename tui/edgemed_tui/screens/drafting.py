@@ -53,7 +53,8 @@ class DraftingScreen(CaseScreen):
         self.seat = Seat(desk, self)
         self.context = 0
         self.streaming = False
-        self.previous = self.session  # what comes back when a new draft comes to nothing
+        # What comes back when a new draft comes to nothing.
+        self.previous = (self.session, self.kept, self.saved_as)
         self._pause: Timer | None = None
 
     def on_mount(self) -> None:
@@ -82,7 +83,8 @@ class DraftingScreen(CaseScreen):
     def begin_draft(self) -> None:
         """Let the model write for the note and the template that were chosen."""
         assert self.note is not None and self.template is not None
-        self.previous = self.session
+        self.previous = (self.session, self.kept, self.saved_as)
+        self.saved_as = None  # what was saved before, signed perhaps, keeps its file
         self.session = self.kept = steps.opened(self.session.source)
         self.streaming = True
         self.show()
@@ -128,7 +130,7 @@ class DraftingScreen(CaseScreen):
     def _restore(self) -> None:
         """No draft has come: the session before it stands again."""
         self.streaming = False
-        self.session = self.previous
+        self.session, self.kept, self.saved_as = self.previous
         self.show()
 
     @on(Reading)
@@ -151,15 +153,27 @@ class DraftingScreen(CaseScreen):
         self.streaming = False
         assert self.template is not None and self.choice is not None
         cut = isinstance(ending, Failed) or ending.reason != "stop"
-        text = message.text if cut else readable(self.template, message.text)
+        text = message.text if cut else self._as_lines(self.template, message.text)
         origin = origin_of(self.choice, self.template, self.context)
-        self.change(
-            lambda: steps.drafted(self.session, origin, text, cut=cut),
-            lambda log, after: history.drafted(log, after, self.who, self.desk.clock()),
+        after = steps.drafted(self.session, origin, text, cut=cut)
+        self.session = after
+        fault = self.owner.ledger.owe(
+            lambda log: history.drafted(log, after, self.who, self.desk.clock())
         )
+        self.show()
         self._say_how_it_ended(message)
+        if fault is not None:
+            self.complain(fault)
         self.query_one(ReviewPane).draft.focus()
         self._check()
+
+    def _as_lines(self, template: Template, written: str) -> str:
+        """The draft as it is read; as the model wrote it where it is not of the template's form."""
+        try:
+            return readable(template, written)
+        except EdgemedError as error:
+            self.complain(error)
+            return written
 
     def _say_why_nothing_came(self, ending: Done | Failed) -> None:
         """No word was written: stopped, broken, or the model had nothing to say."""

@@ -14,7 +14,7 @@ from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import describe
 from edgemed_tui.crash import place_of
-from edgemed_tui.literal import Words, literal
+from edgemed_tui.literal import Words, literal, one_line
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.rows_pane import RowsPane
 
@@ -33,7 +33,7 @@ class InspectScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The pane under the file's name."""
-        yield Words(literal((" edgemed ", "bold"), f"  {self._path.name}"), id="head")
+        yield Words(literal((" edgemed ", "bold"), f"  {one_line(self._path.name)}"), id="head")
         yield RowsPane("header", numbers=False)
         yield KeysLine()
 

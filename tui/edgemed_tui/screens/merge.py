@@ -24,6 +24,7 @@ from edgemed_tui.merge_words import (
     ABOUT,
     CANCELLED,
     FIELDS,
+    READING,
     consequences,
     embedded_parents,
     form_of,
@@ -70,6 +71,7 @@ written before `ctrl+g`.
         self.measures: list[Measure] = []
         self._merged: Plan | None = None
         self._stop = threading.Event()
+        self._told = False  # that the files are read first
 
     def compose(self) -> ComposeResult:
         """The form, the verdict, the bar."""
@@ -181,9 +183,14 @@ written before `ctrl+g`.
 
     def action_anew(self) -> None:
         """Throw away what an interrupted merge has written, and show the plan again."""
-        if self.plan is not None:
+        if self.plan is None:
+            return
+        try:
             unfinished.discard(self.plan)
             unfinished.forget()
+        except EdgemedError as error:
+            self.say(f"! {error.message}\n  {error.hint}")
+        else:
             self._consider()
 
     def action_report(self) -> None:
@@ -196,7 +203,7 @@ written before `ctrl+g`.
             self._survey(self._merged)
 
     def _show_bar(self, plan: Plan) -> None:
-        self.running = True
+        self.running, self._told = True, False
         self._stop.clear()
         bar = self.query_one(ProgressBar)
         bar.display = True
@@ -252,6 +259,9 @@ written before `ctrl+g`.
         """Called from the merging threads ten times a second."""
         if self._stop.is_set():
             raise Cancelled("cancelled")
+        if progress.reading and not self._told:
+            self._told = True
+            self.app.call_from_thread(self.say, READING)
         if progress.compiling:
             self.app.call_from_thread(self.say, f"compiling {progress.compiling}, once")
         bar = self.query_one(ProgressBar)

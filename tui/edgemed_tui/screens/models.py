@@ -22,7 +22,7 @@ from edgemed.local_models.sticks import models_on_media
 from edgemed.local_models.tuned import Speed, recall
 from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
-from edgemed_tui.literal import Words, literal, row
+from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.screens.dialogs import Confirm
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.picker import Choice, Picker
@@ -87,7 +87,8 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
         rows.clear_options()
         for entry in self.library.entries:
             default = "● " if entry.name == self.library.default else "  "
-            rows.add_option(row(literal(default, (entry.name, "bold"), f"  {entry.licence}")))
+            name, licence = one_line(entry.name), one_line(entry.licence)
+            rows.add_option(row(literal(default, (name, "bold"), f"  {licence}")))
         if self.library.entries:
             rows.highlighted = 0
         else:
@@ -238,7 +239,12 @@ def told(act: Callable[[], str]) -> str:
 def facts(entry: library.Entry) -> str:
     """What the file holds, and the arithmetic of its fit."""
     model = open_model(Path(entry.path))
-    rows = [entry.path, f"sha256 {entry.sha256}", f"licence: {entry.licence}", ""]
+    rows = [
+        one_line(entry.path),
+        f"sha256 {entry.sha256}",
+        f"licence: {one_line(entry.licence)}",
+        "",
+    ]
     rows += [
         *figures(describe(model)),
         *tuned(Path(entry.path)),

@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import TextArea
 
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError
 from edgemed.logs import sessions
-from edgemed_tui.literal import Words, literal, visible
+from edgemed_tui.literal import Words, literal
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.widgets.exact_area import ExactArea
 
 ENDINGS = (".txt", ".md", ".text", ".note")
 MOST = 500  # files listed; a path can be typed for any other
@@ -88,15 +88,15 @@ class TypeNote(ModalScreen[str | None]):
 
     def action_use(self) -> None:
         """The text is the note."""
-        self.dismiss(self.query_one(TextArea).text)
+        self.dismiss(self.query_one(PastePage).exact)
 
 
-class PastePage(TextArea):
+class PastePage(ExactArea):
     """A text area that takes what is pasted literally."""
 
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.text = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        await super()._on_paste(event)
+    def on_text_area_changed(self) -> None:
+        """Follow what is typed, undone or cut."""
+        self.follow()
 
 
 def note_files(folder: Path) -> Sequence[Choice[Path | str]]:

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
-from edgemed_tui.literal import Words, literal, row
+from edgemed_tui.literal import Words, literal, one_line, row
 
 T = TypeVar("T")
 REST = 0.06  # seconds without a letter after which the list is drawn anew
@@ -108,7 +108,8 @@ class Picker(ModalScreen[T | None], Generic[T]):
         rows = self.query_one(OptionList)
         rows.clear_options()
         rows.add_options(
-            row(literal((c.title, "bold"), "  ", (c.about, "dim"))) for c in self._shown
+            row(literal((one_line(c.title), "bold"), "  ", (one_line(c.about), "dim")))
+            for c in self._shown
         )
         rows.highlighted = 0 if self._shown else None
         self.query_one("#empty", Words).say(self._empty)

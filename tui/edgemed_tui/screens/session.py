@@ -120,7 +120,8 @@ class SessionScreen(DraftingScreen):
 
     def _begin(self, session: steps.Session) -> None:
         self.session = self.kept = session
-        self.saved_as = None
+        self.saved_as = self.attested = None
+        self.own_words = ""
         self.note = parse(session.source)
         self.tell("")
         self.show()

@@ -5,11 +5,10 @@ Reading and editing are two modes, so that single letters can be keys while read
 
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 
 from edgemed.clinic.session import DEMONSTRATION
-from edgemed_tui.literal import Part, literal, visible
+from edgemed_tui.literal import Part, literal
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane
 
@@ -66,9 +65,9 @@ says to it is underlined in the note.
         """Add `line` at the end, as an edit that can be undone, and put the cursor on it."""
         text = self.text
         gap = "" if not text or text.endswith("\n") else "\n"
-        self.insert(gap + visible(line), self.document.end)
+        self.insert(self.replaced(len(text), len(text), gap + line), self.document.end)
         self.move_cursor(self.document.end)
-        self.post_message(DraftEdited(self.text))
+        self.post_message(DraftEdited(self.exact))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Editing can begin while reading an open draft, and end while editing."""
@@ -98,11 +97,7 @@ says to it is underlined in the note.
     def on_text_area_changed(self) -> None:
         """Tell the screen of an edit; what the model writes is no edit."""
         if not self.read_only:
-            self.post_message(DraftEdited(self.text))
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.text = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        await super()._on_paste(event)
+            self.post_message(DraftEdited(self.follow()))
 
     def _modes_changed(self) -> None:
         self.set_class(not self.read_only, "-editing")

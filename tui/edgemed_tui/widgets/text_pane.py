@@ -12,11 +12,11 @@ from typing import ClassVar, NamedTuple
 from rich.text import Text
 from textual.geometry import Offset, Region
 from textual.strip import Strip
-from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from edgemed.clinic.findings import Span
 from edgemed_tui.literal import visible
+from edgemed_tui.widgets.exact_area import ExactArea
 
 Location = tuple[int, int]
 Content = tuple[str, int, int, tuple[tuple[int, int, str], ...]]
@@ -32,7 +32,7 @@ class Mark(NamedTuple):
     kind: str
 
 
-class TextPane(TextArea):
+class TextPane(ExactArea):
     """Text with line numbers and marks; wrapped, literal, never highlighted as a language."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -58,6 +58,7 @@ class TextPane(TextArea):
     def load(self, text: str) -> None:
         """Show `text` from its start, without marks and without anything to undo."""
         self._marks = {}
+        self.exact = text
         self.load_text(visible(text))
         self.scroll_home(animate=False)
 

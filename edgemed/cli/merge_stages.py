@@ -1,0 +1,72 @@
+"""`edgemed merge` of a file with several recipes: one merge after the other, all planned before.
+
+Planning needs only headers, and the header of an output is known from its plan: a rehearsal in
+files without contents finds what would be refused before any work.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
+from edgemed.errors import UsageError
+from edgemed.merging.plan.placement import Placement, refuse_output
+from edgemed.merging.recipe.recipe import Recipe
+from edgemed.merging.recipe.stages import Outputs, Stage, read_stages, recipe_of
+
+
+def stages_of(args: argparse.Namespace) -> list[Stage]:
+    """The recipes in the file on the command line."""
+    refuse_beside_recipe(args)
+    return read_stages(args.models[0])
+
+
+def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
+    """Rehearse all stages, then print their plans or carry them out."""
+    folder = args.intermediate_dir
+    if folder is None or not folder.is_dir():
+        raise UsageError(
+            f"{args.models[0]} holds {len(stages)} recipes: their outputs need a folder",
+            "name one that is there: --intermediate-dir DIR",
+        )
+    outputs = {stage.name: folder / f"{stage.name}.gguf" for stage in stages[:-1]}
+    rehearse(args, stages, outputs)
+    if args.dry_run:
+        return 0
+    for number, stage in enumerate(stages, 1):
+        out = outputs.get(stage.name, args.out)
+        print(f"recipe {number} of {len(stages)}: {out}", file=sys.stderr)
+        carry_out(args, planned(args, recipe_for(args, stage, outputs), out))
+    return 0
+
+
+def rehearse(args: argparse.Namespace, stages: Sequence[Stage], outputs: Outputs) -> None:
+    """Plan every stage, on headers of the outputs before it; with --dry-run, print the plans."""
+    with tempfile.TemporaryDirectory(dir=args.intermediate_dir, prefix=".planning-") as folder:
+        ghosts = {name: Path(folder) / path.name for name, path in outputs.items()}
+        for number, stage in enumerate(stages, 1):
+            recipe, final = recipe_for(args, stage, ghosts), stage is stages[-1]
+            out = args.out if final else outputs[stage.name]
+            refuse_output(recipe.models, out, args.force)
+            plan = planned(args, recipe, args.out if final else ghosts[stage.name])
+            if args.dry_run:
+                print(f"recipe {number} of {len(stages)}: {out}")
+                carry_out(args, plan)
+            if not final:
+                write_headers(plan.placement)
+
+
+def recipe_for(args: argparse.Namespace, stage: Stage, outputs: Outputs) -> Recipe:
+    """A stage's recipe; what the command line says of the output is said of the last one."""
+    recipe = recipe_of(stage, args.models[0], outputs)
+    return recipe if stage.name in outputs else changed(args, recipe)
+
+
+def write_headers(placement: Placement) -> None:
+    """Files with the headers of a planned output and nothing behind them but holes."""
+    for shard in placement.shards:
+        with shard.path.open("wb") as file:
+            file.write(shard.layout.header)
+            file.truncate(shard.layout.total_bytes)

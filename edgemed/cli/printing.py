@@ -1,0 +1,79 @@
+"""Everything the command line prints goes through here: what others wrote cannot steer a terminal.
+
+`main` puts `Cleaned` in the place of stdout and stderr, so that no command has to think of it.
+Three ways lead past it, each for one purpose:
+
+    data()       a draft, an answer, a template's file: character for character into a pipe or a
+                 file; on a terminal cleaned like all else, for what a model writes is foreign too
+    clear_line() the one movement of the cursor that is ours
+    beneath()    for rich, which draws tables and bars and is given cleaned cells
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+from edgemed.errors import LOG_LINE
+from edgemed.printable import printable, printable_text
+
+CLEAR_LINE = "\r\x1b[K"
+
+
+class Cleaned:
+    """A text stream on which characters that act are written as escapes, whoever writes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` as it may be shown."""
+        self.stream.write(printable_text(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Each of `lines` as `write` does."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def cleaned() -> Iterator[None]:
+    """Stdout and stderr are cleaned as long as this lasts."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, Cleaned(beneath(stream))) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def beneath(stream: TextIO) -> TextIO:
+    """The stream that `stream` cleans, or itself: for what has been cleaned already."""
+    return stream.stream if isinstance(stream, Cleaned) else stream
+
+
+def data() -> TextIO:
+    """Where text goes that is the command's result: as it is, but for a terminal."""
+    return sys.stdout if sys.stdout.isatty() else beneath(sys.stdout)
+
+
+def clear_line(stream: TextIO) -> None:
+    """On a terminal, take away the line that is being written."""
+    if stream.isatty():
+        beneath(stream).write(CLEAR_LINE)
+        stream.flush()
+
+
+def shown_hint(hint: str) -> str:
+    """A hint on one line, and the lines of an engine's log below it."""
+    return LOG_LINE.join(map(printable, hint.split(LOG_LINE)))
+
+
+def print_json(document: Any, indent: int | None = 2) -> None:
+    """JSON on stdout: ASCII alone, every character that acts as JSON's own escape."""
+    print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"))

@@ -1,0 +1,92 @@
+"""What llama.cpp asks of a vocabulary. Source: src/llama-vocab.cpp, and trials."""
+
+from collections.abc import Iterator, Sequence
+
+from edgemed.gguf.flaw import quoted
+from edgemed.gguf.loadable.obstacle import CONVERT, Obstacle
+from edgemed.gguf.metadata import Metadata
+
+MODEL, PRE = "tokenizer.ggml.model", "tokenizer.ggml.pre"
+TOKENS, MERGES = "tokenizer.ggml.tokens", "tokenizer.ggml.merges"
+PER_TOKEN = ("tokenizer.ggml.token_type", "tokenizer.ggml.scores")
+
+WITHOUT_TOKENS = ("none", "no_vocab")
+BYTE_PAIRS = ("gpt2", "gemma4", "hybriddna", "whitespace")
+"""Tokenizers that join pairs, and therefore need the list of them."""
+TOKENIZERS = (*WITHOUT_TOKENS, *BYTE_PAIRS, "llama", "bert", "t5", "rwkv", "plamo2")
+WITHOUT_MERGES = ("kimi-k2",)
+
+PRE_TOKENIZERS = frozenset(
+    """
+    a.x-4.0 afmoe bailingmoe bailingmoe2 bloom chameleon chatglm-bpe codeshell cohere2moe command-r
+    dbrx deepseek-coder deepseek-llm deepseek-r1-qwen deepseek-v3 default exaone exaone-moe exaone4
+    f2llmv2 falcon falcon-h1 falcon3 gemma4 gigachat glm4 glm5 gpt-2 gpt-4o gpt3-finnish
+    granite-docling granite-embed-multi-311m granite-embed-multi-97m grok-2 hunyuan hunyuan-dense
+    hy_v4 jais jais-2 jina-de jina-es jina-v1-en jina-v2-code jina-v2-de jina-v2-es jina-v5-nano
+    joyai-llm kanana2 kimi-k2 kormo laguna lfm2 llada-moe llama-bpe llama-v3 llama3 llama4 megrez
+    mellum mellum2 midm-2.0 minerva-7b minicpm5 minimax-m2 modern-bert mpt olmo phi-2 pixtral
+    poro-chat qwen2 qwen35 refact roberta-bpe sarvam-moe seed-coder smaug-bpe smollm solar-open
+    spark2_5 stablelm2 starcoder superbpe talkie tekken tiny_aya trillion ufakzeka viking whitespace
+    youtu
+    """.split()
+)
+"""Ways of cutting words that the installed llama.cpp knows by name; it refuses every other."""
+
+ONE_TEXT = f"every token needs a text of its own: {CONVERT}"
+NEWER = "a newer llama.cpp may know it; this one refuses it"
+
+
+def vocabulary(metadata: Metadata) -> Iterator[Obstacle]:
+    """What llama.cpp would refuse. The kinds of the values must be right already."""
+    model = metadata.get(MODEL)
+    if model in WITHOUT_TOKENS:
+        return
+    if model is None or TOKENS not in metadata:
+        missing = MODEL if model is None else TOKENS
+        yield Obstacle(f"it has no vocabulary: there is no {missing}")
+        return
+    if model not in TOKENIZERS:
+        yield Obstacle(f"{MODEL} is {quoted(model)}, which it does not know", NEWER, "unknown")
+    if model in BYTE_PAIRS:
+        yield from byte_pairs(metadata)
+    yield from token_lists(metadata)
+    yield from repeated(metadata[TOKENS])
+
+
+def byte_pairs(metadata: Metadata) -> Iterator[Obstacle]:
+    """A known way of cutting words, and a list of the pairs that are joined."""
+    pre = metadata.get(PRE, "default")
+    if metadata[MODEL] != "gemma4" and pre and pre not in PRE_TOKENIZERS:
+        yield Obstacle(f"{PRE} is {quoted(pre)}, which it does not know", NEWER, "unknown")
+    if MERGES not in metadata and pre not in WITHOUT_MERGES:
+        yield Obstacle(f"there is no {MERGES}, which a {metadata[MODEL]} vocabulary needs")
+
+
+def token_lists(metadata: Metadata) -> Iterator[Obstacle]:
+    """At least one token, and types and scores for all."""
+    count = metadata.length_of(TOKENS)
+    if not count:
+        yield Obstacle("its vocabulary is empty")
+    for key in PER_TOKEN:
+        if key in metadata and metadata.length_of(key) < count:
+            yield Obstacle(f"{key} has {metadata.length_of(key):,} values for {count:,} tokens")
+
+
+def repeated(tokens: Sequence[str]) -> Iterator[Obstacle]:
+    """Tokens whose texts llama.cpp takes for one: it reads them up to a NUL, and gives an empty one
+    the name [EMPTY_number]."""
+    different = set(tokens)
+    if len(different) == len(tokens) and "" not in different and "\0" not in "".join(tokens):
+        return
+    seen: dict[str, int] = {}
+    twice: list[tuple[str, int, int]] = []
+    for number, token in enumerate(tokens):
+        text = token.split("\0", 1)[0] or f"[EMPTY_{number}]"
+        first = seen.setdefault(text, number)
+        if first != number:
+            twice.append((text, first, number))
+    for text, first, number in twice[:1]:
+        more = f", and {len(twice) - 1:,} more are repeated" if twice[1:] else ""
+        yield Obstacle(
+            f"the token {quoted(text)} occurs twice, as number {first} and {number}{more}", ONE_TEXT
+        )

@@ -1,0 +1,73 @@
+"""The last step before a file gets its name, or a model is added: llama.cpp itself opens it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgemed_models.base import ModelError
+from edgemed_models.engine.load_check import LoadCheck
+
+from edgemed.errors import EdgemedError, Refused
+from edgemed.gguf import printable
+
+WITHOUT = "add --no-load-check to do without llama.cpp's word"
+
+LONG = 500_000_000
+"""Weights that take longer to write than llama.cpp takes to start: their header is tried first."""
+
+
+class Opener:
+    """Asks llama.cpp about files; None as the process lets every file pass."""
+
+    def __init__(self, process: LoadCheck | None) -> None:
+        self._process = process
+
+    def refuse_early(self, paths: Sequence[Path], name: str, weights: int) -> None:
+        """`refuse_unloadable` before work on `weights` that would be long in vain."""
+        if weights > LONG:
+            self.refuse_unloadable(paths, name)
+
+    def refuse_unloadable(
+        self, paths: Sequence[Path], name: str, error: type[EdgemedError] = EdgemedError
+    ) -> None:
+        """Raise `error` with llama.cpp's reason if it does not open a model's files, in order."""
+        if self._process is None:
+            return
+        try:
+            reason = self._process.refusal([str(path.resolve()) for path in paths])
+        except ModelError as failure:
+            raise EdgemedError(f"{name} cannot be checked: {failure.message}", WITHOUT) from None
+        if reason is None:
+            return
+        if "unknown model architecture" in reason:
+            raise error(
+                f"the installed llama.cpp does not know the architecture of {name}: "
+                f"{printable(reason)}",
+                WITHOUT,
+            )
+        raise error(
+            f"llama.cpp does not load {name}: {printable(reason)}",
+            "no file was written or added; `edgemed inspect` shows the header of a model",
+        )
+
+
+@contextmanager
+def opener(wanted: bool) -> Iterator[Opener]:
+    """An Opener whose process loads its libraries while the caller works; idle unless `wanted`."""
+    if not wanted:
+        yield Opener(None)
+        return
+    try:
+        process = LoadCheck()
+    except ModelError as error:
+        raise EdgemedError(error.message, error.hint) from None
+    try:
+        yield Opener(process)
+    finally:
+        process.end()
+
+
+def refuse_unloadable(paths: Sequence[Path], name: str) -> None:
+    """Raise Refused if llama.cpp does not open a model that is to be taken in."""
+    with opener(True) as asked:
+        asked.refuse_unloadable(paths, name, Refused)

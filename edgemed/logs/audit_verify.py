@@ -1,0 +1,178 @@
+"""Reading the audit log without touching it, and saying whether it is as it was written."""
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.logs import database
+from edgemed.logs.audit_files import MISSING, Place, disagreement, entries, is_back, read_seal
+from edgemed.logs.chain import BEGUN, EVIDENCE, START, Entry, Seal, follows, seal_of
+from edgemed.logs.keys import read_key
+
+HOT = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite answers who may only read, where a killed row's journal waits to be rolled back."""
+TRIES = 20  # looks at a log whose journal another process is just taking away
+PAUSE = 0.05  # seconds between two
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many rows were read, the seal of the last, every fault, and what is no fault but odd."""
+
+    entries: int
+    seal: Seal
+    faults: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def verify(place: Place, kept: Seal | None = None) -> Verdict:
+    """Check every row, the order, the seal, and a seal `kept` elsewhere. Changes no file.
+
+    May run beside writers: the seal is read before the rows, and how far it has come after them.
+    """
+    try:
+        faults, seal = [], seal_beside(place)
+    except InvalidFile as error:
+        faults, seal = [error.message], None
+    if not place.log.exists():
+        missing = place.seal.exists() or kept is not None
+        return Verdict(0, BEGUN, (MISSING,) if missing else ())
+    rows = read(place)
+    last = rows[-1] if rows else None
+    if rows and seal is None and not faults:
+        faults.append("the seal is missing")
+    key = key_beside(place) if rows or seal or faults else b""
+    found = [*chain_faults(key, rows), *faults]
+    notes = list(time_notes(rows))
+    if seal is not None:
+        fault, behind = against_seal(place, key, seal, rows)
+        found += [fault] if fault and fault not in found else []
+        notes += ["the last row is not sealed yet: the next one does it"] if behind else []
+    if kept is not None and not holds(rows, kept):
+        found.append(f"row {kept.number} is not the row that the given seal names")
+    return Verdict(len(rows), seal_of(last) if last else BEGUN, tuple(found), tuple(notes))
+
+
+def read(place: Place) -> list[Entry]:
+    """Every row, in order; of a row that was cut short by a kill nothing. Changes no file.
+
+    InvalidFile where the file is no log, EdgemedError where it cannot be read now.
+    """
+    try:
+        with database.in_words("the audit log", place.log):
+            return _read(place.log)
+    except (TypeError, ValueError) as error:
+        raise InvalidFile(f"the audit log cannot be read: {error}", EVIDENCE) from error
+
+
+def holds(rows: list[Entry], seal: Seal) -> bool:
+    """Whether the row that a seal names is there, and so every row before it."""
+    if seal.number == 0:
+        return seal.mac == START
+    return seal.number <= len(rows) and seal_of(rows[seal.number - 1]) == seal
+
+
+def key_beside(place: Place) -> bytes:
+    """The key of a log that was begun."""
+    with database.in_words("the audit log's key", place.key):
+        key = read_key(place.key)
+    if key is None:
+        raise InvalidFile("the audit log's key is missing or was changed", EVIDENCE)
+    return key
+
+
+def seal_beside(place: Place) -> Seal | None:
+    """The seal beside the key; None where there is none yet."""
+    if not place.seal.exists():
+        return None
+    with database.in_words("the audit log's seal", place.seal):
+        return read_seal(place, key_beside(place))
+
+
+def against_seal(place: Place, key: bytes, seal: Seal, rows: list[Entry]) -> tuple[str, bool]:
+    """What the seal says against the rows, and whether it is a row behind.
+
+    Rows may have come since `seal` was read: then the seal as it is now must have come along.
+    """
+    sealed = rows[seal.number - 1] if 0 < seal.number <= len(rows) else None
+    if seal.number >= len(rows) - 1:
+        return disagreement(key, seal, sealed, rows[-1] if rows else None), seal.number < len(rows)
+    now = seal_beside(place) or BEGUN
+    if now.number > len(rows):
+        return disagreement(key, seal, sealed, sealed), False
+    again = rows[now.number - 1] if now.number else None
+    return disagreement(key, now, again, rows[-1]), now.number < len(rows)
+
+
+def chain_faults(key: bytes, rows: list[Entry]) -> Iterator[str]:
+    """Rows that are missing or not as they were chained."""
+    before = START
+    for number, row in enumerate(rows, 1):
+        if row.number != number:
+            yield f"row {number} is missing"
+            return
+        if not follows(key, before, row):
+            yield f"row {row.number} was changed"
+        before = row.mac
+
+
+def time_notes(rows: list[Entry]) -> Iterator[str]:
+    """Rows whose time is before that of the row above."""
+    for above, row in pairwise(rows):
+        if is_back(above.at, row.at):
+            yield (
+                f"row {row.number} has an earlier time ({row.at}) than row {above.number} "
+                f"({above.at}): the clock was set back"
+            )
+
+
+def _read(log: Path) -> list[Entry]:
+    """The rows; while a journal stands in the way, those of a copy that is rolled back."""
+    for left in reversed(range(TRIES)):
+        try:
+            return _rows(log, "ro")
+        except sqlite3.Error as error:
+            journal = log.with_name(f"{log.name}-journal")
+            if database.code_of(error) not in HOT or not (journal.exists() or left):
+                raise
+            rows = _rows_of_copy(log, journal)
+            if rows is not None:
+                return rows
+        time.sleep(PAUSE)
+    raise EdgemedError("the audit log is being written to", "try again in a moment")
+
+
+def _rows(log: Path, mode: str) -> list[Entry]:
+    with closing(database.connected(f"{log.resolve().as_uri()}?mode={mode}")) as rows:
+        there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entries'").fetchone()
+        return list(entries(rows)) if there else []
+
+
+def _rows_of_copy(log: Path, journal: Path) -> list[Entry] | None:
+    """The rows of log and journal, copied and rolled back; None if they changed meanwhile.
+
+    The files stay as they are, for they are evidence, and perhaps on a disk that only reads. They
+    hold no patient text; the copy is for this user alone and goes at once.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgemed-audit-") as folder:
+        copy = Path(folder) / "log"
+        try:
+            before = _state(log), _state(journal)
+            copy.write_bytes(log.read_bytes())
+            copy.with_name("log-journal").write_bytes(journal.read_bytes())
+            if before != (_state(log), _state(journal)):
+                return None
+        except FileNotFoundError:
+            return None
+        return _rows(copy, "rw")
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

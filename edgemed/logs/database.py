@@ -1,0 +1,98 @@
+"""A small SQLite file of ours: private, on the disk when it says so, patient with others.
+
+Rollback journal, not WAL: at rest the log is one file, so that a plain copy of it is a whole one,
+and a folder that cannot be written can still be read. `synchronous = EXTRA` also syncs the folder
+when the journal goes: with FULL a power cut can bring the journal back, and take a confirmed row.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.storage.whole import private_folder, write_new
+
+PATIENCE = 2.0  # seconds that a step waits for another program; SQLite looks again ever less often
+LONGEST = 16 << 20  # bytes of a row: more was never written by us, and is not read
+
+BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+AGAIN = "your work is untouched: do the same step again"
+
+
+def open_rows(path: Path) -> sqlite3.Connection:
+    """Open the file, made 0600 in a private folder where there is none. sqlite3.Error, OSError."""
+    if not path.exists():
+        private_folder(path.parent)
+        with suppress(FileExistsError):  # another process was first
+            write_new(path, b"")
+    rows = connected(f"{path.resolve().as_uri()}?mode=rw")
+    rows.execute("PRAGMA synchronous = EXTRA")
+    return rows
+
+
+def connected(uri: str) -> sqlite3.Connection:
+    """A connection that waits, commits only when told, and reads no row of absurd length."""
+    rows = sqlite3.connect(
+        uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    rows.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+    return rows
+
+
+@contextmanager
+def transaction(rows: sqlite3.Connection) -> Iterator[None]:
+    """Nobody else writes until this ends; whatever is raised inside leaves the file as it was."""
+    rows.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        rows.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # after a failed write SQLite may have rolled back already
+            rows.execute("ROLLBACK")
+        raise
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another program holds the file."""
+    return code_of(error) in BUSY
+
+
+def code_of(error: BaseException) -> int:
+    """SQLite's primary result code; 0 where it gave none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+@contextmanager
+def in_words(what: str, path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as ours: what could not be done, and what helps."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise refusal(what, path, error) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise EdgemedError(
+            f"{what} cannot be written: {reason}",
+            f"see that there is room and that you may write in {path.parent}; {AGAIN}",
+        ) from error
+
+
+def refusal(what: str, path: Path, error: sqlite3.Error) -> EdgemedError:
+    """The error in words; none of SQLite's messages quotes what was to be written."""
+    if is_busy(error):
+        return EdgemedError(
+            f"{what} is held by another program",
+            f"close it (a backup, a viewer, another edgemed) or wait; {AGAIN}",
+        )
+    if code_of(error) == sqlite3.SQLITE_FULL:
+        return EdgemedError(f"{what} cannot be written: the disk is full", f"free space; {AGAIN}")
+    if code_of(error) in BROKEN:
+        return InvalidFile(
+            f"{what} is damaged: {error}", f"keep {path} as it is, and take a copy from a backup"
+        )
+    return EdgemedError(
+        f"{what} cannot be read or written: {error}",
+        f"see that you may read and write {path} and its folder; {AGAIN}",
+    )

@@ -1,0 +1,30 @@
+"""A secret key of 32 bytes in a file of its own: it appears whole or not at all, and stays.
+
+Both functions are called under the lock of the database that the key belongs to, so that two
+first starts at once cannot make two keys.
+"""
+
+import secrets
+from pathlib import Path
+
+from edgemed.storage.whole import private_folder, write_whole
+
+KEY_BYTES = 32
+
+
+def read_key(path: Path) -> bytes | None:
+    """The key, or None where the file is missing or holds no whole key. OSError passes."""
+    try:
+        with path.open("rb") as file:
+            key = file.read(KEY_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
+def make_key(path: Path) -> bytes:
+    """A new key, on the disk when this returns, in the place of whatever was no whole key."""
+    private_folder(path.parent)
+    key = secrets.token_bytes(KEY_BYTES)
+    write_whole(path, key)
+    return key

@@ -1,0 +1,150 @@
+"""What stands in a recipe file, one entry at a time: models, settings, numbers that are text.
+
+A key that means nothing here is named in a note or is an error, never skipped.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from edgemed.errors import UsageError
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.recipe import keys
+from edgemed.merging.recipe.keys import ABOUT_FLOATS, ABOUT_MEMORY
+from edgemed.merging.recipe.settings import Filter, Setting, Settings, Values
+
+NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
+"""A number that YAML 1.1 takes for text: 1e-6, 3e-1, or one in quotation marks."""
+
+ADAPTER = re.compile(r"\.gguf\+|\+(?!.*\.gguf$)")
+REVISION = re.compile(r"@(?!.*\.gguf$)")
+
+
+class Entries:
+    """The entries of one recipe: its folder, its name for messages, and the notes so far.
+
+    `outputs` are of other recipes in the same file, by name; those that it names are `used`.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, outputs: Mapping[str, Path] = MappingProxyType({})
+    ) -> None:
+        self._folder, self._name, self._outputs = folder, name, outputs
+        self.used: set[str] = set()
+        self._method = ""
+        self._notes: dict[str, None] = {}
+
+    def _path(self, given: Any) -> Path:
+        """The path of a model, in any of the ways in which mergekit writes it."""
+        for inner in ("model", "path"):
+            if isinstance(given, dict) and inner in given:
+                more = {k: v for k, v in given.items() if v is not None and k != inner}
+                if more:
+                    self._fail(f"a model has {', '.join(map(repr, more))}", "give its path alone")
+                given = given[inner]
+        if not isinstance(given, str) or not given or "\0" in given:
+            self._fail(f"{given!r} is no path of a model", "give the path of a GGUF file")
+        if given in self._outputs:
+            self.used.add(given)
+            return self._outputs[given]
+        if ADAPTER.search(given):
+            self._fail(f"{given!r} names an adapter", "merge the adapter into its model first")
+        if REVISION.search(given):
+            self._fail(f"{given!r} names a revision", "give the path of a GGUF file")
+        return self._folder / given
+
+    def _settings(self, given: Any, where: str, own: bool) -> Settings:
+        if given is None:
+            return {}
+        if not isinstance(given, dict):
+            self._fail(
+                f"{where}: {given!r} is no map of names and values", "give name: value lines"
+            )
+        settings: dict[str, Setting] = {}
+        known = METHODS[self._method].parameters
+        for key, value in given.items():
+            if key in (*ABOUT_MEMORY, *ABOUT_FLOATS):
+                self._ignore(key)
+            elif key in keys.FORMER:
+                self._note(f"{key} has no effect, in today's mergekit neither")
+            elif keys.stray_parameter(key, self._method):
+                self._note(f"{self._method} has no parameter {key}: it has no effect")
+            elif own and key in known and not known[key].each:
+                self._note(f"{key} of a single model has no effect, in mergekit neither")
+            elif value is not None:
+                settings[key] = self.setting(key, value)
+                self._say_of_own(key)
+        return settings
+
+    def _say_of_own(self, key: str) -> None:
+        """A parameter that edgemed has and mergekit skips makes another model there."""
+        if (self._method, key) in keys.OWN:
+            self._note(f"{key} counts in {self._method} here; mergekit's {self._method} has none")
+
+    def setting(self, key: str, given: Any) -> Setting:
+        """One value, a gradient, or filters."""
+        if isinstance(given, dict):
+            given = [given]
+        if isinstance(given, list) and given and all(isinstance(item, dict) for item in given):
+            return tuple(self._filter(key, item) for item in given)
+        return self._values(key, given)
+
+    def _filter(self, key: str, given: Mapping[str, Any]) -> Filter:
+        self._known(given, keys.FILTER, f"a filter of {key}")
+        if "value" not in given:
+            self._fail(f"a filter of {key} has no value", "add value")
+        pattern = given.get("filter")
+        if pattern is not None and not isinstance(pattern, str):
+            self._fail(f"a filter of {key} is {pattern!r}", "a filter is a part of a tensor's name")
+        return Filter(pattern, self._values(key, given["value"]))
+
+    def _values(self, key: str, given: Any) -> Values:
+        given = [plain(item) for item in given] if isinstance(given, list) else plain(given)
+        if isinstance(given, bool | int | float | str):
+            return given
+        if isinstance(given, list) and given:
+            if all(isinstance(item, int | float) for item in given):
+                return tuple(float(item) for item in given)
+            if all(isinstance(item, str) for item in given):
+                return tuple(given)
+        self._fail(f"{key}: {given!r}", "a value is a number, a word, or a list of numbers")
+
+    def _list(self, tree: Any, key: str) -> list[Any]:
+        given = tree.get(key)
+        if not isinstance(given, list) or not given:
+            self._fail(f"{key} is {given!r}", f"{key} is a list")
+        return given
+
+    def _text(self, tree: Mapping[str, Any], key: str, usual: str | None = None) -> str:
+        given = tree.get(key, usual)
+        if not isinstance(given, str):
+            self._fail(f"{key} is {given!r}", f"give {key} a word")
+        return given
+
+    def _known(self, given: Any, known: tuple[str, ...], thing: str) -> None:
+        if not isinstance(given, dict):
+            self._fail(f"{given!r} is not {thing}", f"it has the keys {', '.join(known)}")
+        for key in (key for key in given if key not in known):
+            objection = keys.objection(key, known)
+            if objection:
+                self._fail(f"{thing} has no key {key!r}", objection)
+            self._note(f"{key} is no key of {thing}: it has no effect, in mergekit neither")
+
+    def _ignore(self, key: str) -> None:
+        if key in ABOUT_FLOATS:
+            self._note(f"{key} is mergekit's; rows are mixed in float32, --out-type sets types")
+        else:
+            self._note(f"{key} is about mergekit's memory and changes nothing here")
+
+    def _note(self, note: str) -> None:
+        self._notes[note] = None
+
+    def _fail(self, what: str, hint: str) -> NoReturn:
+        raise UsageError(f"{self._name}: {what}", hint)
+
+
+def plain(value: Any) -> Any:
+    """A number that stands as text is a number; anything else is left as it is."""
+    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value

@@ -1,0 +1,86 @@
+"""Files from outside are read within limits: bytes, nesting. A refusal names the number.
+
+One table for all small files. What is large by nature has its limits where it is read: GGUF headers
+(gguf/header.py), cases and sweeps (evals/), importance matrices (quantizing/imatrix.py).
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edgemed.errors import InvalidFile
+
+BYTES = {
+    "note": 16 << 20,  # ten thousand pages
+    "draft": 16 << 20,
+    "template": 256 << 10,  # the packaged ones have 2 KiB
+    "chat template": 1 << 20,  # published ones have up to 20 KiB
+    "list of models": 16 << 20,
+    "file of settings": 1 << 20,
+}
+"""The most bytes of a file, by what it is to be."""
+
+NESTING = 64  # levels of tables and lists, in any file
+
+
+def read_bounded(path: Path, kind: str, name: str | None = None) -> bytes:
+    """The bytes of a file of `kind`; `name` is what a refusal calls it. Raises OSError too.
+
+    No more than the limit is read, whatever the file says of its size (a device, a pipe).
+    """
+    with path.open("rb") as file:
+        return read_stream(file, kind, name or str(path))
+
+
+def read_stream(stream: BinaryIO, kind: str, name: str) -> bytes:
+    """All bytes of an open file or pipe of `kind`, called `name` in a refusal."""
+    most = BYTES[kind]
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise InvalidFile(
+            f"{name} is larger than {most:,} bytes, the most for a {kind}",
+            f"give the file of a {kind}",
+        )
+    return data
+
+
+def json_of(text: str | bytes) -> Any:
+    """`json.loads`; ValueError where it is nested deeper than NESTING."""
+    try:
+        tree = json.loads(text)
+    except RecursionError:
+        raise too_deep() from None
+    return shallow(tree)
+
+
+def toml_of(text: str) -> dict[str, Any]:
+    """`tomllib.loads`; ValueError where it is nested deeper than NESTING."""
+    try:
+        tree = tomllib.loads(text)
+    except RecursionError:
+        raise too_deep() from None
+    shallow(tree)
+    return tree
+
+
+def shallow(tree: Any) -> Any:
+    """`tree` itself, if it is nested no deeper than NESTING; else ValueError."""
+    level = [tree]
+    for _ in range(NESTING + 1):
+        level = [inner for item in level for inner in inside(item)]
+        if not level:
+            return tree
+    raise too_deep()
+
+
+def inside(item: Any) -> list[Any]:
+    """The tables and lists right inside a table or a list."""
+    found = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+    return [inner for inner in found if isinstance(inner, Mapping | list)]
+
+
+def too_deep() -> ValueError:
+    """The refusal of a tree that is too deep."""
+    return ValueError(f"it is nested deeper than {NESTING} levels")

@@ -1,0 +1,119 @@
+"""Files that one process has at a time, under names of their own: `.part`, `.journal`, `.lock`.
+
+The lock is on the file and the name can move, so a process that has the lock looks whether the name
+still leads to its file: whoever waited for a merge's end would else hold the finished output. Who
+holds a name renames or removes it before the lock is given up.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from edgemed.errors import EdgemedError, Refused
+from edgemed.storage import positional
+
+FLAGS = os.O_RDWR | os.O_CREAT | positional.O_BINARY | positional.O_NOFOLLOW | positional.O_NONBLOCK
+TRIES = 100
+
+
+class Busy(Refused):
+    """Another process has the file."""
+
+
+def hold(path: Path, keep: bool = False) -> int:
+    """Open `path` for this process alone, empty unless `keep`, readable by its user alone.
+
+    Returns the file descriptor; whoever closes it gives the file up. Busy where another process has
+    it; Refused where something else stands there: a link, a folder, a pipe, a file with a second
+    name or of another user. EdgemedError where it cannot be made.
+    """
+    for _ in range(TRIES):
+        fd = _opened(path)
+        try:
+            if _is_ours(path, fd):
+                positional.make_private(fd)
+                if not keep and os.fstat(fd).st_size:
+                    os.ftruncate(fd, 0)
+                return fd
+        except OSError as error:
+            os.close(fd)
+            raise _cannot(path, error) from error
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)  # its name was taken away between opening and locking
+    raise _busy(path)
+
+
+def give_up(path: Path, fd: int) -> None:
+    """Remove a held file and close it, in the order that this system allows.
+
+    A name that leads to another file by now is another process's.
+    """
+    if positional.RENAMES_OPEN:
+        if _leads_to(path, os.fstat(fd)):
+            path.unlink(missing_ok=True)
+        os.close(fd)
+    else:
+        os.close(fd)
+        path.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove what an earlier process left under such a name; Refused while one has it."""
+    if os.path.lexists(path):
+        give_up(path, hold(path, keep=True))
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, FLAGS, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise _strange(path, "a link") from error
+        if error.errno in (errno.EISDIR, errno.ENXIO) or path.is_dir():
+            raise _strange(path, "no file") from error
+        raise _cannot(path, error) from error
+
+
+def _is_ours(path: Path, fd: int) -> bool:
+    """Lock, then look: false where the name leads to another file by now."""
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise _strange(path, "no file")
+    if not positional.lock(fd):
+        raise _busy(path)
+    if not _leads_to(path, found):
+        return False
+    if os.fstat(fd).st_nlink > 1:
+        raise _strange(path, "a file that has another name too")
+    if not positional.is_own(found):
+        raise _strange(path, "another user's file")
+    return True
+
+
+def _leads_to(path: Path, found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), found)
+    except FileNotFoundError:
+        return False
+
+
+def _busy(path: Path) -> Busy:
+    return Busy(
+        f"{path} is being written by another process", "wait for it, or choose another output"
+    )
+
+
+def _strange(path: Path, what: str) -> Refused:
+    return Refused(
+        f"{path} is {what}, and is not written to", "remove it, or choose another output"
+    )
+
+
+def _cannot(path: Path, error: OSError) -> EdgemedError:
+    return EdgemedError(
+        f"cannot write {path}: {error.strerror}",
+        "choose an output folder that you may write to and that has room",
+    )

@@ -1,0 +1,130 @@
+"""The filter with which Linux refuses internet sockets to a process, for good and to its children.
+
+A classic BPF program (linux/filter.h) that the kernel runs before every system call. It allows
+`socket` and `socketpair` for AF_UNIX (asyncio, multiprocessing, display servers) and AF_NETLINK
+(talks to the kernel alone; drivers of graphics cards listen there), and refuses with EPERM every
+other family: AF_INET, AF_INET6, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, and what is yet to be invented.
+io_uring opens sockets without a call that could be seen here, so it is refused as a whole; so are
+all calls in another form than the process's own (32-bit calls, x32), whose numbers mean other
+things. What it cannot see: where an AF_UNIX socket leads, a name service of the system for one.
+
+    offset  struct seccomp_data (linux/seccomp.h)
+         0  int nr           number of the call
+         4  u32 arch         the form it was made in
+         8  u64 ip
+        16  u64 args[6]      little-endian: the low half of the first is the socket's family
+"""
+
+import struct
+import sys
+from typing import NamedTuple
+
+AF_UNIX, AF_NETLINK = 1, 16  # the same on all of Linux; Python elsewhere lacks the names
+X32 = 0x40000000  # bit of x32's call numbers, which have x86-64's arch value
+
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD_W_ABS, JEQ_K, JGE_K, RET_K
+ALLOW = 0x7FFF0000  # SECCOMP_RET_ALLOW
+REFUSE = 0x00050000 | 1  # SECCOMP_RET_ERRNO with EPERM
+NR, ARCH, FAMILY = 0, 4, 16
+
+PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+SET_MODE_FILTER = 1  # SECCOMP_SET_MODE_FILTER
+# All threads at once (TSYNC), and no slower memory in return (SPEC_ALLOW): kernels before 5.16 take
+# a filter for a sandbox of foreign code and switch part of speculation off.
+FLAGS = 1 | 4
+
+
+class Machine(NamedTuple):
+    """A processor's arch value (linux/audit.h) and the numbers of its calls."""
+
+    arch: int
+    seccomp: int
+    socket: int
+    socketpair: int
+    io_uring_setup: int
+
+
+MACHINES = {
+    "x86_64": Machine(0xC000003E, 317, 41, 53, 425),
+    "aarch64": Machine(0xC00000B7, 277, 198, 199, 425),
+}
+
+
+class Instruction(NamedTuple):
+    """`struct sock_filter`: jumps count instructions from the next one."""
+
+    code: int
+    if_true: int
+    if_false: int
+    k: int
+
+
+def program(machine: Machine, refusal: int = REFUSE) -> list[Instruction]:
+    """The filter; `refusal` is what the kernel does with a call that is not allowed."""
+    allow, refuse = 10, 11  # places below
+
+    def load(offset: int) -> Instruction:
+        return Instruction(LOAD, 0, 0, offset)
+
+    def jump(here: int, code: int, k: int, true: int, false: int) -> Instruction:
+        return Instruction(code, true - here - 1, false - here - 1, k)
+
+    return [
+        load(ARCH),
+        jump(1, EQUAL, machine.arch, 2, refuse),
+        load(NR),
+        jump(3, AT_LEAST, X32, refuse, 4),
+        jump(4, EQUAL, machine.io_uring_setup, refuse, 5),
+        jump(5, EQUAL, machine.socket, 7, 6),
+        jump(6, EQUAL, machine.socketpair, 7, allow),
+        load(FAMILY),
+        jump(8, EQUAL, AF_UNIX, allow, 9),
+        jump(9, EQUAL, AF_NETLINK, allow, refuse),
+        Instruction(RETURN, 0, 0, ALLOW),
+        Instruction(RETURN, 0, 0, refusal),
+    ]
+
+
+def packed(instructions: list[Instruction]) -> bytes:
+    """The program as the kernel reads it, 8 bytes an instruction."""
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
+
+
+if sys.platform == "linux":
+    import ctypes
+    import os
+
+    class _Filter(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+    def own_machine() -> Machine | None:
+        """This process's machine; None where no filter is known for it."""
+        if struct.calcsize("P") != 8 or sys.byteorder != "little":
+            return None  # 32-bit Python on a 64-bit kernel: its calls have other numbers
+        return MACHINES.get(os.uname().machine)
+
+    def install(refusal: int = REFUSE) -> None:
+        """Put this process, all its threads and all it will start under the filter.
+
+        From then on no program that it starts gains rights (sudo), which Linux asks for in return.
+        Raises OSError where the kernel does not do it, or the processor is not known here.
+        """
+        machine = own_machine()
+        if machine is None:
+            raise OSError(0, f"no filter is known for {os.uname().machine}")
+        code = packed(program(machine, refusal))
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.syscall.restype = ctypes.c_long
+        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        given = ctypes.byref(_Filter(len(code) // 8, code))
+        failed = libc.syscall(machine.seccomp, SET_MODE_FILTER, FLAGS, given)
+        if failed:  # above zero: a thread that has a filter of its own
+            reason = "a thread has a filter of its own" if failed > 0 else ""
+            raise OSError(ctypes.get_errno(), reason or os.strerror(ctypes.get_errno()))
+
+else:
+
+    def install(refusal: int = REFUSE) -> None:
+        """Other systems have no such filter: raises OSError."""
+        raise OSError(0, "this system has no such filter")

@@ -1,0 +1,259 @@
+"""What is run on a disk that gets full: each way in which edgemed writes, with small inputs.
+
+A scene prepares a folder, and does the thing in it; `leaves` are endings of files that may stay
+after a failure to be gone on with, `shrugs` are calls whose failure costs nothing that was asked.
+Models that would be asked are scripted: what is tried here is what is written.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from edgemed_models.fake import ScriptedModel
+from edgemed_tui import plain
+from edgemed_tui import settings as screen
+from edgemed_tui.plain.line import Line
+
+from edgemed.cli.main import main
+from edgemed.errors import EdgemedError
+from edgemed.evals.scores import Examined
+from edgemed.evals.sweep import LOADED
+from edgemed.local_models import tuned
+from edgemed.logs import audit
+from edgemed.merging.run import unfinished
+from edgemed.merging.run.chunk import Blender
+from tests.edgemed.merge_pairs import weights, write_pair_member
+from tests.faults.shim import arm
+from tests.tui.scripted import DRAFT, NOTE, desk, pieces
+
+RECORDS = ("mkdir edgemed", "fsync edgemed")  # `models add` notes a hash there, to spare a wait
+PLACES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
+MERGE = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "--threads", "2", "--max-ram", "60000"]
+SHARDS = ("--split-max-size", "150K")
+PASSPHRASE = "four words of mine"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One thing to do; `run` and `prepare` stand in the prepared folder, user folders in it."""
+
+    name: str
+    run: Callable[[], int]
+    prepare: Callable[[], None] = lambda: None
+    leaves: tuple[str, ...] = ()
+    shrugs: tuple[str, ...] = ()
+
+
+def enter(folder: Path) -> None:
+    """Stand in the folder, with user folders inside it."""
+    os.chdir(folder)
+    for name in PLACES:
+        place = folder / "home" / name.lower()
+        if not place.exists():
+            place.mkdir(parents=True)
+        os.environ[name] = str(place)
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # its files are no concern of these scenes
+
+
+def inputs() -> None:
+    """A pair of small models, a note, a case to ask."""
+    for number, name in enumerate("ab", 1):
+        write_pair_member(Path(f"{name}.gguf"), weights(number), "Q4_K")
+    Path("note.txt").write_text(NOTE, "utf-8")
+    Path("draft.txt").write_text(DRAFT, "utf-8")
+    Path("cases.jsonl").write_text('{"axis": "x", "prompt": "p", "expect": {"contains": ["p"]}}\n')
+
+
+def command(*words: str) -> Callable[[], int]:
+    return lambda: main(list(words))
+
+
+def older(name: str) -> Callable[[], object]:
+    """A file that stands there and would be replaced."""
+    return lambda: Path(name).write_bytes(b"what stood here before")
+
+
+def first(*steps: Callable[[], object]) -> Callable[[], None]:
+    """Preparations one after the other."""
+
+    def prepare() -> None:
+        for step in steps:
+            step()
+
+    return prepare
+
+
+def stopped_merge() -> None:
+    """What a merge with --resume leaves when it is stopped half way."""
+    left, write = [25], Blender.write
+
+    def until(self: Blender, chunk: object) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise EdgemedError("stopped here", "")
+        return write(self, chunk)  # type: ignore[arg-type]
+
+    with patch.object(Blender, "write", until):
+        main([*MERGE, "-o", "out.gguf", "--resume"])
+
+
+def added() -> None:
+    """Two models on the list."""
+    for name in ("a", "b"):
+        main(["models", "add", f"{name}.gguf", "--name", name])
+
+
+def swept() -> int:
+    """A sweep whose points are merged and not asked."""
+
+    def asked(t: float, *others: object) -> Examined:
+        return Examined(t, "Q4_K", {"x": [1.0, 0.5]}, 0, dict.fromkeys(LOADED))
+
+    with (
+        patch("edgemed.evals.sweep.settled", lambda *a: object()),
+        patch("edgemed.evals.sweep.asked", asked),
+        patch("edgemed.evals.sweep.plan_model", lambda *a: None),
+    ):
+        words = ["sweep", "a.gguf", "b.gguf", "--cases", "cases.jsonl", "--t", "0", "0.5"]
+        return main(words)
+
+
+def summarized() -> int:
+    """A draft from a scripted model, to stdout."""
+    with (
+        patch("edgemed.cli.summarize.started_ahead"),
+        patch("edgemed.cli.summarize.find_model", lambda name: Path("a.gguf")),
+        patch("edgemed.cli.summarize.plan_request", lambda *a: None),
+        patch("edgemed.cli.summarize.settings_for", lambda *a: None),
+        patch("edgemed.cli.summarize.start", lambda *a: ScriptedModel(pieces(DRAFT))),
+    ):
+        return main(["summarize", "note.txt", "--template", "soap", "--no-record"])
+
+
+def demonstrated() -> int:
+    """The demonstration's merge, without asking it anything."""
+    with (
+        patch("edgemed.cli.demo.picture", lambda *a: None),
+        patch("edgemed.cli.demo.stream_sample", lambda *a: None),
+        patch("edgemed.cli.demo.questions", lambda *a: []),
+    ):
+        return main(["demo"])
+
+
+def said_in_words(step: Callable[[], object]) -> Callable[[], int]:
+    """A function behind the screen: its EdgemedError as the screen would say it."""
+
+    def run() -> int:
+        try:
+            step()
+        except EdgemedError as error:
+            print(f"edgemed: {error.message}\n         {error.hint}", file=sys.stderr)
+            return 1
+        return 0
+
+    return run
+
+
+def line_mode() -> int:
+    """Note to signature, two exports, saved twice, opened; what is not done is done again."""
+    said: list[str] = []
+    answers = iter(["1", "seen", "checked again", "Dr A"])
+    line = Line(
+        desk(ScriptedModel(pieces(DRAFT)), folder=Path.cwd()),
+        said.append,
+        lambda prompt: "yes" if "Lose" in prompt else next(answers),
+        lambda prompt: PASSPHRASE,
+    )
+    failed = 0
+    for typed in ("note note.txt", "template soap", "draft", "save", "dismiss 1", "sign",
+                  "export out.txt", "export out.json", "save"):  # fmt: skip
+        before = len(said)
+        plain.answer(line, typed)
+        if any("Not done" in words for words in said[before:]):
+            failed += 1
+            print("edgemed: " + "\n         ".join(said[before:]), file=sys.stderr)
+            arm(None)
+            plain.answer(line, typed)
+    assert line.saved_as is not None
+    plain.answer(line, f"open {line.saved_as.stem}")
+    kept = line.session
+    line.close()
+    assert kept.signature is not None
+    return 1 if failed else 0
+
+
+def logged() -> None:
+    """A log with two rows."""
+    log = audit.Log(audit.default_place())
+    for number in range(2):
+        log.add("sign", "Dr A", "2026-01-02T03:04:05+00:00", {"number": number})
+    log.close()
+
+
+def save_settings(name: str) -> Callable[[], object]:
+    return lambda: screen.save(screen.settings_file(), screen.Settings(name=name))
+
+
+RESUMED = (".part", ".journal")
+SCENES = (
+    Scene("merge", command(*MERGE, "-o", "out.gguf"), inputs),
+    Scene(
+        "merge --force --report",
+        command(*MERGE, "-o", "out.gguf", "--force", "--report", "report.html"),
+        first(inputs, older("out.gguf"), older("report.html")),
+    ),
+    Scene(
+        "merge --force, three shards",
+        command(*MERGE, "-o", "out.gguf", "--force", *SHARDS),
+        first(inputs, lambda: main([*MERGE, "-o", "out.gguf", *SHARDS, "--seed", "9"])),
+    ),
+    Scene("merge --resume", command(*MERGE, "-o", "out.gguf", "--resume"), inputs, RESUMED),
+    Scene(
+        "merge --resume after a stop",
+        command(*MERGE, "-o", "out.gguf", "--resume"),
+        first(inputs, stopped_merge),
+        RESUMED,
+    ),
+    Scene("quantize", command("quantize", "a.gguf", "out.gguf", "--type", "Q8_0"), inputs),
+    Scene(
+        "models add",
+        command("models", "add", "a.gguf", "--name", "m"),
+        inputs,
+        shrugs=RECORDS,
+    ),
+    Scene(
+        "models add --link",
+        command("models", "add", "a.gguf", "--link"),
+        inputs,
+        shrugs=RECORDS,
+    ),
+    Scene("models default", command("models", "default", "b"), first(inputs, added)),
+    Scene("models remove", command("models", "remove", "a"), first(inputs, added)),
+    Scene(
+        "tuning is remembered",
+        said_in_words(lambda: tuned.remember(Path("b.gguf"), tuned.Speed(2, 64, 10.0, 5.0))),
+        first(inputs, lambda: tuned.remember(Path("a.gguf"), tuned.Speed(2, 9, 10.0, 5.0))),
+    ),
+    Scene("summarize", summarized, inputs),
+    Scene("check-draft", command("check-draft", "note.txt", "draft.txt", "--json"), inputs),
+    Scene("sweep", swept, inputs, (".jsonl", ".lock")),
+    Scene(
+        "templates list", command("templates", "list"), shrugs=("mkdir templates", "mkdir edgemed")
+    ),
+    Scene("audit export", command("audit", "export"), logged),
+    Scene("inspect", command("inspect", "a.gguf"), inputs),
+    Scene("demo", demonstrated),
+    Scene(
+        "settings of the screen",
+        said_in_words(save_settings("Dr B")),
+        first(save_settings("Dr A")),
+    ),
+    Scene(
+        "an unfinished merge is noted",
+        said_in_words(lambda: unfinished.remember({"out": "out.gguf"})),
+    ),
+    Scene("line mode", line_mode, inputs),
+)

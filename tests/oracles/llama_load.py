@@ -1,0 +1,72 @@
+"""What llama.cpp itself does with a model file: loads it, refuses it, or ends the process.
+
+One child imports llama_cpp, then forks for every file: an abort takes a grandchild only.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+CHILD = """
+import json, os, sys, tempfile
+import llama_cpp.llama_cpp as llama
+llama.llama_backend_init()
+@llama.llama_log_callback
+def say(level, text, data):
+    os.write(2, text)
+llama.llama_log_set(say, None)
+for path in sys.argv[1:]:
+    log = tempfile.TemporaryFile()
+    pid = os.fork()
+    if not pid:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        params = llama.llama_model_default_params()
+        params.n_gpu_layers = 0
+        model = llama.llama_model_load_from_file(path.encode(), params)
+        if model:
+            options = llama.llama_context_default_params()
+            options.n_ctx = options.n_batch = 64
+            options.n_threads = options.n_threads_batch = 1
+            context = llama.llama_init_from_model(model, options)
+            token = (llama.llama_token * 1)(3)
+            batch = llama.llama_batch_get_one(token, 1)
+            os._exit(0 if context and not llama.llama_decode(context, batch) else 5)
+        os._exit(4)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").splitlines()
+    print(json.dumps([status, lines]), flush=True)
+"""
+
+QUIET = os.environ | {"GGML_NO_BACKTRACE": "1"}
+TELLING = ("error loading", "assert", "invalid", "failed")
+
+
+class Outcome(NamedTuple):
+    """`status` 0: loaded, and one token decoded; 4: refused; 5: not decoded; below 0: a signal."""
+
+    status: int
+    lines: tuple[str, ...]
+
+    @property
+    def loads(self) -> bool:
+        return self.status == 0
+
+    @property
+    def reason(self) -> str:
+        """The first line that sounds like one."""
+        return next((x for x in self.lines if any(w in x.lower() for w in TELLING)), "")
+
+
+def loaded(paths: Sequence[Path]) -> list[Outcome]:
+    """What llama.cpp does with each file: loads it whole and decodes one token."""
+    words = [sys.executable, "-c", CHILD, *map(str, paths)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, env=QUIET)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return [Outcome(status, tuple(lines)) for status, lines in found]

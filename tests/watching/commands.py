@@ -1,0 +1,68 @@
+"""Every command of edgemed at work on small files, as lists of words.
+
+The lines of a command are run one after the other in one folder. Notes are invented.
+"""
+
+import json
+from pathlib import Path
+
+from edgemed_models.scale import path_of
+from edgemed_models.scale.examination import questions
+from edgemed_tui.machine import sample
+
+from tests.edgemed.merge_pairs import weights, write_pair_member
+
+DRAFT = "The patient takes aspirin 325 mg daily.\n"
+RECIPE = """
+merge_method: linear
+models: [{model: a.gguf, parameters: {weight: 1}}, {model: b.gguf, parameters: {weight: 1}}]
+"""
+SMALL = ("--threads", "1")
+
+
+def prepare(work: Path) -> None:
+    """The files that the commands are given."""
+    (work / "note.txt").write_text(sample(), "utf-8")
+    (work / "draft.txt").write_text(DRAFT, "utf-8")
+    (work / "recipe.yml").write_text(RECIPE, "utf-8")
+    for name, seed in (("a.gguf", 1), ("b.gguf", 2)):
+        write_pair_member(work / name, weights(seed))
+    (question,) = questions("clinical", 1, 7, "dev")
+    case = {"axis": "facts", "prompt": question.item.prompt, "expect": {"facts": ["fever"]}}
+    (work / "cases.jsonl").write_text(json.dumps(case) + "\n", "utf-8")
+
+
+def rows() -> dict[str, list[list[str]]]:
+    """Words by command; `edgemed` stands before them. The screen has its sessions instead."""
+    merge = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "-o", "merged.gguf"]
+    model, other = str(path_of("instruct")), str(path_of("clinical"))
+    return {
+        "summarize": [
+            ["summarize", "note.txt", "--template", "sample", "--demo", "--second-look", *SMALL]
+        ],
+        "check-draft": [["check-draft", "note.txt", "draft.txt"]],
+        "chat": [["chat", "-", "--model", model, "--max-tokens", "8", *SMALL]],
+        "templates": [["templates", "list"], ["templates", "check"]],
+        "models": [
+            ["models", "add", model, "--name", "mine"],
+            ["models", "list"],
+            ["models", "tune", "mine"],
+            ["models", "cards"],
+            ["models", "remove", "mine"],
+        ],
+        "doctor": [["doctor"], ["doctor", model]],
+        "check": [["check", "a.gguf", "b.gguf"]],
+        "merge": [merge],
+        "sweep": [["sweep", other, model, "--cases", "cases.jsonl", "--t", "0", "1", *SMALL]],
+        "diff": [["diff", "a.gguf", "b.gguf"]],
+        "verify": [merge, ["verify", "merged.gguf"]],
+        "recipe": [["recipe", "show", "recipe.yml"]],
+        "quantize": [["quantize", "a.gguf", "small.gguf", "--type", "Q8_0"]],
+        "audit": [["audit", "verify"]],
+        "demo": [["demo", "--items", "1"]],
+        "inspect": [["inspect", "a.gguf"]],
+    }
+
+
+MADE = {"work/merged.gguf", "work/small.gguf"}  # what they are told to write
+QUESTION = b"What is rest good for?\n"  # standard input of all of them
