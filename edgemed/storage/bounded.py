@@ -19,6 +19,7 @@ BYTES = {
     "chat template": 1 << 20,  # published ones have up to 20 KiB
     "list of models": 16 << 20,
     "file of settings": 1 << 20,
+    "file of examples": 256 << 20,  # what is learned on a laptop has a hundredth of it
 }
 """The most bytes of a file, by what it is to be."""
 

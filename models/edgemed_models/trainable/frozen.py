@@ -28,48 +28,45 @@ class Rows(Protocol):
         ...
 
 
-class Frozen:
-    """A frozen matrix W[rows, length]; `dense` holds it decoded where there is memory for it."""
+class Scratch:
+    """Memory for one decoded block, shared by all matrices of a model."""
 
-    def __init__(self, rows: Rows) -> None:
-        self.source = rows
+    def __init__(self) -> None:
+        self._memory = np.empty(BLOCK, np.float32)
+
+    def room(self, rows: int, length: int) -> F32:
+        """f32[rows, length], good until the next call."""
+        if self._memory.size < rows * length:
+            self._memory = np.empty(rows * length, np.float32)
+        return self._memory[: rows * length].reshape(rows, length)
+
+
+class Frozen:
+    """A frozen matrix W[rows, length], decoded block by block as it is used."""
+
+    def __init__(self, rows: Rows, scratch: Scratch) -> None:
+        self.source, self._scratch = rows, scratch
         self.rows, self.length = rows.rows, rows.length
-        self.dense: torch.Tensor | None = None
-        self._scratch: F32 | None = None
 
     def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
-        """(first row, W[first : first + n]) over all rows; a block is good until the next one."""
-        if self.dense is not None:
-            yield 0, self.dense
-            return
+        """(first row, W[first : first + n]) over all rows; good until any next block."""
         at_once = max(1, min(self.rows, BLOCK // self.length))
         for first in range(0, self.rows, at_once):
             yield first, self.block(first, min(at_once, self.rows - first))
 
     def block(self, first: int, count: int) -> torch.Tensor:
         """Decoded rows, in memory that the next call uses again."""
-        if self._scratch is None or len(self._scratch) < count:
-            self._scratch = np.empty((count, self.length), np.float32)
-        out = self._scratch[:count]
+        out = self._scratch.room(count, self.length)
         self.source.read(first, out)
         return torch.from_numpy(out)
 
     def take(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows by number: f32[len(ids), length]."""
-        if self.dense is not None:
-            return self.dense[ids]
         wanted, places = torch.unique(ids, return_inverse=True)
         out = np.empty((len(wanted), self.length), np.float32)
         for place, row in enumerate(wanted.tolist()):
             self.source.read(row, out[place : place + 1])
         return torch.from_numpy(out)[places]
-
-    def decode_once(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Keep the whole matrix decoded on `device`."""
-        whole = torch.empty((self.rows, self.length), dtype=dtype, device=device)
-        for first, block in self.blocks():
-            whole[first : first + len(block)] = block.to(device, dtype)
-        self.dense = whole
 
 
 class Product(torch.autograd.Function):
@@ -97,9 +94,3 @@ class Product(torch.autograd.Function):
 def product(x: torch.Tensor, matrix: Frozen) -> torch.Tensor:
     """x[..., length] times W^T: [..., rows]."""
     return Product.apply(x, matrix)  # type: ignore[no-any-return]
-
-
-def row_squares(matrix: Frozen) -> torch.Tensor:
-    """The squared length of every row of W: f32[rows]."""
-    parts = [(block * block).sum(1) for _, block in matrix.blocks()]
-    return torch.cat(parts)

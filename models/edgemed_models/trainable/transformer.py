@@ -12,12 +12,12 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from edgemed_models.trainable.frozen import Frozen, Rows, product
+from edgemed_models.trainable.frozen import Frozen, Rows, Scratch, product
 from edgemed_models.trainable.head import cross_entropy
 from edgemed_models.trainable.shape import Shape
 
 Path = nn.Module
-"""An adapter on one matrix: forward(x, y, matrix) gives y with what it adds."""
+"""An adapter on one matrix: forward(x, y) gives y with what it adds."""
 
 OUTPUT = "output.weight"
 EMBEDDING = "token_embd.weight"
@@ -35,7 +35,7 @@ class Linear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = product(x, self.matrix)
         if self.path is not None:
-            y = self.path(x, y, self.matrix)
+            y = self.path(x, y)
         return y if self.bias is None else y + self.bias
 
 
@@ -59,18 +59,17 @@ class Tensors:
     """The model's tensors by GGUF name: matrices frozen, vectors in float32."""
 
     def __init__(self, names: Sequence[str], rows: Callable[[str], Rows]) -> None:
-        self._names, self._rows = frozenset(names), rows
+        self._names, self._rows, self._scratch = frozenset(names), rows, Scratch()
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     def matrix(self, name: str) -> Frozen:
-        return Frozen(self._rows(name))
+        return Frozen(self._rows(name), self._scratch)
 
     def vector(self, name: str) -> torch.Tensor:
         """A 1-D tensor, f32[length]."""
-        rows = self._rows(name)
-        return Frozen(rows).block(0, 1)[0].clone()
+        return self.matrix(name).block(0, 1)[0].clone()
 
     def linear(self, name: str) -> Linear:
         """A matrix with its bias, if there is one."""
