@@ -27,8 +27,9 @@ ABOUT = "edgemed.adapter."
 
 
 def adapter_bytes(adapter: Adapter) -> bytes:
-    """The whole file. Written with alpha = the largest rank, so that its own pairs keep their B."""
-    alpha = float(max(pair.rank for pair in adapter.pairs.values()))
+    """The whole file. Its alpha is that of the first pair: pairs of the same keep their B."""
+    first = next(iter(adapter.pairs.values()))
+    alpha = first.scale * first.rank
     arrays: dict[str, F32] = {}
     for name, pair in adapter.pairs.items():
         arrays[name + A] = pair.a

@@ -55,13 +55,20 @@ def _rows(tensor: Tensor, file: U8) -> MappedRows:
     return MappedRows(tensor, np.asarray(file[tensor.offset : end]).reshape(tensor.rows, -1))
 
 
+def require_torch() -> None:
+    """EdgemedError where torch is not installed."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise EdgemedError("torch is not installed", "pip install 'edgemed[train]'") from None
+
+
 def load_trainable(path: Path) -> "tuple[Model, Transformer]":
     """The model at `path`, ready for adapters. Refused for what this code does not compute."""
-    try:
-        from edgemed_models.trainable.shape import Unsupported, shape_of
-        from edgemed_models.trainable.transformer import Tensors, Transformer
-    except ImportError as error:
-        raise EdgemedError("torch is not installed", "pip install 'edgemed[train]'") from error
+    require_torch()
+    from edgemed_models.trainable.shape import Unsupported, shape_of
+    from edgemed_models.trainable.transformer import Tensors, Transformer
+
     model = open_model(path)
     try:
         shape = shape_of(model.metadata)

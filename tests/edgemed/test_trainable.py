@@ -26,7 +26,10 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(kind: str, tmp_pa
         linear.path = lora
     ids = torch.tensor([i for row in tiny.sequences() for i in row])
     weights = torch.cat(
-        [(torch.arange(n) >= n - m).float() for n, m in zip(tiny.LENGTHS, tiny.ANSWERS, strict=True)]
+        [
+            (torch.arange(n) >= n - m).float()
+            for n, m in zip(tiny.LENGTHS, tiny.ANSWERS, strict=True)
+        ]
     )
     loss = model.loss(ids, tiny.LENGTHS, weights)
     loss.backward()

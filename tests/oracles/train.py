@@ -111,9 +111,7 @@ def measured(kind: str) -> dict[str, Any]:
     for ids, answer in zip(tiny.sequences(), tiny.ANSWERS, strict=True):
         logits = model(input_ids=torch.tensor([ids])).logits[0]
         wanted = torch.tensor(ids[-answer:])
-        total = total + functional.cross_entropy(
-            logits[-answer - 1 : -1], wanted, reduction="sum"
-        )
+        total = total + functional.cross_entropy(logits[-answer - 1 : -1], wanted, reduction="sum")
     total.backward()
     found: dict[str, Any] = {f"{kind}/loss": np.float64(total.item())}
     for name in tiny.pairs(kind):
