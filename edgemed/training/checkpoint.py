@@ -42,9 +42,11 @@ def load(path: Path, run: str) -> State:
             about = json.loads(file["about"].tobytes())
             if about["run"] != run:
                 raise Refused(f"{path} is of another run: files or options differ", AGAIN)
-            plain = about["state"]
-            plain["curve"] = [Point(**point) for point in plain["curve"]]
-            return State(**plain, **{kind: _list(file, kind) for kind in ARRAYS})
+            state = State(**about["state"])
+            state.curve = [Point(**point) for point in about["state"]["curve"]]
+            for kind in ARRAYS:
+                setattr(state, kind, _list(file, kind))
+            return state
     except FileNotFoundError:
         raise Refused(f"there is no {path} to go on from", "leave out --resume") from None
     except (OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError) as error:

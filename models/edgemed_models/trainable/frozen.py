@@ -20,8 +20,11 @@ F32 = NDArray[np.float32]
 class Rows(Protocol):
     """A matrix on the disk: `rows` rows of `length` weights."""
 
-    rows: int
-    length: int
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def length(self) -> int: ...
 
     def read(self, first: int, out: F32) -> None:
         """Fill out f32[n, length] with rows first, first + 1, ..."""
@@ -93,4 +96,4 @@ class Product(torch.autograd.Function):
 
 def product(x: torch.Tensor, matrix: Frozen) -> torch.Tensor:
     """x[..., length] times W^T: [..., rows]."""
-    return Product.apply(x, matrix)  # type: ignore[no-any-return]
+    return Product.apply(x, matrix)

@@ -61,4 +61,4 @@ def cross_entropy(
     h: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, matrix: Frozen
 ) -> torch.Tensor:
     """Sum of weights[i] * -log p(targets[i] | h[i]) over h[n, width], with logits h W^T."""
-    return CrossEntropy.apply(h, targets, weights, matrix)  # type: ignore[no-any-return]
+    return CrossEntropy.apply(h, targets, weights, matrix)

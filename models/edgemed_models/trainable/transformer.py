@@ -16,9 +16,6 @@ from edgemed_models.trainable.frozen import Frozen, Rows, Scratch, product
 from edgemed_models.trainable.head import cross_entropy
 from edgemed_models.trainable.shape import Shape
 
-Path = nn.Module
-"""An adapter on one matrix: forward(x, y) gives y with what it adds."""
-
 OUTPUT = "output.weight"
 EMBEDDING = "token_embd.weight"
 
@@ -30,7 +27,7 @@ class Linear(nn.Module):
         super().__init__()
         self.matrix = matrix
         self.register_buffer("bias", bias, persistent=False)
-        self.path: Path | None = None
+        self.path: nn.Module | None = None  # forward(x, y) gives y with what it adds
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = product(x, self.matrix)
@@ -170,7 +167,7 @@ class Transformer(nn.Module):
         return {
             f"blk.{number}.{name}": linear
             for number, block in enumerate(self.blocks)
-            for name, linear in block.linears.items()  # type: ignore[union-attr, operator]
+            for name, linear in block.linears.items()
         }
 
     def hidden(self, ids: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
@@ -184,7 +181,7 @@ class Transformer(nn.Module):
                 x = checkpoint(block, x, turns, lengths, use_reentrant=False)
             else:
                 x = block(x, turns, lengths)
-        return self.norm(x)  # type: ignore[no-any-return]
+        return self.norm(x)
 
     def loss(
         self, ids: torch.Tensor, lengths: Sequence[int], weights: torch.Tensor
