@@ -96,7 +96,7 @@ class Training:
         ids, lengths, weights = packed(rows)
         count = float(weights.sum())
         loss = self.model.loss(ids, lengths, weights) / count
-        found = loss.item()
+        found: float = loss.item()
         if not math.isfinite(found):
             raise EdgemedError(
                 f"the loss is no number any more at step {state.step + 1}", "give a smaller --rate"

@@ -12,6 +12,7 @@ from edgemed.adapters.gguf_form import read_adapter
 from edgemed.cli.main import main
 from edgemed.logs import records
 from edgemed.merging.plan.fingerprints import sha256_of
+from tests.oracles.llama_adapter import answer_loss
 
 MODEL = path_of("instruct")
 OPTIONS = ("--threads", "1", "--rank", "4", "--rate", "3e-3", "--batch-tokens", "150")
@@ -75,6 +76,35 @@ def test_it_learns_and_says_what_it_made(examples: Path) -> None:
     assert min(held) < held[0] / 2
     best = next(p for p in card["curve"] if p["step"] == card["steps"]["best"])
     assert best["held"] == min(held)
+    holds_in_llama_cpp(examples, examples.with_name("a.gguf"))
+
+
+def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
+    """llama.cpp's loss with the adapter is the trainer's, and far from that without it.
+
+    On the model in F32, where llama.cpp does not round what goes into a product.
+    """
+    import torch
+    from edgemed_models.trainable.adapters import Lora
+
+    from edgemed.training.adapt import packed
+    from edgemed.training.encoded import encode_for
+    from edgemed.training.examples import read_examples
+    from edgemed.training.trainable import load_trainable
+
+    row = encode_for(MODEL, None, read_examples(examples)[:1], 100).rows[0]
+    _, model = load_trainable(MODEL)
+    for name, pair in read_adapter(adapter).pairs.items():
+        lora = Lora(pair.rank, pair.scale, len(pair.b), pair.a.shape[1])
+        lora.a.data, lora.b.data = torch.from_numpy(pair.a), torch.from_numpy(pair.b)
+        model.linears()[name.removesuffix(".weight")].path = lora
+    ids, lengths, weights = packed([row])
+    with torch.no_grad():
+        ours = model.loss(ids, lengths, weights).item() / row.answer
+    plain = examples.with_name("f32.gguf")
+    assert main(["quantize", str(MODEL), str(plain), "--type", "F32", "--threads", "1"]) == 0
+    assert answer_loss(plain, adapter, row.ids, row.answer) == pytest.approx(ours, rel=0.01)
+    assert answer_loss(plain, None, row.ids, row.answer) > 1.5 * ours
 
 
 def test_no_word_of_an_example_is_in_any_file(examples: Path) -> None:
