@@ -27,6 +27,7 @@ BYTES = {
     "tokenizer.model": 64 << 20,
     "importance matrix": 1 << 30,  # one for 70 billion weights has 25 million bytes
     "kept seal": 4096,
+    "file of examples": 256 << 20,  # what is learned on a laptop has a hundredth of it
 }
 """The most bytes of a file, by what it is to be."""
 

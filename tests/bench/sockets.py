@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from edgemed_native import _jit
@@ -131,7 +132,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         user, log = User(Path(name) / "user").move_in(), Path(name) / "log"
         commands.prepare(user.work)
-        for row in commands.rows().values():
+        for command, row in commands.rows().items():
+            if (needed := commands.NEEDS.get(command)) and find_spec(needed) is None:
+                print(f"{command}: not run: {needed} is not installed")
+                continue
             for old in commands.MADE:
                 (user.folder / old).unlink(missing_ok=True)
             for words in row:

@@ -52,6 +52,8 @@ def test_only_the_action_that_fetches_keeps_the_right(monkeypatch: pytest.Monkey
 def test_a_command_opens_no_internet_socket_and_leaves_no_file(
     name: str, user: User, tmp_path: Path
 ) -> None:
+    if name in commands.NEEDS:
+        pytest.importorskip(commands.NEEDS[name])
     before = user.files()
     for number, words in enumerate(commands.rows()[name]):
         log = tmp_path / f"{number}.log"

@@ -28,6 +28,8 @@ def prepare(work: Path) -> None:
     for name, seed in (("a.gguf", 1), ("b.gguf", 2)):
         write_pair_member(work / name, weights(seed))
     (question,) = questions("clinical", 1, 7, "dev")
+    learned = [{"prompt": f"Dose {n} mg?", "completion": f"{n} mg a day."} for n in range(4)]
+    (work / "examples.jsonl").write_text("\n".join(map(json.dumps, learned)), "utf-8")
     case = {"axis": "facts", "prompt": question.item.prompt, "expect": {"facts": ["fever"]}}
     (work / "cases.jsonl").write_text(json.dumps(case) + "\n", "utf-8")
 
@@ -59,10 +61,13 @@ def rows() -> dict[str, list[list[str]]]:
         "recipe": [["recipe", "show", "recipe.yml"]],
         "quantize": [["quantize", "a.gguf", "small.gguf", "--type", "Q8_0"]],
         "audit": [["audit", "verify"]],
+        "adapt": [["adapt", model, "--examples", "examples.jsonl", "-o", "adapter.gguf", *SMALL]],
         "demo": [["demo", "--items", "1"]],
         "inspect": [["inspect", "a.gguf"]],
     }
 
 
-MADE = {"work/merged.gguf", "work/small.gguf"}  # what they are told to write
+MADE = {"work/merged.gguf", "work/small.gguf", "work/adapter.gguf", "work/adapter.gguf.json"}
+"""What they are told to write."""
+NEEDS = {"adapt": "torch"}  # what may not be installed, by command
 QUESTION = b"What is rest good for?\n"  # standard input of all of them

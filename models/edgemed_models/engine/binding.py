@@ -178,6 +178,13 @@ class Weights:
         token = llama.llama_vocab_bos(self.vocab)
         return None if token == NO_TOKEN else token
 
+    def end_of_turn(self) -> int | None:
+        """The token with which an answer ends, if the vocabulary has one."""
+        for named in (llama.llama_vocab_eot, llama.llama_vocab_eos):
+            if (token := int(named(self.vocab))) >= 0:
+                return token
+        return None
+
     def special_text(self, token: int) -> str:
         """The name of a special token as templates write it; empty where there is none."""
         if token == NO_TOKEN:

@@ -301,6 +301,12 @@ class LlamaModel:
         message = {"op": "count", "messages": [asdict(m) for m in messages]}
         return int(self._ask(message)["tokens"])
 
+    def encode(self, messages: Sequence[Message], answer: str) -> tuple[list[int], list[int]]:
+        """Ids of the rendered prompt, and of `answer` with the token that ends a turn."""
+        message = {"op": "encode", "messages": [asdict(m) for m in messages], "answer": answer}
+        told = self._ask(message)
+        return told["prompt"], told["answer"]
+
     def score(self, messages: Sequence[Message], continuation: str) -> list[float]:
         """Natural-log probability of each token of `continuation` after the prompt."""
         message = {

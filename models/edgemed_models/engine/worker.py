@@ -137,12 +137,27 @@ class Worker:
 
         if not answer:
             return []
+        before, added = self.split(messages, answer)
+        return loop.score(self.room(len(before) + len(added)), before, added)
+
+    def split(self, messages: tuple[Message, ...], answer: str) -> tuple[list[int], list[int]]:
+        """Ids of the prompt, and those that `answer` adds (or changes at the prompt's end)."""
         before, whole = self.encode(messages), self.encode(messages, answer)
         shared = next(
             (i for i, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b),
             min(len(before), len(whole)),
         )
-        return loop.score(self.room(len(whole)), whole[:shared], whole[shared:])
+        return whole[:shared], whole[shared:]
+
+    def ended(self, messages: tuple[Message, ...], answer: str) -> tuple[list[int], list[int]]:
+        """As `split`, with the token that ends a turn behind the answer."""
+        before, added = self.split(messages, answer)
+        end = self.weights.end_of_turn()
+        if end is None:
+            raise ModelError(
+                "the model's vocabulary has no token that ends an answer", "choose another model"
+            )
+        return before, [*added, end]
 
 
 class Desk:
@@ -171,6 +186,10 @@ class Desk:
             case "count":
                 ids = self.loaded().encode(wire.messages(message["messages"]))
                 self.tell({"tokens": len(ids)})
+            case "encode":
+                messages = wire.messages(message["messages"])
+                before, added = self.loaded().ended(messages, message["answer"])
+                self.tell({"prompt": before, "answer": added})
             case "score":
                 messages = wire.messages(message["messages"])
                 self.tell({"scores": self.loaded().score(messages, message["continuation"])})

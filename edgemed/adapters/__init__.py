@@ -1,0 +1,1 @@
+"""LoRA adapters: llama.cpp's GGUF form, read and written."""

@@ -1,0 +1,35 @@
+"""An adapter as data: for each matrix of a model two thin ones, and how strongly they count.
+
+W' = W + scale B A        A f32[rank, row length], B f32[rows, rank]
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What is added to one matrix, `scale` included by the reader."""
+
+    a: F32
+    b: F32
+    scale: float
+
+    @property
+    def rank(self) -> int:
+        return len(self.a)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Pairs by the name of the matrix (`blk.0.attn_q.weight`), and what the file says of itself."""
+
+    architecture: str
+    pairs: Mapping[str, Pair]
+    about: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

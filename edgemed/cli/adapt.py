@@ -1,0 +1,228 @@
+"""`edgemed adapt MODEL --examples FILE -o ADAPTER`: train a LoRA adapter on a quantized model."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgemed.adapters.adapter import Adapter
+from edgemed.adapters.gguf_form import adapter_bytes
+from edgemed.cli.model_options import positive
+from edgemed.errors import EdgemedError, Refused
+from edgemed.logs.records import Records
+from edgemed.merging.plan.fingerprints import sha256_of
+from edgemed.merging.run.run import usable_cores
+from edgemed.printable import printable
+from edgemed.storage.bounded import read_bounded
+from edgemed.storage.place import refuse_inputs, refuse_place
+from edgemed.storage.whole import write_whole
+from edgemed.training import card
+from edgemed.training.encoded import Data, encode_for
+from edgemed.training.examples import FORMS, read_examples
+from edgemed.training.schedule import Wish
+from edgemed.training.trainable import load_trainable, require_torch
+
+if TYPE_CHECKING:  # needs torch
+    from edgemed.training.adapt import Point, Progress, Training
+
+SECONDS_BETWEEN_LINES = 30.0
+PLAIN = Wish()
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed adapt`."""
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL", help="a GGUF file: llama, qwen2 or qwen3")
+    add("--examples", required=True, type=Path, metavar="FILE", help=f"JSON Lines of {FORMS}")
+    add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help="the adapter, as GGUF")
+    add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
+    add("--alpha", type=above_zero, metavar="X", help="paths count alpha / rank (twice the rank)")
+    add(
+        "--matrices",
+        choices=("all", "attn", "ffn"),
+        default=PLAIN.matrices,
+        help="which get a path: all, attention's, or the feed-forward ones (all)",
+    )
+    add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
+    add("--rate", type=above_zero, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
+    add(
+        "--batch-tokens",
+        type=positive,
+        default=PLAIN.batch_tokens,
+        metavar="N",
+        help=f"tokens of a step ({PLAIN.batch_tokens})",
+    )
+    add(
+        "--longest",
+        type=positive,
+        default=1024,
+        metavar="N",
+        help="examples of more tokens are left out and counted (1024)",
+    )
+    add(
+        "--held-out",
+        type=share,
+        default=PLAIN.held_out,
+        metavar="X",
+        help=f"the share of examples that is not learned from but judges ({PLAIN.held_out}); "
+        "0: none, and the last step is kept",
+    )
+    add(
+        "--patience",
+        type=positive,
+        default=PLAIN.patience,
+        metavar="N",
+        help="stop when that many looks at the held-out examples, two an epoch, bring nothing "
+        f"better ({PLAIN.patience})",
+    )
+    add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
+    add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
+    add("--threads", type=positive, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--resume", action="store_true", help="go on with a run that was stopped")
+    add("--force", action="store_true", help="replace the adapter, or begin a stopped run anew")
+
+
+def above_zero(text: str) -> float:
+    """A number above zero, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    return number
+
+
+def share(text: str) -> float:
+    """A share below one, for argparse."""
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
+    return number
+
+
+def wish_of(args: argparse.Namespace) -> Wish:
+    """The options as the run takes them."""
+    return Wish(
+        args.rank,
+        args.alpha or 2.0 * args.rank,
+        args.matrices,
+        args.epochs,
+        args.rate,
+        args.batch_tokens,
+        args.held_out,
+        args.patience,
+        args.seed,
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Refuse what cannot be, train, write adapter and card."""
+    require_torch()
+    from edgemed.training import checkpoint
+
+    progress = checkpoint.place(args.out)
+    written = [args.out, card.place(args.out), progress]
+    refuse_inputs(args.out, written, [args.model, args.examples])
+    for path in written[:2]:
+        refuse_place(path, args.force)
+    if progress.exists() and not (args.resume or args.force):
+        raise Refused(
+            f"{progress} is left of a run that was stopped",
+            "add --resume to go on with it, or --force to begin anew",
+        )
+    data = data_of(args)
+    base = card.Base(args.model, sha256_of(args.model))
+    with Records() as records:
+        mark = data.mark(records.key)
+    training = trained(args, data, card.run_name(base, mark, wish_of(args)), progress)
+    write(args, base, data, mark, training)
+    progress.unlink(missing_ok=True)
+    return 0
+
+
+def data_of(args: argparse.Namespace) -> Data:
+    """The examples as the model's own template and vocabulary have them."""
+    template = None
+    if args.chat_template:
+        try:
+            template = read_bounded(args.chat_template, "chat template").decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise EdgemedError(f"cannot read {args.chat_template}", "check the file") from None
+    return encode_for(args.model, template, read_examples(args.examples), args.longest)
+
+
+def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> "Training":
+    """The run called `name` from its start, or from where it was stopped, to its end."""
+    import torch
+
+    from edgemed.training import checkpoint
+    from edgemed.training.adapt import Training, train
+
+    torch.set_num_threads(args.threads)
+    _, model = load_trainable(args.model)
+    training = Training(model, data, wish_of(args))
+    if args.resume:
+        training.restore(checkpoint.load(progress, name))
+    tell_plan(data, training)
+    train(training, lambda s: checkpoint.save(progress, name, s), shower(), tell_look)
+    return training
+
+
+def write(
+    args: argparse.Namespace, base: card.Base, data: Data, mark: str, training: "Training"
+) -> None:
+    """The adapter and its card. EdgemedError where nothing was learned that held."""
+    if training.held and not training.state.best:
+        raise EdgemedError(
+            "the loss of the held-out examples never fell: no adapter is written",
+            "give more examples, or a smaller --rate",
+        )
+    architecture = training.model.shape.kind
+    adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
+    whole = adapter_bytes(adapter)
+    made = card.card(base, data, mark, training, whole, args.threads)
+    write_whole(card.place(args.out), card.as_json(made))
+    write_whole(args.out, whole)
+    print(
+        f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
+        file=sys.stderr,
+    )
+
+
+def tell_plan(data: Data, training: "Training") -> None:
+    """What will be done, before it begins."""
+    weights = sum(parameter.numel() for parameter in training.trained)
+    print(
+        f"{len(training.learned)} examples to learn from, {len(training.held)} held out, "
+        f"{data.left_out} left out (over {data.longest} tokens)\n"
+        f"{weights:,} weights beside {len(training.paths)} matrices, {len(training.batches)} steps "
+        f"of {training.tokens_from(0):,} tokens in all",
+        file=sys.stderr,
+    )
+
+
+def tell_look(point: "Point") -> None:
+    """Losses at a step, a line each."""
+    said = [] if point.learned is None else [f"learned from {point.learned:.4f}"]
+    said += [] if point.held is None else [f"held out {point.held:.4f}"]
+    if said:
+        print(f"step {point.step}: loss {', '.join(said)}", file=sys.stderr)
+
+
+def shower() -> Callable[["Progress"], None]:
+    """What prints how far a run is, not too often."""
+    shown = time.monotonic()
+
+    def show(progress: "Progress") -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= SECONDS_BETWEEN_LINES:
+            shown = now
+            print(
+                f"step {progress.step} of {progress.steps}: loss {progress.loss:.4f}, "
+                f"{progress.tokens_per_second:,.0f} tokens/s, "
+                f"at most {progress.left / 60:.0f} min left",
+                file=sys.stderr,
+            )
+
+    return show

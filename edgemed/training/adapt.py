@@ -1,0 +1,222 @@
+"""The training of an adapter: AdamW on low-rank paths beside frozen, quantized matrices.
+
+With one thread a run that was stopped and resumed gives the same numbers to the bit.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from edgemed_models.trainable.adapters import Lora
+from edgemed_models.trainable.transformer import Transformer
+
+from edgemed.adapters.adapter import F32, Pair
+from edgemed.errors import EdgemedError
+from edgemed.training.encoded import Data, Encoded
+from edgemed.training.schedule import Wish, batches, rate_at, split, steps
+
+GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
+"""How the names of the matrices begin that get a path."""
+
+DECAY = 0.01
+STEEPEST = 1.0  # the gradient's length is cut to this
+SAVED_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place on the curve: mean losses of an answer's token, learned from since the last, held."""
+
+    step: int
+    learned: float | None
+    held: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `loss` of the last batch; `left` in seconds."""
+
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float
+    left: float
+
+
+@dataclass(slots=True)
+class State:
+    """What a run has come to: all that is needed to go on.
+
+    Arrays by number of the trained tensor: its weights now, AdamW's two means, its best weights.
+    """
+
+    step: int = 0
+    curve: list[Point] = field(default_factory=list)
+    best: int = 0  # the step
+    best_loss: float = math.inf
+    worse: int = 0  # looks at the held-out examples since then
+    since: list[float] = field(default_factory=lambda: [0.0, 0.0])  # loss and tokens since a look
+    weights: list[F32] = field(default_factory=list)
+    first: list[F32] = field(default_factory=list)
+    second: list[F32] = field(default_factory=list)
+    best_weights: list[F32] = field(default_factory=list)
+
+
+class Training:
+    """A model with fresh adapters, and what it learns from."""
+
+    def __init__(self, model: Transformer, data: Data, wish: Wish) -> None:
+        self.model, self.rows, self.wish = model, data.rows, wish
+        self.paths = attach(model, wish)
+        self.trained = [p for path in self.paths.values() for p in (path.a, path.b)]
+        self.learned, self.held = split(len(data.rows), wish.held_out, wish.seed)
+        self.lengths = [len(row.ids) for row in data.rows]
+        self.batches, self.looks = steps(self.learned, self.lengths, wish)
+        self.adam = torch.optim.AdamW(self.trained, lr=wish.rate, weight_decay=DECAY)
+        self.state = State(best_weights=self._weights())
+
+    def tokens_from(self, step: int) -> int:
+        """Tokens of the steps after the first `step`."""
+        return sum(self.lengths[n] for batch in self.batches[step:] for n in batch)
+
+    @property
+    def over(self) -> bool:
+        """Whether all is learned, or the held-out examples say that it is enough."""
+        state = self.state
+        return state.step == len(self.batches) or state.worse >= self.wish.patience
+
+    def step(self) -> float:
+        """Learn from the next batch; its mean loss before."""
+        state, rows = self.state, [self.rows[n] for n in self.batches[self.state.step]]
+        for group in self.adam.param_groups:
+            group["lr"] = rate_at(state.step, len(self.batches), self.wish.rate)
+        ids, lengths, weights = packed(rows)
+        count = float(weights.sum())
+        loss = self.model.loss(ids, lengths, weights) / count
+        found: float = loss.item()
+        if not math.isfinite(found):
+            raise EdgemedError(
+                f"the loss is no number any more at step {state.step + 1}", "give a smaller --rate"
+            )
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.trained, STEEPEST)
+        self.adam.step()
+        state.step += 1
+        state.since = [state.since[0] + found * count, state.since[1] + count]
+        return found
+
+    def look(self) -> Point:
+        """The losses at this step; the best weights are kept. Without held-out examples the last.
+
+        Before the first step it is the model as it is.
+        """
+        state = self.state
+        held = self.held_loss() if self.held else None
+        learned = state.since[0] / state.since[1] if state.since[1] else None
+        point = Point(state.step, learned, held)
+        state.curve.append(point)
+        state.since = [0.0, 0.0]
+        if held is None or held < state.best_loss:
+            state.best, state.worse, state.best_weights = state.step, 0, self._weights()
+            state.best_loss = math.inf if held is None else held
+        else:
+            state.worse += 1
+        return point
+
+    @torch.no_grad()
+    def held_loss(self) -> float:
+        """Mean loss of a token of the held-out answers."""
+        total = tokens = 0.0
+        for batch in batches(self.held, self.lengths, self.wish.batch_tokens):
+            ids, lengths, weights = packed([self.rows[n] for n in batch])
+            total += float(self.model.loss(ids, lengths, weights))
+            tokens += float(weights.sum())
+        return total / tokens
+
+    def snapshot(self) -> State:
+        """The state with its arrays, to be saved."""
+        state, moments = self.state, [self.adam.state[p] for p in self.trained]
+        state.weights = self._weights()
+        state.first = [m["exp_avg"].numpy().copy() for m in moments if m]
+        state.second = [m["exp_avg_sq"].numpy().copy() for m in moments if m]
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go on from a saved state of the same run."""
+        self.state = state
+        with torch.no_grad():
+            for parameter, saved in zip(self.trained, state.weights, strict=True):
+                parameter.copy_(torch.from_numpy(saved))
+        for parameter, first, second in zip(self.trained, state.first, state.second, strict=False):
+            self.adam.state[parameter] = {
+                "step": torch.tensor(float(state.step)),
+                "exp_avg": torch.from_numpy(first.copy()),
+                "exp_avg_sq": torch.from_numpy(second.copy()),
+            }
+
+    def pairs(self) -> dict[str, Pair]:
+        """The best adapters, by the names of their matrices."""
+        arrays = iter(self.state.best_weights)
+        return {
+            f"{name}.weight": Pair(next(arrays), next(arrays), path.scale)
+            for name, path in self.paths.items()
+        }
+
+    def _weights(self) -> list[F32]:
+        return [np.array(p.detach().numpy(), np.float32, order="C") for p in self.trained]
+
+
+def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
+    """A fresh path beside every matrix of the group, drawn from the seed; by the matrix's name."""
+    random = torch.Generator().manual_seed(wish.seed)
+    found: dict[str, Lora] = {}
+    for name, linear in model.linears().items():
+        if name.split(".")[-1].startswith(GROUPS[wish.matrices]):
+            rows, length = linear.matrix.rows, linear.matrix.length
+            found[name] = Lora(wish.rank, wish.alpha / wish.rank, rows, length, random)
+            linear.path = found[name]
+    return found
+
+
+def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, list[int], torch.Tensor]:
+    """Ids of all rows one after the other, their lengths, and 1.0 where an answer's token is."""
+    weights = torch.cat([(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows])
+    return torch.tensor([i for r in rows for i in r.ids]), [len(r.ids) for r in rows], weights
+
+
+def train(
+    training: Training,
+    save: Callable[[State], None],
+    show: Callable[[Progress], None],
+    say: Callable[[Point], None],
+    saved_every: float = SAVED_EVERY,
+) -> None:
+    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop."""
+    began = saved = time.monotonic()
+    done, left = (
+        0,
+        sum(training.lengths[n] for b in training.batches[training.state.step :] for n in b),
+    )
+    try:
+        if not training.state.curve:
+            say(training.look())
+        while not training.over:
+            loss = training.step()
+            state = training.state
+            before, left = left, training.tokens_from(state.step)
+            done += before - left
+            if state.step in training.looks:
+                say(training.look())
+            now = time.monotonic()
+            rate = done / max(now - began, 1e-9)
+            show(Progress(state.step, len(training.batches), loss, rate, left / rate))
+            if now - saved >= saved_every:
+                save(training.snapshot())
+                saved = now
+    except KeyboardInterrupt:
+        save(training.snapshot())
+        raise

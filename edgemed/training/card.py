@@ -1,0 +1,63 @@
+"""What an adapter is: a JSON file beside it. It holds no word of an example."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemed import __version__
+from edgemed.training.encoded import Data
+from edgemed.training.schedule import Wish
+
+if TYPE_CHECKING:
+    from edgemed.training.adapt import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The model file that was adapted."""
+
+    path: Path
+    sha256: str
+
+
+def place(out: Path) -> Path:
+    """Where the card of `out` stands."""
+    return out.with_name(out.name + ".json")
+
+
+def run_name(base: Base, mark: str, wish: Wish) -> str:
+    """Names a run: the same base, data and settings give the same adapter."""
+    said = json.dumps([base.sha256, mark, asdict(wish)], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def card(
+    base: Base, data: Data, mark: str, training: "Training", adapter: bytes, threads: int
+) -> dict[str, Any]:
+    """The card; `mark` is the keyed hash of the data, losses are means of an answer's token."""
+    state, rows = training.state, data.rows
+    return {
+        "made_by": f"edgemed {__version__}",
+        "adapter_sha256": hashlib.sha256(adapter).hexdigest(),
+        "base": {"file": base.path.name, "sha256": base.sha256},
+        "data": {
+            "mark": mark,
+            "learned_from": len(training.learned),
+            "held_out": len(training.held),
+            "left_out": data.left_out,
+            "longest": data.longest,
+            "tokens": sum(len(row.ids) for row in rows),
+            "answer_tokens": sum(row.answer for row in rows),
+        },
+        "settings": asdict(training.wish) | {"threads": threads},
+        "matrices": len(training.paths),
+        "curve": [asdict(point) for point in state.curve],
+        "steps": {"planned": len(training.batches), "done": state.step, "best": state.best},
+    }
+
+
+def as_json(made: dict[str, Any]) -> bytes:
+    """The card as it is written."""
+    return (json.dumps(made, indent=2, allow_nan=False) + "\n").encode()

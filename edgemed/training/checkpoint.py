@@ -1,0 +1,58 @@
+"""The state of a stopped run in a file: numbers only, no word and no token of an example.
+
+A file of numpy's npz form, without pickles; `about` in it is JSON.
+"""
+
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from edgemed.adapters.adapter import F32
+from edgemed.errors import InvalidFile, Refused
+from edgemed.storage.whole import write_whole
+from edgemed.training.adapt import Point, State
+
+ARRAYS = ("weights", "first", "second", "best_weights")
+AGAIN = "give the same files and options, or begin anew with --force"
+
+
+def place(out: Path) -> Path:
+    """Where the state of the run for `out` stands."""
+    return out.with_name(out.name + ".progress")
+
+
+def save(path: Path, run: str, state: State) -> None:
+    """Write `state` of the run that `run` names."""
+    plain = {k: v for k, v in asdict(state).items() if k not in ARRAYS}
+    about = json.dumps({"run": run, "state": plain}).encode()
+    arrays = {f"{kind}.{i}": a for kind in ARRAYS for i, a in enumerate(getattr(state, kind))}
+    memory = io.BytesIO()
+    np.savez(memory, allow_pickle=False, about=np.frombuffer(about, np.uint8), **arrays)
+    write_whole(path, memory.getvalue())
+
+
+def load(path: Path, run: str) -> State:
+    """The state in `path`. Refused where it is of another run."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(file["about"].tobytes())
+            if about["run"] != run:
+                raise Refused(f"{path} is of another run: files or options differ", AGAIN)
+            state = State(**about["state"])
+            state.curve = [Point(**point) for point in about["state"]["curve"]]
+            for kind in ARRAYS:
+                setattr(state, kind, _list(file, kind))
+            return state
+    except FileNotFoundError:
+        raise Refused(f"there is no {path} to go on from", "leave out --resume") from None
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError) as error:
+        raise InvalidFile(f"{path} cannot be read: {type(error).__name__}", AGAIN) from None
+
+
+def _list(file: "np.lib.npyio.NpzFile", kind: str) -> list[F32]:
+    count = sum(name.startswith(f"{kind}.") for name in file.files)
+    return [file[f"{kind}.{i}"] for i in range(count)]

@@ -1,0 +1,82 @@
+"""Examples as token ids, as the product would send them: the model's template, the same encoder."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgemed_models.base import Message, ModelError
+from edgemed_models.engine.settings import Settings
+
+from edgemed.errors import Refused
+from edgemed.local_models.loading import start, translated
+from edgemed.training.examples import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids of prompt and answer; the loss looks at the last `answer` of them."""
+
+    ids: tuple[int, ...]
+    answer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What is learned from. `longest` tokens an example; `left_out` examples have more."""
+
+    rows: tuple[Encoded, ...]
+    left_out: int
+    longest: int
+
+    def mark(self, key: bytes) -> str:
+        """A keyed hash: the same data is recognised, and short ones cannot be guessed from it."""
+        digest = hmac.new(key, digestmod=hashlib.sha256)
+        for row in self.rows:
+            digest.update(f"{row.answer}:{','.join(map(str, row.ids))};".encode())
+        return digest.hexdigest()
+
+
+class Encoder(Protocol):
+    """What turns messages and an answer into ids."""
+
+    def encode(self, messages: Sequence[Message], answer: str) -> tuple[list[int], list[int]]: ...
+
+
+def encode_all(encoder: Encoder, examples: Sequence[Example], longest: int) -> Data:
+    """Every example of at most `longest` tokens. Refused where none is, or one cannot be written.
+
+    A refusal names the row.
+    """
+    rows, left_out = [], 0
+    for example in examples:
+        try:
+            prompt, answer = encoder.encode(example.messages, example.answer)
+        except ModelError as error:
+            refused = translated(error)
+            refused.message = f"{example.place}: {refused.message}"
+            raise refused from None
+        if not prompt or len(prompt) + len(answer) > longest:
+            left_out += 1
+        else:
+            rows.append(Encoded((*prompt, *answer), len(answer)))
+    if not rows:
+        raise Refused(
+            f"all {left_out} examples have more than {longest} tokens",
+            "give --longest a larger number, or shorter examples",
+        )
+    return Data(tuple(rows), left_out, longest)
+
+
+def encode_for(path: Path, template: str | None, examples: Sequence[Example], longest: int) -> Data:
+    """`encode_all` by the model file's own vocabulary and chat template, or by `template`."""
+    settings = Settings(
+        str(path.resolve()), context=0, threads=1, chat_template=template, vocab_only=True
+    )
+    model = start(settings)
+    try:
+        return encode_all(model, examples, longest)
+    finally:
+        model.close()

@@ -1,0 +1,99 @@
+"""Products with a frozen matrix that is decoded block by block, forward and backward.
+
+The matrix is never held whole: a decoded block of rows lives only inside its product. Decoding is
+done again for the backward pass, which costs little beside the product itself.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+BLOCK = 1 << 20
+"""Weights decoded at once: 4 MiB of float32."""
+
+F32 = NDArray[np.float32]
+
+
+class Rows(Protocol):
+    """A matrix on the disk: `rows` rows of `length` weights."""
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def length(self) -> int: ...
+
+    def read(self, first: int, out: F32) -> None:
+        """Fill out f32[n, length] with rows first, first + 1, ..."""
+        ...
+
+
+class Scratch:
+    """Memory for one decoded block, shared by all matrices of a model."""
+
+    def __init__(self) -> None:
+        self._memory = np.empty(BLOCK, np.float32)
+
+    def room(self, rows: int, length: int) -> F32:
+        """f32[rows, length], good until the next call."""
+        if self._memory.size < rows * length:
+            self._memory = np.empty(rows * length, np.float32)
+        return self._memory[: rows * length].reshape(rows, length)
+
+
+class Frozen:
+    """A frozen matrix W[rows, length], decoded block by block as it is used."""
+
+    def __init__(self, rows: Rows, scratch: Scratch) -> None:
+        self.source, self._scratch = rows, scratch
+        self.rows, self.length = rows.rows, rows.length
+
+    def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """(first row, W[first : first + n]) over all rows; good until any next block."""
+        at_once = max(1, min(self.rows, BLOCK // self.length))
+        for first in range(0, self.rows, at_once):
+            yield first, self.block(first, min(at_once, self.rows - first))
+
+    def block(self, first: int, count: int) -> torch.Tensor:
+        """Decoded rows, in memory that the next call uses again."""
+        out = self._scratch.room(count, self.length)
+        self.source.read(first, out)
+        return torch.from_numpy(out)
+
+    def take(self, ids: torch.Tensor) -> torch.Tensor:
+        """Rows by number: f32[len(ids), length]."""
+        wanted, places = torch.unique(ids, return_inverse=True)
+        out = np.empty((len(wanted), self.length), np.float32)
+        for place, row in enumerate(wanted.tolist()):
+            self.source.read(row, out[place : place + 1])
+        return torch.from_numpy(out)[places]
+
+
+class Product(torch.autograd.Function):
+    """y = x W^T; the gradient goes to x alone."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, matrix: Frozen) -> torch.Tensor:
+        ctx.matrix = matrix
+        flat = x.reshape(-1, matrix.length)
+        y = flat.new_empty((len(flat), matrix.rows))
+        for first, block in matrix.blocks():
+            torch.mm(flat, block.to(flat.dtype).T, out=y[:, first : first + len(block)])
+        return y.view(*x.shape[:-1], matrix.rows)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        matrix = ctx.matrix
+        flat = grad.reshape(-1, matrix.rows)
+        gx = flat.new_zeros((len(flat), matrix.length))
+        for first, block in matrix.blocks():
+            gx.addmm_(flat[:, first : first + len(block)], block.to(flat.dtype))
+        return gx.view(*grad.shape[:-1], matrix.length), None
+
+
+def product(x: torch.Tensor, matrix: Frozen) -> torch.Tensor:
+    """x[..., length] times W^T: [..., rows]."""
+    return Product.apply(x, matrix)

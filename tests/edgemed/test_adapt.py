@@ -1,0 +1,174 @@
+"""`edgemed adapt`: what it learns and writes, what it refuses, and that a stop changes nothing."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from edgemed_models.scale import path_of
+
+from edgemed.adapters.gguf_form import read_adapter
+from edgemed.cli.main import main
+from edgemed.logs import records
+from edgemed.merging.plan.fingerprints import sha256_of
+from tests.oracles.llama_adapter import answer_loss
+
+MODEL = path_of("instruct")
+OPTIONS = ("--threads", "1", "--rank", "4", "--rate", "3e-3", "--batch-tokens", "150")
+
+
+@pytest.fixture(autouse=True)
+def own_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "default_path", lambda: tmp_path / "records" / "records.db")
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    rows = [
+        {"prompt": f"Dose {n} mg?", "completion": f"The patient takes {n} mg."}
+        for n in range(40, 61)
+    ]
+    path = tmp_path / "examples.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path
+
+
+def adapt(examples: Path, out: str, *words: str) -> int:
+    to = str(examples.with_name(out))
+    return main(["adapt", str(MODEL), "--examples", str(examples), "-o", to, *OPTIONS, *words])
+
+
+def refused(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.strip()
+
+
+def test_without_torch_it_says_what_to_install(
+    examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert adapt(examples, "a.gguf") == 1
+    said = refused(capsys)
+    assert "torch is not installed" in said and "pip install 'edgemed[train]'" in said
+    assert [p.name for p in examples.parent.iterdir()] == [examples.name]
+
+
+@pytest.mark.parametrize(
+    "words", [("--rate", "0"), ("--held-out", "1"), ("--rank", "0"), ("--alpha", "nan")]
+)
+def test_numbers_that_cannot_be_meant_are_refused(examples: Path, words: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        adapt(examples, "a.gguf", *words)
+    assert stopped.value.code == 2
+
+
+def test_it_learns_and_says_what_it_made(examples: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    assert adapt(examples, "a.gguf", "--epochs", "2", "--matrices", "attn") == 0
+    adapter = read_adapter(examples.with_name("a.gguf"))
+    card = json.loads(examples.with_name("a.gguf.json").read_text())
+    assert adapter.architecture == "llama" and len(adapter.pairs) == card["matrices"] == 5 * 4
+    assert adapter.about == {"base_sha256": sha256_of(MODEL)}
+    assert card["base"] == {"file": "instruct.gguf", "sha256": sha256_of(MODEL)}
+    assert card["adapter_sha256"] == sha256_of(examples.with_name("a.gguf"))
+    assert (card["data"]["learned_from"], card["data"]["held_out"]) == (19, 2)
+    held = [point["held"] for point in card["curve"]]
+    assert min(held) < held[0] / 2
+    best = next(p for p in card["curve"] if p["step"] == card["steps"]["best"])
+    assert best["held"] == min(held)
+    holds_in_llama_cpp(examples, examples.with_name("a.gguf"))
+
+
+def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
+    """llama.cpp's loss with the adapter is the trainer's, and far from that without it.
+
+    On the model in F32, where llama.cpp does not round what goes into a product.
+    """
+    import torch
+    from edgemed_models.trainable.adapters import Lora
+
+    from edgemed.training.adapt import packed
+    from edgemed.training.encoded import encode_for
+    from edgemed.training.examples import read_examples
+    from edgemed.training.trainable import load_trainable
+
+    row = encode_for(MODEL, None, read_examples(examples)[:1], 100).rows[0]
+    _, model = load_trainable(MODEL)
+    for name, pair in read_adapter(adapter).pairs.items():
+        lora = Lora(pair.rank, pair.scale, len(pair.b), pair.a.shape[1])
+        lora.a.data, lora.b.data = torch.from_numpy(pair.a), torch.from_numpy(pair.b)
+        model.linears()[name.removesuffix(".weight")].path = lora
+    ids, lengths, weights = packed([row])
+    with torch.no_grad():
+        ours = model.loss(ids, lengths, weights).item() / row.answer
+    plain = examples.with_name("f32.gguf")
+    assert main(["quantize", str(MODEL), str(plain), "--type", "F32", "--threads", "1"]) == 0
+    assert answer_loss(plain, adapter, row.ids, row.answer) == pytest.approx(ours, rel=0.01)
+    assert answer_loss(plain, None, row.ids, row.answer) > 1.5 * ours
+
+
+def test_no_word_of_an_example_is_in_any_file(examples: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    stop_at(1, lambda: adapt(examples, "a.gguf"))
+    left = [p for p in examples.parent.rglob("*") if p.is_file() and p != examples]
+    assert any(p.name == "a.gguf.progress" for p in left)
+    assert adapt(examples, "b.gguf", "--epochs", "1") == 0
+    for path in examples.parent.rglob("*"):
+        if path.is_file() and path != examples:
+            assert b"patient" not in path.read_bytes() and b"Dose" not in path.read_bytes(), path
+
+
+def stop_at(step: int, work: Callable[[], int]) -> None:
+    """Let a run be interrupted when it comes to `step`."""
+    from edgemed.training.adapt import Training
+
+    with pytest.MonkeyPatch.context() as patch:
+        whole = Training.step
+
+        def stopping(self: Training) -> float:
+            if self.state.step == step:
+                raise KeyboardInterrupt
+            return whole(self)
+
+        patch.setattr(Training, "step", stopping)
+        assert work() == 130
+
+
+def test_a_stopped_run_goes_on_to_the_very_same_file(
+    examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    words = ("--epochs", "2", "--matrices", "ffn")
+    assert adapt(examples, "whole.gguf", *words) == 0
+    stop_at(3, lambda: adapt(examples, "a.gguf", *words))
+    assert not examples.with_name("a.gguf").exists()
+    assert adapt(examples, "a.gguf", *words) == 3
+    assert "--resume" in refused(capsys)
+    assert adapt(examples, "a.gguf", *words, "--resume", "--seed", "5") == 3
+    assert "of another run" in refused(capsys)
+    assert adapt(examples, "a.gguf", *words, "--resume") == 0
+    whole, resumed = (examples.with_name(n).read_bytes() for n in ("whole.gguf", "a.gguf"))
+    assert whole == resumed
+    assert not examples.with_name("a.gguf.progress").exists()
+    cards = [json.loads(examples.with_name(f"{n}.gguf.json").read_text()) for n in ("whole", "a")]
+    assert cards[0] == cards[1]
+
+
+def test_broken_and_missing_states_are_refused(
+    examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    assert adapt(examples, "a.gguf", "--resume") == 3
+    assert "to go on from" in refused(capsys)
+    examples.with_name("a.gguf.progress").write_bytes(b"PK\x03\x04 not a state")
+    assert adapt(examples, "a.gguf", "--resume") == 3
+    assert "cannot be read" in refused(capsys)
+
+
+def test_where_nothing_is_learned_nothing_is_written(
+    examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    assert adapt(examples, "a.gguf", "--epochs", "1", "--rate", "1e-12") == 1
+    assert "never fell" in refused(capsys)
+    assert not examples.with_name("a.gguf").exists()
