@@ -9,7 +9,6 @@ that flag.
 
 import hashlib
 import os
-import pickle
 import secrets
 import stat
 import sys
@@ -70,7 +69,9 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         rtsys.initialize(target_context)
         try:
             return self._load_overload(sig, target_context)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except Exception:  # pickle says damage in many ways; what is saved next begins anew
+            with suppress(OSError):
+                Path(self._cache_file._index_path).unlink(missing_ok=True)
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
