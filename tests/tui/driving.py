@@ -49,7 +49,7 @@ async def started(app: EdgemedApp, size: tuple[int, int] = (120, 40)) -> AsyncIt
     """The app, running, its model loaded."""
     async with app.run_test(size=size) as pilot:
         for _ in range(500):
-            if case_of(pilot).seat.model is not None:
+            if case_of(pilot).model_thread.model is not None:
                 break
             await pilot.pause(0.02)
         await pilot.pause()

@@ -308,15 +308,15 @@ async def test_a_draft_asked_for_while_the_model_loads_is_written(tmp_path: Path
 
 async def test_reading_ahead_that_breaks_costs_no_work(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
-        seat, before = case_of(pilot).seat, case_of(pilot).session
+        thread, before = case_of(pilot).model_thread, case_of(pilot).session
 
         def broken(messages: object) -> int:
             raise ValueError("words of a note")
 
-        seat.model = SimpleNamespace(count=broken, context=9, cancel=int, close=int)  # type: ignore[assignment]
+        thread.model = SimpleNamespace(count=broken, context=9, cancel=int, close=int)  # type: ignore[assignment]
         note = case_of(pilot).drafting.note
         assert note is not None
-        seat.read(note)
+        thread.read(note)
         while "the engine failed: ValueError in" not in status_of(pilot):
             await pilot.pause(0.02)
         assert case_of(pilot).session == before
@@ -354,10 +354,10 @@ async def test_the_memory_of_all_processes_stands_in_the_status_line(tmp_path: P
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     model = ScriptedModel(pieces(DRAFT))
     async with started(app(model, folder=tmp_path)) as pilot:
-        alone = case_of(pilot).seat.resident_bytes()
+        alone = case_of(pilot).model_thread.resident_bytes()
         assert alone > 20 << 20
-        case_of(pilot).seat.model = SimpleNamespace(pid=child.pid, close=model.close)  # type: ignore[assignment]
-        assert case_of(pilot).seat.resident_bytes() - alone > 1 << 20
+        case_of(pilot).model_thread.model = SimpleNamespace(pid=child.pid, close=model.close)  # type: ignore[assignment]
+        assert case_of(pilot).model_thread.resident_bytes() - alone > 1 << 20
         case_of(pilot)._measure()
         assert re.search(r"memory \d+ MiB|memory \d\.\d GiB", status_of(pilot))
     child.kill()

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from edgemed.clinic.case import NOBODY, Case
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
-from edgemed_tui import pace
+from edgemed_tui import interpreter
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
@@ -88,7 +88,7 @@ class EdgemedApp(App[None]):
     def on_ready(self) -> None:
         """The first picture stands: from here on keys come first. A test keeps its interpreter."""
         if not self.is_headless:
-            pace.quicken()
+            interpreter.quicken()
 
     def _name_unknown_keys(self) -> None:
         """Say which names in the keymap name nothing."""

@@ -26,8 +26,8 @@ from edgemed_tui.messages import (
     ModelReady,
     Reading,
 )
+from edgemed_tui.model_thread import ModelThread
 from edgemed_tui.screens.view import View
-from edgemed_tui.seat import Seat
 from edgemed_tui.widgets.status import reading, speed
 
 PAUSE = 0.4  # seconds without a letter after which an edited text is checked
@@ -36,8 +36,8 @@ PAUSE = 0.4  # seconds without a letter after which an edited text is checked
 class Drafting:
     """A case, and the model that writes for it."""
 
-    def __init__(self, case: Case, seat: Seat, view: View) -> None:
-        self.case, self.seat, self.view = case, seat, view
+    def __init__(self, case: Case, model_thread: ModelThread, view: View) -> None:
+        self.case, self.model_thread, self.view = case, model_thread, view
         self.note: Note | None = None
         self.template: Template | None = None
         self.choice: ModelChoice | None = None
@@ -49,16 +49,16 @@ class Drafting:
         """Load another model."""
         self.choice = choice
         self.view.tell("loading the model")
-        self.seat.load(choice)
+        self.model_thread.load(choice)
 
     def take_note(self, note: Note) -> None:
         """The case has another note; what was written for the last one ends."""
         self.note = note
         if self.case.session.text:
-            self.seat.stop()
+            self.model_thread.stop()
             self.check()
         else:
-            self.seat.read(note)
+            self.model_thread.read(note)
 
     def begin(self, *, lose: bool) -> None:
         """Let the model write for the note and the template that were chosen."""
@@ -68,7 +68,7 @@ class Drafting:
         self.view.show()
         self.view.tell("starting")
         self.view.status.tell(speed="")
-        self.seat.draft(self.note, draft)
+        self.model_thread.draft(self.note, draft)
 
     def warn_of_template(self) -> None:
         """Say so where the demonstration model is to write what it has not learned."""
@@ -107,7 +107,7 @@ class Drafting:
     def check(self) -> None:
         """Have what stands checked, if it is not."""
         if self.case.unchecked:
-            self.seat.check(self.case.session.source, self.case.session.text)
+            self.model_thread.check(self.case.session.source, self.case.session.text)
 
     def _ready(self, context: int) -> None:
         self.context = context
@@ -116,7 +116,7 @@ class Drafting:
         self.view.tell("")
         self.warn_of_template()
         if self.note is not None and not self.case.session.text:
-            self.seat.read(self.note)
+            self.model_thread.read(self.note)
 
     def _hashed(self, message: ModelHashed) -> None:
         if self.choice == message.choice:

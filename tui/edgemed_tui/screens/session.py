@@ -20,15 +20,15 @@ from edgemed.clinic.session import Session
 from edgemed.clinic.template import list_templates, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED
-from edgemed_tui import messages, pace
+from edgemed_tui import interpreter, messages
 from edgemed_tui.desk import Desk
+from edgemed_tui.model_thread import ModelThread
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.view import Owner
-from edgemed_tui.seat import Seat
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.review_pane import ReviewPane
 from edgemed_tui.widgets.status import Notice, StageLine, StatusLine, memory
@@ -64,8 +64,8 @@ class SessionScreen(Screen[None]):
     def __init__(self, desk: Desk, case: Case, owner: Owner, note: str | None = None) -> None:
         super().__init__()
         self.desk, self.case, self.owner = desk, case, owner
-        self.seat = Seat(desk, self)
-        self.drafting = Drafting(case, self.seat, self)
+        self.model_thread = ModelThread(desk, self)
+        self.drafting = Drafting(case, self.model_thread, self)
         self.deciding = Deciding(case, owner, self)
         self._first_note = note
 
@@ -89,7 +89,7 @@ class SessionScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """The engine ends with its screen."""
-        self.seat.close()
+        self.model_thread.close()
 
     @property
     def session(self) -> Session:
@@ -147,7 +147,7 @@ class SessionScreen(Screen[None]):
 
     def _measure(self) -> None:
         """Say how much memory all of it takes."""
-        self.status.tell(memory=memory(self.seat.resident_bytes()))
+        self.status.tell(memory=memory(self.model_thread.resident_bytes()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are shown when they can do something."""
@@ -155,10 +155,8 @@ class SessionScreen(Screen[None]):
         match action:
             case "sign":
                 return steps.stage(session) == "reviewed" and not self.editing
-            case "compare":
-                return bool(session.text) and not self.editing
-            case "save":
-                return bool(session.text)
+            case "compare" | "save":
+                return bool(session.text) and not (action == "compare" and self.editing)
             case "keep_seal":
                 return not self.editing
             case "export":
@@ -223,7 +221,7 @@ class SessionScreen(Screen[None]):
         self.show()
         self.drafting.take_note(parse(self.session.source))
         if not self.app.is_headless:
-            pace.keep()
+            interpreter.keep()
 
     @work
     async def action_open_note(self) -> None:
@@ -241,8 +239,7 @@ class SessionScreen(Screen[None]):
     async def action_choose_template(self) -> None:
         """Pick a template."""
         choices = [Choice(t.title, t.purpose, t) for t in list_templates()]
-        template = await self.ask(Picker("Template", choices))
-        if template is not None:
+        if (template := await self.ask(Picker("Template", choices))) is not None:
             self.drafting.template = template
             self.query_one(Notice).clear()
             self.show()
@@ -253,8 +250,7 @@ class SessionScreen(Screen[None]):
         """Pick a model."""
         choices = [Choice(m.name, m.about, m) for m in self.desk.models()]
         empty = "No model is here. Add one: edgemed models add FILE.gguf"
-        choice = await self.ask(Picker("Model", choices, empty))
-        if choice is not None:
+        if (choice := await self.ask(Picker("Model", choices, empty))) is not None:
             self.drafting.take_model(choice)
             self.show()
 
@@ -272,7 +268,7 @@ class SessionScreen(Screen[None]):
 
     def action_stop(self) -> None:
         """Stop the model."""
-        self.seat.stop()
+        self.model_thread.stop()
 
     @work
     async def action_sign(self) -> None:

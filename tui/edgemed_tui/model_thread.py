@@ -39,14 +39,14 @@ EMPTY = ("no model is loaded", "choose one with ctrl+l")
 INTERVAL = 0.1  # seconds between two messages of growth: keys come first
 
 
-class Seat:
+class ModelThread:
     """Owns the loaded model. Every method returns at once."""
 
     def __init__(self, desk: Desk, screen: MessagePump) -> None:
         self.desk = desk
         self.model: Model | None = None
         self._screen = screen
-        self._engine = ThreadPoolExecutor(1, "edgemed-seat")
+        self._engine = ThreadPoolExecutor(1, "edgemed-model")
         self._checker = ThreadPoolExecutor(1, "edgemed-check")
         self._hasher = ThreadPoolExecutor(1, "edgemed-hash")
         self._closed = False
@@ -55,7 +55,7 @@ class Seat:
         self._wanted = ("", "")
 
     def load(self, choice: ModelChoice) -> None:
-        """Put another model on the seat."""
+        """Put another model in use."""
         self.stop()
         self._choice = choice
         self._engine.submit(self._load, choice)
