@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
+from pathlib import Path
 from typing import NamedTuple
 
 from edgemed import __version__
@@ -75,6 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             shield(COMMANDS[name], arguments)
         with cleaned():
             return run(name, arguments)
+    except RuntimeError as error:  # while a command's module is loaded
+        if has_home():
+            raise
+        return complain(unforeseen(error, False))
     except KeyboardInterrupt:  # also while a command's module is loaded
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -158,6 +163,8 @@ def drop_output() -> None:
 
 def unforeseen(error: Exception, debug: bool) -> EdgemedError:
     """An error nobody planned for, by kind and place; with `debug`, every place on the way."""
+    if isinstance(error, RuntimeError) and not has_home():
+        return EdgemedError("this user has no home folder", "set HOME to a folder to write in")
     frames = traceback.extract_tb(error.__traceback__)
     if debug:
         print("".join(traceback.format_list(frames)), end="", file=sys.stderr)
@@ -166,6 +173,15 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
         f"internal error: {type(error).__name__} in {place}",
         "please report this line; `edgemed --debug COMMAND ...` shows the way to it",
     )
+
+
+def has_home() -> bool:
+    """Whether the system knows a home folder of this user: services may have none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return False
+    return True
 
 
 def complain(error: EdgemedError) -> int:

@@ -27,10 +27,7 @@ from edgemed.storage.whole import private_folder, write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
-PATIENCE, PAUSE = (
-    5.0,
-    0.02,
-)  # seconds that a change of the list waits for another; between two looks
+PATIENCE, PAUSE = 5.0, 0.02  # seconds that a change of the list waits; between two looks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Standard files that the caller closed: nothing breaks, and no result is lost in silence."""
+"""Processes begun by a service: standard files closed, no home. Said, and nothing is lost."""
 
 import subprocess
 import sys
@@ -42,3 +42,22 @@ def test_no_file_is_opened_under_the_number_of_a_standard_one(tmp_path: Path) ->
         f"sys.exit(open({str(tmp_path / 'file')!r}, 'w').fileno() < 3)\n"
     )
     assert shell(f"{sys.executable} {program} <&- >&- 2>&-").returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="homes are looked up otherwise there")
+@pytest.mark.parametrize("command", ["templates list", "audit verify", "models list"])
+def test_a_user_without_a_home_is_told_so(command: str, tmp_path: Path) -> None:
+    program = tmp_path / "homeless.py"
+    program.write_text(
+        "import os, pwd, sys\n"
+        "def unknown(uid):\n    raise KeyError(uid)\n"
+        "pwd.getpwuid = unknown\n"
+        "for name in list(os.environ):\n"
+        "    if name == 'HOME' or name.startswith('XDG'):\n        del os.environ[name]\n"
+        "from edgemed.cli.main import main\n"
+        f"sys.exit(main({command.split()!r}))\n"
+    )
+    done = shell(f"{sys.executable} {program}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("edgemed: this user has no home folder\n")
+    assert "HOME" in done.stderr.splitlines()[1]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import EdgemedError, InvalidFile, UsageError
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.recipe import keys
@@ -40,6 +40,8 @@ def read_text(path: Path) -> str:
     """What is in a recipe file, which is small."""
     try:
         return read_bounded(path, "recipe").decode("utf-8")
+    except InvalidFile as error:
+        raise UsageError(error.message, "a recipe is a small file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise EdgemedError(f"cannot read the recipe {path}: {error}", "check the file") from error
 
