@@ -77,10 +77,18 @@ class Training:
         self.batches, self.looks = steps(self.learned, self.lengths, wish)
         self.adam = torch.optim.AdamW(self.trained, lr=wish.rate, weight_decay=DECAY)
         self.state = State(best_weights=self._weights())
+        self.whole = True  # no change of the state is half done: it may be saved
 
     def tokens_from(self, step: int) -> int:
         """Tokens of the steps after the first `step`."""
         return sum(self.lengths[n] for batch in self.batches[step:] for n in batch)
+
+    @property
+    def due(self) -> bool:
+        """Whether the held-out loss is to be taken before the next step."""
+        state = self.state
+        looked = bool(state.curve) and state.curve[-1].step == state.step
+        return not looked and (state.step == 0 or state.step in self.looks)
 
     @property
     def over(self) -> bool:
@@ -104,9 +112,11 @@ class Training:
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, STEEPEST)
+        self.whole = False
         self.adam.step()
         state.step += 1
         state.since = [state.since[0] + found * count, state.since[1] + count]
+        self.whole = True
         return found
 
     def look(self) -> Point:
@@ -118,6 +128,7 @@ class Training:
         held = self.held_loss() if self.held else None
         learned = state.since[0] / state.since[1] if state.since[1] else None
         point = Point(state.step, learned, held)
+        self.whole = False
         state.curve.append(point)
         state.since = [0.0, 0.0]
         if held is None or held < state.best_loss:
@@ -125,6 +136,7 @@ class Training:
             state.best_loss = math.inf if held is None else held
         else:
             state.worse += 1
+        self.whole = True
         return point
 
     @torch.no_grad()
@@ -202,15 +214,15 @@ def train(
         sum(training.lengths[n] for b in training.batches[training.state.step :] for n in b),
     )
     try:
-        if not training.state.curve:
-            say(training.look())
-        while not training.over:
+        while True:
+            if training.due:
+                say(training.look())
+            if training.over:
+                return
             loss = training.step()
             state = training.state
             before, left = left, training.tokens_from(state.step)
             done += before - left
-            if state.step in training.looks:
-                say(training.look())
             now = time.monotonic()
             rate = done / max(now - began, 1e-9)
             show(Progress(state.step, len(training.batches), loss, rate, left / rate))
@@ -218,5 +230,6 @@ def train(
                 save(training.snapshot())
                 saved = now
     except KeyboardInterrupt:
-        save(training.snapshot())
+        if training.whole:
+            save(training.snapshot())
         raise

@@ -118,19 +118,19 @@ def test_no_word_of_an_example_is_in_any_file(examples: Path) -> None:
             assert b"patient" not in path.read_bytes() and b"Dose" not in path.read_bytes(), path
 
 
-def stop_at(step: int, work: Callable[[], int]) -> None:
-    """Let a run be interrupted when it comes to `step`."""
+def stop_at(step: int, work: Callable[[], int], within: str = "step") -> None:
+    """Let a run be interrupted when it comes to `step`, or takes the held-out loss after it."""
     from edgemed.training.adapt import Training
 
     with pytest.MonkeyPatch.context() as patch:
-        whole = Training.step
+        whole = getattr(Training, within)
 
         def stopping(self: Training) -> float:
             if self.state.step == step:
                 raise KeyboardInterrupt
             return whole(self)
 
-        patch.setattr(Training, "step", stopping)
+        patch.setattr(Training, within, stopping)
         assert work() == 130
 
 
@@ -140,7 +140,8 @@ def test_a_stopped_run_goes_on_to_the_very_same_file(
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     words = ("--epochs", "2", "--matrices", "ffn")
     assert adapt(examples, "whole.gguf", *words) == 0
-    stop_at(3, lambda: adapt(examples, "a.gguf", *words))
+    stop_at(1, lambda: adapt(examples, "a.gguf", *words))
+    stop_at(3, lambda: adapt(examples, "a.gguf", *words, "--resume"), "held_loss")
     assert not examples.with_name("a.gguf").exists()
     assert adapt(examples, "a.gguf", *words) == 3
     assert "--resume" in refused(capsys)
@@ -152,6 +153,18 @@ def test_a_stopped_run_goes_on_to_the_very_same_file(
     assert not examples.with_name("a.gguf.progress").exists()
     cards = [json.loads(examples.with_name(f"{n}.gguf.json").read_text()) for n in ("whole", "a")]
     assert cards[0] == cards[1]
+
+
+def test_a_state_that_is_half_changed_is_not_saved(examples: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+
+    def stopping(self: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", stopping)
+        assert adapt(examples, "a.gguf") == 130
+    assert not examples.with_name("a.gguf.progress").exists()
 
 
 def test_broken_and_missing_states_are_refused(
