@@ -386,7 +386,7 @@ async def test_two_sessions_of_one_second_are_saved_apart(tmp_path: Path) -> Non
     for _ in range(2):
         async with drafted(tmp_path) as pilot:
             await press(pilot, "ctrl+s", *"four words", "enter", *"four words", "enter")
-            case_of(pilot).keep()
+            case_of(pilot).case.save()
     assert len(list((tmp_path / "sessions").iterdir())) == 2
 
 
