@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.storage import positional
 from edgemed.storage.held import give_up, hold
-from edgemed.storage.positional import Buffer
 from edgemed.storage.whole import name_all
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgemed.storage.positional import Buffer
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class Output:
         except OSError as error:
             raise _disk_error(part.part, error, part.size) from error
 
-    def write(self, offset: int, buffer: Buffer) -> None:
+    def write(self, offset: int, buffer: "Buffer") -> None:
         """Write `buffer` at byte `offset`, inside one file; safe from several threads."""
         part = self._at(offset)
         try:
@@ -98,7 +100,7 @@ class Output:
         except OSError as error:
             raise _disk_error(part.part, error, None) from error
 
-    def read(self, offset: int, buffer: NDArray[Any]) -> None:
+    def read(self, offset: int, buffer: "NDArray[Any]") -> None:
         """Fill `buffer` with what stands at byte `offset`."""
         part = self._at(offset)
         try:

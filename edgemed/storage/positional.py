@@ -10,11 +10,12 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numpy takes 80 MB of address space, which a small file does not need
+    from numpy.typing import NDArray
 
-Buffer = bytes | NDArray[Any]
+    Buffer = bytes | NDArray[Any]
 
 if sys.platform == "win32":
     import msvcrt
@@ -147,7 +148,7 @@ else:
         raise OSError(number, os.strerror(number), str(path))
 
 
-def read_into(fd: int, buffer: NDArray[Any], offset: int) -> None:
+def read_into(fd: int, buffer: "NDArray[Any]", offset: int) -> None:
     """Fill all of `buffer` from byte `offset`; EOFError if the file ends before that."""
     view = buffer.data.cast("B")
     while len(view):
@@ -157,7 +158,7 @@ def read_into(fd: int, buffer: NDArray[Any], offset: int) -> None:
         view, offset = view[got:], offset + got
 
 
-def write_at(fd: int, buffer: Buffer, offset: int) -> None:
+def write_at(fd: int, buffer: "Buffer", offset: int) -> None:
     """Write all of `buffer` at byte `offset`."""
     view = (memoryview(buffer) if isinstance(buffer, bytes) else buffer.data).cast("B")
     while len(view):

@@ -49,3 +49,11 @@ def test_no_process_loads_a_package_that_talks_to_the_internet(process: str) -> 
         [sys.executable, "-c", code, *TALKERS], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["summarize", "chat", "models", "audit", "templates"])
+def test_commands_without_arithmetic_load_no_numpy(command: str) -> None:
+    """It takes 80 MB of address space, which a small machine's limit is better kept for."""
+    script = f"import sys, edgemed.cli.{command}; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
