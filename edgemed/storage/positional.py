@@ -10,12 +10,12 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # numpy takes 80 MB of address space, which a small file does not need
     from numpy.typing import NDArray
 
-    Buffer = bytes | NDArray[Any]
+Buffer: TypeAlias = "bytes | NDArray[Any]"
 
 if sys.platform == "win32":
     import msvcrt

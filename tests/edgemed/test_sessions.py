@@ -106,14 +106,17 @@ def test_a_file_that_asks_for_huge_memory_is_refused(tmp_path: Path, lock: sessi
 
 
 def test_two_saves_in_one_second_are_two_files(lock: sessions.Lock, tmp_path: Path) -> None:
-    at, patients = "2026-01-02T03:04:05+00:00", [a_session(), replace(a_session(), source="B\n")]
+    at, patients = (
+        "2026-01-02T03:04:05+00:00",
+        [a_session(), replace(a_session(), source="B\n", review=None)],
+    )
     paths = [sessions.save_new(tmp_path / "sessions", at, session, lock) for session in patients]
     assert [path.name for path in paths] == [
         f"2026-01-02-030405{sessions.ENDING}",
         f"2026-01-02-030405-2{sessions.ENDING}",
     ]
     assert [sessions.load(path, "four words of mine")[0] for path in paths] == patients
-    edited = replace(patients[0], text="again\n")
+    edited = replace(patients[0], text="again\n", review=None)
     sessions.save(paths[0], edited, lock)
     assert [sessions.load(path, "four words of mine")[0] for path in paths] == [edited, patients[1]]
     assert len(list((tmp_path / "sessions").iterdir())) == 2

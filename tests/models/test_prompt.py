@@ -160,7 +160,7 @@ ALTERNATE = (
 def test_the_templates_own_reason_is_said_when_it_refuses_two_user_turns() -> None:
     turns = (Message("user", "one"), Message("user", "two"))
     with pytest.raises(ModelError) as refused:
-        segments(ALTERNATE, turns, "", "")
+        segments(ALTERNATE, turns, "", "", render)
     assert refused.value.message == (
         "the chat template refuses these messages (user, user): "
         "Conversation roles must alternate user/assistant"
@@ -168,19 +168,19 @@ def test_the_templates_own_reason_is_said_when_it_refuses_two_user_turns() -> No
     assert "--chat-template" in refused.value.hint
     after_rules = (Message("system", "rules"), *turns)
     with pytest.raises(ModelError, match=r"\(system, user, user\): Conversation roles must"):
-        segments(ALTERNATE, after_rules, "", "")
+        segments(ALTERNATE, after_rules, "", "", render)
 
 
 def test_the_reason_of_a_published_template(data: Path) -> None:
     turns = (Message("user", "one"), Message("user", "two"))
     with pytest.raises(ModelError, match="Conversation roles must alternate user/assistant"):
-        segments(template(data, "google-gemma-2-2b-it"), turns, "", "")
+        segments(template(data, "google-gemma-2-2b-it"), turns, "", "", render)
 
 
 def test_a_reason_is_cut() -> None:
     with pytest.raises(ModelError) as refused:
-        segments("{{ raise_exception('a' * 100000) }}", chat(), "", "")
+        segments("{{ raise_exception('a' * 100000) }}", chat(), "", "", render)
     assert len(refused.value.message) < 300
     with pytest.raises(ModelError) as failed:
-        segments("{{ namespace(**{'b' * 100000: 1}).x.y }}", chat(), "", "")
+        segments("{{ namespace(**{'b' * 100000: 1}).x.y }}", chat(), "", "", render)
     assert len(failed.value.message) < 300
