@@ -166,14 +166,26 @@ def said_in_words(step: Callable[[], object]) -> Callable[[], int]:
     return run
 
 
+SEALS = tuple(f"{call} .edgemed-" for call in ("open", "write", "fsync", "rename", "link"))
+
+ANSWERS = (
+    ("Lose", "yes"),
+    ("Try again", "no"),
+    ("a number", "1"),
+    ("own words", "seen"),
+    ("Why you sign", "checked again"),
+    ("name", "Dr A"),
+)
+"""What the line mode is told, by a part of its question."""
+
+
 def line_mode() -> int:
     """Note to signature, two exports, saved twice, opened; what is not done is done again."""
     said: list[str] = []
-    answers = iter(["1", "seen", "checked again", "Dr A"])
     line = Line(
         desk(ScriptedModel(pieces(DRAFT)), folder=Path.cwd()),
         said.append,
-        lambda prompt: "yes" if "Lose" in prompt else next(answers),
+        lambda prompt: next(answer for part, answer in ANSWERS if part in prompt),
         lambda prompt: PASSPHRASE,
     )
     failed = 0
@@ -264,5 +276,6 @@ SCENES = (
         "an unfinished merge is noted",
         said_in_words(lambda: unfinished.remember({"out": "out.gguf"})),
     ),
-    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run")),  # the log's
+    # The log's own files: a seal that finds no room is written with the next row, an owed row too.
+    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", *SEALS)),
 )
