@@ -274,9 +274,9 @@ def test_a_new_name_never_replaces(way: str, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        ("race_merge", "12"),
-        ("full_disk", "--most", "5", "merge", "merge --resume", "models add", "models remove"),
-        ("full_disk", "--most", "5", "quantize", "settings of the screen", "line mode", "sweep"),
+        ("race_merge", "8"),
+        ("full_disk", "--most", "3", "merge", "merge --resume", "models add", "models remove"),
+        ("full_disk", "--most", "3", "quantize", "settings of the screen", "line mode", "sweep"),
     ],
     ids=str,
 )
