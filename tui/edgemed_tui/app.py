@@ -22,6 +22,7 @@ from edgemed_tui import interpreter
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
+from edgemed_tui.key_order import KeyOrder
 from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.help import HelpScreen
@@ -68,6 +69,7 @@ class EdgemedApp(App[None]):
         self.case = Case(desk.place, desk.sessions, desk.clock)
         self.case.who = self.settings.name or NOBODY
         self._note = note
+        self._key_order = KeyOrder(self, super().on_event)
         self._last_input = time.monotonic()
 
     def on_mount(self) -> None:
@@ -123,10 +125,18 @@ class EdgemedApp(App[None]):
             screen.complain(error)
 
     async def on_event(self, event: events.Event) -> None:
-        """Note when the user was last here."""
+        """Note when the user was last here; keys and pastes wait for those before them."""
         if isinstance(event, INPUT):
             self._last_input = time.monotonic()
-        await super().on_event(event)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._key_order.take(event)
+        else:
+            await super().on_event(event)
+
+    @property
+    def keys_waiting(self) -> bool:
+        """Whether something was typed that is not yet handled."""
+        return self._key_order.busy
 
     def _lock_when_idle(self) -> None:
         idle = time.monotonic() - self._last_input
