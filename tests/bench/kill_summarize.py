@@ -56,7 +56,7 @@ class Attempt:
             if edgemed(["summarize", "note.txt", "--template", "soap", "--keep"]):
                 return self._failed(said)
             self.told[DRAFTS] = 1
-            answers = iter(("checked again", "Dr A"))
+            answers = iter(("checked again", "Dr A", "yes"))
             line = Line(desk(folder=folder), print, lambda prompt: next(answers, "no"))
             for typed in TYPED:
                 plain.answer(line, typed)

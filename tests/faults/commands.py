@@ -175,6 +175,7 @@ ANSWERS = (
     ("own words", "seen"),
     ("Why you sign", "checked again"),
     ("name", "Dr A"),
+    ("signs", "yes"),
 )
 """What the line mode is told, by a part of its question."""
 
@@ -214,8 +215,8 @@ def logged() -> None:
     log.close()
 
 
-def save_settings(name: str) -> Callable[[], object]:
-    return lambda: screen.save(screen.settings_file(), screen.Settings(name=name))
+def save_settings(minutes: int) -> Callable[[], object]:
+    return lambda: screen.save(screen.settings_file(), screen.Settings(lock_minutes=minutes))
 
 
 RESUMED = (".part", ".journal")
@@ -269,8 +270,8 @@ SCENES = (
     Scene("demo", demonstrated),
     Scene(
         "settings of the screen",
-        said_in_words(save_settings("Dr B")),
-        first(save_settings("Dr A")),
+        said_in_words(save_settings(9)),
+        first(save_settings(7)),
     ),
     Scene(
         "an unfinished merge is noted",

@@ -85,6 +85,15 @@ async def test_other_as_a_reason_needs_words(tmp_path: Path) -> None:
         assert case_of(pilot).session.dismissals[0].words == "seen"
 
 
+async def test_letters_over_the_reasons_are_own_words_and_never_the_first_reason(
+    tmp_path: Path,
+) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n", "d", *"told so", "enter")
+        (entry,) = case_of(pilot).session.dismissals
+        assert (entry.reason, entry.words) == ("other", "told so")
+
+
 async def test_an_omission_is_taken_over_as_a_line_to_edit(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         panes = panes_of(pilot)
@@ -124,7 +133,7 @@ async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path
         assert isinstance(pilot.app.screen, AskSignature)
         await press(pilot, *"Dr A", "enter")
         assert isinstance(pilot.app.screen, AskSignature)
-        await press(pilot, *"seen", "enter")
+        await press(pilot, *"seen", "enter", "down", "enter")
         session = case_of(pilot).session
         assert session.signature is not None
         assert session.signature.by == "Dr A"
@@ -136,7 +145,7 @@ async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path
 
 async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "x")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "x")
         pilot.app.screen.query_one("#path", Input).value = str(tmp_path / "out.json")
         await press(pilot, "enter")
         assert "exported" in status_of(pilot)
@@ -150,7 +159,7 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
 async def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path) -> None:
     words = "eight letters"
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
         await press(pilot, "ctrl+s", *words, "enter", *words, "enter")
         await press(pilot, "ctrl+g")
         await until(pilot, "reviewed")
@@ -399,7 +408,7 @@ async def test_settings_that_cannot_be_written_are_said_and_end_nothing(
     monkeypatch.setattr("edgemed_tui.settings.write_whole", full)
     async with drafted(tmp_path) as pilot:
         owner = case_of(pilot).owner
-        owner.remember(name="Dr A")
+        owner.remember(lock_minutes=3)
         while "the settings cannot be kept" not in status_of(pilot):
             await pilot.pause(0.02)
-        assert owner.settings.name == "Dr A"
+        assert owner.settings.lock_minutes == 3

@@ -28,6 +28,15 @@ from tests.tui.scripted import NOTE, desk
 PASSPHRASE = "four words of mine"
 NAMES = ("screen", "line mode")
 
+ANSWERS = {
+    "Why": "seen",
+    "Your name": "Dr A",
+    "Dr A signs": "yes",
+    "Reason": "1",
+    "Try again": "no",
+}
+"""What the line mode is told, by the beginning of its question."""
+
 
 class Way:
     """What both ways can do; `asked` counts the questions about losing work."""
@@ -67,8 +76,7 @@ class ByLine(Way):
         if "Lose it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
-        answers = {"Why": "seen", "Your name": "Dr A", "Reason": "1", "Try again": "no"}
-        return next((answers[head] for head in answers if prompt.startswith(head)), "")
+        return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
 
     def type(self, typed: str, *, lose: bool = False) -> None:
         self.lose = lose
@@ -215,6 +223,8 @@ class ByScreen(Way):
         panes_of(self.pilot).draft.focus()
         await press(self.pilot, "s")
         await self.tell(AskSignature, by="Dr A", reason="seen")
+        if isinstance(self.pilot.app.screen, Confirm):
+            await press(self.pilot, "down", "enter")
         await self.settled()
 
     async def export(self, path: Path | str) -> None:

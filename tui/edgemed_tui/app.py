@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from edgemed.clinic.case import NOBODY, Case
+from edgemed.clinic.case import Case
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed_tui import interpreter
@@ -67,7 +67,6 @@ class EdgemedApp(App[None]):
         self.desk = desk
         self.settings = stored.load(desk.settings)
         self.case = Case(desk.place, desk.sessions, desk.clock)
-        self.case.who = self.settings.name or NOBODY
         self._note = note
         self._key_order = KeyOrder(self, super().on_event)
         self._last_input = time.monotonic()
@@ -144,8 +143,9 @@ class EdgemedApp(App[None]):
             self.action_lock()
 
     def action_lock(self) -> None:
-        """Cover the screen."""
+        """Cover the screen; whoever comes back signs with a name of their own."""
         if not self.locked:
+            self.case.end_sitting()
             self.push_screen(LockScreen(self.case.lock))
 
     @property

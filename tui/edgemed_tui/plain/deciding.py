@@ -4,8 +4,9 @@ from pathlib import Path
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
-from edgemed.errors import UsageError
+from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals, sessions
+from edgemed_tui.literal import one_line
 from edgemed_tui.plain.line import Line, number_of
 from edgemed_tui.plain.writing import check, may_lose, read
 from edgemed_tui.typed import path_of
@@ -117,6 +118,10 @@ def sign(line: Line, rest: str) -> None:
         line.say(f"Major flags are open: {len(steps.major_flags(line.session))}.")
         reason = line.ask("Why you sign nevertheless: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
+    rows = len(line.session.text.splitlines())
+    asked = f"{one_line(by.strip())} signs {rows} lines; after that they cannot change."
+    if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
+        raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))
     line.say("Signed. The text can no longer change. To keep a seal of the log: seal FOLDER.")
     if due := line.case.reminder():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
+from edgemed.clinic.session import OTHER
 from edgemed.errors import UsageError
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.typed import path_of
@@ -96,16 +97,27 @@ class AskReason(Dialog[Reason]):
         yield OptionList(*(row(r) for r in self._reasons), markup=False, compact=True)
         yield Input(
             self._words,
-            placeholder="your own words (kept with the summary, not in the log)",
+            placeholder=OWN_WORDS,
             id="words",
             compact=True,
+            select_on_focus=False,
         )
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters typed over the list are the beginning of one's own words."""
+        words = self.query_one(Input)
+        if event.character is None or not event.is_printable or words.has_focus:
+            return
+        event.stop()
+        self.query_one(OptionList).highlighted = self._reasons.index(OTHER)
+        words.focus()
+        words.insert_text_at_cursor(event.character)
 
     @on(OptionList.OptionSelected)
     @on(Input.Submitted)
     def _answer(self) -> None:
         reason = self._reasons[self.query_one(OptionList).highlighted or 0]
-        if reason == "other" and not self.typed("words").strip():
+        if reason == OTHER and not self.typed("words").strip():
             self.fault("Type why this finding does not count.")
             self.query_one(Input).focus()
             return
