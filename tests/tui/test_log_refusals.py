@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from edgemed_tui.screens.dialogs import AskPath, AskSignature, Confirm
+from edgemed_tui.screens.dialogs import AskPath, AskSignature, AskUnsaved
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -56,7 +56,7 @@ async def test_a_draft_that_cannot_be_logged_stands_and_goes_in_with_the_next_st
             assert panes_of(pilot).draft.text == DRAFT
             assert "the draft is not in the audit log yet" in said(pilot)
             await press(pilot, "ctrl+q")
-            assert isinstance(pilot.app.screen, Confirm)
+            assert isinstance(pilot.app.screen, AskUnsaved)
             await press(pilot, "escape", "ctrl+s", *"eight letters", "enter", *"eight letters")
             await press(pilot, "enter")
             assert "saved, encrypted" in said(pilot)

@@ -10,7 +10,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui import crash
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import NotePasted
-from edgemed_tui.screens.dialogs import AskPassphrase, Confirm
+from edgemed_tui.screens.dialogs import AskPassphrase, AskUnsaved
 from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
@@ -144,7 +144,7 @@ async def test_saving_asks_once_and_the_file_opens_again(tmp_path: Path) -> None
 async def test_closing_with_unsaved_work_warns(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         await press(pilot, "ctrl+q")
-        assert isinstance(pilot.app.screen, Confirm)
+        assert isinstance(pilot.app.screen, AskUnsaved)
         await press(pilot, "enter")
         assert pilot.app.is_running
         assert panes_of(pilot).draft.text == DRAFT
@@ -193,7 +193,7 @@ async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
         await press(pilot, "e", "x", "escape")
         await until(pilot, "reviewed")
         model.fail_after = 0
-        await press(pilot, "ctrl+g", "down", "enter")
+        await press(pilot, "ctrl+g", "end", "enter")
         await pilot.pause(0.3)
         assert "the model process ended" in str(case_of(pilot).query_one("#notice").content)
         assert case_of(pilot).session.text == f"x{DRAFT}"

@@ -14,7 +14,14 @@ from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
 from edgemed_tui.plain.line import Line
-from edgemed_tui.screens.dialogs import AskPassphrase, AskPath, AskReason, AskSignature, Confirm
+from edgemed_tui.screens.dialogs import (
+    AskPassphrase,
+    AskPath,
+    AskReason,
+    AskSignature,
+    AskUnsaved,
+    Confirm,
+)
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -161,9 +168,9 @@ class ByScreen(Way):
         raise AssertionError("the screen never came to rest")
 
     async def confirm(self, lose: bool) -> None:
-        if isinstance(self.pilot.app.screen, Confirm):
+        if isinstance(self.pilot.app.screen, AskUnsaved):
             self.asked += 1
-            await press(self.pilot, *(("down", "enter") if lose else ("enter",)))
+            await press(self.pilot, *(("end", "enter") if lose else ("enter",)))
 
     async def tell(self, wanted: type, **typed: str) -> None:
         """Type into a dialog and confirm, where it has come."""

@@ -145,7 +145,7 @@ def export_text(line: Line, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
     path = path_of(rest)
     line.decide(lambda: line.case.export(path))
-    line.say("Exported.")
+    line.say(f"Exported to {path}.")
 
 
 def save(line: Line, rest: str) -> None:
@@ -162,10 +162,21 @@ def tell_saved(line: Line, path: Path | None) -> None:
         line.say(f"Saved, encrypted, as {path.stem}.")
 
 
+def saved(line: Line, rest: str) -> None:
+    """sessions"""
+    found = sessions.saved_in(line.desk.sessions)
+    for path in found:
+        line.say(path.stem)
+    if not found:
+        line.say("No session is saved.")
+
+
 def open_saved(line: Line, rest: str) -> None:
     """open NAME"""
     lose = may_lose(line)
     path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
+    if not path.is_file():
+        raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
     line.at = 0
     check(line)

@@ -22,6 +22,7 @@ from edgemed_tui.screens.dialogs import (
     AskPath,
     AskReason,
     AskSignature,
+    AskUnsaved,
     Attest,
     Confirm,
 )
@@ -63,7 +64,11 @@ class Deciding:
         """Whether the user gives up unsaved work: False where there is none, None to go back."""
         if not self.case.unsaved:
             return False
-        return await self.view.ask(Confirm("Unsaved work", LOSE, "Lose it", "Go back")) or None
+        answer = await self.view.ask(AskUnsaved(LOSE, can_save=self.case.draft is None))
+        if answer == "save":
+            await self.save()
+            return None if self.case.unsaved else False
+        return True if answer == "lose" else None
 
     async def open_saved(self, path: Path, *, lose: bool) -> bool:
         """Ask for the passphrase of a saved session and open it; whether it is open."""
@@ -135,7 +140,7 @@ class Deciding:
         proposed = str(Path.home() / f"summary-{day}.txt")
         answer = await self.view.ask(AskPath("Export", about, proposed))
         if answer is not None and self.does(lambda: self.case.export(Path(answer))):
-            self.view.tell("exported")
+            self.view.tell(f"exported to {one_line(answer)}")
 
     def copy(self) -> None:
         """Put the signed text on the clipboard, if the settings allow it."""

@@ -1,7 +1,7 @@
 """Short questions: a reason, a name, a passphrase, a file name, yes or no. Escape answers none."""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -68,6 +68,32 @@ class Confirm(Dialog[bool]):
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_index == 1)
+
+
+Unsaved = Literal["save", "lose"]
+ANSWERS: dict[Unsaved | None, str] = {
+    None: "Go back",
+    "save": "Save it, encrypted",
+    "lose": "Lose it",
+}
+
+
+class AskUnsaved(Dialog[Unsaved]):
+    """What to do with work that would be lost; going back comes first."""
+
+    def __init__(self, words: str, *, can_save: bool) -> None:
+        super().__init__("Unsaved work")
+        self._words = words
+        self._answers: list[Unsaved | None] = [None, "save", "lose"] if can_save else [None, "lose"]
+
+    def body(self) -> ComposeResult:
+        """The words, then the answers."""
+        yield Words(self._words, classes="about")
+        yield OptionList(*(row(ANSWERS[a]) for a in self._answers), markup=False, compact=True)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._answers[event.option_index])
 
 
 OWN_WORDS = "your own words (kept with the summary, not in the log)"
