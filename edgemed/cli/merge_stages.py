@@ -7,7 +7,6 @@ files without contents finds what would be refused before any work.
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
 from edgemed.errors import UsageError

@@ -32,9 +32,9 @@ from tests.faults.shim import arm
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 from tests.unchecked import let_all_pass
 
-RECORDS = ("mkdir edgemed", "fsync edgemed") + tuple(  # `models add` notes a hash there, to spare
-    f"{call} records." for call in ("open", "write", "pwrite", "fsync", "ftruncate", "rename")
-)  # a wait, and is done without it
+# `models add` notes a hash in the records, to spare a wait, and is done without it.
+NOTED = ("open", "write", "pwrite", "fsync", "ftruncate", "rename")
+RECORDS = ("mkdir edgemed", "fsync edgemed", *(f"{call} records." for call in NOTED))
 PLACES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
 MERGE = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "--threads", "2", "--max-ram", "60000"]
 SHARDS = ("--split-max-size", "150K")
