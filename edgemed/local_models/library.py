@@ -22,6 +22,7 @@ from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
 from edgemed.printable import is_utf8
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import Busy, give_up, hold
+from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
@@ -119,6 +120,7 @@ def find_model(name: str | None) -> Path:
     entry = library.find(name)
     path = Path(entry.path) if entry else Path(name)
     refuse_odd_path(path)
+    refuse_odd_name(path)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
@@ -136,6 +138,7 @@ def add(
     load_check: bool = True,
 ) -> Entry:
     """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
+    refuse_odd_name(file)
     refuse_odd_path(file.resolve())
     model = open_model(file)
     refuse_unloadable(model)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgemed.errors import InvalidFile
+from edgemed.storage.names import refuse_odd_name
 
 BYTES = {
     "note": 16 << 20,  # ten thousand pages
@@ -25,6 +26,7 @@ BYTES = {
     "file of cases": 64 << 20,
     "sweep": 16 << 20,  # one of thousands of files is far smaller
     "tokenizer.model": 64 << 20,
+    "journal": 64 << 20,  # a million pieces
     "importance matrix": 1 << 30,  # one for 70 billion weights has 25 million bytes
     "kept seal": 4096,
     "file of examples": 256 << 20,  # what is learned on a laptop has a hundredth of it
@@ -35,10 +37,12 @@ NESTING = 64  # levels of tables and lists, in any file
 
 
 def read_bounded(path: Path, kind: str, name: str | None = None) -> bytes:
-    """The bytes of a file of `kind`; `name` is what a refusal calls it. Raises OSError too.
+    """The bytes of a file of `kind`; `name` is what a refusal calls it. Raises OSError too, and
+    UsageError for a name that no file can have.
 
     No more than the limit is read, whatever the file says of its size (a device, a pipe).
     """
+    refuse_odd_name(path, name)
     with path.open("rb") as file:
         return read_stream(file, kind, name or str(path))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.storage import positional
+from edgemed.storage.names import refuse_odd_name
 
 FLAGS = os.O_RDWR | os.O_CREAT | positional.O_BINARY | positional.O_NOFOLLOW | positional.O_NONBLOCK
 TRIES = 100
@@ -29,6 +30,7 @@ def hold(path: Path, keep: bool = False, flags: int = FLAGS) -> int:
     it; Refused where something else stands there: a link, a folder, a pipe, a file with a second
     name or of another user. EdgemedError where it cannot be made.
     """
+    refuse_odd_name(path)
     for _ in range(TRIES):
         fd = _opened(path, flags)
         try:

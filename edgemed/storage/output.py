@@ -92,6 +92,16 @@ class Output:
         except OSError as error:
             raise _disk_error(part.part, error, part.size) from error
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(part.size for part in self._parts)
+
+    def has(self, offset: int, nbytes: int) -> bool:
+        """Whether there are so many bytes from there on, in one file."""
+        part = self._at(offset)
+        return part.start <= offset and 0 < nbytes <= part.start + part.size - offset
+
     def write(self, offset: int, buffer: "Buffer") -> None:
         """Write `buffer` at byte `offset`, inside one file; safe from several threads."""
         part = self._at(offset)

@@ -16,6 +16,7 @@ from pathlib import Path
 from edgemed.errors import EdgemedError
 from edgemed.storage import positional
 from edgemed.storage.held import remove
+from edgemed.storage.names import refuse_odd_name
 
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | positional.O_BINARY | positional.O_NOFOLLOW
 HEX = "[0-9a-f]"
@@ -90,6 +91,7 @@ def remove_left(folder: Path) -> None:
 
 
 def _write(path: Path, data: bytes, replace: bool) -> None:
+    refuse_odd_name(path)
     remove_left(path.parent)
     part, fd = _begun(path.parent)
     try:
