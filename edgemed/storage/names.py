@@ -21,7 +21,7 @@ def refuse_odd_name(path: Path, name: str | None = None) -> None:
     except OSError as error:
         if error.errno not in REFUSED:
             return
-        reason = error.strerror
+        reason = error.strerror or type(error).__name__
     else:
         return
     shown = name or ascii(str(path)[:SHOWN]) + ("..." if len(str(path)) > SHOWN else "")
