@@ -150,7 +150,7 @@ def _read(log: Path) -> list[Entry]:
 
 
 def _rows(log: Path, mode: str) -> list[Entry]:
-    with closing(database.connected(f"{log.resolve().as_uri()}?mode={mode}")) as rows:
+    with closing(database.connected(f"{log.absolute().as_uri()}?mode={mode}")) as rows:
         there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entries'").fetchone()
         return list(entries(rows)) if there else []
 

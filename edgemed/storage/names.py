@@ -1,13 +1,12 @@
 """Names that no file can have here: the system is asked, and what it says is put in words."""
 
 import errno
-import os
 from pathlib import Path
 
 from edgemed.errors import UsageError
 
-REFUSED = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
-"""What the system answers to a name that is too long, or that its disk cannot hold."""
+REFUSED = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP)
+"""What the system answers to a name that is too long, that no disk holds, or a link to itself."""
 SHOWN = 60  # characters of such a name that a refusal shows
 ANOTHER = "give another name"
 
@@ -15,7 +14,7 @@ ANOTHER = "give another name"
 def refuse_odd_name(path: Path, name: str | None = None) -> None:
     """UsageError where no file can be called `path`; `name` is what the refusal calls it."""
     try:
-        os.lstat(path)
+        path.stat()
     except ValueError:  # a NUL, or half of a pair of surrogates
         reason = "a character in it can be in no name"
     except OSError as error:

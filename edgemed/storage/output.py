@@ -42,12 +42,18 @@ class Part:
 
 def part_of(path: Path) -> Path:
     """The name under which a file is written until it is complete."""
-    return path.with_name(path.name + ".part")
+    return _beside(path, ".part")
 
 
 def journal_of(out: Path) -> Path:
     """Where the book of what is written of an output stands, for as long as it is not complete."""
-    return out.with_name(out.name + ".journal")
+    return _beside(out, ".journal")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    if not path.name:
+        raise Refused(f"the output {path} is a folder", "name a file")
+    return path.with_name(path.name + ending)
 
 
 class Output:

@@ -9,8 +9,9 @@ from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
 from edgemed.clinic.note import read_note
-from edgemed.errors import UsageError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
+from edgemed.logs.audit import Log, Place
 from edgemed.storage import held, whole
 from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_place
@@ -61,6 +62,29 @@ def test_every_command_refuses_in_one_line(
     assert "edgemed: " in said
     assert "\0" not in said
     assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("place", [".", "", "/", ".."])
+def test_an_output_without_a_name_is_refused(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (["merge", A, B, "--t", "0.5", "-o", place], ["quantize", A, place]):
+        assert main(words + ["--type", "Q8_0"] * (words[0] == "quantize")) == 3
+        assert "is a folder" in capsys.readouterr().err
+
+
+def test_a_link_that_leads_to_itself_is_no_model_and_no_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, to in (("one", "two"), ("two", "one")):
+        (tmp_path / name).symlink_to(tmp_path / to)
+    loop = tmp_path / "one"
+    for command in ("models add {}", "inspect {}", "summarize {} --template soap --demo"):
+        assert main(command.format(loop).split()) in (1, 2, 3)
+        assert "internal error" not in capsys.readouterr().err
+    with pytest.raises(EdgemedError, match="no file can have this name"):
+        Log(Place(loop, tmp_path / "key", tmp_path / "seal"))
 
 
 @pytest.mark.parametrize("name", [LONG, "x\0y", "\ud800"], ids=["long", "NUL", "half a pair"])
