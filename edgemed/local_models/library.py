@@ -68,8 +68,13 @@ def read_library() -> Library:
     try:
         table = json_of(read_bounded(path, "list of models"))
         return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter where home is /dev/null
         return Library()
+    except OSError as error:
+        raise EdgemedError(
+            f"the list of models {path} cannot be read: {error.strerror}",
+            "see that it is a file that you may read",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
 
