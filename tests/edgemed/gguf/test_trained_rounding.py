@@ -73,7 +73,7 @@ def test_check_merge_quantize_and_inspect_warn(
     shown = capsys.readouterr().out
     assert f"note    rounding:        {reason}" in shown and "edgemed sweep" in shown
     assert main(["merge", *both, "--t", "0.5", "-o", str(out)]) == 0
-    assert f"{reason}: a merge rounds anew" in capsys.readouterr().err
+    assert f"{reason}: a merge rounds it again" in capsys.readouterr().err
     assert main(["inspect", str(trained)]) == 0
     assert "its rounding: 'general.name' is 'X QAT'" in capsys.readouterr().out
     assert main(["inspect", str(out)]) == 0
