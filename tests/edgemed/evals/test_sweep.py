@@ -145,11 +145,11 @@ def test_scores_of_anything_else_are_not_gone_on_with(exam: Exam, tmp_path: Path
     out = tmp_path / "s.jsonl"
     list(swept(out, exam, (0.0,)))
     before = out.read_bytes()
-    with pytest.raises(Refused, match="other cases, max tokens"):
+    with pytest.raises(Refused, match="different cases, max tokens"):
         next(swept(out, Exam(exam.cases[:2], 9, OPTIONS)))
-    with pytest.raises(Refused, match="other models"):
+    with pytest.raises(Refused, match="different models"):
         next(swept(out, exam, way=Way(path_of("base"), WAY.b)))
-    with pytest.raises(Refused, match="other options of loading"):
+    with pytest.raises(Refused, match="different options of loading"):
         next(swept(out, replace(exam, options=replace(OPTIONS, kv_type="q4_0"))))
     out.write_text("a letter\n", "utf-8")
     with pytest.raises(Refused, match="does not hold scores"):

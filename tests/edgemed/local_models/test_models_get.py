@@ -435,7 +435,7 @@ def test_without_pip_the_stick_is_named(
     monkeypatch.setattr(package, "find_spec", lambda name: None)
     assert main(["models", "get", wheel_card(tmp_path, wheel(index)), "--yes"]) == 1
     err = capsys.readouterr().err
-    assert "no pip" in err and "--from" in err
+    assert "pip is not installed" in err and "--from" in err
 
 
 # --- a stick --------------------------------------------------------------------------------------
