@@ -111,7 +111,7 @@ def test_a_real_model_is_tuned_through_its_engine(
     assert found is not None
     assert found.read > found.written > 0
     assert out.startswith(f"{found.threads} threads, batch {found.batch}:")
-    assert err.count("tokens a second") >= 2
+    assert err.count("tokens per second") >= 2
 
 
 def test_a_stopped_tuning_remembers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
