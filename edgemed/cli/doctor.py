@@ -141,7 +141,7 @@ def memory_check(memory: machine.Memory) -> Check:
         f"{show_size(memory.free)} of {show_size(memory.total)} free, within {memory.limited_by}"
     )
     if memory.private is not None:
-        found += f"; at most {show_size(memory.private)} of its own per process"
+        found += f"; at most {show_size(memory.private)} of private memory per process"
     if memory.free >= 3 * GIB:
         return Check("memory", "ok", found)
     return Check("memory", "warning", found, "close programs, or use a model of 1B to 2B weights")

@@ -35,7 +35,7 @@ ONE_TYPE = "only the type that it was trained for, mostly Q4_0, keeps the benefi
 
 
 def trained_rounding(model: Model) -> str | None:
-    """The place where the file says that it was trained for its rounding; None if it does not."""
+    """Where the file says that it had quantization-aware training; None if it does not."""
     if MERGED in model.metadata:
         return None
     for path in model.paths:
@@ -60,7 +60,7 @@ def texts_of(metadata: Metadata, key: str) -> list[str]:
 
 
 def warnings(models: Iterable[Model], lost: str = LOST) -> Iterator[str]:
-    """A line for each model that was trained for its rounding."""
+    """A line for each model that had quantization-aware training."""
     for model in models:
         if said := trained_rounding(model):
-            yield f"{model.paths[0].name} was trained for its rounding ({said}): {lost}"
+            yield f"{model.paths[0].name} had quantization-aware training ({said}): {lost}"
