@@ -22,7 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="print the rows as JSON lines, the seal on stderr")
     seal = actions.add_parser("seal", help="keep a seal elsewhere, for example on a stick")
     seal.add_argument(
-        "--to", type=Path, metavar="FOLDER", help="where (default: the one stick plugged in)"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder for it (default: the one stick plugged in)",
     )
     seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps the seal")
     for action in (verify, export, seal):

@@ -87,7 +87,7 @@ def summary(d: Description) -> Table:
             ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
             ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
             ("chat template", "yes" if d.chat_template else "none"),
-            *(("training", f"quantization-aware: {said}") for said in (d.trained_rounding,) if said),
+            *(("training", f"quantization-aware: {s}") for s in (d.trained_rounding,) if s),
         ],
     )
 

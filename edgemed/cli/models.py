@@ -24,7 +24,7 @@ from edgemed.storage.sizes import show_size
 def configure(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    models_get.configure(actions.add_parser("get", help="fetch a model (opens the network)"))
+    models_get.configure(actions.add_parser("get", help="fetch a model (uses the network)"))
     adding = actions.add_parser("add", help="check a GGUF file and add it to your models")
     adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
     adding.add_argument("--name", help="its name in the list (default: the file's name)")

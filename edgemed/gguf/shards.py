@@ -32,7 +32,7 @@ def shard_paths(path: Path, metadata: Metadata) -> tuple[Path, ...]:
         raise Flaw(problem, ONE_SET).of(path)
     names = [f"{match['stem']}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
     if path.name not in names:
-        problem = f"its name says shard {int(match['number'])} of {count}, which cannot be"
+        problem = f"its name says shard {int(match['number'])} of {count}: there is no such shard"
         raise Flaw(problem, ONE_SET).of(path)
     paths = tuple(path.with_name(name) for name in names)
     _refuse_missing(path, [p for p in paths if not p.is_file()])

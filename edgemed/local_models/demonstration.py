@@ -42,7 +42,7 @@ def merged_model() -> Path:
             merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
         except OSError as error:
             raise EdgemedError(
-                f"cannot make {path.parent}: {error.strerror}", "free some disk space"
+                f"cannot create {path.parent}: {error.strerror}", "free some disk space"
             ) from error
         except Refused:
             if not path.exists():  # another process may have just made it

@@ -112,7 +112,7 @@ def find_model(name: str | None) -> Path:
     if name is None:
         if library.default is None:
             raise UsageError(
-                "no model is configured",
+                "no model has been added yet",
                 "add one: edgemed models add FILE.gguf; or name a file with --model",
             )
         name = library.default

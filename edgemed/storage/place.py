@@ -26,9 +26,10 @@ def refuse_place(out: Path, replace: bool, force: str = "add --force to replace 
 
 
 def refuse_inputs(out: Path, written: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refused where the output, or a file that is written on the way to it, is an input."""
+    """Refused if the output, or a temporary file written on the way to it, is an input."""
     for source in inputs:
         for path in written:
             if path.exists() and source.exists() and path.samefile(source):
-                what = "one of the inputs" if path == out else f"written by way of {path}, an input"
-                raise Refused(f"the output {out} is {what}", OTHER)
+                if path == out:
+                    raise Refused(f"the output {out} is one of the inputs", OTHER)
+                raise Refused(f"writing {out} would overwrite the input {path}", OTHER)

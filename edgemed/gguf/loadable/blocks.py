@@ -125,8 +125,8 @@ def feed_forward(metadata: Metadata, arch: str, e: int) -> dict[str, Shape]:
 def missing(names: Sequence[str]) -> Iterator[Obstacle]:
     """All missing tensors, in one line."""
     if names:
-        more = f" and {len(names) - 1:,} others" if names[1:] else ""
-        yield Obstacle(f"it lacks the tensor {names[0]}{more}")
+        more = f", and {len(names) - 1:,} others are missing" if names[1:] else ""
+        yield Obstacle(f"it has no tensor {names[0]}{more}")
 
 
 def other_shape(tensor: Tensor, shape: Shape) -> Iterator[Obstacle]:
