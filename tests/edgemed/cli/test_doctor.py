@@ -41,7 +41,7 @@ def test_what_is_given_up_is_said_and_what_is_not() -> None:
     assert checks["core dumps"]["state"] == "ok"
     assert checks["internet"]["state"] == ("ok" if sys.platform == "linux" else "warning")
     missing = doctor.sockets_check("this system has no socket filter")
-    assert missing.state == "warning" and "no such filter" in missing.found and missing.remedy
+    assert missing.state == "warning" and "no socket filter" in missing.found and missing.remedy
     assert doctor.dumps_check("core dumps are allowed").state == "warning"
 
 
