@@ -11,8 +11,8 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
-    positive,
 )
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import data
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.cli.merge import read_template
-from edgemed.cli.model_options import configure_loading, options_of, positive
+from edgemed.cli.model_options import configure_loading, options_of
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import clear_line
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
