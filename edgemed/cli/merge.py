@@ -134,7 +134,7 @@ def output_options(group: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
     if args.report:
-        from edgemed.cli.reports import refuse_name
+        from edgemed.merging.report.report_file import refuse_name
 
         refuse_name(args.report)
     if is_recipe(args.models[0]):
@@ -184,8 +184,8 @@ def begun_before(out: Path, resume: bool) -> Iterator[str]:
 
 def measure(plan: Plan, path: Path) -> None:
     """Hold the finished output against its parents, write the report, print its words."""
-    from edgemed.cli.reports import write_report
     from edgemed.merging.report.report import summary
+    from edgemed.merging.report.report_file import write_report
     from edgemed.merging.report.survey import survey
 
     with progress_report(plan.weights) as say:

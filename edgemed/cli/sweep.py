@@ -16,7 +16,7 @@ from typing import Any
 from edgemed.cli.merge import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
 from edgemed.cli.printing import clear_line
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.cases import read_cases
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
@@ -27,6 +27,7 @@ from edgemed.merging.plan.out_types import type_word
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import private_folder
+from edgemed.tables import Table
 
 TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
 METHODS = ("linear", "slerp")

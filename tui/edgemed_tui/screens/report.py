@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from edgemed.cli.reports import refuse_name, write_report
 from edgemed.errors import EdgemedError
 from edgemed.merging.report.report import COLUMNS, Column, figure, mean, span, summary
+from edgemed.merging.report.report_file import refuse_name, write_report
 from edgemed.merging.report.survey import Measure
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.screens.dialogs import AskPath
