@@ -239,7 +239,7 @@ def finish(
         tell_looks(asked.looked if asked else [])
         tell_revisions(asked.revisions if asked else [], text)
     if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
+        tell_failure(outcome.end, args)
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":

@@ -252,7 +252,8 @@ def copied(
     size, free = file.stat().st_size, shutil.disk_usage(target.parent).free
     if size > free:
         raise Refused(
-            f"the disk has {free:,} bytes free, the model {size:,}", "add it with --link instead"
+            f"the disk has {free:,} bytes free, the model {size:,}",
+            "free disk space, or add it with --link: it stays in its place",
         )
     sha, at = hashlib.sha256(), 0
     try:

@@ -73,7 +73,9 @@ def disk_check(path: Path) -> Check:
     found = f"{show_size(free)} free for models in {path}"
     if free >= 5 * GIB:
         return Check("disk", "ok", found)
-    return Check("disk", "warning", found, "add models with --link from a larger disk")
+    return Check(
+        "disk", "warning", found, "keep models on a larger disk and add them from there as links"
+    )
 
 
 def terminal_checks() -> Iterator[Check]:

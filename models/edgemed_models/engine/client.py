@@ -377,7 +377,7 @@ def how_it_ended(code: int) -> str:
 def hint_for(code: int) -> str:
     """What usually lies behind an exit code, and what to do."""
     if code == -getattr(signal, "SIGKILL", 9):
-        return "often memory ran out: close programs or give a smaller --context; then ask again"
+        return "often memory ran out: close programs or give a smaller context; then ask again"
     if code == -getattr(signal, "SIGILL", 4):
         return "this CPU lacks an instruction the llama.cpp build uses: run `edgemed doctor`"
     return "nothing of the note is lost: ask again; the log lines say more"

@@ -21,7 +21,7 @@ LONGEST = 1 << 20  # characters of a template, and of what it renders to; publis
 SECONDS = 10  # of one rendering; published ones take a hundredth
 MEMORY = 512 << 20  # bytes of address space, the interpreter's 100 MiB among them
 STARTING = 60  # seconds until the process is ready, on a busy machine
-REMEDY = "give another template with --chat-template FILE"
+REMEDY = "give another chat template"
 
 Turns = Sequence[tuple[str, str]]
 

@@ -18,6 +18,7 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.plain import deciding, writing
 from edgemed_tui.plain.line import Line
+from edgemed_tui.remedies import remedy
 
 PROMPT = "edgemed> "
 LONGEST_WORD = 40  # characters of an unknown command that are read out
@@ -101,7 +102,7 @@ def may_end(line: Line) -> bool:
         deciding.tell_saved(line, line.case.close())
     except EdgemedError as error:  # unsaved, or saving failed
         if not isinstance(error, Unsaved):
-            line.say(f"Not saved: {error.message}. {error.hint}.")
+            line.say(f"Not saved: {error.message}. {remedy(error.hint)}.")
         writing.may_lose(line)
     return True
 
@@ -113,7 +114,7 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
     except (EdgemedError, ModelError) as error:
         line.say(f"Not done: {error.message}.")
         if error.hint:
-            for row in f"What helps: {error.hint}.".split(LOG_LINE):
+            for row in f"What helps: {remedy(error.hint)}.".split(LOG_LINE):
                 line.say(row)
     except KeyboardInterrupt:
         line.say("Stopped.")

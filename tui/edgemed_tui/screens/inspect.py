@@ -15,6 +15,7 @@ from edgemed.gguf.tables import summary, tensor_table, type_table
 from edgemed.tables import plain_lines, safe_table
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, one_line
+from edgemed_tui.remedies import complaint
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.rows_pane import RowsPane
 
@@ -46,7 +47,7 @@ class InspectScreen(Screen[None]):
         try:
             text = header_of(self._path)
         except EdgemedError as error:
-            text = f"! {error.message}\n  {error.hint}"
+            text = complaint(error)
         except Exception as error:  # the thread's outermost edge
             text = f"! {place_of(error)}"
         self.app.call_from_thread(self.query_one(RowsPane).load, text)
