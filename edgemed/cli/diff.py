@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgemed_native.codecs import CODECS
 
-from edgemed.cli.merge import progress_report
+from edgemed.cli.merge_shown import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
 from edgemed.gguf import Model, open_models, printable

@@ -13,7 +13,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any
 
-from edgemed.cli.merge import read_template
+from edgemed.cli.merge_options import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
 from edgemed.cli.printing import clear_line
 from edgemed.cli.tables import show
