@@ -24,3 +24,12 @@ def test_links_lead_to_files(page: Path) -> None:
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_bytes()) <= 10_240
+
+
+def test_systems_that_were_not_tried_are_listed_in_one_place() -> None:
+    """Any other page that names one leads there."""
+    for page in PAGES:
+        text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+        if page.name != "it.md" and re.search(r"\b(Windows|macOS)\b", text):
+            assert "it.md#what-was-tried" in text, page.name
+    assert "\n## What was tried\n" in (ROOT / "docs" / "it.md").read_text("utf-8")
