@@ -11,6 +11,7 @@ times commands of the first and the last revision, in turns.
 import argparse
 import ast
 import io
+import shutil
 import statistics
 import subprocess
 import tarfile
@@ -39,15 +40,26 @@ class Import(NamedTuple):
 
 
 def unpack(revision: str, folder: Path) -> Path:
-    """The tree of a revision, in a new folder of `folder`; the work tree where it is."""
+    """The tree of a revision in a new folder of `folder`, so that all lie on one disk."""
+    place = folder / (revision.replace("/", "-") if revision != HERE else "here")
     if revision == HERE:
-        return ROOT
-    place = folder / revision.replace("/", "-")
+        return copied(place)
     archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True)
     if archive.returncode:
         raise SystemExit(f"git knows no revision {revision}")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(place, filter="data")
+    return place
+
+
+def copied(place: Path) -> Path:
+    """The work tree's files, but for those that git ignores."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, place / name)
     return place
 
 
@@ -209,7 +221,11 @@ def main() -> None:
             show("hops", names, [house_hops.measured(tree, Path(folder)) for tree in trees])
         if args.starts:
             ends = [trees[0], trees[-1]]
-            show("seconds to start", names, house_starts.measured(ends, args.starts, Path(folder)))
+            show(
+                "processor seconds to start",
+                names,
+                house_starts.measured(ends, args.starts, Path(folder)),
+            )
 
 
 if __name__ == "__main__":

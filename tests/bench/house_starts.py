@@ -1,10 +1,13 @@
-"""How long commands of two trees take to start, run in turns so that both meet the same machine."""
+"""How long commands of two trees take to start, run in turns so that both meet the same machine.
+
+Times are the processor's, user and system, of the command and its children: what others do on the
+machine stretches the clock, and these hardly.
+"""
 
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,11 +38,13 @@ def words(tree: Path, command: str, folder: Path) -> list[str]:
 
 
 def seconds(tree: Path, command: str, home: Path) -> float:
-    """Wall time of one run in a fresh process, which must end well."""
+    """Processor time of one run in a fresh process, which must end well."""
     line = [sys.executable, "-P", "-m", "edgemed.cli.main", *words(tree, command, home)]
-    begun = time.perf_counter()
+    before = os.times()
     subprocess.run(line, env=environment(tree, home), cwd=home, capture_output=True, check=True)
-    return time.perf_counter() - begun
+    after = os.times()
+    user, system = (after[n] - before[n] for n in (2, 3))  # of children that were waited for
+    return user + system
 
 
 def measured(trees: Sequence[Path], pairs: int, folder: Path) -> list[dict[str, str]]:
