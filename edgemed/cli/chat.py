@@ -116,7 +116,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
             model.close()
     close_text(outcome, args.max_tokens, "ANSWER")
     if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
+        tell_failure(outcome.end, args)
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from edgemed import __version__
 from edgemed.cli import standard
+from edgemed.cli.named_options import with_options
 from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
@@ -141,6 +142,7 @@ def guarded(args: argparse.Namespace) -> int:
     except EdgemedError as error:
         if args.debug:
             traceback.print_exc()
+        error.hint = with_options(error.hint, args)
         return complain(error)
     except BrokenPipeError:
         drop_output()

@@ -8,7 +8,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
+from edgemed.cli.merge import carry_out, planned
+from edgemed.cli.merge_options import changed, refuse_beside_recipe
 from edgemed.errors import UsageError
 from edgemed.merging.plan.made import is_made
 from edgemed.merging.plan.placement import Placement, refuse_output

@@ -11,7 +11,7 @@ from edgemed_models.catalog import Card, card_text, read_cards
 from edgemed.cli import models_get
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.printing import clear_line, print_json
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models import library
@@ -19,6 +19,7 @@ from edgemed.local_models.getting.get import find_card
 from edgemed.logs.records import Records
 from edgemed.printable import printable, printable_text
 from edgemed.storage.sizes import show_size
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed.cli.merge import progress_report
+from edgemed.cli.merge_shown import progress_report
 from edgemed.cli.numbers import threads
 from edgemed.cli.printing import print_json
 from edgemed.gguf import open_model, printable
