@@ -11,7 +11,7 @@ from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.cli.model_options import positive
 from edgemed.errors import EdgemedError, Refused
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
 from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.run.run import usable_cores
 from edgemed.printable import printable
@@ -132,8 +132,7 @@ def run(args: argparse.Namespace) -> int:
         )
     data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
-    with Records() as records:
-        mark = data.mark(records.key)
+    mark = data.mark(Log(default_place()).key_for("examples"))
     training = trained(args, data, card.run_name(base, mark, wish_of(args)), progress)
     write(args, base, data, mark, training)
     progress.unlink(missing_ok=True)

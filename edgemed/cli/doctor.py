@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from edgemed_models.base import Done, Event, Failed, Message, ModelError, Request, Timings
+from edgemed_models.answer import collect
+from edgemed_models.base import Done, Failed, Message, ModelError, Request, Timings
 from edgemed_models.engine import machine
 from edgemed_models.engine.fit import Plan, explain
 from edgemed_models.engine.probe import Build, describe_build
@@ -224,12 +225,12 @@ def speed_check(settings: Settings) -> Check:
     try:
         text = SAMPLE * SAMPLE_REPEATS
         request = Request((Message("user", text),), max_tokens=SAMPLE_ANSWER)
-        return speed_of(list(model.generate(request))[-1])
+        return speed_of(collect(model.generate(request)).end)
     finally:
         model.close()
 
 
-def speed_of(end: Event) -> Check:
+def speed_of(end: Done | Failed | None) -> Check:
     """What the sample's timings mean for a note of 1,000 tokens."""
     if isinstance(end, Failed):
         return Check("speed", "failure", end.message, end.hint)

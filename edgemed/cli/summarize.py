@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.base import Done, Event, Failed, ModelError
+from edgemed_models.answer import Answer
+from edgemed_models.base import Failed, ModelError
 from edgemed_models.engine.client import LlamaModel, Process
-from edgemed_models.engine.fit import Plan
 
 from edgemed.cli.asking import (
     Asked,
@@ -30,13 +29,13 @@ from edgemed.cli.model_options import (
     positive,
 )
 from edgemed.cli.printing import data, print_json
-from edgemed.cli.recording import recorded, records_for
-from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
+from edgemed.cli.recording import log_for, recorded
+from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
-from edgemed.clinic.summarize import answer_range, budget, summarize
-from edgemed.clinic.template import Template, load_template, messages, readable
+from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
+from edgemed.clinic.template import Template, load_template, readable
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
@@ -48,6 +47,7 @@ from edgemed.local_models.demonstration import (
 )
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import (
+    Planned,
     plan_model,
     plan_request,
     settings_for,
@@ -99,27 +99,29 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
-    with started_ahead() as process, records_for(args) as records:
+    log = log_for(args)
+    with started_ahead() as process:
         note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
         template, path = load_template(args.template), model_path(args)
         tell_about(note)
         if args.demo and template.name != LEARNED:
             print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
+        prompt = prompt_of(note, template, args.max_tokens)
         with explained(args):
-            plan = plan_for(args, path, note, template, process)
+            plan, tokens = plan_for(args, path, prompt, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options_of(args), plan), process)
         try:
-            limit, parts = how_much(args, model, note, template)
-            outcome = draft(args, model, note, template, limit, parts)
-            asked = ask_again(args, model, note, template, outcome)
+            limit, parts = how_much(args, model, note, template, prompt, tokens)
+            answer = draft(args, model, note, template, prompt, limit, parts)
+            asked = ask_again(args, model, note, template, answer)
         finally:
             model.close()
         try:
-            code = finish(args, model, note, template, outcome, asked, limit)
+            code = finish(args, model, note, template, answer, asked, limit)
         finally:
-            unrecorded = recorded(records, args, model, note, template, outcome, limit)
+            unrecorded = recorded(log, args, model, note, template, answer, limit)
     return code or unrecorded
 
 
@@ -134,17 +136,15 @@ def model_path(args: argparse.Namespace) -> Path:
     return path
 
 
-def plan_for(
-    args: argparse.Namespace, path: Path, note: Note, template: Template, process: Process
-) -> Plan:
+def plan_for(args: argparse.Namespace, path: Path, prompt: Prompt, process: Process) -> Planned:
     """How to load the model for this note; with --plan, as large as fits if the note does not."""
-    options, answer = options_of(args), answer_range(template, args.max_tokens)
+    options = options_of(args)
     try:
-        return plan_request(path, options, messages(template, note), answer, process)
+        return plan_request(path, options, prompt.messages, prompt.answer, process)
     except Refused:
         if not args.plan:
             raise
-    return plan_model(open_model(path), options)
+    return Planned(plan_model(open_model(path), options), None)
 
 
 def tell_about(note: Note) -> None:
@@ -158,15 +158,22 @@ def tell_about(note: Note) -> None:
 
 
 def how_much(
-    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    prompt: Prompt,
+    tokens: int | None,
 ) -> tuple[int, tuple[Part, ...]]:
     """The most tokens to write, and with --plan the parts of a note that does not fit as one.
 
-    Both are said where a reader would not expect them.
+    Both are said where a reader would not expect them. `tokens` of the prompt, where known.
     """
-    needed = budget(model, note, template, args.max_tokens)
-    if needed.fits or not args.plan:
-        if needed.fits and needed.answer < template.max_tokens and args.max_tokens is None:
+    needed = budget(model, prompt, tokens)
+    if not needed.fits and not args.plan:
+        raise refusal(needed)
+    if needed.fits:
+        if needed.answer < template.max_tokens and args.max_tokens is None:
             told = f"draft: at most {needed.answer} tokens: the model has room for no more"
             print(told, file=sys.stderr)
         return needed.answer, ()
@@ -175,7 +182,7 @@ def how_much(
             "a structured template cannot be drafted in parts",
             "take a template in prose, or a larger --context",
         )
-    limit, parts = divide(model, note, template, answer_range(template, args.max_tokens))
+    limit, parts = divide(model, note, template, prompt.answer)
     print("\n".join(stated(parts, limit)), file=sys.stderr)
     return limit, parts
 
@@ -185,31 +192,20 @@ def draft(
     model: LlamaModel,
     note: Note,
     template: Template,
+    prompt: Prompt,
     limit: int,
     parts: tuple[Part, ...],
-) -> Outcome:
-    """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
+) -> Answer:
+    """Stream the draft, in one pass or part by part; text goes to stdout as it comes unless it has
+    to be complete first."""
+    sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
+    echo = None if args.json or template.form == "json" else data()
     try:
-        events = events_for(args, model, note, template, limit, parts)
-        echo = None if args.json or template.form == "json" else data()
-        return follow(events, echo)
+        if parts:
+            return follow(summarize_parts(model, note, template, parts, **sampling), echo)
+        return follow(write(model, request_of(prompt, **sampling)), echo)
     except ModelError as error:
         raise translated(error) from None
-
-
-def events_for(
-    args: argparse.Namespace,
-    model: LlamaModel,
-    note: Note,
-    template: Template,
-    limit: int,
-    parts: tuple[Part, ...],
-) -> Iterator[Event]:
-    """One pass, or the parts one after the other."""
-    sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
-    if parts:
-        return summarize_parts(model, note, template, parts, **sampling)
-    return summarize(model, note, template, **sampling)
 
 
 def finish(
@@ -217,19 +213,19 @@ def finish(
     model: LlamaModel,
     note: Note,
     template: Template,
-    outcome: Outcome,
+    answer: Answer,
     asked: Asked | None,
     limit: int,
 ) -> int:
     """Print what comes after the stream, and check what stands; the exit code."""
-    text = drafted(template, outcome)
+    text = drafted(template, answer)
     if not args.json:
         if template.form == "json":
             data().write(text)
-        close_text(outcome, limit)
-    checked = check_what_stands(note, text, outcome)
+        close_text(answer, limit)
+    checked = check_what_stands(note, text, answer)
     if args.json:
-        whole = document(model, note, template, outcome, text, checked)
+        whole = document(model, note, template, answer, text, checked)
         if args.demo:
             whole = {"heading": HEADING} | whole
         print_json(whole | (as_data(args, asked, text) if asked else not_asked(args)))
@@ -238,29 +234,29 @@ def finish(
         tell_flags(checked, text)
         tell_looks(asked.looked if asked else [])
         tell_revisions(asked.revisions if asked else [], text)
-    if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
-    elif outcome.end is not None:
-        print(timing_line(outcome.end.timings), file=sys.stderr)
-    if outcome.ending == "length":
+    if isinstance(answer.end, Failed):
+        tell_failure(answer.end)
+    elif answer.end is not None:
+        print(timing_line(answer.end.timings), file=sys.stderr)
+    if answer.ending == "length":
         raise EdgemedError(
             f"the draft was cut at {limit} tokens and is not complete",
             "raise --max-tokens"
             if args.max_tokens or limit == template.max_tokens
             else "this model has room for no more: take another, or draft in parts with --plan",
         )
-    code = exit_code(outcome)
+    code = exit_code(answer)
     return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
 
 
 def ask_again(
-    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, outcome: Outcome
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
     """What the model says of its own draft; None where it is not asked: of a draft that broke off,
     and of a note that the checks cannot read."""
-    if note.language == "other" or not outcome.complete:
+    if note.language == "other" or not answer.complete:
         return None
-    asked, text = Asked(), drafted(template, outcome)
+    asked, text = Asked(), drafted(template, answer)
     if args.second_look:
         look_again(model, note.text, text, asked)
     if args.revise:
@@ -268,20 +264,20 @@ def ask_again(
     return asked
 
 
-def drafted(template: Template, outcome: Outcome) -> str:
+def drafted(template: Template, answer: Answer) -> str:
     """The draft as it is shown."""
-    return readable(template, outcome.text) if outcome.complete else outcome.text
+    return readable(template, answer.text) if answer.complete else answer.text
 
 
-def check_what_stands(note: Note, text: str, outcome: Outcome) -> Review | None:
+def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
     """The review of a draft; None where no word was written before it broke off, and where the
     user who stopped it does not wait for its check either."""
-    if not (text.strip() or outcome.ending in ("stop", "length")):
+    if not (text.strip() or answer.ending in ("stop", "length")):
         return None
     try:
         return check(note, text)
     except KeyboardInterrupt:
-        if not outcome.interrupted:
+        if not answer.interrupted:
             raise
         print("check: stopped", file=sys.stderr)
         return None
@@ -324,20 +320,19 @@ def document(
     model: LlamaModel,
     note: Note,
     template: Template,
-    outcome: Outcome,
+    answer: Answer,
     text: str,
     checked: Review | None,
 ) -> dict[str, Any]:
     """The whole result for programs; spans are characters of the note and of `text`."""
-    end = outcome.end
     return {
         "text": text,
-        "answer": outcome.text,
-        "complete": outcome.complete,
-        "ending": outcome.ending,
+        "answer": answer.text,
+        "complete": answer.complete,
+        "ending": answer.ending,
         "language": note.language,
         "template": {"name": template.name, "version": template.version, "hash": template.hash},
         "model": model.name,
-        "timings": asdict(end.timings) if isinstance(end, Done) else None,
+        "timings": answer.timings or None,
         "review": asdict(checked) if checked else "not checked",
     }
