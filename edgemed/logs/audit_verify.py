@@ -160,7 +160,8 @@ def _read(log: Path, work: Callable[[sqlite3.Connection], Made]) -> Made:
             data = _rolled_back(log, journal)
             if data is not None:
                 with closing(database.connected(":memory:")) as rows:
-                    rows.deserialize(data)
+                    if data:  # else the first write was cut short: nothing is in it
+                        rows.deserialize(data)
                     return _at_one_moment(rows, work)
         time.sleep(PAUSE)
     raise EdgemedError("the audit log is being written to", "try again in a moment")

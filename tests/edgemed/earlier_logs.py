@@ -45,6 +45,7 @@ def place_in(folder: Path) -> Place:
 def old_audit(place: Place, count: int = 3) -> None:
     """An audit log of so many rows, sealed."""
     place.log.parent.mkdir(parents=True, exist_ok=True)
+    place.key.parent.mkdir(parents=True, exist_ok=True)
     place.key.write_bytes(AUDIT_KEY)
     seal = BEGUN
     with closing(sqlite3.connect(place.log)) as rows, rows:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edgemed.logs import audit
 from edgemed.logs.journal import rolled_back
+from tests.edgemed.earlier_logs import place_in
 
 
 def interrupted(path: Path, pages: int, page: int, grown: int, shrunk: bool) -> tuple[bytes, bytes]:
@@ -67,3 +69,22 @@ def test_a_journal_cut_or_changed_anywhere_is_read_as_sqlite_reads_it(tmp_path: 
 def test_what_is_no_journal_undoes_nothing() -> None:
     for journal in (b"", b"x" * 600, bytes(600)):
         assert rolled_back(b"database", journal) == b"database"
+
+
+def test_a_first_write_that_was_cut_short_leaves_a_log_without_rows(tmp_path: Path) -> None:
+    place = place_in(tmp_path)
+    place.log.touch()
+    with closing(sqlite3.connect(place.log, isolation_level=None)) as rows:
+        rows.execute("PRAGMA cache_size = 1")
+        rows.execute("PRAGMA cache_spill = 1")
+        rows.execute("BEGIN IMMEDIATE")
+        rows.execute("CREATE TABLE entries (x)")
+        rows.executemany("INSERT INTO entries VALUES (?)", [("x" * 900,)] * 90)
+        journal = tmp_path / "audit.sqlite-journal"
+        left = {path: path.read_bytes() for path in (place.log, journal)}
+        rows.execute("ROLLBACK")
+    for path, data in left.items():
+        path.write_bytes(data)
+    assert rolled_back(left[place.log], left[journal]) == b""
+    assert audit.read(place) == []
+    assert audit.verify(place).faults == ()

@@ -1,16 +1,21 @@
 """Records of drafts: keyed marks, no text unless asked, tied to their audit rows."""
 
+import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
 from edgemed.logs import audit, database, records
 from edgemed.logs.audit import Log, Place
 from edgemed.logs.file_hashes import file_hash, remember
 from edgemed.logs.records import Drafted, Kept
+from tests.edgemed.earlier_logs import NOTES, old_audit, old_records
+from tests.edgemed.earlier_logs import WHEN as OLD
 
 WHEN = "2026-01-02T03:04:05+00:00"
 ROW = Drafted(
@@ -149,3 +154,30 @@ def test_while_another_program_holds_the_log_every_step_says_so_and_later_works(
             with pytest.raises(database.Held, match="another program"):
                 step()
     assert log.add_draft(ROW, "Dr A", WHEN).number == 1
+
+
+def test_the_drafts_are_listed_by_the_note_whatever_key_made_their_mark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = audit.default_place()
+    old_audit(place)  # three drafts of the screen before there were records
+    old_records(place, notes=tuple(f"{note}\r\n" for note in NOTES))
+    note = tmp_path / "note.txt"
+    note.write_text(f"{NOTES[0]}\r\n", newline="")
+    log = Log(place)
+    log.add_draft(replace(ROW, note=f"{NOTES[0]}\n"), "Dr A", WHEN, Kept("n", NOTES[0], "x"))
+    log.add_draft(ROW, "Dr B", WHEN)
+    assert main(["audit", "drafts"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 + 3 + 2
+    assert lines[0] == f"row 1: {OLD}, by m: stop, Dr A"
+    assert lines[3] == f"row 4: {OLD}, soap by m {'0' * 12}: stop, note and draft kept"
+    assert lines[-1] == f"row 6: {WHEN}, soap by m {'0' * 12}: stop, Dr B"
+    assert main(["audit", "drafts", "--note", str(note), "--json"]) == 0
+    out = capsys.readouterr().out
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(d["row"], d["kept"]) for d in found] == [(4, True), (5, True)]
+    assert found[1]["settings"] == {"seed": 0} and NOTES[0] not in out
+    note.write_text("Never seen.")
+    assert main(["audit", "drafts", "--note", str(note)]) == 0
+    assert capsys.readouterr().out == ""
