@@ -53,15 +53,17 @@ def merge(
     """
     from dataclasses import replace as changed
 
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     asked = _recipe(models, recipe, t, method, base, weight, dict(parameters or {}))
     if out_type is not None:
         asked = changed(asked, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
-    plan = plan_merge(asked, Path(out), threads or usable_cores(), cap, replace)
+    plan = plan_merge(asked, Path(out), threads or logical_cores(), cap, replace)
     return run_plan(plan, report, resume, load_check)
 
 
@@ -123,7 +125,8 @@ def quantize(
     name counts. `imatrix` are importance matrices of llama-imatrix, taken together. With
     `load_check`, the installed llama.cpp opens the file before it gets its name.
     """
-    from edgemed.merging.run.run import usable_cores
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.quantizing.imatrix import read_imatrices
     from edgemed.quantizing.plan import Wish, plan_quantize
     from edgemed.quantizing.run import quantize as run
@@ -131,7 +134,7 @@ def quantize(
     importances = read_imatrices([Path(path) for path in imatrix]) if imatrix else None
     wish = Wish(type.upper(), tuple(patterns), importances)
     plan = plan_quantize(Path(source), Path(out), wish, replace)
-    run(plan, threads or usable_cores(), lambda name: None, lambda done, of: None, load_check)
+    run(plan, threads or logical_cores(), lambda name: None, lambda done, of: None, load_check)
     return plan.files[0].path
 
 

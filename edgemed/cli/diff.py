@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.cli.merge import progress_report
@@ -14,7 +15,6 @@ from edgemed.merging.plan.plan import decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
 from edgemed.merging.report.survey import survey
-from edgemed.merging.run.run import usable_cores
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=int, default=logical_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgemed_models.engine.machine import logical_cores
+
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
@@ -30,7 +32,6 @@ from edgemed.merging.run.run import (
     Result,
     compile_kernels,
     run_plan,
-    usable_cores,
 )
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))
     output_options(parser.add_argument_group("output"))
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=int, default=logical_cores(), metavar="N", help="default: all cores")
     add(
         "--max-ram",
         metavar="SIZE",

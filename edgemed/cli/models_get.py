@@ -99,15 +99,17 @@ def spare_hashing(entry: library.Entry) -> None:
 
 def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
     """Check and merge the two models; the merge becomes the default."""
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.recipe import between
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     name = f"{card.name}-merged"
     paths = {each.part: library.find_model(each.name) for each in wanted}
     out = library.folder() / f"{name}.gguf"
     recipe = between(paths["clinical"], paths["instruct"], card.t, tokenizer="B")
-    result = run_plan(plan_merge(recipe, out, usable_cores(), None, replace=True))
+    result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     sha256 = library.digest(out, lambda nbytes: None)
     spare_hashing(library.take_in(name, out, sha256))
     library.set_default(name)

@@ -211,7 +211,6 @@ def logged() -> None:
     log = audit.Log(audit.default_place())
     for number in range(2):
         log.add("sign", "Dr A", "2026-01-02T03:04:05+00:00", {"number": number})
-    log.close()
 
 
 def save_settings(name: str) -> Callable[[], object]:
