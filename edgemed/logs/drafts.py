@@ -11,6 +11,7 @@ from edgemed.logs.audit_files import Place, entries
 from edgemed.logs.audit_verify import key_beside, reading
 from edgemed.logs.chain import Entry, mark_of
 
+EARLIER = (None,)  # the screen's drafts had no record before
 Row = tuple[Entry, records.Record | None]
 
 
@@ -55,14 +56,14 @@ def _marks(key: bytes, entry: Entry, notes: Collection[str]) -> set[str]:
 
 def _rows(rows: sqlite3.Connection) -> list[Row]:
     """Audit rows that stand for drafts, each with its record; None where there was none yet."""
-    found: dict[int, list[records.Record]] = {}
+    found: dict[int, tuple[records.Record | None, ...]] = {}
     if records.is_there(rows):
         kept = "NULL, NULL, CASE WHEN kept_draft IS NULL THEN NULL ELSE '' END"  # not the text
         query = f"SELECT entry, {records.PLAIN}, {kept} FROM drafts ORDER BY entry, number"
         for entry, *record in rows.execute(query):
-            found.setdefault(entry, []).append(records.Record(*record))
+            found[entry] = (*found.get(entry, ()), records.Record(*record))
     stand = entries(rows, "what IN (?, ?)", records.DRAFT, earlier.TAKEN_IN)
-    return [(entry, record) for entry in stand for record in found.get(entry.number) or [None]]
+    return [(entry, record) for entry in stand for record in found.get(entry.number, EARLIER)]
 
 
 def _draft(entry: Entry, record: records.Record | None) -> Draft:
@@ -86,13 +87,15 @@ def _draft(entry: Entry, record: records.Record | None) -> Draft:
 
 def _of_facts(entry: Entry, facts: dict[str, Any]) -> Draft:
     """A draft of the screen before drafts had records: what its audit row says."""
-    names = ("model", "model_hash", "template", "template_hash")
     settings = facts.get("settings")
     return Draft(
-        entry.number,
-        entry.at,
-        entry.who,
-        *(str(facts.get(name, "")) for name in names),
+        row=entry.number,
+        at=entry.at,
+        who=entry.who,
+        model=str(facts.get("model", "")),
+        model_hash=str(facts.get("model_hash", "")),
+        template=str(facts.get("template", "")),
+        template_hash=str(facts.get("template_hash", "")),
         settings=settings if isinstance(settings, dict) else {},
         ending="not complete" if facts.get("cut") else "stop",
         timings={},
