@@ -33,7 +33,7 @@ from edgemed.cli.main import main as edgemed
 from edgemed.logs import audit
 from edgemed.logs.drafts import drafts
 from tests.edgemed.commands import scripted
-from tests.edgemed.earlier_logs import place_in
+from tests.edgemed.logs.earlier_logs import place_in
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
 DRAFTS, SIGNATURES = 0, 1

@@ -25,7 +25,7 @@ from pathlib import Path
 from edgemed.logs import audit, earlier
 from edgemed.logs.audit import Log, Place
 from tests.bench.kill_audit import CALLS
-from tests.edgemed.earlier_logs import NOTES, old_audit, old_mark, old_records, place_in
+from tests.edgemed.logs.earlier_logs import NOTES, old_audit, old_mark, old_records, place_in
 
 MANY = tuple(f"{note} {number}" for number in range(20) for note in NOTES)
 CHILD = "import sys; from tests.bench.kill_take_in import opened; opened(sys.argv[1])"

@@ -14,8 +14,8 @@ from edgemed.logs import audit, database, records
 from edgemed.logs.audit import Log, Place
 from edgemed.logs.file_hashes import file_hash, remember
 from edgemed.logs.records import Drafted, Kept
-from tests.edgemed.earlier_logs import NOTES, old_audit, old_records
-from tests.edgemed.earlier_logs import WHEN as OLD
+from tests.edgemed.logs.earlier_logs import NOTES, old_audit, old_records
+from tests.edgemed.logs.earlier_logs import WHEN as OLD
 
 WHEN = "2026-01-02T03:04:05+00:00"
 ROW = Drafted(

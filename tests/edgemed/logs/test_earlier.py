@@ -15,7 +15,7 @@ from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.logs import audit, database, earlier, seals
 from edgemed.logs.audit import Log, Place
 from edgemed.logs.records import RECORD, Drafted
-from tests.edgemed.earlier_logs import (
+from tests.edgemed.logs.earlier_logs import (
     AUDIT_KEY,
     NOTES,
     WHEN,

@@ -9,7 +9,7 @@ import pytest
 
 from edgemed.logs import audit
 from edgemed.logs.journal import rolled_back
-from tests.edgemed.earlier_logs import place_in
+from tests.edgemed.logs.earlier_logs import place_in
 
 
 def interrupted(path: Path, pages: int, page: int, grown: int, shrunk: bool) -> tuple[bytes, bytes]:
