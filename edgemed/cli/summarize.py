@@ -73,7 +73,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
     add("--plan", action="store_true", help="draft a note that is too long part by part")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
-    add("--keep", action="store_true", help="store note, draft and file name in the records")
+    add(
+        "--keep",
+        action="store_true",
+        help="store note, draft and file name with the log",
+    )
     add(
         "--second-look",
         action="store_true",
@@ -85,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="let the model write flagged sentences again; the draft keeps what it has",
     )
     add_fail_on(parser)
-    add("--no-record", action="store_true", help="write no record at all")
+    add("--no-record", action="store_true", help="write neither a record nor a row of the log")
     add("--demo", action="store_true", help="use the model that comes with edgemed: no patients")
     configure_model(parser)
 

@@ -1,6 +1,7 @@
 """A note on its way to the printed draft: rendered once, counted once, collected by one loop."""
 
 import ast
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,13 @@ import edgemed
 from edgemed.cli.main import main
 from edgemed.clinic import summarize as drafting
 from edgemed.local_models.loading import Planned
+from edgemed.logs import audit
+from edgemed.logs.audit import Place
+from edgemed.logs.drafts import drafts
 from tests.edgemed.commands import NOTE, find, scripted
-from tests.tui.driving import case_of, drafted
-from tests.tui.scripted import desk, pieces
+from tests.edgemed.logs.earlier_logs import place_in
+from tests.tui.driving import case_of, press, started, until
+from tests.tui.scripted import app, desk, pieces
 
 DRAFT = "Aspirin 81 mg daily."
 ROOT = Path(__file__).parents[2]
@@ -40,6 +45,7 @@ class Counting(ScriptedModel):
         self.writing = False
 
 
+DECISIVE = {"context", "max_tokens", "temperature", "seed", "sampler"}
 COUNTED: Counter[str] = Counter()
 RENDERED: Counter[str] = Counter()
 
@@ -67,6 +73,17 @@ def hops(model: Counting) -> tuple[int, int]:
     return RENDERED[prompt], COUNTED[prompt]
 
 
+def recorded(place: Place) -> set[str]:
+    """The names of the settings in the one draft that was recorded; all else is as it must be."""
+    (draft,) = drafts(place)
+    (row,) = (row for row in audit.read(place) if row.what == "draft")
+    assert audit.verify(place).faults == ()
+    assert (draft.row, draft.template, draft.ending) == (row.number, "soap", "stop")
+    assert draft.timings["answer_tokens"] == len(pieces(DRAFT))
+    assert json.loads(row.facts)["settings"] == draft.settings
+    return set(draft.settings)
+
+
 @pytest.fixture
 def note(tmp_path: Path) -> Path:
     path = tmp_path / "note.txt"
@@ -83,6 +100,7 @@ def test_the_command_line_renders_once_and_counts_once(
     monkeypatch.setattr("edgemed.cli.summarize.plan_request", lambda *words: plan)
     assert main(["summarize", str(note), "--template", "soap"]) == 0
     assert hops(model) == (1, counted)  # the planning's own count is the one, where it counted
+    assert recorded(audit.default_place()) >= DECISIVE
 
 
 def test_the_api_renders_once_and_counts_once(
@@ -106,12 +124,17 @@ def test_the_line_mode_renders_once_and_counts_once(
         plain.answer(line, typed)
     assert line.session.text == DRAFT
     assert hops(model) == (1, 1)
+    assert recorded(line.desk.place) >= DECISIVE
 
 
 async def test_the_screen_renders_once_and_counts_once(model: Counting, tmp_path: Path) -> None:
-    async with drafted(tmp_path, model) as pilot:
+    made = app(model, folder=tmp_path)
+    async with started(made) as pilot:
+        await press(pilot, "ctrl+t", *"soap", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
         assert case_of(pilot).session.text == DRAFT
     assert hops(model) == (1, 1)
+    assert recorded(place_in(tmp_path)) >= DECISIVE
 
 
 def collects(loop: str) -> bool:
