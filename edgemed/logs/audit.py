@@ -127,9 +127,9 @@ class Log:
         with written(self.place) as rows:
             last = _agreed(self.place, self._key, rows)
             with earlier.opened(self.place.log) as old:
-                new = earlier.not_in(rows, old) if old else []
+                new = earlier.not_in(rows, old, self.place.log) if old else []
                 if old:
-                    earlier.take_hashes(rows, old)
+                    earlier.take_hashes(rows, old, self.place.log)
                 if new:
                     _refuse_faults(self._key, rows)
                     facts = earlier.facts(self._key, earlier.key_beside(self.place.log), new)

@@ -47,7 +47,8 @@ def verify(place: Place, kept: Seal | None = None) -> Verdict:
     if not place.log.exists():
         missing = place.seal.exists() or kept is not None
         return Verdict(0, BEGUN, (MISSING,) if missing else ())
-    key = read_key(place.key) or b""
+    with database.in_words("the audit log's key", place.key):
+        key = read_key(place.key) or b""
     rows, marks = reading(place, lambda c: (_all(c), records.marks_by_entry(key, c)))
     last = rows[-1] if rows else None
     if rows and seal is None and not faults:

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from edgemed.errors import InvalidFile
 from edgemed.logs import earlier, records
 from edgemed.logs.audit_files import Place, entries
 from edgemed.logs.audit_verify import key_beside, reading
-from edgemed.logs.chain import Entry, mark_of
+from edgemed.logs.chain import EVIDENCE, Entry, mark_of
 
 EARLIER = (None,)  # the screen's drafts had no record before
 Row = tuple[Entry, records.Record | None]
@@ -49,9 +50,12 @@ def drafts(place: Place, notes: Collection[str] = ()) -> list[Draft]:
 
 def _marks(key: bytes, entry: Entry, notes: Collection[str]) -> set[str]:
     """The marks that notes have in the records of an audit row."""
-    if entry.what == earlier.TAKEN_IN:
+    if entry.what != earlier.TAKEN_IN:
+        return {mark_of(key, note) for note in notes}
+    try:
         return {earlier.mark(key, entry, note) for note in notes}
-    return {mark_of(key, note) for note in notes}
+    except ValueError:
+        raise InvalidFile(f"row {entry.number} of the audit log was changed", EVIDENCE) from None
 
 
 def _rows(rows: sqlite3.Connection) -> list[Row]:

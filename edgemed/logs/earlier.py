@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.logs import database, records
 from edgemed.logs.chain import Entry, unwrapped, wrapped
 from edgemed.logs.keys import read_key
@@ -60,29 +60,42 @@ def opened(log: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    with (
-        database.in_words(WHAT, path),
-        closing(database.connected(f"{path.resolve().as_uri()}?mode=rw")) as old,
-    ):
-        old.execute("BEGIN IMMEDIATE")
-        database.refuse_newer(old, NEWEST, WHAT)
+    with _in_words(path):
+        old = database.connected(f"{path.resolve().as_uri()}?mode=rw")
+    with closing(old):
+        with _in_words(path):
+            old.execute("BEGIN IMMEDIATE")
+            database.refuse_newer(old, NEWEST, WHAT)
         yield old
 
 
-def not_in(rows: sqlite3.Connection, old: sqlite3.Connection) -> list[Record]:
+def not_in(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> list[Record]:
     """The old records that the log does not have yet, in their order."""
-    if not records.is_there(old):
-        return []
     there = set(rows.execute(f"SELECT {records.PLAIN} FROM drafts"))
     query = f"SELECT {records.PLAIN}, {records.KEPT} FROM drafts ORDER BY number"
-    return [Record(*row) for row in old.execute(query) if row[:-3] not in there]
+    with _in_words(beside(log)):
+        found = old.execute(query) if records.is_there(old) else ()
+        return [Record(*row) for row in found if row[:-3] not in there]
 
 
-def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection) -> None:
+def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> None:
     """Hashes of model files, so that none is read again."""
-    if old.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchone():
-        known = old.execute("SELECT path, size, mtime, hash FROM files")
-        rows.executemany("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?)", known)
+    with _in_words(beside(log)):
+        if not old.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchone():
+            return
+        known = old.execute("SELECT path, size, mtime, hash FROM files").fetchall()
+    rows.executemany("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?)", known)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """What stands in the way of the old records, and that one can go on without them."""
+    try:
+        with database.in_words(WHAT, path):
+            yield
+    except InvalidFile as error:
+        error.hint = f"{error.hint}; or move it to another folder, and edgemed goes on without it"
+        raise
 
 
 def key_beside(log: Path) -> bytes:

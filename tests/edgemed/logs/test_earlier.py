@@ -189,7 +189,7 @@ def test_records_that_cannot_be_read_are_named_with_two_ways_on(place: Place, da
     before = files(place)
     with pytest.raises(EdgemedError, match="records of an earlier version") as refusal:
         Log(place)
-    assert "copy" in refusal.value.hint
+    assert "copy" in refusal.value.hint and "another folder" in refusal.value.hint
     left = files(place)
     assert {n: left[n] for n in before if "records" in n} == {
         n: b for n, b in before.items() if "records" in n
