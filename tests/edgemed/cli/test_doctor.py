@@ -40,8 +40,8 @@ def test_what_is_given_up_is_said_and_what_is_not() -> None:
     checks = {c["name"]: c for c in json.loads(done.stdout)["checks"]}
     assert checks["core dumps"]["state"] == "ok"
     assert checks["internet"]["state"] == ("ok" if sys.platform == "linux" else "warning")
-    missing = doctor.sockets_check("this system has no such filter")
-    assert missing.state == "warning" and "no such filter" in missing.found and missing.remedy
+    missing = doctor.sockets_check("this system has no socket filter")
+    assert missing.state == "warning" and "no socket filter" in missing.found and missing.remedy
     assert doctor.dumps_check("core dumps are allowed").state == "warning"
 
 
@@ -74,7 +74,7 @@ def test_a_llama_that_cannot_be_loaded_is_a_failure_and_the_rest_is_still_checke
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def die() -> None:
-        raise ModelError("llama.cpp was ended by SIGILL when loaded", "another build")
+        raise ModelError("llama.cpp was ended by SIGILL while it was loaded", "another build")
 
     monkeypatch.setattr(doctor, "describe_build", die)
     assert main(["doctor", "--json"]) == 1
