@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.cli.merge_shown import progress_report
@@ -17,7 +18,6 @@ from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
 from edgemed.merging.report.report_file import refuse_name, write_report
 from edgemed.merging.report.survey import Measure, survey
-from edgemed.merging.run.run import usable_cores
 from edgemed.tables import Table
 
 
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
-    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgemed_models.engine.machine import logical_cores
+
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.numbers import threads
 from edgemed.errors import UsageError
@@ -14,7 +16,6 @@ from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.presets import PRESETS
 from edgemed.merging.recipe.recipe import Recipe, between, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
-from edgemed.merging.run.run import usable_cores
 from edgemed.storage.bounded import read_bounded
 
 
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))
     output_options(parser.add_argument_group("output"))
-    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add(
         "--max-ram",
         metavar="SIZE",

@@ -4,11 +4,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from edgemed_models.base import Done
+from edgemed_models.answer import Answer
 from edgemed_models.engine.client import LlamaModel
 
 from edgemed.cli.asking import one_line
-from edgemed.cli.stream import Outcome
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
@@ -46,7 +45,8 @@ def tell_flags(checked: Review | None, text: str) -> None:
         why = f"{flag.check}: {one_line(flag.reason)}" if told else flag.check
         print(f"check: {flag.severity}, {flag.label} at {place}: {why}", file=sys.stderr)
     for omission in checked.omissions:
-        what = one_line(omission.reason) if told else f"left out: {omission.kind}"
+        place = f"{omission.source.start}-{omission.source.end} of the note"
+        what = one_line(omission.reason) if told else f"left out: {omission.kind}, at {place}"
         print(f"check: {omission.severity}, {what}", file=sys.stderr)
 
 
@@ -54,20 +54,19 @@ def document(
     model: LlamaModel,
     note: Note,
     template: Template,
-    outcome: Outcome,
+    answer: Answer,
     text: str,
     checked: Review | None,
 ) -> dict[str, Any]:
     """The whole result for programs; spans are characters of the note and of `text`."""
-    end = outcome.end
     return {
         "text": text,
-        "answer": outcome.text,
-        "complete": outcome.complete,
-        "ending": outcome.ending,
+        "answer": answer.text,
+        "complete": answer.complete,
+        "ending": answer.ending,
         "language": note.language,
         "template": {"name": template.name, "version": template.version, "hash": template.hash},
         "model": model.name,
-        "timings": asdict(end.timings) if isinstance(end, Done) else None,
+        "timings": answer.timings or None,
         "review": asdict(checked) if checked else "not checked",
     }

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Done, Event, Failed, Message, Request, Timings
+from edgemed_models.answer import collect
+from edgemed_models.base import Done, Failed, Message, Request, Timings
 from edgemed_models.engine.fit import Plan, explain
 from edgemed_models.engine.settings import Settings
 
@@ -52,12 +53,12 @@ def speed_check(settings: Settings) -> Check:
     try:
         text = SAMPLE * SAMPLE_REPEATS
         request = Request((Message("user", text),), max_tokens=SAMPLE_ANSWER)
-        return speed_of(list(model.generate(request))[-1])
+        return speed_of(collect(model.generate(request)).end)
     finally:
         model.close()
 
 
-def speed_of(end: Event) -> Check:
+def speed_of(end: Done | Failed | None) -> Check:
     """The sample's timings, scaled to a note of 1,000 tokens."""
     if isinstance(end, Failed):
         return Check("speed", "failure", end.message, end.hint)

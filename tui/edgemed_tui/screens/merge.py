@@ -3,6 +3,7 @@
 import threading
 from typing import ClassVar
 
+from edgemed_models.engine.machine import logical_cores
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,7 +16,7 @@ from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report.survey import Measure, survey
 from edgemed.merging.run import unfinished
-from edgemed.merging.run.run import Progress, run_plan, usable_cores
+from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
@@ -170,7 +171,7 @@ written before `ctrl+g`.
             raise UsageError("t is no number", "give one from 0 to 1") from error
         a, b = (path_of(self.field(name)) for name in ("a", "b"))
         recipe = between(a, b, t, self.field("method"), out_type=self.field("type"))
-        return plan_merge(recipe, path_of(self.field("out")), usable_cores())
+        return plan_merge(recipe, path_of(self.field("out")), logical_cores())
 
     def action_merge(self) -> None:
         """Carry the plan out, once it has been seen; what is written already is kept."""
