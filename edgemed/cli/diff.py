@@ -6,11 +6,11 @@ from pathlib import Path
 
 from edgemed_native.codecs import CODECS
 
-from edgemed.cli.merge import progress_report
+from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.reports import print_report, refuse_name, write_report
 from edgemed.gguf import Model, open_models, printable
-from edgemed.merging.plan.plan import decide
+from edgemed.merging.plan.plan import Target, decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
 from edgemed.merging.report.survey import survey
@@ -37,9 +37,8 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
     )
-    plan = decide(
-        recipe, args.a.with_name(f"{args.a.name} and {args.b.name}"), max(1, args.threads)
-    )
+    out = args.a.with_name(f"{args.a.name} and {args.b.name}")
+    plan = decide(recipe, Target(out, max(1, args.threads)))
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=False, report=say)
     title = f"{args.a.name} and {args.b.name}, a linear merge at t = {args.t:g}"

@@ -3,15 +3,12 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from edgemed.cli.load_check import load_check_option
-from edgemed.cli.progress import progress_bar
+from edgemed.cli.plans import carry_out, limit_options, progress_report, target_of
 from edgemed.errors import UsageError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.merging.methods.table import METHODS
@@ -22,20 +19,10 @@ from edgemed.merging.recipe.presets import PRESETS
 from edgemed.merging.recipe.recipe import Recipe, between, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.merging.run import estimate
-from edgemed.merging.run.journal import can_go_on
-from edgemed.merging.run.run import (
-    Meter,
-    Progress,
-    Report,
-    Result,
-    compile_kernels,
-    run_plan,
-    usable_cores,
-)
+from edgemed.merging.run.run import Meter, compile_kernels
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
-from edgemed.storage.output import journal_of
-from edgemed.storage.sizes import parse_size, show_size
+from edgemed.storage.sizes import show_size
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,12 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))
     output_options(parser.add_argument_group("output"))
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
-    add(
-        "--max-ram",
-        metavar="SIZE",
-        help="cap on the buffers, such as 500M (default: about 10 MiB a thread)",
-    )
+    limit_options(parser)
     add("--report", type=Path, metavar="FILE", help="measure the result: a .html page, or .json")
     add(
         "--intermediate-dir",
@@ -66,12 +48,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
-    add(
-        "--resume",
-        action="store_true",
-        help="keep what is done if this attempt stops, and go on with what an earlier one with "
-        "--resume wrote; reads every byte of the inputs first, to see that they are the same",
-    )
     load_check_option(parser)
 
 
@@ -143,43 +119,24 @@ def run(args: argparse.Namespace) -> int:
         stages = merge_stages.stages_of(args)
         if len(stages) > 1:
             return merge_stages.run(args, stages)
-    return carry_out(args, planned(args, recipe_of(args), args.out))
+    return show_or_run(args, planned(args, recipe_of(args), args.out))
 
 
 def planned(args: argparse.Namespace, recipe: Recipe, out: Path, replace: bool = False) -> Plan:
     """The plan of one recipe, under the limits that were given; only the last output is split."""
-    max_ram = parse_size(args.max_ram) if args.max_ram else None
-    split = args.split_max_size if out == args.out else None
-    threads, fallback = max(1, args.threads), not args.no_fallback
-    size = parse_size(split) if split else None
-    return plan_merge(recipe, out, threads, max_ram, args.force or replace, size, fallback)
+    target = target_of(args, out, args.force or replace, split=out == args.out)
+    return plan_merge(recipe, *target)
 
 
-def carry_out(args: argparse.Namespace, plan: Plan) -> int:
+def show_or_run(args: argparse.Namespace, plan: Plan) -> int:
     """Print a plan, or run it and say what came of it."""
     if args.dry_run:
         print_plan(plan)
         return 0
-    for note in plan.notes:
-        print(printable(note), file=sys.stderr)
-    for line in begun_before(plan.out, args.resume):
-        print(printable(line), file=sys.stderr)
-    with progress_report(plan.weights) as report:
-        result = run_plan(plan, report, args.resume, args.load_check)
-    print_result(result)
+    carry_out(args, plan, "merging")
     if args.report and plan.out == args.out:
         measure(plan, args.report)
     return 0
-
-
-def begun_before(out: Path, resume: bool) -> Iterator[str]:
-    """What becomes of an earlier attempt, and why a resumable merge begins with reading."""
-    if can_go_on(out) and not resume:
-        yield "an unfinished merge is begun anew; --resume would go on with it"
-    elif resume and journal_of(out).is_file() and not can_go_on(out):
-        yield "the unfinished merge was made without --resume, so it is begun anew"
-    if resume:
-        yield "reading every byte of the inputs first, to know them again"
 
 
 def measure(plan: Plan, path: Path) -> None:
@@ -308,45 +265,3 @@ def print_plan(plan: Plan) -> None:
     )
     for note in plan.notes:
         print(printable(note))
-
-
-def print_result(result: Result) -> None:
-    """What was written and how fast, on stderr."""
-    rate = result.weights / max(result.seconds, 1e-9) / 1e6
-    print(
-        f"{printable(str(result.out))}: {show_size(result.nbytes)}, "
-        f"{result.weights / 1e6:,.1f} M weights in "
-        f"{result.seconds:.1f} s ({rate:,.0f} M/s), synced in {result.sync_seconds:.1f} s",
-        file=sys.stderr,
-    )
-    for line in fact_lines(result):
-        print(line, file=sys.stderr)
-    if result.rows_kept:
-        print(
-            f"{result.rows_kept:,} rows are the same in both models and kept as they are",
-            file=sys.stderr,
-        )
-
-
-def fact_lines(result: Result) -> Iterator[str]:
-    """What the method found, over all tensors: least, median, most."""
-    names = dict.fromkeys(name for facts in result.facts.values() for name in facts)
-    for name in names:
-        found = [facts[name] for facts in result.facts.values() if name in facts]
-        yield (
-            f"{name}: median {median(found):.3g}, from {min(found):.3g} to {max(found):.3g} "
-            f"({len(found)} tensors)"
-        )
-
-
-@contextmanager
-def progress_report(total: int) -> Iterator[Report]:
-    """What a merge reports, shown on stderr."""
-    with progress_bar("merging", total) as (show, say):
-
-        def report(done: Progress) -> None:
-            if done.compiling:
-                say(done.compiling)
-            show(done.done)
-
-        yield report

@@ -1,10 +1,10 @@
-"""`edgemed verify OUT [--inputs A B]`: make a merged file again from its recipe and compare."""
+"""`edgemed verify OUT [--inputs A B]`: make a file again from its recipe and compare."""
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed.cli.merge import progress_report
+from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.gguf import open_model, printable
 from edgemed.merging.report.verify import verify
@@ -17,7 +17,7 @@ SHOWN = 20
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed verify`."""
     add = parser.add_argument
-    add("out", type=Path, metavar="OUT", help="a file that edgemed merged")
+    add("out", type=Path, metavar="OUT", help="a file that edgemed merged or quantized")
     add(
         "--inputs",
         type=Path,

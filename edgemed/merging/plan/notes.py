@@ -14,7 +14,7 @@ from edgemed.merging.plan.outline import Models
 from edgemed.merging.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
-    from edgemed.merging.plan.plan import Step
+    from edgemed.merging.plan.steps import Step
 
 
 def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
