@@ -19,6 +19,7 @@ from edgemed_native.encoders import VERSION as ENCODERS
 from edgemed import __version__
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
+from edgemed.merging.methods import angles
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.keys import MERGE, QUANTIZE, last_record
@@ -37,7 +38,7 @@ from edgemed.storage.positional import Buffer
 
 State = Literal["same", "different", "cannot compare"]
 
-BY_ANGLES = ("slerp", "nuslerp", "multislerp", "karcher")
+BY_ANGLES = tuple(angles.ROWS)
 """Methods whose factors come from the platform's sine and arc cosine, in the last bit."""
 
 SEPARATE = re.compile("|".join(re.escape(record.version) for record in (MERGE, QUANTIZE)))

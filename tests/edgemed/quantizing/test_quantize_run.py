@@ -96,7 +96,7 @@ def test_no_file_is_larger_than_asked(source: Path) -> None:
 
 def test_files_are_as_the_models_or_of_a_size(source: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["quantize", str(source), "o", "--type", "Q8_0", "--keep-split", "--split-max-size=1G"])
+        quantize(source, "o", "--type", "Q8_0", "--keep-split", "--split-max-size", "1G")
     assert stopped.value.code == 2
 
 
