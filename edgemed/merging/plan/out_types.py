@@ -12,10 +12,12 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
 from edgemed.merging.names import GROUPS, group_of
+from edgemed.merging.plan.steps import Content, Draft
 from edgemed.merging.recipe.recipe import LIKE_A, Recipe
 from edgemed.quantizing import mixes
-from edgemed.quantizing.fallbacks import Fallback, fallbacks
+from edgemed.quantizing.fallbacks import Fallback, fallbacks, refuse
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
+from edgemed.quantizing.imatrix import Importances
 from edgemed.quantizing.mixes import Facts, Matrix
 
 POLICIES = (LIKE_A, "like-b", "max")
@@ -59,6 +61,20 @@ def out_types(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[GGML
         ]
         for d in drafts
     ]
+
+
+def typed(
+    drafts: Sequence[Draft],
+    wanted: Mapping[str, str],
+    importances: Importances | None,
+    fallback: bool,
+) -> tuple[Content, list[Fallback]]:
+    """All tensors with their types, and those whose rows do not fit what is wanted; without
+    `fallback` these are Refused."""
+    unfit = type_fallbacks(drafts, wanted)
+    if not fallback:
+        refuse(unfit)
+    return Content(drafts, out_types(drafts, wanted), importances), unfit
 
 
 def type_fallbacks(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[Fallback]:

@@ -22,8 +22,7 @@ from edgemed.merging.plan.notes import notes_on_importances
 from edgemed.merging.plan.out_types import (
     file_type_of,
     is_quantizable,
-    out_types,
-    type_fallbacks,
+    typed,
     wanted_beside,
 )
 from edgemed.merging.plan.placement import Placement, place, place_shards, refuse_output
@@ -71,10 +70,7 @@ def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False
     apart = set_apart(recipe, drafts)
     facts = facts_of(model.metadata, bool(recipe.imatrix))
     wanted = wanted_beside(recipe.out_type, drafts, facts, apart)
-    types, unfit = out_types(drafts, wanted), type_fallbacks(drafts, wanted)
-    if not target.fallback:
-        fallbacks.refuse(unfit)
-    content = Content(drafts, types, importances)
+    content, unfit = typed(drafts, wanted, importances, target.fallback)
     placement = placed(model, target, metadata_of(recipe, model, content), content, keep_split)
     steps = settle_all(recipe.method, content, placement.offsets, REMEDIES)
     notes = (
