@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar
 from edgemed.merging.plan.plan import Plan, Target
 from edgemed.merging.run.journal import can_go_on
@@ -19,7 +20,7 @@ from edgemed.storage.sizes import parse_size, show_size
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """Threads, memory, and whether to go on where an earlier attempt stopped."""
     add = parser.add_argument
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
     add(
         "--max-ram",
         metavar="SIZE",

@@ -1,5 +1,6 @@
 """Events of a model on a terminal or a pipe: progress and timings on stderr, text on stdout."""
 
+import argparse
 import sys
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import TextIO
 
 from edgemed_models.base import Done, Event, Failed, Piece, Prefill, Timings
 
+from edgemed.cli.named_options import with_options
 from edgemed.cli.printing import clear_line, shown_hint
 from edgemed.printable import printable
 
@@ -131,9 +133,9 @@ def rate(tokens: int, seconds: float) -> str:
     return f" ({tokens / seconds:.0f}/s)" if tokens and seconds > 0 else ""
 
 
-def tell_failure(end: Failed) -> None:
+def tell_failure(end: Failed, args: argparse.Namespace) -> None:
     """Why the engine broke, what to do, and its last log lines, on stderr."""
     print(f"edgemed: {printable(end.message)}", file=sys.stderr)
-    print(f"         {shown_hint(end.hint)}", file=sys.stderr)
+    print(f"         {shown_hint(with_options(end.hint, args))}", file=sys.stderr)
     for line in end.log[-6:]:
         print(f"         | {printable(line)}", file=sys.stderr)

@@ -3,11 +3,9 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from edgemed_models.base import Done, Event, Failed, ModelError
+from edgemed_models.base import Event, Failed, ModelError
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.fit import Plan
 
@@ -16,7 +14,6 @@ from edgemed.cli.asking import (
     as_data,
     look_again,
     not_asked,
-    one_line,
     tell_looks,
     tell_revisions,
     write_again,
@@ -27,11 +24,12 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
-    positive,
 )
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import data, print_json
 from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
+from edgemed.cli.summary_shown import document, tell_about, tell_addressed, tell_flags
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
@@ -147,16 +145,6 @@ def plan_for(
     return plan_model(open_model(path), options)
 
 
-def tell_about(note: Note) -> None:
-    """What a reader must know of the note as it was read."""
-    if note.language == "other":
-        print("note: not English, which is all that the checks know", file=sys.stderr)
-    if note.hidden:
-        print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
-    if note.encoding == "cp1252":
-        print("note: no UTF-8; read as Windows text (cp1252)", file=sys.stderr)
-
-
 def how_much(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
 ) -> tuple[int, tuple[Part, ...]]:
@@ -239,7 +227,7 @@ def finish(
         tell_looks(asked.looked if asked else [])
         tell_revisions(asked.revisions if asked else [], text)
     if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
+        tell_failure(outcome.end, args)
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":
@@ -292,52 +280,3 @@ def check(note: Note, text: str) -> Review:
     from edgemed.clinic.review import review
 
     return review(note.text, text)
-
-
-def tell_addressed(checked: Review | None, note: Note) -> None:
-    """Places in the note that speak to the model, on stderr: where they are, not what they say."""
-    if checked is not None and checked.addressed:
-        from edgemed.clinic.reading.addressed import told
-
-        for words in told(note.text, checked.addressed):
-            print(f"note: {words}; see whether it belongs there", file=sys.stderr)
-
-
-def tell_flags(checked: Review | None, text: str) -> None:
-    """What the checks found, on stderr; an empty list says nothing about correctness.
-
-    Reasons hold words of the note: they go to a terminal, and not into a file of messages.
-    """
-    if checked is None:
-        return
-    told = sys.stderr.isatty()
-    for flag in (flag for claim in checked.claims for flag in claim.flags):
-        place = f"{flag.draft.start}-{flag.draft.end}"
-        why = f"{flag.check}: {one_line(flag.reason)}" if told else flag.check
-        print(f"check: {flag.severity}, {flag.label} at {place}: {why}", file=sys.stderr)
-    for omission in checked.omissions:
-        what = one_line(omission.reason) if told else f"left out: {omission.kind}"
-        print(f"check: {omission.severity}, {what}", file=sys.stderr)
-
-
-def document(
-    model: LlamaModel,
-    note: Note,
-    template: Template,
-    outcome: Outcome,
-    text: str,
-    checked: Review | None,
-) -> dict[str, Any]:
-    """The whole result for programs; spans are characters of the note and of `text`."""
-    end = outcome.end
-    return {
-        "text": text,
-        "answer": outcome.text,
-        "complete": outcome.complete,
-        "ending": outcome.ending,
-        "language": note.language,
-        "template": {"name": template.name, "version": template.version, "hash": template.hash},
-        "model": model.name,
-        "timings": asdict(end.timings) if isinstance(end, Done) else None,
-        "review": asdict(checked) if checked else "not checked",
-    }

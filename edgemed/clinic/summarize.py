@@ -100,6 +100,5 @@ def refusal(needed: Budget) -> Refused:
     return Refused(
         f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
         f"for the draft = {needed.prompt + needed.answer}, the context has {needed.context}",
-        f"{over} tokens too many: give a larger --context if memory allows, a shorter note, "
-        "or draft it part by part with `edgemed summarize --plan`",
+        f"{over} tokens too many: give a shorter note, or a larger context if memory allows",
     )

@@ -72,7 +72,7 @@ def sample() -> str:
 
 def doctor() -> Iterator[Finding]:
     """What `edgemed doctor` finds on this machine."""
-    from edgemed.cli.doctor import machine_checks
+    from edgemed.machine.system import machine_checks
 
     return (Finding(c.state, c.name, c.found, c.remedy) for c in machine_checks())
 

@@ -17,6 +17,7 @@ from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
 from edgemed_tui.plain.line import Line, number_of, undivided
+from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
@@ -136,7 +137,7 @@ def draft(line: Line, rest: str) -> None:
 def tell_ended(line: Line, ended: Ended) -> None:
     """What came of the draft."""
     for fault in ended.faults:
-        line.say(f"{fault.message}. {fault.hint}.")
+        line.say(f"{fault.message}. {remedy(fault.hint)}.")
     if ended.became != "draft":
         before = "the earlier text stands again" if line.session.text else "the note is as it was"
         wrote = "The model wrote nothing" if ended.became == "nothing" else "Not taken over"
@@ -190,7 +191,7 @@ def heard(line: Line, events: Iterator[Event], written: list[str]) -> Reason:
                 line.say("The draft was cut before its end.")
             return event.reason
         elif isinstance(event, Failed):
-            line.say(f"The engine failed: {event.message}. {event.hint}.")
+            line.say(f"The engine failed: {event.message}. {remedy(event.hint)}.")
     return "failed"
 
 

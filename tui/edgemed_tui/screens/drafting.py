@@ -153,7 +153,7 @@ class Drafting:
     def _say_how_it_ended(self, ended: Ended, ending: Done | Failed) -> None:
         """What came of the draft; then whatever else must be said."""
         if isinstance(ending, Failed):
-            kept = f"{EARLIER}; {ending.hint}" if ended.became == "earlier text" else ending.hint
+            kept = EARLIER + "; " + ending.hint if ended.became == "earlier text" else ending.hint
             self.view.complain(EdgemedError(ending.message, kept))
         elif ended.became == "nothing":
             self._say_why_nothing_came(ending)

@@ -31,6 +31,7 @@ from edgemed_tui.merge_words import (
     methods,
     outcome,
 )
+from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.typed import path_of
@@ -152,7 +153,7 @@ written before `ctrl+g`.
             self.plan = plan
             words = consequences(plan)
         except EdgemedError as error:
-            words = f"! {error.message}\n  {error.hint}"
+            words = complaint(error)
         except Exception as error:  # the thread's outermost edge
             words = f"! {place_of(error)}"
         self.app.call_from_thread(self._considered, words)
@@ -189,7 +190,7 @@ written before `ctrl+g`.
             unfinished.discard(self.plan)
             unfinished.forget()
         except EdgemedError as error:
-            self.say(f"! {error.message}\n  {error.hint}")
+            self.say(complaint(error))
         else:
             self._consider()
 
@@ -221,7 +222,7 @@ written before `ctrl+g`.
         except Cancelled:
             words = CANCELLED
         except EdgemedError as error:
-            words = f"! {error.message}\n  {error.hint}"
+            words = complaint(error)
         except Exception as error:  # the thread's outermost edge
             words = f"! {place_of(error)}"
         if not self._gone:
@@ -234,7 +235,7 @@ written before `ctrl+g`.
         except Cancelled:
             measures, words = [], "Stopped. f5 measures again."
         except EdgemedError as error:
-            measures, words = [], f"! {error.message}\n  {error.hint}"
+            measures, words = [], complaint(error)
         except Exception as error:  # the thread's outermost edge
             measures, words = [], f"! {place_of(error)}"
         if not self._gone:
