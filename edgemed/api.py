@@ -116,26 +116,31 @@ def quantize(
     patterns: Sequence[tuple[str, str]] = (),
     imatrix: Sequence[File] = (),
     threads: int | None = None,
+    max_ram: int | str | None = None,
+    split_max_size: int | str | None = None,
+    resume: bool = False,
     replace: bool = False,
+    report: "Report | None" = None,
     load_check: bool = True,
 ) -> Path:
     """Write `source` as `type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
 
     `patterns` are (regular expression, ggml type) pairs; the first that is found in a tensor's
-    name counts. `imatrix` are importance matrices of llama-imatrix, taken together. With
-    `load_check`, the installed llama.cpp opens the file before it gets its name.
+    name counts. `imatrix` are importance matrices of llama-imatrix, taken together. `max_ram` caps
+    the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`
+    goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
+    file before it gets its name. Returns the path of the file, or of the first.
     """
     from edgemed_models.engine.machine import logical_cores
 
-    from edgemed.quantizing.imatrix import read_imatrices
-    from edgemed.quantizing.plan import Wish, plan_quantize
-    from edgemed.quantizing.run import quantize as run
+    from edgemed.merging.plan.plan import Target
+    from edgemed.merging.plan.quantization import plan_quantize, quantization
+    from edgemed.merging.run.run import run_plan
 
-    importances = read_imatrices([Path(path) for path in imatrix]) if imatrix else None
-    wish = Wish(type.upper(), tuple(patterns), importances)
-    plan = plan_quantize(Path(source), Path(out), wish, replace)
-    run(plan, threads or logical_cores(), lambda name: None, lambda done, of: None, load_check)
-    return plan.files[0].path
+    recipe = quantization(Path(source), type, patterns, [Path(path) for path in imatrix])
+    cap, size = (parse_size(s) if isinstance(s, str) else s for s in (max_ram, split_max_size))
+    target = Target(Path(out), threads or logical_cores(), cap, replace, size)
+    return run_plan(plan_quantize(recipe, target), report, resume, load_check).out
 
 
 def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, ...]":

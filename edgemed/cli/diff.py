@@ -8,12 +8,12 @@ from pathlib import Path
 from edgemed_models.engine.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
-from edgemed.cli.merge_shown import progress_report
 from edgemed.cli.numbers import threads
+from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
 from edgemed.gguf import Model, open_models, printable
-from edgemed.merging.plan.plan import decide
+from edgemed.merging.plan.plan import Target, decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
 from edgemed.merging.report.report_file import refuse_name, write_report
@@ -41,9 +41,8 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
     )
-    plan = decide(
-        recipe, args.a.with_name(f"{args.a.name} and {args.b.name}"), max(1, args.threads)
-    )
+    out = args.a.with_name(f"{args.a.name} and {args.b.name}")
+    plan = decide(recipe, Target(out, args.threads))
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=False, report=say)
     title = f"{args.a.name} and {args.b.name}, a linear merge at t = {args.t:g}"

@@ -50,7 +50,7 @@ COMMANDS: dict[str, Command] = {
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
     "sweep": Command("sweep", "find the t at which a merge keeps both skills, on your own cases"),
     "diff": Command("diff", "measure how two models differ, and what a merge would hold"),
-    "verify": Command("verify", "make a merged file again from its recipe and compare"),
+    "verify": Command("verify", "make a file again from its recipe and compare"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "teach a model from your own examples: a LoRA adapter"),

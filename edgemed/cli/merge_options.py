@@ -5,10 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.engine.machine import logical_cores
-
 from edgemed.cli.load_check import load_check_option
-from edgemed.cli.numbers import threads
+from edgemed.cli.plans import limit_options
 from edgemed.errors import UsageError
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
@@ -32,12 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))
     output_options(parser.add_argument_group("output"))
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
-    add(
-        "--max-ram",
-        metavar="SIZE",
-        help="cap on the buffers, such as 500M (default: about 10 MiB a thread)",
-    )
+    limit_options(parser)
     add("--report", type=Path, metavar="FILE", help="measure the result: a .html page, or .json")
     add(
         "--intermediate-dir",
@@ -47,12 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
-    add(
-        "--resume",
-        action="store_true",
-        help="keep what is done if this attempt stops, and go on with what an earlier one with "
-        "--resume wrote; reads every byte of the inputs first, to see that they are the same",
-    )
     load_check_option(parser)
 
 

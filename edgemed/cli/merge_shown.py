@@ -1,20 +1,15 @@
-"""What `edgemed merge` prints: the plan, how far the work is, what came of it."""
+"""What `edgemed merge --dry-run` prints: every step, and what the whole will take."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from statistics import median
 
-from edgemed.cli.progress import progress_bar
+from edgemed.cli.plans import progress_report
 from edgemed.local_models.process_memory import resident_bytes
-from edgemed.merging.plan.plan import Plan, Step
+from edgemed.merging.plan.plan import Plan
+from edgemed.merging.plan.steps import Step
 from edgemed.merging.run import estimate
-from edgemed.merging.run.journal import can_go_on
-from edgemed.merging.run.run import Meter, Progress, Report, Result, compile_kernels
+from edgemed.merging.run.run import Meter, compile_kernels
 from edgemed.printable import printable
-from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import show_size
 
 
@@ -71,55 +66,3 @@ def costs(plan: Plan) -> Iterator[str]:
         f"time: about {estimate.seconds(plan):,.1f} s of computing, from rates measured just now; "
         "a slow disk takes longer"
     )
-
-
-def begun_before(out: Path, resume: bool) -> Iterator[str]:
-    """What becomes of an earlier attempt, and why a resumable merge begins with reading."""
-    if can_go_on(out) and not resume:
-        yield "an unfinished merge is begun anew; --resume would go on with it"
-    elif resume and journal_of(out).is_file() and not can_go_on(out):
-        yield "the unfinished merge was made without --resume, so it is begun anew"
-    if resume:
-        yield "reading every byte of the inputs first, to know them again"
-
-
-def print_result(result: Result) -> None:
-    """What was written and how fast, on stderr."""
-    rate = result.weights / max(result.seconds, 1e-9) / 1e6
-    print(
-        f"{printable(str(result.out))}: {show_size(result.nbytes)}, "
-        f"{result.weights / 1e6:,.1f} M weights in "
-        f"{result.seconds:.1f} s ({rate:,.0f} M/s), synced in {result.sync_seconds:.1f} s",
-        file=sys.stderr,
-    )
-    for line in fact_lines(result):
-        print(line, file=sys.stderr)
-    if result.rows_kept:
-        print(
-            f"{result.rows_kept:,} rows are the same in both models and kept as they are",
-            file=sys.stderr,
-        )
-
-
-def fact_lines(result: Result) -> Iterator[str]:
-    """What the method found, over all tensors: least, median, most."""
-    names = dict.fromkeys(name for facts in result.facts.values() for name in facts)
-    for name in names:
-        found = [facts[name] for facts in result.facts.values() if name in facts]
-        yield (
-            f"{name}: median {median(found):.3g}, from {min(found):.3g} to {max(found):.3g} "
-            f"({len(found)} tensors)"
-        )
-
-
-@contextmanager
-def progress_report(total: int) -> Iterator[Report]:
-    """What a merge reports, shown on stderr."""
-    with progress_bar("merging", total) as (show, say):
-
-        def report(done: Progress) -> None:
-            if done.compiling:
-                say(done.compiling)
-            show(done.done)
-
-        yield report

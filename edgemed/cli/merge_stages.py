@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edgemed.cli.merge import carry_out, planned
+from edgemed.cli.merge import planned, show_or_run
 from edgemed.cli.merge_options import changed, refuse_beside_recipe
 from edgemed.errors import UsageError
 from edgemed.merging.plan.made import is_made
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
         if stage in done:
             print("it is there, made of the same bytes: kept as it is", file=sys.stderr)
             continue
-        carry_out(args, planned(args, recipe_for(args, stage, outputs), out))
+        show_or_run(args, planned(args, recipe_for(args, stage, outputs), out))
     return 0
 
 
@@ -84,7 +84,7 @@ def rehearse(
             plan = planned(args, recipe, args.out if final else ghosts[stage.name])
             if args.dry_run:
                 print(f"recipe {number} of {len(stages)}: {out}")
-                carry_out(args, plan)
+                show_or_run(args, plan)
             if not final:
                 write_headers(plan.placement)
 

@@ -1,4 +1,4 @@
-"""`edgemed verify OUT [--inputs A B]`: make a merged file again from its recipe and compare."""
+"""`edgemed verify OUT [--inputs A B]`: make a file again from its recipe and compare."""
 
 import argparse
 from dataclasses import asdict
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgemed_models.engine.machine import logical_cores
 
-from edgemed.cli.merge_shown import progress_report
 from edgemed.cli.numbers import threads
+from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.gguf import open_model, printable
 from edgemed.merging.report.verify import verify
@@ -19,7 +19,7 @@ SHOWN = 20
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed verify`."""
     add = parser.add_argument
-    add("out", type=Path, metavar="OUT", help="a file that edgemed merged")
+    add("out", type=Path, metavar="OUT", help="a file that edgemed merged or quantized")
     add(
         "--inputs",
         type=Path,

@@ -23,7 +23,7 @@ from edgemed.merging.names import group_of
 from edgemed.merging.parents import token_rows
 from edgemed.merging.parents.token_rows import TokenRows, read_runs
 from edgemed.merging.plan.memory import Buffers, rows_at_once
-from edgemed.merging.plan.plan import Step
+from edgemed.merging.plan.steps import Step
 from edgemed.quantizing.imatrix import of_row
 from edgemed.storage import positional
 from edgemed.storage.positional import Buffer
@@ -211,5 +211,6 @@ def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
     if not np.isfinite(mix.peak(back)):
         raise EdgemedError(
             f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
-            "its numbers or scales end at 65,504; set this tensor apart with --type, as F32",
+            "its numbers or scales end at 65,504; set this tensor apart as F32, with --type in a "
+            "merge, with --pattern in quantize",
         )

@@ -28,8 +28,9 @@ from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import Fingerprints, hashes_of, refuse_changed
 from edgemed.merging.plan.placement import changes
-from edgemed.merging.plan.plan import Plan, Step
+from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.provenance import signed
+from edgemed.merging.plan.steps import Step
 from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.jobs import Jobs, Rows
 from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
