@@ -9,7 +9,7 @@ Headers only. Every tensor must have a meaning and a place in the model.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,27 +48,41 @@ EMBEDDING = Pair("lora_embedding_A", "lora_embedding_B")
 
 def open_folder(folder: Path, model: Model) -> Found:
     """The adapter in a PEFT folder, for `model`."""
-    config, path = read_config(folder), folder / WEIGHTS
-    refuse_other_weights(folder, path)
-    changes: dict[str, tuple[Change, ...]] = {}
-    for module, parts in modules(path).items():
-        place = place_of(module, model.metadata)
-        if place is None:
+
+    def place(module: str, config: Config) -> Place:
+        found = place_of(module, model.metadata)
+        if found is None:
             raise Incompatible(
                 f"the adapter {folder.name} changes {shown(module)}, which has no place in "
                 f"{model.paths[0].name}",
                 f"it was trained on {config.base or 'another model'}: give it with that model",
             )
-        for ending, found in changes_of(config, module, place, parts).items():
-            name = place.stem + ending
+        return found
+
+    return open_placed(folder, place)
+
+
+def open_modules(folder: Path) -> Found:
+    """The adapter in a PEFT folder, under the names that the checkpoint's modules have."""
+    return open_placed(folder, lambda module, config: Place(module, None, 0.0))
+
+
+def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> Found:
+    """The adapter, each module where `place` says."""
+    config, path = read_config(folder), folder / WEIGHTS
+    refuse_other_weights(folder, path)
+    changes: dict[str, tuple[Change, ...]] = {}
+    for module, parts in modules(path).items():
+        where = place(module, config)
+        for ending, found in changes_of(config, module, where, parts).items():
+            name = where.stem + ending
             if name in changes:
                 raise InvalidFile(f"{path}: two tensors are for {name}", AGAIN)
             changes[name] = found
     if not changes:
         raise InvalidFile(f"{path} holds nothing", AGAIN)
-    files = (config.path, path)
     name = folder.name or folder.resolve().name
-    return Found(name, "PEFT", files, "", config.base, changes, config.tied)
+    return Found(name, "PEFT", (config.path, path), "", config.base, changes, config.tied)
 
 
 def refuse_other_weights(folder: Path, path: Path) -> None:

@@ -216,7 +216,7 @@ BAD: dict[str, tuple[Alter, type[EdgemedError], str]] = {
     "endless": (keys(alpha_pattern={"(a+)+b": 2}), InvalidFile, "alpha_pattern"),
     "dora": (keys(use_dora=True), InvalidFile, "has no lengths"),
     "no target": (renamed(f"{Q}.lora_A.weight", "x.lora_A.weight"), InvalidFile, "not known"),
-    "unknown": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_C.weight"), EdgemedError, "one half|lora_C"),
+    "unknown": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_C.weight"), EdgemedError, "one half"),
     "one half": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_B.bias"), InvalidFile, "one half"),
     "no place": (table(lambda tree: [tree.update({n.replace("q_proj", "qq_proj"): tree.pop(n)})
                                      for n in list(tree) if "q_proj" in n]),
