@@ -72,8 +72,8 @@ def test_the_fold_in_f32_says_what_the_adapter_says_unfolded(base: Path, tmp_pat
     with loaded(base) as plain, loaded(base, use) as beside, loaded(folded) as inside:
         assert text(beside) == text(inside) != text(plain)
         scores = [np.array(m.score(ASKED, answer)) for m in (plain, beside, inside)]
-    np.testing.assert_allclose(scores[1], scores[2], atol=1e-3)
-    assert np.abs(scores[1] - scores[0]).max() > 0.01
+    np.testing.assert_allclose(scores[1], scores[2], atol=1e-2)
+    assert np.abs(scores[1] - scores[0]).max() > 0.1
 
 
 def test_an_adapter_that_does_nothing_is_refused(base: Path, tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ import threading
 import traceback
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from edgemed_models.base import Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
@@ -84,9 +82,8 @@ class Worker:
         try:
             bare = self._answer(context, text, ())
             for number, name in enumerate(self.adapters.names):
-                if self.adapters.strengths[number] and np.array_equal(
-                    self._answer(context, text, (number,)), bare
-                ):
+                same = self._answer(context, text, (number,)) == bare
+                if self.adapters.strengths[number] and same:
                     raise ModelError(
                         f"with the adapter {name} the model computes what it does without it",
                         "the adapter is empty, or llama.cpp passes over it: fold it instead",
@@ -94,14 +91,14 @@ class Worker:
         finally:
             context.free()
 
-    def _answer(self, context: Any, text: list[int], adapters: tuple[int, ...]) -> Any:
-        """The logits behind `text` with these adapters, f32[vocabulary]."""
+    def _answer(self, context: Any, text: list[int], adapters: tuple[int, ...]) -> bytes:
+        """The logits behind `text` with these adapters, f32[vocabulary] as bytes."""
         self.adapters.put_on(context, adapters)
         context.clear()
         size = context.batch_size
         for at in range(0, len(text), size):
             context.decode(text[at : at + size], at, 1)
-        return context.logits(-1).copy()
+        return bytes(context.logits(-1).tobytes())
 
     def free(self) -> None:
         """Give back everything native."""
