@@ -17,7 +17,8 @@ from edgemed.logs.audit import Place, now
 class ModelChoice(NamedTuple):
     """One model that can be opened: its name, a word about it, and its content's hash.
 
-    `recipe` is the hash of the recipe it was merged by, if it was merged.
+    `recipe` is the hash of the recipe it was merged by, if it was merged. `adapters` says which
+    LoRA adapters are run beside it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ModelChoice(NamedTuple):
     demonstration: bool = False
     path: str = ""
     recipe: str = ""
+    adapters: str = ""
 
 
 class Finding(NamedTuple):
@@ -40,6 +42,8 @@ class Finding(NamedTuple):
 def origin_of(choice: ModelChoice, template: Template, context: int) -> Origin:
     """What is recorded of what made a draft; summaries are greedy."""
     settings = {"recipe_sha256": choice.recipe, "context": str(context), "temperature": "0"}
+    if choice.adapters:
+        settings["adapters"] = choice.adapters
     return Origin(
         choice.name,
         template.name,

@@ -12,6 +12,7 @@ from edgemed.local_models import library
 from edgemed.local_models.demonstration import is_demonstration, merged_model, merged_path
 from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit, sessions
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.keys import RECIPE_HASH
 from edgemed.storage.sizes import show_size
 from edgemed_tui import settings
@@ -25,9 +26,11 @@ def desk(model: str | None, options: Options) -> Desk:
     """The desk; `model`, a file or the name of one added, is offered first."""
     named = [of_file(library.find_model(model))] if model else []
     return Desk(
-        models=lambda: [*named, *installed(), *demonstration()],
+        models=lambda: [
+            with_adapters(choice, options) for choice in (*named, *installed(), *demonstration())
+        ],
         open_model=lambda choice: opened(choice, options),
-        hashes_of=hashes_of,
+        hashes_of=lambda choice: adapters_hashed(hashes_of(choice), options),
         review=Checker(),
         place=audit.default_place(),
         settings=settings.settings_file(),
@@ -36,6 +39,22 @@ def desk(model: str | None, options: Options) -> Desk:
         doctor=doctor,
         sample=sample(),
     )
+
+
+def with_adapters(choice: ModelChoice, options: Options) -> ModelChoice:
+    """The choice, with the adapters that any model is opened with."""
+    if not options.adapters:
+        return choice
+    names = ", ".join(use.name for use in options.adapters)
+    return choice._replace(about=f"{choice.about}, with {names}", adapters=names)
+
+
+def adapters_hashed(choice: ModelChoice, options: Options) -> ModelChoice:
+    """The choice with the hashes of its adapters beside their names, for what is recorded."""
+    if not options.adapters:
+        return choice
+    words = (f"{use.name} sha256 {sha256_of(use.path)}" for use in options.adapters)
+    return choice._replace(adapters=", ".join(words))
 
 
 def installed() -> Sequence[ModelChoice]:
