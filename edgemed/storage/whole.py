@@ -1,8 +1,8 @@
-"""The one way to write a small file: whole or not at all, on the disk, readable by its user alone.
+"""The one way to write a small file: completely or not at all, durable, readable only by its user.
 
-The bytes go into a new file beside the final name, are synced, and take that name in one step;
-then the folder is synced. A kill or a full disk leaves what stood there before. A link that was
-planted under the temporary name is never followed: the name is random and must be new.
+The bytes go into a new file in the same folder, are synced, and get the final name in one step;
+then the folder is synced. A kill or a full disk leaves the old file. A link that somebody planted
+under the temporary name is never followed: the name is random and must not exist.
 """
 
 import os
@@ -17,24 +17,24 @@ FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | positional.O_BINARY | positional.
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path` with `data`, mode 0600. OSError leaves what stood there, and nothing else.
+    """Replace `path` with `data`, mode 0600. On an OSError the old file stays, and nothing else.
 
-    A link at `path` is replaced, not followed. Where only the last sync fails, `data` stands there.
+    A link at `path` is replaced, not followed. If only the last sync fails, `path` holds `data`.
     """
     _write(path, data, replace=True)
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write `data` under a name that nothing has yet; FileExistsError where something has it."""
+    """Write `data` to a new file; FileExistsError if the name is taken."""
     _write(path, data, replace=False)
 
 
 def name_all(files: Sequence[tuple[Path, Path]], replace: bool) -> None:
     """Rename the first path of each pair to the second: all of them, or on any failure none.
 
-    Raises FileExistsError where a name is taken, unless `replace`. Of one file the step is atomic.
-    Of several the old ones stand aside as NAME.old-... until the last new one has its name, so that
-    a kill can leave too few files of a set, and never files of two sets under final names.
+    Raises FileExistsError if a name is taken, unless `replace`. For one file the step is atomic.
+    For several, the old files are kept as NAME.old-... until the last new one has its name: a kill
+    can leave an incomplete set, but never files of two sets under final names.
     """
     undo: list[tuple[Path, Path]] = []
     aside: list[Path] = []
@@ -59,10 +59,10 @@ def name_all(files: Sequence[tuple[Path, Path]], replace: bool) -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Make `folder`, and what is missing above it, for its user alone (0700, whatever the umask).
+    """Create `folder` and missing parents, readable only by the user (0700, whatever the umask).
 
-    A folder that is there already keeps its mode: it may be shared on purpose. One that appears
-    while it is being made (another start of ours, or somebody's in a shared place) must be ours.
+    An existing folder keeps its mode: it may be shared on purpose. A folder that appears while it
+    is being created (by another edgemed process, or by another user) must belong to this user.
     """
     for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
         try:
@@ -82,7 +82,7 @@ def _write(path: Path, data: bytes, replace: bool) -> None:
 
 
 def _rename(before: Path, after: Path, replace: bool, undo: list[tuple[Path, Path]]) -> None:
-    """One rename, noted where it can be undone."""
+    """One rename, recorded in `undo` so that it can be undone."""
     if replace:
         lost = os.path.lexists(after)
         before.replace(after)
@@ -94,7 +94,7 @@ def _rename(before: Path, after: Path, replace: bool, undo: list[tuple[Path, Pat
 
 
 def _written(path: Path, data: bytes) -> Path:
-    """`data` in a new synced file beside `path`; removed again if that fails."""
+    """`data` in a new, synced file in the folder of `path`; removed again on failure."""
     part = path.with_name(f".edgemed-{secrets.token_hex(8)}.part")
     fd = os.open(part, FLAGS, 0o600)
     try:

@@ -78,7 +78,10 @@ def rows() -> dict[str, list[list[str]]]:
 
 MADE = {
     f"work/{name}"
-    for name in ("merged.gguf", "small.gguf", "folded.gguf", "out.gguf", "adapter.gguf", "adapter.gguf.json")
+    for name in (
+        *("merged.gguf", "small.gguf", "folded.gguf", "out.gguf"),
+        *("adapter.gguf", "adapter.gguf.json"),
+    )
 }
 """What they are told to write."""
 NEEDS = {"adapt": "torch"}  # what may not be installed, by command

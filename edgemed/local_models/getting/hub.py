@@ -12,7 +12,7 @@ PIECE = 1 << 20
 
 
 def fetch(place: HubFile, part: Part) -> None:
-    """Add the file. EdgemedError where the library is missing or the hub says no."""
+    """Add the file. EdgemedError if the library is missing or the hub refuses."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     try:
         from huggingface_hub import hf_hub_download
@@ -23,11 +23,11 @@ def fetch(place: HubFile, part: Part) -> None:
     with TemporaryDirectory(prefix=".fetching-", dir=part.target.parent) as scratch:
         try:
             found = hf_hub_download(place.repository, place.file, local_dir=scratch)
-        except Exception as error:  # the library has many kinds of its own
+        except Exception as error:  # the library raises many types of its own
             kind = type(error).__name__
             raise EdgemedError(
-                f"the hub does not give {place.file} of {place.repository} ({kind})",
-                "log in with `hf auth login` if its page asks for it; or use --from",
+                f"cannot fetch {place.file} of {place.repository} from the hub ({kind})",
+                "run `hf auth login` if the model's page needs a login; or use --from FOLDER",
             ) from error
         part.restart()
         with Path(found).open("rb") as file:
