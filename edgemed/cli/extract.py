@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of
+from edgemed.adapters.peft_form import write_folder
 from edgemed.cli.model_options import positive
 from edgemed.cli.printing import print_json
 from edgemed.cli.progress import progress_bar
@@ -14,6 +15,7 @@ from edgemed.cli.tables import Table, show
 from edgemed.errors import UsageError
 from edgemed.merging import extracting
 from edgemed.merging.extracting import MOST, Wish
+from edgemed.merging.parents.opening import open_parent
 from edgemed.merging.run.run import usable_cores
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_inputs, refuse_place
@@ -25,7 +27,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("tuned", type=parent_of, metavar="TUNED", help="a fine-tuned model, a GGUF file")
     add("base", type=parent_of, metavar="BASE", help="the model that it was tuned from")
-    add("-o", "--out", type=Path, required=True, metavar="ADAPTER", help="the adapter, as GGUF")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="ADAPTER",
+        help="NAME.gguf for llama.cpp's form, any other name for a PEFT folder",
+    )
     add(
         "--rank",
         required=True,
@@ -48,17 +57,25 @@ def run(args: argparse.Namespace) -> int:
     wish = wish_of(args)
     inputs = [path for parent in (args.tuned, args.base) for path in input_paths(parent)]
     refuse_inputs(args.out, (args.out,), inputs)
-    refuse_place(args.out, args.force)
+    refuse_place(args.out, args.force and is_gguf(args.out))
     plan = extracting.plan_extract(args.tuned, args.base, args.out, max(1, args.threads))
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
         adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
-    write_whole(args.out, adapter_bytes(adapter))
+    if is_gguf(args.out):
+        write_whole(args.out, adapter_bytes(adapter))
+    else:
+        write_folder(args.out, adapter, open_parent(args.base))
     print(printable(extracting.summary(found)), file=sys.stderr)
     if args.json:
         print_json({"tensors": [asdict(told) for told in found]})
     else:
         show([Table(extracting.TITLES, [extracting.cells(told) for told in found])])
     return 0
+
+
+def is_gguf(out: Path) -> bool:
+    """Whether the adapter is to be a GGUF file, else a PEFT folder."""
+    return out.suffix.lower() == ".gguf"
 
 
 def wish_of(args: argparse.Namespace) -> Wish:

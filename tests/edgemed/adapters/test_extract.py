@@ -9,8 +9,11 @@ import pytest
 
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.adapters.naming import Use
+from edgemed.adapters.peft_changes import WEIGHTS
+from edgemed.checkpoints.safetensors import read_table
 from edgemed.cli.main import main
 from edgemed.errors import Refused, UsageError
+from edgemed.gguf import open_model
 from edgemed.merging.extracting import Wish, extract, plan_extract
 from edgemed.merging.recipe.folding import folding
 from tests.edgemed.adapters.test_fold import TOUCHED, delta, merged, pairs, tensor_of, write
@@ -120,3 +123,20 @@ def test_the_command_writes_what_a_fold_reads(
     assert set(read_adapter(out).pairs) == set(given)
     assert main([*words, "--rank", "none", "--force"]) == 2
     assert main([*words, "--rank", "2", "--keep", "0.5", "--force"]) == 2
+
+
+def test_a_folder_is_what_a_fold_reads(tmp_path: Path) -> None:
+    """With the rows of q and k in the checkpoint's order."""
+    lora = Path(__file__).parents[1] / "data" / "lora" / "plain"
+    base, out = lora / "base.gguf", tmp_path / "out"
+    tuned = merged(folding(base, [Use(lora)]), tmp_path / "t.gguf")
+    words = ["extract", str(tuned), str(base), "--rank", "2", "-o", str(out)]
+    assert main(words) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "t.gguf"]
+    ours, theirs = read_table(out / WEIGHTS), read_table(lora / WEIGHTS)
+    assert {n: s.shape for n, s in ours.items()} == {n: s.shape for n, s in theirs.items()}
+    again = merged(folding(base, [Use(out)]), tmp_path / "again.gguf")
+    for name in open_model(base).tensors:
+        apart = np.abs(tensor_of(again, name) - tensor_of(tuned, name)).max()
+        assert apart <= 1e-5 * tensor_of(base, name).std(), name
+    assert main(words) == 3 and main([*words, "--force"]) == 3
