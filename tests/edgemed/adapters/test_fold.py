@@ -108,7 +108,7 @@ def test_threads_and_chunks_change_no_byte(type: str, base: Path, tmp_path: Path
     recipe = folding(base, [Use(write(tmp_path / "a.gguf", pairs(1)))])
     recipe = Recipe("passthrough", recipe.slices, out_type=type)
     one = merged(recipe, tmp_path / "one.gguf", threads=1).read_bytes()
-    small = plan_merge(recipe, tmp_path / "b.gguf", 1, 5000)
+    small = plan_merge(recipe, tmp_path / "b.gguf", 1, 6000)
     assert small.buffers.chunk < whole_llamas.WIDTH * whole_llamas.INNER
     run_plan(small, load_check=False)
     assert small.out.read_bytes() == one

@@ -257,3 +257,11 @@ def test_files_that_are_no_safetensors(raw: bytes, tmp_path: Path) -> None:
     path.write_bytes(raw)
     with pytest.raises(InvalidFile):
         read_table(path)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_file_of_the_adapter_may_not_be_the_output(name: str, tmp_path: Path) -> None:
+    folder = altered(tmp_path, "plain", lambda config, path: None)
+    recipe = folding(DATA / "plain" / "base.gguf", [Use(folder)])
+    with pytest.raises(EdgemedError, match="input"):
+        plan_merge(recipe, folder / name, 1, replace=True)
