@@ -5,21 +5,23 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from edgemed_models.engine.machine import logical_cores
+
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of
 from edgemed.adapters.peft_form import write_folder
-from edgemed.cli.model_options import positive
+from edgemed.cli.numbers import positive, threads
 from edgemed.cli.printing import print_json
 from edgemed.cli.progress import progress_bar
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.errors import UsageError
 from edgemed.merging import extracting
 from edgemed.merging.extracting import MOST, Wish
 from edgemed.merging.parents.opening import open_parent
-from edgemed.merging.run.run import usable_cores
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_inputs, refuse_place
 from edgemed.storage.whole import write_whole
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave the change of norms and biases out, which an adapter cannot hold",
     )
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--force", action="store_true", help="replace the adapter if it exists")
     add("--json", action="store_true", help="print JSON for programs")
 
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = [path for parent in (args.tuned, args.base) for path in input_paths(parent)]
     refuse_inputs(args.out, (args.out,), inputs)
     refuse_place(args.out, args.force and is_gguf(args.out))
-    plan = extracting.plan_extract(args.tuned, args.base, args.out, max(1, args.threads))
+    plan = extracting.plan_extract(args.tuned, args.base, args.out, args.threads)
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
         adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
     if is_gguf(args.out):

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_models.engine.settings import Settings
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
@@ -26,7 +27,7 @@ from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.run.run import Progress, run_plan, usable_cores
+from edgemed.merging.run.run import Progress, run_plan
 from edgemed.quantizing.file_types import FILE_TYPES
 
 NAMES = {kind.number: name for name, kind in FILE_TYPES.items()}
@@ -118,7 +119,7 @@ def refuse_early(way: Way, ts: Sequence[float], exam: Exam, merged: Path) -> lis
 def planned(way: Way, t: float, exam: Exam, merged: Path) -> Plan:
     """The plan of the merge at `t`, from headers only."""
     recipe = between(way.a, way.b, t, way.method, **way.changes)
-    return plan_merge(recipe, merged, exam.options.threads or usable_cores(), None)
+    return plan_merge(recipe, merged, exam.options.threads or logical_cores(), None)
 
 
 def merge_at(way: Way, t: float, exam: Exam, merged: Path, listener: Listener) -> None:

@@ -20,6 +20,7 @@ from edgemed.gguf.header import Header, read_header
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.shards import check_set, shard_paths
 from edgemed.gguf.tensors import Tensor, strays
+from edgemed.storage.names import refuse_odd_name
 
 
 class Laid(NamedTuple):
@@ -98,6 +99,7 @@ def _tensors(shards: Iterable[Shard]) -> dict[str, Tensor]:
 
 def open_header(path: Path, like: Metadata | None = None) -> Header:
     """The header of one file, checked against its size; InvalidFile if it is not a GGUF file."""
+    refuse_odd_name(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Flaw("it is a folder or a device, not a file", "name a .gguf file").of(path)

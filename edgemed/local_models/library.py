@@ -22,6 +22,7 @@ from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
 from edgemed.printable import is_utf8
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import Busy, give_up, hold
+from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
@@ -67,8 +68,13 @@ def read_library() -> Library:
     try:
         table = json_of(read_bounded(path, "list of models"))
         return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter where home is /dev/null
         return Library()
+    except OSError as error:
+        raise EdgemedError(
+            f"the list of models {path} cannot be read: {error.strerror}",
+            "see that it is a file that you may read",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
 
@@ -119,6 +125,7 @@ def find_model(name: str | None) -> Path:
     entry = library.find(name)
     path = Path(entry.path) if entry else Path(name)
     refuse_odd_path(path)
+    refuse_odd_name(path)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
@@ -136,6 +143,7 @@ def add(
     load_check: bool = True,
 ) -> Entry:
     """Check `file`, copy or link it, and list it as `name`; the first model becomes the default."""
+    refuse_odd_name(file)
     refuse_odd_path(file.resolve())
     model = open_model(file)
     refuse_unloadable(model)
@@ -256,7 +264,7 @@ def copied(
     if size > free:
         raise Refused(
             f"the model has {size:,} bytes, but the disk has {free:,} free",
-            "add it with --link instead",
+            "free disk space, or add it with --link: it stays in its place",
         )
     sha, at = hashlib.sha256(), 0
     try:

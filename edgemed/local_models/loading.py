@@ -8,10 +8,12 @@ Turns the engine's errors into edgemed's; knows nothing of notes.
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from edgemed_models import base
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel, Process
@@ -23,6 +25,7 @@ from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 
@@ -51,6 +54,13 @@ class Options:
     adapters: tuple[Use, ...] = ()
 
 
+class Planned(NamedTuple):
+    """How to load a model for a request, and the tokens of its prompt where they were counted."""
+
+    plan: fit.Plan
+    tokens: int | None
+
+
 def load_model(path: Path, options: Options, tokens: int | None = None) -> LlamaModel:
     """Plan, then load `path` for requests of `tokens`. Raises Refused if it does not fit."""
     plan = plan_model(open_model(path), options, tokens)
@@ -60,13 +70,14 @@ def load_model(path: Path, options: Options, tokens: int | None = None) -> Llama
 @contextmanager
 def running(
     path: Path, options: Options, messages: Sequence[Message], answer: range
-) -> Iterator[LlamaModel]:
-    """A model loaded for one request (see `plan_request`), closed when the block ends."""
+) -> Iterator[tuple[LlamaModel, int | None]]:
+    """A model loaded for one request (see `plan_request`), closed when the block ends; and the
+    tokens of the prompt where they are known."""
     with started_ahead() as process:
-        plan = plan_request(path, options, messages, answer, process)
+        plan, tokens = plan_request(path, options, messages, answer, process)
         model = start(settings_for(path, options, plan), process)
         try:
-            yield model
+            yield model, tokens
         finally:
             model.close()
 
@@ -77,8 +88,8 @@ def plan_request(
     messages: Sequence[Message],
     answer: range,
     process: Process,
-) -> fit.Plan:
-    """How to load a model for one request: a prompt of `messages`, and `answer` tokens to write.
+) -> Planned:
+    """How to load a model for one request: prompt of `messages`, `answer` tokens to write.
 
     Room for the largest of `answer` if that fits, else for as many tokens as fit, but at least the
     smallest. A text has at most as many tokens as bytes: if that many fit easily, nothing is
@@ -92,18 +103,18 @@ def plan_request(
             options.kv_type,
             "f16",
         ):
-            return plan
+            return Planned(plan, None)
     except Refused:
         plan_model(model, options, fit.CONTEXT_STEP)  # if this is refused too, counting is no use
     prompt = count(path, options, messages, process)
     try:
-        return plan_model(model, options, prompt + answer[-1])
+        return Planned(plan_model(model, options, prompt + answer[-1]), prompt)
     except Refused as error:
         longest = plan_model(model, options).context
         if longest < prompt + answer[0]:
             error.message += f" ({prompt} tokens to read, up to {answer[-1]} to write)"
             raise
-    return plan_model(model, options, min(longest, prompt + answer[-1]))
+    return Planned(plan_model(model, options, min(longest, prompt + answer[-1])), prompt)
 
 
 def count(path: Path, options: Options, messages: Sequence[Message], process: Process) -> int:
@@ -204,6 +215,31 @@ def bare_settings(path: Path, options: Options) -> Settings:
         chat_template=read_template_file(options.chat_template),
         adapters=tuple((str(use.path.resolve()), use.strength) for use in options.adapters),
     )
+
+
+def decisive(
+    model: base.Model, max_tokens: int, temperature: float = 0.0, seed: int = 0
+) -> dict[str, Any]:
+    """Everything that decides a draft besides note, model and template, as it is recorded."""
+    engine = getattr(model, "settings", None)
+    table: dict[str, Any] = {"context": model.context}
+    if isinstance(engine, Settings):
+        table = asdict(engine)
+    for name in ("path", "vocab_only"):  # the model's hash says which file it is
+        table.pop(name, None)
+    adapters = table.pop("adapters", ())
+    if adapters:
+        beside = ([Path(path).name, strength, sha256_of(Path(path))] for path, strength in adapters)
+        table["adapters"] = list(beside)
+    given = table.get("chat_template")
+    table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
+    sampler = "greedy" if temperature == 0 else "top-k 40, top-p 0.95"
+    return table | {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "seed": seed,
+        "sampler": sampler,
+    }
 
 
 def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgemed.errors import InvalidFile
+from edgemed.storage.names import refuse_odd_name
 
 BYTES = {
     "note": 16 << 20,  # ten thousand pages
@@ -25,6 +26,7 @@ BYTES = {
     "file of cases": 64 << 20,
     "sweep": 16 << 20,  # a sweep of thousands of merged files is far smaller
     "tokenizer.model": 64 << 20,
+    "journal": 64 << 20,  # a million pieces
     "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,
     "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
@@ -35,10 +37,12 @@ NESTING = 64  # levels of tables and lists, in any file
 
 
 def read_bounded(path: Path, kind: str, name: str | None = None) -> bytes:
-    """The bytes of a file of `kind`; errors call it `name`. May also raise OSError.
+    """The bytes of a file of `kind`; errors call it `name`. May also raise OSError, and UsageError
+    for a name that no file can have.
 
     No more than the limit is read, whatever size the file reports (a device, a pipe).
     """
+    refuse_odd_name(path, name)
     with path.open("rb") as file:
         return read_stream(file, kind, name or str(path))
 

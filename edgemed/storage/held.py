@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.storage import positional
+from edgemed.storage.names import refuse_odd_name
 
 FLAGS = os.O_RDWR | os.O_CREAT | positional.O_BINARY | positional.O_NOFOLLOW | positional.O_NONBLOCK
 TRIES = 100
@@ -29,6 +30,7 @@ def hold(path: Path, keep: bool = False, flags: int = FLAGS) -> int:
     Refused if `path` is something else: a link, a folder, a pipe, a file with a second name or of
     another user. EdgemedError if it cannot be created.
     """
+    refuse_odd_name(path)
     for _ in range(TRIES):
         fd = _opened(path, flags)
         try:

@@ -42,12 +42,18 @@ class Part:
 
 def part_of(path: Path) -> Path:
     """The name under which a file is written until it is complete."""
-    return path.with_name(path.name + ".part")
+    return _beside(path, ".part")
 
 
 def journal_of(out: Path) -> Path:
     """The file that records which pieces of an output are written, until the output is complete."""
-    return out.with_name(out.name + ".journal")
+    return _beside(out, ".journal")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    if not path.name:
+        raise Refused(f"the output {path} is a folder", "name a file")
+    return path.with_name(path.name + ending)
 
 
 class Output:
@@ -90,6 +96,16 @@ class Output:
             positional.reserve(part.fd, part.size)
         except OSError as error:
             raise _disk_error(part.part, error, part.size) from error
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(part.size for part in self._parts)
+
+    def has(self, offset: int, nbytes: int) -> bool:
+        """Whether there are so many bytes from there on, in one file."""
+        part = self._at(offset)
+        return part.start <= offset and 0 < nbytes <= part.start + part.size - offset
 
     def write(self, offset: int, buffer: "Buffer") -> None:
         """Write `buffer` at byte `offset`, inside one file; safe from several threads."""

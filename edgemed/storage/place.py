@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemed.errors import Refused
+from edgemed.storage.names import refuse_odd_name
 
 OTHER = "choose another output"
 
@@ -13,6 +14,7 @@ def refuse_place(out: Path, replace: bool, force: str = "add --force to replace 
 
     Links, folders, pipes and devices are never replaced or written through.
     """
+    refuse_odd_name(out)
     if not out.parent.is_dir():
         raise Refused(f"there is no folder {out.parent}", "create it, or choose another output")
     if out.is_symlink():

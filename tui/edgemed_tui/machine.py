@@ -12,7 +12,6 @@ from edgemed.local_models import library
 from edgemed.local_models.demonstration import is_demonstration, merged_model, merged_path
 from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit, sessions
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.keys import RECIPE_HASH
 from edgemed.storage.sizes import show_size
 from edgemed_tui import settings
@@ -30,7 +29,7 @@ def desk(model: str | None, options: Options) -> Desk:
             with_adapters(choice, options) for choice in (*named, *installed(), *demonstration())
         ],
         open_model=lambda choice: opened(choice, options),
-        hashes_of=lambda choice: adapters_hashed(hashes_of(choice), options),
+        hashes_of=hashes_of,
         review=Checker(),
         place=audit.default_place(),
         settings=settings.settings_file(),
@@ -46,15 +45,7 @@ def with_adapters(choice: ModelChoice, options: Options) -> ModelChoice:
     if not options.adapters:
         return choice
     names = ", ".join(use.name for use in options.adapters)
-    return choice._replace(about=f"{choice.about}, with {names}", adapters=names)
-
-
-def adapters_hashed(choice: ModelChoice, options: Options) -> ModelChoice:
-    """The choice with the hashes of its adapters beside their names, for what is recorded."""
-    if not options.adapters:
-        return choice
-    words = (f"{use.name} sha256 {sha256_of(use.path)}" for use in options.adapters)
-    return choice._replace(adapters=", ".join(words))
+    return choice._replace(about=f"{choice.about}, with {names}")
 
 
 def installed() -> Sequence[ModelChoice]:
@@ -91,7 +82,7 @@ def sample() -> str:
 
 def doctor() -> Iterator[Finding]:
     """What `edgemed doctor` finds on this machine."""
-    from edgemed.cli.doctor import machine_checks
+    from edgemed.machine.system import machine_checks
 
     return (Finding(c.state, c.name, c.found, c.remedy) for c in machine_checks())
 

@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from edgemed.errors import EdgemedError
 from edgemed.local_models.getting.part import Part
 from edgemed.local_models.getting.places import HubFile
+from edgemed.storage.scratch import scratch_folder
 
 PIECE = 1 << 20
 
@@ -20,7 +20,7 @@ def fetch(place: HubFile, part: Part) -> None:
         raise EdgemedError(
             "huggingface_hub is not installed", "pip install 'edgemed[hub]', or use --from FOLDER"
         ) from error
-    with TemporaryDirectory(prefix=".fetching-", dir=part.target.parent) as scratch:
+    with scratch_folder(part.target.parent, "fetching") as scratch:
         try:
             found = hf_hub_download(place.repository, place.file, local_dir=scratch)
         except Exception as error:  # the library raises many types of its own

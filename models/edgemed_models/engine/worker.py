@@ -122,7 +122,7 @@ class Worker:
         if self.template is None:
             raise ModelError(
                 "the model file has no chat template",
-                "give the one its makers publish with --chat-template FILE",
+                "give the chat template that its makers publish",
             )
         names, render = (self.weights.bos_text, self.weights.eos_text), self.renderer.render
         pieces = segments(self.template, messages, *names, render)
@@ -134,7 +134,7 @@ class Worker:
             raise ModelError(
                 f"prompt and answer need {tokens} tokens, but the context has "
                 f"{self.settings.context}",
-                "give a shorter text or a larger --context",
+                "give a shorter text or a larger context",
             )
         if self.context is None or self.context.size < tokens:
             if self.context is not None:
