@@ -8,11 +8,13 @@ from pathlib import Path
 from edgemed_models.engine.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
+from edgemed.adapters.naming import model_file, parent_of
 from edgemed.cli.numbers import threads
 from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
-from edgemed.gguf import Model, open_models, printable
+from edgemed.gguf import Model, printable
+from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.plan.plan import Target, decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
@@ -24,8 +26,8 @@ from edgemed.tables import Table
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed diff`."""
     add = parser.add_argument
-    add("a", type=Path, metavar="A", help="a GGUF file")
-    add("b", type=Path, metavar="B", help="another of the same architecture")
+    add("a", type=parent_of, metavar="A", help="a GGUF file, or MODEL.gguf+ADAPTER[:strength]")
+    add("b", type=parent_of, metavar="B", help="another of the same architecture")
     add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
@@ -37,11 +39,11 @@ def run(args: argparse.Namespace) -> int:
     """Measure a merge that is not written, and print what is found."""
     if args.html:
         refuse_name(args.html)
-    models = open_models([args.a, args.b])
+    models = open_parents([args.a, args.b])
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
     )
-    out = args.a.with_name(f"{args.a.name} and {args.b.name}")
+    out = model_file(args.a).with_name(f"{args.a.name} and {args.b.name}")
     plan = decide(recipe, Target(out, args.threads))
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=False, report=say)

@@ -35,12 +35,12 @@ def planned(args: argparse.Namespace, recipe: Recipe, out: Path, replace: bool =
     return plan_merge(recipe, *target)
 
 
-def show_or_run(args: argparse.Namespace, plan: Plan) -> int:
+def show_or_run(args: argparse.Namespace, plan: Plan, verb: str = "merging") -> int:
     """Print a plan, or run it and say what came of it."""
     if args.dry_run:
         print_plan(plan)
         return 0
-    carry_out(args, plan, "merging")
+    carry_out(args, plan, verb)
     if args.report and plan.out == args.out:
         measure(plan, args.report)
     return 0

@@ -5,9 +5,9 @@ slice (embeddings) and the last (final norm, head). Names only: no types, no par
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
 from edgemed.merging.methods.table import METHODS
@@ -15,7 +15,7 @@ from edgemed.merging.names import before_blocks, block_of, in_block
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 from edgemed.merging.recipe.settings import Settings
 
-Models = Mapping[Path, Model]
+Models = Mapping[Parent, Model]
 
 MOST_BLOCKS = 512
 """Blocks that llama.cpp gives a model (LLAMA_MAX_LAYERS); each costs time and memory to plan."""
@@ -92,7 +92,7 @@ def outline(parts: Sequence[Part], models: Models, sliced: bool) -> list[Place]:
     return places + [outside(name, parts[-1]) for name in after]
 
 
-def with_base(recipe: Recipe, part: Slice, base: Path | None) -> tuple[Source, ...]:
+def with_base(recipe: Recipe, part: Slice, base: Parent | None) -> tuple[Source, ...]:
     """The sources, the base among them; whole models need not list it."""
     wanted = METHODS[recipe.method].base
     listed = any(source.model == base for source in part.sources)

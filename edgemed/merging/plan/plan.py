@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from edgemed.adapters.naming import input_paths
 from edgemed.errors import Refused
 from edgemed.gguf import Model
+from edgemed.merging.parents.opening import files_of
 from edgemed.merging.plan.drafts import drafts_of, facts_for
 from edgemed.merging.plan.fingerprints import Input, input_of
 from edgemed.merging.plan.memory import Buffers, Work, plan_buffers
@@ -79,15 +81,21 @@ def plan_merge(
     fallback: bool = True,
 ) -> Plan:
     """Decide the whole merge, or refuse; see Target for the limits."""
-    refuse_output((*recipe.models, *recipe.imatrix), out, replace)
+    refuse_output(named_files(recipe), out, replace)
     plan = decide(recipe, Target(out, threads, max_ram, replace, split, fallback))
     refuse_outputs(plan)
     return plan
 
 
+def named_files(recipe: Recipe) -> list[Path]:
+    """Models, adapters and importance matrices, as the recipe names them."""
+    parents = (path for parent in recipe.models for path in input_paths(parent))
+    return [*parents, *recipe.imatrix]
+
+
 def refuse_outputs(plan: Plan) -> None:
     """No file of the output may be one of any input, nor stand already; the disk must hold all."""
-    inputs = [*(input.path for input in plan.inputs), *plan.recipe.imatrix]
+    inputs = [*(input.path for input in plan.inputs), *named_files(plan.recipe)]
     for shard in plan.placement.shards:
         refuse_output(inputs, shard.path, plan.replace)
     refuse_small_disk(plan.out.parent, plan.placement)
@@ -95,7 +103,7 @@ def refuse_outputs(plan: Plan) -> None:
 
 def decide(recipe: Recipe, target: Target) -> Plan:
     """The plan, whether or not it can be written where it goes."""
-    refuse_odd_names([*recipe.models, *recipe.imatrix, target.out])
+    refuse_odd_names([*named_files(recipe), target.out])
     asked = resolve(recipe)
     drafts, idle = drafts_of(asked)
     wanted = wanted_types(recipe, drafts, facts_for(asked, drafts))
@@ -127,7 +135,7 @@ def plan_of(
         target.replace,
         steps,
         placement,
-        tuple(input_of(path) for model in models for path in model.paths),
+        tuple(map(input_of, files_of(models))),
         plan_buffers(work, target.threads, target.max_ram, held),
         notes,
         () if importances is None else importances.sha256,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgemed_native.ggml_types import BY_NAME
 
+from edgemed.adapters.naming import Adapted
 from edgemed.errors import UsageError
 from edgemed.gguf import SPLIT_KEYS, Model, Tensor, edit_metadata, open_model
 from edgemed.gguf.loadable.obstacles import refuse_unloadable
@@ -26,7 +27,14 @@ from edgemed.merging.plan.out_types import (
     wanted_beside,
 )
 from edgemed.merging.plan.placement import Placement, place, place_shards, refuse_output
-from edgemed.merging.plan.plan import Plan, Target, plan_of, refuse_odd_names, refuse_outputs
+from edgemed.merging.plan.plan import (
+    Plan,
+    Target,
+    named_files,
+    plan_of,
+    refuse_odd_names,
+    refuse_outputs,
+)
 from edgemed.merging.plan.steps import Content, Draft, Remedies, Step, settle_all
 from edgemed.merging.recipe.recipe import Recipe, of_models
 from edgemed.quantizing import fallbacks, imatrix
@@ -54,7 +62,7 @@ def quantization(
 
 def plan_quantize(recipe: Recipe, target: Target, keep_split: bool = False) -> Plan:
     """Decide everything, or refuse. With `keep_split`, as many files as the model has."""
-    refuse_output((*recipe.models, *recipe.imatrix), target.out, target.replace)
+    refuse_output(named_files(recipe), target.out, target.replace)
     plan = decide_quantization(recipe, target, keep_split)
     refuse_outputs(plan)
     return plan
@@ -62,8 +70,8 @@ def plan_quantize(recipe: Recipe, target: Target, keep_split: bool = False) -> P
 
 def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False) -> Plan:
     """The plan, whether or not it can be written where it goes."""
-    refuse_odd_names([*recipe.models, *recipe.imatrix, target.out])
-    model = open_model(recipe.models[0])
+    refuse_odd_names([*named_files(recipe), target.out])
+    model = open_model(source_of(recipe))
     refuse_unloadable(model, written_anew=True)
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     drafts = [draft_of(tensor) for tensor in in_file_order(model)]
@@ -79,6 +87,17 @@ def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False
         *fallbacks.notes_on(unfit),
     )
     return plan_of(recipe, target, steps, placement, [model], importances, notes)
+
+
+def source_of(recipe: Recipe) -> Path:
+    """The one file; UsageError for a model with adapters, which is no file yet."""
+    (parent,) = recipe.models
+    if isinstance(parent, Adapted):
+        raise UsageError(
+            f"{parent.name} is a model with adapters, not a file",
+            "write it with: edgemed fold MODEL ADAPTER --out-type TYPE -o OUT",
+        )
+    return parent
 
 
 def in_file_order(model: Model) -> Iterator[Tensor]:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from edgemed.gguf import Model, open_models
+from edgemed.adapters.naming import model_file
+from edgemed.gguf import Model
 from edgemed.merging.parents import compatibility
 from edgemed.merging.parents.chat import Choice
+from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.parents.vocabulary import Lexicon
 from edgemed.merging.plan.outline import Models, Part, parts_of
 from edgemed.merging.recipe.recipe import Recipe
@@ -13,7 +15,7 @@ from edgemed.quantizing.imatrix import Importances, read_imatrices
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`models` are in the recipe's order, by the paths that it names; `parts` are its slices."""
+    """`models` are in the recipe's order, as it names them; `parts` are its slices."""
 
     recipe: Recipe
     models: Models
@@ -34,7 +36,7 @@ class Resolved:
 
 def resolve(recipe: Recipe) -> Resolved:
     """Read the headers and the importance matrices; refused if the models cannot be merged."""
-    models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
+    models = dict(zip(recipe.models, open_parents(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     return Resolved(recipe, models, lexicon, importances, parts_of(recipe))
@@ -42,4 +44,5 @@ def resolve(recipe: Recipe) -> Resolved:
 
 def choice_of(recipe: Recipe) -> Choice:
     """What the recipe decides about vocabulary and template."""
-    return Choice(recipe.tokenizer, recipe.chat_template, recipe.base)
+    base = None if recipe.base is None else model_file(recipe.base)
+    return Choice(recipe.tokenizer, recipe.chat_template, base)

@@ -7,12 +7,14 @@ from typing import Any, Literal, NamedTuple
 from edgemed_native.codecs import CODECS, obstacle
 from edgemed_native.ggml_types import GGMLType
 
+from edgemed.adapters import change
 from edgemed.errors import Refused
 from edgemed.gguf import Tensor
 from edgemed.gguf.writer import TensorSpec
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
+from edgemed.merging.parents import token_rows
 from edgemed.quantizing.imatrix import Importances, of_tensor, silence
 
 Action = Literal["copy", "requantize", "blend"]
@@ -108,7 +110,8 @@ def settle(
     sources, based = draft.sources, draft.based
     if draft.alone is not None:
         sources, based = (sources[draft.alone],), False
-        action = "copy" if sources[0].type == type else "requantize"
+        as_it_is = sources[0].type == type and not token_rows.is_changed(sources[0])
+        action = "copy" if as_it_is else "requantize"
     columns = None
     if action != "copy":
         columns = of_tensor(importances, draft.name, sources[0])
@@ -155,9 +158,11 @@ def refuse_unwritable(
 def state_bytes(step: Step) -> int:
     """What the method keeps of a tensor beside the chunk: while it passes over an expert's rows,
     and of all experts."""
+    adapters = change.state_bytes(map(token_rows.stored, step.sources))
     if step.action != "blend":
-        return 0
+        return adapters
     method, experts = METHODS[step.method], experts_of(step.sources[0])
     rows, length = step.sources[0].rows // experts, step.sources[0].row_length
     shape, parameters = (len(step.sources), rows, length), dict(step.parameters)
-    return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
+    own = method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
+    return adapters + own
