@@ -1,6 +1,6 @@
 """`edgemed models get CARD`: says what it will fetch and from where, asks, fetches, adds.
 
-The one command that opens the network.
+The only command that uses the network.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
 from edgemed.local_models.getting.places import in_words
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
+from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 
@@ -24,8 +25,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed models get`."""
     add = parser.add_argument
     add("name", metavar="CARD", help="a name from `models cards`, or a card file of your own")
-    add("--yes", action="store_true", help="do not ask: for scripts")
-    add("--from", dest="stick", type=Path, metavar="FOLDER", help="take the file from a stick")
+    add("--yes", action="store_true", help="do not ask (for scripts)")
+    add(
+        "--from",
+        dest="stick",
+        type=Path,
+        metavar="FOLDER",
+        help="copy the file from a folder, such as a stick, instead of fetching it",
+    )
     add(
         "--merge", action="store_true", help="merge the card's two models; the merge is the default"
     )
@@ -35,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Show, ask, fetch, add; with --merge also check and merge."""
     found = find_card(args.name)
     if args.merge and found.clinical is None:
-        raise UsageError(f"{found.name} is a single model", "leave out --merge")
+        raise UsageError(f"{found.name} is a single model: nothing to merge", "leave out --merge")
     wanted = wanted_of(found)
     missing = [each for each in wanted if not have(each)]
     for each in wanted:
@@ -44,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         ask(sum(each.fetched for each in missing))
     for each in missing:
         entry = get(each, args.stick, Bar(each))
-        remember(entry)
+        spare_hashing(entry)
         print(printable(f"added {entry.name}: {entry.path}"))
     if args.merge:
         merge_both(found, wanted)
@@ -53,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
-    """What the file is, where it comes from, how large it is, and under which licence."""
+    """Print what the file is, where it comes from, its size and its licence."""
     source, size = printable(wanted.source.source), show_size(wanted.file.bytes)
     print(f"{printable(wanted.name)}: {source}, {size}")
     print(printable(f"  licence: {wanted.source.licence}; terms: {wanted.source.terms}"))
@@ -66,9 +73,9 @@ def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
 
 
 def ask(nbytes: int) -> None:
-    """Wait for a yes. UsageError where nobody can be asked, Refused at a no."""
+    """Wait for a yes. UsageError if nobody can be asked, Refused on a no."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is here to agree to the download", "give --yes")
+        raise UsageError("the download needs a yes, but input is not a terminal", "add --yes")
     if input(f"fetch {show_size(nbytes)} over the network? [y/N] ").strip().lower() not in (
         "y",
         "yes",
@@ -77,7 +84,7 @@ def ask(nbytes: int) -> None:
 
 
 class Bar:
-    """How much is here, on a terminal."""
+    """A progress line, on a terminal."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.total = wanted.file.bytes
@@ -90,24 +97,26 @@ class Bar:
             sys.stderr.flush()
 
 
-def remember(entry: library.Entry) -> None:
+def spare_hashing(entry: library.Entry) -> None:
     """Spare the first draft the hashing of the file."""
-    with suppress(EdgemedError), Records() as records:
-        records.remember(Path(entry.path), entry.sha256)
+    with suppress(EdgemedError):
+        remember(Log(default_place()), Path(entry.path), entry.sha256)
 
 
 def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
     """Check and merge the two models; the merge becomes the default."""
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.recipe import between
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     name = f"{card.name}-merged"
     paths = {each.part: library.find_model(each.name) for each in wanted}
     out = library.folder() / f"{name}.gguf"
     recipe = between(paths["clinical"], paths["instruct"], card.t, tokenizer="B")
-    result = run_plan(plan_merge(recipe, out, usable_cores(), None, replace=True))
+    result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     sha256 = library.digest(out, lambda nbytes: None)
-    remember(library.take_in(name, out, sha256))
+    spare_hashing(library.take_in(name, out, sha256))
     library.set_default(name)
     print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

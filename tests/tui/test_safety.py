@@ -15,7 +15,7 @@ from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
 
-from edgemed.clinic.case import NOBODY
+from edgemed.clinic.history import NOBODY
 from edgemed.errors import InvalidFile
 from edgemed.logs import sessions
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
@@ -88,7 +88,7 @@ def test_a_lost_terminal_keeps_the_session_encrypted(tmp_path: Path) -> None:
 def test_a_lost_terminal_ends_even_what_cannot_close(tmp_path: Path) -> None:
     stuck = HANGUP.replace("made.run(", "made.exit = lambda **_: time.sleep(120)\nmade.run(")
     done = run(
-        stuck.replace("import sys", "import edgemed_tui.app as a; a.GRACE = 0.2; import sys"),
+        stuck.replace("import sys", "import edgemed_tui.hangup as a; a.GRACE = 0.2; import sys"),
         str(tmp_path),
     )
     assert done.returncode == 129, done.stderr
