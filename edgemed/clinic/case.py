@@ -83,6 +83,15 @@ class Case:
         return Session(source=self.session.source) if self.draft else self.session
 
     @property
+    def signer(self) -> str:
+        """Who signed last in this sitting; empty if nobody has."""
+        return "" if self.who == NOBODY else self.who
+
+    def end_sitting(self) -> None:
+        """Somebody else may sit here now: what follows is nobody's until somebody signs."""
+        self.who = NOBODY
+
+    @property
     def unkept(self) -> bool:
         """Whether a text stands that is neither saved nor exported. A check is no work to lose."""
         return bool(self.session.text) and _work(self.session) != _work(self._kept)

@@ -20,12 +20,13 @@ TO_EDIT = (
 DEMONSTRATION = "DEMONSTRATION, NOT FOR PATIENTS"
 
 # Why a finding may be dismissed. The log keeps these words; words of one's own stay in the session.
+OTHER = "other"
 REASONS = (
     "the note says this in other words",
     "checked with the patient or the chart",
     "not relevant to this summary",
     "the check is mistaken",
-    "other",
+    OTHER,
 )
 
 
@@ -129,7 +130,7 @@ def dismissed(
     _must_be_open(session)
     if reason not in REASONS:
         raise Refused("a finding is dismissed with one of the listed reasons", "choose a reason")
-    if reason == "other" and not words.strip():
+    if reason == OTHER and not words.strip():
         raise Refused("no reason given", "type why this finding does not count")
     entry = Dismissal(key_of(session, finding), reason, words.strip(), at)
     kept = tuple(d for d in session.dismissals if d.key != entry.key)

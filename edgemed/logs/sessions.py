@@ -154,6 +154,11 @@ def _said(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def saved_in(folder: Path) -> list[Path]:
+    """The files of saved sessions, newest first."""
+    return sorted(folder.glob(f"*{ENDING}"), reverse=True) if folder.is_dir() else []
+
+
 def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
     """The session in `path`, and the lock to save it again."""
     from cryptography.exceptions import InvalidTag

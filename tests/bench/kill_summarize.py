@@ -58,7 +58,7 @@ class Attempt:
             if edgemed(["summarize", "note.txt", "--template", "soap", "--keep"]):
                 return self._failed(said)
             self.told[DRAFTS] = 1
-            answers = iter(("checked again", "Dr A"))
+            answers = iter(("checked again", "Dr A", "yes"))
             own = replace(desk(folder=folder), place=audit.default_place())
             line = Line(own, print, lambda prompt: next(answers, "no"))
             for typed in TYPED:

@@ -189,6 +189,7 @@ ANSWERS = (
     ("own words", "seen"),
     ("Why you sign", "checked again"),
     ("name", "Dr A"),
+    ("signs", "yes"),
 )
 """What the line mode is told, by a part of its question."""
 
@@ -230,8 +231,8 @@ def logged() -> None:
         log.add("sign", "Dr A", "2026-01-02T03:04:05+00:00", {"number": number})
 
 
-def save_settings(name: str) -> Callable[[], object]:
-    return lambda: screen.save(screen.settings_file(), screen.Settings(name=name))
+def save_settings(minutes: int) -> Callable[[], object]:
+    return lambda: screen.save(screen.settings_file(), screen.Settings(lock_minutes=minutes))
 
 
 RESUMED = (".part", ".journal")
@@ -288,8 +289,8 @@ SCENES = (
     Scene("demo", demonstrated),
     Scene(
         "settings of the screen",
-        said_in_words(save_settings("Dr B")),
-        first(save_settings("Dr A")),
+        said_in_words(save_settings(9)),
+        first(save_settings(7)),
     ),
     Scene(
         "an unfinished merge is noted",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from edgemed_tui.screens.dialogs import AskPath, AskSignature, Confirm
+from edgemed_tui.screens.dialogs import AskPath, AskSignature, AskUnsaved
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -56,7 +56,7 @@ async def test_a_draft_that_cannot_be_logged_stands_and_goes_in_with_the_next_st
             assert panes_of(pilot).draft.text == DRAFT
             assert "the draft is not in the audit log yet" in said(pilot)
             await press(pilot, "ctrl+q")
-            assert isinstance(pilot.app.screen, Confirm)
+            assert isinstance(pilot.app.screen, AskUnsaved)
             await press(pilot, "escape", "ctrl+s", *"eight letters", "enter", *"eight letters")
             await press(pilot, "enter")
             assert "saved, encrypted" in said(pilot)
@@ -70,7 +70,7 @@ async def test_a_signature_that_cannot_be_logged_is_not_given_and_is_typed_once(
 ) -> None:
     async with drafted(tmp_path) as pilot:
         with held(tmp_path):
-            await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+            await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
             assert case_of(pilot).session.signature is None
             assert case_of(pilot).session.text == DRAFT
             assert "held by another program" in said(pilot)
@@ -78,7 +78,7 @@ async def test_a_signature_that_cannot_be_logged_is_not_given_and_is_typed_once(
         dialog = pilot.app.screen
         assert isinstance(dialog, AskSignature)
         assert (dialog.typed("by"), dialog.typed("reason")) == ("Dr A", "seen")
-        await press(pilot, "enter", "enter")
+        await press(pilot, "enter", "down", "enter")
         assert case_of(pilot).session.signature is not None
         assert "z keeps a seal" in said(pilot)
     assert [row.what for row in audit.read(place(tmp_path))] == ["draft", "sign"]
@@ -104,7 +104,7 @@ async def test_a_log_that_was_changed_stands_against_signing_and_not_against_sav
     place(tmp_path).seal.unlink()
     async with drafted(tmp_path) as pilot:
         assert "the seal is missing" in said(pilot)
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
         assert case_of(pilot).session.signature is None
         assert case_of(pilot).session.text == DRAFT
         await press(pilot, "ctrl+s", *"eight letters", "enter", *"eight letters", "enter")
@@ -119,8 +119,8 @@ async def test_settings_that_find_no_room_are_said_and_hold(
 
     async with drafted(tmp_path) as pilot:
         monkeypatch.setattr("edgemed_tui.settings.write_whole", full)
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
-        assert case_of(pilot).session.signature is not None
+        case_of(pilot).owner.remember(lock_minutes=3)
+        await pilot.pause()
         assert "the settings cannot be kept in" in said(pilot)
 
 
@@ -132,7 +132,7 @@ async def test_a_seal_is_kept_from_the_screen_and_offered_when_it_is_due(
     monkeypatch.setattr(seals, "media", lambda: iter((stick,)))
     monkeypatch.setattr(seals, "SIGNATURES", 1)
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
         assert "no seal of the audit log is kept elsewhere yet" in said(pilot)
         await press(pilot, "z")
         assert isinstance(pilot.app.screen, AskPath)

@@ -21,7 +21,7 @@ async def test_an_export_to_no_possible_place_keeps_the_signed_text(
     tmp_path: Path, typed: str
 ) -> None:
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "x")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "x")
         pilot.app.screen.query_one("#path", Input).value = typed
         await press(pilot, "enter")
         dialog = pilot.app.screen

@@ -49,7 +49,9 @@ def talk(folder: Path, typed: Sequence[str], **how: object) -> tuple[Line, str]:
 def test_from_a_note_to_an_exported_signature(tmp_path: Path, note: Path) -> None:
     out = tmp_path / "out.json"
     begin = [f"note {note}", "template soap", "draft", "next", "dismiss", "2", "seen"]
-    line, said = talk(tmp_path, [*begin, "sign", "checked again", "Dr A", f"export {out}", "quit"])
+    line, said = talk(
+        tmp_path, [*begin, "sign", "checked again", "Dr A", "yes", f"export {out}", "quit"]
+    )
     assert json.loads(out.read_text(encoding="utf-8"))["text"] == DRAFT
     assert "Finding 1, major, laterality: right, the note has left." in said
     assert "The note says: left" in said
@@ -88,7 +90,7 @@ def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
 
 
 def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path, note: Path) -> None:
-    begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "save"]
+    begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "yes", "save"]
     talk(tmp_path, [*begin, "draft", "save"])
     kept = [sessions.load(path, "four words of mine")[0] for path in saved_in(tmp_path)]
     assert sorted(session.signature is not None for session in kept) == [False, True]
@@ -158,7 +160,19 @@ def place_in(folder: Path) -> audit.Place:
 
 @pytest.mark.usefixtures("impatient")
 def test_what_the_log_refuses_is_not_done_and_nothing_is_lost(tmp_path: Path, note: Path) -> None:
-    typed = [f"note {note}", *DRAFTED, "dismiss 1", "2", "seen", "no", "sign", "why", "Dr A", "yes"]
+    typed = [
+        f"note {note}",
+        *DRAFTED,
+        "dismiss 1",
+        "2",
+        "seen",
+        "no",
+        "sign",
+        "why",
+        "Dr A",
+        "yes",
+        "yes",
+    ]
     with held(tmp_path):
         line, said = talk(tmp_path, [*typed, "no", "export out.txt", "save", "read"])
     assert line.session.text == DRAFT
@@ -181,7 +195,7 @@ def test_the_same_step_goes_through_when_the_log_is_free_again(tmp_path: Path, n
             return "yes"
         return next(answers)
 
-    answers = iter(["checked again", "Dr A"])
+    answers = iter(["checked again", "Dr A", "yes"])
     said: list[str] = []
     line = Line(desk(ScriptedModel(pieces(DRAFT)), folder=tmp_path), said.append, free)
     for typed in (f"note {note}", *DRAFTED, "sign"):
@@ -217,7 +231,7 @@ def test_a_quote_in_a_name_is_a_letter_and_quotes_around_it_are_none(
     tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    begin = [f'note "{note}"', *DRAFTED, "sign", "checked", "Dr A"]
+    begin = [f'note "{note}"', *DRAFTED, "sign", "checked", "Dr A", "yes"]
     talk(tmp_path, [*begin, "export Dr. O'Brien.txt", "export 'of two words.md'"])
     assert (tmp_path / "Dr. O'Brien.txt").exists() and (tmp_path / "of two words.md").exists()
 
@@ -317,7 +331,7 @@ def test_a_closed_or_odd_input_ends_in_order(tmp_path: Path, stdin: str) -> None
 def test_signing_offers_to_keep_a_seal_and_says_when_one_is_due(
     tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin = [f"note {note}", *DRAFTED, "sign", "checked", "Dr A"]
+    begin = [f"note {note}", *DRAFTED, "sign", "checked", "Dr A", "yes"]
     _, said = talk(tmp_path, begin)
     assert "To keep a seal of the log: seal FOLDER." in said and "kept elsewhere" not in said
     monkeypatch.setattr("edgemed.logs.seals.SIGNATURES", 2)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import crash
+from edgemed_tui.literal import Words
 from edgemed_tui.messages import NotePasted
-from edgemed_tui.screens.dialogs import AskPassphrase, Confirm
+from edgemed_tui.screens.dialogs import AskPassphrase, AskUnsaved
 from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
 
+from edgemed.clinic.history import NOBODY
 from edgemed.errors import InvalidFile
 from edgemed.logs import sessions
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
@@ -113,7 +115,7 @@ async def test_nothing_reaches_the_terminals_clipboard_unless_allowed(
         monkeypatch.setattr(driver, "write", written.append)
         panes_of(pilot).draft.select_all()
         await press(pilot, "ctrl+c")
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "c")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "c")
         assert not any("]52;" in text for text in written)
         pilot.app.action_clipboard()  # type: ignore[attr-defined]
         panes_of(pilot).draft.focus()
@@ -142,7 +144,7 @@ async def test_saving_asks_once_and_the_file_opens_again(tmp_path: Path) -> None
 async def test_closing_with_unsaved_work_warns(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         await press(pilot, "ctrl+q")
-        assert isinstance(pilot.app.screen, Confirm)
+        assert isinstance(pilot.app.screen, AskUnsaved)
         await press(pilot, "enter")
         assert pilot.app.is_running
         assert panes_of(pilot).draft.text == DRAFT
@@ -191,7 +193,7 @@ async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
         await press(pilot, "e", "x", "escape")
         await until(pilot, "reviewed")
         model.fail_after = 0
-        await press(pilot, "ctrl+g", "down", "enter")
+        await press(pilot, "ctrl+g", "end", "enter")
         await pilot.pause(0.3)
         assert "the model process ended" in str(case_of(pilot).query_one("#notice").content)
         assert case_of(pilot).session.text == f"x{DRAFT}"
@@ -199,13 +201,45 @@ async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
 
 def test_settings_come_back_and_a_wrong_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a" / "screen.toml"
-    wanted = Settings("light", True, 3, 'Dr "A" \\ B', True, {"session.draft": "f5"})
+    wanted = Settings("light", True, 3, True, {"session.draft": 'f5,"'})
     save(path, wanted)
     assert load(path) == wanted
     for wrong in ("theme = 3", 'theme = "pink"', "colour = 1", "theme", "[keys]\na = 1"):
         path.write_text(wrong, encoding="utf-8")
         with pytest.raises(InvalidFile):
             load(path)
+
+
+def test_a_name_that_an_earlier_version_kept_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "screen.toml"
+    path.write_text('theme = "light"\nname = "Dr A"\n', encoding="utf-8")
+    save(path, load(path))
+    assert load(path).theme == "light"
+    assert "Dr A" not in path.read_text(encoding="utf-8")
+
+
+async def test_the_lock_ends_a_sitting_and_with_it_the_name_of_the_signer(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
+        case_of(pilot).owner.remember(lock_minutes=3)
+        case = case_of(pilot).case
+        assert (case.who, case.signer) == ("Dr A", "Dr A")
+        pilot.app.action_lock()
+        assert (case.who, case.signer) == (NOBODY, "")
+    assert "Dr A" not in (tmp_path / "screen.toml").read_text(encoding="utf-8")
+
+
+async def test_a_signature_is_asked_for_once_more_by_name_and_no_comes_first(
+    tmp_path: Path,
+) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+        asked = "\n".join(str(words.content) for words in pilot.app.screen.query(Words))
+        assert "Dr A signs" in asked and "Reason: seen." in asked
+        await press(pilot, "enter")
+        assert case_of(pilot).session.signature is None
+        await press(pilot, "s", "enter", "down", "enter")
+        assert case_of(pilot).session.signature is not None
 
 
 async def test_keys_can_be_bound_anew_by_name(tmp_path: Path) -> None:

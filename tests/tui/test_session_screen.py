@@ -19,12 +19,15 @@ from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import ModelChoice
 from edgemed_tui.messages import NotePasted
 from edgemed_tui.screens.compare import CompareScreen
-from edgemed_tui.screens.dialogs import AskReason, AskSignature, Confirm
-from edgemed_tui.screens.picker import Picker
+from edgemed_tui.screens.dialogs import AskReason, AskSignature, AskUnsaved
+from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.status import Notice, StatusLine
+from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
+from edgemed.clinic.session import Origin
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.logs import audit, sessions
@@ -85,6 +88,15 @@ async def test_other_as_a_reason_needs_words(tmp_path: Path) -> None:
         assert case_of(pilot).session.dismissals[0].words == "seen"
 
 
+async def test_letters_over_the_reasons_are_own_words_and_never_the_first_reason(
+    tmp_path: Path,
+) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n", "d", *"told so", "enter")
+        (entry,) = case_of(pilot).session.dismissals
+        assert (entry.reason, entry.words) == ("other", "told so")
+
+
 async def test_an_omission_is_taken_over_as_a_line_to_edit(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         panes = panes_of(pilot)
@@ -124,7 +136,7 @@ async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path
         assert isinstance(pilot.app.screen, AskSignature)
         await press(pilot, *"Dr A", "enter")
         assert isinstance(pilot.app.screen, AskSignature)
-        await press(pilot, *"seen", "enter")
+        await press(pilot, *"seen", "enter", "down", "enter")
         session = case_of(pilot).session
         assert session.signature is not None
         assert session.signature.by == "Dr A"
@@ -136,7 +148,7 @@ async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path
 
 async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "x")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "x")
         pilot.app.screen.query_one("#path", Input).value = str(tmp_path / "out.json")
         await press(pilot, "enter")
         assert "exported" in status_of(pilot)
@@ -150,7 +162,7 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
 async def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path) -> None:
     words = "eight letters"
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
         await press(pilot, "ctrl+s", *words, "enter", *words, "enter")
         await press(pilot, "ctrl+g")
         await until(pilot, "reviewed")
@@ -228,8 +240,8 @@ async def test_a_draft_of_the_last_note_never_reaches_the_next(tmp_path: Path) -
             await pilot.pause(0.02)
         case_of(pilot).post_message(NotePasted("Another patient, with a cough.\n"))
         await pilot.pause(0.1)
-        assert isinstance(pilot.app.screen, Confirm)  # what is being written would be lost
-        await press(pilot, "down", "enter")
+        assert isinstance(pilot.app.screen, AskUnsaved)  # what is being written would be lost
+        await press(pilot, "end", "enter")
         await pilot.pause(0.3)
         assert case_of(pilot).session == steps.opened("Another patient, with a cough.\n")
         assert not case_of(pilot).streaming and panes_of(pilot).draft.text == ""
@@ -267,7 +279,7 @@ async def test_the_note_is_read_while_a_template_is_chosen(tmp_path: Path) -> No
 async def test_a_new_draft_over_unsaved_work_asks_first(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         await press(pilot, "ctrl+g")
-        assert isinstance(pilot.app.screen, Confirm)
+        assert isinstance(pilot.app.screen, AskUnsaved)
         await press(pilot, "enter")
         assert panes_of(pilot).draft.text == DRAFT
 
@@ -399,7 +411,73 @@ async def test_settings_that_cannot_be_written_are_said_and_end_nothing(
     monkeypatch.setattr("edgemed_tui.settings.write_whole", full)
     async with drafted(tmp_path) as pilot:
         owner = case_of(pilot).owner
-        owner.remember(name="Dr A")
+        owner.remember(lock_minutes=3)
         while "the settings cannot be kept" not in status_of(pilot):
             await pilot.pause(0.02)
-        assert owner.settings.name == "Dr A"
+        assert owner.settings.lock_minutes == 3
+
+
+async def test_unsaved_work_can_be_saved_where_it_is_asked_for(tmp_path: Path) -> None:
+    words = "eight letters"
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "ctrl+g")
+        assert isinstance(pilot.app.screen, AskUnsaved)
+        await press(pilot, "down", "enter", *words, "enter", *words, "enter")
+        await until(pilot, "reviewed")
+    (path,) = sessions.saved_in(tmp_path / "sessions")
+    assert sessions.load(path, words)[0].text == DRAFT
+
+
+async def test_a_search_finds_titles_before_descriptions() -> None:
+    choices = [Choice("SOAP note", "for one visit", 1), Choice("Visit dialogue", "talk", 2)]
+    async with started(app()) as pilot:
+        chosen: list[int | None] = []
+        await pilot.app.push_screen(Picker("Template", choices), chosen.append)
+        await press(pilot, *"visit", "enter")
+        assert chosen == [2]
+
+
+async def test_a_new_draft_stands_without_the_marks_of_the_last(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n")
+        assert panes_of(pilot).source.evidence
+        await press(pilot, "ctrl+g", "end", "enter")
+        assert not panes_of(pilot).source.evidence
+        await until(pilot, "reviewed")
+
+
+async def test_a_saved_session_comes_back_with_its_template_and_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    words = "eight letters"
+    made = steps.drafted(steps.opened(NOTE), Origin("m", "soap"), DRAFT, cut=True)
+    path = tmp_path / "sessions" / f"kept{sessions.ENDING}"
+    path.parent.mkdir()
+    sessions.save(path, made, sessions.make_lock(words))
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "ctrl+n", *"kept", "enter", *words, "enter")
+        await until(pilot, "reviewed")
+        template = case_of(pilot).drafting.template
+        assert template is not None and template.name == "soap"
+        assert "its end is missing" in str(panes_of(pilot).draft.border_title)
+
+
+async def test_keys_are_offered_where_they_do_something(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        panes = panes_of(pilot)
+        omission = next(f for f in panes.findings.findings if isinstance(f, steps.Omission))
+        flag = next(f for f in panes.findings.findings if not isinstance(f, steps.Omission))
+        panes.findings.focus()
+        panes.findings.choose(flag)
+        await pilot.pause()
+        assert "Insert" not in offered(pilot) and "Dismiss" in offered(pilot)
+        panes.findings.choose(omission)
+        await pilot.pause()
+        assert "Insert" in offered(pilot)
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
+        assert not {"Insert", "Dismiss"} & offered(pilot)
+
+
+def offered(pilot: Pilot[None]) -> set[str]:
+    """What the keys line offers."""
+    return {key.does for key in case_of(pilot).query_one(KeysLine).keys}

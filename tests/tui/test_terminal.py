@@ -155,6 +155,8 @@ def signed(terminal: Terminal, folder: Path) -> str:
         terminal.shows("Type a reason")
         terminal.type("all seen")
         terminal.press("Enter")
+    terminal.shows("Sign as Dr Example")
+    terminal.press("Down", "Enter")
     terminal.shows("● signed")
     terminal.press("x")
     terminal.shows("The ending chooses")

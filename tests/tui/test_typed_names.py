@@ -20,7 +20,7 @@ ODD = ("~nobody99/x.txt", "~nobody99", '"~nobody99/x"', "x\0.txt")
 @pytest.mark.parametrize("name", ODD)
 async def test_an_odd_name_for_an_export_is_said_in_the_dialog(tmp_path: Path, name: str) -> None:
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "x")
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "x")
         dialog = pilot.app.screen
         assert isinstance(dialog, AskPath)
         dialog.query_one("#path", Input).value = name

@@ -14,7 +14,14 @@ from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
 from edgemed_tui.plain.line import Line
-from edgemed_tui.screens.dialogs import AskPassphrase, AskPath, AskReason, AskSignature, Confirm
+from edgemed_tui.screens.dialogs import (
+    AskPassphrase,
+    AskPath,
+    AskReason,
+    AskSignature,
+    AskUnsaved,
+    Confirm,
+)
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -27,6 +34,15 @@ from tests.tui.scripted import NOTE, desk
 
 PASSPHRASE = "four words of mine"
 NAMES = ("screen", "line mode")
+
+ANSWERS = {
+    "Why": "seen",
+    "Your name": "Dr A",
+    "Dr A signs": "yes",
+    "Reason": "1",
+    "Try again": "no",
+}
+"""What the line mode is told, by the beginning of its question."""
 
 
 class Way:
@@ -67,8 +83,7 @@ class ByLine(Way):
         if "Lose it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
-        answers = {"Why": "seen", "Your name": "Dr A", "Reason": "1", "Try again": "no"}
-        return next((answers[head] for head in answers if prompt.startswith(head)), "")
+        return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
 
     def type(self, typed: str, *, lose: bool = False) -> None:
         self.lose = lose
@@ -153,9 +168,9 @@ class ByScreen(Way):
         raise AssertionError("the screen never came to rest")
 
     async def confirm(self, lose: bool) -> None:
-        if isinstance(self.pilot.app.screen, Confirm):
+        if isinstance(self.pilot.app.screen, AskUnsaved):
             self.asked += 1
-            await press(self.pilot, *(("down", "enter") if lose else ("enter",)))
+            await press(self.pilot, *(("end", "enter") if lose else ("enter",)))
 
     async def tell(self, wanted: type, **typed: str) -> None:
         """Type into a dialog and confirm, where it has come."""
@@ -215,6 +230,8 @@ class ByScreen(Way):
         panes_of(self.pilot).draft.focus()
         await press(self.pilot, "s")
         await self.tell(AskSignature, by="Dr A", reason="seen")
+        if isinstance(self.pilot.app.screen, Confirm):
+            await press(self.pilot, "down", "enter")
         await self.settled()
 
     async def export(self, path: Path | str) -> None:

@@ -15,7 +15,6 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from edgemed.clinic.case import Case
-from edgemed.clinic.history import NOBODY
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter
@@ -23,6 +22,7 @@ from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
 from edgemed_tui.hangup import HUNG_UP, end_soon
+from edgemed_tui.key_order import KeyOrder
 from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.help import HelpScreen
@@ -65,8 +65,8 @@ class EdgemedApp(App[None]):
         self.desk = desk
         self.settings = stored.load(desk.settings)
         self.case = Case(desk.place, desk.sessions, desk.clock)
-        self.case.who = self.settings.name or NOBODY
         self._note = note
+        self._key_order = KeyOrder(self, super().on_event)
         self._last_input = time.monotonic()
 
     def on_mount(self) -> None:
@@ -122,10 +122,18 @@ class EdgemedApp(App[None]):
             screen.complain(error)
 
     async def on_event(self, event: events.Event) -> None:
-        """Note when the user was last here."""
+        """Note when the user was last here; keys and pastes wait for those before them."""
         if isinstance(event, INPUT):
             self._last_input = time.monotonic()
-        await super().on_event(event)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._key_order.take(event)
+        else:
+            await super().on_event(event)
+
+    @property
+    def keys_waiting(self) -> bool:
+        """Whether something was typed that is not yet handled."""
+        return self._key_order.busy
 
     def _lock_when_idle(self) -> None:
         idle = time.monotonic() - self._last_input
@@ -133,8 +141,9 @@ class EdgemedApp(App[None]):
             self.action_lock()
 
     def action_lock(self) -> None:
-        """Cover the screen."""
+        """Cover the screen; whoever comes back signs with a name of their own."""
         if not self.locked:
+            self.case.end_sitting()
             self.push_screen(LockScreen(self.case.lock))
 
     @property

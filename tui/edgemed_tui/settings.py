@@ -16,9 +16,12 @@ class Settings:
     theme: str = "dark"
     clipboard: bool = False
     lock_minutes: int = 10
-    name: str = ""
     welcomed: bool = False
     keys: dict[str, str] = field(default_factory=dict)
+
+
+FORMER = {"name"}
+"""Settings of earlier versions, which are read over: who signs is asked in every sitting."""
 
 
 def settings_file() -> Path:
@@ -40,6 +43,7 @@ def load(path: Path) -> Settings:
         ) from error
     except ValueError as error:  # UTF-8, TOML, nesting
         raise InvalidFile(f"{path} is not TOML: {error}", "correct it, or remove it") from error
+    table = {name: value for name, value in table.items() if name not in FORMER}
     faults = list(_faults(table))
     if faults:
         raise InvalidFile(f"{path}: {'; '.join(faults)}", "correct it, or remove it")

@@ -205,6 +205,7 @@ COMMANDS = {
     "export": Command(deciding.export_text, "write the signed text to a file"),
     "seal": Command(deciding.keep_seal, "keep a seal of the audit log elsewhere"),
     "save": Command(deciding.save, "save the session, encrypted"),
+    "sessions": Command(deciding.saved, "list the saved sessions"),
     "open": Command(deciding.open_saved, "open a saved session"),
     "help": Command(help_text, "these lines"),
 }

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
-from edgemed.errors import UsageError
+from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals, sessions
+from edgemed_tui.literal import one_line
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read
 from edgemed_tui.remedies import remedy
@@ -118,6 +119,10 @@ def sign(line: Line, rest: str) -> None:
         line.say(f"Major flags are open: {len(steps.major_flags(line.session))}.")
         reason = line.ask("Why you sign nevertheless: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
+    rows = len(line.session.text.splitlines())
+    asked = f"{one_line(by.strip())} signs {rows} lines; after that they cannot change."
+    if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
+        raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))
     line.say("Signed. The text can no longer change. To keep a seal of the log: seal FOLDER.")
     if due := line.case.reminder():
@@ -141,7 +146,7 @@ def export_text(line: Line, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
     path = path_of(rest)
     line.decide(lambda: line.case.export(path))
-    line.say("Exported.")
+    line.say(f"Exported to {path}.")
 
 
 def save(line: Line, rest: str) -> None:
@@ -163,10 +168,21 @@ def tell_saved(line: Line, path: Path | None) -> None:
         line.say(f"Note: {line.case.apart}.")
 
 
+def saved(line: Line, rest: str) -> None:
+    """sessions"""
+    found = sessions.saved_in(line.desk.sessions)
+    for path in found:
+        line.say(path.stem)
+    if not found:
+        line.say("No session is saved.")
+
+
 def open_saved(line: Line, rest: str) -> None:
     """open NAME"""
     lose = may_lose(line)
     path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
+    if not path.is_file():
+        raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
     line.at = 0
     check(line)

@@ -16,12 +16,13 @@ from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals, sessions
-from edgemed_tui.literal import lines, literal
+from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
     AskPath,
     AskReason,
     AskSignature,
+    AskUnsaved,
     Attest,
     Confirm,
 )
@@ -33,6 +34,7 @@ can give the passphrase back. It also unlocks the screen."""
 
 WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
 LOSE = "The draft is neither saved nor exported. Going on loses it."
+FOR_GOOD = "After that the text can no longer change."
 SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
 
 
@@ -62,7 +64,11 @@ class Deciding:
         """Whether the user gives up unsaved work: False where there is none, None to go back."""
         if not self.case.unsaved:
             return False
-        return await self.view.ask(Confirm("Unsaved work", LOSE, "Lose it", "Go back")) or None
+        answer = await self.view.ask(AskUnsaved(LOSE, can_save=self.case.draft is None))
+        if answer == "save":
+            await self.save()
+            return None if self.case.unsaved else False
+        return True if answer == "lose" else None
 
     async def open_saved(self, path: Path, *, lose: bool) -> bool:
         """Ask for the passphrase of a saved session and open it; whether it is open."""
@@ -98,19 +104,20 @@ class Deciding:
         session, typed = self.case.session, self._attested
         dialog = AskSignature(
             what_is_signed(session),
-            typed.by if typed else self.owner.settings.name,
+            typed.by if typed else self.case.signer,
             reason_needed=steps.needs_reason(session),
             reason=typed.reason if typed else "",
         )
         answer = await self.view.ask(dialog)
         if answer is None:
             return
+        self._attested = answer  # need not be typed again
+        if not await self.view.ask(sure_of(answer, session)):
+            return
         if not self.does(lambda: self.case.sign(answer.by, answer.reason)):
-            self._attested = answer  # need not be typed again
             return
         self._attested = None
         self.view.tell(SIGNED)
-        self.owner.remember(name=answer.by)
         if due := self.case.reminder():
             self.view.complain(EdgemedError(due, f"z keeps one: {WHY_A_SEAL}"))
 
@@ -133,7 +140,7 @@ class Deciding:
         proposed = str(Path.home() / f"summary-{day}.txt")
         answer = await self.view.ask(AskPath("Export", about, proposed))
         if answer is not None and self.does(lambda: self.case.export(Path(answer))):
-            self.view.tell("exported")
+            self.view.tell(f"exported to {one_line(answer)}")
 
     def copy(self) -> None:
         """Put the signed text on the clipboard, if the settings allow it."""
@@ -165,6 +172,16 @@ class Deciding:
             self.view.complain(error)
             return await self.lose() is not None
         return True
+
+
+def sure_of(answer: Attest, session: Session) -> Confirm:
+    """The last question before a signature, with the name and what it stands under."""
+    origin = session.origin
+    assert origin is not None
+    name, count = one_line(answer.by.strip()), len(session.text.splitlines())
+    words = f"{name} signs {count} lines, drafted with {origin.template}."
+    reason = f" Reason: {one_line(answer.reason.strip())}." if answer.reason.strip() else ""
+    return Confirm("Sign it?", f"{words}{reason} {FOR_GOOD}", f"Sign as {name}", "Go back")
 
 
 def what_is_signed(session: Session) -> Content:

@@ -1,9 +1,9 @@
 """Short questions: a reason, a name, a passphrase, a file name, yes or no. Escape answers none."""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
+from edgemed.clinic.session import OTHER
 from edgemed.errors import UsageError
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.remedies import remedy
@@ -70,6 +71,32 @@ class Confirm(Dialog[bool]):
         self.dismiss(event.option_index == 1)
 
 
+Unsaved = Literal["save", "lose"]
+ANSWERS: dict[Unsaved | None, str] = {
+    None: "Go back",
+    "save": "Save it, encrypted",
+    "lose": "Lose it",
+}
+
+
+class AskUnsaved(Dialog[Unsaved]):
+    """What to do with work that would be lost; going back comes first."""
+
+    def __init__(self, words: str, *, can_save: bool) -> None:
+        super().__init__("Unsaved work")
+        self._words = words
+        self._answers: list[Unsaved | None] = [None, "save", "lose"] if can_save else [None, "lose"]
+
+    def body(self) -> ComposeResult:
+        """The words, then the answers."""
+        yield Words(self._words, classes="about")
+        yield OptionList(*(row(ANSWERS[a]) for a in self._answers), markup=False, compact=True)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._answers[event.option_index])
+
+
 OWN_WORDS = "your own words (kept with the summary, not in the log)"
 
 
@@ -97,16 +124,27 @@ class AskReason(Dialog[Reason]):
         yield OptionList(*(row(r) for r in self._reasons), markup=False, compact=True)
         yield Input(
             self._words,
-            placeholder="your own words (kept with the summary, not in the log)",
+            placeholder=OWN_WORDS,
             id="words",
             compact=True,
+            select_on_focus=False,
         )
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters typed over the list are the beginning of one's own words."""
+        words = self.query_one(Input)
+        if event.character is None or not event.is_printable or words.has_focus:
+            return
+        event.stop()
+        self.query_one(OptionList).highlighted = self._reasons.index(OTHER)
+        words.focus()
+        words.insert_text_at_cursor(event.character)
 
     @on(OptionList.OptionSelected)
     @on(Input.Submitted)
     def _answer(self) -> None:
         reason = self._reasons[self.query_one(OptionList).highlighted or 0]
-        if reason == "other" and not self.typed("words").strip():
+        if reason == OTHER and not self.typed("words").strip():
             self.fault("Type why this finding does not count.")
             self.query_one(Input).focus()
             return

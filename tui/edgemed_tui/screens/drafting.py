@@ -4,13 +4,15 @@ Every step is begun here and ends in a message of the thread that talks to the m
 a draft is decided in `edgemed.clinic.case`.
 """
 
+from contextlib import suppress
+
 from edgemed_models.base import Done, Failed
 from textual.message import Message
 from textual.timer import Timer
 
 from edgemed.clinic.case import Case, Ended
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template
+from edgemed.clinic.template import Template, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.desk import ModelChoice, origin_of
@@ -59,6 +61,13 @@ class Drafting:
             self.check()
         else:
             self.model_thread.read(note)
+
+    def resume(self) -> None:
+        """A saved session is open: go on with the template of its draft, if there still is one."""
+        origin = self.case.session.origin
+        if origin is not None:
+            with suppress(EdgemedError):
+                self.template = load_template(origin.template)
 
     def begin(self, *, lose: bool) -> None:
         """Let the model write for the note and the template that were chosen."""

@@ -129,9 +129,7 @@ def _state(path: Path) -> os.stat_result | None:
 
 def saved_sessions(folder: Path) -> Sequence[Choice[Path | str]]:
     """Saved sessions, newest first."""
-    if not folder.is_dir():
-        return []
-    found = sorted(folder.glob(f"*{sessions.ENDING}"), reverse=True)
+    found = sessions.saved_in(folder)
     return [Choice(p.stem, "saved session, encrypted", p) for p in found[:MOST]]
 
 

@@ -1,7 +1,7 @@
 """Choose one of many by typing a few letters of it: models, templates, notes."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -26,6 +26,12 @@ class Choice(NamedTuple, Generic[T]):
     title: str
     about: str
     value: T
+
+
+def fit(matcher: Matcher, choice: Choice[Any]) -> float:
+    """How well a choice fits what was typed: any title that fits goes before any description."""
+    title = matcher.match(choice.title)
+    return 1000.0 + title if title else matcher.match(f"{choice.title} {choice.about}")
 
 
 class Picker(ModalScreen[T | None], Generic[T]):
@@ -109,9 +115,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
         """Show the choices that match, best first."""
         self._narrowed_to = typed
         matcher = Matcher(typed)
-        scored = [
-            (matcher.match(f"{c.title} {c.about}") if typed else 1.0, c) for c in self._choices
-        ]
+        scored = [(fit(matcher, c) if typed else 1.0, c) for c in self._choices]
         self._shown = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
         rows = self.query_one(OptionList)
         rows.clear_options()

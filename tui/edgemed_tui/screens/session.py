@@ -123,7 +123,7 @@ class SessionScreen(Screen[None]):
         self.panes.set_streaming(self.streaming)
         self.query_one(StageLine).show(steps.stage(session), bool(session.source))
         maker = session.origin or choice
-        self.panes.head(maker is not None and maker.demonstration)
+        self.panes.head(maker is not None and maker.demonstration, session.cut)
         template = self.drafting.template
         self.status.tell(
             model=choice.name if choice else "no model: ctrl+l",
@@ -233,6 +233,7 @@ class SessionScreen(Screen[None]):
         if isinstance(chosen, str):
             self.take_note(chosen, lose=lose)
         elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=lose):
+            self.drafting.resume()
             self._opened()
 
     @work

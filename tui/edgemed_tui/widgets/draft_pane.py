@@ -12,6 +12,8 @@ from edgemed_tui.literal import Part, literal
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane
 
+CUT = "! its end is missing"
+
 
 class DraftPane(TextPane):
     """The draft."""
@@ -36,12 +38,12 @@ says to it is underlined in the note.
         super().__init__("draft", line_numbers=False)
         self.border_title = literal("Draft")
         self.frozen = True
-        self._demonstration = False
+        self._demonstration = self._cut = False
         self._label = ""
 
-    def head(self, demonstration: bool) -> None:
-        """Say over the draft that it is no draft for patients."""
-        self._demonstration = demonstration
+    def head(self, demonstration: bool, cut: bool) -> None:
+        """Say over the draft that it is no draft for patients, or that its end is missing."""
+        self._demonstration, self._cut = demonstration, cut
         self._say_head()
 
     def tell(self, label: str) -> None:
@@ -54,7 +56,8 @@ says to it is underlined in the note.
         label = self._label if self.read_only else "editing: escape when done"
         flat = self.screen.has_class("-narrow")
         shown = f"  {label}" if flat and label else ""
-        self.border_title = literal("Draft", *banner(self._demonstration), shown)
+        cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
+        self.border_title = literal("Draft", *banner(self._demonstration), *cut, shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:

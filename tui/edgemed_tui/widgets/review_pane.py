@@ -47,6 +47,7 @@ class ReviewPane(Container):
         self.stream = StreamPane()
         self.draft = DraftPane()
         self.findings = FindingsList()
+        self._meant: tuple[Finding | None, Finding | None] = (None, None)
 
     def compose(self) -> ComposeResult:
         """Note left, draft right, findings below; narrow terminals stack them."""
@@ -60,10 +61,10 @@ class ReviewPane(Container):
         """The finished draft has its place until another is written."""
         self.stream.display = False
 
-    def head(self, demonstration: bool) -> None:
-        """Say over the draft, written or being written, whether it is a demonstration."""
+    def head(self, demonstration: bool, cut: bool) -> None:
+        """Say over the draft whether it is a demonstration, and whether its end is missing."""
         self.stream.head(demonstration)
-        self.draft.head(demonstration)
+        self.draft.head(demonstration, cut)
 
     def set_streaming(self, streaming: bool) -> None:
         """Give the draft's place to the text that is being written, or back to the finished one."""
@@ -84,6 +85,8 @@ class ReviewPane(Container):
             self.source.load(session.source)
         if session.text != before.text and visible(session.text) != self.draft.text:
             self.draft.load(session.text)
+        if session.review is None:
+            self.source.show_evidence(())
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
         self._list_findings()
         self._mark_draft()
@@ -95,9 +98,27 @@ class ReviewPane(Container):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Single letters are keys only while the draft is not being edited."""
-        if action in ("step", "jump", "dismiss", "insert"):
-            return self.session.review is not None and self.draft.read_only
+        reading = self.session.review is not None and self.draft.read_only
+        match action:
+            case "step" | "jump":
+                return reading
+            case "dismiss":
+                return reading and self._open and self._finding_meant() is not None
+            case "insert":
+                return reading and self._open and isinstance(self.findings.current, Omission)
         return super().check_action(action, parameters)
+
+    @property
+    def _open(self) -> bool:
+        """Whether something can still be decided: the text is not signed."""
+        return self.session.signature is None
+
+    def _offer(self) -> None:
+        """Offer the keys for the finding that is meant now, where they differ from before."""
+        meant = self._finding_meant(), self.findings.current
+        if meant != self._meant:
+            self._meant = meant
+            self.refresh_bindings()
 
     def action_step(self, by: int) -> None:
         """Go to the next or previous finding, and show it in both texts."""
@@ -137,11 +158,13 @@ class ReviewPane(Container):
         if flag is not None:
             self.findings.choose(flag)
         self.source.show_evidence((flag and flag.source) or (claim.evidence if claim else ()))
+        self._offer()
 
     @on(FindingsList.OptionHighlighted)
     def _finding_highlighted(self) -> None:
         if self.findings.has_focus and self.findings.current is not None:
             self._show_finding(self.findings.current)
+        self._offer()
 
     @on(FindingsList.OptionSelected)
     def _finding_selected(self) -> None:

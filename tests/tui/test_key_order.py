@@ -1,0 +1,64 @@
+"""Keys that come faster than they are handled reach the field that they were typed for."""
+
+import pytest
+from edgemed_tui.screens.dialogs import AskPassphrase
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.tui.driving import started
+from tests.tui.scripted import app
+
+CHARACTERS = {"tab": "\t", "enter": "\r", "ctrl+n": None}
+
+
+async def at_once(pilot: Pilot[None], *typed: str) -> None:
+    """Type faster than anybody handles: every key is there before the first is looked at."""
+    for key in typed:
+        if key.startswith("paste:"):
+            pilot.app.post_message(events.Paste(key.removeprefix("paste:")))
+        else:
+            pilot.app.post_message(events.Key(key, CHARACTERS.get(key, key)))
+    for _ in range(500):
+        await pilot.pause(0.02)
+        if not pilot.app.keys_waiting:
+            break
+    await pilot.pause()
+
+
+def values(pilot: Pilot[None]) -> list[str]:
+    return [line.value for line in pilot.app.screen.query(Input)]
+
+
+async def dialog(pilot: Pilot[None]) -> None:
+    await pilot.app.push_screen(AskPassphrase("t", "about", new=True))
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("mover", ["tab", "enter"])
+async def test_a_key_behind_one_that_moves_the_focus_goes_to_the_new_field(mover: str) -> None:
+    async with started(app()) as pilot:
+        await dialog(pilot)
+        await at_once(pilot, "A", mover, "B")
+        assert values(pilot) == ["A", "B"]
+
+
+async def test_a_paste_keeps_its_place_between_keys() -> None:
+    async with started(app()) as pilot:
+        await dialog(pilot)
+        await at_once(pilot, "A", "paste:one", "tab", "paste:two", "B")
+        assert values(pilot) == ["Aone", "twoB"]
+
+
+async def test_letters_behind_a_key_that_opens_a_list_search_in_it() -> None:
+    async with started(app()) as pilot:
+        await at_once(pilot, "ctrl+t", "s", "o", "a", "p")
+        assert values(pilot) == ["soap"]
+
+
+async def test_a_hundred_keys_at_once_keep_their_order() -> None:
+    text = "".join(chr(97 + i % 26) for i in range(100))
+    async with started(app()) as pilot:
+        await dialog(pilot)
+        await at_once(pilot, *text, "tab", *text)
+        assert values(pilot) == [text, text]

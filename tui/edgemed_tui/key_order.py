@@ -1,0 +1,82 @@
+"""Keys are handled one after another, however fast they come.
+
+Textual hands each key at once to the widget that has the focus. A key that moves the focus, or
+opens a dialog, is still on its way then, so the keys behind it would land in the old field. Here
+a key waits until the one before it has been handled everywhere and its dialog stands.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual import events
+from textual.app import App, ScreenStackError
+from textual.dom import DOMNode
+from textual.message_pump import MessagePump
+
+PATIENCE = 0.5
+"""Seconds after which the next key goes on all the same: something that is busy takes no keys."""
+
+TURNS = 3
+"""Turns of the event loop in which a worker that a key started opens its dialog."""
+
+
+class KeyOrder:
+    """What was typed and is not yet handled; `hand_on` gives an event to Textual."""
+
+    def __init__(self, app: App[Any], hand_on: Callable[[events.Event], Awaitable[None]]) -> None:
+        self._app, self._hand_on = app, hand_on
+        self._waiting: deque[events.Event] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def take(self, event: events.Event) -> None:
+        """Put a key or a paste behind those that came before it."""
+        self._waiting.append(event)
+        if not self.busy:
+            self._task = asyncio.create_task(self._hand_on_all())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a key waits or is being handed on."""
+        return self._task is not None and not self._task.done()
+
+    async def _hand_on_all(self) -> None:
+        while self._waiting:
+            await self._hand_on(self._waiting.popleft())
+            if self._waiting and not await handled(self._app):
+                self._waiting.clear()
+
+
+async def handled(app: App[Any]) -> bool:
+    """Wait until the last key is handled, and what it opened has the focus; False: the app ends."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            before = None
+            while before != (before := place(app)):
+                await through(app.focused or app.screen)
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+    except TimeoutError:
+        return True
+    except ScreenStackError:
+        return False
+    return True
+
+
+def place(app: App[Any]) -> tuple[object, object]:
+    """Where the next key would go."""
+    return app.screen, app.focused
+
+
+async def through(node: DOMNode) -> None:
+    """Wait behind what is queued at `node` and at everything that its keys bubble up to."""
+    for pump in node.ancestors_with_self:
+        await behind(pump)
+
+
+async def behind(pump: MessagePump) -> None:
+    """Wait until `pump` has handled what it was sent so far."""
+    reached = asyncio.Event()
+    if pump.call_later(reached.set):
+        await reached.wait()
