@@ -84,10 +84,10 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
         if re.search(r"[.;:?!]", text[found[a].end : found[b].start]):
             continue
         word = found[i]
-        if i < at and _part(word) and any(_part(found[k]) for k in _within(found, behind)):
+        if i < at and parts_of(word) and any(parts_of(found[k]) for k in _within(found, behind)):
             continue  # `the arm and the left leg`
         if i in named:
-            names += [named[i], *_part(word)]
+            names += [named[i], *parts_of(word)]
         elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:
             names.append(word.stem)
     return tuple(dict.fromkeys(names))
@@ -115,7 +115,7 @@ def _within(found: Sequence[Word], places: Iterable[int]) -> Iterator[int]:
         yield i
 
 
-def _part(word: Word) -> tuple[str, ...]:
+def parts_of(word: Word) -> tuple[str, ...]:
     """The part of the body that a word names on its own, if any (the knee of `knee pain`)."""
     return _parts(word.lower, word.stem)
 

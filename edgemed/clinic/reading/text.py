@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgemed.clinic.findings import Span
+from edgemed.clinic.reading.attributes import carried_on, cues
 from edgemed.clinic.reading.concepts import Concept, Found, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
 from edgemed.clinic.reading.quantities import Quantity, quantities
 from edgemed.clinic.reading.said import Mention, Polarity, Said
+from edgemed.clinic.reading.sex import with_sex
 from edgemed.clinic.reading.sides import sides
 from edgemed.clinic.sentences import Sentence, split
 from edgemed.clinic.words import STOP, Word, words
@@ -25,7 +27,8 @@ FAMILY = re.compile(r"\bfamil(?:y|ial)\b", re.IGNORECASE)
 def read(text: str) -> list[Said]:
     """All sentences of `text`, read."""
     said = [_read_one(s) for s in split(text) if s.kind != "heading"]
-    return list(answered(said)) if any(s.sentence.role for s in said) else said
+    said = list(answered(said)) if any(s.sentence.role for s in said) else said
+    return list(with_sex(list(carried_on(said))))
 
 
 def headings(text: str) -> list[Said]:
@@ -41,14 +44,16 @@ def _read_one(sentence: Sentence) -> Said:
     found = [w for w in words(text) if not _is_unit(w, numbers)]
     named = list(concepts(found))
     scopes = Scopes(text, bool(sentence.role))
+    mentions = tuple(_mentions(sentence, found, named, scopes))
     return Said(
         sentence,
         tuple(w._replace(start=w.start + offset, end=w.end + offset) for w in found),
         tuple(replace(q, span=_moved(q.span, offset)) for q in numbers),
         tuple(replace(d, span=_moved(d.span, offset)) for d in when),
-        tuple(_mentions(sentence, found, named, scopes)),
+        mentions,
         tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found, named)),
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
+        cues(text, offset, mentions, scopes),
     )
 
 
