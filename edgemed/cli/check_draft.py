@@ -115,6 +115,7 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
                 "text": draft[claim.draft.start : claim.draft.end],
                 "draft": list(claim.draft),
                 "label": claim.label,
+                "missing": list(claim.missing),
                 "evidence": [list(span) for span in claim.evidence],
                 "flags": [_flag(flag) for flag in claim.flags],
             }

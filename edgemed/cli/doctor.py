@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from edgemed_models.answer import collect
-from edgemed_models.base import Done, Failed, Message, ModelError, Request, Timings
+from edgemed_models.base import Done, Event, Failed, Message, ModelError, Request, Timings
 from edgemed_models.engine import machine
 from edgemed_models.engine.fit import Plan, explain
 from edgemed_models.engine.probe import Build, describe_build

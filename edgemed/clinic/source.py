@@ -1,6 +1,7 @@
 """The source read once for many questions: where a concept, a number, a side, a word occurs."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -19,6 +20,8 @@ from edgemed.clinic.reading.text import read
 
 # How much a word counts that stands in the sentence beside: an answer leaves out what was asked.
 IN_TALK, IN_NOTE = 0.5, 0.2
+ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
+LISTED = 3.0  # how much more a listed name tells than a plain word
 COMPANY = 60  # characters on either side within which words keep a number company
 
 
@@ -90,6 +93,22 @@ class Source:
                 found[cue.attribute].append((i, cue))
         return found
 
+    def is_listed(self, name: str) -> bool:
+        """Whether a name that the source has is one of the lists' and no plain word."""
+        there = self.mentions.get(name, [])
+        return bool(there) and there[0][1].concept.kind != "word"
+
+    @cached_property
+    def assessed(self) -> frozenset[str]:
+        """Problems that the note names under its assessment, impression or diagnoses."""
+        return frozenset(
+            m.concept.name
+            for said in self.said
+            if ASSESSED.search(said.sentence.section)
+            for m in said.mentions
+            if m.concept.kind in ("finding", "disease")
+        )
+
     @cached_property
     def rates(self) -> list[tuple[int, Part]]:
         """Every frequency said."""
@@ -120,7 +139,10 @@ class Source:
 
     def shared(self, of: Sequence[str], other: Sequence[str]) -> float:
         """Share of the weight of the names `of` that `other` has too; the nearest weigh most."""
-        weights = {n: self.rarity(n) / (1 + 0.25 * i) for i, n in enumerate(of)}
+        weights = {
+            n: self.rarity(n) * (LISTED if self.is_listed(n) else 1.0) / (1 + 0.25 * i)
+            for i, n in enumerate(of)
+        }
         total = sum(weights.values())
         return sum(w for n, w in weights.items() if n in other) / total if total else 0.0
 

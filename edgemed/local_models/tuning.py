@@ -8,8 +8,7 @@ machine measures itself as well: what is not clearly faster than the usual setti
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgemed_models.answer import ask
-from edgemed_models.base import Done, Message, Model, ModelError, Request
+from edgemed_models.base import Done, Failed, Message, Model, ModelError, Request
 from edgemed_models.engine.machine import logical_cores, usable_cores
 
 from edgemed.errors import EdgemedError

@@ -1,4 +1,4 @@
-"""Plants an error into what a sentence says of a thing: its severity, its place, whether it goes on.
+"""Plants an error into what a sentence says of a thing: how severe, where, whether it goes on.
 
 Beside the kinds of `planting`, which change the thing itself or its number. Written from the notes'
 wording alone, without the checker's code or lists. A kind is a table of swaps, or a function where
@@ -80,7 +80,8 @@ NOT_DROPPED: tuple[Swap, ...] = (
     (r"\b(?:would|should|could|will) not\b", ("will",)), (r"\bhas never\b", ("has",)),
 )  # fmt: skip
 FREQUENCY: tuple[Swap, ...] = (
-    (r"(?<!twice )(?<!times )(?<!once )\bdaily\b(?! (?:living|activit|basis))", ("weekly", "twice daily")),
+    (r"(?<!twice )(?<!times )(?<!once )\bdaily\b(?! (?:living|activit|basis))",
+     ("weekly", "twice daily")),
     (r"\bonce (?=(?:a|per|every)? ?(?:day|daily|week))", ("three times ",)),
     (r"\btwice (?=(?:a|per|every)? ?(?:day|daily|week))", ("once ", "four times ")),
     (r"\b(?:three|3) times (?=(?:a|per)? ?(?:day|daily|week))", ("once ", "six times ")),
@@ -91,27 +92,30 @@ FREQUENCY: tuple[Swap, ...] = (
     (r"\bevery (?:4|four|six|6|8|eight) hours\b", ("every 24 hours",)),
     (r"\boccasional\b", ("daily",)), (r"\boccasionally\b", ("every day",)),
 )  # fmt: skip
+PAIRED = "knees|hips|legs|arms|hands|feet|ears|eyes|ankles|shoulders|lower|upper"
 BOTH: tuple[Swap, ...] = (
     (r"\bbilateral\b", ("left", "right")), (r"\bBilateral\b", ("Left", "Right")),
     (r"\bbilaterally\b", ("on the left", "on the right")),
-    (r"\bboth (?=(?:\w+ )?(?:knees|hips|legs|arms|hands|feet|ears|eyes|ankles|shoulders|lower|upper))",
-     ("the right ", "the left ")),
+    (rf"\bboth (?=(?:\w+ )?(?:{PAIRED}))", ("the right ", "the left ")),
 )  # fmt: skip
 LOOKALIKE: tuple[Swap, ...] = tuple(
     (rf"\b{was}\b", (now,))
     for was, now in (
-        ("metformin", "metronidazole"), ("hydroxyzine", "hydralazine"), ("prednisone", "prednisolone"),
+        ("metformin", "metronidazole"), ("hydroxyzine", "hydralazine"),
+        ("prednisone", "prednisolone"),
         ("hydrocodone", "oxycodone"), ("lisinopril", "enalapril"), ("amlodipine", "felodipine"),
         ("losartan", "valsartan"), ("omeprazole", "lansoprazole"), ("metoprolol", "propranolol"),
         ("atorvastatin", "rosuvastatin"), ("Lipitor", "Crestor"), ("Lasix", "Luvox"),
         ("furosemide", "torsemide"), ("ibuprofen", "naproxen"), ("meloxicam", "celecoxib"),
         ("tramadol", "trazodone"), ("Zyrtec", "Zantac"), ("Celexa", "Celebrex"),
-        ("Lexapro", "Luvox"), ("Prozac", "Prograf"), ("Xanax", "Zanaflex"), ("albuterol", "atenolol"),
+        ("Lexapro", "Luvox"), ("Prozac", "Prograf"), ("Xanax", "Zanaflex"),
+        ("albuterol", "atenolol"),
         ("digoxin", "doxepin"), ("warfarin", "heparin"), ("Coumadin", "Cardura"),
         ("methotrexate", "metolazone"), ("gabapentin", "pregabalin"), ("amoxicillin", "ampicillin"),
         ("penicillin", "penicillamine"), ("clonidine", "clonazepam"), ("carvedilol", "captopril"),
         ("hydrochlorothiazide", "hydroxychloroquine"), ("insulin", "inulin"), ("Plavix", "Paxil"),
-        ("Norvasc", "Navane"), ("Protonix", "Prilosec"), ("Flonase", "Flovent"), ("Percocet", "Percodan"),
+        ("Norvasc", "Navane"), ("Protonix", "Prilosec"), ("Flonase", "Flovent"),
+        ("Percocet", "Percodan"),
         ("Tylenol", "Toradol"), ("aspirin", "Aggrenox"), ("Advil", "Aleve"), ("Motrin", "Mobic"),
     )
 )  # fmt: skip
@@ -125,18 +129,29 @@ DIAGNOSES: tuple[Swap, ...] = tuple(
         ("tachycardia", "bradycardia"), ("pneumonia", "pneumothorax"), ("type 2", "type 1"),
         ("diverticulitis", "diverticulosis"), ("gastritis", "gastroenteritis"),
         ("ulcerative colitis", "Crohn's disease"), ("cystitis", "cholecystitis"),
-        ("Crohn's disease", "celiac disease"), ("pharyngitis", "laryngitis"), ("sprain", "fracture"),
+        ("Crohn's disease", "celiac disease"), ("pharyngitis", "laryngitis"),
+        ("sprain", "fracture"),
         ("fracture", "dislocation"), ("stroke", "seizure"), ("arthritis", "arthralgia"),
         ("asthma", "emphysema"), ("hyperlipidemia", "hypertension"), ("anxiety", "psychosis"),
         ("osteoporosis", "osteomyelitis"), ("otitis media", "otitis externa"), ("gout", "goiter"),
-        ("coronary artery disease", "peripheral artery disease"), ("nephrolithiasis", "cholelithiasis"),
+        ("coronary artery disease", "peripheral artery disease"),
+        ("nephrolithiasis", "cholelithiasis"),
         ("congestive heart failure", "chronic renal failure"), ("depression", "dementia"),
         ("diabetes", "diabetes insipidus"), ("migraine", "meningitis"), ("anemia", "leukemia"),
         ("sinusitis", "rhinitis"), ("kidney stones", "gallstones"), ("COPD", "CHF"),
     )
     for was, now in ((one, other), (other, one))
 )  # fmt: skip
-ALLERGENS = ("penicillin", "sulfa", "codeine", "latex", "aspirin", "iodine", "morphine", "shellfish")
+ALLERGENS = (
+    "penicillin",
+    "sulfa",
+    "codeine",
+    "latex",
+    "aspirin",
+    "iodine",
+    "morphine",
+    "shellfish",
+)
 
 
 def swaps(table: Sequence[Swap], note: str, rng: random.Random) -> Iterator[Edit]:
@@ -193,7 +208,9 @@ def to_the_patient(note: str, rng: random.Random) -> Iterator[Edit]:
     body = "|".join(RELATIVES)
     for m in re.finditer(rf"\b(?:His|Her|The patient's) (?:{body}) (?=has|had|died|is|was)", note):
         yield Edit(*m.span(), "The patient ")
-    for m in re.finditer(r"\b[Ff]amily history (?:is )?(?:of|significant for|positive for|includes)", note):
+    for m in re.finditer(
+        r"\b[Ff]amily history (?:is )?(?:of|significant for|positive for|includes)", note
+    ):
         yield Edit(*m.span(), "The patient has a history of")
     for m in re.finditer(rf",? (?:in|with) (?:his|her|the) (?:\w+ )?(?:{body})\b", note):
         yield Edit(*m.span(), " in the patient")
@@ -215,11 +232,15 @@ def doses_exchanged(note: str, rng: random.Random) -> Iterator[Edit]:
 
 def allergens(note: str, rng: random.Random) -> Iterator[Edit]:
     """An allergen for another, or a denied allergy made one."""
-    body = "|".join((*ALLERGENS, "Percocet", "erythromycin", "Bactrim", "amoxicillin", "tetracycline"))
+    body = "|".join(
+        (*ALLERGENS, "Percocet", "erythromycin", "Bactrim", "amoxicillin", "tetracycline")
+    )
     for m in re.finditer(rf"\b[Aa]llerg[^.\n]{{0,30}}?\b(?P<drug>{body})\b", note, re.I):
         options = [a for a in ALLERGENS if a not in m["drug"].lower()]
         yield Edit(*m.span("drug"), rng.choice(options))
-    for m in re.finditer(r"\b(?:[Nn]o known (?:drug |medical |medication )?allergies|NKDA)\b", note):
+    for m in re.finditer(
+        r"\b(?:[Nn]o known (?:drug |medical |medication )?allergies|NKDA)\b", note
+    ):
         yield Edit(*m.span(), f"Allergic to {rng.choice(ALLERGENS)}")
 
 

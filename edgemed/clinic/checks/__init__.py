@@ -22,6 +22,7 @@ from edgemed.clinic.checks import (
     times,
     wording,
 )
+from edgemed.clinic.checks.harm import weighed
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
@@ -58,7 +59,11 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
     if out:
         raised += planted.check(said, source, raised, raised_by(said, rest))
     found = list({(f.check, f.label, f.draft): f for f in reversed(raised)}.values())
-    kept = [flag for flag in found if not any(_says_more(other, flag) for other in found)]
+    kept = [
+        weighed(flag, said, source)
+        for flag in found
+        if not any(_says_more(other, flag) for other in found)
+    ]
     return tuple(sorted(kept, key=lambda f: (f.draft, f.check)))
 
 

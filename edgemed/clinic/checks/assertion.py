@@ -23,6 +23,9 @@ AFFIRMS = re.compile(
     r"there (?:is|are|was|were))\b",
     re.IGNORECASE,
 )
+PRESENT = re.compile(
+    r"\b(?:has|had|have|reports?|reported|is|with|shows?|presents?|developed)\b", re.I
+)
 BESIDE = 12  # characters between `or` and what it joins
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
@@ -38,12 +41,19 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each concept whose negation the source gives otherwise."""
     for mention in said.mentions:
         others = source.mentions.get(mention.concept.name, [])
-        is_told = mention.concept.kind in COMPARED or is_not_taken(said, mention)
+        is_told = mention.concept.kind in COMPARED or is_acted_on(said, mention)
         if not is_told or mention.polarity == "open":
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
     yield from _lost_denials(said)
+
+
+def is_acted_on(said: Said, mention: Mention) -> bool:
+    """A drug or procedure that the draft says is given or done, or a drug said not to be taken."""
+    if mention.concept.kind not in ("drug", "procedure"):
+        return False
+    return mention.polarity == "yes" or is_not_taken(said, mention)
 
 
 def is_not_taken(said: Said, mention: Mention) -> bool:
@@ -65,6 +75,8 @@ def _polarity(
     if same and not _outweighed(said, mention, source, same, others):
         return
     if all(m.polarity == "open" for m in known):
+        if known and mention.polarity == "yes" and not source.is_talk and is_present(said, mention):
+            yield _conditional(mention, known)
         return
     here = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
@@ -72,6 +84,21 @@ def _polarity(
     reason = f"{mention.concept.name} is {here} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def is_present(said: Said, mention: Mention) -> bool:
+    """A problem that the draft says is there, in a sentence with a verb for it."""
+    start = mention.span.start - said.sentence.span.start
+    return (
+        mention.concept.kind in COMPARED
+        and PRESENT.search(said.sentence.text, 0, start) is not None
+    )
+
+
+def _conditional(mention: Mention, known: list[Mention]) -> Flag:
+    reason = f"{mention.concept.name} is present in the draft, a condition in the source"
+    spans = tuple(m.span for m in known[:3])
+    return Flag("negation", "contradicted", "minor", reason, mention.span, spans)
 
 
 def _outweighed(

@@ -73,7 +73,7 @@ CLEARLY = 0.6  # share of the opposite's binding below which the own value's is 
 
 DOUBTED = ("finding", "disease")
 OF_DRUGS = frozenset(("started", "held", "increased", "decreased", "continued", "current"))
-ACTED_ON = ("drug", "procedure")
+HABITS = frozenset(("smoking", "alcohol use", "drug use"))
 PROBLEMS = ("finding", "disease", "anatomy", "organism")
 
 
@@ -129,14 +129,14 @@ def is_telling(cue: Cue, said: Said, source: Source) -> bool:
     """Whether the cue is said of something of its kind that the source names too."""
     kinds = {m.concept.kind for m in said.mentions if m.concept.name in cue.of}
     if cue.attribute == "status" and cue.value in OF_DRUGS and not kinds & {"drug"}:
-        return cue.value == "current" and "finding" in kinds
+        return cue.value in ("current", "continued") and bool(HABITS & set(cue.of))
     if cue.attribute == "severity" and not kinds & {*PROBLEMS} and "pain" not in cue.of:
         return False
     return any(source.rarity(name) for name in cue.of)
 
 
 def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
-    """The source's cues that bear the draft's out, and those that contradict it, as far as bound."""
+    """The source's cues that bear the draft's out, and those that contradict it."""
     value, attribute = cue.value, cue.attribute
     like = LIKE.get(attribute, {}).get(value, frozenset()) | {value}
     own: list[Bound] = []
@@ -147,9 +147,10 @@ def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
             continue
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
-        elif other.value in AGAINST[attribute].get(value, ()) and not other.spoken:
-            if not source.said[i].sentence.text.endswith("?"):
-                against.append(Bound(share, other))
+        elif other.spoken or source.said[i].sentence.text.endswith("?"):
+            continue
+        elif other.value in AGAINST[attribute].get(value, ()):
+            against.append(Bound(share, other))
     return own, against
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.concepts import Concept, key
@@ -19,8 +20,10 @@ LISTS = {
 GRAVE = ("drug", "procedure")
 # Said in too many ways to miss.
 PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
+SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
 NEARED_IN_NOTE = 0.6  # the same where clinicians wrote both sides, in the same words
+BESIDE = 16  # characters from a test to its value
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 
 
@@ -36,7 +39,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         if (mention.polarity != "yes" and not drug) or is_named(mention, source):
             continue
-        if not drug and _is_neared(said, mention, source):
+        if not drug and (_is_neared(said, mention, source) or _is_valued(said, mention, source)):
             continue
         severity: Severity = "major" if mention.concept.kind in GRAVE else "minor"
         reason = f"{mention.concept.kind} {mention.concept.name} is not in the source"
@@ -47,7 +50,45 @@ def is_named(mention: Mention, source: Source) -> bool:
     """The concept, or all words of one of its names within one sentence."""
     if mention.concept.name in source.mentions:
         return True
-    return any(_within_a_sentence(stems, source) for stems in ways(mention.concept))
+    spelled = ways(mention.concept)
+    return any(_within_a_sentence(s, source) or _is_misspelled(s, source) for s in spelled)
+
+
+def _is_misspelled(stems: tuple[str, ...], source: Source) -> bool:
+    """Whether the source has a long name but for one letter, in a word that no list has."""
+    if len(stems) != 1 or len(stems[0]) < SHORTEST_MISSPELLED:
+        return False
+    return any(
+        abs(len(other) - len(stems[0])) < 2
+        and other[0] == stems[0][0]
+        and is_a_letter_off(other, stems[0])
+        and not source.is_listed(other)
+        for other in source.stems
+    )
+
+
+def is_a_letter_off(a: str, b: str) -> bool:
+    """Whether one letter more, less or other, or two exchanged, makes one word the other."""
+    if a == b:
+        return False
+    first = next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
+    rest_a, rest_b = a[first:], b[first:]
+    return (
+        rest_a[1:] == rest_b
+        or rest_b[1:] == rest_a
+        or rest_a[1:] == rest_b[1:]
+        or (rest_a[:2] == rest_b[1::-1] and rest_a[2:] == rest_b[2:])
+    )
+
+
+def _is_valued(said: Said, mention: Mention, source: Source) -> bool:
+    """A test by whose name a value stands that the source has: it may say the value alone."""
+    values = [q for q in said.quantities if 0 <= q.span.start - mention.span.end <= BESIDE]
+    return mention.concept.kind == "procedure" and any(
+        equal(q, other) for q in values for _, other in source.quantities
+    )
 
 
 def _is_neared(said: Said, mention: Mention, source: Source) -> bool:

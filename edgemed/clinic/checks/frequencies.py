@@ -33,9 +33,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if best is not None and best[0] >= (NEAR if holders else FAR) and held <= FAR * best[0]:
             there = source.text[best[1].span.start : best[1].span.end]
             reason = f"{words} in the draft; the source has {there}"
-            yield Flag(
-                "frequency", "contradicted", severity, reason, rate.span, (best[1].span,)
-            )
+            yield Flag("frequency", "contradicted", severity, reason, rate.span, (best[1].span,))
         elif not holders:
             reason = f"{words}: the source says nothing as often"
             yield Flag("frequency", "not found", severity, reason, rate.span)

@@ -35,6 +35,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
+        against = [a for a in against if not source.said[a[0]].sentence.text.endswith("?")]
         if same and not _outweighed(said, sided, source, same, against):
             continue
         if against:
@@ -50,6 +51,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 def _of_one(sided: Sided, bound: list[tuple[int, Sided]]) -> Iterator[Flag]:
     """Both sides, where the source says one of the same thing and never the other."""
+    bound = [(i, s) for i, s in bound if len(set(sided.of) & set(s.of)) > 1]
     there = {s.side for _, s in bound}
     if len(there) == 1 and "both" not in there:
         yield _contradicted(sided, [s for _, s in bound])

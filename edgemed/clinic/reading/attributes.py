@@ -121,7 +121,9 @@ def _nearest(
     near: list[tuple[int, str]] = []
     for m in mentions:
         a, b = m.span.start - offset, m.span.end - offset
-        if end <= a and b <= high:
+        if a < end and start < b and m.concept.kind in LISTED:
+            near.append((-1, m.concept.name))
+        elif end <= a and b <= high:
             near.append((a - end, m.concept.name))
         elif low <= a and b <= start and row.side != "behind":
             near.append((start - b, m.concept.name))
@@ -139,6 +141,12 @@ def _actions(
     high = min([last, *(c for c in cuts if c >= end)])
     behind = [m for m in mentions if end <= m.span.start - offset and m.span.end - offset <= high]
     before = [m for m in mentions if low <= m.span.start - offset and m.span.end - offset <= start]
+    own = [
+        m
+        for m in mentions
+        if m.concept.kind in LISTED and m.span.start - offset < end and start < m.span.end - offset
+    ]
+    behind = [*own, *behind]
     passive = PASSIVE.search(text[:start].lower()) is not None
     order = (before, behind) if passive or row.side == "before" else (behind, before)
     for found in order:

@@ -162,6 +162,8 @@ def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
         return unknown
     if not word["no"] and FORMER.search(following.sentence.text.lower()):
         return unknown
+    if not word["no"] and (word.group().startswith("i ") or "actually" in first):
+        return {"yes": "yes", "no": "yes", "open": "open"}
     if word["no"]:
         return {"yes": "no", "no": "no", "open": "no"}
     return {"yes": "yes" if last else "open", "no": "no", "open": "open"}

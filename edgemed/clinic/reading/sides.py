@@ -18,6 +18,9 @@ SIDES: dict[str, Side] = {
     "left": "left", "lefts": "left", "lt": "left", "l": "left",
     "left-sided": "left", "leftward": "left",
     "right": "right", "rt": "right", "r": "right", "rightward": "right",
+    "rlq": "right", "ruq": "right", "rle": "right", "rue": "right", "rll": "right", "rul": "right",
+    "llq": "left", "luq": "left", "lle": "left", "lue": "left", "lll": "left", "lul": "left",
+    "od": "right", "os": "left", "ou": "both", "b/l": "both",
     "bilateral": "both", "bilaterally": "both", "bilat": "both", "both": "both",
 }  # fmt: skip
 BESIDE = frozenset("side sided hand handed upper lower sides lateral medial".split())
@@ -53,8 +56,25 @@ def sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator
         if side is None or (len(word.lower) == 1 and not _is_letter(text, word)):
             continue
         of = _objects(text, found, i, named)
+        if word.lower in EYES:
+            if not _is_eye(text, word):
+                continue
+            of = ("eye", *of)
+        elif len(word.lower) == 3 and word.lower[0] in "rl" and i in named:
+            of = (named[i], *of)
         if _is_place(text, found, i) or _is_side(found, i, named, of):
             yield Sided(side, Span(word.start, word.end), of)
+
+
+EYES = ("od", "os", "ou")
+OF_EYES = re.compile(
+    r"\b(?:eyes?|vision|visual|va|cataracts?|iop|glaucoma|retina\w*|pupils?)\b|\d/\d", re.I
+)
+
+
+def _is_eye(text: str, word: Word) -> bool:
+    """`OD`, `OS`, `OU` in capitals where eyes are spoken of; small letters are a frequency."""
+    return text[word.start : word.end].isupper() and OF_EYES.search(text) is not None
 
 
 _NUMBERED = frozenset("0123456789/^[(")

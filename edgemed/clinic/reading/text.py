@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgemed.clinic.findings import Span
+from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.attributes import carried_on, cues
 from edgemed.clinic.reading.concepts import Concept, Found, concepts
 from edgemed.clinic.reading.context import Scopes
@@ -78,7 +79,8 @@ def _mentions(
         context = scopes.at(start, end)
         if family and not context.person:
             context = replace(context, person=family)
-        polarity: Polarity = "no" if context.negated else "yes"
+        denies = f.first == f.last and found[f.first].lower in words_of("negative.txt")
+        polarity: Polarity = "no" if context.negated or denies else "yes"
         if context.hypothetical:
             polarity = "open"
         yield Mention(f.concept, _moved(Span(start, end), sentence.span.start), polarity, context)
