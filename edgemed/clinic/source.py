@@ -12,6 +12,7 @@ from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.reasons import Link, links
 from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.reading.sex import Sex, decided, tally
@@ -110,6 +111,11 @@ class Source:
         )
 
     @cached_property
+    def links(self) -> list[Link]:
+        """Everything that the source gives a reason for."""
+        return [link for said in self.said for link in links(said)]
+
+    @cached_property
     def rates(self) -> list[tuple[int, Part]]:
         """Every frequency said."""
         return [(i, rate) for i, said in enumerate(self.said) for rate in rates(said)]
@@ -129,7 +135,7 @@ class Source:
 
     @cached_property
     def _parts(self) -> list[frozenset[str]]:
-        return [frozenset(p for w in said.words for p in parts_of(w)) for said in self.said]
+        return [parts_in(said) for said in self.said]
 
     @cached_property
     def sex(self) -> Sex:
@@ -237,6 +243,12 @@ class Source:
         for i in sentences:
             found |= names(self.said[i])
         return found
+
+
+def parts_in(said: Said) -> frozenset[str]:
+    """Parts of the body that a sentence names, also inside the name of a finding."""
+    named = {m.concept.name for m in said.mentions if m.concept.kind == "anatomy"}
+    return frozenset(named | {part for word in said.words for part in parts_of(word)})
 
 
 def named(said: Said) -> Iterator[tuple[str, int, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from edgemed.clinic.checks import (
+    allergies,
     assertion,
     attributes,
     conclusions,
@@ -15,6 +16,7 @@ from edgemed.clinic.checks import (
     numbers,
     people,
     planted,
+    reasons,
     regimens,
     resemblance,
     sex,
@@ -36,6 +38,8 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "attributes": attributes.check,
     "certainty": attributes.check_certainty,
     "sites": sites.check,
+    "reasons": reasons.check,
+    "allergies": allergies.check,
     "sex": sex.check,
     "frequencies": frequencies.check,
     "assertion": assertion.check,

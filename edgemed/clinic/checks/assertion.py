@@ -29,6 +29,7 @@ PRESENT = re.compile(
 BESIDE = 12  # characters between `or` and what it joins
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
+VERB = 0.5  # share of a word's company in the sentence that says it otherwise
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
@@ -46,6 +47,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
+    yield from _verbs(said, source)
     yield from _lost_denials(said)
 
 
@@ -135,6 +137,34 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(source.span(i) for i, _ in there[:3])
             reason = f"{words}: {said_here} in the draft; the source {verb} it"
             yield Flag("negation", "contradicted", "minor", reason, span, spans)
+
+
+def _verbs(said: Said, source: Source) -> Iterator[Flag]:
+    """Plain words that the sentence of the same company says otherwise: `does not smoke now`."""
+    if said.sentence.text.endswith("?"):
+        return
+    for mention in said.mentions:
+        if mention.concept.kind != "word" or mention.polarity == "open":
+            continue
+        name = mention.concept.name
+        if name in WEAK or mention.context.uncertain:
+            continue
+        company = source.company(said, mention.span)
+        there = source.mentions.get(name, ())
+        if len(company) < 2 or not there:
+            continue
+        against = [(source.kept(company, i), i, m) for i, m in there
+                   if m.polarity == OPPOSITE[mention.polarity]]  # fmt: skip
+        best = max(against, key=lambda a: a[0], default=None)
+        own = max((source.kept(company, i) for i, m in there if m.polarity == mention.polarity),
+                  default=0.0)  # fmt: skip
+        if best is not None and best[0] >= VERB and own < best[0] / 2:
+            said_here = "negated" if mention.polarity == "no" else "affirmed"
+            verb = "affirms" if mention.polarity == "no" else "negates"
+            reason = f"{name}: {said_here} in the draft; the source {verb} it"
+            span = mention.span
+            yield Flag("negation", "contradicted", "minor", reason, span, (best[2].span,))
+            return
 
 
 def _segments(said: Said) -> Iterator[list[Mention]]:

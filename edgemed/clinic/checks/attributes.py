@@ -29,6 +29,8 @@ AGAINST: dict[str, dict[str, frozenset[str]]] = {
         "low": frozenset(("high", "normal")),
         "normal": frozenset(("high", "low")),
     },
+    "doing": {"done": frozenset(("planned",)), "planned": frozenset()},
+    "type": {"one": frozenset(("two",)), "two": frozenset(("one",))},
     "certainty": {"stated": frozenset(("possible",)), "possible": frozenset()},
     "status": {
         "continued": frozenset(("stopped", "held")),
@@ -94,7 +96,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         rivals = [b for b in against if b.share >= LEAST and best < CLEARLY * b.share]
         if rivals:
             yield _contradicted(said, cue, max(rivals, key=lambda b: b.share))
-        elif best == 0.0 and cue.value in GRAVE[cue.attribute]:
+        elif best == 0.0 and cue.value in GRAVE.get(cue.attribute, ()):
             yield _not_found(said, cue)
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of
@@ -95,9 +97,19 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
     """Whether the source comes near the thing in words that no list joins to it."""
     start = said.sentence.span.start
     phrase = said.sentence.text[mention.span.start - start : mention.span.end - start].lower()
-    phrases = {phrase, mention.concept.name}
     least = NEARED if source.is_talk else NEARED_IN_NOTE
-    return any(float(source.index.cosines(p).max(initial=0)) >= least for p in phrases)
+    return any(
+        not is_another(mention, i, source)
+        for p in {phrase, mention.concept.name}
+        for i in np.flatnonzero(source.index.cosines(p) >= least)
+    )
+
+
+def is_another(mention: Mention, i: int, source: Source) -> bool:
+    """Whether a sentence near a disease names another, by which it is near."""
+    return mention.concept.kind == "disease" and any(
+        m.concept.kind == "disease" for m in source.said[i].mentions
+    )
 
 
 def ways(concept: Concept) -> list[tuple[str, ...]]:

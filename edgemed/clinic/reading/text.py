@@ -22,6 +22,13 @@ from edgemed.clinic.reading.sides import sides
 from edgemed.clinic.sentences import Sentence, split
 from edgemed.clinic.words import STOP, Word, words
 
+_TAKEN_BACK = r"[,.]?\s*(?:no|sorry|i mean|excuse me|rather|or rather|correction|make that)\b[, ]+"
+# What a speaker takes back at once: `the left, sorry, the right`, `20, no, 40 milligrams`.
+CORRECTED = re.compile(
+    rf"\b(?:left|right)\b(?: \w+)?{_TAKEN_BACK}(?=(?:the |my |on the )*(?:left|right)\b)"
+    rf"|\b\d+(?: \w+)?{_TAKEN_BACK}(?=\d)",
+    re.IGNORECASE,
+)
 FAMILY = re.compile(r"\bfamil(?:y|ial)\b", re.IGNORECASE)
 
 
@@ -39,7 +46,7 @@ def headings(text: str) -> list[Said]:
 
 def _read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
-    text, offset = sentence.text, sentence.span.start
+    text, offset = CORRECTED.sub(_blank, sentence.text), sentence.span.start
     when = dates(text)
     numbers = quantities(text, [d.span for d in when])
     found = [w for w in words(text) if not _is_unit(w, numbers)]
@@ -56,6 +63,11 @@ def _read_one(sentence: Sentence) -> Said:
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
         cues(text, offset, mentions, scopes),
     )
+
+
+def _blank(match: re.Match[str]) -> str:
+    """White space as long as what was taken back."""
+    return " " * len(match[0])
 
 
 def _is_unit(word: Word, numbers: Sequence[Quantity]) -> bool:
