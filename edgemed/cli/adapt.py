@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import adapter_bytes
-from edgemed.cli.model_options import positive
+from edgemed.cli.numbers import positive, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.records import Records
 from edgemed.merging.plan.fingerprints import sha256_of
@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
-    add("--threads", type=positive, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
     add("--resume", action="store_true", help="go on with a run that was stopped")
     add("--force", action="store_true", help="replace the adapter, or begin a stopped run anew")
 

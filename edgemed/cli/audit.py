@@ -1,4 +1,4 @@
-"""`edgemed audit verify|export|seal`: is the log as it was written, and what stands in it."""
+"""`edgemed audit verify|export|seal`: checks that the log is unchanged, prints it, seals it."""
 
 import argparse
 import json
@@ -13,26 +13,29 @@ from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The things that can be done with the log."""
+    """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser(
         "verify", help="check every row, the order and the seal", epilog=seals.CAUTION
     )
     verify.add_argument("--seal", metavar="SEAL", help="a seal kept elsewhere: a file, or N:HEX")
     export = actions.add_parser("export", help="print the rows as JSON lines, the seal on stderr")
-    seal = actions.add_parser("seal", help="keep a seal elsewhere, on a stick say")
+    seal = actions.add_parser("seal", help="keep a seal elsewhere, for example on a stick")
     seal.add_argument(
-        "--to", type=Path, metavar="FOLDER", help="where (default: the one stick plugged in)"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder for it (default: the one stick plugged in)",
     )
-    seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps it")
+    seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps the seal")
     for action in (verify, export, seal):
-        action.add_argument("--log", type=Path, metavar="FILE", help="another log than yours")
-        action.add_argument("--key", type=Path, metavar="FILE", help="that log's key")
+        action.add_argument("--log", type=Path, metavar="FILE", help="a log other than your own")
+        action.add_argument("--key", type=Path, metavar="FILE", help="the key of that log")
     verify.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when nothing was found; 3 when the log is not as it was written."""
+    """Returns 0 if nothing is wrong, 3 if the log is not as it was written."""
     place = place_of(args)
     if args.action == "export":
         return export(place)
@@ -50,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
-    """The verdict for programs."""
+    """The verdict as JSON."""
     return {
         "entries": verdict.entries,
         "seal": str(verdict.seal),
@@ -60,7 +63,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
-    """The verdict to read."""
+    """Print the verdict."""
     for fault in verdict.faults:
         print(f"FAULT: {printable(fault)}")
     for note in verdict.notes:
@@ -70,16 +73,16 @@ def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
     if verdict.faults:
         print("Keep the files as they are, and find out who had access.")
         print(
-            "To go on working, move log, key and seal to a folder of their own: a new log begins."
+            "To continue working, move log, key and seal to another folder: a new log will start."
         )
     elif kept is None:
         print(seals.CAUTION)
     else:
-        print(f"It holds row {kept.number}, which the given seal names, and every row before it.")
+        print(f"It still holds row {kept.number}, which the given seal names, and all rows before.")
 
 
 def export(place: Place) -> int:
-    """Rows to stdout, one JSON object a line; the seal to keep elsewhere to stderr."""
+    """Print the rows on stdout, one JSON object per line, and the seal on stderr."""
     rows = audit.read(place) if place.log.exists() else []
     for row in rows:
         entry = row._asdict() | {"facts": facts_of(row), "mac": row.mac.hex()}
@@ -91,7 +94,7 @@ def export(place: Place) -> int:
 
 
 def facts_of(row: Entry) -> Any:
-    """A row's facts; as text where somebody has made them no JSON."""
+    """A row's facts; as text if somebody has changed them to something that is not JSON."""
     try:
         return json.loads(row.facts)
     except (ValueError, RecursionError):
@@ -99,19 +102,19 @@ def facts_of(row: Entry) -> Any:
 
 
 def keep_seal(place: Place, to: Path | None, who: str) -> int:
-    """Keep a seal elsewhere, and say what it is good for."""
+    """Write a seal to another place, and print how to check the log against it."""
     path = seals.keep(place, to or seals.only_medium(), who, audit.now())
     print(f"seal kept: {path}")
     print(f"check the log against it: edgemed audit verify --seal {path}", file=sys.stderr)
     if seals.on_this_disk(place, path):
-        print("note: this is the log's own disk: keep a copy on a stick", file=sys.stderr)
+        print("note: the seal is on the log's own disk: keep a copy on a stick", file=sys.stderr)
     if others := seals.others_in(path.parent, path):
-        print(f"note: {others} seals of other logs lie there too", file=sys.stderr)
+        print(f"note: {others} seals of other logs are there too", file=sys.stderr)
     return 0
 
 
 def place_of(args: argparse.Namespace) -> Place:
-    """The user's own log, or the files that were named; a seal lies beside its key."""
+    """The user's own log, or the files given as options; a seal is in the folder of its key."""
     own = audit.default_place()
     key = args.key or own.key
     return Place(args.log or own.log, key, key.with_suffix(".seal"))

@@ -25,6 +25,7 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import HEADING
 from edgemed.local_models.loading import Options, plan_model, settings_for, start, translated
+from edgemed.storage.scratch import scratch_folder
 
 CONTEXT = 1024
 MAX_TOKENS = 160
@@ -54,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     print(f"{HEADING}\n")
     asked = {axis: questions(axis, args.items, SEED) for axis in AXES}
-    with tempfile.TemporaryDirectory(prefix="edgemed-demo-") as folder:
-        merged = Path(folder) / "merged.gguf"
+    with scratch_folder(Path(tempfile.gettempdir()), "demo") as folder:
+        merged = folder / "merged.gguf"
         merge_parents(merged)
         picture(merged, asked)
         stream_sample(merged)

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgemed_native.codecs import CODECS
 
 from edgemed.cli.merge import progress_report
+from edgemed.cli.numbers import threads
 from edgemed.cli.printing import print_json
 from edgemed.cli.reports import print_report, refuse_name, write_report
 from edgemed.gguf import Model, open_models, printable
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 

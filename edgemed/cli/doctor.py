@@ -1,4 +1,4 @@
-"""`edgemed doctor [MODEL]`: what this machine can do, what stands in the way, and the remedy."""
+"""`edgemed doctor [MODEL]`: checks this machine, and prints problems and remedies."""
 
 import argparse
 import os
@@ -29,7 +29,7 @@ from edgemed.storage.sizes import show_size
 State = Literal["ok", "warning", "failure"]
 GIB = 1 << 30
 
-# llama.cpp's names of instruction sets that pay, and Linux's names of the same.
+# Instruction sets that make llama.cpp faster: its names, and Linux's names for the same.
 INSTRUCTIONS = {
     "AVX": "avx",
     "AVX2": "avx2",
@@ -41,9 +41,9 @@ INSTRUCTIONS = {
     "DOTPROD": "asimddp",
     "MATMUL_INT8": "i8mm",
 }
-MATTERS = ("AVX2", "FMA", "F16C", "DOTPROD")  # without these, several times slower
+MATTERS = ("AVX2", "FMA", "F16C", "DOTPROD")  # without these, models run several times slower
 
-# Read at once for the speed: ordinary words, so that the tokens are as long as a note's.
+# The text for the speed test: ordinary words, so that its tokens are as long as those of a note.
 SAMPLE = (
     "The patient was seen for follow-up of high blood pressure and reports no chest pain. "
     "Blood pressure is 132/84 and pulse 72. The lungs are clear. Continue lisinopril 10 mg daily. "
@@ -53,7 +53,7 @@ SAMPLE_REPEATS, SAMPLE_ANSWER = 6, 24
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at; a warning or failure carries its remedy."""
+    """One check; a warning or failure has a remedy."""
 
     name: str
     state: State
@@ -64,18 +64,23 @@ class Check:
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed doctor`."""
     add = parser.add_argument
-    add("model", nargs="?", metavar="MODEL", help="a GGUF file or a model added: fit and speed")
+    add(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="also check the memory and speed of this model: a GGUF file or an added model",
+    )
     add("--json", action="store_true", help="print JSON for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look at everything; 1 if something fails."""
+    """Run all checks; returns 1 if one fails."""
     checks = list(machine_checks())
     if args.model or read_library().default:
         checks += model_checks(find_model(args.model))
     else:
-        remedy = "edgemed models add FILE.gguf; `edgemed models cards` names some that suit"
-        checks.append(Check("model", "warning", "none was added yet", remedy))
+        remedy = "edgemed models add FILE.gguf; `edgemed models cards` lists suitable models"
+        checks.append(Check("model", "warning", "no model has been added yet", remedy))
     if args.json:
         print_json({"version": __version__, "checks": [asdict(c) for c in checks]})
     else:
@@ -88,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def machine_checks() -> Iterator[Check]:
-    """All that does not need a model."""
+    """All checks that need no model."""
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     yield Check("system", "ok", f"{system}, Python {platform.python_version()}")
     cores = machine.usable_cores()
@@ -107,14 +112,14 @@ def machine_checks() -> Iterator[Check]:
 
 
 def build_checks(build: Build) -> Iterator[Check]:
-    """The llama.cpp build against this processor, and the devices it finds."""
+    """Whether the llama.cpp build fits this processor, and the devices it finds."""
     used = features_of(build.features)
     mine = machine.cpu_features()
     unused = [name for name, flag in INSTRUCTIONS.items() if flag in mine and name not in used]
     listed = ", ".join(sorted(used)) or "none"
     slow = [name for name in unused if name in MATTERS]
     remedy = (
-        f"this build leaves {', '.join(slow)} unused and is slow: install the CPU wheel, or build "
+        f"this build does not use {', '.join(slow)} and is slow: install the CPU wheel, or build "
         "llama-cpp-python from source on this machine"
     )
     found = f"llama-cpp-python {build.version}, uses {listed}"
@@ -136,29 +141,29 @@ def memory_check(memory: machine.Memory) -> Check:
         f"{show_size(memory.free)} of {show_size(memory.total)} free, within {memory.limited_by}"
     )
     if memory.private is not None:
-        found += f"; at most {show_size(memory.private)} of its own per process"
+        found += f"; at most {show_size(memory.private)} of private memory per process"
     if memory.free >= 3 * GIB:
         return Check("memory", "ok", found)
     return Check("memory", "warning", found, "close programs, or use a model of 1B to 2B weights")
 
 
 def sockets_check(why_not: str | None) -> Check:
-    """Whether the system holds edgemed and its libraries to opening no internet socket."""
+    """Whether the system stops edgemed and its libraries from opening internet sockets."""
     if why_not is None:
         return Check("internet", "ok", "the system refuses edgemed every internet socket")
-    remedy = "edgemed opens none; a firewall, or no network, holds its libraries to it as well"
+    remedy = "edgemed opens none; to be sure of its libraries too, use a firewall or no network"
     return Check("internet", "warning", f"sockets are not refused: {why_not}", remedy)
 
 
 def dumps_check(why_not: str | None) -> Check:
-    """Whether a crash could write what is in the memory to the disk."""
+    """Whether a crash could write memory contents to the disk."""
     if why_not is None:
         return Check("core dumps", "ok", "forbidden: a crash writes no memory to the disk")
-    return Check("core dumps", "warning", why_not, "start edgemed by its own command")
+    return Check("core dumps", "warning", why_not, "start edgemed with the command `edgemed`")
 
 
 def disk_check(path: Path) -> Check:
-    """Room for models."""
+    """Whether the disk has room for models."""
     there = next(parent for parent in (path, *path.parents) if parent.exists())
     free = shutil.disk_usage(there).free
     found = f"{show_size(free)} free for models in {path}"
@@ -178,23 +183,23 @@ def terminal_checks() -> Iterator[Check]:
     if columns < 80 or lines < 24:
         yield Check("terminal", "warning", found, "make the window at least 80 x 24")
     elif encoding != "utf8":
-        yield Check("terminal", "warning", found, "set a UTF-8 locale: notes hold more than ASCII")
+        yield Check("terminal", "warning", found, "set a UTF-8 locale: notes are not only ASCII")
     else:
         yield Check("terminal", "ok", found)
 
 
 def cache_check() -> Check:
-    """Where compiled kernels are kept between runs."""
+    """Whether compiled kernels can be kept between runs, and where."""
     from edgemed_native import _jit
 
     if _jit.CACHED:
         return Check("kernel cache", "ok", str(_jit.CACHE))
-    remedy = "make it writable, or set NUMBA_CACHE_DIR: else every merge compiles again"
+    remedy = "make it writable, or set NUMBA_CACHE_DIR: otherwise every merge compiles again"
     return Check("kernel cache", "warning", str(_jit.CACHE), remedy)
 
 
 def model_checks(path: Path) -> list[Check]:
-    """Whether the model can be used, fits, and how fast it is here."""
+    """Whether the model can be used and fits in memory, and how fast it is here."""
     try:
         model = open_model(path)
         plan = plan_model(model, Options())
@@ -210,13 +215,13 @@ def model_checks(path: Path) -> list[Check]:
 
 
 def compact(plan: Plan) -> list[str]:
-    """The plan's arithmetic without its padding."""
+    """The lines of the memory plan, without padding."""
     return [" ".join(line.split()) for line in explain(plan)]
 
 
 def speed_check(settings: Settings) -> Check:
-    """Read a sample and write a few tokens; the times are this run's."""
-    plain = "{% for m in messages %}{{ m.content }}{% endfor %}"  # speed is not a matter of turns
+    """Read a sample text and write a few tokens, and time both."""
+    plain = "{% for m in messages %}{{ m.content }}{% endfor %}"  # the template does not matter
     try:
         model = start(replace(settings, chat_template=plain))
     except EdgemedError as error:
@@ -230,7 +235,7 @@ def speed_check(settings: Settings) -> Check:
 
 
 def speed_of(end: Event) -> Check:
-    """What the sample's timings mean for a note of 1,000 tokens."""
+    """The sample's timings, scaled to a note of 1,000 tokens."""
     if isinstance(end, Failed):
         return Check("speed", "failure", end.message, end.hint)
     timings = end.timings if isinstance(end, Done) else Timings(0, 0.0, 0, 0.0)

@@ -41,12 +41,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def against(model: Model) -> list[Obstacle]:
-    """Why llama.cpp will not load it."""
+    """The reasons why llama.cpp will not load it."""
     return [obstacle for obstacle in obstacles(model) if obstacle.about != "unknown"]
 
 
 def as_json(model: Model, description: Description, tensors: bool) -> dict[str, Any]:
-    """The description, its types by name; `tensors` as a list where asked for."""
+    """The description, its types by name; with `tensors`, also a list of them."""
     types = {name: share._asdict() for name, share in description.types.items()}
     document = asdict(description) | {"types": types}
     document["obstacles"] = [{"what": o.what, "remedy": o.remedy} for o in against(model)]
@@ -56,7 +56,7 @@ def as_json(model: Model, description: Description, tensors: bool) -> dict[str, 
 
 
 def tensor_record(tensor: Tensor) -> dict[str, Any]:
-    """One tensor as JSON: shape with the row length first, offset in its file."""
+    """One tensor as JSON: its shape (row length first) and its offset in its file."""
     return {
         "name": tensor.name,
         "shape": list(tensor.shape),
@@ -68,7 +68,7 @@ def tensor_record(tensor: Tensor) -> dict[str, Any]:
 
 
 def summary(d: Description) -> Table:
-    """One line a fact."""
+    """The main facts, one per line."""
     more = len(d.files) - 1
     shards = f" and {more} more shard{'s' if more > 1 else ''}" if more else ""
     kinds = ", ".join(part for part in (d.vocabulary_model, d.vocabulary_pre) if part)
@@ -87,19 +87,19 @@ def summary(d: Description) -> Table:
             ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
             ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
             ("chat template", "yes" if d.chat_template else "none"),
-            *(("trained for", f"its rounding: {said}") for said in (d.trained_rounding,) if said),
+            *(("training", f"quantization-aware: {s}") for s in (d.trained_rounding,) if s),
         ],
     )
 
 
 def type_table(d: Description) -> Table:
-    """How much is stored in which tensor type."""
+    """How many tensors, weights and bytes each tensor type has."""
     columns = ("type", ">tensors", ">weights", ">bytes")
     return Table(columns, [(n, *(f"{x:,}" for x in share)) for n, share in d.types.items()])
 
 
 def tensor_table(model: Model) -> Table:
-    """One line a tensor, in the file's order; the row length is the first number of a shape."""
+    """One line per tensor, in the file's order; the first number of a shape is the row length."""
     columns = ("tensor", ">shape", "type", ">bytes")
     return Table(
         columns,

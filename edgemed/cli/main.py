@@ -19,8 +19,9 @@ from typing import NamedTuple
 from edgemed import __version__
 from edgemed.cli import standard
 from edgemed.cli.printing import cleaned, shown_hint
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
+from edgemed.storage.names import ANOTHER, REFUSED
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -92,6 +93,8 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
     if args.command is None:
         parser.print_help()
         return 0
+    if any("\0" in word for word in arguments):
+        return complain(UsageError("a word of the command holds a NUL", "leave it out"))
     return guarded(args)
 
 
@@ -143,6 +146,8 @@ def guarded(args: argparse.Namespace) -> int:
         drop_output()
         return 1
     except OSError as error:
+        if error.errno in REFUSED:  # a name that is made of a given one can be too long as well
+            return complain(UsageError(f"no file can be called so: {error.strerror}", ANOTHER))
         if error.errno not in (*FULL, standard.CLOSED):
             return complain(unforeseen(error, args.debug))
         drop_output()

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from edgemed.cli.load_check import load_check_option
+from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.local_models.process_memory import resident_bytes
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))
     output_options(parser.add_argument_group("output"))
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
     add(
         "--max-ram",
         metavar="SIZE",

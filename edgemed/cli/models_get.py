@@ -1,6 +1,6 @@
 """`edgemed models get CARD`: says what it will fetch and from where, asks, fetches, adds.
 
-The one command that opens the network.
+The only command that uses the network.
 """
 
 import argparse
@@ -24,8 +24,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed models get`."""
     add = parser.add_argument
     add("name", metavar="CARD", help="a name from `models cards`, or a card file of your own")
-    add("--yes", action="store_true", help="do not ask: for scripts")
-    add("--from", dest="stick", type=Path, metavar="FOLDER", help="take the file from a stick")
+    add("--yes", action="store_true", help="do not ask (for scripts)")
+    add(
+        "--from",
+        dest="stick",
+        type=Path,
+        metavar="FOLDER",
+        help="copy the file from a folder, such as a stick, instead of fetching it",
+    )
     add(
         "--merge", action="store_true", help="merge the card's two models; the merge is the default"
     )
@@ -35,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Show, ask, fetch, add; with --merge also check and merge."""
     found = find_card(args.name)
     if args.merge and found.clinical is None:
-        raise UsageError(f"{found.name} is a single model", "leave out --merge")
+        raise UsageError(f"{found.name} is a single model: nothing to merge", "leave out --merge")
     wanted = wanted_of(found)
     missing = [each for each in wanted if not have(each)]
     for each in wanted:
@@ -53,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
-    """What the file is, where it comes from, how large it is, and under which licence."""
+    """Print what the file is, where it comes from, its size and its licence."""
     source, size = printable(wanted.source.source), show_size(wanted.file.bytes)
     print(f"{printable(wanted.name)}: {source}, {size}")
     print(printable(f"  licence: {wanted.source.licence}; terms: {wanted.source.terms}"))
@@ -66,9 +72,9 @@ def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
 
 
 def ask(nbytes: int) -> None:
-    """Wait for a yes. UsageError where nobody can be asked, Refused at a no."""
+    """Wait for a yes. UsageError if nobody can be asked, Refused on a no."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is here to agree to the download", "give --yes")
+        raise UsageError("the download needs a yes, but input is not a terminal", "add --yes")
     if input(f"fetch {show_size(nbytes)} over the network? [y/N] ").strip().lower() not in (
         "y",
         "yes",
@@ -77,7 +83,7 @@ def ask(nbytes: int) -> None:
 
 
 class Bar:
-    """How much is here, on a terminal."""
+    """A progress line, on a terminal."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.total = wanted.file.bytes
@@ -91,7 +97,7 @@ class Bar:
 
 
 def remember(entry: library.Entry) -> None:
-    """Spare the first draft the hashing of the file."""
+    """Store the file's hash, so that the first draft need not compute it."""
     with suppress(EdgemedError), Records() as records:
         records.remember(Path(entry.path), entry.sha256)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from edgemed.cli.load_check import load_check_option
+from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
 from edgemed.merging.run.run import usable_cores
@@ -48,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
     )
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
     add("--dry-run", action="store_true", help="print every tensor's type and stop")
     add("--force", action="store_true", help="replace the output if it exists")
     load_check_option(parser)

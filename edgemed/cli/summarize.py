@@ -27,8 +27,8 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
-    positive,
 )
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import data, print_json
 from edgemed.cli.recording import recorded, records_for
 from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line

@@ -1,4 +1,4 @@
-"""`edgemed sweep A B --cases FILE`: merges along t, each one asked cases of the user's own."""
+"""`edgemed sweep A B --cases FILE`: merges at several t, each one asked the user's own cases."""
 
 import argparse
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.cli.merge import read_template
-from edgemed.cli.model_options import configure_loading, options_of, positive
+from edgemed.cli.model_options import configure_loading, options_of
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import clear_line
 from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
@@ -43,21 +44,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="prompts, each with what its answer must hold: README, Sweeps",
+        help="prompts and what to expect of each answer, one JSON object per line: "
+        '{"axis": "NAME", "prompt": "...", "expect": {"facts": ["..."]}}',
     )
-    add("-o", "--out", type=Path, help="the file of scores (default: in the data folder's sweeps)")
+    add("-o", "--out", type=Path, help="the file of scores (default: in the folder of sweeps)")
     add(
         "--t",
         nargs="+",
         type=share,
         default=TENTHS,
         metavar="T",
-        help="values to try (default: 0, 0.1, ... 1)",
+        help="values of t to try (default: 0, 0.1, ... 1)",
     )
     add("--method", choices=METHODS, default=METHODS[0], help="linear (default) or slerp")
-    add("--out-type", metavar="TYPE", help="of the merges: like-a (default), Q6_K, Q4_K_M, ...")
-    add("--tokenizer-from", metavar="MODEL", help="whose vocabulary and chat template: A or B")
-    add("--chat-template", type=Path, metavar="FILE", help="a template to put into the merges")
+    add(
+        "--out-type",
+        metavar="TYPE",
+        help="type of the merged files: like-a (default), Q6_K, Q4_K_M, ...",
+    )
+    add(
+        "--tokenizer-from",
+        metavar="MODEL",
+        help="the model whose vocabulary and chat template are used: A or B",
+    )
+    add("--chat-template", type=Path, metavar="FILE", help="a chat template for the merged files")
     add(
         "--max-tokens",
         type=positive,
@@ -65,19 +75,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the longest answer, in tokens (256)",
     )
-    configure_loading(parser.add_argument_group("how they are run").add_argument)
+    configure_loading(parser.add_argument_group("running the models").add_argument)
 
 
 def share(text: str) -> float:
-    """A number from 0 to 1 of four decimals at most, for argparse."""
+    """A number from 0 to 1 with at most four decimals, for argparse."""
     number = float(text)
     if not 0 <= number <= 1 or round(number, 4) != number:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1 with four decimals at most")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number from 0 to 1 with at most four decimals"
+        )
     return number + 0.0  # -0.0 is 0
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask every point, then say which t is best and what it keeps."""
+    """Measure every point, then print the best t and what it keeps."""
     cases, way, out = read_cases(args.cases), way_of(args), out_of(args)
     exam = Exam(cases, args.max_tokens, replace(options_of(args), chat_template=None))
     ts = sorted(set(args.t))
@@ -88,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
             found.append(narrator.told(point))
     except EdgemedError:
         if found:
-            show([table_of(found)])  # what was measured is shown, whatever broke after it
+            show([table_of(found)])  # show what was measured before the error
         raise
     finally:
         narrator.clear()
@@ -100,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def way_of(args: argparse.Namespace) -> Way:
-    """From which model to which, and how."""
+    """The two models, the method, and the options of the merges."""
     changes: dict[str, Any] = {}
     options: dict[str, str] = {}
     if args.out_type not in (None, LIKE_A):
@@ -119,16 +131,16 @@ def out_of(args: argparse.Namespace) -> Path:
     a, b = args.models
     out: Path = args.out or sweeps_folder() / f"{a.stem}-{b.stem}.jsonl"
     if out.suffix != ".jsonl":
-        raise UsageError(f"{out} does not end in .jsonl", "scores are one JSON object a line")
+        raise UsageError(f"{out} does not end in .jsonl", "give the file of scores that ending")
     if args.out is None:
-        with suppress(OSError):  # the next line says that it is not there
+        with suppress(OSError):  # the next line reports that it is missing
             private_folder(out.parent)
     refuse_place(out, replace=True)
     return out
 
 
 class Narrator:
-    """What is at work, on stderr: a line a point, and on a terminal how far it is."""
+    """Progress on stderr: a line per finished point, and on a terminal also the current step."""
 
     def __init__(self, points: int) -> None:
         self.left = points
@@ -136,7 +148,7 @@ class Narrator:
         self.began: float | None = None
 
     def at_work(self, t: float, what: str) -> None:
-        """What is being done at `t`, on a terminal alone."""
+        """Show what is being done at `t`, on a terminal only."""
         if self.began is None:
             self.began = time.monotonic()
         if self.live:
@@ -145,16 +157,16 @@ class Narrator:
             sys.stderr.flush()
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self.clear()
         print(printable(text), file=sys.stderr)
 
     def clear(self) -> None:
-        """Take the line away before another is written."""
+        """Remove the progress line before another line is printed."""
         clear_line(sys.stderr)
 
     def told(self, point: Examined) -> Examined:
-        """A point is done; about how long the others take, if this one was not kept."""
+        """Report a finished point, and how long the others will take if this one is new."""
         self.left -= 1
         took = None if self.began is None else time.monotonic() - self.began
         self.began = None
@@ -165,12 +177,12 @@ class Narrator:
 
 
 def minutes(seconds: float) -> str:
-    """About how long."""
+    """A duration in words."""
     return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 
 def table_of(found: Sequence[Examined]) -> Table:
-    """A row for each t, a column for each axis, and one for what was cut if anything was."""
+    """A row per t, a column per axis, and a column of cut answers if there are any."""
     axes = tuple(found[0].worths)
     cut = (">cut",) if any(point.cut for point in found) else ()
     rows = [
@@ -190,25 +202,25 @@ def spread(figure: Interval) -> str:
 
 
 def verdict(found: Sequence[Examined], way: Way) -> Iterator[str]:
-    """The best t by the stated rule, what it keeps of the ends, and the command that makes it."""
+    """The best t by RULE, what it keeps of either model, and the command that makes it."""
     empty = [axis for axis in found[0].worths if not any(any(p.worths[axis]) for p in found)]
     for axis in empty:
-        yield f"{axis}: no answer at any t is worth anything, so it has no say in the best t"
+        yield f"{axis}: every answer scored 0, so this axis is ignored when choosing t"
     if len(found) == 1 or len(empty) == len(found[0].worths):
         return
     chosen = best(curve_of(found, way.method))
-    yield f"\nbest: t = {chosen.t:g}, {RULE} ({chosen.axis}: {chosen.share:.0%})"
+    yield f"\nbest: t = {chosen.t:g}, {RULE} ({chosen.axis} keeps {chosen.share:.0%})"
     if chosen.like:
         others = ", ".join(f"{t:g}" for t in chosen.like)
-        yield f"these cases do not tell it apart from t = {others}"
+        yield f"these cases cannot tell it apart from t = {others}"
     yield from kept({point.t: point for point in found}, chosen.t)
     yield f"to make it: {shown(command_for(way, chosen.t))}"
 
 
 def kept(points: dict[float, Examined], t: float) -> Iterator[str]:
-    """What the point at `t` has of the better end's score on each axis, on the same cases."""
+    """The score at `t` on each axis as a share of the better model's, on the same cases."""
     if not {0.0, 1.0} <= set(points):
-        yield "with t = 0 and 1 among the values, this says what is kept of either end"
+        yield "add t = 0 and t = 1 to see what the merge keeps of either model"
         return
     for axis, ours in points[t].worths.items():
         end = max((0.0, 1.0), key=lambda n: sum(points[n].worths[axis]))
@@ -216,11 +228,11 @@ def kept(points: dict[float, Examined], t: float) -> Iterator[str]:
         if ratio is not None and end != t:
             value, low, high = (f"{100 * number:.0f}" for number in ratio)
             upper = "without upper bound" if isinf(ratio.high) else f"to {high}"
-            yield f"{axis}: {value} % (95 % interval {low} {upper}) of what t = {end:g} has"
+            yield f"{axis}: {value} % (95 % interval {low} {upper}) of the score at t = {end:g}"
 
 
 def command_for(way: Way, t: float) -> list[str]:
-    """The command that makes the file asked at `t`."""
+    """The command that makes the merge at `t`."""
     made = ["edgemed", "merge", str(way.a), str(way.b), "--t", f"{t:g}", "--method", way.method]
     for option, value in way.options.items():
         made += [option, value]
@@ -228,17 +240,17 @@ def command_for(way: Way, t: float) -> list[str]:
 
 
 def shown(command: list[str]) -> str:
-    """A command as the system's own shell takes it."""
+    """A command quoted for the system's shell."""
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
 def cautions(found: Sequence[Examined], max_tokens: int) -> Iterator[str]:
-    """What the figures do not say by themselves."""
+    """Warnings about the figures."""
     if len(found) > 1:
-        yield "t was chosen on these cases: on others expect a little less"
+        yield "t was chosen on these cases: expect slightly lower scores on others"
     if cut := sum(point.cut for point in found):
         total = sum(len(worths) for point in found for worths in point.worths.values())
-        yield f"{cut} of {total} answers were cut at {max_tokens} tokens, which keeps no rule"
+        yield f"{cut} of {total} answers were cut at {max_tokens} tokens and failed their rules"
     for axis, worths in found[0].worths.items():
         if len(worths) < FEW:
-            yield f"{axis}: only {len(worths)} cases; its intervals are rather too narrow"
+            yield f"{axis}: only {len(worths)} cases; its intervals may be too narrow"

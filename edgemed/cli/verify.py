@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edgemed.cli.merge import progress_report
+from edgemed.cli.numbers import threads
 from edgemed.cli.printing import print_json
 from edgemed.gguf import open_model, printable
 from edgemed.merging.report.verify import verify
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the importance matrices that were used (default: beside OUT, by name)",
     )
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=usable_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 

@@ -31,6 +31,7 @@ from edgemed.logs.ledger import Ledger, Write
 
 NOBODY = "not named"  # who stands in the log until somebody has signed
 UNSAVED = "the draft is neither saved nor exported"
+SAVED_APART = "another window has written {0.name} meanwhile, so this session is saved as {1}"
 
 Reason = Literal["stop", "length", "cancelled", "failed"]
 """How a draft ended: by itself, at its limit, stopped by the user, or broken off by the engine."""
@@ -69,6 +70,7 @@ class Case:
         """`place` of the audit log, `folder` of saved sessions, `clock` in ISO 8601."""
         self.session = Session()
         self.saved_as: Path | None = None
+        self.apart = ""  # that the last saving made a new file, and why; empty if it did not
         self.lock: sessions.Lock | None = None
         self.who = NOBODY
         self.ledger = Ledger(place)
@@ -209,11 +211,14 @@ class Case:
             raise Refused("no passphrase was given yet", "save it yourself once")
         if not self.session.source:
             raise Refused("there is nothing to save", "open a note first")
-        if self.saved_as is None:
+        before, self.apart = self.saved_as, ""
+        if before is None:
             self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
         else:
-            self.saved_as = sessions.save(self.saved_as, self.session, lock)
+            self.saved_as = sessions.save(before, self.session, lock)
         self.lock, self._kept = lock, self.session
+        if before not in (None, self.saved_as):
+            self.apart = SAVED_APART.format(before, self.saved_as)
         return self.saved_as
 
     def save_again(self) -> Path | None:
@@ -238,7 +243,7 @@ class Case:
 
     def _begin(self, session: Session, path: Path | None) -> None:
         self.session = self._kept = session
-        self.saved_as, self.draft = path, None
+        self.saved_as, self.draft, self.apart = path, None, ""
 
     def _may_lose(self, lose: bool) -> None:
         if self.unsaved and not lose:

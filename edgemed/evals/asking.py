@@ -1,4 +1,4 @@
-"""Asking a model every case: planned once, greedy, the same settings for every file of a sweep."""
+"""Asks a model every case, greedily and with the same settings for every file of a sweep."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from edgemed.local_models.loading import (
 def planned_settings(
     path: Path, cases: Sequence[Case], options: Options, max_tokens: int
 ) -> Settings:
-    """How to load `path` so that every case and its answer fit. Raises Refused, by line."""
+    """How to load `path` so that every case and its answer fit. Raises Refused with the line."""
     with started_ahead() as process:
         most = longest(path, cases, options, max_tokens, process)
     return settings_for(path, options, plan_model(open_model(path), options, most))
@@ -36,7 +36,7 @@ def planned_settings(
 def longest(
     path: Path, cases: Sequence[Case], options: Options, max_tokens: int, process: Process
 ) -> int:
-    """Tokens of the longest prompt and its answer, by the model's vocabulary alone."""
+    """Tokens of the longest prompt with its answer, counted with the vocabulary only."""
     room = options.context or shape_of(open_model(path)).train_context
     model = start(replace(bare_settings(path, options), vocab_only=True), process)
     try:
@@ -46,14 +46,15 @@ def longest(
     for case, count in zip(cases, counts, strict=True):
         if count + max_tokens > room:
             raise Refused(
-                f"{case.where}: {count} tokens to read and {max_tokens} to write, of {room} in all",
-                "shorten the case, or see --max-tokens and --context",
+                f"{case.where}: {count} tokens to read and {max_tokens} to write do not fit into "
+                f"the context of {room}",
+                "shorten the case, lower --max-tokens or raise --context",
             )
     return max(counts) + max_tokens
 
 
 def counted(model: LlamaModel, case: Case) -> int:
-    """Tokens of a case's prompt. Raises EdgemedError where the chat template refuses it."""
+    """Tokens of a case's prompt. Raises EdgemedError if the chat template refuses it."""
     try:
         return model.count(case.messages)
     except ModelError as error:
@@ -61,7 +62,7 @@ def counted(model: LlamaModel, case: Case) -> int:
 
 
 def named(case: Case, error: ModelError) -> EdgemedError:
-    """An engine's refusal, with the line of the case."""
+    """An engine's error, with the line of the case."""
     told = translated(error)
     told.message = f"{case.where}: {told.message}"
     return told
@@ -70,7 +71,7 @@ def named(case: Case, error: ModelError) -> EdgemedError:
 def examined(
     settings: Settings, cases: Sequence[Case], max_tokens: int, tell: Callable[[int], None]
 ) -> tuple[dict[str, list[float]], int]:
-    """The worths of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
+    """The scores of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
     worths, cut = defaultdict(list), 0
     model = start(settings)
     try:
@@ -85,7 +86,7 @@ def examined(
 
 
 def answered(model: LlamaModel, case: Case, max_tokens: int) -> tuple[str, bool]:
-    """The greedy answer to a case, and whether the model came to its own end."""
+    """The greedy answer to a case, and whether the model ended it by itself."""
     pieces = []
     for event in model.generate(Request(case.messages, max_tokens)):
         if isinstance(event, Piece):
@@ -94,4 +95,6 @@ def answered(model: LlamaModel, case: Case, max_tokens: int) -> tuple[str, bool]
             raise named(case, ModelError(event.message, event.hint, event.log))
         elif isinstance(event, Done):
             return "".join(pieces), event.reason == "stop"
-    raise EdgemedError(f"{case.where}: the engine gave no end", "please report this line")
+    raise EdgemedError(
+        f"{case.where}: the engine did not say how the answer ended", "please report this line"
+    )

@@ -1,8 +1,8 @@
-"""From a GGUF file to a running model: header, fit plan, worker. What the user sets is kept.
+"""From a GGUF file to a running model: header, memory plan, worker. The user's options are kept.
 
     >>> model = load_model("model.gguf", Options(), tokens=3000)
 
-Translates what the engine refuses into edgemed's errors; knows nothing of notes.
+Turns the engine's errors into edgemed's; knows nothing of notes.
 """
 
 import platform
@@ -26,8 +26,8 @@ from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
-BATCH = 128  # tokens read at a time where neither user nor tuning says otherwise
-MOST_TOKENS = 32768  # without a note to go by: more is rarely wanted and slow to reserve
+BATCH = 128  # tokens read at a time, unless the user or a tuning says otherwise
+MOST_TOKENS = 32768  # context if no note is given: more is rarely needed and slow to reserve
 
 # Tensor types that llama.cpp copies into a faster layout, by kind of CPU.
 REPACKED = {
@@ -50,7 +50,7 @@ class Options:
 
 
 def load_model(path: Path, options: Options, tokens: int | None = None) -> LlamaModel:
-    """Plan, then load `path` for requests of `tokens`. Raises Refused with numbers and remedy."""
+    """Plan, then load `path` for requests of `tokens`. Raises Refused if it does not fit."""
     plan = plan_model(open_model(path), options, tokens)
     return start(settings_for(path, options, plan))
 
@@ -76,11 +76,11 @@ def plan_request(
     answer: range,
     process: Process,
 ) -> fit.Plan:
-    """How to load a model for one request: prompt of `messages`, `answer` tokens to write.
+    """How to load a model for one request: a prompt of `messages`, and `answer` tokens to write.
 
-    The largest of `answer` if it fits, else as many as do, down to the smallest. No text has more
-    tokens than bytes. Where even that many fit in comfort, nothing is counted; else `process`
-    counts the prompt, with the vocabulary alone, before any weight is read.
+    Room for the largest of `answer` if that fits, else for as many tokens as fit, but at least the
+    smallest. A text has at most as many tokens as bytes: if that many fit easily, nothing is
+    counted. Else `process` counts the prompt with the vocabulary only, before weights are read.
     """
     model = open_model(path)
     most = SCAFFOLD + sum(len(message.content.encode()) for message in messages)
@@ -92,7 +92,7 @@ def plan_request(
         ):
             return plan
     except Refused:
-        plan_model(model, options, fit.CONTEXT_STEP)  # refused too: no counting would help
+        plan_model(model, options, fit.CONTEXT_STEP)  # if this is refused too, counting is no use
     prompt = count(path, options, messages, process)
     try:
         return plan_model(model, options, prompt + answer[-1])
@@ -105,7 +105,7 @@ def plan_request(
 
 
 def count(path: Path, options: Options, messages: Sequence[Message], process: Process) -> int:
-    """Tokens of the prompt, by the model's vocabulary alone; `process` is left to load more."""
+    """Tokens of the prompt, counted with the vocabulary only; `process` can then load the model."""
     try:
         return start(replace(bare_settings(path, options), vocab_only=True), process).count(
             messages
@@ -115,7 +115,7 @@ def count(path: Path, options: Options, messages: Sequence[Message], process: Pr
 
 
 def start(settings: Settings, process: Process | None = None) -> LlamaModel:
-    """A running model, in a process started ahead if there is one; the engine's refusal as ours."""
+    """A running model, in `process` if one was started ahead; the engine's error becomes ours."""
     try:
         return LlamaModel(settings, process)
     except ModelError as error:
@@ -124,7 +124,7 @@ def start(settings: Settings, process: Process | None = None) -> LlamaModel:
 
 @contextmanager
 def started_ahead() -> Iterator[Process]:
-    """A worker that loads its libraries while the caller still plans; ended if nobody takes it."""
+    """A worker that loads its libraries while the caller still plans; ended with the block."""
     try:
         process = Process()
     except ModelError as error:
@@ -136,7 +136,7 @@ def started_ahead() -> Iterator[Process]:
 
 
 class Unfit(Refused):
-    """The model does not fit; `plan` is the way to load it that needs least."""
+    """The model does not fit in memory; `plan` is the one that needs least."""
 
     def __init__(self, message: str, hint: str, plan: fit.Plan) -> None:
         super().__init__(message, hint)
@@ -144,7 +144,7 @@ class Unfit(Refused):
 
 
 def translated(error: ModelError) -> EdgemedError:
-    """An engine's refusal in edgemed's words, its last log lines in the hint."""
+    """An engine's error as an EdgemedError, its last log lines in the hint."""
     if isinstance(error, fit.DoesNotFit):
         return Unfit(error.message, error.hint, error.plan)
     log = "".join(f"{LOG_LINE}{printable(line)}" for line in error.log[-4:])
@@ -157,10 +157,10 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
-            f"{options.gpu_layers} layers are to go on a GPU, and llama.cpp finds no GPU here",
+            f"--gpu-layers {options.gpu_layers} needs a GPU, and llama.cpp finds no GPU here",
             "leave --gpu-layers out; `edgemed doctor` shows what the installed llama.cpp can use",
         )
-    threads, batch = pace(model.paths[0], options)
+    threads, batch = threads_and_batch(model.paths[0], options)
     wish = fit.Wish(
         tokens=tokens or 0,
         threads=threads,
@@ -180,7 +180,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
 
 
 def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
-    """The plan and the user's own options as the engine takes them."""
+    """The plan and the user's options, as the engine takes them."""
     return replace(
         bare_settings(path, options),
         context=plan.context,
@@ -191,8 +191,8 @@ def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
 
 
 def bare_settings(path: Path, options: Options) -> Settings:
-    """What does not depend on a plan."""
-    threads, batch = pace(path, options)
+    """The settings that do not depend on a plan."""
+    threads, batch = threads_and_batch(path, options)
     return Settings(
         path=str(path.resolve()),
         context=0,
@@ -202,8 +202,8 @@ def bare_settings(path: Path, options: Options) -> Settings:
     )
 
 
-def pace(path: Path, options: Options) -> tuple[int, int]:
-    """Threads and batch: the user's, else what a tuning of this file found, else the usual."""
+def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:
+    """The user's, else those that a tuning of this file found, else the defaults."""
     found = recall(path)
     threads = options.threads or (found.threads if found else usable_cores())
     return threads, options.batch or (found.batch if found else BATCH)
@@ -220,13 +220,13 @@ def read_template_file(path: Path | None) -> str | None:
 
 
 def shape_of(model: Model) -> fit.Shape:
-    """The plain numbers of a header. Raises Refused for a file without weights of a transformer."""
+    """The sizes in a header. Raises Refused for a file that holds no transformer with weights."""
     meta = model.metadata
     arch = str(meta.get("general.architecture", ""))
     count = whole(meta, f"{arch}.block_count")
     width = whole(meta, f"{arch}.embedding_length")
     if not model.tensors or not count or not width:
-        raise Refused("the file holds no model that can be run", "give a GGUF with its weights")
+        raise Refused("the file holds no model that can run", "give a GGUF file with weights")
     heads = per_layer(meta, f"{arch}.attention.head_count", count, 1)
     kv_heads = per_layer(meta, f"{arch}.attention.head_count_kv", count, max(heads))
     key = whole(meta, f"{arch}.attention.key_length") or width // max(heads)

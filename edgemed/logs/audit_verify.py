@@ -14,6 +14,7 @@ from edgemed.logs import database
 from edgemed.logs.audit_files import MISSING, Place, disagreement, entries, is_back, read_seal
 from edgemed.logs.chain import BEGUN, EVIDENCE, START, Entry, Seal, follows, seal_of
 from edgemed.logs.keys import read_key
+from edgemed.storage.scratch import scratch_folder
 
 HOT = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 """What SQLite answers who may only read, where a killed row's journal waits to be rolled back."""
@@ -149,7 +150,7 @@ def _read(log: Path) -> list[Entry]:
 
 
 def _rows(log: Path, mode: str) -> list[Entry]:
-    with closing(database.connected(f"{log.resolve().as_uri()}?mode={mode}")) as rows:
+    with closing(database.connected(f"{log.absolute().as_uri()}?mode={mode}")) as rows:
         there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entries'").fetchone()
         return list(entries(rows)) if there else []
 
@@ -160,8 +161,8 @@ def _rows_of_copy(log: Path, journal: Path) -> list[Entry] | None:
     The files stay as they are, for they are evidence, and perhaps on a disk that only reads. They
     hold no patient text; the copy is for this user alone and goes at once.
     """
-    with tempfile.TemporaryDirectory(prefix="edgemed-audit-") as folder:
-        copy = Path(folder) / "log"
+    with scratch_folder(Path(tempfile.gettempdir()), "audit") as folder:
+        copy = folder / "log"
         try:
             before = _state(log), _state(journal)
             copy.write_bytes(log.read_bytes())

@@ -27,7 +27,7 @@ def open_rows(path: Path) -> sqlite3.Connection:
         private_folder(path.parent)
         with suppress(FileExistsError):  # another process was first
             write_new(path, b"")
-    rows = connected(f"{path.resolve().as_uri()}?mode=rw")
+    rows = connected(f"{path.absolute().as_uri()}?mode=rw")
     rows.execute("PRAGMA synchronous = EXTRA")
     return rows
 

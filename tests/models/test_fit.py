@@ -109,8 +109,8 @@ def test_under_a_private_limit_that_no_model_fits_the_refusal_says_how_much_is_m
     with pytest.raises(DoesNotFit) as refused:
         fit(THREE_B, Memory(8 * GIB, 6 * GIB, private=200 * MIB), WISH)
     missing = -(-(refused.value.plan.private - 200 * MIB) // MIB)
-    assert "no model fits" in refused.value.hint
-    assert f"give it {missing + 16} MiB more" in refused.value.hint
+    assert "no model would fit" in refused.value.hint
+    assert f"free {missing + 16} MiB more" in refused.value.hint
 
 
 def test_where_no_context_fits_the_refusal_names_a_file_size_that_would() -> None:
@@ -132,7 +132,7 @@ def test_what_the_user_sets_is_never_changed(mine: dict[str, object]) -> None:
 
 
 def test_a_text_past_the_training_length_is_refused_however_much_memory_there_is() -> None:
-    with pytest.raises(ModelError, match="trained on 131072"):
+    with pytest.raises(ModelError, match="trained for 131072"):
         fit(THREE_B, Memory(512 * GIB, 500 * GIB), replace(WISH, tokens=140_000))
 
 

@@ -1,8 +1,8 @@
 """A llama, qwen2 or qwen3 whose matrices are frozen and decoded on the fly.
 
-Sequences are packed one after the other: x[tokens, width], with their lengths. No sequence sees
-another. Every block is computed again in the backward pass (gradient checkpointing), so that
-activations of one block at a time are held.
+Sequences are packed one after the other: x[tokens, width], with their lengths. No sequence attends
+to another. Every block is computed again in the backward pass (gradient checkpointing), so that
+only one block's activations are in memory at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,13 +21,13 @@ EMBEDDING = "token_embd.weight"
 
 
 class Linear(nn.Module):
-    """y = x W^T + bias, and what an adapter adds."""
+    """y = x W^T + bias, plus the output of an adapter if there is one."""
 
     def __init__(self, matrix: Frozen, bias: torch.Tensor | None) -> None:
         super().__init__()
         self.matrix = matrix
         self.register_buffer("bias", bias, persistent=False)
-        self.path: nn.Module | None = None  # forward(x, y) gives y with what it adds
+        self.path: nn.Module | None = None  # an adapter: forward(x, y) adds its output to y
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = product(x, self.matrix)
@@ -53,7 +53,7 @@ class Norm(nn.Module):
 
 
 class Tensors:
-    """The model's tensors by GGUF name: matrices frozen, vectors in float32."""
+    """The model's tensors by GGUF name: frozen matrices, and vectors in float32."""
 
     def __init__(self, names: Sequence[str], rows: Callable[[str], Rows]) -> None:
         self._names, self._rows, self._scratch = frozenset(names), rows, Scratch()
@@ -111,7 +111,7 @@ class Block(nn.Module):
         k = self._heads("attn_k", x, turns)
         v = self.linears["attn_v"](x).view(len(x), -1, self.shape.head)
         parts, first = [], 0
-        for length in lengths:  # each sequence by itself: none sees another
+        for length in lengths:  # each sequence by itself: none attends to another
             part = slice(first, first + length)
             parts.append(attend(q[part], k[part], v[part]))
             first += length
@@ -120,7 +120,7 @@ class Block(nn.Module):
     def _heads(
         self, name: str, x: torch.Tensor, turns: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
-        """Queries or keys by head, normed where the model does so, then rotated."""
+        """Queries or keys by head, normalised if the model does so, then rotated."""
         y = self.linears[name](x).view(len(x), -1, self.shape.head)
         if f"{name}_norm" in self.head_norms:
             y = self.head_norms[f"{name}_norm"](y)
@@ -138,7 +138,7 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 def rotated(
     x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, interleaved: bool
 ) -> torch.Tensor:
-    """Rotary embedding: pairs of x[tokens, heads, head] turned by their angles."""
+    """Rotary embedding: pairs of x[tokens, heads, head] rotated by their angles."""
     half = x.shape[-1] // 2
     a, b = (x[..., 0::2], x[..., 1::2]) if interleaved else (x[..., :half], x[..., half:])
     c, s = cosine[:, None], sine[:, None]
@@ -188,7 +188,7 @@ class Transformer(nn.Module):
     ) -> torch.Tensor:
         """Sum over tokens of weight * -log p(token | those before it in its sequence).
 
-        `weights` f32[tokens]: 0 where the loss does not look (prompts, the first of a sequence).
+        `weights` f32[tokens]: 0 for tokens without loss (prompts, the first token of a sequence).
         """
         looked = torch.nonzero(weights)[:, 0]
         states = self.hidden(ids, lengths)[looked - 1]
@@ -196,7 +196,7 @@ class Transformer(nn.Module):
 
 
 def frequencies(shape: Shape, tensors: Tensors) -> torch.Tensor:
-    """Radians a position, f32[head / 2]; divided by the factors that llama 3.1 has in a tensor."""
+    """Radians per position, f32[head / 2], divided by the tensor of factors that llama 3.1 has."""
     steps = torch.arange(0, shape.head, 2, dtype=torch.float64) / shape.head
     found = shape.rope_base**-steps / shape.rope_scale
     if "rope_freqs.weight" in tensors:
