@@ -29,6 +29,7 @@ PRESENT = re.compile(
 BESIDE = 12  # characters between `or` and what it joins
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
+BEFORE = re.compile(r"(?:\b(?:not|never|no|cannot|without|denies)|n't)\s+(?:\w+\s+){0,2}$", re.I)
 VERB = 0.5  # share of a word's company in the sentence that says it otherwise
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
@@ -158,13 +159,24 @@ def _verbs(said: Said, source: Source) -> Iterator[Flag]:
         best = max(against, key=lambda a: a[0], default=None)
         own = max((source.kept(company, i) for i, m in there if m.polarity == mention.polarity),
                   default=0.0)  # fmt: skip
-        if best is not None and best[0] >= VERB and own < best[0] / 2:
+        if best is None or best[0] < VERB or own >= best[0] / 2:
+            continue
+        denied, at = (
+            (said, mention) if mention.polarity == "no" else (source.said[best[1]], best[2])
+        )
+        if is_next_to_denial(denied, at):
             said_here = "negated" if mention.polarity == "no" else "affirmed"
             verb = "affirms" if mention.polarity == "no" else "negates"
             reason = f"{name}: {said_here} in the draft; the source {verb} it"
             span = mention.span
             yield Flag("negation", "contradicted", "minor", reason, span, (best[2].span,))
             return
+
+
+def is_next_to_denial(said: Said, mention: Mention) -> bool:
+    """Whether the denial stands right before the word, and not a clause away."""
+    start = mention.span.start - said.sentence.span.start
+    return BEFORE.search(said.sentence.text[:start]) is not None
 
 
 def _segments(said: Said) -> Iterator[list[Mention]]:

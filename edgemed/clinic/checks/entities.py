@@ -19,6 +19,7 @@ LISTS = {
     "organism": "organisms.txt",
     "procedure": "procedures.txt",
 }
+OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
 GRAVE = ("drug", "procedure")
 # Said in too many ways to miss.
 PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
@@ -37,6 +38,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         drug = mention.concept.kind == "drug"
         if mention.concept.name in PLAIN:
             continue
+        yield from _opposite(mention, source)
         if mention.concept.kind not in LISTS or mention.span.start < start:
             continue
         if (mention.polarity != "yes" and not drug) or is_named(mention, source):
@@ -46,6 +48,18 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         severity: Severity = "major" if mention.concept.kind in GRAVE else "minor"
         reason = f"{mention.concept.kind} {mention.concept.name} is not in the source"
         yield Flag("entity", "not found", severity, reason, mention.span)
+
+
+def _opposite(mention: Mention, source: Source) -> Iterator[Flag]:
+    """Too much where the source has too little of it: `hypokalemia` for `hyperkalemia`."""
+    name = mention.concept.name
+    for one, other in OPPOSED:
+        if name.startswith(one) and name not in source.mentions:
+            there = source.mentions.get(other + name.removeprefix(one), [])
+            if there and mention.polarity == "yes":
+                reason = f"{name} in the draft, {there[0][1].concept.name} in the source"
+                spans = tuple(m.span for _, m in there[:3])
+                yield Flag("level", "contradicted", "major", reason, mention.span, spans)
 
 
 def is_named(mention: Mention, source: Source) -> bool:
@@ -99,7 +113,7 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
     phrase = said.sentence.text[mention.span.start - start : mention.span.end - start].lower()
     least = NEARED if source.is_talk else NEARED_IN_NOTE
     return any(
-        not is_another(mention, i, source)
+        not is_another(mention, int(i), source)
         for p in {phrase, mention.concept.name}
         for i in np.flatnonzero(source.index.cosines(p) >= least)
     )
