@@ -134,6 +134,8 @@ def is_telling(cue: Cue, said: Said, source: Source) -> bool:
         return cue.value in ("current", "continued") and bool(HABITS & set(cue.of))
     if cue.attribute == "severity" and not kinds & {*PROBLEMS} and "pain" not in cue.of:
         return False
+    if cue.attribute == "level" and not kinds & {*PROBLEMS, "procedure"}:
+        return False
     return any(source.rarity(name) for name in cue.of)
 
 

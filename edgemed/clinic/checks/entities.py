@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
+from functools import cache
 
 import numpy as np
 
@@ -26,6 +28,7 @@ PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
 SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
 NEARED_IN_NOTE = 0.6  # the same where clinicians wrote both sides, in the same words
+ALIKE = 0.65  # share of letters from which one name may be taken for another
 BESIDE = 16  # characters from a test to its value
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 
@@ -120,10 +123,19 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
 
 
 def is_another(mention: Mention, i: int, source: Source) -> bool:
-    """Whether a sentence near a disease names another, by which it is near."""
+    """Whether a sentence near a disease names one spelled much alike, by which it is near."""
+    name = mention.concept.name
     return mention.concept.kind == "disease" and any(
-        m.concept.kind == "disease" for m in source.said[i].mentions
+        m.concept.kind == "disease" and is_alike(name, m.concept.name)
+        for m in source.said[i].mentions
     )
+
+
+@cache
+def is_alike(a: str, b: str) -> bool:
+    """Whether two names share most letters in their order, or a word: `osteoarthritis`."""
+    shared = {w for w in a.split() if len(w) > 4} & set(b.split())
+    return bool(shared) or SequenceMatcher(None, a, b).ratio() >= ALIKE
 
 
 def ways(concept: Concept) -> list[tuple[str, ...]]:
