@@ -43,7 +43,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each concept whose negation the source gives otherwise."""
     for mention in said.mentions:
         others = source.mentions.get(mention.concept.name, [])
-        is_told = mention.concept.kind in COMPARED or is_acted_on(said, mention)
+        is_told = mention.concept.kind in COMPARED or is_acted_on(said, mention, source)
         if not is_told or mention.polarity == "open":
             continue
         yield from _polarity(said, mention, source, others)
@@ -52,9 +52,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     yield from _lost_denials(said)
 
 
-def is_acted_on(said: Said, mention: Mention) -> bool:
-    """A drug or procedure that the draft says is given or done, or a drug said not to be taken."""
-    if mention.concept.kind not in ("drug", "procedure"):
+def is_acted_on(said: Said, mention: Mention, source: Source) -> bool:
+    """A drug given or not taken; in a note also a procedure done: talk denies those by the way."""
+    if mention.concept.kind not in (("drug",) if source.is_talk else ("drug", "procedure")):
         return False
     return mention.polarity == "yes" or is_not_taken(said, mention)
 
