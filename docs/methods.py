@@ -4,8 +4,9 @@ import inspect
 import math
 from collections.abc import Iterator
 
+from edgemed.merging.methods.method import Method
 from edgemed.merging.methods.schema import Parameter
-from edgemed.merging.methods.table import METHODS, Method
+from edgemed.merging.methods.table import METHODS
 
 BASES = {
     "none": "no base model",

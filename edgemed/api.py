@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgemed.local_models.loading import Options
     from edgemed.merging.parents.compatibility import Finding
     from edgemed.merging.recipe.recipe import Recipe
+    from edgemed.merging.report.folded import Folded
     from edgemed.merging.run.run import Report, Result
 
 File = str | Path
@@ -43,7 +44,7 @@ def merge(
     report: "Report | None" = None,
     load_check: bool = True,
 ) -> "Result":
-    """Merge GGUF files into `out`.
+    """Merge GGUF files into `out`, each alone or with adapters: "MODEL.gguf+ADAPTER:0.5".
 
     Two `models` and `t` (0 is the first model, 1 the second); or models with `weight`, `base` and
     the `parameters` of a `method`; or a `recipe` alone: a mergekit file, or a Recipe. `out_type` is
@@ -53,16 +54,68 @@ def merge(
     """
     from dataclasses import replace as changed
 
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     asked = _recipe(models, recipe, t, method, base, weight, dict(parameters or {}))
     if out_type is not None:
         asked = changed(asked, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
-    plan = plan_merge(asked, Path(out), threads or usable_cores(), cap, replace)
+    plan = plan_merge(asked, Path(out), threads or logical_cores(), cap, replace)
     return run_plan(plan, report, resume, load_check)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A fold that is written, and what rounding leaves of every tensor's change."""
+
+    result: "Result"
+    tensors: "tuple[Folded, ...]"
+    summary: tuple[str, ...]
+
+
+def fold(
+    model: File,
+    *adapters: File,
+    out: File,
+    out_type: str | None = None,
+    threads: int | None = None,
+    max_ram: int | str | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    report: "Report | None" = None,
+    load_check: bool = True,
+) -> Fold:
+    """Write LoRA adapters into `model`, one after the other, in its types or in `out_type`.
+
+    An adapter is a GGUF file or a PEFT folder, with its strength behind a colon where that is not
+    1: "style.gguf:0.5".
+    """
+    from dataclasses import replace as changed
+
+    from edgemed_models.engine.machine import logical_cores
+
+    from edgemed.adapters.naming import use_of
+    from edgemed.merging.plan.out_types import type_word
+    from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.recipe.folding import folding
+    from edgemed.merging.report.folded import measure_fold, summary
+    from edgemed.merging.run.run import Meter, compile_kernels, run_plan
+
+    if not adapters:
+        raise UsageError("no adapter was given", "name one or more")
+    recipe = folding(Path(model), [use_of(str(adapter)) for adapter in adapters])
+    if out_type is not None:
+        recipe = changed(recipe, out_type=type_word(out_type))
+    cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
+    plan = plan_merge(recipe, Path(out), threads or logical_cores(), cap, replace)
+    compile_kernels(plan, Meter(plan.weights, report))
+    found = measure_fold(plan)
+    result = run_plan(plan, report, resume, load_check)
+    return Fold(result, tuple(found), tuple(summary(found)))
 
 
 def _recipe(
@@ -74,6 +127,7 @@ def _recipe(
     weight: Sequence[float] | None,
     parameters: dict[str, Any],
 ) -> "Recipe":
+    from edgemed.adapters.naming import parent_of
     from edgemed.merging.methods.table import METHODS
     from edgemed.merging.recipe.recipe import Recipe, between, weighted
     from edgemed.merging.recipe.recipe_file import read_recipe
@@ -90,8 +144,9 @@ def _recipe(
         return between(models[0], models[1], t, method)
     if t is not None:
         parameters["t"] = t
-    paths = [Path(model) for model in models]
-    return weighted(paths, method, None if base is None else Path(base), weight, parameters)
+    paths = [parent_of(str(model)) for model in models]
+    under = None if base is None else parent_of(str(base))
+    return weighted(paths, method, under, weight, parameters)
 
 
 def open_model(path: File) -> "Model":
@@ -114,25 +169,31 @@ def quantize(
     patterns: Sequence[tuple[str, str]] = (),
     imatrix: Sequence[File] = (),
     threads: int | None = None,
+    max_ram: int | str | None = None,
+    split_max_size: int | str | None = None,
+    resume: bool = False,
     replace: bool = False,
+    report: "Report | None" = None,
     load_check: bool = True,
 ) -> Path:
     """Write `source` as `type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
 
     `patterns` are (regular expression, ggml type) pairs; the first that is found in a tensor's
-    name counts. `imatrix` are importance matrices of llama-imatrix, taken together. With
-    `load_check`, the installed llama.cpp opens the file before it gets its name.
+    name counts. `imatrix` are importance matrices of llama-imatrix, taken together. `max_ram` caps
+    the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`
+    goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
+    file before it gets its name. Returns the path of the file, or of the first.
     """
-    from edgemed.merging.run.run import usable_cores
-    from edgemed.quantizing.imatrix import read_imatrices
-    from edgemed.quantizing.plan import Wish, plan_quantize
-    from edgemed.quantizing.run import quantize as run
+    from edgemed_models.engine.machine import logical_cores
 
-    importances = read_imatrices([Path(path) for path in imatrix]) if imatrix else None
-    wish = Wish(type.upper(), tuple(patterns), importances)
-    plan = plan_quantize(Path(source), Path(out), wish, replace)
-    run(plan, threads or usable_cores(), lambda name: None, lambda done, of: None, load_check)
-    return plan.files[0].path
+    from edgemed.merging.plan.plan import Target
+    from edgemed.merging.plan.quantization import plan_quantize, quantization
+    from edgemed.merging.run.run import run_plan
+
+    recipe = quantization(Path(source), type, patterns, [Path(path) for path in imatrix])
+    cap, size = (parse_size(s) if isinstance(s, str) else s for s in (max_ram, split_max_size))
+    target = Target(Path(out), threads or logical_cores(), cap, replace, size)
+    return run_plan(plan_quantize(recipe, target), report, resume, load_check).out
 
 
 def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, ...]":
@@ -145,14 +206,15 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
     >>> any(finding.level == "refuse" for finding in found)
     False
     """
-    from edgemed.gguf import open_models
+    from edgemed.adapters.naming import parent_of
     from edgemed.merging.parents.chat import Choice
     from edgemed.merging.parents.compatibility import verdict
+    from edgemed.merging.parents.opening import open_parents
 
     if len(models) < 2:
         raise UsageError("check needs at least two models", "name two or more")
     choice = Choice(tokenizer_from)
-    return verdict(open_models([Path(model) for model in models]), choice=choice).findings
+    return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +243,12 @@ def summarize(
     `note` is a text, or the Path of a file. `model` is a GGUF file or the name of a model that was
     added (default: the default model). `on_text` gets the draft piece by piece.
     """
-    from edgemed_models.base import Done, Failed, Piece
+    from edgemed_models.answer import collect
+    from edgemed_models.base import Event, Piece
 
-    from edgemed.clinic import summarize as drafting
-    from edgemed.clinic.note import parse, read_note
-    from edgemed.clinic.template import load_template, messages, readable
+    from edgemed.clinic.note import parse, read_note, refuse_unusable
+    from edgemed.clinic.summarize import prompt_of, request_fitting, write
+    from edgemed.clinic.template import load_template, readable
     from edgemed.local_models.library import find_model
     from edgemed.local_models.loading import Options as Loading
     from edgemed.local_models.loading import running
@@ -194,23 +257,21 @@ def summarize(
         read_note(note) if isinstance(note, Path) else parse(note),
         load_template(template),
     )
+    refuse_unusable(read)
     path = find_model(None if model is None else str(model))
-    answer = drafting.answer_range(asked, max_tokens)
-    text, ending = "", "failed"
-    with running(path, options or Loading(), messages(asked, read), answer) as engine:
-        for event in drafting.summarize(
-            engine, read, asked, max_tokens=max_tokens, temperature=temperature, seed=seed
-        ):
-            if isinstance(event, Piece):
-                text += event.text
-                if on_text is not None:
-                    on_text(event.text)
-            elif isinstance(event, Done | Failed):
-                ending = event.reason if isinstance(event, Done) else "failed"
-    if ending == "failed" and not text.strip():
-        return Summary(text, ending, None)
-    shown = readable(asked, text) if ending == "stop" else text
-    return Summary(shown, ending, review(read.text, shown))
+    prompt = prompt_of(read, asked, max_tokens)
+
+    def tell(event: Event) -> None:
+        if on_text is not None and isinstance(event, Piece):
+            on_text(event.text)
+
+    with running(path, options or Loading(), prompt.messages, prompt.answer) as (engine, tokens):
+        request = request_fitting(engine, prompt, tokens, temperature, seed)
+        answer = collect(write(engine, request), tell)
+    if answer.ending == "failed" and not answer.text.strip():
+        return Summary(answer.text, answer.ending, None)
+    shown = readable(asked, answer.text) if answer.complete else answer.text
+    return Summary(shown, answer.ending, review(read.text, shown))
 
 
 def review(note: str, draft: str) -> "Review":
@@ -249,6 +310,7 @@ def sweep(
     `cases` are files of JSON lines. Scores go to `out` (`.jsonl`) after every point; a sweep
     that finds points there does not make them again.
     """
+    from edgemed.adapters.naming import parent_of
     from edgemed.evals.cases import read_cases
     from edgemed.evals.scores import curve_of
     from edgemed.evals.sweep import Exam, Silent, Way
@@ -257,6 +319,6 @@ def sweep(
     from edgemed.local_models.loading import Options as Loading
 
     exam = Exam(read_cases([Path(case) for case in cases]), max_tokens, options or Loading())
-    way = Way(Path(a), Path(b), method)
+    way = Way(parent_of(str(a)), parent_of(str(b)), method)
     points = tuple(swept(way, sorted(set(ts)), exam, Path(out), Silent()))
     return Sweep(points, best(curve_of(points, method)) if len(points) > 1 else None)

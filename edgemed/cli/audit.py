@@ -1,14 +1,16 @@
-"""`edgemed audit verify|export|seal`: checks that the log is unchanged, prints it, seals it."""
+"""`edgemed audit verify|export|drafts|seal`: is the log as it was written, what stands in it."""
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edgemed.cli.printing import print_json
 from edgemed.logs import audit, seals
 from edgemed.logs.audit import Entry, Place, Verdict
+from edgemed.logs.drafts import Draft, drafts
 from edgemed.printable import printable
 
 
@@ -16,10 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser(
-        "verify", help="check every row, the order and the seal", epilog=seals.CAUTION
+        "verify", help="check every row, the records, the order and the seal", epilog=seals.CAUTION
     )
     verify.add_argument("--seal", metavar="SEAL", help="a seal kept elsewhere: a file, or N:HEX")
     export = actions.add_parser("export", help="print the rows as JSON lines, the seal on stderr")
+    listed = actions.add_parser("drafts", help="list what was drafted, with what, and when")
+    listed.add_argument("--note", type=Path, metavar="NOTE", help="only drafts of this note")
+    listed.add_argument("--json", action="store_true", help="print JSON lines, with all settings")
     seal = actions.add_parser("seal", help="keep a seal elsewhere, for example on a stick")
     seal.add_argument(
         "--to",
@@ -28,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the folder for it (default: the one stick plugged in)",
     )
     seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps the seal")
-    for action in (verify, export, seal):
+    for action in (verify, export, listed, seal):
         action.add_argument("--log", type=Path, metavar="FILE", help="a log other than your own")
         action.add_argument("--key", type=Path, metavar="FILE", help="the key of that log")
     verify.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -39,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     place = place_of(args)
     if args.action == "export":
         return export(place)
+    if args.action == "drafts":
+        return list_drafts(place, args.note, args.json)
     if args.action == "seal":
         return keep_seal(place, args.to, args.who)
     kept = seals.seal_from(args.seal) if args.seal else None
@@ -91,6 +98,34 @@ def export(place: Place) -> int:
         last = audit.Seal(rows[-1].number, rows[-1].mac)
         print(f"seal to keep elsewhere: {last}", file=sys.stderr)
     return 0
+
+
+def list_drafts(place: Place, note: Path | None, as_json: bool) -> int:
+    """Drafts to stdout, a line each; of one note, where it is given and known by its mark."""
+    for draft in drafts(place, texts_of(note) if note else ()):
+        if as_json:
+            print_json(asdict(draft), indent=None)
+        else:
+            print(printable(line_of(draft)))
+    return 0
+
+
+def texts_of(note: Path) -> tuple[str, ...]:
+    """A note as the command line takes it, and as the screen does: with other line ends."""
+    from edgemed.clinic.note import read_note
+    from edgemed.clinic.session import opened
+
+    text = read_note(note).text
+    return text, opened(text).source
+
+
+def line_of(draft: Draft) -> str:
+    """A draft on a line: when, by which template and model, how it ended, for whom."""
+    kept = ", note and draft kept" if draft.kept else ""
+    who = f", {draft.who}" if draft.who else ""
+    words = (draft.template, "by", draft.model, draft.model_hash[:12])
+    what = " ".join(word for word in words if word)
+    return f"row {draft.row}: {draft.at}, {what}: {draft.ending}{who}{kept}"
 
 
 def facts_of(row: Entry) -> Any:

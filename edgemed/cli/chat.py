@@ -105,7 +105,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
     answer = range(request.max_tokens, request.max_tokens + 1)
     with started_ahead() as process:
         with explained(args):
-            plan = plan_request(path, options, request.messages, answer, process)
+            plan, _ = plan_request(path, options, request.messages, answer, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:
@@ -116,7 +116,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
             model.close()
     close_text(outcome, args.max_tokens, "ANSWER")
     if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
+        tell_failure(outcome.end, args)
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":

@@ -1,30 +1,42 @@
-"""`edgemed inspect FILE`: what is in a GGUF file, as tables on a terminal, plain text or JSON."""
+"""`edgemed inspect FILE`: what is in a GGUF file or an adapter, as tables, plain text or JSON."""
 
 import argparse
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.adapters import describing as adapters
+from edgemed.adapters.describing import is_adapter
 from edgemed.cli.printing import print_json
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.gguf import Model, Tensor, open_model, printable
 from edgemed.gguf.description import Description, describe
 from edgemed.gguf.loadable.obstacle import Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
+from edgemed.gguf.tables import summary, tensor_table, type_table
 from edgemed.storage.sizes import show_size
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed inspect`."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="a GGUF file, or any shard of a split one")
+    add(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a GGUF file, any shard of a split one, or a LoRA adapter (GGUF, or a PEFT folder)",
+    )
     add("--tensors", action="store_true", help="list every tensor: name, shape, type, bytes")
     add("--json", action="store_true", help="print JSON for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Open and check the file, then print."""
+    if is_adapter(args.file):
+        return show_adapter(adapters.describe(args.file), args)
     model = open_model(args.file)
     description = describe(model)
     if args.json:
@@ -38,6 +50,55 @@ def run(args: argparse.Namespace) -> int:
         tables.append(tensor_table(model))
     show(tables)
     return 0
+
+
+def show_adapter(found: adapters.Description, args: argparse.Namespace) -> int:
+    """An adapter's figures; its targets where they are asked for."""
+    if args.json:
+        document = asdict(found)
+        if not args.tensors:
+            document["targets"] = len(found.targets)
+        print_json(document)
+        return 0
+    show([adapter_table(found), *([target_table(found)] if args.tensors else [])])
+    return 0
+
+
+def adapter_table(found: adapters.Description) -> Table:
+    """One line a fact."""
+    kinds = Counter(target.kind for target in found.targets)
+    ranks = sorted({t.rank for t in found.targets if t.rank is not None})
+    scales = sorted({t.scale for t in found.targets if t.scale is not None})
+    return Table(
+        ("", ""),
+        [
+            ("adapter", " and ".join(found.files)),
+            ("size", f"{show_size(found.nbytes)} ({found.nbytes:,} bytes)"),
+            ("form", found.form),
+            ("architecture", found.architecture or "not stated"),
+            ("trained on", found.base or "not stated"),
+            ("weights", f"{found.weights:,}"),
+            ("changes", ", ".join(f"{n} x {kind}" for kind, n in kinds.items())),
+            ("rank", ", ".join(map(str, ranks)) or "none"),
+            ("scale", ", ".join(f"{scale:g}" for scale in scales) or "none"),
+        ],
+    )
+
+
+def target_table(found: adapters.Description) -> Table:
+    """One line a change."""
+    columns = ("target", "kind", ">shape", ">rank", ">scale")
+    rows = [
+        (
+            t.name,
+            t.kind,
+            f"{t.length} x {t.rows}",
+            str(t.rank or "-"),
+            "-" if t.scale is None else f"{t.scale:g}",
+        )
+        for t in found.targets
+    ]
+    return Table(columns, rows)
 
 
 def against(model: Model) -> list[Obstacle]:
@@ -65,46 +126,3 @@ def tensor_record(tensor: Tensor) -> dict[str, Any]:
         "offset": tensor.offset,
         "nbytes": tensor.nbytes,
     }
-
-
-def summary(d: Description) -> Table:
-    """The main facts, one per line."""
-    more = len(d.files) - 1
-    shards = f" and {more} more shard{'s' if more > 1 else ''}" if more else ""
-    kinds = ", ".join(part for part in (d.vocabulary_model, d.vocabulary_pre) if part)
-    weights = f"{d.weights:,} ({d.bits_per_weight:.2f} bits each)" if d.weights else "none"
-    vocabulary = f"{d.vocabulary_size:,} tokens" if d.vocabulary_size else "none"
-    return Table(
-        ("", ""),
-        [
-            ("file", d.files[0] + shards),
-            ("size", f"{show_size(d.nbytes)} ({d.nbytes:,} bytes)"),
-            ("format", f"GGUF version {d.version}, aligned to {d.alignment}"),
-            ("architecture", d.architecture or "not stated"),
-            ("name", d.name or "not stated"),
-            ("licence", d.licence or "not stated"),
-            ("weights", weights),
-            ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
-            ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
-            ("chat template", "yes" if d.chat_template else "none"),
-            *(("training", f"quantization-aware: {s}") for s in (d.trained_rounding,) if s),
-        ],
-    )
-
-
-def type_table(d: Description) -> Table:
-    """How many tensors, weights and bytes each tensor type has."""
-    columns = ("type", ">tensors", ">weights", ">bytes")
-    return Table(columns, [(n, *(f"{x:,}" for x in share)) for n, share in d.types.items()])
-
-
-def tensor_table(model: Model) -> Table:
-    """One line per tensor, in the file's order; the first number of a shape is the row length."""
-    columns = ("tensor", ">shape", "type", ">bytes")
-    return Table(
-        columns,
-        [
-            (t.name, " x ".join(map(str, t.shape)) or "scalar", t.type.name, f"{t.nbytes:,}")
-            for t in model.tensors.values()
-        ],
-    )

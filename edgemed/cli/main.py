@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from edgemed import __version__
 from edgemed.cli import standard
+from edgemed.cli.named_options import with_options
 from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
@@ -49,13 +50,15 @@ COMMANDS: dict[str, Command] = {
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
     "sweep": Command("sweep", "find the t at which a merge keeps both skills, on your own cases"),
     "diff": Command("diff", "measure how two models differ, and what a merge would hold"),
-    "verify": Command("verify", "make a merged file again from its recipe and compare"),
+    "verify": Command("verify", "make a file again from its recipe and compare"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "teach a model from your own examples: a LoRA adapter"),
+    "fold": Command("fold", "write a LoRA adapter into its model, without leaving its types"),
+    "extract": Command("extract", "take a fine-tune's change out of it, as a LoRA adapter"),
     "audit": Command("audit", "check or print the log of who did what"),
     "demo": Command("demo", "see a merge of two embedded models at work (not for patients)"),
-    "inspect": Command("inspect", "show what is in a GGUF file"),
+    "inspect": Command("inspect", "show what is in a GGUF file or an adapter"),
 }
 
 
@@ -141,6 +144,7 @@ def guarded(args: argparse.Namespace) -> int:
     except EdgemedError as error:
         if args.debug:
             traceback.print_exc()
+        error.hint = with_options(error.hint, args)
         return complain(error)
     except BrokenPipeError:
         drop_output()

@@ -8,10 +8,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
+from edgemed.cli.merge import planned, show_or_run
+from edgemed.cli.merge_options import changed, refuse_beside_recipe
 from edgemed.errors import UsageError
 from edgemed.merging.plan.made import is_made
 from edgemed.merging.plan.placement import Placement, refuse_output
+from edgemed.merging.plan.provenance import inputs_of
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.stages import Outputs, Stage, read_stages, recipe_of
 from edgemed.storage.scratch import scratch_folder
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
         if stage in done:
             print("it is there, made of the same bytes: kept as it is", file=sys.stderr)
             continue
-        carry_out(args, planned(args, recipe_for(args, stage, outputs), out))
+        show_or_run(args, planned(args, recipe_for(args, stage, outputs), out))
     return 0
 
 
@@ -79,11 +81,11 @@ def rehearse(
         for number, stage in enumerate(stages, 1):
             recipe, final = recipe_for(args, stage, ghosts), stage is stages[-1]
             out = args.out if final else outputs[stage.name]
-            refuse_output(recipe.models, out, args.force or stage in done)
+            refuse_output(inputs_of(recipe), out, args.force or stage in done)
             plan = planned(args, recipe, args.out if final else ghosts[stage.name])
             if args.dry_run:
                 print(f"recipe {number} of {len(stages)}: {out}")
-                carry_out(args, plan)
+                show_or_run(args, plan)
             if not final:
                 write_headers(plan.placement)
 

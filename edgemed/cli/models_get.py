@@ -15,7 +15,8 @@ from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
 from edgemed.local_models.getting.places import in_words
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
+from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         ask(sum(each.fetched for each in missing))
     for each in missing:
         entry = get(each, args.stick, Bar(each))
-        remember(entry)
+        spare_hashing(entry)
         print(printable(f"added {entry.name}: {entry.path}"))
     if args.merge:
         merge_both(found, wanted)
@@ -96,24 +97,26 @@ class Bar:
             sys.stderr.flush()
 
 
-def remember(entry: library.Entry) -> None:
-    """Store the file's hash, so that the first draft need not compute it."""
-    with suppress(EdgemedError), Records() as records:
-        records.remember(Path(entry.path), entry.sha256)
+def spare_hashing(entry: library.Entry) -> None:
+    """Spare the first draft the hashing of the file."""
+    with suppress(EdgemedError):
+        remember(Log(default_place()), Path(entry.path), entry.sha256)
 
 
 def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
     """Check and merge the two models; the merge becomes the default."""
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.recipe import between
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     name = f"{card.name}-merged"
     paths = {each.part: library.find_model(each.name) for each in wanted}
     out = library.folder() / f"{name}.gguf"
     recipe = between(paths["clinical"], paths["instruct"], card.t, tokenizer="B")
-    result = run_plan(plan_merge(recipe, out, usable_cores(), None, replace=True))
+    result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     sha256 = library.digest(out, lambda nbytes: None)
-    remember(library.take_in(name, out, sha256))
+    spare_hashing(library.take_in(name, out, sha256))
     library.set_default(name)
     print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

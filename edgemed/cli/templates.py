@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgemed.cli.printing import data, print_json, shown_hint
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.clinic.template import (
     Template,
     find_templates,
@@ -18,6 +18,7 @@ from edgemed.clinic.template import (
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.printable import printable
 from edgemed.storage.whole import private_folder
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Done, Failed, ModelError, Piece, Request
+from edgemed_models.answer import Answer, ask
+from edgemed_models.base import ModelError, Request
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
@@ -76,25 +77,18 @@ def examined(
     model = start(settings)
     try:
         for number, case in enumerate(cases, 1):
-            text, complete = answered(model, case, max_tokens)
-            worths[case.axis].append(case.worth(text, complete))
-            cut += not complete
+            answer = answered(model, case, max_tokens)
+            worths[case.axis].append(case.worth(answer.text, answer.complete))
+            cut += not answer.complete
             tell(number)
     finally:
         model.close()
     return dict(worths), cut
 
 
-def answered(model: LlamaModel, case: Case, max_tokens: int) -> tuple[str, bool]:
-    """The greedy answer to a case, and whether the model ended it by itself."""
-    pieces = []
-    for event in model.generate(Request(case.messages, max_tokens)):
-        if isinstance(event, Piece):
-            pieces.append(event.text)
-        elif isinstance(event, Failed):
-            raise named(case, ModelError(event.message, event.hint, event.log))
-        elif isinstance(event, Done):
-            return "".join(pieces), event.reason == "stop"
-    raise EdgemedError(
-        f"{case.where}: the engine did not say how the answer ended", "please report this line"
-    )
+def answered(model: LlamaModel, case: Case, max_tokens: int) -> Answer:
+    """The greedy answer to a case. Raises EdgemedError where the engine breaks."""
+    try:
+        return ask(model, Request(case.messages, max_tokens))
+    except ModelError as error:
+        raise named(case, error) from None

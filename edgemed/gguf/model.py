@@ -23,11 +23,20 @@ from edgemed.gguf.tensors import Tensor, strays
 from edgemed.storage.names import refuse_odd_name
 
 
+class Laid(NamedTuple):
+    """An adapter that is laid over a model: its name, how strongly it counts, and its files."""
+
+    name: str
+    strength: float
+    files: tuple[Path, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """The headers of a model. Metadata, version and alignment are those of the first shard.
 
-    `strays` are tensors that come after a gap or out of the table's order.
+    `strays` are tensors that come after a gap or out of the table's order. `adapters` are the
+    adapters that change the tensors, in this order.
     """
 
     paths: tuple[Path, ...]
@@ -36,6 +45,12 @@ class Model:
     metadata: Metadata
     tensors: dict[str, Tensor]
     strays: tuple[str, ...] = ()
+    adapters: tuple[Laid, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that its tensors are made of."""
+        return (*self.paths, *(file for laid in self.adapters for file in laid.files))
 
     @property
     def weights(self) -> int:

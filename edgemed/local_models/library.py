@@ -264,7 +264,7 @@ def copied(
     if size > free:
         raise Refused(
             f"the model has {size:,} bytes, but the disk has {free:,} free",
-            "add it with --link instead",
+            "free disk space, or add it with --link: it stays in its place",
         )
     sha, at = hashlib.sha256(), 0
     try:

@@ -8,10 +8,12 @@ Turns the engine's errors into edgemed's; knows nothing of notes.
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from edgemed_models import base
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel, Process
@@ -19,9 +21,11 @@ from edgemed_models.engine.machine import memory, usable_cores
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
 
+from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 
@@ -47,6 +51,14 @@ class Options:
     batch: int | None = None
     repack: bool | None = None
     chat_template: Path | None = None
+    adapters: tuple[Use, ...] = ()
+
+
+class Planned(NamedTuple):
+    """How to load a model for a request, and the tokens of its prompt where they were counted."""
+
+    plan: fit.Plan
+    tokens: int | None
 
 
 def load_model(path: Path, options: Options, tokens: int | None = None) -> LlamaModel:
@@ -58,13 +70,14 @@ def load_model(path: Path, options: Options, tokens: int | None = None) -> Llama
 @contextmanager
 def running(
     path: Path, options: Options, messages: Sequence[Message], answer: range
-) -> Iterator[LlamaModel]:
-    """A model loaded for one request (see `plan_request`), closed when the block ends."""
+) -> Iterator[tuple[LlamaModel, int | None]]:
+    """A model loaded for one request (see `plan_request`), closed when the block ends; and the
+    tokens of the prompt where they are known."""
     with started_ahead() as process:
-        plan = plan_request(path, options, messages, answer, process)
+        plan, tokens = plan_request(path, options, messages, answer, process)
         model = start(settings_for(path, options, plan), process)
         try:
-            yield model
+            yield model, tokens
         finally:
             model.close()
 
@@ -75,8 +88,8 @@ def plan_request(
     messages: Sequence[Message],
     answer: range,
     process: Process,
-) -> fit.Plan:
-    """How to load a model for one request: a prompt of `messages`, and `answer` tokens to write.
+) -> Planned:
+    """How to load a model for one request: prompt of `messages`, `answer` tokens to write.
 
     Room for the largest of `answer` if that fits, else for as many tokens as fit, but at least the
     smallest. A text has at most as many tokens as bytes: if that many fit easily, nothing is
@@ -90,18 +103,18 @@ def plan_request(
             options.kv_type,
             "f16",
         ):
-            return plan
+            return Planned(plan, None)
     except Refused:
         plan_model(model, options, fit.CONTEXT_STEP)  # if this is refused too, counting is no use
     prompt = count(path, options, messages, process)
     try:
-        return plan_model(model, options, prompt + answer[-1])
+        return Planned(plan_model(model, options, prompt + answer[-1]), prompt)
     except Refused as error:
         longest = plan_model(model, options).context
         if longest < prompt + answer[0]:
             error.message += f" ({prompt} tokens to read, up to {answer[-1]} to write)"
             raise
-    return plan_model(model, options, min(longest, prompt + answer[-1]))
+    return Planned(plan_model(model, options, min(longest, prompt + answer[-1])), prompt)
 
 
 def count(path: Path, options: Options, messages: Sequence[Message], process: Process) -> int:
@@ -154,6 +167,7 @@ def translated(error: ModelError) -> EdgemedError:
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
     shape, room = shape_of(model), memory()
+    shape = replace(shape, other_bytes=shape.other_bytes + adapter_bytes(model, options.adapters))
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
@@ -199,7 +213,33 @@ def bare_settings(path: Path, options: Options) -> Settings:
         threads=threads,
         batch=batch,
         chat_template=read_template_file(options.chat_template),
+        adapters=tuple((str(use.path.resolve()), use.strength) for use in options.adapters),
     )
+
+
+def decisive(
+    model: base.Model, max_tokens: int, temperature: float = 0.0, seed: int = 0
+) -> dict[str, Any]:
+    """Everything that decides a draft besides note, model and template, as it is recorded."""
+    engine = getattr(model, "settings", None)
+    table: dict[str, Any] = {"context": model.context}
+    if isinstance(engine, Settings):
+        table = asdict(engine)
+    for name in ("path", "vocab_only"):  # the model's hash says which file it is
+        table.pop(name, None)
+    adapters = table.pop("adapters", ())
+    if adapters:
+        beside = ([Path(path).name, strength, sha256_of(Path(path))] for path, strength in adapters)
+        table["adapters"] = list(beside)
+    given = table.get("chat_template")
+    table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
+    sampler = "greedy" if temperature == 0 else "top-k 40, top-p 0.95"
+    return table | {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "seed": seed,
+        "sampler": sampler,
+    }
 
 
 def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:
@@ -207,6 +247,16 @@ def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:
     found = recall(path)
     threads = options.threads or (found.threads if found else usable_cores())
     return threads, options.batch or (found.batch if found else BATCH)
+
+
+def adapter_bytes(model: Model, uses: Sequence[Use]) -> int:
+    """Bytes of the adapters; Refused for one that is for another model, or that llama.cpp cannot
+    run beside it."""
+    if not uses:
+        return 0
+    from edgemed.adapters.running import refuse_unrunnable
+
+    return sum(refuse_unrunnable(model, use) for use in uses)
 
 
 def read_template_file(path: Path | None) -> str | None:

@@ -8,7 +8,8 @@ disturb the timings, so a setting must be clearly faster than the default to be 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgemed_models.base import Done, Failed, Message, Model, ModelError, Request
+from edgemed_models.answer import ask
+from edgemed_models.base import Done, Message, Model, ModelError, Request
 from edgemed_models.engine.machine import logical_cores, usable_cores
 
 from edgemed.errors import EdgemedError
@@ -105,13 +106,13 @@ def measured(model: Model, threads: int, batch: int) -> Speed:
 
 
 def ended(model: Model, request: Request) -> Done:
-    """How a request ended. Raises EdgemedError if the engine failed."""
-    for event in model.generate(request):
-        if isinstance(event, Failed):
-            raise EdgemedError(event.message, event.hint)
-        if isinstance(event, Done):
-            return event
-    raise EdgemedError("the engine did not say how the answer ended", "try again")
+    """How a request ended. Raises EdgemedError where the engine broke."""
+    try:
+        end = ask(model, request).end
+    except ModelError as error:
+        raise EdgemedError(error.message, error.hint) from None
+    assert isinstance(end, Done)
+    return end
 
 
 def note_of(model: Model) -> tuple[Message, ...]:

@@ -1,1 +1,1 @@
-"""From one GGUF model to the same model in other types: which type for what, and the way."""
+"""Which type for what: the types and mixes of llama.cpp, and importance matrices."""

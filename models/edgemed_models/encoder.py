@@ -6,7 +6,6 @@ a "left". Only this file imports onnxruntime, and only when the first vector is 
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_models.privacy import telemetry
 
 FOLDER = Path(__file__).parent / "minilm"
@@ -37,7 +37,7 @@ class Encoder:
     depend on other sentences (activations are quantized by the range of a whole batch);
     `workers` sentences run in parallel, each on one thread."""
 
-    def __init__(self, workers: int = min(4, os.cpu_count() or 1)) -> None:
+    def __init__(self, workers: int = min(4, logical_cores())) -> None:
         telemetry.switch_off()
         import onnxruntime
         from tokenizers import Tokenizer

@@ -36,11 +36,10 @@ from edgemed_models.scale.examination import AXES, questions
 from edgemed_models.scale.items import ASSISTANT, END, USER
 from numpy.typing import NDArray
 
+from edgemed import quantize
 from edgemed.gguf import open_model
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.quantizing.imatrix import Importances, read_imatrices
-from edgemed.quantizing.plan import Wish, plan_quantize
-from edgemed.quantizing.run import quantize
 from tests.bench.activations import Llama, write_matrix
 from tests.bench.equivalent import write_form
 
@@ -130,9 +129,10 @@ def of_one_form(
     with model(original, args.threads) as llama:
         truth = [log_probabilities(llama, document) for document in documents]
     positions = np.array([len(rows) for rows in truth], np.float64)
-    importances = gathered(original, measured) if args.imatrix else None
+    matrix = gathered(original, measured) if args.imatrix else None
+    importances = read_imatrices([matrix]) if matrix else None
     for kind in args.types:
-        encode(original, ours, kind, importances)
+        quantize(original, ours, kind, imatrix=[matrix] if matrix else [], threads=1, replace=True)
         llama_quantize(original, theirs, FILE_TYPES[kind].number, importances)
         if types_in(ours) != types_in(theirs):
             sys.exit(f"{original.stem}: {kind} means other types to llama.cpp")
@@ -145,19 +145,13 @@ def source_of(name: str) -> Path:
     return STORIES if name == "stories" else Path(scale.__path__[0]) / f"{name}.gguf"
 
 
-def gathered(path: Path, documents: Documents) -> Importances:
-    """The importance matrix of a model over documents, by way of a file."""
+def gathered(path: Path, documents: Documents) -> Path:
+    """The importance matrix of a model over documents."""
     llama, out = Llama(path), path.with_name("matrix.gguf")
     for document in documents:
         llama.logits(document)
     write_matrix(out, llama.sums, llama.rows)
-    return read_imatrices([out])
-
-
-def encode(source: Path, out: Path, kind: str, importances: Importances | None) -> None:
-    """What `edgemed quantize` does."""
-    plan = plan_quantize(source, out, Wish(kind, (), importances), replace=True)
-    quantize(plan, 1, lambda name: None, lambda done, of: None)
+    return out
 
 
 def llama_quantize(source: Path, out: Path, number: int, importances: Importances | None) -> None:

@@ -30,12 +30,11 @@ from edgemed_models.scale.examination import AXES, questions
 from edgemed_models.scale.items import ASSISTANT, END, USER
 from numpy.typing import NDArray
 
+from edgemed import quantize
 from edgemed.gguf import open_model
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 from edgemed.merging.run.run import run_plan
-from edgemed.quantizing.plan import Wish, plan_quantize
-from edgemed.quantizing.run import quantize
 from tests.bench.divergence import (
     LONGEST,
     RESAMPLES,
@@ -113,8 +112,7 @@ def siblings(args: argparse.Namespace, folder: Path) -> list[Path]:
     """The model in F32, and two models that were changed from it."""
     paths = [folder / f"{name}.gguf" for name in ("model", "first", "second")]
     for seed, path in enumerate(paths):
-        plan = plan_quantize(args.model, path, Wish("F32"))
-        quantize(plan, args.threads, lambda name: None, lambda done, of: None)
+        quantize(args.model, path, "F32", threads=args.threads)
         if seed:
             change(path, np.random.default_rng(seed), args.rank, args.size, args.norms)
     return paths

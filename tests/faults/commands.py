@@ -23,8 +23,9 @@ from edgemed.errors import EdgemedError
 from edgemed.evals.scores import Examined
 from edgemed.evals.sweep import LOADED
 from edgemed.local_models import tuned
+from edgemed.local_models.loading import Planned
 from edgemed.logs import audit
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.chunk import Blender
 from tests.edgemed.merge_pairs import weights, write_pair_member
@@ -113,9 +114,8 @@ def added() -> None:
 
 
 def recorded() -> None:
-    """Records that have begun: what is noted in them costs nothing that is asked for."""
-    with Records():
-        pass
+    """A log that has begun: what is noted beside it costs nothing that is asked for."""
+    Log(default_place())
 
 
 def swept() -> int:
@@ -144,7 +144,7 @@ def summarized(*options: str) -> int:
     with (
         patch("edgemed.cli.summarize.started_ahead"),
         patch("edgemed.cli.summarize.find_model", lambda name: Path("a.gguf")),
-        patch("edgemed.cli.summarize.plan_request", lambda *a: None),
+        patch("edgemed.cli.summarize.plan_request", lambda *a: Planned(None, None)),
         patch("edgemed.cli.summarize.settings_for", lambda *a: None),
         patch("edgemed.cli.summarize.start", lambda *a: Loaded(pieces(DRAFT))),
     ):

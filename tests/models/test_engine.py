@@ -188,7 +188,7 @@ def test_a_missing_chat_template_is_refused_with_the_remedy(settings: Settings) 
     model = LlamaModel(replace(settings, chat_template=None))
     with pytest.raises(ModelError, match="no chat template") as refused:
         model.count(ONCE)
-    assert "--chat-template" in refused.value.hint and refused.value.log == ()
+    assert "chat template" in refused.value.hint and refused.value.log == ()
     end = last(model, Request(ONCE))
     assert isinstance(end, Failed) and "no chat template" in end.message
     model.close()

@@ -100,8 +100,8 @@ def test_a_refusal_names_what_is_needed_what_is_free_and_what_would_fit() -> Non
 def test_a_context_that_the_user_set_too_large_is_refused_with_one_that_would_do() -> None:
     with pytest.raises(DoesNotFit) as refused:
         fit(THREE_B, Memory(8 * GIB, 3200 * MIB), replace(WISH, context=100_096))
-    context = int(refused.value.hint.split()[1])
-    assert refused.value.hint.startswith("--context ") and context >= WISH.tokens
+    context = int(refused.value.hint.split()[3])
+    assert refused.value.hint.startswith("a context of ") and context >= WISH.tokens
     assert not refused.value.plan.fits and refused.value.plan.context == 100_096
 
 

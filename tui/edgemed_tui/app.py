@@ -14,7 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from edgemed.clinic.case import NOBODY, Case
+from edgemed.clinic.case import Case
+from edgemed.clinic.history import NOBODY
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter

@@ -17,7 +17,7 @@ from edgemed_native import delta_kernels, mix, rank_kernels
 from edgemed_native.philox import GROUP
 from edgemed_native.sum_kernels import add_magnitudes
 
-from edgemed.merging.methods.schema import Each
+from edgemed.merging.methods.schema import Each, Shares
 from edgemed.merging.methods.select import (
     INFINITE_BITS,
     Border,
@@ -57,26 +57,26 @@ Trims = Sequence[Trim | None]
 
 def task_vectors(
     stream: Stream,
-    weight: Each,
     trims: Trims,
-    *,
     elect: bool,
+    *,
+    weight: Each,
+    lambda_: float = 1.0,
     normalize: bool,
-    scale: float,
     rescale: bool,
 ) -> Mix:
-    """x_0 + scale sum w_i trim(d_i), by elected signs and divided by weights as asked.
+    """x_0 + lambda sum w_i trim(d_i), by elected signs and divided by weights as asked.
 
     `rescale`: a trimmed delta is scaled to have the sum of magnitudes that it had before.
     """
     total = math.fsum(weight)
     divisor = total if normalize and abs(total) >= 1e-8 else 1.0
-    factors = tuple(scale * w / divisor for w in weight)
+    factors = tuple(lambda_ * w / divisor for w in weight)
     if not elect and all(trim is None for trim in trims):
         return weighted((math.fsum((1.0, *(-f for f in factors))), *factors), True)
     scales = rescaling(stream, trims) if rescale else (1.0,) * len(trims)
     if elect:
-        return Mix(partial(blend_elected, trims, scales, weight, normalize, scale))
+        return Mix(partial(blend_elected, trims, scales, weight, normalize, lambda_))
     return Mix(partial(blend_all, trims, scales, factors))
 
 
@@ -140,12 +140,14 @@ def before_and_after(trim: Trim, d: F32, first: int, totals: F64) -> None:
             trim.keep(d, first, np.float32(1.0))
 
 
-def by_magnitude(stream: Stream, density: Each) -> list[Trim | None]:
+def by_magnitude(stream: Stream, *, density: Shares = (1.0,)) -> list[Trim | None]:
     """Keep the int(density n) largest of every delta of n elements (TIES, arXiv 2306.01708)."""
     return bands(stream, [(0, int(d * stream.weights)) if d < 1.0 else None for d in density])
 
 
-def without_outliers(stream: Stream, density: Each, gamma: Each) -> list[Trim | None]:
+def without_outliers(
+    stream: Stream, *, density: Shares = (1.0,), gamma: Shares = (0.01,)
+) -> list[Trim | None]:
     """Drop the int(gamma n) largest of every delta, then the smallest, until int(density n) of it
     are left; fewer of the largest where too few were left (model breadcrumbs, arXiv 2312.06795)."""
     cuts = []
@@ -212,7 +214,7 @@ def keep_band(
             delta_kernels.keep_between(flat[at:end], U32(low), U32(high), scale)
 
 
-def at_random(stream: Stream, density: Each) -> list[Trim | None]:
+def at_random(stream: Stream, *, density: Shares = (1.0,)) -> list[Trim | None]:
     """Keep every element with probability `density` (DARE, arXiv 2311.03099)."""
     return [random_trim(stream, i, d) if d < 1.0 else None for i, d in enumerate(density)]
 
@@ -231,7 +233,9 @@ def add_some(length: int, key: U32, limit: U32, d: F32, first: int, totals: F64)
     delta_kernels.add_kept_magnitudes(d.reshape(-1), at, key, limit, totals)
 
 
-def by_rank(stream: Stream, density: Each, epsilon: Each) -> list[Trim | None]:
+def by_rank(
+    stream: Stream, *, density: Shares = (1.0,), epsilon: Shares = (0.15,)
+) -> list[Trim | None]:
     """Keep the smallest element of a row with probability density - epsilon, the largest with
     density + epsilon, the others by rank between (DELLA, arXiv 2406.11617)."""
     return [

@@ -9,10 +9,10 @@ A trailing underscore in Python (`lambda_`) is left off in recipes.
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple
 
 from edgemed.errors import UsageError
 
@@ -55,15 +55,27 @@ class Parameter:
 @cache
 def parameters(method: Callable[..., Any]) -> dict[str, Parameter]:
     """Recipe name -> Parameter, from the keyword-only arguments of `method`."""
-    hints = get_type_hints(method, include_extras=True)
     found = {}
-    for argument in inspect.signature(method).parameters.values():
-        if argument.kind is argument.KEYWORD_ONLY:
-            default = None if argument.default is argument.empty else argument.default
-            found[argument.name.rstrip("_")] = _parameter(
-                argument.name, hints[argument.name], default
-            )
+    for argument in keywords(method).values():
+        default = None if argument.default is argument.empty else argument.default
+        found[argument.name.rstrip("_")] = _parameter(argument.name, argument.annotation, default)
     return found
+
+
+def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keyword-only arguments, by their names in Python."""
+    arguments = inspect.signature(function).parameters.values()
+    return {a.name: a for a in arguments if a.kind is a.KEYWORD_ONLY}
+
+
+def declared(
+    function: Callable[..., Any], about: str, arguments: Sequence[inspect.Parameter]
+) -> Callable[..., Any]:
+    """`function`, which takes any keywords, said to be about this and to take these arguments."""
+    stream = inspect.Parameter("stream", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    described: Any = function
+    described.__doc__, described.__signature__ = about, inspect.Signature([stream, *arguments])
+    return function
 
 
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:

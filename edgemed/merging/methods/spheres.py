@@ -48,6 +48,11 @@ def from_deltas(factors: tuple[float, ...]) -> tuple[float, ...]:
     return math.fsum((1.0, *(-f for f in factors))), *factors
 
 
+def of_sources(based: bool, factors: tuple[float, ...]) -> tuple[float, ...]:
+    """Factors of all sources, from those of the deltas where `based`, else of the models."""
+    return from_deltas(factors) if based else factors
+
+
 def shares(weight: tuple[float, ...]) -> tuple[float, ...]:
     """Weights that add up to one; equal ones where they cancel."""
     total = math.fsum(weight)

@@ -40,8 +40,8 @@ def refuse_changed(inputs: Sequence[Input]) -> None:
     for input in inputs:
         if not input.path.exists() or input_of(input.path) != input:
             raise EdgemedError(
-                f"{input.path} was changed while it was merged",
-                "merge again when nothing writes to it",
+                f"{input.path} was changed while it was read",
+                "give the command again when nothing writes to it",
             )
 
 

@@ -1,3 +1,33 @@
-"""Metadata keys of a merged file that others read too; importing them loads no kernels."""
+"""Metadata keys that say how a file was made, for all who read them; importing loads no kernels."""
 
-RECIPE, RECIPE_HASH = "edgemed.merge.recipe", "edgemed.merge.recipe_sha256"
+from collections.abc import Container
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """The keys of one kind of work. `recipe` is the recipe's normal form as JSON, `files` are the
+    names of all files that were read, `inputs` those of the models."""
+
+    version: str
+    recipe: str
+    recipe_sha256: str
+    inputs: str
+    files: str
+    files_sha256: str
+    encoder_version: str
+    seed: str
+    imatrix: str
+    imatrix_sha256: str
+
+
+MERGE_PREFIX, QUANTIZE_PREFIX = "edgemed.merge.", "edgemed.quantize."
+MERGE = Record(*(MERGE_PREFIX + word for word in Record._fields))
+QUANTIZE = Record(*(QUANTIZE_PREFIX + word for word in Record._fields))
+
+RECIPE, RECIPE_HASH = MERGE.recipe, MERGE.recipe_sha256
+
+
+def last_record(metadata: Container[str]) -> Record:
+    """The keys of what was done last: a merge keeps nothing of an earlier quantization, and a
+    quantization keeps what an earlier merge wrote."""
+    return QUANTIZE if QUANTIZE.recipe in metadata else MERGE

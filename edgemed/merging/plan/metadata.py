@@ -5,19 +5,21 @@ file type and the parents (see `provenance`). Reads headers only.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from edgemed.errors import Incompatible
-from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
+from edgemed.gguf import SPLIT_KEYS, Model, edit_metadata
 from edgemed.gguf.values import encode
 from edgemed.merging.parents import chat
 from edgemed.merging.parents.chat import ADDED, TEMPLATE, TURNS, Choice
 from edgemed.merging.parents.vocabulary import TOKENS, Lexicon
 from edgemed.merging.plan import provenance
-from edgemed.merging.plan.outline import Models, leader, slice_length
-from edgemed.merging.recipe.recipe import LIKE_A, Recipe
+from edgemed.merging.plan.out_types import file_type_of
+from edgemed.merging.plan.outline import slice_length
+from edgemed.merging.plan.resolved import Resolved, choice_of
+from edgemed.merging.plan.steps import Content
+from edgemed.merging.recipe.recipe import LIKE_A
 from edgemed.quantizing.file_types import QUANTIZATION_VERSION
-from edgemed.quantizing.imatrix import Importances
 
 STALE = (*SPLIT_KEYS, "quantize.", *provenance.OF_THE_FIRST)
 """Beginnings of keys that tell whose the first model is and how its file was made."""
@@ -27,50 +29,31 @@ FILE_TYPE, VERSION = "general.file_type", "general.quantization_version"
 Raw = dict[str, bytes]
 
 
-class Types(NamedTuple):
-    """What the keys about types must say: the file type's number (None: none fits), and whether
-    any tensor is quantized."""
-
-    number: int | None
-    quantized: bool
-
-
-def output_metadata(
-    recipe: Recipe,
-    models: Models,
-    lexicon: Lexicon,
-    types: Types,
-    weights: int,
-    importances: Importances | None = None,
-) -> tuple[Raw, tuple[str, ...]]:
-    """Key -> bytes, and lines to say aloud. `weights` are how many are written."""
-    first = models[leader(recipe, recipe.slices[0]).model]
-    every = [models[path] for path in recipe.models]
-    replace = provenance.describe(recipe, every, weights, importances)
+def output_metadata(asked: Resolved, content: Content) -> tuple[Raw, tuple[str, ...]]:
+    """Key -> bytes, and lines to say aloud."""
+    recipe, first, lexicon = asked.recipe, asked.first, asked.lexicon
+    every = list(asked.models.values())
+    replace = provenance.describe(recipe, every, content.weights, asked.importances)
     if recipe.sliced:
-        replace |= block_keys(recipe, models, first.metadata)
+        replace |= block_keys(asked)
     drop = {key for key in first.metadata if key.startswith(STALE)} - replace.keys()
     if recipe.out_type != LIKE_A or recipe.types:
-        if types.number is None:
+        number = file_type_of(recipe, content.drafts, content.types)
+        if number is None:
             drop |= {FILE_TYPE} & set(first.metadata)
         else:
-            replace[FILE_TYPE] = ("uint32", types.number)
-    if types.quantized:
+            replace[FILE_TYPE] = ("uint32", number)
+    if any(type.block > 1 for type in content.types):
         replace.setdefault(VERSION, ("uint32", QUANTIZATION_VERSION))
     raw = edit_metadata(first.metadata, replace, drop)
-    raw = with_vocabulary(raw, first, every, lexicon)
+    raw = with_vocabulary(raw, asked)
     raw, note = with_chat(raw, every, lexicon, choice_of(recipe))
     return raw, tuple(line for line in (lexicon.note, note) if line)
 
 
-def choice_of(recipe: Recipe) -> Choice:
-    """What the recipe decides about vocabulary and template."""
-    return Choice(recipe.tokenizer, recipe.chat_template, recipe.base)
-
-
-def with_vocabulary(raw: Raw, first: Model, every: Sequence[Model], lexicon: Lexicon) -> Raw:
+def with_vocabulary(raw: Raw, asked: Resolved) -> Raw:
     """The tokenizer keys of the vocabulary's host, and what a union changes in them."""
-    host = next(m for m in every if m.paths[0] == lexicon.host)
+    first, host, lexicon = asked.first, asked.host, asked.lexicon
     if host is not first:
         raw = {k: v for k, v in raw.items() if not k.startswith("tokenizer.")}
         raw |= {k: host.metadata.raw(k) for k in host.metadata if k.startswith("tokenizer.")}
@@ -114,25 +97,25 @@ def in_output(model: Model, number: int, lexicon: Lexicon) -> int:
     return order.index(number)
 
 
-def block_keys(recipe: Recipe, models: Models, metadata: Metadata) -> dict[str, tuple[str, Any]]:
+def block_keys(asked: Resolved) -> dict[str, tuple[str, Any]]:
     """The number of blocks, and every list with one value a block, for the chosen blocks."""
+    metadata = asked.first.metadata
     arch = metadata["general.architecture"]
     count = f"{arch}.block_count"
-    total = sum(slice_length(part) for part in recipe.slices)
+    total = sum(slice_length(part) for part in asked.parts)
     replace: dict[str, tuple[str, Any]] = {count: (metadata.type_of(count), total)}
     before = metadata[count]
     for key in metadata:
         is_list = metadata.type_of(key).endswith("[]")
         if key.startswith(f"{arch}.") and is_list and metadata.length_of(key) == before:
-            replace[key] = (metadata.type_of(key), block_list(recipe, models, key))
+            replace[key] = (metadata.type_of(key), block_list(asked, key))
     return replace
 
 
-def block_list(recipe: Recipe, models: Models, key: str) -> list[Any]:
+def block_list(asked: Resolved, key: str) -> list[Any]:
     """The values of `key` for the blocks of every slice, from the model that leads it."""
     values: list[Any] = []
-    for part in recipe.slices:
-        lead = leader(recipe, part)
-        assert lead.layers is not None
-        values += list(models[lead.model].metadata[key][lead.layers[0] : lead.layers[1]])
+    for part in asked.parts:
+        assert part.lead.layers is not None
+        values += list(asked.models[part.lead.model].metadata[key][slice(*part.lead.layers)])
     return values

@@ -1,20 +1,43 @@
 """Lines that a plan should say aloud: what is legal, and perhaps not meant."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Sequence
 
 from edgemed_native.codecs import IGNORES_WEIGHTS
 
+from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.parents import compatibility
+from edgemed.merging.parents.vocabulary import TOKENS
 from edgemed.merging.plan.outline import Models
+from edgemed.merging.plan.resolved import Resolved
+from edgemed.merging.plan.steps import Step
+from edgemed.merging.recipe import chat_templates
 from edgemed.merging.recipe.recipe import Recipe
 
-if TYPE_CHECKING:
-    from edgemed.merging.plan.plan import Step
+
+def notes_on_merge(asked: Resolved, steps: Sequence[Step]) -> Iterator[str]:
+    """All of them, about a merge."""
+    yield from notes_on_models(asked.recipe, asked.models)
+    yield from notes_on_template(asked)
+    yield from notes_on_weights(steps)
+    yield from notes_on_importances(steps, asked.importances is not None)
+    if any(step.action != "copy" for step in steps):
+        yield from warnings(asked.models.values())
+
+
+def notes_on_template(asked: Resolved) -> Iterator[str]:
+    """What a chat template that has a name needs, and the output's vocabulary lacks."""
+    named = chat_templates.named(asked.recipe.chat_template)
+    if named:
+        yield from chat_templates.notes_on(named, tokens_of(asked))
+
+
+def tokens_of(asked: Resolved) -> Collection[str]:
+    """The output's vocabulary."""
+    if TOKENS in asked.lexicon.replace:
+        return set(asked.lexicon.replace[TOKENS][1])
+    return set(asked.host.metadata.get(TOKENS, ()))
 
 
 def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:

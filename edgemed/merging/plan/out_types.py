@@ -4,7 +4,7 @@ The mixes are those of `quantizing.mixes`, for the output's own shapes. Vectors,
 other tensors that llama.cpp never quantizes keep their type whatever is asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from edgemed_native.ggml_types import BY_NAME, GGMLType
@@ -12,10 +12,12 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
 from edgemed.merging.names import GROUPS, group_of
+from edgemed.merging.plan.steps import Content, Draft
 from edgemed.merging.recipe.recipe import LIKE_A, Recipe
 from edgemed.quantizing import mixes
-from edgemed.quantizing.fallbacks import Fallback, fallbacks
+from edgemed.quantizing.fallbacks import Fallback, fallbacks, refuse
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
+from edgemed.quantizing.imatrix import Importances
 from edgemed.quantizing.mixes import Facts, Matrix
 
 POLICIES = (LIKE_A, "like-b", "max")
@@ -30,9 +32,27 @@ class Drafted(Protocol):
     def leads(self) -> tuple[Tensor, ...]: ...
 
 
-def out_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[GGMLType]:
-    """The output type of every tensor; UsageError for words that name no type."""
-    wanted = wanted_types(recipe, drafts, facts)
+def wanted_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> dict[str, str]:
+    """What a recipe asks for by name, of all that llama.cpp would quantize, whether or not it
+    fits; UsageError for words that name no type."""
+    refuse_unknown_types(recipe, drafts)
+    apart = {d.name: name for d in drafts if (name := set_apart(recipe, d.name)) is not None}
+    return wanted_beside(recipe.out_type, drafts, facts, apart)
+
+
+def wanted_beside(
+    word: str, drafts: Sequence[Drafted], facts: Facts, apart: Mapping[str, str]
+) -> dict[str, str]:
+    """The types that one word means, beside those of the tensors that are set apart."""
+    usual = [draft for draft in drafts if is_quantizable(draft)]
+    apart = {d.name: apart[d.name] for d in usual if d.name in apart}
+    if word in FILE_TYPES:
+        return mixes.wanted_types(word, facts, [matrix_of(draft) for draft in usual], apart)
+    return {d.name: apart.get(d.name) or policy(word, d) for d in usual}
+
+
+def out_types(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[GGMLType]:
+    """The output type of every tensor: what is wanted, or what its rows fit."""
     return [
         BY_NAME[
             mixes.fitting(wanted[d.name], d.leads[0].row_length)
@@ -43,21 +63,23 @@ def out_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[G
     ]
 
 
-def wanted_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> dict[str, str]:
-    """What is asked for by name, of all that llama.cpp would quantize, whether or not it fits."""
-    refuse_unknown_types(recipe, drafts)
-    usual = [draft for draft in drafts if is_quantizable(draft)]
-    apart = {d.name: name for d in usual if (name := set_apart(recipe, d.name)) is not None}
-    if recipe.out_type in FILE_TYPES:
-        matrices = [matrix_of(draft) for draft in usual]
-        return mixes.wanted_types(recipe.out_type, facts, matrices, apart)
-    return {d.name: apart.get(d.name) or policy(recipe.out_type, d) for d in usual}
+def typed(
+    drafts: Sequence[Draft],
+    wanted: Mapping[str, str],
+    importances: Importances | None,
+    fallback: bool,
+) -> tuple[Content, list[Fallback]]:
+    """All tensors with their types, and those whose rows do not fit what is wanted; without
+    `fallback` these are Refused."""
+    unfit = type_fallbacks(drafts, wanted)
+    if not fallback:
+        refuse(unfit)
+    return Content(drafts, out_types(drafts, wanted), importances), unfit
 
 
-def type_fallbacks(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> list[Fallback]:
-    """The tensors whose rows do not fill the blocks of what is asked for."""
-    matrices = [matrix_of(draft) for draft in drafts]
-    return fallbacks(wanted_types(recipe, drafts, facts), matrices)
+def type_fallbacks(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[Fallback]:
+    """The tensors whose rows do not fill the blocks of what is wanted."""
+    return fallbacks(wanted, [matrix_of(draft) for draft in drafts])
 
 
 def set_apart(recipe: Recipe, name: str) -> str | None:

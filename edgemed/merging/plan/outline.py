@@ -4,103 +4,132 @@ Blocks are counted anew over all slices of a recipe; the tensors around them com
 slice (embeddings) and the last (final norm, head). Names only: no types, no parameters.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.names import before_blocks, block_of, in_block
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
+from edgemed.merging.recipe.settings import Settings
 
-Models = Mapping[Path, Model]
+Models = Mapping[Parent, Model]
 
 MOST_BLOCKS = 512
 """Blocks that llama.cpp gives a model (LLAMA_MAX_LAYERS); each costs time and memory to plan."""
 
 
+class Part(NamedTuple):
+    """A slice, asked once for what holds for all of its tensors.
+
+    `sources` has the base as well; `order` is their numbers as the method takes them, the base
+    first where the method is about deltas (`based`) or mixes a base with another. `lead` is the
+    source whose list of tensors and types leads: the first that is no base of deltas. `settings`
+    are those of all its models, the nearest first.
+    """
+
+    sources: tuple[Source, ...]
+    order: tuple[int, ...]
+    based: bool
+    lead: Source
+    settings: tuple[Settings, ...]
+
+    @property
+    def own(self) -> tuple[int, ...]:
+        """The numbers of the models, without a base of deltas."""
+        return self.order[self.based :]
+
+
 class Place(NamedTuple):
     """An output tensor: its name, its slice, its depth there (0 to 1; 0 outside the blocks), and
-    the name it is made from in every source of `sources`."""
+    the name it is made from in every source of the slice."""
 
     name: str
-    part: Slice
+    part: Part
     depth: float
-    sources: tuple[Source, ...]
     names: tuple[str, ...]
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self.part.sources
 
-def outline(recipe: Recipe, models: Models) -> list[Place]:
+
+def parts_of(recipe: Recipe) -> tuple[Part, ...]:
+    """The slices of a recipe, in order."""
+    return tuple(part_of(recipe, part) for part in recipe.slices)
+
+
+def part_of(recipe: Recipe, part: Slice) -> Part:
+    """One slice; its base is its own, or the recipe's."""
+    wanted, base = METHODS[recipe.method].base, part.base or recipe.base
+    sources = with_base(recipe, part, base)
+    based = base is not None and wanted in ("required", "optional")
+    numbers = list(range(len(sources)))
+    if wanted != "none" and base is not None:
+        numbers.sort(key=lambda i: sources[i].model != base)
+    others = (source for source in sources if not (based and source.model == base))
+    lead = next(others, sources[0])
+    return Part(sources, tuple(numbers), based, lead, (part.parameters, recipe.parameters))
+
+
+def outline(parts: Sequence[Part], models: Models, sliced: bool) -> list[Place]:
     """Every output tensor, in the order in which they are written."""
-    parts = [with_base(recipe, part) for part in recipe.slices]
-    if not recipe.sliced:
-        return list(whole(parts[0], models[leader(recipe, parts[0]).model]))
+    if not sliced:
+        return list(whole(parts[0], models[parts[0].lead.model]))
     for source in (source for part in parts for source in part.sources):
         refuse_layers(source, models[source.model])
     refuse_many(sum(map(slice_length, parts)))
-    first, last = (models[leader(recipe, parts[i]).model] for i in (0, -1))
+    first, last = (models[parts[i].lead.model] for i in (0, -1))
     around = [name for name in first.tensors if block_of(name) is None]
     places = [outside(name, parts[0]) for name in around if before_blocks(name)]
     done = 0
     for part in parts:
-        lead = leader(recipe, part)
-        places += blocks(part, lead, models[lead.model], done)
+        places += blocks(part, models[part.lead.model], done)
         done += slice_length(part)
     after = (name for name in last.tensors if block_of(name) is None and not before_blocks(name))
     return places + [outside(name, parts[-1]) for name in after]
 
 
-def leader(recipe: Recipe, part: Slice) -> Source:
-    """The source whose list of tensors and types leads: the first that is no base of deltas."""
-    base = base_of(recipe, part)
-    if METHODS[recipe.method].base in ("required", "optional"):
-        return next((s for s in part.sources if s.model != base), part.sources[0])
-    return part.sources[0]
-
-
-def base_of(recipe: Recipe, part: Slice) -> Path | None:
-    """The base in this slice: its own, or the recipe's."""
-    return part.base or recipe.base
-
-
-def with_base(recipe: Recipe, part: Slice) -> Slice:
-    """The slice with its base among the sources; whole models need not list it."""
-    base, wanted = base_of(recipe, part), METHODS[recipe.method].base
+def with_base(recipe: Recipe, part: Slice, base: Parent | None) -> tuple[Source, ...]:
+    """The sources, the base among them; whole models need not list it."""
+    wanted = METHODS[recipe.method].base
     listed = any(source.model == base for source in part.sources)
     if base is None:
         if wanted in ("required", "first of two"):
             raise UsageError(
                 f"{recipe.method} needs a base model", "name it: base_model, or --base"
             )
-        return part
+        return part.sources
     if listed or (recipe.sliced and wanted == "none"):
-        return part
+        return part.sources
     if recipe.sliced:
         raise UsageError(
             f"the base {base.name} is not among the sources of a slice",
             "give it there with its layer_range",
         )
-    return Slice((*part.sources, Source(base)), part.parameters, part.base)
+    return (*part.sources, Source(base))
 
 
-def whole(part: Slice, lead: Model) -> Iterator[Place]:
+def whole(part: Part, lead: Model) -> Iterator[Place]:
     """All tensors of whole models, in the order of `lead`."""
     count = block_count(lead)
     for name in lead.tensors:
         block = block_of(name)
         depth = 0.0 if block is None else depth_of(block, count)
-        yield Place(name, part, depth, part.sources, (name,) * len(part.sources))
+        yield Place(name, part, depth, (name,) * len(part.sources))
 
 
-def blocks(part: Slice, lead: Source, model: Model, done: int) -> Iterator[Place]:
+def blocks(part: Part, model: Model, done: int) -> Iterator[Place]:
     """The blocks of one slice, numbered from `done`, each with the tensors of the lead's block."""
-    assert lead.layers is not None
+    assert part.lead.layers is not None
+    start = part.lead.layers[0]
     for i in range(slice_length(part)):
-        for name in (n for n in model.tensors if block_of(n) == lead.layers[0] + i):
+        for name in (n for n in model.tensors if block_of(n) == start + i):
             names = tuple(in_block(name, s.layers[0] + i) for s in part.sources if s.layers)
             depth = depth_of(i, slice_length(part))
-            yield Place(in_block(name, done + i), part, depth, part.sources, names)
+            yield Place(in_block(name, done + i), part, depth, names)
 
 
 def refuse_layers(source: Source, model: Model) -> None:
@@ -122,9 +151,9 @@ def refuse_many(count: int) -> None:
         )
 
 
-def outside(name: str, part: Slice) -> Place:
+def outside(name: str, part: Part) -> Place:
     """A tensor outside the blocks: every gradient is at its first anchor."""
-    return Place(name, part, 0.0, part.sources, (name,) * len(part.sources))
+    return Place(name, part, 0.0, (name,) * len(part.sources))
 
 
 def depth_of(block: int, count: int) -> float:
@@ -137,7 +166,7 @@ def block_count(model: Model) -> int:
     return max((b + 1 for b in map(block_of, model.tensors) if b is not None), default=0)
 
 
-def slice_length(part: Slice) -> int:
+def slice_length(part: Part) -> int:
     """Blocks of a slice; Refused if its sources disagree."""
     lengths = {s.layers[1] - s.layers[0] for s in part.sources if s.layers is not None}
     if len(lengths) != 1 or any(s.layers is None for s in part.sources):

@@ -55,10 +55,18 @@ def place(
     out: Path, metadata: dict[str, bytes], specs: Sequence[TensorSpec], limit: int | None = None
 ) -> Placement:
     """One file, or as many as it takes for none to be larger than `limit` bytes."""
-    whole = plan_layout(metadata, specs)
-    if limit is None or whole.total_bytes <= limit:
-        return Placement((Shard(out, 0, whole, 0, len(specs)),), tuple(specs), metadata)
-    ends = shard_ends(metadata, specs, limit)
+    if limit is None or plan_layout(metadata, specs).total_bytes <= limit:
+        return place_shards(out, metadata, specs, [len(specs)])
+    return place_shards(out, metadata, specs, shard_ends(metadata, specs, limit))
+
+
+def place_shards(
+    out: Path, metadata: dict[str, bytes], specs: Sequence[TensorSpec], ends: Sequence[int]
+) -> Placement:
+    """A file for the tensors up to each of `ends`, counted from the first; one alone is `out`."""
+    if len(ends) == 1:
+        whole = Shard(out, 0, plan_layout(metadata, specs), 0, len(specs))
+        return Placement((whole,), tuple(specs), metadata)
     shards: list[Shard] = []
     start, first = 0, 0
     for number, end in enumerate(ends):

@@ -1,8 +1,9 @@
 """Where the output comes from, written into it: parents, licences, the recipe, and their hashes.
 
-`general.base_model.*` names the parents as llama.cpp's converter does; `edgemed.merge.*` holds what
-it takes to make the file again. No path of this machine is recorded, only names, so the same recipe
-gives the same bytes everywhere. Hashes are known when the work is done: until then they are zeros.
+`general.base_model.*` names the parents as llama.cpp's converter does; `edgemed.merge.*`, or
+`edgemed.quantize.*`, holds what it takes to make the file again. No path of this machine is
+recorded, only names, so the same recipe gives the same bytes everywhere. Hashes are known when the
+work is done: until then they are zeros.
 """
 
 import hashlib
@@ -16,21 +17,19 @@ from typing import Any
 from edgemed_native.encoders import VERSION as ENCODERS
 
 from edgemed import __version__
+from edgemed.adapters.naming import Adapted, Parent, Use, input_paths
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model
 from edgemed.gguf.values import encode
-from edgemed.merging.plan.keys import RECIPE, RECIPE_HASH
-from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form
+from edgemed.merging.parents.opening import files_of
+from edgemed.merging.plan.keys import MERGE, MERGE_PREFIX, QUANTIZE_PREFIX, Record, last_record
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form, parent_from
 from edgemed.merging.recipe.settings import Filter, Setting
 from edgemed.quantizing.imatrix import Importances, keys_of
 from edgemed.storage.bounded import json_of
 
 Keys = dict[str, tuple[str, Any]]
 
-INPUTS = "edgemed.merge.inputs"
-FILES, HASHES = "edgemed.merge.files", "edgemed.merge.files_sha256"
-VERSION, ENCODER, SEED = (f"edgemed.merge.{k}" for k in ("version", "encoder_version", "seed"))
-IMATRIX, IMATRIX_HASHES = "edgemed.merge.imatrix", "edgemed.merge.imatrix_sha256"
 UUID = "general.uuid"
 
 UNKNOWN = "0" * 64
@@ -51,7 +50,8 @@ OF_THE_FIRST = (
     "general.base_model.",
     "general.dataset",
     "general.license",
-    "edgemed.merge.",
+    MERGE_PREFIX,
+    QUANTIZE_PREFIX,
 )
 """Beginnings of keys that describe the first model, not the merge."""
 
@@ -66,53 +66,63 @@ def describe(
     recipe: Recipe, models: Sequence[Model], weights: int, importances: Importances | None
 ) -> Keys:
     """All keys about parents and making, in the recipe's order of models; `weights` written."""
-    columns = {} if importances is None else importance_keys(recipe, importances)
-    names = names_of(recipe.models)
-    text = recipe_text(recipe)
-    files = [path.name for model in models for path in model.paths]
     return {
         "general.name": ("string", " + ".join(title(m) for m in models) + f" ({recipe.method})"),
         "general.size_label": ("string", size_label(models[0], weights)),
         **licence(models),
         **parents(models),
-        VERSION: ("string", __version__),
-        RECIPE: ("string", text),
-        RECIPE_HASH: ("string", sha256(text)),
-        INPUTS: ("string[]", list(names.values())),
-        FILES: ("string[]", files),
-        ENCODER: ("uint32", ENCODERS),
-        SEED: ("uint64", recipe.seed),
-        **columns,
-        **signature(text, [UNKNOWN] * len(files)),
+        **making(MERGE, recipe, models, importances),
     }
 
 
-def importance_keys(recipe: Recipe, importances: Importances) -> Keys:
+def making(
+    record: Record, recipe: Recipe, models: Sequence[Model], importances: Importances | None
+) -> Keys:
+    """All keys about making, with zeros for what waits for the inputs' hashes."""
+    columns = {} if importances is None else importance_keys(record, recipe, importances)
+    names, text = names_of(inputs_of(recipe)), recipe_text(recipe)
+    files = [path.name for path in files_of(models)]
+    return {
+        record.version: ("string", __version__),
+        record.recipe: ("string", text),
+        record.recipe_sha256: ("string", sha256(text)),
+        record.inputs: ("string[]", list(names.values())),
+        record.files: ("string[]", files),
+        record.encoder_version: ("uint32", ENCODERS),
+        record.seed: ("uint64", recipe.seed),
+        **columns,
+        **signature(record, text, [UNKNOWN] * len(files)),
+    }
+
+
+def importance_keys(record: Record, recipe: Recipe, importances: Importances) -> Keys:
     """The importance matrices, by name and hash, and what llama.cpp notes of them."""
     return {
-        IMATRIX: ("string[]", list(names_of(recipe.imatrix).values())),
-        IMATRIX_HASHES: ("string[]", list(importances.sha256)),
+        record.imatrix: ("string[]", list(names_of(recipe.imatrix).values())),
+        record.imatrix_sha256: ("string[]", list(importances.sha256)),
         **keys_of(importances),
     }
 
 
-def signature(recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
-    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows.
+def signature(record: Record, recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
+    """The keys that wait for the inputs' hashes, always of one length; a uuid that follows, where
+    the output is another model than its inputs.
 
     `columns` is the raw value of the importance matrices' hashes.
     """
     text = "\n".join([recipe, str(ENCODERS), *hashes])
     digest = hashlib.sha256(text.encode() + columns).digest()
-    return {
-        UUID: ("string", str(uuid.UUID(bytes=digest[:16], version=5))),
-        HASHES: ("string[]", list(hashes)),
-    }
+    keys: Keys = {record.files_sha256: ("string[]", list(hashes))}
+    if record == MERGE:
+        keys = {UUID: ("string", str(uuid.UUID(bytes=digest[:16], version=5))), **keys}
+    return keys
 
 
 def signed(metadata: Mapping[str, bytes], hashes: Sequence[str]) -> dict[str, bytes]:
-    """The signature's keys as bytes, for metadata that was planned with `describe`."""
-    text = str(metadata[RECIPE][12:], "utf-8", "surrogateescape")
-    keys = signature(text, hashes, bytes(metadata.get(IMATRIX_HASHES, b"")))
+    """The signature's keys as bytes, for metadata that was planned with `making`."""
+    record = last_record(metadata)
+    text = str(metadata[record.recipe][12:], "utf-8", "surrogateescape")
+    keys = signature(record, text, hashes, bytes(metadata.get(record.imatrix_sha256, b"")))
     return {key: encode(kind, value) for key, (kind, value) in keys.items()}
 
 
@@ -125,38 +135,48 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     }
 
 
+def inputs_of(recipe: Recipe) -> list[Path]:
+    """Every model and adapter once, in the order of the recipe."""
+    return list(dict.fromkeys(path for parent in recipe.models for path in input_paths(parent)))
+
+
 def recipe_text(recipe: Recipe) -> str:
     """The recipe's normal form as JSON, with names for the models instead of paths."""
-    names = {path: Path(name) for path, name in names_of(recipe.models).items()}
+    names = {path: Path(name) for path, name in names_of(inputs_of(recipe)).items()}
     columns = tuple(map(Path, names_of(recipe.imatrix).values()))
     form = normal_form(replace(with_paths(recipe, names), imatrix=columns))
     return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_paths(recipe: Recipe, paths: Mapping[Path, Path]) -> Recipe:
-    """The same recipe of models at other paths."""
+    """The same recipe of models and adapters at other paths."""
 
-    def moved(path: Path | None) -> Path | None:
-        return None if path is None else paths[path]
+    def moved(parent: Parent) -> Parent:
+        if isinstance(parent, Adapted):
+            uses = tuple(Use(paths[use.path], use.strength) for use in parent.uses)
+            return Adapted(paths[parent.model], uses)
+        return paths[parent]
 
     def moved_slice(part: Slice) -> Slice:
-        sources = tuple(replace(source, model=paths[source.model]) for source in part.sources)
-        return replace(part, sources=sources, base=moved(part.base))
+        sources = tuple(replace(source, model=moved(source.model)) for source in part.sources)
+        base = None if part.base is None else moved(part.base)
+        return replace(part, sources=sources, base=base)
 
     tokenizer = recipe.tokenizer
     if tokenizer is not None and Path(tokenizer) in paths:
         tokenizer = str(paths[Path(tokenizer)])
     slices = tuple(moved_slice(part) for part in recipe.slices)
-    return replace(recipe, slices=slices, base=moved(recipe.base), tokenizer=tokenizer)
+    base = None if recipe.base is None else moved(recipe.base)
+    return replace(recipe, slices=slices, base=base, tokenizer=tokenizer)
 
 
-def recipe_from(metadata: Metadata) -> Recipe:
-    """The recipe in a merged file, its models by name; InvalidFile if it was tampered with."""
-    text = metadata[RECIPE]
-    if sha256(text) != metadata.get(RECIPE_HASH):
+def recipe_from(metadata: Metadata, record: Record = MERGE) -> Recipe:
+    """The recipe in a file, its models by name; InvalidFile if it was tampered with."""
+    text = metadata[record.recipe]
+    if sha256(text) != metadata.get(record.recipe_sha256):
         raise InvalidFile(
             "the recipe in the file does not have the hash beside it",
-            "its metadata was changed after the merge; get the file from its source again",
+            "its metadata was changed after it was made; get the file from its source again",
         )
     try:
         form = json_of(text)
@@ -166,7 +186,7 @@ def recipe_from(metadata: Metadata) -> Recipe:
     return Recipe(
         form["merge_method"],
         slices,
-        path_from(form["base_model"]),
+        base_from(form["base_model"]),
         settings_from(form["parameters"]),
         form["out_type"],
         tuple((part, name) for part, name in form["types"]),
@@ -181,17 +201,17 @@ def slice_from(form: Any) -> Slice:
     """One slice from its normal form."""
     sources = tuple(
         Source(
-            Path(source["model"]),
+            parent_from(source["model"]),
             tuple(source["layer_range"]) if source["layer_range"] else None,
             settings_from(source["parameters"]),
         )
         for source in form["sources"]
     )
-    return Slice(sources, settings_from(form["parameters"]), path_from(form["base_model"]))
+    return Slice(sources, settings_from(form["parameters"]), base_from(form["base_model"]))
 
 
-def path_from(name: str | None) -> Path | None:
-    return None if name is None else Path(name)
+def base_from(form: Any) -> Parent | None:
+    return None if form is None else parent_from(form)
 
 
 def settings_from(form: Mapping[str, Any]) -> dict[str, Setting]:
@@ -210,8 +230,9 @@ def setting_from(value: Any) -> Setting:
 
 
 def title(model: Model) -> str:
-    """What a model calls itself, else its file."""
-    return str(model.metadata.get("general.name") or model.paths[0].stem)
+    """What a model calls itself, else its file; with its adapters."""
+    own = str(model.metadata.get("general.name") or model.paths[0].stem)
+    return " + ".join([own, *(laid.name for laid in model.adapters)])
 
 
 def parents(models: Sequence[Model]) -> Keys:

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from edgemed.gguf import Model, Tensor, open_model
 from edgemed.merging.methods.spheres import great_circle
 from edgemed.merging.names import block_of, group_of
-from edgemed.merging.plan.plan import Plan, Step
+from edgemed.merging.plan.plan import Plan
+from edgemed.merging.plan.steps import Step
 from edgemed.merging.report.calibration import Estimate, estimate
 from edgemed.merging.run.chunk import F32, U8, Blender, Chunk, read_rows
 from edgemed.merging.run.run import Meter, Report, compile_kernels, open_files, source_paths, work

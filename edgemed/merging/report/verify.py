@@ -1,4 +1,4 @@
-"""Is a merged file what its own recipe makes of its inputs? Made again in memory, byte by byte.
+"""Is a file what its own recipe makes of its inputs? Made again in memory, byte by byte.
 
 Nothing is written. Three answers: the same, different, or "cannot compare" where this program's
 encoders, or a method's angles on this platform, may rightly give other bytes.
@@ -19,10 +19,13 @@ from edgemed_native.encoders import VERSION as ENCODERS
 from edgemed import __version__
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
+from edgemed.merging.methods import angles
+from edgemed.merging.parents.opening import input_files
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import sha256_of
-from edgemed.merging.plan.keys import RECIPE
-from edgemed.merging.plan.plan import Plan, decide
+from edgemed.merging.plan.keys import MERGE, QUANTIZE, last_record
+from edgemed.merging.plan.plan import Plan, Target, decide
+from edgemed.merging.plan.quantization import decide_quantization
 from edgemed.merging.run.run import (
     Meter,
     Report,
@@ -36,14 +39,14 @@ from edgemed.storage.positional import Buffer
 
 State = Literal["same", "different", "cannot compare"]
 
-BY_ANGLES = ("slerp", "nuslerp", "multislerp", "karcher")
+BY_ANGLES = tuple(angles.ROWS)
 """Methods whose factors come from the platform's sine and arc cosine, in the last bit."""
 
-SEPARATE = re.compile(re.escape(provenance.VERSION))
+SEPARATE = re.compile("|".join(re.escape(record.version) for record in (MERGE, QUANTIZE)))
 """Judged by itself: another version of edgemed may make other bytes."""
 
 BY_NAMES = re.compile(
-    r"edgemed\.merge\.(version|recipe|recipe_sha256|inputs|files|imatrix)|quantize\.imatrix\.file"
+    r"edgemed\.(merge|quantize)\.(version|recipe|recipe_sha256|inputs|files|imatrix)|quantize\.imatrix\.file"
     r"|general\.name|general\.base_model\.\d+\.name"
 )
 """What depends on the names of the input files; their contents are held by their hashes."""
@@ -67,24 +70,26 @@ def verify(
 ) -> Answer:
     """Make `out` again from its recipe; inputs are looked for beside it unless given in order."""
     model = open_model(out)
-    if RECIPE not in model.metadata:
+    record = last_record(model.metadata)
+    if record.recipe not in model.metadata:
         raise Refused(
-            f"{out.name} does not say how it was merged",
-            "only files merged by edgemed can be verified",
+            f"{out.name} does not say how it was made",
+            "only files that edgemed merged or quantized can be verified",
         )
-    recipe = provenance.recipe_from(model.metadata)
-    paths = located(model, provenance.INPUTS, inputs, out.parent)
-    columns = located(model, provenance.IMATRIX, imatrix, out.parent)
+    recipe = provenance.recipe_from(model.metadata, record)
+    paths = located(model, record.inputs, inputs, out.parent)
+    columns = located(model, record.imatrix, imatrix, out.parent)
     other = other_inputs(model.metadata, list(paths.values()))
     other += other_importances(model.metadata, list(columns.values()))
     if other:
         return Answer("different", tuple(other))
-    made_by = model.metadata.get(provenance.ENCODER)
+    made_by = model.metadata.get(record.encoder_version)
     if made_by != ENCODERS:
         words = f"the file was written by encoders of version {made_by}, these are {ENCODERS}"
         return Answer("cannot compare", (words, "verify it with the edgemed that made it"))
     here = replace(provenance.with_paths(recipe, paths), imatrix=tuple(columns.values()))
-    plan = decide(here, out, threads)
+    target = Target(out, threads)
+    plan = (decide_quantization if record == QUANTIZE else decide)(here, target)
     lines = [*other_metadata(model, plan), *other_tables(model, plan)]
     if lines:
         return judged(model, recipe.method, lines, ())
@@ -96,7 +101,7 @@ def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]
     """The answer: a difference that another version or platform may make is none to blame."""
     if not lines:
         return Answer("same", (f"all {len(model.tensors):,} tensors are what the recipe makes",))
-    made_by = model.metadata.get(provenance.VERSION)
+    made_by = model.metadata.get(last_record(model.metadata).version)
     if made_by != __version__:
         words = f"the file was made by edgemed {made_by}, this is {__version__}"
         return Answer("cannot compare", (words, *lines), tuple(wrong))
@@ -122,7 +127,7 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
             f"give {', '.join(names)}, in this order" if names else "leave them out",
         )
     for path in files:
-        if not path.is_file():
+        if not path.exists():
             raise Refused(
                 f"there is no file {path}, which {model.paths[0].name} was made with",
                 "name it: the models with --inputs, importance matrices with --imatrix",
@@ -131,13 +136,13 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
 
 
 def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
-    """A line for every input file that does not have the hash it had when it was merged."""
-    files = [file for path in paths for file in open_model(path).paths]
-    recorded = metadata[provenance.HASHES]
+    """A line for every input file that does not have the hash it had when it was read."""
+    files = list(dict.fromkeys(file for path in paths for file in input_files(path)))
+    recorded = metadata[last_record(metadata).files_sha256]
     if len(files) != len(recorded):
-        return [f"the inputs are {len(files)} files, {len(recorded)} were merged"]
+        return [f"the inputs are {len(files)} files, {len(recorded)} were read"]
     return [
-        f"{file} is not the file that was merged: its sha256 is another"
+        f"{file} is not the file that was read: its sha256 is another"
         for file, known in zip(files, recorded, strict=True)
         if sha256_of(file) != known
     ]
@@ -145,7 +150,7 @@ def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
 
 def other_importances(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
     """A line for every importance matrix that does not have the hash it had."""
-    known = metadata.get(provenance.IMATRIX_HASHES, ())
+    known = metadata.get(last_record(metadata).imatrix_sha256, ())
     return [
         f"{path} is not the importance matrix that was used: its sha256 is another"
         for path, hash in zip(paths, known, strict=True)
@@ -154,9 +159,10 @@ def other_importances(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
 
 
 def other_metadata(model: Model, plan: Plan) -> list[str]:
-    """A line for every key whose value is not what the merge would write."""
+    """A line for every key whose value is not what the recipe would write."""
     found = {k: model.metadata.raw(k) for k in model.metadata if k not in SPLIT_KEYS}
-    planned = plan.placement.metadata | provenance.signed(found, model.metadata[provenance.HASHES])
+    hashes = model.metadata[last_record(model.metadata).files_sha256]
+    planned = plan.placement.metadata | provenance.signed(found, hashes)
     keys = [*planned, *(k for k in found if k not in planned)]
     may_differ = BY_NAMES.fullmatch if names_differ(model, plan) else SEPARATE.fullmatch
     return [
@@ -167,15 +173,16 @@ def other_metadata(model: Model, plan: Plan) -> list[str]:
 
 
 def names_differ(model: Model, plan: Plan) -> bool:
-    """Whether the inputs have other names than when they were merged."""
-    recorded = [*model.metadata[provenance.FILES], *model.metadata.get(provenance.IMATRIX, ())]
+    """Whether the inputs have other names than when they were read."""
+    record = last_record(model.metadata)
+    recorded = [*model.metadata[record.files], *model.metadata.get(record.imatrix, ())]
     return [
         path.name for path in (*(i.path for i in plan.inputs), *plan.recipe.imatrix)
     ] != recorded
 
 
 def other_tables(model: Model, plan: Plan) -> list[str]:
-    """A line for every tensor that the file has and the merge would not, or otherwise."""
+    """A line for every tensor that the file has and the recipe would not make, or otherwise."""
     ours = {step.name: (step.sources[0].shape, step.type.name) for step in plan.steps}
     theirs = {t.name: (t.shape, t.type.name) for t in model.tensors.values()}
     names = [*ours, *(name for name in theirs if name not in ours)]
@@ -183,7 +190,7 @@ def other_tables(model: Model, plan: Plan) -> list[str]:
 
 
 def compare(model: Model, plan: Plan, report: Report | None) -> list[str]:
-    """Names of the tensors whose bytes are not what the merge would write."""
+    """Names of the tensors whose bytes are not what the recipe would write."""
     meter = Meter(plan.weights, report)
     compile_kernels(plan, meter)
     with ExitStack() as stack:
@@ -195,7 +202,7 @@ def compare(model: Model, plan: Plan, report: Report | None) -> list[str]:
 
 
 class Comparison:
-    """Takes a merge's bytes and holds each piece against what stands in a finished file."""
+    """Takes bytes that are made again, and holds each piece against a finished file."""
 
     def __init__(self, model: Model, plan: Plan, files: Mapping[Path, int]) -> None:
         self._model, self._files = model, files

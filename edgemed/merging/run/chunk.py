@@ -4,6 +4,8 @@ Every worker owns one `Blender`: its buffers are made once and reused for every 
 passes of methods that must see a whole tensor first.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,6 +16,7 @@ from edgemed_native.codecs import decode_rows, encode_rows
 from edgemed_native.finite import first_not_finite
 from numpy.typing import NDArray
 
+from edgemed.adapters.rows import Changer
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
 from edgemed.merging.methods.experts import experts_of, prepared
@@ -23,7 +26,7 @@ from edgemed.merging.names import group_of
 from edgemed.merging.parents import token_rows
 from edgemed.merging.parents.token_rows import TokenRows, read_runs
 from edgemed.merging.plan.memory import Buffers, rows_at_once
-from edgemed.merging.plan.plan import Step
+from edgemed.merging.plan.steps import Step
 from edgemed.quantizing.imatrix import of_row
 from edgemed.storage import positional
 from edgemed.storage.positional import Buffer
@@ -66,6 +69,7 @@ class Blender:
         self._files, self._output, self._seed, self._chunk = files, output, seed, buffers.chunk
         self._f32 = np.empty(buffers.chunk * buffers.sources, np.float32)
         self._u8: dict[int, U8] = {}
+        self._changer = Changer(self._read_part)
 
     def prepare(self, step: Step) -> Mix | None:
         """What the method says after its passes over the step's rows; None for a copied tensor."""
@@ -75,7 +79,7 @@ class Blender:
             return Mix(as_it_is)
         function, experts = METHODS[step.method].function, experts_of(step.sources[0])
         try:
-            return prepared(function, self._stream(step), experts, **dict(step.parameters))
+            return prepared(function, self.stream(step), experts, **dict(step.parameters))
         except NotFinite:
             raise self._not_finite(step, 0, step.sources[0].rows) from None
 
@@ -109,7 +113,8 @@ class Blender:
     def _put(self, chunk: Chunk, rows: U8) -> None:
         self._output.write(chunk.step.offset + chunk.first * rows.shape[1], rows)
 
-    def _stream(self, step: Step) -> Stream:
+    def stream(self, step: Step) -> Stream:
+        """The rows of a step's sources, for what passes over them."""
         first = step.sources[0]
         return Stream(
             step.name,
@@ -142,10 +147,19 @@ class Blender:
         """f32[sources, rows, length] in this worker's buffer."""
         rows, length = len(packed[0]), step.sources[0].row_length
         x = self._f32[: len(packed) * rows * length].reshape(len(packed), rows, length)
+        self._changer.begin(step.name)
         for i, tensor in enumerate(step.sources):
             decode_rows(tensor.type.name, packed[i], x[i])
+            if token_rows.is_changed(tensor):
+                own = token_rows.numbers_of(tensor, first, rows)
+                self._changer.apply(token_rows.stored(tensor), own, x[i])
         token_rows.fill_decoded(step.sources, step.based, first, x)
         return x
+
+    def _read_part(self, tensor: Tensor, at: int, buffer: U8) -> None:
+        """Fill `buffer` from byte `at` of a tensor."""
+        with reading(tensor):
+            positional.read_into(self._files[tensor.path], buffer, tensor.offset + at)
 
     def _not_finite(self, step: Step, first: int, rows: int) -> NotFinite:
         """The error, with the first row that holds NaN or infinity, and whose it is."""
@@ -173,11 +187,18 @@ class Blender:
 def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) -> None:
     """Fill `buffer` with packed rows of `tensor`, from row `first`."""
     file = files[tensor.path]
-    try:
+    with reading(tensor):
         if isinstance(tensor, TokenRows):
             read_runs(tensor, first, buffer, partial(positional.read_into, file))
         else:
             positional.read_into(file, buffer, tensor.offset + first * tensor.row_bytes)
+
+
+@contextmanager
+def reading(tensor: Tensor) -> Iterator[None]:
+    """What the system says of a file that cannot be read, as the user should read it."""
+    try:
+        yield
     except (OSError, EOFError) as error:
         raise EdgemedError(
             f"reading {tensor.name} from {tensor.path} failed: {error}",
@@ -188,6 +209,8 @@ def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) ->
 def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
     """Which rows are equal bytes in all sources, of the output's type; None if not comparable."""
     if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
+        return None
+    if any(map(token_rows.is_changed, step.sources)):
         return None
     first, *others = packed
     same = np.ones(len(first), np.bool_)
@@ -211,5 +234,6 @@ def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
     if not np.isfinite(mix.peak(back)):
         raise EdgemedError(
             f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
-            "its numbers or scales end at 65,504; set this tensor apart with --type, as F32",
+            "its numbers or scales end at 65,504; set this tensor apart as F32, with --type in a "
+            "merge, with --pattern in quantize",
         )

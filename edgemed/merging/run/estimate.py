@@ -15,7 +15,8 @@ from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.memory import rows_at_once
-from edgemed.merging.plan.plan import Plan, Step
+from edgemed.merging.plan.plan import Plan
+from edgemed.merging.plan.steps import Step
 from edgemed.merging.run.jobs import by_matrix
 
 ROWS, LENGTH = 128, 1024

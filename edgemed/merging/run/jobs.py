@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.stream import Mix
 from edgemed.merging.plan.memory import rows_at_once
-from edgemed.merging.plan.plan import Step
+from edgemed.merging.plan.steps import Step
 from edgemed.merging.run.chunk import Chunk
 
 Rows = Sequence[tuple[int, int]]

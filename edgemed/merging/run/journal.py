@@ -154,7 +154,7 @@ class Journal:
         if changed:
             raise Refused(
                 f"{self.path.name} was begun with other {', '.join(changed)}",
-                "begin anew without --resume, or with the same inputs and options as before",
+                "give the same inputs and options as before, or begin anew without --resume",
             )
 
     def _append(self, text: str) -> None:

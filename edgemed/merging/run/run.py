@@ -25,11 +25,13 @@ from edgemed.errors import EdgemedError
 from edgemed.local_models.load_check import opener
 from edgemed.merging.methods.stream import F32, Stream
 from edgemed.merging.methods.table import METHODS
+from edgemed.merging.parents import token_rows
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import Fingerprints, hashes_of, refuse_changed
 from edgemed.merging.plan.placement import changes
-from edgemed.merging.plan.plan import Plan, Step
+from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.provenance import signed
+from edgemed.merging.plan.steps import Step
 from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.jobs import Jobs, Rows
 from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
@@ -63,13 +65,6 @@ class Result:
     sync_seconds: float
     rows_kept: int
     facts: Mapping[str, Mapping[str, float]]
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_plan(
@@ -152,7 +147,8 @@ def identity(plan: Plan) -> Identity:
 def compile_kernels(plan: Plan, meter: "Meter") -> None:
     """Load or compile the kernels this plan needs, and no others."""
     work = [step for step in plan.steps if step.action != "copy"]
-    decoded = sorted({tensor.type.name for step in work for tensor in step.sources})
+    parts = (p for step in work for tensor in step.sources for p in token_rows.parts(tensor))
+    decoded = sorted({tensor.type.name for tensor in parts})
     encoded = sorted({step.type.name for step in work if step.importances is None})
     weighted = sorted({step.type.name for step in work if step.importances is not None})
     warm_up(decoded, encoded, meter.compiling, weighted)
@@ -273,7 +269,8 @@ def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:
 
 
 def source_paths(plan: Plan) -> list[Path]:
-    return list(dict.fromkeys(tensor.path for step in plan.steps for tensor in step.sources))
+    sources = (tensor for step in plan.steps for tensor in step.sources)
+    return list(dict.fromkeys(p.path for tensor in sources for p in token_rows.parts(tensor)))
 
 
 def _open(path: Path, stack: ExitStack) -> int:

@@ -378,7 +378,7 @@ def how_it_ended(code: int) -> str:
 def hint_for(code: int) -> str:
     """The usual cause of an exit code, and what to do."""
     if code == -getattr(signal, "SIGKILL", 9):
-        return "probably out of memory: close programs or give a smaller --context; then try again"
+        return "probably out of memory: close programs or give a smaller context; then try again"
     if code == -getattr(signal, "SIGILL", 4):
         return "this llama.cpp build uses instructions that the CPU lacks: run `edgemed doctor`"
     return "the note is not lost: try again; the log lines say more"

@@ -165,7 +165,7 @@ def check_context(shape: Shape, wish: Wish) -> int:
     if context > limit:
         raise ModelError(
             f"{context} tokens are needed; the model was trained for {shape.train_context} at most",
-            "give less text, or use --plan: beyond that length the model writes nonsense",
+            "give a shorter text: beyond that length the model writes nonsense",
         )
     return context
 
@@ -279,9 +279,9 @@ def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Pl
     """What would fit: this model with less text, or a smaller model."""
     context = largest_context(shape, memory, wish, gpu)
     if context >= max(wish.tokens, 1):
-        return f"--context {context} would fit"
+        return f"a context of {context} tokens would fit"
     if context:
-        return f"{context} tokens would fit: give a shorter text, or draft in parts with --plan"
+        return f"{context} tokens would fit: give a shorter text"
     room = least.room - (least.needed - least.weights)
     if room <= 0 or (least.private_room is not None and least.private > least.private_room):
         return "no model would fit with this context"

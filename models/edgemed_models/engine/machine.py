@@ -53,8 +53,8 @@ def container_limit(
     return min(limits, key=lambda pair: pair[1], default=None)
 
 
-def cgroup_folders(root: Path, own: Path) -> list[Path]:
-    """The folders of this process's memory cgroup and of its parents, for both cgroup versions.
+def cgroup_folders(root: Path, own: Path, controller: str = "memory") -> list[Path]:
+    """The folders of this process's cgroup for `controller` and of all around it, both versions.
 
     A line of /proc/self/cgroup is `number:controllers:path`; version 2 names no controllers.
     """
@@ -62,10 +62,10 @@ def cgroup_folders(root: Path, own: Path) -> list[Path]:
         lines = own.read_text().splitlines()
     except OSError:
         lines = []
-    folders = [root, root / "memory"]
+    folders = [root, root / controller]
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers in ("", "memory"):
+        if not controllers or controller in controllers.split(","):
             base, parts = root / controllers, Path(path.lstrip("/")).parts
             folders += [base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
     return folders
@@ -81,24 +81,53 @@ def number_in(path: Path) -> int | None:
 
 
 def usable_cores() -> int:
-    """Physical cores that this process may use: more threads would only wait for each other."""
+    """Physical cores this process may use: more threads of a language model only wait for each
+    other's arithmetic."""
     logical = logical_cores()
     return max(1, min(logical, physical_cores() or max(1, logical // 2)))
 
 
 def logical_cores() -> int:
-    """Logical cores (hyper-threads) that this process may use."""
+    """Threads that this process may run at once, hyper-threads counted: within the processors that
+    it was given, and within the time that a container may take of them."""
+    given = os.cpu_count() or 1
     if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        given = len(os.sched_getaffinity(0))
+    return max(1, min(given, container_cores() or given))
 
 
-def physical_cores() -> int | None:
-    """Cores without hyper-threads; None if the system does not say."""
+def container_cores(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """Processors whose time the tightest cgroup around this process may take; None without one."""
+    shares = []
+    for folder in cgroup_folders(root, own, "cpu"):
+        quota, period = number_in(folder / "cpu.cfs_quota_us"), None
+        if quota is not None:  # version 1; -1 for "no limit" is no whole number
+            period = number_in(folder / "cpu.cfs_period_us")
+        else:
+            quota, period = numbers_in(folder / "cpu.max")
+        if quota and period:
+            shares.append(-(-quota // period))
+    return min(shares, default=None)
+
+
+def numbers_in(path: Path) -> tuple[int | None, int | None]:
+    """The two numbers of a file of the system; None for "max", or where there is no such file."""
+    try:
+        first, second = path.read_text().split()
+    except (OSError, ValueError):
+        return None, None
+    return (int(first) if first.isdigit() else None, int(second) if second.isdigit() else None)
+
+
+def physical_cores(topology: Path = Path("/sys/devices/system/cpu")) -> int | None:
+    """Cores without their hyper-threads, of those that this process was given, where the system
+    tells."""
     if sys.platform == "linux":
-        root = Path("/sys/devices/system/cpu")
-        siblings = root.glob("cpu[0-9]*/topology/thread_siblings_list")
-        return len({path.read_text() for path in siblings}) or None
+        given = (topology / f"cpu{cpu}" / "topology" for cpu in os.sched_getaffinity(0))
+        siblings = [folder / "thread_siblings_list" for folder in given]
+        return len({path.read_text() for path in siblings if path.exists()}) or None
     if sys.platform == "darwin":
         # Performance cores only: one efficiency core would slow down the others at every step.
         return sysctl("hw.perflevel0.physicalcpu") or sysctl("hw.physicalcpu")

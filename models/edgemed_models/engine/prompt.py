@@ -60,7 +60,7 @@ def segments(
     if found != list(range(len(messages))):
         raise ModelError(
             "the chat template does not show every message once and in order",
-            "give another template with --chat-template FILE",
+            "give another chat template",
         )
     return cut(rendered, messages)
 
@@ -85,7 +85,7 @@ def refused(refusal: TemplateRefusal, messages: Sequence[Message]) -> ModelError
     reason, roles = brief(refusal), ", ".join(message.role for message in messages)
     return ModelError(
         f"the chat template refuses these messages ({roles}): {reason}",
-        "give another template with --chat-template FILE, or use another model",
+        "give another chat template, or use another model",
     )
 
 
@@ -117,7 +117,7 @@ def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str
     except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"the chat template fails: {type(error).__name__}: {brief(error)}",
-            "give another template with --chat-template FILE",
+            "give another chat template",
         ) from None
 
 

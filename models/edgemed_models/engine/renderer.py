@@ -21,7 +21,7 @@ LONGEST = 1 << 20  # characters of a template and of its output; published ones 
 SECONDS = 10  # for one rendering; published templates take about 0.1 s
 MEMORY = 512 << 20  # bytes of address space, the interpreter's 100 MiB included
 STARTING = 60  # seconds until the process is ready, on a busy machine
-REMEDY = "give another template with --chat-template FILE"
+REMEDY = "give another chat template"
 
 Turns = Sequence[tuple[str, str]]
 

@@ -16,6 +16,7 @@ class Settings:
     lets llama.cpp make a second, faster copy of the weights in private memory. `chat_template`
     replaces the file's own. `flash` is llama.cpp's flash attention; "auto" lets llama.cpp choose.
     `vocab_only` loads no weights: such a model can only count tokens.
+    `adapters` are GGUF files of LoRA adapters, each with its strength.
     """
 
     path: str
@@ -28,3 +29,4 @@ class Settings:
     flash: Literal["auto", "on", "off"] = "auto"
     chat_template: str | None = None
     vocab_only: bool = False
+    adapters: tuple[tuple[str, float], ...] = ()

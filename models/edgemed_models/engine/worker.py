@@ -19,6 +19,8 @@ from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
+FIXED_TEXT = "The patient was seen today. He has been well since the last visit, and takes"
+"""What a model is asked with and without an adapter."""
 SPARE = 1536  # extra tokens, so that a further question about the same text can reuse the cache
 
 
@@ -69,6 +71,34 @@ class Worker:
         self.weights = binding.Weights(settings)
         self.template = settings.chat_template or self.weights.template()
         self.context: binding.Context | None = None
+        self.adapters = binding.Adapters(self.weights, settings)
+        if self.adapters.names:
+            self._refuse_idle()
+
+    def _refuse_idle(self) -> None:
+        """ModelError if an adapter leaves the answer to a fixed text as it is without it."""
+        text = self.weights.tokenize(FIXED_TEXT, special=False)[: PAD // 2]
+        context = self.binding.Context(self.weights, self.settings, PAD, self.stop)
+        try:
+            bare = self._answer(context, text, ())
+            for number, name in enumerate(self.adapters.names):
+                same = self._answer(context, text, (number,)) == bare
+                if self.adapters.strengths[number] and same:
+                    raise ModelError(
+                        f"with the adapter {name} the model computes what it does without it",
+                        "the adapter is empty, or llama.cpp passes over it: fold it instead",
+                    )
+        finally:
+            context.free()
+
+    def _answer(self, context: Any, text: list[int], adapters: tuple[int, ...]) -> bytes:
+        """The logits behind `text` with these adapters, f32[vocabulary] as bytes."""
+        self.adapters.put_on(context, adapters)
+        context.clear()
+        size = context.batch_size
+        for at in range(0, len(text), size):
+            context.decode(text[at : at + size], at, 1)
+        return bytes(context.logits(-1).tobytes())
 
     def free(self) -> None:
         """Free all native memory."""
@@ -92,7 +122,7 @@ class Worker:
         if self.template is None:
             raise ModelError(
                 "the model file has no chat template",
-                "give the one its makers publish with --chat-template FILE",
+                "give the chat template that its makers publish",
             )
         names, render = (self.weights.bos_text, self.weights.eos_text), self.renderer.render
         pieces = segments(self.template, messages, *names, render)
@@ -104,7 +134,7 @@ class Worker:
             raise ModelError(
                 f"prompt and answer need {tokens} tokens, but the context has "
                 f"{self.settings.context}",
-                "give a shorter text or a larger --context",
+                "give a shorter text or a larger context",
             )
         if self.context is None or self.context.size < tokens:
             if self.context is not None:
@@ -112,6 +142,7 @@ class Worker:
                 self.context = None
             size = min(-(-(tokens + SPARE) // PAD) * PAD, self.settings.context)
             self.context = self.binding.Context(self.weights, self.settings, size, self.stop)
+            self.adapters.put_on(self.context)
         return self.context
 
     def generate(self, request: Request, out: BinaryIO) -> None:

@@ -151,7 +151,12 @@ def split_model(folder: Path) -> Path:
 def test_a_split_model_becomes_one_file(source: Path) -> None:
     whole = quantize(source, "--type", "Q4_0", to="whole.gguf")
     joined = quantize(split_model(source.parent), "--type", "Q4_0", to="joined.gguf")
-    assert joined.read_bytes() == whole.read_bytes()
+    assert types_in(joined) == types_in(whole)
+    assert all(bytes_of(joined, name) == bytes_of(whole, name) for name in SHAPES)
+    ours, theirs = open_model(joined).metadata, open_model(whole).metadata
+    keys = [key for key in theirs if not key.startswith("edgemed.quantize.")]
+    assert [key for key in ours if not key.startswith("edgemed.quantize.")] == keys
+    assert all(ours.raw(key) == theirs.raw(key) for key in keys)
 
 
 def test_a_split_can_be_kept(source: Path) -> None:

@@ -124,6 +124,21 @@ def test_an_output_that_is_no_plain_file_is_refused(
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("command", ["merge", "quantize"])
+def test_no_shard_of_an_input_is_written_over(command, pair, tmp_path, capsys):
+    split = ["--split-max-size", "500K"]
+    assert main(["quantize", str(pair[0]), str(tmp_path / "s.gguf"), "--type", "F16", *split]) == 0
+    first, second = sorted(tmp_path.glob("s-*.gguf"))[:2]
+    before = snapshot(tmp_path)
+    words = {
+        "merge": ["merge", str(first), str(pair[1]), "--t", "0.5", "-o", str(second)],
+        "quantize": ["quantize", str(first), str(second), "--type", "Q8_0"],
+    }
+    assert main([*words[command], "--force"]) == 3
+    assert "is one of the inputs" in capsys.readouterr().err
+    assert snapshot(tmp_path) == before
+
+
 def test_an_input_is_not_written_over_by_way_of_the_part_or_the_journal(pair, tmp_path, capsys):
     for name in ("out.gguf.part", "out.gguf.journal"):
         pair[1].rename(tmp_path / name)
@@ -165,7 +180,7 @@ def test_everything_written_is_the_users_alone_whatever_the_umask(
     assert main(quantize) == 0
     report = ["--report", str(out / "r.json")]
     assert merge(pair, out / "n.gguf", *report) == 0
-    logs = [name for name in wider(home) if "sqlite" in name or "records" in name]
+    logs = [name for name in wider(home) if "audit." in name]
     assert wider(out) == []
     assert sorted(wider(home)) == sorted(logs)
 

@@ -21,6 +21,7 @@ from edgemed_tui.desk import Desk
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.plain import deciding, writing
 from edgemed_tui.plain.line import Line, undivided
+from edgemed_tui.remedies import remedy
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import ignore, watched
@@ -131,7 +132,7 @@ def may_end(line: Line) -> bool:
         end(line)
     except EdgemedError as error:  # unsaved, or saving failed
         if not isinstance(error, Unsaved):
-            line.say(f"Not saved: {error.message}. {error.hint}.")
+            line.say(f"Not saved: {error.message}. {remedy(error.hint)}.")
         writing.may_lose(line)
     return True
 
@@ -143,7 +144,7 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
     except (EdgemedError, ModelError) as error:
         line.say(f"Not done: {error.message}.")
         if error.hint:
-            for row in f"What helps: {error.hint}.".split(LOG_LINE):
+            for row in f"What helps: {remedy(error.hint)}.".split(LOG_LINE):
                 line.say(row)
     except KeyboardInterrupt:
         line.say("Stopped.")

@@ -8,6 +8,7 @@ from edgemed.errors import UsageError
 from edgemed.logs import seals, sessions
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read
+from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
 
@@ -129,7 +130,7 @@ def keep_seal(line: Line, rest: str) -> None:
     try:
         path = line.case.keep_seal(folder)
     except seals.NotInLog as fault:
-        line.say(f"Seal kept. {fault.message}. {fault.hint}.")
+        line.say(f"Seal kept. {fault.message}. {remedy(fault.hint)}.")
         return
     line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
     if seals.on_this_disk(line.desk.place, path):

@@ -15,6 +15,7 @@ from edgemed.clinic.session import Session
 from edgemed.errors import Refused, UsageError
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import one_line
+from edgemed_tui.remedies import remedy
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import SIGNALS
@@ -55,7 +56,7 @@ class Line:
     def decide(self, step: Callable[[], None]) -> None:
         """Take a step that is logged. Refused where the log refuses and nobody tries again."""
         while (fault := self._refusal(step)) is not None:
-            self.say(f"The log refuses: {fault.message}. {fault.hint}.")
+            self.say(f"The log refuses: {fault.message}. {remedy(fault.hint)}.")
             if self.ask("Try again? (yes/no) ") != "yes":
                 raise Refused("it was not logged", "type it again later; save keeps the session")
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.plan.plan import plan_merge, state_bytes
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.plan.steps import state_bytes
 from edgemed.merging.recipe.recipe import weighted
 from edgemed.merging.run.estimate import chunks
 from edgemed.merging.run.jobs import by_matrix

@@ -7,7 +7,8 @@ import pytest
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.plan.plan import Plan, plan_merge, state_bytes
+from edgemed.merging.plan.plan import Plan, plan_merge
+from edgemed.merging.plan.steps import state_bytes
 from edgemed.merging.recipe.recipe import weighted
 from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import read_tensors, weights, write_pair_member

@@ -51,7 +51,7 @@ def test_exactly_the_share_is_kept_lowest_indices_first(kind, density, gamma, sh
     signs = rng.choice([-1.0, 1.0], shape)
     d = (KINDS[kind](rng, shape) * signs).astype(np.float32)
     stream = stream_of([np.zeros_like(d), d], True, at_once)
-    (trim,) = deltas.without_outliers(stream, (density,), (gamma,))
+    (trim,) = deltas.without_outliers(stream, density=(density,), gamma=(gamma,))
     mask = oracle.inner(d, density, gamma)
     assert mask.sum() == int(density * d.size)
     np.testing.assert_array_equal(kept(trim, d), d * mask)

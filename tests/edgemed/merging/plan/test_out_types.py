@@ -9,7 +9,13 @@ from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.plan.out_types import file_type_of, is_quantizable, out_types, type_word
+from edgemed.merging.plan.out_types import (
+    file_type_of,
+    is_quantizable,
+    out_types,
+    type_word,
+    wanted_types,
+)
 from edgemed.merging.recipe.recipe import between
 from edgemed.quantizing.mixes import Facts, Matrix, mixed_types
 from tests.bench.synthetic import SHAPES, tensors
@@ -31,13 +37,17 @@ def drafts(shape: str) -> list[Drafted]:
     return [Drafted(name, (tensor(name, dims, type.name),)) for name, dims, type in specs]
 
 
+def types_for(asked, made, facts):
+    return out_types(made, wanted_types(asked, made, facts))
+
+
 def recipe(out_type: str, *types: tuple[str, str]):
     return replace(between("a.gguf", "b.gguf", 0.5), out_type=out_type, types=types)
 
 
 def test_q4_k_m_of_llama_3_1_8b_has_the_published_size():
     made = drafts("8b")
-    types = out_types(recipe("Q4_K_M"), made, FACTS["8b"])
+    types = types_for(recipe("Q4_K_M"), made, FACTS["8b"])
     weights = {"Q4_K": 0, "Q6_K": 0, "F32": 0}
     for draft, type in zip(made, types, strict=True):
         weights[type.name] += draft.leads[0].rows * draft.leads[0].row_length
@@ -54,7 +64,7 @@ def test_q4_k_m_of_llama_3_1_8b_has_the_published_size():
 @pytest.mark.parametrize("word", ["Q4_K_M", "F16"])
 def test_the_mixes_agree_with_the_layout_of_published_files(shape, word):
     expected = [type.name for _, _, type in tensors(SHAPES[shape], 128256, word)]
-    assert [t.name for t in out_types(recipe(word), drafts(shape), FACTS[shape])] == expected
+    assert [t.name for t in types_for(recipe(word), drafts(shape), FACTS[shape])] == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +77,7 @@ def test_the_mixes_agree_with_the_layout_of_published_files(shape, word):
 )  # fmt: skip
 def test_rows_that_do_not_fill_blocks_fall_back_as_in_llama_cpp(word, length, found):
     made = [Drafted("blk.0.attn_q.weight", (tensor("blk.0.attn_q.weight", (length, 8)),))]
-    assert out_types(recipe(word), made, FACTS["8b"])[0].name == found
+    assert types_for(recipe(word), made, FACTS["8b"])[0].name == found
 
 
 @pytest.mark.parametrize(
@@ -76,24 +86,24 @@ def test_rows_that_do_not_fill_blocks_fall_back_as_in_llama_cpp(word, length, fo
 )
 def test_what_llama_cpp_never_quantizes_keeps_its_type(name):
     made = [Drafted(name, (tensor(name, (512, 8), "F32"),))]
-    assert out_types(recipe("Q4_K"), made, FACTS["8b"])[0].name == "F32"
+    assert types_for(recipe("Q4_K"), made, FACTS["8b"])[0].name == "F32"
 
 
 def test_like_b_and_max_look_at_the_second_parent():
     name = "blk.0.attn_q.weight"
     made = [Drafted(name, (tensor(name, (512, 8), "Q4_K"), tensor(name, (512, 8), "Q6_K")))]
     found = [
-        out_types(recipe(word), made, FACTS["8b"])[0].name for word in ("like-a", "like-b", "max")
+        types_for(recipe(word), made, FACTS["8b"])[0].name for word in ("like-a", "like-b", "max")
     ]
     assert found == ["Q4_K", "Q6_K", "Q6_K"]
     with pytest.raises(UsageError, match="like-b"):
-        out_types(recipe("like-b"), [Drafted(name, made[0].leads[:1])], FACTS["8b"])
+        types_for(recipe("like-b"), [Drafted(name, made[0].leads[:1])], FACTS["8b"])
 
 
 def test_the_first_pattern_that_matches_goes_before_the_policy():
     made = drafts("8b")
     asked = recipe("Q4_K_M", ("blk.0.attn_q", "F16"), ("attn", "Q8_0"), ("output", "Q8_0"))
-    types = {d.name: t.name for d, t in zip(made, out_types(asked, made, FACTS["8b"]), strict=True)}
+    types = {d.name: t.name for d, t in zip(made, types_for(asked, made, FACTS["8b"]), strict=True)}
     assert types["blk.0.attn_q.weight"] == "F16"
     assert types["blk.1.attn_q.weight"] == "Q8_0"
     assert types["output.weight"] == "Q8_0"
@@ -102,18 +112,18 @@ def test_the_first_pattern_that_matches_goes_before_the_policy():
 def test_vectors_keep_their_type_whatever_pattern_they_match():
     made = drafts("8b")
     asked = recipe("like-a", ("attn", "Q6_K"))
-    types = {d.name: t.name for d, t in zip(made, out_types(asked, made, FACTS["8b"]), strict=True)}
+    types = {d.name: t.name for d, t in zip(made, types_for(asked, made, FACTS["8b"]), strict=True)}
     assert types["blk.0.attn_norm.weight"] == "F32"
     assert types["blk.0.attn_q.weight"] == "Q6_K"
     with pytest.raises(UsageError, match="'norm' matches no tensor whose type can be chosen"):
-        out_types(recipe("like-a", ("norm", "Q8_0")), made, FACTS["8b"])
+        types_for(recipe("like-a", ("norm", "Q8_0")), made, FACTS["8b"])
 
 
 def test_the_file_type_says_what_most_weights_are():
     made = drafts("8b")
     for word, number in (("Q4_K_M", 15), ("Q6_K", 18), ("Q8_0", 7), ("F16", 1), ("Q5_K", 17)):
         assert (
-            file_type_of(recipe(word), made, out_types(recipe(word), made, FACTS["8b"])) == number
+            file_type_of(recipe(word), made, types_for(recipe(word), made, FACTS["8b"])) == number
         )
 
 
@@ -124,7 +134,7 @@ def test_every_mix_is_the_one_that_quantize_uses(word):
     expected = mixed_types(word, FACTS["8b"], matrices, {})
     found = {
         d.name: t.name
-        for d, t in zip(made, out_types(recipe(word), made, FACTS["8b"]), strict=True)
+        for d, t in zip(made, types_for(recipe(word), made, FACTS["8b"]), strict=True)
     }
     assert {name: found[name] for name in expected} == expected
     assert len(set(expected.values())) > 1

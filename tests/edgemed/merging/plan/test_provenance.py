@@ -120,7 +120,7 @@ def test_inputs_under_other_names_are_given_in_order(pair, out, tmp_path, capsys
     moved = [path.rename(tmp_path / f"moved-{path.name}") for path in pair]
     assert main(["verify", str(out), "--inputs", *map(str, moved)]) == 0
     assert main(["verify", str(out), "--inputs", *map(str, moved[::-1])]) == 1
-    assert "is not the file that was merged" in capsys.readouterr().out
+    assert "is not the file that was read" in capsys.readouterr().out
 
 
 def test_one_changed_byte_is_found_and_its_tensor_named(out, capsys):
@@ -162,7 +162,7 @@ def test_another_platforms_angles_are_not_called_different(pair, tmp_path, monke
 
 def test_a_file_that_says_nothing_of_a_merge_is_refused(pair, capsys):
     assert main(["verify", str(pair[0])]) == 3
-    assert "does not say how it was merged" in capsys.readouterr().err
+    assert "does not say how it was made" in capsys.readouterr().err
 
 
 def test_verify_writes_nothing(out, tmp_path):

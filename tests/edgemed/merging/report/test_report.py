@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgemed.cli.main import main
-from edgemed.merging.plan.plan import decide, plan_merge
+from edgemed.merging.plan.plan import Target, decide, plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report.calibration import DIFFERENCES, estimate, kept_table
 from edgemed.merging.report.report import as_html, summary
@@ -32,7 +32,7 @@ def near_pair(folder: Path, kind: str, delta: float) -> tuple[Path, Path]:
 
 
 def measured(pair: tuple[Path, Path], out: Path, method: str = "linear"):
-    plan = decide(between(*pair, 0.25, method), out, 2)
+    plan = decide(between(*pair, 0.25, method), Target(out, 2))
     return {m.name: m for m in survey(plan, finished=False)}
 
 
@@ -58,7 +58,9 @@ def test_figures_are_those_of_numpy_on_the_files(kind, tmp_path):
 def test_a_survey_without_output_finds_the_same_and_writes_nothing(tmp_path):
     pair = near_pair(tmp_path, "Q4_K", 0.2)
     before = sorted(tmp_path.iterdir())
-    on_the_spot = survey(decide(between(*pair, 0.5), tmp_path / "out.gguf", 2), finished=False)
+    on_the_spot = survey(
+        decide(between(*pair, 0.5), Target(tmp_path / "out.gguf", 2)), finished=False
+    )
     assert sorted(tmp_path.iterdir()) == before
     run_plan(plan := plan_merge(between(*pair, 0.5), tmp_path / "out.gguf", 1))
     assert survey(plan, finished=True) == on_the_spot
@@ -66,8 +68,8 @@ def test_a_survey_without_output_finds_the_same_and_writes_nothing(tmp_path):
 
 def test_figures_do_not_depend_on_threads_or_chunks(tmp_path):
     pair, out = near_pair(tmp_path, "Q8_0", 0.2), tmp_path / "out.gguf"
-    one = survey(decide(between(*pair, 0.5, "slerp"), out, 1), finished=False)
-    many = survey(decide(between(*pair, 0.5, "slerp"), out, 3), finished=False)
+    one = survey(decide(between(*pair, 0.5, "slerp"), Target(out, 1)), finished=False)
+    many = survey(decide(between(*pair, 0.5, "slerp"), Target(out, 3)), finished=False)
     assert one == many
 
 
@@ -127,7 +129,7 @@ def test_when_slerp_and_linear_are_the_same_it_is_said(tmp_path):
 
 def test_copies_are_said_to_be_copies(tmp_path):
     pair = near_pair(tmp_path, "Q8_0", 0.1)
-    measures = survey(decide(between(*pair, 0.0), tmp_path / "out.gguf", 1), finished=False)
+    measures = survey(decide(between(*pair, 0.0), Target(tmp_path / "out.gguf", 1)), finished=False)
     assert summary(measures) == ["The result is a copy of its parents: nothing was mixed."]
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from tests.bench.planting import DRUGS, MASS, NEGATIONS, RELATIVES, Edit, Planter
+from edgemed.evals.planting import DRUGS, MASS, NEGATIONS, RELATIVES, Edit, Planter
 
 Swap = tuple[str, tuple[str, ...]]
 

@@ -1,0 +1,74 @@
+"""What a row of the table of merge methods says, and pieces that rows share.
+
+A method is a function: it gets the stream of a tensor's rows and its parameters for that tensor,
+and says how rows are mixed. Its signature is the schema that recipes are checked against, its
+docstring the formula and its source. In these, x_i are the models, x_0 the base, d_i = x_i - x_0
+the deltas, w_i the weights, n how many models.
+
+The row is what a plan must know before any work. What it says of a tensor holds for every expert
+where a tensor holds experts (see `experts`). Rows stand at the end of the module of their formulas.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edgemed.merging.methods import schema, select
+from edgemed.merging.methods.stream import Mix
+
+Base = Literal["none", "optional", "required", "first of two"]
+
+
+def never(group: str, **parameters: Any) -> int | None:
+    """No source is the result as it is, whatever the parameters."""
+    return None
+
+
+def no_bytes(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """Nothing is kept of a tensor but a few numbers."""
+    return 0
+
+
+def no_clash(name: str, **parameters: Any) -> None:
+    """All values of the parameters go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of the table; the rest of a row is about one tensor.
+
+    `alone(group, **parameters)`: the one source that is the result as it is, or None.
+    `passes`: over all rows, before the mixing. `state(sources, rows, length, **parameters)`: bytes
+    in use meanwhile, beside the chunk; `kept`, called alike: bytes kept from the passes to the last
+    chunk. `check(name, **parameters)`: UsageError if they clash.
+    """
+
+    function: Callable[..., Mix]
+    base: Base
+    least: int
+    most: int | None = None
+    passes: int = 0
+    alone: Callable[..., int | None] = never
+    state: Callable[..., int] = no_bytes
+    kept: Callable[..., int] = no_bytes
+    check: Callable[..., None] = no_clash
+
+    @property
+    def parameters(self) -> dict[str, schema.Parameter]:
+        """Recipe name -> what is known of it."""
+        return schema.parameters(self.function)
+
+
+def quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
+    """An order statistic of every delta."""
+    return (sources - 1) * select.STATE_BYTES
+
+
+def all_of(*checks: Callable[..., None]) -> Callable[..., None]:
+    """One check that makes several."""
+
+    def check(name: str, **parameters: Any) -> None:
+        for each in checks:
+            each(name, **parameters)
+
+    return check

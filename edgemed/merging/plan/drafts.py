@@ -1,0 +1,110 @@
+"""The tensors of the output: the sources of each, and its method's parameters, before its type."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from edgemed.errors import Incompatible, Refused
+from edgemed.gguf import Tensor
+from edgemed.merging.methods import schema
+from edgemed.merging.methods.method import Method
+from edgemed.merging.methods.schema import Bound
+from edgemed.merging.methods.table import METHODS
+from edgemed.merging.names import block_of, group_of
+from edgemed.merging.parents import shapes, token_rows
+from edgemed.merging.parents.vocabulary import Lexicon
+from edgemed.merging.plan.outline import Models, Place, outline
+from edgemed.merging.plan.resolved import Resolved
+from edgemed.merging.plan.steps import Draft
+from edgemed.merging.recipe.filters import Namer, any_filters, idle_filters, namer
+from edgemed.merging.recipe.settings import lookup
+from edgemed.quantizing.imatrix import Importances
+from edgemed.quantizing.mixes import Facts, facts_of
+
+ROPE = "rope_"
+
+
+def drafts_of(asked: Resolved) -> tuple[list[Draft], tuple[str, ...]]:
+    """Every output tensor with its sources and its parameters, and what to say of filters."""
+    recipe, method = asked.recipe, METHODS[asked.recipe.method]
+    places = outline(asked.parts, asked.models, recipe.sliced)
+    architecture = str(next(iter(asked.models.values())).metadata.get("general.architecture"))
+    filtered = any_filters(recipe)
+    names = namer(architecture, filtered)
+    every = {names(n) for p in places for n in (p.name, *p.names)}
+    idle = tuple(idle_filters(recipe, every, architecture)) if filtered else ()
+    return [draft(asked.models, asked.lexicon, method, place, names) for place in places], idle
+
+
+def draft(models: Models, lexicon: Lexicon, method: Method, place: Place, names: Namer) -> Draft:
+    """The sources of one tensor, the base first where the method is about deltas."""
+    part = place.part
+    found = [tensor_of(models, lexicon, place, i) for i in range(len(part.sources))]
+    tensors = tuple(found[i] for i in part.order)
+    token_rows.refuse_ownerless(place.name, tensors)
+    parameters = parameters_of(method, place, names)
+    method.check(place.name, **dict(parameters))
+    alone = alone_in(method, place.name, parameters)
+    if alone is not None and token_rows.has_gaps(tensors[alone]):
+        alone = None
+    leads = tuple(found[i] for i in sorted(part.own))
+    return Draft(place.name, tensors, leads, part.based, parameters, alone)
+
+
+def alone_in(method: Method, name: str, parameters: Bound) -> int | None:
+    """The only source that counts, if one alone does; tables of rope are never mixed."""
+    return 0 if name.startswith(ROPE) else method.alone(group_of(name), **dict(parameters))
+
+
+def parameters_of(method: Method, place: Place, names: Namer) -> Bound:
+    """The method's parameters for this tensor, by mergekit's precedence."""
+    part = place.part
+
+    def of_model(key: str, model: int) -> Any:
+        source, name = part.sources[part.own[model]], place.names[part.own[model]]
+        return lookup(key, (source.parameters, *part.settings), names(name), place.depth)
+
+    def of_all(key: str) -> Any:
+        return lookup(key, part.settings, names(place.name), place.depth)
+
+    return schema.bind(method.parameters, len(part.own), of_all, of_model, place.name)
+
+
+def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Tensor:
+    """The tensor that a source puts in this place; Incompatible if it has none of that shape."""
+    model, name = models[place.sources[source].model], place.names[source]
+    if name not in model.tensors:
+        raise Incompatible(
+            f"{model.paths[0].name} has no tensor {name}", "all models must hold the same tensors"
+        )
+    found, lead = model.tensors[name], models[place.sources[0].model].tensors.get(place.names[0])
+    if lead is not None and not shapes.fits(found, lead):
+        raise Incompatible(
+            f"{name} of {model.paths[0].name} has another shape than {place.names[0]}",
+            "only models of the same architecture and shapes can be merged",
+        )
+    return token_rows.in_order(found, lexicon, model.paths[0])
+
+
+def facts_for(asked: Resolved, drafts: Sequence[Draft]) -> Facts:
+    """What llama.cpp's mixes ask of the output: the first model's facts, and its own blocks.
+
+    Blocks that are stacked anew have new numbers, which importances must go by.
+    """
+    facts = facts_of(asked.first.metadata, bool(asked.recipe.imatrix))
+    if not asked.recipe.sliced:
+        return facts
+    blocks = (block for draft in drafts if (block := block_of(draft.name)) is not None)
+    layers = 1 + max(blocks, default=-1)
+    if asked.importances is not None:
+        refuse_other_blocks(asked.importances, layers)
+    return facts._replace(layers=layers)
+
+
+def refuse_other_blocks(importances: Importances, layers: int) -> None:
+    """Importances of as many blocks as the output has."""
+    measured = 1 + max((b for b in map(block_of, importances.tensors) if b is not None), default=-1)
+    if measured != layers:
+        raise Refused(
+            f"the importance matrix is of {measured} blocks, the output has {layers}",
+            "merge without it first, and measure the importances of that output",
+        )
