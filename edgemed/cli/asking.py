@@ -93,7 +93,11 @@ def said_again(version: "Version") -> str:
     """A version on one line, with what the checks make of it."""
     if not version.text:
         return "[nothing: the model leaves it out]"
-    says = "the note says nothing near it" if version.label == "not checked" else version.label
+    says = (
+        "the checks have nothing to compare"
+        if version.label == "nothing to compare"
+        else version.label
+    )
     return f"{one_line(version.text)} ({said_of(len(version.flags))}; {says})"
 
 

@@ -6,13 +6,15 @@ which is not the same as right.
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.printing import print_json
-from edgemed.clinic.findings import SAYS, Claim, Flag, Omission, Review, Span
+from edgemed.clinic.checks.harm import first_then_rest
+from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
 from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.reading.addressed import told
 from edgemed.clinic.review import review
@@ -21,6 +23,11 @@ from edgemed.storage.bounded import read_bounded, read_stream
 
 STDIN = "-"
 STDIN_TOO = "or - for standard input (other users can see a file's name)"
+SHOWN_PARTLY = 12  # claims partly supported, in the printed form; --json has all
+ORDER: tuple[Label, ...] = (
+    "contradicted", "not found", "partly supported", "supported", "nothing to compare",
+    "not checked",
+)  # fmt: skip
 SHOWN_OMISSIONS = 12  # of minor severity, in the printed form; --json has all
 SHOWN_WORDS = 160  # characters of text that speaks to the model, in the printed form
 
@@ -62,13 +69,19 @@ def read_draft(name: str) -> str:
 def report(found: Review, source: str, draft: str) -> Iterator[str]:
     """The flags, the omissions and the places that speak to the model as lines to read."""
     flagged = [claim for claim in found.claims if claim.flags]
-    yield f"{len(flagged)} of {len(found.claims)} claims flagged"
+    yield f"{len(flagged)} of {len(found.claims)} claims flagged{_counted(found)}"
+    first, rest = first_then_rest(flag for claim in flagged for flag in claim.flags)
+    if rest:
+        yield ""
+        yield "look at these first:"
+        yield from (f"    {one_line(draft, f.draft)}: {f.reason}" for f in first)
     for claim in flagged:
         yield ""
         yield f"  {one_line(draft, claim.draft)}"
         for flag in claim.flags:
             yield f"    {flag.severity}, {flag.label}: {flag.reason}"
             yield from (f"      source: {one_line(source, s)}" for s in where(flag, claim))
+    yield from _partly(found, draft)
     if found.omissions:
         yield ""
         yield "in the source, not in the draft:"
@@ -79,6 +92,26 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
         for place, words in zip(found.addressed, told(source, found.addressed), strict=True):
             yield f"    {words}"
             yield f"      source: {clipped(one_line(source, place.span))}"
+
+
+def _counted(found: Review) -> str:
+    """How many claims have each label, after a colon; nothing where there are no claims."""
+    counts = Counter(claim.label for claim in found.claims)
+    words = ", ".join(f"{counts[label]} {label}" for label in ORDER if counts[label])
+    return f": {words}" if words else ""
+
+
+def _partly(found: Review, draft: str) -> Iterator[str]:
+    """Claims without flags of which something was not found, and what."""
+    partly = [claim for claim in found.claims if claim.missing and not claim.flags]
+    if not partly:
+        return
+    yield ""
+    yield "not flagged, and not all of it found:"
+    for claim in partly[:SHOWN_PARTLY]:
+        yield f"    {clipped(one_line(draft, claim.draft))} ({claim.says})"
+    if len(partly) > SHOWN_PARTLY:
+        yield f"    and {len(partly) - SHOWN_PARTLY} more"
 
 
 def where(flag: Flag, claim: Claim) -> tuple[Span, ...]:
@@ -115,6 +148,7 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
                 "text": draft[claim.draft.start : claim.draft.end],
                 "draft": list(claim.draft),
                 "label": claim.label,
+                "missing": list(claim.missing),
                 "evidence": [list(span) for span in claim.evidence],
                 "flags": [_flag(flag) for flag in claim.flags],
             }

@@ -134,6 +134,7 @@ def _claim(session: Session, claim: Claim) -> dict[str, Any]:
         "span": list(claim.draft),
         "words": quoted(session.text, claim.draft),
         "label": claim.label,
+        "missing": list(claim.missing),
         "evidence": [_evidence(session, span) for span in claim.evidence],
         "flags": [_flag(session, flag) for flag in claim.flags],
     }

@@ -7,7 +7,14 @@ the source shows, never that the draft is correct.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Label = Literal["supported", "contradicted", "not found", "not checked"]
+Label = Literal[
+    "supported",
+    "partly supported",
+    "contradicted",
+    "not found",
+    "nothing to compare",
+    "not checked",
+]
 Severity = Literal["major", "minor"]
 Kind = Literal["instruction", "role", "marker", "code", "letters", "end", "closed"]
 
@@ -63,12 +70,23 @@ the other, each with its end, are common."""
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence or list item of the draft, or a part of it, with its best source spans first."""
+    """A sentence or list item of the draft, or a part of it, with its best source spans first.
+
+    `missing` names what of a claim without flags was not found with the same value.
+    """
 
     draft: Span
     label: Label
     evidence: tuple[Span, ...]
     flags: tuple[Flag, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def says(self) -> str:
+        """The label, and of a claim partly supported what was not found."""
+        if not self.missing:
+            return self.label
+        return f"{self.label}; not found: {', '.join(self.missing)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from edgemed.clinic.checks import flags, planted
 from edgemed.clinic.checks.omissions import omissions
+from edgemed.clinic.checks.support import Support, support
 from edgemed.clinic.claims import claims
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
 from edgemed.clinic.language import language_of
@@ -17,7 +18,6 @@ from edgemed.clinic.reading.text import headings, read
 from edgemed.clinic.source import Source
 
 UNREAD = "the checks know English alone: hold every sentence against the note yourself"
-CARRIED = 0.45  # score from which the best source sentence supports a sentence without flags
 
 
 def review(source: str, draft: str) -> Review:
@@ -104,14 +104,18 @@ def _claim(source: Source, said: Said, span: Span, raised: tuple[Flag, ...]) -> 
     rest, _ = source.trusted
     found = rest.index.best(said.sentence.text[span.start - start : span.end - start])
     spans = tuple(rest.span(match.sentence) for match in found)
-    return Claim(span, verdict(raised, found[0].score if found else 0.0), spans, raised)
-
-
-def verdict(raised: tuple[Flag, ...], score: float) -> Label:
-    """The worst label of the flags; without flags, whether the evidence carries the sentence."""
     labels = {flag.label for flag in raised}
-    if "contradicted" in labels:
-        return "contradicted"
-    if "not found" in labels:
+    for worst in ("contradicted", "not found"):
+        if worst in labels:
+            return Claim(span, worst, spans, raised)
+    borne = support(said, span, rest, [match.sentence for match in found])
+    return Claim(span, verdict(borne, bool(found)), spans, raised, borne.missing)
+
+
+def verdict(borne: Support, speaks: bool) -> Label:
+    """The label of a claim that no flag contradicts: supported only where all of it was found."""
+    if not borne.compared:
+        return "nothing to compare"
+    if not speaks or len(borne.missing) >= borne.compared:
         return "not found"
-    return "supported" if score >= CARRIED else "not checked"
+    return "partly supported" if borne.missing else "supported"

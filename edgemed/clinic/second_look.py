@@ -26,7 +26,10 @@ SHOWN = 5  # of them that a sentence is written again from
 ROUNDS = 2  # times a sentence is written again at most
 LONGEST = 160  # tokens of an answer
 SPARE = 24  # tokens that a sentence written again may take beside twice its own
-WORST: tuple[Label, ...] = ("contradicted", "not found", "not checked", "supported")
+WORST: tuple[Label, ...] = (
+    "contradicted", "not found", "not checked", "nothing to compare", "partly supported",
+    "supported",
+)  # fmt: skip
 
 QUOTE = (
     "You check a clinical draft. Answer with the one sentence of the note that states what the "

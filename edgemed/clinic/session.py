@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
+from edgemed.clinic.checks.harm import first_then_rest
 from edgemed.clinic.findings import Flag, Omission, Review, Span
 from edgemed.errors import Refused
 
@@ -201,11 +202,12 @@ def needs_reason(session: Session) -> bool:
 
 
 def findings(session: Session) -> list[Finding]:
-    """Flags in draft order, then omissions as the review ranks them."""
+    """The few flags that matter most, the rest in draft order, then omissions as ranked."""
     if session.review is None:
         return []
     flags = [flag for claim in session.review.claims for flag in claim.flags]
-    return [*flags, *session.review.omissions]
+    first, rest = first_then_rest(flags)
+    return [*first, *rest, *session.review.omissions]
 
 
 def open_findings(session: Session) -> list[Finding]:

@@ -1,6 +1,7 @@
 """The source read once for many questions: where a concept, a number, a side, a word occurs."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -11,13 +12,17 @@ from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import Regimen, all_regimens
-from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.reading.sides import Sided
+from edgemed.clinic.reading.reasons import Link, links
+from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates
+from edgemed.clinic.reading.said import Cue, Mention, Said
+from edgemed.clinic.reading.sex import Sex, decided, tally
+from edgemed.clinic.reading.sides import Sided, parts_of
 from edgemed.clinic.reading.text import read
 
 # How much a word counts that stands in the sentence beside: an answer leaves out what was asked.
 IN_TALK, IN_NOTE = 0.5, 0.2
+ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
+LISTED = 3.0  # how much more a listed name tells than a plain word
 COMPANY = 60  # characters on either side within which words keep a number company
 
 
@@ -79,6 +84,73 @@ class Source:
     @cached_property
     def sides(self) -> list[tuple[int, Sided]]:
         return [(i, s) for i, said in enumerate(self.said) for s in said.sides]
+
+    @cached_property
+    def cues(self) -> dict[str, list[tuple[int, Cue]]]:
+        """What is said of things beside their names, by attribute."""
+        found: dict[str, list[tuple[int, Cue]]] = defaultdict(list)
+        for i, said in enumerate(self.said):
+            for cue in said.cues:
+                found[cue.attribute].append((i, cue))
+        return found
+
+    def is_listed(self, name: str) -> bool:
+        """Whether a name that the source has is one of the lists' and no plain word."""
+        there = self.mentions.get(name, [])
+        return bool(there) and there[0][1].concept.kind != "word"
+
+    @cached_property
+    def assessed(self) -> frozenset[str]:
+        """Problems that the note names under its assessment, impression or diagnoses."""
+        return frozenset(
+            m.concept.name
+            for said in self.said
+            if ASSESSED.search(said.sentence.section)
+            for m in said.mentions
+            if m.concept.kind in ("finding", "disease")
+        )
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """Everything that the source gives a reason for."""
+        return [link for said in self.said for link in links(said)]
+
+    @cached_property
+    def rates(self) -> list[tuple[int, Part]]:
+        """Every frequency said."""
+        return [(i, rate) for i, said in enumerate(self.said) for rate in rates(said)]
+
+    @cached_property
+    def parts(self) -> dict[str, list[int]]:
+        """Sentences by the parts of the body that they name."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for i in range(len(self.said)):
+            for part in self.parts_at(i):
+                found[part].append(i)
+        return found
+
+    def parts_at(self, i: int) -> frozenset[str]:
+        """Parts of the body that the i-th sentence names."""
+        return self._parts[i]
+
+    @cached_property
+    def _parts(self) -> list[frozenset[str]]:
+        return [parts_in(said) for said in self.said]
+
+    @cached_property
+    def sex(self) -> Sex:
+        """The patient's, where the source clearly says it."""
+        votes = [tally(said) for said in self.said]
+        return decided({sex: sum(v[sex] for v in votes) for sex in ("female", "male")})
+
+    def shared(self, of: Sequence[str], other: Sequence[str]) -> float:
+        """Share of the weight of the names `of` that `other` has too; the nearest weigh most."""
+        weights = {
+            n: self.rarity(n) * (LISTED if self.is_listed(n) else 1.0) / (1 + 0.25 * i)
+            for i, n in enumerate(of)
+        }
+        total = sum(weights.values())
+        return sum(w for n, w in weights.items() if n in other) / total if total else 0.0
 
     @cached_property
     def stems(self) -> dict[str, list[int]]:
@@ -171,6 +243,12 @@ class Source:
         for i in sentences:
             found |= names(self.said[i])
         return found
+
+
+def parts_in(said: Said) -> frozenset[str]:
+    """Parts of the body that a sentence names, also inside the name of a finding."""
+    named = {m.concept.name for m in said.mentions if m.concept.kind == "anatomy"}
+    return frozenset(named | {part for word in said.words for part in parts_of(word)})
 
 
 def named(said: Said) -> Iterator[tuple[str, int, int]]:

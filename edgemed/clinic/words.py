@@ -12,7 +12,8 @@ from edgemed.clinic.lists import words_of
 
 # `nonsmoker` and `afebrile` are two words, so that the finding is found and the denial too.
 WORD = re.compile(
-    r"[Nn]on(?=smok|drink|tend|diabet|alcohol)|[Aa](?=febrile)|[Aa]n(?=icteric)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?"
+    r"(?:[Hh][Bb])?[Aa]1[Cc](?![A-Za-z])|[Ss][Pp][Oo][2₂]|[Oo][2₂](?![A-Za-z])"
+    r"|[Nn]on(?=smok|drink|tend|diabet|alcohol)|[Aa](?=febrile)|[Aa]n(?=icteric)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?"
 )
 STOP = words_of("stopwords.txt")
 
@@ -43,13 +44,22 @@ def content(found: list[Word]) -> list[Word]:
 @cache
 def stem(word: str) -> str:
     """`word` without plural and tense endings: `breathing` -> `breath`."""
-    word = word.removesuffix("'s")
+    word = american(word.removesuffix("'s").replace("₂", "2"))
     for ending, instead, least in ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= least:
             return _undouble(word[: len(word) - len(ending)] + instead)
     return word.removesuffix("e") if len(word) > 4 else word
 
 
+def american(word: str) -> str:
+    """The American spelling of a British one: `haemoglobin`, `oedema`, `tumour`, `diarrhoea`."""
+    if len(word) < 6:
+        return word
+    word = word.replace("ae", "e").replace("oe", "e")
+    return OUR.sub("or", word)
+
+
+OUR = re.compile(r"our(?=s?$)")
 ENDINGS = (
     ("ies", "y", 3),
     ("sses", "ss", 2),

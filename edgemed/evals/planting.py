@@ -6,7 +6,7 @@ Written from the notes' wording alone, without the checker's code or lists.
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -196,7 +196,11 @@ def invent(note: str, sentences: Sequence[str], rng: random.Random) -> Edit:
 
 
 def plant(
-    notes: Sequence[tuple[str, str]], foreign: Sequence[str], each: int, seed: int = 7
+    notes: Sequence[tuple[str, str]],
+    foreign: Sequence[str],
+    each: int,
+    seed: int = 7,
+    planters: Mapping[str, Planter] = PLANTERS,
 ) -> list[Planted]:
     """About `each` drafts of every kind, spread over the notes (document name, text).
 
@@ -204,7 +208,7 @@ def plant(
     without any the kind is left out.
     """
     planted: list[Planted] = []
-    for kind, planter in PLANTERS.items():
+    for kind, planter in planters.items():
         rng = random.Random(f"{seed} {kind}")
         options = [(name, note, edit) for name, note in notes for edit in planter(note, rng)]
         rng.shuffle(options)

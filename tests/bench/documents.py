@@ -1,12 +1,18 @@
 """The published dialogues and notes the bench of the checks runs on, read from a data folder."""
 
 import csv
+import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-ACI = ("aci-bench/valid.csv", "aci-bench/clinicalnlp_taskB_test1.csv")
+ACI = (
+    "aci-bench/train.csv",
+    "aci-bench/valid.csv",
+    "aci-bench/clinicalnlp_taskB_test1.csv",
+)
 MTS = (
+    "mts-dialog/MTS-Dialog-TrainingSet.csv",
     "mts-dialog/MTS-Dialog-ValidationSet.csv",
     "mts-dialog/MTS-Dialog-TestSet-1-MEDIQA-Chat-2023.csv",
 )
@@ -38,6 +44,14 @@ def documents(folder: Path) -> list[Document]:
             if note and row.get("dialogue"):
                 found.append(Document(f"{path.stem} {i}", row["dialogue"], note))
     return found
+
+
+def is_kept_out(name: str) -> bool:
+    """Whether nobody looks at the document while writing rules: half of them, by their names.
+
+    Rules are written on the other half; the figures that are told are measured on this one.
+    """
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 1
 
 
 def foreign_sentences(folder: Path) -> list[str]:

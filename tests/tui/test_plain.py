@@ -53,8 +53,8 @@ def test_from_a_note_to_an_exported_signature(tmp_path: Path, note: Path) -> Non
         tmp_path, [*begin, "sign", "checked again", "Dr A", "yes", f"export {out}", "quit"]
     )
     assert json.loads(out.read_text(encoding="utf-8"))["text"] == DRAFT
-    assert "Finding 1, major, laterality: right, the note has left." in said
-    assert "The note says: left" in said
+    assert "Finding 1, major, dose: 80 mg, 40 mg." in said
+    assert "The note says: Furosemide 40 mg" in said
     assert line.session.dismissals[0].words == "seen"
     place = audit.Place(tmp_path / "audit.sqlite", tmp_path / "audit.key", tmp_path / "audit.seal")
     assert [row.what for row in audit.read(place)] == ["draft", "dismiss", "sign", "export"]

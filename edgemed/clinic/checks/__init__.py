@@ -3,22 +3,28 @@
 from collections.abc import Callable, Iterator
 
 from edgemed.clinic.checks import (
+    allergies,
     assertion,
+    attributes,
     conclusions,
     doses,
     entities,
     forms,
+    frequencies,
     laterality,
-    levels,
     names,
     numbers,
     people,
     planted,
+    reasons,
     regimens,
     resemblance,
+    sex,
+    sites,
     times,
     wording,
 )
+from edgemed.clinic.checks.harm import weighed
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
@@ -29,7 +35,13 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "regimens": regimens.check,
     "times": times.check,
     "laterality": laterality.check,
-    "levels": levels.check,
+    "attributes": attributes.check,
+    "certainty": attributes.check_certainty,
+    "sites": sites.check,
+    "reasons": reasons.check,
+    "allergies": allergies.check,
+    "sex": sex.check,
+    "frequencies": frequencies.check,
     "assertion": assertion.check,
     "people": people.check,
     "entities": entities.check,
@@ -51,7 +63,11 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
     if out:
         raised += planted.check(said, source, raised, raised_by(said, rest))
     found = list({(f.check, f.label, f.draft): f for f in reversed(raised)}.values())
-    kept = [flag for flag in found if not any(_says_more(other, flag) for other in found)]
+    kept = [
+        weighed(flag, said, source)
+        for flag in found
+        if not any(_says_more(other, flag) for other in found)
+    ]
     return tuple(sorted(kept, key=lambda f: (f.draft, f.check)))
 
 
@@ -63,6 +79,9 @@ def raised_by(said: Said, source: Source) -> list[Flag]:
 # A flag of the first check makes one of the second needless where they share words.
 TELLING = {
     ("dose", "number"),
+    ("dose", "frequency"),
+    ("regimen", "frequency"),
+    ("number", "frequency"),
     ("dose", "regimen"),
     ("regimen", "number"),
     ("number", "unsupported"),

@@ -23,9 +23,14 @@ AFFIRMS = re.compile(
     r"there (?:is|are|was|were))\b",
     re.IGNORECASE,
 )
+PRESENT = re.compile(
+    r"\b(?:has|had|have|reports?|reported|is|with|shows?|presents?|developed)\b", re.I
+)
 BESIDE = 12  # characters between `or` and what it joins
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
+BEFORE = re.compile(r"(?:\b(?:not|never|no|cannot|without|denies)|n't)\s+(?:\w+\s+){0,2}$", re.I)
+VERB = 0.5  # share of a word's company in the sentence that says it otherwise
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
@@ -38,12 +43,20 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each concept whose negation the source gives otherwise."""
     for mention in said.mentions:
         others = source.mentions.get(mention.concept.name, [])
-        is_told = mention.concept.kind in COMPARED or is_not_taken(said, mention)
+        is_told = mention.concept.kind in COMPARED or is_acted_on(said, mention, source)
         if not is_told or mention.polarity == "open":
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
+    yield from _verbs(said, source)
     yield from _lost_denials(said)
+
+
+def is_acted_on(said: Said, mention: Mention, source: Source) -> bool:
+    """A drug given or not taken; in a note also a procedure done: talk denies those by the way."""
+    if mention.concept.kind not in (("drug",) if source.is_talk else ("drug", "procedure")):
+        return False
+    return mention.polarity == "yes" or is_not_taken(said, mention)
 
 
 def is_not_taken(said: Said, mention: Mention) -> bool:
@@ -65,6 +78,8 @@ def _polarity(
     if same and not _outweighed(said, mention, source, same, others):
         return
     if all(m.polarity == "open" for m in known):
+        if known and mention.polarity == "yes" and not source.is_talk and is_present(said, mention):
+            yield _conditional(mention, known)
         return
     here = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
@@ -72,6 +87,21 @@ def _polarity(
     reason = f"{mention.concept.name} is {here} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def is_present(said: Said, mention: Mention) -> bool:
+    """A problem that the draft says is there, in a sentence with a verb for it."""
+    start = mention.span.start - said.sentence.span.start
+    return (
+        mention.concept.kind in COMPARED
+        and PRESENT.search(said.sentence.text, 0, start) is not None
+    )
+
+
+def _conditional(mention: Mention, known: list[Mention]) -> Flag:
+    reason = f"{mention.concept.name} is present in the draft, a condition in the source"
+    spans = tuple(m.span for m in known[:3])
+    return Flag("negation", "contradicted", "minor", reason, mention.span, spans)
 
 
 def _outweighed(
@@ -108,6 +138,45 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(source.span(i) for i, _ in there[:3])
             reason = f"{words}: {said_here} in the draft; the source {verb} it"
             yield Flag("negation", "contradicted", "minor", reason, span, spans)
+
+
+def _verbs(said: Said, source: Source) -> Iterator[Flag]:
+    """Plain words that the sentence of the same company says otherwise: `does not smoke now`."""
+    if said.sentence.text.endswith("?"):
+        return
+    for mention in said.mentions:
+        if mention.concept.kind != "word" or mention.polarity == "open":
+            continue
+        name = mention.concept.name
+        if name in WEAK or mention.context.uncertain:
+            continue
+        company = source.company(said, mention.span)
+        there = source.mentions.get(name, ())
+        if len(company) < 2 or not there:
+            continue
+        against = [(source.kept(company, i), i, m) for i, m in there
+                   if m.polarity == OPPOSITE[mention.polarity]]  # fmt: skip
+        best = max(against, key=lambda a: a[0], default=None)
+        own = max((source.kept(company, i) for i, m in there if m.polarity == mention.polarity),
+                  default=0.0)  # fmt: skip
+        if best is None or best[0] < VERB or own >= best[0] / 2:
+            continue
+        denied, at = (
+            (said, mention) if mention.polarity == "no" else (source.said[best[1]], best[2])
+        )
+        if is_next_to_denial(denied, at):
+            said_here = "negated" if mention.polarity == "no" else "affirmed"
+            verb = "affirms" if mention.polarity == "no" else "negates"
+            reason = f"{name}: {said_here} in the draft; the source {verb} it"
+            span = mention.span
+            yield Flag("negation", "contradicted", "minor", reason, span, (best[2].span,))
+            return
+
+
+def is_next_to_denial(said: Said, mention: Mention) -> bool:
+    """Whether the denial stands right before the word, and not a clause away."""
+    start = mention.span.start - said.sentence.span.start
+    return BEFORE.search(said.sentence.text[:start]) is not None
 
 
 def _segments(said: Said) -> Iterator[list[Mention]]:

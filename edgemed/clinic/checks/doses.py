@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag
-from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.quantities import Quantity, base, same
 from edgemed.clinic.reading.regimens import DOSED, may_be_dose
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
@@ -18,11 +18,27 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for drug, dose in pairs(said):
         there = [q for q in doses_of(drug, source) if is_comparable(dose, q)]
         if there and not any(equal(dose, other) for other in there):
+            if is_counted_out(dose, doses_of(drug, source)):
+                continue
             there = [q for q in there if q.unit is not None] or there
             text = ", ".join(dict.fromkeys(q.text for q in there[:3]))
             reason = f"{drug.concept.name} {dose.text} in the draft; the source has {text}"
             spans = tuple(q.span for q in there[:3])
             yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
+
+
+def is_counted_out(dose: Quantity, there: list[Quantity]) -> bool:
+    """Half a tablet of 50 mg is 25 mg: the count and the mass together make the dose."""
+    if dose.unit is None:
+        return False
+    counts = [q for q in there if q.unit is not None and q.unit.dimension in COUNTED]
+    masses = [q for q in there if q.unit is not None and q.unit.dimension == dose.unit.dimension]
+    return any(
+        same(base(dose.values[0], dose.unit), c.values[0] * base(m.values[0], m.unit))
+        for c in counts
+        for m in masses
+        if m.unit is not None
+    )
 
 
 def is_comparable(dose: Quantity, other: Quantity) -> bool:

@@ -2,7 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
+from functools import cache
 
+import numpy as np
+
+from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.concepts import Concept, key
@@ -16,11 +21,15 @@ LISTS = {
     "organism": "organisms.txt",
     "procedure": "procedures.txt",
 }
+OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
 GRAVE = ("drug", "procedure")
 # Said in too many ways to miss.
 PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
+SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
 NEARED_IN_NOTE = 0.6  # the same where clinicians wrote both sides, in the same words
+ALIKE = 0.65  # share of letters from which one name may be taken for another
+BESIDE = 16  # characters from a test to its value
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 
 
@@ -32,31 +41,101 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         drug = mention.concept.kind == "drug"
         if mention.concept.name in PLAIN:
             continue
+        yield from _opposite(mention, source)
         if mention.concept.kind not in LISTS or mention.span.start < start:
             continue
         if (mention.polarity != "yes" and not drug) or is_named(mention, source):
             continue
-        if not drug and _is_neared(said, mention, source):
+        if not drug and (_is_neared(said, mention, source) or _is_valued(said, mention, source)):
             continue
         severity: Severity = "major" if mention.concept.kind in GRAVE else "minor"
         reason = f"{mention.concept.kind} {mention.concept.name} is not in the source"
         yield Flag("entity", "not found", severity, reason, mention.span)
 
 
+def _opposite(mention: Mention, source: Source) -> Iterator[Flag]:
+    """Too much where the source has too little of it: `hypokalemia` for `hyperkalemia`."""
+    name = mention.concept.name
+    for one, other in OPPOSED:
+        if name.startswith(one) and name not in source.mentions:
+            there = source.mentions.get(other + name.removeprefix(one), [])
+            if there and mention.polarity == "yes":
+                reason = f"{name} in the draft, {there[0][1].concept.name} in the source"
+                spans = tuple(m.span for _, m in there[:3])
+                yield Flag("level", "contradicted", "major", reason, mention.span, spans)
+
+
 def is_named(mention: Mention, source: Source) -> bool:
     """The concept, or all words of one of its names within one sentence."""
     if mention.concept.name in source.mentions:
         return True
-    return any(_within_a_sentence(stems, source) for stems in ways(mention.concept))
+    spelled = ways(mention.concept)
+    return any(_within_a_sentence(s, source) or _is_misspelled(s, source) for s in spelled)
+
+
+def _is_misspelled(stems: tuple[str, ...], source: Source) -> bool:
+    """Whether the source has a long name but for one letter, in a word that no list has."""
+    if len(stems) != 1 or len(stems[0]) < SHORTEST_MISSPELLED:
+        return False
+    return any(
+        abs(len(other) - len(stems[0])) < 2
+        and other[0] == stems[0][0]
+        and is_a_letter_off(other, stems[0])
+        and not source.is_listed(other)
+        for other in source.stems
+    )
+
+
+def is_a_letter_off(a: str, b: str) -> bool:
+    """Whether one letter more, less or other, or two exchanged, makes one word the other."""
+    if a == b:
+        return False
+    first = next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
+    rest_a, rest_b = a[first:], b[first:]
+    return (
+        rest_a[1:] == rest_b
+        or rest_b[1:] == rest_a
+        or rest_a[1:] == rest_b[1:]
+        or (rest_a[:2] == rest_b[1::-1] and rest_a[2:] == rest_b[2:])
+    )
+
+
+def _is_valued(said: Said, mention: Mention, source: Source) -> bool:
+    """A test by whose name a value stands that the source has: it may say the value alone."""
+    values = [q for q in said.quantities if 0 <= q.span.start - mention.span.end <= BESIDE]
+    return mention.concept.kind == "procedure" and any(
+        equal(q, other) for q in values for _, other in source.quantities
+    )
 
 
 def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
     """Whether the source comes near the thing in words that no list joins to it."""
     start = said.sentence.span.start
     phrase = said.sentence.text[mention.span.start - start : mention.span.end - start].lower()
-    phrases = {phrase, mention.concept.name}
     least = NEARED if source.is_talk else NEARED_IN_NOTE
-    return any(float(source.index.cosines(p).max(initial=0)) >= least for p in phrases)
+    return any(
+        not is_another(mention, int(i), source)
+        for p in {phrase, mention.concept.name}
+        for i in np.flatnonzero(source.index.cosines(p) >= least)
+    )
+
+
+def is_another(mention: Mention, i: int, source: Source) -> bool:
+    """Whether a sentence near a disease names one spelled much alike, by which it is near."""
+    name = mention.concept.name
+    return mention.concept.kind == "disease" and any(
+        m.concept.kind == "disease" and is_alike(name, m.concept.name)
+        for m in source.said[i].mentions
+    )
+
+
+@cache
+def is_alike(a: str, b: str) -> bool:
+    """Whether two names share most letters in their order, or a word: `osteoarthritis`."""
+    shared = {w for w in a.split() if len(w) > 4} & set(b.split())
+    return bool(shared) or SequenceMatcher(None, a, b).ratio() >= ALIKE
 
 
 def ways(concept: Concept) -> list[tuple[str, ...]]:

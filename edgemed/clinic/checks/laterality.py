@@ -29,11 +29,13 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each side that the source gives otherwise, or not at all."""
     yield from _doubled(said)
     for sided in said.sides:
-        if sided.side == "both":
-            continue
         bound = stated(bound_to(sided, source), said, sided, source)
-        same = [(i, s) for i, s in bound if s.side in (sided.side, "both")]
-        against = [(i, s) for i, s in bound if s.side == OTHER[sided.side]]
+        if sided.side == "both":
+            yield from _of_one(sided, bound)
+            continue
+        same = [(i, s) for i, s in bound if s.side == sided.side]
+        against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
+        against = [a for a in against if not source.said[a[0]].sentence.text.endswith("?")]
         if same and not _outweighed(said, sided, source, same, against):
             continue
         if against:
@@ -45,6 +47,14 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             else:
                 reason = f"the source does not say {sided.side}"
                 yield Flag("laterality", "not found", "major", reason, sided.span)
+
+
+def _of_one(sided: Sided, bound: list[tuple[int, Sided]]) -> Iterator[Flag]:
+    """Both sides, where the source says one of the same thing and never the other."""
+    bound = [(i, s) for i, s in bound if len(set(sided.of) & set(s.of)) > 1]
+    there = {s.side for _, s in bound}
+    if len(there) == 1 and "both" not in there:
+        yield _contradicted(sided, [s for _, s in bound])
 
 
 def _doubled(said: Said) -> Iterator[Flag]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Severity
+from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.dates import agree
 from edgemed.clinic.reading.quantities import Quantity, base, same
 from edgemed.clinic.reading.regimens import rates
@@ -26,6 +27,7 @@ UNSAID = {
     "mg", "mm[Hg]", "%", "/min", "a", "d", "[degF]", "Cel", "deg", "[lb_av]", "[in_i]", "[ft_i]",
     "mg/dL", "g/dL", "ng/mL", "mmol/L", "meq", "10*9/L", "kg/m2", "{tablet}",
 }  # fmt: skip
+CUSTOMARY = {"[lb_av]", "[oz_av]", "[in_i]", "[ft_i]", "[mi_i]", "[tsp_us]", "[tbs_us]"}
 LONGEST_DATED = 120  # characters of a sentence whose one date holds for all its numbers
 NEAR, FAR = 0.5, 0.25  # how much of a number's company a sentence keeps to be of the same thing
 
@@ -37,6 +39,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
         holders = [i for i in holders if not is_misdated(said, source.said[i])]
+        holders += [] if holders else by_analyte(said, quantity, source)
+        if not holders and is_attached(quantity, source):
+            continue
         rivals = nearest(said, quantity, source, holders) or namesakes(quantity, source, holders)
         if (holders and not rivals) or (not holders and is_frequency(quantity, said, source)):
             continue
@@ -53,6 +58,29 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             where = "stands in another pair in the source" if crossed else "is not in the source"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
+
+
+def is_attached(quantity: Quantity, source: Source) -> bool:
+    """The 2 of `type 2` where the source writes `DM2`."""
+    if quantity.unit is not None or quantity.pair is not None or not quantity.text.isdecimal():
+        return False
+    return re.search(rf"(?<=[A-Za-z]){quantity.text}(?!\w)", source.text) is not None
+
+
+def by_analyte(said: Said, quantity: Quantity, source: Source) -> list[int]:
+    """Sentences with the value in the other measure of the same analyte: mg/dL and mmol/L."""
+    tests = {m.concept.name for m in said.mentions}
+    found: list[int] = []
+    for name, code, other_code, factor in rows_of("analytes.tsv"):
+        if name not in tests or quantity.unit is None:
+            continue
+        for i, other in source.quantities:
+            codes = (quantity.unit.code, other.unit.code if other.unit else "")
+            ratio = {(code, other_code): float(factor), (other_code, code): 1 / float(factor)}
+            step = 10.0 ** -places(quantity)
+            if codes in ratio and abs(other.values[0] * ratio[codes] - quantity.values[0]) <= step:
+                found.append(i)
+    return found
 
 
 def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
@@ -104,8 +132,21 @@ def equal(a: Quantity, b: Quantity) -> bool:
     if a.unit is not None and b.unit is not None:
         if a.unit.dimension != b.unit.dimension:
             return is_converted(a, b)
+        if is_rounded(a, b):
+            return True
         return any(same(base(x, a.unit), base(y, b.unit)) for x in a.values for y in b.values)
     return any(same(x, y) for x in a.values for y in b.values)
+
+
+def is_rounded(a: Quantity, b: Quantity) -> bool:
+    """`154 lb` for 70 kg: another unit of the same measure, rounded as `a` is written."""
+    if a.unit is None or b.unit is None or a.unit.code == b.unit.code:
+        return False
+    if not {a.unit.code, b.unit.code} & CUSTOMARY:
+        return False
+    there = [base(y, b.unit) / a.unit.factor for y in b.values]
+    step = 10.0 ** -places(a)
+    return any(abs(x - y) <= step / 2 + 1e-9 for x in a.values for y in there)
 
 
 def is_converted(a: Quantity, b: Quantity) -> bool:

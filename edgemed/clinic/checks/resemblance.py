@@ -18,7 +18,7 @@ COSINE, OVERLAP = 0.27, 0.5
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for a sentence that states something no source sentence comes near."""
     text = said.sentence.text
-    if len(stems_of(text) - WEAK) < 2 or is_stock(text):
+    if len(stems_of(text) - WEAK) < 2 or is_stock(text) or all_named(said, source):
         return
     if not source.said:
         cosine = overlap = 0.0
@@ -28,6 +28,12 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     if cosine < COSINE and overlap < OVERLAP:
         reason = "nothing in the source resembles this sentence"
         yield Flag("unsupported", "not found", "minor", reason, said.sentence.span)
+
+
+def all_named(said: Said, source: Source) -> bool:
+    """Whether the sentence names listed things and the source all of them, however written."""
+    listed = {m.concept.name for m in said.mentions if m.concept.kind not in ("word", "anatomy")}
+    return bool(listed) and all(name in source.mentions for name in listed)
 
 
 def is_stock(text: str) -> bool:

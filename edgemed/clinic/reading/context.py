@@ -51,6 +51,8 @@ INFORMS = re.compile(
 )
 BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
+MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
+MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
 SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=(\w+))")
@@ -119,7 +121,11 @@ class Scopes:
 
     def _boxes(self) -> list[Trigger]:
         """`[ ] cough` is an empty box: the words up to the next box are denied."""
-        return [Trigger("negated", m.end(), m.end() + len(m[1])) for m in BOX.finditer(self.text)]
+        return [
+            *(Trigger("negated", m.end(), m.end() + len(m[1])) for m in BOX.finditer(self.text)),
+            *(Trigger("negated", m.end(), m.end() + len(m[1])) for m in MINUS.finditer(self.text)),
+            *(Trigger("negated", m.start(), m.end()) for m in MINUS_BEHIND.finditer(self.text)),
+        ]
 
     def _listed(self) -> list[Trigger]:
         """Stretches of the listed triggers."""

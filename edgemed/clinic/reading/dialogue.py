@@ -19,6 +19,9 @@ ANSWERS = re.compile(
     r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally|a bit)\b"
 )
 UNSURE = re.compile(r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea)")
+INVERTED = re.compile(  # `Isn't this the second time?` `Yes.`
+    r"\s*(?:(?:and|so|but|well)\b,? )?(?:is|are|was|were|do|does|did|have|has|had)\s?n['’]t\b", re.I
+)
 FORMER = re.compile(
     r"\b(?:not (?:now|anymore|any more|currently)|in the past|used to|way back|quit|stopped)\b"
 )
@@ -89,6 +92,8 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
     mentions = said.mentions
     if is_question(said):
         answer = _answer(following, said is turn[-1])
+        if answer["yes"] == "yes" and INVERTED.match(said.sentence.text):
+            answer = {**answer, "no": "yes"}
         cue = _cue(said)
         picked = _picked(said, following)
         mentions = tuple(
@@ -162,6 +167,8 @@ def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
         return unknown
     if not word["no"] and FORMER.search(following.sentence.text.lower()):
         return unknown
+    if not word["no"] and (word.group().startswith("i ") or "actually" in first):
+        return {"yes": "yes", "no": "yes", "open": "open"}
     if word["no"]:
         return {"yes": "no", "no": "no", "open": "no"}
     return {"yes": "yes" if last else "open", "no": "no", "open": "open"}

@@ -62,6 +62,7 @@ IMPLIED = re.compile(
     r"(?P<unit>week|month|year|day|hour|minute|decade)\b",
     re.IGNORECASE,
 )
+VULGAR = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, "single": 1.0}
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
 
@@ -105,6 +106,8 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
         return (float(clock[1]),), False
     if mixed is not None:
         return (float(mixed["whole"] or 0) + float(mixed["a"]) / float(mixed["b"]),), False
+    if word[-1] in VULGAR:
+        return (float(word[:-1] or 0) + VULGAR[word[-1]],), False
     if lower[0].isdigit() or lower[0] == ".":
         return numeral(word), False
     if lower in COUNTS:
@@ -120,7 +123,16 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
 @cache
 def _anything() -> re.Pattern[str]:
     ordinal = rf"\b(?:(?:{'|'.join(spoken.TENS)})[ -])?(?:{'|'.join(spoken.ORDINALS)})\b"
-    parts = (CLOCK.pattern, MIXED.pattern, NUMERAL, COUNT.pattern, ordinal, spoken.RUN.pattern)
+    vulgar = rf"\d*[{''.join(VULGAR)}]"
+    parts = (
+        vulgar,
+        CLOCK.pattern,
+        MIXED.pattern,
+        NUMERAL,
+        COUNT.pattern,
+        ordinal,
+        spoken.RUN.pattern,
+    )
     return re.compile("|".join(parts), re.IGNORECASE)
 
 

@@ -282,4 +282,4 @@ def _route() -> re.Pattern[str]:
 def _any_of(forms: dict[str, str] | dict[str, str | float]) -> str:
     """A pattern of all forms, longest first, as whole words."""
     body = "|".join(re.escape(f).replace(r"\ ", r"\s+") for f in sorted(forms, key=len)[::-1])
-    return rf"(?<![\w-])(?:{body})(?![\w-])"
+    return rf"(?:(?<![\w-])|(?<=[a-z])(?=/))(?:{body})(?![\w-])"

@@ -1,7 +1,7 @@
 """One sentence and what was read in it, as data."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.reading.concepts import Concept
@@ -13,6 +13,19 @@ from edgemed.clinic.sentences import Sentence
 from edgemed.clinic.words import Word
 
 Polarity = Literal["yes", "no", "open"]
+
+
+class Cue(NamedTuple):
+    """What is said of things beside their names: an attribute, its value, where, and of what.
+
+    `spoken`: in words of talk that can bear a draft out and claim nothing by themselves.
+    """
+
+    attribute: str
+    value: str
+    span: Span
+    of: tuple[str, ...]
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +49,6 @@ class Said:
     mentions: tuple[Mention, ...]
     sides: tuple[Sided, ...]
     people: tuple[Person, ...]
+    cues: tuple[Cue, ...] = ()
+    rest_says: str = ""  # the patient's sex by the other sentences of the text
     carried: str = ""  # the person still spoken of from the sentence before

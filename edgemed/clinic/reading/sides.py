@@ -18,6 +18,9 @@ SIDES: dict[str, Side] = {
     "left": "left", "lefts": "left", "lt": "left", "l": "left",
     "left-sided": "left", "leftward": "left",
     "right": "right", "rt": "right", "r": "right", "rightward": "right",
+    "rlq": "right", "ruq": "right", "rle": "right", "rue": "right", "rll": "right", "rul": "right",
+    "llq": "left", "luq": "left", "lle": "left", "lue": "left", "lll": "left", "lul": "left",
+    "od": "right", "os": "left", "ou": "both", "b/l": "both",
     "bilateral": "both", "bilaterally": "both", "bilat": "both", "both": "both",
 }  # fmt: skip
 BESIDE = frozenset("side sided hand handed upper lower sides lateral medial".split())
@@ -53,8 +56,25 @@ def sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator
         if side is None or (len(word.lower) == 1 and not _is_letter(text, word)):
             continue
         of = _objects(text, found, i, named)
+        if word.lower in EYES:
+            if not _is_eye(text, word):
+                continue
+            of = ("eye", *of)
+        elif len(word.lower) == 3 and word.lower[0] in "rl" and i in named:
+            of = (named[i], *of)
         if _is_place(text, found, i) or _is_side(found, i, named, of):
             yield Sided(side, Span(word.start, word.end), of)
+
+
+EYES = ("od", "os", "ou")
+OF_EYES = re.compile(
+    r"\b(?:eyes?|vision|visual|va|cataracts?|iop|glaucoma|retina\w*|pupils?)\b|\d/\d", re.I
+)
+
+
+def _is_eye(text: str, word: Word) -> bool:
+    """`OD`, `OS`, `OU` in capitals where eyes are spoken of; small letters are a frequency."""
+    return text[word.start : word.end].isupper() and OF_EYES.search(text) is not None
 
 
 _NUMBERED = frozenset("0123456789/^[(")
@@ -84,10 +104,10 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
         if re.search(r"[.;:?!]", text[found[a].end : found[b].start]):
             continue
         word = found[i]
-        if i < at and _part(word) and any(_part(found[k]) for k in _within(found, behind)):
+        if i < at and parts_of(word) and any(parts_of(found[k]) for k in _within(found, behind)):
             continue  # `the arm and the left leg`
         if i in named:
-            names += [named[i], *_part(word)]
+            names += [named[i], *parts_of(word)]
         elif word.lower not in STOP and word.lower not in SIDES and len(word.lower) > 2:
             names.append(word.stem)
     return tuple(dict.fromkeys(names))
@@ -115,7 +135,7 @@ def _within(found: Sequence[Word], places: Iterable[int]) -> Iterator[int]:
         yield i
 
 
-def _part(word: Word) -> tuple[str, ...]:
+def parts_of(word: Word) -> tuple[str, ...]:
     """The part of the body that a word names on its own, if any (the knee of `knee pain`)."""
     return _parts(word.lower, word.stem)
 

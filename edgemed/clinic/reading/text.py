@@ -9,23 +9,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgemed.clinic.findings import Span
+from edgemed.clinic.lists import words_of
+from edgemed.clinic.reading.attributes import carried_on, cues
 from edgemed.clinic.reading.concepts import Concept, Found, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
 from edgemed.clinic.reading.quantities import Quantity, quantities
 from edgemed.clinic.reading.said import Mention, Polarity, Said
+from edgemed.clinic.reading.sex import with_sex
 from edgemed.clinic.reading.sides import sides
 from edgemed.clinic.sentences import Sentence, split
 from edgemed.clinic.words import STOP, Word, words
 
+_TAKEN_BACK = r"[,.]?\s*(?:no|sorry|i mean|excuse me|rather|or rather|correction|make that)\b[, ]+"
+# What a speaker takes back at once: `the left, sorry, the right`, `20, no, 40 milligrams`.
+CORRECTED = re.compile(
+    rf"\b(?:left|right)\b(?: \w+)?{_TAKEN_BACK}(?=(?:the |my |on the )*(?:left|right)\b)"
+    rf"|\b\d+(?: \w+)?{_TAKEN_BACK}(?=\d)",
+    re.IGNORECASE,
+)
 FAMILY = re.compile(r"\bfamil(?:y|ial)\b", re.IGNORECASE)
 
 
 def read(text: str) -> list[Said]:
     """All sentences of `text`, read."""
     said = [_read_one(s) for s in split(text) if s.kind != "heading"]
-    return list(answered(said)) if any(s.sentence.role for s in said) else said
+    said = list(answered(said)) if any(s.sentence.role for s in said) else said
+    return list(with_sex(list(carried_on(said))))
 
 
 def headings(text: str) -> list[Said]:
@@ -35,21 +46,28 @@ def headings(text: str) -> list[Said]:
 
 def _read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
-    text, offset = sentence.text, sentence.span.start
+    text, offset = CORRECTED.sub(_blank, sentence.text), sentence.span.start
     when = dates(text)
     numbers = quantities(text, [d.span for d in when])
     found = [w for w in words(text) if not _is_unit(w, numbers)]
     named = list(concepts(found))
     scopes = Scopes(text, bool(sentence.role))
+    mentions = tuple(_mentions(sentence, found, named, scopes))
     return Said(
         sentence,
         tuple(w._replace(start=w.start + offset, end=w.end + offset) for w in found),
         tuple(replace(q, span=_moved(q.span, offset)) for q in numbers),
         tuple(replace(d, span=_moved(d.span, offset)) for d in when),
-        tuple(_mentions(sentence, found, named, scopes)),
+        mentions,
         tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found, named)),
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
+        cues(text, offset, mentions, scopes),
     )
+
+
+def _blank(match: re.Match[str]) -> str:
+    """White space as long as what was taken back."""
+    return " " * len(match[0])
 
 
 def _is_unit(word: Word, numbers: Sequence[Quantity]) -> bool:
@@ -73,7 +91,8 @@ def _mentions(
         context = scopes.at(start, end)
         if family and not context.person:
             context = replace(context, person=family)
-        polarity: Polarity = "no" if context.negated else "yes"
+        denies = f.first == f.last and found[f.first].lower in words_of("negative.txt")
+        polarity: Polarity = "no" if context.negated or denies else "yes"
         if context.hypothetical:
             polarity = "open"
         yield Mention(f.concept, _moved(Span(start, end), sentence.span.start), polarity, context)

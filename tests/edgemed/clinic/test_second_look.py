@@ -75,4 +75,4 @@ def test_words_without_flags_are_not_called_supported() -> None:
     (revision,) = revise(
         ScriptedModel(["Well well.\nHe is well."]), TEXT, "Lisinopril 40 mg daily."
     )
-    assert revision.versions == (Version("Well well.", "not checked", ()),)
+    assert revision.versions == (Version("Well well.", "nothing to compare", ()),)

@@ -63,7 +63,7 @@ def evidence(line: Line, rest: str) -> None:
         raise UsageError("the text has not been checked", "type: draft")
     for claim in line.session.review.claims:
         if start <= claim.draft.start < end:
-            line.say(f"{steps.quoted(line.session.text, claim.draft)} ({claim.label})")
+            line.say(f"{steps.quoted(line.session.text, claim.draft)} ({claim.says})")
             for span in claim.evidence:
                 line.say(f"  the note: {steps.quoted(line.session.source, span)}")
 

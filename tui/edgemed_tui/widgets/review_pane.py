@@ -217,7 +217,7 @@ class ReviewPane(Container):
     def _mark_draft(self) -> None:
         self.draft.mark(self._draft_marks())
         claim = self._claim_at_cursor()
-        label = f"this sentence: {LABELS[claim.label]}" if claim else ""
+        label = f"this sentence: {told(claim)}" if claim else ""
         self.draft.tell(label)
 
     def _draft_marks(self) -> Iterator[Mark]:
@@ -232,7 +232,9 @@ class ReviewPane(Container):
 
 
 LABELS = {
-    "supported": "the note carries its words",
+    "supported": "all that was read in it stands in the note",
+    "partly supported": "partly in the note",
+    "nothing to compare": "nothing to compare",
     "contradicted": "the note says otherwise",
     "not found": "not found in the note",
     "not checked": "not checked",
@@ -240,3 +242,9 @@ LABELS = {
 NOTHING_FOUND = (
     "Nothing was found. That does not mean the draft is right: read it against the note."
 )
+
+
+def told(claim: Claim) -> str:
+    """What the note shows of a sentence, and what of it was not found."""
+    missing = f"; not found: {', '.join(claim.missing)}" if claim.missing else ""
+    return LABELS[claim.label] + missing

@@ -1,0 +1,47 @@
+"""How often, beside the regimens of drugs: habits, attacks, exercises, and drugs without a dose."""
+
+from collections.abc import Iterator
+
+from edgemed.clinic.checks.regimens import CLOSE
+from edgemed.clinic.findings import Flag, Severity
+from edgemed.clinic.reading.regimens import AS_NEEDED, Part, rates
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.source import Source
+
+NEAR, FAR = 0.5, 0.25  # as for numbers: share of the company of another frequency
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """At most one flag for each frequency that the source has nowhere, or of something else."""
+    drugs = any(m.concept.kind == "drug" for m in said.mentions)
+    for rate in rates(said):
+        if rate.value == AS_NEEDED or rate.value == "clock":
+            continue
+        holders = [i for i, other in source.rates if is_same(rate, other)]
+        company = source.company(said, rate.span)
+        held = max((source.kept(company, i) for i in holders), default=0.0)
+        rivals = [
+            (source.kept(company, i), other)
+            for i, other in source.rates
+            if i not in holders and isinstance(other.value, float) and other.value != AS_NEEDED
+        ]
+        best = max(rivals, key=lambda r: r[0], default=None)
+        severity: Severity = "major" if drugs else "minor"
+        words = said.sentence.text[
+            rate.span.start - said.sentence.span.start : rate.span.end - said.sentence.span.start
+        ]
+        if best is not None and best[0] >= (NEAR if holders else FAR) and held <= FAR * best[0]:
+            there = source.text[best[1].span.start : best[1].span.end]
+            reason = f"{words} in the draft; the source has {there}"
+            yield Flag("frequency", "contradicted", severity, reason, rate.span, (best[1].span,))
+        elif not holders:
+            reason = f"{words}: the source says nothing as often"
+            yield Flag("frequency", "not found", severity, reason, rate.span)
+
+
+def is_same(a: Part, b: Part) -> bool:
+    """As often, or a time of day for what is once a day."""
+    if b.value == "clock":
+        return a.value == 1.0
+    x, y = float(a.value), float(b.value)
+    return abs(x - y) <= CLOSE * max(x, y)

@@ -1,0 +1,67 @@
+"""How grave a flag is, by the harm that the error would do, and which flags stand first.
+
+A rule says how sure it is; this says what is at stake: an allergy, a drug that thins the blood, a
+denied finding on which the note's own assessment rests.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from edgemed.clinic.findings import Flag, Severity
+from edgemed.clinic.lists import words_of
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.source import Source
+
+FIRST = 3  # flags of a draft that stand first
+ALLERGY = re.compile(r"\ballerg|\bnkda\b|\banaphyla", re.I)
+CODE_STATUS = re.compile(r"\b(?:dnr|dni|full code|do not resuscitate|code status|hospice)\b", re.I)
+OF_DRUGS = ("status", "dose", "regimen", "negation", "frequency", "entity", "number")
+ORDER = (
+    "planted", "dose", "status", "regimen", "entity", "laterality", "negation", "number", "sex",
+    "frequency", "level", "site", "reason", "certainty", "severity", "trend", "experiencer", "date",
+)  # fmt: skip
+"""Checks in the order in which their flags are shown where they are as grave."""
+
+
+def weighed(flag: Flag, said: Said, source: Source) -> Flag:
+    """The flag with its severity raised where what it is about does most harm."""
+    severity: Severity = "major" if is_grave(flag, said, source) else flag.severity
+    return replace(flag, severity=severity)
+
+
+def is_grave(flag: Flag, said: Said, source: Source) -> bool:
+    """Whether an error of this kind in this sentence does most harm."""
+    if flag.label == "not checked" or flag.check in ("name", "wording", "unsupported"):
+        return False
+    text = said.sentence.text
+    if ALLERGY.search(text) and flag.check in ("negation", "entity", "allergy"):
+        return not text.lower().startswith("seasonal")
+    if CODE_STATUS.search(text) and flag.check in ("negation", "entity"):
+        return True
+    drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}
+    if flag.check in OF_DRUGS and drugs & words_of("grave.txt"):
+        return True
+    return flag.check == "negation" and any(
+        m.concept.name in source.assessed
+        for m in said.mentions
+        if m.span.start < flag.draft.end and flag.draft.start < m.span.end
+    )
+
+
+def ranked(flags: Iterable[Flag]) -> list[Flag]:
+    """The gravest first: major ones, then contradicted ones, then by what they are of."""
+    return sorted(flags, key=rank)
+
+
+def rank(flag: Flag) -> tuple[bool, bool, int, int]:
+    """What a flag is ordered by; smaller stands first."""
+    order = ORDER.index(flag.check) if flag.check in ORDER else len(ORDER)
+    return flag.severity != "major", flag.label != "contradicted", order, flag.draft.start
+
+
+def first_then_rest(flags: Iterable[Flag]) -> tuple[list[Flag], list[Flag]]:
+    """The few to look at first, gravest first, and the rest in the draft's order."""
+    found = list(flags)
+    first = ranked(found)[:FIRST]
+    return first, [flag for flag in found if not any(flag is f for f in first)]

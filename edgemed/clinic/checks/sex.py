@@ -1,0 +1,19 @@
+"""The patient's sex, held against the source and against the rest of the draft."""
+
+from collections.abc import Iterator
+
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.sex import nouns
+from edgemed.clinic.source import Source
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """One flag for each noun or title that says otherwise than the source or the rest."""
+    for told in nouns(said):
+        if source.sex and source.sex != told.sex:
+            reason = f"{told.sex} in the draft; the source speaks of a {source.sex} patient"
+            yield Flag("sex", "contradicted", "major", reason, told.span)
+        elif not source.sex and said.rest_says and said.rest_says != told.sex:
+            reason = f"{told.sex} here; the rest of the draft speaks of a {said.rest_says} patient"
+            yield Flag("sex", "contradicted", "major", reason, told.span)

@@ -1,0 +1,63 @@
+"""A part of the body that the draft names where the source names another of the same region.
+
+`Right ankle pain` for the knee's: both parts may stand in the source, and what is said in the same
+words tells whose it is. A part that the source lacks is flagged where a neighbour of it stands
+there in the same company.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+
+from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.lists import names_of
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.sides import parts_of
+from edgemed.clinic.source import Source, parts_in
+
+NEAR, FAR = 0.45, 0.2  # share of a part's company from which another part is of the same thing
+CLEARLY = 0.4  # share of the other's company below which the part's own is outweighed
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """At most one flag for each part of the body in the sentence."""
+    here = parts_in(said)
+    for span, part in places(said):
+        rivals = neighbours(part) - here
+        company = {n: w for n, w in source.company(said, span).items() if part not in n}
+        if not company or not rivals:
+            continue
+        own = max((source.kept(company, i) for i in source.parts.get(part, ())), default=0.0)
+        there = [
+            (source.kept(company, i), other, i)
+            for other in rivals
+            for i in source.parts.get(other, ())
+            if part not in source.parts_at(i)
+        ]
+        best = max(there, default=(0.0, "", 0))
+        least = NEAR if part in source.parts else FAR
+        if best[0] >= least and own < CLEARLY * best[0]:
+            reason = f"{part} in the draft, {best[1]} in the source"
+            spans = (source.span(best[2]),)
+            yield Flag("site", "contradicted", "minor", reason, span, spans)
+
+
+def places(said: Said) -> Iterator[tuple[Span, str]]:
+    """Each part of the body in a sentence and where it is named."""
+    found = {(m.span, m.concept.name) for m in said.mentions if m.concept.kind == "anatomy"}
+    within = {part for _, part in found}
+    for word in said.words:
+        found |= {
+            (Span(word.start, word.end), part) for part in parts_of(word) if part not in within
+        }
+    yield from sorted(found)
+
+
+@cache
+def neighbours(part: str) -> frozenset[str]:
+    """Parts that may be taken for this one."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for region in names_of("regions.txt").values():
+        for one in region[1:]:
+            found[one] |= set(region[1:]) - {one}
+    return frozenset(found.get(part, ()))

@@ -1,0 +1,166 @@
+"""What a sentence says of a thing beside its name: how severe, how sure, better or worse, going on.
+
+`Mild tenderness`, `possible pneumonia`, `we will hold the lisinopril`: each is a cue from a list
+(`attributes.tsv`) with what it is said of. A cue that stands alone speaks of what was named before
+it: `How is your knee?` `Much better.`
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+from edgemed.clinic.findings import Span
+from edgemed.clinic.lists import rows_of
+from edgemed.clinic.reading.context import Scopes
+from edgemed.clinic.reading.said import Cue, Mention, Said
+
+REACH = 60  # characters from a cue to what it is said of
+MOST = 6  # names a cue is said of at most, and of a list of drugs more
+BACK = 3  # sentences in which what a cue speaks of may have been named before it
+CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|who|because)\b", re.I)
+ACTION = re.compile(r"[;.?!]\s|\b(?:but|because|due to|if|when|unless)\b", re.I)
+PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
+SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
+LISTED = ("drug", "finding", "disease", "organism", "procedure")
+
+
+class Row(NamedTuple):
+    """One row of the list."""
+
+    attribute: str
+    value: str
+    spoken: bool
+    side: str
+    pattern: re.Pattern[str]
+
+
+class Place(NamedTuple):
+    """A row of the list met in a sentence."""
+
+    row: Row
+    start: int
+    end: int
+
+
+def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) -> tuple[Cue, ...]:
+    """All cues of a sentence that begins at `offset`, each with the names it is said of.
+
+    What is denied (`did not help`) is no cue.
+    """
+    found: list[Cue] = []
+    for attribute, rows in _table().items():
+        own = [place for place in _places(text, rows) if place.row.value != "nothing"]
+        written = [place for place in own if not place.row.spoken]
+        bound = _actions if attribute == "status" else _nearest
+        for place in own:
+            if scopes.at(place.start, place.end).negated and not place.row.spoken:
+                continue
+            first = max((p.end for p in written if p.end <= place.start), default=0)
+            last = min((p.start for p in written if p.start >= place.end), default=len(text))
+            of = bound(text, offset, mentions, (first, place.start, place.end, last), place.row)
+            span = Span(place.start + offset, place.end + offset)
+            found.append(Cue(attribute, place.row.value, span, of, place.row.spoken))
+    return tuple(sorted(found, key=lambda cue: cue.span))
+
+
+def carried_on(said: list[Said]) -> Iterator[Said]:
+    """The sentences with each cue that names nothing given what was named before it."""
+    for i, here in enumerate(said):
+        if here.cues and not _is_own(here, here.cues):
+            named = _named_before(said, i)
+            if named:
+                yield replace(
+                    here,
+                    cues=tuple(
+                        c if _is_own(here, (c,)) else c._replace(of=(*c.of, *named))
+                        for c in here.cues
+                    ),
+                )
+                continue
+        yield here
+
+
+def _is_own(said: Said, found: Sequence[Cue]) -> bool:
+    """Whether each cue is said of something that a list names."""
+    listed = {m.concept.name for m in said.mentions if m.concept.kind in LISTED}
+    return all(listed & set(cue.of) for cue in found)
+
+
+def _named_before(said: list[Said], at: int) -> tuple[str, ...]:
+    """What the last sentence that names something named, a few sentences back at most."""
+    for i in range(at - 1, max(-1, at - 1 - BACK), -1):
+        if said[i].sentence.section != said[at].sentence.section:
+            return ()
+        named = [m.concept.name for m in said[i].mentions if m.concept.kind in SORTS]
+        if any(m.concept.kind in LISTED for m in said[i].mentions):
+            return tuple(dict.fromkeys(named))
+    return ()
+
+
+def _places(text: str, rows: Sequence[Row]) -> list[Place]:
+    """The cues of one attribute in order: the longest where several meet."""
+    met = [Place(r, m.start(), m.end()) for r in rows for m in r.pattern.finditer(text)]
+    met.sort(key=lambda p: (p.start - p.end, p.row.value != "nothing", p.row.spoken, p.start))
+    taken: list[Place] = []
+    for place in met:
+        if not any(place.start < p.end and p.start < place.end for p in taken):
+            taken.append(place)
+    return sorted(taken, key=lambda p: p.start)
+
+
+def _nearest(
+    text: str, offset: int, mentions: Sequence[Mention], at: tuple[int, int, int, int], row: Row
+) -> tuple[str, ...]:
+    """Names in the clause of a cue, nearest first, not beyond the next cue of its attribute."""
+    first, start, end, last = at
+    cuts = [m.start() for m in CLAUSE.finditer(text)]
+    low = max([first, start - REACH, *(c for c in cuts if c < start)])
+    high = min([last, end + REACH, *(c for c in cuts if c >= end)])
+    near: list[tuple[int, str]] = []
+    for m in mentions:
+        a, b = m.span.start - offset, m.span.end - offset
+        if a < end and start < b and m.concept.kind in LISTED:
+            near.append((-1, m.concept.name))
+        elif end <= a and b <= high:
+            near.append((a - end, m.concept.name))
+        elif low <= a and b <= start and row.side != "behind":
+            near.append((start - b, m.concept.name))
+    near.sort(key=lambda n: n[0])
+    return tuple(dict.fromkeys(name for _, name in near))[:MOST]
+
+
+def _actions(
+    text: str, offset: int, mentions: Sequence[Mention], at: tuple[int, int, int, int], row: Row
+) -> tuple[str, ...]:
+    """What is continued, started or stopped: the list behind the word, or what stands before it."""
+    first, start, end, last = at
+    cuts = [m.start() for m in ACTION.finditer(text)]
+    low = max([first, *(c for c in cuts if c < start)])
+    high = min([last, *(c for c in cuts if c >= end)])
+    behind = [m for m in mentions if end <= m.span.start - offset and m.span.end - offset <= high]
+    before = [m for m in mentions if low <= m.span.start - offset and m.span.end - offset <= start]
+    own = [
+        m
+        for m in mentions
+        if m.concept.kind in LISTED and m.span.start - offset < end and start < m.span.end - offset
+    ]
+    behind = [*own, *behind]
+    passive = PASSIVE.search(text[:start].lower()) is not None
+    order = (before, behind) if passive or row.side == "before" else (behind, before)
+    for found in order:
+        if any(m.concept.kind in LISTED for m in found):
+            return tuple(dict.fromkeys(m.concept.name for m in found))
+    return tuple(dict.fromkeys(m.concept.name for m in (*behind, *before)))[:MOST]
+
+
+@cache
+def _table() -> dict[str, tuple[Row, ...]]:
+    """The rows of the list by attribute."""
+    found: dict[str, list[Row]] = {}
+    for attribute, value, who, side, body in rows_of("attributes.tsv"):
+        pattern = re.compile(rf"(?<![\w-])(?:{body})(?![\w-])", re.I)
+        row = Row(attribute, value, who == "spoken", side, pattern)
+        found.setdefault(attribute, []).append(row)
+    return {name: tuple(rows) for name, rows in found.items()}

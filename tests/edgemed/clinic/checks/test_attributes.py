@@ -1,0 +1,72 @@
+"""What is said of a thing beside its name: each attribute right, and wrong in one word."""
+
+import pytest
+
+from edgemed.clinic.checks import flags
+from edgemed.clinic.reading.text import read
+from edgemed.clinic.source import Source
+
+PLAN = (
+    "We will stop lisinopril because of cough and start losartan 50 mg daily. Continue metformin. "
+    "Increase furosemide from 20 mg to 40 mg daily."
+)
+TALK = (
+    "Doctor: How is your knee pain?\nPatient: It is much better.\n"
+    "Doctor: I want you to hold the aspirin and continue the metoprolol.\nPatient: Okay."
+)
+ECHO = "Mild aortic stenosis. Severe mitral regurgitation. Potassium is elevated."
+CASES = (
+    ("status", PLAN, "Lisinopril was stopped.", "Continue lisinopril."),
+    ("status", PLAN, "Started losartan 50 mg daily.", "Stop losartan."),
+    ("status", PLAN, "Continue metformin.", "Metformin was discontinued."),
+    ("status", PLAN, "Furosemide was increased to 40 mg.", "Furosemide was decreased to 40 mg."),
+    ("status", TALK, "Hold aspirin.", "Continue aspirin."),
+    ("trend", TALK, "Knee pain has improved.", "Knee pain has worsened."),
+    ("severity", ECHO, "Mild aortic stenosis.", "Severe aortic stenosis."),
+    ("severity", ECHO, "Severe mitral regurgitation.", "Mild mitral regurgitation."),
+    ("level", ECHO, "Potassium is elevated.", "Potassium is low."),
+    ("certainty", "Possible pneumonia.", "Possible pneumonia.", "The patient has pneumonia."),
+    ("doing", "Plan: schedule an MRI next week.", "MRI is scheduled.", "MRI was performed."),
+    ("type", "History of type 2 diabetes.", "Type 2 diabetes.", "Type 1 diabetes."),
+    ("sex", "She is a 40-year-old woman. She has asthma.", "A woman with asthma.",
+     "A man with asthma."),
+    ("site", "Patient: I hurt my ankle playing soccer.", "Ankle hurt playing soccer.",
+     "Knee hurt playing soccer."),
+    ("frequency", "He drinks two beers per week.", "Two beers a week.", "Two beers a day."),
+    ("reason", "Gabapentin for neuropathy. Amlodipine for hypertension.",
+     "Gabapentin for neuropathy.", "Gabapentin for hypertension."),
+    ("allergy", "Medications: warfarin. Allergic to penicillin.", "Allergic to penicillin.",
+     "Takes penicillin."),
+    ("laterality", "Pain in both hips.", "Bilateral hip pain.", "Left hip pain."),
+)  # fmt: skip
+
+
+def checks(source: str, draft: str) -> set[str]:
+    read_source = Source(source)
+    return {flag.check for said in read(draft) for flag in flags(said, read_source)}
+
+
+@pytest.mark.parametrize(("check", "source", "right", "wrong"), CASES)
+def test_one_wrong_word_is_flagged_and_the_right_one_is_not(
+    check: str, source: str, right: str, wrong: str
+) -> None:
+    assert check in checks(source, wrong)
+    assert check not in checks(source, right)
+
+
+def test_a_finding_names_the_attribute_both_values_and_both_places() -> None:
+    (flag,) = flags(read("Severe aortic stenosis.")[0], Source(ECHO))
+    assert flag.reason == "severity of aortic stenosis: severe in the draft, mild in the source"
+    assert ECHO[slice(*flag.source[0])] == "Mild"
+    assert "Severe aortic stenosis."[slice(*flag.draft)] == "Severe"
+
+
+def test_what_a_speaker_takes_back_does_not_count() -> None:
+    said = "Doctor: So the left hip, sorry, the right hip hurts.\nPatient: Right hip, yes."
+    assert checks(said, "Right hip pain.") == set()
+    assert "laterality" in checks(said, "Left hip pain.")
+
+
+def test_a_denied_cue_says_nothing() -> None:
+    source = "Doctor: Did the ibuprofen help?\nPatient: No, my pain did not improve with ibuprofen."
+    assert checks(source, "His pain improved with ibuprofen.") & {"trend", "negation"}
