@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgemed_models.engine.machine import system_memory
+
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.cli.model_options import positive
@@ -21,6 +23,7 @@ from edgemed.storage.whole import write_whole
 from edgemed.training import card
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import FORMS, read_examples
+from edgemed.training.memory import Sizes, planned
 from edgemed.training.schedule import Wish
 from edgemed.training.trainable import load_trainable, require_torch
 
@@ -161,6 +164,7 @@ def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> 
     torch.set_num_threads(args.threads)
     _, model = load_trainable(args.model)
     training = Training(model, data, wish_of(args))
+    model.keep = keeps(args.model, training)
     if args.resume:
         training.restore(checkpoint.load(progress, name))
     tell_plan(data, training)
@@ -187,6 +191,25 @@ def write(
         f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
         file=sys.stderr,
     )
+
+
+def keeps(path: Path, training: "Training") -> bool:
+    """Whether all activations have room, so that none is computed twice; said, by part.
+
+    Refused where the run has no room either way.
+    """
+    weights = sum(parameter.numel() for parameter in training.trained)
+    shape, block = training.model.shape, training.model.blocks[0]
+    inner = block.linears["ffn_up"].matrix.rows
+    sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size)
+    need = planned(sizes, weights, training.longest_step, system_memory()[1])
+    said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
+    way = "every block is computed once" if need.kept else "blocks are computed twice, for less"
+    print(
+        f"memory: at most {need.total / 1e6:,.0f} MB: {said}; {way}",
+        file=sys.stderr,
+    )
+    return need.kept
 
 
 def tell_plan(data: Data, training: "Training") -> None:

@@ -98,9 +98,9 @@ def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
         lora = Lora(pair.rank, pair.scale, len(pair.b), pair.a.shape[1])
         lora.a.data, lora.b.data = torch.from_numpy(pair.a), torch.from_numpy(pair.b)
         model.linears()[name.removesuffix(".weight")].path = lora
-    ids, lengths, weights = packed([row])
+    ids, packing, weights = packed([row])
     with torch.no_grad():
-        ours = model.loss(ids, lengths, weights).item() / row.answer
+        ours = model.loss(ids, packing, weights).item() / row.answer
     plain = examples.with_name("f32.gguf")
     assert main(["quantize", str(MODEL), str(plain), "--type", "F32", "--threads", "1"]) == 0
     assert answer_loss(plain, adapter, row.ids, row.answer) == pytest.approx(ours, rel=0.01)
