@@ -29,7 +29,7 @@ class Outcome:
 
     @property
     def ending(self) -> str:
-        """stop, length, cancelled or failed."""
+        """stop, length, loop, cancelled or failed."""
         if self.interrupted:
             return "cancelled"
         return self.end.reason if isinstance(self.end, Done) else "failed"
@@ -102,6 +102,7 @@ def close_text(outcome: Outcome, limit: int, what: str = "DRAFT") -> None:
     """End the streamed text; one that is not whole says so where it stops."""
     marks = {
         "length": f"\n[{what} CUT at its limit of {limit} tokens: not complete]",
+        "loop": f"\n[{what} ENDED: the model repeats itself. Not complete]",
         "cancelled": f"\n[{what} STOPPED: not complete]",
         "failed": f"\n[{what} BROKEN OFF: not complete]",
     }

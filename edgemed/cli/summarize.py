@@ -242,6 +242,8 @@ def finish(
         tell_failure(outcome.end)
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
+    if outcome.ending == "loop":
+        raise EdgemedError("the draft was ended: the model repeats itself", "take another model")
     if outcome.ending == "length":
         raise EdgemedError(
             f"the draft was cut at {limit} tokens and is not complete",
@@ -276,7 +278,7 @@ def drafted(template: Template, outcome: Outcome) -> str:
 def check_what_stands(note: Note, text: str, outcome: Outcome) -> Review | None:
     """The review of a draft; None where no word was written before it broke off, and where the
     user who stopped it does not wait for its check either."""
-    if not (text.strip() or outcome.ending in ("stop", "length")):
+    if not (text.strip() or outcome.ending in ("stop", "length", "loop")):
         return None
     try:
         return check(note, text)

@@ -32,8 +32,9 @@ from edgemed.logs.ledger import Ledger, Write
 NOBODY = "not named"  # who stands in the log until somebody has signed
 UNSAVED = "the draft is neither saved nor exported"
 
-Reason = Literal["stop", "length", "cancelled", "failed"]
-"""How a draft ended: by itself, at its limit, stopped by the user, or broken off by the engine."""
+Reason = Literal["stop", "length", "loop", "cancelled", "failed"]
+"""How a draft ended: by itself, at its limit, in a loop, stopped by the user, or broken off by the
+engine."""
 
 
 class Unsaved(Refused):

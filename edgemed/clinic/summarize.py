@@ -82,6 +82,7 @@ def request_for(
         temperature=temperature,
         seed=seed,
         schema=template.schema_text,
+        stop_loops=True,
     )
 
 

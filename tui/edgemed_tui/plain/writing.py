@@ -186,7 +186,9 @@ def heard(line: Line, events: Iterator[Event], written: list[str]) -> Reason:
         elif isinstance(event, Piece):
             written.append(event.text)
         elif isinstance(event, Done):
-            if event.reason != "stop":
+            if event.reason == "loop":
+                line.say("The model repeats itself; the draft was ended. Take another model.")
+            elif event.reason != "stop":
                 line.say("The draft was cut before its end.")
             return event.reason
         elif isinstance(event, Failed):

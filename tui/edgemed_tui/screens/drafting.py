@@ -195,5 +195,6 @@ STOPPED_OVER = f"! stopped before its end: {EARLIER}"
 ENDINGS = {
     "stop": "",
     "length": "! the draft was cut at its token limit",
+    "loop": "! ended: the model repeats itself; take another model with ctrl+l",
     "cancelled": "! stopped before its end",
 }
