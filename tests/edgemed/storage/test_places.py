@@ -283,6 +283,6 @@ def test_a_new_name_never_replaces(way: str, tmp_path, monkeypatch):
 def test_faults_at_random_calls(words: tuple[str, ...]):
     """A small part of what `python -m tests.bench.race_merge` and `full_disk` try."""
     program = [sys.executable, "-m", f"tests.bench.{words[0]}", *words[1:]]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

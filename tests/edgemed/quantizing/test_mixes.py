@@ -11,7 +11,9 @@ import pytest
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.quantizing.mixes import Facts, Matrix, fitting, is_quantizable, kind_of, mixed_types
 
-SNAPSHOTS = json.loads(Path(__file__).with_name("data").joinpath("type_mixes.json").read_text())
+SNAPSHOTS = json.loads(
+    Path(__file__).parents[1].joinpath("data").joinpath("type_mixes.json").read_text()
+)
 MODELS = {model["model"]: model for model in SNAPSHOTS["models"]}
 CASES = [(name, mix) for name, model in MODELS.items() for mix in model["types"]]
 

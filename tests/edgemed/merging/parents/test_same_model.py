@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgemed.cli.main import main
-from tests.edgemed.test_quantize import matrix_file
+from tests.edgemed.quantizing.test_quantize import matrix_file
 from tests.edgemed.whole_llamas import write_llama
 
 

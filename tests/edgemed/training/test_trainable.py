@@ -9,7 +9,7 @@ from tests.edgemed import tiny_decoders as tiny
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
 
-FIXTURE = Path(__file__).parent / "data" / "lora_gradients.npz"
+FIXTURE = Path(__file__).parents[1] / "data" / "lora_gradients.npz"
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)

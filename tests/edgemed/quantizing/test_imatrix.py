@@ -13,7 +13,7 @@ from edgemed.errors import Incompatible, InvalidFile
 from edgemed.quantizing.imatrix import read_imatrices
 from tests.edgemed.gguf_files import small_model, write_gguf
 from tests.edgemed.merge_pairs import WIDTH, weights, write_pair_member
-from tests.edgemed.test_quantize import matrix_file
+from tests.edgemed.quantizing.test_quantize import matrix_file
 
 NAME, UP = "blk.0.attn_v.weight", "blk.0.ffn_up.weight"
 OUTPUT = "blk.0.attn_output.weight"

@@ -10,9 +10,9 @@ from edgemed.errors import EdgemedError
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe_file import parse_recipe
 from edgemed.merging.run.run import run_plan
-from tests.edgemed.test_recipe_examples import stand_in
+from tests.edgemed.merging.recipe.test_recipe_examples import stand_in
 
-FILE = Path(__file__).parent / "data" / "recipes.txt"
+FILE = Path(__file__).parents[2] / "data" / "recipes.txt"
 HEAD = re.compile(r"== (run|refuse) ?(.*?): (.*)\n")
 MODEL = re.compile(
     r"(?m:((?:model|base_model)\"?: \"?)(base|a|b|c)(?=[\"\s,}]|$))"

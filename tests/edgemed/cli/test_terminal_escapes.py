@@ -41,7 +41,7 @@ from tests.edgemed.hostile import (
     runnable,
     stranger,
 )
-from tests.edgemed.test_quantize import matrix_file
+from tests.edgemed.quantizing.test_quantize import matrix_file
 
 TOML_EVIL = json.dumps(EVIL).replace("\x7f", "\\u007f")
 TOML = (

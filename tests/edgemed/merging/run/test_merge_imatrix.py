@@ -18,7 +18,7 @@ from edgemed.merging.report.verify import verify
 from edgemed.merging.run.chunk import Blender
 from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import WIDTH, read_tensors, weights, write_pair_member
-from tests.edgemed.test_quantize import matrix_file
+from tests.edgemed.quantizing.test_quantize import matrix_file
 
 QUERY, EXPERTS = "blk.0.attn_q.weight", "blk.0.ffn_up_exps.weight"
 needs_libggml = pytest.mark.skipif(libggml.find() is None, reason="needs llama-cpp-python")

@@ -12,8 +12,8 @@ from edgemed.merging.run.estimate import chunks
 from edgemed.merging.run.jobs import by_matrix
 from edgemed.merging.run.run import run_plan
 from tests.edgemed.merge_pairs import WIDTH, read_tensors, weights, write_pair_member
+from tests.edgemed.merging.methods.test_merge_methods import GIVEN
 from tests.edgemed.streams import merged
-from tests.edgemed.test_merge_methods import GIVEN
 
 NAME = "blk.1.ffn_down_exps.weight"
 COUNT, ROWS = 3, 20
