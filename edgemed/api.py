@@ -43,7 +43,7 @@ def merge(
     report: "Report | None" = None,
     load_check: bool = True,
 ) -> "Result":
-    """Merge GGUF files into `out`.
+    """Merge GGUF files into `out`, each alone or with adapters: "MODEL.gguf+ADAPTER:0.5".
 
     Two `models` and `t` (0 is the first model, 1 the second); or models with `weight`, `base` and
     the `parameters` of a `method`; or a `recipe` alone: a mergekit file, or a Recipe. `out_type` is
@@ -74,6 +74,7 @@ def _recipe(
     weight: Sequence[float] | None,
     parameters: dict[str, Any],
 ) -> "Recipe":
+    from edgemed.adapters.naming import parent_of
     from edgemed.merging.methods.table import METHODS
     from edgemed.merging.recipe.recipe import Recipe, between, weighted
     from edgemed.merging.recipe.recipe_file import read_recipe
@@ -90,8 +91,9 @@ def _recipe(
         return between(models[0], models[1], t, method)
     if t is not None:
         parameters["t"] = t
-    paths = [Path(model) for model in models]
-    return weighted(paths, method, None if base is None else Path(base), weight, parameters)
+    paths = [parent_of(str(model)) for model in models]
+    under = None if base is None else parent_of(str(base))
+    return weighted(paths, method, under, weight, parameters)
 
 
 def open_model(path: File) -> "Model":

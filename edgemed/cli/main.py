@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "teach a model from your own examples: a LoRA adapter"),
+    "fold": Command("fold", "write a LoRA adapter into its model, without leaving its types"),
     "audit": Command("audit", "check or print the log of who did what"),
     "demo": Command("demo", "see a merge of two embedded models at work (not for patients)"),
     "inspect": Command("inspect", "show what is in a GGUF file"),

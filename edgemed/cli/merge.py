@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgemed.adapters.naming import parent_of
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
@@ -44,9 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "models",
         nargs="+",
-        type=Path,
+        type=parent_of,
         metavar="MODEL",
-        help="two models (t = 0 and t = 1), or as many as the method takes, or one recipe.yml",
+        help="two models (t = 0 and t = 1), or as many as the method takes, or one recipe.yml; "
+        "MODEL.gguf+ADAPTER[:strength] is a model with a LoRA adapter",
     )
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))
@@ -80,7 +82,7 @@ def recipe_options(group: Any) -> None:
     add = group.add_argument
     add("--t", type=float, help="how far to go from the first model to the second, 0 to 1")
     add("--method", choices=list(METHODS), metavar="NAME", help=f"one of {', '.join(METHODS)}")
-    add("--base", type=Path, metavar="MODEL", help="the common base of the models")
+    add("--base", type=parent_of, metavar="MODEL", help="the common base of the models")
     add("--weight", type=float, nargs="+", metavar="W", help="one for every model but the base")
     add(
         "--set",

@@ -14,6 +14,7 @@ from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
 from edgemed.errors import UsageError
 from edgemed.merging.plan.made import is_made
 from edgemed.merging.plan.placement import Placement, refuse_output
+from edgemed.merging.plan.provenance import inputs_of
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.stages import Outputs, Stage, read_stages, recipe_of
 
@@ -80,7 +81,7 @@ def rehearse(
         for number, stage in enumerate(stages, 1):
             recipe, final = recipe_for(args, stage, ghosts), stage is stages[-1]
             out = args.out if final else outputs[stage.name]
-            refuse_output(recipe.models, out, args.force or stage in done)
+            refuse_output(inputs_of(recipe), out, args.force or stage in done)
             plan = planned(args, recipe, args.out if final else ghosts[stage.name])
             if args.dry_run:
                 print(f"recipe {number} of {len(stages)}: {out}")

@@ -22,11 +22,20 @@ from edgemed.gguf.shards import check_set, shard_paths
 from edgemed.gguf.tensors import Tensor, strays
 
 
+class Laid(NamedTuple):
+    """An adapter that is laid over a model: its name, how strongly it counts, and its files."""
+
+    name: str
+    strength: float
+    files: tuple[Path, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """Headers of a whole model. Metadata, version and alignment are those of the first shard.
 
-    `strays` are tensors with a gap before them, or out of the table's order.
+    `strays` are tensors with a gap before them, or out of the table's order. `adapters` have
+    changed the tensors, in this order.
     """
 
     paths: tuple[Path, ...]
@@ -35,6 +44,12 @@ class Model:
     metadata: Metadata
     tensors: dict[str, Tensor]
     strays: tuple[str, ...] = ()
+    adapters: tuple[Laid, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that its tensors are made of."""
+        return (*self.paths, *(file for laid in self.adapters for file in laid.files))
 
     @property
     def weights(self) -> int:

@@ -6,11 +6,14 @@ The lines of a command are run one after the other in one folder. Notes are inve
 import json
 from pathlib import Path
 
+import numpy as np
 from edgemed_models.scale import path_of
 from edgemed_models.scale.examination import questions
 from edgemed_tui.machine import sample
 
-from tests.edgemed.merge_pairs import weights, write_pair_member
+from edgemed.adapters.adapter import Adapter, Pair
+from edgemed.adapters.gguf_form import write_adapter
+from tests.edgemed.merge_pairs import WIDTH, weights, write_pair_member
 
 DRAFT = "The patient takes aspirin 325 mg daily.\n"
 RECIPE = """
@@ -27,6 +30,8 @@ def prepare(work: Path) -> None:
     (work / "recipe.yml").write_text(RECIPE, "utf-8")
     for name, seed in (("a.gguf", 1), ("b.gguf", 2)):
         write_pair_member(work / name, weights(seed))
+    pair = Pair(np.ones((2, WIDTH), np.float32), np.ones((WIDTH, 2), np.float32), 0.01)
+    write_adapter(work / "lora.gguf", Adapter("llama", {"blk.0.attn_q.weight": pair}))
     (question,) = questions("clinical", 1, 7, "dev")
     learned = [{"prompt": f"Dose {n} mg?", "completion": f"{n} mg a day."} for n in range(4)]
     (work / "examples.jsonl").write_text("\n".join(map(json.dumps, learned)), "utf-8")
@@ -60,6 +65,7 @@ def rows() -> dict[str, list[list[str]]]:
         "verify": [merge, ["verify", "merged.gguf"]],
         "recipe": [["recipe", "show", "recipe.yml"]],
         "quantize": [["quantize", "a.gguf", "small.gguf", "--type", "Q8_0"]],
+        "fold": [["fold", "a.gguf", "lora.gguf", "-o", "folded.gguf"]],
         "audit": [["audit", "verify"]],
         "adapt": [["adapt", model, "--examples", "examples.jsonl", "-o", "adapter.gguf", *SMALL]],
         "demo": [["demo", "--items", "1"]],
@@ -67,7 +73,10 @@ def rows() -> dict[str, list[list[str]]]:
     }
 
 
-MADE = {"work/merged.gguf", "work/small.gguf", "work/adapter.gguf", "work/adapter.gguf.json"}
+MADE = {
+    f"work/{name}"
+    for name in ("merged.gguf", "small.gguf", "folded.gguf", "adapter.gguf", "adapter.gguf.json")
+}
 """What they are told to write."""
 NEEDS = {"adapt": "torch"}  # what may not be installed, by command
 QUESTION = b"What is rest good for?\n"  # standard input of all of them

@@ -136,15 +136,20 @@ def files(question: Question) -> Iterator[Line]:
 
 def given_twice(models: Sequence[Model]) -> Iterator[Line]:
     """Models that stand there again, by whatever name: shards are no models of their own, and a mix
-    of one model is that model."""
+    of one model is that model. With other adapters it is another model."""
     for i, model in enumerate(models):
-        if any(model.paths[0].samefile(other.paths[0]) for other in models[:i]):
+        if any(is_same(model, other) for other in models[:i]):
             name = model.paths[0].name
             if len(model.paths) > 1:
                 what = f"{name} and its other shards are one model, which is given twice"
                 yield "refuse", what, "name one shard of each model"
             else:
                 yield "note", f"{name} is given twice: mixed with itself, a model stays what it is"
+
+
+def is_same(model: Model, other: Model) -> bool:
+    """Whether both are one file, with the same adapters over it."""
+    return model.adapters == other.adapters and model.paths[0].samefile(other.paths[0])
 
 
 def loading(question: Question) -> Iterator[Line]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemed.adapters import change
 from edgemed.errors import Incompatible
 from edgemed.gguf import Tensor
 from edgemed.merging.parents.vocabulary import Lexicon
@@ -24,9 +25,33 @@ VOCABULARY_TENSORS = ("token_embd.weight", "output.weight", "per_layer_token_emb
 
 @dataclass(frozen=True, slots=True)
 class TokenRows(Tensor):
-    """A tensor whose row i is row `order[i]` of the file; -1: the model has no such token."""
+    """A tensor whose row i is row `order[i]` of `stored`; -1: the model has no such token."""
 
     order: tuple[int, ...]
+    stored: Tensor
+
+
+def stored(tensor: Tensor) -> Tensor:
+    """The tensor in the order of its own file."""
+    return tensor.stored if isinstance(tensor, TokenRows) else tensor
+
+
+def is_changed(tensor: Tensor) -> bool:
+    """Whether its packed rows are not what it is: an adapter changes them when they are decoded."""
+    return change.is_changed(stored(tensor))
+
+
+def parts(tensor: Tensor) -> Iterator[Tensor]:
+    """The tensor, and those of adapters that change it."""
+    yield tensor
+    yield from (part for each in change.changes_of(stored(tensor)) for part in change.parts(each))
+
+
+def numbers_of(tensor: Tensor, first: int, rows: int) -> NDArray[np.int64]:
+    """Which rows of the stored tensor its rows from `first` are; -1: none."""
+    if isinstance(tensor, TokenRows):
+        return np.array(tensor.order[first : first + rows], np.int64)
+    return np.arange(first, first + rows)
 
 
 def in_order(tensor: Tensor, lexicon: Lexicon, model_path: object) -> Tensor:
@@ -43,7 +68,8 @@ def in_order(tensor: Tensor, lexicon: Lexicon, model_path: object) -> Tensor:
     if order == tuple(range(tensor.rows)):
         return tensor
     shape, nbytes = (tensor.row_length, len(order)), len(order) * tensor.row_bytes
-    return TokenRows(tensor.name, shape, tensor.type, tensor.path, tensor.offset, nbytes, order)
+    place = (tensor.path, tensor.offset, nbytes)
+    return TokenRows(tensor.name, shape, tensor.type, *place, order, tensor)
 
 
 def has_gaps(tensor: Tensor) -> bool:

@@ -7,6 +7,7 @@ file type and the parents (see `provenance`). Reads headers only.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from edgemed.adapters.naming import model_file
 from edgemed.errors import Incompatible
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, edit_metadata
 from edgemed.gguf.values import encode
@@ -65,7 +66,8 @@ def output_metadata(
 
 def choice_of(recipe: Recipe) -> Choice:
     """What the recipe decides about vocabulary and template."""
-    return Choice(recipe.tokenizer, recipe.chat_template, recipe.base)
+    base = None if recipe.base is None else model_file(recipe.base)
+    return Choice(recipe.tokenizer, recipe.chat_template, base)
 
 
 def with_vocabulary(raw: Raw, first: Model, every: Sequence[Model], lexicon: Lexicon) -> Raw:

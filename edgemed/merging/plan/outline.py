@@ -5,16 +5,16 @@ slice (embeddings) and the last (final norm, head). Names only: no types, no par
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
+from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.names import before_blocks, block_of, in_block
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 
-Models = Mapping[Path, Model]
+Models = Mapping[Parent, Model]
 
 MOST_BLOCKS = 512
 """Blocks that llama.cpp gives a model (LLAMA_MAX_LAYERS); each costs time and memory to plan."""
@@ -59,7 +59,7 @@ def leader(recipe: Recipe, part: Slice) -> Source:
     return part.sources[0]
 
 
-def base_of(recipe: Recipe, part: Slice) -> Path | None:
+def base_of(recipe: Recipe, part: Slice) -> Parent | None:
     """The base in this slice: its own, or the recipe's."""
     return part.base or recipe.base
 

@@ -12,8 +12,10 @@ from typing import Any, Literal, NamedTuple
 from edgemed_native.codecs import CODECS, obstacle
 from edgemed_native.ggml_types import GGMLType
 
+from edgemed.adapters import change
+from edgemed.adapters.naming import input_paths
 from edgemed.errors import Incompatible, Refused
-from edgemed.gguf import Tensor, open_models
+from edgemed.gguf import Tensor
 from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.experts import experts_of
@@ -21,6 +23,7 @@ from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.names import block_of, group_of
 from edgemed.merging.parents import compatibility, shapes, token_rows
+from edgemed.merging.parents.opening import files_of, open_parents
 from edgemed.merging.parents.vocabulary import TOKENS, Lexicon
 from edgemed.merging.plan.fingerprints import Input, input_of
 from edgemed.merging.plan.memory import Buffers, Work, plan_buffers
@@ -119,7 +122,7 @@ def plan_merge(
     No file of the output will be larger than `split` bytes. Without `fallback` a type that a
     tensor's rows do not fit is Refused.
     """
-    inputs = (*recipe.models, *recipe.imatrix)
+    inputs = (*(path for parent in recipe.models for path in input_paths(parent)), *recipe.imatrix)
     refuse_output(inputs, out, replace)
     plan = decide(recipe, out, threads, max_ram, replace, split, fallback)
     for shard in plan.placement.shards:
@@ -138,8 +141,9 @@ def decide(
     fallback: bool = True,
 ) -> Plan:
     """The plan, whether or not `out` can be written."""
-    refuse_odd_names([*recipe.models, *recipe.imatrix, out])
-    models = dict(zip(recipe.models, open_models(recipe.models), strict=True))
+    parents = [path for parent in recipe.models for path in input_paths(parent)]
+    refuse_odd_names([*parents, *recipe.imatrix, out])
+    models = dict(zip(recipe.models, open_parents(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
     drafts, idle = draft_steps(recipe, models, lexicon)
@@ -162,7 +166,7 @@ def decide(
     work = [Work(s.sources, s.type, state_bytes(s)) for s in steps if s.action != "copy"]
     held = 0 if importances is None else importances.nbytes
     buffers = plan_buffers(work, threads, max_ram, held)
-    inputs = tuple(input_of(path) for model in models.values() for path in model.paths)
+    inputs = tuple(map(input_of, files_of(models.values())))
     named = chat_templates.named(recipe.chat_template)
     marks = chat_templates.notes_on(named, tokens_of(models, lexicon)) if named else ()
     notes = (
@@ -282,7 +286,8 @@ def settle(
     sources, based = draft.sources, draft.based
     if draft.alone is not None:
         sources, based = (sources[draft.alone],), False
-        action = "copy" if sources[0].type == type else "requantize"
+        as_it_is = sources[0].type == type and not token_rows.is_changed(sources[0])
+        action = "copy" if as_it_is else "requantize"
     columns = None
     if action != "copy":
         columns = of_tensor(importances, draft.name, sources[0])
@@ -313,12 +318,14 @@ def refuse_odd_names(paths: Iterable[Path]) -> None:
 def state_bytes(step: Step) -> int:
     """What the method keeps of a tensor beside the chunk: while it passes over an expert's rows,
     and of all experts."""
+    adapters = change.state_bytes(map(token_rows.stored, step.sources))
     if step.action != "blend":
-        return 0
+        return adapters
     method, experts = METHODS[step.method], experts_of(step.sources[0])
     rows, length = step.sources[0].rows // experts, step.sources[0].row_length
     shape, parameters = (len(step.sources), rows, length), dict(step.parameters)
-    return method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
+    own = method.state(*shape, **parameters) + experts * method.kept(*shape, **parameters)
+    return adapters + own
 
 
 def refuse_types(

@@ -16,11 +16,13 @@ from typing import Any
 from edgemed_native.encoders import VERSION as ENCODERS
 
 from edgemed import __version__
+from edgemed.adapters.naming import Adapted, Parent, Use, input_paths
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model
 from edgemed.gguf.values import encode
+from edgemed.merging.parents.opening import files_of
 from edgemed.merging.plan.keys import RECIPE, RECIPE_HASH
-from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form, parent_from
 from edgemed.merging.recipe.settings import Filter, Setting
 from edgemed.quantizing.imatrix import Importances, keys_of
 from edgemed.storage.bounded import json_of
@@ -67,9 +69,9 @@ def describe(
 ) -> Keys:
     """All keys about parents and making, in the recipe's order of models; `weights` written."""
     columns = {} if importances is None else importance_keys(recipe, importances)
-    names = names_of(recipe.models)
+    names = names_of(inputs_of(recipe))
     text = recipe_text(recipe)
-    files = [path.name for model in models for path in model.paths]
+    files = [path.name for path in files_of(models)]
     return {
         "general.name": ("string", " + ".join(title(m) for m in models) + f" ({recipe.method})"),
         "general.size_label": ("string", size_label(models[0], weights)),
@@ -125,29 +127,39 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     }
 
 
+def inputs_of(recipe: Recipe) -> list[Path]:
+    """Every model and adapter once, in the order of the recipe."""
+    return list(dict.fromkeys(path for parent in recipe.models for path in input_paths(parent)))
+
+
 def recipe_text(recipe: Recipe) -> str:
     """The recipe's normal form as JSON, with names for the models instead of paths."""
-    names = {path: Path(name) for path, name in names_of(recipe.models).items()}
+    names = {path: Path(name) for path, name in names_of(inputs_of(recipe)).items()}
     columns = tuple(map(Path, names_of(recipe.imatrix).values()))
     form = normal_form(replace(with_paths(recipe, names), imatrix=columns))
     return json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_paths(recipe: Recipe, paths: Mapping[Path, Path]) -> Recipe:
-    """The same recipe of models at other paths."""
+    """The same recipe of models and adapters at other paths."""
 
-    def moved(path: Path | None) -> Path | None:
-        return None if path is None else paths[path]
+    def moved(parent: Parent) -> Parent:
+        if isinstance(parent, Adapted):
+            uses = tuple(Use(paths[use.path], use.strength) for use in parent.uses)
+            return Adapted(paths[parent.model], uses)
+        return paths[parent]
 
     def moved_slice(part: Slice) -> Slice:
-        sources = tuple(replace(source, model=paths[source.model]) for source in part.sources)
-        return replace(part, sources=sources, base=moved(part.base))
+        sources = tuple(replace(source, model=moved(source.model)) for source in part.sources)
+        base = None if part.base is None else moved(part.base)
+        return replace(part, sources=sources, base=base)
 
     tokenizer = recipe.tokenizer
     if tokenizer is not None and Path(tokenizer) in paths:
         tokenizer = str(paths[Path(tokenizer)])
     slices = tuple(moved_slice(part) for part in recipe.slices)
-    return replace(recipe, slices=slices, base=moved(recipe.base), tokenizer=tokenizer)
+    base = None if recipe.base is None else moved(recipe.base)
+    return replace(recipe, slices=slices, base=base, tokenizer=tokenizer)
 
 
 def recipe_from(metadata: Metadata) -> Recipe:
@@ -166,7 +178,7 @@ def recipe_from(metadata: Metadata) -> Recipe:
     return Recipe(
         form["merge_method"],
         slices,
-        path_from(form["base_model"]),
+        base_from(form["base_model"]),
         settings_from(form["parameters"]),
         form["out_type"],
         tuple((part, name) for part, name in form["types"]),
@@ -181,17 +193,17 @@ def slice_from(form: Any) -> Slice:
     """One slice from its normal form."""
     sources = tuple(
         Source(
-            Path(source["model"]),
+            parent_from(source["model"]),
             tuple(source["layer_range"]) if source["layer_range"] else None,
             settings_from(source["parameters"]),
         )
         for source in form["sources"]
     )
-    return Slice(sources, settings_from(form["parameters"]), path_from(form["base_model"]))
+    return Slice(sources, settings_from(form["parameters"]), base_from(form["base_model"]))
 
 
-def path_from(name: str | None) -> Path | None:
-    return None if name is None else Path(name)
+def base_from(form: Any) -> Parent | None:
+    return None if form is None else parent_from(form)
 
 
 def settings_from(form: Mapping[str, Any]) -> dict[str, Setting]:
@@ -210,8 +222,9 @@ def setting_from(value: Any) -> Setting:
 
 
 def title(model: Model) -> str:
-    """What a model calls itself, else its file."""
-    return str(model.metadata.get("general.name") or model.paths[0].stem)
+    """What a model calls itself, else its file; with its adapters."""
+    own = str(model.metadata.get("general.name") or model.paths[0].stem)
+    return " + ".join([own, *(laid.name for laid in model.adapters)])
 
 
 def parents(models: Sequence[Model]) -> Keys:

@@ -4,11 +4,12 @@ A key that means nothing here is named in a note or is an error, never skipped.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from edgemed.adapters.naming import Adapted, Parent, model_file, parent_of, use_of
 from edgemed.errors import UsageError
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.recipe import keys
@@ -18,7 +19,9 @@ from edgemed.merging.recipe.settings import Filter, Setting, Settings, Values
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
 """A number that YAML 1.1 takes for text: 1e-6, 3e-1, or one in quotation marks."""
 
-ADAPTER = re.compile(r"\.gguf\+|\+(?!.*\.gguf$)")
+ADAPTERS = ("lora", "lora_path")
+"""Keys of an adapter beside its model: mergekit's, and one of its forks."""
+
 REVISION = re.compile(r"@(?!.*\.gguf$)")
 
 
@@ -36,21 +39,41 @@ class Entries:
         self._method = ""
         self._notes: dict[str, None] = {}
 
-    def _path(self, given: Any) -> Path:
-        """The path of a model, in any of the ways in which mergekit writes it."""
+    def _path(self, given: Any) -> Parent:
+        """A model with what is laid over it, in any of the ways in which mergekit writes it."""
+        found = self._words(given, "a model", ADAPTERS)
+        return parent_of(found, self._at) if isinstance(found, str) else self._laid(*found)
+
+    def _words(
+        self, given: Any, thing: str, beside: tuple[str, ...] = ()
+    ) -> str | tuple[str, list[Any]]:
+        """The path of a model or adapter; with what stands beside it, if anything does."""
+        adapters: list[Any] = []
         for inner in ("model", "path"):
             if isinstance(given, dict) and inner in given:
                 more = {k: v for k, v in given.items() if v is not None and k != inner}
+                adapters += [more.pop(key) for key in beside if key in more]
                 if more:
-                    self._fail(f"a model has {', '.join(map(repr, more))}", "give its path alone")
+                    self._fail(f"{thing} has {', '.join(map(repr, more))}", "give its path alone")
                 given = given[inner]
         if not isinstance(given, str) or not given or "\0" in given:
-            self._fail(f"{given!r} is no path of a model", "give the path of a GGUF file")
+            self._fail(f"{given!r} is no path of {thing}", "give the path of a file")
+        return (given, adapters) if adapters else given
+
+    def _laid(self, model: str, adapters: Sequence[Any]) -> Adapted:
+        """A model and the adapters of a map, one or a list."""
+        under = parent_of(model, self._at)
+        listed = [each for one in adapters for each in (one if isinstance(one, list) else [one])]
+        words = [str(self._words(each, "an adapter")) for each in listed]
+        before = under.uses if isinstance(under, Adapted) else ()
+        own = (use_of(word, self._at) for word in words)
+        return Adapted(model_file(under), (*before, *own))
+
+    def _at(self, given: str) -> Path:
+        """Where a name of a model, or of another recipe's output, points to."""
         if given in self._outputs:
             self.used.add(given)
             return self._outputs[given]
-        if ADAPTER.search(given):
-            self._fail(f"{given!r} names an adapter", "merge the adapter into its model first")
         if REVISION.search(given):
             self._fail(f"{given!r} names a revision", "give the path of a GGUF file")
         return self._folder / given

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgemed.adapters.naming import Adapted, Parent, Use, parent_of
 from edgemed.errors import UsageError
 from edgemed.merging.methods.schema import ranged
 from edgemed.merging.methods.table import METHODS
@@ -23,7 +24,7 @@ LIKE_A = "like-a"
 class Source:
     """A model, or some of its blocks (first, end), and settings that are its own."""
 
-    model: Path
+    model: Parent
     layers: tuple[int, int] | None = None
     parameters: Settings = field(default_factory=dict)
 
@@ -34,7 +35,7 @@ class Slice:
 
     sources: tuple[Source, ...]
     parameters: Settings = field(default_factory=dict)
-    base: Path | None = None
+    base: Parent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Recipe:
 
     method: str
     slices: tuple[Slice, ...]
-    base: Path | None = None
+    base: Parent | None = None
     parameters: Settings = field(default_factory=dict)
     out_type: str = LIKE_A
     types: tuple[tuple[str, str], ...] = ()
@@ -75,7 +76,7 @@ class Recipe:
         return any(source.layers is not None for s in self.slices for source in s.sources)
 
     @property
-    def models(self) -> tuple[Path, ...]:
+    def models(self) -> tuple[Parent, ...]:
         """Every model once, in the order of the recipe, bases last."""
         bases = [self.base, *(s.base for s in self.slices)]
         named = [source.model for s in self.slices for source in s.sources]
@@ -90,20 +91,25 @@ class Recipe:
 
 
 def of_models(
-    models: Sequence[str | Path],
+    models: Sequence[str | Parent],
     method: str,
-    base: str | Path | None = None,
+    base: str | Parent | None = None,
     **more: Any,
 ) -> Recipe:
     """A recipe of whole models; `more` are further fields of Recipe."""
-    sources = tuple(Source(Path(model)) for model in models)
-    return Recipe(method, (Slice(sources),), None if base is None else Path(base), **more)
+    sources = tuple(Source(as_parent(model)) for model in models)
+    return Recipe(method, (Slice(sources),), None if base is None else as_parent(base), **more)
+
+
+def as_parent(given: str | Parent) -> Parent:
+    """A parent by its words; one that is known stays as it is."""
+    return given if isinstance(given, Adapted) else parent_of(str(given))
 
 
 def weighted(
-    models: Sequence[Path],
+    models: Sequence[Parent],
     method: str,
-    base: Path | None,
+    base: Parent | None,
     weight: Sequence[float] | None,
     parameters: Settings,
 ) -> Recipe:
@@ -120,7 +126,7 @@ def weighted(
 
 
 def between(
-    a: str | Path, b: str | Path, t: Setting, method: str = "linear", **more: Any
+    a: str | Parent, b: str | Parent, t: Setting, method: str = "linear", **more: Any
 ) -> Recipe:
     """Two models and how far to go from the first (t = 0) to the second (t = 1)."""
     if isinstance(t, float | int):
@@ -131,7 +137,7 @@ def between(
         raise UsageError("linear takes one t, not a schedule", "use slerp, or give weights")
     weights = (1.0 - float(t), float(t))
     sources = tuple(
-        Source(Path(model), parameters={"weight": weight})
+        Source(as_parent(model), parameters={"weight": weight})
         for model, weight in zip((a, b), weights, strict=True)
     )
     return Recipe(method, (Slice(sources),), **more)
@@ -149,7 +155,7 @@ def refuse_unknown_parameters(recipe: Recipe) -> None:
                 )
 
 
-def joins(method: str, slices: Sequence[Slice], base: Path | None) -> bool:
+def joins(method: str, slices: Sequence[Slice], base: Parent | None) -> bool:
     """Whether a base that is not listed is one of the models that are mixed: of whole models, by a
     method that knows no deltas (mergekit)."""
     listed = [source for part in slices for source in part.sources]
@@ -190,7 +196,7 @@ def normal_form(recipe: Recipe) -> dict[str, Any]:
             {
                 "sources": [
                     {
-                        "model": str(source.model),
+                        "model": _path(source.model),
                         "layer_range": list(source.layers) if source.layers else None,
                         "parameters": _settings(source.parameters),
                     }
@@ -213,8 +219,20 @@ def normal_form(recipe: Recipe) -> dict[str, Any]:
     return form
 
 
-def _path(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+def _path(parent: Parent | None) -> Any:
+    """A path as text; a model with adapters as a map, for names may hold any character."""
+    if isinstance(parent, Adapted):
+        uses = [[str(path), strength] for path, strength in parent.uses]
+        return {"model": str(parent.model), "adapters": uses}
+    return None if parent is None else str(parent)
+
+
+def parent_from(form: Any) -> Parent:
+    """A parent from its normal form."""
+    if not isinstance(form, dict):
+        return Path(form)
+    uses = tuple(Use(Path(path), float(strength)) for path, strength in form["adapters"])
+    return Adapted(Path(form["model"]), uses)
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

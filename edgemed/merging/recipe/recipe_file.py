@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from edgemed.adapters.naming import Parent, model_file
 from edgemed.errors import EdgemedError, InvalidFile, UsageError
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.out_types import type_word
@@ -26,9 +27,9 @@ from edgemed.storage.bounded import read_bounded
 MOST_LAYERS = 100_000
 
 
-def is_recipe(path: Path) -> bool:
+def is_recipe(parent: Parent) -> bool:
     """Whether a name on the command line is a recipe file's."""
-    return path.suffix.lower() in (".yml", ".yaml")
+    return isinstance(parent, Path) and parent.suffix.lower() in (".yml", ".yaml")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -150,7 +151,7 @@ class Reader(Entries):
 
     def _once(self, sources: Sequence[Source]) -> tuple[Source, ...]:
         """A model that stands twice counts once, with the first value of every parameter."""
-        found: dict[tuple[Path, tuple[int, int] | None], Source] = {}
+        found: dict[tuple[Parent, tuple[int, int] | None], Source] = {}
         for source in sources:
             place = (source.model, source.layers)
             if place in found:
@@ -160,11 +161,11 @@ class Reader(Entries):
             found[place] = source
         return tuple(found.values())
 
-    def _base(self, tree: Mapping[str, Any]) -> Path | None:
+    def _base(self, tree: Mapping[str, Any]) -> Parent | None:
         base = tree.get("base_model")
         return None if base is None else self._path(base)
 
-    def _say_of_base(self, slices: Sequence[Slice], base: Path | None) -> None:
+    def _say_of_base(self, slices: Sequence[Slice], base: Parent | None) -> None:
         """What becomes of a base that the recipe does not list among its models."""
         if base is None or any(s.model == base for part in slices for s in part.sources):
             return
@@ -209,7 +210,7 @@ class Reader(Entries):
             return source
         if isinstance(source, str):
             source = source.removeprefix("model:")  # an older way of writing it
-        return str(self._path(source))
+        return str(model_file(self._path(source)))
 
     def _refuse_tokens(self, given: Any) -> NoReturn:
         first = next(iter(given)) if isinstance(given, dict) else given

@@ -19,6 +19,7 @@ from edgemed_native.encoders import VERSION as ENCODERS
 from edgemed import __version__
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
+from edgemed.merging.parents.opening import input_files
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.keys import RECIPE
@@ -122,7 +123,7 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
             f"give {', '.join(names)}, in this order" if names else "leave them out",
         )
     for path in files:
-        if not path.is_file():
+        if not path.exists():
             raise Refused(
                 f"there is no file {path}, which {model.paths[0].name} was made with",
                 "name it: the models with --inputs, importance matrices with --imatrix",
@@ -132,7 +133,7 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
 
 def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
     """A line for every input file that does not have the hash it had when it was merged."""
-    files = [file for path in paths for file in open_model(path).paths]
+    files = list(dict.fromkeys(file for path in paths for file in input_files(path)))
     recorded = metadata[provenance.HASHES]
     if len(files) != len(recorded):
         return [f"the inputs are {len(files)} files, {len(recorded)} were merged"]

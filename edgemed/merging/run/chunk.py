@@ -4,6 +4,8 @@ Every worker owns one `Blender`: its buffers are made once and reused for every 
 passes of methods that must see a whole tensor first.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,6 +16,7 @@ from edgemed_native.codecs import decode_rows, encode_rows
 from edgemed_native.finite import first_not_finite
 from numpy.typing import NDArray
 
+from edgemed.adapters.rows import Changer
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor
 from edgemed.merging.methods.experts import experts_of, prepared
@@ -66,6 +69,7 @@ class Blender:
         self._files, self._output, self._seed, self._chunk = files, output, seed, buffers.chunk
         self._f32 = np.empty(buffers.chunk * buffers.sources, np.float32)
         self._u8: dict[int, U8] = {}
+        self._changer = Changer(self._read_part)
 
     def prepare(self, step: Step) -> Mix | None:
         """What the method says after its passes over the step's rows; None for a copied tensor."""
@@ -142,10 +146,19 @@ class Blender:
         """f32[sources, rows, length] in this worker's buffer."""
         rows, length = len(packed[0]), step.sources[0].row_length
         x = self._f32[: len(packed) * rows * length].reshape(len(packed), rows, length)
+        self._changer.begin(step.name)
         for i, tensor in enumerate(step.sources):
             decode_rows(tensor.type.name, packed[i], x[i])
+            if token_rows.is_changed(tensor):
+                own = token_rows.numbers_of(tensor, first, rows)
+                self._changer.apply(token_rows.stored(tensor), own, x[i])
         token_rows.fill_decoded(step.sources, step.based, first, x)
         return x
+
+    def _read_part(self, tensor: Tensor, at: int, buffer: U8) -> None:
+        """Fill `buffer` from byte `at` of a tensor."""
+        with reading(tensor):
+            positional.read_into(self._files[tensor.path], buffer, tensor.offset + at)
 
     def _not_finite(self, step: Step, first: int, rows: int) -> NotFinite:
         """The error, with the first row that holds NaN or infinity, and whose it is."""
@@ -173,11 +186,18 @@ class Blender:
 def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) -> None:
     """Fill `buffer` with packed rows of `tensor`, from row `first`."""
     file = files[tensor.path]
-    try:
+    with reading(tensor):
         if isinstance(tensor, TokenRows):
             read_runs(tensor, first, buffer, partial(positional.read_into, file))
         else:
             positional.read_into(file, buffer, tensor.offset + first * tensor.row_bytes)
+
+
+@contextmanager
+def reading(tensor: Tensor) -> Iterator[None]:
+    """What the system says of a file that cannot be read, as the user should read it."""
+    try:
+        yield
     except (OSError, EOFError) as error:
         raise EdgemedError(
             f"reading {tensor.name} from {tensor.path} failed: {error}",
@@ -188,6 +208,8 @@ def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) ->
 def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
     """Which rows are equal bytes in all sources, of the output's type; None if not comparable."""
     if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
+        return None
+    if any(map(token_rows.is_changed, step.sources)):
         return None
     first, *others = packed
     same = np.ones(len(first), np.bool_)

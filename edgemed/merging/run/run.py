@@ -25,6 +25,7 @@ from edgemed.errors import EdgemedError
 from edgemed.local_models.load_check import opener
 from edgemed.merging.methods.stream import F32, Stream
 from edgemed.merging.methods.table import METHODS
+from edgemed.merging.parents import token_rows
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.fingerprints import Fingerprints, hashes_of, refuse_changed
 from edgemed.merging.plan.placement import changes
@@ -152,7 +153,8 @@ def identity(plan: Plan) -> Identity:
 def compile_kernels(plan: Plan, meter: "Meter") -> None:
     """Load or compile the kernels this plan needs, and no others."""
     work = [step for step in plan.steps if step.action != "copy"]
-    decoded = sorted({tensor.type.name for step in work for tensor in step.sources})
+    parts = (p for step in work for tensor in step.sources for p in token_rows.parts(tensor))
+    decoded = sorted({tensor.type.name for tensor in parts})
     encoded = sorted({step.type.name for step in work if step.importances is None})
     weighted = sorted({step.type.name for step in work if step.importances is not None})
     warm_up(decoded, encoded, meter.compiling, weighted)
@@ -273,7 +275,8 @@ def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:
 
 
 def source_paths(plan: Plan) -> list[Path]:
-    return list(dict.fromkeys(tensor.path for step in plan.steps for tensor in step.sources))
+    sources = (tensor for step in plan.steps for tensor in step.sources)
+    return list(dict.fromkeys(p.path for tensor in sources for p in token_rows.parts(tensor)))
 
 
 def _open(path: Path, stack: ExitStack) -> int:

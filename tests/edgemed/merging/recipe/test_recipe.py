@@ -165,7 +165,7 @@ WRONG = {
     TWO.replace("weight: 3.0", "wieght: 3.0"): "no parameter 'wieght'",
     TWO.replace("{weight: 3.0}", "{weight: {value: 1, filters: x}}"): "no key 'filters'",
     TWO.replace("{weight: 3.0}", "{weight: [1, a]}"): "a value is a number",
-    TWO.replace("b.gguf", "b+lora"): "adapter",
+    TWO.replace("b.gguf", "b+lora+"): "adapter",
     TWO + "slices: [{sources: []}]": "models and slices",
     TWO + "modules: {text: {}}": "modules",
     TWO + "parameters: [1]": "no map",

@@ -358,11 +358,11 @@ def test_models_in_the_long_forms_that_mergekit_writes(written, tmp_path):
 
 
 NO_MODELS = {
-    "a.gguf+lora": "adapter",
-    "a.gguf+lora.gguf": "adapter",
-    "org/model+org/lora": "adapter",
+    "a.gguf+lora+": "without an adapter",
+    "a.gguf+lora@main": "revision",
     "org/model@main": "revision",
-    "{model: {path: a.gguf}, lora: {path: x}}": "lora",
+    "{model: {path: a.gguf}, lora: {path: x, revision: main}}": "revision",
+    "{model: a.gguf, lora: 3}": "no path of an adapter",
     "{path: a.gguf, revision: main}": "revision",
     "{model: a.gguf, override_architecture: LlamaForCausalLM}": "override_architecture",
 }

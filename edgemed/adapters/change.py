@@ -1,0 +1,120 @@
+"""What adapters do to a tensor, as data: thin matrices in files, and whole tensors in its place.
+
+    low rank    W' = W + scale L R             L[rows, rank], R[rank, row length]
+    lengths     W' = lengths (W + scale L R) / |W + scale L R|, of every row or column (DoRA)
+    whole       W' = another tensor
+    added       W' = W + scale V                       V a vector, of a bias
+
+Where an adapter counts by a `strength`, so much of the way from W to W' is gone: a strength of 0
+changes nothing, 1 is the adapter as it was trained. In `scale` it is contained.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from edgemed.gguf import Tensor
+
+AT_ONCE = 1 << 18
+"""Weights that a pass over a whole tensor reads at a time, for the lengths of columns."""
+
+Order = tuple[int, ...]
+"""Row i of the model's tensor is row order[i] of the adapter's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thin:
+    """A thin matrix in an adapter's file. `turned`: the file has its columns as rows."""
+
+    tensor: Tensor
+    turned: bool = False
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """`lengths`: of the rows or columns of the result; None: they are as they come."""
+
+    left: Thin
+    right: Thin
+    scale: float
+    lengths: Thin | None = None
+    along: Literal["rows", "columns"] = "rows"
+    strength: float = 1.0
+
+    @property
+    def rank(self) -> int:
+        """How many numbers a row of L has."""
+        return self.left.tensor.rows if self.left.turned else self.left.tensor.row_length
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Another tensor, to every number of which `plus` is added (gemma's norms)."""
+
+    tensor: Tensor
+    order: Order | None = None
+    plus: float = 0.0
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A vector that is added to another."""
+
+    tensor: Tensor
+    scale: float
+    order: Order | None = None
+
+
+Change = LowRank | Whole | Added
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Tensor):
+    """A tensor of a model that adapters change, one after the other, while it is read."""
+
+    changes: tuple[Change, ...]
+
+
+def changed(tensor: Tensor, changes: Iterable[Change], name: str | None = None) -> Changed:
+    """`tensor`, changed; what adapters changed before comes first. `name`: its new name."""
+    t, earlier = tensor, changes_of(tensor)
+    return Changed(
+        name or t.name, t.shape, t.type, t.path, t.offset, t.nbytes, (*earlier, *changes)
+    )
+
+
+def changes_of(tensor: Tensor) -> tuple[Change, ...]:
+    """What adapters do to it; nothing for a plain tensor."""
+    return tensor.changes if isinstance(tensor, Changed) else ()
+
+
+def is_changed(tensor: Tensor) -> bool:
+    """Whether its bytes are not what it is."""
+    return bool(changes_of(tensor))
+
+
+def parts(change: Change) -> Iterator[Tensor]:
+    """The tensors of the adapter that a change is made of."""
+    if not isinstance(change, LowRank):
+        yield change.tensor
+        return
+    yield from (change.left.tensor, change.right.tensor)
+    if change.lengths is not None:
+        yield change.lengths.tensor
+
+
+def state_bytes(tensors: Iterable[Tensor]) -> int:
+    """The most that a worker holds of these tensors' changes beside a chunk: R in float64, and
+    as much again while it is decoded; lengths of rows or columns, and rows that are measured."""
+    return sum(held(t, change) for t in tensors for change in changes_of(t))
+
+
+def held(tensor: Tensor, change: Change) -> int:
+    """Bytes of one change."""
+    if not isinstance(change, LowRank):
+        return 3 * 8 * tensor.row_length
+    passing = 16 * max(AT_ONCE, tensor.row_length) if change.along == "columns" else 0
+    lengths = 0 if change.lengths is None else 16 * (tensor.rows + tensor.row_length)
+    return 16 * change.rank * tensor.row_length + lengths + passing

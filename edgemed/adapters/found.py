@@ -1,0 +1,20 @@
+"""An adapter that was opened: what it says of itself, and what it changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemed.adapters.change import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`changes` by the name of the model's tensor. `architecture` and `base` are empty where the
+    adapter does not state them."""
+
+    name: str
+    form: str
+    files: tuple[Path, ...]
+    architecture: str
+    base: str
+    changes: Mapping[str, tuple[Change, ...]]

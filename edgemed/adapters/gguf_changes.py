@@ -1,0 +1,77 @@
+"""What an adapter in llama.cpp's GGUF form changes: which tensors, by which thin matrices.
+
+    NAME.lora_a  A[rank, row length]   NAME.lora_b  B[rows, rank]   W' = W + alpha / rank B A
+
+Those of the embedding lie the other way round: A[rows, rank] and B[row length, rank]. Headers only:
+the numbers are read when the model's rows are.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgemed_native.codecs import CODECS
+
+from edgemed.adapters.change import LowRank, Thin
+from edgemed.adapters.found import Found
+from edgemed.errors import InvalidFile
+from edgemed.gguf import Model, Tensor, open_model
+
+A, B = ".lora_a", ".lora_b"
+ALPHA = "adapter.lora.alpha"
+EMBEDDING = "token_embd.weight"
+AGAIN = "make the adapter again, with llama.cpp's converter or `edgemed adapt`"
+
+
+def open_gguf(path: Path) -> Found:
+    """The adapter in a GGUF file; InvalidFile for what llama.cpp would not take either."""
+    model = open_model(path)
+    meta = model.metadata
+    if meta.get("general.type") != "adapter" or meta.get("adapter.type") != "lora":
+        raise InvalidFile(f"{path.name} is no LoRA adapter", "give an adapter in GGUF form")
+    alpha = meta.get(ALPHA)
+    if not isinstance(alpha, float) or not math.isfinite(alpha) or alpha == 0.0:
+        raise InvalidFile(f"{path.name} has no {ALPHA}", "make the adapter again with its alpha")
+    pairs = dict(_pairs(model, path, alpha))
+    if not pairs:
+        raise InvalidFile(f"{path.name} holds no pair of matrices", AGAIN)
+    return Found(
+        name=path.name,
+        form="GGUF",
+        files=model.paths,
+        architecture=meta.text("general.architecture") or "",
+        base=meta.text("general.base_model.0.name") or meta.text("edgemed.adapter.base") or "",
+        changes={name: (pair,) for name, pair in pairs.items()},
+    )
+
+
+def _pairs(model: Model, path: Path, alpha: float) -> Iterator[tuple[str, LowRank]]:
+    tensors = model.tensors
+    for name, tensor in tensors.items():
+        if not name.endswith((A, B)):
+            raise InvalidFile(
+                f"{path.name}: {name} is neither a {A} nor a {B} tensor",
+                "give the adapter as a PEFT folder: whole tensors are read there",
+            )
+        target = name[: -len(A)]
+        if target + A not in tensors or target + B not in tensors:
+            raise InvalidFile(f"{path.name}: {target} has one half of its pair", AGAIN)
+        if name.endswith(A):
+            yield target, pair_of(path, target, tensor, tensors[target + B], alpha)
+
+
+def pair_of(path: Path, target: str, a: Tensor, b: Tensor, alpha: float) -> LowRank:
+    """The change of one tensor, its two halves held against one another."""
+    for half in (a, b):
+        if len(half.shape) != 2 or CODECS[half.type.name].decoder is None:
+            shape = " x ".join(map(str, half.shape))
+            what = f"{path.name}: {half.name} is a tensor of {half.type.name} and shape {shape}"
+            raise InvalidFile(what, "only pairs of matrices are read, no experts side by side")
+    turned = target == EMBEDDING
+    rank = a.row_length if turned else a.rows
+    if b.row_length != rank:
+        raise InvalidFile(
+            f"{path.name}: {target}: A of shape {a.shape} and B of {b.shape} do not match", AGAIN
+        )
+    left, right = (Thin(a), Thin(b, turned=True)) if turned else (Thin(b), Thin(a))
+    return LowRank(left, right, alpha / rank)

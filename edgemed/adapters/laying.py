@@ -1,0 +1,137 @@
+"""An adapter laid over a model: every change held against the tensor it is for, before any work.
+
+The tensors that it changes become `Changed`; what it does not change stays as it is. A head that is
+trained, of a model whose head is the embedding, becomes a tensor of its own; so does the head as it
+was, where only the embedding is changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from edgemed_native.finite import first_not_finite
+
+from edgemed.adapters.change import AT_ONCE, Added, Change, Changed, LowRank, changed, parts
+from edgemed.adapters.found import Found
+from edgemed.adapters.naming import Use
+from edgemed.errors import Incompatible, InvalidFile
+from edgemed.gguf import Model, Tensor
+from edgemed.gguf.model import Laid
+from edgemed.storage import positional
+
+EMBEDDING, HEAD = "token_embd.weight", "output.weight"
+
+
+def lay_over(model: Model, found: Found, use: Use) -> Model:
+    """`model` with the adapter over it, as strongly as `use` says; Incompatible where it was made
+    for another, InvalidFile where it holds no numbers."""
+    refuse_architecture(model, found)
+    tensors = dict(model.tensors)
+    for name, changes in found.changes.items():
+        tensor = target(model, found, name)
+        for change in changes:
+            refuse_shape(model, found, tensor, name, change)
+            refuse_not_finite(found, change)
+        if use.strength:
+            own = [by_strength(change, use.strength) for change in changes]
+            tensors[name] = changed(tensor, own, name)
+    if use.strength and EMBEDDING in found.changes and HEAD not in tensors:
+        tensors[HEAD] = replace(model.tensors[EMBEDDING], name=HEAD)
+    laid = Laid(found.name, use.strength, found.files)
+    return replace(model, tensors=tensors, adapters=(*model.adapters, laid))
+
+
+def refuse_architecture(model: Model, found: Found) -> None:
+    """Incompatible if the adapter says that it is for another architecture."""
+    own = model.metadata.text("general.architecture") or ""
+    if found.architecture and found.architecture != own:
+        raise Incompatible(
+            f"the adapter {found.name} is for {found.architecture} models, "
+            f"{model.paths[0].name} is {own}",
+            made_for(found),
+        )
+
+
+def target(model: Model, found: Found, name: str) -> Tensor:
+    """The tensor that a change is for; a head that is the embedding is the embedding's."""
+    tensor = model.tensors.get(name)
+    if tensor is None and name == HEAD:
+        tensor = model.tensors.get(EMBEDDING)
+    if tensor is None:
+        raise Incompatible(
+            f"the adapter {found.name} changes {name}, which {model.paths[0].name} does not have",
+            made_for(found),
+        )
+    return tensor
+
+
+def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: Change) -> None:
+    """Incompatible if the change has another shape than the tensor."""
+    if shape_of(change) != (tensor.rows, tensor.row_length) or len(tensor.shape) > 2:
+        theirs, ours = (
+            " x ".join(str(n) for n in shape[::-1])
+            for shape in (shape_of(change), tensor.shape[::-1])
+        )
+        raise Incompatible(
+            f"the adapter {found.name} changes {name} of {theirs}, "
+            f"that of {model.paths[0].name} is {ours}",
+            made_for(found),
+        )
+
+
+def shape_of(change: Change) -> tuple[int, int]:
+    """(rows, row length) of the tensor that a change is for."""
+    if not isinstance(change, LowRank):
+        return change.tensor.rows, change.tensor.row_length
+    left, right = change.left.tensor, change.right.tensor
+    rows = left.row_length if change.left.turned else left.rows
+    return rows, right.rows if change.right.turned else right.row_length
+
+
+def refuse_not_finite(found: Found, change: Change) -> None:
+    """InvalidFile for NaN or infinity in what the adapter holds; its files are read for that."""
+    for tensor in parts(change):
+        bad = not_finite(tensor)
+        if bad is not None:
+            raise InvalidFile(
+                f"{found.name}: NaN or infinity in row {bad} of {tensor.name}",
+                "such a file is damaged, or its training went wrong; get it again",
+            )
+
+
+def not_finite(tensor: Tensor) -> int | None:
+    """The first row of a tensor that is no numbers."""
+    at_once = max(1, AT_ONCE // tensor.row_length)
+    with tensor.path.open("rb") as file:
+        for first in range(0, tensor.rows, at_once):
+            packed = np.empty((min(at_once, tensor.rows - first), tensor.row_bytes), np.uint8)
+            try:
+                positional.read_into(
+                    file.fileno(), packed, tensor.offset + first * tensor.row_bytes
+                )
+            except EOFError:
+                raise InvalidFile(f"{tensor.path}: it was cut short", "get it again") from None
+            bad = first_not_finite(tensor.type.name, packed)
+            if bad is not None:
+                return first + bad
+    return None
+
+
+def by_strength(change: Change, strength: float) -> Change:
+    """The change, so much of the way."""
+    if isinstance(change, Added):
+        return replace(change, scale=change.scale * strength)
+    if isinstance(change, LowRank) and change.lengths is None:
+        return replace(change, scale=change.scale * strength)
+    return replace(change, strength=change.strength * strength)
+
+
+def made_for(found: Found) -> str:
+    """What to do about an adapter for another model."""
+    base = f": it says that it was trained on {found.base}" if found.base else ""
+    return f"give the adapter with the model it was trained on{base}"
+
+
+def names_changed(tensors: Sequence[Tensor]) -> list[str]:
+    """The names of those that adapters change."""
+    return [tensor.name for tensor in tensors if isinstance(tensor, Changed)]

@@ -1,0 +1,101 @@
+"""How models with adapters are written: MODEL+ADAPTER[:strength], several adapters one by one.
+
+    >>> found = parent_of("base.gguf+style.gguf:0.5+facts")
+    >>> found.name
+    'base.gguf+style.gguf:0.5+facts'
+
+Text only; no file is opened.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed.errors import UsageError
+
+STRENGTH = re.compile(r"(?P<path>.+):(?P<strength>-?(\d+(\.\d*)?|\.\d+)([eE]-?\d+)?)")
+"""No Windows drive: what follows the colon is a number to the end."""
+
+ADAPTED = re.compile(r"(?P<model>.*?\.gguf)\+(?P<adapters>.+)", re.IGNORECASE)
+"""A GGUF file and what is laid over it."""
+
+FOLDER = re.compile(r"(?P<model>[^+]+)\+(?P<adapters>(?!.*\.gguf$).+)", re.IGNORECASE)
+"""As mergekit writes checkpoints with an adapter; `C++/model.gguf` is none."""
+
+
+class Use(NamedTuple):
+    """An adapter's file or folder, and how strongly it counts: 0 not at all, 1 as trained."""
+
+    path: Path
+    strength: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Its file's name, and its strength where that is not 1."""
+        return self.path.name + self.suffix
+
+    @property
+    def suffix(self) -> str:
+        """The strength as it is written behind the path."""
+        return "" if self.strength == 1.0 else f":{self.strength!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A model with adapters laid over it, in this order."""
+
+    model: Path
+    uses: tuple[Use, ...]
+
+    @property
+    def name(self) -> str:
+        """The names of the files."""
+        return "+".join((self.model.name, *(use.name for use in self.uses)))
+
+    def __str__(self) -> str:
+        return "+".join((str(self.model), *(f"{use.path}{use.suffix}" for use in self.uses)))
+
+
+Parent = Path | Adapted
+"""What is merged."""
+
+
+def use_of(text: str, at: Callable[[str], Path] = Path) -> Use:
+    """ADAPTER[:strength]; `at` gives the path of a name. A file of that whole name goes first."""
+    found = None if exists(at(text)) else STRENGTH.fullmatch(text)
+    if found is None:
+        return Use(at(text))
+    return Use(at(found["path"]), float(found["strength"]))
+
+
+def parent_of(text: str, at: Callable[[str], Path] = Path) -> Parent:
+    """MODEL, or MODEL+ADAPTER[:strength]+...; UsageError for one without a name."""
+    found = ADAPTED.fullmatch(text) or FOLDER.fullmatch(text)
+    if found is None or exists(at(text)):
+        return at(text)
+    names = found["adapters"].split("+")
+    if not all(names):
+        raise UsageError(f"{text!r} has a + without an adapter", "write MODEL.gguf+ADAPTER")
+    return Adapted(at(found["model"]), tuple(use_of(name, at) for name in names))
+
+
+def exists(path: Path) -> bool:
+    """Whether something has this name; nothing has a name that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def model_file(parent: Parent) -> Path:
+    """The model itself, whatever is laid over it."""
+    return parent.model if isinstance(parent, Adapted) else parent
+
+
+def input_paths(parent: Parent) -> tuple[Path, ...]:
+    """The model and its adapters."""
+    if isinstance(parent, Adapted):
+        return (parent.model, *(use.path for use in parent.uses))
+    return (parent,)

@@ -1,0 +1,79 @@
+"""`edgemed fold MODEL ADAPTER[:strength]... -o OUT`: an adapter written into its model."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from edgemed.adapters.naming import Adapted, parent_of, use_of
+from edgemed.cli.load_check import load_check_option
+from edgemed.cli.merge import carry_out, changed, planned
+from edgemed.cli.printing import print_json
+from edgemed.cli.tables import Table, show
+from edgemed.errors import UsageError
+from edgemed.merging.recipe.folding import folding
+from edgemed.merging.report import folded
+from edgemed.merging.run.run import Meter, compile_kernels, usable_cores
+from edgemed.printable import printable
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed fold`."""
+    add = parser.add_argument
+    add("model", type=parent_of, metavar="MODEL", help="the GGUF file that the adapter is for")
+    add(
+        "adapters",
+        nargs="+",
+        type=use_of,
+        metavar="ADAPTER[:STRENGTH]",
+        help="a LoRA adapter: a GGUF file or a PEFT folder; several are folded one by one",
+    )
+    add("-o", "--out", type=Path, required=True, help="the file to write")
+    add("--out-type", metavar="TYPE", help="default: like MODEL's; Q8_0, Q4_K_M, ...")
+    add(
+        "--type",
+        action="append",
+        default=[],
+        metavar="PART=TYPE",
+        help="the type of tensors whose name has this part, or of a group; repeatable",
+    )
+    add(
+        "--imatrix",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="an importance matrix of llama-imatrix for the output; several are combined",
+    )
+    add("--no-fallback", action="store_true", help="refuse a type that some rows do not fit")
+    add("--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G")
+    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--max-ram", metavar="SIZE", help="cap on the buffers, such as 500M")
+    add("--dry-run", action="store_true", help="measure, print every step and stop")
+    add("--force", action="store_true", help="replace the output if it exists")
+    add("--resume", action="store_true", help="go on with what an earlier attempt has written")
+    add("--json", action="store_true", help="print the figures as JSON for programs")
+    load_check_option(parser)
+    parser.set_defaults(
+        seed=None, tokenizer_from=None, chat_template=None, report=None
+    )  # what a merge has beside
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, measure what rounding leaves of the change, then write."""
+    if args.json and args.dry_run:
+        raise UsageError("--dry-run prints the plan, not JSON", "leave one of them out")
+    under = args.model
+    uses = (*(under.uses if isinstance(under, Adapted) else ()), *args.adapters)
+    model = under.model if isinstance(under, Adapted) else under
+    plan = planned(args, changed(args, folding(model, uses)), args.out)
+    compile_kernels(plan, Meter(plan.weights, None))
+    found = folded.measure_fold(plan)
+    for line in folded.summary(found):
+        print(printable(line), file=sys.stderr)
+    code = carry_out(args, plan)
+    if args.json:
+        print_json({"summary": folded.summary(found), "tensors": [asdict(f) for f in found]})
+    elif found:
+        show([Table(folded.TITLES, [folded.cells(f) for f in found])])
+    return code

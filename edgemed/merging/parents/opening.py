@@ -1,0 +1,39 @@
+"""Opens what is merged: every parent a model, with what is laid over it.
+
+The one place that knows what a parent can be: a source of rows is a Model whose tensors say where
+their bytes are and what is changed while they are read.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from edgemed.adapters.laying import lay_over
+from edgemed.adapters.naming import Adapted, Parent, model_file
+from edgemed.adapters.opening import open_adapter
+from edgemed.gguf import Model, open_model
+
+
+def open_parents(parents: Iterable[Parent]) -> list[Model]:
+    """The models, headers only; siblings of the first open faster."""
+    models: list[Model] = []
+    for parent in parents:
+        models.append(open_parent(parent, models[0] if models else None))
+    return models
+
+
+def open_parent(parent: Parent, like: Model | None = None) -> Model:
+    """One model, with its adapters over it."""
+    model = open_model(model_file(parent), like)
+    for use in parent.uses if isinstance(parent, Adapted) else ():
+        model = lay_over(model, open_adapter(use.path, model), use)
+    return model
+
+
+def files_of(models: Iterable[Model]) -> list[Path]:
+    """Every file of these models once, adapters' too."""
+    return list(dict.fromkeys(path for model in models for path in model.files))
+
+
+def input_files(path: Path) -> tuple[Path, ...]:
+    """Every file of one input: a model's shards, or an adapter's files."""
+    return open_model(path).paths

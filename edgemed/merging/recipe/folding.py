@@ -1,0 +1,12 @@
+"""A fold as a recipe: one model with its adapters, passed through."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgemed.adapters.naming import Adapted, Use
+from edgemed.merging.recipe.recipe import Recipe, Slice, Source
+
+
+def folding(model: Path, uses: Sequence[Use]) -> Recipe:
+    """`model` as `uses` change it, one after the other."""
+    return Recipe("passthrough", (Slice((Source(Adapted(model, tuple(uses))),)),))
