@@ -36,7 +36,8 @@ from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import answer_range, budget, summarize
-from edgemed.clinic.template import Template, load_template, messages, readable
+from edgemed.clinic.template import Template, fill, load_template, messages, readable
+from edgemed.clinic.usable import above
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
@@ -44,6 +45,7 @@ from edgemed.local_models.demonstration import (
     LEARNED,
     UNLEARNED,
     is_demonstration,
+    limits_of,
     merged_model,
 )
 from edgemed.local_models.library import find_model
@@ -68,6 +70,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a text file, or - for standard input (other users can see a file's name)",
     )
     add("--template", required=True, metavar="T", help="see `edgemed templates list`")
+    add(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what to put into a field of the template, `section=Allergies` say",
+    )
     add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
     add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
@@ -102,10 +111,9 @@ def run(args: argparse.Namespace) -> int:
     with started_ahead() as process, records_for(args) as records:
         note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
-        template, path = load_template(args.template), model_path(args)
+        template, path = template_of(args), model_path(args)
         tell_about(note)
-        if args.demo and template.name != LEARNED:
-            print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
+        tell_limits(args, path, template)
         with explained(args):
             plan = plan_for(args, path, note, template, process)
         explain_if_asked(args, plan)
@@ -123,6 +131,12 @@ def run(args: argparse.Namespace) -> int:
     return code or unrecorded
 
 
+def template_of(args: argparse.Namespace) -> Template:
+    """The template asked for, its fields filled."""
+    given = dict(pair.partition("=")[::2] for pair in args.field)
+    return fill(load_template(args.template), given)
+
+
 def model_path(args: argparse.Namespace) -> Path:
     """The model asked for; a demonstration says what it is before anything else."""
     if args.demo and args.model:
@@ -132,6 +146,14 @@ def model_path(args: argparse.Namespace) -> Path:
     if args.demo and not args.json:
         print(f"{HEADING}\n", flush=True)
     return path
+
+
+def tell_limits(args: argparse.Namespace, path: Path, template: Template) -> None:
+    """What a demonstration cannot do, before its draft."""
+    if limits := limits_of(path):
+        print(f"note: {limits}", file=sys.stderr)
+    elif args.demo and template.name != LEARNED:
+        print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
 
 
 def plan_for(
@@ -312,6 +334,8 @@ def tell_flags(checked: Review | None, text: str) -> None:
     """
     if checked is None:
         return
+    if checked.unusable:
+        print(above(checked.unusable).upper(), file=sys.stderr)
     told = sys.stderr.isatty()
     for flag in (flag for claim in checked.claims for flag in claim.flags):
         place = f"{flag.draft.start}-{flag.draft.end}"
@@ -338,7 +362,13 @@ def document(
         "complete": outcome.complete,
         "ending": outcome.ending,
         "language": note.language,
-        "template": {"name": template.name, "version": template.version, "hash": template.hash},
+        "template": {
+            "name": template.name,
+            "version": template.version,
+            "hash": template.hash,
+            "fields": template.values,
+        },
+        "unusable": above(checked.unusable) if checked else "",
         "model": model.name,
         "timings": asdict(end.timings) if isinstance(end, Done) else None,
         "review": asdict(checked) if checked else "not checked",

@@ -77,11 +77,16 @@ class Template:
     filled: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
+    def values(self) -> dict[str, str]:
+        """What stands in each field."""
+        return {name: self.filled.get(name, about.default) for name, about in self.fields.items()}
+
+    @property
     def asked(self) -> str:
         """The instruction with its fields filled."""
         asked = self.instruction.strip()
-        for name, about in self.fields.items():
-            asked = asked.replace(f"{{{name}}}", self.filled.get(name, about.default))
+        for name, value in self.values.items():
+            asked = asked.replace(f"{{{name}}}", value)
         return asked
 
     @property

@@ -1,12 +1,14 @@
 """The demonstration model: the embedded parents merged, made once and kept in the cache.
 
-A file made of the embedded models is a demonstration too, whatever it is called and wherever it is.
+A file made of the embedded models is a demonstration too, whatever it is called and wherever it is;
+so are the models of a card that says what they cannot do, and what is made of them.
 """
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgemed_models.catalog import read_cards
 from edgemed_models.scale import DEMO_T, path_of
 
 from edgemed.errors import EdgemedError, Refused
@@ -19,7 +21,7 @@ UNLEARNED = "the demonstration model has not learned this template: expect no se
 PARENTS = ("clinical", "instruct")
 FAMILY = "edgemed scale "  # how general.name of the embedded models begins
 MOST_PARENTS = 16
-LARGEST = 64 << 20  # bytes: no file of theirs is larger, so no larger one need be opened
+LARGEST = 640 << 20  # bytes: no file of theirs is larger, so no larger one need be opened
 
 
 def merged_path() -> Path:
@@ -51,14 +53,34 @@ def merged_model() -> Path:
 
 
 def is_demonstration(path: Path) -> bool:
-    """Whether a file is one of the embedded models, or was merged or requantized from them.
+    """Whether a file is one of the models that demonstrate, or was merged or requantized from them.
 
     A file that is not there or is no model is none.
     """
+    return is_embedded(path) or bool(limits_of(path))
+
+
+def is_embedded(path: Path) -> bool:
+    """Whether a file is one of the embedded models, or was made of them."""
+    return any(name.startswith(FAMILY) for name in called(path))
+
+
+def limits_of(path: Path) -> str:
+    """What the model cannot do, by its card, as it is said before a draft; empty where no card says
+    anything."""
+    own = called(path)
+    if not own:
+        return ""
+    told = {card.calls_itself: card.limits for card in read_cards() if card.limits}
+    return next((told[base] for name in own if (base := name.split(" + ")[0]) in told), "")
+
+
+def called(path: Path) -> tuple[str, ...]:
+    """The names that a small file has, and those of the models it was made from."""
     try:
-        return path.stat().st_size < LARGEST and any(n.startswith(FAMILY) for n in names(path))
+        return tuple(names(path)) if path.stat().st_size < LARGEST else ()
     except (OSError, EdgemedError):
-        return False
+        return ()
 
 
 def names(path: Path) -> Iterator[str]:

@@ -17,7 +17,8 @@ from edgemed.logs.audit import Place, now
 class ModelChoice(NamedTuple):
     """One model that can be opened: its name, a word about it, and its content's hash.
 
-    `recipe` is the hash of the recipe it was merged by, if it was merged.
+    `recipe` is the hash of the recipe it was merged by, if it was merged. `limits`: what it cannot
+    do, by its card; empty where no card says anything.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ModelChoice(NamedTuple):
     demonstration: bool = False
     path: str = ""
     recipe: str = ""
+    limits: str = ""
 
 
 class Finding(NamedTuple):

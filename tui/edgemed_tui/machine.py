@@ -9,7 +9,12 @@ from edgemed_models.base import Model
 
 from edgemed.gguf import open_model
 from edgemed.local_models import library
-from edgemed.local_models.demonstration import is_demonstration, merged_model, merged_path
+from edgemed.local_models.demonstration import (
+    is_demonstration,
+    limits_of,
+    merged_model,
+    merged_path,
+)
 from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit, sessions
 from edgemed.merging.plan.keys import RECIPE_HASH
@@ -79,8 +84,10 @@ def doctor() -> Iterator[Finding]:
 
 def of_file(path: Path) -> ModelChoice:
     """A model file; one made of the embedded models is a demonstration under any name."""
-    shown = is_demonstration(path)
-    return ModelChoice(path.stem, about(path), path=str(path), demonstration=shown)
+    shown, limits = is_demonstration(path), limits_of(path)
+    return ModelChoice(
+        path.stem, about(path), path=str(path), demonstration=shown, limits=limits
+    )
 
 
 def about(path: Path) -> str:

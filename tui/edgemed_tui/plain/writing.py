@@ -86,7 +86,9 @@ def template(line: Line, rest: str) -> None:
 def warn_of_template(line: Line) -> None:
     """Say so where the demonstration model is to write what it has not learned."""
     chosen = line.choice
-    if chosen is not None and chosen.demonstration and line.template not in ("", LEARNED):
+    if chosen is not None and chosen.limits:
+        line.say(f"{chosen.limits[0].upper()}{chosen.limits[1:]}.")
+    elif chosen is not None and chosen.demonstration and line.template not in ("", LEARNED):
         line.say(f"{UNLEARNED[0].upper()}{UNLEARNED[1:]}. It knows: template {LEARNED}.")
 
 
@@ -208,6 +210,8 @@ def check(line: Line) -> None:
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return
     found, major = steps.open_findings(line.session), steps.major_flags(line.session)
+    if said := steps.above_draft(line.session):
+        line.say(f"{said}.")
     line.say(f"Findings: {len(found)}, of these major flags: {len(major)}.")
 
 
@@ -216,5 +220,7 @@ def read(line: Line, rest: str) -> None:
     origin = line.session.origin
     if origin is not None and origin.demonstration:
         line.say(f"{steps.DEMONSTRATION}.")
+    if said := steps.above_draft(line.session):
+        line.say(f"{said}.")
     for number, row in enumerate(line.session.text.splitlines(), 1):
         line.say(f"{number}: {row}")

@@ -206,7 +206,7 @@ class SessionScreen(Screen[None]):
     def take_sample(self, text: str) -> None:
         """Begin on the sample note, for the demonstration model with the template it knows."""
         choice = self.drafting.choice
-        if choice is not None and choice.demonstration:
+        if choice is not None and choice.demonstration and not choice.limits:
             try:
                 self.drafting.template = load_template(LEARNED)
             except EdgemedError as error:  # the user's own file of that name is broken

@@ -37,11 +37,16 @@ says to it is underlined in the note.
         self.border_title = literal("Draft")
         self.frozen = True
         self._demonstration = False
-        self._label = ""
+        self._label = self._unusable = ""
 
     def head(self, demonstration: bool) -> None:
         """Say over the draft that it is no draft for patients."""
         self._demonstration = demonstration
+        self._say_head()
+
+    def warn(self, unusable: str) -> None:
+        """Say over the draft why the whole of it cannot be used; nothing where it can."""
+        self._unusable = unusable
         self._say_head()
 
     def tell(self, label: str) -> None:
@@ -54,7 +59,8 @@ says to it is underlined in the note.
         label = self._label if self.read_only else "editing: escape when done"
         flat = self.screen.has_class("-narrow")
         shown = f"  {label}" if flat and label else ""
-        self.border_title = literal("Draft", *banner(self._demonstration), shown)
+        warned = ("  ", (f" {self._unusable} ", "bold reverse")) if self._unusable else ()
+        self.border_title = literal("Draft", *banner(self._demonstration), *warned, shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:

@@ -15,6 +15,7 @@ from edgemed.clinic.findings import Claim, Flag, Omission
 from edgemed.clinic.session import (
     Finding,
     Session,
+    above_draft,
     dismissal_of,
     findings,
     open_findings,
@@ -85,6 +86,7 @@ class ReviewPane(Container):
         if session.text != before.text and visible(session.text) != self.draft.text:
             self.draft.load(session.text)
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
+        self.draft.warn(above_draft(session))
         self._list_findings()
         self._mark_draft()
         self.refresh_bindings()
