@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgemed_models.engine.machine import system_memory
 
 from edgemed.adapters.adapter import Adapter
-from edgemed.adapters.gguf_form import adapter_bytes
+from edgemed.adapters.gguf_form import STORED, adapter_bytes
 from edgemed.cli.model_options import positive
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.records import Records
@@ -83,7 +83,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
     add("--threads", type=positive, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--stored", choices=tuple(STORED), default="F32", help="type of its numbers (F32)")
     add("--resume", action="store_true", help="go on with a run that was stopped")
+    add(
+        "--finish",
+        action="store_true",
+        help="end a run that was stopped: the adapter as far as it has learned, if that is the best",
+    )
     add("--force", action="store_true", help="replace the adapter, or begin a stopped run anew")
 
 
@@ -128,10 +134,11 @@ def run(args: argparse.Namespace) -> int:
     refuse_inputs(args.out, written, [args.model, args.examples])
     for path in written[:2]:
         refuse_place(path, args.force)
-    if progress.exists() and not (args.resume or args.force):
+    if progress.exists() and not (args.resume or args.finish or args.force):
         raise Refused(
             f"{progress} is left of a run that was stopped",
-            "add --resume to go on with it, or --force to begin anew",
+            "add --resume to go on with it, --finish to end it where it stands, or --force to begin "
+            "anew",
         )
     data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
@@ -165,8 +172,11 @@ def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> 
     _, model = load_trainable(args.model)
     training = Training(model, data, wish_of(args))
     model.keep = keeps(args.model, training)
-    if args.resume:
+    if args.resume or args.finish:
         training.restore(checkpoint.load(progress, name))
+    if args.finish:
+        tell_look(training.look())
+        return training
     tell_plan(data, training)
     train(training, lambda s: checkpoint.save(progress, name, s), shower(), tell_look)
     return training
@@ -183,7 +193,7 @@ def write(
         )
     architecture = training.model.shape.kind
     adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
-    whole = adapter_bytes(adapter)
+    whole = adapter_bytes(adapter, args.stored)
     made = card.card(base, data, mark, training, whole, args.threads)
     write_whole(card.place(args.out), card.as_json(made))
     write_whole(args.out, whole)

@@ -2,8 +2,8 @@
 
 A draft that repeats itself, that copies what the model was asked, that stands mostly on nothing in
 the note, or that is in another language, says so above itself. Thresholds are held to texts written
-by people: no note of ACI-Bench and no section of MTS-Dialog (training and validation parts), read as
-a draft, is called unusable (`python -m tests.bench.usable`).
+by people: no note of ACI-Bench and no section of MTS-Dialog (training and validation parts), read
+as a draft, is called unusable (`python -m tests.bench.usable`).
 """
 
 import re

@@ -57,7 +57,7 @@ class Need:
 
 
 def needs(sizes: Sizes, weights: int, tokens: int) -> Iterator[Need]:
-    """What a step of `tokens` takes, the fastest way first; `weights` are those that are trained."""
+    """What a step of `tokens` takes, the fastest way first; `weights` of them are trained."""
     w, f = sizes.width, sizes.feed_forward
     block = tokens * (9 * w + 4 * f) * FLOAT
     for kept in (True, False):

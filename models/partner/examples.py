@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from edgemed_models.base import Message
-from models.partner.rows import Row, turns_of
 
 from edgemed.clinic.template import messages
+from models.partner.rows import Row, turns_of
 
 LEAST_SHARE = 0.8
 """Of the turns of a dialogue, what must stay where it is cut."""

@@ -80,8 +80,17 @@ def main(words: list[str] | None = None) -> int:
     own = ["--batch-tokens", args.batch_tokens, "--held-out", args.held_out, "--longest", longest]
     own += ["--threads", args.threads]
     return edgemed(
-        ["adapt", str(args.model), "--examples", str(examples), "-o", str(out)]
-        + [*SETTINGS, *own, *again]
+        [
+            "adapt",
+            str(args.model),
+            "--examples",
+            str(examples),
+            "-o",
+            str(out),
+            *SETTINGS,
+            *own,
+            *again,
+        ]
     )
 
 

@@ -12,6 +12,7 @@ run at a period up to 128 is 18 tokens, and no run is as long as its period.
 """
 
 from collections import defaultdict
+from itertools import takewhile
 
 SHORT, MIDDLE, LONGEST = 24, 128, 512  # tokens of a period
 SHORT_RUN, MIDDLE_RUN = 24, 40  # tokens
@@ -36,7 +37,7 @@ class Loops:
         """Take the next token; whether the answer is in a loop now."""
         at = len(self._ids)
         places = self._places[token]
-        periods = [at - place for place in places if at - place <= LONGEST]
+        periods = takewhile(LONGEST.__ge__, (at - place for place in reversed(places)))
         self._runs = {period: self._runs.get(period, 0) + 1 for period in periods}
         self._ids.append(token)
         places.append(at)

@@ -46,9 +46,9 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(kind: str, tmp_pa
 
 
 def test_a_sequence_does_not_see_the_one_packed_before_it(tmp_path: Path) -> None:
-    from edgemed.training.trainable import load_trainable
-
     from edgemed_models.trainable.transformer import Packing
+
+    from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", "llama"))
     first, second, _ = tiny.sequences()
@@ -81,11 +81,16 @@ def test_what_prompts_begin_with_is_computed_once_and_learned_from_as_often(
     found = {}
     for name, way in (
         ("shared", (ids, packing, weights)),
-        ("apart", (
-            torch.tensor([i for row in rows for i in row.ids]),
-            Packing(tuple(len(row.ids) for row in rows)),
-            torch.cat([(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]),
-        )),
+        (
+            "apart",
+            (
+                torch.tensor([i for row in rows for i in row.ids]),
+                Packing(tuple(len(row.ids) for row in rows)),
+                torch.cat(
+                    [(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
+                ),
+            ),
+        ),
     ):
         model.keep = keep and name == "shared"
         model.zero_grad()
