@@ -88,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--finish",
         action="store_true",
-        help="end a run that was stopped: the adapter as far as it has learned, if that is the best",
+        help="end a run that was stopped: the adapter as far as it has learned",
     )
     add("--force", action="store_true", help="replace the adapter, or begin a stopped run anew")
 
@@ -137,8 +137,7 @@ def run(args: argparse.Namespace) -> int:
     if progress.exists() and not (args.resume or args.finish or args.force):
         raise Refused(
             f"{progress} is left of a run that was stopped",
-            "add --resume to go on with it, --finish to end it where it stands, or --force to begin "
-            "anew",
+            "add --resume to go on with it, --finish to end it as it stands, --force to begin anew",
         )
     data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))

@@ -19,7 +19,7 @@ Blood pressure was 118/72. Discharged on furosemide 40 mg orally twice daily."""
     "draft",
     [
         "Chest clear.\n" + "There is a small nodule in the left lung.\n" * 25,
-        "1. Take furosemide 40 mg daily. 2. Take furosemide 40 mg daily. 3. Take furosemide 40 mg daily.",
+        "1. Take furosemide 40 mg. 2. Take furosemide 40 mg. 3. Take furosemide 40 mg.",
         "had" * 40,
         "Day 1: the patient is stable. Day 2: the patient is stable. Day 3: the patient is stable.",
     ],

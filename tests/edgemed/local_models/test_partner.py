@@ -1,4 +1,4 @@
-"""A card with an adapter in the package: one file fetched, three models listed, all to try alone."""
+"""A card with an adapter in the package: one file fetched, three models listed."""
 
 from hashlib import sha256
 from pathlib import Path
