@@ -24,8 +24,8 @@ REPEATED = 0.2  # of all words, in lines that stood before
 REPEATED_LINES = 3  # times that one of them stands, at least
 RUN = 8  # words in a row that stand in what was asked
 COPIED = 0.3  # of all words, in such runs
-LEAST_CLAIMS = 4
-UNSUPPORTED = 0.5  # of claims, more than which are not found or contradicted
+LEAST_CLAIMS = 5
+UNSUPPORTED = 0.75  # of claims, more than which are not found or contradicted
 LONGEST_WORD = 60  # letters, of which
 FEWEST_LETTERS = 6  # different ones at least
 
