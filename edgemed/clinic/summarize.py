@@ -82,7 +82,7 @@ def request_for(
         temperature=temperature,
         seed=seed,
         schema=template.schema_text,
-        stop_loops=True,
+        stop_loops=template.form == "text",  # a schema has limits of its own, and needs its end
     )
 
 
