@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgemed import api
 
-NAMES = ("merge", "check", "open_model", "quantize", "sweep", "summarize", "review")
+NAMES = ("merge", "fold", "check", "open_model", "quantize", "sweep", "summarize", "review")
 
 
 def functions() -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgemed.api import Summary as Summary
     from edgemed.api import Sweep as Sweep
     from edgemed.api import check as check
+    from edgemed.api import fold as fold
     from edgemed.api import merge as merge
     from edgemed.api import open_model as open_model
     from edgemed.api import quantize as quantize
@@ -28,6 +29,7 @@ _LAZY = {
     "Summary": "edgemed.api",
     "Sweep": "edgemed.api",
     "check": "edgemed.api",
+    "fold": "edgemed.api",
     "merge": "edgemed.api",
     "open_model": "edgemed.api",
     "quantize": "edgemed.api",

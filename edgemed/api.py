@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgemed.local_models.loading import Options
     from edgemed.merging.parents.compatibility import Finding
     from edgemed.merging.recipe.recipe import Recipe
+    from edgemed.merging.report.folded import Folded
     from edgemed.merging.run.run import Report, Result
 
 File = str | Path
@@ -63,6 +64,54 @@ def merge(
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
     plan = plan_merge(asked, Path(out), threads or usable_cores(), cap, replace)
     return run_plan(plan, report, resume, load_check)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A fold that is written, and what rounding leaves of every tensor's change."""
+
+    result: "Result"
+    tensors: "tuple[Folded, ...]"
+    summary: tuple[str, ...]
+
+
+def fold(
+    model: File,
+    *adapters: File,
+    out: File,
+    out_type: str | None = None,
+    threads: int | None = None,
+    max_ram: int | str | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    report: "Report | None" = None,
+    load_check: bool = True,
+) -> Fold:
+    """Write LoRA adapters into `model`, one after the other, in its types or in `out_type`.
+
+    An adapter is a GGUF file or a PEFT folder, with its strength behind a colon where that is not
+    1: "style.gguf:0.5".
+    """
+    from dataclasses import replace as changed
+
+    from edgemed.adapters.naming import use_of
+    from edgemed.merging.plan.out_types import type_word
+    from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.recipe.folding import folding
+    from edgemed.merging.report.folded import measure_fold, summary
+    from edgemed.merging.run.run import Meter, compile_kernels, run_plan, usable_cores
+
+    if not adapters:
+        raise UsageError("no adapter was given", "name one or more")
+    recipe = folding(Path(model), [use_of(str(adapter)) for adapter in adapters])
+    if out_type is not None:
+        recipe = changed(recipe, out_type=type_word(out_type))
+    cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
+    plan = plan_merge(recipe, Path(out), threads or usable_cores(), cap, replace)
+    compile_kernels(plan, Meter(plan.weights, report))
+    found = measure_fold(plan)
+    result = run_plan(plan, report, resume, load_check)
+    return Fold(result, tuple(found), tuple(summary(found)))
 
 
 def _recipe(
@@ -147,14 +196,15 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
     >>> any(finding.level == "refuse" for finding in found)
     False
     """
-    from edgemed.gguf import open_models
+    from edgemed.adapters.naming import parent_of
     from edgemed.merging.parents.chat import Choice
     from edgemed.merging.parents.compatibility import verdict
+    from edgemed.merging.parents.opening import open_parents
 
     if len(models) < 2:
         raise UsageError("check needs at least two models", "name two or more")
     choice = Choice(tokenizer_from)
-    return verdict(open_models([Path(model) for model in models]), choice=choice).findings
+    return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +301,7 @@ def sweep(
     `cases` are files of JSON lines. Scores go to `out` (`.jsonl`) after every point; a sweep
     that finds points there does not make them again.
     """
+    from edgemed.adapters.naming import parent_of
     from edgemed.evals.cases import read_cases
     from edgemed.evals.scores import curve_of
     from edgemed.evals.sweep import Exam, Silent, Way
@@ -259,6 +310,6 @@ def sweep(
     from edgemed.local_models.loading import Options as Loading
 
     exam = Exam(read_cases([Path(case) for case in cases]), max_tokens, options or Loading())
-    way = Way(Path(a), Path(b), method)
+    way = Way(parent_of(str(a)), parent_of(str(b)), method)
     points = tuple(swept(way, sorted(set(ts)), exam, Path(out), Silent()))
     return Sweep(points, best(curve_of(points, method)) if len(points) > 1 else None)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from edgemed.gguf import Tensor
 
-AT_ONCE = 1 << 18
+AT_ONCE = 1 << 14
 """Weights that a pass over a whole tensor reads at a time, for the lengths of columns."""
 
 Order = tuple[int, ...]

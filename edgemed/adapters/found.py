@@ -10,7 +10,7 @@ from edgemed.adapters.change import Change
 @dataclass(frozen=True, slots=True)
 class Found:
     """`changes` by the name of the model's tensor. `architecture` and `base` are empty where the
-    adapter does not state them."""
+    adapter does not state them. `tied`: a head that is the embedding changes with it."""
 
     name: str
     form: str
@@ -18,3 +18,4 @@ class Found:
     architecture: str
     base: str
     changes: Mapping[str, tuple[Change, ...]]
+    tied: bool = False

@@ -19,6 +19,7 @@ from edgemed.gguf import Model, Tensor, open_model
 
 A, B = ".lora_a", ".lora_b"
 ALPHA = "adapter.lora.alpha"
+BASE = "edgemed.adapter.base_sha256"
 EMBEDDING = "token_embd.weight"
 AGAIN = "make the adapter again, with llama.cpp's converter or `edgemed adapt`"
 
@@ -40,9 +41,14 @@ def open_gguf(path: Path) -> Found:
         form="GGUF",
         files=model.paths,
         architecture=meta.text("general.architecture") or "",
-        base=meta.text("general.base_model.0.name") or meta.text("edgemed.adapter.base") or "",
+        base=meta.text("general.base_model.0.name") or file_of(meta.text(BASE)),
         changes={name: (pair,) for name, pair in pairs.items()},
     )
+
+
+def file_of(sha256: str | None) -> str:
+    """The base by its hash, as `edgemed adapt` notes it; nothing where it is not noted."""
+    return f"the file of sha256 {sha256}" if sha256 else ""
 
 
 def _pairs(model: Model, path: Path, alpha: float) -> Iterator[tuple[str, LowRank]]:

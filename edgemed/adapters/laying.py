@@ -35,7 +35,7 @@ def lay_over(model: Model, found: Found, use: Use) -> Model:
         if use.strength:
             own = [by_strength(change, use.strength) for change in changes]
             tensors[name] = changed(tensor, own, name)
-    if use.strength and EMBEDDING in found.changes and HEAD not in tensors:
+    if use.strength and EMBEDDING in found.changes and HEAD not in tensors and not found.tied:
         tensors[HEAD] = replace(model.tensors[EMBEDDING], name=HEAD)
     laid = Laid(found.name, use.strength, found.files)
     return replace(model, tensors=tensors, adapters=(*model.adapters, laid))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from edgemed.adapters.found import Found
 from edgemed.adapters.gguf_changes import open_gguf
-from edgemed.errors import InvalidFile, Refused
+from edgemed.adapters.peft_changes import WEIGHTS, open_folder
+from edgemed.adapters.peft_config import CONFIG
+from edgemed.errors import Refused
 from edgemed.gguf import Model
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
@@ -13,9 +15,21 @@ PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 def open_adapter(path: Path, model: Model) -> Found:
     """What the adapter at `path` changes in `model`; its headers are read, and no numbers."""
     refuse_pickle(path)
-    if path.is_dir() or path.suffix.lower() in (".safetensors", ".json"):
-        raise InvalidFile(f"{path} is no GGUF adapter", "convert it")
-    return open_gguf(path)
+    folder = folder_of(path)
+    return open_gguf(path) if folder is None else open_folder(folder, model)
+
+
+def folder_of(path: Path) -> Path | None:
+    """The PEFT folder that is meant, by itself or by a file in it; None for a GGUF file."""
+    if path.is_dir():
+        return path
+    return path.parent if path.name in (CONFIG, WEIGHTS) else None
+
+
+def adapter_files(path: Path) -> tuple[Path, ...] | None:
+    """The files of a PEFT folder; None where `path` is none."""
+    folder = folder_of(path)
+    return None if folder is None else (folder / CONFIG, folder / WEIGHTS)
 
 
 def refuse_pickle(path: Path) -> None:

@@ -4,11 +4,13 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edgemed.adapters.naming import parent_of
 from edgemed.cli.printing import print_json
 from edgemed.errors import UsageError
-from edgemed.gguf import Model, open_models, printable
+from edgemed.gguf import Model, printable
 from edgemed.merging.parents.chat import Choice
 from edgemed.merging.parents.compatibility import Finding, verdict
+from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.parents.sentencepieces import first_difference, read_pieces
 
 REFUSED = 3
@@ -17,7 +19,7 @@ REFUSED = 3
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed check`."""
     add = parser.add_argument
-    add("models", type=Path, nargs="+", metavar="MODEL", help="two or more GGUF files")
+    add("models", type=parent_of, nargs="+", metavar="MODEL", help="two or more GGUF files")
     add(
         "--tokenizer-from",
         metavar="MODEL",
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if the models can be merged, 3 if not."""
     if len(args.models) < 2:
         raise UsageError("one model alone fits itself", "name two or more")
-    models = open_models(args.models)
+    models = open_parents(args.models)
     found = verdict(models, choice=Choice(args.tokenizer_from)).findings
     if args.tokenizer_model:
         found = (*found, *held_against(args.tokenizer_model, models))

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from edgemed_native.codecs import CODECS
 
+from edgemed.adapters.naming import model_file, parent_of
 from edgemed.cli.merge import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.reports import print_report, refuse_name, write_report
-from edgemed.gguf import Model, open_models, printable
+from edgemed.gguf import Model, printable
+from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.plan.plan import decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
@@ -20,8 +22,8 @@ from edgemed.merging.run.run import usable_cores
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed diff`."""
     add = parser.add_argument
-    add("a", type=Path, metavar="A", help="a GGUF file")
-    add("b", type=Path, metavar="B", help="another of the same architecture")
+    add("a", type=parent_of, metavar="A", help="a GGUF file, or MODEL.gguf+ADAPTER[:strength]")
+    add("b", type=parent_of, metavar="B", help="another of the same architecture")
     add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
@@ -33,13 +35,12 @@ def run(args: argparse.Namespace) -> int:
     """Measure a merge that is not written, and print what is found."""
     if args.html:
         refuse_name(args.html)
-    models = open_models([args.a, args.b])
+    models = open_parents([args.a, args.b])
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
     )
-    plan = decide(
-        recipe, args.a.with_name(f"{args.a.name} and {args.b.name}"), max(1, args.threads)
-    )
+    nowhere = model_file(args.a).with_name(f"{args.a.name} and {args.b.name}")
+    plan = decide(recipe, nowhere, max(1, args.threads))
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=False, report=say)
     title = f"{args.a.name} and {args.b.name}, a linear merge at t = {args.t:g}"

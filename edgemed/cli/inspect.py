@@ -1,11 +1,14 @@
-"""`edgemed inspect FILE`: what is in a GGUF file, as tables on a terminal, plain text or JSON."""
+"""`edgemed inspect FILE`: what is in a GGUF file or an adapter, as tables, plain text or JSON."""
 
 import argparse
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.adapters import describing as adapters
+from edgemed.adapters.describing import is_adapter
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import Table, show
 from edgemed.gguf import Model, Tensor, open_model, printable
@@ -18,13 +21,20 @@ from edgemed.storage.sizes import show_size
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed inspect`."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="a GGUF file, or any shard of a split one")
+    add(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a GGUF file, any shard of a split one, or a LoRA adapter (GGUF, or a PEFT folder)",
+    )
     add("--tensors", action="store_true", help="list every tensor: name, shape, type, bytes")
     add("--json", action="store_true", help="print JSON for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Open and check the file, then print."""
+    if is_adapter(args.file):
+        return show_adapter(adapters.describe(args.file), args)
     model = open_model(args.file)
     description = describe(model)
     if args.json:
@@ -38,6 +48,55 @@ def run(args: argparse.Namespace) -> int:
         tables.append(tensor_table(model))
     show(tables)
     return 0
+
+
+def show_adapter(found: adapters.Description, args: argparse.Namespace) -> int:
+    """An adapter's figures; its targets where they are asked for."""
+    if args.json:
+        document = asdict(found)
+        if not args.tensors:
+            document["targets"] = len(found.targets)
+        print_json(document)
+        return 0
+    show([adapter_table(found), *([target_table(found)] if args.tensors else [])])
+    return 0
+
+
+def adapter_table(found: adapters.Description) -> Table:
+    """One line a fact."""
+    kinds = Counter(target.kind for target in found.targets)
+    ranks = sorted({t.rank for t in found.targets if t.rank is not None})
+    scales = sorted({t.scale for t in found.targets if t.scale is not None})
+    return Table(
+        ("", ""),
+        [
+            ("adapter", " and ".join(found.files)),
+            ("size", f"{show_size(found.nbytes)} ({found.nbytes:,} bytes)"),
+            ("form", found.form),
+            ("architecture", found.architecture or "not stated"),
+            ("trained on", found.base or "not stated"),
+            ("weights", f"{found.weights:,}"),
+            ("changes", ", ".join(f"{n} x {kind}" for kind, n in kinds.items())),
+            ("rank", ", ".join(map(str, ranks)) or "none"),
+            ("scale", ", ".join(f"{scale:g}" for scale in scales) or "none"),
+        ],
+    )
+
+
+def target_table(found: adapters.Description) -> Table:
+    """One line a change."""
+    columns = ("target", "kind", ">shape", ">rank", ">scale")
+    rows = [
+        (
+            t.name,
+            t.kind,
+            f"{t.length} x {t.rows}",
+            str(t.rank or "-"),
+            "-" if t.scale is None else f"{t.scale:g}",
+        )
+        for t in found.targets
+    ]
+    return Table(columns, rows)
 
 
 def against(model: Model) -> list[Obstacle]:

@@ -55,7 +55,7 @@ COMMANDS: dict[str, Command] = {
     "fold": Command("fold", "write a LoRA adapter into its model, without leaving its types"),
     "audit": Command("audit", "check or print the log of who did what"),
     "demo": Command("demo", "see a merge of two embedded models at work (not for patients)"),
-    "inspect": Command("inspect", "show what is in a GGUF file"),
+    "inspect": Command("inspect", "show what is in a GGUF file or an adapter"),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgemed_models.engine.fit import Plan, explain
 
+from edgemed.adapters.naming import use_of
 from edgemed.local_models.loading import Options, Unfit
 
 
@@ -38,6 +39,14 @@ def configure_loading(add: Callable[..., Any]) -> None:
     )
     add("--kv-type", choices=("f16", "q8_0", "q4_0"), help="how the KV cache is stored")
     add("--batch", type=positive, metavar="N", help="tokens read at a time (128, or as tuned)")
+    add(
+        "--adapter",
+        action="append",
+        default=[],
+        type=use_of,
+        metavar="FILE[:STRENGTH]",
+        help="run a LoRA adapter in GGUF form beside the model; repeatable",
+    )
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
 
 
@@ -67,6 +76,7 @@ def options_of(args: argparse.Namespace) -> Options:
         batch=args.batch,
         repack=False if args.no_repack else None,
         chat_template=args.chat_template,
+        adapters=tuple(args.adapter),
     )
 
 

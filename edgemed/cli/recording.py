@@ -21,6 +21,7 @@ from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
 from edgemed.logs.records import Draft, Held, Kept, Records
+from edgemed.merging.plan.fingerprints import sha256_of
 
 UNRECORDED = EdgemedError.exit_code
 
@@ -93,6 +94,11 @@ def settings_table(args: argparse.Namespace, model: LlamaModel, limit: int) -> d
     """Everything that decides the draft besides note, model and template."""
     table = asdict(model.settings)
     given = table.pop("chat_template")
+    adapters = table.pop("adapters")
+    if adapters:
+        table["adapters"] = [
+            [Path(path).name, strength, sha256_of(Path(path))] for path, strength in adapters
+        ]
     table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
     sampler = "greedy" if args.temperature == 0 else "top-k 40, top-p 0.95"
     return table | {

@@ -13,6 +13,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any
 
+from edgemed.adapters.naming import parent_of
 from edgemed.cli.merge import read_template
 from edgemed.cli.model_options import configure_loading, options_of, positive
 from edgemed.cli.printing import clear_line
@@ -36,7 +37,7 @@ LIKE_A = "like-a"
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed sweep`."""
     add = parser.add_argument
-    add("models", nargs=2, type=Path, metavar="MODEL", help="the models at t = 0 and at t = 1")
+    add("models", nargs=2, type=parent_of, metavar="MODEL", help="the models at t = 0 and at t = 1")
     add(
         "--cases",
         nargs="+",

@@ -14,12 +14,14 @@ from edgemed_models.engine.settings import Settings
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
 from edgemed import __version__
+from edgemed.adapters.naming import Parent
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import Case, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, plan_model
+from edgemed.merging.parents.opening import open_parent, open_parents
 from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
@@ -60,8 +62,8 @@ class Way:
     command line of a merge.
     """
 
-    a: Path
-    b: Path
+    a: Parent
+    b: Parent
     method: str = "linear"
     changes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
@@ -109,7 +111,7 @@ def refuse_early(way: Way, ts: Sequence[float], exam: Exam, merged: Path) -> lis
     """Everything that headers can tell against the sweep, before the first merge; the notes."""
     notes = dict.fromkeys(note for t in ts for note in planned(way, t, exam, merged).notes)
     if ts:
-        plan_model(open_model(way.a), exam.options, exam.max_tokens)
+        plan_model(open_parent(way.a), exam.options, exam.max_tokens)
     return list(notes)
 
 
@@ -163,13 +165,19 @@ def asked(t: float, settings: Settings, exam: Exam, listener: Listener) -> Exami
 
 def identity_of(way: Way, exam: Exam) -> Identity:
     """What two points must have in common to stand in one sweep."""
-    paths = [path for model in (way.a, way.b) for path in open_model(model).paths]
-    given = replace(exam.options, threads=None)
+    models = open_parents((way.a, way.b))
+    paths = [path for model in models for path in model.files]
+    strengths = [laid.strength for model in models for laid in model.adapters]
+    given = asdict(replace(exam.options, threads=None))
+    adapters = given.pop("adapters")
+    beside = [[Path(path).name, strength, sha256_of(path)] for path, strength in adapters]
     return {
         "models": [[path.name, sha256_of(path)] for path in paths],
         "method": way.method,
         "options of the merge": {name: str(value) for name, value in way.changes.items()},
-        "options of loading": {name: str(value) for name, value in asdict(given).items()},
+        "options of loading": {name: str(value) for name, value in given.items()},
+        **({"adapters": beside} if beside else {}),
+        **({"strengths": strengths} if strengths else {}),
         "cases": digest_of(exam.cases),
         "max tokens": exam.max_tokens,
         "edgemed": f"{__version__} {SOURCES_DIGEST}",

@@ -19,6 +19,7 @@ from edgemed_models.engine.machine import memory, usable_cores
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
 
+from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
@@ -47,6 +48,7 @@ class Options:
     batch: int | None = None
     repack: bool | None = None
     chat_template: Path | None = None
+    adapters: tuple[Use, ...] = ()
 
 
 def load_model(path: Path, options: Options, tokens: int | None = None) -> LlamaModel:
@@ -154,6 +156,7 @@ def translated(error: ModelError) -> EdgemedError:
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
     shape, room = shape_of(model), memory()
+    shape = replace(shape, other_bytes=shape.other_bytes + adapter_bytes(model, options.adapters))
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
@@ -199,6 +202,7 @@ def bare_settings(path: Path, options: Options) -> Settings:
         threads=threads,
         batch=batch,
         chat_template=read_template_file(options.chat_template),
+        adapters=tuple((str(use.path.resolve()), use.strength) for use in options.adapters),
     )
 
 
@@ -207,6 +211,16 @@ def pace(path: Path, options: Options) -> tuple[int, int]:
     found = recall(path)
     threads = options.threads or (found.threads if found else usable_cores())
     return threads, options.batch or (found.batch if found else BATCH)
+
+
+def adapter_bytes(model: Model, uses: Sequence[Use]) -> int:
+    """Bytes of the adapters; Refused for one that is for another model, or that llama.cpp cannot
+    run beside it."""
+    if not uses:
+        return 0
+    from edgemed.adapters.running import refuse_unrunnable
+
+    return sum(refuse_unrunnable(model, use) for use in uses)
 
 
 def read_template_file(path: Path | None) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgemed.adapters.laying import lay_over
 from edgemed.adapters.naming import Adapted, Parent, model_file
-from edgemed.adapters.opening import open_adapter
+from edgemed.adapters.opening import adapter_files, open_adapter
 from edgemed.gguf import Model, open_model
 
 
@@ -36,4 +36,4 @@ def files_of(models: Iterable[Model]) -> list[Path]:
 
 def input_files(path: Path) -> tuple[Path, ...]:
     """Every file of one input: a model's shards, or an adapter's files."""
-    return open_model(path).paths
+    return adapter_files(path) or open_model(path).paths

@@ -223,6 +223,37 @@ class Weights:
             self.model = None
 
 
+class Adapters:
+    """LoRA adapters beside a model's weights, which stay as they are."""
+
+    def __init__(self, weights: Weights, settings: Settings) -> None:
+        """Load them; llama.cpp compares shapes. They go with the model when it is freed."""
+        asked = () if settings.vocab_only else settings.adapters
+        self.names = [os.path.basename(path) for path, _ in asked]  # noqa: PTH119
+        self.strengths = [float(strength) for _, strength in asked]
+        self._loaded = []
+        for (path, _), name in zip(asked, self.names, strict=True):
+            adapter = llama.llama_adapter_lora_init(weights.model, os.fsencode(path))
+            if not adapter:
+                raise LlamaFailure(
+                    f"llama.cpp cannot load the adapter {name}",
+                    "the last lines of its log say why; `edgemed inspect FILE` shows the adapter",
+                )
+            self._loaded.append(adapter)
+
+    def put_on(self, context: "Context", only: Sequence[int] | None = None) -> None:
+        """Let `context` compute with all adapters, or with those of these numbers alone."""
+        chosen = range(len(self._loaded)) if only is None else only
+        count = len(chosen)
+        pointers = (llama.llama_adapter_lora_p_ctypes * max(1, count))()
+        scales = (ctypes.c_float * max(1, count))()
+        for place, number in enumerate(chosen):
+            pointers[place] = ctypes.cast(self._loaded[number], llama.llama_adapter_lora_p_ctypes)
+            scales[place] = self.strengths[number]
+        if llama.llama_set_adapters_lora(context.context, pointers, count, scales):
+            raise LlamaFailure("llama.cpp does not use the adapter", "fold it: `edgemed fold`")
+
+
 def try_opening(paths: Sequence[str]) -> None:
     """Read header, vocabulary and tensor table of a model, but no weight. Raises LlamaFailure.
 

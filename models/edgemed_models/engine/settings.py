@@ -15,7 +15,8 @@ class Settings:
     time: progress is shown and a GPU can be cancelled between two batches. `repack` allows
     llama.cpp its second, faster layout of the weights in private memory. `chat_template` replaces
     the file's own. `flash`: see llama.cpp, "auto" leaves the choice to it. `vocab_only` loads no
-    weights: such a model only counts.
+    weights: such a model only counts. `adapters` are GGUF files of LoRA adapters, and how strongly
+    each counts.
     """
 
     path: str
@@ -28,3 +29,4 @@ class Settings:
     flash: Literal["auto", "on", "off"] = "auto"
     chat_template: str | None = None
     vocab_only: bool = False
+    adapters: tuple[tuple[str, float], ...] = ()

@@ -19,6 +19,8 @@ from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
+FIXED_TEXT = "The patient was seen today. He has been well since the last visit, and takes"
+"""What a model is asked with and without an adapter."""
 SPARE = 1536  # tokens more than asked for: a next question about the same text finds it still read
 
 
@@ -69,6 +71,34 @@ class Worker:
         self.weights = binding.Weights(settings)
         self.template = settings.chat_template or self.weights.template()
         self.context: binding.Context | None = None
+        self.adapters = binding.Adapters(self.weights, settings)
+        if self.adapters.names:
+            self._refuse_idle()
+
+    def _refuse_idle(self) -> None:
+        """ModelError if an adapter leaves the answer to a fixed text as it is without it."""
+        text = self.weights.tokenize(FIXED_TEXT, special=False)[: PAD // 2]
+        context = self.binding.Context(self.weights, self.settings, PAD, self.stop)
+        try:
+            bare = self._answer(context, text, ())
+            for number, name in enumerate(self.adapters.names):
+                same = self._answer(context, text, (number,)) == bare
+                if self.adapters.strengths[number] and same:
+                    raise ModelError(
+                        f"with the adapter {name} the model computes what it does without it",
+                        "the adapter is empty, or llama.cpp passes over it: fold it instead",
+                    )
+        finally:
+            context.free()
+
+    def _answer(self, context: Any, text: list[int], adapters: tuple[int, ...]) -> bytes:
+        """The logits behind `text` with these adapters, f32[vocabulary] as bytes."""
+        self.adapters.put_on(context, adapters)
+        context.clear()
+        size = context.batch_size
+        for at in range(0, len(text), size):
+            context.decode(text[at : at + size], at, 1)
+        return bytes(context.logits(-1).tobytes())
 
     def free(self) -> None:
         """Give back everything native."""
@@ -111,6 +141,7 @@ class Worker:
                 self.context = None
             size = min(-(-(tokens + SPARE) // PAD) * PAD, self.settings.context)
             self.context = self.binding.Context(self.weights, self.settings, size, self.stop)
+            self.adapters.put_on(self.context)
         return self.context
 
     def generate(self, request: Request, out: BinaryIO) -> None:

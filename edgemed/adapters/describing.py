@@ -1,0 +1,78 @@
+"""What an adapter is, without the model that it is for: form, base, ranks, scales, targets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemed.adapters.change import Change, LowRank, Whole, parts
+from edgemed.adapters.found import Found
+from edgemed.adapters.gguf_changes import open_gguf
+from edgemed.adapters.laying import shape_of
+from edgemed.adapters.opening import folder_of, refuse_pickle
+from edgemed.adapters.peft_changes import open_modules
+from edgemed.gguf import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A change of one tensor: its kind, rows and row length, and the rank and scale of a pair."""
+
+    name: str
+    kind: str
+    rows: int
+    length: int
+    rank: int | None
+    scale: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """`base` and `architecture` are empty where the adapter does not say; `weights` are its own."""
+
+    files: tuple[str, ...]
+    nbytes: int
+    form: str
+    architecture: str
+    base: str
+    weights: int
+    targets: tuple[Target, ...]
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether a PEFT folder, or a GGUF file that says it is an adapter; Refused for a pickle."""
+    refuse_pickle(path)
+    if folder_of(path) is not None:
+        return True
+    return open_model(path).metadata.get("general.type") == "adapter"
+
+
+def describe(path: Path) -> Description:
+    """The adapter at `path`. A PEFT folder's targets have the checkpoint's names."""
+    folder = folder_of(path)
+    found = open_gguf(path) if folder is None else open_modules(folder)
+    every = [c for changes in found.changes.values() for c in changes]
+    return Description(
+        tuple(map(str, found.files)),
+        sum(file.stat().st_size for file in found.files),
+        found.form,
+        found.architecture,
+        found.base,
+        sum(t.rows * t.row_length for change in every for t in parts(change)),
+        tuple(targets(found)),
+    )
+
+
+def targets(found: Found) -> Iterator[Target]:
+    """Every change, in the adapter's order."""
+    for name, changes in found.changes.items():
+        for change in changes:
+            low = change if isinstance(change, LowRank) else None
+            rank, scale = (low.rank, low.scale) if low else (None, None)
+            yield Target(name, kind_of(change), *shape_of(change), rank, scale)
+
+
+def kind_of(change: Change) -> str:
+    """What people call it."""
+    if isinstance(change, LowRank):
+        return "LoRA" if change.lengths is None else "DoRA"
+    return "whole tensor" if isinstance(change, Whole) else "added vector"

@@ -1,0 +1,182 @@
+"""What a PEFT folder changes in a model: adapter_config.json and adapter_model.safetensors.
+
+    base_model.model.MODULE.lora_A.weight  A[r, row length]     .lora_B.weight  B[rows, r]
+    ... .lora_embedding_A  A[r, vocabulary]   .lora_embedding_B  B[row length, r]
+    ... .lora_magnitude_vector  lengths of rows (of columns, for an embedding)    .lora_B.bias
+    ... .base_layer.weight  the base's own tensor, saved beside    ... .weight, .bias  trained whole
+
+Headers only. Every tensor must have a meaning and a place in the model.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed.adapters.change import Added, Change, LowRank, Thin, Whole
+from edgemed.adapters.found import Found
+from edgemed.adapters.peft_config import Config, read_config
+from edgemed.checkpoints.places import Place, place_of
+from edgemed.checkpoints.safetensors import read_table, shown, tensor_of
+from edgemed.errors import Incompatible, InvalidFile, Refused
+from edgemed.gguf import Model, Tensor
+
+WEIGHTS = "adapter_model.safetensors"
+PREFIX = "base_model.model."
+AGAIN = "save the adapter again with PEFT"
+
+PART = re.compile(
+    r"(?P<module>.+?)\.(?:modules_to_save(?:\.default)?\.)?(?P<part>"
+    r"lora_A(?:\.default)?\.weight|lora_B(?:\.default)?\.(?:weight|bias)"
+    r"|lora_embedding_[AB](?:\.default)?|lora_magnitude_vector(?:\.default)?(?:\.weight)?"
+    r"|base_layer\.(?:weight|bias)|weight|bias)"
+)
+
+Parts = dict[str, Tensor]
+
+
+class Pair(NamedTuple):
+    """Names of the halves of a pair in a module."""
+
+    a: str
+    b: str
+
+
+MATRIX = Pair("lora_A.weight", "lora_B.weight")
+EMBEDDING = Pair("lora_embedding_A", "lora_embedding_B")
+
+
+def open_folder(folder: Path, model: Model) -> Found:
+    """The adapter in a PEFT folder, for `model`."""
+
+    def place(module: str, config: Config) -> Place:
+        found = place_of(module, model.metadata)
+        if found is None:
+            raise Incompatible(
+                f"the adapter {folder.name} changes {shown(module)}, which has no place in "
+                f"{model.paths[0].name}",
+                f"it was trained on {config.base or 'another model'}: give it with that model",
+            )
+        return found
+
+    return open_placed(folder, place)
+
+
+def open_modules(folder: Path) -> Found:
+    """The adapter in a PEFT folder, under the names that the checkpoint's modules have."""
+    return open_placed(folder, lambda module, config: Place(module, None, 0.0))
+
+
+def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> Found:
+    """The adapter, each module where `place` says."""
+    config, path = read_config(folder), folder / WEIGHTS
+    refuse_other_weights(folder, path)
+    changes: dict[str, tuple[Change, ...]] = {}
+    for module, parts in modules(path).items():
+        where = place(module, config)
+        for ending, found in changes_of(config, module, where, parts).items():
+            name = where.stem + ending
+            if name in changes:
+                raise InvalidFile(f"{path}: two tensors are for {name}", AGAIN)
+            changes[name] = found
+    if not changes:
+        raise InvalidFile(f"{path} holds nothing", AGAIN)
+    name = folder.name or folder.resolve().name
+    return Found(name, "PEFT", (config.path, path), "", config.base, changes, config.tied)
+
+
+def refuse_other_weights(folder: Path, path: Path) -> None:
+    """Weights must be in the file that runs no programs."""
+    names = ("adapter_model.bin", "adapter_model.pt")
+    pickled = next((name for name in names if (folder / name).exists()), "")
+    if not path.exists() and pickled:
+        raise Refused(
+            f"{folder / pickled} is a pickle file, which can run any program when it is opened",
+            f"save the adapter again as {WEIGHTS}, or convert it to GGUF",
+        )
+
+
+def modules(path: Path) -> dict[str, Parts]:
+    """The tensors of every module, by what they are in it."""
+    found: dict[str, Parts] = {}
+    for key, stored in read_table(path).items():
+        match = PART.fullmatch(key.removeprefix(PREFIX))
+        if match is None or not key.startswith(PREFIX):
+            raise InvalidFile(
+                f"{path}: what the tensor {shown(key)} is for is not known",
+                "LoRA and DoRA of whole matrices, and modules saved whole, are read",
+            )
+        part = re.sub(r"\.default|(?<=vector)\.weight", "", match["part"])
+        parts = found.setdefault(match["module"], {})
+        if part in parts:
+            raise InvalidFile(f"{path}: {shown(match['module'])} has two of {part}", AGAIN)
+        parts[part] = tensor_of(path, key, stored)
+    return found
+
+
+def changes_of(
+    config: Config, module: str, place: Place, parts: Mapping[str, Tensor]
+) -> dict[str, tuple[Change, ...]]:
+    """Changes of a module's weight and bias, by the ending of the tensor's name."""
+    left = dict(parts)
+    weight: list[Change] = []
+    bias: list[Change] = []
+    for changes, ending in ((weight, "weight"), (bias, "bias")):
+        for name in (f"base_layer.{ending}", ending):
+            if name in left:
+                tensor = left.pop(name)
+                refuse_turned(config, place, tensor)
+                changes.append(Whole(tensor, place.order, place.plus))
+    pair = next((p for p in (MATRIX, EMBEDDING) if p.a in left or p.b in left), None)
+    if pair is not None:
+        weight.append(low_rank(config, module, place, left, pair))
+    if "lora_B.bias" in left:
+        bias.append(Added(left.pop("lora_B.bias"), config.scale_of(module), place.order))
+    if left:
+        raise InvalidFile(
+            f"{config.path.parent}: {shown(module)} has {', '.join(left)} without the rest", AGAIN
+        )
+    found = {".weight": tuple(weight), ".bias": tuple(bias)}
+    return {ending: changes for ending, changes in found.items() if changes}
+
+
+def low_rank(config: Config, module: str, place: Place, left: Parts, pair: Pair) -> LowRank:
+    """The pair of a module, taken out of `left`, with its lengths where it has any."""
+    what = f"{config.path.parent}: {shown(module)}"
+    if pair.a not in left or pair.b not in left:
+        raise InvalidFile(f"{what} has one half of its pair", AGAIN)
+    a, b = left.pop(pair.a), left.pop(pair.b)
+    if len(a.shape) != 2 or len(b.shape) != 2 or a.rows != b.row_length:
+        raise InvalidFile(
+            f"{what}: A of shape {a.shape[::-1]} and B of {b.shape[::-1]} do not match", AGAIN
+        )
+    rank = config.rank_of(module)
+    if a.rows != rank:
+        raise InvalidFile(f"{what} has a rank of {a.rows}, {config.path.name} says {rank}", AGAIN)
+    is_embedding = pair is EMBEDDING
+    outer, inner = Thin(b, False, place.order), Thin(a)
+    if is_embedding:
+        outer, inner = Thin(a, True), Thin(b, True)
+    lengths = left.pop("lora_magnitude_vector", None)
+    if config.dora != (lengths is not None):
+        has = "no lengths" if lengths is None else "lengths"
+        says = f"{config.path.name} says use_dora {config.dora}"
+        raise InvalidFile(f"{what} has {has}, {says}", AGAIN)
+    scale = config.scale_of(module)
+    if lengths is None:
+        return LowRank(outer, inner, scale)
+    many = b.rows
+    if lengths.rows * lengths.row_length != many:
+        raise InvalidFile(f"{what}: {lengths.row_length} lengths for {many} rows", AGAIN)
+    thin = Thin(lengths, False, place.order)
+    return LowRank(outer, inner, scale, thin, "columns" if is_embedding else "rows")
+
+
+def refuse_turned(config: Config, place: Place, tensor: Tensor) -> None:
+    """A whole matrix of a layer that is stored the other way round cannot be told from one that is
+    not."""
+    if config.turned and len(tensor.shape) > 1 and place.stem.startswith("blk."):
+        raise Refused(
+            f"{config.path.parent}: {tensor.name} is trained whole, and fan_in_fan_out is set",
+            "merge this adapter into its model with PEFT",
+        )

@@ -1,0 +1,1 @@
+"""Files and names of Hugging Face checkpoints, as sources of rows."""

@@ -1,0 +1,81 @@
+"""Where a module of a checkpoint is in a GGUF model: its name, and the order of its rows.
+
+llama.cpp turns neighbours of a head together where a checkpoint's llama turns halves, so that the
+rows of q and k lie in another order; gemma's norms are stored less one. What is not known of an
+architecture is refused by name, never guessed. Source: conversion scripts of llama.cpp.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from edgemed.errors import Refused
+from edgemed.gguf import Metadata
+
+Order = tuple[int, ...]
+
+TURNED = ("llama",)
+"""Architectures whose q and k have the rows of a head's halves side by side."""
+
+AS_THEY_ARE = (
+    "qwen2", "qwen3", "qwen2moe", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "gpt2",
+)  # fmt: skip
+LESS_ONE = ("gemma", "gemma2", "gemma3")
+"""Architectures whose norms are stored less one in checkpoints."""
+
+
+class Place(NamedTuple):
+    """The tensor's name without its ending; row i is row order[i] of the checkpoint's, and `plus`
+    is added to every number."""
+
+    stem: str
+    order: Order | None
+    plus: float
+
+
+def place_of(module: str, metadata: Metadata) -> Place | None:
+    """Where `module`, such as model.layers.0.self_attn.q_proj, is; None if nowhere."""
+    arch = str(metadata.get("general.architecture"))
+    if arch not in (*TURNED, *AS_THEY_ARE):
+        raise Refused(
+            f"how checkpoints of {arch} models become GGUF files is not known here",
+            f"known are {', '.join((*TURNED, *AS_THEY_ARE))}; give the adapter in GGUF form",
+        )
+    blocks = int(metadata.get(f"{arch}.block_count", 0))
+    stem = names(arch, blocks).get(module.replace("language_model.", ""))
+    if stem is None:
+        return None
+    plus = 1.0 if arch in LESS_ONE and "norm" in stem else 0.0
+    return Place(stem, order_of(stem, arch, metadata), plus)
+
+
+@cache
+def names(arch: str, blocks: int) -> dict[str, str]:
+    """Checkpoint module -> GGUF name, by gguf-py's own table."""
+    from gguf import MODEL_ARCH_NAMES  # a second of imports
+    from gguf.tensor_mapping import get_tensor_name_map
+
+    known = {word: arch for arch, word in MODEL_ARCH_NAMES.items()}
+    mapping = get_tensor_name_map(known[arch], blocks).mapping
+    return {module: name for module, (_, name) in mapping.items()}
+
+
+def order_of(stem: str, arch: str, metadata: Metadata) -> Order | None:
+    """The order of rows of q and k; None for what lies as it is."""
+    kind = stem.rsplit(".", 1)[-1]
+    if arch not in TURNED or kind not in ("attn_q", "attn_k"):
+        return None
+    heads = int(metadata[f"{arch}.attention.head_count"])
+    if kind == "attn_k":
+        heads = int(metadata.get(f"{arch}.attention.head_count_kv", heads))
+    width = int(metadata[f"{arch}.embedding_length"])
+    usual = width // int(metadata[f"{arch}.attention.head_count"])
+    rows = heads * int(metadata.get(f"{arch}.attention.key_length", usual))
+    return neighbours(rows, heads)
+
+
+def neighbours(rows: int, heads: int) -> Order:
+    """Rows of halves in the order of neighbours: 0, n/2, 1, n/2 + 1, ... of every head."""
+    order = np.arange(rows).reshape(heads, 2, rows // heads // 2).swapaxes(1, 2)
+    return tuple(order.reshape(-1).tolist())
