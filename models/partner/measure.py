@@ -2,7 +2,7 @@
 
     python -m models.partner.measure A.gguf B.gguf ... --data ../shared/data/clinical --rows 40
 
-The section's header is given in the prompt, as `edgemed summarize --template dialogue-section
+The section's header is given in the prompt, as `edgemed summarize --template visit-section
 --field section=...` does. Drafts are greedy. ROUGE is rouge-score's with its stemmer, F averaged
 over rows, an empty answer counts 0. Contradictions: claims that edgemed's checks call contradicted,
 of all claims; not found: the same for claims that the dialogue does not hold; omissions: facts of

@@ -73,7 +73,7 @@ def test_text_before_the_first_known_heading_is_left_out() -> None:
 
 
 def test_every_name_in_the_mapping_is_known_to_its_template() -> None:
-    values = load_template("dialogue-section").fields["section"].values
+    values = load_template("visit-section").fields["section"].values
     assert set(MAPPING["mts-dialog"]["headers"].values()) == set(values)
     sections = load_template("visit-dialogue").sections
     assert set(MAPPING["aci-bench"]["headings"].values()) == set(sections)

@@ -42,6 +42,7 @@ class Finding(NamedTuple):
 def origin_of(choice: ModelChoice, template: Template, context: int) -> Origin:
     """What is recorded of what made a draft; summaries are greedy."""
     settings = {"recipe_sha256": choice.recipe, "context": str(context), "temperature": "0"}
+    settings |= {f"field {name}": value for name, value in template.values.items()}
     return Origin(
         choice.name,
         template.name,

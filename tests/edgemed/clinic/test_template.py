@@ -30,7 +30,6 @@ def own(name: str, text: str) -> Path:
 
 def test_eleven_templates_come_with_the_package() -> None:
     assert [t.name for t in list_templates()] == [
-        "dialogue-section",
         "discharge-instructions",
         "discharge-summary",
         "handoff-ipass",
@@ -41,6 +40,7 @@ def test_eleven_templates_come_with_the_package() -> None:
         "sample",
         "soap",
         "visit-dialogue",
+        "visit-section",
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_structured_draft_that_was_cut_is_an_error_without_its_text() -> None:
 
 
 def test_a_field_has_its_default_until_it_is_filled() -> None:
-    template = load_template("dialogue-section")
+    template = load_template("visit-section")
     assert '"History of present illness"' in messages(template, NOTE)[1].content
     filled = fill(template, {"section": "Allergies"})
     assert '"Allergies"' in messages(filled, NOTE)[1].content
@@ -131,7 +131,7 @@ def test_a_field_has_its_default_until_it_is_filled() -> None:
 )
 def test_a_field_takes_one_line_and_must_exist(given: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="field"):
-        fill(load_template("dialogue-section"), given)
+        fill(load_template("visit-section"), given)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import getpass
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,6 +31,7 @@ class Line:
         self.desk = desk
         self.case = Case(desk.place, desk.sessions, desk.clock)
         self.template = ""
+        self.filled: Mapping[str, str] = {}
         self.model: Model | None = None
         self.choice: ModelChoice | None = None
         self.at = 0

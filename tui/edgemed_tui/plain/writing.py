@@ -10,7 +10,7 @@ from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import summarize
-from edgemed.clinic.template import list_templates, load_template
+from edgemed.clinic.template import fill, list_templates, load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.checker import CheckBroke
@@ -73,13 +73,20 @@ def source(line: Line, rest: str) -> None:
 def templates(line: Line, rest: str) -> None:
     """templates"""
     for template in list_templates():
-        line.say(f"{template.name}: {template.title}. {template.purpose}.")
+        fields = "".join(
+            f" Field {name}: {about.default}." for name, about in template.fields.items()
+        )
+        line.say(f"{template.name}: {template.title}. {template.purpose}.{fields}")
 
 
 def template(line: Line, rest: str) -> None:
-    """template NAME"""
-    line.template = load_template(rest).name
-    line.say(f"Template: {line.template}.")
+    """template NAME [FIELD=VALUE]"""
+    name, _, given = rest.partition(" ") if "=" in rest else (rest, "", "")
+    field, _, value = given.partition("=")
+    form = fill(load_template(name), {field.strip(): value} if given else {})
+    line.template, line.filled = form.name, form.filled
+    fields = "".join(f", {key}: {shown}" for key, shown in form.values.items())
+    line.say(f"Template: {line.template}{fields}.")
     warn_of_template(line)
 
 
@@ -122,7 +129,7 @@ def draft(line: Line, rest: str) -> None:
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
-    form = load_template(line.template)
+    form = fill(load_template(line.template), line.filled)
     events = summarize(line.model, parse(line.session.source), form)
     begun = line.case.begin_draft(form, lose=lose)
     try:
