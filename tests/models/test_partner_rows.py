@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edgemed.errors import EdgemedError
 from edgemed.training.examples import read_examples
 from models.partner.examples import choose, line, write
 from models.partner.rows import MAPPING, read_rows, renamed, turns_of
+from models.partner.ship import NAME, with_partner
 
 DIALOGUE = "Doctor: Any allergies? \n\nPatient: Penicillin.\nDoctor: Thank you."
 NOTE = """CHIEF COMPLAINT
@@ -107,3 +109,14 @@ def test_the_file_is_read_by_adapt_and_by_its_owner_alone(data: Path) -> None:
 def test_a_folder_without_the_sets_is_named(tmp_path: Path) -> None:
     with pytest.raises(EdgemedError, match="cannot read"):
         read_rows(tmp_path, "aci-bench", "training")
+
+
+def test_a_new_partner_takes_the_place_of_the_old_one_in_the_card() -> None:
+    once = with_partner("a = 1\n\n[instruct]\nb = 2\n", "0" * 64, 0.5)
+    twice = with_partner(once, "1" * 64, 0.25)
+    assert tomllib.loads(twice) == {
+        "t": 0.25,
+        "a": 1,
+        "instruct": {"b": 2},
+        "partner": {"file": f"{NAME}.gguf", "sha256": "1" * 64, "out_type": "Q8_0"},
+    }
