@@ -50,7 +50,9 @@ def review_text(source: Source, draft: str) -> Review:
     alone = not found.claims
     own = [c for said in headings(draft) for c in heading_claims(source, said, alone=alone)]
     claims = tuple(sorted((*found.claims, *own), key=lambda c: c.draft))
-    return replace(found, claims=claims, unusable=unusable(draft, claims, instructions()))
+    return replace(
+        found, claims=claims, unusable=unusable(source.text, draft, claims, instructions())
+    )
 
 
 def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:

@@ -17,11 +17,11 @@ from edgemed.errors import EdgemedError
 REMEDY = "another model is needed"
 
 WORD = re.compile(r"[^\W_]+")
-LINE = re.compile(r"[^.;:!?\n]+")
 
-LEAST_WORDS = 3  # of a line that counts as said again
-REPEATED = 0.2  # of all words, in lines that stood before
-REPEATED_LINES = 3  # times that one of them stands, at least
+LABEL = re.compile(r'(?<=[;,{])\s*"?[A-Za-z_ ]{1,24}"?\s*:|\bnot stated\b')
+
+AGAIN = 6  # words in a row that stood before
+REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is 0.28
 RUN = 8  # words in a row that stand in what was asked
 COPIED = 0.3  # of all words, in such runs
 LEAST_CLAIMS = 5
@@ -30,13 +30,16 @@ LONGEST_WORD = 60  # letters, of which
 FEWEST_LETTERS = 6  # different ones at least
 
 
-def unusable(draft: str, claims: Sequence[Claim], asked: Sequence[str] = ()) -> tuple[str, ...]:
-    """Why `draft` cannot be used, in words that follow "it"; empty where nothing speaks against it.
+def unusable(
+    source: str, draft: str, claims: Sequence[Claim], asked: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Why `draft` of the note `source` cannot be used, in words that follow "it"; empty where
+    nothing speaks against it.
 
     `claims` as they were checked; `asked` are the texts that told the model what to write.
     """
     found = {
-        "repeats itself": repeats(draft),
+        "repeats itself": repeats(draft, source),
         "copies what it was asked": copies(draft, asked),
         "is mostly not in the note": unsupported(claims),
     }
@@ -48,39 +51,45 @@ def above(reasons: Sequence[str]) -> str:
     return f"Not usable: {', '.join(reasons)}; {REMEDY}" if reasons else ""
 
 
-def repeats(draft: str) -> bool:
-    """Whether much of it was said before, line by line, numbers aside; or is one endless word."""
+def repeats(draft: str, source: str = "") -> bool:
+    """Whether much of it stood before, numbers and labels aside, or a word of it has no end.
+
+    What the source has as often is no repetition: a list of medicines may say "by mouth" ten times.
+    """
     if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
         return True
-    lines = [tuple(line) for line in worded(draft)]
-    seen = Counter(line for line in lines if len(line) >= LEAST_WORDS)
-    again = sum(len(line) * (count - 1) for line, count in seen.items())
-    most = max(seen.values(), default=0)
-    return most >= REPEATED_LINES and again > REPEATED * sum(map(len, lines))
+    words = plain_words(draft)
+    due = Counter(runs(plain_words(source), AGAIN))
+    seen: Counter[tuple[str, ...]] = Counter()
+    again = []
+    for run in runs(words, AGAIN):
+        seen[run] += 1
+        again.append(seen[run] > max(due[run], 1))
+    return covered(again, AGAIN) > REPEATED * len(words)
 
 
-def worded(draft: str) -> Iterator[list[str]]:
-    """The words of each line or sentence in small letters, without those that hold a digit."""
-    for part in LINE.findall(draft.lower()):
-        words = [word for word in WORD.findall(part) if not any(map(str.isdigit, word))]
-        if words:
-            yield words
+def plain_words(text: str) -> list[str]:
+    """Words in small letters, without those that hold a digit and without labels of a list."""
+    words = WORD.findall(LABEL.sub(" ", text).lower())
+    return [word for word in words if not any(map(str.isdigit, word))]
+
+
+def covered(held: Sequence[bool], length: int) -> int:
+    """How many words stand in the runs of `length` words that count."""
+    return len({at + n for at, true in enumerate(held) if true for n in range(length)})
 
 
 def copies(draft: str, asked: Sequence[str]) -> bool:
     """Whether much of the draft is what the model was told to do."""
-    told = {run for text in asked for run in runs(WORD.findall(text.lower()))}
+    told = {run for text in asked for run in runs(WORD.findall(text.lower()), RUN)}
     words = WORD.findall(draft.lower())
-    held = [False] * len(words)
-    for at, run in enumerate(runs(words)):
-        if run in told:
-            held[at : at + RUN] = [True] * RUN
-    return sum(held) > COPIED * len(words)
+    held = [run in told for run in runs(words, RUN)]
+    return covered(held, RUN) > COPIED * len(words)
 
 
-def runs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """All `RUN` words in a row."""
-    return (tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """All runs of `length` words, one from each word on."""
+    return (tuple(words[at : at + length]) for at in range(len(words) - length + 1))
 
 
 def unsupported(claims: Sequence[Claim]) -> bool:

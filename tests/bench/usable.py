@@ -33,7 +33,7 @@ def main() -> None:
     texts = list(pairs())
     print(f"{len(texts)} texts")
     print(f"ended as a loop: {sum(loops(text) for text, _ in texts)}")
-    print(f"repeat or copy: {sum(bool(unusable(t, (), instructions())) for t, _ in texts)}")
+    print(f"repeat or copy: {sum(bool(unusable('', t, (), instructions())) for t, _ in texts)}")
     held = texts[::each]
     against = [review(dialogue, text) for text, dialogue in held]
     print(

@@ -36,6 +36,18 @@ def test_a_draft_that_is_the_instruction_copies_what_was_asked(name: str) -> Non
     assert "copies what it was asked" in review(NOTE, draft).unusable
 
 
+def test_a_list_of_medicines_says_some_words_often() -> None:
+    drugs = ("aspirin", "atorvastatin", "lisinopril", "metoprolol", "metformin", "furosemide")
+    prose = "\n".join(f"{drug} 10 mg by mouth daily." for drug in drugs)
+    listed = "\n".join(
+        f"- {drug}; dose: 10 mg; route: by mouth; frequency: daily; status: continued"
+        for drug in drugs
+    )
+    long = "\n".join(f"{drug} 1 tablet by mouth every 6 hours as needed for pain" for drug in drugs)
+    assert not repeats(prose) and not repeats(listed)
+    assert repeats(long) and not repeats(long, f"Discharged on:\n{long}")
+
+
 def test_the_rules_before_all_notes_count_as_asked() -> None:
     assert copies(RULES, instructions())
     assert not copies(NOTE, instructions())
@@ -56,7 +68,7 @@ def test_a_draft_of_the_note_is_usable() -> None:
 
 def test_nothing_speaks_against_what_people_wrote() -> None:
     for text in written():
-        assert unusable(text, (), instructions()) == ()
+        assert unusable("", text, (), instructions()) == ()
 
 
 def test_notes_held_against_their_dialogues_are_not_mostly_unsupported() -> None:
