@@ -22,6 +22,7 @@ LABEL = re.compile(r'(?<=[;,{])\s*"?[A-Za-z_ ]{1,24}"?\s*:|\bnot stated\b')
 
 AGAIN = 6  # words in a row that stood before
 REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is 0.28
+TAIL = 12  # words at the end that stand right before themselves
 RUN = 8  # words in a row that stand in what was asked
 COPIED = 0.3  # of all words, in such runs
 LEAST_CLAIMS = 5
@@ -59,6 +60,8 @@ def repeats(draft: str, source: str = "") -> bool:
     if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
         return True
     words = plain_words(draft)
+    if ends_in_a_loop(words):
+        return True
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()
     again = []
@@ -66,6 +69,17 @@ def repeats(draft: str, source: str = "") -> bool:
         seen[run] += 1
         again.append(seen[run] > max(due[run], 1))
     return covered(again, AGAIN) > REPEATED * len(words)
+
+
+def ends_in_a_loop(words: Sequence[str]) -> bool:
+    """Whether the last words are what stood before them, whole and `TAIL` words at least."""
+    for period in range(1, len(words) // 2 + 1):
+        run = 0
+        while run + period < len(words) and words[-1 - run] == words[-1 - run - period]:
+            run += 1
+        if run >= max(period, TAIL):
+            return True
+    return False
 
 
 def plain_words(text: str) -> list[str]:
