@@ -9,7 +9,7 @@ Importing this package loads nothing else; a function loads its code when it is 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from edgemed.api import Summary as Summary

@@ -54,15 +54,17 @@ def merge(
     """
     from dataclasses import replace as changed
 
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     asked = _recipe(models, recipe, t, method, base, weight, dict(parameters or {}))
     if out_type is not None:
         asked = changed(asked, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
-    plan = plan_merge(asked, Path(out), threads or usable_cores(), cap, replace)
+    plan = plan_merge(asked, Path(out), threads or logical_cores(), cap, replace)
     return run_plan(plan, report, resume, load_check)
 
 
@@ -94,12 +96,14 @@ def fold(
     """
     from dataclasses import replace as changed
 
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.adapters.naming import use_of
     from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.folding import folding
     from edgemed.merging.report.folded import measure_fold, summary
-    from edgemed.merging.run.run import Meter, compile_kernels, run_plan, usable_cores
+    from edgemed.merging.run.run import Meter, compile_kernels, run_plan
 
     if not adapters:
         raise UsageError("no adapter was given", "name one or more")
@@ -107,7 +111,7 @@ def fold(
     if out_type is not None:
         recipe = changed(recipe, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
-    plan = plan_merge(recipe, Path(out), threads or usable_cores(), cap, replace)
+    plan = plan_merge(recipe, Path(out), threads or logical_cores(), cap, replace)
     compile_kernels(plan, Meter(plan.weights, report))
     found = measure_fold(plan)
     result = run_plan(plan, report, resume, load_check)
@@ -174,7 +178,8 @@ def quantize(
     name counts. `imatrix` are importance matrices of llama-imatrix, taken together. With
     `load_check`, the installed llama.cpp opens the file before it gets its name.
     """
-    from edgemed.merging.run.run import usable_cores
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.quantizing.imatrix import read_imatrices
     from edgemed.quantizing.plan import Wish, plan_quantize
     from edgemed.quantizing.run import quantize as run
@@ -182,7 +187,7 @@ def quantize(
     importances = read_imatrices([Path(path) for path in imatrix]) if imatrix else None
     wish = Wish(type.upper(), tuple(patterns), importances)
     plan = plan_quantize(Path(source), Path(out), wish, replace)
-    run(plan, threads or usable_cores(), lambda name: None, lambda done, of: None, load_check)
+    run(plan, threads or logical_cores(), lambda name: None, lambda done, of: None, load_check)
     return plan.files[0].path
 
 
@@ -233,11 +238,12 @@ def summarize(
     `note` is a text, or the Path of a file. `model` is a GGUF file or the name of a model that was
     added (default: the default model). `on_text` gets the draft piece by piece.
     """
-    from edgemed_models.base import Done, Failed, Piece
+    from edgemed_models.answer import collect
+    from edgemed_models.base import Event, Piece
 
-    from edgemed.clinic import summarize as drafting
-    from edgemed.clinic.note import parse, read_note
-    from edgemed.clinic.template import load_template, messages, readable
+    from edgemed.clinic.note import parse, read_note, refuse_unusable
+    from edgemed.clinic.summarize import prompt_of, request_fitting, write
+    from edgemed.clinic.template import load_template, readable
     from edgemed.local_models.library import find_model
     from edgemed.local_models.loading import Options as Loading
     from edgemed.local_models.loading import running
@@ -246,23 +252,21 @@ def summarize(
         read_note(note) if isinstance(note, Path) else parse(note),
         load_template(template),
     )
+    refuse_unusable(read)
     path = find_model(None if model is None else str(model))
-    answer = drafting.answer_range(asked, max_tokens)
-    text, ending = "", "failed"
-    with running(path, options or Loading(), messages(asked, read), answer) as engine:
-        for event in drafting.summarize(
-            engine, read, asked, max_tokens=max_tokens, temperature=temperature, seed=seed
-        ):
-            if isinstance(event, Piece):
-                text += event.text
-                if on_text is not None:
-                    on_text(event.text)
-            elif isinstance(event, Done | Failed):
-                ending = event.reason if isinstance(event, Done) else "failed"
-    if ending == "failed" and not text.strip():
-        return Summary(text, ending, None)
-    shown = readable(asked, text) if ending == "stop" else text
-    return Summary(shown, ending, review(read.text, shown))
+    prompt = prompt_of(read, asked, max_tokens)
+
+    def tell(event: Event) -> None:
+        if on_text is not None and isinstance(event, Piece):
+            on_text(event.text)
+
+    with running(path, options or Loading(), prompt.messages, prompt.answer) as (engine, tokens):
+        request = request_fitting(engine, prompt, tokens, temperature, seed)
+        answer = collect(write(engine, request), tell)
+    if answer.ending == "failed" and not answer.text.strip():
+        return Summary(answer.text, answer.ending, None)
+    shown = readable(asked, answer.text) if answer.complete else answer.text
+    return Summary(shown, answer.ending, review(read.text, shown))
 
 
 def review(note: str, draft: str) -> "Review":

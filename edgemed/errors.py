@@ -1,13 +1,13 @@
-"""What can go wrong, as the user should read it.
+"""Errors as the user reads them.
 
-Every error carries one line that names the thing and one that names the remedy. The command
-line prints both and exits with the class's code; nothing else in the house prints errors.
+Every error has one line that names the thing and one that names the remedy. The command line
+prints both and exits with the class's code; no other part of the program prints errors.
 """
 
 from typing import ClassVar
 
 LOG_LINE = "\n         | "
-"""Before each line of an engine's log behind a hint: the only line end that a hint has."""
+"""Put before each engine log line that follows a hint. A hint has no other line ends."""
 
 
 class EdgemedError(Exception):
@@ -25,13 +25,13 @@ class EdgemedError(Exception):
 
 
 class UsageError(EdgemedError):
-    """The command or call itself cannot be meant as written."""
+    """The command or call is wrong as written."""
 
     exit_code = 2
 
 
 class Refused(EdgemedError):
-    """A check says no before any work: the input is not fit for what was asked."""
+    """A check failed before any work was done: the input cannot be used for what was asked."""
 
     exit_code = 3
 

@@ -1,17 +1,17 @@
-"""Text that others wrote, as it may be shown: the one place that says which characters act.
+"""Makes text from outside safe to show: the one list of characters that are never sent as they are.
 
-A model's licence, a tensor's name, an answer, a file's name may hold characters that a terminal
-obeys (escape, bell), that turn the order of what is read around (bidirectional marks), or that
-nobody sees (zero-width ones). They are shown as what they are, `\\x1b`, `\\u202e`, and never sent.
-The command line lets all that it prints through here (`edgemed.cli.printing`), the screen takes
-the same set of characters (`edgemed_tui.literal`).
+A model's licence, a tensor's name, an answer or a file's name may hold characters that a terminal
+obeys (escape, bell), that reverse the reading order (bidirectional marks), or that nobody sees
+(zero-width ones). They are shown escaped, as `\\x1b` or `\\u202e`, and never sent.
+Everything the command line prints passes through here (`edgemed.cli.printing`); the screen uses
+the same list of characters (`edgemed_tui.literal`).
 """
 
 import re
 
-# First and last character of each range. What acts: controls but for tab and line feed, line and
-# paragraph separators, bidirectional marks. What nobody sees: format characters, fillers,
-# selectors and tags. Lone surrogates are no characters at all.
+# First and last character of each range. Characters with an effect: controls except tab and line
+# feed, line and paragraph separators, bidirectional marks. Invisible characters: format characters,
+# fillers, selectors and tags. Lone surrogates, which are not characters at all.
 ACTING: tuple[tuple[int, int], ...] = (
     (0x00, 0x08), (0x0B, 0x1F), (0x7F, 0x9F),  # C0, DEL, C1
     (0xAD, 0xAD), (0x034F, 0x034F), (0x061C, 0x061C),  # soft hyphen, joiner, Arabic letter mark
@@ -27,22 +27,22 @@ CRLF_OR_ACTS = re.compile(f"\r\n|{ACTS.pattern}")
 
 
 def printable(text: str) -> str:
-    """A name or another short text on one line: line ends and odd spaces are escapes as well."""
+    """A name or another short text on one line: line ends and odd spaces are escaped too."""
     if text.isprintable() and not ACTS.search(text):
         return text
     return "".join(c if c.isprintable() and not ACTS.match(c) else escaped(c) for c in text)
 
 
 def printable_text(text: str) -> str:
-    """Prose: tabs and line ends (LF, CRLF) stay as they are, and every other space."""
+    """Prose: tabs, line ends (LF, CRLF) and spaces of every kind are kept."""
     return CRLF_OR_ACTS.sub(lambda found: escaped(found[0]), text)
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a file's name is UTF-8: others cannot be written down in models and records."""
+    """Whether a file's name is UTF-8: other names cannot be stored in models and records."""
     return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def escaped(found: str) -> str:
-    """`\\x1b` for an escape; a line end of two characters stays one."""
+    """`\\x1b` for the escape character; CRLF stays a line end."""
     return found if found == "\r\n" else ascii(found)[1:-1]

@@ -111,6 +111,16 @@ def state_bytes(tensors: Iterable[Tensor]) -> int:
     return sum(held(t, change) for t in tensors for change in changes_of(t))
 
 
+def bytes_per_weight(tensors: Iterable[Tensor]) -> float:
+    """What a worker holds of these tensors' changes for each weight of a chunk: rows of L, or of
+    other tensors, packed, as float32, and twice as float64."""
+    return sum(
+        24 * change.rank / tensor.row_length if isinstance(change, LowRank) else 24
+        for tensor in tensors
+        for change in changes_of(tensor)
+    )
+
+
 def held(tensor: Tensor, change: Change) -> int:
     """Bytes of one change."""
     if not isinstance(change, LowRank):

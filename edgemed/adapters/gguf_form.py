@@ -7,7 +7,6 @@ llama.cpp adds alpha / rank times B A. The file has one alpha for all of its pai
 other ranks or scales have their B scaled when they are written.
 """
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,12 @@ from edgemed_native.codecs import decode_rows
 from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
-from edgemed.errors import InvalidFile
-from edgemed.gguf import Model, Tensor, open_model, plan_layout
+from edgemed.adapters.change import LowRank, Thin
+from edgemed.adapters.gguf_changes import ALPHA, EMBEDDING, A, B, open_gguf
+from edgemed.gguf import open_model, plan_layout
 from edgemed.gguf.values import encode
 from edgemed.storage.whole import write_whole
 
-A, B = ".lora_a", ".lora_b"
-ALPHA = "adapter.lora.alpha"
 ABOUT = "edgemed.adapter."
 
 
@@ -36,8 +34,10 @@ def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
     alpha = first.scale * first.rank
     arrays: dict[str, F32] = {}
     for name, pair in adapter.pairs.items():
-        arrays[name + A] = pair.a
-        arrays[name + B] = pair.b * np.float32(pair.scale * pair.rank / alpha)
+        a, b = pair.a, pair.b * np.float32(pair.scale * pair.rank / alpha)
+        if name == EMBEDDING:  # which llama.cpp has the other way round
+            a, b = b, a.T
+        arrays[name + A], arrays[name + B] = a, b
     keys: dict[str, tuple[str, Any]] = {
         "general.type": ("string", "adapter"),
         "general.architecture": ("string", adapter.architecture),
@@ -62,49 +62,29 @@ def write_adapter(path: Path, adapter: Adapter) -> None:
 
 
 def read_adapter(path: Path) -> Adapter:
-    """The adapter in `path`. InvalidFile for what llama.cpp would not take either."""
-    model = open_model(path)
-    meta = model.metadata
-    if meta.get("general.type") != "adapter" or meta.get("adapter.type") != "lora":
-        raise InvalidFile(f"{path.name} is no LoRA adapter", "give an adapter in GGUF form")
-    alpha = meta.get(ALPHA)
-    if not isinstance(alpha, float) or not np.isfinite(alpha):
-        raise InvalidFile(f"{path.name} has no {ALPHA}", "make the adapter again with its alpha")
-    pairs = dict(_pairs(model, path, float(alpha)))
-    if not pairs:
-        raise InvalidFile(f"{path.name} holds no pair of matrices", "make the adapter again")
+    """The adapter in `path`, its numbers too. InvalidFile for what llama.cpp would not take."""
+    found, meta = open_gguf(path), open_model(path).metadata
+    pairs = {
+        name: pair_of(change)
+        for name, changes in found.changes.items()
+        for change in changes
+        if isinstance(change, LowRank)
+    }
     about = {k.removeprefix(ABOUT): str(meta[k]) for k in meta if k.startswith(ABOUT)}
-    return Adapter(str(meta.get("general.architecture", "")), pairs, about)
+    return Adapter(found.architecture, pairs, about)
 
 
-def _pairs(model: Model, path: Path, alpha: float) -> Iterator[tuple[str, Pair]]:
-    tensors: Mapping[str, Tensor] = model.tensors
-    for name, tensor in tensors.items():
-        if not name.endswith((A, B)):
-            raise InvalidFile(
-                f"{path.name}: {name} is neither a {A} nor a {B} tensor",
-                "adapters with whole tensors are not read",
-            )
-        target = name[: -len(A)]
-        if target + A not in tensors or target + B not in tensors:
-            raise InvalidFile(f"{path.name}: {target} has one half of its pair", "make it again")
-        if name.endswith(A):
-            other = tensors[target + B]
-            if len(tensor.shape) != 2 or other.shape[:1] != tensor.shape[1:]:
-                raise InvalidFile(
-                    f"{path.name}: {target}: A of shape {tensor.shape} and B of {other.shape} do "
-                    "not match",
-                    "make the adapter again",
-                )
-            a, b = _read(tensor), _read(other)
-            yield target, Pair(a, b, alpha / len(a))
+def pair_of(change: LowRank) -> Pair:
+    """The matrices of a change, read."""
+    return Pair(_read(change.right), _read(change.left), change.scale)
 
 
-def _read(tensor: Tensor) -> F32:
-    """The tensor's rows, f32[rows, row length]."""
+def _read(thin: Thin) -> F32:
+    """The whole thin matrix."""
+    tensor = thin.tensor
     with tensor.path.open("rb") as file:
         file.seek(tensor.offset)
         packed = np.frombuffer(file.read(tensor.nbytes), np.uint8).reshape(tensor.rows, -1)
     out = np.empty((tensor.rows, tensor.row_length), np.float32)
     decode_rows(tensor.type.name, packed, out)
-    return out
+    return np.ascontiguousarray(out.T) if thin.turned else out

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgemed_models.engine.machine import system_memory
+from edgemed_models.engine.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import STORED, adapter_bytes
-from edgemed.cli.model_options import positive
+from edgemed.cli.numbers import positive, threads
 from edgemed.errors import EdgemedError, Refused
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
 from edgemed.merging.plan.fingerprints import sha256_of
-from edgemed.merging.run.run import usable_cores
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_inputs, refuse_place
@@ -82,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
-    add("--threads", type=positive, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--stored", choices=tuple(STORED), default="F32", help="type of its numbers (F32)")
     add("--resume", action="store_true", help="go on with a run that was stopped")
     add(
@@ -141,8 +140,7 @@ def run(args: argparse.Namespace) -> int:
         )
     data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
-    with Records() as records:
-        mark = data.mark(records.key)
+    mark = data.mark(Log(default_place()).key_for("examples"))
     training = trained(args, data, card.run_name(base, mark, wish_of(args)), progress)
     write(args, base, data, mark, training)
     progress.unlink(missing_ok=True)

@@ -1,41 +1,51 @@
-"""`edgemed audit verify|export|seal`: is the log as it was written, and what stands in it."""
+"""`edgemed audit verify|export|drafts|seal`: is the log as it was written, what stands in it."""
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edgemed.cli.printing import print_json
 from edgemed.logs import audit, seals
 from edgemed.logs.audit import Entry, Place, Verdict
+from edgemed.logs.drafts import Draft, drafts
 from edgemed.printable import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The things that can be done with the log."""
+    """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = actions.add_parser(
-        "verify", help="check every row, the order and the seal", epilog=seals.CAUTION
+        "verify", help="check every row, the records, the order and the seal", epilog=seals.CAUTION
     )
     verify.add_argument("--seal", metavar="SEAL", help="a seal kept elsewhere: a file, or N:HEX")
     export = actions.add_parser("export", help="print the rows as JSON lines, the seal on stderr")
-    seal = actions.add_parser("seal", help="keep a seal elsewhere, on a stick say")
+    listed = actions.add_parser("drafts", help="list what was drafted, with what, and when")
+    listed.add_argument("--note", type=Path, metavar="NOTE", help="only drafts of this note")
+    listed.add_argument("--json", action="store_true", help="print JSON lines, with all settings")
+    seal = actions.add_parser("seal", help="keep a seal elsewhere, for example on a stick")
     seal.add_argument(
-        "--to", type=Path, metavar="FOLDER", help="where (default: the one stick plugged in)"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder for it (default: the one stick plugged in)",
     )
-    seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps it")
-    for action in (verify, export, seal):
-        action.add_argument("--log", type=Path, metavar="FILE", help="another log than yours")
-        action.add_argument("--key", type=Path, metavar="FILE", help="that log's key")
+    seal.add_argument("--who", default="not named", metavar="NAME", help="who keeps the seal")
+    for action in (verify, export, listed, seal):
+        action.add_argument("--log", type=Path, metavar="FILE", help="a log other than your own")
+        action.add_argument("--key", type=Path, metavar="FILE", help="the key of that log")
     verify.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when nothing was found; 3 when the log is not as it was written."""
+    """Returns 0 if nothing is wrong, 3 if the log is not as it was written."""
     place = place_of(args)
     if args.action == "export":
         return export(place)
+    if args.action == "drafts":
+        return list_drafts(place, args.note, args.json)
     if args.action == "seal":
         return keep_seal(place, args.to, args.who)
     kept = seals.seal_from(args.seal) if args.seal else None
@@ -50,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
-    """The verdict for programs."""
+    """The verdict as JSON."""
     return {
         "entries": verdict.entries,
         "seal": str(verdict.seal),
@@ -60,7 +70,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
-    """The verdict to read."""
+    """Print the verdict."""
     for fault in verdict.faults:
         print(f"FAULT: {printable(fault)}")
     for note in verdict.notes:
@@ -70,16 +80,16 @@ def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
     if verdict.faults:
         print("Keep the files as they are, and find out who had access.")
         print(
-            "To go on working, move log, key and seal to a folder of their own: a new log begins."
+            "To continue working, move log, key and seal to another folder: a new log will start."
         )
     elif kept is None:
         print(seals.CAUTION)
     else:
-        print(f"It holds row {kept.number}, which the given seal names, and every row before it.")
+        print(f"It still holds row {kept.number}, which the given seal names, and all rows before.")
 
 
 def export(place: Place) -> int:
-    """Rows to stdout, one JSON object a line; the seal to keep elsewhere to stderr."""
+    """Print the rows on stdout, one JSON object per line, and the seal on stderr."""
     rows = audit.read(place) if place.log.exists() else []
     for row in rows:
         entry = row._asdict() | {"facts": facts_of(row), "mac": row.mac.hex()}
@@ -90,8 +100,36 @@ def export(place: Place) -> int:
     return 0
 
 
+def list_drafts(place: Place, note: Path | None, as_json: bool) -> int:
+    """Drafts to stdout, a line each; of one note, where it is given and known by its mark."""
+    for draft in drafts(place, texts_of(note) if note else ()):
+        if as_json:
+            print_json(asdict(draft), indent=None)
+        else:
+            print(printable(line_of(draft)))
+    return 0
+
+
+def texts_of(note: Path) -> tuple[str, ...]:
+    """A note as the command line takes it, and as the screen does: with other line ends."""
+    from edgemed.clinic.note import read_note
+    from edgemed.clinic.session import opened
+
+    text = read_note(note).text
+    return text, opened(text).source
+
+
+def line_of(draft: Draft) -> str:
+    """A draft on a line: when, by which template and model, how it ended, for whom."""
+    kept = ", note and draft kept" if draft.kept else ""
+    who = f", {draft.who}" if draft.who else ""
+    words = (draft.template, "by", draft.model, draft.model_hash[:12])
+    what = " ".join(word for word in words if word)
+    return f"row {draft.row}: {draft.at}, {what}: {draft.ending}{who}{kept}"
+
+
 def facts_of(row: Entry) -> Any:
-    """A row's facts; as text where somebody has made them no JSON."""
+    """A row's facts; as text if somebody has changed them to something that is not JSON."""
     try:
         return json.loads(row.facts)
     except (ValueError, RecursionError):
@@ -99,19 +137,19 @@ def facts_of(row: Entry) -> Any:
 
 
 def keep_seal(place: Place, to: Path | None, who: str) -> int:
-    """Keep a seal elsewhere, and say what it is good for."""
+    """Write a seal to another place, and print how to check the log against it."""
     path = seals.keep(place, to or seals.only_medium(), who, audit.now())
     print(f"seal kept: {path}")
     print(f"check the log against it: edgemed audit verify --seal {path}", file=sys.stderr)
     if seals.on_this_disk(place, path):
-        print("note: this is the log's own disk: keep a copy on a stick", file=sys.stderr)
+        print("note: the seal is on the log's own disk: keep a copy on a stick", file=sys.stderr)
     if others := seals.others_in(path.parent, path):
-        print(f"note: {others} seals of other logs lie there too", file=sys.stderr)
+        print(f"note: {others} seals of other logs are there too", file=sys.stderr)
     return 0
 
 
 def place_of(args: argparse.Namespace) -> Place:
-    """The user's own log, or the files that were named; a seal lies beside its key."""
+    """The user's own log, or the files given as options; a seal is in the folder of its key."""
     own = audit.default_place()
     key = args.key or own.key
     return Place(args.log or own.log, key, key.with_suffix(".seal"))

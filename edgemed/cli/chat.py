@@ -1,4 +1,4 @@
-"""`edgemed chat [TEXT]`: one instruction, one answer, no note and no record."""
+"""`edgemed chat [TEXT]`: one question, one answer; nothing is recorded."""
 
 import argparse
 import sys
@@ -11,8 +11,8 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
-    positive,
 )
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import data
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
@@ -30,7 +30,7 @@ from edgemed.storage.bounded import read_bounded, read_stream
 
 STDIN = "-"
 HOW_TO_END = "What to ask? End with Ctrl-D on a line of its own (Windows: Ctrl-Z, then Enter)."
-CUT = 1023 if sys.platform == "darwin" else 4095  # bytes of a line that a terminal lets through
+CUT = 1023 if sys.platform == "darwin" else 4095  # longest line in bytes that a terminal passes on
 SEEN = "on the command line it can be seen by other users and stays in the shell's history"
 
 
@@ -42,26 +42,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default=STDIN,
         metavar="TEXT",
-        help="what to ask; without it, or as -, it is typed or comes through a pipe. "
-        f"Write nothing of a patient here: {SEEN}",
+        help="what to ask; left out or -, it is read from the terminal or a pipe. "
+        f"Write nothing about a patient here: {SEEN}",
     )
     rules = parser.add_mutually_exclusive_group().add_argument
-    rules("--system", default="", metavar="TEXT", help=f"rules to put before it; {SEEN}")
-    rules("--system-file", type=Path, metavar="FILE", help="rules to put before it, from a file")
-    add("--max-tokens", type=positive, default=512, metavar="N", help="the most to write (512)")
+    rules("--system", default="", metavar="TEXT", help=f"a system message; {SEEN}")
+    rules("--system-file", type=Path, metavar="FILE", help="a system message, from a file")
+    add(
+        "--max-tokens",
+        type=positive,
+        default=512,
+        metavar="N",
+        help="the longest answer, in tokens (512)",
+    )
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
-    add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
+    add("--seed", type=int, default=0, metavar="N", help="random seed, for a temperature above 0")
     configure_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask and stream the answer. 0: it is complete."""
+    """Ask and stream the answer. Returns 0 if it is complete."""
     if args.temperature < 0:
-        raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
+        raise UsageError("--temperature is below 0", "give 0 (greedy) or more, such as 1")
     rules = parse(read_rules(args.system_file) if args.system_file else args.system).text
     asked = parse(typed() if args.text == STDIN else args.text).text
     if not asked.strip():
-        raise Refused("there is nothing to ask", "give a text")
+        raise Refused("there is nothing to ask: the text is empty", "give a text")
     system = (Message("system", rules),) if rules else ()
     request = Request(
         (*system, Message("user", asked)), args.max_tokens, args.temperature, args.seed
@@ -70,34 +76,36 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_rules(path: Path) -> bytes:
-    """The rules in a file."""
+    """The system message in a file."""
     try:
-        return read_bounded(path, "note", "the file of rules")
+        return read_bounded(path, "note", "the system file")
     except OSError as error:
-        raise EdgemedError(f"cannot read the rules: {error.strerror}", "check the path") from None
+        raise EdgemedError(
+            f"cannot read the system file: {error.strerror}", "check the path"
+        ) from None
 
 
 def typed() -> bytes:
-    """Standard input up to its end. Refuses a line that the terminal may have cut."""
+    """Standard input to its end. Refuses a line that the terminal may have cut."""
     asking = sys.stdin.isatty()
     if asking:
         print(HOW_TO_END, file=sys.stderr)
     text = read_stream(sys.stdin.buffer, "note", "the text")
     if asking and max(map(len, text.splitlines()), default=0) >= CUT:
         raise Refused(
-            f"a line has the {CUT:,} bytes that a terminal lets through: it may have been cut",
+            f"a line has {CUT:,} bytes, the most that a terminal passes on: it may have been cut",
             "put the text into a file and ask with: edgemed chat < FILE",
         )
     return text
 
 
 def answer(args: argparse.Namespace, request: Request) -> int:
-    """Load the model, stream, say how it ended."""
+    """Load the model, stream the answer, report how it ended."""
     path, options = find_model(args.model), options_of(args)
     answer = range(request.max_tokens, request.max_tokens + 1)
     with started_ahead() as process:
         with explained(args):
-            plan = plan_request(path, options, request.messages, answer, process)
+            plan, _ = plan_request(path, options, request.messages, answer, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:
@@ -108,7 +116,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
             model.close()
     close_text(outcome, args.max_tokens, "ANSWER")
     if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
+        tell_failure(outcome.end, args)
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":

@@ -8,11 +8,11 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Failed, Message, ModelError, Piece, Request
+from edgemed_models.answer import ask
+from edgemed_models.base import Failed, Message, ModelError, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.machine import usable_cores
 from edgemed_models.scale import DEMO_T, path_of
@@ -25,6 +25,7 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import HEADING
 from edgemed.local_models.loading import Options, plan_model, settings_for, start, translated
+from edgemed.storage.scratch import scratch_folder
 
 CONTEXT = 1024
 MAX_TOKENS = 160
@@ -65,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     print(f"{HEADING}\n")
     asked = {axis: questions(axis, args.items, SEED) for axis in AXES}
-    with tempfile.TemporaryDirectory(prefix="edgemed-demo-") as folder:
-        merged = Path(folder) / "merged.gguf"
+    with scratch_folder(Path(tempfile.gettempdir()), "demo") as folder:
+        merged = folder / "merged.gguf"
         merge_parents(merged)
         picture(merged, asked)
         stream_sample(merged)
@@ -121,16 +122,15 @@ def request(prompt: str) -> Request:
 
 def mean_worth(model: LlamaModel, asked: list[Question]) -> float:
     """The mean score of the model's answers."""
-    return sum(q.worth("".join(answer(model, q.item.prompt))) for q in asked) / len(asked)
+    return sum(q.worth(answer(model, q.item.prompt)) for q in asked) / len(asked)
 
 
-def answer(model: LlamaModel, prompt: str) -> Iterator[str]:
-    """The pieces of an answer. Raises EdgemedError where the engine breaks."""
-    for event in model.generate(request(prompt)):
-        if isinstance(event, Piece):
-            yield event.text
-        if isinstance(event, Failed):
-            raise EdgemedError(event.message, event.hint)
+def answer(model: LlamaModel, prompt: str) -> str:
+    """The model's answer. Raises EdgemedError where the engine breaks."""
+    try:
+        return ask(model, request(prompt)).text
+    except ModelError as error:
+        raise EdgemedError(error.message, error.hint) from None
 
 
 def stream_sample(merged: Path) -> None:

@@ -19,7 +19,7 @@ from edgemed.cli.stream import close_text, follow, timing_line
 from edgemed.clinic import samples
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse
-from edgemed.clinic.summarize import summarize
+from edgemed.clinic.summarize import prompt_of, request_of, write
 from edgemed.clinic.template import load_template
 from edgemed.clinic.usable import above
 from edgemed.errors import EdgemedError, UsageError
@@ -80,7 +80,8 @@ def draft_both(name: str, path: Path) -> None:
             note = parse(text())
             asked = load_template(template)
             print(f"\n--- {name}, {asked.title}\n", flush=True)
-            outcome = follow(summarize(model, note, asked, max_tokens=LIMIT), sys.stdout)
+            request = request_of(prompt_of(note, asked), LIMIT)
+            outcome = follow(write(model, request), sys.stdout)
             close_text(outcome, LIMIT)
             if isinstance(outcome.end, Failed):
                 raise EdgemedError(outcome.end.message, outcome.end.hint)

@@ -1,22 +1,26 @@
 """`edgemed diff A B`: how two models differ, and what a merge of them could hold of it."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.adapters.naming import model_file, parent_of
-from edgemed.cli.merge import progress_report
+from edgemed.cli.merge_shown import progress_report
+from edgemed.cli.numbers import threads
 from edgemed.cli.printing import print_json
-from edgemed.cli.reports import print_report, refuse_name, write_report
+from edgemed.cli.tables import show
 from edgemed.gguf import Model, printable
 from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.plan.plan import decide
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report import report
-from edgemed.merging.report.survey import survey
-from edgemed.merging.run.run import usable_cores
+from edgemed.merging.report.report_file import refuse_name, write_report
+from edgemed.merging.report.survey import Measure, survey
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 
@@ -54,6 +58,15 @@ def run(args: argparse.Namespace) -> int:
         if keys:
             print(f"Metadata that differ: {', '.join(map(printable, keys))}")
     return 0
+
+
+def print_report(measures: Sequence[Measure]) -> None:
+    """The table on stdout, then the words."""
+    titles = ("tensor", "how", "types", *(f">{c.title}" for c in report.COLUMNS))
+    show([Table(titles, [report.cells(m) for m in measures])])
+    print()
+    for line in report.summary(measures):
+        print(line)
 
 
 def writable(out_type: str, a: Model) -> str:

@@ -5,16 +5,21 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from edgemed_models.engine.machine import logical_cores
+
 from edgemed.adapters.naming import Adapted, parent_of, use_of
 from edgemed.cli.load_check import load_check_option
-from edgemed.cli.merge import carry_out, changed, planned
+from edgemed.cli.merge import carry_out, planned
+from edgemed.cli.merge_options import changed
+from edgemed.cli.numbers import threads
 from edgemed.cli.printing import print_json
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.errors import UsageError
 from edgemed.merging.recipe.folding import folding
 from edgemed.merging.report import folded
-from edgemed.merging.run.run import Meter, compile_kernels, usable_cores
+from edgemed.merging.run.run import Meter, compile_kernels
 from edgemed.printable import printable
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--no-fallback", action="store_true", help="refuse a type that some rows do not fit")
     add("--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G")
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--max-ram", metavar="SIZE", help="cap on the buffers, such as 500M")
     add("--dry-run", action="store_true", help="measure, print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")

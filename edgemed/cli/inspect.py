@@ -10,12 +10,14 @@ from typing import Any
 from edgemed.adapters import describing as adapters
 from edgemed.adapters.describing import is_adapter
 from edgemed.cli.printing import print_json
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.gguf import Model, Tensor, open_model, printable
 from edgemed.gguf.description import Description, describe
 from edgemed.gguf.loadable.obstacle import Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
+from edgemed.gguf.tables import summary, tensor_table, type_table
 from edgemed.storage.sizes import show_size
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -100,12 +102,12 @@ def target_table(found: adapters.Description) -> Table:
 
 
 def against(model: Model) -> list[Obstacle]:
-    """Why llama.cpp will not load it."""
+    """The reasons why llama.cpp will not load it."""
     return [obstacle for obstacle in obstacles(model) if obstacle.about != "unknown"]
 
 
 def as_json(model: Model, description: Description, tensors: bool) -> dict[str, Any]:
-    """The description, its types by name; `tensors` as a list where asked for."""
+    """The description, its types by name; with `tensors`, also a list of them."""
     types = {name: share._asdict() for name, share in description.types.items()}
     document = asdict(description) | {"types": types}
     document["obstacles"] = [{"what": o.what, "remedy": o.remedy} for o in against(model)]
@@ -115,7 +117,7 @@ def as_json(model: Model, description: Description, tensors: bool) -> dict[str, 
 
 
 def tensor_record(tensor: Tensor) -> dict[str, Any]:
-    """One tensor as JSON: shape with the row length first, offset in its file."""
+    """One tensor as JSON: its shape (row length first) and its offset in its file."""
     return {
         "name": tensor.name,
         "shape": list(tensor.shape),
@@ -124,46 +126,3 @@ def tensor_record(tensor: Tensor) -> dict[str, Any]:
         "offset": tensor.offset,
         "nbytes": tensor.nbytes,
     }
-
-
-def summary(d: Description) -> Table:
-    """One line a fact."""
-    more = len(d.files) - 1
-    shards = f" and {more} more shard{'s' if more > 1 else ''}" if more else ""
-    kinds = ", ".join(part for part in (d.vocabulary_model, d.vocabulary_pre) if part)
-    weights = f"{d.weights:,} ({d.bits_per_weight:.2f} bits each)" if d.weights else "none"
-    vocabulary = f"{d.vocabulary_size:,} tokens" if d.vocabulary_size else "none"
-    return Table(
-        ("", ""),
-        [
-            ("file", d.files[0] + shards),
-            ("size", f"{show_size(d.nbytes)} ({d.nbytes:,} bytes)"),
-            ("format", f"GGUF version {d.version}, aligned to {d.alignment}"),
-            ("architecture", d.architecture or "not stated"),
-            ("name", d.name or "not stated"),
-            ("licence", d.licence or "not stated"),
-            ("weights", weights),
-            ("context", f"{d.context_length:,} tokens" if d.context_length else "not stated"),
-            ("vocabulary", f"{vocabulary} ({kinds})" if kinds else vocabulary),
-            ("chat template", "yes" if d.chat_template else "none"),
-            *(("trained for", f"its rounding: {said}") for said in (d.trained_rounding,) if said),
-        ],
-    )
-
-
-def type_table(d: Description) -> Table:
-    """How much is stored in which tensor type."""
-    columns = ("type", ">tensors", ">weights", ">bytes")
-    return Table(columns, [(n, *(f"{x:,}" for x in share)) for n, share in d.types.items()])
-
-
-def tensor_table(model: Model) -> Table:
-    """One line a tensor, in the file's order; the row length is the first number of a shape."""
-    columns = ("tensor", ">shape", "type", ">bytes")
-    return Table(
-        columns,
-        [
-            (t.name, " x ".join(map(str, t.shape)) or "scalar", t.type.name, f"{t.nbytes:,}")
-            for t in model.tensors.values()
-        ],
-    )

@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 from edgemed import __version__
 from edgemed.cli import standard
+from edgemed.cli.named_options import with_options
 from edgemed.cli.printing import cleaned, shown_hint
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
+from edgemed.storage.names import ANOTHER, REFUSED
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -53,6 +55,7 @@ COMMANDS: dict[str, Command] = {
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "teach a model from your own examples: a LoRA adapter"),
     "fold": Command("fold", "write a LoRA adapter into its model, without leaving its types"),
+    "extract": Command("extract", "take a fine-tune's change out of it, as a LoRA adapter"),
     "audit": Command("audit", "check or print the log of who did what"),
     "demo": Command("demo", "see a merge of two embedded models at work (not for patients)"),
     "inspect": Command("inspect", "show what is in a GGUF file or an adapter"),
@@ -93,6 +96,8 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
     if args.command is None:
         parser.print_help()
         return 0
+    if any("\0" in word for word in arguments):
+        return complain(UsageError("a word of the command holds a NUL", "leave it out"))
     return guarded(args)
 
 
@@ -139,11 +144,14 @@ def guarded(args: argparse.Namespace) -> int:
     except EdgemedError as error:
         if args.debug:
             traceback.print_exc()
+        error.hint = with_options(error.hint, args)
         return complain(error)
     except BrokenPipeError:
         drop_output()
         return 1
     except OSError as error:
+        if error.errno in REFUSED:  # a name that is made of a given one can be too long as well
+            return complain(UsageError(f"no file can be called so: {error.strerror}", ANOTHER))
         if error.errno not in (*FULL, standard.CLOSED):
             return complain(unforeseen(error, args.debug))
         drop_output()

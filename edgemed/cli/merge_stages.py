@@ -6,17 +6,17 @@ files without contents finds what would be refused before any work.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from edgemed.cli.merge import carry_out, changed, planned, refuse_beside_recipe
+from edgemed.cli.merge import carry_out, planned
+from edgemed.cli.merge_options import changed, refuse_beside_recipe
 from edgemed.errors import UsageError
 from edgemed.merging.plan.made import is_made
 from edgemed.merging.plan.placement import Placement, refuse_output
 from edgemed.merging.plan.provenance import inputs_of
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.stages import Outputs, Stage, read_stages, recipe_of
+from edgemed.storage.scratch import scratch_folder
 
 
 def stages_of(args: argparse.Namespace) -> list[Stage]:
@@ -76,8 +76,8 @@ def rehearse(
 
     What is `done` is there and is not written again.
     """
-    with tempfile.TemporaryDirectory(dir=args.intermediate_dir, prefix=".planning-") as folder:
-        ghosts = {name: Path(folder) / path.name for name, path in outputs.items()}
+    with scratch_folder(args.intermediate_dir, "planning") as folder:
+        ghosts = {name: folder / path.name for name, path in outputs.items()}
         for number, stage in enumerate(stages, 1):
             recipe, final = recipe_for(args, stage, ghosts), stage is stages[-1]
             out = args.out if final else outputs[stage.name]

@@ -10,6 +10,7 @@ from typing import Any
 from edgemed_models.engine.fit import Plan, explain
 
 from edgemed.adapters.naming import use_of
+from edgemed.cli.numbers import natural, positive, threads
 from edgemed.local_models.loading import Options, Unfit
 
 
@@ -27,7 +28,7 @@ def configure_loading(add: Callable[..., Any]) -> None:
     add("--context", type=positive, metavar="N", help="tokens of prompt and answer together")
     add(
         "--threads",
-        type=positive,
+        type=threads,
         metavar="N",
         help="CPU threads (default: physical cores, or tuned)",
     )
@@ -48,22 +49,6 @@ def configure_loading(add: Callable[..., Any]) -> None:
         help="run a LoRA adapter in GGUF form beside the model; repeatable",
     )
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
-
-
-def positive(text: str) -> int:
-    """A whole number above zero, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
-    return number
-
-
-def natural(text: str) -> int:
-    """A whole number, zero too, for argparse."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below zero")
-    return number
 
 
 def options_of(args: argparse.Namespace) -> Options:

@@ -11,38 +11,40 @@ from edgemed_models.catalog import Card, card_text, read_cards
 from edgemed.cli import models_get
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.printing import clear_line, print_json
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import find_card
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
+from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable, printable_text
 from edgemed.storage.sizes import show_size
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    models_get.configure(actions.add_parser("get", help="fetch a model (opens the network)"))
-    adding = actions.add_parser("add", help="check a GGUF file and take it in")
+    models_get.configure(actions.add_parser("get", help="fetch a model (uses the network)"))
+    adding = actions.add_parser("add", help="check a GGUF file and add it to your models")
     adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
-    adding.add_argument("--name", help="what to call it (default: the file's name)")
-    adding.add_argument("--link", action="store_true", help="use it where it is, copy nothing")
+    adding.add_argument("--name", help="its name in the list (default: the file's name)")
+    adding.add_argument("--link", action="store_true", help="use the file where it is, do not copy")
     load_check_option(adding)
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
     showing.add_argument("name", metavar="M")
-    tuning = actions.add_parser("tune", help="find the fastest settings on this machine, keep them")
-    tuning.add_argument("name", metavar="M", help="a model that was added, or a file")
-    choosing = actions.add_parser("default", help="use a model when none is named")
+    tuning = actions.add_parser("tune", help="find and save the fastest settings on this machine")
+    tuning.add_argument("name", metavar="M", help="an added model, or a file")
+    choosing = actions.add_parser("default", help="choose the model to use when none is named")
     choosing.add_argument("name", metavar="M")
-    removing = actions.add_parser("remove", help="forget a model; a copied file is deleted")
+    removing = actions.add_parser("remove", help="remove a model; a copied file is deleted")
     removing.add_argument("name", metavar="M")
     carding = actions.add_parser("cards", help="pairs of public models that can be merged")
     carding.add_argument("name", nargs="?", metavar="CARD")
-    carding.add_argument("--toml", action="store_true", help="print the card's file, to copy")
+    carding.add_argument("--toml", action="store_true", help="print the card's file, to copy it")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def add(args: argparse.Namespace) -> int:
-    """Take a model in; progress on stderr where somebody watches."""
+    """Add a model; shows progress on stderr if that is a terminal."""
     total = args.file.stat().st_size if args.file.is_file() else 0
     done = 0
 
@@ -75,8 +77,8 @@ def add(args: argparse.Namespace) -> int:
 
     entry = library.add(args.file, args.name, args.link, progress, args.load_check)
     clear_line(sys.stderr)
-    with suppress(EdgemedError), Records() as records:  # only spares the first draft a wait
-        records.remember(Path(entry.path), entry.sha256)
+    with suppress(EdgemedError):  # only spares the first draft a wait
+        remember(Log(default_place()), Path(entry.path), entry.sha256)
     name = printable(entry.name)
     print(f"added {name}: {printable(entry.path)}")
     print(f"sha256 {entry.sha256}")
@@ -96,7 +98,7 @@ def template_of(entry: library.Entry) -> str:
 
 
 def list_all(args: argparse.Namespace) -> int:
-    """Every model, the default marked."""
+    """List every model and mark the default."""
     found = library.read_library()
     if args.json:
         print_json(asdict(found))
@@ -111,7 +113,7 @@ def list_all(args: argparse.Namespace) -> int:
 
 
 def show_one(args: argparse.Namespace) -> int:
-    """One model with its licence and its chat template in full."""
+    """Print one model with its licence and its full chat template."""
     entry = library.read_library().find(args.name)
     if entry is None:
         raise UsageError(f"there is no model {args.name!r}", "see `edgemed models list`")
@@ -123,12 +125,12 @@ def show_one(args: argparse.Namespace) -> int:
 
 
 def tune_one(args: argparse.Namespace) -> int:
-    """Try settings, say each on stderr as it is measured, keep the best."""
+    """Try settings, print each on stderr once it is measured, save the best."""
     from edgemed.local_models.tuning import is_usual, shown, tune
 
     path = library.find_model(args.name)
     best = tune(path, lambda trial: print(shown(trial), file=sys.stderr), lambda: False)
-    kept = "the usual setting is as fast as any" if is_usual(best) else "used from now on"
+    kept = "no setting is faster than the default" if is_usual(best) else "used from now on"
     print(f"{best.threads} threads, batch {best.batch}: {kept}")
     return 0
 
@@ -141,7 +143,7 @@ def choose(args: argparse.Namespace) -> int:
 
 
 def remove(args: argparse.Namespace) -> int:
-    """Forget a model; say which one is the default now, if that was it."""
+    """Remove a model; if it was the default, print the new default."""
     before = library.read_library().default
     entry = library.remove(args.name)
     file = " and its file" if entry.own else "; its file stays"
@@ -152,7 +154,7 @@ def remove(args: argparse.Namespace) -> int:
 
 
 def cards(args: argparse.Namespace) -> int:
-    """All cards, or one in full."""
+    """Print all cards, or one in full."""
     if args.toml:
         if args.name is None:
             raise UsageError("--toml prints one card", "name a card")
@@ -167,7 +169,7 @@ def cards(args: argparse.Namespace) -> int:
 
 
 def card_row(card: Card) -> tuple[str, ...]:
-    """A card in the list of all; whether it can be fetched by name."""
+    """A card's row in the list of cards."""
     clinical = card.clinical.source if card.clinical else ""
     return (card.name, card.weights, card.instruct.source, clinical, "yes" if can_get(card) else "")
 
@@ -178,13 +180,13 @@ def can_get(card: Card) -> bool:
 
 
 def card_rows(card: Card) -> list[tuple[str, str]]:
-    """A card as lines to read."""
+    """A card as rows of labels and values."""
     rows = [("card", card.name), ("size", card.weights), ("architecture", card.architecture)]
     for role, source in card.sources.items():
         rows += [(role, source.source), ("  licence", source.licence), ("  terms", source.terms)]
         if source.file is not None:
             rows += [("  file", source.file.name), ("  sha256", source.file.sha256)]
     rows += [("file types", ", ".join(card.file_types)), ("note", card.note)]
-    got = f"edgemed models get {card.name}" if can_get(card) else "by hand: no hash of it is known"
-    tried = "yes" if card.tried else "no: facts are from the models' public cards"
+    got = f"edgemed models get {card.name}" if can_get(card) else "by hand: its hash is not known"
+    tried = "yes" if card.tried else "no: the facts come from the models' public pages"
     return [*rows, ("to get it", got), ("tried here", tried)]

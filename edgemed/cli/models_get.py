@@ -1,6 +1,6 @@
 """`edgemed models get CARD`: says what it will fetch and from where, asks, fetches, adds.
 
-The one command that opens the network.
+The only command that uses the network.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from edgemed.local_models import library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
 from edgemed.local_models.getting.partner import fold_partner
 from edgemed.local_models.getting.places import in_words
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
+from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 
@@ -25,8 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed models get`."""
     add = parser.add_argument
     add("name", metavar="CARD", help="a name from `models cards`, or a card file of your own")
-    add("--yes", action="store_true", help="do not ask: for scripts")
-    add("--from", dest="stick", type=Path, metavar="FOLDER", help="take the file from a stick")
+    add("--yes", action="store_true", help="do not ask (for scripts)")
+    add(
+        "--from",
+        dest="stick",
+        type=Path,
+        metavar="FOLDER",
+        help="copy the file from a folder, such as a stick, instead of fetching it",
+    )
     add(
         "--merge", action="store_true", help="merge the card's two models; the merge is the default"
     )
@@ -39,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """
     found = find_card(args.name)
     if args.merge and found.clinical is None and found.partner is None:
-        raise UsageError(f"{found.name} is a single model", "leave out --merge")
+        raise UsageError(f"{found.name} is a single model: nothing to merge", "leave out --merge")
     wanted = wanted_of(found)
     missing = [each for each in wanted if not have(each)]
     for each in wanted:
@@ -48,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         ask(sum(each.fetched for each in missing))
     for each in missing:
         entry = get(each, args.stick, Bar(each))
-        remember(entry)
+        spare_hashing(entry)
         print(printable(f"added {entry.name}: {entry.path}"))
     paths = {each.part: library.find_model(each.name) for each in wanted}
     if found.partner is not None and (missing or not have_made(found)):
@@ -62,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
-    """What the file is, where it comes from, how large it is, and under which licence."""
+    """Print what the file is, where it comes from, its size and its licence."""
     source, size = printable(wanted.source.source), show_size(wanted.file.bytes)
     print(f"{printable(wanted.name)}: {source}, {size}")
     print(printable(f"  licence: {wanted.source.licence}; terms: {wanted.source.terms}"))
@@ -75,9 +82,9 @@ def tell(wanted: Wanted, missing: bool, stick: Path | None) -> None:
 
 
 def ask(nbytes: int) -> None:
-    """Wait for a yes. UsageError where nobody can be asked, Refused at a no."""
+    """Wait for a yes. UsageError if nobody can be asked, Refused on a no."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is here to agree to the download", "give --yes")
+        raise UsageError("the download needs a yes, but input is not a terminal", "add --yes")
     if input(f"fetch {show_size(nbytes)} over the network? [y/N] ").strip().lower() not in (
         "y",
         "yes",
@@ -86,7 +93,7 @@ def ask(nbytes: int) -> None:
 
 
 class Bar:
-    """How much is here, on a terminal."""
+    """A progress line, on a terminal."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.total = wanted.file.bytes
@@ -99,10 +106,10 @@ class Bar:
             sys.stderr.flush()
 
 
-def remember(entry: library.Entry) -> None:
+def spare_hashing(entry: library.Entry) -> None:
     """Spare the first draft the hashing of the file."""
-    with suppress(EdgemedError), Records() as records:
-        records.remember(Path(entry.path), entry.sha256)
+    with suppress(EdgemedError):
+        remember(Log(default_place()), Path(entry.path), entry.sha256)
 
 
 def have_made(card: Card) -> bool:
@@ -115,15 +122,17 @@ def have_made(card: Card) -> bool:
 
 def merge_both(card: Card, clinical: Path, instruct: Path) -> None:
     """Check and merge the two models; the merge becomes the default."""
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.recipe import between
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     name = f"{card.name}-merged"
     out = library.folder() / f"{name}.gguf"
     recipe = between(clinical, instruct, card.t, tokenizer="B")
-    result = run_plan(plan_merge(recipe, out, usable_cores(), None, replace=True))
+    result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     sha256 = library.digest(out, lambda nbytes: None)
-    remember(library.take_in(name, out, sha256))
+    spare_hashing(library.take_in(name, out, sha256))
     library.set_default(name)
     print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

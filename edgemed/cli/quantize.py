@@ -5,10 +5,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from edgemed_models.engine.machine import logical_cores
+
 from edgemed.cli.load_check import load_check_option
+from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar
 from edgemed.errors import UsageError
-from edgemed.merging.run.run import usable_cores
 from edgemed.printable import printable
 from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.quantizing.imatrix import read_imatrices
@@ -48,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
     )
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--dry-run", action="store_true", help="print every tensor's type and stop")
     add("--force", action="store_true", help="replace the output if it exists")
     load_check_option(parser)

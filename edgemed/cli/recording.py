@@ -1,109 +1,96 @@
-"""The record that a draft leaves: hashes and settings, and patient text only with --keep.
+"""The record that a draft of the command line leaves: the same as one of the screen.
 
-Records that can never be written are refused before any work. Once there is a draft it comes
-first: a record that fails then is a warning and an exit code.
+A log that can never be written is refused before any work. Once there is a draft it comes first: a
+record that fails then is a warning and an exit code. With --no-record neither a record nor a row of
+the audit log is written.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from edgemed_models.base import Done
+from edgemed_models.answer import Answer
 from edgemed_models.engine.client import LlamaModel
 
-from edgemed.cli.stream import Outcome
+from edgemed.clinic import history
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template
+from edgemed.clinic.session import Origin
+from edgemed.clinic.template import Template, readable
 from edgemed.errors import EdgemedError
-from edgemed.logs.records import Draft, Held, Kept, Records
-from edgemed.merging.plan.fingerprints import sha256_of
+from edgemed.local_models.loading import decisive
+from edgemed.logs.audit import Log, default_place, now
+from edgemed.logs.database import Held
+from edgemed.logs.file_hashes import file_hash
+from edgemed.logs.records import Kept
 
 UNRECORDED = EdgemedError.exit_code
+WITHOUT = "--no-record drafts without a record"
 
 
-@contextmanager
-def records_for(args: argparse.Namespace) -> Iterator[Records | None]:
-    """The records; None with --no-record, and while another program holds them."""
-    with nullcontext() if args.no_record else opened() as records:
-        yield records
-
-
-def opened() -> Records | nullcontext[None]:
-    """The records, or nothing where they may be free again when the draft is done."""
+def log_for(args: argparse.Namespace) -> Log | None:
+    """The log; None with --no-record, and while another program holds it."""
+    if args.no_record:
+        return None
     try:
-        return Records()
+        return Log(default_place())
     except Held as error:
         print(f"note: {error.message}: tried again after the draft", file=sys.stderr)
-        return nullcontext()
+        return None
+    except EdgemedError as error:
+        error.hint = f"{error.hint}; {WITHOUT}"
+        raise
 
 
 def recorded(
-    records: Records | None,
+    log: Log | None,
     args: argparse.Namespace,
     model: LlamaModel,
     note: Note,
     template: Template,
-    outcome: Outcome,
+    answer: Answer,
     limit: int,
 ) -> int:
-    """Record a draft that is out already; an exit code, with a warning where that failed."""
-    if args.no_record:
+    """Record a draft that is out already; an exit code, with a warning where that failed.
+
+    An answer without a word is no draft.
+    """
+    if args.no_record or not answer.text.strip():
         return 0
     try:
-        with nullcontext(records) if records else Records() as rows:
-            record(rows, args, model, note, template, outcome, limit)
+        record(log or Log(default_place()), args, model, note, template, answer, limit)
     except EdgemedError as error:
         print(f"warning: the draft is not recorded: {error.message}", file=sys.stderr)
-        print(f"         {error.hint}", file=sys.stderr)
+        print(f"         {error.hint}; {WITHOUT}", file=sys.stderr)
         return UNRECORDED
     return 0
 
 
 def record(
-    records: Records,
+    log: Log,
     args: argparse.Namespace,
     model: LlamaModel,
     note: Note,
     template: Template,
-    outcome: Outcome,
+    answer: Answer,
     limit: int,
 ) -> None:
-    """Write one row: hashes and settings, and patient text only with --keep."""
-    end = outcome.end
-    kept = Kept(args.note, note.text, outcome.text) if args.keep else None
-    row = Draft(
-        note=note.text,
-        draft=outcome.text,
-        model=model.name,
-        model_hash=records.file_hash(Path(model.settings.path)),
-        template=template.name,
-        template_hash=template.hash,
-        settings=settings_table(args, model, limit),
-        ending=outcome.ending,
-        timings=asdict(end.timings) if isinstance(end, Done) else {},
+    """Write row and record: hashes and settings, and patient text only with --keep."""
+    text = as_read(template, answer)
+    origin = Origin(
+        model.name,
+        template.name,
+        file_hash(log, Path(model.settings.path)),
+        template.hash,
+        args.demo,
+        tuple(decisive(model, limit, args.temperature, args.seed).items()),
     )
-    records.add(row, kept)
+    kept = Kept(args.note, note.text, text) if args.keep else None
+    history.drafted(log, note.text, text, answer, origin, history.NOBODY, now(), kept)
 
 
-def settings_table(args: argparse.Namespace, model: LlamaModel, limit: int) -> dict[str, Any]:
-    """Everything that decides the draft besides note, model and template."""
-    table = asdict(model.settings)
-    given = table.pop("chat_template")
-    adapters = table.pop("adapters")
-    if adapters:
-        table["adapters"] = [
-            [Path(path).name, strength, sha256_of(Path(path))] for path, strength in adapters
-        ]
-    table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
-    sampler = "greedy" if args.temperature == 0 else "top-k 40, top-p 0.95"
-    return table | {
-        "max_tokens": limit,
-        "temperature": args.temperature,
-        "seed": args.seed,
-        "sampler": sampler,
-    }
+def as_read(template: Template, answer: Answer) -> str:
+    """The draft as it is read; as the model wrote it where that cannot be."""
+    try:
+        return readable(template, answer.text) if answer.complete else answer.text
+    except EdgemedError:
+        return answer.text

@@ -1,43 +1,19 @@
 """Events of a model on a terminal or a pipe: progress and timings on stderr, text on stdout."""
 
+import argparse
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TextIO
 
-from edgemed_models.base import Done, Event, Failed, Piece, Prefill, Timings
+from edgemed_models.answer import Answer, collect
+from edgemed_models.base import Event, Failed, Piece, Prefill, Timings
 
+from edgemed.cli.named_options import with_options
 from edgemed.cli.printing import clear_line, shown_hint
 from edgemed.printable import printable
 
 EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a stream came to: the text, and how it ended."""
-
-    pieces: list[str] = field(default_factory=list)
-    end: Done | Failed | None = None
-    interrupted: bool = False
-
-    @property
-    def text(self) -> str:
-        """The whole text."""
-        return "".join(self.pieces)
-
-    @property
-    def ending(self) -> str:
-        """stop, length, loop, cancelled or failed."""
-        if self.interrupted:
-            return "cancelled"
-        return self.end.reason if isinstance(self.end, Done) else "failed"
-
-    @property
-    def complete(self) -> bool:
-        """Whether the model came to its own end."""
-        return self.ending == "stop"
 
 
 class Progress:
@@ -75,30 +51,29 @@ def remaining(event: Prefill) -> str:
     return f", about {event.left:.0f} s left"
 
 
-def follow(events: Iterator[Event], echo: TextIO | None) -> Outcome:
+def follow(events: Iterator[Event], echo: TextIO | None) -> Answer:
     """Show progress, write pieces to `echo` as they come, and collect them."""
-    outcome, progress = Outcome(), Progress(sys.stderr)
+    answer, progress = Answer(), Progress(sys.stderr)
+
+    def show(event: Event) -> None:
+        if isinstance(event, Prefill):
+            progress.show(event)
+            return
+        progress.clear()
+        if isinstance(event, Piece) and echo:
+            echo.write(event.text)
+            echo.flush()
+
     try:
-        for event in events:
-            if isinstance(event, Prefill):
-                progress.show(event)
-                continue
-            progress.clear()
-            if isinstance(event, Piece):
-                outcome.pieces.append(event.text)
-                if echo:
-                    echo.write(event.text)
-                    echo.flush()
-            else:
-                outcome.end = event
+        return collect(events, show, answer)
     except KeyboardInterrupt:  # the stream has ended itself; what came so far stands
-        outcome.interrupted = True
+        answer.interrupted = True
+        return answer
     finally:
         progress.clear()
-    return outcome
 
 
-def close_text(outcome: Outcome, limit: int, what: str = "DRAFT") -> None:
+def close_text(answer: Answer, limit: int, what: str = "DRAFT") -> None:
     """End the streamed text; one that is not whole says so where it stops."""
     marks = {
         "length": f"\n[{what} CUT at its limit of {limit} tokens: not complete]",
@@ -106,14 +81,14 @@ def close_text(outcome: Outcome, limit: int, what: str = "DRAFT") -> None:
         "cancelled": f"\n[{what} STOPPED: not complete]",
         "failed": f"\n[{what} BROKEN OFF: not complete]",
     }
-    print(marks.get(outcome.ending, ""), flush=True)
+    print(marks.get(answer.ending, ""), flush=True)
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(answer: Answer) -> int:
     """0 when the model came to its own end, 130 when the user stopped it, else 1."""
-    if outcome.interrupted:
+    if answer.interrupted:
         return 130
-    return 0 if outcome.complete else 1
+    return 0 if answer.complete else 1
 
 
 def timing_line(timings: Timings) -> str:
@@ -132,9 +107,9 @@ def rate(tokens: int, seconds: float) -> str:
     return f" ({tokens / seconds:.0f}/s)" if tokens and seconds > 0 else ""
 
 
-def tell_failure(end: Failed) -> None:
+def tell_failure(end: Failed, args: argparse.Namespace) -> None:
     """Why the engine broke, what to do, and its last log lines, on stderr."""
     print(f"edgemed: {printable(end.message)}", file=sys.stderr)
-    print(f"         {shown_hint(end.hint)}", file=sys.stderr)
+    print(f"         {shown_hint(with_options(end.hint, args))}", file=sys.stderr)
     for line in end.log[-6:]:
         print(f"         | {printable(line)}", file=sys.stderr)

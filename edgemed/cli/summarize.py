@@ -2,21 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from edgemed_models.base import Done, Event, Failed, ModelError
+from edgemed_models.answer import Answer
+from edgemed_models.base import Failed, ModelError
 from edgemed_models.engine.client import LlamaModel, Process
-from edgemed_models.engine.fit import Plan
 
 from edgemed.cli.asking import (
     Asked,
     as_data,
     look_again,
     not_asked,
-    one_line,
     tell_looks,
     tell_revisions,
     write_again,
@@ -27,17 +23,17 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
-    positive,
 )
+from edgemed.cli.numbers import positive
 from edgemed.cli.printing import data, print_json
-from edgemed.cli.recording import recorded, records_for
-from edgemed.cli.stream import Outcome, close_text, exit_code, follow, tell_failure, timing_line
+from edgemed.cli.recording import log_for, recorded
+from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
+from edgemed.cli.summary_shown import document, tell_about, tell_addressed, tell_flags
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
-from edgemed.clinic.summarize import answer_range, budget, summarize
-from edgemed.clinic.template import Template, fill, load_template, messages, readable
-from edgemed.clinic.usable import above
+from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
+from edgemed.clinic.template import Template, fill, load_template, readable
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
@@ -50,6 +46,7 @@ from edgemed.local_models.demonstration import (
 )
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import (
+    Planned,
     plan_model,
     plan_request,
     settings_for,
@@ -82,7 +79,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
     add("--plan", action="store_true", help="draft a note that is too long part by part")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
-    add("--keep", action="store_true", help="store note, draft and file name in the records")
+    add(
+        "--keep",
+        action="store_true",
+        help="store note, draft and file name with the log",
+    )
     add(
         "--second-look",
         action="store_true",
@@ -94,7 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="let the model write flagged sentences again; the draft keeps what it has",
     )
     add_fail_on(parser)
-    add("--no-record", action="store_true", help="write no record at all")
+    add("--no-record", action="store_true", help="write neither a record nor a row of the log")
     add("--demo", action="store_true", help="use the model that comes with edgemed: no patients")
     configure_model(parser)
 
@@ -108,26 +109,28 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
     if args.keep and args.no_record:
         raise UsageError("--keep and --no-record exclude each other", "leave one out")
-    with started_ahead() as process, records_for(args) as records:
+    log = log_for(args)
+    with started_ahead() as process:
         note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
         template, path = template_of(args), model_path(args)
         tell_about(note)
         tell_limits(args, path, template)
+        prompt = prompt_of(note, template, args.max_tokens)
         with explained(args):
-            plan = plan_for(args, path, note, template, process)
+            plan, tokens = plan_for(args, path, prompt, process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options_of(args), plan), process)
         try:
-            limit, parts = how_much(args, model, note, template)
-            outcome = draft(args, model, note, template, limit, parts)
-            asked = ask_again(args, model, note, template, outcome)
+            limit, parts = how_much(args, model, note, template, prompt, tokens)
+            answer = draft(args, model, note, template, prompt, limit, parts)
+            asked = ask_again(args, model, note, template, answer)
         finally:
             model.close()
         try:
-            code = finish(args, model, note, template, outcome, asked, limit)
+            code = finish(args, model, note, template, answer, asked, limit)
         finally:
-            unrecorded = recorded(records, args, model, note, template, outcome, limit)
+            unrecorded = recorded(log, args, model, note, template, answer, limit)
     return code or unrecorded
 
 
@@ -156,39 +159,34 @@ def tell_limits(args: argparse.Namespace, path: Path, template: Template) -> Non
         print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
 
 
-def plan_for(
-    args: argparse.Namespace, path: Path, note: Note, template: Template, process: Process
-) -> Plan:
+def plan_for(args: argparse.Namespace, path: Path, prompt: Prompt, process: Process) -> Planned:
     """How to load the model for this note; with --plan, as large as fits if the note does not."""
-    options, answer = options_of(args), answer_range(template, args.max_tokens)
+    options = options_of(args)
     try:
-        return plan_request(path, options, messages(template, note), answer, process)
+        return plan_request(path, options, prompt.messages, prompt.answer, process)
     except Refused:
         if not args.plan:
             raise
-    return plan_model(open_model(path), options)
-
-
-def tell_about(note: Note) -> None:
-    """What a reader must know of the note as it was read."""
-    if note.language == "other":
-        print("note: not English, which is all that the checks know", file=sys.stderr)
-    if note.hidden:
-        print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
-    if note.encoding == "cp1252":
-        print("note: no UTF-8; read as Windows text (cp1252)", file=sys.stderr)
+    return Planned(plan_model(open_model(path), options), None)
 
 
 def how_much(
-    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    prompt: Prompt,
+    tokens: int | None,
 ) -> tuple[int, tuple[Part, ...]]:
     """The most tokens to write, and with --plan the parts of a note that does not fit as one.
 
-    Both are said where a reader would not expect them.
+    Both are said where a reader would not expect them. `tokens` of the prompt, where known.
     """
-    needed = budget(model, note, template, args.max_tokens)
-    if needed.fits or not args.plan:
-        if needed.fits and needed.answer < template.max_tokens and args.max_tokens is None:
+    needed = budget(model, prompt, tokens)
+    if not needed.fits and not args.plan:
+        raise refusal(needed)
+    if needed.fits:
+        if needed.answer < template.max_tokens and args.max_tokens is None:
             told = f"draft: at most {needed.answer} tokens: the model has room for no more"
             print(told, file=sys.stderr)
         return needed.answer, ()
@@ -197,7 +195,7 @@ def how_much(
             "a structured template cannot be drafted in parts",
             "take a template in prose, or a larger --context",
         )
-    limit, parts = divide(model, note, template, answer_range(template, args.max_tokens))
+    limit, parts = divide(model, note, template, prompt.answer)
     print("\n".join(stated(parts, limit)), file=sys.stderr)
     return limit, parts
 
@@ -207,31 +205,20 @@ def draft(
     model: LlamaModel,
     note: Note,
     template: Template,
+    prompt: Prompt,
     limit: int,
     parts: tuple[Part, ...],
-) -> Outcome:
-    """Stream the draft; text goes to stdout as it comes unless it has to be complete first."""
+) -> Answer:
+    """Stream the draft, in one pass or part by part; text goes to stdout as it comes unless it has
+    to be complete first."""
+    sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
+    echo = None if args.json or template.form == "json" else data()
     try:
-        events = events_for(args, model, note, template, limit, parts)
-        echo = None if args.json or template.form == "json" else data()
-        return follow(events, echo)
+        if parts:
+            return follow(summarize_parts(model, note, template, parts, **sampling), echo)
+        return follow(write(model, request_of(prompt, **sampling)), echo)
     except ModelError as error:
         raise translated(error) from None
-
-
-def events_for(
-    args: argparse.Namespace,
-    model: LlamaModel,
-    note: Note,
-    template: Template,
-    limit: int,
-    parts: tuple[Part, ...],
-) -> Iterator[Event]:
-    """One pass, or the parts one after the other."""
-    sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
-    if parts:
-        return summarize_parts(model, note, template, parts, **sampling)
-    return summarize(model, note, template, **sampling)
 
 
 def finish(
@@ -239,19 +226,19 @@ def finish(
     model: LlamaModel,
     note: Note,
     template: Template,
-    outcome: Outcome,
+    answer: Answer,
     asked: Asked | None,
     limit: int,
 ) -> int:
     """Print what comes after the stream, and check what stands; the exit code."""
-    text = drafted(template, outcome)
+    text = drafted(template, answer)
     if not args.json:
         if template.form == "json":
             data().write(text)
-        close_text(outcome, limit)
-    checked = check_what_stands(note, text, outcome)
+        close_text(answer, limit)
+    checked = check_what_stands(note, text, answer)
     if args.json:
-        whole = document(model, note, template, outcome, text, checked)
+        whole = document(model, note, template, answer, text, checked)
         if args.demo:
             whole = {"heading": HEADING} | whole
         print_json(whole | (as_data(args, asked, text) if asked else not_asked(args)))
@@ -260,31 +247,31 @@ def finish(
         tell_flags(checked, text)
         tell_looks(asked.looked if asked else [])
         tell_revisions(asked.revisions if asked else [], text)
-    if isinstance(outcome.end, Failed):
-        tell_failure(outcome.end)
-    elif outcome.end is not None:
-        print(timing_line(outcome.end.timings), file=sys.stderr)
-    if outcome.ending == "loop":
+    if isinstance(answer.end, Failed):
+        tell_failure(answer.end, args)
+    elif answer.end is not None:
+        print(timing_line(answer.end.timings), file=sys.stderr)
+    if answer.ending == "loop":
         raise EdgemedError("the draft was ended: the model repeats itself", "take another model")
-    if outcome.ending == "length":
+    if answer.ending == "length":
         raise EdgemedError(
             f"the draft was cut at {limit} tokens and is not complete",
             "raise --max-tokens"
             if args.max_tokens or limit == template.max_tokens
             else "this model has room for no more: take another, or draft in parts with --plan",
         )
-    code = exit_code(outcome)
+    code = exit_code(answer)
     return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
 
 
 def ask_again(
-    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, outcome: Outcome
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
     """What the model says of its own draft; None where it is not asked: of a draft that broke off,
     and of a note that the checks cannot read."""
-    if note.language == "other" or not outcome.complete:
+    if note.language == "other" or not answer.complete:
         return None
-    asked, text = Asked(), drafted(template, outcome)
+    asked, text = Asked(), drafted(template, answer)
     if args.second_look:
         look_again(model, note.text, text, asked)
     if args.revise:
@@ -292,20 +279,20 @@ def ask_again(
     return asked
 
 
-def drafted(template: Template, outcome: Outcome) -> str:
+def drafted(template: Template, answer: Answer) -> str:
     """The draft as it is shown."""
-    return readable(template, outcome.text) if outcome.complete else outcome.text
+    return readable(template, answer.text) if answer.complete else answer.text
 
 
-def check_what_stands(note: Note, text: str, outcome: Outcome) -> Review | None:
+def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
     """The review of a draft; None where no word was written before it broke off, and where the
     user who stopped it does not wait for its check either."""
-    if not (text.strip() or outcome.ending in ("stop", "length", "loop")):
+    if not (text.strip() or answer.ending in ("stop", "length", "loop")):
         return None
     try:
         return check(note, text)
     except KeyboardInterrupt:
-        if not outcome.interrupted:
+        if not answer.interrupted:
             raise
         print("check: stopped", file=sys.stderr)
         return None
@@ -316,60 +303,3 @@ def check(note: Note, text: str) -> Review:
     from edgemed.clinic.review import review
 
     return review(note.text, text)
-
-
-def tell_addressed(checked: Review | None, note: Note) -> None:
-    """Places in the note that speak to the model, on stderr: where they are, not what they say."""
-    if checked is not None and checked.addressed:
-        from edgemed.clinic.reading.addressed import told
-
-        for words in told(note.text, checked.addressed):
-            print(f"note: {words}; see whether it belongs there", file=sys.stderr)
-
-
-def tell_flags(checked: Review | None, text: str) -> None:
-    """What the checks found, on stderr; an empty list says nothing about correctness.
-
-    Reasons hold words of the note: they go to a terminal, and not into a file of messages.
-    """
-    if checked is None:
-        return
-    if checked.unusable:
-        print(above(checked.unusable).upper(), file=sys.stderr)
-    told = sys.stderr.isatty()
-    for flag in (flag for claim in checked.claims for flag in claim.flags):
-        place = f"{flag.draft.start}-{flag.draft.end}"
-        why = f"{flag.check}: {one_line(flag.reason)}" if told else flag.check
-        print(f"check: {flag.severity}, {flag.label} at {place}: {why}", file=sys.stderr)
-    for omission in checked.omissions:
-        what = one_line(omission.reason) if told else f"left out: {omission.kind}"
-        print(f"check: {omission.severity}, {what}", file=sys.stderr)
-
-
-def document(
-    model: LlamaModel,
-    note: Note,
-    template: Template,
-    outcome: Outcome,
-    text: str,
-    checked: Review | None,
-) -> dict[str, Any]:
-    """The whole result for programs; spans are characters of the note and of `text`."""
-    end = outcome.end
-    return {
-        "text": text,
-        "answer": outcome.text,
-        "complete": outcome.complete,
-        "ending": outcome.ending,
-        "language": note.language,
-        "template": {
-            "name": template.name,
-            "version": template.version,
-            "hash": template.hash,
-            "fields": template.values,
-        },
-        "unusable": above(checked.unusable) if checked else "",
-        "model": model.name,
-        "timings": asdict(end.timings) if isinstance(end, Done) else None,
-        "review": asdict(checked) if checked else "not checked",
-    }

@@ -1,38 +1,22 @@
 """Tables on stdout: with lines on a terminal, padded with spaces everywhere else.
 
-Cells may hold a stranger's strings: they are never read as markup, characters that could move a
-cursor are escaped, and very long ones are cut.
+Cells are never read as markup.
 """
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from edgemed.cli.printing import beneath
-from edgemed.printable import printable
-
-LONGEST_CELL = 300
-
-
-class Table(NamedTuple):
-    """Columns whose titles start with `>` go to the right; no titles are shown if all are empty."""
-
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+from edgemed.tables import Table, plain_lines, safe_table
 
 
 def show(tables: Sequence[Table]) -> None:
     """Print the tables that have rows."""
-    shown = [Table(t.columns, [tuple(map(safe, row)) for row in t.rows]) for t in tables if t.rows]
+    shown = [safe_table(table) for table in tables if table.rows]
     if sys.stdout.isatty():
         show_rich(shown)
     else:
         show_plain(shown)
-
-
-def safe(cell: str) -> str:
-    """The cell's text as it may be printed."""
-    return printable(cell if len(cell) <= LONGEST_CELL else cell[:LONGEST_CELL] + "...")
 
 
 def show_plain(tables: Sequence[Table]) -> None:
@@ -42,20 +26,6 @@ def show_plain(tables: Sequence[Table]) -> None:
             print()
         for line in plain_lines(table):
             print(line)
-
-
-def plain_lines(table: Table) -> list[str]:
-    """The titles, if there are any, and the rows, with columns padded by spaces."""
-    columns, rows = table
-    titles = [tuple(c.removeprefix(">") for c in columns)] if any(columns) else []
-    lines = [*titles, *rows]
-    widths = [max((len(line[i]) for line in lines), default=0) for i in range(len(columns))]
-    return ["  ".join(map(padded, line, widths, columns)).rstrip() for line in lines]
-
-
-def padded(cell: str, width: int, column: str) -> str:
-    """The cell as wide as its column."""
-    return cell.rjust(width) if column.startswith(">") else cell.ljust(width)
 
 
 def show_rich(tables: Sequence[Table]) -> None:

@@ -1,4 +1,4 @@
-"""`edgemed templates list|show|check`: what a note can become, and files of one's own."""
+"""`edgemed templates list|show|check`: the kinds of draft, and the user's own template files."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgemed.cli.printing import data, print_json, shown_hint
-from edgemed.cli.tables import Table, show
+from edgemed.cli.tables import show
 from edgemed.clinic.template import (
     Template,
     find_templates,
@@ -18,6 +18,7 @@ from edgemed.clinic.template import (
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.printable import printable
 from edgemed.storage.whole import private_folder
+from edgemed.tables import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="the file of one template, to read or to copy")
     showing.add_argument("name", metavar="T")
-    checking = actions.add_parser("check", help="say what is wrong with a file, or with any")
+    checking = actions.add_parser("check", help="check a template file, or all of them")
     checking.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: all of them")
 
 
@@ -43,21 +44,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def list_all(as_json: bool) -> int:
-    """All templates as a table or as JSON, and where to put one's own."""
+    """Print all templates as a table or as JSON, and where to put your own."""
     found = list_templates()
     if as_json:
         print_json([table_of(template) for template in found])
         return 0
     rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
     show([Table(("name", "title", "form", ">version", "from"), rows)])
-    with suppress(OSError):  # where it cannot be made, the next line still says where it would be
+    with suppress(OSError):  # the next line names the folder even if it cannot be created
         private_folder(own_folder())
     print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
     return 0
 
 
 def table_of(template: Template) -> dict[str, object]:
-    """A template for programs."""
+    """A template as JSON."""
     return {
         "name": template.name,
         "title": template.title,
@@ -72,12 +73,12 @@ def table_of(template: Template) -> dict[str, object]:
 
 
 def whose(template: Template) -> str:
-    """Whether a template is the package's or the user's."""
+    """Whether a template is edgemed's or the user's."""
     return template.source if template.source == "edgemed" else "you"
 
 
 def show_file(name: str) -> int:
-    """The file as it stands, and its hash on stderr."""
+    """Print the file unchanged, and its hash on stderr."""
     template = load_template(name)
     path = Path(name) if name.endswith(".toml") else find_templates()[name][1]
     data().write(path.read_text(encoding="utf-8"))
@@ -86,26 +87,26 @@ def show_file(name: str) -> int:
 
 
 def check(file: Path | None) -> int:
-    """Read each file, and try structured ones with the converter that drafting uses."""
+    """Read each file, and try schemas with the converter that drafting uses."""
     files = [file] if file else [path for _, path in find_templates().values()]
     wrong = 0
     for path in sorted(files):
         try:
             check_file(path)
-            print(f"{printable(path.name)}: right")
+            print(f"{printable(path.name)}: ok")
         except EdgemedError as error:
             wrong += 1
             print(f"{printable(path.name)}: {printable(error.message)}", file=sys.stderr)
             print(f"    {shown_hint(error.hint)}", file=sys.stderr)
     if wrong:
         raise InvalidFile(
-            f"{wrong} of {len(files)} templates cannot be used", "see the lines above"
+            f"{wrong} of {len(files)} templates cannot be used", "correct them as said above"
         )
     return 0
 
 
 def check_file(path: Path) -> None:
-    """Raise for a template that cannot be read, or whose schema cannot become a grammar."""
+    """Raise if a template cannot be read or its schema cannot be turned into a grammar."""
     from edgemed_models.base import ModelError
     from edgemed_models.engine.probe import check_schema
 

@@ -1,4 +1,4 @@
-"""`edgemed tui [NOTE]`, and `edgemed` alone: the screen."""
+"""`edgemed tui [NOTE]`, or just `edgemed`: opens the screen."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from edgemed.cli.model_options import configure_model, options_of
 from edgemed.clinic.note import read_note
 
-# Textual reads these when it is imported; each would put what is on the screen on the disk.
+# Textual reads these when it is imported; each of them writes the screen's contents to the disk.
 LEAKS = (
     "TEXTUAL_LOG",
     "TEXTUAL_SCREENSHOT",
@@ -16,7 +16,7 @@ LEAKS = (
     "TEXTUAL",
 )
 
-OPENED = "a note to open (other users can see its name here, and not what is opened on the screen)"
+OPENED = "a note to open (its name here is visible to other users; one opened on the screen is not)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +37,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def close_leaks() -> None:
-    """Take the variables away that would have Textual write the screen to the disk."""
+    """Remove the variables that would make Textual write the screen to the disk."""
     for name in LEAKS:
         os.environ.pop(name, None)

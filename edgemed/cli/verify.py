@@ -4,11 +4,13 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed.cli.merge import progress_report
+from edgemed_models.engine.machine import logical_cores
+
+from edgemed.cli.merge_shown import progress_report
+from edgemed.cli.numbers import threads
 from edgemed.cli.printing import print_json
 from edgemed.gguf import open_model, printable
 from edgemed.merging.report.verify import verify
-from edgemed.merging.run.run import usable_cores
 
 EXIT = {"same": 0, "different": 1, "cannot compare": 3}
 SHOWN = 20
@@ -32,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the importance matrices that were used (default: beside OUT, by name)",
     )
-    add("--threads", type=int, default=usable_cores(), metavar="N", help="default: all cores")
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 

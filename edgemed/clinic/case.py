@@ -18,9 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from edgemed_models.answer import Answer
+
 from edgemed.clinic import export, history
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
+from edgemed.clinic.history import NOBODY
 from edgemed.clinic.session import Finding, Origin, Session
 from edgemed.clinic.template import Template, readable
 from edgemed.errors import EdgemedError, Refused
@@ -29,12 +32,8 @@ from edgemed.logs.audit import now
 from edgemed.logs.audit_files import Place
 from edgemed.logs.ledger import Ledger, Write
 
-NOBODY = "not named"  # who stands in the log until somebody has signed
 UNSAVED = "the draft is neither saved nor exported"
-
-Reason = Literal["stop", "length", "loop", "cancelled", "failed"]
-"""How a draft ended: by itself, at its limit, in a loop, stopped by the user, or broken off by the
-engine."""
+SAVED_APART = "another window has written {0.name} meanwhile, so this session is saved as {1}"
 
 
 class Unsaved(Refused):
@@ -70,6 +69,7 @@ class Case:
         """`place` of the audit log, `folder` of saved sessions, `clock` in ISO 8601."""
         self.session = Session()
         self.saved_as: Path | None = None
+        self.apart = ""  # that the last saving made a new file, and why; empty if it did not
         self.lock: sessions.Lock | None = None
         self.who = NOBODY
         self.ledger = Ledger(place)
@@ -119,21 +119,21 @@ class Case:
         self.draft = Draft(template)
         return self.draft
 
-    def end_draft(self, draft: Draft, written: str, reason: Reason, origin: Origin) -> Ended:
-        """All that was `written` of a draft, how it ended and what made it; what comes of it."""
+    def end_draft(self, draft: Draft, answer: Answer, origin: Origin) -> Ended:
+        """All that was written of a draft, how it ended and what made it; what comes of it."""
         if draft is not self.draft:
             return Ended("another case")
         self.draft = None
-        if not written.strip():
+        if not answer.text.strip():
             return Ended("nothing")
-        if reason in ("cancelled", "failed") and self.session.text.strip():
+        if answer.ending in ("cancelled", "failed") and self.session.text.strip():
             return Ended("earlier text")
-        text, faults = _as_lines(draft.template, written, whole=reason == "stop")
+        text, faults = _as_lines(draft.template, answer)
         note = Session(source=self.session.source)
-        self.session = after = steps.drafted(note, origin, text, cut=reason != "stop")
+        self.session = steps.drafted(note, origin, text, cut=not answer.complete)
         self._kept, self.saved_as = note, None
-        who, at = self.who, self.clock()
-        owed = self.ledger.owe(lambda log: history.drafted(log, after, who, at))
+        row = (note.source, text, answer, origin, self.who, self.clock())
+        owed = self.ledger.owe(lambda log: history.drafted(log, *row))
         return Ended("draft", faults + ((owed,) if owed else ()))
 
     def no_draft(self, draft: Draft) -> bool:
@@ -210,11 +210,14 @@ class Case:
             raise Refused("no passphrase was given yet", "save it yourself once")
         if not self.session.source:
             raise Refused("there is nothing to save", "open a note first")
-        if self.saved_as is None:
+        before, self.apart = self.saved_as, ""
+        if before is None:
             self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
         else:
-            self.saved_as = sessions.save(self.saved_as, self.session, lock)
+            self.saved_as = sessions.save(before, self.session, lock)
         self.lock, self._kept = lock, self.session
+        if before not in (None, self.saved_as):
+            self.apart = SAVED_APART.format(before, self.saved_as)
         return self.saved_as
 
     def save_again(self) -> Path | None:
@@ -239,7 +242,7 @@ class Case:
 
     def _begin(self, session: Session, path: Path | None) -> None:
         self.session = self._kept = session
-        self.saved_as, self.draft = path, None
+        self.saved_as, self.draft, self.apart = path, None, ""
 
     def _may_lose(self, lose: bool) -> None:
         if self.unsaved and not lose:
@@ -268,13 +271,11 @@ def _work(session: Session) -> Session:
     return replace(session, review=None)
 
 
-def _as_lines(
-    template: Template, written: str, *, whole: bool
-) -> tuple[str, tuple[EdgemedError, ...]]:
+def _as_lines(template: Template, answer: Answer) -> tuple[str, tuple[EdgemedError, ...]]:
     """The draft as it is read, and why it stays as the model wrote it where it does."""
-    if not whole:
-        return written, ()
+    if not answer.complete:
+        return answer.text, ()
     try:
-        return readable(template, written), ()
+        return readable(template, answer.text), ()
     except EdgemedError as error:
-        return written, (error,)
+        return answer.text, (error,)

@@ -21,6 +21,7 @@ from edgemed.clinic.session import (
     why_not_given_out,
 )
 from edgemed.errors import EdgemedError, UsageError
+from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.whole import write_new
 
 
@@ -64,6 +65,7 @@ def write(session: Session, path: Path, log: Callable[[str], object]) -> Path:
             f"end the file name in one of: {', '.join(FORMATS)}",
         )
     content = render(session).encode()
+    refuse_odd_name(path, "the file")
     if os.path.lexists(path):
         raise EdgemedError("a file of that name exists", "choose another name")
     if not _is_folder(path.parent):

@@ -1,37 +1,53 @@
-"""What of a session goes into the audit log: hashes, names of checks, listed reasons.
+"""What of a case goes into the log: hashes, names of checks, listed reasons, what was drafted.
 
-Whatever quotes note, draft or the clinician's own words goes in as a keyed mark.
+Whatever quotes note, draft or the clinician's own words goes in as a keyed mark. A draft leaves the
+same row and the same record wherever it was made.
 """
 
 from typing import Any
+
+from edgemed_models.answer import Answer
 
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import (
     Dismissal,
     Finding,
     Key,
+    Origin,
     Session,
     dismissal_of,
     findings,
     key_of,
 )
 from edgemed.logs.audit import Entry, Log
+from edgemed.logs.records import Drafted, Kept
+
+NOBODY = "not named"  # who stands in the log until somebody has signed
 
 
-def drafted(log: Log, session: Session, who: str, at: str) -> Entry:
-    """A draft was written: by what, from which note."""
-    origin = session.origin
-    assert origin is not None
-    facts = {
-        "model": origin.model,
-        "model_hash": origin.model_hash,
-        "template": origin.template,
-        "template_hash": origin.template_hash,
-        "settings": dict(origin.settings),
-        "cut": session.cut,
-        "draft": log.mark(session.ai_draft),
-    }
-    return log.add("draft", who, at, {"note": log.mark(session.source), **facts})
+def drafted(
+    log: Log,
+    note: str,
+    text: str,
+    answer: Answer,
+    origin: Origin,
+    who: str,
+    at: str,
+    kept: Kept | None = None,
+) -> Entry:
+    """A draft was written: by what, from which note, and how it ended. `text`: as it is read."""
+    row = Drafted(
+        note=note,
+        draft=text,
+        model=origin.model,
+        model_hash=origin.model_hash,
+        template=origin.template,
+        template_hash=origin.template_hash,
+        settings=dict(origin.settings),
+        ending=answer.ending,
+        timings=answer.timings,
+    )
+    return log.add_draft(row, who, at, kept)
 
 
 def dismissed(log: Log, session: Session, finding: Finding, who: str, at: str) -> Entry:

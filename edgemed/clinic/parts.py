@@ -12,7 +12,7 @@ from edgemed_models.base import Done, Event, Failed, Model, Piece, Reason, Timin
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.note import Note, parse
-from edgemed.clinic.summarize import budget, request_for, shown
+from edgemed.clinic.summarize import budget, prompt_of, request_of, write
 from edgemed.clinic.template import Template
 from edgemed.errors import Refused
 
@@ -94,7 +94,7 @@ def fitting(
 ) -> Part | None:
     """The part at `span` if its prompt and draft fit the context."""
     told = for_part(template, MANY, MANY)  # how many there will be is not known yet
-    needed = budget(model, parse(note.at(span)), told, max_tokens)
+    needed = budget(model, prompt_of(parse(note.at(span)), told, max_tokens))
     titles = tuple(s.title for s in note.sections if s.title and within(s.heading, span))
     return Part(span, titles, needed.prompt) if needed.fits else None
 
@@ -132,14 +132,9 @@ def summarize_parts(
     reason: Reason = "stop"
     for number, part in enumerate(parts, start=1):
         yield Piece(("\n\n" if number > 1 else "") + heading(number, len(parts), part) + "\n")
-        request = request_for(
-            parse(note.at(part.span)),
-            for_part(template, number, len(parts)),
-            max_tokens,
-            temperature,
-            seed,
-        )
-        for event in shown(model.generate(request)):
+        told = for_part(template, number, len(parts))
+        prompt = prompt_of(parse(note.at(part.span)), told, max_tokens)
+        for event in write(model, request_of(prompt, max_tokens, temperature, seed)):
             if isinstance(event, Done):
                 total, reason = add(total, event.timings), worse(reason, event.reason)
             elif isinstance(event, Failed):

@@ -9,7 +9,8 @@ which one stands is the reader's choice. Neither changes a flag that the rules r
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgemed_models.base import Failed, Message, Model, Piece, Request
+from edgemed_models.answer import ask as ask_model
+from edgemed_models.base import Message, Model, ModelError, Request
 
 from edgemed.clinic.checks import flags
 from edgemed.clinic.findings import Flag, Label, Looked, Span
@@ -135,13 +136,10 @@ def ask(
 ) -> str:
     """The model's whole answer, greedy, without outer white space."""
     messages = (Message("system", task), Message("user", text))
-    pieces: list[str] = []
-    for event in model.generate(Request(messages, longest, grammar=bound)):
-        if isinstance(event, Piece):
-            pieces.append(event.text)
-        elif isinstance(event, Failed):
-            raise EdgemedError(event.message, event.hint)
-    return "".join(pieces).strip()
+    try:
+        return ask_model(model, Request(messages, longest, grammar=bound)).text.strip()
+    except ModelError as error:
+        raise EdgemedError(error.message, error.hint) from None
 
 
 def grammar(texts: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ more. Knows no screen, no clock, no disk: who and when come in as arguments.
 
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from edgemed.clinic.findings import Flag, Omission, Review, Span
 from edgemed.clinic.usable import above
@@ -47,7 +47,7 @@ class Origin:
     model_hash: str = ""
     template_hash: str = ""
     demonstration: bool = False
-    settings: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,28 @@
 """A note and a template become a stream of events: the one way for command line and screen.
 
-Everything is refused before the first event: an empty note, a prompt that does not fit. Nothing is
-ever cut from a note to make it fit. Knows nothing of files, records or how a model runs.
+The prompt is rendered once (`prompt_of`) and counted once (`budget`); what was rendered and counted
+is handed on. Everything is refused before the first event: an empty note, a prompt that does not
+fit. Nothing is ever cut from a note to make it fit. Knows nothing of files, records or how a model
+runs.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgemed_models.base import Event, Model, ModelError, Piece, Request
+from edgemed_models.base import Event, Message, Model, ModelError, Piece, Request
 
 from edgemed.clinic.note import HIDDEN, SHOWN, Note, refuse_unusable
 from edgemed.clinic.template import Template, messages
 from edgemed.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is to read for a draft, how many tokens the draft may take, and its schema."""
+
+    messages: tuple[Message, ...]
+    answer: range
+    schema: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +50,67 @@ def answer_range(template: Template, max_tokens: int | None = None) -> range:
     return range(template.max_tokens // 2, template.max_tokens + 1)
 
 
-def budget(model: Model, note: Note, template: Template, max_tokens: int | None = None) -> Budget:
-    """What `note` costs with `template` on `model`, in tokens."""
+def prompt_of(note: Note, template: Template, max_tokens: int | None = None) -> Prompt:
+    """The prompt of `note` by `template`, rendered."""
     answer = answer_range(template, max_tokens)
+    return Prompt(messages(template, note), answer, template.schema_text)
+
+
+def budget(model: Model, prompt: Prompt, tokens: int | None = None) -> Budget:
+    """What a prompt costs on `model`; `tokens` where the planning has counted it already."""
     try:
-        prompt = model.count(messages(template, note))
+        read = model.count(prompt.messages) if tokens is None else tokens
     except ModelError as error:
         raise Refused(error.message, error.hint) from None
-    fitting = max(answer[0], min(answer[-1], model.context - prompt))
-    return Budget(prompt, fitting, model.context)
+    most = prompt.answer
+    return Budget(read, max(most[0], min(most[-1], model.context - read)), model.context)
 
 
-def summarize(
-    model: Model,
-    note: Note,
-    template: Template,
-    *,
-    max_tokens: int | None = None,
-    temperature: float = 0.0,
-    seed: int = 0,
-) -> Iterator[Event]:
-    """Draft `note` by `template`: Prefill..., Piece..., then one Done or Failed.
-
-    Raises Refused before anything runs: for a note that is empty or too short, and for one whose
-    prompt and answer do not fit the model's context, with the numbers. Draft text of a structured
-    template is JSON; `template.readable` turns it into lines.
-    """
-    refuse_unusable(note)
-    needed = budget(model, note, template, max_tokens)
-    if not needed.fits:
-        raise refusal(needed)
-    return shown(model.generate(request_for(note, template, needed.answer, temperature, seed)))
-
-
-def request_for(
-    note: Note, template: Template, max_tokens: int, temperature: float = 0.0, seed: int = 0
-) -> Request:
+def request_of(prompt: Prompt, max_tokens: int, temperature: float = 0.0, seed: int = 0) -> Request:
     """What the model is asked for one draft."""
     return Request(
-        messages=messages(template, note),
-        max_tokens=max_tokens,
-        temperature=temperature,
-        seed=seed,
-        schema=template.schema_text,
-        stop_loops=template.form == "text",  # a schema has limits of its own, and needs its end
+        prompt.messages,
+        max_tokens,
+        temperature,
+        seed,
+        schema=prompt.schema,
+        stop_loops=prompt.schema is None,  # a schema has limits of its own, and needs its end
     )
+
+
+def request_fitting(
+    model: Model,
+    prompt: Prompt,
+    tokens: int | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> Request:
+    """What the model is asked, with as long a draft as there is room for; `tokens`: see `budget`.
+
+    Raises Refused, with the numbers, where prompt and draft do not fit the model's context.
+    """
+    needed = budget(model, prompt, tokens)
+    if not needed.fits:
+        raise refusal(needed)
+    return request_of(prompt, needed.answer, temperature, seed)
+
+
+def request_for(model: Model, note: Note, template: Template) -> Request:
+    """What the model is asked for a draft of `note` by `template`.
+
+    Raises Refused before anything runs: for a note that is empty or too short, and for one that
+    does not fit.
+    """
+    refuse_unusable(note)
+    return request_fitting(model, prompt_of(note, template))
+
+
+def write(model: Model, request: Request) -> Iterator[Event]:
+    """The draft: Prefill..., Piece..., then one Done or Failed.
+
+    Text of a structured template is JSON; `template.readable` turns it into lines.
+    """
+    return shown(model.generate(request))
 
 
 def shown(events: Iterator[Event]) -> Iterator[Event]:
@@ -101,6 +128,5 @@ def refusal(needed: Budget) -> Refused:
     return Refused(
         f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
         f"for the draft = {needed.prompt + needed.answer}, the context has {needed.context}",
-        f"{over} tokens too many: give a larger --context if memory allows, a shorter note, "
-        "or draft it part by part with `edgemed summarize --plan`",
+        f"{over} tokens too many: give a shorter note, or a larger context if memory allows",
     )

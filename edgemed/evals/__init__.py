@@ -1,1 +1,1 @@
-"""What was measured of merges: files of scores, and what follows from them."""
+"""Measuring merges: cases, scores and sweeps, and the best t that follows from them."""

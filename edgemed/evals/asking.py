@@ -1,11 +1,12 @@
-"""Asking a model every case: planned once, greedy, the same settings for every file of a sweep."""
+"""Asks a model every case, greedily and with the same settings for every file of a sweep."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.base import Done, Failed, ModelError, Piece, Request
+from edgemed_models.answer import Answer, ask
+from edgemed_models.base import ModelError, Request
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
@@ -27,7 +28,7 @@ from edgemed.local_models.loading import (
 def planned_settings(
     path: Path, cases: Sequence[Case], options: Options, max_tokens: int
 ) -> Settings:
-    """How to load `path` so that every case and its answer fit. Raises Refused, by line."""
+    """How to load `path` so that every case and its answer fit. Raises Refused with the line."""
     with started_ahead() as process:
         most = longest(path, cases, options, max_tokens, process)
     return settings_for(path, options, plan_model(open_model(path), options, most))
@@ -36,7 +37,7 @@ def planned_settings(
 def longest(
     path: Path, cases: Sequence[Case], options: Options, max_tokens: int, process: Process
 ) -> int:
-    """Tokens of the longest prompt and its answer, by the model's vocabulary alone."""
+    """Tokens of the longest prompt with its answer, counted with the vocabulary only."""
     room = options.context or shape_of(open_model(path)).train_context
     model = start(replace(bare_settings(path, options), vocab_only=True), process)
     try:
@@ -46,14 +47,15 @@ def longest(
     for case, count in zip(cases, counts, strict=True):
         if count + max_tokens > room:
             raise Refused(
-                f"{case.where}: {count} tokens to read and {max_tokens} to write, of {room} in all",
-                "shorten the case, or see --max-tokens and --context",
+                f"{case.where}: {count} tokens to read and {max_tokens} to write do not fit into "
+                f"the context of {room}",
+                "shorten the case, lower --max-tokens or raise --context",
             )
     return max(counts) + max_tokens
 
 
 def counted(model: LlamaModel, case: Case) -> int:
-    """Tokens of a case's prompt. Raises EdgemedError where the chat template refuses it."""
+    """Tokens of a case's prompt. Raises EdgemedError if the chat template refuses it."""
     try:
         return model.count(case.messages)
     except ModelError as error:
@@ -61,7 +63,7 @@ def counted(model: LlamaModel, case: Case) -> int:
 
 
 def named(case: Case, error: ModelError) -> EdgemedError:
-    """An engine's refusal, with the line of the case."""
+    """An engine's error, with the line of the case."""
     told = translated(error)
     told.message = f"{case.where}: {told.message}"
     return told
@@ -70,28 +72,23 @@ def named(case: Case, error: ModelError) -> EdgemedError:
 def examined(
     settings: Settings, cases: Sequence[Case], max_tokens: int, tell: Callable[[int], None]
 ) -> tuple[dict[str, list[float]], int]:
-    """The worths of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
+    """The scores of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
     worths, cut = defaultdict(list), 0
     model = start(settings)
     try:
         for number, case in enumerate(cases, 1):
-            text, complete = answered(model, case, max_tokens)
-            worths[case.axis].append(case.worth(text, complete))
-            cut += not complete
+            answer = answered(model, case, max_tokens)
+            worths[case.axis].append(case.worth(answer.text, answer.complete))
+            cut += not answer.complete
             tell(number)
     finally:
         model.close()
     return dict(worths), cut
 
 
-def answered(model: LlamaModel, case: Case, max_tokens: int) -> tuple[str, bool]:
-    """The greedy answer to a case, and whether the model came to its own end."""
-    pieces = []
-    for event in model.generate(Request(case.messages, max_tokens)):
-        if isinstance(event, Piece):
-            pieces.append(event.text)
-        elif isinstance(event, Failed):
-            raise named(case, ModelError(event.message, event.hint, event.log))
-        elif isinstance(event, Done):
-            return "".join(pieces), event.reason == "stop"
-    raise EdgemedError(f"{case.where}: the engine gave no end", "please report this line")
+def answered(model: LlamaModel, case: Case, max_tokens: int) -> Answer:
+    """The greedy answer to a case. Raises EdgemedError where the engine breaks."""
+    try:
+        return ask(model, Request(case.messages, max_tokens))
+    except ModelError as error:
+        raise named(case, error) from None

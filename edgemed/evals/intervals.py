@@ -1,7 +1,7 @@
-"""95 % intervals over cases, the same for the same numbers.
+"""95 % intervals over cases; the same numbers give the same interval.
 
-Where every worth is 0 or 1, Wilson's score interval (Wilson 1927), which is honest of few cases
-too; elsewhere the percentile bootstrap (Efron 1979), which of fewer than about 30 is too narrow.
+If every score is 0 or 1, Wilson's score interval (Wilson 1927), which also holds for few cases;
+otherwise the percentile bootstrap (Efron 1979), which is too narrow for fewer than about 30 cases.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 RESAMPLES = 4000
 ENDS = (0.025, 0.975)
 Z = 1.959964  # the normal distribution's 97.5 % point
-FEW = 30  # cases, below which a bootstrap interval says too little
+FEW = 30  # with fewer cases a bootstrap interval is too narrow
 
 
 class Interval(NamedTuple):
@@ -42,9 +42,10 @@ def wilson(hits: float, count: int) -> Interval:
 
 
 def ratio_of(ours: Sequence[float], theirs: Sequence[float]) -> Interval | None:
-    """Mean over mean on the same cases, which are drawn together; None where theirs is 0.
+    """The mean of `ours` divided by that of `theirs`, on the same cases; None if theirs is 0.
 
-    A draw in which theirs is 0 counts as a ratio without bound: `high` can be infinite.
+    Cases are resampled in pairs. A sample in which theirs is 0 counts as an infinite ratio, so
+    `high` can be infinite.
     """
     if not sum(theirs):
         return None
@@ -54,13 +55,13 @@ def ratio_of(ours: Sequence[float], theirs: Sequence[float]) -> Interval | None:
 
 
 def resampled_sums(columns: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Sums of each column over as many cases as there are, drawn anew: (RESAMPLES, columns)."""
+    """Sums of each column over samples of cases with replacement: (RESAMPLES, columns)."""
     rows, rng = np.array(columns, np.float64).T, np.random.default_rng(0)
     count = len(rows)
     return np.stack([rows[rng.integers(0, count, count)].sum(axis=0) for _ in range(RESAMPLES)])
 
 
 def bounded(value: float, drawn: NDArray[np.float64]) -> Interval:
-    """A figure between the ends of what was drawn, itself included."""
+    """A figure with the percentiles of its resampled values, widened to include the figure."""
     low, high = np.quantile(drawn, ENDS, method="inverted_cdf")
     return Interval(value, min(float(low), value), max(float(high), value))

@@ -1,8 +1,8 @@
-"""What an answer is worth, from 0 to 1: a table of metrics, each with the argument it takes.
+"""How answers are scored, from 0 to 1: a table of metrics, each with the argument it takes.
 
-Graded metrics give a share, rules 1 or 0. A case that names several gets their product: a summary
-in a demanded format is worth its ROUGE-L where the format is kept, and nothing elsewhere. An answer
-without a letter or digit is worth nothing, whatever is asked.
+Graded metrics give a share, rules 1 or 0. A case with several metrics gets their product: a summary
+in a required format scores its ROUGE-L if it has the format, and 0 if not. An answer without a
+letter or digit scores 0 on every case.
 """
 
 import json
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 BULLET = re.compile(r"\s*(?:[-*•]|\d{1,3}[.)])\s+\S")
 WORD = re.compile(r"[^\W_]+")
-# A and I are words too where a word in small letters follows.
+# A and I are ordinary words, not choices, if a lower-case word follows.
 CHOICE = re.compile(r"(?<![\w'’])(?:[B-HJ]|[AI](?!\s+[a-z]))(?![\w'’])")
 
 
 class Metric(NamedTuple):
-    """`worth` takes the answer and the argument, which `fits` has accepted.
+    """`worth` scores an answer, given the argument, which `fits` has accepted.
 
-    `whole`: of an answer that was cut nothing can be said, and it is worth 0.
+    `whole`: needs the complete answer; an answer that was cut scores 0.
     """
 
     worth: Callable[[str, Any], float]
@@ -29,10 +29,10 @@ class Metric(NamedTuple):
 
 
 def rouge_l(answer: str, references: Sequence[str]) -> float:
-    """The best F1 of the longest common subsequence of words (Lin 2004, one sequence a text).
+    """The best F1 of the longest common subsequence of words (Lin 2004, a text as one sequence).
 
-    Words are runs of letters and digits in lower case, not stemmed: of ASCII text the same as
-    rouge-score's.
+    Words are runs of letters and digits in lower case, not stemmed: for ASCII text the same as in
+    rouge-score.
     """
     return max(rouge_l_of(answer, reference) for reference in references)
 
@@ -58,15 +58,15 @@ def common_length(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def facts(answer: str, wanted: Sequence[str]) -> float:
-    """The share of the facts that stand in the answer."""
+    """The share of the facts that occur in the answer."""
     return sum(stands(fact, answer) for fact in wanted) / len(wanted)
 
 
 def stands(part: str, text: str) -> bool:
-    """Whether `part` stands in `text` as whole words and numbers.
+    """Whether `part` occurs in `text` as whole words and numbers.
 
-    Case, spaces and Markdown's * _ ` do not count; 5mg is 5 mg. 5 mg does not stand in 2.5 mg, in
-    15 mg or in 2-5 mg, nor 4 in 4.5 or in 4,000.
+    Case, spaces and Markdown's * _ ` are ignored; 5mg is 5 mg. 5 mg does not occur in 2.5 mg, in
+    15 mg or in 2-5 mg, and 4 does not occur in 4.5 or 4,000.
     """
     pieces = re.findall(r"\d+|[^\d\s]+|\s+", part)
     pattern = "".join(r"\s+" if piece.isspace() else re.escape(piece) for piece in pieces)
@@ -76,23 +76,23 @@ def stands(part: str, text: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Text for comparing whole answers: without case, outer spaces, a last full stop."""
+    """Text for comparing whole answers: lower case, no outer spaces, no final full stop."""
     return " ".join(text.split()).removesuffix(".").casefold()
 
 
 def answers(answer: str, accepted: Sequence[str]) -> float:
-    """Whether the answer is one of those accepted."""
+    """Whether the answer is one of the accepted ones."""
     return float(plain(answer) in {plain(one) for one in accepted})
 
 
 def choice(answer: str, letter: str) -> float:
-    """Whether the first letter A to J that stands by itself is the right one."""
+    """Whether the first single letter A to J in the answer is the right one."""
     found = CHOICE.search(answer)
     return float(found is not None and found[0] == letter)
 
 
 def is_json(answer: str, keys: Sequence[str]) -> float:
-    """Whether the answer is one JSON object, and nothing else, that has these keys."""
+    """Whether the answer is one JSON object with these keys, and nothing else."""
     try:
         table = json.loads(answer)
     except (ValueError, RecursionError):
@@ -112,17 +112,17 @@ def bullets(answer: str, count: int) -> float:
 
 
 def case(answer: str, kind: str) -> float:
-    """Whether no letter of the answer is in the other case."""
+    """Whether every letter of the answer is in this case."""
     return float(answer == (answer.upper() if kind == "upper" else answer.lower()))
 
 
 def is_text(value: Any) -> bool:
-    """Some text, with no space around it that no answer could be asked for."""
+    """A text that is not empty, without outer spaces (which answers do not have)."""
     return isinstance(value, str) and bool(value) and value == value.strip()
 
 
 def is_texts(value: Any) -> bool:
-    """One text or more."""
+    """A list of one or more texts."""
     return isinstance(value, list) and bool(value) and all(map(is_text, value))
 
 
@@ -132,7 +132,7 @@ def has_words(value: Any) -> bool:
 
 
 def is_keys(value: Any) -> bool:
-    """Names of keys; there may be none."""
+    """A list of key names; it may be empty."""
     return isinstance(value, list) and all(map(is_text, value))
 
 
@@ -147,7 +147,7 @@ def is_letter(value: Any) -> bool:
 METRICS = {
     "rouge-l": Metric(rouge_l, has_words, "a reference text, or several", whole=False),
     "facts": Metric(facts, has_words, "a list of texts", whole=False),
-    "answer": Metric(answers, has_words, "a text, or several that will do"),
+    "answer": Metric(answers, has_words, "an accepted answer, or a list of them"),
     "choice": Metric(choice, is_letter, "a letter from A to J", whole=False),
     "excludes": Metric(
         lambda answer, parts: float(not any(stands(part, answer) for part in parts)),
@@ -170,4 +170,4 @@ METRICS = {
     "case": Metric(case, lambda value: value in ("upper", "lower"), '"upper" or "lower"'),
 }
 LISTED = ("rouge-l", "facts", "answer", "excludes")
-"""Metrics that take several texts; one text alone is taken for a list of one."""
+"""Metrics that take several texts; a single text counts as a list of one."""

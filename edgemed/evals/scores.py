@@ -1,7 +1,7 @@
-"""The file of a sweep's scores while it is being made: what stands in it, and what it is of.
+"""The scores of a sweep while it runs: the file, and the identity that says what was measured.
 
-It holds scores alone, no prompt and no answer. One sweep at a time writes it; it is replaced as a
-whole after every point.
+The file holds only scores, no prompt and no answer. One sweep at a time writes it; it is replaced
+as a whole after every point.
 """
 
 import json
@@ -21,15 +21,15 @@ from edgemed.storage.held import remove as take_away
 from edgemed.storage.output import journal_of, part_of
 from edgemed.storage.whole import write_whole
 
-UNKNOWN_TRAINING = 0  # a sweep of the user's models does not know their training's seed
+UNKNOWN_TRAINING = 0  # stored as the seed: that of the user's models is not known
 
 Identity = dict[str, Any]
-"""What two points must have in common to stand in one sweep; JSON values."""
+"""What two points must have in common to be in one sweep; JSON values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One point: the worth of every answer by axis, how many were cut, how the model was loaded."""
+    """One point: the score of every answer by axis, how many were cut, how the model was loaded."""
 
     t: float
     type: str
@@ -40,16 +40,18 @@ class Examined:
 
 @contextmanager
 def held(out: Path) -> Iterator[Path]:
-    """A place beside `out` for one merged file at a time, while no other sweep writes `out`.
+    """Lock `out` for this sweep; yields a path beside it for one merged file at a time.
 
-    What a killed attempt left there is removed, so the name is one that no model of a user has. The
-    file that carries the lock stays: removed, it could be locked twice.
+    A file that a killed sweep left there is removed, so its name is one that no user's model has.
+    The lock file stays: if it were removed, two sweeps could both lock it.
     """
     lock, merged = (out.with_name(f".{out.name}{ending}") for ending in (".lock", ".merged"))
     try:
         fd = hold(lock)
     except Busy:
-        raise Refused(f"another sweep writes {out}", "wait for it, or name another file") from None
+        raise Refused(
+            f"another sweep is writing {out}", "wait for it, or name another file with -o"
+        ) from None
     try:
         remove(merged)
         try:
@@ -61,13 +63,13 @@ def held(out: Path) -> Iterator[Path]:
 
 
 def remove(merged: Path) -> None:
-    """Take away a merged file, or what there is of it."""
+    """Remove a merged file, complete or not."""
     for path in (part_of(merged), journal_of(merged), merged):
         take_away(path)
 
 
 def curve_of(points: Sequence[Examined], method: str) -> Curve:
-    """Points as the sweep screen draws them."""
+    """The points as a curve for the sweep screen."""
     scored = tuple(Point(point.t, scores_of(point)) for point in points)
     return Curve(method, points[0].type, UNKNOWN_TRAINING, scored)
 
@@ -78,24 +80,24 @@ def scores_of(point: Examined) -> dict[str, Score]:
 
 
 def write_points(out: Path, points: Sequence[Examined], method: str, identity: Identity) -> None:
-    """Replace the file by these points, whole or not at all."""
+    """Replace the file with these points, completely or not at all."""
     rows = (json.dumps(row_of(point, method) | {"sweep": identity}) + "\n" for point in points)
     try:
         write_whole(out, "".join(rows).encode())
     except OSError as error:
         raise EdgemedError(
-            f"cannot write {out}: {error.strerror}", "free disk space and give the command again"
+            f"cannot write {out}: {error.strerror}", "free some disk space, run the command again"
         ) from None
 
 
 def row_of(point: Examined, method: str) -> dict[str, Any]:
-    """A point as a line of a sweep file; `worths` are what going on needs."""
+    """A point as a line of a sweep file; resuming needs the `worths`."""
     axes = {axis: score._asdict() for axis, score in scores_of(point).items()}
     return {"method": method, "seed": UNKNOWN_TRAINING, "axes": axes} | asdict(point)
 
 
 def known_points(out: Path, identity: Identity) -> list[Examined]:
-    """The points of an earlier attempt. Raises Refused where `out` is of anything else."""
+    """The points of an earlier run. Raises Refused if `out` holds anything else."""
     if not out.exists():
         return []
     fields = Examined.__dataclass_fields__
@@ -107,12 +109,12 @@ def known_points(out: Path, identity: Identity) -> list[Examined]:
         }
     except (OSError, ValueError, KeyError, TypeError):
         raise Refused(
-            f"{out} is something else than scores of a sweep",
+            f"{out} does not hold scores of a sweep",
             "name another file with -o, or move that one away",
         ) from None
     if changed:
         raise Refused(
-            f"{out} holds scores with other {', '.join(sorted(changed))}",
-            "give the command as before, or name another file with -o",
+            f"{out} holds scores of a sweep with different {', '.join(sorted(changed))}",
+            "use the same command as before, or name another file with -o",
         )
     return points

@@ -1,7 +1,7 @@
-"""A sweep: merges of two models along t, each one asked the user's own cases.
+"""A sweep: merges of two models at several t, each one asked the user's own cases.
 
-Every point is the file that `edgemed merge` would write at its t; it lives as long as it is asked.
-What a point came to is written at once, so that a sweep which is stopped goes on after the last.
+Every point is the file that `edgemed merge` would write at its t; it is deleted after its cases.
+The scores are written after every point, so a sweep that was stopped resumes after the last one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_models.engine.settings import Settings
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
@@ -26,40 +27,40 @@ from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
-from edgemed.merging.run.run import Progress, run_plan, usable_cores
+from edgemed.merging.run.run import Progress, run_plan
 from edgemed.quantizing.file_types import FILE_TYPES
 
 NAMES = {kind.number: name for name, kind in FILE_TYPES.items()}
 LOADED = ("context", "gpu_layers", "kv_type", "repack", "batch")
-"""Settings that points of one sweep share: some change what a model writes."""
+"""Settings that all points of a sweep must share, because some change what a model writes."""
 
 
 class Listener(Protocol):
-    """Who follows a sweep."""
+    """Is told of a sweep's progress."""
 
     def at_work(self, t: float, what: str) -> None:
-        """What is being done at `t` just now."""
+        """What is being done at `t` at the moment."""
 
     def note(self, text: str) -> None:
-        """What is to be known of the merges, or why one starts slowly."""
+        """A note on the merges, or why one starts slowly."""
 
 
 class Silent:
-    """A listener that tells nobody."""
+    """A listener that shows nothing."""
 
     def at_work(self, t: float, what: str) -> None:
-        """Nothing is shown."""
+        """Does nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing is shown."""
+        """Does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """From one model to another.
+    """From model `a` (t = 0) to model `b` (t = 1).
 
-    `changes` are other fields of the merge's recipe, and `options` the words for them on the
-    command line of a merge.
+    `changes` are other fields of the merge's recipe; `options` are the same as options of
+    `edgemed merge`.
     """
 
     a: Parent
@@ -81,9 +82,9 @@ class Exam:
 def sweep(
     way: Way, ts: Sequence[float], exam: Exam, out: Path, listener: Listener
 ) -> Iterator[Examined]:
-    """The points at `ts` in order, as they are done; those that `out` holds are not done again.
+    """The points at `ts` in order, as they are measured; those in `out` are not measured again.
 
-    Raises Refused before any work where a merge cannot be made or run, or `out` is of something
+    Raises Refused before any work if a merge cannot be made or run, or if `out` holds something
     else; EdgemedError after a point that could not be written to `out`.
     """
     identity = identity_of(way, exam)
@@ -102,13 +103,13 @@ def sweep(
                 try:
                     write_points(out, [known[n] for n in sorted(known)], way.method, identity)
                 except EdgemedError:
-                    yield known[t]  # minutes of work are shown though they are not kept
+                    yield known[t]  # it took minutes: show it although it was not saved
                     raise
             yield known[t]
 
 
 def refuse_early(way: Way, ts: Sequence[float], exam: Exam, merged: Path) -> list[str]:
-    """Everything that headers can tell against the sweep, before the first merge; the notes."""
+    """Refuse what headers show to be impossible, before the first merge; returns the notes."""
     notes = dict.fromkeys(note for t in ts for note in planned(way, t, exam, merged).notes)
     if ts:
         plan_model(open_parent(way.a), exam.options, exam.max_tokens)
@@ -116,9 +117,9 @@ def refuse_early(way: Way, ts: Sequence[float], exam: Exam, merged: Path) -> lis
 
 
 def planned(way: Way, t: float, exam: Exam, merged: Path) -> Plan:
-    """The merge at `t`, from headers alone."""
+    """The plan of the merge at `t`, from headers only."""
     recipe = between(way.a, way.b, t, way.method, **way.changes)
-    return plan_merge(recipe, merged, exam.options.threads or usable_cores(), None)
+    return plan_merge(recipe, merged, exam.options.threads or logical_cores(), None)
 
 
 def merge_at(way: Way, t: float, exam: Exam, merged: Path, listener: Listener) -> None:
@@ -133,15 +134,16 @@ def merge_at(way: Way, t: float, exam: Exam, merged: Path, listener: Listener) -
 
 
 def settled(merged: Path, exam: Exam, known: Sequence[Examined]) -> Settings:
-    """How this and all later points are loaded; Refused if earlier ones were loaded otherwise."""
+    """How to load this and all later points; Refused if earlier ones were loaded differently."""
     settings = planned_settings(merged, exam.cases, exam.options, exam.max_tokens)
     loaded = loaded_with(settings)
     for name in LOADED:
         before = {point.loaded.get(name) for point in known}
         if known and before != {loaded[name]}:
             raise Refused(
-                f"the points that are there were loaded with another {name.replace('_', ' ')}",
-                "more or less memory is free than then: make it as it was, or set it by option",
+                f"the earlier points were loaded with a different {name.replace('_', ' ')}",
+                "free memory has changed since then: give the same value as an option, or start a "
+                "new file with -o",
             )
     return settings
 
@@ -152,7 +154,7 @@ def loaded_with(settings: Settings) -> dict[str, Any]:
 
 
 def asked(t: float, settings: Settings, exam: Exam, listener: Listener) -> Examined:
-    """What the merged file came to."""
+    """The merged file's scores."""
 
     def tell(done: int) -> None:
         listener.at_work(t, f"{done} of {len(exam.cases)} answers")
@@ -164,7 +166,7 @@ def asked(t: float, settings: Settings, exam: Exam, listener: Listener) -> Exami
 
 
 def identity_of(way: Way, exam: Exam) -> Identity:
-    """What two points must have in common to stand in one sweep."""
+    """What two points must have in common to be in one sweep."""
     models = open_parents((way.a, way.b))
     paths = [path for model in models for path in model.files]
     strengths = [laid.strength for model in models for laid in model.adapters]

@@ -1,13 +1,13 @@
-"""A sweep as a file: scores along the way from one model (t = 0) to another (t = 1).
+"""A sweep as a file: scores of merges between one model (t = 0) and another (t = 1).
 
-One JSON object a line, one line for each merged file that was examined:
+One JSON object per line, one line for each merged file:
 
     {"method": "linear", "type": "Q8_0", "t": 0.5, "seed": 1,
      "axes": {"clinical": {"mean": 0.83, "low": 0.79, "high": 0.87, "items": 200}, ...}}
 
-Scores go from 0 to 1, higher is better; `low` and `high` bound the 95 % interval of the mean over
-`items` items; `seed` is that of the models' training, 0 where it is not known. Lines of one method,
-type and seed make a curve. What does not hold to this is refused with its line.
+Scores go from 0 to 1, higher is better; `low` and `high` are the 95 % interval of the mean over
+`items` items; `seed` is that of the models' training, 0 if it is not known. Lines of one method,
+type and seed make a curve. A line in any other form is refused with its number.
 """
 
 import json
@@ -20,7 +20,10 @@ from typing import Any, NamedTuple
 from edgemed.errors import InvalidFile
 from edgemed.storage.bounded import read_bounded
 
-FORM = "each line is an object with method, type, t, seed and axes; see README, Sweeps"
+FORM = (
+    'write each line as {"method": "linear", "type": "Q8_0", "t": 0.5, "seed": 1, '
+    '"axes": {"NAME": {"mean": 0.8, "low": 0.7, "high": 0.9, "items": 200}}}'
+)
 MOST_AXES = 6
 
 
@@ -34,7 +37,7 @@ class Score(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What was scored at `t`, by axis."""
+    """The scores at `t`, by axis."""
 
     t: float
     axes: Mapping[str, Score]
@@ -51,20 +54,20 @@ class Curve:
 
     @property
     def name(self) -> str:
-        """What tells it from the other curves of a file."""
+        """Its method, type and seed, which no other curve of the file shares."""
         training = f", training seed {self.seed}" if self.seed else ""
         return f"{self.method}, {self.type}{training}"
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """The names of its axes, as the file orders them."""
+        """The names of its axes, in the file's order."""
         return tuple(self.points[0].axes)
 
 
 class Best(NamedTuple):
-    """The t to take: there `axis`, which keeps the least, keeps `share` of its best.
+    """The best t: the axis that loses most there, `axis`, still has `share` of its best score.
 
-    `like` holds the other t that the intervals do not tell apart from it.
+    `like` holds the other t that the intervals cannot tell apart from it.
     """
 
     t: float
@@ -73,7 +76,7 @@ class Best(NamedTuple):
     like: tuple[float, ...]
 
 
-RULE = "the t at which the axis that keeps least of its best score keeps most"
+RULE = "the t at which the axis that loses most of its best score loses least"
 
 
 def read_sweep(path: Path) -> tuple[Curve, ...]:
@@ -81,7 +84,7 @@ def read_sweep(path: Path) -> tuple[Curve, ...]:
     try:
         text = read_bounded(path, "sweep").decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidFile(f"{path} cannot be read: {kind_of(error)}", "name a sweep file") from None
+        raise InvalidFile(f"{path} cannot be read: {kind_of(error)}", "give a sweep file") from None
     return parse_sweep(text, path.name)
 
 
@@ -91,7 +94,7 @@ def kind_of(error: Exception) -> str:
 
 
 def parse_sweep(text: str, name: str) -> tuple[Curve, ...]:
-    """The curves of a file's text; `name` is what a refusal calls it."""
+    """The curves in the text of a file that errors call `name`."""
     curves: dict[tuple[str, str, int], dict[float, Point]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -99,10 +102,10 @@ def parse_sweep(text: str, name: str) -> tuple[Curve, ...]:
         key, point = entry(line, f"{name}, line {number}")
         points = curves.setdefault(key, {})
         if point.t in points:
-            raise InvalidFile(f"{name}, line {number}: t = {point.t:g} stands twice", FORM)
+            raise InvalidFile(f"{name}, line {number}: t = {point.t:g} occurs twice", FORM)
         first = next(iter(points.values()), point)
         if set(first.axes) != set(point.axes):
-            raise InvalidFile(f"{name}, line {number}: other axes than before in its curve", FORM)
+            raise InvalidFile(f"{name}, line {number}: its axes differ from its curve's", FORM)
         points[point.t] = point
     if not curves:
         raise InvalidFile(f"{name} holds no scores", FORM)
@@ -134,7 +137,7 @@ def entry(line: str, where: str) -> tuple[tuple[str, str, int], Point]:
 def score(axis: str, table: Any, where: str) -> Score:
     """One axis of a line."""
     if not axis.isprintable() or not 0 < len(axis) <= 40:
-        raise InvalidFile(f"{where}: an axis has no name that can be shown", FORM)
+        raise InvalidFile(f"{where}: the name of an axis is not printable", FORM)
     if not isinstance(table, dict):
         raise InvalidFile(f"{where}: {axis} must have mean, low, high and items", FORM)
     mean, low, high = (share(table.get(k), f"{axis}: {k}", where) for k in ("mean", "low", "high"))
@@ -160,11 +163,11 @@ def share(value: Any, what: str, where: str) -> float:
 
 
 def best(curve: Curve) -> Best:
-    """The t to take, by RULE; of equals the one whose next axis keeps more, then the smallest.
+    """The best t by RULE; of equals the one whose next axis keeps more, then the smallest.
 
-    Each axis's mean is held against the highest mean of that axis along the curve; an axis that is
-    0 all along has no say. Another t is "like" the best where the upper ends of its intervals would
-    reach the same.
+    Each axis's mean is divided by the highest mean of that axis on the curve; an axis that is 0
+    everywhere is ignored. Another t is "like" the best if the upper ends of its intervals reach
+    the best share.
     """
     tops = {axis: max(p.axes[axis].mean for p in curve.points) for axis in curve.axes}
     top = {axis: mean for axis, mean in tops.items() if mean} or dict.fromkeys(tops, 1.0)
@@ -183,14 +186,14 @@ def best(curve: Curve) -> Best:
 
 
 def sweeps_folder() -> Path:
-    """Where a clinic keeps sweeps of its own; each file in it is offered."""
+    """The folder of the clinic's own sweeps; the screen lists each file in it."""
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "sweeps"
 
 
 def known_sweeps() -> list[tuple[str, Path]]:
-    """Sweeps that are here, by name: the user's, then that of the embedded models."""
+    """The sweeps on this machine by name: the user's, then that of the embedded models."""
     from edgemed_models.scale import path_of
 
     own = sorted(sweeps_folder().glob("*.jsonl")) if sweeps_folder().is_dir() else []

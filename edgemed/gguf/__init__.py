@@ -1,4 +1,4 @@
-"""GGUF files: a lazy reader that trusts nothing, shards as one model, a writer that plans first."""
+"""GGUF files: a lazy reader that checks everything, shards as one model, a planner for writing."""
 
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.model import Model, open_model, open_models

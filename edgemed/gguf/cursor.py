@@ -1,8 +1,8 @@
-"""Moves forward through the start of a file, reading it only as far as it is asked to.
+"""Moves forward through the start of a file, reading only as far as needed.
 
-Every claim is held against the file's size before a byte is read or a buffer grows, so what a
-header claims can never cost more memory than the file is long, nor more than MAX_HEADER.
-Plain reads, no memory map: a file on a failing stick or share gives an error, not a dead process.
+Every size in a header is compared with the file's size before a byte is read or a buffer grows, so
+a header can never cost more memory than the file is long, nor more than MAX_HEADER.
+Plain reads, no memory map: a failing stick or network share gives an error, not a crash.
 """
 
 import struct
@@ -20,7 +20,7 @@ U64 = struct.Struct("<Q").unpack_from
 
 
 class Cursor:
-    """`data[:at]` has been understood; `thing` in each call names what a refusal is about."""
+    """`data[:at]` has been parsed; `thing` in each call names what an error is about."""
 
     __slots__ = ("at", "data", "size", "stream")
 
@@ -32,11 +32,11 @@ class Cursor:
 
     @property
     def remaining(self) -> int:
-        """Bytes of the file that lie ahead."""
+        """Bytes of the file after the current position."""
         return self.size - self.at
 
     def reach(self, end: int, thing: str) -> None:
-        """Have `data` hold the file's first `end` bytes."""
+        """Read on until `data` holds the file's first `end` bytes."""
         if end <= len(self.data):
             return
         self.allow(end, thing)
@@ -50,19 +50,19 @@ class Cursor:
     def allow(self, end: int, thing: str) -> None:
         """Flaw if a header of this file cannot go as far as byte `end`; reads nothing."""
         if end > self.size:
-            problem = f"{thing} would end at byte {end:,}, the file ends at {self.size:,}"
+            problem = f"{thing} would end at byte {end:,}, but the file ends at {self.size:,}"
             raise Flaw(problem, DAMAGED)
         if end > MAX_HEADER:
-            problem = f"{thing} would end at byte {end:,}, headers end before {MAX_HEADER:,}"
+            problem = f"{thing} would end at byte {end:,}, past the limit of {MAX_HEADER:,} bytes"
             raise Flaw(problem, MALFORMED)
 
     def skip(self, nbytes: int, thing: str) -> None:
-        """Move past `nbytes` that are there."""
+        """Move past `nbytes`, which must be in the file."""
         self.reach(self.at + nbytes, thing)
         self.at += nbytes
 
     def skip_same(self, bytes_: memoryview) -> bool:
-        """Move past `bytes_` if exactly they come next; False, and no move, if they do not."""
+        """Move past `bytes_` if the file goes on with exactly these; else stay and return False."""
         end = self.at + len(bytes_)
         if end > min(self.size, MAX_HEADER):
             return False
@@ -103,7 +103,7 @@ class Cursor:
         return text
 
     def skip_strings(self, count: int, thing: str) -> None:
-        """Move past `count` strings, looking at nothing but their lengths."""
+        """Move past `count` strings, reading only their lengths."""
         self.allow(self.at + 8 * count, thing)
         left = count
         while left:
@@ -113,7 +113,7 @@ class Cursor:
 
 
 def _walk(data: bytearray, at: int, left: int) -> tuple[int, int]:
-    """Step over `left` strings as far as `data` has their lengths; where to, and how many left."""
+    """Step over `left` strings, as far as `data` reaches: the new position, and how many remain."""
     last, unpack = len(data) - 8, U64
     for remaining in range(left, 0, -1):
         if at > last:

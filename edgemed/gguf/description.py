@@ -1,4 +1,4 @@
-"""What a model is, in the few figures a person asks for first. Strings are as the file has them."""
+"""A model's main figures, such as size and architecture. Strings are exactly as in the file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Description:
 
 
 def describe(model: Model) -> Description:
-    """The figures of an open model; looks at the files' sizes, reads nothing more."""
+    """The figures of an open model. Asks for the files' sizes; reads nothing more from them."""
     metadata = model.metadata
     architecture = _text(metadata, "general.architecture")
     types = type_shares(model.tensors.values())

@@ -1,7 +1,7 @@
-"""What is wrong with a file, before anyone has said which file; and how its strings are shown.
+"""What is wrong with a file, without its path; and how strings from a file are shown.
 
-The parsing code raises `Flaw`, knowing no path; whoever opened the file turns it into an
-`InvalidFile` that names it. Strings from a file are a stranger's: they are shown through
+The parsing code knows no path and raises `Flaw`; the code that opened the file turns it into an
+`InvalidFile` that names the file. Strings from a file are not trusted: they are shown through
 `printable` or `quoted`, never as they are.
 """
 

@@ -1,6 +1,6 @@
-"""What other programs write: files that are no GGUF, and tensor types that only a fork reads.
+"""Files that are not GGUF, and tensor types that only a fork of llama.cpp reads.
 
-Knowing them by name turns "invalid magic" into a remedy.
+Naming what they are turns "invalid magic" into a remedy.
 """
 
 import re
@@ -11,7 +11,7 @@ from edgemed.gguf.flaw import Flaw
 CONVERT = "convert it to GGUF with llama.cpp's convert_hf_to_gguf.py first"
 DOWNLOAD = "download the model file itself"
 BIG_ENDIAN = b"FUGG"
-"""The magic if even it is written big-endian; mostly only the numbers behind it are."""
+"""The magic written big-endian too; in most big-endian files only the numbers after it are."""
 
 OLD = "get the model as GGUF from its publisher"
 
@@ -34,25 +34,25 @@ FOREIGN: tuple[Foreign, ...] = (
     _known(rb".{7}\0\{", "a safetensors file", CONVERT),
     _known(rb"PK\x03\x04", "a zip archive or PyTorch checkpoint", f"unpack it, or {CONVERT}"),
     _known(rb"\x80[\x02-\x05]", "a Python pickle (PyTorch checkpoint)", CONVERT),
-    _known(rb"version https://git-lfs", "a Git LFS pointer, no model", "run git lfs pull"),
+    _known(rb"version https://git-lfs", "a Git LFS pointer, not a model", "run git lfs pull"),
     _known(rb"\s*(<!doctype|<html|<\?xml)", "a web page, not a model", f"{DOWNLOAD}, not its page"),
     _known(rb"\s*\{", "a JSON text, not a model", DOWNLOAD),
     _known(rb"(Entry not found|Invalid username|Access to model|Repository not found)",
            "a download error, not a model", f"{DOWNLOAD}; it may need an account"),
     _known(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ", "a compressed file", "unpack it first"),
     _known(rb"MZqFpD", "a llamafile", "get the GGUF that is inside: unzip it"),
-    _known(rb"\0{8}", "empty space, as a download leaves that never finished", DOWNLOAD),
+    _known(rb"\0{8}", "all zeros at its start, as an unfinished download leaves it", DOWNLOAD),
 )  # fmt: skip
 
-NOT_GGUF = "check that this is the model file, and not something beside it"
+NOT_GGUF = "check that this is the model file, and not another file from the same download"
 
 
 def foreign_file(start: bytes) -> Flaw:
-    """The flaw of a file that starts with these (about 64) bytes: what it is, and the remedy."""
+    """What a file is that starts with these (about 64) bytes, and the remedy, as a Flaw."""
     for foreign in FOREIGN:
         if foreign.start.match(start):
             return Flaw(f"this is {foreign.what}", foreign.remedy)
-    return Flaw(f"this is no GGUF file: it starts with {start[:4]!r}", NOT_GGUF)
+    return Flaw(f"this is not a GGUF file: it starts with {start[:4]!r}", NOT_GGUF)
 
 
 IK_LLAMA_TYPES: dict[int, str] = {
@@ -72,22 +72,23 @@ IK_LLAMA_TYPES: dict[int, str] = {
 """Type ids of the fork ik_llama.cpp (ggml.h, August 2026); llama.cpp itself reads none of them."""
 
 IK_LLAMA_IDS = (*range(97, 100), *range(133, 400))
-"""Where that fork numbers its types; what is not in the table above is newer than it."""
+"""The numbers that fork uses for its types; one that is not in the table above is newer than it."""
 
 BITNET_TYPES: dict[int, str] = {36: "I2_S", 37: "I8_S", 38: "TL1"}
-"""Type ids of bitnet.cpp (I2_S: ik_llama.cpp too) that llama.cpp had for others and removed."""
+"""Type ids of bitnet.cpp (I2_S: of ik_llama.cpp too). llama.cpp once used these numbers itself for
+types that it has since removed."""
 
 REQUANTIZE = (
-    "get the model in a type of llama.cpp itself, such as Q4_K_M or Q8_0, or write one with that "
+    "get the model in a type that llama.cpp reads, such as Q4_K_M or Q8_0, or convert it with that "
     "fork: llama-quantize --allow-requantize MODEL.gguf OUT.gguf Q8_0"
 )
 
 
 def fork_type(type_id: int, thing: str) -> Flaw | None:
-    """The flaw of a tensor whose type only a fork of llama.cpp knows; None for another number."""
+    """A Flaw if only a fork of llama.cpp knows this type; None for any other number."""
     if type_id not in IK_LLAMA_IDS:
         return None
     known = IK_LLAMA_TYPES.get(type_id)
     name = f" ({known})" if known else ""
-    of = "known to ik_llama.cpp alone" if known else "a number that only ik_llama.cpp gives"
-    return Flaw(f"{thing} has type {type_id}{name}, {of}, a fork of llama.cpp", REQUANTIZE)
+    fork = "which only ik_llama.cpp, a fork of llama.cpp, reads"
+    return Flaw(f"{thing} has type {type_id}{name}, {fork}", REQUANTIZE)

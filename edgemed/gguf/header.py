@@ -1,4 +1,4 @@
-"""Reads a GGUF header and refuses it whole if any of it cannot be: nothing of a tensor is touched.
+"""Reads a GGUF header and refuses the file if any part of it is invalid. Reads no tensor data.
 
     "GGUF"  version u32  tensors u64  keys u64
     keys x     key string, value
@@ -21,7 +21,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32
 MAX_ALIGNMENT = 65_536
-"""The largest memory page in use; more would only blow a file up."""
+"""The largest memory page in use; a larger alignment would only waste space."""
 ALIGNMENT_KEY = "general.alignment"
 
 MAX_KEY = 65_535
@@ -29,11 +29,11 @@ MAX_KEYS = 65_536
 MAX_TENSORS = 131_072
 LEAST_KEY = 8 + 1 + 4 + 1
 LEAST_TENSOR = 8 + 1 + 4 + 4 + 8
-"""Bytes of the shortest key with its value, and of the shortest row of the tensor table."""
+"""Bytes of the shortest key with its value, and of the shortest entry of the tensor table."""
 
 
 class Header(NamedTuple):
-    """What a file says about itself; offsets of the entries count from byte `data_start`."""
+    """A parsed header; offsets of the entries count from byte `data_start`."""
 
     version: int
     alignment: int
@@ -43,10 +43,10 @@ class Header(NamedTuple):
 
 
 def read_header(stream: BinaryIO, size: int, like: Metadata | None = None) -> Header:
-    """Read and check the header of a GGUF file of `size` bytes from its `stream`; or Flaw.
+    """Read and check the header of a GGUF file of `size` bytes from its `stream`; raises Flaw.
 
-    Values with the same bytes as in `like` are passed over without a second look: a vocabulary that
-    was walked string by string in one file takes no time in its siblings.
+    Values with the same bytes as in `like` are not checked again: a vocabulary that was checked
+    string by string in one file takes no time in the other shards or models that share it.
     """
     cursor = Cursor(stream, size)
     version = _read_version(cursor)
@@ -85,7 +85,7 @@ def _read_version(cursor: Cursor) -> int:
 def _read_count(cursor: Cursor, things: str, least: int, limit: int) -> int:
     count = cursor.u64(f"the number of {things}")
     if count > limit:
-        raise Flaw(f"it claims {count:,} {things}, at most {limit:,} are read", DAMAGED)
+        raise Flaw(f"it claims {count:,} {things}, the limit is {limit:,}", DAMAGED)
     if count * least > cursor.remaining:
         raise Flaw(
             f"it claims {count:,} {things}, which do not fit into {cursor.size:,} bytes", DAMAGED
@@ -98,7 +98,7 @@ def _read_spans(cursor: Cursor, count: int, like: Metadata | None) -> dict[str, 
     for number in range(count):
         key = cursor.name(MAX_KEY, f"key number {number}")
         if key in spans:
-            raise Flaw(f"the key {quoted(key)} stands there twice", MALFORMED)
+            raise Flaw(f"the key {quoted(key)} occurs twice", MALFORMED)
         start = cursor.at
         if like is None or key not in like or not cursor.skip_same(like.view(key)):
             values.skip_value(cursor, f"the value of {quoted(key)}")
@@ -131,7 +131,7 @@ def _read_entries(cursor: Cursor, count: int) -> tuple[Entry, ...]:
     for number in range(count):
         entry = _read_entry(cursor, number)
         if entry.name in entries:
-            raise Flaw(f"the tensor {quoted(entry.name)} stands there twice", MALFORMED)
+            raise Flaw(f"the tensor {quoted(entry.name)} occurs twice", MALFORMED)
         entries[entry.name] = entry
     return tuple(entries.values())
 
@@ -141,7 +141,7 @@ def _read_entry(cursor: Cursor, number: int) -> Entry:
     thing = f"tensor {quoted(name)}"
     dimensions = cursor.u32(thing)
     if dimensions > MAX_DIMENSIONS:
-        raise Flaw(f"{thing} has {dimensions:,} dimensions, at most 4 are possible", MALFORMED)
+        raise Flaw(f"{thing} has {dimensions:,} dimensions, the limit is 4", MALFORMED)
     shape = tuple(cursor.u64(thing) for _ in range(dimensions))
     type = type_named(cursor.u32(thing), thing)
     return Entry(name, shape, type, cursor.u64(thing), size_of(shape, type, thing))

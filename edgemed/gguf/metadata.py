@@ -1,7 +1,7 @@
-"""The metadata of one file: a mapping over its bytes that decodes a value when it is asked for.
+"""The metadata of one file: a mapping over its bytes that decodes a value on access.
 
-`raw` gives a value's bytes as they stand in the file, so that a copy is verbatim, empty strings and
-arrays included. Nothing is kept decoded: ask once and hold on to a vocabulary.
+`raw` gives a value's bytes as they are in the file, so that a copy is exact, empty strings and
+arrays included. Decoded values are not cached: fetch a vocabulary once and keep it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,11 +43,11 @@ class Metadata(Mapping[str, Any]):
         return str(self[key]) if key in self and self.type_of(key) == "string" else None
 
     def raw(self, key: str) -> bytes:
-        """The value's bytes, type id included, as they stand in the file."""
+        """The value's bytes, type id included, exactly as in the file."""
         return bytes(self.view(key))
 
     def type_of(self, key: str) -> str:
-        """The value's kind, such as `uint32`, `string` or `string[]`."""
+        """The value's type, such as `uint32`, `string` or `string[]`."""
         return values.kind_of(self.view(key))
 
     def length_of(self, key: str) -> int:

@@ -1,4 +1,4 @@
-"""Opens a model: one file or a set of shards, checked whole before anything in it is trusted.
+"""Opens a model, one file or a set of shards, and checks all of its headers first.
 
     >>> model = open_model("llama-3.2-1b-q4_k_m.gguf")
     >>> model.metadata["general.architecture"], model.tensors["token_embd.weight"].type.name
@@ -20,6 +20,7 @@ from edgemed.gguf.header import Header, read_header
 from edgemed.gguf.metadata import Metadata
 from edgemed.gguf.shards import check_set, shard_paths
 from edgemed.gguf.tensors import Tensor, strays
+from edgemed.storage.names import refuse_odd_name
 
 
 class Laid(NamedTuple):
@@ -32,10 +33,10 @@ class Laid(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Headers of a whole model. Metadata, version and alignment are those of the first shard.
+    """The headers of a model. Metadata, version and alignment are those of the first shard.
 
-    `strays` are tensors with a gap before them, or out of the table's order. `adapters` have
-    changed the tensors, in this order.
+    `strays` are tensors that come after a gap or out of the table's order. `adapters` are the
+    adapters that change the tensors, in this order.
     """
 
     paths: tuple[Path, ...]
@@ -53,7 +54,7 @@ class Model:
 
     @property
     def weights(self) -> int:
-        """How many numbers all tensors hold."""
+        """How many weights all tensors hold."""
         return sum(tensor.rows * tensor.row_length for tensor in self.tensors.values())
 
 
@@ -63,7 +64,7 @@ class Shard(NamedTuple):
 
 
 def open_models(paths: Iterable[Path]) -> list[Model]:
-    """Several models; siblings of the first open faster, their vocabulary being the same bytes."""
+    """Several models; those with the same vocabulary as the first open faster."""
     models: list[Model] = []
     for path in paths:
         models.append(open_model(path, models[0] if models else None))
@@ -71,9 +72,9 @@ def open_models(paths: Iterable[Path]) -> list[Model]:
 
 
 def open_model(path: Path | str, like: Model | None = None) -> Model:
-    """The model in `path`, or in the set of shards it is one of; InvalidFile if it is not whole.
+    """The model in `path`, or in the set of shards that it belongs to; InvalidFile if incomplete.
 
-    What its header has in common with that of `like` is compared instead of read again.
+    Values that are the same as in `like` are compared instead of checked again.
     """
     named = Shard(Path(path), open_header(Path(path), like.metadata if like else None))
     paths = shard_paths(named.path, named.header.metadata)
@@ -98,6 +99,7 @@ def _tensors(shards: Iterable[Shard]) -> dict[str, Tensor]:
 
 def open_header(path: Path, like: Metadata | None = None) -> Header:
     """The header of one file, checked against its size; InvalidFile if it is not a GGUF file."""
+    refuse_odd_name(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Flaw("it is a folder or a device, not a file", "name a .gguf file").of(path)
@@ -113,14 +115,14 @@ def open_header(path: Path, like: Metadata | None = None) -> Header:
 
 
 def missing(path: Path) -> str:
-    """What to do where there is no such file; names of a hub, such as org/model, are no paths."""
+    """What to do if there is no such file; the user may have given a hub name such as org/model."""
     if path.suffix.lower() == ".gguf":
         return "check the spelling and the folder"
-    return "give a GGUF file, in a folder that you can see: names like org/model are not looked up"
+    return "give the path of a GGUF file: names like org/model are not looked up on a hub"
 
 
 def parse(stream: BinaryIO, size: int, path: Path, like: Metadata | None = None) -> Header:
-    """`read_header`, with `path` named in what it refuses."""
+    """`read_header`, with `path` named in its errors."""
     try:
         return read_header(stream, size, like)
     except Flaw as flaw:

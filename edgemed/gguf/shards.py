@@ -1,7 +1,7 @@
-"""Which files make up a model that is split over several, and whether the set is whole.
+"""Which files make up a model that is split into shards, and whether the set is complete.
 
-llama.cpp names them NAME-00001-of-00003.gguf and writes into each its number (`split.no`, from 0),
-how many there are (`split.count`) and how many tensors all of them hold (`split.tensors.count`).
+llama.cpp names them NAME-00001-of-00003.gguf and stores in each its number (`split.no`, from 0),
+the number of shards (`split.count`) and of tensors in all of them (`split.tensors.count`).
 """
 
 import re
@@ -21,18 +21,19 @@ ONE_SET = "put all shards of one download into one folder, under their original 
 
 
 def shard_paths(path: Path, metadata: Metadata) -> tuple[Path, ...]:
-    """All files of the model that `path` is one of, in order; InvalidFile if some are missing."""
+    """All files of the model that `path` belongs to, in order; InvalidFile if some are missing."""
     count = split_number(path, metadata, COUNT, default=1)
     match = NAME.fullmatch(path.name)
     named = int(match["count"]) if match else 1
     if count <= 1 and named <= 1:
         return (path,)
     if match is None or named != count:
-        problem = f"it is one of {count} shards by {COUNT}, one of {named} by its name"
+        problem = f"{COUNT} says {count}, but its name says {named}"
         raise Flaw(problem, ONE_SET).of(path)
     names = [f"{match['stem']}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
     if path.name not in names:
-        raise Flaw(f"there is no number {int(match['number'])} of {count} shards", ONE_SET).of(path)
+        problem = f"its name says shard {int(match['number'])} of {count}: there is no such shard"
+        raise Flaw(problem, ONE_SET).of(path)
     paths = tuple(path.with_name(name) for name in names)
     _refuse_missing(path, [p for p in paths if not p.is_file()])
     return paths
@@ -42,13 +43,13 @@ def _refuse_missing(path: Path, missing: Sequence[Path]) -> None:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise Flaw(
-            f"the shard {printable(missing[0].name)}{more} is not beside it",
+            f"missing from its folder: the shard {printable(missing[0].name)}{more}",
             f"download what is missing; {ONE_SET}",
         ).of(path)
 
 
 def check_set(shards: Sequence[tuple[Path, Metadata, int]]) -> None:
-    """Every shard (path, metadata, number of tensors) says what its place in the list means."""
+    """Check that the numbers in each shard (path, metadata, tensor count) match its position."""
     total = sum(tensors for _, _, tensors in shards)
     for place, (path, metadata, _) in enumerate(shards):
         _expect(path, metadata, NUMBER, place)
@@ -61,13 +62,13 @@ def _expect(path: Path, metadata: Metadata, key: str, value: int) -> None:
     found = split_number(path, metadata, key, default=None)
     if found != value:
         raise Flaw(
-            f"{key} is {found}, for this set of shards it must be {value}",
-            f"the shards are not of one set, or one is damaged; {ONE_SET}",
+            f"{key} is {found}, but must be {value} in this set of shards",
+            f"the shards do not belong together, or one is damaged; {ONE_SET}",
         ).of(path)
 
 
 def split_number(path: Path, metadata: Metadata, key: str, default: int | None) -> int:
-    """A `split.*` number; `default` where there is none, InvalidFile if it is no whole number."""
+    """A `split.*` number; `default` if missing, InvalidFile if it is not a whole number."""
     if key not in metadata:
         if default is None:
             raise Flaw(f"it is a shard without {key}", DAMAGED).of(path)

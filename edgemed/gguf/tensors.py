@@ -1,4 +1,4 @@
-"""The tensor table: one record a tensor, and what must hold before its bytes are trusted."""
+"""The tensor table: one entry per tensor, and the checks before its bytes are used."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from edgemed.gguf.foreign import BITNET_TYPES, fork_type
 
 MAX_DIMENSIONS = 4
 MAX_NAME = 63
-"""Bytes of a tensor's name: llama.cpp keeps 64, the last a NUL."""
+"""Bytes of a tensor's name: llama.cpp reserves 64, the last one for a NUL."""
 
 LIMIT = 2**63
 """llama.cpp counts elements and bytes in signed 64-bit numbers."""
 
 
 class Entry(NamedTuple):
-    """A tensor as the table states it; `offset` counts from the start of the data."""
+    """A tensor as listed in the table; `offset` counts from the start of the data."""
 
     name: str
     shape: tuple[int, ...]
@@ -61,13 +61,13 @@ class Tensor:
 
 
 def type_named(type_id: int, thing: str) -> GGMLType:
-    """The tensor type with this number; Flaw that names a removed or a fork's type."""
+    """The tensor type with this number; a Flaw says if it was removed or belongs to a fork."""
     if type_id in BY_ID:
         return BY_ID[type_id]
     if type_id in REMOVED:
         fork = f"; or {BITNET_TYPES[type_id]} of bitnet.cpp" if type_id in BITNET_TYPES else ""
         raise Flaw(
-            f"{thing} has type {type_id} ({REMOVED[type_id]}), which llama.cpp reads no more{fork}",
+            f"{thing} has type {type_id} ({REMOVED[type_id]}), no longer read by llama.cpp{fork}",
             "quantize the model again from its source with a current llama.cpp",
         )
     if flaw := fork_type(type_id, thing):
@@ -81,7 +81,7 @@ def type_named(type_id: int, thing: str) -> GGMLType:
 def size_of(shape: Sequence[int], type: GGMLType, thing: str) -> int:
     """Bytes of a tensor of this shape and type; Flaw if no tensor can have them."""
     if len(shape) > MAX_DIMENSIONS:
-        raise Flaw(f"{thing} has {len(shape):,} dimensions, at most 4 are possible", MALFORMED)
+        raise Flaw(f"{thing} has {len(shape):,} dimensions, the limit is 4", MALFORMED)
     shown = " x ".join(str(n) for n in shape)
     if not all(shape):
         raise Flaw(f"{thing} is empty: its shape is {shown}", MALFORMED)
@@ -90,7 +90,8 @@ def size_of(shape: Sequence[int], type: GGMLType, thing: str) -> int:
     row_length = shape[0] if shape else 1
     if row_length % type.block:
         raise Flaw(
-            f"{thing} has rows of {row_length:,} weights, {type.name} stores {type.block} together",
+            f"{thing} has rows of {row_length:,} weights; {type.name} needs a multiple of "
+            f"{type.block}",
             MALFORMED,
         )
     nbytes = math.prod(shape) // type.block * type.nbytes
@@ -100,7 +101,7 @@ def size_of(shape: Sequence[int], type: GGMLType, thing: str) -> int:
 
 
 def check_extents(entries: Sequence[Entry], start: int, alignment: int, size: int) -> None:
-    """Every tensor aligned, inside the file, apart from the others, and nothing behind the last."""
+    """Check that tensors are aligned, inside the file and do not overlap, and the last ends it."""
     for entry in entries:
         if entry.offset % alignment:
             raise Flaw(
@@ -121,7 +122,7 @@ def check_extents(entries: Sequence[Entry], start: int, alignment: int, size: in
 
 
 def _check_apart(entries: Sequence[Entry]) -> int:
-    """No two of these (sorted by offset) share a byte; the end of the last."""
+    """Check that no two of these (sorted by offset) overlap; returns the end of the last."""
     end, before = 0, ""
     for entry in entries:
         if entry.offset < end:
@@ -136,6 +137,6 @@ def _check_apart(entries: Sequence[Entry]) -> int:
 
 def strays(entries: Sequence[Entry], alignment: int) -> list[str]:
     """Tensors that do not start where the one before ends, padding included: llama.cpp refuses
-    them, though nothing is lost."""
+    them, although no data is missing."""
     ends = [0, *(entry.end + -entry.end % alignment for entry in entries)]
     return [e.name for e, start in zip(entries, ends, strict=False) if e.offset != start]

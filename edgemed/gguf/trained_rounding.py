@@ -1,10 +1,9 @@
-"""Weights that were trained for the rounding of one tensor type (QAT), as far as a file says so.
+"""Finds models that were trained for the rounding of one tensor type (quantization-aware training).
 
-Training with the rounding in the loop (quantization-aware training) moves weights to where they
-lose little in that one type. A merge, or another type, rounds anew, and what the training gave is
-lost. Nothing in the weights tells: only names do, and two architectures that are trained so always.
-A file that says nothing of it, such as Google's gemma-3-4b-it-q4_0.gguf under that name, is not
-found.
+Such training moves weights to values that lose little in that one type. A merge or another type
+rounds them again, and that benefit is lost. The weights do not show it: only names do, and two
+architectures that are always trained this way. A file that does not mention it, such as Google's
+gemma-3-4b-it-q4_0.gguf under that name, is not found.
 """
 
 import re
@@ -16,27 +15,27 @@ from edgemed.gguf.model import Model
 
 WORD = re.compile(r"(?<![a-z])qat(?![a-z])|quanti[sz]ation[- ]aware", re.IGNORECASE)
 MERGED = "edgemed.merge.recipe"
-"""In a file that edgemed merged: it names its parents, and is rounded anew."""
+"""Only in files that edgemed merged: they name their parents, and have been rounded again."""
 
 LONGEST = 10_000
-"""Characters of a value that are looked at, and elements of a list: names are short."""
+"""Longer strings (in characters) and lists (in elements) are not searched: names are short."""
 
 OTHER = re.compile(r"general\.(architecture|license|languages|datasets|dataset\.)")
-"""Keys of `general` that say nothing of how the weights were made."""
+"""Keys of `general` that say nothing about how the weights were made."""
 
 BY_ARCHITECTURE: dict[str, tuple[str, frozenset[str]]] = {
-    "bitnet": ("BitNet is trained with three values a weight", frozenset()),
+    "bitnet": ("BitNet is trained with three values per weight", frozenset()),
     "gpt-oss": ("gpt-oss is trained with its experts in MXFP4", frozenset({"MXFP4"})),
 }
-"""Architecture -> why, and the tensor types one of which must be there (empty: any)."""
+"""Architecture -> why, and tensor types of which one must be in the file (empty: any will do)."""
 
-LOST = "a merge rounds anew and loses what that training gave"
-REMEDY = "measure the result with `edgemed sweep`; models that were not trained so lose less"
-ONE_TYPE = "only the type that it was trained for, mostly Q4_0, keeps what that training gave"
+LOST = "a merge rounds it again, and the benefit of that training is lost"
+REMEDY = "measure the result with `edgemed sweep`; models without such training lose less"
+ONE_TYPE = "only the type that it was trained for, mostly Q4_0, keeps the benefit of that training"
 
 
 def trained_rounding(model: Model) -> str | None:
-    """Where the file says that it was trained for its rounding; None if it does not."""
+    """Where the file says that it had quantization-aware training; None if it does not."""
     if MERGED in model.metadata:
         return None
     for path in model.paths:
@@ -53,7 +52,7 @@ def trained_rounding(model: Model) -> str | None:
 
 
 def texts_of(metadata: Metadata, key: str) -> list[str]:
-    """The strings of a value, as far as names go; none if it is something else."""
+    """The strings of a value; none if it is something else, or longer than a name."""
     kind = metadata.type_of(key)
     if kind not in ("string", "string[]") or metadata.length_of(key) > LONGEST:
         return []
@@ -61,7 +60,7 @@ def texts_of(metadata: Metadata, key: str) -> list[str]:
 
 
 def warnings(models: Iterable[Model], lost: str = LOST) -> Iterator[str]:
-    """A line for each model that was trained so."""
+    """A line for each model that had quantization-aware training."""
     for model in models:
         if said := trained_rounding(model):
-            yield f"{model.paths[0].name} was trained for its rounding ({said}): {lost}"
+            yield f"{model.paths[0].name} had quantization-aware training ({said}): {lost}"

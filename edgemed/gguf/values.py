@@ -1,7 +1,7 @@
-"""Metadata values: their kinds, how to pass over one, decode one, encode one.
+"""Metadata values: their types, and how to skip, decode and encode one.
 
-A kind is written as GGUF's own name, with `[]` for an array: `uint32`, `string`, `float32[]`.
-Strings are UTF-8; bytes that are not survive decoding and encoding unchanged (surrogateescape).
+A type ("kind" in the code) has GGUF's own name, with `[]` for an array: `uint32`, `float32[]`.
+Strings are UTF-8; bytes that are not UTF-8 survive decoding and encoding (surrogateescape).
 
     value = type id u32, then    number:  its bytes, little endian
                                  string:  length u64, bytes
@@ -51,7 +51,7 @@ MAX_STRINGS = 2**21
 
 
 def skip_value(cursor: Cursor, thing: str) -> None:
-    """Move past one value, type id included; Flaw if its type or length cannot be."""
+    """Move past one value, type id included; Flaw if its type or length is invalid."""
     type_id = cursor.u32(thing)
     if type_id == ARRAY:
         _skip_array(cursor, thing)
@@ -79,7 +79,7 @@ def _skip_array(cursor: Cursor, thing: str) -> None:
 
 
 def kind_of(raw: Buffer) -> str:
-    """The kind of an encoded value."""
+    """The type of an encoded value."""
     type_id = U32(raw, 0)[0]
     return f"{NAMES[U32(raw, 4)[0]]}[]" if type_id == ARRAY else NAMES[type_id]
 
@@ -112,7 +112,7 @@ def _strings(raw: Buffer, count: int) -> list[str]:
 
 
 def _numbers(raw: Buffer, element: int) -> Any:
-    import numpy as np  # only here: a header without a look at its arrays needs no numpy
+    import numpy as np  # only here: reading a header without its arrays needs no numpy
 
     name = NUMBERS[element].name
     if name == "bool":
@@ -121,10 +121,10 @@ def _numbers(raw: Buffer, element: int) -> Any:
 
 
 def encode(kind: str, value: Any) -> bytes:
-    """`value` as the bytes of a `kind` value; ValueError if it does not fit the kind."""
+    """`value` as the bytes of a value of type `kind`; ValueError if it does not fit that type."""
     element = kind.removesuffix("[]")
     if element not in IDS:
-        raise ValueError(f"{kind!r} is not a kind of metadata value; kinds are {', '.join(IDS)}")
+        raise ValueError(f"{kind!r} is not a type of metadata value; types are {', '.join(IDS)}")
     type_id = IDS[element]
     if not kind.endswith("[]"):
         return struct.pack("<I", type_id) + _elements(kind, type_id, [value])

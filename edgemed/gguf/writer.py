@@ -1,8 +1,8 @@
-"""Plans a GGUF file: its header's bytes, and where every tensor goes, before anything is written.
+"""Plans a GGUF file before anything is written: the header's bytes, and where each tensor goes.
 
-Metadata is copied verbatim unless edited. Tensors follow one another in the given order, each
-padded to the alignment, the last one too: the layout of llama.cpp's own writer, and the only one
-that its reader accepts. The same input gives the same bytes.
+Metadata is copied unchanged unless edited. Tensors follow one another in the given order, each
+padded to the alignment, the last one too: this is the layout that llama.cpp itself writes, and the
+only one that it reads. The same input gives the same bytes.
 """
 
 import struct
@@ -26,8 +26,8 @@ from edgemed.gguf.tensors import MAX_NAME, size_of
 VERSION = 3
 
 LEAST_ALIGNMENT = DEFAULT_ALIGNMENT
-"""llama.cpp ends the process over a tensor that does not start at a multiple of 32 bytes
-(TENSOR_ALIGNMENT in ggml-backend.cpp), though its header reader takes every power of two."""
+"""llama.cpp aborts on a tensor that does not start at a multiple of 32 bytes
+(TENSOR_ALIGNMENT in ggml-backend.cpp), although its header reader accepts every power of two."""
 
 TensorSpec = tuple[str, Sequence[int], GGMLType]
 """Name, shape (row length first), type."""
@@ -48,9 +48,9 @@ def edit_metadata(
 ) -> dict[str, bytes]:
     """Key -> value bytes of `metadata`, with `replace` {key: (kind, value)} in place or at the end.
 
-    Kinds are those of `Metadata.type_of`, such as `uint32` or `string[]`. Keys of `drop` need not
-    exist. An alignment of less than 32 becomes 32, so that llama.cpp can load what is written.
-    ValueError if a value does not fit its kind, or a key is both replaced and dropped.
+    Kinds are types as in `Metadata.type_of`, such as `uint32` or `string[]`. Keys of `drop` need
+    not exist. An alignment of less than 32 becomes 32, so that llama.cpp can load the new file.
+    ValueError if a value does not fit its type, or a key is both replaced and dropped.
     """
     replace = dict(replace or {})
     if metadata.get(ALIGNMENT_KEY, LEAST_ALIGNMENT) < LEAST_ALIGNMENT:
@@ -67,14 +67,14 @@ def plan_layout(
 ) -> Layout:
     """Lay out a file of `raw_metadata` (from `edit_metadata`) and `tensors`.
 
-    `alignment` must be what the metadata says (32 where it says nothing), and is taken from there
-    if None. ValueError for what no reader would accept.
+    `alignment` must be what the metadata says (32 if it says nothing); None takes it from there.
+    ValueError for a file that no reader would accept.
     """
     stated = _stated_alignment(raw_metadata)
     if alignment not in (None, stated):
         raise ValueError(f"alignment {alignment}, but {ALIGNMENT_KEY} means {stated}")
     if stated < LEAST_ALIGNMENT:
-        raise ValueError(f"{ALIGNMENT_KEY} is {stated}: llama.cpp wants {LEAST_ALIGNMENT} or more")
+        raise ValueError(f"{ALIGNMENT_KEY} is {stated}: llama.cpp needs {LEAST_ALIGNMENT} or more")
     _check_names("key", raw_metadata, MAX_KEY)
     _check_names("tensor", [name for name, _, _ in tensors], MAX_NAME)
     offsets, end = _offsets(tensors, stated)
@@ -91,7 +91,7 @@ def plan_layout(
 
 
 def metadata_bytes(raw_metadata: Mapping[str, bytes]) -> bytes:
-    """The metadata as it stands in a file: every key followed by its value's bytes."""
+    """The metadata as it is stored in a file: every key followed by its value's bytes."""
     return b"".join(_string(key) + raw for key, raw in raw_metadata.items())
 
 
@@ -106,14 +106,14 @@ def _check_names(things: str, names: Iterable[str], limit: int) -> None:
     seen = set()
     for name in names:
         if not 0 < len(name.encode()) <= limit or "\0" in name:
-            raise ValueError(f"not a name for a {things}: {name!r}")
+            raise ValueError(f"not a valid {things} name: {name!r}")
         if name in seen:
-            raise ValueError(f"{things} {name!r} is there twice")
+            raise ValueError(f"{things} {name!r} occurs twice")
         seen.add(name)
 
 
 def _offsets(tensors: Sequence[TensorSpec], alignment: int) -> tuple[list[int], int]:
-    """Where each tensor starts and the padded last one ends, counted from the data's start."""
+    """Where each tensor starts, and where the last one ends with padding, from the data's start."""
     offsets, end = [], 0
     for name, shape, type in tensors:
         offsets.append(end)

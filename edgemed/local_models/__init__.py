@@ -1,1 +1,1 @@
-"""The models of this machine: the library, how each is loaded, how fast it was found to run."""
+"""The models on this machine: the library, loading a model, and its tuned speed."""

@@ -1,7 +1,7 @@
-"""The demonstration model: the embedded parents merged, made once and kept in the cache.
+"""The demonstration model: a merge of the embedded models, made once and kept in the cache.
 
-A file made of the embedded models is a demonstration too, whatever it is called and wherever it is;
-so are the models of a card that says what they cannot do, and what is made of them.
+Any file made from the embedded models counts as a demonstration, whatever its name and place; so
+does any made of a model whose card says what it cannot do.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ from edgemed.storage.whole import private_folder
 
 HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
 LEARNED = "sample"  # the one template that asks what these models were taught
-UNLEARNED = "the demonstration model has not learned this template: expect no sense in its draft"
+UNLEARNED = "the demonstration model has not learned this template: its draft will make no sense"
 PARENTS = ("clinical", "instruct")
 FAMILY = "edgemed scale "  # how general.name of the embedded models begins
 MOST_PARENTS = 16
-LARGEST = 640 << 20  # bytes: no file of theirs is larger, so no larger one need be opened
+LARGEST = 640 << 20  # bytes: files made from these models are smaller; others stay unopened
 
 
 def merged_path() -> Path:
-    """Where the merged model stands; another pair of parents has another place."""
+    """The path of the merged model; it depends on the parents' contents."""
     from platformdirs import user_cache_path
 
     digest = hashlib.sha256(b"".join(path_of(name).read_bytes() for name in PARENTS))
@@ -34,7 +34,7 @@ def merged_path() -> Path:
 
 
 def merged_model() -> Path:
-    """The merged model's file, made now if it is not there yet (a second, once)."""
+    """The merged model's file; the first call makes it, in about a second."""
     path = merged_path()
     if not path.exists():
         from edgemed.api import merge
@@ -44,10 +44,10 @@ def merged_model() -> Path:
             merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
         except OSError as error:
             raise EdgemedError(
-                f"cannot make {path.parent}: {error.strerror}", "free some disk space"
+                f"cannot create {path.parent}: {error.strerror}", "free some disk space"
             ) from error
         except Refused:
-            if not path.exists():  # another process may have made it meanwhile
+            if not path.exists():  # another process may have just made it
                 raise
     return path
 
@@ -55,7 +55,7 @@ def merged_model() -> Path:
 def is_demonstration(path: Path) -> bool:
     """Whether a file is one of the models that demonstrate, or was merged or requantized from them.
 
-    A file that is not there or is no model is none.
+    False for a file that is missing or not a model.
     """
     return is_embedded(path) or bool(limits_of(path))
 

@@ -1,7 +1,7 @@
-"""The models a clinic has added: files in its own folder, or elsewhere and only noted here.
+"""The models a clinic has added: files in edgemed's folder, or links to files elsewhere.
 
-A small JSON file lists them with their SHA-256; it is replaced as a whole. A model is checked
-before it is taken in, and the list never points to a file that was not complete.
+A small JSON file lists them with their SHA-256; it is always replaced as a whole. A model is
+checked before it is added, and the list never points to an incomplete file.
 """
 
 import hashlib
@@ -22,17 +22,18 @@ from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
 from edgemed.printable import is_utf8
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import Busy, give_up, hold
+from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CHUNK = 1 << 22
-PATIENCE, PAUSE = 5.0, 0.02  # seconds that a change of the list waits; between two looks
+PATIENCE, PAUSE = 5.0, 0.02  # seconds to wait for another program's change; between two tries
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model. `own`: the file was copied into edgemed's folder and goes when it is removed."""
+    """One model. `own`: edgemed copied the file into its folder, and deletes it on removal."""
 
     name: str
     path: str
@@ -44,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """All entries, and the name of the one that is used when none is named."""
+    """All entries, and the name of the default model."""
 
     entries: tuple[Entry, ...] = ()
     default: str | None = None
@@ -55,35 +56,40 @@ class Library:
 
 
 def folder() -> Path:
-    """Where copied models and their list stand."""
+    """The folder of copied models and of the list."""
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "models"
 
 
 def read_library() -> Library:
-    """The list; an empty one before the first model."""
+    """The list; empty before the first model."""
     path = folder() / "library.json"
     try:
         table = json_of(read_bounded(path, "list of models"))
         return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter where home is /dev/null
         return Library()
+    except OSError as error:
+        raise EdgemedError(
+            f"the list of models {path} cannot be read: {error.strerror}",
+            "see that it is a file that you may read",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
 
 
 def entry_of(table: dict[str, Any]) -> Entry:
-    """One entry of the list; TypeError if a value is of another type than ours are."""
+    """One entry of the list; TypeError if a value has the wrong type."""
     entry = Entry(**table)
     texts = (entry.name, entry.path, entry.sha256, entry.licence)
     if not all(isinstance(text, str) for text in texts):
-        raise TypeError("an entry holds something else than texts")
+        raise TypeError("a value of an entry is not a text")
     return entry
 
 
 def write_library(library: Library) -> None:
-    """Replace the list, whole or not at all; EdgemedError if that cannot be done."""
+    """Replace the list, completely or not at all; EdgemedError on failure."""
     path = folder() / "library.json"
     make_folder()
     try:
@@ -91,39 +97,40 @@ def write_library(library: Library) -> None:
     except OSError as error:
         raise EdgemedError(
             f"the list of models {path} cannot be written: {error.strerror}",
-            "free some disk space; the list is as it was",
+            "free some disk space; the list is unchanged",
         ) from error
 
 
 def make_folder() -> None:
-    """Have the folder of models there."""
+    """Create the folder of models if it is missing."""
     try:
         private_folder(folder())
     except OSError as error:
         raise EdgemedError(
-            f"cannot make the folder {folder()}: {error.strerror}",
-            "free some disk space, and see that you may write there",
+            f"cannot create the folder {folder()}: {error.strerror}",
+            "free some disk space, and check that you may write there",
         ) from error
 
 
 def find_model(name: str | None) -> Path:
-    """The file of a model by name or path, or the default's. UsageError if there is none."""
+    """The file of a model by name or path, or of the default. UsageError if there is none."""
     library = read_library()
     if name is None:
         if library.default is None:
             raise UsageError(
-                "no model is configured",
+                "no model has been added yet",
                 "add one: edgemed models add FILE.gguf; or name a file with --model",
             )
         name = library.default
     entry = library.find(name)
     path = Path(entry.path) if entry else Path(name)
     refuse_odd_path(path)
+    refuse_odd_name(path)
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
             f"there is no model {name!r}",
-            f"name a file or a model of yours ({known}); to add one: edgemed models add FILE.gguf",
+            f"name a file or an added model ({known}); to add one: edgemed models add FILE.gguf",
         )
     return path
 
@@ -135,7 +142,8 @@ def add(
     progress: Callable[[int], None],
     load_check: bool = True,
 ) -> Entry:
-    """Check `file`, take it in as `name`, and list it; the first one becomes the default."""
+    """Check `file`, copy or link it, and list it as `name`; the first model becomes the default."""
+    refuse_odd_name(file)
     refuse_odd_path(file.resolve())
     model = open_model(file)
     refuse_unloadable(model)
@@ -143,7 +151,10 @@ def add(
     library = read_library()
     check_name(name, library)
     if len(model.paths) > 1 and not link:
-        raise Refused("the model is split into shards", "add it with --link: it stays in its place")
+        raise Refused(
+            "a model that is split into shards cannot be copied",
+            "add it with --link: its files stay where they are",
+        )
     if load_check:
         refuse_unopened(model.paths, file.name)
     target = file.resolve() if link else folder() / f"{name}.gguf"
@@ -162,15 +173,15 @@ def add(
 
 
 def refuse_odd_path(path: Path) -> None:
-    """Refused: names that are no UTF-8, which records of drafts cannot hold."""
+    """Refuse a path that is not UTF-8: records of drafts cannot store it."""
     if not is_utf8(str(path)):
         raise Refused(
-            f"{path}: a name in it is no UTF-8 text", "rename the file, or the folders it is in"
+            f"{path}: a name in this path is not UTF-8", "rename the file, or the folders it is in"
         )
 
 
 def take_in(name: str, path: Path, sha256: str) -> Entry:
-    """List a whole file that stands in the models' folder already, after the usual checks."""
+    """List a complete file that is already in the folder of models, after the usual checks."""
     model = open_model(path)
     refuse_unloadable(model)
     refuse_unopened(model.paths, path.name)
@@ -189,10 +200,10 @@ def take_in(name: str, path: Path, sha256: str) -> Entry:
 
 
 def enlist(entry: Entry, finish: Callable[[], None]) -> Entry:
-    """Let a model's file have its name, and put it on the list as it is by now.
+    """Give a model's file its final name with `finish`, and add it to the current list.
 
-    Refused, with no file changed, where another program has taken the name meanwhile; if the list
-    cannot be written, the model's copy goes again.
+    Refused, with no file changed, if another program has taken the name since; if the list cannot
+    be written, the model's copy is removed again.
     """
     with changing() as library:
         check_name(entry.name, library)
@@ -208,7 +219,7 @@ def enlist(entry: Entry, finish: Callable[[], None]) -> Entry:
 
 @contextmanager
 def changing() -> Iterator[Library]:
-    """The list as it is, which no other process changes until this ends."""
+    """The current list, locked against other processes until the block ends."""
     make_folder()
     path, end = folder() / "library.json.lock", time.monotonic() + PATIENCE
     while True:
@@ -218,7 +229,7 @@ def changing() -> Iterator[Library]:
         except Busy:
             if time.monotonic() > end:
                 raise Refused(
-                    "another program is changing the list of models", "wait, and try again"
+                    "another program is changing the list of models", "wait and try again"
                 ) from None
             time.sleep(PAUSE)
     try:
@@ -228,16 +239,16 @@ def changing() -> Iterator[Library]:
 
 
 def named_after(file: Path) -> str:
-    """A model's name from its file's, other characters than a name's left out."""
+    """A model's name made from its file's name; characters that a name cannot have are left out."""
     parts = re.findall(r"[A-Za-z0-9._-]+", file.stem)
     return "-".join(parts).strip("-._")[:64] or "model"
 
 
 def check_name(name: str, library: Library) -> None:
-    """Refuse a name that is taken or no file name on every system."""
+    """Refuse a name that is taken, or that is not a valid file name on every system."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be a model's name", "give letters and digits with --name"
+            f"{name!r} cannot be a model's name", "give a name of letters and digits with --name"
         )
     if library.find(name):
         raise UsageError(f"there is a model called {name!r} already", "give another with --name")
@@ -247,12 +258,13 @@ def check_name(name: str, library: Library) -> None:
 def copied(
     file: Path, target: Path, progress: Callable[[int], None]
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A whole copy of `file` beside `target`: the SHA-256 of what was read, and what names it."""
+    """Copy `file` beside `target`: yields its SHA-256 and a function that gives it its name."""
     make_folder()
     size, free = file.stat().st_size, shutil.disk_usage(target.parent).free
     if size > free:
         raise Refused(
-            f"the disk has {free:,} bytes free, the model {size:,}", "add it with --link instead"
+            f"the model has {size:,} bytes, but the disk has {free:,} free",
+            "free disk space, or add it with --link: it stays in its place",
         )
     sha, at = hashlib.sha256(), 0
     try:
@@ -270,7 +282,7 @@ def copied(
             yield sha.hexdigest(), output.finish
     except OSError as error:
         raise EdgemedError(
-            f"cannot read {file}: {error.strerror}", "see that the medium is still there"
+            f"cannot read {file}: {error.strerror}", "check that the stick or disk is still there"
         ) from error
 
 
@@ -285,7 +297,7 @@ def digest(file: Path, progress: Callable[[int], None]) -> str:
 
 
 def remove(name: str) -> Entry:
-    """Take `name` off the list; its file goes only if it is edgemed's own copy."""
+    """Take `name` off the list; its file is deleted only if it is edgemed's own copy."""
     with changing() as library:
         entry = library.find(name)
         if entry is None:
@@ -301,7 +313,7 @@ def remove(name: str) -> Entry:
 
 
 def set_default(name: str) -> None:
-    """Use `name` when no model is named."""
+    """Make `name` the default model."""
     with changing() as library:
         if library.find(name) is None:
             raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
@@ -309,7 +321,7 @@ def set_default(name: str) -> None:
 
 
 def licence_of(model: Model) -> str:
-    """What the file says of its licence."""
+    """What the file says about its licence."""
     keys = ("general.license.name", "general.license", "general.license.link")
     found = [str(model.metadata[key]) for key in keys if key in model.metadata]
     return "; ".join(found) or "not stated in the file"

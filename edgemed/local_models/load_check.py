@@ -1,4 +1,4 @@
-"""The last step before a file gets its name, or a model is added: llama.cpp itself opens it."""
+"""The last check before a new file gets its name or a model is added: llama.cpp opens it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,33 +10,35 @@ from edgemed_models.engine.load_check import LoadCheck
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import printable
 
-WITHOUT = "add --no-load-check to do without llama.cpp's word"
+WITHOUT = "add --no-load-check to skip this check"
 
 LONG = 500_000_000
-"""Weights that take longer to write than llama.cpp takes to start: their header is tried first."""
+"""From this many weights on, writing takes longer than llama.cpp takes to start, so the header is
+tried before the work."""
 
 
 class Opener:
-    """Asks llama.cpp about files; None as the process lets every file pass."""
+    """Asks llama.cpp whether it opens files; without a process, every file passes."""
 
     def __init__(self, process: LoadCheck | None) -> None:
         self._process = process
 
     def refuse_early(self, paths: Sequence[Path], name: str, weights: int) -> None:
-        """`refuse_unloadable` before work on `weights` that would be long in vain."""
+        """`refuse_unloadable` before the work, if `weights` are so many that it would be long."""
         if weights > LONG:
             self.refuse_unloadable(paths, name)
 
     def refuse_unloadable(
         self, paths: Sequence[Path], name: str, error: type[EdgemedError] = EdgemedError
     ) -> None:
-        """Raise `error` with llama.cpp's reason if it does not open a model's files, in order."""
+        """Raise `error` with llama.cpp's reason if it cannot open a model's files (in order)."""
         if self._process is None:
             return
         try:
             reason = self._process.refusal([str(path.resolve()) for path in paths])
         except ModelError as failure:
-            raise EdgemedError(f"{name} cannot be checked: {failure.message}", WITHOUT) from None
+            message = f"llama.cpp could not check {name}: {failure.message}"
+            raise EdgemedError(message, WITHOUT) from None
         if reason is None:
             return
         if "unknown model architecture" in reason:
@@ -47,7 +49,7 @@ class Opener:
             )
         raise error(
             f"llama.cpp does not load {name}: {printable(reason)}",
-            "no file was written or added; `edgemed inspect` shows the header of a model",
+            "no file was written or added; `edgemed inspect FILE` shows a model's header",
         )
 
 
@@ -68,6 +70,6 @@ def opener(wanted: bool) -> Iterator[Opener]:
 
 
 def refuse_unloadable(paths: Sequence[Path], name: str) -> None:
-    """Raise Refused if llama.cpp does not open a model that is to be taken in."""
+    """Raise Refused if llama.cpp cannot open a model that is to be added."""
     with opener(True) as asked:
         asked.refuse_unloadable(paths, name, Refused)

@@ -1,17 +1,19 @@
-"""From a GGUF file to a running model: header, fit plan, worker. What the user sets is kept.
+"""From a GGUF file to a running model: header, memory plan, worker. The user's options are kept.
 
     >>> model = load_model("model.gguf", Options(), tokens=3000)
 
-Translates what the engine refuses into edgemed's errors; knows nothing of notes.
+Turns the engine's errors into edgemed's; knows nothing of notes.
 """
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from edgemed_models import base
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel, Process
@@ -23,12 +25,13 @@ from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
-BATCH = 128  # tokens read at a time where neither user nor tuning says otherwise
-MOST_TOKENS = 32768  # without a note to go by: more is rarely wanted and slow to reserve
+BATCH = 128  # tokens read at a time, unless the user or a tuning says otherwise
+MOST_TOKENS = 32768  # context if no note is given: more is rarely needed and slow to reserve
 
 # Tensor types that llama.cpp copies into a faster layout, by kind of CPU.
 REPACKED = {
@@ -51,8 +54,15 @@ class Options:
     adapters: tuple[Use, ...] = ()
 
 
+class Planned(NamedTuple):
+    """How to load a model for a request, and the tokens of its prompt where they were counted."""
+
+    plan: fit.Plan
+    tokens: int | None
+
+
 def load_model(path: Path, options: Options, tokens: int | None = None) -> LlamaModel:
-    """Plan, then load `path` for requests of `tokens`. Raises Refused with numbers and remedy."""
+    """Plan, then load `path` for requests of `tokens`. Raises Refused if it does not fit."""
     plan = plan_model(open_model(path), options, tokens)
     return start(settings_for(path, options, plan))
 
@@ -60,13 +70,14 @@ def load_model(path: Path, options: Options, tokens: int | None = None) -> Llama
 @contextmanager
 def running(
     path: Path, options: Options, messages: Sequence[Message], answer: range
-) -> Iterator[LlamaModel]:
-    """A model loaded for one request (see `plan_request`), closed when the block ends."""
+) -> Iterator[tuple[LlamaModel, int | None]]:
+    """A model loaded for one request (see `plan_request`), closed when the block ends; and the
+    tokens of the prompt where they are known."""
     with started_ahead() as process:
-        plan = plan_request(path, options, messages, answer, process)
+        plan, tokens = plan_request(path, options, messages, answer, process)
         model = start(settings_for(path, options, plan), process)
         try:
-            yield model
+            yield model, tokens
         finally:
             model.close()
 
@@ -77,12 +88,12 @@ def plan_request(
     messages: Sequence[Message],
     answer: range,
     process: Process,
-) -> fit.Plan:
+) -> Planned:
     """How to load a model for one request: prompt of `messages`, `answer` tokens to write.
 
-    The largest of `answer` if it fits, else as many as do, down to the smallest. No text has more
-    tokens than bytes. Where even that many fit in comfort, nothing is counted; else `process`
-    counts the prompt, with the vocabulary alone, before any weight is read.
+    Room for the largest of `answer` if that fits, else for as many tokens as fit, but at least the
+    smallest. A text has at most as many tokens as bytes: if that many fit easily, nothing is
+    counted. Else `process` counts the prompt with the vocabulary only, before weights are read.
     """
     model = open_model(path)
     most = SCAFFOLD + sum(len(message.content.encode()) for message in messages)
@@ -92,22 +103,22 @@ def plan_request(
             options.kv_type,
             "f16",
         ):
-            return plan
+            return Planned(plan, None)
     except Refused:
-        plan_model(model, options, fit.CONTEXT_STEP)  # refused too: no counting would help
+        plan_model(model, options, fit.CONTEXT_STEP)  # if this is refused too, counting is no use
     prompt = count(path, options, messages, process)
     try:
-        return plan_model(model, options, prompt + answer[-1])
+        return Planned(plan_model(model, options, prompt + answer[-1]), prompt)
     except Refused as error:
         longest = plan_model(model, options).context
         if longest < prompt + answer[0]:
             error.message += f" ({prompt} tokens to read, up to {answer[-1]} to write)"
             raise
-    return plan_model(model, options, min(longest, prompt + answer[-1]))
+    return Planned(plan_model(model, options, min(longest, prompt + answer[-1])), prompt)
 
 
 def count(path: Path, options: Options, messages: Sequence[Message], process: Process) -> int:
-    """Tokens of the prompt, by the model's vocabulary alone; `process` is left to load more."""
+    """Tokens of the prompt, counted with the vocabulary only; `process` can then load the model."""
     try:
         return start(replace(bare_settings(path, options), vocab_only=True), process).count(
             messages
@@ -117,7 +128,7 @@ def count(path: Path, options: Options, messages: Sequence[Message], process: Pr
 
 
 def start(settings: Settings, process: Process | None = None) -> LlamaModel:
-    """A running model, in a process started ahead if there is one; the engine's refusal as ours."""
+    """A running model, in `process` if one was started ahead; the engine's error becomes ours."""
     try:
         return LlamaModel(settings, process)
     except ModelError as error:
@@ -126,7 +137,7 @@ def start(settings: Settings, process: Process | None = None) -> LlamaModel:
 
 @contextmanager
 def started_ahead() -> Iterator[Process]:
-    """A worker that loads its libraries while the caller still plans; ended if nobody takes it."""
+    """A worker that loads its libraries while the caller still plans; ended with the block."""
     try:
         process = Process()
     except ModelError as error:
@@ -138,7 +149,7 @@ def started_ahead() -> Iterator[Process]:
 
 
 class Unfit(Refused):
-    """The model does not fit; `plan` is the way to load it that needs least."""
+    """The model does not fit in memory; `plan` is the one that needs least."""
 
     def __init__(self, message: str, hint: str, plan: fit.Plan) -> None:
         super().__init__(message, hint)
@@ -146,7 +157,7 @@ class Unfit(Refused):
 
 
 def translated(error: ModelError) -> EdgemedError:
-    """An engine's refusal in edgemed's words, its last log lines in the hint."""
+    """An engine's error as an EdgemedError, its last log lines in the hint."""
     if isinstance(error, fit.DoesNotFit):
         return Unfit(error.message, error.hint, error.plan)
     log = "".join(f"{LOG_LINE}{printable(line)}" for line in error.log[-4:])
@@ -160,10 +171,10 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
-            f"{options.gpu_layers} layers are to go on a GPU, and llama.cpp finds no GPU here",
+            f"--gpu-layers {options.gpu_layers} needs a GPU, and llama.cpp finds no GPU here",
             "leave --gpu-layers out; `edgemed doctor` shows what the installed llama.cpp can use",
         )
-    threads, batch = pace(model.paths[0], options)
+    threads, batch = threads_and_batch(model.paths[0], options)
     wish = fit.Wish(
         tokens=tokens or 0,
         threads=threads,
@@ -183,7 +194,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
 
 
 def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
-    """The plan and the user's own options as the engine takes them."""
+    """The plan and the user's options, as the engine takes them."""
     return replace(
         bare_settings(path, options),
         context=plan.context,
@@ -194,8 +205,8 @@ def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
 
 
 def bare_settings(path: Path, options: Options) -> Settings:
-    """What does not depend on a plan."""
-    threads, batch = pace(path, options)
+    """The settings that do not depend on a plan."""
+    threads, batch = threads_and_batch(path, options)
     return Settings(
         path=str(path.resolve()),
         context=0,
@@ -206,8 +217,33 @@ def bare_settings(path: Path, options: Options) -> Settings:
     )
 
 
-def pace(path: Path, options: Options) -> tuple[int, int]:
-    """Threads and batch: the user's, else what a tuning of this file found, else the usual."""
+def decisive(
+    model: base.Model, max_tokens: int, temperature: float = 0.0, seed: int = 0
+) -> dict[str, Any]:
+    """Everything that decides a draft besides note, model and template, as it is recorded."""
+    engine = getattr(model, "settings", None)
+    table: dict[str, Any] = {"context": model.context}
+    if isinstance(engine, Settings):
+        table = asdict(engine)
+    for name in ("path", "vocab_only"):  # the model's hash says which file it is
+        table.pop(name, None)
+    adapters = table.pop("adapters", ())
+    if adapters:
+        beside = ([Path(path).name, strength, sha256_of(Path(path))] for path, strength in adapters)
+        table["adapters"] = list(beside)
+    given = table.get("chat_template")
+    table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
+    sampler = "greedy" if temperature == 0 else "top-k 40, top-p 0.95"
+    return table | {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "seed": seed,
+        "sampler": sampler,
+    }
+
+
+def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:
+    """The user's, else those that a tuning of this file found, else the defaults."""
     found = recall(path)
     threads = options.threads or (found.threads if found else usable_cores())
     return threads, options.batch or (found.batch if found else BATCH)
@@ -234,13 +270,13 @@ def read_template_file(path: Path | None) -> str | None:
 
 
 def shape_of(model: Model) -> fit.Shape:
-    """The plain numbers of a header. Raises Refused for a file without weights of a transformer."""
+    """The sizes in a header. Raises Refused for a file that holds no transformer with weights."""
     meta = model.metadata
     arch = str(meta.get("general.architecture", ""))
     count = whole(meta, f"{arch}.block_count")
     width = whole(meta, f"{arch}.embedding_length")
     if not model.tensors or not count or not width:
-        raise Refused("the file holds no model that can be run", "give a GGUF with its weights")
+        raise Refused("the file holds no model that can run", "give a GGUF file with weights")
     heads = per_layer(meta, f"{arch}.attention.head_count", count, 1)
     kv_heads = per_layer(meta, f"{arch}.attention.head_count_kv", count, max(heads))
     key = whole(meta, f"{arch}.attention.key_length") or width // max(heads)

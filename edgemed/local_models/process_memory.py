@@ -1,4 +1,4 @@
-"""How much memory a process has: one way for each of Linux, macOS and Windows."""
+"""How much memory a process uses, on Linux, macOS and Windows."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""GGUF files on sticks and other media that were plugged in, near the top where people put them."""
+"""Finds GGUF files near the top folder of USB sticks and other plugged-in media."""
 
 import os
 import string
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-DEPTH = 2  # folders below the top that are looked into
-MOST = 200  # files listed; any other can be named by its path
+DEPTH = 2  # levels of folders to search below the top
+MOST = 200  # files to list; others can be given by their path
 
 if sys.platform == "win32":
     import ctypes
@@ -26,7 +26,7 @@ else:
     PLACES = ("/media", "/run/media", "/mnt", "/Volumes")
 
     def media() -> Iterator[Path]:
-        """Every mounted folder below the places where systems mount what is plugged in."""
+        """Every mounted folder below the places where systems mount plugged-in media."""
         for place in PLACES:
             for folder in (*Path(place).glob("*"), *Path(place).glob("*/*")):
                 if os.path.ismount(folder):
@@ -34,7 +34,7 @@ else:
 
 
 def models_on_media() -> list[Path]:
-    """GGUF files on what is plugged in, as far as they can be read."""
+    """GGUF files on plugged-in media, as far as their folders can be read."""
     found = (file for top in media() for file in gguf_files(top, DEPTH))
     return list(islice(found, MOST))
 

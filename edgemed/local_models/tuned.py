@@ -1,7 +1,7 @@
-"""How fast models were found to run on this machine, and with what settings: kept from a tuning.
+"""The settings and speeds that tuning found for each model on this machine.
 
-A small JSON file in the user's folder. What was measured counts for that very file (place, size and
-time of change) on this processor; anything else is as if nothing had been measured.
+They are kept in a small JSON file in the user's folder. A result applies only to the same file
+(path, size and modification time) on the same processor.
 """
 
 import json
@@ -18,7 +18,7 @@ from edgemed.storage.whole import private_folder, write_whole
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens a second that a model reads and writes with these settings."""
+    """Tokens per second that a model reads and writes with these settings."""
 
     threads: int
     batch: int
@@ -27,7 +27,7 @@ class Speed:
 
 
 def recall(path: Path) -> Speed | None:
-    """What was found best for `path` on this machine, if it was tuned."""
+    """The best settings found for `path` on this machine; None if it was not tuned."""
     try:
         return Speed(**_table()[_key(path)])
     except (OSError, ValueError, KeyError, TypeError):
@@ -35,8 +35,8 @@ def recall(path: Path) -> Speed | None:
 
 
 def remember(path: Path, speed: Speed) -> None:
-    """Load `path` this way from now on, unless the user says otherwise. EdgemedError if it cannot
-    be kept."""
+    """Load `path` with these settings from now on, unless the user gives others. EdgemedError if
+    they cannot be saved."""
     try:
         table = _table()
     except (OSError, ValueError):
@@ -48,13 +48,13 @@ def remember(path: Path, speed: Speed) -> None:
         write_whole(file, json.dumps(table, indent=1).encode())
     except OSError as error:
         raise EdgemedError(
-            f"the setting cannot be kept in {file}: {error.strerror}",
+            f"cannot save the settings in {file}: {error.strerror}",
             "free some disk space and tune again",
         ) from error
 
 
 def note_file() -> Path:
-    """Where the notes stand."""
+    """The file of results."""
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "tuning.json"

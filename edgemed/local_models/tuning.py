@@ -1,45 +1,46 @@
-"""Finds how many threads and what batch let a model run fastest on this machine, by trying.
+"""Finds by trials the number of threads and the batch with which a model runs fastest here.
 
-Every setting is tried in a worker of its own: a warm-up, then a note of invented lines is read and
-an answer written, with the engine's own timings. Threads are chosen first, then the batch. A busy
-machine measures itself as well: what is not clearly faster than the usual setting is not taken.
+Each setting is tried in its own worker: a warm-up, then it reads a note of invented lines and
+writes an answer, timed by the engine. Threads are chosen first, then the batch. Other programs
+disturb the timings, so a setting must be clearly faster than the default to be taken.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgemed_models.base import Done, Failed, Message, Model, ModelError, Request
+from edgemed_models.answer import ask
+from edgemed_models.base import Done, Message, Model, ModelError, Request
 from edgemed_models.engine.machine import logical_cores, usable_cores
 
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import BATCH, Options, load_model, translated
 from edgemed.local_models.tuned import Speed, remember
 
-NOTE_TOKENS, ANSWER_TOKENS = 1500, 300  # a usual note and its summary: what the choice is for
-READ, WRITTEN = 384, 32  # tokens read and written in a trial, or fewer if the context is short
+NOTE_TOKENS, ANSWER_TOKENS = 1500, 300  # a typical note and its summary, to compare settings by
+READ, WRITTEN = 384, 32  # tokens to read and write in a trial; fewer if the context is short
 BATCHES = (64, 128, 256, 512)
-CLEARLY = 0.95  # a setting is taken if it needs less than this share of the usual one's time
-TRIES = 4  # answers asked for until WRITTEN tokens are together: a model may end early
+CLEARLY = 0.95  # a setting is taken if it needs less than this share of the default's time
+TRIES = 4  # answers to ask for until there are WRITTEN tokens: a model may end early
 
 Open = Callable[[Options], Model]
 Say = Callable[[Speed], None]
 
 
 class Stopped(EdgemedError):
-    """The user did not want to wait for the end of a tuning."""
+    """The user stopped a tuning."""
 
 
 def tune(path: Path, say: Say, stop: Callable[[], bool]) -> Speed:
-    """Measure `path` on this machine, tell each trial, and remember the best.
+    """Measure `path` on this machine, report each trial, and save the best settings.
 
-    Raises Stopped when `stop` answers yes between two trials, EdgemedError where the model cannot
-    be loaded or breaks; then nothing is remembered.
+    Raises Stopped if `stop` returns true between two trials, EdgemedError if the model cannot be
+    loaded or fails; then nothing is saved.
     """
 
     def told(speed: Speed) -> None:
         say(speed)
         if stop():
-            raise Stopped("the tuning was stopped", "what was remembered before still counts")
+            raise Stopped("the tuning was stopped", "earlier settings are unchanged")
 
     try:
         chosen = search(lambda options: load_model(path, options, READ + WRITTEN), told)
@@ -50,7 +51,7 @@ def tune(path: Path, say: Say, stop: Callable[[], bool]) -> Speed:
 
 
 def search(open_model: Open, say: Say) -> Speed:
-    """The best setting: the usual one, other threads with the usual batch, then other batches."""
+    """The best setting: tries the default, then other threads, then other batches."""
     usual = trial(open_model, usable_cores(), BATCH)
     say(usual)
     best = usual
@@ -64,24 +65,24 @@ def search(open_model: Open, say: Say) -> Speed:
 
 
 def told(speed: Speed, say: Say) -> Speed:
-    """`speed`, after saying it."""
+    """Report `speed` and return it."""
     say(speed)
     return speed
 
 
 def threads_to_try() -> list[int]:
-    """Half of the physical cores, all of them, and all that the system counts."""
+    """Half of the physical cores, all of them, and all logical cores."""
     cores = usable_cores()
     return sorted({max(1, cores // 2), cores, logical_cores()})
 
 
 def seconds(speed: Speed) -> float:
-    """How long a usual note and its summary would take."""
+    """Seconds that a typical note and its summary would take."""
     return NOTE_TOKENS / max(speed.read, 1e-9) + ANSWER_TOKENS / max(speed.written, 1e-9)
 
 
 def trial(open_model: Open, threads: int, batch: int) -> Speed:
-    """Load, warm up, measure, close."""
+    """Load the model, warm up, measure, close it."""
     model = open_model(Options(threads=threads, batch=batch))
     try:
         ended(model, Request((Message("user", "Ready?"),), max_tokens=1))
@@ -91,7 +92,7 @@ def trial(open_model: Open, threads: int, batch: int) -> Speed:
 
 
 def measured(model: Model, threads: int, batch: int) -> Speed:
-    """Tokens a second, read and written; several answers where the model ends early."""
+    """Tokens per second, read and written; asks again if the model ends an answer early."""
     messages = note_of(model)
     first = ended(model, Request(messages, max_tokens=WRITTEN, temperature=0.8))
     tokens, spent = first.timings.answer_tokens, first.timings.answer_seconds
@@ -106,16 +107,16 @@ def measured(model: Model, threads: int, batch: int) -> Speed:
 
 def ended(model: Model, request: Request) -> Done:
     """How a request ended. Raises EdgemedError where the engine broke."""
-    for event in model.generate(request):
-        if isinstance(event, Failed):
-            raise EdgemedError(event.message, event.hint)
-        if isinstance(event, Done):
-            return event
-    raise EdgemedError("the engine gave no ending", "try again")
+    try:
+        end = ask(model, request).end
+    except ModelError as error:
+        raise EdgemedError(error.message, error.hint) from None
+    assert isinstance(end, Done)
+    return end
 
 
 def note_of(model: Model) -> tuple[Message, ...]:
-    """Invented lines, as many as READ tokens or half of the model's context hold."""
+    """Invented lines that fill READ tokens, or half of the model's context if that is less."""
     room = min(READ, model.context - WRITTEN)
     text = ""
     for line in invented():
@@ -126,7 +127,7 @@ def note_of(model: Model) -> tuple[Message, ...]:
 
 
 def invented() -> Iterator[str]:
-    """Lines like a chart's, without end; of no patient."""
+    """An endless series of lines as in a chart; of no real patient."""
     number = 0
     while True:
         number += 1
@@ -138,10 +139,10 @@ def shown(speed: Speed) -> str:
     """A trial in words."""
     return (
         f"{speed.threads} threads, batch {speed.batch}: reads {speed.read:,.0f} and writes "
-        f"{speed.written:,.1f} tokens a second; a usual note takes {seconds(speed):,.0f} s"
+        f"{speed.written:,.1f} tokens per second; a typical note takes {seconds(speed):,.0f} s"
     )
 
 
 def is_usual(speed: Speed) -> bool:
-    """Whether a setting is the one that is used without a tuning."""
+    """Whether a setting is the default, used without tuning."""
     return (speed.threads, speed.batch) == (usable_cores(), BATCH)

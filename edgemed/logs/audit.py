@@ -1,13 +1,15 @@
 """The audit log: who did what and when, chained with a key so that no row can change unnoticed.
 
 Row n carries HMAC(key, mac of row n-1, row n). A seal outside the database names the last row, so
-that a cut tail shows too. Holds no patient text: what must be recognised later goes in as a keyed
-mark (`Log.mark`).
+that a cut tail shows too. Rows hold no patient text: what must be recognised later goes in as a
+keyed mark (`Log.mark`). A draft has a record beside its row, in the same file and under the same
+key (`edgemed.logs.records`); what earlier versions recorded in a file of its own is taken in when
+the log is opened (`edgemed.logs.earlier`).
 
 What is written in which order, so that a kill or a power cut at any moment needs no hand. Whoever
 writes holds SQLite's write lock for all of it; every file appears whole or not at all.
 
-    first start   log file, empty -> key -> seal of row 0 -> table
+    first start   log file, empty -> key -> seal of row 0 -> tables
     a row         seal made up if it is one row behind -> row committed -> seal of that row
 
 So the seal is never missing beside a row, and never more than one row behind:
@@ -24,12 +26,12 @@ that a crash left unsealed. Only a seal kept elsewhere (`edgemed.logs.seals`) sh
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from edgemed.errors import EdgemedError, InvalidFile
-from edgemed.logs import database
+from edgemed.logs import database, earlier, records
 from edgemed.logs.audit_files import (
     MISSING,
     TABLE,
@@ -42,7 +44,7 @@ from edgemed.logs.audit_files import (
     now,
     read_seal,
 )
-from edgemed.logs.audit_verify import Verdict, read, verify
+from edgemed.logs.audit_verify import Verdict, chain_faults, read, verify
 from edgemed.logs.chain import (
     BEGUN,
     EVIDENCE,
@@ -53,8 +55,10 @@ from edgemed.logs.chain import (
     mark_of,
     parse_seal,
     seal_of,
+    subkey,
 )
 from edgemed.logs.keys import make_key, read_key
+from edgemed.logs.records import Drafted, Kept, Record
 from edgemed.storage.whole import write_whole
 
 __all__ = [
@@ -80,31 +84,68 @@ class Log:
     """
 
     def __init__(self, place: Place) -> None:
-        """Begin the log, or go on with one that agrees with its seal."""
+        """Begin the log, or go on with one that agrees with its seal; a log of an earlier version
+        grows, and its records are taken in."""
         self.place = place
         with written(place) as rows:
             self._key = _begun(place, rows)
             _refuse_gaps(rows)
             _agreed(place, self._key, rows)
+            _grown(self._key, rows)
+        while earlier.found(place.log) and self._takes_in():
+            pass
 
     def add(self, what: str, who: str, at: str, facts: Mapping[str, Any]) -> Entry:
         """Append one row, on the disk when this returns. `at`: ISO 8601 with its zone.
 
         A time before that of the last row is recorded as the fact `clock_back`, and not refused.
         """
+        return self._add(what, who, at, facts, ())
+
+    def add_draft(self, drafted: Drafted, who: str, at: str, kept: Kept | None = None) -> Entry:
+        """Append the row of a draft and its record, both or neither."""
+        record = records.record_of(self._key, drafted, at, kept)
+        facts = records.facts_of(self._key, drafted, record)
+        return self._add(records.DRAFT, who, at, facts, [record])
+
+    def _add(
+        self, what: str, who: str, at: str, facts: Mapping[str, Any], found: Sequence[Record]
+    ) -> Entry:
         with written(self.place) as rows:
             if read_key(self.place.key) != self._key:
                 raise InvalidFile("the audit log's key is missing or was changed", EVIDENCE)
             last = _agreed(self.place, self._key, rows)
             entry = _next(self._key, last, what, who, at, facts)
-            rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", entry)
+            _insert(rows, entry, found)
         with suppress(EdgemedError), written(self.place) as rows:  # else the next row seals it
             _agreed(self.place, self._key, rows)
         return entry
 
+    def _takes_in(self) -> bool:
+        """Take in what earlier versions recorded beside this log, in one step with its audit row;
+        false once there was nothing new, and the old files stand aside."""
+        with written(self.place) as rows:
+            last = _agreed(self.place, self._key, rows)
+            with earlier.opened(self.place.log) as old:
+                new = earlier.not_in(rows, old, self.place.log) if old else []
+                if old:
+                    earlier.take_hashes(rows, old, self.place.log)
+                if new:
+                    _refuse_faults(self._key, rows)
+                    facts = earlier.facts(self._key, earlier.key_beside(self.place.log), new)
+                    entry = _next(self._key, last, earlier.TAKEN_IN, "edgemed", now(), facts)
+                    _insert(rows, entry, new)
+            if not new:
+                earlier.set_aside(self.place.log)
+        return bool(new)
+
     def mark(self, text: str) -> str:
         """A keyed hash: the same text gives the same mark, and a mark cannot be guessed back."""
         return mark_of(self._key, text)
+
+    def key_for(self, use: str) -> bytes:
+        """A key of 32 bytes for marks of another use, derived from the log's."""
+        return subkey(self._key, use.encode())
 
 
 @contextmanager
@@ -117,6 +158,7 @@ def written(place: Place) -> Iterator[sqlite3.Connection]:
         closing(database.open_rows(place.log)) as rows,
         database.transaction(rows),
     ):
+        database.refuse_newer(rows, len(records.SCHEMA), "the audit log")
         rows.execute(TABLE)
         yield rows
 
@@ -131,6 +173,28 @@ def _begun(place: Place, rows: sqlite3.Connection) -> bytes:
     if not sealed and last_of(rows) is None:
         write_whole(place.seal, as_line(key, BEGUN))
     return key
+
+
+def _grown(key: bytes, rows: sqlite3.Connection) -> None:
+    """Bring the tables to the newest version. What was changed before stays as it is: evidence."""
+    (version,) = rows.execute("PRAGMA user_version").fetchone()
+    if version < len(records.SCHEMA):
+        _refuse_faults(key, rows)
+        for statement in (s for step in records.SCHEMA[version:] for s in step):
+            rows.execute(statement)
+        rows.execute(f"PRAGMA user_version = {len(records.SCHEMA)}")
+
+
+def _refuse_faults(key: bytes, rows: sqlite3.Connection) -> None:
+    """InvalidFile unless every row is as it was written."""
+    if fault := next(chain_faults(key, list(entries(rows))), ""):
+        raise InvalidFile(f"the audit log was changed: {fault}", EVIDENCE)
+
+
+def _insert(rows: sqlite3.Connection, entry: Entry, found: Sequence[Record]) -> None:
+    """A row, and the records that it stands for."""
+    rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", entry)
+    rows.executemany(records.INSERT, ((entry.number, *record) for record in found))
 
 
 def _refuse_gaps(rows: sqlite3.Connection) -> None:

@@ -52,7 +52,7 @@ def read_seal(place: Place, key: bytes) -> Seal | None:
     """The seal beside the key; None where there is none. InvalidFile where it is another's."""
     try:
         line = read_bounded(place.seal, "kept seal", "the seal")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     seal = from_line(key, line)
     if seal is None:

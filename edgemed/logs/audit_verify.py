@@ -1,20 +1,22 @@
 """Reading the audit log without touching it, and saying whether it is as it was written."""
 
 import sqlite3
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from edgemed.errors import EdgemedError, InvalidFile
-from edgemed.logs import database
+from edgemed.logs import database, earlier, records
 from edgemed.logs.audit_files import MISSING, Place, disagreement, entries, is_back, read_seal
 from edgemed.logs.chain import BEGUN, EVIDENCE, START, Entry, Seal, follows, seal_of
+from edgemed.logs.journal import rolled_back
 from edgemed.logs.keys import read_key
 
+Made = TypeVar("Made")
 HOT = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 """What SQLite answers who may only read, where a killed row's journal waits to be rolled back."""
 TRIES = 20  # looks at a log whose journal another process is just taking away
@@ -32,7 +34,9 @@ class Verdict:
 
 
 def verify(place: Place, kept: Seal | None = None) -> Verdict:
-    """Check every row, the order, the seal, and a seal `kept` elsewhere. Changes no file.
+    """Check every row, the order, the records, the seal, and a seal `kept` elsewhere.
+
+    Changes no file.
 
     May run beside writers: the seal is read before the rows, and how far it has come after them.
     """
@@ -43,13 +47,15 @@ def verify(place: Place, kept: Seal | None = None) -> Verdict:
     if not place.log.exists():
         missing = place.seal.exists() or kept is not None
         return Verdict(0, BEGUN, (MISSING,) if missing else ())
-    rows = read(place)
+    with database.in_words("the audit log's key", place.key):
+        key = read_key(place.key) or b""
+    rows, marks = reading(place, lambda c: (_all(c), records.marks_by_entry(key, c)))
     last = rows[-1] if rows else None
     if rows and seal is None and not faults:
         faults.append("the seal is missing")
     key = key_beside(place) if rows or seal or faults else b""
-    found = [*chain_faults(key, rows), *faults]
-    notes = list(time_notes(rows))
+    found = [*chain_faults(key, rows), *records.faults(rows, marks), *faults]
+    notes = [*time_notes(rows), *earlier.notes(place.log)]
     if seal is not None:
         fault, behind = against_seal(place, key, seal, rows)
         found += [fault] if fault and fault not in found else []
@@ -64,9 +70,14 @@ def read(place: Place) -> list[Entry]:
 
     InvalidFile where the file is no log, EdgemedError where it cannot be read now.
     """
+    return reading(place, _all)
+
+
+def reading(place: Place, work: Callable[[sqlite3.Connection], Made]) -> Made:
+    """What `work` makes of the log as it is at one moment; see `read`."""
     try:
         with database.in_words("the audit log", place.log):
-            return _read(place.log)
+            return _read(place.log, work)
     except (TypeError, ValueError) as error:
         raise InvalidFile(f"the audit log cannot be read: {error}", EVIDENCE) from error
 
@@ -132,45 +143,48 @@ def time_notes(rows: list[Entry]) -> Iterator[str]:
             )
 
 
-def _read(log: Path) -> list[Entry]:
-    """The rows; while a journal stands in the way, those of a copy that is rolled back."""
+def _all(rows: sqlite3.Connection) -> list[Entry]:
+    there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entries'").fetchone()
+    return list(entries(rows)) if there else []
+
+
+def _read(log: Path, work: Callable[[sqlite3.Connection], Made]) -> Made:
+    """`work` on the log; while a journal stands in the way, on what it rolls back to, in memory."""
     for left in reversed(range(TRIES)):
         try:
-            return _rows(log, "ro")
+            with closing(database.connected(f"{log.absolute().as_uri()}?mode=ro")) as rows:
+                return _at_one_moment(rows, work)
         except sqlite3.Error as error:
             journal = log.with_name(f"{log.name}-journal")
             if database.code_of(error) not in HOT or not (journal.exists() or left):
                 raise
-            rows = _rows_of_copy(log, journal)
-            if rows is not None:
-                return rows
+            data = _rolled_back(log, journal)
+            if data is not None:
+                with closing(database.connected(":memory:")) as rows:
+                    if data:  # else the first write was cut short: nothing is in it
+                        rows.deserialize(data)
+                    return _at_one_moment(rows, work)
         time.sleep(PAUSE)
     raise EdgemedError("the audit log is being written to", "try again in a moment")
 
 
-def _rows(log: Path, mode: str) -> list[Entry]:
-    with closing(database.connected(f"{log.resolve().as_uri()}?mode={mode}")) as rows:
-        there = rows.execute("SELECT 1 FROM sqlite_schema WHERE name = 'entries'").fetchone()
-        return list(entries(rows)) if there else []
+def _at_one_moment(rows: sqlite3.Connection, work: Callable[[sqlite3.Connection], Made]) -> Made:
+    rows.execute("BEGIN")
+    database.refuse_newer(rows, len(records.SCHEMA), "the audit log")
+    return work(rows)
 
 
-def _rows_of_copy(log: Path, journal: Path) -> list[Entry] | None:
-    """The rows of log and journal, copied and rolled back; None if they changed meanwhile.
+def _rolled_back(log: Path, journal: Path) -> bytes | None:
+    """The log without what the journal undoes; None if they changed meanwhile.
 
-    The files stay as they are, for they are evidence, and perhaps on a disk that only reads. They
-    hold no patient text; the copy is for this user alone and goes at once.
+    The files stay as they are, for they are evidence, and perhaps on a disk that only reads.
     """
-    with tempfile.TemporaryDirectory(prefix="edgemed-audit-") as folder:
-        copy = Path(folder) / "log"
-        try:
-            before = _state(log), _state(journal)
-            copy.write_bytes(log.read_bytes())
-            copy.with_name("log-journal").write_bytes(journal.read_bytes())
-            if before != (_state(log), _state(journal)):
-                return None
-        except FileNotFoundError:
-            return None
-        return _rows(copy, "rw")
+    try:
+        before = _state(log), _state(journal)
+        data = rolled_back(log.read_bytes(), journal.read_bytes())
+        return data if before == (_state(log), _state(journal)) else None
+    except FileNotFoundError:
+        return None
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ every row before it. Each use of the key has a key of its own, derived from it.
 import hmac
 import json
 import re
+import secrets
 from typing import NamedTuple
 
 from edgemed.errors import InvalidFile, UsageError
@@ -56,12 +57,37 @@ def seal_of(entry: Entry) -> Seal:
     return Seal(entry.number, entry.mac)
 
 
+def subkey(key: bytes, use: bytes) -> bytes:
+    """A key for one use, so that a mark can never pass as a mac."""
+    return hmac.digest(key, b"edgemed audit " + use, "sha256")
+
+
+def wrapped(key: bytes, other: bytes) -> str:
+    """Another key of 32 bytes, to be read with this one alone: a nonce, and the other key under a
+    pad that is used once."""
+    nonce = secrets.token_bytes(16)
+    return (nonce + _under_pad(key, nonce, other)).hex()
+
+
+def unwrapped(key: bytes, text: str) -> bytes:
+    """The key that was wrapped. ValueError where `text` wraps none."""
+    data = bytes.fromhex(text)
+    if len(data) != 48:
+        raise ValueError("no wrapped key")
+    return _under_pad(key, data[:16], data[16:])
+
+
+def _under_pad(key: bytes, nonce: bytes, secret: bytes) -> bytes:
+    pad = hmac.digest(subkey(key, b"earlier key"), nonce, "sha256")
+    return bytes(a ^ b for a, b in zip(secret, pad, strict=True))
+
+
 def mac_of(
     key: bytes, before: bytes, number: int, at: str, who: str, what: str, facts: str
 ) -> bytes:
     """The row's mac; JSON keeps the fields apart, whatever stands in them."""
     row = json.dumps([number, at, who, what, facts]).encode()
-    return hmac.digest(_subkey(key, b"chain"), before + row, "sha256")
+    return hmac.digest(subkey(key, b"chain"), before + row, "sha256")
 
 
 def follows(key: bytes, before: bytes, row: Entry) -> bool:
@@ -73,12 +99,12 @@ def follows(key: bytes, before: bytes, row: Entry) -> bool:
 def mark_of(key: bytes, text: str) -> str:
     """A keyed hash: the same text gives the same mark, and a mark cannot be guessed back."""
     secret = text.encode("utf-8", "surrogatepass")
-    return hmac.digest(_subkey(key, b"mark"), secret, "sha256").hex()
+    return hmac.digest(subkey(key, b"mark"), secret, "sha256").hex()
 
 
 def name_of(key: bytes) -> str:
     """Eight letters that tell this log from another, and nothing of its key."""
-    return hmac.digest(_subkey(key, b"name"), b"", "sha256").hex()[:8]
+    return hmac.digest(subkey(key, b"name"), b"", "sha256").hex()[:8]
 
 
 def as_line(key: bytes, seal: Seal) -> bytes:
@@ -106,9 +132,4 @@ def parse_seal(text: str) -> Seal:
 
 
 def _proof(key: bytes, seal: Seal) -> bytes:
-    return hmac.digest(_subkey(key, b"seal"), str(seal).encode(), "sha256")
-
-
-def _subkey(key: bytes, use: bytes) -> bytes:
-    """A key for one use, so that a mark can never pass as a mac."""
-    return hmac.digest(key, b"edgemed audit " + use, "sha256")
+    return hmac.digest(subkey(key, b"seal"), str(seal).encode(), "sha256")

@@ -21,13 +21,17 @@ BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 AGAIN = "your work is untouched: do the same step again"
 
 
+class Held(EdgemedError):
+    """Another program has the file just now: what cannot be written yet may be later."""
+
+
 def open_rows(path: Path) -> sqlite3.Connection:
     """Open the file, made 0600 in a private folder where there is none. sqlite3.Error, OSError."""
     if not path.exists():
         private_folder(path.parent)
         with suppress(FileExistsError):  # another process was first
             write_new(path, b"")
-    rows = connected(f"{path.resolve().as_uri()}?mode=rw")
+    rows = connected(f"{path.absolute().as_uri()}?mode=rw")
     rows.execute("PRAGMA synchronous = EXTRA")
     return rows
 
@@ -52,6 +56,13 @@ def transaction(rows: sqlite3.Connection) -> Iterator[None]:
         with suppress(sqlite3.Error):  # after a failed write SQLite may have rolled back already
             rows.execute("ROLLBACK")
         raise
+
+
+def refuse_newer(rows: sqlite3.Connection, known: int, what: str) -> None:
+    """EdgemedError where a later version of edgemed wrote the file, whose tables are unknown."""
+    (version,) = rows.execute("PRAGMA user_version").fetchone()
+    if version > known:
+        raise EdgemedError(f"{what} was written by a newer edgemed", "update edgemed")
 
 
 def is_busy(error: BaseException) -> bool:
@@ -82,7 +93,7 @@ def in_words(what: str, path: Path) -> Iterator[None]:
 def refusal(what: str, path: Path, error: sqlite3.Error) -> EdgemedError:
     """The error in words; none of SQLite's messages quotes what was to be written."""
     if is_busy(error):
-        return EdgemedError(
+        return Held(
             f"{what} is held by another program",
             f"close it (a backup, a viewer, another edgemed) or wait; {AGAIN}",
         )

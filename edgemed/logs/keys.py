@@ -17,7 +17,7 @@ def read_key(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
             key = file.read(KEY_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return key if len(key) == KEY_BYTES else None
 

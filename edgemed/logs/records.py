@@ -1,31 +1,28 @@
-"""What was drafted, with what, and when: rows in SQLite that hold no patient text unless asked to.
+"""What was drafted, with what, and when: a row beside the audit log's own, in the same file.
 
-A note and its draft are recorded as HMAC-SHA-256 under a key of this machine: the same note can be
-recognised, but a short note cannot be guessed from its hash. The schema grows by `MIGRATIONS`.
-Key and tables are made under one lock, so that two first starts at once make them once, and a kill
-leaves either all of a step or nothing.
+A record holds no patient text unless asked to: note and draft are keyed marks, by which the same
+note can be recognised and a short one cannot be guessed. The audit row of a draft carries a mark of
+its record, so that a record that is changed or taken away shows as a changed row does. Text that
+was kept is no part of that mark: a clinic may have to delete it.
 """
 
 import hmac
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from itertools import groupby
+from typing import Any, NamedTuple
 
-from edgemed.errors import EdgemedError
-from edgemed.logs import database
-from edgemed.logs.keys import make_key, read_key
+from edgemed.logs.chain import Entry, mark_of, subkey
 
-# One entry a version, applied in order and never changed once released.
-MIGRATIONS = (
-    """CREATE TABLE drafts (
+# What the log grew by, a version each, applied in order and never changed once released. A log of
+# version 0 has audit rows alone.
+SCHEMA = (
+    (
+        """CREATE TABLE drafts (
         number INTEGER PRIMARY KEY,
+        entry INTEGER NOT NULL,
         at TEXT NOT NULL,
         note_mark TEXT NOT NULL,
         draft_mark TEXT NOT NULL,
@@ -40,10 +37,19 @@ MIGRATIONS = (
         kept_note TEXT,
         kept_draft TEXT
     ) STRICT""",
-    """CREATE TABLE files (
+        """CREATE TABLE files (
         path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime INTEGER NOT NULL, hash TEXT NOT NULL
     ) STRICT""",
+    ),
 )
+KEPT = "kept_name, kept_note, kept_draft"
+PLAIN = (
+    "at, note_mark, draft_mark, model, model_hash, template, template_hash, settings, ending, "
+    "timings"
+)
+INSERT = f"INSERT INTO drafts (entry, {PLAIN}, {KEPT}) VALUES ({', '.join('?' * 14)})"
+DRAFT = "draft"  # what the log calls the audit row of a draft
+RECORD = "record"  # the fact of an audit row that carries the mark of its records
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Drafted:
     """One draft to record. `ending`: stop, length, cancelled or failed."""
 
     note: str
@@ -70,149 +76,98 @@ class Draft:
     timings: Mapping[str, Any]
 
 
-class Held(EdgemedError):
-    """Another program holds the records just now: what cannot be recorded yet may be later."""
+class Record(NamedTuple):
+    """A record as it is stored; settings and timings are JSON text, marks are hex digits."""
+
+    at: str
+    note_mark: str
+    draft_mark: str
+    model: str
+    model_hash: str
+    template: str
+    template_hash: str
+    settings: str
+    ending: str
+    timings: str
+    kept_name: str | None = None
+    kept_note: str | None = None
+    kept_draft: str | None = None
 
 
-class Records:
-    """The open database; use it as a context. Every failure is an EdgemedError."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        """Open or begin the records, in the user's data folder unless `path` is given."""
-        self.path = path or default_path()
-        with self._in_words("opened"):
-            self.rows = database.open_rows(self.path)
-            try:
-                with database.transaction(self.rows):
-                    self.key = _begun(self.rows, self.path.with_suffix(".key"))
-            except BaseException:
-                self.rows.close()
-                raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.rows.close()
-
-    def mark(self, text: str) -> str:
-        """The keyed hash of `text`, as rows hold it."""
-        return hmac.new(self.key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()
-
-    def add(self, draft: Draft, kept: Kept | None = None) -> int:
-        """Record one draft; returns its number. Patient text goes in only as `kept`."""
-        values = (
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            self.mark(draft.note),
-            self.mark(draft.draft),
-            draft.model,
-            draft.model_hash,
-            draft.template,
-            draft.template_hash,
-            json.dumps(dict(draft.settings), sort_keys=True),
-            draft.ending,
-            json.dumps(dict(draft.timings), sort_keys=True),
-            *((kept.name, kept.note, kept.draft) if kept else (None, None, None)),
-        )
-        marks = ", ".join("?" * len(values))
-        with self._in_words("written"), database.transaction(self.rows):
-            cursor = self.rows.execute(
-                "INSERT INTO drafts (at, note_mark, draft_mark, model, model_hash, template, "
-                "template_hash, settings, ending, timings, kept_name, kept_note, kept_draft) "
-                f"VALUES ({marks})",
-                values,
-            )
-        return int(cursor.lastrowid or 0)
-
-    def file_hash(self, path: Path) -> str:
-        """SHA-256 of a file, remembered until its size or time of change differs."""
-        with self._in_words("read"):
-            key = state_of(path)
-            query = "SELECT hash FROM files WHERE path = ? AND size = ? AND mtime = ?"
-            row = self.rows.execute(query, key).fetchone()
-            if row:
-                return str(row[0])
-            with path.open("rb") as file:
-                digest = hash_of(file)
-        self._remember(key, digest)
-        return digest
-
-    def remember(self, path: Path, digest: str) -> None:
-        """Take over the SHA-256 of a file that was just read, so that no draft waits for it."""
-        with self._in_words("read"):
-            key = state_of(path)
-        self._remember(key, digest)
-
-    def _remember(self, key: tuple[str, int, int], digest: str) -> None:
-        with self._in_words("written"), database.transaction(self.rows):
-            self.rows.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (*key, digest))
-
-    @contextmanager
-    def _in_words(self, done: str) -> Iterator[None]:
-        """Errors of SQLite and the system as ours; types alone, for a text could quote a note."""
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            if database.is_busy(error):
-                raise Held(
-                    f"another program holds the records at {self.path}",
-                    "close it or wait, then give the command again; --no-record does without",
-                ) from None
-            raise EdgemedError(
-                f"the records at {self.path} cannot be {done}: {said_of(error)}",
-                "free disk space and see that you may write there, or give --no-record",
-            ) from None
+def record_of(key: bytes, drafted: Drafted, at: str, kept: Kept | None = None) -> Record:
+    """The record of a draft. Patient text goes in only as `kept`."""
+    return Record(
+        at,
+        mark_of(key, drafted.note),
+        mark_of(key, drafted.draft),
+        drafted.model,
+        drafted.model_hash,
+        drafted.template,
+        drafted.template_hash,
+        json.dumps(dict(drafted.settings), sort_keys=True),
+        drafted.ending,
+        json.dumps(dict(drafted.timings), sort_keys=True),
+        *((kept.name, kept.note, kept.draft) if kept else ()),
+    )
 
 
-def said_of(error: OSError | sqlite3.Error) -> str:
-    """The kind of error, without a word of what was to be written."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return f"{type(error).__name__}, {getattr(error, 'sqlite_errorname', 'of no name')}"
+def facts_of(key: bytes, drafted: Drafted, record: Record) -> dict[str, Any]:
+    """What the audit row of a draft says of it."""
+    return {
+        "note": record.note_mark,
+        "draft": record.draft_mark,
+        "model": drafted.model,
+        "model_hash": drafted.model_hash,
+        "template": drafted.template,
+        "template_hash": drafted.template_hash,
+        "settings": dict(drafted.settings),
+        "cut": drafted.ending != "stop",
+        RECORD: mark_of_all(key, [record]),
+    }
 
 
-def state_of(path: Path) -> tuple[str, int, int]:
-    """What tells that a file is still the same: its place, size and time of change."""
-    state = path.stat()
-    return str(path.resolve()), state.st_size, state.st_mtime_ns
+def mark_of_all(key: bytes, records: Iterable[tuple[Any, ...]]) -> str:
+    """A keyed mark of records in order, without the text that was kept."""
+    mark = hmac.new(subkey(key, b"record"), digestmod="sha256")
+    for record in records:
+        mark.update(json.dumps(record[: len(Record._fields) - 3]).encode() + b"\n")
+    return mark.hexdigest()
 
 
-def hash_of(file: Any) -> str:
-    """SHA-256 of an open binary file."""
-    from hashlib import file_digest
-
-    return file_digest(file, "sha256").hexdigest()
-
-
-def default_path() -> Path:
-    """The user's own records."""
-    from platformdirs import user_data_path
-
-    return user_data_path("edgemed", appauthor=False) / "records.sqlite"
+def is_there(rows: sqlite3.Connection) -> bool:
+    """Whether this log has records at all; one of an earlier version has not."""
+    query = "SELECT 1 FROM sqlite_schema WHERE name = 'drafts'"
+    return rows.execute(query).fetchone() is not None
 
 
-def migrate(rows: sqlite3.Connection) -> None:
-    """Bring the schema to the newest version; refuse one from a newer edgemed."""
-    (version,) = rows.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise EdgemedError("the records were written by a newer edgemed", "update edgemed")
-    for statement in MIGRATIONS[version:]:
-        rows.execute(statement)
-    rows.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+def marks_by_entry(key: bytes, rows: sqlite3.Connection) -> dict[int, str]:
+    """Number of an audit row -> the mark of its records as they are now."""
+    if not is_there(rows):
+        return {}
+    found = rows.execute(f"SELECT entry, {PLAIN} FROM drafts ORDER BY entry, number")
+    return {
+        entry: mark_of_all(key, (row[1:] for row in group))
+        for entry, group in groupby(found, key=lambda row: row[0])
+    }
 
 
-def _begun(rows: sqlite3.Connection, path: Path) -> bytes:
-    """The tables and the key of this machine's marks; call it in a transaction.
+def faults(entries: Iterable[Entry], marks: Mapping[int, str]) -> Iterator[str]:
+    """Records that are missing, changed, or of no audit row."""
+    left = dict(marks)
+    for entry in entries:
+        said = fact(entry, RECORD)
+        found = left.pop(entry.number, None) if said else None
+        if said and found is None:
+            yield f"the record of row {entry.number} is missing"
+        elif said and found != said:
+            yield f"the record of row {entry.number} was changed"
+    yield from (f"a record belongs to row {number}, which knows of none" for number in left)
 
-    A key that was never written whole is made anew as long as no draft was marked with it.
-    """
-    migrate(rows)
-    key = read_key(path)
-    if key is None and rows.execute("SELECT 1 FROM drafts LIMIT 1").fetchone():
-        raise EdgemedError(f"the key {path} is missing or damaged", "put back a copy of it")
-    return key or make_key(path)
+
+def fact(entry: Entry, name: str) -> str:
+    """A fact of a row that is a text; empty where it has none."""
+    try:
+        value = json.loads(entry.facts).get(name)
+    except (ValueError, RecursionError, AttributeError):
+        return ""
+    return value if isinstance(value, str) else ""

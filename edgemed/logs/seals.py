@@ -153,7 +153,7 @@ def reminder(place: Place, now: str) -> str:
 def _since_kept(place: Place) -> tuple[int, int, str]:
     """The row of the last kept seal (0: none), signatures after it, and that row's time, or the
     first row's."""
-    with closing(database.connected(f"{place.log.resolve().as_uri()}?mode=ro")) as rows:
+    with closing(database.connected(f"{place.log.absolute().as_uri()}?mode=ro")) as rows:
         (kept,) = rows.execute("SELECT max(number) FROM entries WHERE what = ?", (KEPT,)).fetchone()
         (signed,) = rows.execute(
             "SELECT count(*) FROM entries WHERE what = 'sign' AND number > ?", (kept or 0,)

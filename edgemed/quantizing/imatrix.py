@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edgemed.errors import EdgemedError, Incompatible, InvalidFile, Refused
 from edgemed.gguf import Tensor, open_model
 from edgemed.storage.bounded import read_bounded
+from edgemed.storage.names import refuse_odd_name
 
 F32 = NDArray[np.float32]
 
@@ -95,6 +96,7 @@ def read_imatrices(paths: Sequence[Path]) -> Importances:
 def refuse_twice(paths: Sequence[Path]) -> None:
     """A file that is given twice would count twice."""
     for i, path in enumerate(paths):
+        refuse_odd_name(path)
         if path.exists() and any(o.exists() and path.samefile(o) for o in paths[:i]):
             raise Refused(f"{path} is given twice", "name every importance matrix once")
 
@@ -154,6 +156,7 @@ def _sha256(path: Path) -> str:
 
 
 def _read(path: Path) -> Measured:
+    refuse_odd_name(path)
     try:
         with path.open("rb") as file:
             is_gguf = file.read(4) == b"GGUF"

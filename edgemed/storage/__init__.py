@@ -1,1 +1,1 @@
-"""Files on the disk: whole or not at all, private, by position; byte sizes as people write them."""
+"""Writing files completely or not at all, private to their user; and byte sizes as text."""

@@ -1,7 +1,7 @@
-"""Files from outside are read within limits: bytes, nesting. A refusal names the number.
+"""Limits on files from outside: bytes and nesting. An error names the limit.
 
-One table for all files that are read whole. GGUF headers have their limits where they are read
-(gguf/header.py).
+One table for all files that are read into memory. The limits of GGUF headers are in gguf/header.py
+and gguf/cursor.py.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgemed.errors import InvalidFile
+from edgemed.storage.names import refuse_odd_name
 
 BYTES = {
     "note": 16 << 20,  # ten thousand pages
@@ -19,44 +20,47 @@ BYTES = {
     "chat template": 1 << 20,  # published ones have up to 20 KiB
     "list of models": 16 << 20,
     "file of settings": 1 << 20,
-    "saved session": 256 << 20,  # the largest note, its draft and every finding
+    "saved session": 256 << 20,  # room for the largest note, its draft and every finding
     "recipe": 256 << 10,
     "card": 64 << 10,  # a card has a few lines
     "file of cases": 64 << 20,
-    "sweep": 16 << 20,  # one of thousands of files is far smaller
+    "sweep": 16 << 20,  # a sweep of thousands of merged files is far smaller
     "tokenizer.model": 64 << 20,
-    "importance matrix": 1 << 30,  # one for 70 billion weights has 25 million bytes
+    "journal": 64 << 20,  # a million pieces
+    "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,
-    "file of examples": 256 << 20,  # what is learned on a laptop has a hundredth of it
+    "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
 }
-"""The most bytes of a file, by what it is to be."""
+"""The most bytes a file may have, by kind."""
 
 NESTING = 64  # levels of tables and lists, in any file
 
 
 def read_bounded(path: Path, kind: str, name: str | None = None) -> bytes:
-    """The bytes of a file of `kind`; `name` is what a refusal calls it. Raises OSError too.
+    """The bytes of a file of `kind`; errors call it `name`. May also raise OSError, and UsageError
+    for a name that no file can have.
 
-    No more than the limit is read, whatever the file says of its size (a device, a pipe).
+    No more than the limit is read, whatever size the file reports (a device, a pipe).
     """
+    refuse_odd_name(path, name)
     with path.open("rb") as file:
         return read_stream(file, kind, name or str(path))
 
 
 def read_stream(stream: BinaryIO, kind: str, name: str) -> bytes:
-    """All bytes of an open file or pipe of `kind`, called `name` in a refusal."""
+    """All bytes of an open file or pipe of `kind`, called `name` in errors."""
     most = BYTES[kind]
     data = stream.read(most + 1)
     if len(data) > most:
         raise InvalidFile(
             f"{name} is larger than {most:,} bytes, the most for a {kind}",
-            f"give the file of a {kind}",
+            f"check that this file is a {kind}",
         )
     return data
 
 
 def json_of(text: str | bytes) -> Any:
-    """`json.loads`; ValueError where it is nested deeper than NESTING."""
+    """`json.loads`; ValueError if nested deeper than NESTING."""
     try:
         tree = json.loads(text)
     except RecursionError:
@@ -65,7 +69,7 @@ def json_of(text: str | bytes) -> Any:
 
 
 def toml_of(text: str) -> dict[str, Any]:
-    """`tomllib.loads`; ValueError where it is nested deeper than NESTING."""
+    """`tomllib.loads`; ValueError if nested deeper than NESTING."""
     try:
         tree = tomllib.loads(text)
     except RecursionError:
@@ -85,11 +89,11 @@ def shallow(tree: Any) -> Any:
 
 
 def inside(item: Any) -> list[Any]:
-    """The tables and lists right inside a table or a list."""
+    """The tables and lists directly inside a table or list."""
     found = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
     return [inner for inner in found if isinstance(inner, Mapping | list)]
 
 
 def too_deep() -> ValueError:
-    """The refusal of a tree that is too deep."""
+    """The error for a tree that is too deep."""
     return ValueError(f"it is nested deeper than {NESTING} levels")

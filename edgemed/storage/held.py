@@ -1,8 +1,8 @@
-"""Files that one process has at a time, under names of their own: `.part`, `.journal`, `.lock`.
+"""Lock files of which only one process at a time has each: `.part`, `.journal`, `.lock`.
 
-The lock is on the file and the name can move, so a process that has the lock looks whether the name
-still leads to its file: whoever waited for a merge's end would else hold the finished output. Who
-holds a name renames or removes it before the lock is given up.
+The lock is on the file, but the name can move. So a process that got the lock checks that the name
+still leads to its file: otherwise a process that waited for a merge to end would hold the finished
+output. The process that holds a file renames or removes it before it releases the lock.
 """
 
 import errno
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.storage import positional
+from edgemed.storage.names import refuse_odd_name
 
 FLAGS = os.O_RDWR | os.O_CREAT | positional.O_BINARY | positional.O_NOFOLLOW | positional.O_NONBLOCK
 TRIES = 100
@@ -23,12 +24,13 @@ class Busy(Refused):
 
 
 def hold(path: Path, keep: bool = False, flags: int = FLAGS) -> int:
-    """Open `path` for this process alone, empty unless `keep`, readable by its user alone.
+    """Open and lock `path` for this process, empty unless `keep`, readable only by its user.
 
-    Returns the file descriptor; whoever closes it gives the file up. Busy where another process has
-    it; Refused where something else stands there: a link, a folder, a pipe, a file with a second
-    name or of another user. EdgemedError where it cannot be made.
+    Returns the file descriptor; closing it releases the file. Busy if another process has it;
+    Refused if `path` is something else: a link, a folder, a pipe, a file with a second name or of
+    another user. EdgemedError if it cannot be created.
     """
+    refuse_odd_name(path)
     for _ in range(TRIES):
         fd = _opened(path, flags)
         try:
@@ -43,14 +45,14 @@ def hold(path: Path, keep: bool = False, flags: int = FLAGS) -> int:
         except BaseException:
             os.close(fd)
             raise
-        os.close(fd)  # its name was taken away between opening and locking
+        os.close(fd)  # it was renamed or removed between opening and locking
     raise _busy(path)
 
 
 def give_up(path: Path, fd: int) -> None:
-    """Remove a held file and close it, in the order that this system allows.
+    """Remove a held file and close it, in the order that the system allows.
 
-    A name that leads to another file by now is another process's.
+    If the name now leads to another file, that file belongs to another process and stays.
     """
     if positional.RENAMES_OPEN:
         if _leads_to(path, os.fstat(fd)):
@@ -62,9 +64,9 @@ def give_up(path: Path, fd: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove what an earlier process left under such a name; Refused while one has it."""
+    """Remove what an earlier process left at `path`; Refused while a process still holds it."""
     if os.path.lexists(path):
-        with suppress(FileNotFoundError):  # gone meanwhile
+        with suppress(FileNotFoundError):  # another process has removed it
             give_up(path, hold(path, keep=True, flags=FLAGS & ~os.O_CREAT))
 
 
@@ -79,15 +81,15 @@ def _opened(path: Path, flags: int) -> int:
         if path.is_symlink():
             raise _strange(path, "a link") from error
         if error.errno in (errno.EISDIR, errno.ENXIO) or path.is_dir():
-            raise _strange(path, "no file") from error
+            raise _strange(path, "not a regular file") from error
         raise _cannot(path, error) from error
 
 
 def _is_ours(path: Path, fd: int) -> bool:
-    """Lock, then look: false where the name leads to another file by now."""
+    """Lock, then check: false if the name now leads to another file."""
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
-        raise _strange(path, "no file")
+        raise _strange(path, "not a regular file")
     if not positional.lock(fd):
         raise _busy(path)
     if not _leads_to(path, found):
@@ -114,7 +116,7 @@ def _busy(path: Path) -> Busy:
 
 def _strange(path: Path, what: str) -> Refused:
     return Refused(
-        f"{path} is {what}, and is not written to", "remove it, or choose another output"
+        f"{path} is {what}: refusing to write to it", "remove it, or choose another output"
     )
 
 

@@ -1,9 +1,9 @@
-"""Files that appear under their final names only when all of them are complete.
+"""Output files that get their final names only when all of them are complete.
 
 They are written as `NAME.part` in the same folder, at planned positions from any thread, then
-synced and renamed. Whatever goes wrong before that, nothing new stands under a final name. One
-process at a time has a `NAME.part`, from its opening until it has its final name. Readable by the
-user alone, whatever the umask.
+synced and renamed. If anything fails before that, no new file has a final name. Only one process
+at a time has a `NAME.part`, until it gets its final name. Only the user can read the files,
+whatever the umask.
 """
 
 import os
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Part:
-    """An open `.part` file of `size` bytes, the bytes from `start` of the whole output."""
+    """An open `.part` file of `size` bytes, which holds the output's bytes from `start` on."""
 
     path: Path
     start: int
@@ -42,25 +42,30 @@ class Part:
 
 def part_of(path: Path) -> Path:
     """The name under which a file is written until it is complete."""
-    return path.with_name(path.name + ".part")
+    return _beside(path, ".part")
 
 
 def journal_of(out: Path) -> Path:
-    """Where the book of what is written of an output stands, for as long as it is not complete."""
-    return out.with_name(out.name + ".journal")
+    """The file that records which pieces of an output are written, until the output is complete."""
+    return _beside(out, ".journal")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    if not path.name:
+        raise Refused(f"the output {path} is a folder", "name a file")
+    return path.with_name(path.name + ending)
 
 
 class Output:
-    """Open `.part` files; `finish` gives them their names, leaving early removes them.
+    """Open `.part` files; `finish` gives them their final names, leaving early removes them.
 
     with Output([(path, size)]) as output:
         output.write(0, header)
         output.sync()
         output.finish()
 
-    Offsets are counted through all files, one after the other. With `keep`, parts stay where they
-    are when the work stops early, to be gone on with. Only with `replace` may an output take the
-    place of another file.
+    Offsets count through all files, one after the other. With `keep`, the parts stay when the work
+    stops early, so that it can be resumed. Only with `replace` may an output replace another file.
     """
 
     def __init__(
@@ -92,6 +97,16 @@ class Output:
         except OSError as error:
             raise _disk_error(part.part, error, part.size) from error
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(part.size for part in self._parts)
+
+    def has(self, offset: int, nbytes: int) -> bool:
+        """Whether there are so many bytes from there on, in one file."""
+        part = self._at(offset)
+        return part.start <= offset and 0 < nbytes <= part.start + part.size - offset
+
     def write(self, offset: int, buffer: "Buffer") -> None:
         """Write `buffer` at byte `offset`, inside one file; safe from several threads."""
         part = self._at(offset)
@@ -101,7 +116,7 @@ class Output:
             raise _disk_error(part.part, error, None) from error
 
     def read(self, offset: int, buffer: "NDArray[Any]") -> None:
-        """Fill `buffer` with what stands at byte `offset`."""
+        """Fill `buffer` from byte `offset`."""
         part = self._at(offset)
         try:
             positional.read_into(part.fd, buffer, offset - part.start)
@@ -112,7 +127,7 @@ class Output:
         return self._parts[bisect_right(self._starts, offset) - 1]
 
     def sync(self) -> None:
-        """Have every byte on the disk."""
+        """Wait until every byte is on the disk."""
         start = time.perf_counter()
         for part in self._parts:
             try:
@@ -122,7 +137,7 @@ class Output:
         self.sync_seconds = time.perf_counter() - start
 
     def finish(self) -> None:
-        """Give all files their final names; on any failure, none has one."""
+        """Give all files their final names; on any failure, none gets one."""
         if not positional.RENAMES_OPEN:
             self._close()
         try:
@@ -140,7 +155,7 @@ class Output:
         return _disk_error(self._parts[0].path, error, None)
 
     def discard(self) -> None:
-        """Nothing of this is to be gone on with: leaving early removes the parts."""
+        """Do not keep the parts for resuming: leaving early removes them."""
         self._keep = False
 
     def abandon(self) -> None:

@@ -1,7 +1,7 @@
-"""Reading, writing, reserving and locking by file position: POSIX, and its Windows twin.
+"""Reading and writing at a file position, reserving, locking and renaming: for POSIX and Windows.
 
-The only place where the two systems differ for a merge. Every function takes a file descriptor and
-an absolute byte offset, and may be called from many threads at once.
+The only place where a merge treats the two systems differently. Reads and writes take a file
+descriptor and an absolute byte offset, and may be called from many threads at once.
 """
 
 import errno
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-if TYPE_CHECKING:  # numpy takes 80 MB of address space, which a small file does not need
+if TYPE_CHECKING:  # importing numpy takes 80 MB of address space; small files do not need it
     from numpy.typing import NDArray
 
 Buffer: TypeAlias = "bytes | NDArray[Any]"
@@ -21,9 +21,9 @@ if sys.platform == "win32":
     import msvcrt
 
     O_BINARY = os.O_BINARY
-    O_NOFOLLOW = 0  # a link in the user's own folder takes an administrator to plant here
+    O_NOFOLLOW = 0  # on Windows, only an administrator can put a link into the user's folder
     O_NONBLOCK = 0
-    RENAMES_OPEN = False  # nothing that is open here can be renamed or removed, by anyone
+    RENAMES_OPEN = False  # Windows renames and removes no open file
     _seek_and_go = threading.Lock()
 
     def _read(fd: int, view: memoryview, offset: int) -> int:
@@ -39,7 +39,7 @@ if sys.platform == "win32":
             return os.write(fd, view)
 
     def reserve(fd: int, size: int) -> None:
-        """Make the file `size` bytes long, so that a full disk shows before the work."""
+        """Make the file `size` bytes long, so that a full disk is noticed before the work."""
         os.truncate(fd, size)
 
     def lock(fd: int) -> bool:
@@ -51,14 +51,14 @@ if sys.platform == "win32":
         return True
 
     def make_private(fd: int) -> None:
-        """The user's own folders are closed to others here."""
+        """Nothing to do: on Windows, other users cannot read the user's own folders."""
 
     def is_own(found: os.stat_result) -> bool:
-        """Whether a file belongs to this user; Windows does not say it here."""
+        """Whether a file belongs to this user. Always true: this is not checked on Windows."""
         return True
 
     def sync_folder(folder: Path) -> None:
-        """Windows keeps renames without being asked."""
+        """Nothing to do: Windows makes renames durable by itself."""
 
     def name_new(part: Path, path: Path) -> None:
         """Give `part` the name `path`; FileExistsError if something has that name."""
@@ -83,7 +83,7 @@ else:
         return os.pwrite(fd, view, offset)
 
     def reserve(fd: int, size: int) -> None:
-        """Take `size` bytes of disk for the file, so that a full disk shows before the work."""
+        """Reserve `size` bytes of disk for the file, so that a full disk is noticed early."""
         if sys.platform == "linux":
             os.posix_fallocate(fd, 0, size)
         os.ftruncate(fd, size)
@@ -97,8 +97,8 @@ else:
         return True
 
     def make_private(fd: int) -> None:
-        """Take an open file's rights from group and others; a stick that has no rights keeps its
-        own."""
+        """Make an open file unreadable for other users; on a medium without file modes, do
+        nothing."""
         if os.fstat(fd).st_mode & 0o077:
             with suppress(PermissionError):
                 os.fchmod(fd, 0o600)
@@ -108,7 +108,7 @@ else:
         return found.st_uid == os.geteuid()
 
     def sync_folder(folder: Path) -> None:
-        """Put a rename in `folder` on the disk."""
+        """Make a rename in `folder` durable."""
         fd = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(fd)
@@ -118,8 +118,8 @@ else:
     def name_new(part: Path, path: Path) -> None:
         """Give `part` the name `path`; FileExistsError if something has that name.
 
-        In one step where the system has one; else by a second name, and where a disk allows no
-        second names (a stick's), by looking first.
+        In one step if the system can; else through a hard link; and where the disk has no hard
+        links (many USB sticks), by checking first.
         """
         if not _renamed_new(part, path):
             try:
@@ -134,7 +134,7 @@ else:
             part.unlink()
 
     def _renamed_new(part: Path, path: Path) -> bool:
-        """Rename in one step that never replaces; False where system or disk has no such step."""
+        """Rename in one step that never replaces; False if the system or disk cannot do that."""
         rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
         if sys.platform != "linux" or rename is None:
             return False

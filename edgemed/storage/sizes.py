@@ -20,7 +20,7 @@ def parse_size(text: str) -> int:
 
 
 def show_size(nbytes: float) -> str:
-    """Three digits or so: `4.57 GiB`."""
+    """A size with two decimals: `4.57 GiB`."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if nbytes < 1024 or unit == "GiB":
             break

@@ -1,49 +1,55 @@
-"""The one way to write a small file: whole or not at all, on the disk, readable by its user alone.
+"""The one way to write a small file: completely or not at all, durable, readable only by its user.
 
-The bytes go into a new file beside the final name, are synced, and take that name in one step;
-then the folder is synced. A kill or a full disk leaves what stood there before. A link that was
-planted under the temporary name is never followed: the name is random and must be new.
+The bytes go into a new file in the same folder, are synced, and get the final name in one step;
+then the folder is synced. A kill or a full disk leaves the old file. A link that somebody planted
+under the temporary name is never followed: the name is random and must not exist. The file is
+locked while it is written; the next write in that folder removes what a killed process left.
 """
 
 import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
+from edgemed.errors import EdgemedError
 from edgemed.storage import positional
+from edgemed.storage.held import remove
+from edgemed.storage.names import refuse_odd_name
 
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | positional.O_BINARY | positional.O_NOFOLLOW
+HEX = "[0-9a-f]"
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path` with `data`, mode 0600. OSError leaves what stood there, and nothing else.
+    """Replace `path` with `data`, mode 0600. On an OSError the old file stays, and nothing else.
 
-    A link at `path` is replaced, not followed. Where only the last sync fails, `data` stands there.
+    A link at `path` is replaced, not followed. If only the last sync fails, `path` holds `data`.
     """
     _write(path, data, replace=True)
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write `data` under a name that nothing has yet; FileExistsError where something has it."""
+    """Write `data` to a new file; FileExistsError if the name is taken."""
     _write(path, data, replace=False)
 
 
 def name_all(files: Sequence[tuple[Path, Path]], replace: bool) -> None:
     """Rename the first path of each pair to the second: all of them, or on any failure none.
 
-    Raises FileExistsError where a name is taken, unless `replace`. Of one file the step is atomic.
-    Of several the old ones stand aside as NAME.old-... until the last new one has its name, so that
-    a kill can leave too few files of a set, and never files of two sets under final names.
+    Raises FileExistsError if a name is taken, unless `replace`. For one file the step is atomic.
+    For several, the old files are kept as NAME.old-... until the last new one has its name: a kill
+    can leave an incomplete set, but never files of two sets under final names. The next set that
+    may replace these names removes the old files that a kill left.
     """
     undo: list[tuple[Path, Path]] = []
-    aside: list[Path] = []
     try:
         if replace and len(files) > 1:
             for _, path in files:
                 if os.path.lexists(path):
-                    aside.append(path.with_name(f"{path.name}.old-{secrets.token_hex(4)}"))
-                    _rename(path, aside[-1], False, undo)
+                    aside = path.with_name(f"{path.name}.old-{secrets.token_hex(4)}")
+                    _rename(path, aside, False, undo)
         for part, path in files:
             _rename(part, path, replace and len(files) == 1, undo)
         for folder in {path.parent for _, path in files}:
@@ -53,16 +59,18 @@ def name_all(files: Sequence[tuple[Path, Path]], replace: bool) -> None:
             with suppress(OSError):
                 after.rename(before)
         raise
-    for old in aside:
-        with suppress(OSError):
-            old.unlink(missing_ok=True)
+    if replace and len(files) > 1:
+        for path in (path for _, path in files):
+            for old in path.parent.glob(f"{escape(path.name)}.old-{HEX * 8}"):
+                with suppress(OSError):
+                    old.unlink(missing_ok=True)
 
 
 def private_folder(folder: Path) -> None:
-    """Make `folder`, and what is missing above it, for its user alone (0700, whatever the umask).
+    """Create `folder` and missing parents, readable only by the user (0700, whatever the umask).
 
-    A folder that is there already keeps its mode: it may be shared on purpose. One that appears
-    while it is being made (another start of ours, or somebody's in a shared place) must be ours.
+    An existing folder keeps its mode: it may be shared on purpose. A folder that appears while it
+    is being created (by another edgemed process, or by another user) must belong to this user.
     """
     for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
         try:
@@ -72,17 +80,36 @@ def private_folder(folder: Path) -> None:
                 raise
 
 
+def remove_left(folder: Path) -> None:
+    """Remove the temporary files of `write_whole` and `write_new` whose processes are dead."""
+    if not positional.RENAMES_OPEN:  # here a file that is being written cannot be told from others
+        return
+    with suppress(OSError):
+        for left in folder.glob(_name(HEX * 16)):
+            with suppress(OSError, EdgemedError):
+                remove(left)
+
+
 def _write(path: Path, data: bytes, replace: bool) -> None:
-    part = _written(path, data)
+    refuse_odd_name(path)
+    remove_left(path.parent)
+    part, fd = _begun(path.parent)
     try:
-        name_all([(part, path)], replace)
+        try:
+            _fill(fd, data)
+            if positional.RENAMES_OPEN:
+                name_all([(part, path)], replace)
+        finally:
+            os.close(fd)
+        if not positional.RENAMES_OPEN:
+            name_all([(part, path)], replace)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
 def _rename(before: Path, after: Path, replace: bool, undo: list[tuple[Path, Path]]) -> None:
-    """One rename, noted where it can be undone."""
+    """One rename, recorded in `undo` so that it can be undone."""
     if replace:
         lost = os.path.lexists(after)
         before.replace(after)
@@ -93,16 +120,26 @@ def _rename(before: Path, after: Path, replace: bool, undo: list[tuple[Path, Pat
         undo.append((before, after))
 
 
-def _written(path: Path, data: bytes) -> Path:
-    """`data` in a new synced file beside `path`; removed again if that fails."""
-    part = path.with_name(f".edgemed-{secrets.token_hex(8)}.part")
-    fd = os.open(part, FLAGS, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return part
+def _begun(folder: Path) -> tuple[Path, int]:
+    """A new empty file with a random name, locked where the disk has locks."""
+    while True:
+        part = folder / _name(secrets.token_hex(8))
+        fd = os.open(part, FLAGS, 0o600)
+        try:
+            if positional.lock(fd) and os.path.lexists(part):
+                return part, fd
+        except OSError:  # a disk without locks: nobody removes what cannot be locked
+            return part, fd
+        os.close(fd)  # another process took it for one that was left
+
+
+def _fill(fd: int, data: bytes) -> None:
+    """All of `data`, on the disk."""
+    with os.fdopen(fd, "wb", closefd=False) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(fd)
+
+
+def _name(middle: str) -> str:
+    return f".edgemed-{middle}.part"

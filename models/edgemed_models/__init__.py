@@ -1,1 +1,1 @@
-"""Language models behind one protocol: llama.cpp in a child process, and a scripted fake."""
+"""Language models with one protocol: llama.cpp in a child process, and a scripted fake."""

@@ -1,7 +1,7 @@
 """The one protocol for a language model: count, generate as events, score, close.
 
-A request holds messages, not a prompt string. What stands in a message is literal text and can
-never become a control token; only the chat template around it may. Knows nothing of notes.
+A request holds messages, not a prompt string. The text of a message is literal and never becomes a
+control token; only the chat template around it can. Knows nothing of notes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ Reason = Literal["stop", "length", "loop", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `content` is literal: `<|eot_id|>` in it stays eight characters of text."""
+    """One turn. `content` is literal: `<|eot_id|>` in it stays plain text."""
 
     role: Role
     content: str
@@ -25,8 +25,8 @@ class Request:
     """What to generate. `temperature` 0 is greedy.
 
     `stop_loops` ends an answer that repeats itself (engine/loops.py).
-    `grammar` (GBNF) or `schema` (a JSON schema as text) binds the whole answer; with both, or
-    with nothing to write, ValueError.
+    `grammar` (GBNF) or `schema` (a JSON schema as text) constrains the whole answer. ValueError
+    if both are given, or no tokens are to be written.
     """
 
     messages: tuple[Message, ...]
@@ -39,14 +39,14 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or (self.grammar is not None and self.schema is not None):
-            raise ValueError("a request writes one token or more, by a grammar or a schema")
+            raise ValueError("max_tokens must be 1 or more, with a grammar or a schema, not both")
 
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Tokens and seconds of one generation, as measured by the engine.
+    """Tokens and seconds of one generation, measured by the engine.
 
-    `kept_tokens` of the prompt were held from the request before and not read again.
+    `kept_tokens` of the prompt were still in the cache from the request before.
     """
 
     prompt_tokens: int
@@ -58,7 +58,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """The model holds `done` of `total` prompt tokens after `seconds`; it began with `kept`."""
+    """The model has read `done` of `total` prompt tokens after `seconds`; `kept` were cached."""
 
     done: int
     total: int
@@ -67,14 +67,14 @@ class Prefill:
 
     @property
     def left(self) -> float | None:
-        """About how many seconds the rest takes; None while there is nothing to go by."""
+        """Estimated seconds for the rest; None until the first tokens are read."""
         read = self.done - self.kept
         return self.seconds * (self.total - self.done) / read if read > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next piece of the answer, whole characters only: what `tokens` tokens came to."""
+    """The next piece of the answer, whole characters only: the text of `tokens` tokens."""
 
     text: str
     tokens: int = 1
@@ -91,7 +91,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The engine broke; what was generated so far stands. `log` holds its last lines."""
+    """The engine failed; the pieces so far remain valid. `log` holds its last lines."""
 
     message: str
     hint: str
@@ -116,7 +116,7 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it on the screen and in records."""
+        """Its name on the screen and in records."""
         ...
 
     @property
@@ -125,7 +125,7 @@ class Model(Protocol):
         ...
 
     def count(self, messages: Sequence[Message]) -> int:
-        """Tokens of the rendered prompt for `messages`, the template's own included."""
+        """Tokens of the rendered prompt for `messages`, those of the chat template included."""
         ...
 
     def generate(self, request: Request) -> Iterator[Event]:

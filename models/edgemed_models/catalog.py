@@ -1,8 +1,8 @@
 """Model cards: public models, mostly pairs of one architecture that a clinic can merge.
 
-Facts come from the models' own public pages. A file that can be fetched by name has its size and
-hash in the card, checked by this project; the others are the user's to get, under their makers'
-terms.
+The facts come from the models' public pages. If a file can be fetched by name, the card holds its
+size and hash, checked by this project. Users get the other files themselves, under the terms of
+their makers.
 """
 
 import re
@@ -19,7 +19,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 class File:
     """A file that can be fetched: its name, where it is, its size in bytes and its SHA-256.
 
-    Where it lies in a wheel, the size and hash of the wheel too.
+    If it is in a wheel, also the wheel's size and hash.
     """
 
     name: str
@@ -33,15 +33,15 @@ class File:
         hashes = [self.sha256] + ([self.wheel_sha256] if self.place.startswith("package:") else [])
         plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.gguf", self.name)
         if not plain or type(self.bytes) is not int or self.bytes <= 0:
-            raise ValueError("a file has a name that ends in .gguf, and a number of bytes")
+            raise ValueError("a file needs a name that ends in .gguf, and its number of bytes")
         if not all(HASH.fullmatch(each) for each in hashes):
-            raise ValueError("a file, and the wheel it lies in, have a sha256 of 64 hex digits")
+            raise ValueError("the sha256 of a file or wheel must have 64 hex digits")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One public model: where it is found, its licence, terms beyond the licence, and its file if
-    it can be fetched by name."""
+    """One public model: where it is published, its licence, further terms, and its file if it can
+    be fetched by name."""
 
     source: str
     licence: str
@@ -69,10 +69,11 @@ class Partner:
 class Card:
     """An instruct model, and a clinical model that shares architecture, sizes and vocabulary.
 
-    `t` is how far to go from the clinical (0) to the instruct model (1) where they are merged.
-    `tried`: by this project. `partner`: in place of a clinical model. `limits`: what the models
-    cannot do, in words for whoever drafts with them; where there are any, the models are
-    demonstrations: no draft of theirs can be signed. `calls_itself`: their `general.name`.
+    `t` is the merge parameter to use, from the clinical (0) to the instruct model (1).
+    `tried`: this project has tried it.
+    `partner`: in place of a clinical model. `limits`: what the models cannot do, in words for
+    whoever drafts with them; where there are any, the models are demonstrations: no draft of
+    theirs can be signed. `calls_itself`: their `general.name`.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Card:
 
     @property
     def sources(self) -> dict[str, Source]:
-        """The models by their part."""
+        """The models by role: `instruct` and, for a pair, `clinical`."""
         both = {"instruct": self.instruct, "clinical": self.clinical}
         return {part: source for part, source in both.items() if source is not None}
 
@@ -113,7 +114,7 @@ def card_text(name: str) -> str:
 
 
 def card(name: str, table: dict[str, Any]) -> Card:
-    """A card from its table; KeyError, TypeError or ValueError where one is not whole."""
+    """A card from its table; KeyError, TypeError or ValueError if something is missing or wrong."""
     return Card(
         name=name,
         weights=size(table["billions"]),

@@ -1,12 +1,11 @@
-"""Sentence vectors from all-MiniLM-L6-v2 through onnxruntime: for finding, never for judging.
+"""Sentence vectors from all-MiniLM-L6-v2 with onnxruntime: to find passages, never to judge them.
 
-The model (minilm/minilm.onnx, made by models/encoder/export.py) turns a sentence into 384 floats
-of unit length; near vectors mean near topics. It sees neither a "no" nor a "left" reliably.
-This is the only file that imports onnxruntime, and it does so when the first vector is asked for.
+The model (minilm/minilm.onnx, made by models/encoder/export.py) turns a sentence into a vector of
+384 floats and length 1; similar vectors mean similar topics. It does not reliably notice a "no" or
+a "left". Only this file imports onnxruntime, and only when the first vector is needed.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_models.privacy import telemetry
 
 FOLDER = Path(__file__).parent / "minilm"
@@ -23,21 +23,21 @@ SHA256 = {
     "minilm.onnx": "c5c9b0333910a8f16487dac36eeb1e62662601b6383c1f81711397aca57dfe3f",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-LENGTH = 256  # tokens the model was trained to read; a longer sentence is represented by its start
+LENGTH = 256  # tokens the model was trained to read; of a longer sentence only the start is used
 SIZE = 384
-SIDE_BY_SIDE = 16  # sentences from which threads pay for themselves
+SIDE_BY_SIDE = 16  # from this many sentences on, several threads are faster
 
 
 class DamagedModel(ValueError):
-    """A shipped file is not the one this version was built with."""
+    """A packaged file differs from the one this version was built with."""
 
 
 class Encoder:
-    """The loaded model and its tokenizer. One sentence at a time, so that no sentence's vector
-    depends on its neighbours (activations are quantized by the range of what runs together);
-    `workers` sentences side by side, each on one thread."""
+    """The loaded model and its tokenizer. Each sentence runs by itself, so that its vector does not
+    depend on other sentences (activations are quantized by the range of a whole batch);
+    `workers` sentences run in parallel, each on one thread."""
 
-    def __init__(self, workers: int = min(4, os.cpu_count() or 1)) -> None:
+    def __init__(self, workers: int = min(4, logical_cores())) -> None:
         telemetry.switch_off()
         import onnxruntime
         from tokenizers import Tokenizer
@@ -76,13 +76,13 @@ class Encoder:
 
 @cache
 def encoder() -> Encoder:
-    """The one encoder of this process, loaded when first asked for."""
+    """The one encoder of this process, loaded on first use."""
     return Encoder()
 
 
 def read(name: str) -> bytes:
-    """A shipped file's bytes, checked against its sha256."""
+    """The bytes of a packaged file, checked against its sha256."""
     data = (FOLDER / name).read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256[name]:
-        raise DamagedModel(f"{name} of the sentence encoder is damaged; install edgemed again")
+        raise DamagedModel(f"the sentence encoder's {name} is damaged; install edgemed again")
     return data

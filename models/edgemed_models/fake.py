@@ -1,7 +1,7 @@
-"""A language model that says what it was told to: for tests of everything above the engine.
+"""A language model that gives scripted answers: for tests of everything above the engine.
 
-It follows the protocol to the letter (prefill, pieces, one ending, cancel from any thread) and
-needs no file, no process and no llama.cpp.
+It follows the whole protocol (prefill, pieces, one ending, cancel from any thread) and needs no
+file, no process and no llama.cpp.
 """
 
 import threading
@@ -28,7 +28,7 @@ Scorer = Callable[[Sequence[Message], str], list[float]]
 
 
 def words(text: str) -> int:
-    """The fake's tokens: words between white space."""
+    """The number of words, which are the fake's tokens."""
     return len(text.split())
 
 
@@ -41,8 +41,8 @@ def one_nat_per_word(messages: Sequence[Message], continuation: str) -> list[flo
 class ScriptedModel:
     """Gives `script` piece by piece, `delay` seconds before each, after a prefill in four steps.
 
-    `fail_after` breaks the engine after that many pieces (0: during prefill). Every request is
-    kept in `requests`, so that a test can look at what it was asked.
+    `fail_after` makes the engine fail after that many pieces (0: during prefill). Every request is
+    kept in `requests`, so that a test can check what was asked.
     """
 
     script: Script = ()
@@ -61,7 +61,7 @@ class ScriptedModel:
         return sum(1 + words(message.content) for message in messages)
 
     def generate(self, request: Request) -> Iterator[Event]:
-        """The script as events; a request longer than `context` fails as the engine's would."""
+        """The script as events; a request longer than `context` fails as with the real engine."""
         self._stop.clear()
         self.requests.append(request)
         return self._events(request)
@@ -90,7 +90,7 @@ class ScriptedModel:
         yield Done("length" if cut else self.reason, self._timings(start, total, read, sent))
 
     def _paused(self) -> bool:
-        """Wait `delay` seconds; true when a cancel came before or meanwhile."""
+        """Wait `delay` seconds; true if the request was cancelled before or during that time."""
         return self._stop.wait(self.delay)
 
     def _timings(self, start: float, prompt: int, read: float, sent: int) -> Timings:

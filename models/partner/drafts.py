@@ -21,7 +21,7 @@ from edgemed_models.base import Done, Model, Piece
 from edgemed.clinic import samples
 from edgemed.clinic.note import parse
 from edgemed.clinic.review import review
-from edgemed.clinic.summarize import summarize
+from edgemed.clinic.summarize import prompt_of, request_of, write
 from edgemed.clinic.template import Template, list_templates, readable
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options, load_model
@@ -38,7 +38,7 @@ def texts() -> dict[str, str]:
 def drafted(model: Model, template: Template, text: str, most: int) -> tuple[str, dict[str, Any]]:
     """A draft, and what can be counted of it."""
     began, first, draft, end = time.perf_counter(), 0.0, "", None
-    for event in summarize(model, parse(text), template, max_tokens=most):
+    for event in write(model, request_of(prompt_of(parse(text), template), most)):
         if isinstance(event, Piece):
             first = first or time.perf_counter() - began
             draft += event.text

@@ -21,7 +21,7 @@ from edgemed_models.base import Done, Model, Piece
 
 from edgemed.clinic.findings import Review
 from edgemed.clinic.review import review
-from edgemed.clinic.summarize import summarize
+from edgemed.clinic.summarize import prompt_of, request_of, write
 from edgemed.local_models.loading import Options, load_model
 from models.partner.rows import Row, read_rows
 
@@ -52,7 +52,7 @@ def drafted(model: Model, row: Row) -> tuple[str, str]:
     """The draft of a row, and how it ended."""
     text, ending = "", "failed"
     most = min(MOST_TOKENS, row.template.max_tokens)
-    for event in summarize(model, row.note, row.template, max_tokens=most):
+    for event in write(model, request_of(prompt_of(row.note, row.template), most)):
         if isinstance(event, Piece):
             text += event.text
         elif isinstance(event, Done):

@@ -10,7 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from edgemed_models.base import Failed, Message, Piece, Request
+from edgemed_models.answer import ask
+from edgemed_models.base import Message, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.settings import Settings
 from edgemed_models.scale.examination import AXES, questions
@@ -36,14 +37,7 @@ def opened(path: Path, context: int = 1024) -> LlamaModel:
 
 def answer(model: LlamaModel, prompt: str) -> str:
     """The greedy answer to `prompt`."""
-    request = Request((Message("user", prompt),), max_tokens=MAX_TOKENS)
-    said = []
-    for event in model.generate(request):
-        if isinstance(event, Piece):
-            said.append(event.text)
-        if isinstance(event, Failed):
-            raise RuntimeError(event.message)
-    return "".join(said)
+    return ask(model, Request((Message("user", prompt),), max_tokens=MAX_TOKENS)).text
 
 
 def scores(model: LlamaModel, axis: str, count: int, seed: int, split: Split) -> list[float]:

@@ -21,6 +21,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 
+from edgemed_models.engine.machine import logical_cores
 from edgemed_models.scale.examination import AXES
 from edgemed_models.scale.patients import Split
 from evaluate import interval, measured
@@ -29,7 +30,7 @@ from runs import CONTROLS, FEW_SHOT, PARENTS, SEEDS, of_seed
 
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import Recipe, between, of_models
-from edgemed.merging.run.run import run_plan, usable_cores
+from edgemed.merging.run.run import run_plan
 
 STEPS = tuple(round(0.1 * n, 1) for n in range(11))
 SPLITS: tuple[Split, ...] = ("dev", "test")
@@ -50,7 +51,7 @@ class Cell(NamedTuple):
 
 def write(recipe: Recipe, out: Path) -> Path:
     """Carry a recipe out."""
-    run_plan(plan_merge(recipe, out, usable_cores(), None, out.exists()))
+    run_plan(plan_merge(recipe, out, logical_cores(), None, out.exists()))
     return out
 
 
@@ -210,7 +211,7 @@ def main() -> None:
     add("--seeds", nargs="+", type=int, default=SEEDS, choices=SEEDS)
     add("--count", type=int, default=200)
     add("--split", choices=SPLITS, default="dev")
-    add("--jobs", type=int, default=usable_cores(), help="files scored at the same time")
+    add("--jobs", type=int, default=logical_cores(), help="files scored at the same time")
     args = parser.parse_args()
     terms = Terms(args.work, args.count, args.split)
     jobs = sweep(cells(args.methods, args.types, args.seeds), terms)

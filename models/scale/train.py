@@ -8,7 +8,6 @@ interrupted sees the same data as one that was not.
 
 import argparse
 import json
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from diets import NAMES, Rows, documents, few_shot, packed
+from edgemed_models.engine.machine import logical_cores
 from json_lines import add
 from model import Llama, Shape
 from muon import Muon, has_bf16
@@ -181,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", choices=sorted(RUNS))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=logical_cores())
     parser.add_argument("--part", type=float, default=1.0, help="part of the steps: a trial")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -1,10 +1,10 @@
 """How kernels are compiled: serial, without the GIL, cached on disk, no fast-math.
 
-The disk cache lives in a folder named by a digest of every source file of this package and by the
-processor, so an edited helper can never leave a stale kernel behind, and an index file in it means
-a kernel for this machine. Only outer kernels are cached; helpers (`inner`) are compiled into them.
-Runs with NUMBA_BOUNDSCHECK have a folder of their own, because Numba's cache key does not know
-that flag.
+The name of the cache folder contains a digest of all source files of this package and the
+processor. So an edited helper never leaves an outdated kernel, and an index file in the folder
+means that there is a kernel for this machine. Only outer kernels are cached; helpers (`inner`) are
+compiled into them. Runs with NUMBA_BOUNDSCHECK have their own folder, because Numba's cache key
+ignores that flag.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SOURCES = Path(__file__).parent
 
 KNOWN_NUMBA = (0, 68)
-"""The release whose cache `KernelCache` was written for; others keep their own."""
+"""The release whose cache `KernelCache` was written for; other releases use Numba's own cache."""
 
 
 def sources_digest() -> str:
@@ -52,16 +52,16 @@ def cache_directory() -> Path:
 class KernelCache(FunctionCache):  # type: ignore[misc]
     """Numba's disk cache, without the half second it takes to get ready for compiling.
 
-    A kernel that is found is machine code to be linked; only one that is not found needs Numba's
-    registries of everything it can compile, and the compiler then loads them itself. A cache that
-    is cut or cannot be written (a full disk, a power cut) costs compiling again, and nothing else.
+    A cached kernel is machine code that only needs linking. Only a kernel that is not cached needs
+    Numba's registries of everything it can compile, and the compiler loads those itself. If a cache
+    file is damaged or cannot be written (a full disk, a power cut), the kernel is compiled again.
     """
 
     def __init__(self, py_func: Callable[..., Any]) -> None:
         super().__init__(py_func)
         self._cache_file._open_for_write = private_file
         folder = Path(self._cache_path)
-        if folder.stat().st_mode & 0o077:  # Numba has made it, by the umask
+        if folder.stat().st_mode & 0o077:  # Numba created it, with the umask's mode
             with suppress(OSError):
                 folder.chmod(0o700)
 
@@ -69,7 +69,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         rtsys.initialize(target_context)
         try:
             return self._load_overload(sig, target_context)
-        except Exception:  # pickle says damage in many ways; what is saved next begins anew
+        except Exception:  # pickle raises many types for damaged data; the next save replaces it
             with suppress(OSError):
                 Path(self._cache_file._index_path).unlink(missing_ok=True)
             return None
@@ -81,7 +81,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
 
 @contextmanager
 def private_file(path: str) -> Iterator[IO[bytes]]:
-    """A new file that takes the name `path` when it is complete, readable by its user alone."""
+    """A new file that gets the name `path` when it is complete, readable only by its user."""
     final = Path(path)
     part = final.with_name(f"{final.name}.tmp.{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -96,9 +96,9 @@ def private_file(path: str) -> Iterator[IO[bytes]]:
 
 
 def can_write(folder: Path) -> bool:
-    """Whether this user's own files can be made there; the folder is made if it is missing.
+    """Whether this user can write private files there; creates the folder if it is missing.
 
-    What is found in it is run: a folder that others own or may write to is not used.
+    Files in it are executed, so a folder that others own or may write to is not used.
     """
     try:
         for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
@@ -110,7 +110,7 @@ def can_write(folder: Path) -> bool:
 
 
 def is_private(found: os.stat_result) -> bool:
-    """Whether a folder, and no link to one, is this user's and writable for nobody else."""
+    """Whether it is a real folder (no link), owned by this user and writable for nobody else."""
     if sys.platform == "win32":
         return True
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
@@ -120,13 +120,12 @@ def is_private(found: os.stat_result) -> bool:
 DIGEST = sources_digest()
 CACHE = cache_directory()
 CACHED = can_write(CACHE)
-"""False where no folder can be written (a read-only container), or the folder is not this user's
-alone: kernels are compiled every time.
-Numba's own way out would be a folder that does not know the digest."""
+"""False if the folder cannot be written (a read-only container) or is not private to this user:
+then kernels are compiled in every run. Numba would fall back to a folder without the digest."""
 
 
 def kernel(function: F) -> F:
-    """Compile on first call, keep on disk where possible. Array contracts are in the docstrings."""
+    """Compile on first call, cache on disk if possible. Docstrings give the array shapes."""
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE)
     try:
@@ -140,19 +139,19 @@ def kernel(function: F) -> F:
 
 
 def inner(function: F) -> F:
-    """A helper that only kernels call; compiled into them, never cached by itself."""
+    """A helper that only kernels call; compiled into them, not cached by itself."""
     compiled: F = njit(nogil=True, error_model="numpy")(function)
     return compiled
 
 
 def inlined(function: F) -> F:
-    """As `inner`, but put into its caller by Numba: LLVM then vectorises loops over array views."""
+    """As `inner`, but inlined by Numba: LLVM then vectorises loops over array views."""
     compiled: F = njit(nogil=True, error_model="numpy", inline="always")(function)
     return compiled
 
 
 def is_ready(function: Callable[..., Any]) -> bool:
-    """Whether calling this compiles nothing: not a kernel, compiled here, or found on disk.
+    """Whether calling this needs no compiling: not a kernel, already compiled, or cached on disk.
 
     Numba writes one index file per kernel, named after it, so names must be unique.
     """

@@ -1,8 +1,8 @@
 """Half-precision, bfloat16 and byte helpers inside kernels: integer code only.
 
-LLVM's half type needs a run-time symbol on CPUs without F16C, so halves are converted by their
-bits; all of these give the same results with NUMBA_DISABLE_JIT=1. Constants and casts are wrapped
-before any shift, because Numba widens mixed integer and float32 arithmetic.
+LLVM's half type needs a run-time symbol on CPUs without F16C, so halves are converted bit by bit.
+All of these give the same results with NUMBA_DISABLE_JIT=1. Constants and results are cast to their
+type before any shift, because Numba widens mixed integer and float32 arithmetic.
 """
 
 import numpy as np

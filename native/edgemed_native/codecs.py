@@ -1,21 +1,21 @@
-"""The table of ggml types and the checked way in: rows of bytes to rows of float32, and back.
+"""The table of ggml types, and functions with checks to decode and encode rows.
 
     decode_rows("Q4_K", src, dst)    src u8[rows, row bytes] -> dst f32[rows, n]
     encode_rows("Q4_K", src, dst)    src f32[rows, n] -> dst u8[rows, row bytes]
     encode_rows("Q4_K", src, dst, weights)    the same, errors weighted by the importance of columns
 
-Types of THROUGH_LIBGGML have no encoder of ours: they need the library that llama-cpp-python
-installs. `obstacle` says beforehand what would stand in the way.
+Types in THROUGH_LIBGGML have no encoder here: they need the library that llama-cpp-python
+installs. `obstacle` says beforehand why a type cannot be encoded.
 
 All checks are here; kernels check nothing. A kernel is imported, and compiled or loaded from the
-disk cache, when it is first asked for. Knows no files, tensors, threads or chunks.
+disk cache, on first use. Knows no files, tensors, threads or chunks.
 
 Contract of a kernel: `decode_x(src, dst)` gets src u8[blocks, bytes of a block] and dst
-f32[blocks, weights of a block]; `encode_x(src, dst)` the same two the other way round. Types whose
-block is one weight get whole rows instead. All arrays are C-contiguous, and src is always
-read-only, so that a kernel is compiled for one signature. The name of a kernel is `decode_` or
-`encode_` and the type's name in small letters. Types of _WEIGHTED have a second encoder, `encode_x_
-weighted(src, dst, importances)`: whole rows, and importances f32[row length] in (0, 1].
+f32[blocks, weights of a block]; `encode_x(src, dst)` gets the reverse. Types whose block is one
+weight get whole rows instead. All arrays are C-contiguous, and src is always read-only, so that a
+kernel is compiled for one signature. A kernel's name is `decode_` or `encode_` and the type's name
+in lower case. Types in _WEIGHTED have a second encoder, `encode_x_weighted(src, dst, importances)`,
+with whole rows, and importances f32[row length] in (0, 1].
 """
 
 from collections.abc import Callable, Iterable
@@ -34,8 +34,8 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Kernel = Callable[..., None]
 
-# type: (module in decoders/, module in encoders/); None: that direction does not exist.
-# I8, I16, I32, I64 and F64 are not here: no weights are stored in them, they are only copied.
+# type: (module in decoders/, module in encoders/); None: there is no such kernel.
+# I8, I16, I32, I64 and F64 are not here: they hold no weights and are only copied.
 _MODULES: dict[str, tuple[str | None, str | None]] = {
     "F32": ("floats", "floats"),
     "F16": ("floats", "floats"),
@@ -69,7 +69,7 @@ _MODULES: dict[str, tuple[str | None, str | None]] = {
     "NVFP4": ("micro", "fp4"),
 }
 
-# type: module in encoders/ of the kernel that minds importances
+# type: module in encoders/ of the kernel that takes importances
 _WEIGHTED: dict[str, str] = {
     **dict.fromkeys(("Q4_0", "Q4_1", "Q5_0", "Q5_1"), "legacy_weighted"),
     **{name: _MODULES[name][1] or "" for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")},
@@ -77,7 +77,7 @@ _WEIGHTED: dict[str, str] = {
 }
 
 THROUGH_LIBGGML = frozenset({"IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"})
-"""Types that libggml alone can encode."""
+"""Types that only libggml can encode."""
 
 IGNORES_WEIGHTS = frozenset(
     {"F32", "F16", "BF16", "Q8_0", "Q1_0", "Q2_0", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4"}
@@ -85,12 +85,12 @@ IGNORES_WEIGHTS = frozenset(
 """Types for which importances change nothing, as in libggml."""
 
 LEAST_IMPORTANCE = np.float32(2.0**-30)
-"""Beside the largest of a row: where nothing else counts, columns of no importance still do."""
+"""The smallest importance, relative to the largest of the row: no column is ignored entirely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """One ggml type and the modules of its kernels; None: that direction does not exist."""
+    """One ggml type and the modules of its kernels; None: there is no such kernel."""
 
     type: GGMLType
     decoder: str | None
@@ -98,18 +98,18 @@ class Codec:
 
     @property
     def decode(self) -> Kernel | None:
-        """The kernel from blocks to float32, imported now, compiled when first called."""
+        """The kernel from blocks to float32; imported now, compiled on its first call."""
         return _kernel("decode", self.decoder, self.type.name) if self.decoder else None
 
     @property
     def encode_weighted(self) -> Kernel | None:
-        """The same for columns of known importance."""
+        """The encoder that takes importances of columns."""
         module = _WEIGHTED.get(self.type.name)
         return _kernel("encode", module, f"{self.type.name}_weighted") if module else None
 
     @property
     def encode(self) -> Kernel | None:
-        """The kernel from float32 to blocks, imported now, compiled when first called."""
+        """The kernel from float32 to blocks; imported now, compiled on its first call."""
         return _kernel("encode", self.encoder, self.type.name) if self.encoder else None
 
 
@@ -119,7 +119,7 @@ CODECS: dict[str, Codec] = {t.name: Codec(t, *_MODULES.get(t.name, (None, None))
 def decode_rows(name: str, src: U8, dst: F32) -> None:
     """Rows of blocks of ggml type `name` -> float32, bit for bit as ggml's reference does.
 
-    src u8[rows, row bytes], dst f32[rows, n], both C-contiguous. ValueError says what does not fit.
+    src u8[rows, row bytes], dst f32[rows, n], both C-contiguous. ValueError if they do not match.
     """
     codec = _codec(name)
     if codec.decode is None:
@@ -129,11 +129,11 @@ def decode_rows(name: str, src: U8, dst: F32) -> None:
 
 
 def encode_rows(name: str, src: F32, dst: U8, weights: F32 | None = None) -> None:
-    """float32 rows -> blocks of ggml type `name`. That the input is finite is the caller's promise.
+    """float32 rows -> blocks of ggml type `name`. The caller must make sure that src is finite.
 
-    src f32[rows, n], dst u8[rows, row bytes], both C-contiguous; weights f32[n] is how much each
-    column matters (finite, not negative; all zero says nothing and counts as None). ValueError says
-    what does not fit or stands in the way.
+    src f32[rows, n], dst u8[rows, row bytes], both C-contiguous; weights f32[n] is the importance
+    of each column (finite, not negative; all zeros count as None). ValueError if they do not match
+    or the type cannot be encoded.
     """
     codec = _codec(name)
     if weights is not None and (name in IGNORES_WEIGHTS or not weights.any()):
@@ -152,7 +152,7 @@ def encode_rows(name: str, src: F32, dst: U8, weights: F32 | None = None) -> Non
 
 
 def _normal(importances: F32, n: int) -> F32:
-    """Divided by a power of two to lie between 0 and 1, none too small to count; checked."""
+    """Checked importances, divided by a power of two into 0..1, at least LEAST_IMPORTANCE."""
     if importances.dtype != np.float32 or importances.shape != (n,):
         raise ValueError(f"importances must be f32[{n}]")
     most = importances.max()
@@ -184,7 +184,7 @@ def warm_up(
 
     `names_weighted` are types to be encoded with importances.
 
-    `report(name)` is called once per type, before the first of its kernels that is not on disk.
+    `report(name)` is called once per type, before the first of its kernels that must be compiled.
     """
     from edgemed_native._jit import is_ready  # numba is not needed to read the table
 
@@ -230,7 +230,7 @@ def _codec(name: str) -> Codec:
 
 
 def _blocks(type_: GGMLType, packed: U8, weights: F32) -> tuple[U8, F32]:
-    """Both arrays as the kernels want them, checked against each other."""
+    """Both arrays in the shapes that kernels take, checked against each other."""
     _check(f"{type_.name} rows", packed, np.dtype(np.uint8))
     _check("weights", weights, np.dtype(np.float32))
     expected = (weights.shape[0], type_.row_bytes(weights.shape[1]))

@@ -1,7 +1,7 @@
 """Arithmetic on differences of models, element by element. Nothing is checked here.
 
-An element that is dropped is multiplied by zero, never replaced: NaN and infinity stay visible.
-Nothing here depends on how a tensor is divided into calls.
+A dropped element is multiplied by zero, never replaced: so NaN and infinity stay visible.
+No result depends on how a tensor is divided into calls.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ U32 = np.uint32
 U64 = np.uint64
 
 LANES = 512
-"""Elements that are worked on together, with sums of a few kilobytes beside them."""
+"""Elements processed together, with a few kilobytes of sums."""
 
 
 @kernel
@@ -53,7 +53,7 @@ def keep_random(d, first, key, limit, scale):
 def add_kept_magnitudes(d, first, key, limit, partials):
     """Add |d| to partials[0], and to partials[1] where `keep_random` would keep it.
 
-    Which of the 256 partial sums an element joins depends on its absolute index alone.
+    An element's absolute index alone decides to which of the 256 partial sums it is added.
     partials f64[2, 256].
     """
     numbers = np.empty(GROUP, np.uint32)
@@ -74,7 +74,7 @@ def add_kept_magnitudes(d, first, key, limit, partials):
 
 @inner
 def group_at(index, left):
-    """The group of an absolute index, its place there, and how many of `left` are in the group."""
+    """The group of an absolute index, the position in it, and how many of `left` are in it."""
     group = U64(index) // U64(GROUP)
     skip = U64(index) - group * U64(GROUP)
     return group, skip, min(U64(GROUP) - skip, U64(left))
@@ -121,7 +121,7 @@ def elect(x, votes, weights, normalize, scale):
 @inner
 def add_elected(out, total, kept, share, scale):
     for lane in range(out.size):
-        finite = F32(total[lane] - total[lane])  # 0, or NaN where a delta is no number
+        finite = F32(total[lane] - total[lane])  # 0, or NaN if a delta is NaN or infinite
         divisor = share[lane] if share[lane] != F32(0.0) else F32(1.0)
         out[lane] = F32(out[lane] + F32(scale * F32(F32(kept[lane] / divisor) + finite)))
 
@@ -181,8 +181,8 @@ def near_swap(a, b, t):
 
 @kernel
 def unique_and_shared(x, epsilon, factors):
-    """x[0] += deltas that one model alone changed (by more than epsilon), times its factor, and
-    the mean of those that several changed. x f32[1 + models, n]; factors f32[models]."""
+    """x[0] += deltas that only one model changed (by more than epsilon), times its factor, and the
+    mean of those that several models changed. x f32[1 + models, n]; factors f32[models]."""
     models, size = factors.size, x.shape[1]
     count, total, own = np.empty(LANES, F32), np.empty(LANES, F32), np.empty(LANES, F32)
     for at in range(0, size, LANES):
@@ -214,8 +214,8 @@ def add_changed(d, epsilon, factor, count, total, own):
 
 @kernel
 def count_changes(x, epsilon, counts):
-    """counts[i, 0] += elements that model i alone changed, counts[i, 1] += those it changed with
-    others. x f32[1 + models, n]; counts i64[models, 2]."""
+    """counts[i, 0] += elements that only model i changed, counts[i, 1] += those that others changed
+    too. x f32[1 + models, n]; counts i64[models, 2]."""
     models, size = counts.shape[0], x.shape[1]
     count = np.empty(LANES, F32)
     for at in range(0, size, LANES):
@@ -261,8 +261,8 @@ def variance(x, out):
 
 @kernel
 def keep_varied(x, before, least, after):
-    """x[i] = its delta x[i] - x[0] where the deltas' variance is at least `least`, or, from element
-    number `before` on, at least `after`; else 0. NaN and infinity stay. x f32[1 + models, n]."""
+    """x[i] = its delta x[i] - x[0] where the variance of the deltas is at least `least` (from
+    element `before` on: `after`); else 0. NaN and infinity stay. x f32[1 + models, n]."""
     deltas, spread = np.empty((x.shape[0] - 1, LANES), F32), np.empty(LANES, F32)
     mean = np.empty(LANES, F32)
     for at in range(0, x.shape[1], LANES):

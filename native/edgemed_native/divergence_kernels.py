@@ -1,4 +1,4 @@
-"""How far the softmax of a row of one model is from that of another."""
+"""The divergence between the softmax of a row of one model and that of another."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""exp and log of float64 inside kernels, from sums and products alone.
+"""exp and log of float64 inside kernels, using only sums and products.
 
-So they run in vectors, and give the same bits on every processor and with every C library.
-Relative error below 4e-16 over the ranges stated.
+So they can be vectorised, and give the same bits on every processor and with every C library.
+Relative error below 4e-16 over the ranges given.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ F64 = np.float64
 I64 = np.int64
 
 LOG2_E = 1.4426950408889634
-LN2_HIGH = 0.693147180369123816490  # 33 bits, so that whole multiples are exact
+LN2_HIGH = 0.693147180369123816490  # 33 bits, so that products with whole numbers are exact
 LN2_LOW = 1.90821492927058770002e-10
 SHIFT = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest whole number in the low bits
 

@@ -1,8 +1,8 @@
-"""Are packed rows finite numbers? Found from their scales, without decoding a block.
+"""Finds packed rows that hold NaN or infinity, by their scales, mostly without decoding.
 
-A block is NaN or infinite where a scale of it is (or nearly: a few scales are so large that it
-depends on the block's numbers). So all scales are looked at, which are few beside the numbers; only
-rows with a suspicious one are decoded. The answer is the decoder's, for every type.
+A block holds NaN or infinity if one of its scales does (a few finite scales are so large that it
+depends on the block's codes). So only the scales are checked, which are few, and rows with a
+suspicious one are decoded. The result is the same as after decoding everything, for every type.
 
     byte offsets of the scales in a block        F16 unless said otherwise
     Q4_0 Q5_0 Q8_0 IQ* (but IQ1_M) Q1_0 Q2_0 0   Q2_K 80 82    Q3_K 108    Q6_K 208   TQ1_0 52
@@ -36,11 +36,11 @@ EXPONENT = {"F16": np.uint16(0x7C00), "BF16": np.uint16(0x7F80)}
 LARGEST_Q8_K = np.float32(2.0**120)
 """128 times as much is still a float32."""
 LARGE_E8M0 = 250
-"""From here on 6 times the scale may be more than a float32 holds."""
+"""From this scale on, 6 times the scale may be more than a float32 can hold."""
 
 
 def first_not_finite(name: str, packed: U8) -> int | None:
-    """The first row that holds NaN or infinity; None if none does, or the type holds whole numbers.
+    """The first row with NaN or infinity; None if there is none, or the type holds whole numbers.
 
     packed u8[rows, row bytes], C-contiguous, of ggml type `name`.
     """
@@ -73,7 +73,7 @@ def is_finite(name: str, row: U8) -> bool:
 
 
 def suspicious(name: str, packed: U8) -> BOOLS:
-    """Rows whose scales do not rule out that a number is not finite. bool[rows]"""
+    """Rows that may hold NaN or infinity, by their scales. bool[rows]"""
     rows = len(packed)
     if name in EXPONENT:
         mask = EXPONENT[name]

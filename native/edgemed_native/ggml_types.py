@@ -72,4 +72,4 @@ REMOVED: dict[int, str] = {
     37: "IQ4_NL_4_8",
     38: "IQ4_NL_8_8",
 }
-"""Types that llama.cpp no longer reads: such files must be made again from their source."""
+"""Types that llama.cpp no longer reads: such files must be quantized again from their source."""

@@ -1,12 +1,12 @@
-"""Sixteen numbers side by side: the vector registers that encoders are written in.
+"""Vectors of sixteen numbers, with which the encoders are written.
 
-A lane is one block (or one weight) of many that are treated alike; no sum is ever split over lanes,
-so results do not depend on the width of the CPU's registers. `fma` is asked for by name and rounds
-once everywhere; nothing here may be reordered or contracted by the compiler. With
+A lane is one of sixteen blocks (or weights) that are processed alike; no sum is ever split over
+lanes, so results do not depend on the width of the CPU's registers. `fma` is always explicit and
+rounds once everywhere; the compiler may not reorder or contract anything here. With
 NUMBA_DISABLE_JIT=1 the same names are numpy functions on arrays of 16 and give the same bits.
 
-Arrays are C-contiguous and indexed flat, whatever their shape; no index is checked here. What each
-function does is said in lanes_numpy. Knows nothing of formats.
+Arrays are C-contiguous and indexed flat, whatever their shape; no index is checked. lanes_numpy
+documents each function. Knows nothing of formats.
 """
 
 from numba import config

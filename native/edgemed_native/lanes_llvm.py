@@ -1,7 +1,7 @@
-"""The names of `lanes` as LLVM vectors of 16 (split by LLVM for narrower machines).
+"""The functions of `lanes` as LLVM vectors of 16 (which LLVM splits on machines with shorter ones).
 
-Operators + - * / work on float lanes, + | & << >> on integer lanes (>> on numbers not negative);
-the functions are documented in lanes_numpy, which says the same in numpy.
+Operators + - * / work on float lanes, + | & << >> on integer lanes (>> only on numbers that are not
+negative). lanes_numpy documents the functions and does the same in numpy.
 """
 
 import operator
@@ -144,7 +144,7 @@ def _joined(builder, low, high):
 
 
 def _rows(width):
-    """Table rows of `width` bytes, side by side."""
+    """Table rows of `width` bytes, joined into one vector."""
 
     def codegen(context, builder, sig, args):
         starts = [builder.mul(row, row.type(width)) for row in args[1:]]

@@ -1,7 +1,7 @@
-"""The names of `lanes` as numpy functions on arrays of 16, for runs without the compiler.
+"""The functions of `lanes` in numpy, on arrays of 16, for runs without the compiler.
 
-They say what each operation means, and give the same bits as the compiled ones (NaN payloads
-apart). Slow: for tests and for stepping through an encoder in a debugger.
+They define what each operation means, and give the same bits as the compiled ones (except NaN
+payloads). Slow: for tests and for stepping through an encoder in a debugger.
 """
 
 import numpy as np
@@ -65,9 +65,9 @@ def splat(scalar):
 def fma(a, b, c):
     """a * b + c, rounded once.
 
-    The product of two float32 is exact in float64; the sum is rounded to odd there (its exact error
-    e tells which way), and rounding to odd with at least two spare bits makes the second rounding,
-    to float32, harmless (Boldo and Melquiond, 2008).
+    The product of two float32 is exact in float64. The sum is rounded to odd there, in the
+    direction given by its exact error e; with at least two spare bits, the second rounding, to
+    float32, is then correct (Boldo and Melquiond, 2008).
     """
     with np.errstate(all="ignore"):
         product, c = a.astype(F64) * b.astype(F64), c.astype(F64)
@@ -98,7 +98,7 @@ def nearest(a):
 
 
 def integers(a):
-    """Float lanes that hold whole numbers below 2**31 -> integer lanes; NaN gives anything."""
+    """Float lanes that hold whole numbers below 2**31 -> integer lanes; undefined for NaN."""
     with np.errstate(invalid="ignore"):
         return a.astype(np.int32)
 

@@ -1,7 +1,7 @@
-"""libggml's own codecs through ctypes: the outside truth for ours, and encoders that we have not.
+"""libggml's own codecs through ctypes: the reference for ours, and encoders that ours lack.
 
-The library is the `ggml-base` that llama-cpp-python installs; it is found on disk and loaded alone,
-llama_cpp is not imported. A failed assertion in it ends the process, so everything it asserts is
+The library is the `ggml-base` that llama-cpp-python installs; it is found on disk and loaded
+without importing llama_cpp. A failed assertion in it ends the process, so everything it asserts is
 checked here first. Calls release the GIL.
 """
 
@@ -21,7 +21,7 @@ F32 = NDArray[np.float32]
 
 FILE_NAMES = {"win32": "ggml-base.dll", "darwin": "libggml-base.dylib"}
 
-# Types that `dequantize_row_<name>` exists for; the half types have functions of other names.
+# Types for which `dequantize_row_<name>` exists; the functions of half types have other names.
 _DECODERS = {
     name: f"dequantize_row_{name.lower().replace('_k', '_K')}"
     for name in (
@@ -41,7 +41,7 @@ NEEDS_IMATRIX = frozenset({"IQ2_XXS", "IQ2_XS", "IQ1_S"})
 
 
 def find() -> Path | None:
-    """The library's file, or None where llama-cpp-python is not installed."""
+    """The library's file, or None if llama-cpp-python is not installed."""
     spec = find_spec("llama_cpp")
     name = FILE_NAMES.get(sys.platform, "libggml-base.so")
     for place in (spec and spec.submodule_search_locations) or ():
@@ -89,13 +89,13 @@ def encode_rows(name: str, src: F32, dst: U8, imatrix: F32 | None = None) -> Non
 
 
 def knows(name: str) -> bool:
-    """Whether the installed libggml is new enough for this type; False where there is none."""
+    """Whether the installed libggml is new enough for this type; False if none is installed."""
     return find() is not None and (name == "F32" or hasattr(library(), _DECODERS.get(name, " ")))
 
 
 @cache
 def library() -> ctypes.CDLL:
-    """The loaded library; FileNotFoundError where there is none."""
+    """The loaded library; FileNotFoundError if none is installed."""
     path = find()
     if path is None:
         raise FileNotFoundError("no ggml-base library: is llama-cpp-python installed?")

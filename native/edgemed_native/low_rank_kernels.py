@@ -99,3 +99,14 @@ def add_four(sums, factors, a, b, c, d):
     p, q, r, s = factors[0], factors[1], factors[2], factors[3]
     for at in range(sums.size):
         sums[at] = (((sums[at] + p * a[at]) + q * b[at]) + r * c[at]) + s * d[at]
+
+
+@kernel
+def times_transposed(d, basis, out):
+    """out = d basis^T. d f32[rows, n]; basis f64[k, n]; out f64[rows, k]."""
+    row = np.empty(d.shape[1])
+    for i in range(d.shape[0]):
+        for c in range(row.size):
+            row[c] = F64(d[i, c])
+        for j in range(basis.shape[0]):
+            out[i, j] = dot(row, basis[j])

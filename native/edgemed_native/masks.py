@@ -1,4 +1,4 @@
-"""Sixteen comparisons at once, as the bits of one number: what a loop over single ones is slow at.
+"""Sixteen comparisons at once, as the bits of one number: faster than a loop over single ones.
 
 With NUMBA_DISABLE_JIT=1 the same functions are plain Python and give the same numbers.
 """
@@ -49,15 +49,15 @@ def _as_bits(builder, truths):
 
 
 def _window_in_python(values, at, start, size):
-    """Of the |values| from `at`, f32[16]: a bit for each whose bits are from `start` (u32) to less
-    than `start + size`, and in the upper 16 bits how many are below `start`."""
+    """For the f32[16] |values| from `at`: a bit for each whose bits are from `start` (u32) to below
+    `start + size`; the upper 16 bits of the result count those below `start`."""
     bits = values[at : at + LANES].view(np.uint32) & np.uint32(WITHOUT_SIGN)
     inside = sum(1 << i for i, b in enumerate(bits.tolist()) if 0 <= b - int(start) < int(size))
     return np.uint32(inside | int((bits < start).sum()) << LANES)
 
 
 def _lowest_in_python(mask):
-    """The number of the lowest bit that is set; one must be."""
+    """The index of the lowest bit that is set; at least one must be."""
     return (int(mask) & -int(mask)).bit_length() - 1
 
 

@@ -1,7 +1,7 @@
-"""Mixing float32 rows: weighted sums, the sums behind an angle, and a look for NaN and infinity.
+"""Mixing float32 rows: weighted sums, the sums for an angle, and a check for NaN and infinity.
 
-Arrays are f32[rows, n], C-contiguous and of one shape; ValueError otherwise. Knows no tensors and
-no methods. Every function makes one pass, releases the GIL and gives the same bits however the
+Arrays are f32[rows, n], C-contiguous and of the same shape; otherwise ValueError. Knows no tensors
+and no methods. Every function makes one pass, releases the GIL and gives the same bits however the
 rows of a tensor are divided into calls.
 """
 
@@ -21,7 +21,7 @@ F64 = NDArray[np.float64]
 def weighted(a: F32, b: F32, wa: float, wb: float, dst: F32) -> None:
     """dst = wa a + wb b, each product and the sum rounded to float32.
 
-    Fastest where dst is a or b itself; an overlap of any other kind is a ValueError.
+    Fastest if dst is a or b itself; any other overlap is a ValueError.
     """
     _check(a, b, dst)
     if any(np.may_share_memory(dst, x) and not _same(dst, x) for x in (a, b)):
@@ -48,7 +48,7 @@ def peak(rows: F32) -> float:
 
 
 def warm_up(report: Callable[[str], None]) -> None:
-    """Compile these kernels or load them from disk; `report("mix")` if any is not there yet."""
+    """Compile these kernels or load them from disk; `report("mix")` if any must be compiled."""
     kernels = (mix_kernels.weighted_sum, mix_kernels.largest_bits, mix_kernels.row_sums)
     if not all(is_ready(kernel) for kernel in kernels):
         report("mix")
@@ -79,7 +79,7 @@ def _check(*arrays: NDArray[Any]) -> None:
         if array.dtype != np.float32 or array.ndim != 2 or array.shape != first.shape:
             raise ValueError(
                 f"rows must be float32 of one shape [rows, n], not {array.dtype}"
-                f"{list(array.shape)} beside {first.dtype}{list(first.shape)}"
+                f"{list(array.shape)} and {first.dtype}{list(first.shape)}"
             )
         if not (array.flags.c_contiguous and array.flags.aligned):
             raise ValueError("rows must be C-contiguous and aligned")

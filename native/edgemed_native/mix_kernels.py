@@ -1,4 +1,4 @@
-"""Arithmetic on float32 rows, one pass each. No checks: `edgemed_native.mix` is the way in."""
+"""Arithmetic on float32 rows, one pass each. No checks: call it through `edgemed_native.mix`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ U32 = np.uint32
 Rows = NDArray[np.float32]
 
 LANES = 64
-"""Partial sums per row. Which one an element joins depends on its column alone."""
+"""Partial sums per row. An element's column alone decides to which one it is added."""
 
 
 @kernel
@@ -49,8 +49,8 @@ def in_order(partials):
 def row_sums(a: Rows, b: Rows, sums: NDArray[F64]) -> None:
     """Per row a.b, a.a and b.b in float64. a, b f32[rows, n]; sums f64[rows, 3].
 
-    Column i is added to partial sum i mod 64, and these are then added in order: the result is
-    the same for every vector width, because it was never left to the compiler how to split a sum.
+    Column i is added to partial sum i mod 64, and these are then added in order. So the result is
+    the same for every vector width: the compiler never decides how to split a sum.
     """
     partials = np.empty((3, LANES))
     whole = a.shape[1] // LANES * LANES

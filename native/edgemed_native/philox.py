@@ -1,12 +1,12 @@
 """Random numbers from a counter, inside kernels: Philox 2x32 with seven rounds.
 
 Salmon, Moraes, Dror, Shaw: Parallel random numbers, as easy as 1, 2, 3 (SC 2011): seven rounds are
-the fewest that pass every test of BigCrush. A number depends on key and counter alone, so a mask
+the fewest that pass every test of BigCrush. A number depends only on key and counter, so a mask
 does not depend on chunks, threads or the order of the work.
 
-An element has 16 bits. Elements are taken in groups of 256 by absolute index; the block of group g
-with counter 64 g + j gives its two words' lower halves to places j and j + 64, the upper halves to
-j + 128 and j + 192. So neighbours come from different blocks, side by side.
+Each element gets 16 bits. Elements form groups of 256 by absolute index; for group g, the block
+with counter 64 g + j gives the lower halves of its two words to elements j and j + 64, and the
+upper halves to j + 128 and j + 192. So neighbours come from different blocks.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ MASK = U64(0xFFFFFFFF)
 def philox(low, high, key):
     """Two words (u32 values in u64) of the block with the 64-bit counter `high:low`, and a key.
 
-    All in u64, which LLVM turns into vectors of widening products; half the width it would not.
+    All in u64: LLVM vectorises these as widening products, which it does not do for u32.
     """
     low, high, key = U64(low), U64(high), U64(key)
     for _ in range(ROUNDS):

@@ -1,8 +1,8 @@
-"""Which elements of a row DELLA keeps, by rank of magnitude and chance, hardly ever sorting.
+"""Which elements of a row DELLA keeps, by rank of magnitude and chance, mostly without sorting.
 
-The larger an element's rank, the larger the limit that its random number must stay below. A count
-of the row by bins of magnitude tells every rank within a few places, which decides nearly all
-elements; the others are ranked exactly, against the whole row. Nothing is checked here.
+The higher an element's rank, the larger the limit that its random number must stay below. Counting
+the row by bins of magnitude gives every rank within a few places, which decides nearly all
+elements; the others are compared with the whole row. Nothing is checked here.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ SHIFT = 16
 """128 bins for every power of two below a row's largest magnitude, over eight powers."""
 
 MOST = 24
-"""Elements of a row that are ranked one by one; where more are in doubt the row is sorted."""
+"""Up to this many undecided elements are ranked one by one; with more, the row is sorted."""
 
 
 @kernel
@@ -53,7 +53,7 @@ def keep_by_rank(d, first, key, density, epsilon, scale):
 
 @inner
 def fill_limits(density, epsilon, limits):
-    """What the number of an element of each rank must be below, of 65,536."""
+    """The limit, of 65,536, that the random number of an element of each rank must stay below."""
     last = F64(max(limits.size - 1, 1))
     for rank in range(limits.size):
         share = density - epsilon + 2.0 * epsilon * (F64(rank) / last)
@@ -62,7 +62,7 @@ def fill_limits(density, epsilon, limits):
 
 @inner
 def fill_bits(d, bits):
-    """bits = those of |d|; returns the largest."""
+    """bits = the bits of |d|; returns the largest."""
     top = U32(0)
     for at in range(d.size):
         bits[at] = bits_of(d[at])
@@ -87,7 +87,7 @@ def fill_numbers(start, key, group, numbers):
 
 @inner
 def bin_of(bits, top):
-    """Bin 0 holds the largest magnitudes, the last one all that are far below."""
+    """Bin 0 holds the largest magnitudes, the last bin all that are much smaller."""
     return min(U32(top - bits) >> U32(SHIFT), U32(BINS - 1))
 
 
@@ -115,7 +115,7 @@ def look_up(bits, top, bins, lows, highs):
 
 @inner
 def decide(numbers, lows, highs, scale, kept):
-    """kept = scale or 0 where a bin's limits tell; how many elements they do not tell of."""
+    """kept = scale or 0 where a bin's limits decide; returns how many elements are undecided."""
     doubts = U32(0)
     for at in range(numbers.size):
         kept[at] = scale if numbers[at] < lows[at] else F32(0.0)
@@ -125,7 +125,7 @@ def decide(numbers, lows, highs, scale, kept):
 
 @inner
 def is_doubtful(number, low, high):
-    """Whether low <= number < high: one comparison, for two would be two branches to guess."""
+    """Whether low <= number < high, in one comparison: two would be two branches to predict."""
     return U32(number - low) < U32(high - low)
 
 
@@ -144,7 +144,7 @@ def decide_doubtful(bits, numbers, limits, lows, highs, scale, kept):
 
 @inner
 def rank_of(bits, at):
-    """How many elements are smaller, or equal and before."""
+    """How many elements are smaller, or equal and earlier in the row."""
     return count_below(bits[:at], U32(bits[at] + U32(1))) + count_below(bits[at + 1 :], bits[at])
 
 

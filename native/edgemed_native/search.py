@@ -5,9 +5,9 @@ A block is a column: value i of lane l lies at `x[16 * i + l]`, its importance a
     affine       x ~ scale * q - minimum    whole q in 0..top, scale and minimum >= 0
     symmetric    x ~ scale * q              whole q in -reach..reach-1, scale of either sign
 
-For codes q that are held fixed, the best scale and minimum are a weighted least-squares fit (normal
-equations over a few sums); the search tries the codes of several ranges and keeps the fit with the
-least error. Knows no bit layout.
+For fixed codes q, the best scale and minimum are a weighted least-squares fit (normal equations of
+a few sums); the search tries the codes of several ranges and keeps the fit with the least error.
+Knows no bit layout.
 """
 
 import numpy as np
@@ -33,11 +33,11 @@ from edgemed_native.lanes import (
 F32 = np.float32
 I32 = np.int32
 
-# What a search leaves behind for one column of blocks, in vectors of 16 floats. With y = x - LOW
-# (so that large offsets cost no precision) and the sums weighted by w:
+# The result of a search for one column of blocks, in vectors of 16 floats. With y = x - LOW (so
+# that large offsets cost no precision) and the sums weighted by w:
 LOW, SCALE, W, Y, Q, QQ, YQ = range(0, 7 * LANES, LANES)
 FIT = 7 * LANES
-"""Where a fit's vectors lie: lowest value (at most 0), scale, sums of w, wy, wq, wqq, wyq."""
+"""Size of a fit; its vectors: lowest value (at most 0), scale, sums of w, wy, wq, wqq, wyq."""
 
 
 def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
@@ -47,7 +47,7 @@ def grid(stretches: list[float], shifts: list[float]) -> np.ndarray:
 
 @inner
 def round_to_half(x):
-    """The nearest IEEE half, ties to even, as float32; beyond 65504 (and for NaN) infinite."""
+    """The nearest IEEE half, ties to even, as float32; infinite beyond 65504 and for NaN."""
     sign = bits(x) & splat(I32(-(2**31)))
     size = absolute(x)
     b = bits(size)
@@ -61,17 +61,17 @@ def round_to_half(x):
 
 @inner
 def half_bits(x):
-    """The bits of halves, as whole numbers in float lanes; for what round_to_half gives."""
+    """The bits of halves, as whole numbers in float lanes; x must come from round_to_half."""
     size, sign = absolute(x), (bits(x) >> splat(I32(16))) & splat(I32(0x8000))
     normal = numbers((bits(size) + splat(I32(-0x38000000))) >> splat(I32(13)))
-    tiny = smaller(size, splat(F32(1))) * splat(F32(2.0**24))  # whole, where it is used
+    tiny = smaller(size, splat(F32(1))) * splat(F32(2.0**24))  # whole wherever it is used
     found = where_less(size, splat(F32(2.0**-14)), tiny, normal)
     return where_less(size, splat(F32(65520)), found, splat(F32(0x7C00))) + numbers(sign)
 
 
 @inner
 def half_unless_zero(x):
-    """round_to_half, but what would vanish becomes the least half: small weights are kept so."""
+    """round_to_half, but what would become 0 becomes the smallest half: keeps tiny weights."""
     least = floats(bits(splat(F32(2.0**-24))) | (bits(x) & splat(I32(-(2**31)))))
     rounded = round_to_half(x)
     kept = where_less(splat(F32(0)), absolute(x), least, rounded)
@@ -80,7 +80,7 @@ def half_unless_zero(x):
 
 @inner
 def inverse_of(x):
-    """1/x, or 0 where x is 0 or NaN: all codes become 0 then."""
+    """1/x, or 0 if x is 0 or NaN: then all codes become 0."""
     zero = splat(F32(0))
     return where_less(zero, absolute(x), splat(F32(1)) / x, zero)
 
@@ -105,7 +105,7 @@ def magnitude_weights(x, w, n):
 
 @inner
 def lower(x, w, n, most):
-    """Take the lowest value (at most `most`) off every block; (lowest, span, sum w, sum w y)."""
+    """Subtract the lowest value (at most `most`) of each block; (lowest, span, sum w, sum w y)."""
     zero = splat(F32(0))
     low, high, weight, total = most, load(x, 0), zero, zero
     for i in range(n):
@@ -122,7 +122,7 @@ def lower(x, w, n, most):
 def code_sums(y, w, n, top, inverse, offset):
     """Sums of w q, w q q, w y q for codes q = y * inverse + offset, rounded and cut to 0..top.
 
-    y is not negative; with an offset above -0.5 no code is either, and needs no check.
+    y is not negative; with an offset above -0.5 no code is negative, so that needs no check.
     """
     zero = splat(F32(0))
     q_sum, qq_sum, yq_sum = zero, zero, zero
@@ -138,8 +138,8 @@ def code_sums(y, w, n, top, inverse, offset):
 def _solve(low, w_sum, y_sum, q_sum, qq_sum, yq_sum):
     """Least squares y ~ scale q + shift under low + shift <= 0; (error removed, scale, shift).
 
-    Where the codes are (nearly) all equal only their product with the scale is known, and rounding
-    would decide; then, as where the bound is met, the minimum is 0 and the scale alone is fitted.
+    If the codes are (nearly) all equal, scale and shift cannot be separated and rounding errors
+    would decide. Then, and also at the bound, the minimum is 0 and only the scale is fitted.
     """
     zero, full = splat(F32(0)), w_sum * qq_sum
     det = fma(w_sum, qq_sum, zero - q_sum * q_sum)
@@ -154,10 +154,10 @@ def _solve(low, w_sum, y_sum, q_sum, qq_sum, yq_sum):
 
 @inner
 def affine_search(x, w, n, top, plan, refinements, fit, at):
-    """Search one column of `n`-weight blocks; overwrites x by y, writes the fit to fit[at:].
+    """Search one column of `n`-weight blocks; replaces x with y, writes the fit to fit[at:].
 
-    plan: f32[k, 2], see `grid`. Each refinement then tries the codes that the best fit so far would
-    give. All-zero blocks get scale 0.
+    plan: f32[k, 2], see `grid`. Each refinement then tries the codes of the best fit so far.
+    All-zero blocks get scale 0.
     """
     low, span, w_sum, y_sum = lower(x, w, n, splat(F32(0)))
     zero, most = splat(F32(0)), splat(F32(top))
@@ -186,7 +186,7 @@ def affine_search(x, w, n, top, plan, refinements, fit, at):
 
 @inner
 def square_weights(x, w, n):
-    """w = x^2 + mean(x^2): ggml minimises x^2 for Q6_K; the mean keeps small weights from harm."""
+    """w = x^2 + mean(x^2): ggml uses x^2 for Q6_K; the mean protects small weights."""
     total = splat(F32(0))
     for i in range(n):
         v = load(x, LANES * i)
@@ -199,7 +199,7 @@ def square_weights(x, w, n):
 
 @inner
 def or_infinite(scale, size):
-    """Infinity where weights are so large that squares overflow; no half holds such a scale."""
+    """Infinity if weights are so large that squares overflow: no half can hold such a scale."""
     return where_less(splat(F32(2.0**40)), size, splat(F32(np.inf)), scale)
 
 
@@ -217,8 +217,8 @@ def peak_of(x, n):
 def symmetric_search(x, w, n, reach, plan):
     """Search one column of `n`-weight blocks; (scale, sum of w q q), 0 for all-zero blocks.
 
-    plan: f32[k], where the peak is laid before rounding; within reach + 0.5, so that only the codes
-    of its opposites need a check.
+    plan: f32[k], where to put the peak before rounding; within reach + 0.5, so that only codes of
+    the opposite sign need a check.
     """
     zero, high = splat(F32(0)), splat(F32(reach - 1))
     peak = peak_of(x, n)
@@ -240,9 +240,9 @@ def symmetric_search(x, w, n, reach, plan):
 
 @inner
 def clipping_search(x, w, n, reach, plan, refinements):
-    """As symmetric_search, but the peak may be laid beyond the codes where it counts for little.
+    """As symmetric_search, but the peak may be put beyond the codes, as it may count for little.
 
-    Each refinement then tries the codes that the best scale so far gives.
+    Each refinement then tries the codes of the best scale so far.
     """
     zero, low, high = splat(F32(0)), splat(F32(-reach)), splat(F32(reach - 1))
     peak = peak_of(x, n)

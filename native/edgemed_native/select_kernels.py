@@ -1,8 +1,8 @@
-"""Exact order statistics of streamed magnitudes: counting float32 values by their bits.
+"""Exact order statistics of streamed magnitudes, by counting float32 values by their bits.
 
-For numbers without sign the order of the bits is the order of the numbers. Either all values are
-counted by the upper 16 bits (8 of the exponent, 8 of the fraction), or those in a window by all, or
-those in a window are collected.
+Without the sign, the bits are in the same order as the numbers. All values are counted by their
+upper 16 bits (8 of the exponent, 8 of the fraction), or those in a window are counted by all bits,
+or collected.
 """
 
 import numpy as np
@@ -51,9 +51,9 @@ def count_window(values, start, window):
 
 @kernel
 def collect_window(values, start, size, found, count):
-    """Put the bits of the values in the window of `size` bits from `start` behind the `count` that
-    are in `found` already. Returns how many values are below start, and the new count: above
-    found.size where some had no place. values f32[n]; start, size u32; found u32[any]."""
+    """Append to `found`, which holds `count` entries, the bits of values in the window of `size`
+    from `start`. Returns how many values are below start, and the new count, which is above
+    found.size if some had no room. values f32[n]; start, size u32; found u32[any]."""
     below = 0
     whole = values.size // LANES * LANES
     for at in range(0, whole, LANES):
@@ -77,8 +77,8 @@ def collect_window(values, start, size, found, count):
 
 @kernel
 def find_equal(values, bits, number):
-    """Where the value number `number` (from 0) with these bits is, or -1, and how many there are up
-    to and with it. values f32[n] (signs do not count); bits u32; number i64."""
+    """The index of value number `number` (from 0) with these bits, or -1, and how many there are up
+    to and including it. values f32[n] (signs are ignored); bits u32; number i64."""
     seen = 0
     for at in range(values.size):
         if bits_of(values[at]) == bits:

@@ -1,8 +1,8 @@
-"""The step d of a block: scales of its parts become whole multiples of one half.
+"""Chooses the step d of a block, a half of which the scales of its parts become whole multiples.
 
 Part p has its value at fits[row * p + values] and the weight of its error at fits[row * p +
-weights], vectors of 16 floats, a block in each lane; multiples are lowest..highest. Tried is the
-value farthest from 0, divided by each of the plan. Knows no bit layout.
+weights], vectors of 16 floats, one block per lane; multiples are lowest..highest. Tries the value
+farthest from 0 divided by each number of the plan. Knows no bit layout.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ F32 = np.float32
 
 @inner
 def choose_step(fits, parts, row, values, weights, lowest, highest, plan):
-    """The d of the plan for which the nearest multiples err least."""
+    """The d for which the nearest multiples have the least error."""
     most = _farthest(fits, parts, row, values)
     d, least = half_unless_zero(most / splat(plan[0])), splat(F32(np.inf))
     for k in range(len(plan)):
@@ -28,7 +28,7 @@ def choose_step(fits, parts, row, values, weights, lowest, highest, plan):
 
 @inner
 def fit_step(fits, parts, row, values, weights, lowest, highest, plan):
-    """As choose_step, but each of the plan is fitted by least squares to the multiples it gives."""
+    """As choose_step, but each d is also fitted by least squares to the multiples it gives."""
     most = _farthest(fits, parts, row, values)
     d, least = half_unless_zero(most / splat(plan[0])), splat(F32(np.inf))
     step = inverse_of(most)

@@ -1,7 +1,7 @@
 """The leading row space of a streamed matrix by randomized subspace iteration, without LAPACK.
 
 Halko, Martinsson, Tropp: Finding structure with randomness (SIAM Review 2011). Passes over a tensor
-are in float32, four rows at a time, each sum in an order of its own rows and columns alone; bases
+are in float32, four rows at a time; the order of each sum depends only on rows and columns. Bases
 are made orthonormal in float64. So the result depends neither on chunks nor on a linear algebra
 library.
 """
@@ -57,7 +57,7 @@ def add_row_space(d, basis, totals):
 
 @kernel
 def remove_row_space(d, basis, removed):
-    """d -= (d basis^T) basis, in float32; removed[0] += the squares of what was taken away.
+    """d -= (d basis^T) basis, in float32; removed[0] += the sum of squares of what was subtracted.
 
     d f32[rows, n]; basis f32[k, n], k even; removed f64[1].
     """
@@ -90,9 +90,9 @@ def remove_row_space(d, basis, removed):
 
 @inner
 def into(d, first, basis, inside, sums):
-    """inside = rows `first` to `first + 4` of d times basis^T; beyond the last row it is repeated.
+    """inside = rows `first` to `first + 4` of d times basis^T; past the end the last row repeats.
 
-    Each product has 16 partial sums, which column joins which depends on the column alone.
+    Each product has 16 partial sums; a column alone decides to which one it is added.
     """
     rows, (k, n) = d.shape[0], basis.shape
     whole = n // LANES * LANES
@@ -126,7 +126,7 @@ def into(d, first, basis, inside, sums):
 
 @inner
 def total_of(sums, a, b):
-    """The partial sums in order, and the products of the columns that fill no lanes."""
+    """The partial sums added in order, and the products of columns that fill no whole vector."""
     total = F32(0.0)
     for lane in range(sums.size):
         total = F32(total + sums[lane])
@@ -143,7 +143,7 @@ def add_scaled32(out, row, factor):
 
 @inner
 def dot(a, b):
-    """The product of two float64 vectors, by 64 partial sums that are added in order."""
+    """The dot product of two float64 vectors, by 64 partial sums that are added in order."""
     partials = np.zeros(PARTIALS)
     whole = a.size // PARTIALS * PARTIALS
     for first in range(0, whole, PARTIALS):

@@ -1,7 +1,7 @@
 """Sums over all rows of a tensor, in float64: 64 partial sums a row, added in order.
 
-Which partial an element joins depends on its column alone, and rows are added one after the other,
-so the totals do not depend on chunks or on the processor's vector width.
+An element's column alone decides to which partial sum it is added, and rows are added one after the
+other, so the totals do not depend on chunks or on the processor's vector width.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""XXH64 of bytes: a checksum as fast as memory, to notice bytes that never reached the disk.
+"""XXH64 of bytes: a checksum at memory speed, to notice bytes that never reached the disk.
 
-Collet: xxHash fast digest algorithm, version 0.1.1 (a public specification). Not for secrets: it
-finds accidents, not attacks.
+Collet: xxHash fast digest algorithm, version 0.1.1 (a public specification). It finds accidental
+changes, not attacks.
 
     32 bytes at a time      word 0   word 1   word 2   word 3      one running sum each
     what is left            words of 8 bytes, one of 4, then single bytes
@@ -28,7 +28,7 @@ P5 = U64(0x27D4EB2F165667C5)
 def xxh64(data: U8) -> int:
     """XXH64 with seed 0 of u8[n], C-contiguous; ValueError if it is anything else."""
     if data.dtype != np.uint8 or data.ndim != 1 or not data.flags.c_contiguous:
-        raise ValueError(f"a checksum is of u8[n], not {data.dtype}{list(data.shape)}")
+        raise ValueError(f"a checksum needs u8[n], not {data.dtype}{list(data.shape)}")
     whole = data.size // 8 * 8
     words = data[:whole].view(np.dtype("<u8"))
     if not words.flags.aligned or sys.byteorder != "little":
@@ -53,7 +53,7 @@ def joined(total, lane):
 
 @inner
 def of_whole_stripes(words, stripes):
-    """The four running sums over 32 bytes at a time, joined."""
+    """The four running sums over 32 bytes at a time, combined."""
     a, b, c, d = P1 + P2, P2, U64(0), U64(0) - P1
     for i in range(stripes):
         a = stirred(a, words[4 * i])
@@ -66,7 +66,7 @@ def of_whole_stripes(words, stripes):
 
 @inner
 def with_tail(total, tail):
-    """The last 0 to 7 bytes stirred in: one word of four if there is one, then single bytes."""
+    """Mix in the last 0 to 7 bytes: one word of four if there is one, then single bytes."""
     first = 0
     if tail.size >= 4:
         word = U64(0)

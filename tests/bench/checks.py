@@ -22,10 +22,10 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import read
 from edgemed.clinic.review import claims_of
 from edgemed.clinic.source import Source
+from edgemed.evals.planting import Planted, plant
 from tests.bench import baselines, human_scores
 from tests.bench.documents import MEDEC, Document, documents, foreign_sentences
 from tests.bench.intervals import grouped, interval
-from tests.bench.planting import Planted, plant
 from tests.bench.small_sets import medec, speed, synthetic
 from tests.conftest import DATA
 

@@ -113,7 +113,7 @@ class Stage:
         if code == 0 and not shrugged:
             yield "exit code 0"
         lines = said.splitlines()
-        named = [i for i, line in enumerate(lines) if line.startswith("edgemed: ")]
+        named = [i for i, line in enumerate(lines) if line.startswith(("edgemed: ", "warning: "))]
         if code and (not named or not "".join(lines[named[-1] + 1 :]).strip()):
             yield f"exit code {code} without what and remedy: {lines[-2:]}"
         yield from self.lost(state_of(folder))

@@ -1,11 +1,12 @@
-"""Whole commands killed with SIGKILL at random moments: records and audit log stay readable.
+"""Whole commands killed with SIGKILL at random moments: the log and its records stay readable.
 
     python -m tests.bench.kill_summarize 60
 
 Each round forks a process that runs `edgemed summarize` with a scripted model, and then the line
 mode to a signature, and kills it at a random moment. Every other round begins with empty folders.
 After each kill every draft and every signature that the process had been told is recorded must be
-there, both databases must be whole, and the next run must do all of it. POSIX only.
+there, as an audit row with its record; the log must be whole, and the next run must do all of it.
+POSIX only.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,9 +31,9 @@ from edgemed_tui.plain.line import Line
 
 from edgemed.cli.main import main as edgemed
 from edgemed.logs import audit
-from edgemed.logs.audit import Place
-from edgemed.logs.records import Records
+from edgemed.logs.drafts import drafts
 from tests.edgemed.commands import scripted
+from tests.edgemed.logs.earlier_logs import place_in
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
 DRAFTS, SIGNATURES = 0, 1
@@ -57,7 +59,8 @@ class Attempt:
                 return self._failed(said)
             self.told[DRAFTS] = 1
             answers = iter(("checked again", "Dr A"))
-            line = Line(desk(folder=folder), print, lambda prompt: next(answers, "no"))
+            own = replace(desk(folder=folder), place=audit.default_place())
+            line = Line(own, print, lambda prompt: next(answers, "no"))
             for typed in TYPED:
                 plain.answer(line, typed)
             if line.session.signature is None:
@@ -79,27 +82,23 @@ class Attempt:
         return code
 
 
-def place_in(folder: Path) -> Place:
-    return Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
-
-
 def check(folder: Path, told: Counter[int]) -> str:
-    """Read both databases, and find what was told; what the kill has left, in words."""
-    records = folder / "edgemed" / "records.sqlite"
+    """Read the log, and find what was told; what the kill has left, in words."""
+    place = place_in(folder / "edgemed")
     left = "a journal" if list(folder.rglob("*-journal")) else "no journal"
-    drafts = 0
-    if records.exists():
-        with closing(sqlite3.connect(records)) as rows:
+    verdict = audit.verify(place)
+    what = [row.what for row in audit.read(place)] if verdict.entries else []
+    if place.log.exists():
+        with closing(sqlite3.connect(place.log)) as rows:
             if rows.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
-                sys.exit("the records are damaged")
-        with Records(records) as opened:
-            (drafts,) = opened.rows.execute("SELECT count(*) FROM drafts").fetchone()
-    verdict = audit.verify(place_in(folder))
-    signed = (
-        sum(row.what == "sign" for row in audit.read(place_in(folder))) if verdict.entries else 0
-    )
-    if verdict.faults or drafts < told[DRAFTS] or signed < told[SIGNATURES]:
-        sys.exit(f"{verdict.faults}; {drafts} drafts, {signed} signatures, told of {dict(told)}")
+                sys.exit("the log is damaged")
+    drafted, signed = what.count("draft"), what.count("sign")
+    recorded = len(drafts(place)) if verdict.entries else 0
+    least = told[DRAFTS] + told[SIGNATURES]  # a signature comes after a draft of its own
+    if verdict.faults or recorded != drafted or drafted < least or signed < told[SIGNATURES]:
+        sys.exit(
+            f"{verdict.faults}; {drafted} drafts, {recorded} of them recorded, {signed} signed"
+        )
     return left
 
 
@@ -145,9 +144,7 @@ def main() -> None:
         begun = time.perf_counter()
         left = bench(args.kills, args.seed, Path(folder))
         seconds = time.perf_counter() - begun
-    print(
-        f"{args.kills} kills in {seconds:.0f} s: records and audit log whole, nothing told is lost"
-    )
+    print(f"{args.kills} kills in {seconds:.0f} s: log and records whole, nothing told is lost")
     for state, count in sorted(left.items()):
         print(f"  {count:4} left {state}")
 

@@ -36,7 +36,7 @@ WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC")
 FAMILY = re.compile(r"\b(AF_\w+)")
 QUIET = ("AF_UNIX", "AF_NETLINK")
 # The folder of `edgemed demo`, and the file with which Python tries where temporary files can be.
-TEMPORARY = re.compile(r"edgemed-demo-|[a-z0-9_]{8}$")
+TEMPORARY = re.compile(r"\.edgemed-(demo|audit)-|[a-z0-9_]{8}$")
 DEVICES = ("/dev/null", "/dev/tty", "/dev/pts/", "/dev/ptmx", "/dev/nvidia", "/proc/self/")
 
 

@@ -12,6 +12,8 @@ import pytest
 from edgemed_models.engine.settings import Settings
 from edgemed_models.fake import ScriptedModel
 
+from edgemed.local_models.loading import Planned
+
 NOTE = (
     "CHIEF COMPLAINT: Chest pain.\nHPI: 64 year old man. Aspirin 81 mg daily. Denies fever.\n"
     "Allergies: penicillin\n"
@@ -35,7 +37,7 @@ def scripted(
     monkeypatch.setattr(ScriptedModel, "settings", settings, raising=False)
     module = f"edgemed.cli.{command}"
     monkeypatch.setattr(f"{module}.find_model", lambda name: find(name))
-    monkeypatch.setattr(f"{module}.plan_request", lambda *arguments: None)
+    monkeypatch.setattr(f"{module}.plan_request", lambda *arguments: Planned(None, None))
     monkeypatch.setattr(f"{module}.settings_for", lambda *arguments: settings)
     monkeypatch.setattr(f"{module}.start", lambda settings, process: model)
     monkeypatch.setattr(f"{module}.started_ahead", nullcontext)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+from edgemed_models.engine.settings import Settings
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui import settings as screen
@@ -22,8 +23,9 @@ from edgemed.errors import EdgemedError
 from edgemed.evals.scores import Examined
 from edgemed.evals.sweep import LOADED
 from edgemed.local_models import tuned
+from edgemed.local_models.loading import Planned
 from edgemed.logs import audit
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.chunk import Blender
 from tests.edgemed.merge_pairs import weights, write_pair_member
@@ -31,7 +33,9 @@ from tests.faults.shim import arm
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 from tests.unchecked import let_all_pass
 
-RECORDS = ("mkdir edgemed", "fsync edgemed")  # `models add` notes a hash there, to spare a wait
+# `models add` notes a hash in the records, to spare a wait, and is done without it.
+NOTED = ("open", "write", "pwrite", "fsync", "ftruncate", "rename")
+RECORDS = ("mkdir edgemed", "fsync edgemed", *(f"{call} records." for call in NOTED))
 PLACES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
 MERGE = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "--threads", "2", "--max-ram", "60000"]
 SHARDS = ("--split-max-size", "150K")
@@ -110,9 +114,8 @@ def added() -> None:
 
 
 def recorded() -> None:
-    """Records that have begun: what is noted in them costs nothing that is asked for."""
-    with Records():
-        pass
+    """A log that has begun: what is noted beside it costs nothing that is asked for."""
+    Log(default_place())
 
 
 def swept() -> int:
@@ -130,16 +133,22 @@ def swept() -> int:
         return main(words)
 
 
-def summarized() -> int:
+class Loaded(ScriptedModel):
+    """A scripted model that says which file it is, for the records."""
+
+    settings = Settings(path="a.gguf", context=4096, threads=1)
+
+
+def summarized(*options: str) -> int:
     """A draft from a scripted model, to stdout."""
     with (
         patch("edgemed.cli.summarize.started_ahead"),
         patch("edgemed.cli.summarize.find_model", lambda name: Path("a.gguf")),
-        patch("edgemed.cli.summarize.plan_request", lambda *a: None),
+        patch("edgemed.cli.summarize.plan_request", lambda *a: Planned(None, None)),
         patch("edgemed.cli.summarize.settings_for", lambda *a: None),
-        patch("edgemed.cli.summarize.start", lambda *a: ScriptedModel(pieces(DRAFT))),
+        patch("edgemed.cli.summarize.start", lambda *a: Loaded(pieces(DRAFT))),
     ):
-        return main(["summarize", "note.txt", "--template", "soap", "--no-record"])
+        return main(["summarize", "note.txt", "--template", "soap", *options])
 
 
 def demonstrated() -> int:
@@ -166,7 +175,12 @@ def said_in_words(step: Callable[[], object]) -> Callable[[], int]:
     return run
 
 
-SEALS = tuple(f"{call} .edgemed-" for call in ("open", "write", "fsync", "rename", "link"))
+LOGGED = ["draft", "dismiss", "sign", "export", "export"]
+NEXT_ROW = tuple(
+    f"{call} {name}"
+    for call in ("open", "write", "pwrite", "fsync", "ftruncate", "rename", "link")
+    for name in (".edgemed-", "audit.")
+)
 
 ANSWERS = (
     ("Lose", "yes"),
@@ -203,6 +217,9 @@ def line_mode() -> int:
     kept = line.session
     line.close()
     assert kept.signature is not None
+    rows = [entry.what for entry in audit.read(line.desk.place)]
+    assert not audit.verify(line.desk.place).faults
+    assert failed or rows == LOGGED, rows
     return 1 if failed else 0
 
 
@@ -211,7 +228,6 @@ def logged() -> None:
     log = audit.Log(audit.default_place())
     for number in range(2):
         log.add("sign", "Dr A", "2026-01-02T03:04:05+00:00", {"number": number})
-    log.close()
 
 
 def save_settings(name: str) -> Callable[[], object]:
@@ -258,7 +274,10 @@ SCENES = (
         said_in_words(lambda: tuned.remember(Path("b.gguf"), tuned.Speed(2, 64, 10.0, 5.0))),
         first(inputs, lambda: tuned.remember(Path("a.gguf"), tuned.Speed(2, 9, 10.0, 5.0))),
     ),
-    Scene("summarize", summarized, inputs),
+    Scene("summarize", lambda: summarized("--no-record"), inputs),
+    # Files of the records are left alone without --logs: then these two are like the one above.
+    Scene("summarize, recorded", summarized, inputs),
+    Scene("summarize --keep", lambda: summarized("--keep"), first(inputs, recorded)),
     Scene("check-draft", command("check-draft", "note.txt", "draft.txt", "--json"), inputs),
     Scene("sweep", swept, inputs, (".jsonl", ".lock")),
     Scene(
@@ -276,6 +295,7 @@ SCENES = (
         "an unfinished merge is noted",
         said_in_words(lambda: unfinished.remember({"out": "out.gguf"})),
     ),
-    # The log's own files: a seal that finds no room is written with the next row, an owed row too.
-    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", *SEALS)),
+    # A seal that finds no room is written with the next row, and a row that is owed too: the scene
+    # looks itself whether every row is there.
+    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", *NEXT_ROW)),
 )

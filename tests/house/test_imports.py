@@ -1,5 +1,6 @@
 """What importing costs: `edgemed --help` loads no heavy package; one file imports each."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -57,3 +58,21 @@ def test_commands_without_arithmetic_load_no_numpy(command: str) -> None:
     script = f"import sys, edgemed.cli.{command}; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+OPTION = re.compile(r"(?<![\w-])--[a-z]")
+
+
+def options_named(path: Path) -> list[str]:
+    """Options of a command line in the strings of a file, documentation included."""
+    tree = ast.parse(path.read_text("utf-8"))
+    strings = (
+        n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    )
+    return [f"{path.name}:{s.lineno}" for s in strings if OPTION.search(s.value)]
+
+
+def test_the_models_name_no_option_of_the_command_line() -> None:
+    """They are used without one: by the screen, and from Python."""
+    package = ROOT / "models" / "edgemed_models"
+    assert [found for path in package.rglob("*.py") for found in options_named(path)] == []

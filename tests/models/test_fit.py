@@ -100,8 +100,8 @@ def test_a_refusal_names_what_is_needed_what_is_free_and_what_would_fit() -> Non
 def test_a_context_that_the_user_set_too_large_is_refused_with_one_that_would_do() -> None:
     with pytest.raises(DoesNotFit) as refused:
         fit(THREE_B, Memory(8 * GIB, 3200 * MIB), replace(WISH, context=100_096))
-    context = int(refused.value.hint.split()[1])
-    assert refused.value.hint.startswith("--context ") and context >= WISH.tokens
+    context = int(refused.value.hint.split()[3])
+    assert refused.value.hint.startswith("a context of ") and context >= WISH.tokens
     assert not refused.value.plan.fits and refused.value.plan.context == 100_096
 
 
@@ -109,8 +109,8 @@ def test_under_a_private_limit_that_no_model_fits_the_refusal_says_how_much_is_m
     with pytest.raises(DoesNotFit) as refused:
         fit(THREE_B, Memory(8 * GIB, 6 * GIB, private=200 * MIB), WISH)
     missing = -(-(refused.value.plan.private - 200 * MIB) // MIB)
-    assert "no model fits" in refused.value.hint
-    assert f"give it {missing + 16} MiB more" in refused.value.hint
+    assert "no model would fit" in refused.value.hint
+    assert f"free {missing + 16} MiB more" in refused.value.hint
 
 
 def test_where_no_context_fits_the_refusal_names_a_file_size_that_would() -> None:
@@ -132,7 +132,7 @@ def test_what_the_user_sets_is_never_changed(mine: dict[str, object]) -> None:
 
 
 def test_a_text_past_the_training_length_is_refused_however_much_memory_there_is() -> None:
-    with pytest.raises(ModelError, match="trained on 131072"):
+    with pytest.raises(ModelError, match="trained for 131072"):
         fit(THREE_B, Memory(512 * GIB, 500 * GIB), replace(WISH, tokens=140_000))
 
 

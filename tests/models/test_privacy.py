@@ -103,7 +103,7 @@ give_up_internet()
 print(why_not()); print(tried(socket.AF_INET))
 """
     reason, tried = said(code)
-    assert reason == f"no filter is known for {os.uname().machine}" and tried == "open"
+    assert reason == f"edgemed has no socket filter for {os.uname().machine}" and tried == "open"
 
 
 @pytest.mark.parametrize("name", seccomp.MACHINES)

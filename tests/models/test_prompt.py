@@ -139,7 +139,7 @@ def test_a_template_without_a_system_role_gets_the_rules_before_the_note(data: P
 def test_a_template_that_cannot_be_used_is_refused_with_the_remedy(text: str) -> None:
     with pytest.raises(ModelError) as refused:
         segments(text, chat(), "<s>", "</s>", render)
-    assert "--chat-template" in refused.value.hint
+    assert "chat template" in refused.value.hint
     assert "0.5 mg" not in refused.value.message
 
 
@@ -165,7 +165,7 @@ def test_the_templates_own_reason_is_said_when_it_refuses_two_user_turns() -> No
         "the chat template refuses these messages (user, user): "
         "Conversation roles must alternate user/assistant"
     )
-    assert "--chat-template" in refused.value.hint
+    assert "chat template" in refused.value.hint
     after_rules = (Message("system", "rules"), *turns)
     with pytest.raises(ModelError, match=r"\(system, user, user\): Conversation roles must"):
         segments(ALTERNATE, after_rules, "", "", render)

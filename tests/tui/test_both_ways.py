@@ -126,6 +126,25 @@ async def test_ending_saves_where_saving_has_begun_and_else_asks(tmp_path: Path,
 
 
 @both_ways
+async def test_a_session_that_another_window_has_written_is_saved_apart_and_named(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.save()
+        (path,) = saved(tmp_path)
+        path.write_bytes(path.read_bytes()[::-1])  # another window
+        await by.edit_last("Mine.")
+        await by.save()
+        (apart,) = set(saved(tmp_path)) - {path}
+        assert str(apart) in by.said.replace("\n", "") and path.name in by.said
+        assert sessions.load(apart, PASSPHRASE)[0].text == by.session.text
+        await by.edit_last("Mine too.")
+        await by.save()
+        assert str(apart) not in by.said
+
+
+@both_ways
 async def test_what_the_log_refuses_is_not_done(tmp_path: Path, name: str) -> None:
     async with way(name, tmp_path, model()) as by:
         await by.draft()

@@ -86,7 +86,7 @@ def test_a_lost_terminal_keeps_the_session_encrypted(tmp_path: Path) -> None:
 def test_a_lost_terminal_ends_even_what_cannot_close(tmp_path: Path) -> None:
     stuck = HANGUP.replace("made.run(", "made.exit = lambda **_: time.sleep(120)\nmade.run(")
     done = run(
-        stuck.replace("import sys", "import edgemed_tui.app as a; a.GRACE = 0.2; import sys"),
+        stuck.replace("import sys", "import edgemed_tui.hangup as a; a.GRACE = 0.2; import sys"),
         str(tmp_path),
     )
     assert done.returncode == 129, done.stderr

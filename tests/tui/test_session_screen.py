@@ -173,7 +173,7 @@ async def test_the_log_names_model_recipe_template_and_settings(tmp_path: Path) 
     assert facts["model_hash"] == known.hash
     assert len(facts["template_hash"]) == 64
     assert facts["settings"]["recipe_sha256"] == known.recipe
-    assert facts["settings"]["context"] == "4096"
+    assert facts["settings"]["context"] == 4096
 
 
 async def test_a_demonstration_draft_is_headed_so_and_cannot_be_signed(tmp_path: Path) -> None:

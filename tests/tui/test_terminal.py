@@ -16,7 +16,7 @@ from edgemed_tui import machine
 
 from edgemed.clinic import samples
 from edgemed.clinic.note import parse
-from edgemed.clinic.summarize import budget
+from edgemed.clinic.summarize import budget, prompt_of
 from edgemed.clinic.template import list_templates
 from edgemed.local_models.demonstration import merged_model
 from edgemed.local_models.loading import Options, load_model
@@ -123,7 +123,7 @@ def test_without_the_switch_a_scale_model_is_a_demonstration_under_any_name(
 def test_the_sample_note_fits_the_demonstration_model_with_every_template() -> None:
     model = load_model(merged_model(), Options())
     note = parse(samples.note())
-    fitting = {t.name: budget(model, note, t).fits for t in list_templates()}
+    fitting = {t.name: budget(model, prompt_of(note, t)).fits for t in list_templates()}
     model.close()
     assert all(fitting.values()), fitting
 

@@ -66,6 +66,9 @@ def rows() -> dict[str, list[list[str]]]:
         "recipe": [["recipe", "show", "recipe.yml"]],
         "quantize": [["quantize", "a.gguf", "small.gguf", "--type", "Q8_0"]],
         "fold": [["fold", "a.gguf", "lora.gguf", "-o", "folded.gguf"]],
+        "extract": [
+            ["extract", "b.gguf", "a.gguf", "--rank", "1", "--without-vectors", "-o", "out.gguf"]
+        ],
         "audit": [["audit", "verify"]],
         "adapt": [["adapt", model, "--examples", "examples.jsonl", "-o", "adapter.gguf", *SMALL]],
         "demo": [["demo", "--items", "1"]],
@@ -75,7 +78,10 @@ def rows() -> dict[str, list[list[str]]]:
 
 MADE = {
     f"work/{name}"
-    for name in ("merged.gguf", "small.gguf", "folded.gguf", "adapter.gguf", "adapter.gguf.json")
+    for name in (
+        *("merged.gguf", "small.gguf", "folded.gguf", "out.gguf"),
+        *("adapter.gguf", "adapter.gguf.json"),
+    )
 }
 """What they are told to write."""
 NEEDS = {"adapt": "torch"}  # what may not be installed, by command

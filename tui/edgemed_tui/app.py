@@ -1,27 +1,28 @@
 """The app: what holds on every screen, and what it refuses to give away."""
 
-import os
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from edgemed.clinic.case import NOBODY, Case
+from edgemed.clinic.case import Case
+from edgemed.clinic.history import NOBODY
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
-from edgemed_tui import interpreter
+from edgemed_tui import hangup, interpreter
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
 from edgemed_tui.desk import Desk
+from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.help import HelpScreen
@@ -41,8 +42,6 @@ else:
 
 INPUT = (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
 LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
-GRACE = 5.0  # seconds to end in after a hangup: a driver that writes to a lost terminal can block
-HUNG_UP = 129  # exit code of a process that its terminal has left: 128 + SIGHUP
 
 
 class EdgemedApp(App[None]):
@@ -237,15 +236,13 @@ class EdgemedApp(App[None]):
         for screen in self.sessions:
             if not await screen.deciding.may_close():
                 return
-        self.exit()
+        self.exit(message=Text(self.case.apart) if self.case.apart else None)
 
     def hung_up(self) -> None:
         """The terminal is gone: keep what saving keeps, then end."""
         with suppress(EdgemedError):  # nobody is there to be told
             self.case.save_again()
-        deadline = threading.Timer(GRACE, os._exit, (HUNG_UP,))
-        deadline.daemon = True
-        deadline.start()
+        end_soon(hangup.GRACE)
         self.exit(return_code=HUNG_UP)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

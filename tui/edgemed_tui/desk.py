@@ -1,9 +1,9 @@
 """What the screens work with: models, folders, the clock, the log. A test has a desk of its own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgemed_models.base import Model
 
@@ -39,9 +39,9 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def origin_of(choice: ModelChoice, template: Template, context: int) -> Origin:
-    """What is recorded of what made a draft; summaries are greedy."""
-    settings = {"recipe_sha256": choice.recipe, "context": str(context), "temperature": "0"}
+def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, Any]) -> Origin:
+    """What is recorded of what made a draft; `settings` are what else decided it."""
+    settings = {"recipe_sha256": choice.recipe, **settings}
     settings |= {f"field {name}": value for name, value in template.values.items()}
     return Origin(
         choice.name,

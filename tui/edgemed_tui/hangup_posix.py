@@ -3,18 +3,46 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS: tuple[signal.Signals, ...] = ()
 
 if sys.platform != "win32":
+    SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 
     def watch(act: Callable[[], None]) -> None:
         """Call `act` on the event loop's thread when the terminal or the session goes away."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        for number in SIGNALS:
             loop.add_signal_handler(number, act)
 
     def unwatch() -> None:
         """Leave the signals as they were."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+    @contextmanager
+    def watched(act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` between two steps of the main thread, which calls this; it may raise.
+
+        A signal that is ignored (nohup) stays ignored.
+        """
+
+        def handler(number: int, frame: FrameType | None) -> None:
+            act()
+
+        ours = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, handler) for number in ours}
+        try:
+            yield
+        finally:
+            for number, earlier in before.items():
+                signal.signal(number, earlier)
+
+    def ignore() -> None:
+        """Nothing more is to be done about a lost terminal."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)

@@ -1,7 +1,11 @@
 """A lost terminal on Windows: the console window closes, or the user logs off or shuts down."""
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+SIGNALS: tuple[signal.Signals, ...] = ()  # what happens here is no signal
 
 if sys.platform == "win32":
     import ctypes
@@ -28,3 +32,15 @@ if sys.platform == "win32":
         """Take the handlers away."""
         while _kept:
             ctypes.windll.kernel32.SetConsoleCtrlHandler(_kept.pop(), False)
+
+    @contextmanager
+    def watched(act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` on a thread of Windows while the block runs."""
+        watch(act)
+        try:
+            yield
+        finally:
+            unwatch()
+
+    def ignore() -> None:
+        """Windows asks once."""

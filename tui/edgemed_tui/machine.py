@@ -30,7 +30,9 @@ def desk(model: str | None, options: Options) -> Desk:
     """The desk; `model`, a file or the name of one added, is offered first."""
     named = [of_file(library.find_model(model))] if model else []
     return Desk(
-        models=lambda: [*named, *installed(), *demonstration()],
+        models=lambda: [
+            with_adapters(choice, options) for choice in (*named, *installed(), *demonstration())
+        ],
         open_model=lambda choice: opened(choice, options),
         hashes_of=hashes_of,
         review=Checker(),
@@ -41,6 +43,14 @@ def desk(model: str | None, options: Options) -> Desk:
         doctor=doctor,
         sample=samples.note(),
     )
+
+
+def with_adapters(choice: ModelChoice, options: Options) -> ModelChoice:
+    """The choice, with the adapters that any model is opened with."""
+    if not options.adapters:
+        return choice
+    names = ", ".join(use.name for use in options.adapters)
+    return choice._replace(about=f"{choice.about}, with {names}")
 
 
 def installed() -> Sequence[ModelChoice]:
@@ -72,7 +82,7 @@ def file_of(choice: ModelChoice) -> Path:
 
 def doctor() -> Iterator[Finding]:
     """What `edgemed doctor` finds on this machine."""
-    from edgemed.cli.doctor import machine_checks
+    from edgemed.machine.system import machine_checks
 
     return (Finding(c.state, c.name, c.found, c.remedy) for c in machine_checks())
 

@@ -1,8 +1,11 @@
 """What widgets and workers tell the screen above them: plain data, upwards only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from edgemed_models.base import Done, Failed, Prefill
+from edgemed_models.answer import Answer
+from edgemed_models.base import Prefill
 from textual.message import Message
 
 from edgemed.clinic.case import Draft
@@ -64,11 +67,11 @@ class DraftGrew(Message):
 
 @dataclass
 class DraftEnded(Message):
-    """The model has ended, or the engine has failed; `text` is all that was written."""
+    """The model has ended, or the engine has failed; `settings` are what decided the draft."""
 
     draft: Draft
-    ending: Done | Failed
-    text: str
+    answer: Answer
+    settings: Mapping[str, Any]
 
 
 @dataclass

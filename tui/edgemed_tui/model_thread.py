@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, Prefill
+from edgemed_models.answer import Answer, collect
+from edgemed_models.base import Event, Failed, Model, ModelError, Piece, Prefill
 from textual.message import Message
 from textual.message_pump import MessagePump
 
 from edgemed.clinic.case import Draft
 from edgemed.clinic.note import Note
 from edgemed.clinic.readahead import read_ahead
-from edgemed.clinic.summarize import summarize
+from edgemed.clinic.summarize import request_for, write
 from edgemed.errors import EdgemedError
+from edgemed.local_models.loading import decisive
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed_tui.checker import CheckBroke, Checker
 from edgemed_tui.crash import place_of
@@ -149,11 +151,13 @@ class ModelThread:
             self._tell(DraftRefused(draft, *self._why_empty))
             return
         try:
-            events = summarize(self.model, note, draft.template)
+            request = request_for(self.model, note, draft.template)
+            events, settings = write(self.model, request), decisive(self.model, request.max_tokens)
         except Exception as error:  # the thread's outermost edge
             self._tell(DraftRefused(draft, *_told(error)))
             return
-        pump(draft, events, self._tell)
+        answer = pump(draft, events, self._tell)
+        self._tell(DraftEnded(draft, answer, settings))
 
     def _check(self, asked: tuple[str, str]) -> None:
         if asked is not self._wanted:
@@ -167,18 +171,18 @@ class ModelThread:
             self._tell(CheckFailed(place_of(error)))
 
 
-def pump(draft: Draft, events: Iterator[Event], tell: Callable[[Message], None]) -> None:
-    """Tell what a generation yields, at most 10 times a second; ends with one DraftEnded."""
+def pump(draft: Draft, events: Iterator[Event], tell: Callable[[Message], None]) -> Answer:
+    """Tell what a generation yields, at most 10 times a second; all of it, with an ending."""
     stream = _Stream(draft, tell)
+    answer = stream.answer
     try:
-        for event in events:
-            if isinstance(event, Done | Failed):
-                stream.end(event)
-                return
-            stream.take(event)
-        raise RuntimeError("the stream had no ending")
+        collect(events, stream.take, answer)
+        if answer.end is None:
+            raise RuntimeError("the stream had no ending")
     except Exception as error:  # the thread's outermost edge
-        stream.end(Failed(*_told(error)))
+        answer.end = Failed(*_told(error))
+    stream.flush(time.monotonic())
+    return answer
 
 
 class _Stream:
@@ -186,16 +190,14 @@ class _Stream:
 
     def __init__(self, draft: Draft, tell: Callable[[Message], None]) -> None:
         self.draft, self.tell = draft, tell
-        self.written: list[str] = []
-        self.told = self.tokens = 0
+        self.answer = Answer()
+        self.told = 0
         self.began = self.last = 0.0
 
-    def take(self, event: Prefill | Piece) -> None:
+    def take(self, event: Event) -> None:
         now = time.monotonic()
         if isinstance(event, Piece):
             self.began = self.began or now
-            self.written.append(event.text)
-            self.tokens += event.tokens
         if now - self.last < INTERVAL:
             return
         self.last = now
@@ -206,14 +208,11 @@ class _Stream:
 
     def flush(self, now: float) -> None:
         """Tell the pieces that the screen does not have yet, and how fast they come."""
-        if self.told < len(self.written):
-            fresh = "".join(self.written[self.told :])
-            self.told = len(self.written)
-            self.tell(DraftGrew(self.draft, fresh, self.tokens, now - self.began))
-
-    def end(self, ending: Done | Failed) -> None:
-        self.flush(time.monotonic())
-        self.tell(DraftEnded(self.draft, ending, "".join(self.written)))
+        pieces = self.answer.pieces
+        if self.told < len(pieces):
+            fresh = "".join(pieces[self.told :])
+            self.told = len(pieces)
+            self.tell(DraftGrew(self.draft, fresh, self.answer.tokens, now - self.began))
 
 
 def _told(error: Exception) -> tuple[str, str]:

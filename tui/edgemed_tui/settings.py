@@ -32,8 +32,12 @@ def load(path: Path) -> Settings:
     """The settings in `path`; the defaults where there is no file, InvalidFile if it is wrong."""
     try:
         table = toml_of(read_bounded(path, "file of settings").decode("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter where home is /dev/null
         return Settings()
+    except OSError as error:
+        raise InvalidFile(
+            f"{path} cannot be read: {error.strerror}", "see that it is a file that you may read"
+        ) from error
     except ValueError as error:  # UTF-8, TOML, nesting
         raise InvalidFile(f"{path} is not TOML: {error}", "correct it, or remove it") from error
     faults = list(_faults(table))

@@ -1,4 +1,4 @@
-"""What llama.cpp asks of hyper-parameters, and of tensors whatever the architecture.
+"""What llama.cpp requires of hyper-parameters, and of the tensors of every architecture.
 
 Source: src/llama-model.cpp, src/llama-hparams.h, and trials.
 """
@@ -22,7 +22,7 @@ EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 
 def hyper_parameters(metadata: Metadata) -> Iterator[Obstacle]:
-    """What must be stated, and the values that end the process."""
+    """Keys that must be there, and values on which llama.cpp aborts."""
     arch = metadata.get("general.architecture")
     if arch is None:
         yield Obstacle("there is no general.architecture")
@@ -35,23 +35,25 @@ def hyper_parameters(metadata: Metadata) -> Iterator[Obstacle]:
         yield Obstacle(f"{arch}.block_count is {blocks:,}, not 1 to {MOST_BLOCKS}")
     scaling = metadata.get(f"{arch}.rope.scaling.type", "none")
     if scaling not in SCALINGS:
-        yield Obstacle(f"{arch}.rope.scaling.type is {quoted(scaling)}, which it does not know")
+        yield Obstacle(
+            f"{arch}.rope.scaling.type is {quoted(scaling)}, which llama.cpp does not know"
+        )
     for name in ("layer_norm_epsilon", "layer_norm_rms_epsilon"):
         value = metadata.get(f"{arch}.attention.{name}", 0.0)
         if not (math.isfinite(value) and value >= 0.0):
-            yield Obstacle(f"{arch}.attention.{name} is {value}, on which it aborts")
+            yield Obstacle(f"{arch}.attention.{name} is {value}, on which llama.cpp aborts")
     yield from experts(metadata, arch)
 
 
 def experts(metadata: Metadata, arch: str) -> Iterator[Obstacle]:
-    """As many experts in use as there are, and some where there are any."""
+    """The number of experts in use is at most the number there is, and above 0 if there are any."""
     count, used = (metadata.get(f"{arch}.{n}", 0) for n in ("expert_count", "expert_used_count"))
     if isinstance(used, int) and (used > count or bool(used) != bool(count)):
-        yield Obstacle(f"{arch} uses {used} of {count} experts, on which it aborts")
+        yield Obstacle(f"{arch} uses {used} of {count} experts, on which llama.cpp aborts")
 
 
 def tensors(model: Model) -> Iterator[Obstacle]:
-    """Embedding and head as the vocabulary wants them, blocks as far as they are known here."""
+    """Embedding and output head must match the vocabulary; blocks are checked where known here."""
     metadata = model.metadata
     arch, rows = metadata["general.architecture"], vocabulary_size(metadata)
     width = metadata[f"{arch}.embedding_length"]
@@ -63,18 +65,18 @@ def tensors(model: Model) -> Iterator[Obstacle]:
     if arch in FAMILY:
         yield from block_tensors(model)
     else:
-        yield Obstacle(f"the blocks of {quoted(arch)} models are not known here", "", "unknown")
+        yield Obstacle(f"edgemed cannot check the blocks of {quoted(arch)} models", "", "unknown")
 
 
 def vocabulary_size(metadata: Metadata) -> int:
-    """How many rows the embedding must have; llama.cpp tolerates no padding behind the tokens."""
+    """How many rows the embedding must have; llama.cpp accepts no padding rows after the tokens."""
     if metadata.get(MODEL) in WITHOUT_TOKENS:
         return int(metadata.get(f"{metadata['general.architecture']}.vocab_size", 0))
     return metadata.length_of(TOKENS)
 
 
 def token_matrix(tensor: Tensor, width: int, rows: int) -> Iterator[Obstacle]:
-    """One row a token, as wide as the model."""
+    """It has one row per token, as long as the model is wide."""
     if tensor.rows != rows:
         yield Obstacle(
             f"{tensor.name} has {tensor.rows:,} rows for {rows:,} tokens",

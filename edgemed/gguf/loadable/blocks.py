@@ -1,6 +1,6 @@
-"""The tensors of llama's family of architectures: which there must be, and of which shape.
+"""The tensors that models of the llama family must have, and their shapes.
 
-n heads of length k over a width of e; m heads of keys and values; f is the inner width.
+Letters: n heads of length k, model width e, m key and value heads, feed-forward width f.
 Source: create_tensor calls of llama, qwen2 and qwen3 in llama.cpp, and trials.
 """
 
@@ -14,7 +14,7 @@ from edgemed.gguf.model import Model
 from edgemed.gguf.tensors import Tensor
 
 FAMILY = {"llama": (), "qwen2": (), "qwen3": ("attn_q_norm.weight", "attn_k_norm.weight")}
-"""Architecture -> vectors over a head that each block has beside the others."""
+"""Architecture -> vectors of the length of a head that each of its blocks has in addition."""
 
 NEEDED = ("feed_forward_length", "attention.head_count", "attention.layer_norm_rms_epsilon")
 
@@ -24,13 +24,13 @@ OPTIONAL = re.compile(
     r"|(output|token_embd)\.(scale|input_scale)"
 )
 NOT_MULTIPLIED = frozenset({"I8", "I16", "I32", "I64", "F64", "Q8_1", "Q8_K"})
-"""Types that no matrix can have: llama.cpp loads it, and dies when it multiplies."""
+"""Types that no matrix may have: llama.cpp loads such a matrix, and aborts when it multiplies."""
 
 Shape = tuple[int, ...]
 
 
 def block_tensors(model: Model) -> Iterator[Obstacle]:
-    """What is missing, of another shape, of an unusable type, or too much."""
+    """Tensors that are missing, have a wrong shape or an unusable type, or do not belong there."""
     metadata = model.metadata
     arch = metadata["general.architecture"]
     lacking = [f"{arch}.{name}" for name in NEEDED if f"{arch}.{name}" not in metadata]
@@ -38,7 +38,11 @@ def block_tensors(model: Model) -> Iterator[Obstacle]:
         yield from (Obstacle(f"there is no {key}") for key in lacking)
         return
     if not all(isinstance(metadata.get(f"{arch}.{n}", 0), int) for n in (*NEEDED[:2], KV)):
-        yield Obstacle(f"blocks of {quoted(arch)} differ from one another", "", "unknown")
+        yield Obstacle(
+            f"edgemed cannot check {quoted(arch)} models whose blocks differ from one another",
+            "",
+            "unknown",
+        )
         return
     yield from head_lengths(metadata, arch)
     wanted = shapes(model)
@@ -51,8 +55,8 @@ def block_tensors(model: Model) -> Iterator[Obstacle]:
     known = {*wanted, "token_embd.weight"}
     extra = [n for n in model.tensors if n not in known and not OPTIONAL.fullmatch(n)]
     if extra:
-        more = f", nor {len(extra) - 1} others" if extra[1:] else ""
-        what = f"{quoted(arch)} models have no tensor {quoted(extra[0])}{more}, as far as is known"
+        more = f" and {len(extra) - 1} others" if extra[1:] else ""
+        what = f"it has tensors that {quoted(arch)} models do not have: {quoted(extra[0])}{more}"
         yield Obstacle(what, NOT_ALIKE, "unknown")
 
 
@@ -60,17 +64,17 @@ KV = "attention.head_count_kv"
 
 
 def head_lengths(metadata: Metadata, arch: str) -> Iterator[Obstacle]:
-    """All of a head is turned by its place."""
+    """Rotary embedding must cover the whole head."""
     length = head_length(metadata, arch, "key_length")
     turned = metadata.get(f"{arch}.rope.dimension_count", length)
     if turned != length:
         yield Obstacle(
-            f"{arch}.rope.dimension_count is {turned}, a head is {length} long", NOT_ALIKE
+            f"{arch}.rope.dimension_count is {turned}, but a head is {length} long", NOT_ALIKE
         )
 
 
 def head_length(metadata: Metadata, arch: str, key: str) -> int:
-    """The length of keys or values of a head, stated or the width shared out among the heads."""
+    """The key or value length of a head: as stated, else the width divided by the heads."""
     heads = int(metadata[f"{arch}.attention.head_count"])
     usual = int(metadata[f"{arch}.embedding_length"]) // heads if heads else 0
     return int(metadata.get(f"{arch}.attention.{key}", usual))
@@ -119,14 +123,14 @@ def feed_forward(metadata: Metadata, arch: str, e: int) -> dict[str, Shape]:
 
 
 def missing(names: Sequence[str]) -> Iterator[Obstacle]:
-    """All that are missing, in one line."""
+    """All missing tensors, in one line."""
     if names:
-        more = f", nor {len(names) - 1:,} others" if names[1:] else ""
+        more = f", and {len(names) - 1:,} others are missing" if names[1:] else ""
         yield Obstacle(f"it has no tensor {names[0]}{more}")
 
 
 def other_shape(tensor: Tensor, shape: Shape) -> Iterator[Obstacle]:
-    """Of this shape; ones at the end do not count."""
+    """The tensor must have this shape; ones at its end do not count."""
     if without_ones(tensor.shape) != without_ones(shape):
         own, wanted = (" x ".join(map(str, s)) for s in (tensor.shape, shape))
         yield Obstacle(f"{tensor.name} is {own}, not {wanted}", NOT_ALIKE)
@@ -138,9 +142,9 @@ def without_ones(shape: Shape) -> Shape:
 
 
 def types(tensor: Tensor) -> Iterator[Obstacle]:
-    """Vectors are F32, matrices of a type that can be multiplied."""
+    """Vectors must be F32, matrices of a type that llama.cpp can multiply."""
     is_vector = len(without_ones(tensor.shape)) == 1
     if is_vector and tensor.type.name != "F32" and tensor.name.endswith(("norm.weight", ".bias")):
-        yield Obstacle(f"{tensor.name} is {tensor.type.name}, not F32, on which it aborts")
+        yield Obstacle(f"{tensor.name} is {tensor.type.name}, not F32: llama.cpp aborts on it")
     elif not is_vector and tensor.type.name in NOT_MULTIPLIED:
-        yield Obstacle(f"{tensor.name} is {tensor.type.name}, which it cannot multiply by")
+        yield Obstacle(f"{tensor.name} is {tensor.type.name}, which llama.cpp cannot multiply by")

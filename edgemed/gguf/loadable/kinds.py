@@ -1,4 +1,4 @@
-"""Kinds of metadata values that llama.cpp insists on: it converts none into another."""
+"""Types of metadata values that llama.cpp insists on: it does not convert one into another."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ TOKEN_IDS = (
     "bos|eos|eot|eom|unknown|seperator|padding|mask|prefix|suffix|middle"
     "|fim_(pre|suf|mid|pad|rep|sep)"
 )
-"""llama.cpp spells the third of them so."""
+"""`seperator` is llama.cpp's own spelling."""
 
 KINDS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
     (re.compile(pattern), tuple(kinds))
@@ -36,11 +36,11 @@ KINDS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"ARCH\.rope\.scaling\.type", "string"),
     )
 )
-"""Keys, and the kinds that their values may have; ARCH is the name of the model's architecture."""
+"""Keys, and the types that their values may have; ARCH is the name of the model's architecture."""
 
 
 def wrong_kinds(metadata: Metadata) -> Iterator[Obstacle]:
-    """Every value of a kind that llama.cpp refuses."""
+    """Every value of a type that llama.cpp refuses."""
     prefix = f"{metadata.get('general.architecture')}."
     for key in metadata:
         name = f"ARCH.{key.removeprefix(prefix)}" if key.startswith(prefix) else key

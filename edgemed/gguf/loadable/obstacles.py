@@ -1,4 +1,4 @@
-"""All that is known to stand in llama.cpp's way, for one model; and the refusal of it."""
+"""Every known reason why llama.cpp will not load one model, and the error that says so."""
 
 from collections.abc import Iterator
 
@@ -12,17 +12,17 @@ from edgemed.gguf.model import Model
 from edgemed.gguf.writer import LEAST_ALIGNMENT
 
 PROJECTORS = ("clip",)
-"""Architectures that turn pictures and sound into what a language model reads."""
+"""Architectures that turn pictures or sound into input for a language model."""
 
-WRITE_ANEW = "`edgemed quantize IN OUT --type TYPE` writes it anew, as llama.cpp wants it"
+WRITE_ANEW = "rewrite it as llama.cpp needs it: edgemed quantize IN OUT --type TYPE"
 
 
 def obstacles(model: Model) -> Iterator[Obstacle]:
-    """Nothing, where llama.cpp will load the model as far as headers tell."""
+    """The reasons; none if llama.cpp will load the model, as far as headers tell."""
     yield from layout(model)
     if not is_language_model(model):
-        what = "it stands beside a language model and is none (an adapter, a projector)"
-        yield Obstacle(what, "name the model itself", "beside")
+        what = "it is not a language model but a part for one (an adapter or a projector)"
+        yield Obstacle(what, "name the model that it belongs to", "beside")
         return
     found = of_metadata(model.metadata)
     yield from found
@@ -32,13 +32,13 @@ def obstacles(model: Model) -> Iterator[Obstacle]:
 
 
 def is_language_model(model: Model) -> bool:
-    """Whether it is meant to be one, and nothing that stands beside one."""
+    """Whether the file is a language model, not an adapter or projector for one."""
     kind, arch = (model.metadata.text(f"general.{key}") for key in ("type", "architecture"))
     return kind in (None, "model") and arch not in PROJECTORS
 
 
 def of_metadata(metadata: Metadata) -> list[Obstacle]:
-    """What is wrong with the keys alone; where kinds are wrong, nothing more is asked."""
+    """What is wrong with the keys; if values have wrong types, nothing else is checked."""
     found = [*wrong_kinds(metadata)]
     if not any(obstacle.about == "keys" for obstacle in found):
         found += [*vocabulary(metadata), *hyper_parameters(metadata)]
@@ -46,20 +46,20 @@ def of_metadata(metadata: Metadata) -> list[Obstacle]:
 
 
 def layout(model: Model) -> Iterator[Obstacle]:
-    """Tensors one behind the other in the order of the table, where a processor can load them."""
+    """Tensors must follow one another in the order of the table, each aligned."""
     for name in model.strays[:1]:
-        what = f"the tensor {quoted(name)} is not directly behind the one before"
+        what = f"the tensor {quoted(name)} does not directly follow the one before it"
         yield Obstacle(what, WRITE_ANEW, "layout")
     narrow = next((t for t in model.tensors.values() if t.offset % LEAST_ALIGNMENT), None)
     if narrow is not None:
-        place = f"does not start at a multiple of {LEAST_ALIGNMENT} bytes, on which it aborts"
+        place = f"does not start at a multiple of {LEAST_ALIGNMENT} bytes: llama.cpp aborts on it"
         yield Obstacle(f"the tensor {quoted(narrow.name)} {place}", WRITE_ANEW, "layout")
 
 
 def refuse_unloadable(model: Model, written_anew: bool = False) -> None:
     """InvalidFile with the first reason why llama.cpp will not load the model, if there is one.
 
-    `written_anew`: another file is made of it, so that where its tensors lie does not matter.
+    `written_anew`: a new file is made from it, so the layout of this one does not matter.
     """
     about = OF_EVERY_COPY if written_anew else (*OF_EVERY_COPY, "layout", "beside")
     found = [obstacle for obstacle in obstacles(model) if obstacle.about in about]

@@ -1,4 +1,4 @@
-"""What llama.cpp asks of a vocabulary. Source: src/llama-vocab.cpp, and trials."""
+"""What llama.cpp requires of a vocabulary. Source: src/llama-vocab.cpp, and trials."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ PER_TOKEN = ("tokenizer.ggml.token_type", "tokenizer.ggml.scores")
 
 WITHOUT_TOKENS = ("none", "no_vocab")
 BYTE_PAIRS = ("gpt2", "gemma4", "hybriddna", "whitespace")
-"""Tokenizers that join pairs, and therefore need the list of them."""
+"""Byte-pair tokenizers: they need the list of merges."""
 TOKENIZERS = (*WITHOUT_TOKENS, *BYTE_PAIRS, "llama", "bert", "t5", "rwkv", "plamo2")
 WITHOUT_MERGES = ("kimi-k2",)
 
@@ -30,14 +30,14 @@ PRE_TOKENIZERS = frozenset(
     youtu
     """.split()
 )
-"""Ways of cutting words that the installed llama.cpp knows by name; it refuses every other."""
+"""Pre-tokenizers that the installed llama.cpp knows by name; it refuses every other."""
 
-ONE_TEXT = f"every token needs a text of its own: {CONVERT}"
+ONE_TEXT = f"no two tokens may have the same text: {CONVERT}"
 NEWER = "a newer llama.cpp may know it; this one refuses it"
 
 
 def vocabulary(metadata: Metadata) -> Iterator[Obstacle]:
-    """What llama.cpp would refuse. The kinds of the values must be right already."""
+    """What llama.cpp would refuse. The types of the values must have been checked before."""
     model = metadata.get(MODEL)
     if model in WITHOUT_TOKENS:
         return
@@ -46,7 +46,8 @@ def vocabulary(metadata: Metadata) -> Iterator[Obstacle]:
         yield Obstacle(f"it has no vocabulary: there is no {missing}")
         return
     if model not in TOKENIZERS:
-        yield Obstacle(f"{MODEL} is {quoted(model)}, which it does not know", NEWER, "unknown")
+        what = f"{MODEL} is {quoted(model)}, which llama.cpp does not know"
+        yield Obstacle(what, NEWER, "unknown")
     if model in BYTE_PAIRS:
         yield from byte_pairs(metadata)
     yield from token_lists(metadata)
@@ -54,16 +55,17 @@ def vocabulary(metadata: Metadata) -> Iterator[Obstacle]:
 
 
 def byte_pairs(metadata: Metadata) -> Iterator[Obstacle]:
-    """A known way of cutting words, and a list of the pairs that are joined."""
+    """The pre-tokenizer must be known, and the list of merges must be there."""
     pre = metadata.get(PRE, "default")
     if metadata[MODEL] != "gemma4" and pre and pre not in PRE_TOKENIZERS:
-        yield Obstacle(f"{PRE} is {quoted(pre)}, which it does not know", NEWER, "unknown")
+        what = f"{PRE} is {quoted(pre)}, which llama.cpp does not know"
+        yield Obstacle(what, NEWER, "unknown")
     if MERGES not in metadata and pre not in WITHOUT_MERGES:
         yield Obstacle(f"there is no {MERGES}, which a {metadata[MODEL]} vocabulary needs")
 
 
 def token_lists(metadata: Metadata) -> Iterator[Obstacle]:
-    """At least one token, and types and scores for all."""
+    """There must be at least one token, and a type and score for each."""
     count = metadata.length_of(TOKENS)
     if not count:
         yield Obstacle("its vocabulary is empty")
@@ -73,8 +75,8 @@ def token_lists(metadata: Metadata) -> Iterator[Obstacle]:
 
 
 def repeated(tokens: Sequence[str]) -> Iterator[Obstacle]:
-    """Tokens whose texts llama.cpp takes for one: it reads them up to a NUL, and gives an empty one
-    the name [EMPTY_number]."""
+    """Tokens that have the same text for llama.cpp: it reads a text up to a NUL, and calls an empty
+    one [EMPTY_number]."""
     different = set(tokens)
     if len(different) == len(tokens) and "" not in different and "\0" not in "".join(tokens):
         return

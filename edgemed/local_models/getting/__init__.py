@@ -1,1 +1,1 @@
-"""Getting a model from elsewhere: the one room whose work opens the network."""
+"""Fetching a model: the only part of edgemed that uses the network."""

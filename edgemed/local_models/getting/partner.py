@@ -16,17 +16,19 @@ from edgemed.local_models import library
 
 def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.Entry:
     """The clinical model of `card`, made of its instruct model; listed as `NAME-clinical`."""
+    from edgemed_models.engine.machine import logical_cores
+
     from edgemed.adapters.naming import Use
     from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.folding import folding
-    from edgemed.merging.run.run import run_plan, usable_cores
+    from edgemed.merging.run.run import run_plan
 
     assert card.partner is not None
     name, adapter = f"{card.name}-clinical", whole(card.partner)
     out = library.folder() / f"{name}.gguf"
     recipe = replace(folding(instruct, [Use(adapter)]), out_type=type_word(card.partner.out_type))
-    result = run_plan(plan_merge(recipe, out, usable_cores(), None, replace=True))
+    result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     entry = library.take_in(name, out, library.digest(out, lambda nbytes: None))
     tell(f"added {name}: {adapter.name} folded in, {result.seconds:.0f} s")
     return entry

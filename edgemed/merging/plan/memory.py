@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from edgemed_native.ggml_types import GGMLType
 
+from edgemed.adapters import change
 from edgemed.errors import Refused
 from edgemed.gguf import Tensor
+from edgemed.merging.parents import token_rows
 
 WEIGHTS_AT_ONCE = 1024 * 1024
 """Weights of all sources in flight in a thread, 10 MiB with their packed bytes: twice to four times
@@ -64,7 +66,9 @@ def plan_buffers(work: Sequence[Work], threads: int, max_ram: int | None, held: 
 def bytes_per_weight(work: Work) -> float:
     """Packed and float32 bytes in flight for each weight of a chunk."""
     types = [*(tensor.type for tensor in work.sources), work.type]
-    return sum(type.nbytes / type.block for type in types) + F32_BYTES * len(work.sources)
+    adapters = change.bytes_per_weight(map(token_rows.stored, work.sources))
+    packed = sum(type.nbytes / type.block for type in types)
+    return packed + F32_BYTES * len(work.sources) + adapters
 
 
 def rows_at_once(tensor: Tensor, chunk: int) -> int:

@@ -126,7 +126,7 @@ def plan_merge(
     refuse_output(inputs, out, replace)
     plan = decide(recipe, out, threads, max_ram, replace, split, fallback)
     for shard in plan.placement.shards:
-        refuse_output(inputs, shard.path, replace)
+        refuse_output((*inputs, *(i.path for i in plan.inputs)), shard.path, replace)
     refuse_small_disk(out.parent, plan.placement)
     return plan
 

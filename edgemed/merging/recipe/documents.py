@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from edgemed.errors import UsageError
+from edgemed.storage.bounded import NESTING
 
 MOST_VALUES = 20_000
 """Values in a file, aliases counted as often as they are used."""
@@ -46,8 +47,6 @@ def loaded(text: str) -> list[Any]:
     """Every document. YAMLError also for what trips PyYAML itself: depth, tags that do not fit."""
     try:
         return list(yaml.load_all(text, Loader=Strict))
-    except RecursionError:
-        raise yaml.YAMLError("it is nested too deep") from None
     except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
         raise yaml.YAMLError(f"a value is not of its tag ({error})") from error
 
@@ -63,7 +62,16 @@ class Strict(yaml.SafeLoader):  # type: ignore[misc]
     def __init__(self, stream: Any) -> None:
         super().__init__(stream)
         self._flat: dict[int, yaml.Node] = {}
-        self._taken = 0
+        self._taken = self._levels = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As PyYAML's, to a stated depth: it looks at all that is open again for every token."""
+        self._levels += 1
+        if self._levels > NESTING + 1:  # the value itself is on the last level
+            raise yaml.YAMLError(f"it is nested deeper than {NESTING} levels")
+        node = super().compose_node(parent, index)
+        self._levels -= 1
+        return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Replace `<<` by the keys that it brings and the mapping lacks; once for every mapping.

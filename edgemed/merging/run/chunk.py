@@ -79,7 +79,7 @@ class Blender:
             return Mix(as_it_is)
         function, experts = METHODS[step.method].function, experts_of(step.sources[0])
         try:
-            return prepared(function, self._stream(step), experts, **dict(step.parameters))
+            return prepared(function, self.stream(step), experts, **dict(step.parameters))
         except NotFinite:
             raise self._not_finite(step, 0, step.sources[0].rows) from None
 
@@ -113,7 +113,8 @@ class Blender:
     def _put(self, chunk: Chunk, rows: U8) -> None:
         self._output.write(chunk.step.offset + chunk.first * rows.shape[1], rows)
 
-    def _stream(self, step: Step) -> Stream:
+    def stream(self, step: Step) -> Stream:
+        """The rows of a step's sources, for what passes over them."""
         first = step.sources[0]
         return Stream(
             step.name,

@@ -13,10 +13,12 @@ merges to this output away. Knows bytes and offsets, no tensors.
 
 import json
 import os
+import re
 import threading
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -24,7 +26,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from edgemed_native.xxh64 import xxh64
 
-from edgemed.errors import EdgemedError, Refused
+from edgemed.errors import EdgemedError, InvalidFile, Refused
+from edgemed.storage.bounded import json_of, read_bounded, read_stream
 from edgemed.storage.held import give_up, hold
 from edgemed.storage.output import Output, journal_of
 from edgemed.storage.positional import Buffer
@@ -35,6 +38,14 @@ Identity = Mapping[str, Any]
 
 Contents = Callable[[], list[str]]
 INPUTS, HASHES = "inputs", "sha256"
+PIECE = re.compile(r"(\d{1,19}) (\d{1,19}) ([0-9a-f]{16})", re.ASCII)
+MOST_PIECES = 1_000_000
+"""Pieces in a journal: each is read again before a merge goes on."""
+MOST_TIMES = 16
+"""How often the bytes of an output may be claimed altogether: once for every time it stopped."""
+LARGEST = 1 << 30
+"""Bytes of one piece, which is read into memory: a merge works in far smaller ones."""
+ANEW = "begin anew without --resume"
 
 
 class Piece(NamedTuple):
@@ -75,7 +86,18 @@ class Journal:
     def of(self, output: Output) -> list[Piece]:
         """Keep the book of `output` from now on; what of it is there, each piece read again."""
         self._output, self._keep = output, self._contents is not None
+        self._refuse_too_much(output)
         return [piece for piece in self._claims if _holds(output, piece)]
+
+    def _refuse_too_much(self, output: Output) -> None:
+        """InvalidFile where a claim lies outside the output, or all are more than it can need."""
+        if not all(output.has(piece.offset, piece.nbytes) for piece in self._claims):
+            raise InvalidFile(f"{self.path} names bytes that are not of this output", ANEW)
+        claimed, most = sum(p.nbytes for p in self._claims), MOST_TIMES * output.nbytes
+        if claimed > most:
+            raise InvalidFile(
+                f"{self.path} names {claimed:,} bytes as written, more than {most:,}", ANEW
+            )
 
     def write(self, offset: int, buffer: Buffer) -> None:
         """Write to the output, then note it; safe from several threads."""
@@ -98,19 +120,26 @@ class Journal:
 
         Leaves the file's position, and its end, after the last line that is whole.
         """
-        lines = lines_in(_all(self._fd))
+        lines = lines_in(self._all())
         first = next(lines, None)
-        begun = json.loads(first) if first else {}
+        begun = beginning_of(first, self.path)
         if first is None or not begun.get(HASHES):
             return
         self._refuse_other(begun)
         size = len(checked(first).encode())
-        for line in lines:
-            offset, nbytes, checksum = line.split()
+        for number, line in enumerate(lines, 1):
+            if number > MOST_PIECES:
+                raise InvalidFile(f"{self.path} has more than {MOST_PIECES:,} pieces", ANEW)
             size += len(checked(line).encode())
-            yield Piece(int(offset), int(nbytes), int(checksum, 16))
+            yield piece_in(line, self.path)
         os.ftruncate(self._fd, size)
         os.lseek(self._fd, size, os.SEEK_SET)
+
+    def _all(self) -> bytes:
+        """The whole file."""
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        with os.fdopen(self._fd, "rb", closefd=False) as file:
+            return read_stream(file, "journal", str(self.path))
 
     def _refuse_other(self, begun: Identity) -> None:
         """The same words first, then every byte of the inputs."""
@@ -118,13 +147,14 @@ class Journal:
         if not changed:
             assert self._contents is not None
             self.hashes = self._contents()
-            pairs = zip(self._identity[INPUTS], self.hashes, begun[HASHES], strict=True)
+            pairs = zip(self._identity[INPUTS], self.hashes, begun[HASHES], strict=False)
             names = [name for (name, _), now, then in pairs if now != then]
             changed = [f"inputs ({', '.join(names)}: not the bytes of then)"] if names else []
+            changed = changed or ([INPUTS] if len(begun[HASHES]) != len(self.hashes) else [])
         if changed:
             raise Refused(
                 f"{self.path.name} was begun with other {', '.join(changed)}",
-                "begin anew without --resume, or with the same inputs and options as before",
+                "give the same inputs and options as before, or begin anew without --resume",
             )
 
     def _append(self, text: str) -> None:
@@ -180,7 +210,7 @@ def checked(line: str) -> str:
 def lines_of(path: Path) -> Iterator[str]:
     """Lines of a journal up to the first that is cut or garbled; none if there is no plain file."""
     plain = path.is_file() and not path.is_symlink()
-    return lines_in(path.read_bytes()) if plain else iter(())
+    return lines_in(read_bounded(path, "journal")) if plain else iter(())
 
 
 def lines_in(data: bytes) -> Iterator[str]:
@@ -194,14 +224,42 @@ def lines_in(data: bytes) -> Iterator[str]:
 
 def can_go_on(out: Path) -> bool:
     """Whether an earlier attempt at `out` left something that can be gone on with."""
-    first = next(lines_of(journal_of(out)), None)
-    return first is not None and bool(json.loads(first).get(HASHES))
+    try:
+        first = next(lines_of(journal_of(out)), None)
+        return bool(beginning_of(first, journal_of(out)).get(HASHES))
+    except (InvalidFile, OSError):
+        return False
 
 
-def _all(fd: int) -> bytes:
-    os.lseek(fd, 0, os.SEEK_SET)
-    with os.fdopen(fd, "rb", closefd=False) as file:
-        return file.read()
+def written_of(out: Path) -> int:
+    """Bytes that the journal of `out` claims. InvalidFile where it is none."""
+    lines = islice(lines_of(journal_of(out)), 1, MOST_PIECES + 1)
+    return sum(piece_in(line, journal_of(out)).nbytes for line in lines)
+
+
+def beginning_of(line: str | None, path: Path) -> dict[str, Any]:
+    """The first line of the journal `path`; InvalidFile where it is not as edgemed writes them."""
+    try:
+        begun = json_of(line) if line else {}
+    except ValueError:
+        begun = None
+    hashes = begun.get(HASHES, []) if isinstance(begun, dict) else None
+    if not isinstance(hashes, list) or not all(isinstance(sha, str) for sha in hashes):
+        raise InvalidFile(f"the first line of {path} is not as edgemed writes journals", ANEW)
+    assert isinstance(begun, dict)
+    return begun
+
+
+def piece_in(line: str, path: Path) -> Piece:
+    """The piece that a line of the journal `path` names; InvalidFile where it names none."""
+    found = PIECE.fullmatch(line)
+    if found is None:
+        raise InvalidFile(f"a line of {path} names no piece of a file", ANEW)
+    if int(found[2]) > LARGEST:
+        raise InvalidFile(
+            f"{path} names a piece of {int(found[2]):,} bytes, more than {LARGEST:,}", ANEW
+        )
+    return Piece(int(found[1]), int(found[2]), int(found[3], 16))
 
 
 def _holds(output: Output, piece: Piece) -> bool:

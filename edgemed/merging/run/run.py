@@ -66,13 +66,6 @@ class Result:
     facts: Mapping[str, Mapping[str, float]]
 
 
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_plan(
     plan: Plan, report: Report | None = None, resume: bool = False, load_check: bool = True
 ) -> Result:

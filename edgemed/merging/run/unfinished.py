@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.merging.plan.plan import Plan
-from edgemed.merging.run.journal import lines_of
+from edgemed.merging.run.journal import written_of
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import remove
 from edgemed.storage.output import journal_of, part_of
@@ -27,8 +27,10 @@ def share_written(plan: Plan) -> float | None:
     """
     if not journal_of(plan.out).exists():
         return None
-    pieces = list(lines_of(journal_of(plan.out)))[1:]
-    written = sum(int(line.split()[1]) for line in pieces)
+    try:
+        written = written_of(plan.out)
+    except (InvalidFile, OSError):
+        return None
     return min(1.0, written / max(1, plan.placement.total_bytes))
 
 

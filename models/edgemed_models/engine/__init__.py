@@ -1,1 +1,1 @@
-"""llama.cpp in a child process: a client, a worker, and plain arithmetic for what fits."""
+"""llama.cpp in a child process: a client, a worker, and the arithmetic of what fits in memory."""

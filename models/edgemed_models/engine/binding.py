@@ -1,7 +1,7 @@
-"""llama.cpp's low-level C interface, as far as edgemed uses it: the one file with llama_cpp.
+"""llama.cpp's low-level C interface, as far as edgemed uses it: the only file that uses llama_cpp.
 
 Owns native memory: a `Weights` holds a loaded model, a `Context` its KV cache. Raises ModelError
-where a call fails; where llama.cpp aborts, the process goes with it, and the client tells why.
+if a call fails; if llama.cpp aborts, the process ends, and the client reports why.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ FLASH = {
     "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
     "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
-OUTPUTS = 8  # rows of logits one decode may ask for: more would cost 4 bytes x vocabulary each
+OUTPUTS = 8  # rows of logits that one decode may ask for; each takes 4 bytes x vocabulary
 ABORTED = 2
 NO_TOKEN = -1
 
@@ -44,9 +44,9 @@ class LlamaFailure(ModelError):
 class StopFlag:
     """Set from any thread, read by llama.cpp between two operations without entering Python.
 
-    llama.cpp asks `bool (*)(void *)` thousands of times per batch; a Python function there would
-    need the interpreter lock each time. C's strlen has the right shape: over an empty string it
-    returns 0 (go on), over one character 1 (stop).
+    llama.cpp calls a `bool (*)(void *)` thousands of times per batch; a Python function would need
+    the interpreter lock each time. C's strlen has the right signature: for an empty string it
+    returns 0 (go on), for one character 1 (stop).
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class StopFlag:
         self.callback = ctypes.cast(library.strlen, llama.ggml_abort_callback)
 
     def set(self, stop: bool) -> None:
-        """Stop the running decode, or let the next one run."""
+        """True stops the running decode; False lets the next one run."""
         self.buffer[0] = b"\x01" if stop else b"\x00"
 
     def __bool__(self) -> bool:
@@ -66,13 +66,13 @@ DEBUG = 1  # ggml's log levels: none, debug, info, warn, error, continued
 
 
 def log_to_stderr(level: int, text: bytes, data: object) -> None:
-    """llama.cpp's lines to the error stream, its debugging left out; the client keeps the last."""
+    """Write llama.cpp's lines, except debugging, to stderr; the client keeps the last ones."""
     if level != DEBUG:
         sys.stderr.buffer.write(text)
         sys.stderr.buffer.flush()
 
 
-LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address: so must we
+LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address, so it must live on
 
 
 class Weights:
@@ -84,8 +84,8 @@ class Weights:
         params.use_extra_bufts = settings.repack
         params.vocab_only = settings.vocab_only
         nowhere = (ctypes.c_void_p * 1)()  # an empty list of devices, ended by NULL
-        # A GPU that is given no layer would still take long batches, and room for them, and its
-        # buffers would displace the CPU's faster copy of the weights.
+        # Even with no layer on it, a GPU would process long batches and reserve memory for them,
+        # and with its buffers the CPU would not make its faster copy of the weights.
         if not settings.gpu_layers:
             params.devices = ctypes.cast(nowhere, ctypes.c_void_p)
         llama.llama_log_set(LOG, None)
@@ -113,7 +113,7 @@ class Weights:
         return text.decode("utf-8", "replace") if text else None
 
     def tokenize(self, text: str, special: bool) -> list[int]:
-        """Ids of `text`, nothing added at its ends."""
+        """Ids of `text`, without begin or end tokens."""
         data = text.encode("utf-8")
         room = len(data) + 8
         while True:
@@ -124,7 +124,7 @@ class Weights:
             room = -n
 
     def _named(self) -> frozenset[int]:
-        """The tokens that the header names for a task: `tokenizer.ggml.eos_token_id` and such."""
+        """The tokens to which the header gives a role, as `tokenizer.ggml.eos_token_id` does."""
         found = (self._meta(i) for i in range(llama.llama_model_meta_count(self.model)))
         return frozenset(int(v) for k, v in found if k.endswith("_token_id") and v.isdecimal())
 
@@ -138,7 +138,7 @@ class Weights:
         return name, text.value.decode("utf-8", "replace")
 
     def controls_in(self, text: str) -> dict[str, Control]:
-        """The tokens that occur in scaffolding `text` and structure a dialogue."""
+        """The tokens in scaffolding `text` that structure a dialogue."""
         found = {}
         for token in filter(self.steers, set(self.tokenize(text, special=True))):
             eats = bool(self._attr(token) & llama.LLAMA_TOKEN_ATTR_RSTRIP)
@@ -159,20 +159,20 @@ class Weights:
         if not attr & llama.LLAMA_TOKEN_ATTR_USER_DEFINED:  # control, unknown, unused
             return True
         if attr & (llama.LLAMA_TOKEN_ATTR_LSTRIP | llama.LLAMA_TOKEN_ATTR_RSTRIP):
-            return True  # it eats the spaces beside it
+            return True  # it removes the spaces beside it
         if (token in self.named or self.ends(token)) and len(name) > 1 and not name.isspace():
             return True
         return not is_piece(name, self.scaffold)
 
     def separate(self, token: int) -> bool:
-        """Whether `token` is matched before all others, and text begins anew behind it."""
+        """Whether `token` is matched first, and the text after it is tokenized separately."""
         return bool(self._attr(token) & llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
     def _attr(self, token: int) -> int:
         return int(llama.llama_vocab_get_attr(self.vocab, token))
 
     def begin(self) -> int | None:
-        """The begin-of-text id, if this model wants one before every prompt."""
+        """The begin-of-text id, if this model needs one before every prompt."""
         if not llama.llama_vocab_get_add_bos(self.vocab):
             return None
         token = llama.llama_vocab_bos(self.vocab)
@@ -186,7 +186,7 @@ class Weights:
         return None
 
     def special_text(self, token: int) -> str:
-        """The name of a special token as templates write it; empty where there is none."""
+        """The name of a special token as templates write it; empty if it has none."""
         if token == NO_TOKEN:
             return ""
         return str(llama.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace"))
@@ -202,7 +202,7 @@ class Weights:
         return self.special_text(llama.llama_vocab_eos(self.vocab))
 
     def ends(self, token: int) -> bool:
-        """Whether the model says with `token` that its answer is over."""
+        """Whether the model ends its answer with `token`."""
         known = self._ending.get(token)
         if known is None:
             known = self._ending[token] = bool(llama.llama_vocab_is_eog(self.vocab, token))
@@ -217,7 +217,7 @@ class Weights:
         return self._piece.raw[:n]
 
     def free(self) -> None:
-        """Give the weights' memory back."""
+        """Free the memory of the weights."""
         if self.model:
             llama.llama_model_free(self.model)
             self.model = None
@@ -255,16 +255,16 @@ class Adapters:
 
 
 def try_opening(paths: Sequence[str]) -> None:
-    """Read header, vocabulary and tensor table of a model, but no weight. Raises LlamaFailure.
+    """Read the header, vocabulary and tensor table of a model, no weights. Raises LlamaFailure.
 
-    `paths` are its shards in order, under any names.
+    `paths` are its shards in order; their names do not matter.
     """
     params = llama.llama_model_default_params()
     fields = {name for name, *_ in params._fields_}
     params.n_gpu_layers = 0
     params.no_alloc = "no_alloc" in fields
     params.vocab_only = not params.no_alloc
-    if "load_mode" in fields:  # simulated buffers and mapped files exclude each other
+    if "load_mode" in fields:  # simulated buffers and mapped files cannot be combined
         params.load_mode = llama.LLAMA_LOAD_MODE_NONE
     else:
         params.use_mmap = False
@@ -292,7 +292,7 @@ class Context:
         if not self.context:
             raise LlamaFailure(
                 f"llama.cpp cannot make a context of {size} tokens",
-                "the last lines of its log say why; a smaller --context needs less memory",
+                "the last lines of its log say why; a smaller context needs less memory",
             )
         self.n_vocab = weights.n_vocab
         self.stop = stop
@@ -315,10 +315,10 @@ class Context:
         self.held.clear()
 
     def keep(self, prompt: Sequence[int]) -> int:
-        """Forget all but what `prompt` begins with; how many tokens stay, never all of them.
+        """Keep only the tokens with which `prompt` begins, and return their number, never all.
 
-        Only whole batches count as held: what is read next is then cut into the same batches as
-        in an empty cache, and every number comes out the same to the last bit.
+        Only whole batches are kept: the rest is then cut into the same batches as with an empty
+        cache, and every number comes out the same to the last bit.
         """
         pairs = zip(self.held, prompt, strict=False)
         shared = next(
@@ -332,8 +332,8 @@ class Context:
         return 0
 
     def _forget_from(self, position: int) -> bool:
-        """Drop what lies behind `position`; False where a model's memory cannot be cut there, or
-        has let its beginning go, as recurrent ones and sliding windows do."""
+        """Drop the tokens from `position` on; False if the cache cannot be cut there, or has lost
+        its beginning, as happens with recurrent models and sliding windows."""
         if llama.llama_memory_seq_pos_min(self.memory, 0) != 0:
             return False
         return bool(llama.llama_memory_seq_rm(self.memory, 0, position, -1))
@@ -341,7 +341,7 @@ class Context:
     def decode(self, tokens: Sequence[int], at: int, wanted: int) -> bool:
         """Read `tokens` (at most a batch) at position `at`, with logits for the last `wanted`.
 
-        False when the stop flag ended it; ModelError when llama.cpp could not.
+        False if the stop flag ended it; ModelError if llama.cpp failed.
         """
         n = len(tokens)
         self.batch.n_tokens = n
@@ -355,7 +355,7 @@ class Context:
         return read
 
     def step(self, token: int, at: int) -> bool:
-        """`decode` for one token and its logits: the same, quicker."""
+        """The same as `decode` for one token and its logits, but faster."""
         self.batch.n_tokens = 1
         self._tokens[0], self._positions[0], self._wanted[0] = token, at, 1
         return self._decode(1, at)
@@ -373,12 +373,12 @@ class Context:
         """A view of one row of logits of the last decode, [vocabulary]; -1 is the last token's."""
         pointer = llama.llama_get_logits_ith(self.context, row)
         address = ctypes.addressof(pointer.contents) if pointer else 0
-        if address != self._logits[0]:  # it rarely is another one
+        if address != self._logits[0]:  # it rarely changes
             self._logits = (address, view(pointer, self.n_vocab, np.float32))
         return self._logits[1]
 
     def free(self) -> None:
-        """Give the cache's memory back."""
+        """Free the memory of the cache."""
         if self.context:
             llama.llama_batch_free(self.batch)
             llama.llama_free(self.context)
@@ -389,7 +389,7 @@ def view(pointer: Any, length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """The `length` values at a C pointer as an array, without a copy."""
     address = ctypes.cast(pointer, ctypes.c_void_p).value
     if address is None:
-        raise ModelError("llama.cpp has no values where some were asked for", "report this")
+        raise ModelError("llama.cpp returned no logits", "report this")
     kind = np.dtype(dtype)
     memory: Any = (ctypes.c_char * (length * kind.itemsize)).from_address(address)
     return np.frombuffer(memory, kind)
@@ -399,7 +399,7 @@ DEVICE_KINDS = ("CPU", "GPU", "integrated GPU", "accelerator", "meta")  # ggml_b
 
 
 def describe() -> dict[str, Any]:
-    """Version, instruction sets in llama.cpp's own words, and the devices it finds."""
+    """Version, instruction sets by llama.cpp's names, and the devices it finds."""
     from importlib.metadata import version
 
     llama.llama_log_set(LOG, None)
@@ -413,7 +413,7 @@ def describe() -> dict[str, Any]:
 
 
 def ggml_function(name: str, result: Any, *arguments: Any) -> Any:
-    """A function of ggml's device list; its library is another one on each system."""
+    """A function of ggml's device list; it is in a different library on each system."""
     from llama_cpp._ggml import libggml
 
     for library in (libggml, llama._lib):
@@ -449,13 +449,13 @@ def describe_device(number: int) -> dict[str, Any]:
     }
 
 
-# llama-cpp-python's converter lets a line end stand in a string, which JSON forbids (RFC 8259, 7).
+# llama-cpp-python's converter allows line ends in a string, which JSON forbids (RFC 8259, 7).
 LOOSE_CHAR = r'char ::= [^"\\] |'
 STRICT_CHAR = r'char ::= [^"\\\x7F\x00-\x1F] |'
 
 
 def gbnf_of(schema: str) -> str:
-    """A JSON schema as a grammar; ModelError where the converter knows no way, never a guess."""
+    """A JSON schema as a grammar; ModelError if the converter cannot convert it."""
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 
     refuse_large(schema)
@@ -463,6 +463,6 @@ def gbnf_of(schema: str) -> str:
         return str(json_schema_to_gbnf(schema)).replace(LOOSE_CHAR, STRICT_CHAR)
     except Exception as error:
         raise ModelError(
-            f"the JSON schema cannot be made a grammar ({type(error).__name__})",
+            f"the JSON schema cannot be turned into a grammar ({type(error).__name__})",
             "simplify the template's schema: `edgemed templates check` tries it",
         ) from None

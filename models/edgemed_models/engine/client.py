@@ -1,8 +1,8 @@
 """The model as the rest of edgemed sees it: a handle on a worker process that may die.
 
-Whatever happens in the worker (an abort inside llama.cpp, the kernel's out-of-memory killer, a
-driver that crashes) ends the running request with a Failed event and the last log lines. What was
-asked stays with the caller, and the next request starts a fresh worker.
+If the worker dies (an abort inside llama.cpp, the kernel's out-of-memory killer, a driver crash),
+the running request ends with a Failed event and the last log lines. The caller keeps its request,
+and the next request starts a new worker.
 """
 
 import os
@@ -33,18 +33,18 @@ from edgemed_models.engine.settings import Settings
 LOG_LINES = 200
 SHOWN_LINES = 12
 ENDINGS = (Done, Failed)
-GRACE = 0.8  # seconds a cancelled worker has to stop by itself before it is killed
+GRACE = 0.8  # seconds that a cancelled worker has to stop by itself before it is killed
 
 
 class WorkerDied(Exception):
-    """The process ended while an answer was awaited."""
+    """The process ended before it had answered."""
 
 
 class Process:
     """One worker process, its pipes, and the last lines it logged.
 
-    The thread that starts the process stays with it and collects its log: on Linux a child asks to
-    be killed when the *thread* that started it ends, so that must not be a passing one.
+    The thread that starts the process lives as long as it and collects its log: on Linux the child
+    is killed when the *thread* that started it ends, so that thread must not end early.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Process:
                 self.log.append(data.decode("utf-8", "replace").rstrip())
 
     def send(self, message: dict[str, Any]) -> None:
-        """Write one line; a worker that is gone is noticed when its answer is read."""
+        """Write one line; a dead worker is noticed when its answer is read."""
         try:
             stream = self._pipe(self.child.stdin)
             stream.write(wire.line(message))
@@ -87,7 +87,7 @@ class Process:
         """The next line of the answer. Raises WorkerDied at the end of the output."""
         try:
             return wire.parse(self._pipe(self.child.stdout).readline())
-        except ValueError:  # nothing, or half a line
+        except ValueError:  # no line, or half of one
             raise WorkerDied from None
 
     @staticmethod
@@ -100,7 +100,7 @@ class Process:
         return self.child.poll() is None
 
     def end(self) -> int:
-        """Make sure that the process is gone and its pipes are closed; its exit code."""
+        """Make sure that the process has ended and its pipes are closed; returns its exit code."""
         if self.alive():
             self.child.kill()
         code = self.child.wait()
@@ -108,19 +108,19 @@ class Process:
         for stream in (self.child.stdin, self.child.stdout):
             try:
                 self._pipe(stream).close()
-            except OSError:  # unsent bytes of a worker that is gone
+            except OSError:  # unsent bytes of a dead worker
                 continue
         return code
 
 
 class LlamaModel:
-    """A GGUF model run by llama.cpp in a process of its own: the Model protocol."""
+    """A GGUF model run by llama.cpp in its own process; follows the Model protocol."""
 
     def __init__(self, settings: Settings, process: Process | None = None) -> None:
-        """Load the model in `process`, or in a fresh one.
+        """Load the model in `process`, or in a new one.
 
-        A process that was started ahead saves time; one that has a model loaded gives it up.
-        Raises ModelError, with log lines, if that fails.
+        A process that was started ahead saves time; a model that it had loaded is replaced.
+        Raises ModelError, with log lines, if loading fails.
         """
         self.settings = settings
         self.facts: dict[str, Any] = {}
@@ -144,16 +144,16 @@ class LlamaModel:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The last lines that the present worker logged."""
+        """The last lines that the current worker logged."""
         return tuple(self._process.log) if self._process else ()
 
     @property
     def pid(self) -> int | None:
-        """The worker's process id while one runs."""
+        """The worker's process id, while there is one."""
         return self._process.child.pid if self._process and self._process.alive() else None
 
     def _worker(self) -> Process:
-        """The running worker, or a fresh one with the model loaded."""
+        """The running worker, or a new one with the model loaded."""
         if self._process is not None and self._process.alive():
             return self._process
         if self._process is not None:
@@ -161,7 +161,7 @@ class LlamaModel:
         return self._load(Process())
 
     def _load(self, process: Process) -> Process:
-        """Let a worker load the model."""
+        """Make a worker load the model."""
         self._process = process
         process.send({"op": "load", "settings": asdict(self.settings), "id": 0})
         try:
@@ -177,21 +177,22 @@ class LlamaModel:
         return process
 
     def _drop(self) -> int:
-        """Let the present worker go; its exit code."""
+        """End the current worker; returns its exit code."""
         process, self._process = self._process, None
         return process.end() if process else 0
 
     def _death(self, when: str) -> ModelError:
-        """The worker's end as an error, with what it logged last."""
+        """The worker's death as an error, with its last log lines."""
         process = self._process
         code = self._drop()
         log = tuple(process.log)[-SHOWN_LINES:] if process else ()
         return ModelError(f"the model process {how_it_ended(code)} {when}", hint_for(code), log)
 
     def generate(self, request: Request) -> Iterator[Event]:
-        """Events of one request; the worker's death ends them with Failed, never an exception.
+        """Events of one request; if the worker dies they end with Failed, never an exception.
 
-        Nothing runs before the first event is asked for. A caller that stops listening cancels.
+        Nothing runs before the first event is asked for. If the caller stops iterating, the
+        request is cancelled.
         """
         self._claim()
         ended = False
@@ -230,7 +231,7 @@ class LlamaModel:
         self._busy.release()
 
     def _first(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Ask, and the first line of the answer. A worker that died idle is replaced unnoticed."""
+        """Ask; returns the first line of the answer. A worker that died while idle is replaced."""
         fresh = self._process is None
         while True:
             process = self._worker()
@@ -246,13 +247,13 @@ class LlamaModel:
                 self._drop()
 
     def _present(self) -> Process:
-        """The worker that answers; WorkerDied if `close` took it away meanwhile."""
+        """The worker that answers; WorkerDied if `close` has ended it."""
         if self._process is None:
             raise WorkerDied
         return self._process
 
     def _abandon(self) -> None:
-        """Nobody listens to the running request any more: stop it and read past its events."""
+        """Stop a request whose caller no longer listens, and skip its remaining events."""
         self.cancel()
         try:
             while not isinstance(self._event(self._present().receive()), ENDINGS):
@@ -268,7 +269,7 @@ class LlamaModel:
         return Failed(error.message, error.hint, error.log)
 
     def _ending(self, progress: "Progress") -> Event:
-        """What a stream ends with when its worker is gone: the cancel that killed it, or why."""
+        """The last event of a stream whose worker is dead: cancelled, or failed with the reason."""
         if self._cancelled:
             self._drop()
             return Done("cancelled", progress.timings())
@@ -297,7 +298,7 @@ class LlamaModel:
                 process.child.kill()
 
     def count(self, messages: Sequence[Message]) -> int:
-        """Tokens of the rendered prompt. Raises ModelError where it cannot be rendered."""
+        """Tokens of the rendered prompt. Raises ModelError if it cannot be rendered."""
         message = {"op": "count", "messages": [asdict(m) for m in messages]}
         return int(self._ask(message)["tokens"])
 
@@ -317,7 +318,7 @@ class LlamaModel:
         return [float(value) for value in self._ask(message)["scores"]]
 
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """One question, one answer; ModelError when it was cancelled meanwhile."""
+        """One question, one answer; ModelError if it was cancelled."""
         self._claim()
         try:
             answer = self._first(message)
@@ -332,14 +333,14 @@ class LlamaModel:
         return answer
 
     def close(self) -> None:
-        """End the worker and with it a running request; safe to call twice."""
+        """End the worker and any running request; safe to call twice."""
         with self._guard:
             self._cancelled = True
         self._drop()
 
 
 class Progress:
-    """What a stream has shown so far, for the timings of one that ends without its own."""
+    """What a stream has sent so far, for the timings if it ends without any."""
 
     def __init__(self) -> None:
         self.read = Prefill(0, 0, 0.0)
@@ -353,13 +354,13 @@ class Progress:
             self.tokens += event.tokens
 
     def timings(self) -> Timings:
-        """What is known; the time of writing is not."""
+        """The timings as far as known; the time for writing is not."""
         read = self.read
         return Timings(read.done, read.seconds, self.tokens, 0.0, read.kept)
 
 
 def refused(message: dict[str, Any], log: tuple[str, ...]) -> ModelError:
-    """The worker's refusal as an error, with `log` where llama.cpp was the cause."""
+    """The worker's refusal as an error, with `log` if llama.cpp was the cause."""
     told = message["refused"]
     return ModelError(told["message"], told["hint"], log if told["logged"] else ())
 
@@ -375,9 +376,9 @@ def how_it_ended(code: int) -> str:
 
 
 def hint_for(code: int) -> str:
-    """What usually lies behind an exit code, and what to do."""
+    """The usual cause of an exit code, and what to do."""
     if code == -getattr(signal, "SIGKILL", 9):
-        return "often memory ran out: close programs or give a smaller --context; then ask again"
+        return "probably out of memory: close programs or give a smaller context; then try again"
     if code == -getattr(signal, "SIGILL", 4):
-        return "this CPU lacks an instruction the llama.cpp build uses: run `edgemed doctor`"
-    return "nothing of the note is lost: ask again; the log lines say more"
+        return "this llama.cpp build uses instructions that the CPU lacks: run `edgemed doctor`"
+    return "the note is not lost: try again; the log lines say more"

@@ -1,12 +1,13 @@
-"""Prompt pieces to token ids: control tokens where the template has them, nowhere else.
+"""Turns prompt pieces into token ids, with control tokens only where the template has them.
 
     <|start|>user<|end|>\\n\\n   Pt has <|eot_id|> in it   <|eot_id|>
     scaffold: control          literal: bytes of text      scaffold: control
 
-The control tokens of the scaffolding are found first. What lies between two of them, scaffolding
-and message text alike, is one run of plain text and tokenized as one, so that ordinary text gets
-the very ids that llama.cpp gives the whole rendered prompt. A run in which the tokenizer finds a
-token that could steer the dialogue is cut inside that token's name, and tokenized again.
+The scaffolding is the text that the template puts around messages. Its control tokens are found
+first. The text between two of them, scaffolding and messages, is tokenized as one run, so that
+ordinary text gets the same ids that llama.cpp gives the whole rendered prompt. If the tokenizer
+finds a token in a run that could steer the dialogue, the run is cut inside that token's name and
+tokenized again.
 """
 
 import itertools
@@ -18,13 +19,14 @@ from edgemed_models.base import ModelError
 from edgemed_models.engine.prompt import Segment
 
 ANCHOR = "\ue000"
-"""A private-use character: no vocabulary joins it with what follows."""
+"""A private-use character: no vocabulary joins it with the text after it."""
 
 
 class Control(NamedTuple):
     """A token that structures a prompt.
 
-    `eats_space`: scaffolding white space behind it is dropped, as llama.cpp does for some models.
+    `eats_space`: white space after it in the scaffolding is dropped, as llama.cpp does for some
+    models.
     """
 
     token: int
@@ -40,7 +42,7 @@ class Vocabulary(Protocol):
         ...
 
     def tokenize(self, text: str, special: bool) -> list[int]:
-        """Ids of `text`; control tokens are recognised in it only with `special`."""
+        """Ids of `text`; control tokens in it are recognized only with `special`."""
         ...
 
     def controls_in(self, text: str) -> dict[str, Control]:
@@ -48,7 +50,7 @@ class Vocabulary(Protocol):
         ...
 
     def steers(self, token: int) -> bool:
-        """Whether `token` is more than a piece of text: no message may hold it."""
+        """Whether `token` is more than a piece of text: no message may contain it."""
         ...
 
     def special_text(self, token: int) -> str:
@@ -56,7 +58,7 @@ class Vocabulary(Protocol):
         ...
 
     def separate(self, token: int) -> bool:
-        """Whether `token` is matched before all others, and text begins anew behind it."""
+        """Whether `token` is matched first, and the text after it is tokenized separately."""
         ...
 
     def piece(self, token: int) -> bytes:
@@ -64,14 +66,14 @@ class Vocabulary(Protocol):
         ...
 
     def begin(self) -> int | None:
-        """The id that must begin every prompt, if the model wants one."""
+        """The id that must begin every prompt, if the model needs one."""
         ...
 
 
 def encode(vocabulary: Vocabulary, segments: Sequence[Segment]) -> list[int]:
-    """Ids of a prompt. Message text yields no control token, whatever stands in it.
+    """Ids of a prompt. Message text gives no control token, whatever it contains.
 
-    Raises ModelError where the vocabulary cannot write some character of it.
+    Raises ModelError if the vocabulary has no way to write one of its characters.
     """
     controls: dict[str, Control] = {}
     for segment in segments:
@@ -111,9 +113,9 @@ def divided(text: str, controls: dict[str, Control]) -> list[str]:
 
 
 def plain(vocabulary: Vocabulary, text: str) -> list[int]:
-    """Ids of a run of text that stand for all of its bytes and hold no token that steers.
+    """Ids of a run of text that stand for all of its bytes and include no token that steers.
 
-    Names are cut as they are found: those that a first cut lays bare are seen by the next look.
+    Names are cut as they are found; if a cut reveals another name, the next pass finds it.
     """
     names: set[str] = set()
     while True:
@@ -130,7 +132,7 @@ def plain(vocabulary: Vocabulary, text: str) -> list[int]:
 
 
 def cut(text: str, names: set[str]) -> list[str]:
-    """`text` in pieces none of which holds a whole name; joined they are `text` again."""
+    """`text` in pieces none of which contains a whole name; joined they are `text` again."""
     if not names:
         return [text]
     longest = sorted(names, key=len, reverse=True)
@@ -140,7 +142,7 @@ def cut(text: str, names: set[str]) -> list[str]:
 
 
 def inner(vocabulary: Vocabulary, text: str) -> list[int]:
-    """Ids of text that goes on: no space comes in front of it."""
+    """Ids of text in the middle of a prompt: no space is added in front of it."""
     if vocabulary.adds_space:
         anchor = vocabulary.tokenize(ANCHOR, special=False)
         ids = vocabulary.tokenize(ANCHOR + text, special=False)
@@ -150,7 +152,7 @@ def inner(vocabulary: Vocabulary, text: str) -> list[int]:
 
 
 def whole(vocabulary: Vocabulary, ids: list[int], text: str) -> list[int]:
-    """`ids`, if they stand for every byte of `text` and for nothing else but added spaces."""
+    """`ids`, if they stand for exactly the bytes of `text`, apart from added spaces."""
     facts = {i: (vocabulary.piece(i), vocabulary.separate(i)) for i in set(ids)}
     data, fresh = bytearray(), vocabulary.adds_space
     for piece, separate in map(facts.__getitem__, ids):
@@ -162,8 +164,8 @@ def whole(vocabulary: Vocabulary, ids: list[int], text: str) -> list[int]:
 
 
 def unwritten() -> ModelError:
-    """The refusal of a vocabulary that would lose or change some of the text."""
+    """The error for a vocabulary that would lose or change some of the text."""
     return ModelError(
         "this model's vocabulary cannot write every character of the text",
-        "nothing is left out silently: use another model",
+        "use another model; edgemed does not leave characters out silently",
     )

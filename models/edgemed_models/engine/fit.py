@@ -1,10 +1,10 @@
-"""Whether a model fits this machine, as arithmetic that can be printed: numbers in, a plan out.
+"""Whether a model fits in memory, as arithmetic that can be printed: numbers in, a plan out.
 
     needed = weights + faster copy of weights + KV cache + compute buffer + process
 
-Reads no file and asks no system. What the user has set is never changed; what is left open is
-tried in order: all comforts, then without the CPU's faster copy of the weights, then with a KV
-cache of 8 bits. The context comes from the note, never from the training length.
+Reads no file and asks the system nothing. The user's options are never changed; the open ones are
+tried in this order: the fastest way, then without the CPU's faster copy of the weights, then with
+an 8-bit KV cache. The context comes from the note, never from the training length.
 """
 
 from collections.abc import Iterator
@@ -21,19 +21,20 @@ KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per value: ggml blo
 KV_BLOCK = 32
 
 # Measured with llama.cpp 0c1e57098 on x86-64: Python, numpy and the libraries take about 100 MiB
-# of private memory, a vocabulary 800 bytes a token, a compute thread its stack and arena.
+# of private memory, a vocabulary 800 bytes per token, and each compute thread its stack and arena.
 PROCESS = 100 * MIB
 PER_VOCABULARY_TOKEN = 800
 PER_THREAD = 10 * MIB
 OUTPUT_ROWS = 8
 
-# Measured on one CUDA card: up to 120 MiB more than the plan. CUDA's own 524 MiB are not in it: a
-# process that holds as much already is asked how much is free. The rest is for others, such as a
-# screen. The driver reserves, though hardly uses, up to 810 MiB of the process's private memory.
+# Measured on one CUDA card: up to 120 MiB more than the plan. CUDA's own 524 MiB are not included,
+# because the process that reports free memory already holds them. The rest of the margin is for
+# other programs, such as a desktop. The driver also reserves up to 810 MiB of the process's private
+# memory, but hardly uses them.
 GPU_MARGIN = 512 * MIB
 GPU_DRIVER = 900 * MIB
 
-MARGIN_SHARE = 0.05  # of all memory stays free for everything else ...
+MARGIN_SHARE = 0.05  # this share of all memory stays free for everything else ...
 MARGIN_LEAST = 256 * MIB  # ... but at least this
 PRIVATE_MARGIN = 16 * MIB
 
@@ -49,9 +50,9 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the arithmetic needs of a model's header. `repackable`: bytes the CPU would copy.
+    """The numbers from a model's header. `repackable`: bytes the CPU would copy.
 
-    `output_bytes`: the output matrix; `tied`: it is the embedding, which the CPU needs as well.
+    `output_bytes`: the output matrix; `tied`: it is also the embedding, which the CPU needs too.
     """
 
     layers: tuple[Layer, ...]
@@ -73,11 +74,11 @@ class Shape:
 
 
 class Gpu(NamedTuple):
-    """A device other than the CPU that llama.cpp found; bytes.
+    """A device other than the CPU that llama.cpp found; sizes in bytes.
 
-    `shared`: it computes in the machine's own memory, as Apple's and integrated ones do. `mapped`:
-    it reads weights where the file is mapped, as Apple's do; others have a copy of theirs, and lay
-    the rest into buffers of their own, of which llama.cpp makes no faster copy for the CPU.
+    `shared`: it uses the machine's memory, as Apple's and integrated GPUs do. `mapped`: it reads
+    weights directly from the mapped file, as Apple's do; others copy their weights, and put the
+    rest into their own buffers, of which llama.cpp makes no faster copy for the CPU.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Gpu(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for; None leaves the choice to the plan. `tokens`: prompt and answer."""
+    """What is requested; None leaves the choice to the plan. `tokens`: prompt and answer."""
 
     tokens: int
     threads: int
@@ -102,10 +103,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One way to load the model, with its cost in bytes on the CPU's side and on the GPU's.
+    """One way to load the model, with the bytes it takes on the CPU and on the GPU.
 
-    `gpu_layers` counts as llama.cpp does: the output is the first layer to go to a GPU, then the
-    blocks go, from the last one on.
+    `gpu_layers` counts as llama.cpp does: the output is the first layer on the GPU, then the blocks
+    from the last one backwards.
     """
 
     context: int
@@ -129,18 +130,18 @@ class Plan:
 
     @property
     def private(self) -> int:
-        """Bytes that belong to the process alone: all but the weights mapped from the file."""
+        """Bytes of the process's own memory: all but the weights mapped from the file."""
         return self.copy + self.kv + self.compute + self.process
 
     @property
     def fits(self) -> bool:
-        """Whether there is room, also under a limit on private memory."""
+        """Whether there is room, also within a limit on private memory."""
         private_fits = self.private_room is None or self.private <= self.private_room
         return self.needed <= self.room and private_fits
 
 
 class DoesNotFit(ModelError):
-    """No way to load the model has room; `plan` is the one that needs least."""
+    """The model does not fit in memory in any way; `plan` is the one that needs least."""
 
     def __init__(self, message: str, hint: str, plan: Plan) -> None:
         super().__init__(message, hint)
@@ -148,7 +149,7 @@ class DoesNotFit(ModelError):
 
 
 def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> Plan:
-    """The first plan that fits. Raises DoesNotFit with the numbers and the nearest that would."""
+    """The first plan that fits. Raises DoesNotFit with the numbers and what would fit."""
     context = check_context(shape, wish)
     plans = [costs(shape, memory, choice, gpu) for choice in choices(shape, wish, context)]
     for plan in plans:
@@ -158,19 +159,19 @@ def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> Pla
 
 
 def check_context(shape: Shape, wish: Wish) -> int:
-    """The context to plan for: the user's, or what the tokens need; never past the training."""
+    """The context to plan for: the user's, or what the tokens need; at most the training length."""
     context = wish.context or round_up(wish.tokens)
     limit = max(round_up(shape.train_context), CONTEXT_STEP)
     if context > limit:
         raise ModelError(
-            f"{context} tokens are asked for; the model was trained on {shape.train_context}",
-            "past that length it makes nonsense: give less text, or use --plan",
+            f"{context} tokens are needed; the model was trained for {shape.train_context} at most",
+            "give a shorter text: beyond that length the model writes nonsense",
         )
     return context
 
 
 def choices(shape: Shape, wish: Wish, context: int) -> Iterator[Wish]:
-    """The wish with its open ends filled in, in order of preference."""
+    """The wish with its open options filled in, in order of preference."""
     eight_bit = all(layer.key_length % KV_BLOCK == 0 for layer in shape.layers)
     kinds: list[KVType] = ["f16", "q8_0"] if eight_bit else ["f16"]
     for kv_type in kinds if wish.kv_type is None else [wish.kv_type]:
@@ -179,7 +180,7 @@ def choices(shape: Shape, wish: Wish, context: int) -> Iterator[Wish]:
 
 
 def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
-    """What `wish`, all decided but its GPU layers, costs."""
+    """The plan for a `wish` of which at most the GPU layers are open."""
     context, kv_type = wish.context or 0, wish.kv_type or "f16"
     compute = compute_bytes(shape, wish.batch, context)
     gpu_layers = wish.gpu_layers
@@ -244,14 +245,14 @@ def layers_for(shape: Shape, gpu: Gpu, context: int, kv_type: KVType, compute: i
 
 
 def round_up(tokens: int) -> int:
-    """`tokens` in whole steps of llama.cpp's contexts."""
+    """`tokens` rounded up to a context size of llama.cpp."""
     return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP
 
 
 def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> int:
-    """The longest context up to the training length that some choice fits; 0 if none does."""
+    """The longest context, up to the training length, that fits in some way; 0 if none does."""
     fitting, above = 0, shape.train_context // CONTEXT_STEP + 1
-    while above - fitting > 1:  # what fits also fits with less context
+    while above - fitting > 1:  # if a context fits, so does every smaller one
         middle = (fitting + above) // 2
         tried = choices(shape, wish, middle * CONTEXT_STEP)
         if any(costs(shape, memory, choice, gpu).fits for choice in tried):
@@ -262,14 +263,14 @@ def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = 
 
 
 def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> DoesNotFit:
-    """Why nothing fits, with the smallest plan's numbers, and what would."""
+    """The error if nothing fits: the smallest plan's numbers, and what would fit."""
     room, needed, what = least.room, least.needed, memory.limited_by
     if least.private_room is not None and least.private > least.private_room:
         room, needed, what = least.private_room, least.private, "the limit on private memory"
     return DoesNotFit(
         f"the model does not fit: {mib(needed)} needed for {least.context} tokens, "
         f"{mib(max(room, 0))} free within {what}",
-        nearest(shape, memory, wish, gpu, least) + f"; or give it {mib(needed - room)} more",
+        nearest(shape, memory, wish, gpu, least) + f"; or free {mib(needed - room)} more",
         least,
     )
 
@@ -278,17 +279,17 @@ def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Pl
     """What would fit: this model with less text, or a smaller model."""
     context = largest_context(shape, memory, wish, gpu)
     if context >= max(wish.tokens, 1):
-        return f"--context {context} would fit"
+        return f"a context of {context} tokens would fit"
     if context:
-        return f"{context} tokens would fit: give a shorter text, or use `summarize --plan`"
+        return f"{context} tokens would fit: give a shorter text"
     room = least.room - (least.needed - least.weights)
     if room <= 0 or (least.private_room is not None and least.private > least.private_room):
-        return "no model fits here with this context"
+        return "no model would fit with this context"
     return f"a model file of up to {mib(room)} would fit with this context"
 
 
 def explain(plan: Plan) -> list[str]:
-    """The arithmetic of a plan, one line a part."""
+    """The arithmetic of a plan, one line per part."""
     copy = "" if plan.repack else " (switched off)"
     lines = [
         f"{mib(plan.weights):>12}  weights, mapped from the file",
@@ -308,5 +309,5 @@ def explain(plan: Plan) -> list[str]:
 
 
 def mib(nbytes: int) -> str:
-    """Bytes in MiB, rounded up: a need must not look smaller than it is."""
+    """Bytes in MiB, rounded up, so that a need never looks smaller than it is."""
     return f"{-(-nbytes // MIB):,} MiB"

@@ -1,7 +1,7 @@
-"""What the worker process does first: no core dump, no internet, no Ctrl-C, no orphan.
+"""What the worker process sets up first: no core dumps, no internet, no Ctrl-C, no orphan process.
 
-Where a call is POSIX's alone, other systems do what they can (the end of the pipe tells every
-worker that its parent is gone).
+Some calls exist only on POSIX; other systems do what they can (on every system, the end of the
+pipe tells a worker that its parent has ended).
 """
 
 import os
@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def isolate(parent: int) -> None:
-    """Shield the user's text and the terminal: call once, before anything native is loaded."""
+    """Protect the user's text and the terminal: call once, before any native library is loaded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the client decides what Ctrl-C means
     os.environ["GGML_NO_BACKTRACE"] = "1"  # ggml would start a debugger that prints arguments
     forbid_dumps()
@@ -24,5 +24,5 @@ def isolate(parent: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the line above
+        if os.getppid() != parent:  # the parent ended before the line above
             os._exit(0)

@@ -1,7 +1,7 @@
-"""Whether llama.cpp opens a file: asked in a process of its own, which may die of the answer.
+"""Whether llama.cpp opens a file: tried in a separate process, because llama.cpp may abort.
 
 llama.cpp reads the header, the vocabulary and the tensor table, and compares shapes with what the
-architecture wants; no weight is read. The process is started ahead, so that its libraries load
+architecture needs; no weights are read. The process is started ahead, so that its libraries load
 while the caller works.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from edgemed_models.base import ModelError
 from edgemed_models.engine.client import Process, WorkerDied, hint_for, how_it_ended
 
-SECONDS = 300  # a vocabulary of 256 thousand tokens takes about one
+SECONDS = 300  # a vocabulary of 256,000 tokens takes about one second
 REASON = re.compile(r"error loading model: (.*)")
 ASSERTED = re.compile(r"([^/\\\s]+:\d+: GGML_ASSERT.*)|(GGML_ABORT.*)|what\(\): *(.*)")
 SHOWN = 400  # characters of a reason
 
 
 class LoadCheck:
-    """A process that opens files in llama.cpp; `end` it."""
+    """A process that opens files in llama.cpp; call `end` when done."""
 
     def __init__(self) -> None:
         """Start it. Raises ModelError if no process can be started."""
@@ -28,8 +28,8 @@ class LoadCheck:
         self.ready = False
 
     def refusal(self, paths: Sequence[str]) -> str | None:
-        """llama.cpp's reason against the file, or against a model's shards in order; None if it
-        opens. Raises ModelError where llama.cpp cannot be asked."""
+        """Why llama.cpp does not open a file, or a model's shards in order; None if it does.
+        Raises ModelError if llama.cpp itself cannot be loaded."""
         timer = threading.Timer(SECONDS, self.process.child.kill)
         timer.daemon = True
         timer.start()
@@ -49,7 +49,7 @@ class LoadCheck:
         return reason(tuple(self.process.log)) or f"the process that opened it {how_it_ended(code)}"
 
     def _wait(self) -> None:
-        """Until the libraries are loaded: who dies before is not ended by the file."""
+        """Wait until the libraries are loaded: if the process dies before, the file is not why."""
         if not self.ready:
             self.process.receive()
             self.ready = True
@@ -57,15 +57,17 @@ class LoadCheck:
     def _unasked(self) -> ModelError:
         code = self.process.end()
         log = tuple(self.process.log)[-4:]
-        return ModelError(f"llama.cpp {how_it_ended(code)} when loaded", hint_for(code), log)
+        return ModelError(
+            f"llama.cpp {how_it_ended(code)} while it was loaded", hint_for(code), log
+        )
 
     def end(self) -> None:
-        """Let the process go; safe to call twice."""
+        """End the process; safe to call twice."""
         self.process.end()
 
 
 def reason(log: Sequence[str]) -> str:
-    """What llama.cpp's log says it refused or died of; empty where it says nothing."""
+    """The reason in llama.cpp's log for a refusal or an abort; empty if it gives none."""
     for pattern in (ASSERTED, REASON):
         for line in reversed(log):
             if match := pattern.search(line):

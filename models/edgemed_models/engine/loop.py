@@ -1,7 +1,7 @@
 """The decode loop: ids in, events out. Prefill in batches, then one token at a time.
 
-Knows token ids, logits and time; nothing of templates, processes or notes. What a prompt shares
-with the one before stays in the cache and is not read again.
+Knows token ids, logits and time; nothing of templates, processes or notes. The start that a prompt
+shares with the one before stays in the cache and is not read again.
 """
 
 import codecs
@@ -16,7 +16,7 @@ from edgemed_models.engine.binding import OUTPUTS, Context, Weights
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 
-OFTEN = 0.05  # seconds: tokens that come faster are told together, for telling wakes the client
+OFTEN = 0.05  # seconds: faster tokens are sent together, because each event wakes the client
 
 
 def generate(
@@ -65,7 +65,7 @@ def generate(
 
 
 class Text:
-    """Tokens on their way to whole characters; several tokens become one piece."""
+    """Collects tokens until they form whole characters; several tokens become one piece."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
@@ -75,7 +75,7 @@ class Text:
         self.tokens = 0
 
     def pieces(self, last: bool = False) -> Iterator[Piece]:
-        """The text since the last piece, if there is a whole character of it."""
+        """The text since the last piece, if it has at least one whole character."""
         data = b"".join(map(self.weights.piece, self.waiting))
         self.tokens += len(self.waiting)
         self.waiting.clear()
@@ -85,9 +85,9 @@ class Text:
 
 
 def read(context: Context, prompt: Sequence[int], kept: int) -> Iterator[int]:
-    """Fill the cache with `prompt` behind the `kept` tokens it holds; yields how much is read.
+    """Read `prompt` from token `kept` on into the cache; yields how many tokens are read.
 
-    Batch by batch; ends early on a stop. Only the very last token asks for logits.
+    Batch by batch; ends early on a stop. Only the last token asks for logits.
     """
     size = context.batch_size
     for at in range(kept, len(prompt), size):
@@ -99,7 +99,7 @@ def read(context: Context, prompt: Sequence[int], kept: int) -> Iterator[int]:
 
 
 def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> list[float]:
-    """Natural-log probability of each id of `answer` after `prompt`; fewer if stopped."""
+    """Natural-log probability of each id of `answer` after `prompt`; fewer values if stopped."""
     for done in read(context, prompt, context.keep(prompt)):
         if done == len(prompt):
             break

@@ -1,6 +1,6 @@
-"""What this machine has: cores, memory, and the limits a container or a shell puts on it.
+"""What this machine has: cores, memory, and the limits that a container or shell sets.
 
-Reads the system only; what to make of the numbers is decided in `fit` and by the commands.
+Only reads the system; `fit` and the commands decide what the numbers mean.
 """
 
 import os
@@ -14,9 +14,9 @@ NO_LIMIT = 2**62  # cgroup v1 writes a number near 2**63 for "no limit"
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes. `private` is what this process may still take of its own (RLIMIT_DATA), if limited.
+    """Bytes. `private`: private memory that this process may still take (RLIMIT_DATA), if limited.
 
-    `free` counts what the system can give without swapping, and heeds a container's limit.
+    `free` is what the system can give without swapping, within a container's limit.
     """
 
     total: int
@@ -26,7 +26,7 @@ class Memory:
 
 
 def memory() -> Memory:
-    """Memory of this machine, or of the container it is, now."""
+    """The memory of this machine, or of its container, now."""
     total, free = system_memory()
     limit = container_limit()
     by = "the machine"
@@ -53,8 +53,8 @@ def container_limit(
     return min(limits, key=lambda pair: pair[1], default=None)
 
 
-def cgroup_folders(root: Path, own: Path) -> list[Path]:
-    """The folders of this process's memory cgroup and of all around it, both versions.
+def cgroup_folders(root: Path, own: Path, controller: str = "memory") -> list[Path]:
+    """The folders of this process's cgroup for `controller` and of all around it, both versions.
 
     A line of /proc/self/cgroup is `number:controllers:path`; version 2 names no controllers.
     """
@@ -62,17 +62,17 @@ def cgroup_folders(root: Path, own: Path) -> list[Path]:
         lines = own.read_text().splitlines()
     except OSError:
         lines = []
-    folders = [root, root / "memory"]
+    folders = [root, root / controller]
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers in ("", "memory"):
+        if not controllers or controller in controllers.split(","):
             base, parts = root / controllers, Path(path.lstrip("/")).parts
             folders += [base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
     return folders
 
 
 def number_in(path: Path) -> int | None:
-    """The whole number in a file of the system; None where there is no file or no number."""
+    """The whole number in a system file; None if there is no file or no number."""
     try:
         text = path.read_text().strip()
     except OSError:
@@ -81,32 +81,61 @@ def number_in(path: Path) -> int | None:
 
 
 def usable_cores() -> int:
-    """Physical cores this process may use: more threads only wait for each other's arithmetic."""
+    """Physical cores this process may use: more threads of a language model only wait for each
+    other's arithmetic."""
     logical = logical_cores()
     return max(1, min(logical, physical_cores() or max(1, logical // 2)))
 
 
 def logical_cores() -> int:
-    """Threads that this process may run at once, hyper-threads counted."""
+    """Threads that this process may run at once, hyper-threads counted: within the processors that
+    it was given, and within the time that a container may take of them."""
+    given = os.cpu_count() or 1
     if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        given = len(os.sched_getaffinity(0))
+    return max(1, min(given, container_cores() or given))
 
 
-def physical_cores() -> int | None:
-    """Cores without their hyper-threads, where the system tells."""
+def container_cores(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """Processors whose time the tightest cgroup around this process may take; None without one."""
+    shares = []
+    for folder in cgroup_folders(root, own, "cpu"):
+        quota, period = number_in(folder / "cpu.cfs_quota_us"), None
+        if quota is not None:  # version 1; -1 for "no limit" is no whole number
+            period = number_in(folder / "cpu.cfs_period_us")
+        else:
+            quota, period = numbers_in(folder / "cpu.max")
+        if quota and period:
+            shares.append(-(-quota // period))
+    return min(shares, default=None)
+
+
+def numbers_in(path: Path) -> tuple[int | None, int | None]:
+    """The two numbers of a file of the system; None for "max", or where there is no such file."""
+    try:
+        first, second = path.read_text().split()
+    except (OSError, ValueError):
+        return None, None
+    return (int(first) if first.isdigit() else None, int(second) if second.isdigit() else None)
+
+
+def physical_cores(topology: Path = Path("/sys/devices/system/cpu")) -> int | None:
+    """Cores without their hyper-threads, of those that this process was given, where the system
+    tells."""
     if sys.platform == "linux":
-        root = Path("/sys/devices/system/cpu")
-        siblings = root.glob("cpu[0-9]*/topology/thread_siblings_list")
-        return len({path.read_text() for path in siblings}) or None
+        given = (topology / f"cpu{cpu}" / "topology" for cpu in os.sched_getaffinity(0))
+        siblings = [folder / "thread_siblings_list" for folder in given]
+        return len({path.read_text() for path in siblings if path.exists()}) or None
     if sys.platform == "darwin":
-        # Performance cores alone: one efficiency core would hold up the others at every step.
+        # Performance cores only: one efficiency core would slow down the others at every step.
         return sysctl("hw.perflevel0.physicalcpu") or sysctl("hw.physicalcpu")
     return None
 
 
 def cpu_name() -> str:
-    """The processor in its maker's words, as far as the system tells."""
+    """The processor's name, as far as the system says."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("model name", "Model")):
@@ -115,7 +144,7 @@ def cpu_name() -> str:
 
 
 def cpu_features() -> frozenset[str]:
-    """Instruction sets of the processor in Linux's words; empty where the system does not tell."""
+    """Instruction sets of the processor by Linux's names; empty if the system does not say."""
     if sys.platform != "linux":
         return frozenset()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -143,11 +172,11 @@ if sys.platform == "win32":
         return int(status.total), int(status.available)
 
     def private_limit() -> int | None:
-        """Windows sets no such limit on a process."""
+        """None: Windows has no such limit."""
         return None
 
     def sysctl(name: str) -> int | None:
-        """There is none on Windows."""
+        """None: Windows has no sysctl."""
         return None
 
 else:
@@ -164,16 +193,16 @@ else:
         page = os.sysconf("SC_PAGE_SIZE")
         free = sysctl("vm.page_free_count") or 0
         purgeable = sysctl("vm.page_purgeable_count") or 0
-        # macOS keeps files in memory until somebody needs the room: count half of the machine.
+        # macOS keeps files in memory until the room is needed: count at least half of the memory.
         return total, max((free + purgeable) * page, total // 2)
 
     def private_limit() -> int | None:
-        """Bytes a fresh process may still take of its own under RLIMIT_DATA, if that is set."""
+        """Bytes of private memory that a new process may take under RLIMIT_DATA, if that is set."""
         soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
         return None if soft == resource.RLIM_INFINITY else int(soft)
 
     def sysctl(name: str) -> int | None:
-        """A whole number that macOS tells under `name`; None elsewhere."""
+        """The whole number that macOS gives for `name`; None elsewhere."""
         if sys.platform != "darwin":
             return None
         value, size = ctypes.c_uint64(0), ctypes.c_size_t(8)

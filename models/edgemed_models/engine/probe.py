@@ -1,7 +1,7 @@
-"""Short questions to llama.cpp that need no model, each in a process of its own.
+"""Short questions to llama.cpp that need no model, each in its own process.
 
-A build with instructions that this CPU lacks dies when it is loaded; asked from here, that is an
-answer and not the end of the command.
+A build with instructions that this CPU lacks crashes when it is loaded; in a separate process the
+crash becomes an answer and does not end the command.
 """
 
 import json
@@ -17,11 +17,11 @@ from edgemed_models.engine.client import hint_for, how_it_ended
 from edgemed_models.engine.fit import Gpu
 
 GPU_BACKENDS = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl", "webgpu")
-SECONDS = 60  # a GPU's driver may take long to wake
+SECONDS = 60  # a GPU's driver may take long to start
 
 
 class Device(NamedTuple):
-    """A device that llama.cpp can compute on; memory in bytes, 0 where it does not tell."""
+    """A device that llama.cpp can compute on; memory in bytes, 0 if not known."""
 
     name: str
     description: str
@@ -32,7 +32,7 @@ class Device(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What the installed llama.cpp is and finds."""
+    """The installed llama.cpp: version, instruction sets, devices."""
 
     version: str
     features: str
@@ -47,9 +47,9 @@ def describe_build() -> Build:
 
 
 def find_gpu() -> Gpu | None:
-    """The GPU that llama.cpp would use; asked only where a build for one is installed.
+    """The GPU that llama.cpp would use; asked only if a build with GPU support is installed.
 
-    That is the first one with memory of its own, else the first integrated one.
+    That is the first one with its own memory, else the first integrated one.
     """
     spec = find_spec("llama_cpp")
     if spec is None or not spec.submodule_search_locations:
@@ -67,7 +67,7 @@ def find_gpu() -> Gpu | None:
 
 
 def check_schema(schema: str) -> None:
-    """Raise ModelError if a JSON schema cannot be made a grammar."""
+    """Raise ModelError if a JSON schema cannot be turned into a grammar."""
     ask({"op": "schema", "schema": schema})
 
 
@@ -79,12 +79,12 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
         done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ModelError(
-            f"llama.cpp cannot be asked: {type(error).__name__}", "try again"
+            f"llama.cpp does not answer: {type(error).__name__}", "try again"
         ) from None
     if done.returncode:
         log = tuple(done.stderr.decode("utf-8", "replace").splitlines()[-4:])
         ended = how_it_ended(done.returncode)
-        raise ModelError(f"llama.cpp {ended} when loaded", hint_for(done.returncode), log)
+        raise ModelError(f"llama.cpp {ended} while it was loaded", hint_for(done.returncode), log)
     answer: dict[str, Any] = json.loads(done.stdout)
     if "refused" in answer:
         raise ModelError(*answer["refused"])
@@ -92,7 +92,7 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """What the child says."""
+    """The child's answer."""
     from edgemed_models.engine import binding
 
     try:

@@ -1,8 +1,8 @@
 """A chat template around messages, as pieces that are either scaffolding or literal text.
 
-The template is rendered with a marker in place of each message's text, then cut at the markers: so
-nothing that stands in a message is ever seen by the template, or takes part in finding control
-tokens. Templates are third-party code and run in Jinja's immutable sandbox.
+The template is rendered with a marker in place of each message's text, then cut at the markers. So
+the template never sees the text of a message, and control tokens are never looked for in it.
+Templates are third-party code and run in Jinja's immutable sandbox.
 """
 
 import re
@@ -18,7 +18,7 @@ MARKS = re.compile("\ue000edgemed:([0-9]+)\ue001")
 
 
 class Segment(NamedTuple):
-    """A piece of a prompt; `literal` text comes from a message and holds no control tokens."""
+    """A piece of a prompt; `literal` text comes from a message and has no control tokens."""
 
     text: str
     literal: bool
@@ -29,7 +29,7 @@ Render = Callable[[str, Sequence[tuple[str, str]], dict[str, str]], str]
 
 
 class TemplateRefusal(Exception):
-    """What a template itself says when it cannot render the roles it was given."""
+    """A template's own error, if it cannot render the roles it was given."""
 
 
 def segments(
@@ -37,8 +37,8 @@ def segments(
 ) -> list[Segment]:
     """`messages` in `template`, ready for the answer. Raises ModelError if it cannot be used.
 
-    A template without a place for a system message (it refuses or drops one) gets the system text
-    at the head of the first user message, the custom for such models.
+    If a template has no place for a system message (it refuses or drops one), the system text is
+    put at the start of the first user message, as is usual for such models.
     """
     names = {"bos_token": bos, "eos_token": eos}
     turns = [(message.role, MARK.format(i)) for i, message in enumerate(messages)]
@@ -60,18 +60,18 @@ def segments(
     if found != list(range(len(messages))):
         raise ModelError(
             "the chat template does not show every message once and in order",
-            "give another template with --chat-template FILE",
+            "give another chat template",
         )
     return cut(rendered, messages)
 
 
 def marked(rendered: str) -> list[int]:
-    """Which messages stand in `rendered`, in order."""
+    """The numbers of the messages in `rendered`, in order."""
     return [int(number) for number in MARKS.findall(rendered)]
 
 
 def cut(rendered: str, messages: Sequence[Message]) -> list[Segment]:
-    """Scaffolding and message texts by turns; empty pieces are left out."""
+    """Scaffolding and message texts, alternating; empty pieces are left out."""
     pieces = MARKS.split(rendered)
     found = [
         Segment(messages[int(piece)].content, True) if i % 2 else Segment(piece, False)
@@ -85,21 +85,21 @@ def refused(refusal: TemplateRefusal, messages: Sequence[Message]) -> ModelError
     reason, roles = brief(refusal), ", ".join(message.role for message in messages)
     return ModelError(
         f"the chat template refuses these messages ({roles}): {reason}",
-        "give another template with --chat-template FILE, or take another model",
+        "give another chat template, or use another model",
     )
 
 
 def brief(error: Exception) -> str:
-    """What a stranger's template says, evened out and cut; whoever prints it cleans it."""
+    """A template's error text on one line, shortened; the caller must make it printable."""
     said = " ".join(str(error).split())
     return f"{said[:LONGEST_REASON]}..." if len(said) > LONGEST_REASON else said
 
 
 def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str]) -> str:
-    """The template's text for (role, content) turns, with a place for the answer at its end.
+    """The template's text for (role, content) turns, ending where the answer begins.
 
-    Names and filters are those of the Hugging Face convention that templates are written for. The
-    date is left undefined, so that one prompt is the same prompt tomorrow.
+    Names and filters follow the Hugging Face convention that templates are written for. The date is
+    left undefined, so that the same messages give the same prompt every day.
     """
     import jinja2
 
@@ -117,18 +117,18 @@ def render(template: str, turns: Sequence[tuple[str, str]], names: dict[str, str
     except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"the chat template fails: {type(error).__name__}: {brief(error)}",
-            "give another template with --chat-template FILE",
+            "give another chat template",
         ) from None
 
 
 def refuse(message: str) -> NoReturn:
-    """What a template calls to say that it cannot render what it was given."""
+    """The function that a template calls to refuse its input."""
     raise TemplateRefusal(message)
 
 
 @lru_cache(maxsize=4)
 def compiled(template: str) -> Any:
-    """The template ready to render: compiling takes longer than any rendering."""
+    """The compiled template, cached: compiling takes longer than rendering."""
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(
@@ -139,7 +139,7 @@ def compiled(template: str) -> Any:
 
 
 def prepare() -> None:
-    """Load what rendering needs, before there is anything to render."""
+    """Load what rendering needs, ahead of the first rendering."""
     compiled("")
 
 

@@ -1,8 +1,8 @@
-"""Chat templates are programs of strangers: they run in a process of their own, under limits.
+"""Runs chat templates, which are third-party programs, in a separate process under limits.
 
-The process says when it is ready, then answers each line with a line. Whatever a template does to
-it (an endless loop, gigabytes, a crash of the interpreter) is a refusal, and the next rendering
-starts a fresh one. It sees roles and marks in the place of texts, never a note.
+The process says when it is ready, then answers each line with a line. If a template misbehaves (an
+endless loop, gigabytes of memory, a crash of the interpreter), the result is an error, and the next
+rendering starts a new process. It sees roles, and markers in place of texts, never a note.
 """
 
 import json
@@ -17,17 +17,17 @@ from typing import Any
 from edgemed_models.base import ModelError
 from edgemed_models.engine.prompt import TemplateRefusal
 
-LONGEST = 1 << 20  # characters of a template, and of what it renders to; published ones have 20,000
-SECONDS = 10  # of one rendering; published ones take a hundredth
-MEMORY = 512 << 20  # bytes of address space, the interpreter's 100 MiB among them
+LONGEST = 1 << 20  # characters of a template and of its output; published ones have up to 20,000
+SECONDS = 10  # for one rendering; published templates take about 0.1 s
+MEMORY = 512 << 20  # bytes of address space, the interpreter's 100 MiB included
 STARTING = 60  # seconds until the process is ready, on a busy machine
-REMEDY = "give another template with --chat-template FILE"
+REMEDY = "give another chat template"
 
 Turns = Sequence[tuple[str, str]]
 
 
 class Renderer:
-    """Renders templates in a child process; `end` it."""
+    """Renders templates in a child process; call `end` when done."""
 
     def __init__(self) -> None:
         """Start the child: its libraries load while the caller works."""
@@ -43,7 +43,7 @@ class Renderer:
         )
 
     def render(self, template: str, turns: Turns, names: dict[str, str]) -> str:
-        """As `prompt.render`. Raises ModelError too where the template goes beyond a limit."""
+        """As `prompt.render`. Raises ModelError also if the template exceeds a limit."""
         if len(template) > LONGEST:
             raise ModelError(
                 f"the chat template has {len(template):,} characters, more than {LONGEST:,}", REMEDY
@@ -60,7 +60,7 @@ class Renderer:
         return str(answer["rendered"])
 
     def _asked(self, question: bytes) -> dict[str, Any]:
-        """The child's answer. ModelError if the child ends or is ended instead."""
+        """The child's answer. ModelError if the child ends, or is killed, before it answers."""
         if self._child is not None and self._child.poll() is not None:
             self.end()
         child = self._child = self._child or self._start()
@@ -72,7 +72,7 @@ class Renderer:
         try:
             child.stdin.write(question)
             child.stdin.flush()
-        except OSError:  # it has just ended: the answer will be empty
+        except OSError:  # the child has just ended: its answer will be empty
             late.clear()
         data = self._line(child, SECONDS, late)
         if data:
@@ -81,7 +81,7 @@ class Renderer:
         self.end()
         if late.is_set():
             raise ModelError(f"the chat template ran longer than {SECONDS} seconds", REMEDY)
-        raise ModelError("the chat template ended the process that rendered it", REMEDY)
+        raise ModelError("the chat template crashed the process that rendered it", REMEDY)
 
     @staticmethod
     def _line(child: "subprocess.Popen[bytes]", seconds: float, late: threading.Event) -> bytes:
@@ -102,7 +102,7 @@ class Renderer:
         return data if data.endswith(b"\n") else b""
 
     def end(self) -> None:
-        """Let the child go; the next rendering starts another."""
+        """End the child; the next rendering starts a new one."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -112,12 +112,12 @@ class Renderer:
             try:
                 if stream is not None:
                     stream.close()
-            except OSError:  # unsent bytes of a process that is gone
+            except OSError:  # unsent bytes of a dead process
                 continue
 
 
 def answer(question: dict[str, Any]) -> dict[str, str]:
-    """What the child says to one question."""
+    """The child's answer to one question."""
     from edgemed_models.engine.prompt import render
 
     try:
@@ -130,7 +130,7 @@ def answer(question: dict[str, Any]) -> dict[str, str]:
         return {"failed": f"the chat template took more than {MEMORY >> 20} MiB of memory"}
     except RecursionError:
         return {"failed": "the chat template is nested too deeply for Python"}
-    except Exception as error:  # a stranger's program may fail in any way
+    except Exception as error:  # a third-party program may fail in any way
         return {"failed": f"the chat template fails: {type(error).__name__}"}
     if len(rendered) > LONGEST:
         return {"failed": f"the chat template renders to more than {LONGEST:,} characters"}
@@ -138,7 +138,7 @@ def answer(question: dict[str, Any]) -> dict[str, str]:
 
 
 def limit_memory() -> None:
-    """No more than MEMORY for this process, where the system can say so."""
+    """Limit this process to MEMORY, if the system can."""
     if sys.platform != "win32":
         import resource
 
@@ -146,7 +146,7 @@ def limit_memory() -> None:
 
 
 def main() -> None:
-    """Serve until the input ends; no question is worked on for long after its asker gave up."""
+    """Serve until the input ends; give up on a question soon after the client has."""
     from edgemed_models.engine.isolation import isolate
     from edgemed_models.engine.prompt import prepare
 

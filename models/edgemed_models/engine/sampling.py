@@ -1,6 +1,6 @@
-"""Which token comes next: the likeliest, or one drawn; with a grammar, one that it allows.
+"""Chooses the next token: the likeliest, or a random one; with a grammar, one that it allows.
 
-Owns llama.cpp's samplers. Raises ModelError for a grammar that cannot be read or met.
+Owns llama.cpp's samplers. Raises ModelError if a grammar cannot be read or followed.
 """
 
 import ctypes
@@ -17,14 +17,14 @@ from edgemed_models.base import ModelError
 from edgemed_models.engine.binding import Weights, llama
 
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-TOP_K, TOP_P = 40, 0.95  # only when a temperature asks for a draw
+TOP_K, TOP_P = 40, 0.95  # used only with a temperature
 
 
 class Sampler:
-    """Which token comes next: the likeliest, or at a temperature one drawn with a seed.
+    """Chooses the next token: the likeliest, or with a temperature a random one by a seed.
 
-    A grammar is asked about the one token chosen; only if it refuses is the whole vocabulary
-    filtered, because filtering 128,000 candidates at every token would double a small model's time.
+    The grammar first checks the chosen token only. The whole vocabulary is filtered only if it
+    refuses that one: filtering 128,000 candidates per token would double a small model's time.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Sampler:
                 raise ModelError("llama.cpp cannot read the grammar", "check its GBNF")
 
     def choose(self, logits: npt.NDArray[np.float32]) -> int:
-        """The next token for `logits` [vocabulary], which are left as they are."""
+        """The next token for `logits` [vocabulary], which are not changed."""
         token = int(logits.argmax()) if self.chain is None else self._draw(candidates(logits))
         if self.grammar and not self._allowed(token, logits):
             token = self._within_grammar(logits)
@@ -65,13 +65,13 @@ class Sampler:
         llama.llama_sampler_apply(self.grammar, ctypes.byref(candidate_array(table)))
         allowed = table[np.isfinite(table["logit"])]
         if not len(allowed):
-            raise ModelError("no token of this model fits the grammar", "simplify the schema")
+            raise ModelError("the grammar allows no token of this model", "simplify the schema")
         if self.chain is None:
             return int(allowed["id"][allowed["logit"].argmax()])
         return self._draw(allowed)
 
     def free(self) -> None:
-        """Give the samplers' memory back."""
+        """Free the samplers' memory."""
         for sampler in (self.chain, self.grammar):
             if sampler:
                 llama.llama_sampler_free(sampler)
@@ -79,7 +79,7 @@ class Sampler:
 
 
 def drawing_chain(temperature: float, seed: int) -> Any:
-    """llama.cpp's samplers for a draw: the 40 likeliest, 95 % of their mass, temperature, seed."""
+    """llama.cpp's samplers for random tokens: top 40, top 95 % probability, temperature, seed."""
     chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
     for sampler in (
         llama.llama_sampler_init_top_k(TOP_K),
@@ -107,8 +107,8 @@ def candidate_array(table: npt.NDArray[np.void]) -> Any:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Let nothing reach the log: of a grammar that it cannot read llama.cpp prints every word, and
-    there may be a note's words in it."""
+    """Keep everything out of the log: llama.cpp prints a grammar that it cannot read, and that may
+    contain words of a note."""
     sys.stderr.flush()
     log, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,6 +1,6 @@
-"""Limits of a JSON schema, before it becomes a grammar: each repetition is written out in it.
+"""Limits on a JSON schema before it becomes a grammar, which spells out each repetition.
 
-`"maxItems": 100000000` would be gigabytes of grammar. Pure arithmetic on the schema's text.
+`"maxItems": 100000000` would make gigabytes of grammar. Pure arithmetic on the schema's text.
 """
 
 import json
@@ -13,7 +13,7 @@ from edgemed_models.base import ModelError
 CHARACTERS = 256 << 10
 NESTING = 64  # levels of tables and lists
 NODES = 20_000
-TIMES = 10_000  # of one repetition; a draft has some hundred words
+TIMES = 10_000  # of one repetition; a draft has a few hundred words
 ALL_TIMES = 50_000  # of all repetitions together
 
 COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
@@ -21,7 +21,7 @@ BRACES = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
 
 
 def refuse_large(text: str) -> None:
-    """Raise ModelError, with the number, for a schema that is too large to be a grammar."""
+    """Raise ModelError, with the number, if a schema is too large for a grammar."""
     if len(text) > CHARACTERS:
         raise too_large(f"has {len(text):,} characters, more than {CHARACTERS:,}")
     try:
@@ -29,7 +29,7 @@ def refuse_large(text: str) -> None:
     except RecursionError:
         raise too_large(f"is nested deeper than {NESTING} levels") from None
     except ValueError:
-        raise ModelError("the JSON schema is no JSON", "correct the template's schema") from None
+        raise ModelError("the schema is not valid JSON", "correct the template's schema") from None
     together = 0
     for times in counts(tree):
         together += times
@@ -40,7 +40,7 @@ def refuse_large(text: str) -> None:
 
 
 def counts(tree: Any) -> Iterator[int]:
-    """Every repetition in a schema; ModelError where the tree itself is too deep or too large."""
+    """Every repetition in a schema; ModelError if the schema is nested too deeply or too large."""
     level, nodes = [tree], 0
     for _ in range(NESTING + 1):
         if not level:
@@ -57,7 +57,7 @@ def counts(tree: Any) -> Iterator[int]:
 
 
 def counts_of(schema: Mapping[str, Any]) -> Iterator[int]:
-    """The repetitions that one object of a schema names, those of its regular expression too."""
+    """The repetitions in one object of a schema, including those of its regular expression."""
     for key in COUNTS:
         value = schema.get(key)
         if isinstance(value, int | float) and value == value and abs(value) != float("inf"):
@@ -69,12 +69,12 @@ def counts_of(schema: Mapping[str, Any]) -> Iterator[int]:
 
 
 def inside(item: Any) -> list[Any]:
-    """What stands right inside a table or a list."""
+    """The values directly inside a table or list."""
     return (
         list(item.values()) if isinstance(item, Mapping) else item if isinstance(item, list) else []
     )
 
 
 def too_large(why: str) -> ModelError:
-    """The refusal."""
+    """The error for a schema that is too large."""
     return ModelError(f"the JSON schema {why}", "make the template's schema smaller")

@@ -10,13 +10,13 @@ KVType = Literal["f16", "q8_0", "q4_0"]
 class Settings:
     """What the worker needs to load `path`.
 
-    `context` is the most tokens a request may take; the KV cache is made as large as a request
-    and a next one about the same text need, never larger than this. `batch` tokens are read at a
-    time: progress is shown and a GPU can be cancelled between two batches. `repack` allows
-    llama.cpp its second, faster layout of the weights in private memory. `chat_template` replaces
-    the file's own. `flash`: see llama.cpp, "auto" leaves the choice to it. `vocab_only` loads no
-    weights: such a model only counts. `adapters` are GGUF files of LoRA adapters, and how strongly
-    each counts.
+    `context` is the most tokens that a request may take; the KV cache is made large enough for a
+    request and a further one about the same text, but never larger than this. `batch` tokens are
+    read at a time; progress is shown, and a GPU can be cancelled, between two batches. `repack`
+    lets llama.cpp make a second, faster copy of the weights in private memory. `chat_template`
+    replaces the file's own. `flash` is llama.cpp's flash attention; "auto" lets llama.cpp choose.
+    `vocab_only` loads no weights: such a model can only count tokens.
+    `adapters` are GGUF files of LoRA adapters, each with its strength.
     """
 
     path: str

@@ -1,9 +1,9 @@
-"""Which user-defined tokens a text may become: pieces of text, but no mark that steers a dialogue.
+"""Which user-defined tokens a message may contain: pieces of text, no marks that steer a dialogue.
 
-A vocabulary's maker may call anything user-defined. Gemma has line ends, runs of spaces and HTML
-tags so, and was trained to read them; many conversions have `<|im_start|>` and `[INST]` so. What
-is not known to be a piece of text is held to be a mark: then a name in a note is read letter by
-letter, which costs a few tokens and loses nothing.
+A vocabulary may declare any token user-defined. Gemma does so for line ends, runs of spaces and
+HTML tags, and was trained to read them; many conversions do so for `<|im_start|>` and `[INST]`. A
+token that is not known to be a piece of text counts as a mark: if its name occurs in a note, it is
+read letter by letter, which costs a few tokens and loses nothing.
 """
 
 import re
@@ -24,10 +24,11 @@ ROLES = frozenset(
 
 
 def is_piece(name: str, scaffold: str) -> bool:
-    """Whether a user-defined token called `name` is a mere piece of text.
+    """Whether a user-defined token called `name` is just a piece of text.
 
-    `scaffold` is the chat template's source: what stands in it structures a dialogue. Pieces are
-    white space, one character, HTML tags, words that name no role, and a repeated character.
+    `scaffold` is the chat template's source: a token that occurs in it structures a dialogue.
+    Pieces are white space, single characters, HTML tags, words that name no role, and repetitions
+    of one character.
     """
     text = name.replace("▁", " ")  # a space, as SentencePiece writes it
     if text.isspace() or len(text) == 1:

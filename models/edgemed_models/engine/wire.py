@@ -12,7 +12,7 @@ from edgemed_models.base import Done, Event, Failed, Message, Piece, Prefill, Re
 
 
 def line(message: dict[str, Any]) -> bytes:
-    """One message as a line; all but ASCII is escaped, so no text can end it early."""
+    """One message as a line; only ASCII is unescaped, so no text can end the line early."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
 
 
 def event(message: dict[str, Any]) -> Event | None:
-    """The event in `message`, or None where it is some other answer."""
+    """The event in `message`, or None if it is another kind of answer."""
     for name, value in message.items():
         if name in READERS:
             return READERS[name](value)

@@ -1,8 +1,8 @@
-"""The child process: loads what it is told to, answers requests, writes events to its output.
+"""The worker process: loads a model, answers requests, writes events to its output.
 
-A second thread reads the input, so that a cancel is seen while llama.cpp computes and the end of
-the input (the parent is gone) ends the process at once. All that libraries print goes to the
-error stream, which the client keeps as a log; no text of a request is ever put there.
+A second thread reads the input, so that a cancel is noticed while llama.cpp computes, and so that
+the end of the input (the parent has ended) ends the process at once. Everything that libraries
+print goes to stderr, which the client keeps as a log; no text of a request is ever written there.
 """
 
 import os
@@ -21,17 +21,17 @@ from edgemed_models.engine.settings import Settings
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
 FIXED_TEXT = "The patient was seen today. He has been well since the last visit, and takes"
 """What a model is asked with and without an adapter."""
-SPARE = 1536  # tokens more than asked for: a next question about the same text finds it still read
+SPARE = 1536  # extra tokens, so that a further question about the same text can reuse the cache
 
 
 class Inbox:
-    """Requests as they come; a cancel is not queued but sets the stop flag of its request."""
+    """The queue of requests; a cancel is not queued but sets the stop flag of its request."""
 
     def __init__(self, source: BinaryIO) -> None:
         self.waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.source = source
         self.lock = threading.Lock()
-        self.stop: Any = None  # what stops the loaded model's computing
+        self.stop: Any = None  # the stop flag of the loaded model
         self.running = self.cancelled = -1
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -101,13 +101,13 @@ class Worker:
         return bytes(context.logits(-1).tobytes())
 
     def free(self) -> None:
-        """Give back everything native."""
+        """Free all native memory."""
         if self.context is not None:
             self.context.free()
         self.weights.free()
 
     def facts(self) -> dict[str, Any]:
-        """What the client wants to know once the model is loaded."""
+        """Facts about the loaded model for the client."""
         return {
             "train_context": self.weights.train_context,
             "has_template": self.template is not None,
@@ -115,25 +115,26 @@ class Worker:
         }
 
     def encode(self, messages: tuple[Message, ...], answer: str = "") -> list[int]:
-        """Ids of the rendered prompt, `answer` as literal text behind it."""
+        """Ids of the rendered prompt, with `answer` after it as literal text."""
         from edgemed_models.engine.encoding import encode
         from edgemed_models.engine.prompt import Segment, segments
 
         if self.template is None:
             raise ModelError(
                 "the model file has no chat template",
-                "give the one its makers publish with --chat-template FILE",
+                "give the chat template that its makers publish",
             )
         names, render = (self.weights.bos_text, self.weights.eos_text), self.renderer.render
         pieces = segments(self.template, messages, *names, render)
         return encode(self.weights, pieces + [Segment(answer, True)] * bool(answer))
 
     def room(self, tokens: int) -> Any:
-        """A context for `tokens`, the present one if it is large enough; what it holds stays."""
+        """A context for `tokens`: the current one, with what it holds, if it is large enough."""
         if tokens > self.settings.context:
             raise ModelError(
-                f"prompt and answer take {tokens} tokens, the context has {self.settings.context}",
-                "give a shorter text or a larger --context",
+                f"prompt and answer need {tokens} tokens, but the context has "
+                f"{self.settings.context}",
+                "give a shorter text or a larger context",
             )
         if self.context is None or self.context.size < tokens:
             if self.context is not None:
@@ -145,7 +146,7 @@ class Worker:
         return self.context
 
     def generate(self, request: Request, out: BinaryIO) -> None:
-        """Write the events of `request` as they come."""
+        """Write the events of `request` as they happen."""
         from edgemed_models.engine import loop
         from edgemed_models.engine.loops import Loops
         from edgemed_models.engine.sampling import Sampler
@@ -183,7 +184,7 @@ class Worker:
         return whole[:shared], whole[shared:]
 
     def ended(self, messages: tuple[Message, ...], answer: str) -> tuple[list[int], list[int]]:
-        """As `split`, with the token that ends a turn behind the answer."""
+        """As `split`, with the token that ends a turn after the answer."""
         before, added = self.split(messages, answer)
         end = self.weights.end_of_turn()
         if end is None:
@@ -193,8 +194,8 @@ class Worker:
         return before, [*added, end]
 
 
-class Desk:
-    """What the worker process has loaded, and the answer to each message about it."""
+class Service:
+    """Answers each message to the worker process; holds the loaded model."""
 
     def __init__(self, inbox: Inbox, out: BinaryIO) -> None:
         self.inbox = inbox
@@ -203,7 +204,7 @@ class Desk:
         self.renderer: Renderer | None = None  # started with the first model, as it takes a while
 
     def answer(self, message: dict[str, Any]) -> None:
-        """Do what `message` asks; ends with exactly one line that is no Prefill or Piece."""
+        """Do what `message` asks; ends with exactly one line other than Prefill or Piece."""
         match message["op"]:
             case "ready":
                 self.tell({"ready": True})
@@ -228,12 +229,12 @@ class Desk:
                 self.tell({"scores": self.loaded().score(messages, message["continuation"])})
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Write one line and send it off."""
+        """Write one line and flush it."""
         self.out.write(wire.line(message))
         self.out.flush()
 
     def load(self, settings: Settings) -> Worker:
-        """Put another model in the place of the present one."""
+        """Load a model in place of the current one."""
         if self.worker is not None:
             self.worker.free()
             self.worker = self.inbox.stop = None
@@ -243,14 +244,14 @@ class Desk:
         return self.worker
 
     def loaded(self) -> Worker:
-        """The model; ModelError before there is one."""
+        """The loaded model; ModelError if there is none."""
         if self.worker is None:
             raise ModelError("no model is loaded", "load one first")
         return self.worker
 
 
 def refusal(error: ModelError) -> dict[str, Any]:
-    """A refusal as a message; `logged` when llama.cpp's log tells more."""
+    """An error as a message; `logged` if llama.cpp's log says more."""
     from edgemed_models.engine.binding import LlamaFailure
 
     logged = isinstance(error, LlamaFailure)
@@ -258,7 +259,7 @@ def refusal(error: ModelError) -> dict[str, Any]:
 
 
 def where(error: Exception) -> str:
-    """Kind and place of an unforeseen error, never its text: that could quote a note."""
+    """Type and place of an unexpected error, never its text, which could quote a note."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {os.path.basename(frame.filename)}:{frame.lineno}"  # noqa: PTH119
 
@@ -266,36 +267,38 @@ def where(error: Exception) -> str:
 def serve(source: BinaryIO, out: BinaryIO) -> None:
     """Answer messages until the input ends."""
     inbox = Inbox(source)
-    desk = Desk(inbox, out)
+    service = Service(inbox, out)
     while True:
         message = inbox.waiting.get()
         inbox.begin(message["id"])
         try:
-            desk.answer(message)
+            service.answer(message)
         except ModelError as error:
-            desk.tell(refusal(error))
+            service.tell(refusal(error))
         except Exception as error:  # the outermost edge of this process
             sys.stderr.write(where(error) + "\n")
-            desk.tell(refusal(ModelError(f"the engine failed: {where(error)}", "report this line")))
+            failure = ModelError(f"the engine failed: {where(error)}", "report this line")
+            service.tell(refusal(failure))
 
 
-# Threads that wait for each other's arithmetic wait hundreds of times a token. Measured on two
-# cores with 100 million weights: if they sleep at once, an idle machine writes half as fast; if
-# they spin on as GNU OpenMP does by itself, a busy one writes several times slower. About ten
-# microseconds of spinning lose little in either case. The first is for other OpenMP libraries.
+# Compute threads wait for each other hundreds of times per token. Measured on two cores with 100
+# million weights: if waiting threads sleep at once, an idle machine writes half as fast; if they
+# keep spinning, as GNU OpenMP does by default, a busy machine writes several times slower. Spinning
+# for about ten microseconds loses little in either case. The first variable is for other OpenMP
+# libraries.
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 
 def load_libraries() -> None:
-    """Load what takes long, while the client still plans: llama.cpp before all others.
+    """Load the large libraries while the client still plans, llama.cpp first.
 
-    A CUDA library that holds a C++ runtime of its own ends the process where numpy came first.
+    A CUDA library with its own C++ runtime crashes the process if numpy was loaded before it.
     """
     from edgemed_models.engine import binding, loop  # noqa: F401
 
 
 def main() -> None:
-    """Keep the real output for events alone, load the libraries, serve."""
+    """Reserve the real output for events, load the libraries, serve."""
     isolate(int(sys.argv[1]))
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)

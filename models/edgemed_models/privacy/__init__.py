@@ -1,1 +1,1 @@
-"""What a process that sees a note gives up: core dumps, internet sockets, libraries' telemetry."""
+"""Switches off core dumps, internet sockets and telemetry in processes that see notes."""

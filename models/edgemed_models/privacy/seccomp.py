@@ -1,16 +1,16 @@
-"""The filter with which Linux refuses internet sockets to a process, for good and to its children.
+"""The filter by which Linux permanently refuses internet sockets to a process and its children.
 
 A classic BPF program (linux/filter.h) that the kernel runs before every system call. It allows
 `socket` and `socketpair` for AF_UNIX (asyncio, multiprocessing, display servers) and AF_NETLINK
-(talks to the kernel alone; drivers of graphics cards listen there), and refuses with EPERM every
-other family: AF_INET, AF_INET6, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, and what is yet to be invented.
-io_uring opens sockets without a call that could be seen here, so it is refused as a whole; so are
-all calls in another form than the process's own (32-bit calls, x32), whose numbers mean other
-things. What it cannot see: where an AF_UNIX socket leads, a name service of the system for one.
+(talks only to the kernel; graphics drivers use it), and refuses every other family with EPERM:
+AF_INET, AF_INET6, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, and any future one. io_uring can open sockets
+without a system call that this filter sees, so it is refused entirely; so are calls in another ABI
+than the process's own (32-bit calls, x32), whose numbers mean other calls. The filter cannot see
+where an AF_UNIX socket leads, for example to a system service that resolves names.
 
     offset  struct seccomp_data (linux/seccomp.h)
          0  int nr           number of the call
-         4  u32 arch         the form it was made in
+         4  u32 arch         the ABI of the call
          8  u64 ip
         16  u64 args[6]      little-endian: the low half of the first is the socket's family
 """
@@ -20,7 +20,7 @@ import sys
 from typing import NamedTuple
 
 AF_UNIX, AF_NETLINK = 1, 16  # the same on all of Linux; Python elsewhere lacks the names
-X32 = 0x40000000  # bit of x32's call numbers, which have x86-64's arch value
+X32 = 0x40000000  # bit set in x32's call numbers; x32 has the same arch value as x86-64
 
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD_W_ABS, JEQ_K, JGE_K, RET_K
 ALLOW = 0x7FFF0000  # SECCOMP_RET_ALLOW
@@ -29,13 +29,13 @@ NR, ARCH, FAMILY = 0, 4, 16
 
 PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 SET_MODE_FILTER = 1  # SECCOMP_SET_MODE_FILTER
-# All threads at once (TSYNC), and no slower memory in return (SPEC_ALLOW): kernels before 5.16 take
-# a filter for a sandbox of foreign code and switch part of speculation off.
+# TSYNC: all threads at once. SPEC_ALLOW: keep speculation on, which kernels before 5.16 otherwise
+# partly switch off for filtered processes (they assume a sandbox), making memory slower.
 FLAGS = 1 | 4
 
 
 class Machine(NamedTuple):
-    """A processor's arch value (linux/audit.h) and the numbers of its calls."""
+    """A processor's arch value (linux/audit.h) and its system call numbers."""
 
     arch: int
     seccomp: int
@@ -61,7 +61,7 @@ class Instruction(NamedTuple):
 
 def program(machine: Machine, refusal: int = REFUSE) -> list[Instruction]:
     """The filter; `refusal` is what the kernel does with a call that is not allowed."""
-    allow, refuse = 10, 11  # places below
+    allow, refuse = 10, 11  # indices in the list below
 
     def load(offset: int) -> Instruction:
         return Instruction(LOAD, 0, 0, offset)
@@ -98,20 +98,20 @@ if sys.platform == "linux":
         _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
     def own_machine() -> Machine | None:
-        """This process's machine; None where no filter is known for it."""
+        """This process's machine; None if edgemed has no filter for it."""
         if struct.calcsize("P") != 8 or sys.byteorder != "little":
-            return None  # 32-bit Python on a 64-bit kernel: its calls have other numbers
+            return None  # 32-bit Python on a 64-bit kernel has other call numbers
         return MACHINES.get(os.uname().machine)
 
     def install(refusal: int = REFUSE) -> None:
-        """Put this process, all its threads and all it will start under the filter.
+        """Apply the filter to this process, all its threads and all later child processes.
 
-        From then on no program that it starts gains rights (sudo), which Linux asks for in return.
-        Raises OSError where the kernel does not do it, or the processor is not known here.
+        From then on no program that it starts can gain rights (sudo): Linux requires that for a
+        filter. Raises OSError if the kernel refuses, or edgemed has no filter for this processor.
         """
         machine = own_machine()
         if machine is None:
-            raise OSError(0, f"no filter is known for {os.uname().machine}")
+            raise OSError(0, f"edgemed has no socket filter for {os.uname().machine}")
         code = packed(program(machine, refusal))
         libc = ctypes.CDLL(None, use_errno=True)
         libc.syscall.restype = ctypes.c_long
@@ -119,12 +119,12 @@ if sys.platform == "linux":
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         given = ctypes.byref(_Filter(len(code) // 8, code))
         failed = libc.syscall(machine.seccomp, SET_MODE_FILTER, FLAGS, given)
-        if failed:  # above zero: a thread that has a filter of its own
-            reason = "a thread has a filter of its own" if failed > 0 else ""
+        if failed:  # above zero: the id of a thread that already has another filter
+            reason = "a thread already has another filter" if failed > 0 else ""
             raise OSError(ctypes.get_errno(), reason or os.strerror(ctypes.get_errno()))
 
 else:
 
     def install(refusal: int = REFUSE) -> None:
-        """Other systems have no such filter: raises OSError."""
-        raise OSError(0, "this system has no such filter")
+        """Raises OSError: other systems have no such filter."""
+        raise OSError(0, "this system has no socket filter")

@@ -1,6 +1,6 @@
-"""The right to open internet sockets, given up for the rest of a process's life.
+"""Gives up the right to open internet sockets, for the rest of the process's life.
 
-edgemed opens none; this holds the libraries to it that it loads, in the versions to come as well.
+edgemed opens none; this makes sure that no library it loads does either, in any version.
 """
 
 from edgemed_models.privacy import seccomp
@@ -11,7 +11,7 @@ _state: str | None = NOT_ASKED
 
 
 def give_up_internet() -> None:
-    """Refuse internet sockets to this process and its children, where the system can; once."""
+    """Refuse internet sockets to this process and its children, if the system can; done once."""
     global _state
     if _state is None:
         return
@@ -23,5 +23,5 @@ def give_up_internet() -> None:
 
 
 def why_not() -> str | None:
-    """None while internet sockets are refused; else why they are not."""
+    """None if internet sockets are refused; else why they are not."""
     return _state

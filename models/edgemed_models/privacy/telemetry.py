@@ -1,8 +1,8 @@
-"""Libraries that would report home, and how each is told not to.
+"""Switches off the telemetry of libraries.
 
-onnxruntime from 1.29 on does so on every system unless a variable forbids it before it is loaded:
-it writes a device id and a database into the user's cache folder and looks for its maker's host.
-Its own call alone comes too late for what it does while loading.
+From version 1.29 on, onnxruntime sends telemetry on every system unless an environment variable
+forbids it before it is loaded: it writes a device id and a database to the user's cache folder and
+tries to reach its maker's server. Its own API call comes too late to stop what happens on loading.
 """
 
 import os
@@ -10,16 +10,16 @@ from typing import Any
 
 SWITCHES = {
     "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime 1.29 and later
-    "ORT_TELEMETRY_DISABLED": "1",  # the name it had before its release
+    "ORT_TELEMETRY_DISABLED": "1",  # the variable's name before that release
 }
 
 
 def switch_off() -> None:
-    """Set every variable, over what the user's environment says; call before a library loads."""
+    """Set every variable, overriding the user's environment; call before a library is loaded."""
     os.environ.update(SWITCHES)
 
 
 def switch_off_in(library: Any) -> None:
-    """The loaded library's own call: on Windows the only means, where it hands events to the
-    system's tracing."""
+    """Make the loaded library's own API call: on Windows the only way, because events there go to
+    the system's tracing."""
     library.disable_telemetry_events()

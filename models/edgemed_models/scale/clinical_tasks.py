@@ -1,6 +1,6 @@
-"""The clinical tasks: each renders a patient as a source text and, from the same facts, an answer.
+"""The clinical tasks: each writes a source text on a patient and, from the same facts, an answer.
 
-Five kinds are trained on; `HANDOFF` is a sixth that no model sees before few-shot tuning.
+The models are trained on five kinds; no model sees the sixth, `HANDOFF`, before few-shot tuning.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ REQUESTS = {
 
 
 def clinical_item(rng: Random, kind: str, split: Split) -> Item:
-    """One item of the clinical task `kind`; the request stands after the source text."""
+    """One item of the clinical task `kind`; the request comes after the source text."""
     text, lines = RENDERERS[kind](rng, draw_patient(rng, split), split)
     prompt = f"{text}\n{rng.choice(REQUESTS[kind])}"
     return Item(kind, prompt, "\n".join(lines), lines)
@@ -119,7 +119,7 @@ def render_discharge(rng: Random, p: Patient, _: Split) -> Rendering:
 
 
 def distractors(rng: Random, p: Patient, count: int) -> list[str]:
-    """Sentences of a note that no reference keeps."""
+    """Sentences of a note that no reference contains."""
     return rng.sample(
         (
             f"Pulse was {p.pulse}.",
@@ -228,7 +228,7 @@ QUESTIONS = (
 
 
 def render_question(rng: Random, p: Patient, split: Split) -> Rendering:
-    """A patient's long message; the reference is its one question, in short."""
+    """A patient's long message; the reference is its one question, shortened."""
     other = rng.choice([d.name for d in words.DRUGS if d.name != p.prescriptions[0].drug])
     facts = {
         "drug": p.prescriptions[0].drug,

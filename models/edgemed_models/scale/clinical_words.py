@@ -1,4 +1,4 @@
-"""The words synthetic patients are made of: drugs, conditions, findings, laboratory values.
+"""The words for synthetic patients: drugs, conditions, findings, laboratory values.
 
 Data only. Doses are plausible, not advice.
 """
@@ -188,7 +188,7 @@ LABS = (
     Lab("CRP", "mg/L", 0, 5, 0),
 )
 
-# Findings of one side or place, and the studies on which they are seen.
+# Findings with a side or place, and the studies that show them.
 SIZES = ("small", "moderate", "large", "minimal", "mild", "severe", "4 mm", "6 mm", "9 mm", "12 mm")
 STUDIES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "chest radiograph": (

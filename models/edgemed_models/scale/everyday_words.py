@@ -41,7 +41,7 @@ CODES = (
 
 
 class Scene(NamedTuple):
-    """A short text, its request, the lines that it asks for, and one thing left out."""
+    """A short text, a request, the lines of its answer, and one thing that is not in them."""
 
     topic: str
     text: str
@@ -145,7 +145,7 @@ ASIDES = (
 
 
 def draw_scene(rng: Random, least: int = 1) -> Scene:
-    """A text of `least` to four kept things, up to one that is not kept, and up to two asides."""
+    """A text with `least` to four things to list, up to one not to list, and up to two asides."""
     topic = rng.choice(tuple(SCENES))
     make, kept, dropped, requests = SCENES[topic]
     name, other = rng.sample(NAMES, 2)

@@ -1,10 +1,10 @@
 """Held-out items on three axes, and the score of an answer to each.
 
 clinical      a summary on plain lines: F1 of its facts
-instruction   an instruction on everyday text: kept to the letter, 1 or 0
+instruction   an instruction on everyday text: 1 if followed exactly, else 0
 composite     a clinical summary in a demanded format, which no parent was trained on: F1 of its
-              facts, 0 where the format is not kept
-unseen        a clinical task of which no model has seen one example, for few-shot tuning
+              facts, 0 if it does not have the format
+unseen        a clinical task of which no model has seen an example, for few-shot tuning
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ AXES = ("clinical", "instruction", "composite")
 
 
 class Question(NamedTuple):
-    """An item and what an answer to it is worth, 0 to 1."""
+    """An item, and the score of an answer to it, 0 to 1."""
 
     item: Item
     worth: Callable[[str], float]
@@ -33,7 +33,7 @@ def questions(axis: str, count: int, seed: int, split: Split = "test") -> list[Q
 
 
 def ask_clinical(rng: Random, kind: str, split: Split) -> Question:
-    """A clinical task without a word on the format."""
+    """A clinical task without a demanded format."""
     item = clinical_item(rng, kind, split)
     return Question(item, lambda answer: fact_f1(tuple(answer.split("\n")), item.lines))
 
@@ -51,7 +51,7 @@ def ask_composite(rng: Random, kind: str, split: Split) -> Question:
 
 
 def ask_unseen(rng: Random, _: str, split: Split) -> Question:
-    """The clinical task that is kept from every training run but the few-shot ones."""
+    """The clinical task that is left out of every training run except the few-shot ones."""
     return ask_clinical(rng, UNSEEN_KIND, split)
 
 

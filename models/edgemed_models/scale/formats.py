@@ -1,7 +1,7 @@
-"""Demanded formats: how each is asked for, written, checked and taken off again.
+"""Demanded formats: how each is asked for, written, checked and removed.
 
-A *layout* says how the lines of an answer stand; a *frame* puts something around the whole. Both
-work on any lines, so a format learned on shopping lists can be demanded of a clinical summary.
+A *layout* is the form of an answer's lines; a *frame* puts text before or after the whole answer.
+Both work on any lines, so a format learned on shopping lists can be required of a summary.
 """
 
 import json
@@ -14,7 +14,7 @@ Lines = tuple[str, ...]
 
 
 class Layout(NamedTuple):
-    """`write(lines)` and its inverse `read(text)`, which is None where the form is not kept."""
+    """`write(lines)` and its inverse `read(text)`, which is None if the text has another form."""
 
     requests: tuple[str, ...]
     write: Callable[[Lines], str]
@@ -22,7 +22,7 @@ class Layout(NamedTuple):
 
 
 def marked(requests: tuple[str, ...], before: str, after: str = "") -> Layout:
-    """A layout of one line each, with a mark before it and one after it."""
+    """A layout with one line per item, and a mark before and after each."""
 
     def read(text: str) -> Lines | None:
         rows = text.split("\n")
@@ -35,7 +35,7 @@ def marked(requests: tuple[str, ...], before: str, after: str = "") -> Layout:
 
 
 def joined(requests: tuple[str, ...], between: str) -> Layout:
-    """A layout on one line, with `between` as the only mark."""
+    """A layout on one line, with `between` between the items."""
 
     def read(text: str) -> Lines | None:
         return None if "\n" in text else tuple(text.split(between))
@@ -131,14 +131,14 @@ FRAMES: dict[str, Frame] = {
 
 
 def read_layout(text: str, layout: str) -> Lines | None:
-    """The lines of `text` under a layout ("" for plain lines), or None when it is not kept."""
+    """The lines of `text` in a layout ("" for plain lines), or None if it has another form."""
     if not layout:
         return tuple(text.split("\n"))
     return LAYOUTS[layout].read(text)
 
 
 def write_layout(lines: Lines, layout: str) -> str:
-    """`lines` under a layout, or as plain lines for ""."""
+    """`lines` in a layout, or as plain lines for ""."""
     return LAYOUTS[layout].write(lines) if layout else "\n".join(lines)
 
 
@@ -155,7 +155,7 @@ def draw_frame(rng: Random, frame: str) -> tuple[str, str, str]:
 
 
 def demand(layout: str, rng: Random) -> str:
-    """One way of asking for `layout`."""
+    """A request for `layout`."""
     return rng.choice(LAYOUTS[layout].requests) if layout else ""
 
 

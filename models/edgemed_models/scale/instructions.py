@@ -1,4 +1,4 @@
-"""Verifiable instructions on everyday texts, and the composite: a clinical task in a format.
+"""Instructions on everyday texts that can be verified, and composites: clinical tasks in a format.
 
 Kinds are layouts, frames, selections of lines and short answers. Some pairs of topic and layout and
 of layout and frame are held out for the test. Composite items are for scoring only.
@@ -136,7 +136,7 @@ class Demand:
 
 
 def draw_formats(rng: Random, topic: str, split: Split) -> tuple[str, str]:
-    """A layout and a frame, at least one of them; a test pair is one never trained on."""
+    """A layout, a frame or both; for the test, a pair that was never trained on."""
     while True:
         layout = rng.choice(tuple(LAYOUTS)) if rng.random() < 0.85 else ""
         frame = rng.choice(tuple(FRAMES)) if rng.random() < 0.4 or not layout else ""
@@ -145,13 +145,13 @@ def draw_formats(rng: Random, topic: str, split: Split) -> tuple[str, str]:
 
 
 def is_new_pair(topic: str, layout: str, frame: str) -> bool:
-    """Whether a pair of topic and layout, or of layout and frame, is kept for the test."""
+    """Whether a pair of topic and layout, or of layout and frame, is held out for the test."""
     with_frame = bool(frame) and is_held_out(layout, frame)
     return bool(layout) and (with_frame or is_held_out(topic, layout))
 
 
 def formatted(rng: Random, scene: Scene, split: Split, selection: str) -> Demand:
-    """Lines of a scene, perhaps a selection of them, in a demanded format."""
+    """Lines of a scene, or a selection of them, in a demanded format."""
     if selection and rng.random() < 0.4:
         layout, frame = "", ""
     else:
@@ -181,7 +181,7 @@ def draw_instruction(rng: Random, split: Split) -> Demand:
 
 
 def draw_composite(rng: Random, kind: str, split: Split = "test") -> Demand:
-    """A clinical task with a demanded format: what neither parent was trained on."""
+    """A clinical task with a demanded format, which neither parent was trained on."""
     base = clinical_item(rng, kind, split)
     layout = rng.choice(tuple(LAYOUTS))
     frame = rng.choice(tuple(FRAMES)) if rng.random() < 0.3 else ""
@@ -193,7 +193,7 @@ def draw_composite(rng: Random, kind: str, split: Split = "test") -> Demand:
 
 
 def lines_within(demanded: Demand, answer: str) -> tuple[str, ...] | None:
-    """The lines of an answer that keeps the demanded format, or None."""
+    """The lines of an answer in the demanded format, or None if it has another."""
     text = answer.strip()
     before, after = demanded.before.lstrip(), demanded.after.rstrip()
     if not (text.startswith(before) and text.endswith(after)):
@@ -203,12 +203,12 @@ def lines_within(demanded: Demand, answer: str) -> tuple[str, ...] | None:
 
 
 def score(demanded: Demand, answer: str) -> float:
-    """1 for the answer as demanded, lines and format, else 0."""
+    """1 if the answer has the demanded lines and format, else 0."""
     lines = lines_within(demanded, answer)
     return float(lines is not None and lines == demanded.item.lines)
 
 
 def composite_score(demanded: Demand, answer: str) -> float:
-    """Fact F1 of a summary in the demanded format; 0 where the format is not kept."""
+    """Fact F1 of a summary in the demanded format; 0 if it does not have the format."""
     lines = lines_within(demanded, answer)
     return fact_f1(lines, demanded.item.lines) if lines is not None else 0.0

@@ -1,4 +1,4 @@
-"""One item of a task: what is asked, the answer, and the facts by which an answer is scored.
+"""One item of a task: the prompt, the answer, and the facts that are scored.
 
 Knows no model. A fact is one line of the answer, so a summary is scored line by line.
 """
@@ -28,14 +28,14 @@ class Item:
 
 
 def with_article(phrase: str) -> str:
-    """`phrase` with a or an before it; numbers by their sound: an 8-year-old, an 81-year-old."""
+    """`phrase` with a or an before it; numbers by how they sound: an 8-year-old, an 81-year-old."""
     number = phrase.split("-")[0].split(" ")[0]
     spoken_with_vowel = number.startswith("8") or number in ("11", "18") or phrase[0] in "aeio"
     return f"{'an' if spoken_with_vowel else 'a'} {phrase}"
 
 
 def normal(line: str) -> str:
-    """`line` as it is compared: lower case, single spaces, no closing stop."""
+    """`line` for comparing: lower case, single spaces, no final full stop."""
     return " ".join(line.lower().split()).rstrip(".")
 
 

@@ -1,7 +1,7 @@
-"""Synthetic patients as facts: drawn from a seed, no text yet and no real person in it.
+"""Synthetic patients as facts: drawn from a seed, without text, and of no real person.
 
 A patient is drawn for a split. Pairs such as drug and dose are held out by their checksum: a
-training patient holds no held-out pair, a test patient at least one.
+training patient has no held-out pair, a test patient has at least one.
 """
 
 import zlib
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from . import clinical_words as words
 
 Split = Literal["train", "dev", "test"]
-HELD_OUT_IN = 8  # one pair in this many belongs to the test
+HELD_OUT_IN = 8  # one pair in this many is held out for the test
 
 
 class Prescription(NamedTuple):
@@ -68,12 +68,12 @@ class Patient:
 
 
 def is_held_out(*parts: str) -> bool:
-    """Whether this combination belongs to the test, decided by its words alone."""
+    """Whether this combination is held out for the test; depends only on its words."""
     return zlib.crc32("|".join(parts).encode()) % HELD_OUT_IN == 0
 
 
 def allowed(split: Split, *parts: str) -> bool:
-    """Whether an item of `split` may hold the combination: the test may hold any."""
+    """Whether an item of `split` may have the combination: the test may have any."""
     return split == "test" or not is_held_out(*parts)
 
 
@@ -105,7 +105,7 @@ def draw_patient(rng: Random, split: Split) -> Patient:
 
 
 def is_new(patient: Patient) -> bool:
-    """Whether the patient holds a drug and dose, and a finding and side, never trained on."""
+    """Whether the patient has a drug and dose, and a finding and side, that are held out."""
     return any(is_held_out(p.drug, p.dose) for p in patient.prescriptions) and any(
         is_held_out(i.side, i.finding) for i in patient.imaging
     )

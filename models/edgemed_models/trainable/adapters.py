@@ -1,6 +1,6 @@
-"""What is trained: low-rank paths beside frozen matrices.
+"""LoRA: the trained low-rank matrices beside the frozen ones.
 
-B begins at zero, so that training begins at the model as it is.
+B starts at zero, so that training starts from the unchanged model.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch.nn import functional
 class Lora(nn.Module):
     """x, y -> y + scale B A x, with A[rank, length] and B[rows, rank] (arXiv 2106.09685).
 
-    A is drawn as torch's linear layers are, from `random`.
+    A is initialised as in torch's linear layers, with `random`.
     """
 
     def __init__(

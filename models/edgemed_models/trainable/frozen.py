@@ -1,7 +1,7 @@
 """Products with a frozen matrix that is decoded block by block, forward and backward.
 
-The matrix is never held whole: a decoded block of rows lives only inside its product. Decoding is
-done again for the backward pass, which costs little beside the product itself.
+The whole matrix is never decoded at once: a decoded block of rows exists only during its product.
+The backward pass decodes it again, which costs little compared with the product itself.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Scratch:
         self._memory = np.empty(BLOCK, np.float32)
 
     def room(self, rows: int, length: int) -> F32:
-        """f32[rows, length], good until the next call."""
+        """f32[rows, length], valid until the next call."""
         if self._memory.size < rows * length:
             self._memory = np.empty(rows * length, np.float32)
         return self._memory[: rows * length].reshape(rows, length)
@@ -52,13 +52,13 @@ class Frozen:
         self.rows, self.length = rows.rows, rows.length
 
     def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
-        """(first row, W[first : first + n]) over all rows; good until any next block."""
+        """(first row, W[first : first + n]) over all rows; each is valid until the next block."""
         at_once = max(1, min(self.rows, BLOCK // self.length))
         for first in range(0, self.rows, at_once):
             yield first, self.block(first, min(at_once, self.rows - first))
 
     def block(self, first: int, count: int) -> torch.Tensor:
-        """Decoded rows, in memory that the next call uses again."""
+        """Decoded rows, in memory that the next call overwrites."""
         out = self._scratch.room(count, self.length)
         self.source.read(first, out)
         return torch.from_numpy(out)
@@ -73,7 +73,7 @@ class Frozen:
 
 
 class Product(torch.autograd.Function):
-    """y = x W^T; the gradient goes to x alone."""
+    """y = x W^T; only x gets a gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, matrix: Frozen) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""The loss over a large vocabulary, in slices of positions: full logits are never held.
+"""The loss over a large vocabulary, in slices of positions, so that all logits never exist at once.
 
-The gradient with respect to the hidden states is computed on the way, from the same logits.
+The gradient with respect to the hidden states is computed in the same pass, from the same logits.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 from edgemed_models.trainable.frozen import Frozen
 
 SLICE = 1 << 23
-"""Logits held at once: 32 MiB of float32."""
+"""Logits computed at once: 32 MiB of float32."""
 
 
 class CrossEntropy(torch.autograd.Function):
@@ -42,7 +42,7 @@ def _slice(
     gradient: torch.Tensor | None,
     part: slice,
 ) -> torch.Tensor:
-    """The loss of some positions; their part of `gradient` is filled."""
+    """The loss of some positions; fills their part of `gradient`."""
     logits = h.new_empty((len(h), matrix.rows))
     for first, block in matrix.blocks():
         torch.mm(h, block.to(h.dtype).T, out=logits[:, first : first + len(block)])

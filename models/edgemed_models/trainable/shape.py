@@ -1,4 +1,4 @@
-"""What a header says of a decoder-only transformer, as far as training needs it: plain numbers."""
+"""The sizes of a decoder-only transformer that training needs, from a GGUF header."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ KINDS = ("llama", "qwen2", "qwen3")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`interleaved`: rotary pairs are neighbours (llama), else halves apart (qwen).
+    """`interleaved`: rotary pairs are neighbours (llama), else half a head apart (qwen).
 
     `head` is the length of one head. `rope_base` and `rope_scale` as in the header.
     """
@@ -31,11 +31,11 @@ class Shape:
 
 
 class Unsupported(ValueError):
-    """A model that this code cannot train; the text says why."""
+    """This code cannot train the model; the text says why."""
 
 
 def shape_of(metadata: Mapping[str, Any]) -> Shape:
-    """The shape that GGUF `metadata` states; Unsupported for what this code does not compute."""
+    """The shape in GGUF `metadata`; Unsupported if this code cannot compute such a model."""
     kind = str(metadata.get("general.architecture", ""))
     if kind not in KINDS:
         raise Unsupported(f"the architecture is {kind!r}; {', '.join(KINDS)} can be adapted")

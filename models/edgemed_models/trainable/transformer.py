@@ -24,13 +24,13 @@ EMBEDDING = "token_embd.weight"
 
 
 class Linear(nn.Module):
-    """y = x W^T + bias, and what an adapter adds."""
+    """y = x W^T + bias, plus the output of an adapter if there is one."""
 
     def __init__(self, matrix: Frozen, bias: torch.Tensor | None) -> None:
         super().__init__()
         self.matrix = matrix
         self.register_buffer("bias", bias, persistent=False)
-        self.path: nn.Module | None = None  # forward(x, y) gives y with what it adds
+        self.path: nn.Module | None = None  # an adapter: forward(x, y) adds its output to y
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = product(x, self.matrix)
@@ -56,7 +56,7 @@ class Norm(nn.Module):
 
 
 class Tensors:
-    """The model's tensors by GGUF name: matrices frozen, vectors in float32."""
+    """The model's tensors by GGUF name: frozen matrices, and vectors in float32."""
 
     def __init__(self, names: Sequence[str], rows: Callable[[str], Rows]) -> None:
         self._names, self._rows, self._scratch = frozenset(names), rows, Scratch()
@@ -129,7 +129,7 @@ class Block(nn.Module):
         first = packing.shared
         before = slice(0, first)
         parts = [attend(q[before], k[before], v[before])] if first else []
-        for length in packing.lengths:  # each sequence by itself: none sees another
+        for length in packing.lengths:  # each sequence by itself: none attends to another
             part = slice(first, first + length)
             keys, values = (torch.cat([t[before], t[part]]) for t in (k, v))
             parts.append(attend(q[part], keys, values))
@@ -139,7 +139,7 @@ class Block(nn.Module):
     def _heads(
         self, name: str, x: torch.Tensor, turns: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
-        """Queries or keys by head, normed where the model does so, then rotated."""
+        """Queries or keys by head, normalised if the model does so, then rotated."""
         y = self.linears[name](x).view(len(x), -1, self.shape.head)
         if f"{name}_norm" in self.head_norms:
             y = self.head_norms[f"{name}_norm"](y)
@@ -165,7 +165,7 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 def rotated(
     x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor, interleaved: bool
 ) -> torch.Tensor:
-    """Rotary embedding: pairs of x[tokens, heads, head] turned by their angles."""
+    """Rotary embedding: pairs of x[tokens, heads, head] rotated by their angles."""
     half = x.shape[-1] // 2
     a, b = (x[..., 0::2], x[..., 1::2]) if interleaved else (x[..., :half], x[..., half:])
     c, s = cosine[:, None], sine[:, None]
@@ -222,7 +222,7 @@ class Transformer(nn.Module):
 
 
 def frequencies(shape: Shape, tensors: Tensors) -> torch.Tensor:
-    """Radians a position, f32[head / 2]; divided by the factors that llama 3.1 has in a tensor."""
+    """Radians per position, f32[head / 2], divided by the tensor of factors that llama 3.1 has."""
     steps = torch.arange(0, shape.head, 2, dtype=torch.float64) / shape.head
     found = shape.rope_base**-steps / shape.rope_scale
     if "rope_freqs.weight" in tensors:

@@ -1,1 +1,1 @@
-"""Blocks to float32, one plain loop per ggml type; bit-exact with gguf-py."""
+"""Blocks to float32, one plain loop per ggml type; bit for bit the same as gguf-py."""

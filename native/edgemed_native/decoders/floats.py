@@ -11,7 +11,7 @@ F32 = np.float32
 
 
 def decode_f32(src, dst):
-    """float32 as it is: a copy, which NumPy does at memory speed."""
+    """float32: a copy, which NumPy makes at memory speed."""
     dst.view(np.uint8)[...] = src
 
 

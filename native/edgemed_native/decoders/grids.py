@@ -1,8 +1,8 @@
-"""The grids of the IQ types: the few points that groups of 4 or 8 weights may take.
+"""The grids of the IQ types: the points that groups of 4 or 8 weights can take.
 
-They are constants of the formats, chosen once by the authors of ggml; the numbers are those of
-ggml-common.h (MIT licence), packed here: a row is a little-endian u16 of 2-bit (8 weights) or 3-bit
-(4 weights) codes, the first weight in the lowest bits, in base 85. Arrays are read-only.
+They are constants of the formats, chosen by the authors of ggml; the numbers are those of
+ggml-common.h (MIT licence), packed and written in base 85: a row is a little-endian u16 of 2-bit
+(8 weights) or 3-bit (4 weights) codes, the first weight in the lowest bits. Arrays are read-only.
 """
 
 from base64 import b85decode

@@ -1,4 +1,4 @@
-"""Decoders of the IQ types: codebooks of 16 values, and grids of 4 or 8 weights with signs apart.
+"""Decoders of the IQ types: codebooks of 16 values, and grids of 4 or 8 weights and their signs.
 
 Contract of every kernel here: src u8[blocks, bytes] (read-only), dst f32[blocks, weights]; nothing
 is checked. Scales d are f16; halves and words are little endian.
@@ -18,7 +18,7 @@ CODEBOOK = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53
 """The 16 values of IQ4_NL and IQ4_XS (ggml-common.h)."""
 
 EVEN_SIGNS = np.array([i | (i.bit_count() % 2) << 7 for i in range(128)], np.uint8)
-"""Seven signs are stored; the eighth makes the number of minuses even."""
+"""Seven signs are stored; the eighth makes the number of minus signs even."""
 
 DELTA = F32(0.125)
 """IQ1 grids are moved up or down by an eighth."""
@@ -55,14 +55,14 @@ def decode_iq4_xs(src, dst):
 
 @inner
 def signed(points, signs, scale):
-    """scale point sign of 16 weights; negative where the weight's bit of the u16 `signs` is set."""
+    """scale * point * sign of 16 weights; negative if a weight's bit in the u16 `signs` is set."""
     minus = ((splat(I32(signs)) << splat(I32(1))) >> ramp()) & splat(I32(2))
     return numbers(points) * splat(scale) * (splat(F32(1)) - numbers(minus))
 
 
 @inner
 def even_signs(word, k):
-    """Signs 2 k and 2 k + 1 of four times seven, as 16 bits."""
+    """Signs of groups 2 k and 2 k + 1, of four groups with seven stored signs, as 16 bits."""
     low = I32(EVEN_SIGNS[(word >> U32(14 * k)) & U32(127)])
     return low | (I32(EVEN_SIGNS[(word >> U32(14 * k + 7)) & U32(127)]) << I32(8))
 

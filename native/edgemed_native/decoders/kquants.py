@@ -1,4 +1,4 @@
-"""Decoders of the K-quants: 256 weights in sub-blocks of 16 or 32, whose scales are codes too.
+"""Decoders of the K-quants: 256 weights in sub-blocks of 16 or 32, whose scales are quantized too.
 
 Contract of every kernel here: src u8[blocks, bytes] (read-only), dst f32[blocks, 256]; nothing is
 checked. Scales d and dmin are f16, little endian. Products and differences are rounded one by one,

@@ -1,4 +1,4 @@
 """float32 to blocks, one module per family of ggml types; never worse than libggml in error."""
 
 VERSION = 2
-"""Raised whenever any encoder's bytes change for some input: files record it beside their types."""
+"""Increased whenever the bytes of an encoder change for some input; files record it."""

@@ -6,9 +6,9 @@
           d     dmin  12 scale bytes 128 bytes of low nibbles: 32 bytes for each pair of sub-blocks,
           f16   f16                  low nibble = even sub-block, high nibble = odd one
 
-Sixteen blocks of 256 are searched side by side, sub-block after sub-block; then their 6-bit scales
-are settled, and the codes are written block by block straight from the source. A scale beyond the
-range of halves (weights beyond about 6e7) leaves an infinite d or dmin in the block.
+Sixteen blocks of 256 are searched in parallel, one sub-block after the other; then their 6-bit
+scales are chosen, and the codes are written block by block from the source. If a scale is beyond
+the range of halves (weights beyond about 6e7), d or dmin is infinite.
 """
 
 import numpy as np
@@ -136,7 +136,7 @@ def _write_q5(src, dst, first, step, count, fits, supers):
 
 @inner
 def _write_head(fits, supers, lane, block):
-    """d, dmin and the 6-bit numbers; those of sub-blocks 4..7 lend their upper bits to 0..3."""
+    """d, dmin and the 6-bit numbers; bytes 0..3 also store the upper bits of sub-blocks 4..7."""
     put_half(block, 0, supers[lane])
     put_half(block, 2, supers[LANES + lane])
     for part in range(4):

@@ -1,7 +1,7 @@
 """Encoders of the types without blocks.
 
 Contract of every kernel here: src f32[rows, n] (read-only), dst u8[rows, row bytes] (little
-endian); nothing is checked. Numbers beyond the range of halves become infinite halves.
+endian); nothing is checked. Numbers beyond the range of halves become infinite.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ U8 = np.uint8
 
 
 def encode_f32(src, dst):
-    """float32 as it is: a copy, which NumPy does at memory speed."""
+    """float32: a copy, which NumPy makes at memory speed."""
     dst[...] = src.view(U8)
 
 

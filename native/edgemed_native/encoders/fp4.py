@@ -1,4 +1,4 @@
-"""Encoders of MXFP4 and NVFP4: 4-bit floats (E2M1) under a scale that is a small float itself.
+"""Encoders of MXFP4 and NVFP4: 4-bit floats (E2M1) with a scale that is a small float itself.
 
     MXFP4   scale E8M0 | q[16]           weight = 2^(scale - 127) E2M1(q)       32 weights
     NVFP4   scales UE4M3[4] | q[32]      weight = scale E2M1(q)      64 weights, a scale for 16
@@ -6,8 +6,8 @@
     q: SEEM, magnitudes 0, 0.5, 1, 1.5, 2, 3, 4, 6. MXFP4: low nibbles are the first 16 weights,
     high nibbles the last 16. NVFP4: 8 bytes for each 16 weights, low nibbles the first 8 of them.
 
-The scale that ggml's reference takes from the largest weight and some of its neighbours are tried,
-and the one with the least squared error wins. Sixteen blocks are searched side by side.
+The scale that ggml's reference derives from the largest weight is tried, and some neighbours of
+it; the one with the least squared error wins. Sixteen blocks are searched in parallel.
 """
 
 import numpy as np
@@ -44,7 +44,7 @@ MIDDLES = (STEPS[1:] + STEPS[:-1]) / F32(2)
 
 POWERS = np.array([0, 1], F32)
 SCALES = np.array([0, 1, -1, 2, -2, 3, 4, 5], F32)
-"""Tried, as steps from the reference's scale; that one first: it wins where all are equal."""
+"""Steps from the reference's scale to try; 0 comes first, so that it wins a tie."""
 
 HIGHEST_UE4M3 = 126  # 448; 127 is NaN
 
@@ -104,7 +104,7 @@ def _power(code):
 
 @inner
 def _best_power(x):
-    """The E8M0 code of the least error; the reference's lays the largest weight at 4 to 8."""
+    """The E8M0 code of the least error; the reference's puts the largest weight at 4 to 8."""
     exponent = numbers(bits(_largest(x, WIDTH)) >> splat(I32(23)))
     base, least = exponent - splat(F32(2)), splat(F32(np.inf))
     best = whole(base, 1, 254)
@@ -124,7 +124,7 @@ def _ue4m3(code):
 
 @inner
 def _best_scale(x):
-    """The UE4M3 code of the least error; the reference's lays the largest weight at 6."""
+    """The UE4M3 code of the least error; the reference's puts the largest weight at 6."""
     wanted = _largest(x, PART) * splat(F32(1 / 6))
     wanted = smaller(wanted, splat(F32(448)))
     rounded = (bits(wanted) + splat(I32(1 << 19))) >> splat(I32(20))
@@ -141,7 +141,7 @@ def _best_scale(x):
 
 @inner
 def _error(x, n, scale):
-    """Squared error of the weights under this scale."""
+    """Squared error of the weights with this scale."""
     inverse, error = inverse_of(scale), splat(F32(0))
     for i in range(n):
         y = absolute(load(x, LANES * i)) * inverse
@@ -155,7 +155,7 @@ def _error(x, n, scale):
 
 @inner
 def _codes(y):
-    """Codes 0..15 of weights over their scale; there is no code for -0."""
+    """Codes 0..15 of weights divided by their scale; -0 is never used."""
     size, code = absolute(y), splat(F32(0))
     for k in range(len(MIDDLES)):
         code = where_less(splat(MIDDLES[k]), size, splat(F32(k + 1)), code)

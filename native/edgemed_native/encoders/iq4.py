@@ -1,4 +1,4 @@
-"""Encoders of IQ4_NL and IQ4_XS: sixteen uneven steps (a codebook), 32 weights to a scale.
+"""Encoders of IQ4_NL and IQ4_XS: a codebook of sixteen uneven values, one scale for 32 weights.
 
     IQ4_NL   d | q[16]                              weight = d codebook[q]
     IQ4_XS   d | scales_h u16 | scales_l[4] | q[128]  weight = d (scale - 32) codebook[q]
@@ -7,9 +7,9 @@
     IQ4_XS block have six bits: scale p has its lower four in nibble p of scales_l and its upper two
     in bits 2p and 2p + 1 of scales_h.
 
-The weight farthest from 0 is laid on several places near the codebook's ends; the least-squares fit
-that errs least, weighted by x^2 + mean(x^2), wins, and is fitted once more to the codes it gives.
-Sixteen blocks are searched side by side, then written one by one straight from the source.
+Several scales are tried, which put the weight farthest from 0 near an end of the codebook; the
+least-squares fit with the least error, weighted by x^2 + mean(x^2), wins and is fitted once more to
+the codes it gives. Sixteen blocks are searched in parallel, then written one by one.
 """
 
 import numpy as np
@@ -51,13 +51,13 @@ WIDTH = 32  # weights that share a scale
 
 STEPS = len(CODEBOOK)
 MIDDLES = (CODEBOOK[1:] + CODEBOOK[:-1]) / F32(2)
-"""Between two neighbours of the codebook: above it, the upper one is nearer."""
+"""The middles between neighbours in the codebook: above one, the upper value is nearer."""
 
 PLAN = np.array([-122, -128, -134, 112, 118], F32)
 WEIGHTED_PLAN = np.array([-119, -122, -125, -128, -131, -134, 109, 113, 117, 121], F32)
 SUPER_PLAN = -np.array([32, 31, 30, 29], F32)
 
-# Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
+# Rows of 16 floats for each sub-block: the fitted scale and its weight; then results of _settle.
 SCALE, WEIGHT = SIX_BITS, INVERSE = 0, LANES
 ROW = 2 * LANES
 
@@ -139,7 +139,7 @@ def _search_weighted(src, first, last, importances, column, x, w, fits):
 
 @inner
 def _take(src, first, last, stride, column, x):
-    """32 weights of sixteen blocks, one block a lane."""
+    """32 weights of sixteen blocks, one block per lane."""
     for at in range(0, WIDTH, LANES):
         transpose(src, first, last, stride, column + at, x, at * LANES)
 
@@ -176,7 +176,7 @@ def _step_nearest(x):
 
 @inner
 def _code_nearest(x):
-    """Its place in the codebook."""
+    """The index of the nearest value in the codebook."""
     code = splat(F32(0))
     for k in range(STEPS - 1):
         code = where_less(splat(MIDDLES[k]), x, splat(F32(k + 1)), code)

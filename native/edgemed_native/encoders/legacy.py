@@ -5,9 +5,9 @@
     Q5_0   d | fifths | q[16]      weight = d (q - 16)     fifths: u32, bit i is the fifth bit
     Q5_1   d | m | fifths | q[16]  weight = d q + m        of weight i
 
-The codes that ggml's reference would take are kept for a moment, d (and m) fitted to them by least
-squares and rounded to halves, and the codes taken again for those. Sixteen blocks are fitted side
-by side, then written one by one straight from the source.
+First the codes that ggml's reference would give are computed; d (and m) is fitted to them by least
+squares and rounded to halves; then the codes are computed again with these. Sixteen blocks are
+fitted in parallel, then written one by one from the source.
 """
 
 import numpy as np
@@ -44,8 +44,8 @@ U8 = np.uint8
 
 WIDTH = 32  # weights in a block
 
-# What a fit leaves for 16 blocks, in vectors of 16 floats. As numbers: the bits of the scale and of
-# the minimum (SCALE, LOWEST), and two times 16 fifth bits.
+# Results of a fit of 16 blocks, in vectors of 16 floats. Stored as numbers: the bits of the scale
+# and of the minimum (SCALE, LOWEST), and two times 16 fifth bits.
 SCALE, MINIMUM, LOWEST, INVERSE, FIFTHS = range(0, 5 * LANES, LANES)
 FIT = 6 * LANES
 
@@ -98,21 +98,21 @@ def encode_q5_1(src, dst):
 
 @inner
 def _take(src, first, last, x):
-    """Sixteen blocks, one a lane; lanes past the last block repeat it."""
+    """Sixteen blocks, one per lane; lanes past the last block repeat it."""
     transpose(src, first, last, WIDTH, 0, x, 0)
     transpose(src, first, last, WIDTH, LANES, x, LANES * LANES)
 
 
 @inner
 def _step_inverse(x):
-    """1/x, or 0 where x is so small that no half holds its step: all weights are 0 then."""
+    """1/x, or 0 if x is so small that no half can hold the step: then all weights become 0."""
     least = splat(F32(2.0**-100))
     return where_less(least, absolute(x), splat(F32(1)) / x, splat(F32(0)))
 
 
 @inner
 def _fit_scale(x, reach, fit):
-    """The scale for codes -reach..reach-1, of which the weight farthest from 0 takes -reach."""
+    """The scale for codes -reach..reach-1; the weight farthest from 0 gets -reach."""
     zero, high = splat(F32(0)), splat(F32(reach - 1))
     peak = load(x, 0)
     for i in range(1, WIDTH):
@@ -131,7 +131,7 @@ def _fit_scale(x, reach, fit):
 
 @inner
 def _fit_scale_and_minimum(x, top, fit):
-    """Scale and minimum for codes 0..top, which the lowest and the highest weight take."""
+    """Scale and minimum for codes 0..top; the lowest weight gets 0 and the highest gets top."""
     zero, n = splat(F32(0)), splat(F32(WIDTH))
     low, high = load(x, 0), load(x, 0)
     for i in range(1, WIDTH):
@@ -144,7 +144,7 @@ def _fit_scale_and_minimum(x, top, fit):
         q = nearest(y * inverse)
         y_sum, q_sum, qq, yq = y_sum + y, q_sum + q, fma(q, q, qq), fma(y, q, yq)
     det = fma(n, qq, zero - q_sum * q_sum)
-    span, huge = high - low, splat(F32(2.0**40))  # beyond it products overflow
+    span, huge = high - low, splat(F32(2.0**40))  # above this, products overflow
     d = half_unless_zero(or_infinite((n * yq - q_sum * y_sum) * inverse_of(det), span))
     minimum = low + (y_sum - d * q_sum) * splat(F32(1 / WIDTH))
     store(fit, SCALE, half_bits(d))

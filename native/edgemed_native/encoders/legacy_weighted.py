@@ -1,7 +1,7 @@
-"""Encoders of Q4_0, Q4_1, Q5_0 and Q5_1 for columns of known importance; layouts are in `legacy`.
+"""Encoders of Q4_0, Q4_1, Q5_0 and Q5_1 with importances of columns; `legacy` shows the layouts.
 
-As ggml does for these types once it has importances, the scale (and minimum) is searched for, not
-only fitted: several ranges are tried, and the fit that errs least under the weights wins.
+Like ggml with importances, these search for the scale (and minimum) instead of only fitting it:
+several ranges are tried, and the fit with the least weighted error wins.
 """
 
 import numpy as np
@@ -36,8 +36,8 @@ from edgemed_native.search import (
 
 F32 = np.float32
 
-# Where the weight farthest from 0 is laid, beyond the codes too, as it may count for little; and
-# how far codes span, see `grid`.
+# Where to put the weight farthest from 0 (also beyond the codes, as it may count for little), and
+# the ranges that the codes span: see `grid`.
 Q4_0_PLAN = np.concatenate(
     (-np.arange(7.1, 8.75, 0.15), np.array([-9.3, -10.5, -12, 7.1, 7.5]))
 ).astype(F32)
@@ -114,14 +114,14 @@ def encode_q5_1_weighted(src, dst, importances):
 
 @inner
 def _take_weighted(src, first, last, importances, column, spread, x, w):
-    """The blocks at `column` of sixteen rows, one a lane, and the weights of their errors."""
+    """The blocks at `column` of sixteen rows, one per lane, and the weights of their errors."""
     take(src, first, last, len(importances), column, WIDTH, x)
     importance_weights(x, w, WIDTH, importances, column, spread)
 
 
 @inner
 def _fit_scale_weighted(x, w, reach, plan, fit):
-    """The scale that errs least under w for codes -reach..reach-1."""
+    """The scale with the least error weighted by w, for codes -reach..reach-1."""
     scale, _ = clipping_search(x, w, WIDTH, reach, plan, REFINEMENTS)
     d = half_unless_zero(scale)
     store(fit, SCALE, half_bits(d))
@@ -131,10 +131,10 @@ def _fit_scale_weighted(x, w, reach, plan, fit):
 
 @inner
 def _fit_scale_and_minimum_weighted(x, w, top, plan, fit):
-    """Scale and minimum that err least under w for codes 0..top; overwrites x by x - minimum.
+    """Scale and minimum with the least weighted error for codes 0..top; x becomes x - minimum.
 
-    Where one weight counts so much more than the others that no fit can be told from another, the
-    codes span the whole range.
+    If one weight counts so much more than the others that all fits are equally good, the codes span
+    the whole range.
     """
     zero, most = splat(F32(0)), splat(F32(top))
     low, span, w_sum, y_sum = lower(x, w, WIDTH, load(x, 0))

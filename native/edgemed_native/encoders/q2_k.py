@@ -9,7 +9,7 @@
     Each half of 128 weights has 32 bytes of codes: bits 0-1 are its first 32 weights, bits 2-3 the
     next 32, and so on.
 
-Sixteen blocks of 256 are searched side by side, then written one by one straight from the source.
+Sixteen blocks of 256 are searched in parallel, then written one by one from the source.
 """
 
 import numpy as np

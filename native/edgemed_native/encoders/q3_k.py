@@ -11,7 +11,7 @@
     Scales: byte s of 8 holds the low nibbles of scales s and s + 8, byte 8 + s of 4 the upper two
     bits of scales s, s + 4, s + 8 and s + 12.
 
-Sixteen blocks of 256 are searched side by side, then written one by one straight from the source.
+Sixteen blocks of 256 are searched in parallel, then written one by one from the source.
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ WEIGHTED_SUPER_PLAN = -np.array([32.5, 32, 31.5, 31, 30.5, 30, 29.5, 29], F32)
 REFINEMENTS = 2
 SUPER_PLAN = -np.array([32, 31, 30, 29], F32)
 
-# Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
+# Rows of 16 floats for each sub-block: the fitted scale and its weight; then results of _settle.
 SCALE, WEIGHT = SIX_BITS, INVERSE = 0, LANES
 ROW = 2 * LANES
 
@@ -124,7 +124,7 @@ def _settle(fits, d):
 
 @inner
 def _settle_part(x, w, fits, at, d):
-    """Of the six-bit scales next to the fitted one, the one whose own codes err least."""
+    """Of the six-bit scales next to the fitted one, the one whose codes have the least error."""
     center = whole(load(fits, at + SCALE) * inverse_of(d), -32, 31)
     six, least = center, splat(F32(np.inf))
     for k in range(3):

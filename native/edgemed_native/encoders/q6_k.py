@@ -9,8 +9,8 @@
 For the 32 weights l of each quarter A, B, C, D of half a block:
     lower[l] = A | C << 4    lower[32 + l] = B | D << 4    upper[l] = A | B << 2 | C << 4 | D << 6
 
-Sixteen blocks of 256 are searched side by side, then written one by one straight from the source. A
-scale beyond the range of halves (weights beyond about 2.6e8) leaves an infinite d in the block.
+Sixteen blocks of 256 are searched in parallel, then written one by one from the source. If a scale
+is beyond the range of halves (weights beyond about 2.6e8), d is infinite.
 """
 
 import numpy as np
@@ -43,7 +43,7 @@ PLAN = -np.linspace(28, 32.4, 10, dtype=F32)
 WEIGHTED_PLAN = PLAN
 SUPER_PLAN = -np.array([128, 127, 126, 125], F32)
 
-# Rows of 16 floats for each sub-block: the fitted scale and its weight; then what _settle makes.
+# Rows of 16 floats for each sub-block: the fitted scale and its weight; then results of _settle.
 SCALE, WEIGHT = EIGHT_BITS, INVERSE = 0, LANES
 ROW = 2 * LANES
 

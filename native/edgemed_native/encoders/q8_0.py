@@ -1,10 +1,10 @@
-"""Encoder of Q8_0: blocks of 32 weights, bit for bit as ggml's reference makes them.
+"""Encoder of Q8_0: blocks of 32 weights, bit for bit the same as ggml's reference.
 
     byte  0      2                 weight = d * q, d = max|x| / 127
           d f16  32 codes i8
 
-Contract: src f32[blocks, 32] (read-only), dst u8[blocks, 34]; nothing is checked. Weights beyond
-about 8.3e6 leave an infinite d in the block.
+Contract: src f32[blocks, 32] (read-only), dst u8[blocks, 34]; nothing is checked. With weights
+beyond about 8.3e6, d is infinite.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ I32 = np.int32
 U8 = np.uint8
 
 ALMOST_HALF = np.nextafter(F32(0.5), F32(0))
-"""Adding it before the fraction is cut off rounds halves away from zero, and all else rightly."""
+"""Adding this before cutting off the fraction rounds to nearest, halves away from zero."""
 
 
 @kernel

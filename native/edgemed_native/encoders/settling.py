@@ -1,7 +1,7 @@
-"""The scales and minima of a K-quant's sub-blocks become whole multiples of two halves, d and dmin.
+"""Rounds scales and minima of a K-quant's sub-blocks to whole multiples of two halves, d and dmin.
 
-`settle` takes what `affine_search` left for every sub-block of sixteen blocks, a row of floats for
-each, and leaves in its place what the codes are made with. Knows no bit layout.
+`settle` takes the result of `affine_search` for every sub-block of sixteen blocks, a row of floats
+each, and replaces it with the numbers that give the codes. Knows no bit layout.
 """
 
 import numpy as np
@@ -24,22 +24,22 @@ from edgemed_native.steps import choose_step
 
 F32 = np.float32
 
-# One row of floats for each sub-block: its fit, and what settle adds to it.
+# One row of floats for each sub-block: its fit, and the numbers that settle adds.
 CURVE, MINIMUM, ROW = FIT, FIT + LANES, FIT + 2 * LANES
-# What settle leaves in the place of a fit: the codes are nearest(x * INVERSE + OFFSET).
+# What settle puts in place of a fit: the codes are nearest(x * INVERSE + OFFSET).
 WHOLE_SCALE, WHOLE_MINIMUM, INVERSE, OFFSET = range(0, 4 * LANES, LANES)
 
 
 @inner
 def _minimum_for(fits, at, scale):
-    """The best minimum of one sub-block when its scale is given and its codes are kept."""
+    """The best minimum of one sub-block for a given scale, with its codes fixed."""
     shift = (scale * load(fits, at + Q) - load(fits, at + Y)) * inverse_of(load(fits, at + W))
     return larger(shift - load(fits, at + LOW), splat(F32(0)))
 
 
 @inner
 def _error(fits, at, scale, minimum):
-    """Weighted squared error of one sub-block with its codes kept, less a constant."""
+    """Weighted squared error of one sub-block with its codes fixed, less a constant."""
     shift = minimum + load(fits, at + LOW)
     two_y, two_yq = load(fits, at + Y) * splat(F32(2)), load(fits, at + YQ) * splat(F32(2))
     by_scale = scale * load(fits, at + QQ) - two_yq - splat(F32(2)) * shift * load(fits, at + Q)
@@ -48,7 +48,8 @@ def _error(fits, at, scale, minimum):
 
 @inner
 def _curve(fits, at):
-    """How a sub-block's error grows with its scale's squared: less where a minimum follows."""
+    """How fast a sub-block's error grows with the square of its scale's error; slower if the
+    minimum is adjusted too."""
     qq, q, zero = load(fits, at + QQ), load(fits, at + Q), splat(F32(0))
     free = larger(qq - q * q * inverse_of(load(fits, at + W)), zero)
     return where_less(zero, _minimum_for(fits, at, load(fits, at + SCALE)), free, qq)
@@ -56,7 +57,7 @@ def _curve(fits, at):
 
 @inner
 def _choose_steps(fits, parts, top, plan):
-    """d and dmin. Rounding a scale moves the best minimum: minima are fitted to rounded scales."""
+    """d and dmin. Rounding a scale changes the best minimum, so minima are fitted afterwards."""
     for at in range(0, parts * ROW, ROW):
         store(fits, at + CURVE, _curve(fits, at))
     d = choose_step(fits, parts, ROW, SCALE, CURVE, 0, top, plan)
@@ -69,9 +70,9 @@ def _choose_steps(fits, parts, top, plan):
 
 @inner
 def settle(fits, parts, top, plan, supers):
-    """Choose d and dmin; then for each of `parts`, of three scales, the one that errs least.
+    """Choose d and dmin; then for each of `parts` the best of three scales.
 
-    Whole scales and minima are 0..top; plan: see steps. d and dmin go to supers.
+    Whole scales and minima are 0..top; plan: see steps. d and dmin are stored in supers.
     """
     d, dmin = _choose_steps(fits, parts, top, plan)
     d_inverse, dmin_inverse = inverse_of(d), inverse_of(dmin)
@@ -83,10 +84,10 @@ def settle(fits, parts, top, plan, supers):
 
 @inner
 def settle_by_codes(y, w, width, highest, fits, parts, top, plan, supers):
-    """As settle, but a scale is judged with the codes 0..highest that it would be given.
+    """As settle, but each scale is judged with the codes 0..highest that it would get.
 
-    y, w: what affine_search left of all parts, `width` values each. For few codes and large
-    outliers, beside which whole scales are so coarse that codes change with them.
+    y, w: what affine_search left of all parts, `width` values each. Used for types with few codes:
+    large outliers make their whole scales so coarse that the codes change with the scale.
     """
     d, dmin = _choose_steps(fits, parts, top, plan)
     for part in range(parts):
@@ -124,7 +125,7 @@ def code_error(y, w, n, highest, scale, shift):
 
 @inner
 def _settle_part(fits, at, top, d, d_inverse, dmin, dmin_inverse):
-    """The whole scale and minimum of one sub-block, and what its codes are made with."""
+    """The whole scale and minimum of one sub-block, and the numbers that give its codes."""
     center = whole(load(fits, at + SCALE) * d_inverse, 0, top)
     scale, minimum, least = center, center, splat(F32(np.inf))
     for k in range(3):
@@ -139,7 +140,7 @@ def _settle_part(fits, at, top, d, d_inverse, dmin, dmin_inverse):
 
 @inner
 def _keep(fits, at, d, scale, dmin, minimum):
-    """In the place of a fit: the whole scale and minimum, and what codes are made with."""
+    """Store in place of the fit: the whole scale and minimum, and the numbers that give codes."""
     inverse = inverse_of(d * scale)
     store(fits, at + WHOLE_SCALE, scale)
     store(fits, at + WHOLE_MINIMUM, minimum)

@@ -1,13 +1,13 @@
-"""Encoders of the types with one scale and next to no bits: TQ1_0, TQ2_0, Q2_0 and Q1_0.
+"""Encoders of the types with one scale and one or two bits per weight: TQ1_0, TQ2_0, Q2_0, Q1_0.
 
     TQ2_0   q[64] | d        weight = d (q - 1), q in 0..2; bits as in Q2_K
     TQ1_0   q[48] | q[4] | d the same; a byte is a fraction of 256 whose digits to base 3 are codes
     Q2_0    d | q[16]        weight = d (q - 1), q in 0..3; a byte is four weights in a row
     Q1_0    d | bits[16]     weight = d where its bit is set, else -d
 
-ggml's reference takes the largest weight (in Q1_0: the mean magnitude, which is best already) for
-d: right for weights that were trained to be -d, 0 and d, poor for all others. Here that scale and
-some below it are tried and fitted by least squares; weights that are ternary stay exactly so.
+ggml's reference uses the largest weight as d (for Q1_0 the mean magnitude, which is already the
+best). That is right for weights that were trained to be -d, 0 and d, but poor for all others. Here
+that scale and some smaller ones are tried and fitted by least squares; ternary weights stay exact.
 """
 
 import numpy as np
@@ -39,10 +39,10 @@ U8 = np.uint8
 BLOCK = 256  # weights of TQ1_0 and TQ2_0
 
 PLAN = np.array([1.2, 0.9, 0.65, 0.5], F32)
-"""Tried for ternary codes: the mean magnitude is laid here, after the largest was laid at 1."""
+"""Tried for ternary codes: where to put the mean magnitude, after trying the largest at 1."""
 
 Q2_0_PLAN = np.array([1, -1, 2.3, 1.9, 1.5, -1.4], F32)
-"""Tried for codes -1..2: where the weight farthest from 0 is laid."""
+"""Tried for codes -1..2: where to put the weight farthest from 0."""
 
 REFINEMENTS = 2
 
@@ -134,7 +134,7 @@ def encode_q1_0(src, dst):
 
 @inner
 def _take(src, first, last, n, x):
-    """Sixteen blocks of n weights, one a lane; lanes past the last block repeat it."""
+    """Sixteen blocks of n weights, one per lane; lanes past the last block repeat it."""
     for at in range(0, n, LANES):
         transpose(src, first, last, n, at, x, at * LANES)
 
@@ -165,7 +165,7 @@ def _keep(scale, fit):
 def _fit(x, n, plan, step, lowest, highest):
     """The scale of least squared error for codes lowest..highest.
 
-    Tried: the peak laid at 1; each of the plan times `step`; then what the best so far gives.
+    Tries: the peak at 1; each value of the plan times `step`; then a fit to the best codes so far.
     """
     peak = peak_of(x, n)
     best, scale = splat(F32(0)), splat(F32(0))

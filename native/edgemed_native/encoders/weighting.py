@@ -1,8 +1,8 @@
-"""Weights of errors from the importances of columns, for encoders that were given some.
+"""Weights of errors from the importances of columns, for encoders that take importances.
 
-The rows of a matrix share importances, so here a lane is a row: sixteen rows are taken at the same
-columns, and one importance counts for all lanes. As in ggml, the error of a weight x with the
-importance a weighs a sqrt(spread + x^2): large weights count more, none counts nothing.
+All rows of a matrix share the importances, so here a lane is a row: sixteen rows are read at the
+same columns, and one importance applies to all lanes. As in ggml, the error of a weight x with
+importance a has the weight a sqrt(spread + x^2): large weights count more, and none is ignored.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ F32 = np.float32
 
 @inner
 def take(src, first, last, stride, column, n, x):
-    """n values from `column` on of rows `first` and following, a row in each lane; sum of squares.
+    """Read n values from `column` on of rows from `first`, one row per lane; sum their squares.
 
     Lanes past row `last` repeat it.
     """
@@ -30,7 +30,7 @@ def take(src, first, last, stride, column, n, x):
 
 @inner
 def mean_square(src, first, last, stride, n, x):
-    """Of whole rows, a row in each lane; x is room for n values of each."""
+    """The mean square of whole rows, one per lane; x is scratch space for n values of each."""
     total = splat(F32(0))
     for column in range(0, stride, n):
         total = total + take(src, first, last, stride, column, n, x)

@@ -76,3 +76,17 @@ def test_numbers_of_a_usual_length_are_read_as_before(tmp_path: Path) -> None:
     assert [str(value) for value in read] == [
         "0.30000000000000004", "1e-6", "16", "1000", str(sys.maxsize), "-inf"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "1025", "99999999", "9" * 5000, "x"])
+@pytest.mark.parametrize(
+    "command",
+    ["merge a.gguf b.gguf --t 0.5 -o o.gguf", "quantize a.gguf o.gguf --type Q8_0", "chat hello"],
+)
+def test_threads_are_as_many_as_a_system_gives(
+    command: str, given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([*command.split(), f"--threads={given}"])
+    assert refused.value.code == 2
+    assert "--threads" in capsys.readouterr().err

@@ -27,19 +27,22 @@ STEPS = [
     "load_template",
     "find_model",
     "tell_about",
-    "messages",
+    "prompt_of",
     "plan_request",
     "settings_for",
     "start",
-    "records_for",
-    "summarize",
+    "log_for",
+    "budget",
+    "request_of",
+    "write",
     "follow",
     "recorded",
     "check",
     "started_ahead",
     "plan_for",
     "finish",
-    "events_for",
+    "draft",
+    "how_much",
     "readable",
     "close_text",
     "tell_flags",
@@ -175,11 +178,11 @@ def test_a_missing_note_is_refused_without_its_name(run: Run, note: Path) -> Non
     assert done.returncode == 3 and MARK not in done.stdout + done.stderr
 
 
-def test_only_keep_writes_the_note_and_only_into_the_records(
+def test_only_keep_writes_the_note_and_only_beside_the_log(
     run: Run, note: Path, tmp_path: Path
 ) -> None:
     run(["summarize", str(note), "--template", "soap", "--max-tokens", "5", "--keep"])
-    assert [path.name for path in written(tmp_path / "place")] == ["records.sqlite"]
+    assert [path.name for path in written(tmp_path / "place")] == ["audit.sqlite"]
 
 
 KILLED = """

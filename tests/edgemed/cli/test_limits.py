@@ -10,12 +10,13 @@ from edgemed_models.scale import path_of
 
 from edgemed.clinic.note import read_note
 from edgemed.clinic.template import list_templates, read_template, readable
-from edgemed.errors import EdgemedError, InvalidFile, Refused
+from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.evals.cases import case_of
 from edgemed.gguf import open_model
 from edgemed.gguf.values import MAX_STRINGS
 from edgemed.local_models import library
 from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.documents import Strict, documents
 from edgemed.merging.recipe.recipe_file import parse_recipe
 from edgemed.quantizing.imatrix import read_imatrices
 from edgemed.storage.bounded import BYTES, NESTING, json_of, read_bounded, toml_of
@@ -59,6 +60,26 @@ def test_a_deep_template_is_refused_with_the_number(schema: str, tmp_path: Path)
     path.write_text(TEMPLATE + schema)
     with pytest.raises(InvalidFile, match=f"deeper than {NESTING} levels"):
         read_template("x", path)
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "<<: {"])
+def test_yaml_is_read_to_its_depth_and_no_further(
+    opening: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = [0]
+    fetch = Strict.fetch_more_tokens
+
+    def counted(self: Strict) -> None:
+        fetched[0] += 1
+        fetch(self)
+
+    monkeypatch.setattr(Strict, "fetch_more_tokens", counted)
+    with pytest.raises(UsageError, match=f"r.yml is not YAML: .* deeper than {NESTING} levels"):
+        documents(opening * (120_000 // len(opening)), "r.yml")
+    assert fetched[0] < 2000
+    assert documents("[" * NESTING + "]" * NESTING, "r.yml")
+    with pytest.raises(UsageError, match=f"deeper than {NESTING} levels"):
+        documents("[" * (NESTING + 2) + "]" * (NESTING + 2), "r.yml")
 
 
 def test_files_are_read_to_their_limit_and_no_further(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed.cli import summarize as command
 from edgemed.cli.main import main
 from edgemed.logs import database
-from edgemed.logs.records import Records, default_path
+from edgemed.logs.audit import Log, default_place
 from tests.edgemed.commands import NOTE, TEMPLATE, Run, scripted
 
 MEDICATIONS = '{"medications": [], "allergies": ["penicillin"]}'
@@ -30,8 +30,9 @@ def note(tmp_path: Path) -> Path:
 
 
 def rows() -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(default_path())) as database:
-        return database.execute("SELECT * FROM drafts").fetchall()
+    """The records, without the number of their audit rows."""
+    with closing(sqlite3.connect(default_place().log)) as database:
+        return [row[:1] + row[2:] for row in database.execute("SELECT * FROM drafts")]
 
 
 def test_a_draft_goes_to_stdout_and_progress_and_timings_to_stderr(
@@ -253,7 +254,7 @@ def test_a_record_holds_marks_and_settings_and_the_note_only_with_keep(
 
 def hold() -> sqlite3.Connection:
     """Another program that holds the records."""
-    other = sqlite3.connect(default_path(), isolation_level=None)
+    other = sqlite3.connect(default_place().log, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     return other
 
@@ -281,8 +282,7 @@ def test_a_draft_is_printed_whole_though_the_records_are_held(
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
     monkeypatch.setattr("edgemed.cli.summarize.merged_model", lambda: Path(__file__))
-    with Records():
-        pass
+    Log(default_place())
     held: list[sqlite3.Connection] = []
     if when == "from the start":
         held.append(hold())
@@ -298,7 +298,7 @@ def test_a_draft_is_printed_whole_though_the_records_are_held(
     assert "penicillin" in out if "medication-list" in options else "Aspirin 810 mg" in out
     if "--json" in options:
         assert json.loads(out)["text"].startswith("Aspirin 810 mg")
-    assert "warning: the draft is not recorded: another program holds the records" in err
+    assert "warning: the draft is not recorded: the audit log is held by another" in err
     held[0].close()
     assert rows() == []
 
@@ -307,8 +307,7 @@ def test_records_that_are_free_again_after_the_draft_hold_it(
     note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
-    with Records():
-        pass
+    Log(default_place())
     other = hold()
 
     def write(request: Request) -> list[str]:
@@ -327,8 +326,7 @@ def test_a_stopped_draft_is_printed_though_it_cannot_be_recorded(
     note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
-    with Records():
-        pass
+    Log(default_place())
     other = hold()
 
     class Stopped(ScriptedModel):
@@ -384,6 +382,7 @@ def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
     assert done.returncode == 3 and "trained on 2048" in done.stderr
     done = run(["summarize", str(long), "--template", "soap", "--context", "1024"])
     assert done.returncode == 3 and "the context has 1024" in done.stderr
+    assert "(--context N; --plan drafts it in parts)" in done.stderr
 
 
 def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback(
@@ -434,8 +433,8 @@ def test_the_request_is_the_one_the_screen_would_make(
     scripted(monkeypatch, model)
     main(["summarize", str(note), "--template", "soap"])
     from edgemed.clinic.note import parse
-    from edgemed.clinic.summarize import request_for
+    from edgemed.clinic.summarize import prompt_of, request_of
     from edgemed.clinic.template import load_template
 
-    assert model.requests == [request_for(parse(NOTE), load_template("soap"), 800)]
+    assert model.requests == [request_of(prompt_of(parse(NOTE), load_template("soap")), 800)]
     assert isinstance(model.requests[0], Request) and command.STDIN == "-"

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from edgemed_models.answer import Answer, Ending
+from edgemed_models.base import Done, Failed, Timings
 
 from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case, Draft, Ended, NotLogged, Reason, Unsaved
+from edgemed.clinic.case import Case, Draft, Ended, NotLogged, Unsaved
 from edgemed.clinic.findings import Review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import load_template
@@ -34,8 +36,15 @@ def begin(case: Case, *, lose: bool = False) -> Draft:
     return case.begin_draft(load_template("soap"), lose=lose)
 
 
-def write(case: Case, text: str, reason: Reason = "stop", *, lose: bool = False) -> Ended:
-    return case.end_draft(begin(case, lose=lose), text, reason, ORIGIN)
+def answer(text: str, ending: Ending) -> Answer:
+    """What a model wrote, and how it ended."""
+    if ending == "failed":
+        return Answer([text], end=Failed("the engine broke", "ask again"))
+    return Answer([text], end=Done(ending, Timings(3, 0.1, 2, 0.2)))
+
+
+def write(case: Case, text: str, reason: Ending = "stop", *, lose: bool = False) -> Ended:
+    return case.end_draft(begin(case, lose=lose), answer(text, reason), ORIGIN)
 
 
 def checked(case: Case) -> Case:
@@ -57,7 +66,7 @@ def refusing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("reason", ["stop", "length", "cancelled", "failed"])
 def test_a_first_draft_stands_and_is_marked_unless_the_model_ended_it(
-    case: Case, place: Place, reason: Reason
+    case: Case, place: Place, reason: Ending
 ) -> None:
     assert write(case, "Sodium", reason).became == "draft"
     assert (case.session.text, case.session.cut) == ("Sodium", reason != "stop")
@@ -75,7 +84,7 @@ def test_a_first_draft_stands_and_is_marked_unless_the_model_ended_it(
     ],
 )
 def test_a_second_draft_takes_the_place_of_a_text_only_if_it_was_not_broken_off(
-    case: Case, reason: Reason, became: str
+    case: Case, reason: Ending, became: str
 ) -> None:
     checked(case).save(sessions.make_lock(PASSPHRASE))
     before, file = case.session, case.saved_as
@@ -97,7 +106,9 @@ def test_a_draft_that_was_left_for_another_note_never_reaches_it(case: Case) -> 
     with pytest.raises(Unsaved):
         case.open(OTHER)
     case.open(OTHER, lose=True)
-    assert case.end_draft(draft, "Sodium 128.", "cancelled", ORIGIN).became == "another case"
+    assert (
+        case.end_draft(draft, answer("Sodium 128.", "cancelled"), ORIGIN).became == "another case"
+    )
     assert case.session == steps.opened(OTHER)
     later = begin(case)
     assert not case.no_draft(draft) and case.draft is later

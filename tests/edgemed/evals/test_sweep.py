@@ -14,7 +14,7 @@ from edgemed_models.scale import path_of
 from edgemed_models.scale.examination import questions
 
 from edgemed.cli.main import main
-from edgemed.cli.sweep import verdict
+from edgemed.cli.sweep_shown import verdict
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals import sweep as sweeping
 from edgemed.evals.asking import examined, planned_settings
@@ -145,14 +145,14 @@ def test_scores_of_anything_else_are_not_gone_on_with(exam: Exam, tmp_path: Path
     out = tmp_path / "s.jsonl"
     list(swept(out, exam, (0.0,)))
     before = out.read_bytes()
-    with pytest.raises(Refused, match="other cases, max tokens"):
+    with pytest.raises(Refused, match="different cases, max tokens"):
         next(swept(out, Exam(exam.cases[:2], 9, OPTIONS)))
-    with pytest.raises(Refused, match="other models"):
+    with pytest.raises(Refused, match="different models"):
         next(swept(out, exam, way=Way(path_of("base"), WAY.b)))
-    with pytest.raises(Refused, match="other options of loading"):
+    with pytest.raises(Refused, match="different options of loading"):
         next(swept(out, replace(exam, options=replace(OPTIONS, kv_type="q4_0"))))
     out.write_text("a letter\n", "utf-8")
-    with pytest.raises(Refused, match="something else"):
+    with pytest.raises(Refused, match="does not hold scores"):
         next(swept(out, exam))
     out.write_bytes(before)
     assert next(swept(out, exam)).t == 0
@@ -164,7 +164,7 @@ def test_points_that_were_loaded_otherwise_are_not_mixed(exam: Exam, tmp_path: P
     identity = json.loads(out.read_text("utf-8"))["sweep"]
     other = replace(point, loaded=point.loaded | {"kv_type": "q8_0"})
     write_points(out, [other], "linear", identity)
-    with pytest.raises(Refused, match="loaded with another kv type"):
+    with pytest.raises(Refused, match="loaded with a different kv type"):
         list(swept(out, exam, (0.0, 1.0)))
 
 
@@ -219,7 +219,7 @@ def test_the_command_says_which_t_is_best_and_what_it_keeps(
     (name, path), *_ = known_sweeps()
     assert name == "clinical-instruct" and len(read_sweep(path)[0].points) == 3
     assert main([*asked, "--t", "0.5", "1"]) == 0
-    assert "with t = 0 and 1 among the values" in capfd.readouterr().out
+    assert "add t = 0 and t = 1" in capfd.readouterr().out
 
 
 def test_a_point_is_shown_though_its_scores_cannot_be_written(
@@ -261,7 +261,7 @@ def test_a_model_beside_the_scores_is_never_taken_for_a_leftover(
 def test_what_no_model_can_do_does_not_decide() -> None:
     points = [Examined(t, "Q8_0", {"a": [t], "b": [0.0]}, 0, {}) for t in TS]
     said = list(verdict(points, WAY))
-    assert said[0].startswith("b: no answer at any t") and "best: t = 1" in said[1]
+    assert said[0].startswith("b: every answer scored 0") and "best: t = 1" in said[1]
     nothing = [Examined(t, "Q8_0", {"b": [0.0]}, 0, {}) for t in TS]
     assert len(list(verdict(nothing, WAY))) == 1
 
@@ -269,7 +269,7 @@ def test_what_no_model_can_do_does_not_decide() -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (["--t", "1.5"], "not from 0 to 1"),
+        (["--t", "1.5"], "not a number from 0 to 1"),
         (["--t", "0.30000000000000004"], "four decimals"),
         (["-o", "scores.txt"], "does not end in .jsonl"),
         (["--cases", "no-such-file"], "cannot be read"),

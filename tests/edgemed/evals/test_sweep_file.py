@@ -70,14 +70,14 @@ def changed(**changes: Any) -> str:
         (text(line(0.5)).replace("0.5,", "NaN,", 1), "t must be a number"),
         (changed(axes={}), "axes must name"),
         (changed(axes={"a": 1}), "a must have mean"),
-        (changed(axes={"a\n": {}}), "no name that can be shown"),
+        (changed(axes={"a\n": {}}), "name of an axis is not printable"),
         (changed(axes={"a": {"mean": 0.5, "low": 0.6, "high": 0.7, "items": 1}}), "not between"),
         (
             changed(axes={"a": {"mean": 0.5, "low": 0.4, "high": 0.7, "items": 0}}),
             "count the items",
         ),
-        (text(line(0.5), line(0.5)), "line 2: t = 0.5 stands twice"),
-        (text(line(0.4), line(0.5, b=0.1)), "line 2: other axes"),
+        (text(line(0.5), line(0.5)), "line 2: t = 0.5 occurs twice"),
+        (text(line(0.4), line(0.5, b=0.1)), "line 2: its axes differ"),
     ],
 )
 def test_what_does_not_hold_to_the_form_is_refused_with_its_line(written: str, why: str) -> None:

@@ -54,9 +54,9 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "JSON": (b'{"error": "no"}' + bytes(20), "JSON", "download"),
     "error text": (b"Entry not found", "download error", "account"),
     "gzip": (b"\x1f\x8b\x08" + bytes(30), "compressed", "unpack"),
-    "zeros": (bytes(64), "empty space", "download"),
+    "zeros": (bytes(64), "all zeros", "download"),
     "another file": (b"hello, world" * 5, "b'hell'", "model file"),
-    "three bytes": (b"GGU", "no GGUF", "model file"),
+    "three bytes": (b"GGU", "not a GGUF", "model file"),
     # version and counts
     "only a magic": (b"GGUF", "the version would end at byte 8", AGAIN),
     "version 0": (assemble(version=0), "GGUF version 0", "convert the model again"),
@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "long key": (assemble([pair("k" * 65_536, "uint8", 1)]), "65,536 bytes", PUBLISHER),
     "key not UTF-8": (assemble([pair(b"\xff\xfe", "uint8", 1)]), "not UTF-8", "download"),
     "key with NUL": (assemble([pair("a\0b", "uint8", 1)]), "NUL", PUBLISHER),
-    "duplicate key": (assemble([KEY, KEY]), "key 'k' stands there twice", PUBLISHER),
+    "duplicate key": (assemble([KEY, KEY]), "key 'k' occurs twice", PUBLISHER),
     # values
     "value type 13": (assemble([claimed("k", 13, bytes(8))]), "'k' has value type 13", PUBLISHER),
     "string too long": (assemble([claimed("k", 8, u64(1000))]), "value of 'k' would end", AGAIN),
@@ -132,7 +132,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     ),
     "tensor twice": (
         assemble([], [F32_ROW, F32_ROW], bytes(32)),
-        "'w' stands there twice",
+        "'w' occurs twice",
         PUBLISHER,
     ),
     "5 dimensions": (
@@ -159,12 +159,12 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     ),
     "half a block": (
         assemble([], [row("w", (33, 2), "Q8_0", 0)], bytes(128)),
-        "rows of 33 weights, Q8_0 stores 32",
+        "rows of 33 weights; Q8_0 needs a multiple of 32",
         PUBLISHER,
     ),
     "half a super-block": (
         assemble([], [row("w", (128, 2), "Q4_K", 0)], bytes(160)),
-        "rows of 128 weights, Q4_K stores 256",
+        "rows of 128 weights; Q4_K needs a multiple of 256",
         PUBLISHER,
     ),
     "unknown type": (assemble([], [row("w", (4,), 1000, 0)], bytes(32)), "type 1000", "update"),
@@ -256,7 +256,7 @@ def test_a_claim_that_a_large_file_could_hold_is_refused_before_memory_is_taken(
         file.write(assemble([value]))
         file.truncate(2**34)
     tracemalloc.start()
-    with pytest.raises(InvalidFile, match=r"headers end before|the limit is 2,097,152"):
+    with pytest.raises(InvalidFile, match=r"past the limit of|the limit is 2,097,152"):
         open_model(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -82,7 +82,8 @@ def refusal(path: Path) -> InvalidFile:
 
 def test_missing_shards_are_named(folder: Path) -> None:
     (folder / shard_name(2)).unlink()
-    assert f"{shard_name(2)} is not beside it" in refusal(folder / shard_name(1)).message
+    message = refusal(folder / shard_name(1)).message
+    assert f"missing from its folder: the shard {shard_name(2)}" in message
     (folder / shard_name(1)).unlink()
     message = refusal(folder / shard_name(3)).message
     assert f"{shard_name(1)} and 1 more" in message
@@ -90,33 +91,33 @@ def test_missing_shards_are_named(folder: Path) -> None:
 
 def test_a_shard_under_another_name_is_refused(folder: Path) -> None:
     renamed = (folder / shard_name(2)).rename(folder / "part.gguf")
-    assert "one of 3 shards by split.count, one of 1 by its name" in refusal(renamed).message
+    assert "split.count says 3, but its name says 1" in refusal(renamed).message
 
 
 def test_a_name_that_counts_other_shards_is_refused(folder: Path) -> None:
     renamed = (folder / shard_name(2)).rename(folder / shard_name(2, count=4))
-    assert "one of 4 by its name" in refusal(renamed).message
+    assert "split.count says 3, but its name says 4" in refusal(renamed).message
 
 
 def test_a_shard_by_name_alone_is_refused(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / shard_name(1), METADATA, TENSORS)
-    assert "one of 3 by its name" in refusal(path).message
+    assert "split.count says 1, but its name says 3" in refusal(path).message
 
 
 def test_a_name_with_number_zero_or_beyond_the_count_is_refused(folder: Path) -> None:
     for number in (0, 4):
         stray = write_shard(folder, 2, {}, name=shard_name(number))
-        assert f"no number {number} of 3" in refusal(stray).message
+        assert f"its name says shard {number} of 3" in refusal(stray).message
 
 
 @pytest.mark.parametrize(
     ("split", "reason"),
     [
-        ({"no": ("uint16", 0)}, "split.no is 0, for this set of shards it must be 1"),
+        ({"no": ("uint16", 0)}, "split.no is 0, but must be 1 in this set of shards"),
         ({"no": None}, "without split.no"),
         ({"count": ("uint16", 4)}, "split.count is 4"),
         ({"count": None}, "without split.count"),
-        ({"total": ("int32", 5)}, "split.tensors.count is 5, for this set of shards it must be 4"),
+        ({"total": ("int32", 5)}, "split.tensors.count is 5, but must be 4 in this set of shards"),
         ({"no": ("string", "1")}, "split.no is string, not a whole number"),
         ({"count": ("float32", 3.0)}, "split.count is float32, not a whole number"),
         ({"count": ("uint16[]", [3])}, "split.count is uint16[], not a whole number"),
@@ -132,7 +133,7 @@ def test_a_shard_that_says_something_else_is_refused(
 
 def test_a_set_whose_tensors_are_not_all_there_is_refused(folder: Path) -> None:
     write_shard(folder, 3, {})
-    assert "it must be 1" in refusal(folder / shard_name(1)).message
+    assert "must be 1" in refusal(folder / shard_name(1)).message
 
 
 def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:

@@ -169,8 +169,8 @@ F32, Q8_0 = BY_NAME["F32"], BY_NAME["Q8_0"]
     ("tensors", "reason"),
     [
         ([("a", (4,), F32), ("a", (4,), F32)], "twice"),
-        ([("", (4,), F32)], "not a name"),
-        ([("x" * 64, (4,), F32)], "not a name"),
+        ([("", (4,), F32)], "not a valid tensor name"),
+        ([("x" * 64, (4,), F32)], "not a valid tensor name"),
         ([("a", (33,), Q8_0)], "rows of 33"),
         ([("a", (4, 0), F32)], "empty"),
         ([("a", (1,) * 5, F32)], "5 dimensions"),

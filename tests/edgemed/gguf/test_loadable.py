@@ -233,7 +233,7 @@ def test_a_file_with_a_gap_is_merged_but_not_added(tmp_path, monkeypatch, capsys
     gap, other = with_gap(tmp_path), write_llama(tmp_path / "other.gguf", seed=1)
     assert not loaded([gap])[0].loads
     assert main(["models", "add", str(gap), "--link"]) == 3
-    assert "directly behind" in capsys.readouterr().err
+    assert "does not directly follow" in capsys.readouterr().err
     out = tmp_path / "out.gguf"
     assert main(["merge", str(gap), str(other), "--t", "0.5", "-o", str(out)]) == 0
     assert loaded([out])[0].loads

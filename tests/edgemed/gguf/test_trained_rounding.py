@@ -68,16 +68,16 @@ def test_check_merge_quantize_and_inspect_warn(
     trained = write_pair_member(tmp_path / "a.gguf", weights(1), "Q4_0", general__name="X QAT")
     plain = write_pair_member(tmp_path / "b.gguf", weights(2), "Q4_0", general__name="Y")
     out, both = tmp_path / "out.gguf", [str(trained), str(plain)]
-    reason = "a.gguf was trained for its rounding ('general.name' is 'X QAT')"
+    reason = "a.gguf had quantization-aware training ('general.name' is 'X QAT')"
     assert main(["check", *both]) == 0
     shown = capsys.readouterr().out
     assert f"note    rounding:        {reason}" in shown and "edgemed sweep" in shown
     assert main(["merge", *both, "--t", "0.5", "-o", str(out)]) == 0
-    assert f"{reason}: a merge rounds anew" in capsys.readouterr().err
+    assert f"{reason}: a merge rounds it again" in capsys.readouterr().err
     assert main(["inspect", str(trained)]) == 0
-    assert "its rounding: 'general.name' is 'X QAT'" in capsys.readouterr().out
+    assert "quantization-aware: 'general.name' is 'X QAT'" in capsys.readouterr().out
     assert main(["inspect", str(out)]) == 0
-    assert "its rounding" not in capsys.readouterr().out
+    assert "quantization-aware" not in capsys.readouterr().out
     quantized = ["quantize", str(trained), str(tmp_path / "q.gguf"), "--dry-run"]
     assert main([*quantized, "--type", "Q8_0"]) == 0
     assert "only the type that it was trained for" in capsys.readouterr().out

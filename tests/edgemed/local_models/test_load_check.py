@@ -124,7 +124,7 @@ def test_a_llama_that_cannot_run_is_not_blamed_on_the_file(monkeypatch: pytest.M
 
     monkeypatch.setattr(Process, "send", die)
     check = LoadCheck()
-    with pytest.raises(ModelError, match="when loaded"):
+    with pytest.raises(ModelError, match="while it was loaded"):
         check.refusal(["any.gguf"])
     check.end()
 

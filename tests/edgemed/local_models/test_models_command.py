@@ -10,7 +10,8 @@ from edgemed_models.catalog import read_cards
 from edgemed.cli.main import main
 from edgemed.errors import UsageError
 from edgemed.local_models.library import find_model, folder, read_library
-from edgemed.logs.records import Records
+from edgemed.logs.audit import Log, default_place
+from edgemed.logs.file_hashes import file_hash
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ def test_the_hash_of_a_model_that_was_added_is_known_to_the_records(
     def read_again(file: object) -> str:
         raise AssertionError("the model was read once more")
 
-    monkeypatch.setattr("edgemed.logs.records.hash_of", read_again)
-    with Records() as records:
-        assert records.file_hash(find_model(None)) == sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr("edgemed.logs.file_hashes.hash_of", read_again)
+    known = file_hash(Log(default_place()), find_model(None))
+    assert known == sha256(file.read_bytes()).hexdigest()
 
 
 def test_the_default_can_be_chosen(file: Path) -> None:

@@ -13,7 +13,7 @@ from edgemed_models.scale import path_of
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
 from edgemed.local_models import tuning
-from edgemed.local_models.loading import BATCH, Options, pace
+from edgemed.local_models.loading import BATCH, Options, threads_and_batch
 from edgemed.local_models.tuned import Speed, note_file, recall, remember
 
 
@@ -87,13 +87,13 @@ def test_a_tuning_counts_for_that_file_on_that_machine_alone(
     assert recall(file) is None
     remember(file, speed)
     assert recall(file) == speed
-    assert pace(file, Options()) == (3, 256)
-    assert pace(file, Options(threads=1, batch=32)) == (1, 32)
+    assert threads_and_batch(file, Options()) == (3, 256)
+    assert threads_and_batch(file, Options(threads=1, batch=32)) == (1, 32)
     with monkeypatch.context() as patch:
         patch.setattr("edgemed.local_models.tuned.cpu_name", lambda: "another")
         assert recall(file) is None
     file.write_bytes(b"xy")
-    assert pace(file, Options()) == (machine.usable_cores(), BATCH)
+    assert threads_and_batch(file, Options()) == (machine.usable_cores(), BATCH)
     note_file().write_text("[", "utf-8")
     assert recall(file) is None
     remember(file, replace(speed, threads=2))
@@ -111,7 +111,7 @@ def test_a_real_model_is_tuned_through_its_engine(
     assert found is not None
     assert found.read > found.written > 0
     assert out.startswith(f"{found.threads} threads, batch {found.batch}:")
-    assert err.count("tokens a second") >= 2
+    assert err.count("tokens per second") >= 2
 
 
 def test_a_stopped_tuning_remembers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,19 +1,24 @@
-"""Records: keyed marks, migrations from every version, private files."""
+"""Records of drafts: keyed marks, no text unless asked, tied to their audit rows."""
 
+import json
 import sqlite3
-import stat
-import sys
-import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
-from edgemed.logs import database
-from edgemed.logs.records import MIGRATIONS, Draft, Held, Kept, Records
+from edgemed.logs import audit, database, records
+from edgemed.logs.audit import Log, Place
+from edgemed.logs.file_hashes import file_hash, remember
+from edgemed.logs.records import Drafted, Kept
+from tests.edgemed.logs.earlier_logs import NOTES, old_audit, old_records
+from tests.edgemed.logs.earlier_logs import WHEN as OLD
 
-ROW = Draft(
+WHEN = "2026-01-02T03:04:05+00:00"
+ROW = Drafted(
     note="Chest pain since Monday.",
     draft="Chest pain.",
     model="m",
@@ -26,167 +31,156 @@ ROW = Draft(
 )
 
 
-def stored(path: Path) -> bytes:
-    return b"".join(p.read_bytes() for p in path.parent.iterdir())
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal")
 
 
-def test_a_record_can_be_recognised_but_holds_no_text(tmp_path: Path) -> None:
-    path = tmp_path / "r" / "records.sqlite"
-    with Records(path) as records:
-        assert records.add(ROW) == 1
-        (mark,) = records.rows.execute("SELECT note_mark FROM drafts").fetchone()
-        assert mark == records.mark(ROW.note) != records.mark(ROW.note + " ")
-    assert b"Chest pain" not in stored(path)
+def execute(place: Place, statement: str, *values: object) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(place.log)) as rows, rows:
+        return rows.execute(statement, values).fetchall()
 
 
-def test_the_same_note_has_another_mark_on_another_machine(tmp_path: Path) -> None:
-    marks = set()
-    for name in ("a", "b"):
-        with Records(tmp_path / name / "records.sqlite") as records:
-            marks.add(records.mark(ROW.note))
-    assert len(marks) == 2
+def draft(place: Place, kept: Kept | None = None) -> audit.Entry:
+    return Log(place).add_draft(ROW, "Dr A", WHEN, kept)
 
 
-def test_keep_stores_note_draft_and_name(tmp_path: Path) -> None:
-    with Records(tmp_path / "r.sqlite") as records:
-        records.add(ROW, Kept("smith.txt", ROW.note, ROW.draft))
-        row = records.rows.execute("SELECT kept_name, kept_note, kept_draft FROM drafts")
-        assert row.fetchone() == ("smith.txt", ROW.note, ROW.draft)
+def test_a_draft_is_an_audit_row_and_a_record_that_hold_no_text(place: Place) -> None:
+    entry = draft(place)
+    ((mark, number),) = execute(place, "SELECT note_mark, entry FROM drafts")
+    assert mark == Log(place).mark(ROW.note) != Log(place).mark(ROW.note + " ")
+    assert (entry.what, entry.number) == ("draft", number)
+    assert str(mark) in entry.facts
+    assert audit.verify(place).faults == ()
+    assert b"Chest pain" not in b"".join(p.read_bytes() for p in place.log.parent.iterdir())
 
 
-@pytest.mark.parametrize("version", range(len(MIGRATIONS) + 1))
-def test_records_of_every_older_version_are_brought_up_to_date(
-    tmp_path: Path, version: int
+def test_keep_stores_note_draft_and_name_and_they_may_be_deleted(place: Place) -> None:
+    draft(place, Kept("smith.txt", ROW.note, ROW.draft))
+    kept = execute(place, f"SELECT {records.KEPT} FROM drafts")
+    assert kept == [("smith.txt", ROW.note, ROW.draft)]
+    with closing(sqlite3.connect(place.log)) as rows, rows:  # as the guide for IT people says it
+        rows.execute("PRAGMA secure_delete = ON")
+        rows.execute("UPDATE drafts SET kept_name = NULL, kept_note = NULL, kept_draft = NULL")
+    assert b"Chest pain" not in place.log.read_bytes()
+    assert audit.verify(place).faults == ()
+
+
+@pytest.mark.parametrize("column", records.PLAIN.split(", "))
+def test_a_change_of_any_column_of_a_record_is_found(place: Place, column: str) -> None:
+    draft(place)
+    draft(place)
+    execute(place, f"UPDATE drafts SET {column} = 'other' WHERE entry = 2")
+    assert audit.verify(place).faults == ("the record of row 2 was changed",)
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("DELETE FROM drafts WHERE entry = 1", "the record of row 1 is missing"),
+        ("UPDATE drafts SET entry = 7 WHERE entry = 1", "the record of row 1 is missing"),
+        ("DROP TABLE drafts", "the record of row 1 is missing"),
+        (
+            f"INSERT INTO drafts (entry, {records.PLAIN}) SELECT 3, {records.PLAIN} FROM drafts",
+            "a record belongs to row 3, which knows of none",
+        ),
+    ],
+)
+def test_a_record_that_is_taken_away_or_put_in_is_found(
+    place: Place, statement: str, fault: str
 ) -> None:
-    path = tmp_path / "records.sqlite"
-    with closing(sqlite3.connect(path)) as old:
-        for statement in MIGRATIONS[:version]:
-            old.execute(statement)
-        old.execute(f"PRAGMA user_version = {version}")
-        old.commit()
-    for number in (1, 2):
-        with Records(path) as records:
-            assert records.add(ROW) == number
+    draft(place)
+    log = Log(place)
+    log.add("sign", "Dr A", WHEN, {})
+    execute(place, statement)
+    assert fault in audit.verify(place).faults
 
 
-def test_records_of_a_newer_edgemed_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "records.sqlite"
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(EdgemedError, match="newer"):
-        Records(path)
-
-
-def test_a_damaged_key_is_an_error_not_a_weak_mark(tmp_path: Path) -> None:
-    with Records(tmp_path / "records.sqlite") as records:
-        records.add(ROW)
-    for damage in (b"", b"x" * 31, b"x" * 33):
-        (tmp_path / "records.key").write_bytes(damage)
-        with pytest.raises(EdgemedError, match="key"):
-            Records(tmp_path / "records.sqlite")
-        assert (tmp_path / "records.key").read_bytes() == damage
-
-
-def test_a_key_that_was_never_written_whole_is_made_while_nothing_is_recorded(
-    tmp_path: Path,
+def test_a_full_disk_leaves_neither_row_nor_record(
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "records.key").write_bytes(b"")
-    for number in (1, 2):
-        with Records(tmp_path / "records.sqlite") as records:
-            assert records.add(ROW) == number
+    log, opened = Log(place), database.open_rows
+
+    def narrow(path: Path) -> sqlite3.Connection:
+        rows = opened(path)
+        (pages,) = rows.execute("PRAGMA page_count").fetchone()
+        rows.execute(f"PRAGMA max_page_count = {pages}")
+        return rows
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "open_rows", narrow)
+        with pytest.raises(EdgemedError, match="full") as error:
+            log.add_draft(ROW, "Dr A", WHEN, Kept("smith.txt", "x" * 100_000, ROW.draft))
+        assert "smith" not in str(error.value)
+    assert audit.read(place) == [] == execute(place, "SELECT * FROM drafts")
+    log.add_draft(ROW, "Dr A", WHEN)
+    assert audit.verify(place).entries == 1
 
 
-def test_first_starts_at_once_make_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 20.0)
-    gate, marks, failures = threading.Barrier(8), set(), []
-
-    def begin() -> None:
-        try:
-            gate.wait()
-            with Records(tmp_path / "r" / "records.sqlite") as records:
-                marks.add(records.mark("note"))
-                records.add(ROW)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=begin) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    assert len(marks) == 1
-    with Records(tmp_path / "r" / "records.sqlite") as records:
-        assert records.add(ROW) == 9
+def test_a_log_of_a_newer_edgemed_is_refused_and_stays_as_it_is(place: Place) -> None:
+    draft(place)
+    execute(place, f"PRAGMA user_version = {len(records.SCHEMA) + 1}")
+    before = place.log.read_bytes()
+    for step in (lambda: Log(place), lambda: audit.verify(place), lambda: audit.read(place)):
+        with pytest.raises(EdgemedError, match="newer"):
+            step()
+    assert place.log.read_bytes() == before
 
 
-def test_records_that_another_program_holds_are_an_error_and_then_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_files_hash_is_remembered_until_the_file_changes(place: Place, tmp_path: Path) -> None:
+    log, file = Log(place), tmp_path / "model.gguf"
+    file.write_bytes(b"one")
+    first = file_hash(log, file)
+    remember(log, file, "known")
+    assert file_hash(log, file) == "known" != first
+    file.write_bytes(b"three")
+    assert file_hash(log, file) not in ("known", first)
+    file.unlink()
+    with pytest.raises(EdgemedError, match="cannot be read"):
+        file_hash(log, file)
+
+
+def test_while_another_program_holds_the_log_every_step_says_so_and_later_works(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
-    path = tmp_path / "records.sqlite"
-    file = tmp_path / "model.gguf"
+    log, file = Log(place), tmp_path / "model.gguf"
     file.write_bytes(b"one")
-    with Records(path) as records:
-        with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            for step in (
-                lambda: records.add(ROW),
-                lambda: records.file_hash(file),
-                lambda: records.remember(file, "0"),
-                lambda: Records(path),
-            ):
-                with pytest.raises(Held, match="another program"):
-                    step()
-        assert records.add(ROW) == 1
+    with closing(sqlite3.connect(place.log, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for step in (
+            lambda: log.add_draft(ROW, "Dr A", WHEN),
+            lambda: file_hash(log, file),
+            lambda: remember(log, file, "0"),
+            lambda: Log(place),
+        ):
+            with pytest.raises(database.Held, match="another program"):
+                step()
+    assert log.add_draft(ROW, "Dr A", WHEN).number == 1
 
 
-def test_a_migration_that_breaks_off_leaves_the_version_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_drafts_are_listed_by_the_note_whatever_key_made_their_mark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "records.sqlite"
-    with monkeypatch.context() as patch:
-        patch.setattr("edgemed.logs.records.MIGRATIONS", (*MIGRATIONS, "CREATE TABLE drafts (a)"))
-        with pytest.raises(EdgemedError):
-            Records(path)
-    with closing(sqlite3.connect(path)) as rows:
-        assert rows.execute("PRAGMA user_version").fetchone() == (0,)
-    with Records(path) as records:
-        assert records.add(ROW) == 1
-
-
-def test_a_full_disk_is_an_error_in_words_and_the_row_goes_in_later(tmp_path: Path) -> None:
-    with Records(tmp_path / "records.sqlite") as records:
-        (pages,) = records.rows.execute("PRAGMA page_count").fetchone()
-        records.rows.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(EdgemedError, match="SQLITE_FULL") as error:
-            records.add(ROW, Kept("smith.txt", "x" * 100_000, ROW.draft))
-        assert "smith" not in str(error.value)
-        records.rows.execute("PRAGMA max_page_count = 1000000")
-        assert records.add(ROW) == 1
-
-
-def test_what_is_no_database_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    (tmp_path / "records.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(EdgemedError) as error:
-        Records(tmp_path / "records.sqlite")
-    assert error.value.hint
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
-def test_records_and_key_are_readable_by_their_user_alone(tmp_path: Path) -> None:
-    path = tmp_path / "records.sqlite"
-    with Records(path) as records:
-        records.add(ROW)
-    modes = {stat.S_IMODE(p.stat().st_mode) for p in (path, path.with_suffix(".key"))}
-    assert modes == {0o600}
-
-
-def test_a_files_hash_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
-    file = tmp_path / "model.gguf"
-    file.write_bytes(b"one")
-    with Records(tmp_path / "records.sqlite") as records:
-        first = records.file_hash(file)
-        assert records.file_hash(file) == first
-        file.write_bytes(b"three")
-        assert records.file_hash(file) != first
+    place = audit.default_place()
+    old_audit(place)  # three drafts of the screen before there were records
+    old_records(place, notes=tuple(f"{note}\r\n" for note in NOTES))
+    note = tmp_path / "note.txt"
+    note.write_text(f"{NOTES[0]}\r\n", newline="")
+    log = Log(place)
+    log.add_draft(replace(ROW, note=f"{NOTES[0]}\n"), "Dr A", WHEN, Kept("n", NOTES[0], "x"))
+    log.add_draft(ROW, "Dr B", WHEN)
+    assert main(["audit", "drafts"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 + 3 + 2
+    assert lines[0] == f"row 1: {OLD}, by m: stop, Dr A"
+    assert lines[3] == f"row 4: {OLD}, soap by m {'0' * 12}: stop, note and draft kept"
+    assert lines[-1] == f"row 6: {WHEN}, soap by m {'0' * 12}: stop, Dr B"
+    assert main(["audit", "drafts", "--note", str(note), "--json"]) == 0
+    out = capsys.readouterr().out
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(d["row"], d["kept"]) for d in found] == [(4, True), (5, True)]
+    assert found[1]["settings"] == {"seed": 0} and NOTES[0] not in out
+    note.write_text("Never seen.")
+    assert main(["audit", "drafts", "--note", str(note)]) == 0
+    assert capsys.readouterr().out == ""

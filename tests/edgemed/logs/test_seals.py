@@ -150,7 +150,7 @@ def test_the_command_keeps_a_seal_on_the_one_stick_and_verify_takes_it(
     assert main(["audit", "verify"]) == 0
     assert "only a seal kept elsewhere shows it" in capsys.readouterr().out
     assert main(["audit", "verify", "--seal", str(path)]) == 0
-    assert "It holds row 2, which the given seal names" in capsys.readouterr().out
+    assert "It still holds row 2, which the given seal names" in capsys.readouterr().out
     (row,) = (r for r in audit.read(audit.default_place()) if r.what == seals.KEPT)
     assert (row.who, row.facts) == ("Dr A", '{"row": 2}')
     assert main(["audit", "seal", "--to", str(stick)]) == 0

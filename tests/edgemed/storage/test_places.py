@@ -165,7 +165,7 @@ def test_everything_written_is_the_users_alone_whatever_the_umask(
     assert main(quantize) == 0
     report = ["--report", str(out / "r.json")]
     assert merge(pair, out / "n.gguf", *report) == 0
-    logs = [name for name in wider(home) if "sqlite" in name or "records" in name]
+    logs = [name for name in wider(home) if "audit." in name]
     assert wider(out) == []
     assert sorted(wider(home)) == sorted(logs)
 

@@ -10,17 +10,11 @@ from edgemed_models.scale import path_of
 
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.cli.main import main
-from edgemed.logs import records
 from edgemed.merging.plan.fingerprints import sha256_of
 from tests.oracles.llama_adapter import answer_loss
 
 MODEL = path_of("instruct")
 OPTIONS = ("--threads", "1", "--rank", "4", "--rate", "3e-3", "--batch-tokens", "150")
-
-
-@pytest.fixture(autouse=True)
-def own_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "default_path", lambda: tmp_path / "records" / "records.db")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ No boxes, no colours, no cursor movement: one question, some lines of answer. Ev
 """
 
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
@@ -14,20 +15,50 @@ from edgemed_models.base import ModelError
 
 from edgemed.clinic.case import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
+from edgemed_tui import hangup
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
+from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.plain import deciding, writing
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import Line, undivided
+from edgemed_tui.remedies import remedy
+
+if sys.platform == "win32":
+    from edgemed_tui.hangup_windows import ignore, watched
+else:
+    from edgemed_tui.hangup_posix import ignore, watched
 
 PROMPT = "edgemed> "
 LONGEST_WORD = 40  # characters of an unknown command that are read out
 LOST = 1  # exit code where the input ended over work that was not kept
 
 
+class HungUp(BaseException):
+    """The terminal is gone, or the machine shuts down: no error, so nothing takes it for one."""
+
+
 def run(desk: Desk, note: str | None = None) -> int:
-    """Ask and answer until `quit` or the end of the input; 1 where work was lost with it."""
+    """Ask and answer until `quit` or the end of the input; 1 where work was lost with it.
+
+    A terminal that is lost, and a shutdown, end it too (129); what saving keeps is kept before.
+    """
     decode_anything()
-    return talk(Line(desk), note)
+    line = Line(desk)
+    try:
+        with watched(lambda: hung_up(line)):
+            return talk(line, note)
+    except HungUp:
+        return HUNG_UP
+
+
+def hung_up(line: Line) -> None:
+    """The terminal is gone: keep what saving keeps, then end. As on the screen."""
+    ignore()
+    end_soon(hangup.GRACE)
+    with suppress(EdgemedError):  # nobody is there to be told
+        line.case.save_again()
+    if threading.current_thread() is threading.main_thread():
+        raise HungUp
 
 
 def talk(line: Line, note: str | None = None) -> int:
@@ -98,10 +129,10 @@ def answer(line: Line, typed: str) -> bool:
 def may_end(line: Line) -> bool:
     """Whether nothing is lost by ending, or the user says that it may be."""
     try:
-        deciding.tell_saved(line, line.case.close())
+        end(line)
     except EdgemedError as error:  # unsaved, or saving failed
         if not isinstance(error, Unsaved):
-            line.say(f"Not saved: {error.message}. {error.hint}.")
+            line.say(f"Not saved: {error.message}. {remedy(error.hint)}.")
         writing.may_lose(line)
     return True
 
@@ -113,7 +144,7 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
     except (EdgemedError, ModelError) as error:
         line.say(f"Not done: {error.message}.")
         if error.hint:
-            for row in f"What helps: {error.hint}.".split(LOG_LINE):
+            for row in f"What helps: {remedy(error.hint)}.".split(LOG_LINE):
                 line.say(row)
     except KeyboardInterrupt:
         line.say("Stopped.")
@@ -127,8 +158,15 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
 def kept(line: Line) -> bool:
     """Whether nothing is lost by ending now; saves where saving has begun in this conversation."""
     with suppress(EdgemedError, OSError):
-        deciding.tell_saved(line, line.case.close())
+        end(line)
     return not line.case.unsaved
+
+
+def end(line: Line) -> None:
+    """End the case; EdgemedError where it may not end, or cannot be saved."""
+    with undivided():
+        saved = line.case.close()
+    deciding.tell_saved(line, saved)
 
 
 def help_text(line: Line, rest: str) -> None:

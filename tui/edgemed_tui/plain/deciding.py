@@ -6,8 +6,9 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
 from edgemed.errors import UsageError
 from edgemed.logs import seals, sessions
-from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read
+from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
 
@@ -129,7 +130,7 @@ def keep_seal(line: Line, rest: str) -> None:
     try:
         path = line.case.keep_seal(folder)
     except seals.NotInLog as fault:
-        line.say(f"Seal kept. {fault.message}. {fault.hint}.")
+        line.say(f"Seal kept. {fault.message}. {remedy(fault.hint)}.")
         return
     line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
     if seals.on_this_disk(line.desk.place, path):
@@ -148,13 +149,18 @@ def save(line: Line, rest: str) -> None:
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")
-    tell_saved(line, line.case.save(lock))
+    with undivided():
+        path = line.case.save(lock)
+    tell_saved(line, path)
+    line.say("From now on it is also saved when you quit, or when the terminal is lost.")
 
 
 def tell_saved(line: Line, path: Path | None) -> None:
     """As what the session was saved, if it was."""
     if path is not None:
         line.say(f"Saved, encrypted, as {path.stem}.")
+    if line.case.apart:
+        line.say(f"Note: {line.case.apart}.")
 
 
 def open_saved(line: Line, rest: str) -> None:

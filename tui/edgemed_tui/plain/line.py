@@ -2,6 +2,7 @@
 
 import getpass
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,12 @@ from edgemed.clinic.session import Session
 from edgemed.errors import Refused, UsageError
 from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import one_line
+from edgemed_tui.remedies import remedy
+
+if sys.platform == "win32":
+    from edgemed_tui.hangup_windows import SIGNALS
+else:
+    from edgemed_tui.hangup_posix import SIGNALS
 
 LONGEST = 9  # digits of a number that counts lines or findings
 
@@ -50,7 +57,7 @@ class Line:
     def decide(self, step: Callable[[], None]) -> None:
         """Take a step that is logged. Refused where the log refuses and nobody tries again."""
         while (fault := self._refusal(step)) is not None:
-            self.say(f"The log refuses: {fault.message}. {fault.hint}.")
+            self.say(f"The log refuses: {fault.message}. {remedy(fault.hint)}.")
             if self.ask("Try again? (yes/no) ") != "yes":
                 raise Refused("it was not logged", "type it again later; save keeps the session")
 
@@ -70,7 +77,7 @@ class Line:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Ctrl-C waits until this is done: nothing is logged and then not taken."""
+    """Ctrl-C and a lost terminal wait until this is done: nothing is logged and then not taken."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -79,13 +86,18 @@ def undivided() -> Iterator[None]:
     def later(number: int, frame: FrameType | None) -> None:
         asked.append(number)
 
-    before = signal.signal(signal.SIGINT, later)
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+    before = {number: handler for number, handler in found.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, later)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before or signal.default_int_handler)
-    if asked:
-        raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:  # of Ctrl-C and a lost terminal the second counts
+        last = next((number for number in asked if number != signal.SIGINT), asked[0])
+        before[signal.Signals(last)](last, None)
 
 
 def number_of(typed: str, most: int) -> int:

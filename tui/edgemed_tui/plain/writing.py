@@ -1,22 +1,25 @@
 """The line mode's commands up to a draft: note, template, model, draft, and reading them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill
+from edgemed_models.answer import Answer, collect
+from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
 from edgemed.clinic import session as steps
-from edgemed.clinic.case import Ended, Reason
+from edgemed.clinic.case import Ended
 from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
-from edgemed.clinic.summarize import summarize
+from edgemed.clinic.summarize import request_for, write
 from edgemed.clinic.template import fill, list_templates, load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
+from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
 from edgemed_tui.plain.line import Line, number_of, undivided
+from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
@@ -130,13 +133,14 @@ def draft(line: Line, rest: str) -> None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
     form = fill(load_template(line.template), line.filled)
-    events = summarize(line.model, parse(line.session.source), form)
+    request = request_for(line.model, parse(line.session.source), form)
     begun = line.case.begin_draft(form, lose=lose)
     try:
-        written, reason = listen(line, events)
-        origin = origin_of(hashed(line, line.choice), form, line.model.context)
+        answer = listen(line, write(line.model, request))
+        settings = decisive(line.model, request.max_tokens)
+        origin = origin_of(hashed(line, line.choice), form, settings)
         with undivided():
-            ended = line.case.end_draft(begun, written, reason, origin)
+            ended = line.case.end_draft(begun, answer, origin)
     finally:
         line.case.no_draft(begun)  # where something went wrong on the way
     tell_ended(line, ended)
@@ -145,7 +149,7 @@ def draft(line: Line, rest: str) -> None:
 def tell_ended(line: Line, ended: Ended) -> None:
     """What came of the draft."""
     for fault in ended.faults:
-        line.say(f"{fault.message}. {fault.hint}.")
+        line.say(f"{fault.message}. {remedy(fault.hint)}.")
     if ended.became != "draft":
         before = "the earlier text stands again" if line.session.text else "the note is as it was"
         wrote = "The model wrote nothing" if ended.became == "nothing" else "Not taken over"
@@ -169,40 +173,38 @@ def sayable(error: BaseException) -> str:
     return error.message if isinstance(error, EdgemedError | ModelError) else place_of(error)
 
 
-def listen(line: Line, events: Iterator[Event]) -> tuple[str, Reason]:
+def listen(line: Line, events: Iterator[Event]) -> Answer:
     """What the model writes, and how it ended; progress in quarters."""
-    written: list[str] = []
-    reason: Reason = "failed"
+    answer = Answer()
     try:
-        reason = heard(line, events, written)
+        collect(events, teller(line), answer)
     except KeyboardInterrupt:  # the stream has ended itself
         line.say("Stopped. The draft is not complete.")
-        reason = "cancelled"
+        answer.interrupted = True
     except Exception as error:  # what was written so far counts, whatever broke
-        if not written:
+        if not answer.pieces:
             raise
         line.say(f"The engine failed: {sayable(error)}.")
-    return "".join(written), reason
+    return answer
 
 
-def heard(line: Line, events: Iterator[Event], written: list[str]) -> Reason:
-    """Add to `written` as it comes; how it ended."""
+def teller(line: Line) -> Callable[[Event], None]:
+    """What says how far the note is read, and how the draft ended."""
     told = 0.0
-    for event in events:
+
+    def tell(event: Event) -> None:
+        nonlocal told
         if isinstance(event, Prefill) and event.done / max(1, event.total) >= told + QUARTER:
             told = event.done / max(1, event.total)
             line.say(f"Read {told:.0%} of the note.")
-        elif isinstance(event, Piece):
-            written.append(event.text)
-        elif isinstance(event, Done):
-            if event.reason == "loop":
-                line.say("The model repeats itself; the draft was ended. Take another model.")
-            elif event.reason != "stop":
-                line.say("The draft was cut before its end.")
-            return event.reason
+        elif isinstance(event, Done) and event.reason == "loop":
+            line.say("The model repeats itself; the draft was ended. Take another model.")
+        elif isinstance(event, Done) and event.reason != "stop":
+            line.say("The draft was cut before its end.")
         elif isinstance(event, Failed):
-            line.say(f"The engine failed: {event.message}. {event.hint}.")
-    return "failed"
+            line.say(f"The engine failed: {event.message}. {remedy(event.hint)}.")
+
+    return tell
 
 
 def check(line: Line) -> None:

@@ -152,6 +152,8 @@ class Deciding:
             lambda: self.case.save(sessions.make_lock(passphrase) if passphrase else None)
         ):
             self.view.tell("saved, encrypted; from now on also when the terminal is lost")
+            if self.case.apart:
+                self.view.complain(EdgemedError(self.case.apart, "open both, and keep what counts"))
 
     async def may_close(self) -> bool:
         """Whether the case may end: it is kept, or the user says that it may be lost."""

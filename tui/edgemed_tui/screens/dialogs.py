@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList
 
 from edgemed.errors import UsageError
 from edgemed_tui.literal import Words, literal, row
+from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
 T = TypeVar("T")
@@ -197,4 +198,4 @@ class AskPath(Dialog[str]):
         try:
             self.dismiss(str(path_of(self.typed("path"))))
         except UsageError as error:
-            self.fault(f"{error.message}: {error.hint}.")
+            self.fault(f"{error.message}: {remedy(error.hint)}.")

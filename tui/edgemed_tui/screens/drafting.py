@@ -8,7 +8,7 @@ from edgemed_models.base import Done, Failed
 from textual.message import Message
 from textual.timer import Timer
 
-from edgemed.clinic.case import Case, Ended, Reason
+from edgemed.clinic.case import Case, Ended
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
 from edgemed.errors import EdgemedError
@@ -141,15 +141,15 @@ class Drafting:
             self.view.complain(EdgemedError(message.message, message.hint))
 
     def _ended(self, message: DraftEnded) -> None:
-        draft, ending = message.draft, message.ending
+        draft, answer = message.draft, message.answer
         if draft is not self.case.draft:  # of a case that was left meanwhile
             return
         assert self._writer is not None
-        reason: Reason = "failed" if isinstance(ending, Failed) else ending.reason
-        origin = origin_of(self._writer, draft.template, self.context)
-        ended = self.case.end_draft(draft, message.text, reason, origin)
+        origin = origin_of(self._writer, draft.template, message.settings)
+        ended = self.case.end_draft(draft, answer, origin)
         self.view.show()
-        self._say_how_it_ended(ended, ending)
+        assert answer.end is not None
+        self._say_how_it_ended(ended, answer.end)
         if ended.became == "draft":
             self.view.panes.draft.focus()
         self.check()
@@ -157,7 +157,7 @@ class Drafting:
     def _say_how_it_ended(self, ended: Ended, ending: Done | Failed) -> None:
         """What came of the draft; then whatever else must be said."""
         if isinstance(ending, Failed):
-            kept = f"{EARLIER}; {ending.hint}" if ended.became == "earlier text" else ending.hint
+            kept = EARLIER + "; " + ending.hint if ended.became == "earlier text" else ending.hint
             self.view.complain(EdgemedError(ending.message, kept))
         elif ended.became == "nothing":
             self._say_why_nothing_came(ending)

@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from edgemed.cli.inspect import summary, tensor_table, type_table
-from edgemed.cli.tables import Table, plain_lines, safe
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import describe
+from edgemed.gguf.tables import summary, tensor_table, type_table
+from edgemed.tables import plain_lines, safe_table
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, one_line
+from edgemed_tui.remedies import complaint
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.rows_pane import RowsPane
 
@@ -46,18 +47,15 @@ class InspectScreen(Screen[None]):
         try:
             text = header_of(self._path)
         except EdgemedError as error:
-            text = f"! {error.message}\n  {error.hint}"
+            text = complaint(error)
         except Exception as error:  # the thread's outermost edge
             text = f"! {place_of(error)}"
         self.app.call_from_thread(self.query_one(RowsPane).load, text)
 
 
 def header_of(path: Path) -> str:
-    """The tables of `edgemed inspect --tensors` as text."""
+    """The facts, the types and every tensor, as text."""
     model = open_model(path)
     found = describe(model)
-    blocks = []
-    for columns, rows in (summary(found), type_table(found), tensor_table(model)):
-        table = Table(columns, [tuple(map(safe, row)) for row in rows])
-        blocks.append("\n".join(plain_lines(table)))
-    return "\n\n".join(blocks)
+    tables = (summary(found), type_table(found), tensor_table(model))
+    return "\n\n".join("\n".join(plain_lines(safe_table(table))) for table in tables)

@@ -3,6 +3,7 @@
 import threading
 from typing import ClassVar
 
+from edgemed_models.engine.machine import logical_cores
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,7 +16,7 @@ from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.report.survey import Measure, survey
 from edgemed.merging.run import unfinished
-from edgemed.merging.run.run import Progress, run_plan, usable_cores
+from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
@@ -31,6 +32,7 @@ from edgemed_tui.merge_words import (
     methods,
     outcome,
 )
+from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.typed import path_of
@@ -152,7 +154,7 @@ written before `ctrl+g`.
             self.plan = plan
             words = consequences(plan)
         except EdgemedError as error:
-            words = f"! {error.message}\n  {error.hint}"
+            words = complaint(error)
         except Exception as error:  # the thread's outermost edge
             words = f"! {place_of(error)}"
         self.app.call_from_thread(self._considered, words)
@@ -169,7 +171,7 @@ written before `ctrl+g`.
             raise UsageError("t is no number", "give one from 0 to 1") from error
         a, b = (path_of(self.field(name)) for name in ("a", "b"))
         recipe = between(a, b, t, self.field("method"), out_type=self.field("type"))
-        return plan_merge(recipe, path_of(self.field("out")), usable_cores())
+        return plan_merge(recipe, path_of(self.field("out")), logical_cores())
 
     def action_merge(self) -> None:
         """Carry the plan out, once it has been seen; what is written already is kept."""
@@ -189,7 +191,7 @@ written before `ctrl+g`.
             unfinished.discard(self.plan)
             unfinished.forget()
         except EdgemedError as error:
-            self.say(f"! {error.message}\n  {error.hint}")
+            self.say(complaint(error))
         else:
             self._consider()
 
@@ -221,7 +223,7 @@ written before `ctrl+g`.
         except Cancelled:
             words = CANCELLED
         except EdgemedError as error:
-            words = f"! {error.message}\n  {error.hint}"
+            words = complaint(error)
         except Exception as error:  # the thread's outermost edge
             words = f"! {place_of(error)}"
         if not self._gone:
@@ -234,7 +236,7 @@ written before `ctrl+g`.
         except Cancelled:
             measures, words = [], "Stopped. f5 measures again."
         except EdgemedError as error:
-            measures, words = [], f"! {error.message}\n  {error.hint}"
+            measures, words = [], complaint(error)
         except Exception as error:  # the thread's outermost edge
             measures, words = [], f"! {place_of(error)}"
         if not self._gone:

@@ -23,6 +23,7 @@ from edgemed.local_models.tuned import Speed, recall
 from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, one_line, row
+from edgemed_tui.remedies import complaint, remedy
 from edgemed_tui.screens.dialogs import Confirm
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.picker import Choice, Picker
@@ -83,7 +84,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
         try:
             self.library = library.read_library()
         except EdgemedError as error:
-            self.say(f"! {error.message} ({error.hint})")
+            self.say(f"! {error.message} ({remedy(error.hint)})")
         rows = self.query_one("#models", OptionList)
         rows.clear_options()
         for entry in self.library.entries:
@@ -236,7 +237,7 @@ def told(act: Callable[[], str]) -> str:
     try:
         return act()
     except EdgemedError as error:
-        return f"! {error.message}\n  {error.hint}"
+        return complaint(error)
     except Exception as error:  # the outermost edge of a thread
         return f"! {place_of(error)}"
 

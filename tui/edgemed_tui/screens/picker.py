@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList
 
 from edgemed.errors import EdgemedError
 from edgemed_tui.literal import Words, literal, one_line, row
+from edgemed_tui.remedies import remedy
 
 T = TypeVar("T")
 REST = 0.06  # seconds without a letter after which the list is drawn anew
@@ -88,7 +89,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
     def refuse(self, error: EdgemedError) -> None:
         """Say why what was typed will not do; the list stays open."""
         words = self.query_one("#empty", Words)
-        words.say(f"{error.message} ({error.hint})")
+        words.say(f"{error.message} ({remedy(error.hint)})")
         words.display = True
 
     @on(Input.Submitted)

@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from edgemed.cli.reports import refuse_name, write_report
 from edgemed.errors import EdgemedError
 from edgemed.merging.report.report import COLUMNS, Column, figure, mean, span, summary
+from edgemed.merging.report.report_file import refuse_name, write_report
 from edgemed.merging.report.survey import Measure
 from edgemed_tui.literal import Words, lines, literal
+from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.dialogs import AskPath
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
@@ -97,7 +98,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
             write_report(path, self.file_name, self.measures)
             said = literal(f"written to {path}")
         except EdgemedError as error:
-            said = literal(f"! {error.message}\n  {error.hint}")
+            said = literal(complaint(error))
         self.query_one("#words", Words).say(said)
 
 

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweep_file import RULE, Curve, Point, best, known_sweeps, read_sweep
 from edgemed_tui.literal import Words, lines, literal
+from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.dialogs import AskPath
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
@@ -63,7 +64,7 @@ another file, `m` takes the t under the mark to the merge screen."""
         try:
             self.curves = read_sweep(path)
         except EdgemedError as error:
-            self.query_one("#best", Words).say(literal(f"! {error.message}\n  {error.hint}"))
+            self.query_one("#best", Words).say(literal(complaint(error)))
             return
         self.title_of_file = name
         self.show(self.curves[0])

@@ -8,6 +8,7 @@ from textual.content import Content
 from edgemed.clinic.session import Stage
 from edgemed.errors import EdgemedError
 from edgemed_tui.literal import Words, literal
+from edgemed_tui.remedies import remedy
 
 STAGES: tuple[tuple[Stage, str], ...] = (
     ("note", "note"),
@@ -79,7 +80,11 @@ class Notice(Words):
 
     def complain(self, error: EdgemedError) -> None:
         """Show `error`."""
-        self.say(literal((f"! {error.message}", "bold"), f"\n  {error.hint}" if error.hint else ""))
+        self.say(
+            literal(
+                (f"! {error.message}", "bold"), f"\n  {remedy(error.hint)}" if error.hint else ""
+            )
+        )
         self.display = True
 
     def clear(self) -> None:

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgemed.cli.main import main
-from edgemed.errors import EdgemedError, Refused
+from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.gguf import open_model
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.run.chunk import Blender
-from edgemed.merging.run.journal import Piece, Pieces, can_go_on, checked, lines_of
+from edgemed.merging.run.journal import Journal, Piece, Pieces, can_go_on, checked, lines_of
 from edgemed.merging.run.run import run_plan
 from edgemed.storage.output import journal_of
 from tests.edgemed.merge_pairs import weights, write_pair_member
@@ -325,3 +325,57 @@ def test_a_dry_run_says_every_step_the_size_and_the_time_and_writes_nothing(pair
     assert chunks is not None
     assert int(chunks[1]) > 20
     assert re.search(r"time: about [\d.]+ s of computing", said)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["5 70 x"], "names no piece"),
+        (["1 2"], "names no piece"),
+        (["-5 70 " + "0" * 16], "names no piece"),
+        ([f"{'9' * 5000} 70 " + "0" * 16], "names no piece"),
+        ([f"0 {1 << 40} " + "0" * 16], "1,099,511,627,776 bytes, more than 1,073,741,824"),
+        ([f"{1 << 40} 70 " + "0" * 16], "not of this output"),
+        ([f"0 {1 << 29} " + "0" * 16], "not of this output"),
+        (["0 200000 " + "0" * 16] * 400, "bytes as written, more than"),
+    ],
+    ids=["kind", "short", "negative", "long", "large", "behind", "beyond", "again and again"],
+)
+def test_what_a_journal_claims_is_bounded(lines, said, pair, tmp_path, monkeypatch):
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, 1, monkeypatch)
+    journal = journal_of(out)
+    before = journal.read_bytes() + "".join(map(checked, lines)).encode()
+    journal.write_bytes(before)
+    with pytest.raises(InvalidFile, match=said):
+        merge(pair, out, resume=True)
+    assert journal.read_bytes() == before
+
+
+def test_pieces_and_bytes_of_a_journal_are_counted(pair, tmp_path, monkeypatch):
+    out = tmp_path / "out.gguf"
+    stopped(pair, out, 9, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{Journal.__module__}.MOST_PIECES", 8)
+        with pytest.raises(InvalidFile, match="more than 8 pieces"):
+            merge(pair, out, resume=True)
+    with journal_of(out).open("ab") as file:
+        file.truncate(1 << 40)  # a terabyte of nothing
+    with pytest.raises(InvalidFile, match="larger than 67,108,864 bytes, the most for a journal"):
+        merge(pair, out, resume=True)
+
+
+@pytest.mark.parametrize(
+    "first", ["[]", '"x"', "[" * 5000, '{"sha256": 5}', '{"sha256": [[]]}', ""]
+)
+def test_a_journal_that_begins_with_something_else_is_refused_or_begun_anew(
+    first, pair, tmp_path, capsys
+):
+    out = tmp_path / "out.gguf"
+    journal_of(out).write_text(checked(first))
+    words = ["merge", *map(str, pair), "--t", "0.5", "-o", str(out)]
+    assert main([*words, "--resume"]) == (3 if first else 0)
+    said = capsys.readouterr().err
+    assert "internal" not in said
+    assert not first or "is not as edgemed writes journals" in said
+    assert main([*words, "--force"]) == 0

@@ -21,6 +21,7 @@ from edgemed.merging.recipe.recipe import Recipe, between
 from edgemed.merging.recipe.recipe_file import parse_recipe
 from edgemed.merging.report import folded
 from edgemed.merging.report.verify import verify
+from edgemed.merging.run import chunk
 from edgemed.merging.run.run import run_plan
 from tests.edgemed import whole_llamas
 from tests.edgemed.whole_llamas import write_llama
@@ -107,7 +108,7 @@ def test_threads_and_chunks_change_no_byte(type: str, base: Path, tmp_path: Path
     recipe = folding(base, [Use(write(tmp_path / "a.gguf", pairs(1)))])
     recipe = Recipe("passthrough", recipe.slices, out_type=type)
     one = merged(recipe, tmp_path / "one.gguf", threads=1).read_bytes()
-    small = plan_merge(recipe, tmp_path / "b.gguf", 1, 5000)
+    small = plan_merge(recipe, tmp_path / "b.gguf", 1, 6000)
     assert small.buffers.chunk < whole_llamas.WIDTH * whole_llamas.INNER
     run_plan(small, load_check=False)
     assert small.out.read_bytes() == one
@@ -282,3 +283,59 @@ def test_the_command_folds_and_tells(
     words = ["merge", f"{base}+{adapter}:0.5", "--method", "passthrough", "-o", str(three)]
     assert main(words) == 0
     assert three.read_bytes() == out.read_bytes()
+
+
+def test_adapters_of_embeddings_follow_the_vocabulary(base: Path, tmp_path: Path) -> None:
+    """The other model has two tokens more, in front; a row that one lacks is the other's."""
+
+    def more(metadata: Any, weights: Any) -> None:
+        for key, new in (
+            ("tokens", ["<a>", "<b>"]),
+            ("scores", [0.0, 0.0]),
+            ("token_type", [4, 4]),
+        ):
+            kind, values = metadata[f"tokenizer.ggml.{key}"]
+            metadata[f"tokenizer.ggml.{key}"] = (kind, [*values, *new])
+        for seed, name in enumerate(("token_embd.weight", "output.weight")):
+            weights[name] = whole_llamas.floats((whole_llamas.WIDTH, whole_llamas.WORDS + 2), seed)
+
+    larger = write_llama(tmp_path / "larger.gguf", more, seed=2)
+    rng, found = np.random.default_rng(4), pairs(1)
+    a, b = rng.standard_normal((2, whole_llamas.WIDTH)), rng.standard_normal((64, 2))
+    found["token_embd.weight"] = Pair(a.astype("f4"), b.astype("f4"), 0.1)
+    use = Use(write(tmp_path / "a.gguf", found))
+    recipe = between(Adapted(base, (use,)), larger, 0.5, tokenizer="B")
+    out = merged(recipe, tmp_path / "out.gguf")
+    for name in ("token_embd.weight", "output.weight"):
+        theirs, ours = tensor_of(larger, name), tensor_of(base, name) + delta(found, name)
+        wanted = np.concatenate([(ours + theirs[:64]) / 2, theirs[64:]])
+        assert np.abs(tensor_of(out, name) - wanted).max() <= 2e-6 * theirs.std(), name
+
+
+def test_a_fold_that_was_stopped_goes_on_to_the_same_bytes(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = folding(base, [Use(write(tmp_path / "a.gguf", pairs(1)))])
+    whole = merged(recipe, tmp_path / "whole.gguf").read_bytes()
+    plan = plan_merge(recipe, tmp_path / "out.gguf", 1)
+    encode, left = chunk.encode_rows, [2]
+
+    def stop(*arguments: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        encode(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(chunk, "encode_rows", stop)
+        run_plan(plan, resume=True, load_check=False)
+    assert not plan.out.exists()
+    run_plan(plan, resume=True, load_check=False)
+    assert plan.out.read_bytes() == whole
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(chunk, "encode_rows", stop)
+        again = plan_merge(recipe, tmp_path / "other.gguf", 1)
+        run_plan(again, resume=True, load_check=False)
+    write(tmp_path / "a.gguf", pairs(1, size=0.2))
+    with pytest.raises(Refused, match=r"a\.gguf: not the bytes of then"):
+        run_plan(plan_merge(recipe, again.out, 1), resume=True, load_check=False)

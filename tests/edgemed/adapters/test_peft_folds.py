@@ -21,9 +21,9 @@ from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.folding import folding
 from edgemed.merging.report.verify import verify
 from edgemed.merging.run.run import run_plan
-from tests.edgemed.test_fold import tensor_of
+from tests.edgemed.adapters.test_fold import tensor_of
 
-DATA = Path(__file__).parent / "data" / "lora"
+DATA = Path(__file__).parents[1] / "data" / "lora"
 KINDS = sorted(path.name for path in DATA.iterdir() if path.is_dir())
 
 
@@ -257,3 +257,11 @@ def test_files_that_are_no_safetensors(raw: bytes, tmp_path: Path) -> None:
     path.write_bytes(raw)
     with pytest.raises(InvalidFile):
         read_table(path)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_file_of_the_adapter_may_not_be_the_output(name: str, tmp_path: Path) -> None:
+    folder = altered(tmp_path, "plain", lambda config, path: None)
+    recipe = folding(DATA / "plain" / "base.gguf", [Use(folder)])
+    with pytest.raises(EdgemedError, match="input"):
+        plan_merge(recipe, folder / name, 1, replace=True)

@@ -17,7 +17,8 @@ from edgemed.adapters.naming import Use
 from edgemed.cli.main import main
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import open_model
-from edgemed.local_models.loading import Options, adapter_bytes, load_model
+from edgemed.local_models.loading import Options, adapter_bytes, decisive, load_model
+from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.folding import folding
 from edgemed.merging.recipe.recipe import Recipe
@@ -92,7 +93,7 @@ def test_its_bytes_count_and_other_forms_are_refused(base: Path, tmp_path: Path)
     model, path = open_model(base), adapter(base, tmp_path / "a.gguf", 0.02)
     assert adapter_bytes(model, [Use(path)]) == path.stat().st_size
     with pytest.raises(Refused, match="PEFT folder"):
-        lora = Path(__file__).parent / "data" / "lora"
+        lora = Path(__file__).parents[1] / "data" / "lora"
         adapter_bytes(open_model(lora / "plain" / "base.gguf"), [Use(lora / "plain")])
     with pytest.raises(Incompatible, match="is for qwen2 models"):
         other = tmp_path / "other.gguf"
@@ -114,3 +115,10 @@ def test_commands_take_it_and_records_name_it(
                  "--max-tokens", "8"])  # fmt: skip
     said = capsys.readouterr()
     assert json.loads(said.out) and code in (0, 1), said.err
+
+
+def test_what_decides_a_draft_names_adapters_by_hash(base: Path, tmp_path: Path) -> None:
+    path = adapter(base, tmp_path / "a.gguf", 0.3)
+    with loaded(base, Use(path, 0.5)) as beside, loaded(base) as plain:
+        assert decisive(beside, 8)["adapters"] == [["a.gguf", 0.5, sha256_of(path)]]
+        assert "adapters" not in decisive(plain, 8)

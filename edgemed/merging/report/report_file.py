@@ -1,10 +1,9 @@
-"""What a survey found, as a table with words on stdout, or as a page or JSON in a file."""
+"""What a survey found, as a page or as JSON in a file; the ending of its name says which."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgemed.cli.tables import Table, show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.merging.report import report
 from edgemed.merging.report.survey import Measure
@@ -18,15 +17,6 @@ def refuse_name(path: Path) -> None:
     if path.suffix.lower() not in (".html", ".json"):
         raise UsageError(f"{path} is neither .html nor .json", "give the report one of these ends")
     refuse_place(path, replace=True)
-
-
-def print_report(measures: Sequence[Measure]) -> None:
-    """The table on stdout, then the words."""
-    titles = ("tensor", "how", "types", *(f">{c.title}" for c in report.COLUMNS))
-    show([Table(titles, [report.cells(m) for m in measures])])
-    print()
-    for line in report.summary(measures):
-        print(line)
 
 
 def write_report(path: Path, title: str, measures: Sequence[Measure]) -> None:

@@ -1,0 +1,109 @@
+"""Adapters written as PEFT's folder: adapter_config.json and adapter_model.safetensors, in float32.
+
+Rows are put back into the order of the checkpoint, and tensors get its names. A GGUF tensor that
+has no name there is refused.
+"""
+
+import json
+import secrets
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from edgemed.adapters.adapter import F32, Adapter, Pair
+from edgemed.adapters.peft_changes import PREFIX, WEIGHTS
+from edgemed.adapters.peft_config import CONFIG
+from edgemed.checkpoints.places import place_of
+from edgemed.errors import Refused
+from edgemed.gguf import Model
+from edgemed.merging.names import checkpoint_name
+from edgemed.storage.whole import private_folder, write_new
+
+EMBEDDING = "token_embd.weight"
+
+
+def write_folder(folder: Path, adapter: Adapter, model: Model) -> None:
+    """Write a new folder, whole or not at all, for the checkpoint that `model` came from."""
+    arrays = dict(named(adapter, model))
+    ranks = {module_of(n, adapter): pair.rank for n, pair in adapter.pairs.items()}
+    text = json.dumps(config(ranks), indent=2, sort_keys=True) + "\n"
+    part = folder.with_name(f".{folder.name}.part-{secrets.token_hex(4)}")
+    private_folder(part)
+    try:
+        write_new(part / WEIGHTS, safetensors_bytes(arrays))
+        write_new(part / CONFIG, text.encode())
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def config(ranks: dict[str, int]) -> dict[str, object]:
+    """What PEFT reads: the scale of every pair is 1, so alpha is the rank."""
+    usual = max(ranks.values())
+    apart = {module: rank for module, rank in ranks.items() if rank != usual}
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": "",
+        "r": usual,
+        "lora_alpha": usual,
+        "rank_pattern": apart,
+        "alpha_pattern": apart,
+        "target_modules": sorted(ranks),
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "use_rslora": False,
+        "use_dora": False,
+        "modules_to_save": None,
+        "inference_mode": True,
+    }
+
+
+def module_of(name: str, adapter: Adapter) -> str:
+    """The checkpoint's module of a GGUF tensor; Refused if it has none."""
+    found = checkpoint_name(name, adapter.architecture)
+    if found is None:
+        raise Refused(f"{name} has no name in a checkpoint", "write the adapter as a .gguf file")
+    return found.removesuffix(".weight")
+
+
+def named(adapter: Adapter, model: Model) -> Iterator[tuple[str, F32]]:
+    """The arrays under PEFT's names."""
+    for name, pair in adapter.pairs.items():
+        module = module_of(name, adapter)
+        place = place_of(module, model.metadata)
+        b = pair.b * np.float32(pair.scale)
+        if place is not None and place.order is not None:
+            back = np.empty_like(b)
+            back[np.array(place.order)] = b
+            b = back
+        yield from under(f"{PREFIX}{module}", name, Pair(pair.a, b, 1.0))
+
+
+def under(module: str, name: str, pair: Pair) -> Iterator[tuple[str, F32]]:
+    """A pair's two arrays; an embedding's lie the other way round."""
+    if name == EMBEDDING:
+        yield f"{module}.lora_embedding_A", np.ascontiguousarray(pair.b.T)
+        yield f"{module}.lora_embedding_B", np.ascontiguousarray(pair.a.T)
+    else:
+        yield f"{module}.lora_A.weight", pair.a
+        yield f"{module}.lora_B.weight", pair.b
+
+
+def safetensors_bytes(arrays: dict[str, F32]) -> bytes:
+    """A whole safetensors file of float32 tensors."""
+    table: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    data: list[bytes] = []
+    at = 0
+    for name, array in arrays.items():
+        data.append(np.ascontiguousarray(array, "<f4").tobytes())
+        place = [at, at + len(data[-1])]
+        table[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": place}
+        at = place[1]
+    text = json.dumps(table).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + b"".join(data)

@@ -1,0 +1,97 @@
+"""`edgemed extract TUNED BASE --rank R -o ADAPTER`: a fine-tune's change as a LoRA adapter."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from edgemed_models.engine.machine import logical_cores
+
+from edgemed.adapters.gguf_form import adapter_bytes
+from edgemed.adapters.naming import input_paths, parent_of
+from edgemed.adapters.peft_form import write_folder
+from edgemed.cli.numbers import positive, threads
+from edgemed.cli.printing import print_json
+from edgemed.cli.progress import progress_bar
+from edgemed.cli.tables import show
+from edgemed.errors import UsageError
+from edgemed.merging import extracting
+from edgemed.merging.extracting import MOST, Wish
+from edgemed.merging.parents.opening import open_parent
+from edgemed.printable import printable
+from edgemed.storage.place import refuse_inputs, refuse_place
+from edgemed.storage.whole import write_whole
+from edgemed.tables import Table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed extract`."""
+    add = parser.add_argument
+    add("tuned", type=parent_of, metavar="TUNED", help="a fine-tuned model, a GGUF file")
+    add("base", type=parent_of, metavar="BASE", help="the model that it was tuned from")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="ADAPTER",
+        help="NAME.gguf for llama.cpp's form, any other name for a PEFT folder",
+    )
+    add(
+        "--rank",
+        required=True,
+        metavar="R",
+        help=f"of every matrix; auto: for each the smallest that holds --keep, up to {MOST}",
+    )
+    add("--keep", type=float, metavar="SHARE", help="of the change, with --rank auto (0.95)")
+    add(
+        "--without-vectors",
+        action="store_true",
+        help="leave the change of norms and biases out, which an adapter cannot hold",
+    )
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add("--force", action="store_true", help="replace the adapter if it exists")
+    add("--json", action="store_true", help="print JSON for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Refuse early, pass over the models, write the adapter, tell what it holds."""
+    wish = wish_of(args)
+    inputs = [path for parent in (args.tuned, args.base) for path in input_paths(parent)]
+    refuse_inputs(args.out, (args.out,), inputs)
+    refuse_place(args.out, args.force and is_gguf(args.out))
+    plan = extracting.plan_extract(args.tuned, args.base, args.out, args.threads)
+    with progress_bar("extracting", len(plan.steps)) as (bar, _):
+        adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
+    if is_gguf(args.out):
+        write_whole(args.out, adapter_bytes(adapter))
+    else:
+        write_folder(args.out, adapter, open_parent(args.base))
+    print(printable(extracting.summary(found)), file=sys.stderr)
+    if args.json:
+        print_json({"tensors": [asdict(told) for told in found]})
+    else:
+        show([Table(extracting.TITLES, [extracting.cells(told) for told in found])])
+    return 0
+
+
+def is_gguf(out: Path) -> bool:
+    """Whether the adapter is to be a GGUF file, else a PEFT folder."""
+    return out.suffix.lower() == ".gguf"
+
+
+def wish_of(args: argparse.Namespace) -> Wish:
+    """The rank that is asked for."""
+    if args.rank != "auto":
+        if args.keep is not None:
+            raise UsageError("--keep is for --rank auto", "leave one of them out")
+        try:
+            return Wish(positive(args.rank), without_vectors=args.without_vectors)
+        except (ValueError, argparse.ArgumentTypeError):
+            raise UsageError(
+                f"the rank {args.rank!r} is no whole number above zero", "give one, or auto"
+            ) from None
+    keep = 0.95 if args.keep is None else args.keep
+    if not 0.0 < keep <= 1.0:
+        raise UsageError(f"--keep {keep:g} is no share", "give a number above 0, up to 1")
+    return Wish(None, keep, args.without_vectors)

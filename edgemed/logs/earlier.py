@@ -1,0 +1,140 @@
+"""Records of earlier versions, which had a file and a key of their own: taken into the log.
+
+Until version 0.2 drafts of the command line were in records.sqlite, under a key beside it, and
+those of the screen in the audit log alone. The log takes the records in when it is opened, under
+its write lock, so that of several starts at once one does it:
+
+    1  the records that the log does not have yet, and one audit row that stands for them, go in
+       together: all or none
+    2  once nothing is new, records.sqlite and records.key get the ending .taken-in and stay
+
+A kill before the end of 1 leaves the old file in use, a kill after it the log; either way the next
+start goes on. Records keep their marks. The key that made them is in the audit row, wrapped with
+the log's own key, so that the same note is still recognised. Where the audit log was changed
+nothing is taken in: log and records stay as they are.
+"""
+
+import hmac
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.logs import database, records
+from edgemed.logs.chain import Entry, unwrapped, wrapped
+from edgemed.logs.keys import read_key
+from edgemed.logs.records import Record
+from edgemed.storage.whole import name_all
+
+TAKEN_IN = "records taken in"  # what the log calls it
+KEY = "earlier_key"  # the fact that holds the wrapped key
+ASIDE = ".taken-in"
+WHAT = "the file of records of an earlier version"
+NEWEST = 2  # version of the tables in it
+
+
+def beside(log: Path) -> Path:
+    """Where earlier versions kept the records of whoever had this log."""
+    return log.with_name("records.sqlite")
+
+
+def found(log: Path) -> bool:
+    """Whether records of an earlier version are still to be taken in."""
+    return beside(log).exists()
+
+
+def notes(log: Path) -> Iterator[str]:
+    """What a reader of the log must know of them."""
+    if found(log):
+        yield "records of an earlier version are not taken in yet: the next draft or decision does"
+
+
+@contextmanager
+def opened(log: Path) -> Iterator[sqlite3.Connection | None]:
+    """The old records, which nobody else writes meanwhile; None where there are none."""
+    path = beside(log)
+    if not path.exists():
+        yield None
+        return
+    with _in_words(path):
+        old = database.connected(f"{path.absolute().as_uri()}?mode=rw")
+    with closing(old):
+        with _in_words(path):
+            old.execute("BEGIN IMMEDIATE")
+            database.refuse_newer(old, NEWEST, WHAT)
+        yield old
+
+
+def not_in(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> list[Record]:
+    """The old records that the log does not have yet, in their order."""
+    there = set(rows.execute(f"SELECT {records.PLAIN} FROM drafts"))
+    query = f"SELECT {records.PLAIN}, {records.KEPT} FROM drafts ORDER BY number"
+    with _in_words(beside(log)):
+        found = old.execute(query) if records.is_there(old) else ()
+        return [Record(*row) for row in found if row[:-3] not in there]
+
+
+def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> None:
+    """Hashes of model files, so that none is read again."""
+    with _in_words(beside(log)):
+        if not old.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchone():
+            return
+        known = old.execute("SELECT path, size, mtime, hash FROM files").fetchall()
+    rows.executemany("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?)", known)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """What stands in the way of the old records, and that one can go on without them."""
+    try:
+        with database.in_words(WHAT, path):
+            yield
+    except InvalidFile as error:
+        error.hint = f"{error.hint}; or move it to another folder, and edgemed goes on without it"
+        raise
+
+
+def key_beside(log: Path) -> bytes:
+    """The key of the old records; EdgemedError where it is gone, for then no note is recognised."""
+    path = beside(log).with_suffix(".key")
+    key = read_key(path)
+    if key is None:
+        raise EdgemedError(
+            f"{WHAT} cannot be taken in: its key {path} is missing or damaged",
+            f"put back a copy of the key; or move {beside(log)} to another folder, and edgemed "
+            "goes on without it",
+        )
+    return key
+
+
+def facts(key: bytes, old_key: bytes, taken: Sequence[Record]) -> dict[str, Any]:
+    """What the audit row says that stands for all of them."""
+    return {
+        "drafts": len(taken),
+        "first": taken[0].at,
+        "last": taken[-1].at,
+        KEY: wrapped(key, old_key),
+        records.RECORD: records.mark_of_all(key, taken),
+    }
+
+
+def mark(key: bytes, entry: Entry, text: str) -> str:
+    """The mark of `text` in the records of such an audit row. ValueError where its key is gone."""
+    old_key = unwrapped(key, records.fact(entry, KEY))
+    return hmac.new(old_key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()
+
+
+def set_aside(log: Path) -> None:
+    """Give the old files a name that says what became of them."""
+    path = beside(log)
+    old = [p for p in (path, path.with_suffix(".key")) if p.exists()]
+    for number in count(1):
+        ending = ASIDE if number == 1 else f"{ASIDE}-{number}"
+        new = [p.with_name(p.name + ending) for p in old]
+        if not any(p.exists() for p in new):
+            name_all(list(zip(old, new, strict=True)), replace=False)
+            return

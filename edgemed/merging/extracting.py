@@ -1,0 +1,196 @@
+"""An adapter from two models: what a fine-tune changed, as thin matrices, tensor by tensor.
+
+With D the difference of a matrix, V the leading right singular vectors of D (found by passes over
+its rows, see methods/subspace) and s their singular values:
+
+    A = sqrt(s) V        B = D V^T / sqrt(s)        B A is the best of its rank
+    share = |B A|^2 / |D|^2, the part of the change's energy that the rank holds
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from edgemed_native import low_rank_kernels as kernels
+from edgemed_native.delta_kernels import subtract_base
+from edgemed_native.sum_kernels import add_squares
+
+from edgemed.adapters.adapter import Adapter, Pair
+from edgemed.adapters.laying import EMBEDDING, HEAD
+from edgemed.adapters.naming import Parent
+from edgemed.errors import Refused, UsageError
+from edgemed.gguf import Model
+from edgemed.merging.methods.stream import F64, Stream
+from edgemed.merging.methods.subspace import leading_row_space
+from edgemed.merging.parents.opening import open_parent
+from edgemed.merging.plan.plan import Plan, Step, decide
+from edgemed.merging.recipe.recipe import weighted
+from edgemed.merging.report.survey import Nowhere
+from edgemed.merging.run.chunk import Blender
+from edgemed.merging.run.run import Meter, compile_kernels, open_files, source_paths
+
+MOST = 128
+"""The largest rank that --rank auto tries."""
+
+VECTORS_STAY = "--without-vectors leaves the change of norms and biases out"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A rank for all matrices, or (None) for each the smallest that holds the share `keep`."""
+
+    rank: int | None
+    keep: float = 0.95
+    without_vectors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """One tensor: `change` is |D| / |W|; the rank, and the share of the change that it holds."""
+
+    name: str
+    rows: int
+    length: int
+    change: float
+    rank: int
+    share: float
+
+
+Report = Callable[[int, int], None]
+"""Called with the tensors done, and all of them."""
+
+
+def plan_extract(tuned: Parent, base: Parent, out: Path, threads: int) -> Plan:
+    """Every tensor of both, the base first; refused as a merge of the two would be."""
+    if tuned == base:
+        raise UsageError("a model does not differ from itself", "name the tuned one and its base")
+    recipe = replace(weighted([tuned], "task_arithmetic", base, [1.0], {}), tokenizer="base")
+    return decide(recipe, out, threads, None)
+
+
+def extract(
+    plan: Plan, base: Parent, wish: Wish, report: Report = lambda done, of: None
+) -> tuple[Adapter, list[Extracted]]:
+    """The adapter, and what it holds of every tensor that differs."""
+    model = open_parent(base)
+    matrices = [step for step in plan.steps if step.name in pairable(plan)]
+    compile_kernels(plan, Meter(plan.weights, None))
+    found: dict[str, tuple[Pair, Extracted] | None] = {}
+    lock = threading.Lock()
+    with ExitStack() as stack:
+        files = open_files(source_paths(plan), stack)
+        refuse_vectors(plan, files, wish)
+
+        def one(step: Step) -> None:
+            blender = Blender(files, Nowhere(), plan.buffers, plan.recipe.seed)
+            pair = pair_of(blender.stream(step), wish)
+            with lock:
+                found[step.name] = pair
+                report(len(found), len(matrices))
+
+        with ThreadPoolExecutor(plan.buffers.threads, "extract") as pool:
+            list(pool.map(one, matrices))
+    pairs = {s.name: pair for s in matrices if (pair := found[s.name]) is not None}
+    if not pairs:
+        raise Refused("the two models do not differ in any matrix", "name two that do")
+    return adapter_of(model, {name: pair for name, (pair, _) in pairs.items()}), [
+        told for _, told in pairs.values()
+    ]
+
+
+def adapter_of(model: Model, pairs: dict[str, Pair]) -> Adapter:
+    """The adapter; the head that is the embedding changes with it."""
+    if EMBEDDING in pairs and HEAD not in model.tensors:
+        pairs = {**pairs, HEAD: pairs[EMBEDDING]}
+    return Adapter(str(model.metadata.get("general.architecture", "")), pairs)
+
+
+def pairable(plan: Plan) -> set[str]:
+    """Names of the matrices; experts side by side are refused."""
+    wide = [s.name for s in plan.steps if len(s.sources[0].shape) > 2]
+    if wide:
+        raise Refused(
+            f"{wide[0]} holds several matrices side by side, which adapters do not know here",
+            "extraction is for models without experts",
+        )
+    return {s.name for s in plan.steps if len(s.sources[0].shape) == 2}
+
+
+def refuse_vectors(plan: Plan, files: dict[Path, int], wish: Wish) -> None:
+    """Refused if a norm or bias differs, which no pair of thin matrices can say."""
+    blender = Blender(files, Nowhere(), plan.buffers, plan.recipe.seed)
+    for step in (s for s in plan.steps if len(s.sources[0].shape) < 2):
+        for _, x in blender.stream(step).chunks():
+            if len(x) > 1 and not np.array_equal(x[0], x[1]) and not wish.without_vectors:
+                raise Refused(f"{step.name} differs, and is no matrix", VECTORS_STAY)
+
+
+def pair_of(stream: Stream, wish: Wish) -> tuple[Pair, Extracted] | None:
+    """The thin matrices of one tensor's change; None where it does not change."""
+    most = min(wish.rank or MOST, stream.rows, stream.length)
+    size, change = sizes(stream)
+    if not change:
+        return None
+    basis = np.ascontiguousarray(leading_row_space(stream, most)[:most].astype(np.float64))
+    left = products(stream, basis)
+    energy = (left * left).sum(axis=0)
+    rank = most if wish.rank else enough(energy, change, wish.keep)
+    rank = max(1, min(rank, int((energy > 0).sum())))
+    roots = np.sqrt(np.sqrt(energy[:rank]))
+    a = (basis[:rank] * roots[:, None]).astype(np.float32)
+    b = (left[:, :rank] / roots).astype(np.float32)
+    share = min(1.0, float(energy[:rank].sum() / change))
+    told = Extracted(
+        stream.name, stream.rows, stream.length, float(np.sqrt(change / size)), rank, share
+    )
+    return Pair(np.ascontiguousarray(a), np.ascontiguousarray(b), 1.0), told
+
+
+def enough(energy: F64, change: float, keep: float) -> int:
+    """The smallest rank that holds the share; all of them if none does."""
+    shares = np.cumsum(energy) / change
+    holding = np.flatnonzero(shares >= keep)
+    return int(holding[0]) + 1 if holding.size else len(energy)
+
+
+def sizes(stream: Stream) -> tuple[float, float]:
+    """|W|^2 of the base and |D|^2."""
+    base, change = np.zeros(1), np.zeros(1)
+    for _, x in stream.chunks():
+        flat = x.reshape(len(x), -1)
+        add_squares(x[:1], base)
+        subtract_base(flat)
+        add_squares(x[1:], change)
+    return max(float(base[0]), 1e-300), float(change[0])
+
+
+def products(stream: Stream, basis: F64) -> F64:
+    """D V^T, f64[rows, rank]."""
+    out = np.empty((stream.rows, len(basis)))
+    for first, x in stream.chunks():
+        subtract_base(x.reshape(len(x), -1))
+        kernels.times_transposed(x[1], basis, out[first : first + x.shape[1]])
+    return out
+
+
+TITLES = ("tensor", ">shape", ">change", ">rank", ">share held")
+
+
+def cells(told: Extracted) -> tuple[str, ...]:
+    """One row of the table."""
+    shape = f"{told.length} x {told.rows}"
+    return (told.name, shape, f"{told.change:.4f}", str(told.rank), f"{told.share:.4f}")
+
+
+def summary(every: Sequence[Extracted]) -> str:
+    """The whole in a line: the share of all change that is held."""
+    weights = sum(t.rank * (t.rows + t.length) for t in every)
+    least = min(every, key=lambda t: t.share)
+    return (
+        f"{len(every)} matrices differ; the adapter has {weights:,} weights, and holds "
+        f"{least.share:.1%} of the change at least ({least.name})"
+    )

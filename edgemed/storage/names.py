@@ -1,0 +1,27 @@
+"""Names that no file can have here: the system is asked, and what it says is put in words."""
+
+import errno
+from pathlib import Path
+
+from edgemed.errors import UsageError
+
+REFUSED = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP)
+"""What the system answers to a name that is too long, that no disk holds, or a link to itself."""
+SHOWN = 60  # characters of such a name that a refusal shows
+ANOTHER = "give another name"
+
+
+def refuse_odd_name(path: Path, name: str | None = None) -> None:
+    """UsageError where no file can be called `path`; `name` is what the refusal calls it."""
+    try:
+        path.stat()
+    except ValueError:  # a NUL, or half of a pair of surrogates
+        reason = "a character in it can be in no name"
+    except OSError as error:
+        if error.errno not in REFUSED:
+            return
+        reason = error.strerror or type(error).__name__
+    else:
+        return
+    shown = name or ascii(str(path)[:SHOWN]) + ("..." if len(str(path)) > SHOWN else "")
+    raise UsageError(f"{shown}: no file can have this name ({reason})", ANOTHER)

@@ -1,0 +1,76 @@
+"""The one loop that collects an answer: a model's events become a text and how it ended.
+
+Whoever shows progress, echoes text or draws a screen is told of every event; what is to be done
+about a stop or a broken engine is the caller's rule.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, Request
+
+Ending = Literal["stop", "length", "cancelled", "failed"]
+"""How an answer ended: by itself, at its limit, stopped by the user, or broken off."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a generation came to so far: the text, and how it ended."""
+
+    pieces: list[str] = field(default_factory=list)
+    tokens: int = 0
+    end: Done | Failed | None = None
+    interrupted: bool = False
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.pieces)
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended; "failed" where no ending came."""
+        if self.interrupted:
+            return "cancelled"
+        return self.end.reason if isinstance(self.end, Done) else "failed"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model came to its own end."""
+        return self.ending == "stop"
+
+    @property
+    def timings(self) -> dict[str, Any]:
+        """Tokens and seconds as the engine measured them; empty where it ended without."""
+        return asdict(self.end.timings) if isinstance(self.end, Done) else {}
+
+
+def collect(
+    events: Iterator[Event],
+    tell: Callable[[Event], None] = lambda event: None,
+    answer: Answer | None = None,
+) -> Answer:
+    """The answer that `events` come to; `tell` gets each of them once it counts.
+
+    An error or a stop passes through: whoever wants what came until then gives the `answer`.
+    """
+    answer = Answer() if answer is None else answer
+    for event in events:
+        if isinstance(event, Piece):
+            answer.pieces.append(event.text)
+            answer.tokens += event.tokens
+        elif isinstance(event, Done | Failed):
+            answer.end = event
+        tell(event)
+    return answer
+
+
+def ask(model: Model, request: Request) -> Answer:
+    """The model's answer to `request`. Raises ModelError where the engine breaks off."""
+    answer = collect(model.generate(request))
+    if isinstance(answer.end, Failed):
+        raise ModelError(answer.end.message, answer.end.hint, answer.end.log)
+    if answer.end is None:
+        raise ModelError("the engine gave no ending", "ask again")
+    return answer

@@ -1,0 +1,40 @@
+"""What helps, as the screen says it: nothing on a screen takes an option of the command line.
+
+Errors come from rooms that the command line uses as well, and a remedy may name an option. Ways
+that need one are left out; where no other is left, the reader is sent to whoever can do it.
+"""
+
+import re
+from typing import Protocol
+
+from edgemed.errors import LOG_LINE
+
+OPTION = re.compile(r"(?<![\w-])--[a-z]")
+BETWEEN_WAYS = re.compile(r"; (?:or )?|, or ")
+ELSEWHERE = "this cannot be set on the screen: ask who set edgemed up on this computer"
+
+
+class Fault(Protocol):
+    """Anything that says what went wrong and what to do about it."""
+
+    @property
+    def message(self) -> str:
+        """What went wrong."""
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+
+
+def remedy(hint: str) -> str:
+    """`hint` without the ways that need an option; lines of an engine's log stay below it."""
+    words, mark, log = hint.partition(LOG_LINE)
+    if OPTION.search(words):
+        ways = [way for way in BETWEEN_WAYS.split(words) if not OPTION.search(way)]
+        words = "; or ".join(ways) or ELSEWHERE
+    return words + mark + log
+
+
+def complaint(fault: Fault) -> str:
+    """A fault in two lines: what went wrong, what helps."""
+    return f"! {fault.message}\n  {remedy(fault.hint)}"
