@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     paths = {each.part: library.find_model(each.name) for each in wanted}
     if found.partner is not None and (missing or not have_made(found)):
         entry = fold_partner(found, paths["instruct"], lambda said: print(printable(said)))
-        remember(entry)
+        spare_hashing(entry)
         paths["clinical"] = Path(entry.path)
     if "clinical" in paths and (args.merge or found.partner is not None):
         merge_both(found, paths["clinical"], paths["instruct"])

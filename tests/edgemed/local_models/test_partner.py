@@ -19,7 +19,7 @@ from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.folding import folding
 from edgemed.merging.recipe.recipe import Recipe, between
 from edgemed.merging.run.run import run_plan
-from tests.edgemed.test_fold import TOUCHED, pairs, tensor_of
+from tests.edgemed.adapters.test_fold import TOUCHED, pairs, tensor_of
 from tests.edgemed.whole_llamas import write_llama
 
 CARD = """billions = 0.1
