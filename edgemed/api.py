@@ -219,8 +219,8 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A draft and its check. `ending`: stop (complete), length (cut), failed; `review` is None
-    where the engine failed before the first word."""
+    """A draft and its check. `ending`: stop (complete), length (cut), loop (it repeats itself),
+    failed; `review` is None where the engine failed before the first word."""
 
     text: str
     ending: str

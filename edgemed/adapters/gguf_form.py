@@ -24,7 +24,11 @@ from edgemed.storage.whole import write_whole
 ABOUT = "edgemed.adapter."
 
 
-def adapter_bytes(adapter: Adapter) -> bytes:
+STORED = {"F32": "<f4", "F16": "<f2"}
+"""Types that an adapter's numbers are stored in."""
+
+
+def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
     """The whole file. Its alpha is that of the first pair: pairs of the same keep their B."""
     first = next(iter(adapter.pairs.values()))
     alpha = first.scale * first.rank
@@ -42,12 +46,12 @@ def adapter_bytes(adapter: Adapter) -> bytes:
     }
     keys |= {ABOUT + key: ("string", value) for key, value in adapter.about.items()}
     raw = {key: encode(kind, value) for key, (kind, value) in keys.items()}
-    specs = [(name, array.shape[::-1], BY_NAME["F32"]) for name, array in arrays.items()]
+    specs = [(name, array.shape[::-1], BY_NAME[stored]) for name, array in arrays.items()]
     layout = plan_layout(raw, specs)
     whole = bytearray(layout.total_bytes)
     whole[: len(layout.header)] = layout.header
     for offset, array in zip(layout.offsets, arrays.values(), strict=True):
-        data = np.ascontiguousarray(array, "<f4").tobytes()
+        data = np.ascontiguousarray(array, STORED[stored]).tobytes()
         whole[offset : offset + len(data)] = data
     return bytes(whole)
 

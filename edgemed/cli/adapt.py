@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.engine.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
-from edgemed.adapters.gguf_form import adapter_bytes
+from edgemed.adapters.gguf_form import STORED, adapter_bytes
 from edgemed.cli.numbers import positive, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.audit import Log, default_place
@@ -22,6 +22,7 @@ from edgemed.storage.whole import write_whole
 from edgemed.training import card
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import FORMS, read_examples
+from edgemed.training.memory import Sizes, planned
 from edgemed.training.schedule import Wish
 from edgemed.training.trainable import load_trainable, require_torch
 
@@ -81,7 +82,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add("--stored", choices=tuple(STORED), default="F32", help="type of its numbers (F32)")
     add("--resume", action="store_true", help="go on with a run that was stopped")
+    add(
+        "--finish",
+        action="store_true",
+        help="end a run that was stopped: the adapter as far as it has learned",
+    )
     add("--force", action="store_true", help="replace the adapter, or begin a stopped run anew")
 
 
@@ -126,10 +133,10 @@ def run(args: argparse.Namespace) -> int:
     refuse_inputs(args.out, written, [args.model, args.examples])
     for path in written[:2]:
         refuse_place(path, args.force)
-    if progress.exists() and not (args.resume or args.force):
+    if progress.exists() and not (args.resume or args.finish or args.force):
         raise Refused(
             f"{progress} is left of a run that was stopped",
-            "add --resume to go on with it, or --force to begin anew",
+            "add --resume to go on with it, --finish to end it as it stands, --force to begin anew",
         )
     data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
@@ -161,8 +168,12 @@ def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> 
     torch.set_num_threads(args.threads)
     _, model = load_trainable(args.model)
     training = Training(model, data, wish_of(args))
-    if args.resume:
+    model.keep = keeps(args.model, training)
+    if args.resume or args.finish:
         training.restore(checkpoint.load(progress, name))
+    if args.finish:
+        tell_look(training.look())
+        return training
     tell_plan(data, training)
     train(training, lambda s: checkpoint.save(progress, name, s), shower(), tell_look)
     return training
@@ -179,7 +190,7 @@ def write(
         )
     architecture = training.model.shape.kind
     adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
-    whole = adapter_bytes(adapter)
+    whole = adapter_bytes(adapter, args.stored)
     made = card.card(base, data, mark, training, whole, args.threads)
     write_whole(card.place(args.out), card.as_json(made))
     write_whole(args.out, whole)
@@ -187,6 +198,25 @@ def write(
         f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
         file=sys.stderr,
     )
+
+
+def keeps(path: Path, training: "Training") -> bool:
+    """Whether all activations have room, so that none is computed twice; said, by part.
+
+    Refused where the run has no room either way.
+    """
+    weights = sum(parameter.numel() for parameter in training.trained)
+    shape, block = training.model.shape, training.model.blocks[0]
+    inner = block.linears["ffn_up"].matrix.rows
+    sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size)
+    need = planned(sizes, weights, training.longest_step, system_memory()[1])
+    said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
+    way = "every block is computed once" if need.kept else "blocks are computed twice, for less"
+    print(
+        f"memory: at most {need.total / 1e6:,.0f} MB: {said}; {way}",
+        file=sys.stderr,
+    )
+    return need.kept
 
 
 def tell_plan(data: Data, training: "Training") -> None:

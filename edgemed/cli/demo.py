@@ -37,6 +37,8 @@ NEXT = """What to try next:
   edgemed merge A.gguf B.gguf --t 0.5 -o merged.gguf    two models of yours
   edgemed sweep A.gguf B.gguf --cases CASES.jsonl       the best t, on cases of yours
   edgemed                                               the screen; it has a sample note
+  edgemed models get smollm2-135m                       a small model that writes
+  edgemed demo --real                                   the same with it
   edgemed doctor                                        what this machine can run
   edgemed summarize NOTE.txt --template discharge-summary --model merged.gguf"""
 
@@ -46,10 +48,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--items", type=int, default=15, metavar="N", help="questions on each axis (default: 15)"
     )
+    parser.add_argument(
+        "--real",
+        action="store_true",
+        help="with a real small model, after `edgemed models get smollm2-135m`",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Merge, examine, stream. 0 when all of it worked."""
+    if args.real:
+        from edgemed.cli import demo_real
+
+        return demo_real.run(args)
     if args.items < 1:
         raise UsageError("there must be at least one question", "give --items 1 or more")
     began = time.perf_counter()

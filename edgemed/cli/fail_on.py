@@ -18,7 +18,9 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
 
 
 def fails(found: Review, severity: str | None) -> bool:
-    """Whether a flag is as severe as asked."""
+    """Whether a flag is as severe as asked; that the whole cannot be used is as severe as any."""
+    if severity and found.unusable:
+        return True
     flags = [flag for claim in found.claims for flag in claim.flags]
     if severity == "major":
         return any(flag.severity == "major" for flag in flags)

@@ -14,6 +14,7 @@ from edgemed.cli.printing import clear_line
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
+from edgemed.local_models.getting.partner import fold_partner
 from edgemed.local_models.getting.places import in_words
 from edgemed.logs.audit import Log, default_place
 from edgemed.logs.file_hashes import remember
@@ -39,9 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show, ask, fetch, add; with --merge also check and merge."""
+    """Show, ask, fetch, add; with --merge also check and merge.
+
+    What a partner in the package makes of the model is always made: it needs no network.
+    """
     found = find_card(args.name)
-    if args.merge and found.clinical is None:
+    if args.merge and found.clinical is None and found.partner is None:
         raise UsageError(f"{found.name} is a single model: nothing to merge", "leave out --merge")
     wanted = wanted_of(found)
     missing = [each for each in wanted if not have(each)]
@@ -53,8 +57,13 @@ def run(args: argparse.Namespace) -> int:
         entry = get(each, args.stick, Bar(each))
         spare_hashing(entry)
         print(printable(f"added {entry.name}: {entry.path}"))
-    if args.merge:
-        merge_both(found, wanted)
+    paths = {each.part: library.find_model(each.name) for each in wanted}
+    if found.partner is not None and (missing or not have_made(found)):
+        entry = fold_partner(found, paths["instruct"], lambda said: print(printable(said)))
+        spare_hashing(entry)
+        paths["clinical"] = Path(entry.path)
+    if "clinical" in paths and (args.merge or found.partner is not None):
+        merge_both(found, paths["clinical"], paths["instruct"])
     print(printable(f"default: {library.read_library().default}"))
     return 0
 
@@ -103,7 +112,15 @@ def spare_hashing(entry: library.Entry) -> None:
         remember(Log(default_place()), Path(entry.path), entry.sha256)
 
 
-def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
+def have_made(card: Card) -> bool:
+    """Whether the two models that are made of the fetched one are here."""
+    entries = [
+        library.read_library().find(f"{card.name}-{made}") for made in ("clinical", "merged")
+    ]
+    return all(entry is not None and Path(entry.path).is_file() for entry in entries)
+
+
+def merge_both(card: Card, clinical: Path, instruct: Path) -> None:
     """Check and merge the two models; the merge becomes the default."""
     from edgemed_models.engine.machine import logical_cores
 
@@ -112,9 +129,8 @@ def merge_both(card: Card, wanted: tuple[Wanted, ...]) -> None:
     from edgemed.merging.run.run import run_plan
 
     name = f"{card.name}-merged"
-    paths = {each.part: library.find_model(each.name) for each in wanted}
     out = library.folder() / f"{name}.gguf"
-    recipe = between(paths["clinical"], paths["instruct"], card.t, tokenizer="B")
+    recipe = between(clinical, instruct, card.t, tokenizer="B")
     result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     sha256 = library.digest(out, lambda nbytes: None)
     spare_hashing(library.take_in(name, out, sha256))

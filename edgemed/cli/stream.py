@@ -77,6 +77,7 @@ def close_text(answer: Answer, limit: int, what: str = "DRAFT") -> None:
     """End the streamed text; one that is not whole says so where it stops."""
     marks = {
         "length": f"\n[{what} CUT at its limit of {limit} tokens: not complete]",
+        "loop": f"\n[{what} ENDED: the model repeats itself. Not complete]",
         "cancelled": f"\n[{what} STOPPED: not complete]",
         "failed": f"\n[{what} BROKEN OFF: not complete]",
     }

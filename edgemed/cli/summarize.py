@@ -33,7 +33,7 @@ from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
-from edgemed.clinic.template import Template, load_template, readable
+from edgemed.clinic.template import Template, fill, load_template, readable
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
@@ -41,6 +41,7 @@ from edgemed.local_models.demonstration import (
     LEARNED,
     UNLEARNED,
     is_demonstration,
+    limits_of,
     merged_model,
 )
 from edgemed.local_models.library import find_model
@@ -66,6 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a text file, or - for standard input (other users can see a file's name)",
     )
     add("--template", required=True, metavar="T", help="see `edgemed templates list`")
+    add(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what to put into a field of the template, `section=Allergies` say",
+    )
     add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
     add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
     add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
@@ -105,10 +113,9 @@ def run(args: argparse.Namespace) -> int:
     with started_ahead() as process:
         note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
         refuse_unusable(note)
-        template, path = load_template(args.template), model_path(args)
+        template, path = template_of(args), model_path(args)
         tell_about(note)
-        if args.demo and template.name != LEARNED:
-            print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
+        tell_limits(args, path, template)
         prompt = prompt_of(note, template, args.max_tokens)
         with explained(args):
             plan, tokens = plan_for(args, path, prompt, process)
@@ -127,6 +134,12 @@ def run(args: argparse.Namespace) -> int:
     return code or unrecorded
 
 
+def template_of(args: argparse.Namespace) -> Template:
+    """The template asked for, its fields filled."""
+    given = dict(pair.partition("=")[::2] for pair in args.field)
+    return fill(load_template(args.template), given)
+
+
 def model_path(args: argparse.Namespace) -> Path:
     """The model asked for; a demonstration says what it is before anything else."""
     if args.demo and args.model:
@@ -136,6 +149,14 @@ def model_path(args: argparse.Namespace) -> Path:
     if args.demo and not args.json:
         print(f"{HEADING}\n", flush=True)
     return path
+
+
+def tell_limits(args: argparse.Namespace, path: Path, template: Template) -> None:
+    """What a demonstration cannot do, before its draft."""
+    if limits := limits_of(path):
+        print(f"note: {limits}", file=sys.stderr)
+    elif args.demo and template.name != LEARNED:
+        print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
 
 
 def plan_for(args: argparse.Namespace, path: Path, prompt: Prompt, process: Process) -> Planned:
@@ -230,6 +251,8 @@ def finish(
         tell_failure(answer.end, args)
     elif answer.end is not None:
         print(timing_line(answer.end.timings), file=sys.stderr)
+    if answer.ending == "loop":
+        raise EdgemedError("the draft was ended: the model repeats itself", "take another model")
     if answer.ending == "length":
         raise EdgemedError(
             f"the draft was cut at {limit} tokens and is not complete",
@@ -264,7 +287,7 @@ def drafted(template: Template, answer: Answer) -> str:
 def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
     """The review of a draft; None where no word was written before it broke off, and where the
     user who stopped it does not wait for its check either."""
-    if not (text.strip() or answer.ending in ("stop", "length")):
+    if not (text.strip() or answer.ending in ("stop", "length", "loop")):
         return None
     try:
         return check(note, text)

@@ -11,6 +11,7 @@ from edgemed.cli.asking import one_line
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
+from edgemed.clinic.usable import above
 
 
 def tell_about(note: Note) -> None:
@@ -39,6 +40,8 @@ def tell_flags(checked: Review | None, text: str) -> None:
     """
     if checked is None:
         return
+    if checked.unusable:
+        print(above(checked.unusable).upper(), file=sys.stderr)
     told = sys.stderr.isatty()
     for flag in (flag for claim in checked.claims for flag in claim.flags):
         place = f"{flag.draft.start}-{flag.draft.end}"
@@ -65,7 +68,13 @@ def document(
         "complete": answer.complete,
         "ending": answer.ending,
         "language": note.language,
-        "template": {"name": template.name, "version": template.version, "hash": template.hash},
+        "template": {
+            "name": template.name,
+            "version": template.version,
+            "hash": template.hash,
+            "fields": template.values,
+        },
+        "unusable": above(checked.unusable) if checked else "",
         "model": model.name,
         "timings": answer.timings or None,
         "review": asdict(checked) if checked else "not checked",

@@ -101,11 +101,15 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All claims in draft order, the omissions, most severe first, and the source's odd places."""
+    """All claims in draft order, the omissions, most severe first, and the source's odd places.
+
+    `unusable`: why the draft as a whole cannot be used, in words that follow "it" (usable.py).
+    """
 
     claims: tuple[Claim, ...]
     omissions: tuple[Omission, ...]
     addressed: tuple[Addressed, ...] = ()
+    unusable: tuple[str, ...] = ()
 
 
 class Looked(NamedTuple):

@@ -175,4 +175,4 @@ def add(one: Timings, other: Timings) -> Timings:
 
 def worse(one: Reason, other: Reason) -> Reason:
     """The ending that says more against completeness."""
-    return max(one, other, key=("stop", "length", "cancelled").index)
+    return max(one, other, key=("stop", "length", "loop", "cancelled").index)

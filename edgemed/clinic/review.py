@@ -16,6 +16,7 @@ from edgemed.clinic.note import KNOWN_HEADINGS
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.text import headings, read
 from edgemed.clinic.source import Source
+from edgemed.clinic.usable import instructions, unusable
 
 UNREAD = "the checks know English alone: hold every sentence against the note yourself"
 
@@ -48,7 +49,10 @@ def review_text(source: Source, draft: str) -> Review:
     found = review_read(source, read(draft))
     alone = not found.claims
     own = [c for said in headings(draft) for c in heading_claims(source, said, alone=alone)]
-    return replace(found, claims=tuple(sorted((*found.claims, *own), key=lambda c: c.draft)))
+    claims = tuple(sorted((*found.claims, *own), key=lambda c: c.draft))
+    return replace(
+        found, claims=claims, unusable=unusable(source.text, draft, claims, instructions())
+    )
 
 
 def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:

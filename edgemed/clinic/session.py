@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from edgemed.clinic.checks.harm import first_then_rest
 from edgemed.clinic.findings import Flag, Omission, Review, Span
+from edgemed.clinic.usable import above
 from edgemed.errors import Refused
 
 Stage = Literal["note", "draft", "reviewed", "signed"]
@@ -158,7 +159,10 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
     if not by.strip():
         raise Refused("a signature needs a name", "type your name")
     if needs_reason(session) and not reason.strip():
-        raise Refused("major flags are open", "settle each one, or type why you sign nevertheless")
+        raise Refused(
+            above_draft(session) or "major flags are open",
+            "settle each one, or type why you sign nevertheless",
+        )
     still_open = tuple(key_of(session, f) for f in major_flags(session))
     digest = sha256(session.text.encode()).hexdigest()
     signature = Signature(by.strip(), at, digest, reason.strip(), still_open)
@@ -198,7 +202,12 @@ def why_not_given_out(session: Session) -> Refused | None:
 
 def needs_reason(session: Session) -> bool:
     """Whether signing now would need a typed reason."""
-    return session.cut or bool(major_flags(session))
+    return session.cut or bool(major_flags(session)) or bool(above_draft(session))
+
+
+def above_draft(session: Session) -> str:
+    """What stands above a text that cannot be used as a whole; empty where it can."""
+    return above(session.review.unusable) if session.review else ""
 
 
 def findings(session: Session) -> list[Finding]:

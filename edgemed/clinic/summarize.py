@@ -68,7 +68,14 @@ def budget(model: Model, prompt: Prompt, tokens: int | None = None) -> Budget:
 
 def request_of(prompt: Prompt, max_tokens: int, temperature: float = 0.0, seed: int = 0) -> Request:
     """What the model is asked for one draft."""
-    return Request(prompt.messages, max_tokens, temperature, seed, schema=prompt.schema)
+    return Request(
+        prompt.messages,
+        max_tokens,
+        temperature,
+        seed,
+        schema=prompt.schema,
+        stop_loops=prompt.schema is None,  # a schema has limits of its own, and needs its end
+    )
 
 
 def request_fitting(

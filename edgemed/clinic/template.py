@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -30,8 +30,10 @@ REQUIRED: dict[str, type] = {
     "version": int,
     "max_tokens": int,
 }
-OPTIONAL: dict[str, type] = {"sections": list, "form": str, "schema": dict}
+OPTIONAL: dict[str, type] = {"sections": list, "form": str, "schema": dict, "fields": dict}
 MAX_TOKENS = range(16, 8193)
+FIELD: dict[str, type] = {"label": str, "default": str, "values": list}
+LONGEST_VALUE = 80  # characters of what a field may be given
 
 RULES = """You draft clinical documents for a clinician, who will check and sign them.
 Use only what the note says. Copy numbers, doses, units, dates and sides exactly as written.
@@ -45,8 +47,20 @@ FENCE = 5  # signs on either side of both; more where the note itself has as man
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """A place `{name}` in an instruction that the user may fill; `values` are proposals."""
+
+    label: str
+    default: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
-    """One template as read. `schema` is a JSON schema for form "json", else empty."""
+    """One template as read. `schema` is a JSON schema for form "json", else empty.
+
+    `filled`: what the user gave for fields by their names; the others have their defaults.
+    """
 
     name: str
     title: str
@@ -59,6 +73,21 @@ class Template:
     schema: Mapping[str, Any] = field(hash=False)
     source: str
     hash: str
+    fields: Mapping[str, Field] = field(default_factory=dict, hash=False)
+    filled: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What stands in each field."""
+        return {name: self.filled.get(name, about.default) for name, about in self.fields.items()}
+
+    @property
+    def asked(self) -> str:
+        """The instruction with its fields filled."""
+        asked = self.instruction.strip()
+        for name, value in self.values.items():
+            asked = asked.replace(f"{{{name}}}", value)
+        return asked
 
     @property
     def schema_text(self) -> str | None:
@@ -68,7 +97,7 @@ class Template:
 
 def messages(template: Template, note: Note) -> tuple[Message, ...]:
     """Rules, then the note word for word, then what to write: the note's prefix is reusable."""
-    asked = template.instruction.strip()
+    asked = template.asked
     if template.sections and template.form == "text":
         asked += (
             "\nUse exactly these headings, in this order: " + "; ".join(template.sections) + "."
@@ -85,6 +114,23 @@ def fenced(text: str) -> str:
     longest = max(map(len, re.findall("=+", text)), default=0)
     fence = "=" * max(FENCE, longest + 1)
     return f"{fence} {NOTE_BEGINS} {fence}\n{text}\n{fence} {NOTE_ENDS} {fence}"
+
+
+def fill(template: Template, given: Mapping[str, str]) -> Template:
+    """The template with `given` in its fields. UsageError for a field it does not have, and for a
+    value that is empty, has several lines or is too long to be the name of anything."""
+    for name, value in given.items():
+        if name not in template.fields:
+            known = ", ".join(template.fields) or "none"
+            raise UsageError(
+                f"template {template.name} has no field {name!r}", f"its fields: {known}"
+            )
+        if not value.strip() or len(value) > LONGEST_VALUE or not value.isprintable():
+            raise UsageError(
+                f"field {name!r} cannot be filled with that",
+                f"give one line of at most {LONGEST_VALUE} characters",
+            )
+    return replace(template, filled={name: value.strip() for name, value in given.items()})
 
 
 def own_folder() -> Path:
@@ -148,6 +194,10 @@ def read_template(source: str, path: Path) -> Template:
         schema=table.get("schema", {}),
         source=source,
         hash=hashlib.sha256(data).hexdigest(),
+        fields={
+            name: Field(about["label"], about["default"], tuple(about.get("values", ())))
+            for name, about in table.get("fields", {}).items()
+        },
     )
 
 
@@ -165,6 +215,8 @@ def faults_of(table: Mapping[str, Any]) -> Iterator[str]:
         elif value == "":
             yield f"`{key}` is empty"
     yield from faults_of_values(table)
+    if isinstance(table.get("fields"), dict):
+        yield from faults_of_fields(table["fields"], str(table.get("instruction", "")))
 
 
 def faults_of_values(table: Mapping[str, Any]) -> Iterator[str]:
@@ -180,6 +232,19 @@ def faults_of_values(table: Mapping[str, Any]) -> Iterator[str]:
         yield '`form` must be "text" or "json"'
     if (form == "json") != bool(table.get("schema")):
         yield '`schema` and form = "json" go together'
+
+
+def faults_of_fields(fields: Mapping[str, Any], instruction: str) -> Iterator[str]:
+    """What is wrong with the fields: each is a table, and stands in the instruction."""
+    for name, about in fields.items():
+        if not isinstance(about, dict) or not {"label", "default"} <= about.keys() <= FIELD.keys():
+            yield f"field `{name}` needs `label` and `default`, and may have `values`"
+        elif any(type(value) is not FIELD[key] or not value for key, value in about.items()):
+            yield f"field `{name}`: `label` and `default` are texts, `values` is a list of them"
+        elif not all(isinstance(value, str) and value for value in about.get("values", ())):
+            yield f"field `{name}`: `values` must be texts"
+        if f"{{{name}}}" not in instruction:
+            yield f"field `{name}` does not stand in the instruction as {{{name}}}"
 
 
 def readable(template: Template, draft: str) -> str:

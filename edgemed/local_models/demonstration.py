@@ -1,12 +1,14 @@
 """The demonstration model: a merge of the embedded models, made once and kept in the cache.
 
-Any file made from the embedded models counts as a demonstration, whatever its name and place.
+Any file made from the embedded models counts as a demonstration, whatever its name and place; so
+does any made of a model whose card says what it cannot do.
 """
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgemed_models.catalog import read_cards
 from edgemed_models.scale import DEMO_T, path_of
 
 from edgemed.errors import EdgemedError, Refused
@@ -19,7 +21,7 @@ UNLEARNED = "the demonstration model has not learned this template: its draft wi
 PARENTS = ("clinical", "instruct")
 FAMILY = "edgemed scale "  # how general.name of the embedded models begins
 MOST_PARENTS = 16
-LARGEST = 64 << 20  # bytes: files made from the embedded models are smaller; others stay unopened
+LARGEST = 640 << 20  # bytes: files made from these models are smaller; others stay unopened
 
 
 def merged_path() -> Path:
@@ -51,14 +53,34 @@ def merged_model() -> Path:
 
 
 def is_demonstration(path: Path) -> bool:
-    """Whether a file is one of the embedded models, or was merged or requantized from them.
+    """Whether a file is one of the models that demonstrate, or was merged or requantized from them.
 
     False for a file that is missing or not a model.
     """
+    return is_embedded(path) or bool(limits_of(path))
+
+
+def is_embedded(path: Path) -> bool:
+    """Whether a file is one of the embedded models, or was made of them."""
+    return any(name.startswith(FAMILY) for name in called(path))
+
+
+def limits_of(path: Path) -> str:
+    """What the model cannot do, by its card, as it is said before a draft; empty where no card says
+    anything."""
+    own = called(path)
+    if not own:
+        return ""
+    told = {card.calls_itself: card.limits for card in read_cards() if card.limits}
+    return next((told[base] for name in own if (base := name.split(" + ")[0]) in told), "")
+
+
+def called(path: Path) -> tuple[str, ...]:
+    """The names that a small file has, and those of the models it was made from."""
     try:
-        return path.stat().st_size < LARGEST and any(n.startswith(FAMILY) for n in names(path))
+        return tuple(names(path)) if path.stat().st_size < LARGEST else ()
     except (OSError, EdgemedError):
-        return False
+        return ()
 
 
 def names(path: Path) -> Iterator[str]:

@@ -247,7 +247,7 @@ def _review(data: dict[str, Any]) -> Review:
     claims = tuple(_claim(c) for c in data["claims"])
     omissions = tuple(Omission(**o | {"source": Span(*o["source"])}) for o in data["omissions"])
     places = tuple(Addressed(Span(*p["span"]), p["kind"]) for p in data.get("addressed", ()))
-    return Review(claims, omissions, places)
+    return Review(claims, omissions, places, tuple(map(str, data.get("unusable", ()))))
 
 
 def _claim(data: dict[str, Any]) -> Claim:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from edgemed_models.trainable.adapters import Lora
-from edgemed_models.trainable.transformer import Transformer
+from edgemed_models.trainable.transformer import Packing, Transformer
 
 from edgemed.adapters.adapter import F32, Pair
 from edgemed.errors import EdgemedError
@@ -84,6 +84,12 @@ class Training:
         return sum(self.lengths[n] for batch in self.batches[step:] for n in batch)
 
     @property
+    def longest_step(self) -> int:
+        """Tokens that are computed in the longest step, the held-out ones' steps included."""
+        held = batches(self.held, self.lengths, self.wish.batch_tokens)
+        return max(computed([self.rows[n] for n in batch]) for batch in [*self.batches, *held])
+
+    @property
     def due(self) -> bool:
         """Whether the held-out loss is to be taken before the next step."""
         state = self.state
@@ -101,9 +107,9 @@ class Training:
         state, rows = self.state, [self.rows[n] for n in self.batches[self.state.step]]
         for group in self.adam.param_groups:
             group["lr"] = rate_at(state.step, len(self.batches), self.wish.rate)
-        ids, lengths, weights = packed(rows)
+        ids, packing, weights = packed(rows)
         count = float(weights.sum())
-        loss = self.model.loss(ids, lengths, weights) / count
+        loss = self.model.loss(ids, packing, weights) / count
         found: float = loss.item()
         if not math.isfinite(found):
             raise EdgemedError(
@@ -144,8 +150,8 @@ class Training:
         """Mean loss of a token of the held-out answers."""
         total = tokens = 0.0
         for batch in batches(self.held, self.lengths, self.wish.batch_tokens):
-            ids, lengths, weights = packed([self.rows[n] for n in batch])
-            total += float(self.model.loss(ids, lengths, weights))
+            ids, packing, weights = packed([self.rows[n] for n in batch])
+            total += float(self.model.loss(ids, packing, weights))
             tokens += float(weights.sum())
         return total / tokens
 
@@ -194,10 +200,31 @@ def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
     return found
 
 
-def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, list[int], torch.Tensor]:
-    """Ids of all rows one after the other, their lengths, and 1.0 where an answer's token is."""
-    weights = torch.cat([(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows])
-    return torch.tensor([i for r in rows for i in r.ids]), [len(r.ids) for r in rows], weights
+def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
+    """Ids of what all rows begin with and of the rest of each, and 1.0 where an answer's token is.
+
+    Prompts of one template begin alike: that part is computed once for all rows of a step.
+    """
+    shared = begun_alike(rows)
+    ids = [*rows[0].ids[:shared], *(i for row in rows for i in row.ids[shared:])]
+    weights = [torch.zeros(shared)]
+    weights += [(torch.arange(shared, len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
+    packing = Packing(tuple(len(row.ids) - shared for row in rows), shared)
+    return torch.tensor(ids), packing, torch.cat(weights)
+
+
+def computed(rows: Sequence[Encoded]) -> int:
+    """Tokens that a step of `rows` computes: what all begin with counts once."""
+    return sum(len(row.ids) for row in rows) - (len(rows) - 1) * begun_alike(rows)
+
+
+def begun_alike(rows: Sequence[Encoded]) -> int:
+    """How many tokens all of several prompts begin with; each keeps at least one of its own."""
+    if len(rows) < 2:
+        return 0
+    most = min(len(row.ids) - row.answer for row in rows) - 1
+    first = rows[0].ids
+    return next((n for n in range(most) if any(r.ids[n] != first[n] for r in rows)), max(most, 0))
 
 
 def train(

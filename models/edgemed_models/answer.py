@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from edgemed_models.base import Done, Event, Failed, Model, ModelError, Piece, Request
 
-Ending = Literal["stop", "length", "cancelled", "failed"]
-"""How an answer ended: by itself, at its limit, stopped by the user, or broken off."""
+Ending = Literal["stop", "length", "loop", "cancelled", "failed"]
+"""How an answer ended: by itself, at its limit, in a loop, stopped by the user, or broken off."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
-Reason = Literal["stop", "length", "cancelled"]
+Reason = Literal["stop", "length", "loop", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Message:
 class Request:
     """What to generate. `temperature` 0 is greedy.
 
+    `stop_loops` ends an answer that repeats itself (engine/loops.py).
     `grammar` (GBNF) or `schema` (a JSON schema as text) constrains the whole answer. ValueError
     if both are given, or no tokens are to be written.
     """
@@ -34,6 +35,7 @@ class Request:
     seed: int = 0
     grammar: str | None = None
     schema: str | None = None
+    stop_loops: bool = False
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or (self.grammar is not None and self.schema is not None):
@@ -80,7 +82,8 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The answer ended: the model stopped, the token limit was reached, or it was cancelled."""
+    """The answer ended: the model stopped, the token limit cut it, it repeated itself and was
+    ended, or it was cancelled."""
 
     reason: Reason
     timings: Timings

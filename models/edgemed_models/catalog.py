@@ -9,6 +9,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -49,11 +50,30 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """An adapter in the package, which folded into the instruct model gives the clinical one.
+
+    `file` in the folder `partners`, its SHA-256, and the type of the folded model's weights.
+    """
+
+    file: str
+    sha256: str
+    out_type: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9.-]+\.gguf", self.file) or not HASH.fullmatch(self.sha256):
+            raise ValueError("a partner has a file that ends in .gguf, and its sha256")
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """An instruct model, and a clinical model that shares architecture, sizes and vocabulary.
 
     `t` is the merge parameter to use, from the clinical (0) to the instruct model (1).
     `tried`: this project has tried it.
+    `partner`: in place of a clinical model. `limits`: what the models cannot do, in words for
+    whoever drafts with them; where there are any, the models are demonstrations: no draft of
+    theirs can be signed. `calls_itself`: their `general.name`.
     """
 
     name: str
@@ -65,6 +85,9 @@ class Card:
     note: str
     t: float = 0.5
     tried: bool = False
+    partner: Partner | None = None
+    limits: str = ""
+    calls_itself: str = ""
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -102,7 +125,15 @@ def card(name: str, table: dict[str, Any]) -> Card:
         note=table["note"],
         t=float(table.get("t", 0.5)),
         tried=table.get("tried") is True,
+        partner=Partner(**table["partner"]) if "partner" in table else None,
+        limits=str(table.get("limits", "")),
+        calls_itself=str(table.get("calls_itself", "")),
     )
+
+
+def partner_path(partner: Partner) -> Path:
+    """Where the adapter stands in the package."""
+    return Path(str(resources.files("edgemed_models") / "partners" / partner.file))
 
 
 def source(table: dict[str, Any]) -> Source:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from edgemed_models.scale import path_of
 from edgemed_tui import machine
-from edgemed_tui.machine import sample
 
+from edgemed.clinic import samples
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import budget, prompt_of
 from edgemed.clinic.template import list_templates
@@ -81,7 +81,7 @@ def scripted(folder: Path) -> Iterator[Terminal]:
 @pytest.fixture
 def real(folder: Path) -> Iterator[Terminal]:
     """The screen as it is sold, but for the test's switch that lets a scale model's draft count."""
-    (folder / "note.txt").write_text(sample(), encoding="utf-8")
+    (folder / "note.txt").write_text(samples.note(), encoding="utf-8")
     command = [sys.executable, "-m", "tests.tui.signable", str(folder / "note.txt")]
     terminal = Terminal(command, folder)
     yield terminal
@@ -103,7 +103,7 @@ def test_the_same_with_a_scale_model_in_the_real_engine(real: Terminal, folder: 
     signed(real, folder)
     home = folder / "home" / "edgemed"
     place = audit.Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
-    held(place, folder, sample())
+    held(place, folder, samples.note())
 
 
 def test_without_the_switch_a_scale_model_is_a_demonstration_under_any_name(
@@ -122,7 +122,7 @@ def test_without_the_switch_a_scale_model_is_a_demonstration_under_any_name(
 
 def test_the_sample_note_fits_the_demonstration_model_with_every_template() -> None:
     model = load_model(merged_model(), Options())
-    note = parse(sample())
+    note = parse(samples.note())
     fitting = {t.name: budget(model, prompt_of(note, t)).fits for t in list_templates()}
     model.close()
     assert all(fitting.values()), fitting

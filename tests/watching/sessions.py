@@ -88,7 +88,7 @@ def screen(terminal: Terminal, seconds: float) -> int:
     terminal.stay(seconds)
     terminal.type("\x11")  # ctrl+q
     terminal.shows("Lose it")
-    terminal.type("\x1b[B\r")
+    terminal.type("\x1b[F\r")
     return terminal.ended()
 
 

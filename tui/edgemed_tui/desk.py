@@ -17,7 +17,8 @@ from edgemed.logs.audit import Place, now
 class ModelChoice(NamedTuple):
     """One model that can be opened: its name, a word about it, and its content's hash.
 
-    `recipe` is the hash of the recipe it was merged by, if it was merged.
+    `recipe` is the hash of the recipe it was merged by, if it was merged. `limits`: what it cannot
+    do, by its card; empty where no card says anything.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ModelChoice(NamedTuple):
     demonstration: bool = False
     path: str = ""
     recipe: str = ""
+    limits: str = ""
 
 
 class Finding(NamedTuple):
@@ -40,6 +42,7 @@ class Finding(NamedTuple):
 def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, Any]) -> Origin:
     """What is recorded of what made a draft; `settings` are what else decided it."""
     settings = {"recipe_sha256": choice.recipe, **settings}
+    settings |= {f"field {name}": value for name, value in template.values.items()}
     return Origin(
         choice.name,
         template.name,

@@ -2,14 +2,19 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 
 from edgemed_models.base import Model
 
+from edgemed.clinic import samples
 from edgemed.gguf import open_model
 from edgemed.local_models import library
-from edgemed.local_models.demonstration import is_demonstration, merged_model, merged_path
+from edgemed.local_models.demonstration import (
+    is_demonstration,
+    limits_of,
+    merged_model,
+    merged_path,
+)
 from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit, sessions
 from edgemed.merging.plan.keys import RECIPE_HASH
@@ -36,7 +41,7 @@ def desk(model: str | None, options: Options) -> Desk:
         sessions=sessions.default_folder(),
         notes=Path.cwd(),
         doctor=doctor,
-        sample=sample(),
+        sample=samples.note(),
     )
 
 
@@ -75,11 +80,6 @@ def file_of(choice: ModelChoice) -> Path:
         return merged_model()
 
 
-def sample() -> str:
-    """The note of an invented patient that comes with edgemed."""
-    return (resources.files("edgemed_tui") / "sample_note.txt").read_text(encoding="utf-8")
-
-
 def doctor() -> Iterator[Finding]:
     """What `edgemed doctor` finds on this machine."""
     from edgemed.machine.system import machine_checks
@@ -89,8 +89,8 @@ def doctor() -> Iterator[Finding]:
 
 def of_file(path: Path) -> ModelChoice:
     """A model file; one made of the embedded models is a demonstration under any name."""
-    shown = is_demonstration(path)
-    return ModelChoice(path.stem, about(path), path=str(path), demonstration=shown)
+    shown, limits = is_demonstration(path), limits_of(path)
+    return ModelChoice(path.stem, about(path), path=str(path), demonstration=shown, limits=limits)
 
 
 def about(path: Path) -> str:

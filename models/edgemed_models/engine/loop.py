@@ -13,15 +13,24 @@ import numpy.typing as npt
 
 from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Timings
 from edgemed_models.engine.binding import OUTPUTS, Context, Weights
+from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 
 OFTEN = 0.05  # seconds: faster tokens are sent together, because each event wakes the client
 
 
 def generate(
-    weights: Weights, context: Context, sampler: Sampler, prompt: Sequence[int], limit: int
+    weights: Weights,
+    context: Context,
+    sampler: Sampler,
+    prompt: Sequence[int],
+    limit: int,
+    loops: Loops | None = None,
 ) -> Iterator[Event]:
-    """Read `prompt`, then write at most `limit` tokens: Prefill..., Piece..., one Done."""
+    """Read `prompt`, then write at most `limit` tokens: Prefill..., Piece..., one Done.
+
+    Where `loops` is given, an answer that repeats itself ends.
+    """
     start = time.perf_counter()
     done = kept = context.keep(prompt)
     yield Prefill(done, len(prompt), 0.0, kept)
@@ -44,6 +53,9 @@ def generate(
         if (now := time.perf_counter()) - told > OFTEN:
             told = now
             yield from text.pieces()
+        if loops is not None and loops.add(token):
+            reason = "loop"
+            break
         if written < limit and not context.step(token, len(prompt) + written - 1):
             reason = "cancelled"
             break

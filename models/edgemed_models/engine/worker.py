@@ -148,6 +148,7 @@ class Worker:
     def generate(self, request: Request, out: BinaryIO) -> None:
         """Write the events of `request` as they happen."""
         from edgemed_models.engine import loop
+        from edgemed_models.engine.loops import Loops
         from edgemed_models.engine.sampling import Sampler
 
         grammar = request.grammar
@@ -157,7 +158,8 @@ class Worker:
         context = self.room(len(prompt) + request.max_tokens)
         sampler = Sampler(self.weights, request.temperature, request.seed, grammar)
         try:
-            for event in loop.generate(self.weights, context, sampler, prompt, request.max_tokens):
+            loops, limit = Loops() if request.stop_loops else None, request.max_tokens
+            for event in loop.generate(self.weights, context, sampler, prompt, limit, loops):
                 out.write(wire.event_line(event))
                 out.flush()
         finally:

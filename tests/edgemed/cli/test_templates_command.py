@@ -30,7 +30,7 @@ def test_the_list_holds_ones_own_templates(capsys: pytest.CaptureFixture[str]) -
     own("mine", STRUCTURED + 'type="string"')
     assert main(["templates", "list", "--json"]) == 0
     names = [t["name"] for t in json.loads(capsys.readouterr().out)]
-    assert len(names) == 11 and "mine" in names
+    assert len(names) == 12 and "mine" in names
 
 
 def test_a_template_is_shown_as_its_file_stands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from edgemed.clinic.note import parse
 from edgemed.clinic.template import (
+    fill,
     list_templates,
     load_template,
     messages,
@@ -27,7 +28,7 @@ def own(name: str, text: str) -> Path:
     return path
 
 
-def test_ten_templates_come_with_the_package() -> None:
+def test_eleven_templates_come_with_the_package() -> None:
     assert [t.name for t in list_templates()] == [
         "discharge-instructions",
         "discharge-summary",
@@ -39,6 +40,7 @@ def test_ten_templates_come_with_the_package() -> None:
         "sample",
         "soap",
         "visit-dialogue",
+        "visit-section",
     ]
 
 
@@ -113,3 +115,35 @@ def test_a_structured_draft_that_was_cut_is_an_error_without_its_text() -> None:
     with pytest.raises(EdgemedError) as error:
         readable(load_template("medication-list"), '{"medications": [{"drug": "aspi')
     assert "aspi" not in str(error.value)
+
+
+def test_a_field_has_its_default_until_it_is_filled() -> None:
+    template = load_template("visit-section")
+    assert '"History of present illness"' in messages(template, NOTE)[1].content
+    filled = fill(template, {"section": "Allergies"})
+    assert '"Allergies"' in messages(filled, NOTE)[1].content
+    assert "{" not in messages(filled, NOTE)[1].content
+    assert filled.values == {"section": "Allergies"} and filled.hash == template.hash
+
+
+@pytest.mark.parametrize(
+    "given", [{"sektion": "x"}, {"section": " "}, {"section": "a\nb"}, {"section": "x" * 81}]
+)
+def test_a_field_takes_one_line_and_must_exist(given: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="field"):
+        fill(load_template("visit-section"), given)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ('[fields.part]\nlabel="L"\ndefault="d"\n', "does not stand in the instruction"),
+        ('[fields.part]\nlabel="L"\n', "needs `label` and `default`"),
+        ('[fields.part]\nlabel="L"\ndefault=1\n', "are texts"),
+        ('[fields.part]\nlabel="L"\ndefault="d"\nvalues=[1]\n', "`values` must be texts"),
+        ("fields=1\n", "`fields` must be of type dict"),
+    ],
+)
+def test_faults_of_fields_are_named(fields: str, fault: str) -> None:
+    with pytest.raises(InvalidFile, match=fault):
+        load_template(str(own("mine", GOOD + fields)))

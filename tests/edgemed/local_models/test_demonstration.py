@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.scale import path_of
-from edgemed_tui.machine import sample
 
 from edgemed.cli.main import main
+from edgemed.clinic import samples
 from edgemed.local_models.demonstration import (
     HEADING,
     LEARNED,
@@ -53,7 +53,7 @@ def test_it_drafts_by_any_template_without_further_options(
 def test_of_its_sample_note_it_makes_the_summary(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "sample.txt").write_text(sample(), encoding="utf-8")
+    (tmp_path / "sample.txt").write_text(samples.note(), encoding="utf-8")
     asked = [str(tmp_path / "sample.txt"), "--template", LEARNED, "--demo", "--no-record"]
     assert main(["summarize", *asked]) == 0
     out, err = capfd.readouterr()

@@ -92,9 +92,9 @@ def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
         lora = Lora(pair.rank, pair.scale, len(pair.b), pair.a.shape[1])
         lora.a.data, lora.b.data = torch.from_numpy(pair.a), torch.from_numpy(pair.b)
         model.linears()[name.removesuffix(".weight")].path = lora
-    ids, lengths, weights = packed([row])
+    ids, packing, weights = packed([row])
     with torch.no_grad():
-        ours = model.loss(ids, lengths, weights).item() / row.answer
+        ours = model.loss(ids, packing, weights).item() / row.answer
     plain = examples.with_name("f32.gguf")
     assert main(["quantize", str(MODEL), str(plain), "--type", "F32", "--threads", "1"]) == 0
     assert answer_loss(plain, adapter, row.ids, row.answer) == pytest.approx(ours, rel=0.01)
@@ -178,4 +178,38 @@ def test_where_nothing_is_learned_nothing_is_written(
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     assert adapt(examples, "a.gguf", "--epochs", "1", "--rate", "1e-12") == 1
     assert "never fell" in refused(capsys)
+    assert not examples.with_name("a.gguf").exists()
+
+
+def test_a_stopped_run_can_be_ended_where_it_stands(examples: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    stop_at(3, lambda: adapt(examples, "a.gguf"))
+    assert adapt(examples, "a.gguf", "--finish") == 0
+    card = json.loads(examples.with_name("a.gguf.json").read_text())
+    assert card["steps"]["done"] == card["steps"]["best"] == 3 < card["steps"]["planned"]
+    assert card["curve"][-1]["held"] < card["curve"][0]["held"]
+    assert not examples.with_name("a.gguf.progress").exists()
+
+
+def test_numbers_stored_in_half_take_half_the_room(examples: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    for out, stored in (("a.gguf", "F32"), ("b.gguf", "F16")):
+        assert adapt(examples, out, "--epochs", "1", "--stored", stored) == 0
+    whole, half = (read_adapter(examples.with_name(out)).pairs for out in ("a.gguf", "b.gguf"))
+    assert (
+        examples.with_name("b.gguf").stat().st_size
+        < 0.6 * examples.with_name("a.gguf").stat().st_size
+    )
+    for name, pair in whole.items():
+        assert abs(half[name].b - pair.b).max() <= 2**-11 * abs(pair.b).max()
+
+
+def test_a_run_that_has_no_room_is_refused_with_its_parts(
+    examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    monkeypatch.setattr("edgemed.cli.adapt.system_memory", lambda: (10**9, 10**8))
+    assert adapt(examples, "a.gguf") == 3
+    said = refused(capsys)
+    assert "100 MB are free" in said and "activations" in said and "--batch-tokens" in said
     assert not examples.with_name("a.gguf").exists()

@@ -31,7 +31,9 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(kind: str, tmp_pa
             for n, m in zip(tiny.LENGTHS, tiny.ANSWERS, strict=True)
         ]
     )
-    loss = model.loss(ids, tiny.LENGTHS, weights)
+    from edgemed_models.trainable.transformer import Packing
+
+    loss = model.loss(ids, Packing(tiny.LENGTHS), weights)
     loss.backward()
     with np.load(FIXTURE) as wanted:
         assert loss.item() == pytest.approx(float(wanted[f"{kind}/loss"]), rel=1e-5)
@@ -44,11 +46,57 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(kind: str, tmp_pa
 
 
 def test_a_sequence_does_not_see_the_one_packed_before_it(tmp_path: Path) -> None:
+    from edgemed_models.trainable.transformer import Packing
+
     from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", "llama"))
     first, second, _ = tiny.sequences()
     with torch.no_grad():
-        packed = model.hidden(torch.tensor(first + second), (7, 5))[7:]
-        alone = model.hidden(torch.tensor(second), (5,))
+        packed = model.hidden(torch.tensor(first + second), Packing((7, 5)))[7:]
+        alone = model.hidden(torch.tensor(second), Packing((5,)))
     assert torch.allclose(packed, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_prompts_begin_with_is_computed_once_and_learned_from_as_often(
+    kind: str, keep: bool, tmp_path: Path
+) -> None:
+    from edgemed_models.trainable.transformer import Packing
+
+    from edgemed.training.adapt import attach, computed, packed
+    from edgemed.training.encoded import Encoded
+    from edgemed.training.schedule import Wish
+    from edgemed.training.trainable import load_trainable
+
+    _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", kind))
+    paths = attach(model, Wish(rank=2, alpha=4))
+    for path in paths.values():
+        torch.nn.init.normal_(path.b, std=0.1, generator=torch.Generator().manual_seed(3))
+    begun = tiny.sequences()[0][:4]
+    rows = [Encoded((*begun, *rest), 2) for rest in tiny.sequences()]
+    ids, packing, weights = packed(rows)
+    assert packing.shared == 4 and len(ids) == computed(rows) == sum(tiny.LENGTHS) + 4
+    found = {}
+    for name, way in (
+        ("shared", (ids, packing, weights)),
+        (
+            "apart",
+            (
+                torch.tensor([i for row in rows for i in row.ids]),
+                Packing(tuple(len(row.ids) for row in rows)),
+                torch.cat(
+                    [(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
+                ),
+            ),
+        ),
+    ):
+        model.keep = keep and name == "shared"
+        model.zero_grad()
+        loss = model.loss(*way)
+        loss.backward()
+        found[name] = [loss.item(), *(p.a.grad.clone() for p in paths.values())]
+    assert found["shared"][0] == pytest.approx(found["apart"][0], rel=1e-5)
+    for one, other in zip(found["shared"][1:], found["apart"][1:], strict=True):
+        assert torch.norm(one - other) < 1e-4 * torch.norm(other)

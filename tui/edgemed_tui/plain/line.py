@@ -4,7 +4,7 @@ import getpass
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,6 +38,7 @@ class Line:
         self.desk = desk
         self.case = Case(desk.place, desk.sessions, desk.clock)
         self.template = ""
+        self.filled: Mapping[str, str] = {}
         self.model: Model | None = None
         self.choice: ModelChoice | None = None
         self.at = 0

@@ -11,7 +11,7 @@ from edgemed.clinic.findings import SAYS
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import request_for, write
-from edgemed.clinic.template import list_templates, load_template
+from edgemed.clinic.template import fill, list_templates, load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.local_models.loading import decisive
@@ -76,20 +76,29 @@ def source(line: Line, rest: str) -> None:
 def templates(line: Line, rest: str) -> None:
     """templates"""
     for template in list_templates():
-        line.say(f"{template.name}: {template.title}. {template.purpose}.")
+        fields = "".join(
+            f" Field {name}: {about.default}." for name, about in template.fields.items()
+        )
+        line.say(f"{template.name}: {template.title}. {template.purpose}.{fields}")
 
 
 def template(line: Line, rest: str) -> None:
-    """template NAME"""
-    line.template = load_template(rest).name
-    line.say(f"Template: {line.template}.")
+    """template NAME [FIELD=VALUE]"""
+    name, _, given = rest.partition(" ") if "=" in rest else (rest, "", "")
+    field, _, value = given.partition("=")
+    form = fill(load_template(name), {field.strip(): value} if given else {})
+    line.template, line.filled = form.name, form.filled
+    fields = "".join(f", {key}: {shown}" for key, shown in form.values.items())
+    line.say(f"Template: {line.template}{fields}.")
     warn_of_template(line)
 
 
 def warn_of_template(line: Line) -> None:
     """Say so where the demonstration model is to write what it has not learned."""
     chosen = line.choice
-    if chosen is not None and chosen.demonstration and line.template not in ("", LEARNED):
+    if chosen is not None and chosen.limits:
+        line.say(f"{chosen.limits[0].upper()}{chosen.limits[1:]}.")
+    elif chosen is not None and chosen.demonstration and line.template not in ("", LEARNED):
         line.say(f"{UNLEARNED[0].upper()}{UNLEARNED[1:]}. It knows: template {LEARNED}.")
 
 
@@ -123,7 +132,7 @@ def draft(line: Line, rest: str) -> None:
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
-    form = load_template(line.template)
+    form = fill(load_template(line.template), line.filled)
     request = request_for(line.model, parse(line.session.source), form)
     begun = line.case.begin_draft(form, lose=lose)
     try:
@@ -188,6 +197,8 @@ def teller(line: Line) -> Callable[[Event], None]:
         if isinstance(event, Prefill) and event.done / max(1, event.total) >= told + QUARTER:
             told = event.done / max(1, event.total)
             line.say(f"Read {told:.0%} of the note.")
+        elif isinstance(event, Done) and event.reason == "loop":
+            line.say("The model repeats itself; the draft was ended. Take another model.")
         elif isinstance(event, Done) and event.reason != "stop":
             line.say("The draft was cut before its end.")
         elif isinstance(event, Failed):
@@ -208,6 +219,8 @@ def check(line: Line) -> None:
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return
     found, major = steps.open_findings(line.session), steps.major_flags(line.session)
+    if said := steps.above_draft(line.session):
+        line.say(f"{said}.")
     line.say(f"Findings: {len(found)}, of these major flags: {len(major)}.")
 
 
@@ -216,5 +229,7 @@ def read(line: Line, rest: str) -> None:
     origin = line.session.origin
     if origin is not None and origin.demonstration:
         line.say(f"{steps.DEMONSTRATION}.")
+    if said := steps.above_draft(line.session):
+        line.say(f"{said}.")
     for number, row in enumerate(line.session.text.splitlines(), 1):
         line.say(f"{number}: {row}")

@@ -192,6 +192,8 @@ def what_is_signed(session: Session) -> Content:
     rows = [literal(f"{count} lines, drafted by {origin.model} with {origin.template}.")]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
+    if said := steps.above_draft(session):
+        rows.append(literal((said, "bold")))
     major = steps.major_flags(session)
     if major:
         rows.append(literal((f"{len(major)} major flag(s) are open:", "bold")))

@@ -80,8 +80,12 @@ class Drafting:
         self.model_thread.draft(self.note, draft)
 
     def warn_of_template(self) -> None:
-        """Say so where the demonstration model is to write what it has not learned."""
+        """Say what a demonstration model cannot do, or that it has not learned this."""
         if self.choice is None or self.template is None or not self.choice.demonstration:
+            return
+        if self.choice.limits:
+            remedy = "a demonstration: read its draft as one; f2: add a larger model"
+            self.view.complain(EdgemedError(self.choice.limits, remedy))
             return
         if self.template.name != LEARNED:
             remedy = "ctrl+t: choose Sample summary; f2: add a model"
@@ -204,5 +208,6 @@ STOPPED_OVER = f"! stopped before its end: {EARLIER}"
 ENDINGS = {
     "stop": "",
     "length": "! the draft was cut at its token limit",
+    "loop": "! ended: the model repeats itself; take another model with ctrl+l",
     "cancelled": "! stopped before its end",
 }

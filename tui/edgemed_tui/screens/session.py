@@ -17,7 +17,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
 from edgemed.clinic.note import parse
 from edgemed.clinic.session import Session
-from edgemed.clinic.template import list_templates, load_template
+from edgemed.clinic.template import Template, fill, list_templates, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED
 from edgemed_tui import interpreter, messages
@@ -206,7 +206,7 @@ class SessionScreen(Screen[None]):
     def take_sample(self, text: str) -> None:
         """Begin on the sample note, for the demonstration model with the template it knows."""
         choice = self.drafting.choice
-        if choice is not None and choice.demonstration:
+        if choice is not None and choice.demonstration and not choice.limits:
             try:
                 self.drafting.template = load_template(LEARNED)
             except EdgemedError as error:  # the user's own file of that name is broken
@@ -241,10 +241,23 @@ class SessionScreen(Screen[None]):
         """Pick a template."""
         choices = [Choice(t.title, t.purpose, t) for t in list_templates()]
         if (template := await self.ask(Picker("Template", choices))) is not None:
-            self.drafting.template = template
+            if (filled := await self._filled(template)) is None:
+                return
+            self.drafting.template = filled
             self.query_one(Notice).clear()
             self.show()
             self.drafting.warn_of_template()
+
+    async def _filled(self, template: Template) -> Template | None:
+        """The template with its fields chosen; None where that was left."""
+        given = {}
+        for name, field in template.fields.items():
+            values = dict.fromkeys((field.default, *field.values))
+            choices = [Choice(value, "", value) for value in values]
+            if (value := await self.ask(Picker(field.label, choices))) is None:
+                return None
+            given[name] = value
+        return fill(template, given)
 
     @work
     async def action_choose_model(self) -> None:

@@ -21,7 +21,8 @@ ABOUT = """edgemed drafts a summary of a clinical note with a language model on 
 shows for every sentence what the note says to it. You read, correct and sign. Nothing leaves this
 machine, and no patient text is on the disk until you save or export it."""
 ADD = """To add a real model: f2 on the screen behind this, then a
-To see which models suit, in a terminal: edgemed models cards"""
+To see which models suit, in a terminal: edgemed models cards
+A small one that writes real sentences, for trying, 98 MB: edgemed models get smollm2-135m"""
 SIGNS = {"ok": "  ok      ", "warning": "! warning ", "failure": "✕ failure "}
 
 

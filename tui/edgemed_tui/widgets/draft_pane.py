@@ -39,11 +39,16 @@ says to it is underlined in the note.
         self.border_title = literal("Draft")
         self.frozen = True
         self._demonstration = self._cut = False
-        self._label = ""
+        self._label = self._unusable = ""
 
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say over the draft that it is no draft for patients, or that its end is missing."""
         self._demonstration, self._cut = demonstration, cut
+        self._say_head()
+
+    def warn(self, unusable: str) -> None:
+        """Say over the draft why the whole of it cannot be used; nothing where it can."""
+        self._unusable = unusable
         self._say_head()
 
     def tell(self, label: str) -> None:
@@ -57,7 +62,11 @@ says to it is underlined in the note.
         flat = self.screen.has_class("-narrow")
         shown = f"  {label}" if flat and label else ""
         cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
-        self.border_title = literal("Draft", *banner(self._demonstration), *cut, shown)
+        warned: tuple[Part, ...] = ()
+        if self._unusable:
+            warned = ("  ", (f" {self._unusable} ", "bold reverse"))
+        heads = (*banner(self._demonstration), *cut, *warned)
+        self.border_title = literal("Draft", *heads, shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:

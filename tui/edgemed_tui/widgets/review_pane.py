@@ -15,6 +15,7 @@ from edgemed.clinic.findings import Claim, Flag, Omission
 from edgemed.clinic.session import (
     Finding,
     Session,
+    above_draft,
     dismissal_of,
     findings,
     open_findings,
@@ -88,6 +89,7 @@ class ReviewPane(Container):
         if session.review is None:
             self.source.show_evidence(())
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
+        self.draft.warn(above_draft(session))
         self._list_findings()
         self._mark_draft()
         self.refresh_bindings()

@@ -1,0 +1,126 @@
+"""Whether a draft can be used at all: what no reader should have to find out line by line.
+
+A draft that repeats itself, that copies what the model was asked, that stands mostly on nothing in
+the note, or that is in another language, says so above itself. Thresholds are held to texts written
+by people: no note of ACI-Bench and no section of MTS-Dialog (training and validation parts), read
+as a draft, is called unusable (`python -m tests.bench.usable`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from edgemed.clinic.findings import Claim
+from edgemed.errors import EdgemedError
+
+REMEDY = "another model is needed"
+
+WORD = re.compile(r"[^\W_]+")
+
+LABEL = re.compile(r'(?<=[;,{])\s*"?[A-Za-z_ ]{1,24}"?\s*:|\bnot stated\b')
+
+AGAIN = 6  # words in a row that stood before
+REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is 0.28
+TAIL = 12  # words at the end that stand right before themselves
+RUN = 8  # words in a row that stand in what was asked
+COPIED = 0.3  # of all words, in such runs
+LEAST_CLAIMS = 5
+UNSUPPORTED = 0.75  # of claims, more than which are not found or contradicted
+LONGEST_WORD = 60  # letters, of which
+FEWEST_LETTERS = 6  # different ones at least
+
+
+def unusable(
+    source: str, draft: str, claims: Sequence[Claim], asked: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Why `draft` of the note `source` cannot be used, in words that follow "it"; empty where
+    nothing speaks against it.
+
+    `claims` as they were checked; `asked` are the texts that told the model what to write.
+    """
+    found = {
+        "repeats itself": repeats(draft, source),
+        "copies what it was asked": copies(draft, asked),
+        "is mostly not in the note": unsupported(claims),
+    }
+    return tuple(said for said, true in found.items() if true)
+
+
+def above(reasons: Sequence[str]) -> str:
+    """The line above the draft; empty where it can be used."""
+    return f"Not usable: {', '.join(reasons)}; {REMEDY}" if reasons else ""
+
+
+def repeats(draft: str, source: str = "") -> bool:
+    """Whether much of it stood before, numbers and labels aside, or a word of it has no end.
+
+    What the source has as often is no repetition: a list of medicines may say "by mouth" ten times.
+    """
+    if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
+        return True
+    words = plain_words(draft)
+    if ends_in_a_loop(words):
+        return True
+    due = Counter(runs(plain_words(source), AGAIN))
+    seen: Counter[tuple[str, ...]] = Counter()
+    again = []
+    for run in runs(words, AGAIN):
+        seen[run] += 1
+        again.append(seen[run] > max(due[run], 1))
+    return covered(again, AGAIN) > REPEATED * len(words)
+
+
+def ends_in_a_loop(words: Sequence[str]) -> bool:
+    """Whether the last words are what stood before them, whole and `TAIL` words at least."""
+    for period in range(1, len(words) // 2 + 1):
+        run = 0
+        while run + period < len(words) and words[-1 - run] == words[-1 - run - period]:
+            run += 1
+        if run >= max(period, TAIL):
+            return True
+    return False
+
+
+def plain_words(text: str) -> list[str]:
+    """Words in small letters, without those that hold a digit and without labels of a list."""
+    words = WORD.findall(LABEL.sub(" ", text).lower())
+    return [word for word in words if not any(map(str.isdigit, word))]
+
+
+def covered(held: Sequence[bool], length: int) -> int:
+    """How many words stand in the runs of `length` words that count."""
+    return len({at + n for at, true in enumerate(held) if true for n in range(length)})
+
+
+def copies(draft: str, asked: Sequence[str]) -> bool:
+    """Whether much of the draft is what the model was told to do."""
+    told = {run for text in asked for run in runs(WORD.findall(text.lower()), RUN)}
+    words = WORD.findall(draft.lower())
+    held = [run in told for run in runs(words, RUN)]
+    return covered(held, RUN) > COPIED * len(words)
+
+
+def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """All runs of `length` words, one from each word on."""
+    return (tuple(words[at : at + length]) for at in range(len(words) - length + 1))
+
+
+def unsupported(claims: Sequence[Claim]) -> bool:
+    """Whether most claims are not found in the note, or contradict it."""
+    against = sum(claim.label in ("not found", "contradicted") for claim in claims)
+    return len(claims) >= LEAST_CLAIMS and against > UNSUPPORTED * len(claims)
+
+
+@lru_cache(maxsize=1)
+def instructions() -> tuple[str, ...]:
+    """What every template asks, and the rules before all notes."""
+    from edgemed.clinic.template import RULES, find_templates, read_template
+
+    found = [RULES]
+    for source, path in find_templates().values():
+        try:
+            found.append(read_template(source, path).asked)
+        except EdgemedError:  # a broken file of the user's is told where templates are chosen
+            continue
+    return tuple(found)

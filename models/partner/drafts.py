@@ -1,0 +1,103 @@
+"""Every template on ten invented notes: each draft to read, and what can be counted of it.
+
+    python -m models.partner.drafts A.gguf B.gguf ... [--most 120] [--show FOLDER]
+
+A line a draft: template, note, ending, tokens, seconds to the first token, headings that were asked
+and stand there, claims by label, why it is not usable. With --show the drafts are written to a
+folder, a file a model.
+"""
+
+import argparse
+import json
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgemed_models.base import Done, Model, Piece
+
+from edgemed.clinic import samples
+from edgemed.clinic.note import parse
+from edgemed.clinic.review import review
+from edgemed.clinic.summarize import prompt_of, request_of, write
+from edgemed.clinic.template import Template, list_templates, readable
+from edgemed.errors import EdgemedError
+from edgemed.local_models.loading import Options, load_model
+
+NOTES = tomllib.loads(Path(__file__).with_name("notes.toml").read_text(encoding="utf-8"))
+
+
+def texts() -> dict[str, str]:
+    """The ten notes by name."""
+    own = {name: about["text"].strip() for name, about in NOTES.items()}
+    return {"sample": samples.note(), "dialogue": samples.dialogue(), **own}
+
+
+def drafted(model: Model, template: Template, text: str, most: int) -> tuple[str, dict[str, Any]]:
+    """A draft, and what can be counted of it."""
+    began, first, draft, end = time.perf_counter(), 0.0, "", None
+    for event in write(model, request_of(prompt_of(parse(text), template), most)):
+        if isinstance(event, Piece):
+            first = first or time.perf_counter() - began
+            draft += event.text
+        elif isinstance(event, Done):
+            end = event
+    found = review(text, draft) if draft.strip() else None
+    return draft, {
+        "ending": end.reason if end else "failed",
+        "tokens": end.timings.answer_tokens if end else 0,
+        "first token": round(first, 2),
+        "headings": f"{sum(s in draft for s in template.sections)}/{len(template.sections)}",
+        "readable": is_readable(template, draft),
+        "claims": dict(Counter(claim.label for claim in found.claims)) if found else {},
+        "unusable": list(found.unusable) if found else ["empty"],
+    }
+
+
+def is_readable(template: Template, draft: str) -> bool:
+    """Whether a structured draft can be read as one; prose always can."""
+    try:
+        readable(template, draft)
+    except EdgemedError:
+        return False
+    return True
+
+
+def each(
+    model: Model, most: int, notes: dict[str, str]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(template, draft, counts) for every template on every note."""
+    for name, text in notes.items():
+        for template in list_templates():
+            draft, counts = drafted(model, template, text, most)
+            yield template.name, draft, {"template": template.name, "note": name} | counts
+
+
+def main(words: list[str] | None = None) -> int:
+    """Draft with every model."""
+    parser = argparse.ArgumentParser(prog="models.partner.drafts", description=__doc__)
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
+    parser.add_argument("--most", type=int, default=120, metavar="N", help="tokens of a draft")
+    parser.add_argument("--notes", type=int, default=10, metavar="N", help="how many of the notes")
+    parser.add_argument("--show", type=Path, metavar="FOLDER")
+    args = parser.parse_args(words)
+    notes = dict(list(texts().items())[: args.notes])
+    for path in args.models:
+        model = load_model(path, Options(threads=1))
+        try:
+            for name, draft, counts in each(model, args.most, notes):
+                print(json.dumps({"model": path.name} | counts), flush=True)
+                if args.show:
+                    with (args.show / f"{path.stem}.txt").open("a", encoding="utf-8") as file:
+                        file.write(
+                            f"=== {counts['note']} / {name}: {counts['ending']}\n{draft}\n\n"
+                        )
+        finally:
+            model.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
