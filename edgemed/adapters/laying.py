@@ -66,7 +66,7 @@ def target(model: Model, found: Found, name: str) -> Tensor:
 
 
 def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: Change) -> None:
-    """Incompatible if the change has another shape than the tensor."""
+    """Incompatible if the change has a different shape from the tensor."""
     if shape_of(change) != (tensor.rows, tensor.row_length) or len(tensor.shape) > 2:
         theirs, ours = (
             " x ".join(str(n) for n in shape[::-1])

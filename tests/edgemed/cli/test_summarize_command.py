@@ -163,7 +163,7 @@ def test_a_second_look_points_to_the_note_beside_the_flags_that_stay(
     err = capsys.readouterr().err
     assert err.count("check: major, not found") == 2
     assert f"second look: 0-16: the model points to {start}-{start + 20} of the note" in err
-    assert "second look: 17-35: the model finds nothing in the note either" in err
+    assert "second look: 17-35: the model finds it nowhere in the note either" in err
     scripted(monkeypatch, ScriptedModel(answers))
     assert main([*arguments, "--json"]) == 0
     looked = json.loads(capsys.readouterr().out)["second_look"]

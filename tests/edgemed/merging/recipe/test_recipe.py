@@ -161,7 +161,7 @@ def test_groups_are_filters(group, pair, tmp_path):
 WRONG = {
     "merge_method: linear": "models and slices",
     TWO + "modeles: []": "no key 'modeles'",
-    TWO.replace("linear", "lienar"): "no merge method 'lienar'",
+    TWO.replace("linear", "lienar"): "unknown merge method 'lienar'",
     TWO.replace("weight: 3.0", "wieght: 3.0"): "no parameter 'wieght'",
     TWO.replace("{weight: 3.0}", "{weight: {value: 1, filters: x}}"): "no key 'filters'",
     TWO.replace("{weight: 3.0}", "{weight: [1, a]}"): "a value is a number",
@@ -299,14 +299,23 @@ def test_the_command_line_takes_methods_with_parameters(pair, tmp_path):
     ("words", "message"),
     [
         (["a.gguf", "b.gguf", "--method", "ties", "--weight", "1", "1"], "needs a base"),
-        (["a.gguf", "b.gguf", "--t", "0.5", "--weight", "1", "1"], "weight has no place"),
-        (["a.gguf", "b.gguf"], "weight is not set"),
+        (
+            ["a.gguf", "b.gguf", "--t", "0.5", "--weight", "1", "1"],
+            "--weight cannot be combined with --t",
+        ),
+        (["a.gguf", "b.gguf"], "give --t, or --weight"),
+        (["a.gguf", "b.gguf", "--method", "linear"], "give --t, or --weight"),
+        (["a.gguf", "b.gguf", "a.gguf"], "give --weight, or --set weight=VALUE"),
+        (["a.gguf", "b.gguf", "--method", "slerp"], "give --t, or --set t=VALUE"),
         (["a.gguf", "b.gguf", "--weight", "1"], "1 weights for 2 models"),
         (["a.gguf", "b.gguf", "--method", "nearswap", "--t", "0"], "out of its range"),
         (["a.gguf", "b.gguf", "--t", "0.5", "--set", "t"], "not NAME=VALUE"),
         (["a.gguf", "b.gguf", "--t", "0.5", "--base", "base.gguf"], "no parameter 't'"),
-        (["a.gguf", "b.gguf", "--preset", "uniform", "--t", "1"], "t has no place"),
-        (["a.gguf", "b.gguf", "--t", "0.5", "--out-type", "Q9"], "no output type"),
+        (
+            ["a.gguf", "b.gguf", "--preset", "uniform", "--t", "1"],
+            "--t cannot be combined with --preset",
+        ),
+        (["a.gguf", "b.gguf", "--t", "0.5", "--out-type", "Q9"], "not an output type"),
         (["a.gguf", "b.gguf", "--t", "0.5", "--type", "attn_x=Q8_0"], "matches no tensor"),
     ],
 )

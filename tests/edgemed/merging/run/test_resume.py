@@ -237,7 +237,7 @@ def test_an_input_changed_while_it_is_merged_stops_the_merge(pair, tmp_path, mon
         return write(self, chunk)
 
     monkeypatch.setattr(Blender, "write", touching)
-    with pytest.raises(EdgemedError, match=r"b\.gguf was changed while it was read"):
+    with pytest.raises(EdgemedError, match=r"b\.gguf changed while it was read"):
         merge(pair, tmp_path / "out.gguf")
     assert names(tmp_path) == ["a.gguf", "b.gguf"]
 
