@@ -166,9 +166,11 @@ def asked_for(args: argparse.Namespace) -> Recipe:
 
 def refuse_unweighted(args: argparse.Namespace, method: str, settings: Mapping[str, Any]) -> None:
     """UsageError that names the option if the method needs weights or a t and got none."""
+    if args.weight or args.t is not None:
+        return
     for name in ("weight", "t"):
         known = METHODS[method].parameters.get(name) if method in METHODS else None
-        if known is None or known.default is not None or name in settings or getattr(args, name):
+        if known is None or known.default is not None or name in settings:
             continue
         by_t = method == "linear" and len(args.models) == 2 and args.base is None
         what = "one weight for each model" if name == "weight" else "t, how far to go"

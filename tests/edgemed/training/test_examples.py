@@ -61,7 +61,7 @@ def test_one_list_of_rows_is_read_as_well(tmp_path: Path) -> None:
         (json.dumps({"text": SECRET}), "none of the forms"),
         (json.dumps({"prompt": SECRET}), "`completion` is missing"),
         (json.dumps({"prompt": SECRET, "completion": " "}), "the answer is empty"),
-        (json.dumps({"instruction": SECRET, "input": 3, "output": "x"}), "`input` is no text"),
+        (json.dumps({"instruction": SECRET, "input": 3, "output": "x"}), "`input` is not text"),
         (json.dumps({"messages": [{"role": "nurse", "content": SECRET}]}), "no role"),
         (json.dumps({"messages": [{"role": "user", "content": SECRET}]}), "the last turn"),
         ("[" * 300, "no JSON"),
