@@ -60,7 +60,7 @@ def parts(said: Said) -> list[Span]:
 
 
 def carries(said: Said, span: Span) -> bool:
-    """Whether something that can be held against the source stands in the stretch."""
+    """Whether the stretch holds something that can be compared with the source."""
     named = [m.span for m in said.mentions if m.concept.kind not in ("word", "anatomy")]
     numbers = [q.span for q in said.quantities] + [d.span for d in said.dates]
     return any(span.start <= s.start and s.end <= span.end for s in (*named, *numbers))

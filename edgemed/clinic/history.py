@@ -1,4 +1,4 @@
-"""What of a case goes into the log: hashes, names of checks, listed reasons, what was drafted.
+"""What the log records of a case: hashes, names of checks, listed reasons, what was drafted.
 
 Whatever quotes note, draft or the clinician's own words goes in as a keyed mark. A draft leaves the
 same row and the same record wherever it was made.

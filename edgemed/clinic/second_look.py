@@ -1,4 +1,4 @@
-"""A second look at a draft by the language model itself, when asked for: quote, or write again.
+"""A second look at a draft by the language model itself, on request: quote the note, or rewrite.
 
 The model may only answer with a sentence of the source, letter by letter, or NONE (a grammar
 holds it to that), and whether the answer stands in the source is looked up, not believed. A

@@ -1,7 +1,7 @@
 """One note on its way to a signed summary: plain data and pure functions.
 
-Every step takes a `Session` and returns a new one, or refuses. A signed session takes no step any
-more. Knows no screen, no clock, no disk: who and when come in as arguments.
+Every step takes a `Session` and returns a new one, or refuses. A signed session refuses every
+further step. Knows no screen, no clock, no disk: who and when come in as arguments.
 """
 
 from dataclasses import dataclass, field, replace
@@ -161,7 +161,7 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
     if needs_reason(session) and not reason.strip():
         raise Refused(
             above_draft(session) or "major flags are open",
-            "settle each one, or type why you sign nevertheless",
+            "settle each one, or type why you sign anyway",
         )
     still_open = tuple(key_of(session, f) for f in major_flags(session))
     digest = sha256(session.text.encode()).hexdigest()
@@ -170,7 +170,7 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
 
 
 def why_not_signed(session: Session) -> Refused | None:
-    """What stands in the way of signing, whatever reason is typed; None if nothing does."""
+    """What prevents signing, whatever reason is typed; None if nothing does."""
     if session.signature is not None:
         return signed_already()
     if session.origin is None or not session.text.strip():
@@ -250,7 +250,7 @@ def quoted(text: str, span: Span) -> str:
 
 
 def signed_already() -> Refused:
-    """Why a signed session takes no step any more."""
+    """The refusal of any step on a signed session."""
     return Refused("this summary is signed", "signed text cannot change; start a new session")
 
 

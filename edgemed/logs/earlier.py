@@ -50,7 +50,7 @@ def found(log: Path) -> bool:
 def notes(log: Path) -> Iterator[str]:
     """Notes on them for a reader of the log."""
     if found(log):
-        yield "records of an earlier version are not taken in yet: the next draft or decision does it"
+        yield "older records are not taken in yet: the next draft or decision does it"
 
 
 @contextmanager

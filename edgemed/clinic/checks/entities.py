@@ -23,7 +23,7 @@ LISTS = {
 }
 OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
 GRAVE = ("drug", "procedure")
-# Said in too many ways to miss.
+# Said in too many ways to count as missing.
 PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
 SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
@@ -111,7 +111,7 @@ def _is_valued(said: Said, mention: Mention, source: Source) -> bool:
 
 
 def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
-    """Whether the source comes near the thing in words that no list joins to it."""
+    """Whether the source comes near the thing in words that no list links to it."""
     start = said.sentence.span.start
     phrase = said.sentence.text[mention.span.start - start : mention.span.end - start].lower()
     least = NEARED if source.is_talk else NEARED_IN_NOTE

@@ -1,4 +1,4 @@
-"""Left, right and both sides, each held against the side the source says of the same thing."""
+"""Left, right and both sides, each compared with the side the source gives for the same thing."""
 
 import re
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _doubled(said: Said) -> Iterator[Flag]:
     for pattern in DOUBLED:
         for match in pattern.finditer(said.sentence.text):
             span = Span(match.start("again") + offset, match.end("again") + offset)
-            reason = f"{match['side'].lower()} stands on both sides of a comparison"
+            reason = f"{match['side'].lower()} is on both sides of a comparison"
             yield Flag("laterality", "contradicted", "major", reason, span)
 
 

@@ -1,4 +1,5 @@
-"""Places in a note that speak to the model, or to whoever writes the summary, not of the patient.
+"""Places in a note that address the model, or whoever writes the summary, and are not about the
+patient.
 
 A note is material, and whoever can write into it can write `Ignore all previous instructions`.
 What gives such text away is a list (`lists/addressed.tsv`). Text is found and named, never

@@ -1,4 +1,4 @@
-"""What a sentence says of a thing beside its name: how severe, how sure, better or worse, going on.
+"""What a sentence says about a thing it names: how severe, how sure, better or worse, going on.
 
 `Mild tenderness`, `possible pneumonia`, `we will hold the lisinopril`: each is a cue from a list
 (`attributes.tsv`) with what it is said of. A cue that stands alone speaks of what was named before

@@ -85,7 +85,7 @@ def test_a_changed_template_has_another_hash() -> None:
     ("text", "fault"),
     [
         (GOOD.replace('title="T"', ""), "`title` is missing"),
-        (GOOD + "maximum=3", "`maximum` is not known"),
+        (GOOD + "maximum=3", "`maximum` is not a known key"),
         (GOOD.replace("100", "'100'"), "`max_tokens` must be of type int"),
         (GOOD.replace("100", "3"), "must be 16 to 8192"),
         (GOOD.replace("Do it.", ""), "`instruction` is empty"),

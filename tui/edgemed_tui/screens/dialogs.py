@@ -46,7 +46,7 @@ class Dialog(ModalScreen[T | None]):
         raise NotImplementedError
 
     def fault(self, words: str) -> None:
-        """Say why the answer will not do."""
+        """Say why the answer is not accepted."""
         self.query_one("#fault", Words).say(words)
 
     def typed(self, name: str) -> str:

@@ -233,12 +233,12 @@ def make_default(entry: library.Entry) -> str:
 
 
 def told(act: Callable[[], str]) -> str:
-    """What `act` says, or why it failed, with the remedy."""
+    """The result of `act`, or why it failed, with the remedy."""
     try:
         return act()
     except EdgemedError as error:
         return complaint(error)
-    except Exception as error:  # the outermost edge of a thread
+    except Exception as error:  # last resort of the thread
         return f"! {place_of(error)}"
 
 
