@@ -298,7 +298,7 @@ def test_a_draft_is_printed_whole_though_the_records_are_held(
     assert "penicillin" in out if "medication-list" in options else "Aspirin 810 mg" in out
     if "--json" in options:
         assert json.loads(out)["text"].startswith("Aspirin 810 mg")
-    assert "warning: the draft is not recorded: the audit log is held by another" in err
+    assert "warning: the draft is not recorded: the audit log is in use by another" in err
     held[0].close()
     assert rows() == []
 
@@ -318,7 +318,7 @@ def test_records_that_are_free_again_after_the_draft_hold_it(
     assert main(["summarize", str(note), "--template", "soap", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["text"] == "Plan: rest."
-    assert "tried again after the draft" in err
+    assert "trying again after the draft" in err
     assert len(rows()) == 1
 
 

@@ -47,7 +47,7 @@ def test_it_drafts_by_any_template_without_further_options(
 ) -> None:
     assert main(["summarize", str(note), "--template", "soap", "--demo", "--no-record"]) in (0, 1)
     out, err = capfd.readouterr()
-    assert len(out) > len(HEADING) + 20 and "the model has room for no more" in err
+    assert len(out) > len(HEADING) + 20 and "the model has no room for more" in err
 
 
 def test_of_its_sample_note_it_makes_the_summary(

@@ -157,7 +157,7 @@ WRONG = {
     "two ends": f"name: x\n{ONE % 'a.gguf'}---\nname: y\n{ONE % 'a.gguf'}",
     "a path": f"name: ../x\n{ONE % 'a.gguf'}---\n{ONE % '../x'}",
     "a list": f"name: [x]\n{ONE % 'a.gguf'}---\n{ONE % 'x'}",
-    "no recipe": f"{ONE % 'a.gguf'}---\njust words",
+    "not a recipe": f"{ONE % 'a.gguf'}---\njust words",
 }
 
 

@@ -178,7 +178,7 @@ def test_one_byte_of_an_input_changed_under_its_old_size_and_times_is_refused(
     data[at] ^= 2
     path.write_bytes(data)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    why = "do not match" if place == "header" else f"other inputs .{path.name}: not the bytes"
+    why = "do not match" if place == "header" else f"other inputs .{path.name}: their bytes have changed"
     with pytest.raises(Refused, match=why):
         merge(pair, out, resume=True)
     assert not out.exists()
@@ -335,8 +335,8 @@ def test_a_dry_run_says_every_step_the_size_and_the_time_and_writes_nothing(pair
         (["-5 70 " + "0" * 16], "names no piece"),
         ([f"{'9' * 5000} 70 " + "0" * 16], "names no piece"),
         ([f"0 {1 << 40} " + "0" * 16], "1,099,511,627,776 bytes, more than 1,073,741,824"),
-        ([f"{1 << 40} 70 " + "0" * 16], "not of this output"),
-        ([f"0 {1 << 29} " + "0" * 16], "not of this output"),
+        ([f"{1 << 40} 70 " + "0" * 16], "outside this output"),
+        ([f"0 {1 << 29} " + "0" * 16], "outside this output"),
         (["0 200000 " + "0" * 16] * 400, "bytes as written, more than"),
     ],
     ids=["kind", "short", "negative", "long", "large", "behind", "beyond", "again and again"],
