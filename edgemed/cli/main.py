@@ -69,9 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command's row says otherwise, internet sockets. A caller's process keeps its rights.
     """
     standard.open_missing()
-    if isinstance(
-        sys.stdout, TextIOWrapper
-    ):  # characters that its encoding lacks are written as escapes
+    if isinstance(sys.stdout, TextIOWrapper):  # escapes for what its encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():

@@ -178,7 +178,11 @@ def test_one_byte_of_an_input_changed_under_its_old_size_and_times_is_refused(
     data[at] ^= 2
     path.write_bytes(data)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    why = "do not match" if place == "header" else f"other inputs .{path.name}: their bytes have changed"
+    why = (
+        "do not match"
+        if place == "header"
+        else f"other inputs .{path.name}: their bytes have changed"
+    )
     with pytest.raises(Refused, match=why):
         merge(pair, out, resume=True)
     assert not out.exists()
