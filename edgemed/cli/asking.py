@@ -78,7 +78,7 @@ def tell_looks(looked: list[Looked]) -> None:
 
 
 def tell_revisions(revisions: list["Revision"], draft: str) -> None:
-    """Each flagged sentence above its later versions; the draft itself stands as printed."""
+    """Print each flagged sentence above its rewrites; the draft itself is unchanged."""
     if not revisions:
         return
     print("\nFlagged sentences, rewritten by the model (the draft is unchanged):")

@@ -8,7 +8,7 @@ Each verb does all of what it says, or raises and leaves the case as it was:
   answer, `lose=True`, counts for that one call;
 - a draft that is stopped, or that the engine breaks off, takes no other text's place;
 - a new draft never takes the file of an earlier text, and a signed text never changes;
-- every text that stands is to be checked (`unchecked`).
+- every text must be checked in its present form (`unchecked`).
 
 Knows no screen and prints nothing. One thread at a time may use it.
 """

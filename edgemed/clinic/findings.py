@@ -44,7 +44,7 @@ class Addressed:
 
     `instruction`: it says what to write. `role`: it is written like a turn of a chat. `marker`: a
     mark that chat programs use. `code`: coded words. `letters`: letters that are not what they look
-    like, or that the checks do not read. `end`: it stands after a line that says that the note has
+    like, or that the checks do not read. `end`: it comes after a line that says that the note has
     ended; `closed`: after an end that reports commonly have, or that divides several notes.
     """
 

@@ -22,7 +22,7 @@ from edgemed.clinic.session import (
 from edgemed.logs.audit import Entry, Log
 from edgemed.logs.records import Drafted, Kept
 
-NOBODY = "not named"  # who stands in the log until somebody has signed
+NOBODY = "not named"  # the name in the log until somebody has signed
 
 
 def drafted(

@@ -37,7 +37,7 @@ NOT_TEXT = (
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it; `title` is empty for text before the first heading."""
+    """A heading and the text under it; `title` is empty for text before the first heading."""
 
     title: str
     heading: Span

@@ -81,7 +81,7 @@ def pieces_of(note: Note) -> Iterator[Span]:
 
 
 def heads(note: Note, start: int) -> bool:
-    """Whether only a heading stands between the start of its section and `start`."""
+    """Whether only a heading is between the start of its section and `start`."""
     return any(
         section.heading.start <= start <= section.heading.end
         or (section.body.start <= start and not note.text[section.body.start : start].strip())

@@ -19,11 +19,11 @@ from edgemed.clinic.reading.sex import Sex, decided, tally
 from edgemed.clinic.reading.sides import Sided, parts_of
 from edgemed.clinic.reading.text import read
 
-# How much a word counts that stands in the sentence beside: an answer leaves out what was asked.
+# How much a word of a neighbouring sentence counts: an answer leaves out what was asked.
 IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
 LISTED = 3.0  # how much more a listed name weighs than a plain word
-COMPANY = 60  # characters on either side within which words keep a number company
+COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
 class Source:

@@ -78,7 +78,7 @@ class Template:
 
     @property
     def values(self) -> dict[str, str]:
-        """What stands in each field."""
+        """The value of each field."""
         return {name: self.filled.get(name, about.default) for name, about in self.fields.items()}
 
     @property
@@ -134,7 +134,7 @@ def fill(template: Template, given: Mapping[str, str]) -> Template:
 
 
 def own_folder() -> Path:
-    """Where the user's templates stand."""
+    """Where the user's templates are."""
     from platformdirs import user_config_path
 
     return user_config_path("edgemed", appauthor=False) / "templates"

@@ -1,6 +1,6 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
-A draft that repeats itself, that copies what the model was asked, that stands mostly on nothing in
+A draft that repeats itself, that copies what the model was asked, that is mostly not supported by
 the note, or that is in another language, says so above itself. Thresholds are held to texts written
 by people: no note of ACI-Bench and no section of MTS-Dialog (training and validation parts), read
 as a draft, is called unusable (`python -m tests.bench.usable`).

@@ -77,7 +77,7 @@ __all__ = [
 
 
 class Log:
-    """A log to add to. Every row opens the files anew, so that nothing stays held or broken.
+    """A log to add to. Every row opens the files again, so that nothing stays locked or broken.
 
     Safe from several processes and threads at once. Every failure is an EdgemedError: nothing was
     logged, and the same call may be made again. InvalidFile: the log was changed.
@@ -193,7 +193,7 @@ def _refuse_faults(key: bytes, rows: sqlite3.Connection) -> None:
 
 
 def _insert(rows: sqlite3.Connection, entry: Entry, found: Sequence[Record]) -> None:
-    """A row, and the records that it stands for."""
+    """A row, and the records that it represents."""
     rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", entry)
     rows.executemany(records.INSERT, ((entry.number, *record) for record in found))
 

@@ -150,7 +150,7 @@ def _all(rows: sqlite3.Connection) -> list[Entry]:
 
 
 def _read(log: Path, work: Callable[[sqlite3.Connection], Made]) -> Made:
-    """`work` on the log; while a journal stands in the way, on what it rolls back to, in memory."""
+    """`work` on the log; if a journal was left, on what it rolls back to, in memory."""
     for left in reversed(range(TRIES)):
         try:
             with closing(database.connected(f"{log.absolute().as_uri()}?mode=ro")) as rows:

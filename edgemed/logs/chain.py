@@ -85,7 +85,7 @@ def _under_pad(key: bytes, nonce: bytes, secret: bytes) -> bytes:
 def mac_of(
     key: bytes, before: bytes, number: int, at: str, who: str, what: str, facts: str
 ) -> bytes:
-    """The row's mac; JSON keeps the fields apart, whatever stands in them."""
+    """The row's mac; JSON keeps the fields apart, whatever they contain."""
     row = json.dumps([number, at, who, what, facts]).encode()
     return hmac.digest(subkey(key, b"chain"), before + row, "sha256")
 

@@ -4,7 +4,7 @@ Until version 0.2 drafts of the command line were in records.sqlite, under a key
 those of the screen in the audit log alone. The log takes the records in when it is opened, under
 its write lock, so that of several starts at once one does it:
 
-    1  the records that the log does not have yet, and one audit row that stands for them, go in
+    1  the records that the log does not have yet, and one audit row that represents them, go in
        together: all or none
     2  once nothing is new, records.sqlite and records.key get the ending .taken-in and stay
 
@@ -112,7 +112,7 @@ def key_beside(log: Path) -> bytes:
 
 
 def facts(key: bytes, old_key: bytes, taken: Sequence[Record]) -> dict[str, Any]:
-    """What the audit row says that stands for all of them."""
+    """The facts of the audit row that represents all of them."""
     return {
         "drafts": len(taken),
         "first": taken[0].at,

@@ -121,7 +121,7 @@ def _alone(path: Path) -> Iterator[bool]:
 
 
 def _is_known(path: Path) -> bool:
-    """Whether nothing stands at `path` but what this process read or wrote there."""
+    """Whether `path` is free, or holds what this process last read or wrote there."""
     try:
         return sha256(path.read_bytes()).digest() == KNOWN.get(path.absolute())
     except FileNotFoundError:

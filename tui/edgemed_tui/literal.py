@@ -38,7 +38,7 @@ def one_line(text: str) -> str:
 def kept(before: str, after: str) -> str:
     """`after` was made of `visible(before)` by an edit: what was not touched is `before`'s own.
 
-    So a sign that stands for a character on the screen never takes its place in a text.
+    So a sign shown for a character on the screen never replaces it in a text.
     """
     shown = visible(before)
     if shown == before:

@@ -33,7 +33,7 @@ BEHIND = re.compile(  # what follows is concluded or ordered
     r"(?P<what>[^.;,]+)",
     re.IGNORECASE,
 )
-BEFORE = re.compile(  # what stands in front of it
+BEFORE = re.compile(  # what comes before it
     rf"(?:^|[.,;] )(?P<what>[^.;,]+?) (?:is|are|was|were)(?: \w+ly)? (?:{_DONE})\b", re.IGNORECASE
 )
 ENDS = re.compile(r"\b(?:to|for|after|because|which|who|since|until|given|as|by|in|at|on|the)\b")

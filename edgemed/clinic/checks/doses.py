@@ -76,6 +76,6 @@ def doses_of(drug: Mention, source: Source) -> list[Quantity]:
 
 
 def _nearest_drug(quantity: Quantity, named: list[Mention]) -> Mention:
-    """The drug a number of the same sentence stands behind, or in front of."""
+    """The drug that a number of the same sentence follows or precedes."""
     before = [m for m in named if m.span.end <= quantity.span.start]
     return before[-1] if before else named[0]

@@ -103,7 +103,7 @@ def is_a_letter_off(a: str, b: str) -> bool:
 
 
 def _is_valued(said: Said, mention: Mention, source: Source) -> bool:
-    """A test by whose name a value stands that the source has: it may say the value alone."""
+    """A test with a value that the source has: the source may give just the value."""
     values = [q for q in said.quantities if 0 <= q.span.start - mention.span.end <= BESIDE]
     return mention.concept.kind == "procedure" and any(
         equal(q, other) for q in values for _, other in source.quantities

@@ -8,7 +8,7 @@ from edgemed.clinic.reading.regimens import AS_NEEDED, Part, rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
-NEAR, FAR = 0.5, 0.25  # as for numbers: share of the company of another frequency
+NEAR, FAR = 0.5, 0.25  # as for numbers: share of the context of another frequency
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:

@@ -29,7 +29,10 @@ UNSAID = {
 }  # fmt: skip
 CUSTOMARY = {"[lb_av]", "[oz_av]", "[in_i]", "[ft_i]", "[mi_i]", "[tsp_us]", "[tbs_us]"}
 LONGEST_DATED = 120  # characters of a sentence whose one date holds for all its numbers
-NEAR, FAR = 0.5, 0.25  # how much of a number's company a sentence keeps to be of the same thing
+NEAR, FAR = (
+    0.5,
+    0.25,
+)  # share of a number's context that a sentence must have to be about the same thing
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:

@@ -82,13 +82,13 @@ def stands_on(said: Said, source: Source) -> bool:
 
 
 def nearest(said: Said, source: Source, out: Sequence[int]) -> int:
-    """The sentence taken out that this one comes nearest to, by number."""
+    """The removed sentence that this one comes nearest to, by number."""
     text = said.sentence.text
     scores = source.index.overlaps(text) + source.index.cosines(text)
     return max(out, key=lambda i: float(scores[i]))
 
 
 def kind_of(source: Source, at: int) -> Kind:
-    """What the text does that the sentence taken out stands in."""
+    """What the text around the removed sentence does."""
     start, end = source.span(at)
     return next(a.kind for a in source.addressed if a.span.start < end and start < a.span.end)

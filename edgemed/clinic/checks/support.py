@@ -1,7 +1,7 @@
 """Which of the things that a claim states were found in the source with the same value.
 
 A claim without a flag is not yet supported: it may say what no check looks at. `Supported` is said
-only where everything that was read in it, to its last meaningful word, stands in one place of the
+only where everything that was read in it, to its last meaningful word, is in one place of the
 source and says the same there; else what was not found is named.
 """
 

@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 class Question:
     """What is to be merged, and what was decided: `any_blocks` for stacks of slices.
 
-    `against`: files, and what stands in llama.cpp's way of loading them.
+    `against`: files, and what prevents llama.cpp from loading them.
     """
 
     models: tuple[Model, ...]

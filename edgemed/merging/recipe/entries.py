@@ -47,7 +47,7 @@ class Entries:
     def _words(
         self, given: Any, thing: str, beside: tuple[str, ...] = ()
     ) -> str | tuple[str, list[Any]]:
-        """The path of a model or adapter; with what stands beside it, if anything does."""
+        """The path of a model or adapter; with what is written beside it, if anything."""
         adapters: list[Any] = []
         for inner in ("model", "path"):
             if isinstance(given, dict) and inner in given:

@@ -185,7 +185,7 @@ def sure_of(answer: Attest, session: Session) -> Confirm:
 
 
 def what_is_signed(session: Session) -> Content:
-    """The words over a signature: what made the draft, what stands open."""
+    """The words above a signature: what made the draft, what is still open."""
     origin = session.origin
     assert origin is not None
     count = len(session.text.splitlines())

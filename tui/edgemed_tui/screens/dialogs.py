@@ -50,7 +50,7 @@ class Dialog(ModalScreen[T | None]):
         self.query_one("#fault", Words).say(words)
 
     def typed(self, name: str) -> str:
-        """What stands in the line called `name`."""
+        """The text of the line called `name`."""
         return self.query_one(f"#{name}", Input).value
 
 

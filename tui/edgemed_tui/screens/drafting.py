@@ -118,7 +118,7 @@ class Drafting:
                 self.view.complain(EdgemedError(said, "the draft is unchecked"))
 
     def check(self) -> None:
-        """Have what stands checked, if it is not."""
+        """Have the present text checked, if it is not."""
         if self.case.unchecked:
             self.model_thread.check(self.case.session.source, self.case.session.text)
 

@@ -113,7 +113,7 @@ written before `ctrl+g`.
         self.query_one("#follows", Words).say(words)
 
     def field(self, name: str) -> str:
-        """What stands in a field."""
+        """The text of a field."""
         return self.query_one(f"#{name}", Input).value.strip()
 
     @on(Input.Submitted)
@@ -164,7 +164,7 @@ written before `ctrl+g`.
         self.refresh_bindings()
 
     def _planned(self) -> Plan:
-        """The plan of what stands in the form, or a refusal."""
+        """The plan for the form's fields, or a refusal."""
         try:
             t = float(self.field("t"))
         except ValueError as error:

@@ -177,7 +177,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
             self.app.call_from_thread(act, *values)
 
     def action_inspect(self) -> None:
-        """Everything that stands in the highlighted model's header."""
+        """Everything in the highlighted model's header."""
         if (entry := self.current) is not None:
             self.app.push_screen(InspectScreen(Path(entry.path)))
 

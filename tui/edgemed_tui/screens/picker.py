@@ -80,7 +80,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
         self._late = self.set_timer(REST, self._catch_up)
 
     def _catch_up(self) -> None:
-        """Narrow the list to what stands in the search line by now."""
+        """Narrow the list to the present text of the search line."""
         typed = self.query_one("#search", Input).value
         if typed != self._narrowed_to:
             self._narrow(typed)

@@ -117,5 +117,5 @@ says to it is underlined in the note.
 
 
 def banner(demonstration: bool) -> tuple[Part, ...]:
-    """What stands behind the word "Draft" where the model is the demonstration model."""
+    """The words after "Draft" where the model is the demonstration model."""
     return ("  ", (f" {DEMONSTRATION} ", "bold reverse")) if demonstration else ()
