@@ -102,7 +102,10 @@ def export(place: Place) -> int:
 
 def list_drafts(place: Place, note: Path | None, as_json: bool) -> int:
     """Drafts to stdout, a line each; of one note, where it is given and known by its mark."""
-    for draft in drafts(place, texts_of(note) if note else ()):
+    found = list(drafts(place, texts_of(note) if note else ()))
+    if not found:
+        print(f"no draft {'of this note ' if note else ''}is recorded", file=sys.stderr)
+    for draft in found:
         if as_json:
             print_json(asdict(draft), indent=None)
         else:

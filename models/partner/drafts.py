@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.base import Done, Model, Piece
+from edgemed_models.answer import collect
+from edgemed_models.base import Event, Model, Piece
 
 from edgemed.clinic import samples
 from edgemed.clinic.note import parse
@@ -37,18 +38,20 @@ def texts() -> dict[str, str]:
 
 def drafted(model: Model, template: Template, text: str, most: int) -> tuple[str, dict[str, Any]]:
     """A draft, and what can be counted of it."""
-    began, first, draft, end = time.perf_counter(), 0.0, "", None
-    for event in write(model, request_of(prompt_of(parse(text), template), most)):
+    began, times = time.perf_counter(), list[float]()
+
+    def tell(event: Event) -> None:
         if isinstance(event, Piece):
-            first = first or time.perf_counter() - began
-            draft += event.text
-        elif isinstance(event, Done):
-            end = event
+            times.append(time.perf_counter() - began)
+
+    prompt = prompt_of(parse(text), template)
+    answer = collect(write(model, request_of(prompt, most)), tell)
+    draft = answer.text
     found = review(text, draft) if draft.strip() else None
     return draft, {
-        "ending": end.reason if end else "failed",
-        "tokens": end.timings.answer_tokens if end else 0,
-        "first token": round(first, 2),
+        "ending": answer.ending,
+        "tokens": answer.tokens,
+        "first token": round(times[0], 2) if times else 0.0,
         "headings": f"{sum(s in draft for s in template.sections)}/{len(template.sections)}",
         "readable": is_readable(template, draft),
         "claims": dict(Counter(claim.label for claim in found.claims)) if found else {},

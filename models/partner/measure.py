@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.base import Done, Model, Piece
+from edgemed_models.answer import collect
+from edgemed_models.base import Model
 
 from edgemed.clinic.findings import Review
 from edgemed.clinic.review import review
@@ -50,14 +51,9 @@ def rows_of(data: Path, count: int) -> list[Row]:
 
 def drafted(model: Model, row: Row) -> tuple[str, str]:
     """The draft of a row, and how it ended."""
-    text, ending = "", "failed"
     most = min(MOST_TOKENS, row.template.max_tokens)
-    for event in write(model, request_of(prompt_of(row.note, row.template), most)):
-        if isinstance(event, Piece):
-            text += event.text
-        elif isinstance(event, Done):
-            ending = event.reason
-    return text, ending
+    answer = collect(write(model, request_of(prompt_of(row.note, row.template), most)))
+    return answer.text, answer.ending
 
 
 def figures(rows: Sequence[Row], drafts: Sequence[tuple[str, str]]) -> dict[str, Any]:

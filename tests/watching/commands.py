@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from edgemed_models.scale import path_of
 from edgemed_models.scale.examination import questions
-from edgemed_tui.machine import sample
 
 from edgemed.adapters.adapter import Adapter, Pair
 from edgemed.adapters.gguf_form import write_adapter
+from edgemed.clinic import samples
 from tests.edgemed.merge_pairs import WIDTH, weights, write_pair_member
 
 DRAFT = "The patient takes aspirin 325 mg daily.\n"
@@ -25,7 +25,7 @@ SMALL = ("--threads", "1")
 
 def prepare(work: Path) -> None:
     """The files that the commands are given."""
-    (work / "note.txt").write_text(sample(), "utf-8")
+    (work / "note.txt").write_text(samples.note(), "utf-8")
     (work / "draft.txt").write_text(DRAFT, "utf-8")
     (work / "recipe.yml").write_text(RECIPE, "utf-8")
     for name, seed in (("a.gguf", 1), ("b.gguf", 2)):

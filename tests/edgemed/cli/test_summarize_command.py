@@ -379,7 +379,7 @@ def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
     long = tmp_path / "long.txt"
     long.write_text("Pain in the chest since Monday. " * 400)
     done = run(["summarize", str(long), "--template", "soap"])
-    assert done.returncode == 3 and "trained on 2048" in done.stderr
+    assert done.returncode == 3 and "trained for 2048" in done.stderr
     done = run(["summarize", str(long), "--template", "soap", "--context", "1024"])
     assert done.returncode == 3 and "the context has 1024" in done.stderr
     assert "(--context N; --plan drafts it in parts)" in done.stderr

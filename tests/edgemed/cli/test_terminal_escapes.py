@@ -21,9 +21,12 @@ from edgemed_models.catalog import card_text
 from edgemed_models.fake import ScriptedModel
 
 import edgemed
+from edgemed.adapters.adapter import Adapter, Pair
+from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.cli.main import COMMANDS, build_parser, main
 from edgemed.cli.printing import Cleaned, cleaned, data, print_json
 from edgemed.clinic.template import own_folder
+from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.library import Entry, Library
 from tests.bench import escapes
@@ -183,6 +186,20 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["quantize", p.a, p.file("i"), "--type", "Q4_K", "--dry-run", "--imatrix",
                    imatrix(p)],
     ),
+    "fold": (
+        lambda p: ["fold", p.a, adapter(p), "-o", p.file("f")],
+        lambda p: ["fold", p.a, adapter(p), "-o", p.file("g"), "--dry-run"],
+        lambda p: ["fold", p.stranger, adapter(p), "-o", p.file("x")],
+        lambda p: ["fold", p.a, p.note, "-o", p.file("x")],
+    ),
+    "extract": (
+        lambda p: ["extract", p.a, p.b, "--rank", "2", "--without-vectors", "-o", p.file("e")],
+        lambda p: ["extract", p.a, p.stranger, "--rank", "2", "-o", p.file("x")],
+    ),
+    "audit drafts": (
+        lambda p: ["audit", "drafts", "--log", p.note, "--key", p.draft],
+        lambda p: ["audit", "drafts", "--note", p.note],
+    ),
     "audit verify": (lambda p: ["audit", "verify", "--log", p.note, "--key", p.draft],
                      lambda p: ["audit", "verify", "--seal", EVIL]),
     "audit export": (lambda p: ["audit", "export", "--log", p.note, "--key", p.draft],),
@@ -204,6 +221,7 @@ REFUSED = {
     "audit verify",
     "audit export",
     "audit seal",
+    "audit drafts",
     "adapt",
 }
 """Commands whose first call already is a refusal; that of all others is done."""
@@ -218,6 +236,23 @@ def imatrix(place: Place) -> Path:
     return matrix_file(
         place.folder / f"i{FILE}.gguf", {"blk.0.attn_q.weight": ones, SHORT: ones}, dataset=EVIL
     )
+
+
+def adapter(place: Place) -> Path:
+    """An adapter of the first model, of strings that all are EVIL."""
+    path = place.folder / f"l{FILE}.gguf"
+    if not path.exists():
+        found = open_model(place.a)
+        tensor = found.tensors["blk.0.attn_q.weight"]
+        pair = Pair(
+            np.ones((1, tensor.row_length), np.float32),
+            np.ones((tensor.rows, 1), np.float32),
+            1.0,
+        )
+        about = {"name": EVIL, "base": EVIL, "note": EVIL}
+        made = Adapter("llama", {"blk.0.attn_q.weight": pair}, about)
+        path.write_bytes(adapter_bytes(made))
+    return path
 
 
 def merged(place: Place) -> Path:

@@ -144,7 +144,7 @@ def test_an_input_is_not_written_over_by_way_of_the_part_or_the_journal(pair, tm
         pair[1].rename(tmp_path / name)
         before = snapshot(tmp_path)
         assert merge((pair[0], tmp_path / name), tmp_path / "out.gguf", "--force") == 3
-        assert "an input" in capsys.readouterr().err
+        assert "overwrite the input" in capsys.readouterr().err
         assert snapshot(tmp_path) == before
         (tmp_path / name).rename(pair[1])
 

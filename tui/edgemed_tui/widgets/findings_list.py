@@ -88,8 +88,7 @@ def line_of(finding: Finding, dismissal: Dismissal | None) -> Content:
 def _title(rows: Sequence[tuple[Finding, Dismissal | None]]) -> str:
     still_open = [finding for finding, dismissal in rows if dismissal is None]
     omissions = sum(isinstance(f, Omission) for f in still_open)
-    major = sum(f.severity == "major" for f in still_open if not isinstance(f, Omission))
-    minor = len(still_open) - omissions - major
+    major = sum(f.severity == "major" for f in still_open)
     if not rows:
         return "Findings: none"
-    return f"Findings: {major} major, {minor} minor, {omissions} left out"
+    return f"Findings: {major} major, {len(still_open) - major} minor ({omissions} left out)"

@@ -207,7 +207,7 @@ def test_nothing_is_taken_over_from_a_merge_that_was_killed_without_resume(pair,
     assert journal_of(out).exists()
     assert not can_go_on(out)
     assert main(["merge", *map(str, pair), "--t", "0.5", "-o", str(out), "--resume"]) == 0
-    assert "was made without --resume, so it is begun anew" in capsys.readouterr().err
+    assert "was made without --resume; starting over" in capsys.readouterr().err
     assert names(tmp_path) == ["a.gguf", "b.gguf", "out.gguf"]
 
 
