@@ -334,10 +334,10 @@ def test_a_dry_run_says_every_step_the_size_and_the_time_and_writes_nothing(pair
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["5 70 x"], "names no piece"),
-        (["1 2"], "names no piece"),
-        (["-5 70 " + "0" * 16], "names no piece"),
-        ([f"{'9' * 5000} 70 " + "0" * 16], "names no piece"),
+        (["5 70 x"], "does not name a piece"),
+        (["1 2"], "does not name a piece"),
+        (["-5 70 " + "0" * 16], "does not name a piece"),
+        ([f"{'9' * 5000} 70 " + "0" * 16], "does not name a piece"),
         ([f"0 {1 << 40} " + "0" * 16], "1,099,511,627,776 bytes, more than 1,073,741,824"),
         ([f"{1 << 40} 70 " + "0" * 16], "outside this output"),
         ([f"0 {1 << 29} " + "0" * 16], "outside this output"),
