@@ -140,7 +140,7 @@ def _recipe(
         raise UsageError(f"no method is named {method!r}", f"one of: {', '.join(METHODS)}")
     if t is not None and len(models) == 2 and base is None and not parameters:
         if weight is not None:
-            raise UsageError("t and weight were both given", "leave one out")
+            raise UsageError("t and weight were both given", "leave out one of the two")
         return between(models[0], models[1], t, method)
     if t is not None:
         parameters["t"] = t
@@ -212,7 +212,7 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
     from edgemed.merging.parents.opening import open_parents
 
     if len(models) < 2:
-        raise UsageError("check needs at least two models", "name two or more")
+        raise UsageError("check needs at least two models", "name two or more GGUF files")
     choice = Choice(tokenizer_from)
     return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).findings
 

@@ -1,4 +1,4 @@
-"""An adapter as data: for each matrix of a model two thin ones, and how strongly they count.
+"""An adapter as data: for each matrix of a model two low-rank ones, and their scale.
 
 W' = W + scale B A        A f32[rank, row length], B f32[rows, rank]
 """

@@ -5,8 +5,8 @@
     whole       W' = another tensor
     added       W' = W + scale V                       V a vector, of a bias
 
-Where an adapter counts by a `strength`, so much of the way from W to W' is gone: a strength of 0
-changes nothing, 1 is the adapter as it was trained. In `scale` it is contained.
+With a `strength` the result lies that far on the way from W to W': 0 changes nothing, 1 is the
+adapter as trained. `scale` already includes it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ class LowRank:
 
     @property
     def rank(self) -> int:
-        """How many numbers a row of L has."""
+        """The number of columns of L."""
         return self.left.tensor.rows if self.left.turned else self.left.tensor.row_length
 
 
@@ -91,7 +91,7 @@ def changes_of(tensor: Tensor) -> tuple[Change, ...]:
 
 
 def is_changed(tensor: Tensor) -> bool:
-    """Whether its bytes are not what it is."""
+    """Whether adapters change it, so that its bytes are not its values."""
     return bool(changes_of(tensor))
 
 

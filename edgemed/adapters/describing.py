@@ -72,7 +72,7 @@ def targets(found: Found) -> Iterator[Target]:
 
 
 def kind_of(change: Change) -> str:
-    """What people call it."""
+    """Its common name: LoRA, DoRA and so on."""
     if isinstance(change, LowRank):
         return "LoRA" if change.lengths is None else "DoRA"
     return "whole tensor" if isinstance(change, Whole) else "added vector"

@@ -25,11 +25,11 @@ AGAIN = "make the adapter again, with llama.cpp's converter or `edgemed adapt`"
 
 
 def open_gguf(path: Path) -> Found:
-    """The adapter in a GGUF file; InvalidFile for what llama.cpp would not take either."""
+    """The adapter in a GGUF file; InvalidFile for what llama.cpp would refuse as well."""
     model = open_model(path)
     meta = model.metadata
     if meta.get("general.type") != "adapter" or meta.get("adapter.type") != "lora":
-        raise InvalidFile(f"{path.name} is no LoRA adapter", "give an adapter in GGUF form")
+        raise InvalidFile(f"{path.name} is not a LoRA adapter", "give a LoRA adapter in GGUF form")
     alpha = meta.get(ALPHA)
     if not isinstance(alpha, float) or not math.isfinite(alpha) or alpha == 0.0:
         raise InvalidFile(f"{path.name} has no {ALPHA}", "make the adapter again with its alpha")
@@ -61,18 +61,20 @@ def _pairs(model: Model, path: Path, alpha: float) -> Iterator[tuple[str, LowRan
             )
         target = name[: -len(A)]
         if target + A not in tensors or target + B not in tensors:
-            raise InvalidFile(f"{path.name}: {target} has one half of its pair", AGAIN)
+            raise InvalidFile(f"{path.name}: {target} has only one half of its pair", AGAIN)
         if name.endswith(A):
             yield target, pair_of(path, target, tensor, tensors[target + B], alpha)
 
 
 def pair_of(path: Path, target: str, a: Tensor, b: Tensor, alpha: float) -> LowRank:
-    """The change of one tensor, its two halves held against one another."""
+    """The change of one tensor, after checking that its two halves fit together."""
     for half in (a, b):
         if len(half.shape) != 2 or CODECS[half.type.name].decoder is None:
             shape = " x ".join(map(str, half.shape))
             what = f"{path.name}: {half.name} is a tensor of {half.type.name} and shape {shape}"
-            raise InvalidFile(what, "only pairs of matrices are read, no experts side by side")
+            raise InvalidFile(
+                what, "only pairs of plain matrices are read, not experts side by side"
+            )
     turned = target == EMBEDDING
     rank = a.row_length if turned else a.rows
     if b.row_length != rank:

@@ -35,7 +35,7 @@ def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
     arrays: dict[str, F32] = {}
     for name, pair in adapter.pairs.items():
         a, b = pair.a, pair.b * np.float32(pair.scale * pair.rank / alpha)
-        if name == EMBEDDING:  # which llama.cpp has the other way round
+        if name == EMBEDDING:  # which llama.cpp stores transposed
             a, b = b, a.T
         arrays[name + A], arrays[name + B] = a, b
     keys: dict[str, tuple[str, Any]] = {
@@ -62,7 +62,7 @@ def write_adapter(path: Path, adapter: Adapter) -> None:
 
 
 def read_adapter(path: Path) -> Adapter:
-    """The adapter in `path`, its numbers too. InvalidFile for what llama.cpp would not take."""
+    """The adapter in `path`, its numbers too. InvalidFile for what llama.cpp would refuse."""
     found, meta = open_gguf(path), open_model(path).metadata
     pairs = {
         name: pair_of(change)

@@ -1,4 +1,4 @@
-"""An adapter laid over a model: every change held against the tensor it is for, before any work.
+"""An adapter applied to a model: every change is checked against its tensor before any work.
 
 The tensors that it changes become `Changed`; what it does not change stays as it is. A head that is
 trained, of a model whose head is the embedding, becomes a tensor of its own; so does the head as it
@@ -23,8 +23,8 @@ EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 
 def lay_over(model: Model, found: Found, use: Use) -> Model:
-    """`model` with the adapter over it, as strongly as `use` says; Incompatible where it was made
-    for another, InvalidFile where it holds no numbers."""
+    """`model` with the adapter over it, at the strength that `use` gives; Incompatible where it was
+    made for another, InvalidFile where it holds no numbers."""
     refuse_architecture(model, found)
     tensors = dict(model.tensors)
     for name, changes in found.changes.items():
@@ -66,7 +66,7 @@ def target(model: Model, found: Found, name: str) -> Tensor:
 
 
 def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: Change) -> None:
-    """Incompatible if the change has another shape than the tensor."""
+    """Incompatible if the change has a different shape from the tensor."""
     if shape_of(change) != (tensor.rows, tensor.row_length) or len(tensor.shape) > 2:
         theirs, ours = (
             " x ".join(str(n) for n in shape[::-1])
@@ -95,12 +95,12 @@ def refuse_not_finite(found: Found, change: Change) -> None:
         if bad is not None:
             raise InvalidFile(
                 f"{found.name}: NaN or infinity in row {bad} of {tensor.name}",
-                "such a file is damaged, or its training went wrong; get it again",
+                "the file is damaged, or its training failed; get it again",
             )
 
 
 def not_finite(tensor: Tensor) -> int | None:
-    """The first row of a tensor that is no numbers."""
+    """The first row of a tensor that holds NaN or infinity."""
     at_once = max(1, AT_ONCE // tensor.row_length)
     with tensor.path.open("rb") as file:
         for first in range(0, tensor.rows, at_once):
@@ -110,7 +110,9 @@ def not_finite(tensor: Tensor) -> int | None:
                     file.fileno(), packed, tensor.offset + first * tensor.row_bytes
                 )
             except EOFError:
-                raise InvalidFile(f"{tensor.path}: it was cut short", "get it again") from None
+                raise InvalidFile(
+                    f"{tensor.path}: the file is incomplete", "get it again"
+                ) from None
             bad = first_not_finite(tensor.type.name, packed)
             if bad is not None:
                 return first + bad
@@ -118,7 +120,7 @@ def not_finite(tensor: Tensor) -> int | None:
 
 
 def by_strength(change: Change, strength: float) -> Change:
-    """The change, so much of the way."""
+    """The change, scaled by the strength."""
     if isinstance(change, Added):
         return replace(change, scale=change.scale * strength)
     if isinstance(change, LowRank) and change.lengths is None:
@@ -127,7 +129,7 @@ def by_strength(change: Change, strength: float) -> Change:
 
 
 def made_for(found: Found) -> str:
-    """What to do about an adapter for another model."""
+    """The remedy for an adapter that belongs to another model."""
     base = f": it says that it was trained on {found.base}" if found.base else ""
     return f"give the adapter with the model it was trained on{base}"
 

@@ -16,17 +16,17 @@ from typing import NamedTuple
 from edgemed.errors import UsageError
 
 STRENGTH = re.compile(r"(?P<path>.+):(?P<strength>-?(\d+(\.\d*)?|\.\d+)([eE]-?\d+)?)")
-"""No Windows drive: what follows the colon is a number to the end."""
+"""Not a Windows drive: after the colon there is only a number."""
 
 ADAPTED = re.compile(r"(?P<model>.*?\.gguf)\+(?P<adapters>.+)", re.IGNORECASE)
-"""A GGUF file and what is laid over it."""
+"""A GGUF file and the adapters applied to it."""
 
 FOLDER = re.compile(r"(?P<model>[^+]+)\+(?P<adapters>(?!.*\.gguf$).+)", re.IGNORECASE)
-"""As mergekit writes checkpoints with an adapter; `C++/model.gguf` is none."""
+"""The form in which mergekit writes checkpoints with an adapter; `C++/model.gguf` is not one."""
 
 
 class Use(NamedTuple):
-    """An adapter's file or folder, and how strongly it counts: 0 not at all, 1 as trained."""
+    """An adapter's file or folder, and its strength: 0 changes nothing, 1 is as trained."""
 
     path: Path
     strength: float = 1.0
@@ -38,13 +38,13 @@ class Use(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """The strength as it is written behind the path."""
+        """The strength as it is written after the path."""
         return "" if self.strength == 1.0 else f":{self.strength!r}"
 
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """A model with adapters laid over it, in this order."""
+    """A model with adapters applied to it, in this order."""
 
     model: Path
     uses: tuple[Use, ...]
@@ -82,7 +82,7 @@ def parent_of(text: str, at: Callable[[str], Path] = Path) -> Parent:
 
 
 def exists(path: Path) -> bool:
-    """Whether something has this name; nothing has a name that no file can have."""
+    """Whether a file has this name; false for names that no file can have."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def exists(path: Path) -> bool:
 
 
 def model_file(parent: Parent) -> Path:
-    """The model itself, whatever is laid over it."""
+    """The model's own file, without its adapters."""
     return parent.model if isinstance(parent, Adapted) else parent
 
 

@@ -20,7 +20,7 @@ def open_adapter(path: Path, model: Model) -> Found:
 
 
 def folder_of(path: Path) -> Path | None:
-    """The PEFT folder that is meant, by itself or by a file in it; None for a GGUF file."""
+    """The PEFT folder, given by its name or by a file in it; None for a GGUF file."""
     if path.is_dir():
         return path
     return path.parent if path.name in (CONFIG, WEIGHTS) else None
@@ -33,7 +33,7 @@ def adapter_files(path: Path) -> tuple[Path, ...] | None:
 
 
 def refuse_pickle(path: Path) -> None:
-    """Refused: such a file is a program, which whoever made it would run here."""
+    """Refused: a pickle file can run any code when it is opened."""
     if path.suffix.lower() in PICKLES and not path.is_dir():
         raise Refused(
             f"{path.name} is a pickle file, which can run any program when it is opened",

@@ -5,7 +5,7 @@
     ... .lora_magnitude_vector  lengths of rows (of columns, for an embedding)    .lora_B.bias
     ... .base_layer.weight  the base's own tensor, saved beside    ... .weight, .bias  trained whole
 
-Headers only. Every tensor must have a meaning and a place in the model.
+Headers only. Every tensor must be known and have a place in the model.
 """
 
 import re
@@ -80,13 +80,13 @@ def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> Found:
                 raise InvalidFile(f"{path}: two tensors are for {name}", AGAIN)
             changes[name] = found
     if not changes:
-        raise InvalidFile(f"{path} holds nothing", AGAIN)
+        raise InvalidFile(f"{path} holds no tensors", AGAIN)
     name = folder.name or folder.resolve().name
     return Found(name, "PEFT", (config.path, path), "", config.base, changes, config.tied)
 
 
 def refuse_other_weights(folder: Path, path: Path) -> None:
-    """Weights must be in the file that runs no programs."""
+    """Refuse weights in a pickle file: they must be in safetensors."""
     names = ("adapter_model.bin", "adapter_model.pt")
     pickled = next((name for name in names if (folder / name).exists()), "")
     if not path.exists() and pickled:
@@ -103,8 +103,8 @@ def modules(path: Path) -> dict[str, Parts]:
         match = PART.fullmatch(key.removeprefix(PREFIX))
         if match is None or not key.startswith(PREFIX):
             raise InvalidFile(
-                f"{path}: what the tensor {shown(key)} is for is not known",
-                "LoRA and DoRA of whole matrices, and modules saved whole, are read",
+                f"{path}: the purpose of tensor {shown(key)} is unknown",
+                "use LoRA or DoRA of whole matrices, or modules saved whole",
             )
         part = re.sub(r"\.default|(?<=vector)\.weight", "", match["part"])
         parts = found.setdefault(match["module"], {})
@@ -144,7 +144,7 @@ def low_rank(config: Config, module: str, place: Place, left: Parts, pair: Pair)
     """The pair of a module, taken out of `left`, with its lengths where it has any."""
     what = f"{config.path.parent}: {shown(module)}"
     if pair.a not in left or pair.b not in left:
-        raise InvalidFile(f"{what} has one half of its pair", AGAIN)
+        raise InvalidFile(f"{what} has only one half of its pair", AGAIN)
     a, b = left.pop(pair.a), left.pop(pair.b)
     if len(a.shape) != 2 or len(b.shape) != 2 or a.rows != b.row_length:
         raise InvalidFile(
@@ -177,6 +177,6 @@ def refuse_turned(config: Config, place: Place, tensor: Tensor) -> None:
     not."""
     if config.turned and len(tensor.shape) > 1 and place.stem.startswith("blk."):
         raise Refused(
-            f"{config.path.parent}: {tensor.name} is trained whole, and fan_in_fan_out is set",
+            f"{config.path.parent}: {tensor.name} is trained whole, with fan_in_fan_out set",
             "merge this adapter into its model with PEFT",
         )

@@ -18,14 +18,14 @@ from edgemed.storage.bounded import json_of, read_bounded
 CONFIG = "adapter_config.json"
 
 USUAL_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
-"""Ways to begin a training that leave the base's weights as they are."""
+"""Ways to initialise a training that leave the base's weights unchanged."""
 
 NOT_FOLDED = {
-    "layer_replication": "it stacks blocks anew",
-    "target_parameters": "it changes parameters inside of experts",
+    "layer_replication": "it stacks blocks in a new order",
+    "target_parameters": "it changes parameters inside experts",
     "trainable_token_indices": "it trains rows of single tokens",
-    "alora_invocation_tokens": "it counts only behind certain words (aLoRA)",
-    "use_qalora": "its A is of grouped inputs (QA-LoRA)",
+    "alora_invocation_tokens": "it applies only after certain tokens (aLoRA)",
+    "use_qalora": "its A works on grouped inputs (QA-LoRA)",
     "use_bdlora": "its matrices are in blocks (BD-LoRA)",
     "arrow_config": "it chooses between adapters at every token (Arrow)",
     "kasa_config": "it is KaSA",
@@ -64,7 +64,7 @@ class Config:
 
 
 def read_config(folder: Path) -> Config:
-    """The config in a folder; InvalidFile or Refused for what cannot be folded as it is meant."""
+    """The config in a folder; InvalidFile or Refused for what cannot be folded correctly."""
     path = folder / CONFIG
     tree = read_tree(path)
     kind = tree.get("peft_type")
@@ -79,8 +79,8 @@ def read_config(folder: Path) -> Config:
     start = tree.get("init_lora_weights", True)
     if start not in USUAL_STARTS:
         raise Refused(
-            f"{path}: init_lora_weights is {shown(start)}: such a training may begin by changing "
-            "the base, which then is not the model that it was",
+            f"{path}: init_lora_weights is {shown(start)}: such training may change "
+            "the base first, so that the adapter does not fit the original",
             "save the adapter as a plain LoRA: PEFT's path_initial_model_for_weight_conversion",
         )
     return Config(
@@ -108,22 +108,24 @@ def read_tree(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InvalidFile(f"cannot read {path}: {error.strerror}", "check the file") from error
     except ValueError as error:
-        raise InvalidFile(f"{path} is no JSON: {error}", "get the adapter again") from None
+        raise InvalidFile(f"{path} is not JSON: {error}", "get the adapter again") from None
     if not isinstance(tree, dict):
-        raise InvalidFile(f"{path} is no map", "get the adapter again")
+        raise InvalidFile(f"{path} is not a JSON object", "get the adapter again")
     return tree
 
 
 def number(path: Path, tree: Mapping[str, Any], key: str, whole: bool = False) -> Any:
-    """A number above 0 (alpha: any but 0) that must be there: there is no usual one."""
+    """A number above 0 (alpha: any but 0) that must be given: there is no default."""
     given = tree.get(key)
     if key not in tree or given is None:
-        raise InvalidFile(f"{path} has no {key}", f"write {key} into it, as the training had it")
+        raise InvalidFile(
+            f"{path} has no {key}", f"write {key} into it, with the value used in training"
+        )
     return one_number(path, key, given, whole)
 
 
 def one_number(path: Path, key: str, given: Any, whole: bool) -> Any:
-    """The number, or what is wrong with it."""
+    """The number; InvalidFile if it is not one."""
     good = type(given) is int or (type(given) is float and not whole and math.isfinite(given))
     if not good or given == 0 or (whole and given < 0):
         wrong(path, key, given)
@@ -142,7 +144,7 @@ def patterns(path: Path, tree: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def refuse_pattern(path: Path, key: str, pattern: str) -> None:
-    """Patterns are regular expressions in PEFT; one that could be tried for ever is refused."""
+    """Patterns are regular expressions in PEFT; one that could take forever to match is refused."""
     try:
         re.compile(pattern)
     except re.error:

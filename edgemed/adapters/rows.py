@@ -33,7 +33,7 @@ class Changer:
         self._kept: dict[tuple[int, str], F64] = {}
 
     def begin(self, step: str) -> None:
-        """What was kept for another step is let go."""
+        """Start another step: drop what was kept for the last one."""
         if step != self._step:
             self._step = step
             self._kept.clear()
@@ -76,7 +76,7 @@ class Changer:
             kernels.scale_columns(x, left, right, factors, change.strength)
 
     def _once(self, owner: object, what: str, make: Callable[[], F64]) -> F64:
-        """What is made once while the worker is at a step."""
+        """Values that are computed once for each step."""
         key = (id(owner), what)
         if key not in self._kept:
             self._kept[key] = make()

@@ -1,7 +1,7 @@
 """Where a module of a checkpoint is in a GGUF model: its name, and the order of its rows.
 
-llama.cpp turns neighbours of a head together where a checkpoint's llama turns halves, so that the
-rows of q and k lie in another order; gemma's norms are stored less one. What is not known of an
+llama.cpp rotates neighbouring pairs of a head where a checkpoint's llama rotates halves, so that
+the rows of q and k lie in another order; gemma's norms are stored less one. What is not known of an
 architecture is refused by name, never guessed. Source: conversion scripts of llama.cpp.
 """
 
@@ -39,8 +39,8 @@ def place_of(module: str, metadata: Metadata) -> Place | None:
     arch = str(metadata.get("general.architecture"))
     if arch not in (*TURNED, *AS_THEY_ARE):
         raise Refused(
-            f"how checkpoints of {arch} models become GGUF files is not known here",
-            f"known are {', '.join((*TURNED, *AS_THEY_ARE))}; give the adapter in GGUF form",
+            f"edgemed does not know how checkpoints of {arch} models become GGUF files",
+            f"it knows {', '.join((*TURNED, *AS_THEY_ARE))}; give the adapter in GGUF form",
         )
     blocks = int(metadata.get(f"{arch}.block_count", 0))
     stem = names(arch, blocks).get(module.replace("language_model.", ""))

@@ -33,7 +33,7 @@ WEIGHTS = ("F32", "F16", "BF16")
 
 MOST_DIMENSIONS = 8
 
-AGAIN = "the file is damaged or was not saved to its end: get it again"
+AGAIN = "the file is damaged or incomplete: get it again"
 
 
 class Stored(NamedTuple):
@@ -46,10 +46,10 @@ class Stored(NamedTuple):
 
 
 def read_table(path: Path) -> dict[str, Stored]:
-    """Every tensor of the file by its name; InvalidFile where the table cannot be true."""
+    """Every tensor of the file by its name; InvalidFile where the table cannot be right."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InvalidFile(f"{path} is no file", "name a .safetensors file")
+            raise InvalidFile(f"{path} is not a file", "name a .safetensors file")
         with path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             start = file.read(8)
@@ -69,9 +69,9 @@ def parsed(path: Path, text: bytes) -> Mapping[str, Any]:
     try:
         tree = json_of(text)
     except ValueError as error:
-        raise InvalidFile(f"{path}: its table is no JSON: {error}", AGAIN) from None
+        raise InvalidFile(f"{path}: its table is not JSON: {error}", AGAIN) from None
     if not isinstance(tree, dict):
-        raise InvalidFile(f"{path}: its table is no map", AGAIN)
+        raise InvalidFile(f"{path}: its table is not a JSON object", AGAIN)
     return {name: entry for name, entry in tree.items() if name != "__metadata__"}
 
 
@@ -93,7 +93,7 @@ def stored(path: Path, name: str, entry: Any, start: int) -> Stored:
     """One entry of the table, whose data begin at byte `start` of the file."""
     what = f"{path}: {shown(name)}"
     if not isinstance(entry, dict) or entry.get("dtype") not in SIZES:
-        raise InvalidFile(f"{what} has a type that is unknown", AGAIN)
+        raise InvalidFile(f"{what} has an unknown type", AGAIN)
     shape, place = numbers(entry.get("shape")), numbers(entry.get("data_offsets"))
     if shape is None or place is None or len(place) != 2:
         raise InvalidFile(f"{what} has no shape or no place", AGAIN)
@@ -124,5 +124,5 @@ def tensor_of(path: Path, name: str, found: Stored) -> Tensor:
 
 
 def shown(name: str) -> str:
-    """A name of a table, which may hold anything."""
+    """A name from the table, which may hold anything, made printable."""
     return printable(name[:200])

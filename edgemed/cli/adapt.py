@@ -40,12 +40,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--examples", required=True, type=Path, metavar="FILE", help=f"JSON Lines of {FORMS}")
     add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help="the adapter, as GGUF")
     add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
-    add("--alpha", type=above_zero, metavar="X", help="paths count alpha / rank (twice the rank)")
+    add(
+        "--alpha",
+        type=above_zero,
+        metavar="X",
+        help="scales the adapter by alpha / rank (twice the rank)",
+    )
     add(
         "--matrices",
         choices=("all", "attn", "ffn"),
         default=PLAIN.matrices,
-        help="which get a path: all, attention's, or the feed-forward ones (all)",
+        help="which matrices are trained: all, attention, or feed-forward (all)",
     )
     add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
     add("--rate", type=above_zero, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
@@ -54,21 +59,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=PLAIN.batch_tokens,
         metavar="N",
-        help=f"tokens of a step ({PLAIN.batch_tokens})",
+        help=f"tokens in one step ({PLAIN.batch_tokens})",
     )
     add(
         "--longest",
         type=positive,
         default=1024,
         metavar="N",
-        help="examples of more tokens are left out and counted (1024)",
+        help="examples with more tokens are left out and counted (1024)",
     )
     add(
         "--held-out",
         type=share,
         default=PLAIN.held_out,
         metavar="X",
-        help=f"the share of examples that is not learned from but judges ({PLAIN.held_out}); "
+        help=f"the share of examples held out to judge the training ({PLAIN.held_out}); "
         "0: none, and the last step is kept",
     )
     add(
@@ -76,20 +81,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=PLAIN.patience,
         metavar="N",
-        help="stop when that many looks at the held-out examples, two an epoch, bring nothing "
-        f"better ({PLAIN.patience})",
+        help="stop after this many checks of the held-out loss, two an epoch, without "
+        f"improvement ({PLAIN.patience})",
     )
     add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
-    add("--stored", choices=tuple(STORED), default="F32", help="type of its numbers (F32)")
-    add("--resume", action="store_true", help="go on with a run that was stopped")
+    add(
+        "--stored", choices=tuple(STORED), default="F32", help="type of the adapter's numbers (F32)"
+    )
+    add("--resume", action="store_true", help="continue a run that was stopped")
     add(
         "--finish",
         action="store_true",
-        help="end a run that was stopped: the adapter as far as it has learned",
+        help="finish a run that was stopped: write the adapter as trained so far",
     )
-    add("--force", action="store_true", help="replace the adapter, or begin a stopped run anew")
+    add("--force", action="store_true", help="replace the adapter, or start a stopped run over")
 
 
 def above_zero(text: str) -> float:
@@ -104,7 +111,7 @@ def share(text: str) -> float:
     """A share below one, for argparse."""
     number = float(text)
     if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
     return number
 
 
@@ -124,7 +131,7 @@ def wish_of(args: argparse.Namespace) -> Wish:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Refuse what cannot be, train, write adapter and card."""
+    """Refuse what cannot work, train, write adapter and card."""
     require_torch()
     from edgemed.training import checkpoint
 
@@ -135,8 +142,8 @@ def run(args: argparse.Namespace) -> int:
         refuse_place(path, args.force)
     if progress.exists() and not (args.resume or args.finish or args.force):
         raise Refused(
-            f"{progress} is left of a run that was stopped",
-            "add --resume to go on with it, --finish to end it as it stands, --force to begin anew",
+            f"{progress} is from a run that was stopped",
+            "add --resume to continue it, --finish to write the adapter now, --force to start over",
         )
     data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
@@ -148,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def data_of(args: argparse.Namespace) -> Data:
-    """The examples as the model's own template and vocabulary have them."""
+    """The examples, encoded by the model's own template and vocabulary."""
     template = None
     if args.chat_template:
         try:
@@ -159,7 +166,7 @@ def data_of(args: argparse.Namespace) -> Data:
 
 
 def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> "Training":
-    """The run called `name` from its start, or from where it was stopped, to its end."""
+    """Run the training called `name` to its end, from its start or from where it was stopped."""
     import torch
 
     from edgemed.training import checkpoint
@@ -182,10 +189,10 @@ def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> 
 def write(
     args: argparse.Namespace, base: card.Base, data: Data, mark: str, training: "Training"
 ) -> None:
-    """The adapter and its card. EdgemedError where nothing was learned that held."""
+    """The adapter and its card. EdgemedError where the held-out loss never fell."""
     if training.held and not training.state.best:
         raise EdgemedError(
-            "the loss of the held-out examples never fell: no adapter is written",
+            "the held-out loss never fell: no adapter is written",
             "give more examples, or a smaller --rate",
         )
     architecture = training.model.shape.kind
@@ -201,9 +208,8 @@ def write(
 
 
 def keeps(path: Path, training: "Training") -> bool:
-    """Whether all activations have room, so that none is computed twice; said, by part.
-
-    Refused where the run has no room either way.
+    """Whether all activations fit in memory, so that none is computed twice; prints the need by
+    part. Refused where the run does not fit either way.
     """
     weights = sum(parameter.numel() for parameter in training.trained)
     shape, block = training.model.shape, training.model.blocks[0]
@@ -211,7 +217,9 @@ def keeps(path: Path, training: "Training") -> bool:
     sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size)
     need = planned(sizes, weights, training.longest_step, system_memory()[1])
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
-    way = "every block is computed once" if need.kept else "blocks are computed twice, for less"
+    way = (
+        "every block is computed once" if need.kept else "blocks are computed twice, to save memory"
+    )
     print(
         f"memory: at most {need.total / 1e6:,.0f} MB: {said}; {way}",
         file=sys.stderr,
@@ -220,7 +228,7 @@ def keeps(path: Path, training: "Training") -> bool:
 
 
 def tell_plan(data: Data, training: "Training") -> None:
-    """What will be done, before it begins."""
+    """Print what will be done, before it begins."""
     weights = sum(parameter.numel() for parameter in training.trained)
     print(
         f"{len(training.learned)} examples to learn from, {len(training.held)} held out, "

@@ -1,7 +1,7 @@
-"""The model asked about its own draft: to point to the note, or to write flagged sentences again.
+"""Asks the model about its own draft: to point to the note, or to rewrite flagged sentences.
 
-Both come after the draft and change nothing in it. What cannot be finished is said, and what was
-found until then is shown.
+Both come after the draft and change nothing in it. If it cannot finish, it says so and shows what
+it has.
 """
 
 import argparse
@@ -19,20 +19,20 @@ from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import translated
 from edgemed.printable import printable
 
-if TYPE_CHECKING:  # loads the checks, which a draft does not wait for
+if TYPE_CHECKING:  # loads the checks, which a draft need not wait for
     from edgemed.clinic.second_look import Revision, Version
 
 
 @dataclass(slots=True)
 class Asked:
-    """What came back: quotes, and sentences written again."""
+    """What came back: quotes, and rewritten sentences."""
 
     looked: list[Looked] = field(default_factory=list)
     revisions: list["Revision"] = field(default_factory=list)
 
 
 def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
-    """Where the model finds what the checks do not."""
+    """Where in the note the model finds what the checks do not."""
     from edgemed.clinic.second_look import look
 
     with what_can_be_had("second look"):
@@ -41,7 +41,7 @@ def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
 
 
 def write_again(model: Model, note: str, draft: str, asked: Asked) -> None:
-    """Flagged sentences as the model writes them with the reasons before it."""
+    """Flagged sentences, rewritten by the model, which is told the reasons."""
     from edgemed.clinic.second_look import revise
 
     with what_can_be_had("revision"):
@@ -51,7 +51,7 @@ def write_again(model: Model, note: str, draft: str, asked: Asked) -> None:
 
 @contextmanager
 def what_can_be_had(what: str) -> Iterator[None]:
-    """An engine that breaks or a user who stops ends the asking, and not the run."""
+    """An engine error or a stop by the user ends these questions, not the run."""
     try:
         yield
     except ModelError as error:
@@ -69,19 +69,19 @@ def tell_unfinished(what: str, error: EdgemedError) -> None:
 
 
 def tell_looks(looked: list[Looked]) -> None:
-    """Places only: the reader looks them up, and the flag stays."""
+    """Print places only: the reader looks them up, and the flag stays."""
     for sentence, quoted in looked:
-        says = "the model finds nothing in the note either"
+        says = "the model finds it nowhere in the note either"
         if quoted is not None:
             says = f"the model points to {quoted.start}-{quoted.end} of the note"
         print(f"second look: {sentence.start}-{sentence.end}: {says}", file=sys.stderr)
 
 
 def tell_revisions(revisions: list["Revision"], draft: str) -> None:
-    """Each flagged sentence above its later versions; the draft itself stands as printed."""
+    """Print each flagged sentence above its rewrites; the draft itself is unchanged."""
     if not revisions:
         return
-    print("\nFlagged sentences, written again by the model (the draft is as above):")
+    print("\nFlagged sentences, rewritten by the model (the draft is unchanged):")
     for revision in revisions:
         start, end = revision.draft
         print(f"\n  was: {one_line(draft[start:end])} ({said_of(len(revision.flags))})")
@@ -90,7 +90,7 @@ def tell_revisions(revisions: list["Revision"], draft: str) -> None:
 
 
 def said_again(version: "Version") -> str:
-    """A version on one line, with what the checks make of it."""
+    """A version on one line, with its label and flags."""
     if not version.text:
         return "[nothing: the model leaves it out]"
     says = (
@@ -112,7 +112,7 @@ def one_line(text: str) -> str:
 
 
 def as_data(args: argparse.Namespace, asked: Asked, draft: str) -> dict[str, Any]:
-    """What was asked for, for programs; spans count characters of the note and of the draft."""
+    """The answers, for programs; spans count characters of the note and of the draft."""
     data: dict[str, Any] = {}
     if args.second_look:
         data["second_look"] = [looked._asdict() for looked in asked.looked]
@@ -124,6 +124,6 @@ def as_data(args: argparse.Namespace, asked: Asked, draft: str) -> dict[str, Any
 
 
 def not_asked(args: argparse.Namespace) -> dict[str, Any]:
-    """The same where the model is not asked."""
+    """The same keys where the model is not asked."""
     asked = {"second_look": args.second_look, "revisions": args.revise}
     return {name: "not asked" for name, wanted in asked.items() if wanted}

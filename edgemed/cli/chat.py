@@ -55,8 +55,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the longest answer, in tokens (512)",
     )
-    add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
-    add("--seed", type=int, default=0, metavar="N", help="random seed, for a temperature above 0")
+    add(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="0 (the default) always takes the likeliest token",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="random seed, for a temperature above 0",
+    )
     configure_model(parser)
 
 

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--tokenizer-model",
         type=Path,
         metavar="FILE",
-        help="a SentencePiece tokenizer.model to hold every vocabulary against",
+        help="a SentencePiece tokenizer.model to compare every vocabulary with",
     )
     add("--json", action="store_true", help="print JSON for programs")
 
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 if the models can be merged, 3 if not."""
     if len(args.models) < 2:
-        raise UsageError("one model alone fits itself", "name two or more")
+        raise UsageError("check needs at least two models", "name two or more GGUF files")
     models = open_parents(args.models)
     found = verdict(models, choice=Choice(args.tokenizer_from)).findings
     if args.tokenizer_model:
@@ -58,7 +58,7 @@ def held_against(path: Path, models: Sequence[Model]) -> Iterator[Finding]:
     """Whether every vocabulary begins with the pieces of a SentencePiece model."""
     pieces = read_pieces(path)
     reasons = [reason for m in models if (reason := first_difference(pieces, m))]
-    remedy = f"{path.name} is of another model, or the file was converted with another"
+    remedy = f"{path.name} belongs to another model, or the file was converted with another one"
     yield from (Finding("SentencePiece", "refuse", reason, remedy) for reason in reasons)
     if not reasons:
         yield Finding("SentencePiece", "ok", f"every vocabulary has its {len(pieces):,} pieces")

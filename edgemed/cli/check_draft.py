@@ -1,7 +1,6 @@
-"""`edgemed check-draft NOTE DRAFT`: a draft, claim by claim, held against its note.
+"""`edgemed check-draft NOTE DRAFT`: compare a draft with its note, claim by claim.
 
-Prints what to look at; changes neither file. What is not flagged was not found wrong by rules,
-which is not the same as right.
+Prints what to look at; changes neither file. A claim without a flag is not proven right.
 """
 
 import argparse
@@ -44,7 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 whatever is flagged, unless --fail-on says otherwise."""
     if args.note == args.draft == STDIN:
-        raise UsageError("note and draft cannot both come from standard input", "name one file")
+        raise UsageError(
+            "note and draft cannot both come from standard input",
+            "give at least one of the two as a file",
+        )
     note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
     source, draft = note.text, read_draft(args.draft)
     found = review(source, draft)

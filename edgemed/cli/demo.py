@@ -56,13 +56,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Merge, examine, stream. 0 when all of it worked."""
+    """Merge, examine, stream. 0 when everything worked."""
     if args.real:
         from edgemed.cli import demo_real
 
         return demo_real.run(args)
     if args.items < 1:
-        raise UsageError("there must be at least one question", "give --items 1 or more")
+        raise UsageError("--items is below 1", "give --items 1 or more")
     began = time.perf_counter()
     print(f"{HEADING}\n")
     asked = {axis: questions(axis, args.items, SEED) for axis in AXES}
@@ -77,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def merge_parents(out: Path) -> None:
-    """The clinical model (t = 0) and the instruct model (t = 1), merged as they lie."""
+    """The clinical model (t = 0) and the instruct model (t = 1), merged from their embedded
+    files."""
     result = merge(path_of("clinical"), path_of("instruct"), t=DEMO_T, out=out)
     size = out.stat().st_size / 1e6
     print(f"merged clinical and instruct at t = {DEMO_T}: {size:.1f} MB in {result.seconds:.1f} s")

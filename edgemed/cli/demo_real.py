@@ -1,7 +1,8 @@
-"""`edgemed demo --real`: a real small language model all the way, offline, after `models get`.
+"""`edgemed demo --real`: a real small language model from merge to draft, offline, after `models
+get`.
 
 Merges the card's clinical and instruct models, writes a summary of a note and of a visit's
-conversation (both of invented patients) with each, and holds every draft against its text.
+conversation (both of invented patients) with each, and checks every draft against its text.
 """
 
 import argparse
@@ -34,7 +35,7 @@ WRITTEN = (("discharge-summary", samples.note), ("visit-dialogue", samples.dialo
 
 
 def run(args: argparse.Namespace) -> int:
-    """Merge, draft twice with each model, check. 0 when all of it worked."""
+    """Merge, draft twice with each model, check. 0 when everything worked."""
     began, card = time.perf_counter(), find_card(CARD)
     print(f"{HEADING}\n\n{CARD}: {card.limits}.")
     instruct = model_of("instruct")
@@ -93,7 +94,7 @@ def draft_both(name: str, path: Path) -> None:
 
 
 def checked(note: Note, draft: str) -> str:
-    """What the checks say of a draft, in a line, after what stands above one of no use."""
+    """What the checks say of a draft, in a line, after the warning above an unusable one."""
     from edgemed.clinic.review import review
 
     if not draft.strip():
@@ -104,7 +105,7 @@ def checked(note: Note, draft: str) -> str:
 
 
 def counts(found: Review) -> str:
-    """Sentences by what the note says to them, flags and what was left out."""
+    """Counts of claims by label, of flags, and of omissions."""
     labels = [claim.label for claim in found.claims]
     flags = [flag.severity for claim in found.claims for flag in claim.flags]
     by_label = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))

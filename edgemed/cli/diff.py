@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("a", type=parent_of, metavar="A", help="a GGUF file, or MODEL.gguf+ADAPTER[:strength]")
     add("b", type=parent_of, metavar="B", help="another of the same architecture")
-    add("--t", type=float, default=0.5, help="the merge to measure, 0 to 1 (default 0.5)")
+    add("--t", type=float, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
@@ -70,12 +70,13 @@ def print_report(measures: Sequence[Measure]) -> None:
 
 
 def writable(out_type: str, a: Model) -> str:
-    """F32 in place of like-a, where A has a type that cannot be written: rounding is none then."""
+    """F32 instead of like-a, where A has a type that cannot be written: then there is no
+    rounding."""
     unknown = any(CODECS[t.type.name].encoder is None for t in a.tensors.values())
     return "F32" if out_type == "like-a" and unknown else out_type
 
 
 def other_keys(a: Model, b: Model) -> list[str]:
-    """The metadata keys whose values are not the same bytes."""
+    """The metadata keys whose values differ."""
     ours, theirs = ({k: m.metadata.raw(k) for k in m.metadata} for m in (a, b))
     return [k for k in dict.fromkeys([*ours, *theirs]) if ours.get(k) != theirs.get(k)]

@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--without-vectors",
         action="store_true",
-        help="leave the change of norms and biases out, which an adapter cannot hold",
+        help="ignore changes of norms and biases, which an adapter cannot hold",
     )
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--force", action="store_true", help="replace the adapter if it exists")
@@ -84,14 +84,15 @@ def wish_of(args: argparse.Namespace) -> Wish:
     """The rank that is asked for."""
     if args.rank != "auto":
         if args.keep is not None:
-            raise UsageError("--keep is for --rank auto", "leave one of them out")
+            raise UsageError("--keep is for --rank auto", "leave out one of the two")
         try:
             return Wish(positive(args.rank), without_vectors=args.without_vectors)
         except (ValueError, argparse.ArgumentTypeError):
             raise UsageError(
-                f"the rank {args.rank!r} is no whole number above zero", "give one, or auto"
+                f"the rank {args.rank!r} is not a whole number above zero",
+                "give one, such as 16, or auto",
             ) from None
     keep = 0.95 if args.keep is None else args.keep
     if not 0.0 < keep <= 1.0:
-        raise UsageError(f"--keep {keep:g} is no share", "give a number above 0, up to 1")
+        raise UsageError(f"--keep {keep:g} is not a share", "give a number above 0, up to 1")
     return Wish(None, keep, args.without_vectors)

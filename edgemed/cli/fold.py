@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PART=TYPE",
-        help="the type of tensors whose name has this part, or of a group; repeatable",
+        help="set the type of tensors by a part of their names, or by group; repeatable",
     )
     add(
         "--imatrix",
@@ -49,7 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an importance matrix of llama-imatrix for the output; several are combined",
     )
     add("--no-fallback", action="store_true", help="refuse a type that some rows do not fit")
-    add("--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G")
+    add(
+        "--split-max-size",
+        metavar="SIZE",
+        help="write several files, none larger than this, such as 2G",
+    )
     limit_options(parser)
     add("--dry-run", action="store_true", help="measure, print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
@@ -63,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan, measure what rounding leaves of the change, then write."""
     if args.json and args.dry_run:
-        raise UsageError("--dry-run prints the plan, not JSON", "leave one of them out")
+        raise UsageError("--dry-run prints the plan, not JSON", "leave out one of the two")
     under = args.model
     uses = (*(under.uses if isinstance(under, Adapted) else ()), *args.adapters)
     model = under.model if isinstance(under, Adapted) else under

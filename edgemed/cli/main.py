@@ -26,8 +26,8 @@ from edgemed.storage.names import ANOTHER, REFUSED
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNHEARD = "give standard output a file or a pipe; /dev/null where it is not wanted"
-ROOM = "free some disk space, and give the command again; what was printed is not complete"
+UNHEARD = "send standard output to a file or a pipe, or to /dev/null"
+ROOM = "the output is incomplete: free some disk space and run the command again"
 
 
 class Command(NamedTuple):
@@ -41,23 +41,23 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "tui": Command("tui", "open the screen: from a note to a signed summary"),
     "summarize": Command("summarize", "draft a document from a note, offline"),
-    "check-draft": Command("check_draft", "hold a draft against the note it was made from"),
-    "chat": Command("chat", "ask a model one thing, without a note or a template"),
-    "templates": Command("templates", "list, show and check what a note can become"),
+    "check-draft": Command("check_draft", "check a draft against the note it was made from"),
+    "chat": Command("chat", "ask a model a question, without a note or a template"),
+    "templates": Command("templates", "list, show and check the templates of documents"),
     "models": Command("models", "get, add, list, choose and remove models", internet=("get",)),
-    "doctor": Command("doctor", "see what this machine can run, and what stands in the way"),
-    "check": Command("check", "see whether models can be merged, from their headers"),
+    "doctor": Command("doctor", "see what this machine can run, and what is missing"),
+    "check": Command("check", "see from their headers whether models can be merged"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
     "sweep": Command("sweep", "find the t at which a merge keeps both skills, on your own cases"),
-    "diff": Command("diff", "measure how two models differ, and what a merge would hold"),
-    "verify": Command("verify", "make a file again from its recipe and compare"),
+    "diff": Command("diff", "measure how two models differ, and what a merge would keep"),
+    "verify": Command("verify", "make a file again from its recipe and compare the two"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
-    "adapt": Command("adapt", "teach a model from your own examples: a LoRA adapter"),
-    "fold": Command("fold", "write a LoRA adapter into its model, without leaving its types"),
-    "extract": Command("extract", "take a fine-tune's change out of it, as a LoRA adapter"),
+    "adapt": Command("adapt", "train a LoRA adapter on your own examples"),
+    "fold": Command("fold", "write a LoRA adapter into its model, keeping its types"),
+    "extract": Command("extract", "extract a fine-tune's change as a LoRA adapter"),
     "audit": Command("audit", "check or print the log of who did what"),
-    "demo": Command("demo", "see a merge of two embedded models at work (not for patients)"),
+    "demo": Command("demo", "try a merge of two embedded models (not for patients)"),
     "inspect": Command("inspect", "show what is in a GGUF file or an adapter"),
 }
 
@@ -65,11 +65,11 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 done, 1 failed, 2 usage, 3 refused, 130 stopped.
 
-    Without `argv` this process is the program's own: it gives up core dumps and, unless the
+    Without `argv` this process belongs to the program: it gives up core dumps and, unless the
     command's row says otherwise, internet sockets. A caller's process keeps its rights.
     """
     standard.open_missing()
-    if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as an escape
+    if isinstance(sys.stdout, TextIOWrapper):  # escapes for what its encoding lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
@@ -97,12 +97,12 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
         parser.print_help()
         return 0
     if any("\0" in word for word in arguments):
-        return complain(UsageError("a word of the command holds a NUL", "leave it out"))
+        return complain(UsageError("an argument holds a NUL character", "leave it out"))
     return guarded(args)
 
 
 def shield(command: Command, arguments: Sequence[str]) -> None:
-    """Give up what no command needs that may see a note, before its libraries are loaded."""
+    """Give up rights that no command needs, before libraries that may see a note are loaded."""
     from edgemed_models.privacy.dumps import forbid_dumps
     from edgemed_models.privacy.sockets import give_up_internet
 
@@ -151,19 +151,22 @@ def guarded(args: argparse.Namespace) -> int:
         return 1
     except OSError as error:
         if error.errno in REFUSED:  # a name that is made of a given one can be too long as well
-            return complain(UsageError(f"no file can be called so: {error.strerror}", ANOTHER))
+            return complain(UsageError(f"a file cannot have that name: {error.strerror}", ANOTHER))
         if error.errno not in (*FULL, standard.CLOSED):
             return complain(unforeseen(error, args.debug))
         drop_output()
         if error.errno == standard.CLOSED:
             return complain(EdgemedError("standard output is closed", UNHEARD))
-        return complain(EdgemedError(f"not all could be written: {error.strerror}", ROOM))
-    except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
+        return complain(
+            EdgemedError(f"the output could not be written completely: {error.strerror}", ROOM)
+        )
+    except Exception as error:  # last resort: the error's text could quote a note, its place cannot
         return complain(unforeseen(error, args.debug))
 
 
 def drop_output() -> None:
-    """Nobody takes what is still to be printed: the interpreter shall not try again at its end."""
+    """Nobody reads standard output any more: drop what is left, so that Python does not try again
+    at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -171,7 +174,7 @@ def drop_output() -> None:
 
 
 def unforeseen(error: Exception, debug: bool) -> EdgemedError:
-    """An error nobody planned for, by kind and place; with `debug`, every place on the way."""
+    """An unexpected error, by kind and place; with `debug`, with every place on the way."""
     if isinstance(error, RuntimeError) and not has_home():
         return EdgemedError("this user has no home folder", "set HOME to a folder to write in")
     frames = traceback.extract_tb(error.__traceback__)
@@ -185,7 +188,7 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
 
 
 def has_home() -> bool:
-    """Whether the system knows a home folder of this user: services may have none."""
+    """Whether this user has a home folder: services may have none."""
     try:
         Path.home()
     except RuntimeError:

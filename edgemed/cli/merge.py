@@ -36,7 +36,7 @@ def planned(args: argparse.Namespace, recipe: Recipe, out: Path, replace: bool =
 
 
 def show_or_run(args: argparse.Namespace, plan: Plan, verb: str = "merging") -> int:
-    """Print a plan, or run it and say what came of it."""
+    """Print a plan, or run it and print the result."""
     if args.dry_run:
         print_plan(plan)
         return 0
@@ -47,7 +47,7 @@ def show_or_run(args: argparse.Namespace, plan: Plan, verb: str = "merging") -> 
 
 
 def measure(plan: Plan, path: Path) -> None:
-    """Hold the finished output against its parents, write the report, print its words."""
+    """Compare the finished output with its parents, write the report, print its summary."""
     from edgemed.merging.report.report import summary
     from edgemed.merging.report.report_file import write_report
     from edgemed.merging.report.survey import survey

@@ -1,6 +1,7 @@
 """The options of `edgemed merge`, and the recipe that they ask for."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--intermediate-dir",
         type=Path,
         metavar="DIR",
-        help="where outputs with a name go, of a file with several recipes",
+        help="the folder for named outputs, where a file holds several recipes",
     )
     add("--dry-run", action="store_true", help="print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")
@@ -59,8 +60,8 @@ def recipe_options(group: Any) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the method, such as density=0.5 or t=[0,0.5,1]; repeatable",
     )
-    add("--preset", choices=list(PRESETS), help="a recipe with a name")
-    add("--seed", type=int, help="of random masks (default 0)")
+    add("--preset", choices=list(PRESETS), help="a named recipe")
+    add("--seed", type=int, help="the seed of random masks (default 0)")
 
 
 def output_options(group: Any) -> None:
@@ -72,12 +73,12 @@ def output_options(group: Any) -> None:
         action="append",
         default=[],
         metavar="PART=TYPE",
-        help="the type of tensors whose name has this part, or of a group; repeatable",
+        help="set the type of tensors by a part of their names, or by group; repeatable",
     )
     add(
         "--no-fallback",
         action="store_true",
-        help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
+        help="refuse (exit 3) a type that some rows do not fit, instead of choosing another",
     )
     add(
         "--imatrix",
@@ -87,7 +88,11 @@ def output_options(group: Any) -> None:
         metavar="FILE",
         help="an importance matrix of llama-imatrix for the output; several are combined",
     )
-    add("--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G")
+    add(
+        "--split-max-size",
+        metavar="SIZE",
+        help="write several files, none larger than this, such as 2G",
+    )
     add(
         "--tokenizer-from",
         metavar="MODEL",
@@ -107,7 +112,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 
 
 def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
-    """A recipe, with what the command line says of the output instead of what it says itself."""
+    """A recipe, with the output options of the command line in place of its own."""
     changes: dict[str, Any] = {}
     if args.out_type is not None:
         changes["out_type"] = type_word(args.out_type)
@@ -126,7 +131,7 @@ def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
 
 
 def read_template(given: str | Path) -> str:
-    """The text of a template file; where there is none, the format of that name."""
+    """The text of a template file; if there is no such file, the format of that name."""
     word = str(given)
     if word in FORMATS and not Path(word).exists():
         return FORMATS[word].template
@@ -140,36 +145,54 @@ def read_template(given: str | Path) -> str:
 
 
 def asked_for(args: argparse.Namespace) -> Recipe:
-    """From a file, a preset, t alone, or a method with its parameters."""
+    """A recipe from a file, a preset, t alone, or a method with its parameters."""
     if is_recipe(args.models[0]):
         refuse_beside_recipe(args)
         return read_recipe(args.models[0])
     if args.preset:
-        refuse(args, "a preset says how to merge", "t", "method", "base", "weight", "set")
+        refuse(args, "--preset", "t", "method", "base", "weight", "set")
         return PRESETS[args.preset](args.models)
     settings = parse_settings([pair(text) for text in args.set])
     if args.t is not None and len(args.models) == 2 and args.base is None and not settings:
-        refuse(args, "two models are mixed by --t", "weight")
+        refuse(args, "--t", "weight")
         a, b = args.models
         return between(a, b, args.t, args.method or "linear")
     if args.t is not None:
         settings["t"] = args.t
-    return weighted(args.models, args.method or "linear", args.base, args.weight, settings)
+    method = args.method or "linear"
+    refuse_unweighted(args, method, settings)
+    return weighted(args.models, method, args.base, args.weight, settings)
+
+
+def refuse_unweighted(args: argparse.Namespace, method: str, settings: Mapping[str, Any]) -> None:
+    """UsageError that names the option if the method needs weights or a t and got none."""
+    if args.weight or args.t is not None:
+        return
+    for name in ("weight", "t"):
+        known = METHODS[method].parameters.get(name) if method in METHODS else None
+        if known is None or known.default is not None or name in settings:
+            continue
+        by_t = method == "linear" and len(args.models) == 2 and args.base is None
+        what = "one weight for each model" if name == "weight" else "t, how far to go"
+        remedy = f"give --{name}, or --set {name}=VALUE"
+        raise UsageError(f"{method} needs {what}", "give --t, or --weight" if by_t else remedy)
 
 
 def refuse_beside_recipe(args: argparse.Namespace) -> None:
-    """A recipe file names its models and says how they are merged."""
+    """UsageError for options that a recipe file already decides."""
     options = ("t", "method", "base", "weight", "set", "preset")
-    refuse(args, "a recipe file says how to merge", *options)
+    refuse(args, "a recipe file", *options)
     if len(args.models) > 1:
-        raise UsageError("a recipe file names its models", "give the recipe alone")
+        raise UsageError(
+            "a recipe file cannot be combined with further models", "give only the recipe"
+        )
 
 
-def refuse(args: argparse.Namespace, why: str, *options: str) -> None:
-    """UsageError if one of these options was given as well."""
+def refuse(args: argparse.Namespace, other: str, *options: str) -> None:
+    """UsageError if one of these options was given together with `other`."""
     for option in options:
         if getattr(args, option) not in (None, []):
-            raise UsageError(f"{why}: --{option} has no place beside it", f"leave out --{option}")
+            raise UsageError(f"--{option} cannot be combined with {other}", f"leave out --{option}")
 
 
 def pair(text: str) -> tuple[str, str]:

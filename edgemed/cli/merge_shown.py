@@ -1,4 +1,4 @@
-"""What `edgemed merge --dry-run` prints: every step, and what the whole will take."""
+"""What `edgemed merge --dry-run` prints: every step, and what the merge will take."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from edgemed.storage.sizes import show_size
 
 
 def print_plan(plan: Plan) -> None:
-    """One line a tensor on stdout, then what the whole will take."""
+    """One line for each tensor on stdout, then what the merge will take."""
     print_lines(step_line(plan, step) for step in plan.steps)
     print_lines(totals(plan))
     with progress_report(plan.weights) as report:
@@ -30,7 +30,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def step_line(plan: Plan, step: Step) -> str:
-    """What is done to a tensor, from which types to which, in how many bytes."""
+    """What happens to a tensor, from which types to which, in how many bytes."""
     types = " + ".join(source.type.name for source in step.sources)
     shape = " x ".join(str(n) for n in step.sources[0].shape)
     how = f"{step.action} ({step.method})" if step.action == "blend" else step.action

@@ -1,7 +1,7 @@
 """`edgemed merge` of a file with several recipes: one merge after the other, all planned before.
 
 Planning needs only headers, and the header of an output is known from its plan: a rehearsal in
-files without contents finds what would be refused before any work.
+files without contents finds every refusal before any work.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
     if folder is None or not folder.is_dir():
         raise UsageError(
             f"{args.models[0]} holds {len(stages)} recipes: their outputs need a folder",
-            "name one that is there: --intermediate-dir DIR",
+            "name an existing folder: --intermediate-dir DIR",
         )
     outputs = {stage.name: folder / f"{stage.name}.gguf" for stage in stages[:-1]}
     done = finished(args, stages, outputs) if args.resume else []
@@ -42,14 +42,15 @@ def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
         out = outputs.get(stage.name, args.out)
         print(f"recipe {number} of {len(stages)}: {out}", file=sys.stderr)
         if stage in done:
-            print("it is there, made of the same bytes: kept as it is", file=sys.stderr)
+            print("it exists, made from the same bytes: kept", file=sys.stderr)
             continue
         show_or_run(args, planned(args, recipe_for(args, stage, outputs), out))
     return 0
 
 
 def finished(args: argparse.Namespace, stages: Sequence[Stage], outputs: Outputs) -> list[Stage]:
-    """The first stages whose outputs an earlier attempt has made, of the inputs as they are now.
+    """The first stages whose outputs an earlier attempt already made, from the inputs as they are
+    now.
 
     Every byte of their inputs is read: an output counts only if its header, which holds the recipe
     and the inputs' hashes, is the one that would be written.
@@ -74,7 +75,7 @@ def rehearse(
 ) -> None:
     """Plan every stage, on headers of the outputs before it; with --dry-run, print the plans.
 
-    What is `done` is there and is not written again.
+    Stages that are `done` are not written again.
     """
     with scratch_folder(args.intermediate_dir, "planning") as folder:
         ghosts = {name: folder / path.name for name, path in outputs.items()}
@@ -91,13 +92,13 @@ def rehearse(
 
 
 def recipe_for(args: argparse.Namespace, stage: Stage, outputs: Outputs) -> Recipe:
-    """A stage's recipe; what the command line says of the output is said of the last one."""
+    """A stage's recipe; output options of the command line apply to the last stage."""
     recipe = recipe_of(stage, args.models[0], outputs)
     return recipe if stage.name in outputs else changed(args, recipe)
 
 
 def write_headers(placement: Placement) -> None:
-    """Files with the headers of a planned output and nothing behind them but holes."""
+    """Write files with the headers of a planned output, sparse after that."""
     for shard in placement.shards:
         with shard.path.open("wb") as file:
             file.write(shard.layout.header)

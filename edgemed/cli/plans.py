@@ -1,4 +1,4 @@
-"""What `merge` and `quantize` share: limits, a plan carried out with progress, what came of it."""
+"""What `merge` and `quantize` share: limits, running a plan with progress, printing the result."""
 
 import argparse
 import sys
@@ -31,8 +31,8 @@ def limit_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--resume",
         action="store_true",
-        help="keep what is done if this attempt stops, and go on with what an earlier one with "
-        "--resume wrote; reads every byte of the inputs first, to see that they are the same",
+        help="continue an unfinished output that was made with --resume, and keep this one if it "
+        "stops; first reads every byte of the inputs, to check that they are unchanged",
     )
 
 
@@ -44,7 +44,7 @@ def target_of(args: argparse.Namespace, out: Path, replace: bool, split: bool = 
 
 
 def carry_out(args: argparse.Namespace, plan: Plan, verb: str) -> None:
-    """Say what should be known first, write the output, and say what came of it, on stderr."""
+    """Print the notes, write the output, and print the result, on stderr."""
     for line in (*plan.notes, *begun_before(plan.out, args.resume)):
         print(printable(line), file=sys.stderr)
     with progress_report(plan.weights, verb) as report:
@@ -53,13 +53,14 @@ def carry_out(args: argparse.Namespace, plan: Plan, verb: str) -> None:
 
 
 def begun_before(out: Path, resume: bool) -> Iterator[str]:
-    """What becomes of an earlier attempt, and why work that can be resumed begins with reading."""
+    """Say what happens to an earlier attempt, and why work that can be resumed begins with
+    reading."""
     if can_go_on(out) and not resume:
         yield "unfinished output found; starting over (--resume continues it)"
     elif resume and journal_of(out).is_file() and not can_go_on(out):
         yield "the unfinished output was made without --resume; starting over"
     if resume:
-        yield "reading every byte of the inputs first, to see that they are the same"
+        yield "reading every byte of the inputs first, to check that they are unchanged"
 
 
 def print_result(result: Result) -> None:
@@ -75,13 +76,13 @@ def print_result(result: Result) -> None:
         print(line, file=sys.stderr)
     if result.rows_kept:
         print(
-            f"{result.rows_kept:,} rows are the same in both models and kept as they are",
+            f"{result.rows_kept:,} rows are the same in both models and were copied",
             file=sys.stderr,
         )
 
 
 def fact_lines(result: Result) -> Iterator[str]:
-    """What the method found, over all tensors: least, median, most."""
+    """What the method found, over all tensors: smallest, median, largest."""
     names = dict.fromkeys(name for facts in result.facts.values() for name in facts)
     for name in names:
         found = [facts[name] for facts in result.facts.values() if name in facts]

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="REGEX=TYPE",
-        help="the type of tensors whose names the expression is found in; the first match counts",
+        help="the type of tensors whose names match the expression; the first match counts",
     )
     add(
         "--imatrix",
@@ -40,14 +40,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an importance matrix of llama-imatrix; several are combined",
     )
     several = parser.add_mutually_exclusive_group()
-    several.add_argument("--keep-split", action="store_true", help="as many files as the model has")
     several.add_argument(
-        "--split-max-size", metavar="SIZE", help="several files, none larger, such as 2G"
+        "--keep-split", action="store_true", help="write as many files as the model has"
+    )
+    several.add_argument(
+        "--split-max-size",
+        metavar="SIZE",
+        help="write several files, none larger than this, such as 2G",
     )
     add(
         "--no-fallback",
         action="store_true",
-        help="refuse (exit 3) a type that some rows do not fit, rather than take another for them",
+        help="refuse (exit 3) a type that some rows do not fit, instead of choosing another",
     )
     limit_options(parser)
     add("--dry-run", action="store_true", help="print every tensor's type and stop")
@@ -68,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def parse_pattern(text: str) -> tuple[str, str]:
-    """REGEX=TYPE; the last = counts, since expressions may hold one."""
+    """REGEX=TYPE; split at the last =, since expressions may hold one."""
     pattern, equals, name = text.rpartition("=")
     if not (pattern and equals and name):
-        raise UsageError(f"{text!r} is no REGEX=TYPE", "write, for example, ffn_down=Q6_K")
+        raise UsageError(f"{text!r} is not REGEX=TYPE", "write, for example, ffn_down=Q6_K")
     return pattern, name.upper()
 
 

@@ -1,4 +1,5 @@
-"""`edgemed recipe show FILE`: recipes in their normal form, with hashes and what they leave out."""
+"""`edgemed recipe show FILE`: recipes in their normal form, with hashes and notes on keys without
+effect."""
 
 import argparse
 import sys

@@ -1,8 +1,8 @@
-"""The record that a draft of the command line leaves: the same as one of the screen.
+"""The record of a draft made on the command line: the same as one made on the screen.
 
-A log that can never be written is refused before any work. Once there is a draft it comes first: a
-record that fails then is a warning and an exit code. With --no-record neither a record nor a row of
-the audit log is written.
+A log that cannot be written is refused before any work. Once there is a draft it is printed first:
+if the record then fails, that is a warning and an exit code. With --no-record neither a record nor
+a row of the audit log is written.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def log_for(args: argparse.Namespace) -> Log | None:
     try:
         return Log(default_place())
     except Held as error:
-        print(f"note: {error.message}: tried again after the draft", file=sys.stderr)
+        print(f"note: {error.message}; trying again after the draft", file=sys.stderr)
         return None
     except EdgemedError as error:
         error.hint = f"{error.hint}; {WITHOUT}"
@@ -50,9 +50,8 @@ def recorded(
     answer: Answer,
     limit: int,
 ) -> int:
-    """Record a draft that is out already; an exit code, with a warning where that failed.
-
-    An answer without a word is no draft.
+    """Record a draft that is printed already; an exit code, with a warning where that failed. An
+    empty answer is not recorded.
     """
     if args.no_record or not answer.text.strip():
         return 0
@@ -89,7 +88,7 @@ def record(
 
 
 def as_read(template: Template, answer: Answer) -> str:
-    """The draft as it is read; as the model wrote it where that cannot be."""
+    """The draft in its readable form; as the model wrote it if that fails."""
     try:
         return readable(template, answer.text) if answer.complete else answer.text
     except EdgemedError:

@@ -45,7 +45,7 @@ class Progress:
 
 
 def remaining(event: Prefill) -> str:
-    """About how long the rest of the prompt takes, once there is something to go by."""
+    """About how long the rest of the prompt takes, once enough was read to estimate it."""
     if event.left is None or event.done == event.total:
         return ""
     return f", about {event.left:.0f} s left"
@@ -66,7 +66,7 @@ def follow(events: Iterator[Event], echo: TextIO | None) -> Answer:
 
     try:
         return collect(events, show, answer)
-    except KeyboardInterrupt:  # the stream has ended itself; what came so far stands
+    except KeyboardInterrupt:  # the stream has ended; what came so far is kept
         answer.interrupted = True
         return answer
     finally:
@@ -74,7 +74,7 @@ def follow(events: Iterator[Event], echo: TextIO | None) -> Answer:
 
 
 def close_text(answer: Answer, limit: int, what: str = "DRAFT") -> None:
-    """End the streamed text; one that is not whole says so where it stops."""
+    """End the streamed text; if it is incomplete, say so at its end."""
     marks = {
         "length": f"\n[{what} CUT at its limit of {limit} tokens: not complete]",
         "loop": f"\n[{what} ENDED: the model repeats itself. Not complete]",
@@ -95,7 +95,7 @@ def timing_line(timings: Timings) -> str:
     """Tokens, seconds and rates, as measured in this run."""
     read, reading = timings.prompt_tokens - timings.kept_tokens, timings.prompt_seconds
     wrote, writing = timings.answer_tokens, timings.answer_seconds
-    kept = f" ({timings.kept_tokens} held from before)" if timings.kept_tokens else ""
+    kept = f" ({timings.kept_tokens} kept from before)" if timings.kept_tokens else ""
     return (
         f"read {read} tokens{kept} in {reading:.2f} s{rate(read, reading)}, "
         f"wrote {wrote} in {writing:.2f} s{rate(wrote, writing)}"

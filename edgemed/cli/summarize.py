@@ -72,43 +72,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what to put into a field of the template, `section=Allergies` say",
+        help="fill a field of the template, such as section=Allergies",
     )
-    add("--max-tokens", type=positive, metavar="N", help="the most the draft may take")
-    add("--temperature", type=float, default=0.0, metavar="X", help="0 (the default) is greedy")
-    add("--seed", type=int, default=0, metavar="N", help="for a temperature above 0")
-    add("--plan", action="store_true", help="draft a note that is too long part by part")
+    add("--max-tokens", type=positive, metavar="N", help="the most tokens of the draft")
+    add(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="0 (the default) always takes the likeliest token",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="random seed, for a temperature above 0")
+    add("--plan", action="store_true", help="draft a note that is too long in parts")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
     add(
         "--keep",
         action="store_true",
-        help="store note, draft and file name with the log",
+        help="also store the note, draft and file name in the log",
     )
     add(
         "--second-look",
         action="store_true",
-        help="let the model point to the note for sentences that the checks do not find in it",
+        help="ask the model where the note states the sentences that the checks do not find",
     )
     add(
         "--revise",
         action="store_true",
-        help="let the model write flagged sentences again; the draft keeps what it has",
+        help="suggest rewrites of flagged sentences; the draft is unchanged",
     )
     add_fail_on(parser)
-    add("--no-record", action="store_true", help="write neither a record nor a row of the log")
-    add("--demo", action="store_true", help="use the model that comes with edgemed: no patients")
+    add("--no-record", action="store_true", help="write nothing to the log")
+    add(
+        "--demo",
+        action="store_true",
+        help="use the model that comes with edgemed (not for patients)",
+    )
     configure_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draft, check, record; the draft is printed before anything of its record can fail.
+    """Draft, check, record; the draft is printed before its record can fail.
 
     0: the draft is complete; 1: it was cut, broken off or not recorded; 3: --fail-on.
     """
     if args.temperature < 0:
-        raise UsageError("--temperature is below 0", "0 is greedy, 1 draws as the model was made")
+        raise UsageError(
+            "--temperature is below 0",
+            "give 0 (always the likeliest token) or more; 1 samples as the model was trained",
+        )
     if args.keep and args.no_record:
-        raise UsageError("--keep and --no-record exclude each other", "leave one out")
+        raise UsageError("--keep cannot be combined with --no-record", "leave out one of the two")
     log = log_for(args)
     with started_ahead() as process:
         note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
@@ -141,9 +154,11 @@ def template_of(args: argparse.Namespace) -> Template:
 
 
 def model_path(args: argparse.Namespace) -> Path:
-    """The model asked for; a demonstration says what it is before anything else."""
+    """The model asked for; a demonstration says first that it is one."""
     if args.demo and args.model:
-        raise UsageError("--demo brings its own model", "leave out --model")
+        raise UsageError(
+            "--demo uses its own model and cannot be combined with --model", "leave out --model"
+        )
     path = merged_model() if args.demo else find_model(args.model)
     args.demo = args.demo or is_demonstration(path)
     if args.demo and not args.json:
@@ -180,20 +195,20 @@ def how_much(
 ) -> tuple[int, tuple[Part, ...]]:
     """The most tokens to write, and with --plan the parts of a note that does not fit as one.
 
-    Both are said where a reader would not expect them. `tokens` of the prompt, where known.
+    Prints both where a reader would not expect them. `tokens` of the prompt, where known.
     """
     needed = budget(model, prompt, tokens)
     if not needed.fits and not args.plan:
         raise refusal(needed)
     if needed.fits:
         if needed.answer < template.max_tokens and args.max_tokens is None:
-            told = f"draft: at most {needed.answer} tokens: the model has room for no more"
+            told = f"draft: at most {needed.answer} tokens, because the model has no room for more"
             print(told, file=sys.stderr)
         return needed.answer, ()
     if template.form == "json":
         raise Refused(
             "a structured template cannot be drafted in parts",
-            "take a template in prose, or a larger --context",
+            "choose a template in prose, or a larger --context",
         )
     limit, parts = divide(model, note, template, prompt.answer)
     print("\n".join(stated(parts, limit)), file=sys.stderr)
@@ -230,7 +245,7 @@ def finish(
     asked: Asked | None,
     limit: int,
 ) -> int:
-    """Print what comes after the stream, and check what stands; the exit code."""
+    """Print what comes after the stream, and check the draft; the exit code."""
     text = drafted(template, answer)
     if not args.json:
         if template.form == "json":
@@ -252,13 +267,13 @@ def finish(
     elif answer.end is not None:
         print(timing_line(answer.end.timings), file=sys.stderr)
     if answer.ending == "loop":
-        raise EdgemedError("the draft was ended: the model repeats itself", "take another model")
+        raise EdgemedError("the draft was stopped: the model repeats itself", "take another model")
     if answer.ending == "length":
         raise EdgemedError(
             f"the draft was cut at {limit} tokens and is not complete",
             "raise --max-tokens"
             if args.max_tokens or limit == template.max_tokens
-            else "this model has room for no more: take another, or draft in parts with --plan",
+            else "this model has no room for more: choose another, or draft in parts with --plan",
         )
     code = exit_code(answer)
     return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
@@ -267,8 +282,8 @@ def finish(
 def ask_again(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
-    """What the model says of its own draft; None where it is not asked: of a draft that broke off,
-    and of a note that the checks cannot read."""
+    """What the model says of its own draft; None where it is not asked: for a draft that broke off,
+    or a note that the checks cannot read."""
     if note.language == "other" or not answer.complete:
         return None
     asked, text = Asked(), drafted(template, answer)
@@ -285,8 +300,8 @@ def drafted(template: Template, answer: Answer) -> str:
 
 
 def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
-    """The review of a draft; None where no word was written before it broke off, and where the
-    user who stopped it does not wait for its check either."""
+    """The review of a draft; None where nothing was written before it broke off, or where the user
+    also stopped the check."""
     if not (text.strip() or answer.ending in ("stop", "length", "loop")):
         return None
     try:

@@ -1,4 +1,5 @@
-"""What `edgemed summarize` says beside the draft: of the note, of the checks, or all as JSON."""
+"""What `edgemed summarize` prints besides the draft: about the note, the checks, or all of it as
+JSON."""
 
 import sys
 from dataclasses import asdict
@@ -15,13 +16,13 @@ from edgemed.clinic.usable import above
 
 
 def tell_about(note: Note) -> None:
-    """What a reader must know of the note as it was read."""
+    """What a reader must know about the note as it was read."""
     if note.language == "other":
-        print("note: not English, which is all that the checks know", file=sys.stderr)
+        print("note: it is not English, and the checks only know English", file=sys.stderr)
     if note.hidden:
         print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
     if note.encoding == "cp1252":
-        print("note: no UTF-8; read as Windows text (cp1252)", file=sys.stderr)
+        print("note: it is not UTF-8; read as Windows text (cp1252)", file=sys.stderr)
 
 
 def tell_addressed(checked: Review | None, note: Note) -> None:
@@ -30,7 +31,7 @@ def tell_addressed(checked: Review | None, note: Note) -> None:
         from edgemed.clinic.reading.addressed import told
 
         for words in told(note.text, checked.addressed):
-            print(f"note: {words}; see whether it belongs there", file=sys.stderr)
+            print(f"note: {words}; check whether it belongs there", file=sys.stderr)
 
 
 def tell_flags(checked: Review | None, text: str) -> None:

@@ -8,7 +8,7 @@ Each verb does all of what it says, or raises and leaves the case as it was:
   answer, `lose=True`, counts for that one call;
 - a draft that is stopped, or that the engine breaks off, takes no other text's place;
 - a new draft never takes the file of an earlier text, and a signed text never changes;
-- every text that stands is to be checked (`unchecked`).
+- every text must be checked in its present form (`unchecked`).
 
 Knows no screen and prints nothing. One thread at a time may use it.
 """
@@ -46,13 +46,13 @@ class NotLogged(EdgemedError):
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """A draft that is being written; each is only equal to itself."""
+    """A draft that is being written; compared by identity."""
 
     template: Template
 
 
 class Ended(NamedTuple):
-    """What came of a draft, and what must be said about it.
+    """How a draft ended, and what the user must be told about it.
 
     "draft": it stands; "earlier text": it broke off, and what was there stays; "nothing": no word
     was written; "another case": it belongs to a case that was left meanwhile.
@@ -79,21 +79,22 @@ class Case:
 
     @property
     def shown(self) -> Session:
-        """What there is to see: while a draft is written, the note alone."""
+        """The session to show: while a draft is being written, only the note."""
         return Session(source=self.session.source) if self.draft else self.session
 
     @property
     def signer(self) -> str:
-        """Who signed last in this sitting; empty if nobody has."""
+        """Who signed last in this sitting; empty if nobody did."""
         return "" if self.who == NOBODY else self.who
 
     def end_sitting(self) -> None:
-        """Somebody else may sit here now: what follows is nobody's until somebody signs."""
+        """Another person may be here now: no name is used until somebody signs."""
         self.who = NOBODY
 
     @property
     def unkept(self) -> bool:
-        """Whether a text stands that is neither saved nor exported. A check is no work to lose."""
+        """Whether there is a text that is neither saved nor exported. A check does not count as
+        work to lose."""
         return bool(self.session.text) and _work(self.session) != _work(self._kept)
 
     @property
@@ -103,17 +104,17 @@ class Case:
 
     @property
     def unchecked(self) -> bool:
-        """Whether a text stands that has not been checked as it is."""
+        """Whether there is a text that has not been checked in its present form."""
         return steps.stage(self.session) == "draft"
 
     def open(self, text: str, *, lose: bool = False) -> None:
-        """Begin anew with the note `text`. Refused where it is empty."""
+        """Start over with the note `text`. Refused where it is empty."""
         session = steps.opened(text)
         self._may_lose(lose)
         self._begin(session, None)
 
     def open_saved(self, path: Path, passphrase: str, *, lose: bool = False) -> None:
-        """Go on with a saved session; later it is saved to its own file with its own lock."""
+        """Continue a saved session; it is saved again to its own file with its own lock."""
         session, lock = sessions.load(path, passphrase)
         self._may_lose(lose)
         self._begin(session, path)
@@ -129,7 +130,7 @@ class Case:
         return self.draft
 
     def end_draft(self, draft: Draft, answer: Answer, origin: Origin) -> Ended:
-        """All that was written of a draft, how it ended and what made it; what comes of it."""
+        """End a draft, given its text, its ending and its origin; returns what becomes of it."""
         if draft is not self.draft:
             return Ended("another case")
         self.draft = None
@@ -146,7 +147,7 @@ class Case:
         return Ended("draft", faults + ((owed,) if owed else ()))
 
     def no_draft(self, draft: Draft) -> bool:
-        """No draft came of it; false where it belonged to a case that was left meanwhile."""
+        """The draft produced nothing; false where it belonged to a case that was left meanwhile."""
         mine = draft is self.draft
         if mine:
             self.draft = None
@@ -180,20 +181,20 @@ class Case:
         self._decide(after, lambda log: history.dismissed(log, after, finding, self.who, at))
 
     def restore(self, finding: Finding) -> None:
-        """Take a dismissal back."""
+        """Undo a dismissal."""
         if steps.dismissal_of(self.session, finding) is None:
-            raise Refused("that finding is not dismissed", "it counts already")
+            raise Refused("that finding is not dismissed", "it is open already")
         at, after = self.clock(), steps.restored(self.session, finding)
         self._decide(after, lambda log: history.restored(log, after, finding, self.who, at))
 
     def may_sign(self) -> None:
-        """Raises what stands in the way of a signature, whatever reason is typed."""
+        """Raises what prevents a signature, whatever reason is typed."""
         self._at_rest()
         if (refusal := steps.why_not_signed(self.session)) is not None:
             raise refusal
 
     def sign(self, by: str, reason: str = "") -> None:
-        """Sign the text that stands; from here on it cannot change."""
+        """Sign the present text; after that it cannot change."""
         at = self.clock()
         after = steps.signed(self.session, by, at=at, reason=reason)
         self._decide(after, lambda log: history.signed(log, after, at))
@@ -234,8 +235,8 @@ class Case:
         return self.save() if self.lock and self.session.source else None
 
     def close(self) -> Path | None:
-        """May it end? Saves where saving has begun (then: the file); Unsaved where work would be
-        lost all the same."""
+        """End the case. Saves it if it was saved before, and returns the file; Unsaved where work
+        would still be lost."""
         saved = self.save_again() if self.unkept else None
         self._may_lose(lose=False)
         return saved
@@ -259,7 +260,7 @@ class Case:
 
     def _at_rest(self) -> None:
         if self.draft is not None:
-            raise Refused("a draft is being written", "wait for its end, or stop it")
+            raise Refused("a draft is being written", "wait until it ends, or stop it")
 
     def _decide(self, after: Session, row: Write) -> None:
         """Log a decision, then take it."""
@@ -276,7 +277,7 @@ class Case:
 
 
 def _work(session: Session) -> Session:
-    """A session without what can be made again by itself."""
+    """A session without what can be computed again."""
     return replace(session, review=None)
 
 

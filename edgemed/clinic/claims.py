@@ -1,7 +1,7 @@
 """Cuts a read sentence into claims: stretches that each carry facts of their own.
 
-`Fever since Monday, and she was given amoxicillin 500 mg` is two claims, whose evidence stands in
-two places. A list of denied symptoms stays one: its parts mean nothing without the denial.
+`Fever since Monday, and she was given amoxicillin 500 mg` is two claims, whose evidence is in two
+places. A list of denied symptoms stays one: its parts mean nothing without the denial.
 """
 
 import re
@@ -45,7 +45,8 @@ def claims(said: Said, flags: tuple[Flag, ...]) -> list[tuple[Span, tuple[Flag, 
 
 
 def parts(said: Said) -> list[Span]:
-    """The stretches between cuts that carry facts; one without joins what stands before it."""
+    """The stretches between cuts that carry facts; one without facts joins the stretch before
+    it."""
     whole = said.sentence.span
     found: list[Span] = []
     start = whole.start
@@ -60,7 +61,7 @@ def parts(said: Said) -> list[Span]:
 
 
 def carries(said: Said, span: Span) -> bool:
-    """Whether something that can be held against the source stands in the stretch."""
+    """Whether the stretch holds something that can be compared with the source."""
     named = [m.span for m in said.mentions if m.concept.kind not in ("word", "anatomy")]
     numbers = [q.span for q in said.quantities] + [d.span for d in said.dates]
     return any(span.start <= s.start and s.end <= span.end for s in (*named, *numbers))

@@ -78,7 +78,7 @@ class Index:
         return encoder().vectors([s.text for s in self.sentences])
 
     def best(self, text: str, count: int = 3) -> list[Match]:
-        """Up to `count` matches, best first; none where nothing speaks for a sentence."""
+        """Up to `count` matches, best first; none where no sentence fits."""
         if not self.sentences:
             return []
         overlaps, cosines = self.overlaps(text), self.cosines(text)

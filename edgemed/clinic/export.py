@@ -1,7 +1,7 @@
 """A signed summary as a file: plain text, Markdown, or JSON with the evidence of every sentence.
 
-The text goes out character for character; in Markdown it stands in a fenced block, so that no
-character of it can be taken for formatting. Refuses unsigned and demonstration text.
+The text is exported character for character; in Markdown it is in a fenced block, so that no
+character counts as formatting. Refuses unsigned and demonstration text.
 """
 
 import json
@@ -55,29 +55,29 @@ def write(session: Session, path: Path, log: Callable[[str], object]) -> Path:
     """Write the signed summary to `path` in the format that its ending names.
 
     `log` is told "export" when nothing but the writing is left, and may refuse; then "export
-    failed" if the file could not be written after all. A file is whole or not there, mode 0600, and
-    never takes the place of another.
+    failed" if the file could not be written after all. A file is written whole or not at all, with
+    mode 0600, and never replaces another.
     """
     render = FORMATS.get(path.suffix.lower())
     if render is None:
         raise UsageError(
-            f"no export format is named {path.suffix or 'by a file without an ending'}",
+            f"there is no export format for {path.suffix or 'a file without an ending'}",
             f"end the file name in one of: {', '.join(FORMATS)}",
         )
     content = render(session).encode()
     refuse_odd_name(path, "the file")
     if os.path.lexists(path):
-        raise EdgemedError("a file of that name exists", "choose another name")
+        raise EdgemedError("a file with that name exists", "choose another name")
     if not _is_folder(path.parent):
         raise EdgemedError("there is no such folder", "make it, or choose another folder")
     log("export")
     try:
         write_new(path, content)
     except OSError as error:
-        with suppress(EdgemedError):  # what the user must hear of is the file
+        with suppress(EdgemedError):  # the error about the file is the one to report
             log("export failed")
         if isinstance(error, FileExistsError):
-            raise EdgemedError("a file of that name exists", "choose another name") from error
+            raise EdgemedError("a file with that name exists", "choose another name") from error
         raise EdgemedError(
             f"the file could not be written: {error.strerror}",
             "free some disk space, or choose another folder",

@@ -42,9 +42,9 @@ class Flag:
 class Addressed:
     """A place in the source that speaks to the model or to whoever writes, and not of the patient.
 
-    `instruction`: it says what to write. `role`: it speaks as a side of a chat. `marker`: a mark
-    that chat programs use. `code`: coded words. `letters`: letters that are not what they look
-    like, or that the checks do not read. `end`: it stands after a line that says that the note has
+    `instruction`: it says what to write. `role`: it is written like a turn of a chat. `marker`: a
+    mark that chat programs use. `code`: coded words. `letters`: letters that are not what they look
+    like, or that the checks do not read. `end`: it comes after a line that says that the note has
     ended; `closed`: after an end that reports commonly have, or that divides several notes.
     """
 
@@ -54,7 +54,7 @@ class Addressed:
 
 SAYS: dict[Kind, str] = {
     "instruction": "tells the model what to write",
-    "role": "speaks as a side of a chat",
+    "role": "is written like a turn of a chat",
     "marker": "holds marks of a chat program",
     "code": "is coded",
     "letters": "has letters that are not what they look like, or that the checks do not read",
@@ -64,7 +64,7 @@ SAYS: dict[Kind, str] = {
 """What the text at a place does, in words that follow `text that`."""
 
 GRAVITY: dict[Kind, Severity] = {kind: "minor" if kind == "closed" else "major" for kind in SAYS}
-"""How grave it is where a draft has nothing else to stand on: reports that are printed one after
+"""How serious it is where a draft has no other support: reports that are printed one after
 the other, each with its end, are common."""
 
 

@@ -1,4 +1,4 @@
-"""What of a case goes into the log: hashes, names of checks, listed reasons, what was drafted.
+"""What the log records of a case: hashes, names of checks, listed reasons, what was drafted.
 
 Whatever quotes note, draft or the clinician's own words goes in as a keyed mark. A draft leaves the
 same row and the same record wherever it was made.
@@ -22,7 +22,7 @@ from edgemed.clinic.session import (
 from edgemed.logs.audit import Entry, Log
 from edgemed.logs.records import Drafted, Kept
 
-NOBODY = "not named"  # who stands in the log until somebody has signed
+NOBODY = "not named"  # the name in the log until somebody has signed
 
 
 def drafted(

@@ -1,4 +1,4 @@
-"""Whether a text is English: the checks know English alone and must say so when it is not.
+"""Whether a text is English: the checks only know English and must say so when it is not.
 
 Function words decide. Clinical shorthand has few of them, so a text counts as another language
 only on positive evidence, and as unknown where there is too little of anything.
@@ -27,7 +27,7 @@ OTHERS = frozenset(
     "się jest nie oraz ve bir ile için olarak yang dan dengan tidak của và không".split()
 )
 
-ENOUGH = 3  # words that must speak for a language before it is named
+ENOUGH = 3  # words of a language needed before it is named
 
 
 def language_of(text: str) -> Language:

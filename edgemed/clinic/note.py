@@ -20,11 +20,11 @@ from edgemed.storage.bounded import read_bounded, read_stream
 
 Encoding = Literal["utf-8", "utf-16", "cp1252", "text"]
 
-MIN_WORDS = 5  # fewer words than this are no note: a model would invent the patient around them
+MIN_WORDS = 5  # with fewer words it is not a note: a model would invent the patient around them
 SHOWN = "�"
 
 # C0 and C1 controls but for tab and line ends; bidirectional overrides, which make a line read
-# differently from what is stored; lone surrogates, which are no characters at all.
+# differently from what is stored; lone surrogates, which are not characters at all.
 HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # Signatures of files that hold no plain text, and what to do about each.
@@ -37,7 +37,7 @@ NOT_TEXT = (
 
 
 class Section(NamedTuple):
-    """A heading and what stands under it; `title` is empty for text before the first heading."""
+    """A heading and the text under it; `title` is empty for text before the first heading."""
 
     title: str
     heading: Span
@@ -61,7 +61,7 @@ class Note:
 
 
 def parse(source: bytes | str) -> Note:
-    """Decode and divide a note. Raises InvalidFile where bytes are no text, naming the offset."""
+    """Decode and divide a note. Raises InvalidFile where bytes are not text, naming the offset."""
     if isinstance(source, str):
         return of_text(source, "text")
     return of_text(*decode(source))
@@ -123,7 +123,7 @@ def refuse_binary(data: bytes) -> None:
         data.count(0) > len(data) // 8
     ):
         raise InvalidFile(
-            f"{data.count(0)} of {len(data)} bytes of the note are zero: no UTF-8 text",
+            f"{data.count(0)} of {len(data)} bytes of the note are zero: it is not UTF-8 text",
             "if it is UTF-16, save it with a byte order mark, or as UTF-8",
         )
 
@@ -135,7 +135,7 @@ def refuse_unusable(note: Note) -> None:
         raise Refused("the note is empty", "give a note with text")
     if words < MIN_WORDS:
         raise Refused(
-            f"the note has {words} words; fewer than {MIN_WORDS} make a model invent the rest",
+            f"the note has {words} words; with fewer than {MIN_WORDS} a model invents the rest",
             "give the whole note",
         )
 

@@ -1,4 +1,4 @@
-"""A note too long for one pass, drafted part by part: what goes where is stated, nothing is lost.
+"""A note too long for one pass, drafted in parts: the plan states each part, and nothing is lost.
 
 Parts are whole sections as far as they fit, else whole sentences; together they cover every
 character of the note. Each part gets a draft of its own under a heading; nothing is condensed a
@@ -16,7 +16,7 @@ from edgemed.clinic.summarize import budget, prompt_of, request_of, write
 from edgemed.clinic.template import Template
 from edgemed.errors import Refused
 
-MANY = 888  # a number of parts as long to write as any
+MANY = 888  # a number of parts with as many digits as any
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def pieces_of(note: Note) -> Iterator[Span]:
 
 
 def heads(note: Note, start: int) -> bool:
-    """Whether only a heading stands between the start of its section and `start`."""
+    """Whether only a heading is between the start of its section and `start`."""
     return any(
         section.heading.start <= start <= section.heading.end
         or (section.body.start <= start and not note.text[section.body.start : start].strip())

@@ -1,7 +1,7 @@
 """Lets the model read a note before it is known what to write about it.
 
 A prompt is rules, note, instruction, in this order, and the engine keeps what it has read: a
-draft asked for later needs to read its instruction alone.
+draft asked for later only needs to read its instruction.
 """
 
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ from edgemed.clinic.reading.text import headings, read
 from edgemed.clinic.source import Source
 from edgemed.clinic.usable import instructions, unusable
 
-UNREAD = "the checks know English alone: hold every sentence against the note yourself"
+UNREAD = "the checks only know English: compare every sentence with the note yourself"
 
 
 def review(source: str, draft: str) -> Review:
@@ -56,7 +56,7 @@ def review_text(source: Source, draft: str) -> Review:
 
 
 def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:
-    """A heading is no claim, unless the note has it only in text that speaks to the model."""
+    """A heading is not a claim, unless the note has it only in text addressed to the model."""
     known = said.sentence.text.rstrip(" :").lower() in KNOWN_HEADINGS
     if known or not source.trusted[1]:
         return []

@@ -1,9 +1,9 @@
-"""A second look at a draft by the language model itself, when asked for: quote, or write again.
+"""A second look at a draft by the language model itself, on request: quote the note, or rewrite.
 
 The model may only answer with a sentence of the source, letter by letter, or NONE (a grammar
-holds it to that), and whether the answer stands in the source is looked up, not believed. A
-flagged sentence can be written again, twice at most; every version is kept beside the first, and
-which one stands is the reader's choice. Neither changes a flag that the rules raised.
+holds it to that), and whether the answer is in the source is checked, not believed. A flagged
+sentence can be rewritten, twice at most; every version is kept beside the first, and the reader
+chooses which one to use. Neither changes a flag that the rules raised.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ from edgemed.errors import EdgemedError
 
 NONE = "NONE"
 CANDIDATES = 40  # source sentences that the model may choose from, best first
-SHOWN = 5  # of them that a sentence is written again from
-ROUNDS = 2  # times a sentence is written again at most
+SHOWN = 5  # how many of them the model gets for a rewrite
+ROUNDS = 2  # most rewrites of a sentence
 LONGEST = 160  # tokens of an answer
-SPARE = 24  # tokens that a sentence written again may take beside twice its own
+SPARE = 24  # tokens that a rewrite may have beyond twice the sentence's own
 WORST: tuple[Label, ...] = (
     "contradicted", "not found", "not checked", "nothing to compare", "partly supported",
     "supported",
@@ -43,7 +43,7 @@ REWRITE = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A sentence written again, what the source shows of it, and what the rules flag in it.
+    """A rewritten sentence, its label, and what the rules flag in it.
 
     Empty text: leave it out.
     """

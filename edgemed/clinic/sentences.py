@@ -153,7 +153,7 @@ def _continues(text: str, block: list[Line], line: Line) -> bool:
 
 
 def _is_heading(text: str, line: Line) -> bool:
-    """A short line that begins with a capital, says no sentence, and stands alone."""
+    """A short line that begins with a capital, is not a sentence, and is alone."""
     piece = text[line.start : line.end]
     if HEADING.fullmatch(piece) is None or len(piece.split()) > 6:
         return False
@@ -182,7 +182,7 @@ def _cut(text: str, span: Span, spoken: bool) -> Iterator[Span]:
 
 
 def _after_number(text: str, start: int, end: int) -> int:
-    """Where the item begins if a list number (`2. `) stands at `start`."""
+    """Where the item begins if there is a list number (`2. `) at `start`."""
     match = NUMBERED.match(text, start, end)
     return match.end() if match else start
 

@@ -1,7 +1,7 @@
 """One note on its way to a signed summary: plain data and pure functions.
 
-Every step takes a `Session` and returns a new one, or refuses. A signed session takes no step any
-more. Knows no screen, no clock, no disk: who and when come in as arguments.
+Every step takes a `Session` and returns a new one, or refuses. A signed session refuses every
+further step. Knows no screen, no clock, no disk: who and when come in as arguments.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,7 @@ from edgemed.errors import Refused
 Stage = Literal["note", "draft", "reviewed", "signed"]
 Finding = Flag | Omission
 
-TO_EDIT = (
-    "[edit] "  # stands before a line taken over from the note until the clinician has edited it
-)
+TO_EDIT = "[edit] "  # before a line copied from the note until the clinician has edited it
 DEMONSTRATION = "DEMONSTRATION, NOT FOR PATIENTS"
 
 # Why a finding may be dismissed. The log keeps these words; words of one's own stay in the session.
@@ -75,7 +73,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The note, what the model wrote, what stands now, and what was decided about it."""
+    """The note, what the model wrote, the present text, and what was decided about it."""
 
     source: str = ""
     origin: Origin | None = None
@@ -88,7 +86,7 @@ class Session:
 
 
 def stage(session: Session) -> Stage:
-    """How far the session is; an edited draft is a draft again until it has been checked."""
+    """The stage of the session; an edited draft is a draft again until it has been checked."""
     if session.signature is not None:
         return "signed"
     if session.origin is None:
@@ -161,7 +159,7 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
     if needs_reason(session) and not reason.strip():
         raise Refused(
             above_draft(session) or "major flags are open",
-            "settle each one, or type why you sign nevertheless",
+            "settle each one, or type why you sign anyway",
         )
     still_open = tuple(key_of(session, f) for f in major_flags(session))
     digest = sha256(session.text.encode()).hexdigest()
@@ -170,7 +168,7 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
 
 
 def why_not_signed(session: Session) -> Refused | None:
-    """What stands in the way of signing, whatever reason is typed; None if nothing does."""
+    """What prevents signing, whatever reason is typed; None if nothing does."""
     if session.signature is not None:
         return signed_already()
     if session.origin is None or not session.text.strip():
@@ -206,7 +204,7 @@ def needs_reason(session: Session) -> bool:
 
 
 def above_draft(session: Session) -> str:
-    """What stands above a text that cannot be used as a whole; empty where it can."""
+    """The warning above a text that cannot be used as a whole; empty where it can."""
     return above(session.review.unusable) if session.review else ""
 
 
@@ -237,7 +235,7 @@ def dismissal_of(session: Session, finding: Finding) -> Dismissal | None:
 
 
 def key_of(session: Session, finding: Finding) -> Key:
-    """The finding's key: its check, the words it stands on, and its reason."""
+    """The finding's key: its check, the words it is about, and its reason."""
     if isinstance(finding, Omission):
         words = quoted(session.source, finding.source)
         return Key(f"omission: {finding.kind}", words, finding.reason)
@@ -250,7 +248,7 @@ def quoted(text: str, span: Span) -> str:
 
 
 def signed_already() -> Refused:
-    """Why a signed session takes no step any more."""
+    """The refusal of any step on a signed session."""
     return Refused("this summary is signed", "signed text cannot change; start a new session")
 
 

@@ -19,11 +19,11 @@ from edgemed.clinic.reading.sex import Sex, decided, tally
 from edgemed.clinic.reading.sides import Sided, parts_of
 from edgemed.clinic.reading.text import read
 
-# How much a word counts that stands in the sentence beside: an answer leaves out what was asked.
+# How much a word of a neighbouring sentence counts: an answer leaves out what was asked.
 IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
-LISTED = 3.0  # how much more a listed name tells than a plain word
-COMPANY = 60  # characters on either side within which words keep a number company
+LISTED = 3.0  # how much more a listed name weighs than a plain word
+COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
 class Source:
@@ -175,7 +175,7 @@ class Source:
         return found
 
     def company(self, said: Said, at: Span) -> dict[str, float]:
-        """What stands beside `at` in a sentence: names of concepts and stems, weighted.
+        """The context of `at` in a sentence: names of concepts and stems, weighted.
 
         A word weighs as much as it is rare in the source, less the farther away it stands.
         """
@@ -195,7 +195,7 @@ class Source:
         return math.log(1 + len(self.said) / held) if held else 0.0
 
     def kept(self, company: dict[str, float], i: int) -> float:
-        """Share of a company's weight in the i-th sentence; what stands beside it counts less."""
+        """Share of a context's weight in the i-th sentence; neighbouring sentences count less."""
         total = sum(company.values())
         if not total:
             return 0.0

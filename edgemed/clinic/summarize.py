@@ -2,8 +2,8 @@
 
 The prompt is rendered once (`prompt_of`) and counted once (`budget`); what was rendered and counted
 is handed on. Everything is refused before the first event: an empty note, a prompt that does not
-fit. Nothing is ever cut from a note to make it fit. Knows nothing of files, records or how a model
-runs.
+fit. Nothing is ever cut from a note to make it fit. Knows nothing about files, records or how a
+model runs.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from edgemed.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is to read for a draft, how many tokens the draft may take, and its schema."""
+    """What a model reads for a draft, how many tokens the draft may take, and its schema."""
 
     messages: tuple[Message, ...]
     answer: range

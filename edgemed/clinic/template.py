@@ -78,7 +78,7 @@ class Template:
 
     @property
     def values(self) -> dict[str, str]:
-        """What stands in each field."""
+        """The value of each field."""
         return {name: self.filled.get(name, about.default) for name, about in self.fields.items()}
 
     @property
@@ -127,14 +127,14 @@ def fill(template: Template, given: Mapping[str, str]) -> Template:
             )
         if not value.strip() or len(value) > LONGEST_VALUE or not value.isprintable():
             raise UsageError(
-                f"field {name!r} cannot be filled with that",
+                f"field {name!r} cannot have that value",
                 f"give one line of at most {LONGEST_VALUE} characters",
             )
     return replace(template, filled={name: value.strip() for name, value in given.items()})
 
 
 def own_folder() -> Path:
-    """Where the user's templates stand."""
+    """Where the user's templates are."""
     from platformdirs import user_config_path
 
     return user_config_path("edgemed", appauthor=False) / "templates"
@@ -176,11 +176,11 @@ def read_template(source: str, path: Path) -> Template:
         table = toml_of(data.decode("utf-8"))
         faults = list(faults_of(table))
     except ValueError as error:  # UTF-8, TOML, nesting
-        faults = [f"no TOML: {error}"]
+        faults = [f"not TOML: {error}"]
     if faults:
         raise InvalidFile(
             f"template {path}: " + "; ".join(faults),
-            "see `edgemed templates show soap` for a template that is right",
+            "see `edgemed templates show soap` for a valid template",
         )
     return Template(
         name=path.stem,
@@ -209,7 +209,7 @@ def faults_of(table: Mapping[str, Any]) -> Iterator[str]:
     for key, value in table.items():
         wanted = (REQUIRED | OPTIONAL).get(key)
         if wanted is None:
-            yield f"`{key}` is not known"
+            yield f"`{key}` is not a known key"
         elif type(value) is not wanted:
             yield f"`{key}` must be of type {wanted.__name__}"
         elif value == "":
@@ -220,7 +220,7 @@ def faults_of(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def faults_of_values(table: Mapping[str, Any]) -> Iterator[str]:
-    """Values of the right type that still cannot be meant."""
+    """Values of the right type that are still wrong."""
     limit = table.get("max_tokens")
     if type(limit) is int and limit not in MAX_TOKENS:
         yield f"`max_tokens` must be {MAX_TOKENS.start} to {MAX_TOKENS.stop - 1}"
@@ -235,7 +235,7 @@ def faults_of_values(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def faults_of_fields(fields: Mapping[str, Any], instruction: str) -> Iterator[str]:
-    """What is wrong with the fields: each is a table, and stands in the instruction."""
+    """What is wrong with the fields: each must be a table, and appear in the instruction."""
     for name, about in fields.items():
         if not isinstance(about, dict) or not {"label", "default"} <= about.keys() <= FIELD.keys():
             yield f"field `{name}` needs `label` and `default`, and may have `values`"
@@ -244,13 +244,13 @@ def faults_of_fields(fields: Mapping[str, Any], instruction: str) -> Iterator[st
         elif not all(isinstance(value, str) and value for value in about.get("values", ())):
             yield f"field `{name}`: `values` must be texts"
         if f"{{{name}}}" not in instruction:
-            yield f"field `{name}` does not stand in the instruction as {{{name}}}"
+            yield f"field `{name}` does not appear in the instruction as {{{name}}}"
 
 
 def readable(template: Template, draft: str) -> str:
     """The draft as lines to read: prose as it is; complete JSON as labelled lines.
 
-    Raises EdgemedError when a structured draft is no JSON, as when it was cut.
+    Raises EdgemedError when a structured draft is not JSON, as when it was cut.
     """
     if template.form == "text":
         return draft

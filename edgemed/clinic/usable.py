@@ -1,6 +1,6 @@
-"""Whether a draft can be used at all: what no reader should have to find out line by line.
+"""Whether a draft can be used at all, so that no reader has to find out line by line.
 
-A draft that repeats itself, that copies what the model was asked, that stands mostly on nothing in
+A draft that repeats itself, that copies what the model was asked, that is mostly not supported by
 the note, or that is in another language, says so above itself. Thresholds are held to texts written
 by people: no note of ACI-Bench and no section of MTS-Dialog (training and validation parts), read
 as a draft, is called unusable (`python -m tests.bench.usable`).
@@ -20,7 +20,7 @@ WORD = re.compile(r"[^\W_]+")
 
 LABEL = re.compile(r'(?<=[;,{])\s*"?[A-Za-z_ ]{1,24}"?\s*:|\bnot stated\b')
 
-AGAIN = 6  # words in a row that stood before
+AGAIN = 6  # words in a row that appeared before
 REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is 0.28
 TAIL = 12  # words at the end that stand right before themselves
 RUN = 8  # words in a row that stand in what was asked
@@ -53,7 +53,7 @@ def above(reasons: Sequence[str]) -> str:
 
 
 def repeats(draft: str, source: str = "") -> bool:
-    """Whether much of it stood before, numbers and labels aside, or a word of it has no end.
+    """Whether much of it is repeated, numbers and labels aside, or a word of it never ends.
 
     What the source has as often is no repetition: a list of medicines may say "by mouth" ten times.
     """

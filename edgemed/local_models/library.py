@@ -73,7 +73,7 @@ def read_library() -> Library:
     except OSError as error:
         raise EdgemedError(
             f"the list of models {path} cannot be read: {error.strerror}",
-            "see that it is a file that you may read",
+            "check that it is a file that you may read",
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error

@@ -1,1 +1,1 @@
-"""What is kept of the work: the audit log, the records of drafts, saved sessions."""
+"""What edgemed keeps of the work: the audit log, the records of drafts, saved sessions."""

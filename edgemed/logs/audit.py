@@ -6,7 +6,7 @@ keyed mark (`Log.mark`). A draft has a record beside its row, in the same file a
 key (`edgemed.logs.records`); what earlier versions recorded in a file of its own is taken in when
 the log is opened (`edgemed.logs.earlier`).
 
-What is written in which order, so that a kill or a power cut at any moment needs no hand. Whoever
+The order of writing, so that nobody has to repair anything after a kill or a power cut. Whoever
 writes holds SQLite's write lock for all of it; every file appears whole or not at all.
 
     first start   log file, empty -> key -> seal of row 0 -> tables
@@ -14,10 +14,10 @@ writes holds SQLite's write lock for all of it; every file appears whole or not 
 
 So the seal is never missing beside a row, and never more than one row behind:
 
-    key without log or seal, log without rows     the first start was cut short: gone on with
+    key without log or seal, log without rows     the first start was cut short: continued
     one row after the seal, its mac right         cut short between row and seal: sealed next time
-    a journal of SQLite's beside the log          cut short inside a row: the row never was
-    a seal missing, ahead, or two rows behind     no crash does this: somebody had the files
+    a journal of SQLite's beside the log          cut short inside a row: the row was never written
+    a seal missing, ahead, or two rows behind     no crash does this: somebody changed the files
 
 What cannot be told apart: whoever may write all the files can put back an older copy of log, key
 and seal together, or take all three away as if nothing had been logged; and can undo the one row
@@ -77,15 +77,15 @@ __all__ = [
 
 
 class Log:
-    """A log to add to. Every row opens the files anew, so that nothing stays held or broken.
+    """A log to add to. Every row opens the files again, so that nothing stays locked or broken.
 
     Safe from several processes and threads at once. Every failure is an EdgemedError: nothing was
-    logged, and the same call may be made again. InvalidFile: the log is not as it was written.
+    logged, and the same call may be made again. InvalidFile: the log was changed.
     """
 
     def __init__(self, place: Place) -> None:
-        """Begin the log, or go on with one that agrees with its seal; a log of an earlier version
-        grows, and its records are taken in."""
+        """Start the log, or continue one that agrees with its seal; a log of an earlier version is
+        migrated, and its records are taken in."""
         self.place = place
         with written(place) as rows:
             self._key = _begun(place, rows)
@@ -176,7 +176,8 @@ def _begun(place: Place, rows: sqlite3.Connection) -> bytes:
 
 
 def _grown(key: bytes, rows: sqlite3.Connection) -> None:
-    """Bring the tables to the newest version. What was changed before stays as it is: evidence."""
+    """Migrate the tables to the newest version. A log that was changed is left as it is, as
+    evidence."""
     (version,) = rows.execute("PRAGMA user_version").fetchone()
     if version < len(records.SCHEMA):
         _refuse_faults(key, rows)
@@ -186,13 +187,13 @@ def _grown(key: bytes, rows: sqlite3.Connection) -> None:
 
 
 def _refuse_faults(key: bytes, rows: sqlite3.Connection) -> None:
-    """InvalidFile unless every row is as it was written."""
+    """InvalidFile if any row was changed."""
     if fault := next(chain_faults(key, list(entries(rows))), ""):
         raise InvalidFile(f"the audit log was changed: {fault}", EVIDENCE)
 
 
 def _insert(rows: sqlite3.Connection, entry: Entry, found: Sequence[Record]) -> None:
-    """A row, and the records that it stands for."""
+    """A row, and the records that it represents."""
     rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", entry)
     rows.executemany(records.INSERT, ((entry.number, *record) for record in found))
 

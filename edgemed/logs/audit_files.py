@@ -1,4 +1,4 @@
-"""The audit log's files as they lie: where they are, its rows, and the seal beside its key."""
+"""The audit log's files: where they are, its rows, and the seal beside its key."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def last_of(rows: sqlite3.Connection) -> Entry | None:
 
 
 def read_seal(place: Place, key: bytes) -> Seal | None:
-    """The seal beside the key; None where there is none. InvalidFile where it is another's."""
+    """The seal beside the key; None where there is none. InvalidFile if another key wrote it."""
     try:
         line = read_bounded(place.seal, "kept seal", "the seal")
     except (FileNotFoundError, NotADirectoryError):
@@ -61,7 +61,7 @@ def read_seal(place: Place, key: bytes) -> Seal | None:
 
 
 def disagreement(key: bytes, seal: Seal, sealed: Entry | None, last: Entry | None) -> str:
-    """What the seal says against the row that it names and the last one; empty if nothing."""
+    """How the seal contradicts the row that it names, or the last row; empty if it does not."""
     end = last.number if last else 0
     if seal.number > end:
         return f"the seal names row {seal.number}, the log ends at row {end}"

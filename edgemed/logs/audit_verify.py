@@ -1,4 +1,4 @@
-"""Reading the audit log without touching it, and saying whether it is as it was written."""
+"""Reads the audit log without changing it, and says whether it was changed."""
 
 import sqlite3
 import time
@@ -18,14 +18,15 @@ from edgemed.logs.keys import read_key
 
 Made = TypeVar("Made")
 HOT = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-"""What SQLite answers who may only read, where a killed row's journal waits to be rolled back."""
-TRIES = 20  # looks at a log whose journal another process is just taking away
+"""SQLite's error for a reader without write access, where the journal of a killed write is left."""
+TRIES = 20  # tries to read a log whose journal another process is removing
 PAUSE = 0.05  # seconds between two
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many rows were read, the seal of the last, every fault, and what is no fault but odd."""
+    """How many rows were read, the seal of the last, every fault, and notes on what is odd but not
+    a fault."""
 
     entries: int
     seal: Seal
@@ -59,22 +60,22 @@ def verify(place: Place, kept: Seal | None = None) -> Verdict:
     if seal is not None:
         fault, behind = against_seal(place, key, seal, rows)
         found += [fault] if fault and fault not in found else []
-        notes += ["the last row is not sealed yet: the next one does it"] if behind else []
+        notes += ["the last row is not sealed yet: the next row seals it"] if behind else []
     if kept is not None and not holds(rows, kept):
         found.append(f"row {kept.number} is not the row that the given seal names")
     return Verdict(len(rows), seal_of(last) if last else BEGUN, tuple(found), tuple(notes))
 
 
 def read(place: Place) -> list[Entry]:
-    """Every row, in order; of a row that was cut short by a kill nothing. Changes no file.
+    """Every row, in order, without a row that a kill cut short. Changes no file.
 
-    InvalidFile where the file is no log, EdgemedError where it cannot be read now.
+    InvalidFile where the file is not a log, EdgemedError where it cannot be read now.
     """
     return reading(place, _all)
 
 
 def reading(place: Place, work: Callable[[sqlite3.Connection], Made]) -> Made:
-    """What `work` makes of the log as it is at one moment; see `read`."""
+    """The result of `work` on the log at one moment; see `read`."""
     try:
         with database.in_words("the audit log", place.log):
             return _read(place.log, work)
@@ -107,7 +108,7 @@ def seal_beside(place: Place) -> Seal | None:
 
 
 def against_seal(place: Place, key: bytes, seal: Seal, rows: list[Entry]) -> tuple[str, bool]:
-    """What the seal says against the rows, and whether it is a row behind.
+    """How the seal contradicts the rows, and whether it is a row behind.
 
     Rows may have come since `seal` was read: then the seal as it is now must have come along.
     """
@@ -122,7 +123,7 @@ def against_seal(place: Place, key: bytes, seal: Seal, rows: list[Entry]) -> tup
 
 
 def chain_faults(key: bytes, rows: list[Entry]) -> Iterator[str]:
-    """Rows that are missing or not as they were chained."""
+    """Rows that are missing or were changed."""
     before = START
     for number, row in enumerate(rows, 1):
         if row.number != number:
@@ -149,7 +150,7 @@ def _all(rows: sqlite3.Connection) -> list[Entry]:
 
 
 def _read(log: Path, work: Callable[[sqlite3.Connection], Made]) -> Made:
-    """`work` on the log; while a journal stands in the way, on what it rolls back to, in memory."""
+    """`work` on the log; if a journal was left, on what it rolls back to, in memory."""
     for left in reversed(range(TRIES)):
         try:
             with closing(database.connected(f"{log.absolute().as_uri()}?mode=ro")) as rows:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edgemed.errors import InvalidFile, UsageError
 
-START = bytes(32)  # what stands for the mac of the row before the first
+START = bytes(32)  # the mac before the first row
 SEAL = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 EVIDENCE = (
     "keep the files as they are, and find out who had access; `edgemed audit verify` says more"
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class Seal(NamedTuple):
-    """A row's number and mac: whatever log carries that row carries every row before it."""
+    """A row's number and mac: a log that holds this row holds every row before it."""
 
     number: int
     mac: bytes
@@ -45,10 +45,10 @@ BEGUN = Seal(0, START)
 
 
 def entry_of(values: tuple[object, ...]) -> Entry:
-    """A row as it was stored; InvalidFile where a value is of a kind that edgemed never writes."""
+    """A row as it was stored; InvalidFile where a value has a type that edgemed never writes."""
     number, *texts, mac = values
     if not all(isinstance(text, str) for text in texts) or not isinstance(mac, bytes):
-        raise InvalidFile(f"row {number} of the audit log is not as edgemed writes rows", EVIDENCE)
+        raise InvalidFile(f"row {number} of the audit log was not written by edgemed", EVIDENCE)
     return Entry(*values)  # type: ignore[arg-type]
 
 
@@ -73,7 +73,7 @@ def unwrapped(key: bytes, text: str) -> bytes:
     """The key that was wrapped. ValueError where `text` wraps none."""
     data = bytes.fromhex(text)
     if len(data) != 48:
-        raise ValueError("no wrapped key")
+        raise ValueError("not a wrapped key")
     return _under_pad(key, data[:16], data[16:])
 
 
@@ -85,7 +85,7 @@ def _under_pad(key: bytes, nonce: bytes, secret: bytes) -> bytes:
 def mac_of(
     key: bytes, before: bytes, number: int, at: str, who: str, what: str, facts: str
 ) -> bytes:
-    """The row's mac; JSON keeps the fields apart, whatever stands in them."""
+    """The row's mac; JSON keeps the fields apart, whatever they contain."""
     row = json.dumps([number, at, who, what, facts]).encode()
     return hmac.digest(subkey(key, b"chain"), before + row, "sha256")
 
@@ -103,7 +103,7 @@ def mark_of(key: bytes, text: str) -> str:
 
 
 def name_of(key: bytes) -> str:
-    """Eight letters that tell this log from another, and nothing of its key."""
+    """Eight letters that distinguish this log from others and reveal nothing of its key."""
     return hmac.digest(subkey(key, b"name"), b"", "sha256").hex()[:8]
 
 
@@ -127,7 +127,7 @@ def parse_seal(text: str) -> Seal:
     """A seal as it is printed: NUMBER:HEX."""
     found = SEAL.fullmatch(text.strip())
     if found is None:
-        raise UsageError("this is no seal", "give NUMBER:HEX, or a file that holds a seal")
+        raise UsageError("this is not a seal", "give NUMBER:HEX, or a file that holds a seal")
     return Seal(int(found[1]), bytes.fromhex(found[2]))
 
 

@@ -1,4 +1,4 @@
-"""A small SQLite file of ours: private, on the disk when it says so, patient with others.
+"""edgemed's own SQLite file: private, synced to disk on commit, waiting for other processes.
 
 Rollback journal, not WAL: at rest the log is one file, so that a plain copy of it is a whole one,
 and a folder that cannot be written can still be read. `synchronous = EXTRA` also syncs the folder
@@ -14,15 +14,15 @@ from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.storage.whole import private_folder, write_new
 
 PATIENCE = 2.0  # seconds that a step waits for another program; SQLite looks again ever less often
-LONGEST = 16 << 20  # bytes of a row: more was never written by us, and is not read
+LONGEST = 16 << 20  # bytes of a row: edgemed never writes more, so larger rows are not read
 
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-AGAIN = "your work is untouched: do the same step again"
+AGAIN = "your work is unchanged: try the same step again"
 
 
 class Held(EdgemedError):
-    """Another program has the file just now: what cannot be written yet may be later."""
+    """Another program is using the file: try again later."""
 
 
 def open_rows(path: Path) -> sqlite3.Connection:
@@ -47,7 +47,7 @@ def connected(uri: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(rows: sqlite3.Connection) -> Iterator[None]:
-    """Nobody else writes until this ends; whatever is raised inside leaves the file as it was."""
+    """A write transaction: nobody else writes until it ends, and an exception inside undoes it."""
     rows.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -77,7 +77,7 @@ def code_of(error: BaseException) -> int:
 
 @contextmanager
 def in_words(what: str, path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors as ours: what could not be done, and what helps."""
+    """SQLite's and the system's errors as EdgemedErrors: what failed, and the remedy."""
     try:
         yield
     except sqlite3.Error as error:
@@ -86,7 +86,7 @@ def in_words(what: str, path: Path) -> Iterator[None]:
         reason = error.strerror or type(error).__name__
         raise EdgemedError(
             f"{what} cannot be written: {reason}",
-            f"see that there is room and that you may write in {path.parent}; {AGAIN}",
+            f"check for free space and that you may write in {path.parent}; {AGAIN}",
         ) from error
 
 
@@ -94,16 +94,16 @@ def refusal(what: str, path: Path, error: sqlite3.Error) -> EdgemedError:
     """The error in words; none of SQLite's messages quotes what was to be written."""
     if is_busy(error):
         return Held(
-            f"{what} is held by another program",
-            f"close it (a backup, a viewer, another edgemed) or wait; {AGAIN}",
+            f"{what} is in use by another program",
+            f"close that program (a backup, a viewer, another edgemed) or wait; {AGAIN}",
         )
     if code_of(error) == sqlite3.SQLITE_FULL:
         return EdgemedError(f"{what} cannot be written: the disk is full", f"free space; {AGAIN}")
     if code_of(error) in BROKEN:
         return InvalidFile(
-            f"{what} is damaged: {error}", f"keep {path} as it is, and take a copy from a backup"
+            f"{what} is damaged: {error}", f"keep {path} as it is, and restore a copy from a backup"
         )
     return EdgemedError(
         f"{what} cannot be read or written: {error}",
-        f"see that you may read and write {path} and its folder; {AGAIN}",
+        f"check that you may read and write {path} and its folder; {AGAIN}",
     )

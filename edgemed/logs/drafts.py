@@ -1,4 +1,4 @@
-"""The drafts in the log, to read: what was drafted with what, and from a given note or any."""
+"""Reads the drafts in the log: what was drafted with what, from given notes or all."""
 
 import json
 import sqlite3
@@ -18,7 +18,7 @@ Row = tuple[Entry, records.Record | None]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft as the log tells of it; `row` is its audit row, or the one it was taken in with.
+    """A draft as recorded in the log; `row` is its audit row, or the one it was taken in with.
 
     What an earlier version did not record is empty.
     """

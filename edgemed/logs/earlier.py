@@ -1,10 +1,10 @@
-"""Records of earlier versions, which had a file and a key of their own: taken into the log.
+"""Moves the records of earlier versions, which had their own file and key, into the log.
 
 Until version 0.2 drafts of the command line were in records.sqlite, under a key beside it, and
 those of the screen in the audit log alone. The log takes the records in when it is opened, under
 its write lock, so that of several starts at once one does it:
 
-    1  the records that the log does not have yet, and one audit row that stands for them, go in
+    1  the records that the log does not have yet, and one audit row that represents them, go in
        together: all or none
     2  once nothing is new, records.sqlite and records.key get the ending .taken-in and stay
 
@@ -48,9 +48,9 @@ def found(log: Path) -> bool:
 
 
 def notes(log: Path) -> Iterator[str]:
-    """What a reader of the log must know of them."""
+    """Notes on them for a reader of the log."""
     if found(log):
-        yield "records of an earlier version are not taken in yet: the next draft or decision does"
+        yield "older records are not taken in yet: the next draft or decision does it"
 
 
 @contextmanager
@@ -89,12 +89,12 @@ def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) ->
 
 @contextmanager
 def _in_words(path: Path) -> Iterator[None]:
-    """What stands in the way of the old records, and that one can go on without them."""
+    """The error about the old records, with a remedy that says how to go on without them."""
     try:
         with database.in_words(WHAT, path):
             yield
     except InvalidFile as error:
-        error.hint = f"{error.hint}; or move it to another folder, and edgemed goes on without it"
+        error.hint = f"{error.hint}; or move it to another folder, and edgemed works without it"
         raise
 
 
@@ -112,7 +112,7 @@ def key_beside(log: Path) -> bytes:
 
 
 def facts(key: bytes, old_key: bytes, taken: Sequence[Record]) -> dict[str, Any]:
-    """What the audit row says that stands for all of them."""
+    """The facts of the audit row that represents all of them."""
     return {
         "drafts": len(taken),
         "first": taken[0].at,
@@ -129,7 +129,7 @@ def mark(key: bytes, entry: Entry, text: str) -> str:
 
 
 def set_aside(log: Path) -> None:
-    """Give the old files a name that says what became of them."""
+    """Rename the old files to show that they were taken in."""
     path = beside(log)
     old = [p for p in (path, path.with_suffix(".key")) if p.exists()]
     for number in count(1):

@@ -1,6 +1,7 @@
-"""SHA-256 of model files, remembered in the log's file until a file changes: no draft waits twice.
+"""SHA-256 of model files, remembered in the log's file until a file changes: no draft waits for it
+twice.
 
-Nothing of it is evidence; it says which file was read, and is made again where it is missing.
+This is not evidence: it says which file was read, and is computed again where it is missing.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise EdgemedError(
-            f"{path} cannot be read: {error.strerror}", "see that the model is still there"
+            f"{path} cannot be read: {error.strerror}", "check that the model file is still there"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What a write that was cut short leaves beside a database, rolled back in memory.
+"""Rolls back, in memory, a write that was cut short, from the journal beside the database.
 
 SQLite undoes such a write by changing both files. Who only reads evidence may not, and a copy on
 the disk would be a copy of whatever text was kept. So the pages that the rollback journal saved are

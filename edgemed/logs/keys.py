@@ -1,4 +1,4 @@
-"""A secret key of 32 bytes in a file of its own: it appears whole or not at all, and stays.
+"""A secret key of 32 bytes in a file of its own: written whole or not at all, and never replaced.
 
 Both functions are called under the lock of the database that the key belongs to, so that two
 first starts at once cannot make two keys.

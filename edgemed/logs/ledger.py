@@ -1,7 +1,7 @@
-"""The audit log as a case uses it: opened when first needed, and owing nothing for long.
+"""The audit log as a case uses it: opened when first needed; a row that failed is written later.
 
-What a person decides is logged before it counts: where the log refuses, it is not done. What has
-happened already (a model wrote a draft) is not thrown away for that: its row is owed, and goes in
+What a person decides is logged before it counts: if the log refuses, it is not done. What has
+happened already (a model wrote a draft) is not thrown away for that: its row is kept and written
 before any other.
 """
 
@@ -15,7 +15,7 @@ Write = Callable[[Log], Entry]
 
 
 class Ledger:
-    """A log, and the rows that could not be written yet."""
+    """A log, and rows that are still to be written."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -46,6 +46,6 @@ class Ledger:
             self.owed.append(row)
             return EdgemedError(
                 f"the draft is not in the audit log yet: {error.message}",
-                f"it goes in with your next decision, and must before you sign; {error.hint}",
+                f"it is written with your next decision, or before you sign; {error.hint}",
             )
         return None

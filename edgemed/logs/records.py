@@ -3,7 +3,7 @@
 A record holds no patient text unless asked to: note and draft are keyed marks, by which the same
 note can be recognised and a short one cannot be guessed. The audit row of a draft carries a mark of
 its record, so that a record that is changed or taken away shows as a changed row does. Text that
-was kept is no part of that mark: a clinic may have to delete it.
+was kept is not part of that mark: a clinic may have to delete it.
 """
 
 import hmac
@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from edgemed.logs.chain import Entry, mark_of, subkey
 
-# What the log grew by, a version each, applied in order and never changed once released. A log of
-# version 0 has audit rows alone.
+# The migrations of the log, one for each version, applied in order, never changed once released. A
+# log of version 0 has audit rows alone.
 SCHEMA = (
     (
         """CREATE TABLE drafts (
@@ -135,7 +135,7 @@ def mark_of_all(key: bytes, records: Iterable[tuple[Any, ...]]) -> str:
 
 
 def is_there(rows: sqlite3.Connection) -> bool:
-    """Whether this log has records at all; one of an earlier version has not."""
+    """Whether this log has a table of records; one of an earlier version does not."""
     query = "SELECT 1 FROM sqlite_schema WHERE name = 'drafts'"
     return rows.execute(query).fetchone() is not None
 
@@ -161,7 +161,7 @@ def faults(entries: Iterable[Entry], marks: Mapping[int, str]) -> Iterator[str]:
             yield f"the record of row {entry.number} is missing"
         elif said and found != said:
             yield f"the record of row {entry.number} was changed"
-    yield from (f"a record belongs to row {number}, which knows of none" for number in left)
+    yield from (f"a record belongs to row {number}, which has no record" for number in left)
 
 
 def fact(entry: Entry, name: str) -> str:

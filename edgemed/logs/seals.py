@@ -28,7 +28,7 @@ CAUTION = (
 
 
 class NotInLog(EdgemedError):
-    """The seal is kept where it was asked for; the log could not take the row that says so."""
+    """The seal was kept as asked, but the log could not take the row that says so."""
 
 
 def keep(place: Place, to: Path, who: str, at: str) -> Path:
@@ -57,7 +57,7 @@ def keep(place: Place, to: Path, who: str, at: str) -> Path:
     except EdgemedError as error:
         raise NotInLog(
             f"the seal is kept, but the audit log does not say so: {error.message}",
-            f"the kept seal counts; keep it again to end the reminders; {error.hint}",
+            f"the kept seal is valid; keep it again to end the reminders; {error.hint}",
         ) from error
     return path
 
@@ -69,12 +69,14 @@ def _file_in(to: Path, name: str) -> Path:
     except (OSError, ValueError):  # a name that no file can have
         folder = False
     if not folder and to.suffix != ".txt":
-        raise Refused("there is no such folder", "name one that is there, or a file ending in .txt")
+        raise Refused(
+            "there is no such folder", "name an existing folder, or a file ending in .txt"
+        )
     return to / f"edgemed-seal-{name}.txt" if folder else to
 
 
 def as_file(seal: Seal, name: str, at: str) -> bytes:
-    """A kept seal: itself on the first line, then what it is."""
+    """The text of a kept seal: the seal on the first line, then an explanation."""
     words = f"""{seal}
 Seal of the edgemed audit log {name}, row 1 to row {seal.number}, kept {at}.
 To see whether the log still holds these rows: edgemed audit verify --seal FILE
@@ -89,7 +91,8 @@ def seal_from(given: str) -> Seal:
     seal = kept_in(Path(given))
     if seal is None:
         raise UsageError(
-            "there is no seal of that name", "give NUMBER:HEX, or the file that a seal was kept in"
+            "there is no seal with that name",
+            "give NUMBER:HEX, or the file that a seal was kept in",
         )
     return seal
 
@@ -108,7 +111,8 @@ def kept_in(path: Path) -> Seal | None:
 
 
 def others_in(folder: Path, path: Path) -> int:
-    """How many seals of other logs lie beside `path`: other machines', or one that was here."""
+    """How many seals of other logs are beside `path`: from other machines, or from an earlier
+    log."""
     return sum(other.name != path.name for other in folder.glob("edgemed-seal-*.txt"))
 
 
@@ -167,7 +171,9 @@ def _refuse_rollback(place: Place, path: Path) -> None:
     try:
         old = kept_in(path)
     except UsageError:
-        raise Refused("a file that is no seal has that name", "choose another name") from None
+        raise Refused(
+            "a file with that name exists and is not a seal", "choose another name"
+        ) from None
     if old is not None and not audit_verify.holds(audit_verify.read(place), old):
         raise InvalidFile(
             f"the seal that is kept there names row {old.number}, which this log does not hold: "

@@ -3,7 +3,7 @@
     magic 8 | log2(n) 1 | r 1 | p 1 | salt 16 | nonce 12 | ciphertext + tag | SHA-256 of all before
 
 The closing checksum tells a damaged file from a wrong passphrase; it protects nothing, the tag
-does. The header is authenticated too. Nothing of the note stands outside the ciphertext.
+does. The header is authenticated too. Nothing of the note is outside the ciphertext.
 
 Two windows may have one saved session open, and a file may be put back from a backup: what was
 written by another since this process last read or wrote it is never replaced.
@@ -31,7 +31,7 @@ from edgemed.storage.whole import private_folder, write_new, write_whole
 MAGIC = b"EDGEMED1"
 ENDING = ".edgemed"
 LOG2_N, R, P = 15, 8, 1  # 32 MiB and about a tenth of a second: RFC 7914's interactive use, doubled
-MAX_LOG2_N = 20  # a file that asks for more memory than 1 GiB is not ours
+MAX_LOG2_N = 20  # edgemed never writes a file that needs more memory than 1 GiB
 HEADER = len(MAGIC) + 3 + 16
 MOST_NAMES = 10_000  # sessions that began in one second
 SHORTEST = 8  # characters of a passphrase
@@ -52,7 +52,7 @@ def make_lock(passphrase: str) -> Lock:
     if len(passphrase) < SHORTEST:
         raise Refused(
             f"the passphrase has fewer than {SHORTEST} characters",
-            "take a longer one, four words say",
+            "choose a longer one, such as four words",
         )
     header = MAGIC + bytes((LOG2_N, R, P)) + secrets.token_bytes(16)
     return Lock(header, _key(passphrase, header))
@@ -92,7 +92,7 @@ def save_new(folder: Path, at: str, session: Session, lock: Lock) -> Path:
 
 
 def _new(folder: Path, stamp: str, data: bytes) -> Path:
-    """Write under the first name that nothing has."""
+    """Write under the first free name."""
     for name in chain((stamp,), (f"{stamp}-{number}" for number in range(2, MOST_NAMES))):
         path = folder / f"{name}{ENDING}"
         with suppress(FileExistsError):
@@ -108,10 +108,10 @@ def _alone(path: Path) -> Iterator[bool]:
     lock = path.with_name(f"{path.name}.lock")
     try:
         fd = hold(lock)
-    except Refused:  # another has it, or something strange stands there
+    except Refused:  # another process has it, or it is not a plain file
         yield False
         return
-    except EdgemedError:  # a full disk, a folder that is read alone: the writing says so
+    except EdgemedError:  # a full disk or a read-only folder: the write itself reports that
         yield True
         return
     try:
@@ -121,7 +121,7 @@ def _alone(path: Path) -> Iterator[bool]:
 
 
 def _is_known(path: Path) -> bool:
-    """Whether nothing stands at `path` but what this process read or wrote there."""
+    """Whether `path` is free, or holds what this process last read or wrote there."""
     try:
         return sha256(path.read_bytes()).digest() == KNOWN.get(path.absolute())
     except FileNotFoundError:
@@ -144,13 +144,13 @@ def _plain(session: Session) -> bytes:
 
 @contextmanager
 def _said(folder: Path) -> Iterator[None]:
-    """What the system says against writing in `folder`, in words."""
+    """The system's error for writing in `folder`, with a remedy."""
     try:
         yield
     except OSError as error:
         raise EdgemedError(
             f"the session cannot be saved: {error.strerror}",
-            f"free some disk space, and see that you may write in {folder}; then save again",
+            f"free some disk space, and check that you may write in {folder}; then save again",
         ) from error
 
 
@@ -178,20 +178,20 @@ def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
 
 
 def _session_in(plain: bytes) -> Session:
-    """The session that was encrypted; whoever knows the passphrase may have put in anything."""
+    """The decrypted session, checked: whoever knows the passphrase could have stored anything."""
     try:
         session = from_data(json_of(plain))
         _refuse_odd(session)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise InvalidFile(
-            "the file holds something else than a session",
-            "open one that edgemed saved on its own",
+            "the file does not hold a session",
+            "open a file that edgemed saved",
         ) from None
     return session
 
 
 def _refuse_odd(session: Session) -> None:
-    """ValueError where a text is none, or a span lies outside its text."""
+    """ValueError where a text is not a string, or a span lies outside its text."""
     if not all(isinstance(t, str) for t in (session.source, session.ai_draft, session.text)):
         raise ValueError
     if session.review is None:
@@ -210,7 +210,7 @@ def _refuse_outside(spans: list[Span], text: str) -> None:
 
 
 def default_folder() -> Path:
-    """Where saved sessions stand. File names are times: they say nothing of a patient."""
+    """Where saved sessions are. File names are times: they say nothing about a patient."""
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "sessions"
@@ -277,9 +277,11 @@ def _undamaged(data: bytes) -> bytes:
     """A file's bytes without the checksum, which must be right."""
     body, checksum = data[:-32], data[-32:]
     if not data.startswith(MAGIC):
-        raise InvalidFile("the file is no saved session", f"saved sessions end in {ENDING}")
+        raise InvalidFile("the file is not a saved session", f"saved sessions end in {ENDING}")
     if len(body) < HEADER + 12 + 16 or sha256(body).digest() != checksum:
-        raise InvalidFile("the saved session is damaged", "take a copy of the file from a backup")
+        raise InvalidFile(
+            "the saved session is damaged", "restore a copy of the file from a backup"
+        )
     return body
 
 
@@ -288,6 +290,9 @@ def _key(passphrase: str, header: bytes) -> bytes:
 
     log2_n, r, p = header[len(MAGIC) : len(MAGIC) + 3]
     if log2_n > MAX_LOG2_N or not log2_n or r != R or p != P:
-        raise InvalidFile("the saved session asks for settings that are not ours", "do not open it")
+        raise InvalidFile(
+            "the saved session has unsupported encryption settings",
+            "restore a copy of the file from a backup",
+        )
     derive = Scrypt(salt=header[-16:], length=32, n=1 << log2_n, r=r, p=p)
     return derive.derive(passphrase.encode("utf-8", "surrogatepass"))

@@ -1,1 +1,2 @@
-"""What this machine can do: its system, its llama.cpp, its room, and how a model runs on it."""
+"""What this machine can do: its system, its llama.cpp, its memory and disk, and how a model runs on
+it."""

@@ -1,4 +1,4 @@
-"""What came of looking at one thing of this machine."""
+"""The result of one check of this machine."""
 
 from dataclasses import dataclass
 from typing import Literal

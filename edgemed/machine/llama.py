@@ -1,4 +1,4 @@
-"""The installed llama.cpp against this processor: what it uses of it, and the devices it finds."""
+"""Whether the installed llama.cpp uses what this processor can do, and the devices it finds."""
 
 from collections.abc import Iterator
 

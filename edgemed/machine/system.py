@@ -1,4 +1,4 @@
-"""What can be looked at without a model: processor, memory, disk, terminal, what was given up."""
+"""Checks without a model: processor, memory, disk, terminal, and rights that edgemed gave up."""
 
 import os
 import platform
@@ -62,7 +62,7 @@ def sockets_check(why_not: str | None) -> Check:
 def dumps_check(why_not: str | None) -> Check:
     """Whether a crash could write memory contents to the disk."""
     if why_not is None:
-        return Check("core dumps", "ok", "forbidden: a crash writes no memory to the disk")
+        return Check("core dumps", "ok", "switched off: a crash writes no memory to the disk")
     return Check("core dumps", "warning", why_not, "start edgemed with the command `edgemed`")
 
 
@@ -100,5 +100,5 @@ def cache_check() -> Check:
 
     if _jit.CACHED:
         return Check("kernel cache", "ok", str(_jit.CACHE))
-    remedy = "make it writable, or set NUMBA_CACHE_DIR: otherwise every merge compiles again"
+    remedy = "make it writable, or set NUMBA_CACHE_DIR: without that every merge compiles again"
     return Check("kernel cache", "warning", str(_jit.CACHE), remedy)

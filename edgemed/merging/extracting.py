@@ -62,13 +62,16 @@ class Extracted:
 
 
 Report = Callable[[int, int], None]
-"""Called with the tensors done, and all of them."""
+"""Called with how many tensors are done, and how many there are."""
 
 
 def plan_extract(tuned: Parent, base: Parent, out: Path, threads: int) -> Plan:
-    """Every tensor of both, the base first; refused as a merge of the two would be."""
+    """Plan the tensors of both models, the base first; refused where a merge of the two would
+    be."""
     if tuned == base:
-        raise UsageError("a model does not differ from itself", "name the tuned one and its base")
+        raise UsageError(
+            "the tuned model and the base are the same file", "name the tuned model and its base"
+        )
     recipe = replace(weighted([tuned], "task_arithmetic", base, [1.0], {}), tokenizer="base")
     return decide(recipe, Target(out, threads))
 
@@ -97,7 +100,7 @@ def extract(
             list(pool.map(one, matrices))
     pairs = {s.name: pair for s in matrices if (pair := found[s.name]) is not None}
     if not pairs:
-        raise Refused("the two models do not differ in any matrix", "name two that do")
+        raise Refused("every matrix is the same in both models", "name a tuned model and its base")
     return adapter_of(model, {name: pair for name, (pair, _) in pairs.items()}), [
         told for _, told in pairs.values()
     ]
@@ -111,23 +114,25 @@ def adapter_of(model: Model, pairs: dict[str, Pair]) -> Adapter:
 
 
 def pairable(plan: Plan) -> set[str]:
-    """Names of the matrices; experts side by side are refused."""
+    """Names of the matrices; tensors of several experts are refused."""
     wide = [s.name for s in plan.steps if len(s.sources[0].shape) > 2]
     if wide:
         raise Refused(
-            f"{wide[0]} holds several matrices side by side, which adapters do not know here",
-            "extraction is for models without experts",
+            f"{wide[0]} holds experts side by side, which cannot be extracted",
+            "extract an adapter from models without experts",
         )
     return {s.name for s in plan.steps if len(s.sources[0].shape) == 2}
 
 
 def refuse_vectors(plan: Plan, files: dict[Path, int], wish: Wish) -> None:
-    """Refused if a norm or bias differs, which no pair of thin matrices can say."""
+    """Refused if a norm or bias differs: a low-rank pair cannot hold that."""
     blender = Blender(files, Nowhere(), plan.buffers, plan.recipe.seed)
     for step in (s for s in plan.steps if len(s.sources[0].shape) < 2):
         for _, x in blender.stream(step).chunks():
             if len(x) > 1 and not np.array_equal(x[0], x[1]) and not wish.without_vectors:
-                raise Refused(f"{step.name} differs, and is no matrix", VECTORS_STAY)
+                raise Refused(
+                    f"{step.name} differs between the models and is not a matrix", VECTORS_STAY
+                )
 
 
 def pair_of(stream: Stream, wish: Wish) -> tuple[Pair, Extracted] | None:
@@ -188,7 +193,7 @@ def cells(told: Extracted) -> tuple[str, ...]:
 
 
 def summary(every: Sequence[Extracted]) -> str:
-    """The whole in a line: the share of all change that is held."""
+    """A one-line summary: the share of the change that the adapter holds."""
     weights = sum(t.rank * (t.rows + t.length) for t in every)
     least = min(every, key=lambda t: t.share)
     return (

@@ -1,4 +1,4 @@
-"""Rows that do not fill the blocks of the type that was meant for them, and what they get instead.
+"""Rows that do not fill the blocks of the wanted type, and the type they get instead.
 
 Names and widths only: no files, no weights.
 """
@@ -46,6 +46,6 @@ def refuse(found: Sequence[Fallback]) -> None:
         more = f", and {len(found) - 1} more tensors" if len(found) > 1 else ""
         raise Refused(
             f"{first.name} is {first.width:,} wide and cannot be {first.wanted}{more}",
-            f"choose a type of smaller blocks, such as {first.got}, "
+            f"choose a type with smaller blocks, such as {first.got}, "
             "or leave out --no-fallback to have one chosen",
         )

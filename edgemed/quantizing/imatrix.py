@@ -72,7 +72,8 @@ class Measured(NamedTuple):
 
 
 def read_imatrices(paths: Sequence[Path]) -> Importances:
-    """The importances in these files, taken together; InvalidFile where one is none."""
+    """The importances in these files, combined; InvalidFile where a file is not an importance
+    matrix."""
     refuse_twice(paths)
     found = [_read(path) for path in paths]
     total: dict[str, Entry] = {}
@@ -94,7 +95,7 @@ def read_imatrices(paths: Sequence[Path]) -> Importances:
 
 
 def refuse_twice(paths: Sequence[Path]) -> None:
-    """A file that is given twice would count twice."""
+    """Refuse a file that is given twice: it would count twice."""
     for i, path in enumerate(paths):
         refuse_odd_name(path)
         if path.exists() and any(o.exists() and path.samefile(o) for o in paths[:i]):
@@ -116,12 +117,12 @@ def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32
     raise Refused(
         f"the importance matrix has {found.size} numbers for {name}, "
         f"which has {matrices} x {tensor.row_length} columns",
-        "use a matrix that was made with a model of this very shape",
+        "use a matrix that was measured on a model of the same shape",
     )
 
 
 def silence(columns: F32 | None) -> str | None:
-    """Why a type that needs importances gets none from these; None if every matrix has some."""
+    """Why a type that needs importances cannot use these; None if every matrix has some."""
     if columns is None:
         return "none were measured"
     silent = np.flatnonzero(~columns.any(axis=1))
@@ -176,7 +177,7 @@ def _read(path: Path) -> Measured:
 def _read_gguf(path: Path) -> Measured:
     model = open_model(path)
     if model.metadata.get("general.type") != "imatrix":
-        raise InvalidFile(f"{path} is a GGUF file, but no importance matrix", NOT_ONE)
+        raise InvalidFile(f"{path} is a GGUF file, but not an importance matrix", NOT_ONE)
     entries = {}
     for name, tensor in model.tensors.items():
         counts = model.tensors.get(name.removesuffix(SUMS) + COUNTS)
@@ -212,7 +213,7 @@ def _read_old(path: Path) -> Measured:
     def take(count: int) -> bytes:
         nonlocal at
         if count < 0 or at + count > len(raw):
-            raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)
+            raise InvalidFile(f"{path} is not an importance matrix, or is damaged", NOT_ONE)
         at += count
         return raw[at - count : at]
 
@@ -227,7 +228,7 @@ def _read_old(path: Path) -> Measured:
     for _ in range(count):
         length = number()
         if not 0 < length <= LONGEST_NAME:
-            raise InvalidFile(f"{path} is no importance matrix, or damaged", NOT_ONE)
+            raise InvalidFile(f"{path} is not an importance matrix, or is damaged", NOT_ONE)
         name = take(length).decode("utf-8", "replace")
         calls, columns = number(), number()
         sums = np.frombuffer(take(4 * columns), "<f4").astype(np.float64) * CALL
@@ -252,7 +253,7 @@ def _added(before: Entry | None, entry: Entry, name: str, path: Path) -> Entry:
 
 
 def _split_alike(entry: Entry, other: Entry) -> Entry:
-    """Experts told apart as in `other`, where one file does so and the other does not."""
+    """Experts separated as in `other`, where only one of the two files separates them."""
     if len(entry.sums) != 1 or entry.sums.size != other.sums.size:
         return entry
     counts = np.broadcast_to(entry.counts, other.counts.shape)

@@ -1,8 +1,8 @@
 """Which type each tensor of a file type gets: the rules of llama.cpp's quantizer, as tables.
 
-Some matrices matter more than others: the head, the values of attention, the way down from the
-feed-forward layer, most of all in the first and last blocks. Source: src/llama-quant.cpp of
-llama.cpp; its own snapshots are the test. Names and shapes only: no files, no weights.
+Some matrices matter more than others: the head, attention values, the feed-forward down projection,
+most of all in the first and last blocks. Source: src/llama-quant.cpp of llama.cpp; its own
+snapshots are the test. Names and shapes only: no files, no weights.
 """
 
 import re
@@ -79,7 +79,7 @@ KINDS = (
     ("ffn_gate", "ffn_gate"),
     ("ffn_down", "ffn_down"),
 )
-"""The first part found in a name says what a matrix does."""
+"""The first of these parts found in a name says what a matrix does."""
 
 LOWEST = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M")
 """File types below 3 bits, with rules of their own."""
@@ -133,7 +133,8 @@ def _down_iq4(at: Where) -> str:
 
 
 def _guarded_down(name: str) -> Rule:
-    """With a matrix, the first blocks of these could go astray: they get a minimum as well."""
+    """Even with an importance matrix, the first blocks of these may lose quality: they get a
+    minimum type."""
     return lambda at: name if at.facts.imatrix and at.first_eighth else ""
 
 
@@ -277,7 +278,7 @@ def fitting(name: str, row_length: int) -> str:
 
 
 class _Mix:
-    """A file type's rules while matrices pass by: it counts how many of a kind there were."""
+    """A file type's rules, applied matrix by matrix: it counts how many of a kind there were."""
 
     def __init__(
         self, file_type: str, usual: str, facts: Facts, matrices: Sequence[Matrix]

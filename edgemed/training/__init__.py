@@ -1,1 +1,1 @@
-"""Adapting a model on this machine: examples, the training loop, the adapter that comes out."""
+"""Adapting a model on this machine: examples, the training loop, the resulting adapter."""

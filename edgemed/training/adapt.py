@@ -1,6 +1,6 @@
 """The training of an adapter: AdamW on low-rank paths beside frozen, quantized matrices.
 
-With one thread a run that was stopped and resumed gives the same numbers to the bit.
+With one thread, a stopped and resumed run gives bit-identical numbers.
 """
 
 import math
@@ -19,16 +19,17 @@ from edgemed.training.encoded import Data, Encoded
 from edgemed.training.schedule import Wish, batches, rate_at, split, steps
 
 GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
-"""How the names of the matrices begin that get a path."""
+"""How the names of the matrices that get an adapter begin."""
 
 DECAY = 0.01
-STEEPEST = 1.0  # the gradient's length is cut to this
+STEEPEST = 1.0  # the gradient's norm is clipped to this
 SAVED_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place on the curve: mean losses of an answer's token, learned from since the last, held."""
+    """A point on the curve: mean loss per answer token, on training examples since the last point
+    and on held-out ones."""
 
     step: int
     learned: float | None
@@ -37,7 +38,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. `loss` of the last batch; `left` in seconds."""
+    """How far a run has come. `loss` of the last batch; `left` in seconds."""
 
     step: int
     steps: int
@@ -48,7 +49,7 @@ class Progress:
 
 @dataclass(slots=True)
 class State:
-    """What a run has come to: all that is needed to go on.
+    """The state of a run: all that is needed to continue.
 
     Arrays by number of the trained tensor: its weights now, AdamW's two means, its best weights.
     """
@@ -57,8 +58,10 @@ class State:
     curve: list[Point] = field(default_factory=list)
     best: int = 0  # the step
     best_loss: float = math.inf
-    worse: int = 0  # looks at the held-out examples since then
-    since: list[float] = field(default_factory=lambda: [0.0, 0.0])  # loss and tokens since a look
+    worse: int = 0  # held-out checks since then
+    since: list[float] = field(
+        default_factory=lambda: [0.0, 0.0]
+    )  # loss and tokens since the last check
     weights: list[F32] = field(default_factory=list)
     first: list[F32] = field(default_factory=list)
     second: list[F32] = field(default_factory=list)
@@ -77,7 +80,7 @@ class Training:
         self.batches, self.looks = steps(self.learned, self.lengths, wish)
         self.adam = torch.optim.AdamW(self.trained, lr=wish.rate, weight_decay=DECAY)
         self.state = State(best_weights=self._weights())
-        self.whole = True  # no change of the state is half done: it may be saved
+        self.whole = True  # the state is consistent: it may be saved
 
     def tokens_from(self, step: int) -> int:
         """Tokens of the steps after the first `step`."""
@@ -98,12 +101,12 @@ class Training:
 
     @property
     def over(self) -> bool:
-        """Whether all is learned, or the held-out examples say that it is enough."""
+        """Whether all steps are done, or the held-out loss has stopped falling."""
         state = self.state
         return state.step == len(self.batches) or state.worse >= self.wish.patience
 
     def step(self) -> float:
-        """Learn from the next batch; its mean loss before."""
+        """Learn from the next batch; returns its mean loss before the step."""
         state, rows = self.state, [self.rows[n] for n in self.batches[self.state.step]]
         for group in self.adam.param_groups:
             group["lr"] = rate_at(state.step, len(self.batches), self.wish.rate)
@@ -113,7 +116,7 @@ class Training:
         found: float = loss.item()
         if not math.isfinite(found):
             raise EdgemedError(
-                f"the loss is no number any more at step {state.step + 1}", "give a smaller --rate"
+                f"the loss is not a finite number at step {state.step + 1}", "give a smaller --rate"
             )
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
@@ -164,7 +167,7 @@ class Training:
         return state
 
     def restore(self, state: State) -> None:
-        """Go on from a saved state of the same run."""
+        """Continue from a saved state of the same run."""
         self.state = state
         with torch.no_grad():
             for parameter, saved in zip(self.trained, state.weights, strict=True):
@@ -189,7 +192,7 @@ class Training:
 
 
 def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
-    """A fresh path beside every matrix of the group, drawn from the seed; by the matrix's name."""
+    """A new adapter for every matrix of the group, drawn from the seed; by the matrix's name."""
     random = torch.Generator().manual_seed(wish.seed)
     found: dict[str, Lora] = {}
     for name, linear in model.linears().items():
@@ -201,7 +204,8 @@ def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
 
 
 def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
-    """Ids of what all rows begin with and of the rest of each, and 1.0 where an answer's token is.
+    """Token ids of the common beginning and of the rest of each row, and a mask with 1.0 for answer
+    tokens.
 
     Prompts of one template begin alike: that part is computed once for all rows of a step.
     """
@@ -214,7 +218,7 @@ def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor
 
 
 def computed(rows: Sequence[Encoded]) -> int:
-    """Tokens that a step of `rows` computes: what all begin with counts once."""
+    """Tokens that a step of `rows` computes: the common beginning counts once."""
     return sum(len(row.ids) for row in rows) - (len(rows) - 1) * begun_alike(rows)
 
 

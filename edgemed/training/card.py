@@ -1,4 +1,4 @@
-"""What an adapter is: a JSON file beside it. It holds no word of an example."""
+"""The card of an adapter: a JSON file beside it. It holds no text of an example."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ class Base:
 
 
 def place(out: Path) -> Path:
-    """Where the card of `out` stands."""
+    """Where the card of `out` is."""
     return out.with_name(out.name + ".json")
 
 

@@ -1,4 +1,4 @@
-"""The state of a stopped run in a file: numbers only, no word and no token of an example.
+"""The state of a stopped run in a file: numbers only, no text or token of an example.
 
 A file of numpy's npz form, without pickles; `about` in it is JSON.
 """
@@ -17,11 +17,11 @@ from edgemed.storage.whole import write_whole
 from edgemed.training.adapt import Point, State
 
 ARRAYS = ("weights", "first", "second", "best_weights")
-AGAIN = "give the same files and options, or begin anew with --force"
+AGAIN = "give the same files and options, or start over with --force"
 
 
 def place(out: Path) -> Path:
-    """Where the state of the run for `out` stands."""
+    """Where the state of the run for `out` is."""
     return out.with_name(out.name + ".progress")
 
 
@@ -41,14 +41,14 @@ def load(path: Path, run: str) -> State:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(file["about"].tobytes())
             if about["run"] != run:
-                raise Refused(f"{path} is of another run: files or options differ", AGAIN)
+                raise Refused(f"{path} belongs to another run: files or options differ", AGAIN)
             state = State(**about["state"])
             state.curve = [Point(**point) for point in about["state"]["curve"]]
             for kind in ARRAYS:
                 setattr(state, kind, _list(file, kind))
             return state
     except FileNotFoundError:
-        raise Refused(f"there is no {path} to go on from", "leave out --resume") from None
+        raise Refused(f"there is no {path} to resume from", "leave out --resume") from None
     except (OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError) as error:
         raise InvalidFile(f"{path} cannot be read: {type(error).__name__}", AGAIN) from None
 

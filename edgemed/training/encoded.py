@@ -32,7 +32,8 @@ class Data:
     longest: int
 
     def mark(self, key: bytes) -> str:
-        """A keyed hash: the same data is recognised, and short ones cannot be guessed from it."""
+        """A keyed hash: it recognises the same data, and short examples cannot be guessed from
+        it."""
         digest = hmac.new(key, digestmod=hashlib.sha256)
         for row in self.rows:
             digest.update(f"{row.answer}:{','.join(map(str, row.ids))};".encode())
@@ -46,7 +47,8 @@ class Encoder(Protocol):
 
 
 def encode_all(encoder: Encoder, examples: Sequence[Example], longest: int) -> Data:
-    """Every example of at most `longest` tokens. Refused where none is, or one cannot be written.
+    """Every example of at most `longest` tokens. Refused where there is none, or one cannot be
+    encoded.
 
     A refusal names the row.
     """
@@ -65,7 +67,7 @@ def encode_all(encoder: Encoder, examples: Sequence[Example], longest: int) -> D
     if not rows:
         raise Refused(
             f"all {left_out} examples have more than {longest} tokens",
-            "give --longest a larger number, or shorter examples",
+            "give a larger --longest, or shorter examples",
         )
     return Data(tuple(rows), left_out, longest)
 

@@ -1,4 +1,4 @@
-"""Examples in the forms people have: what a model is asked, and the answer it shall learn.
+"""Examples in the forms people have: the prompt, and the answer to learn.
 
 JSON Lines, one object a line, or one JSON list of such objects:
 
@@ -28,7 +28,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the model is shown, and the answer it shall give. `place`: file and row, for messages.
+    """The prompt, and the answer to learn. `place`: file and row, for messages.
 
     Of a dialogue with several answers the last is learned.
     """
@@ -78,38 +78,38 @@ def _parsed(data: bytes, place: str) -> Any:
     except UnicodeDecodeError:
         _bad(place, "it is not UTF-8")
     except ValueError:
-        _bad(place, "it is no JSON")
+        _bad(place, "it is not JSON")
 
 
 def _example(row: Any, place: str) -> Example:
     """One row in whichever form it has."""
     if not isinstance(row, Mapping):
-        _bad(place, "it is no object")
+        _bad(place, "it is not an object")
     if "messages" in row:
         return _dialogue(row["messages"], place)
     if "instruction" in row:
         asked, more = _text(row, "instruction", place), row.get("input") or ""
         if not isinstance(more, str):
-            _bad(place, "`input` is no text")
+            _bad(place, "`input` is not text")
         asked = f"{asked}\n\n{more}" if more.strip() else asked
         return _made((Message("user", asked),), _text(row, "output", place), place)
     if "prompt" in row:
         asked = _text(row, "prompt", place)
         return _made((Message("user", asked),), _text(row, "completion", place), place)
-    _bad(place, f"it has none of the forms: {FORMS}")
+    _bad(place, f"it has none of these forms: {FORMS}")
 
 
 def _dialogue(turns: Any, place: str) -> Example:
     """Turns that end with an answer."""
     if not isinstance(turns, list) or not turns:
-        _bad(place, "`messages` is no list of turns")
+        _bad(place, "`messages` is not a list of turns")
     found = []
     for turn in turns:
         if not isinstance(turn, Mapping) or turn.get("role") not in ROLES:
-            _bad(place, f"a turn has no role of {', '.join(ROLES)}")
+            _bad(place, f"a turn's role is not one of {', '.join(ROLES)}")
         found.append(Message(cast(Role, turn["role"]), _text(turn, "content", place)))
     if found[-1].role != "assistant" or len(found) < 2:
-        _bad(place, "the last turn must be the assistant's, behind another")
+        _bad(place, "the last turn must be the assistant's, after another turn")
     return _made(tuple(found[:-1]), found[-1].content, place)
 
 
@@ -124,9 +124,9 @@ def _made(messages: tuple[Message, ...], answer: str, place: str) -> Example:
 def _text(row: Mapping[str, Any], name: str, place: str) -> str:
     value = row.get(name)
     if not isinstance(value, str):
-        _bad(place, f"`{name}` is missing or no text")
+        _bad(place, f"`{name}` is missing or not text")
     return value
 
 
 def _bad(place: str, why: str) -> NoReturn:
-    raise InvalidFile(f"{place}: {why}", "mend or remove that row")
+    raise InvalidFile(f"{place}: {why}", "correct or remove that row")

@@ -1,4 +1,4 @@
-"""What a training run takes of the memory, by part, before it begins.
+"""How much memory a training run needs, by part, before it begins.
 
 Counted in float32 from the model's shape: w is its width, f that of the feed-forward part. Kept for
 the backward pass of a block are, a token: the inputs of both norms and what these give (4 w), what
@@ -13,7 +13,7 @@ from edgemed.errors import Refused
 FLOAT = 4
 HEAD = 2 * (1 << 23) * FLOAT
 """Bytes of a slice of logits and its gradient (edgemed_models.trainable.head)."""
-STATES = 8  # weights, gradient, AdamW's two, the best; the state as it is saved: three more
+STATES = 8  # weights, gradient, AdamW's two, the best; while saving the state, three more
 RUNTIME = 350 << 20  # bytes: the interpreter, torch and numba as they are loaded (measured)
 SPARE = 0.8  # of what is free, the most that is taken so that nothing is computed twice
 
@@ -46,7 +46,7 @@ class Need:
 
     @property
     def parts(self) -> dict[str, int]:
-        """Names as they are shown."""
+        """Names for messages."""
         return {
             "the model's file": self.model,
             "adapters and their optimizer": self.adapters,
@@ -73,7 +73,7 @@ def needs(sizes: Sizes, weights: int, tokens: int) -> Iterator[Need]:
 
 
 def planned(sizes: Sizes, weights: int, tokens: int, free: int) -> Need:
-    """The fastest way that fits into `free` bytes. Refused, by part, where none does."""
+    """The fastest way that fits into `free` bytes. Refused, naming each part, where none does."""
     for need in needs(sizes, weights, tokens):
         if need.total <= (free * SPARE if need.kept else free):
             return need

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HELD, ORDER = 1, 2  # what a seed is used for
+HELD, ORDER = 1, 2  # streams of random numbers, one for each use of the seed
 
 Batch = tuple[int, ...]
 """Numbers of the examples that are learned from in one step."""
@@ -70,7 +70,8 @@ def steps(
 
 
 def rate_at(step: int, total: int, highest: float) -> float:
-    """The learning rate of step 0, 1, ...: up over the first twentieth, then half a cosine."""
+    """The learning rate of step 0, 1, ...: a warm-up over the first twentieth, then half a
+    cosine."""
     warm = max(1, total // 20)
     if step < warm:
         return highest * (step + 1) / warm

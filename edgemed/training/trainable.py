@@ -46,7 +46,9 @@ def mapped(model: Model) -> dict[str, MappedRows]:
     try:
         files = {path: np.memmap(path, np.uint8, "r") for path in model.paths}
     except OSError as error:
-        raise EdgemedError(f"cannot map {model.paths[0]}: {error}", "check the file") from error
+        raise EdgemedError(
+            f"cannot memory-map {model.paths[0]}: {error}", "check the file"
+        ) from error
     return {name: _rows(tensor, files[tensor.path]) for name, tensor in model.tensors.items()}
 
 
@@ -64,7 +66,8 @@ def require_torch() -> None:
 
 
 def load_trainable(path: Path) -> "tuple[Model, Transformer]":
-    """The model at `path`, ready for adapters. Refused for what this code does not compute."""
+    """The model at `path`, ready for adapters. Refused for architectures that this code does not
+    support."""
     require_torch()
     from edgemed_models.trainable.shape import Unsupported, shape_of
     from edgemed_models.trainable.transformer import Tensors, Transformer

@@ -151,14 +151,14 @@ async def test_what_the_log_refuses_is_not_done(tmp_path: Path, name: str) -> No
         before = by.session
         with held(tmp_path):
             await by.dismiss(by.finding(steps.Flag))
-            assert by.session == before and "held by another program" in by.said
+            assert by.session == before and "in use by another program" in by.said
             await by.sign()
-            assert by.session == before and "held by another program" in by.said
+            assert by.session == before and "in use by another program" in by.said
         await by.sign()
         signed = by.session
         with held(tmp_path):
             await by.export(tmp_path / "out.txt")
-            assert "held by another program" in by.said and "xported" not in by.said
+            assert "in use by another program" in by.said and "xported" not in by.said
         assert not (tmp_path / "out.txt").exists()
         await by.note(OTHER)
         assert by.session == signed and by.asked == 1  # neither saved nor exported

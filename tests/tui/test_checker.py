@@ -30,7 +30,7 @@ def test_a_process_that_died_is_an_error_once_and_then_replaced(checker: Checker
     checker(NOTE, DRAFT)
     assert checker._process is not None
     checker._process.kill()
-    with pytest.raises(CheckBroke, match="process of the check ended"):
+    with pytest.raises(CheckBroke, match="checking process ended"):
         checker(NOTE, DRAFT)
     assert checker(NOTE, DRAFT).claims
 

@@ -73,7 +73,7 @@ async def test_a_signature_that_cannot_be_logged_is_not_given_and_is_typed_once(
             await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
             assert case_of(pilot).session.signature is None
             assert case_of(pilot).session.text == DRAFT
-            assert "held by another program" in said(pilot)
+            assert "in use by another program" in said(pilot)
         await press(pilot, "s")
         dialog = pilot.app.screen
         assert isinstance(dialog, AskSignature)
@@ -91,7 +91,7 @@ async def test_a_dismissal_that_cannot_be_logged_is_not_taken(tmp_path: Path) ->
             await press(pilot, "n", "d", "enter")
             await pilot.pause(0.2)
             assert case_of(pilot).session.dismissals == ()
-            assert "held by another program" in said(pilot)
+            assert "in use by another program" in said(pilot)
         await press(pilot, "d", "enter")
         await pilot.pause(0.2)
         assert len(case_of(pilot).session.dismissals) == 1

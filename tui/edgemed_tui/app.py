@@ -1,4 +1,4 @@
-"""The app: what holds on every screen, and what it refuses to give away."""
+"""The app: what holds on every screen, and what it keeps from leaving the screen."""
 
 import sys
 import time
@@ -85,19 +85,20 @@ class EdgemedApp(App[None]):
             self.action_welcome()
 
     def on_ready(self) -> None:
-        """The first picture stands: from here on keys come first. A test keeps its interpreter."""
+        """The first frame is drawn: from now on keys come first. A test keeps its interpreter
+        settings."""
         if not self.is_headless:
             interpreter.quicken()
 
     def _name_unknown_keys(self) -> None:
-        """Say which names in the keymap name nothing."""
+        """Report names in the keymap that are not known."""
         if not self.settings.keys:
             return
         known = binding_names(EdgemedApp)
         if unknown := sorted(set(self.settings.keys) - known):
             names = ", ".join(unknown)
             remedy = f"known names: {', '.join(sorted(known))}"
-            self._complain(EdgemedError(f"[keys] names nothing that is known: {names}", remedy))
+            self._complain(EdgemedError(f"[keys] has unknown names: {names}", remedy))
 
     def on_unmount(self) -> None:
         """Close what is open."""
@@ -108,7 +109,7 @@ class EdgemedApp(App[None]):
         return {"evidence": "ansi_blue", "sentence": "ansi_bright_black"}
 
     def remember(self, **changes: Any) -> None:
-        """Keep a setting; where it cannot be written it counts until the end, and that is said."""
+        """Keep a setting; if it cannot be written it applies until the end, with a warning."""
         if replace(self.settings, **changes) == self.settings:
             return
         self.settings = replace(self.settings, **changes)
@@ -132,7 +133,7 @@ class EdgemedApp(App[None]):
 
     @property
     def keys_waiting(self) -> bool:
-        """Whether something was typed that is not yet handled."""
+        """Whether typed keys are still to be handled."""
         return self._key_order.busy
 
     def _lock_when_idle(self) -> None:
@@ -141,7 +142,7 @@ class EdgemedApp(App[None]):
             self.action_lock()
 
     def action_lock(self) -> None:
-        """Cover the screen; whoever comes back signs with a name of their own."""
+        """Cover the screen; whoever returns enters a name again to sign."""
         if not self.locked:
             self.case.end_sitting()
             self.push_screen(LockScreen(self.case.lock))
@@ -191,7 +192,7 @@ class EdgemedApp(App[None]):
         self.push_screen(ModelsScreen())
 
     def action_merge(self, t: float | None = None) -> None:
-        """The merge screen; its imports load the kernels, so not before it is asked for."""
+        """Open the merge screen; its imports load the kernels, so it is imported only now."""
         from edgemed_tui.screens.merge import MergeScreen
 
         self.push_screen(MergeScreen(self.desk, t))
@@ -226,7 +227,7 @@ class EdgemedApp(App[None]):
 
     @property
     def sessions(self) -> list[SessionScreen]:
-        """The session screen, wherever it lies in the stack."""
+        """The session screen, wherever it is in the stack."""
         return [screen for screen in self.screen_stack if isinstance(screen, SessionScreen)]
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -248,7 +249,7 @@ class EdgemedApp(App[None]):
         self.exit(message=Text(self.case.apart) if self.case.apart else None)
 
     def hung_up(self) -> None:
-        """The terminal is gone: keep what saving keeps, then end."""
+        """The terminal is gone: save if the session was saved before, then end."""
         with suppress(EdgemedError):  # nobody is there to be told
             self.case.save_again()
         end_soon(hangup.GRACE)
@@ -275,7 +276,8 @@ class EdgemedApp(App[None]):
         yield SystemCommand("Clipboard", clipboard, self.action_clipboard)
 
     def _fatal_error(self) -> None:
-        """Textual would print every variable of the crashed frames; type and place must do."""
+        """Textual would print every variable of the crashed frames; edgemed prints only type and
+        place."""
         error = sys.exc_info()[1] or self._exception
         self._exit_renderables.append(literal(report(error) if error else "edgemed stopped").plain)
         self._close_messages_no_wait()

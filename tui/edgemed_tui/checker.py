@@ -16,7 +16,7 @@ from edgemed.clinic.findings import Review
 
 
 class CheckBroke(Exception):
-    """The check came to no end; its message names type and place, never values."""
+    """The check failed; its message names type and place, never values."""
 
 
 class Checker:
@@ -42,8 +42,8 @@ class Checker:
             answer: Review | str | None = pickle.load(stream(process.stdout))
         except (EOFError, OSError):
             self.close()
-            raise CheckBroke("the process of the check ended") from None
-        except BaseException:  # Ctrl-C: an answer that nobody took would pass for the next one's
+            raise CheckBroke("the checking process ended unexpectedly") from None
+        except BaseException:  # Ctrl-C: an unread answer would be taken for the next one
             self.close()
             raise
         if isinstance(answer, str):
@@ -64,7 +64,7 @@ class Checker:
         return self._process
 
     def close(self) -> None:
-        """End the process, whatever it is at."""
+        """End the process, whatever it is doing."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -78,7 +78,7 @@ class Checker:
 
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Check what comes in until it ends; a note without a draft is read for what is to come."""
+    """Check what comes in until it ends; a note without a draft is read ahead."""
     from edgemed.clinic.review import Reviewer
     from edgemed_tui.crash import place_of
 
@@ -94,7 +94,7 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
                 send(answers, None)
             else:
                 send(answers, review(source, draft))
-        except Exception as error:  # the process's outermost edge
+        except Exception as error:  # last resort of the process
             send(answers, place_of(error))
 
 
@@ -105,7 +105,7 @@ def send(end: IO[bytes] | None, value: Any) -> None:
 
 
 def stream(end: IO[bytes] | None) -> IO[bytes]:
-    """A pipe that is there, for it was asked for."""
+    """The pipe, which exists because it was requested."""
     assert end is not None
     return end
 

@@ -1,4 +1,4 @@
-"""What the screens work with: models, folders, the clock, the log. A test has a desk of its own."""
+"""What the screens work with: models, folders, the clock, the log. Tests use their own desk."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class ModelChoice(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at on this machine: "ok", "warning" or "failure", and a remedy."""
+    """One check of this machine: "ok", "warning" or "failure", and a remedy."""
 
     state: str
     name: str
@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 
 
 def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, Any]) -> Origin:
-    """What is recorded of what made a draft; `settings` are what else decided it."""
+    """The record of what made a draft; `settings` are the other settings used."""
     settings = {"recipe_sha256": choice.recipe, **settings}
     settings |= {f"field {name}": value for name, value in template.values.items()}
     return Origin(
@@ -55,7 +55,7 @@ def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, An
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """How to list and open models, where things stand, and what time it is."""
+    """How to list and open models, where files are, and what time it is."""
 
     models: Callable[[], Sequence[ModelChoice]]
     open_model: Callable[[ModelChoice], Model]

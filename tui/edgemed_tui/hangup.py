@@ -1,4 +1,4 @@
-"""What a lost terminal leaves time for: a few seconds, and an exit code that says so."""
+"""After a lost terminal: a few seconds to end in, and an exit code that says so."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ HUNG_UP = 129  # exit code of a process that its terminal has left: 128 + SIGHUP
 
 
 def end_soon(seconds: float) -> None:
-    """End this process in so many seconds, whatever it does then."""
+    """End this process after this many seconds, whatever it is doing."""
     deadline = threading.Timer(seconds, os._exit, (HUNG_UP,))
     deadline.daemon = True
     deadline.start()

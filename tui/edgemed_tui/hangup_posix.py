@@ -43,6 +43,6 @@ if sys.platform != "win32":
                 signal.signal(number, earlier)
 
     def ignore() -> None:
-        """Nothing more is to be done about a lost terminal."""
+        """Ignore further hangup signals."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)

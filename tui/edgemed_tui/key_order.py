@@ -1,8 +1,8 @@
 """Keys are handled one after another, however fast they come.
 
 Textual hands each key at once to the widget that has the focus. A key that moves the focus, or
-opens a dialog, is still on its way then, so the keys behind it would land in the old field. Here
-a key waits until the one before it has been handled everywhere and its dialog stands.
+opens a dialog, is still on its way then, so the keys behind it would land in the old field. Here a
+key waits until the one before it has been handled everywhere and its dialog is open.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ TURNS = 3
 
 
 class KeyOrder:
-    """What was typed and is not yet handled; `hand_on` gives an event to Textual."""
+    """Keys that were typed and not yet handled; `hand_on` gives an event to Textual."""
 
     def __init__(self, app: App[Any], hand_on: Callable[[events.Event], Awaitable[None]]) -> None:
         self._app, self._hand_on = app, hand_on
@@ -49,7 +49,8 @@ class KeyOrder:
 
 
 async def handled(app: App[Any]) -> bool:
-    """Wait until the last key is handled, and what it opened has the focus; False: the app ends."""
+    """Wait until the last key is handled, and what it opened has the focus; False if the app
+    ends."""
     try:
         async with asyncio.timeout(PATIENCE):
             before = None

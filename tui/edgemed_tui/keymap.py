@@ -17,7 +17,7 @@ from edgemed_tui.widgets.review_pane import ReviewPane
 
 
 def binding_names(app: type[App[None]]) -> set[str]:
-    """The names of the keys that can be bound anew; some screens are loaded for this alone."""
+    """The names of the keys that can be rebound; some screens are loaded only for this."""
     from edgemed_tui.screens.merge import MergeScreen
     from edgemed_tui.screens.report import ReportScreen
 

@@ -1,4 +1,4 @@
-"""The one way for text to reach the screen: literally, with no character read as markup.
+"""The only way for text to reach the screen: literally, with no character read as markup.
 
 Textual reads square brackets in strings as markup, so that "Na 128 [L]" would lose its flag. Here
 a string becomes `Content`, which is never parsed, and a character that would act on the terminal
@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from edgemed.printable import ACTING
 
-# One visible character for each that acts: C0 controls have their own pictures in Unicode.
+# One visible character for each control character: C0 controls have their own pictures in Unicode.
 PICTURES = {c: 0x2400 + c for c in range(0x20) if c not in (0x09, 0x0A)}
 HIDDEN = (c for first, last in ACTING for c in range(first, last + 1))
 VISIBLE: dict[int, int] = dict.fromkeys(HIDDEN, 0xFFFD) | PICTURES
@@ -38,7 +38,7 @@ def one_line(text: str) -> str:
 def kept(before: str, after: str) -> str:
     """`after` was made of `visible(before)` by an edit: what was not touched is `before`'s own.
 
-    So a sign that stands for a character on the screen never takes its place in a text.
+    So a sign shown for a character on the screen never replaces it in a text.
     """
     shown = visible(before)
     if shown == before:
@@ -69,7 +69,7 @@ def lines(rows: Iterable[Content]) -> Content:
 
 
 class Words(Static):
-    """A piece of text on the screen; takes strings and `literal` content, parses neither."""
+    """A piece of text on the screen; takes strings and `literal` content, and parses neither."""
 
     def __init__(self, content: str | Content = "", **kwargs: Any) -> None:
         super().__init__(_content(content), markup=False, **kwargs)

@@ -34,7 +34,7 @@ def methods() -> list[str]:
 
 
 def form_of(t: float | None) -> dict[str, str]:
-    """What the fields begin with: a t from a sweep, else a merge that was interrupted."""
+    """The initial values of the fields: a t from a sweep, or else an interrupted merge."""
     if t is not None:
         return {"t": f"{t:g}"}
     return unfinished.remembered() or {}
@@ -57,7 +57,7 @@ def begun_before(plan: Plan) -> list[str]:
 
 
 def consequences(plan: Plan) -> str:
-    """The plan in the figures that a person decides by."""
+    """The plan, in the figures that matter for the decision."""
     actions: dict[str, int] = {}
     for step in plan.steps:
         actions[step.action] = actions.get(step.action, 0) + 1

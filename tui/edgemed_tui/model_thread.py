@@ -115,14 +115,14 @@ class ModelThread:
         try:
             self.model = self.desk.open_model(choice)
             self._tell(ModelReady(choice, self.model.context))
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             self._why_empty = _told(error)
             self._tell(ModelFailed(choice, *self._why_empty))
 
     def _hash(self, choice: ModelChoice) -> None:
         try:
             self._tell(ModelHashed(choice, self.desk.hashes_of(choice)))
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             self._tell(ModelFailed(choice, *_told(error)))
 
     def _read(self, note: Note) -> None:
@@ -134,26 +134,26 @@ class ModelThread:
                     self._tell(Reading(event))
         except ModelError:  # cancelled, or broken: then the draft that follows says so
             return
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             assert self._choice is not None
             self._tell(ModelFailed(self._choice, *_told(error)))
 
     def _read_to_check(self, source: str, checker: Checker) -> None:
-        """A check that breaks says so when it is wanted."""
+        """Read the note for the check; a failure is reported when the check is wanted."""
         if not self._closed:
             with suppress(CheckBroke):
                 checker.read(source)
 
     def _draft(self, note: Note, draft: Draft) -> None:
         if self.model is None and self._choice is not None:
-            self._load(self._choice)  # what stood in the way may be gone by now
+            self._load(self._choice)  # the cause may be gone by now
         if self.model is None:
             self._tell(DraftRefused(draft, *self._why_empty))
             return
         try:
             request = request_for(self.model, note, draft.template)
             events, settings = write(self.model, request), decisive(self.model, request.max_tokens)
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             self._tell(DraftRefused(draft, *_told(error)))
             return
         answer = pump(draft, events, self._tell)
@@ -167,19 +167,19 @@ class ModelThread:
             self._tell(Checked(draft, self.desk.review(source, draft)))
         except CheckBroke as error:
             self._tell(CheckFailed(str(error)))
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             self._tell(CheckFailed(place_of(error)))
 
 
 def pump(draft: Draft, events: Iterator[Event], tell: Callable[[Message], None]) -> Answer:
-    """Tell what a generation yields, at most 10 times a second; all of it, with an ending."""
+    """Report what a generation yields, at most 10 times a second, and always its end."""
     stream = _Stream(draft, tell)
     answer = stream.answer
     try:
         collect(events, stream.take, answer)
         if answer.end is None:
-            raise RuntimeError("the stream had no ending")
-    except Exception as error:  # the thread's outermost edge
+            raise RuntimeError("the stream ended without a result")
+    except Exception as error:  # last resort of the thread
         answer.end = Failed(*_told(error))
     stream.flush(time.monotonic())
     return answer

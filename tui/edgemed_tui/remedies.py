@@ -1,7 +1,7 @@
-"""What helps, as the screen says it: nothing on a screen takes an option of the command line.
+"""Remedies as the screen words them: no screen takes an option of the command line.
 
-Errors come from rooms that the command line uses as well, and a remedy may name an option. Ways
-that need one are left out; where no other is left, the reader is sent to whoever can do it.
+Errors come from rooms that the command line uses as well, and a remedy may name an option. Remedies
+that need one are left out; if none is left, the reader is told whom to ask.
 """
 
 import re
@@ -36,5 +36,5 @@ def remedy(hint: str) -> str:
 
 
 def complaint(fault: Fault) -> str:
-    """A fault in two lines: what went wrong, what helps."""
+    """A fault in two lines: the error and the remedy."""
     return f"! {fault.message}\n  {remedy(fault.hint)}"

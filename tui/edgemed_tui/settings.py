@@ -21,11 +21,11 @@ class Settings:
 
 
 FORMER = {"name"}
-"""Settings of earlier versions, which are read over: who signs is asked in every sitting."""
+"""Settings of earlier versions, which are ignored: who signs is asked every time."""
 
 
 def settings_file() -> Path:
-    """Where the settings stand."""
+    """Where the settings are."""
     from platformdirs import user_config_path
 
     return user_config_path("edgemed", appauthor=False) / "screen.toml"
@@ -39,7 +39,7 @@ def load(path: Path) -> Settings:
         return Settings()
     except OSError as error:
         raise InvalidFile(
-            f"{path} cannot be read: {error.strerror}", "see that it is a file that you may read"
+            f"{path} cannot be read: {error.strerror}", "check that it is a file that you may read"
         ) from error
     except ValueError as error:  # UTF-8, TOML, nesting
         raise InvalidFile(f"{path} is not TOML: {error}", "correct it, or remove it") from error
@@ -58,7 +58,7 @@ def save(path: Path, settings: Settings) -> None:
     except OSError as error:
         raise EdgemedError(
             f"the settings cannot be kept in {path}: {error.strerror}",
-            "they count until you quit; free some disk space and choose them again",
+            "they apply until you quit; free some disk space and choose them again",
         ) from error
 
 
@@ -82,7 +82,7 @@ def _value(value: str | bool | int) -> str:
 def _faults(table: dict[str, object]) -> list[str]:
     """What is wrong with a settings table."""
     kinds = {f.name: type(getattr(Settings(), f.name)) for f in fields(Settings)}
-    found = [f"{name!r} is no setting" for name in table if name not in kinds]
+    found = [f"{name!r} is not a setting" for name in table if name not in kinds]
     for name, kind in kinds.items():
         if name in table and type(table[name]) is not kind:
             found.append(f"{name!r} must be {kind.__name__}")

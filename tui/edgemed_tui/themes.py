@@ -1,7 +1,7 @@
 """Five looks: dark, light, high contrast, colour-blind safe, and the terminal's own colours.
 
-No look is needed to read the screen: what colour says, a word or a sign says too. The colour-blind
-safe palette is that of Okabe and Ito (2008): blue, orange, vermillion, bluish green.
+No colour is needed to read the screen: whatever a colour says, a word or a sign says too. The
+colour-blind safe palette is that of Okabe and Ito (2008): blue, orange, vermillion, bluish green.
 """
 
 from textual.color import Color

@@ -54,9 +54,8 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
 
 
 def flags(said: Said, source: Source) -> tuple[Flag, ...]:
-    """All flags of one sentence in draft order; of two for the same words, the more telling.
-
-    One check says one thing of the same words once.
+    """All flags of one sentence in draft order; of two for the same words, the more specific one. A
+    check flags the same words once.
     """
     raised = raised_by(said, source)
     rest, out = source.trusted
@@ -72,11 +71,11 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
 
 
 def raised_by(said: Said, source: Source) -> list[Flag]:
-    """What each check by itself says of a sentence."""
+    """The flags of each check on a sentence."""
     return [flag for check in CHECKS.values() for flag in check(said, source)]
 
 
-# A flag of the first check makes one of the second needless where they share words.
+# A flag of the first check replaces one of the second where they share words.
 TELLING = {
     ("dose", "number"),
     ("dose", "frequency"),

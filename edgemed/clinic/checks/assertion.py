@@ -1,4 +1,4 @@
-"""What the draft says is so and the source says is not, or the other way round."""
+"""What the draft affirms and the source denies, or the other way round."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ BESIDE = 12  # characters between `or` and what it joins
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
 BEFORE = re.compile(r"(?:\b(?:not|never|no|cannot|without|denies)|n't)\s+(?:\w+\s+){0,2}$", re.I)
-VERB = 0.5  # share of a word's company in the sentence that says it otherwise
+VERB = 0.5  # share of a word's context in the sentence that says the opposite
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
@@ -60,7 +60,7 @@ def is_acted_on(said: Said, mention: Mention, source: Source) -> bool:
 
 
 def is_not_taken(said: Said, mention: Mention) -> bool:
-    """A drug that the draft says is not taken; of drugs other denials say too little."""
+    """A drug that the draft says is not taken; other denials of drugs are not reliable enough."""
     start = mention.span.start - said.sentence.span.start
     drug = mention.concept.kind == "drug" and mention.polarity == "no"
     return drug and NOT_TAKEN.search(said.sentence.text, 0, start) is not None
@@ -107,7 +107,7 @@ def _conditional(mention: Mention, known: list[Mention]) -> Flag:
 def _outweighed(
     said: Said, mention: Mention, source: Source, same: list[int], others: list[tuple[int, Mention]]
 ) -> bool:
-    """Whether sentences that say the opposite keep clearly more of the mention's company."""
+    """Whether sentences that say the opposite share clearly more of the mention's context."""
     company = source.company(said, mention.span)
     against = [i for i, m in others if m.polarity == OPPOSITE[mention.polarity]]
     against_it = max((source.kept(company, i) for i in against), default=0.0)
@@ -174,7 +174,7 @@ def _verbs(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_next_to_denial(said: Said, mention: Mention) -> bool:
-    """Whether the denial stands right before the word, and not a clause away."""
+    """Whether the denial is right before the word, and not a clause away."""
     start = mention.span.start - said.sentence.span.start
     return BEFORE.search(said.sentence.text[:start]) is not None
 
@@ -193,7 +193,7 @@ def _segments(said: Said) -> Iterator[list[Mention]]:
 
 
 def _telling(phrase: list[Mention]) -> bool:
-    """Two words, or a finding: enough to know the same thing again."""
+    """Two words, or a finding: enough to recognise the same thing."""
     return len(phrase) > 1 or phrase[0].concept.kind in COMPARED
 
 

@@ -1,9 +1,9 @@
-"""What the draft says of a thing beside its name, held against what the source says of the same.
+"""What the draft says about a thing, compared with what the source says about the same thing.
 
 Severity, course, level, and whether a drug goes on: each cue of the draft is compared with the
 source's cues of the same attribute that are said of the same things. It contradicts where the
 best of the opposite speaks clearly more of the same than the best of its own. Some words are too
-grave to pass where the source has nothing like them. Knows no drug by name.
+serious to pass where the source has nothing like them. Knows no drug by name.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ LIKE: dict[str, dict[str, frozenset[str]]] = {
         "resolved": frozenset(("stopped", "past")),
     },
 }
-"""Which further values of the source bear a value of the draft out."""
+"""Which further values of the source support a value of the draft."""
 GRAVE: dict[str, frozenset[str]] = {
     "severity": frozenset(("severe", "mild")),
     "trend": frozenset(("worse", "better")),
@@ -66,7 +66,7 @@ GRAVE: dict[str, frozenset[str]] = {
     "certainty": frozenset(("stated",)),
     "status": frozenset(("stopped", "held", "increased", "decreased", "resolved")),
 }
-"""Values that are not to pass where the source says nothing of the kind of the same thing."""
+"""Values that are flagged where the source says nothing of the kind about the same thing."""
 SAYS = {"trend": "course"}
 LEAST = 0.3  # share of what a cue is said of that the source's must share to contradict
 SPOKEN = 0.5  # how much less words of talk bear out, for they mean many things
@@ -101,7 +101,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def check_certainty(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each problem that the draft states and the source only ever holds possible."""
+    """One flag for each problem that the draft states and the source only calls possible."""
     doubted = {n for c in said.cues if c.attribute == "certainty" and c.value == "possible"
                for n in c.of}  # fmt: skip
     for mention in said.mentions:
@@ -119,7 +119,7 @@ def check_certainty(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_doubted(said: Said, mention: Mention) -> bool:
-    """Whether the sentence holds the thing possible only."""
+    """Whether the sentence says that the thing is only possible."""
     return mention.context.uncertain or any(
         cue.attribute == "certainty" and cue.value == "possible" and not cue.spoken
         and mention.concept.name in cue.of
@@ -140,7 +140,7 @@ def is_telling(cue: Cue, said: Said, source: Source) -> bool:
 
 
 def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
-    """The source's cues that bear the draft's out, and those that contradict it."""
+    """The source's cues that support the draft's, and those that contradict it."""
     value, attribute = cue.value, cue.attribute
     like = LIKE.get(attribute, {}).get(value, frozenset()) | {value}
     own: list[Bound] = []

@@ -1,8 +1,8 @@
-"""What the draft concludes or orders in words that a note has nowhere.
+"""What the draft concludes or orders in words that appear nowhere in the note.
 
 `Diagnosed with HELLP syndrome`, `plasma exchange was performed`: such sentences are short, and a
-wrong one has a right-looking frame around one wrong name, which no list need know. Held against
-notes only: in a conversation the same thing is said in other words.
+wrong one looks right except for one wrong name, which no list needs to know. Compared with notes
+only: in a conversation the same thing is said in other words.
 """
 
 import re
@@ -33,7 +33,7 @@ BEHIND = re.compile(  # what follows is concluded or ordered
     r"(?P<what>[^.;,]+)",
     re.IGNORECASE,
 )
-BEFORE = re.compile(  # what stands in front of it
+BEFORE = re.compile(  # what comes before it
     rf"(?:^|[.,;] )(?P<what>[^.;,]+?) (?:is|are|was|were)(?: \w+ly)? (?:{_DONE})\b", re.IGNORECASE
 )
 ENDS = re.compile(r"\b(?:to|for|after|because|which|who|since|until|given|as|by|in|at|on|the)\b")
@@ -51,7 +51,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             new = [w for w in content(new) if w.stem not in WEAK and is_new(w, said, source)]
             if new:
                 words = ", ".join(dict.fromkeys(w.lower for w in new))
-                reason = f"concluded in words that the source has nowhere: {words}"
+                reason = (
+                    f"the draft concludes this in words that are nowhere in the source: {words}"
+                )
                 span = Span(new[0].start, new[-1].end)
                 yield Flag("conclusion", "not found", "minor", reason, span)
                 return

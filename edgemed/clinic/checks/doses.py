@@ -1,4 +1,4 @@
-"""A drug with its dose, held against the doses that the source says of the same drug."""
+"""A drug with its dose, compared with the doses that the source gives for the same drug."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def is_counted_out(dose: Quantity, there: list[Quantity]) -> bool:
 
 
 def is_comparable(dose: Quantity, other: Quantity) -> bool:
-    """Whether two doses can contradict each other: tablets say nothing of milligrams."""
+    """Whether two doses can contradict each other: tablets cannot be compared with milligrams."""
     counts = [q.unit is not None and q.unit.dimension in COUNTED for q in (dose, other)]
     return counts[0] == counts[1] or other.unit is None
 
@@ -76,6 +76,6 @@ def doses_of(drug: Mention, source: Source) -> list[Quantity]:
 
 
 def _nearest_drug(quantity: Quantity, named: list[Mention]) -> Mention:
-    """The drug a number of the same sentence stands behind, or in front of."""
+    """The drug that a number of the same sentence follows or precedes."""
     before = [m for m in named if m.span.end <= quantity.span.start]
     return before[-1] if before else named[0]

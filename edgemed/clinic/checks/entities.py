@@ -23,7 +23,7 @@ LISTS = {
 }
 OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
 GRAVE = ("drug", "procedure")
-# Said in too many ways to miss.
+# Said in too many ways to count as missing.
 PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
 SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
@@ -103,7 +103,7 @@ def is_a_letter_off(a: str, b: str) -> bool:
 
 
 def _is_valued(said: Said, mention: Mention, source: Source) -> bool:
-    """A test by whose name a value stands that the source has: it may say the value alone."""
+    """A test with a value that the source has: the source may give just the value."""
     values = [q for q in said.quantities if 0 <= q.span.start - mention.span.end <= BESIDE]
     return mention.concept.kind == "procedure" and any(
         equal(q, other) for q in values for _, other in source.quantities
@@ -111,7 +111,7 @@ def _is_valued(said: Said, mention: Mention, source: Source) -> bool:
 
 
 def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
-    """Whether the source comes near the thing in words that no list joins to it."""
+    """Whether the source comes near the thing in words that no list links to it."""
     start = said.sentence.span.start
     phrase = said.sentence.text[mention.span.start - start : mention.span.end - start].lower()
     least = NEARED if source.is_talk else NEARED_IN_NOTE

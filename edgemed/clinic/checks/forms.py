@@ -1,6 +1,6 @@
 """Dose forms that are misread too often to be written: the Joint Commission's do-not-use list.
 
-Looks at the draft alone. A trailing zero is flagged in doses only: in a laboratory value it says
+Looks only at the draft. A trailing zero is flagged in doses only: in a laboratory value it says
 how exact the value is.
 """
 
@@ -24,7 +24,7 @@ FORMS = (
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each form; the dose itself is held against the source by other checks."""
+    """One flag for each form; other checks compare the dose itself with the source."""
     for pattern, remedy in FORMS:
         for match in pattern.finditer(said.sentence.text):
             offset = said.sentence.span.start

@@ -8,11 +8,12 @@ from edgemed.clinic.reading.regimens import AS_NEEDED, Part, rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
-NEAR, FAR = 0.5, 0.25  # as for numbers: share of the company of another frequency
+NEAR, FAR = 0.5, 0.25  # as for numbers: share of the context of another frequency
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """At most one flag for each frequency that the source has nowhere, or of something else."""
+    """At most one flag for each frequency that is not in the source, or is there for something
+    else."""
     drugs = any(m.concept.kind == "drug" for m in said.mentions)
     for rate in rates(said):
         if rate.value == AS_NEEDED or rate.value == "clock":
@@ -35,7 +36,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{words} in the draft; the source has {there}"
             yield Flag("frequency", "contradicted", severity, reason, rate.span, (best[1].span,))
         elif not holders:
-            reason = f"{words}: the source says nothing as often"
+            reason = f"{words}: nothing in the source is that often"
             yield Flag("frequency", "not found", severity, reason, rate.span)
 
 

@@ -1,6 +1,6 @@
-"""How grave a flag is, by the harm that the error would do, and which flags stand first.
+"""How serious a flag is, by the harm that the error would do, and which flags come first.
 
-A rule says how sure it is; this says what is at stake: an allergy, a drug that thins the blood, a
+A check says how sure it is; this says what is at stake: an allergy, a drug that thins the blood, a
 denied finding on which the note's own assessment rests.
 """
 
@@ -13,7 +13,7 @@ from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
-FIRST = 3  # flags of a draft that stand first
+FIRST = 3  # flags of a draft that are listed first
 ALLERGY = re.compile(r"\ballerg|\bnkda\b|\banaphyla", re.I)
 CODE_STATUS = re.compile(r"\b(?:dnr|dni|full code|do not resuscitate|code status|hospice)\b", re.I)
 OF_DRUGS = ("status", "dose", "regimen", "negation", "frequency", "entity", "number")
@@ -21,7 +21,7 @@ ORDER = (
     "planted", "dose", "status", "regimen", "entity", "laterality", "negation", "number", "sex",
     "frequency", "level", "site", "reason", "certainty", "severity", "trend", "experiencer", "date",
 )  # fmt: skip
-"""Checks in the order in which their flags are shown where they are as grave."""
+"""Checks in the order in which their flags are shown where they are equally serious."""
 
 
 def weighed(flag: Flag, said: Said, source: Source) -> Flag:
@@ -50,12 +50,12 @@ def is_grave(flag: Flag, said: Said, source: Source) -> bool:
 
 
 def ranked(flags: Iterable[Flag]) -> list[Flag]:
-    """The gravest first: major ones, then contradicted ones, then by what they are of."""
+    """The most serious first: major ones, then contradicted ones, then by check."""
     return sorted(flags, key=rank)
 
 
 def rank(flag: Flag) -> tuple[bool, bool, int, int]:
-    """What a flag is ordered by; smaller stands first."""
+    """The sort key of a flag; smaller comes first."""
     order = ORDER.index(flag.check) if flag.check in ORDER else len(ORDER)
     return flag.severity != "major", flag.label != "contradicted", order, flag.draft.start
 

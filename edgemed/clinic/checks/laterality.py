@@ -1,4 +1,4 @@
-"""Left, right and both sides, each held against the side the source says of the same thing."""
+"""Left, right and both sides, each compared with the side the source gives for the same thing."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ DOUBLED = (
     ),
 )
 OTHER = {"left": "right", "right": "left"}
-SURE = 0.6  # share of the opposite side's company that the same side's must reach
+SURE = 0.6  # share of the opposite side's context that the same side's must reach
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
@@ -63,7 +63,7 @@ def _doubled(said: Said) -> Iterator[Flag]:
     for pattern in DOUBLED:
         for match in pattern.finditer(said.sentence.text):
             span = Span(match.start("again") + offset, match.end("again") + offset)
-            reason = f"{match['side'].lower()} stands on both sides of a comparison"
+            reason = f"{match['side'].lower()} is on both sides of a comparison"
             yield Flag("laterality", "contradicted", "major", reason, span)
 
 
@@ -104,7 +104,7 @@ def _outweighed(
     same: list[tuple[int, Sided]],
     against: list[tuple[int, Sided]],
 ) -> bool:
-    """Whether the opposite side stands in clearly more of the same company."""
+    """Whether the opposite side has clearly more of the same context."""
     company = source.company(said, sided.span)
     for_it = max(_weight(company, source, i, s) for i, s in same)
     against_it = max((_weight(company, source, i, s) for i, s in against), default=0.0)
@@ -112,7 +112,7 @@ def _outweighed(
 
 
 def _weight(company: dict[str, float], source: Source, i: int, sided: Sided) -> float:
-    """How much of the company the side is said of, and how much its sentence keeps."""
+    """How much of the context the side is said of, and how much its sentence shares."""
     total = sum(company.values())
     own = sum(w for name, w in company.items() if name in sided.of)
     return (own / total if total else 0.0) + source.kept(company, i) / 2

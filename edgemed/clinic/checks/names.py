@@ -1,4 +1,4 @@
-"""Names of people and places that the draft has and the source has not."""
+"""Names of people and places that are in the draft and not in the source."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ COMMON = frozenset([*MONTHS, *DAYS]) | words_of("stopwords.txt") | frozenset(
     f"{_PLACE} patient physical emergency primary medical general regional memorial".lower()
     .replace("|", " ").split()
 )  # fmt: skip
-ALIKE = 0.84  # of a name heard and a name spelled otherwise, by matching letters
+ALIKE = 0.84  # similarity of a name as heard and as spelled, by matching letters
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
@@ -51,7 +51,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_thing(span: Span, said: Said) -> bool:
-    """Something a list names, written large: `Urine Culture was obtained.`"""
+    """Something that a list names, capitalised: `Urine Culture was obtained.`"""
     return any(
         m.concept.kind != "word" and m.span.start < span.end and span.start < m.span.end
         for m in said.mentions

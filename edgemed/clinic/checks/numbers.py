@@ -1,8 +1,8 @@
-"""Numbers of the draft that the source does not hold, or holds for something else.
+"""Numbers of the draft that are not in the source, or are there for something else.
 
-A number is held where the source has the same value in the same measure, converted if need be
-(`2 weeks`, `14 days`), or the value without a unit. Held elsewhere only, while the sentence that
-speaks of the same thing has another number, it is contradicted. Never says which is right.
+A number is found where the source has the same value in the same measure, converted if need be
+(`2 weeks`, `14 days`), or the value without a unit. If it is only found elsewhere, while the
+sentence about the same thing has another number, it is contradicted. Never says which is right.
 """
 
 import re
@@ -22,14 +22,17 @@ MEASURED = {  # what a drug or a laboratory is measured in: an error here is maj
     "activity concentration", "count concentration", "dose per weight", "dose rate",
     "dose rate per weight", "flow", "tablets", "puffs", "drops", "celsius", "fahrenheit", "rate",
 }  # fmt: skip
-# Units that speakers leave out; any other must be said somewhere in the source.
+# Units that speakers leave out; any other must appear somewhere in the source.
 UNSAID = {
     "mg", "mm[Hg]", "%", "/min", "a", "d", "[degF]", "Cel", "deg", "[lb_av]", "[in_i]", "[ft_i]",
     "mg/dL", "g/dL", "ng/mL", "mmol/L", "meq", "10*9/L", "kg/m2", "{tablet}",
 }  # fmt: skip
 CUSTOMARY = {"[lb_av]", "[oz_av]", "[in_i]", "[ft_i]", "[mi_i]", "[tsp_us]", "[tbs_us]"}
 LONGEST_DATED = 120  # characters of a sentence whose one date holds for all its numbers
-NEAR, FAR = 0.5, 0.25  # how much of a number's company a sentence keeps to be of the same thing
+NEAR, FAR = (
+    0.5,
+    0.25,
+)  # share of a number's context that a sentence must have to be about the same thing
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
@@ -48,14 +51,14 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         severity: Severity = "major" if measure(quantity) in MEASURED else "minor"
         if rivals:
             text = ", ".join(dict.fromkeys(q.text for q in rivals[:3]))
-            where = "it holds it of something else; " if holders else ""
+            where = "that number appears in the note for something else; " if holders else ""
             reason = f"{quantity.text} in the draft; {where}the source has {text}"
             spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
         elif not (quantity.unit is None and quantity.values == (1.0,)):
             fellows = [q for _, q in source.quantities if is_crossed(quantity, q)]
             crossed = [q.span for q in fellows if equal(quantity, q)]
-            where = "stands in another pair in the source" if crossed else "is not in the source"
+            where = "is in another pair in the source" if crossed else "is not in the source"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
 

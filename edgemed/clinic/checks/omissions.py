@@ -1,8 +1,8 @@
-"""Facts of the source that the draft does not carry, most severe first.
+"""Facts of the source that are missing from the draft, most severe first.
 
-A fact is carried when the draft names the same concept, in whatever words, or the same number.
-Whether a fact belongs into a draft is the reader's to say: the list is to be looked through, not
-to be emptied.
+A fact counts as carried when the draft names the same concept, in whatever words, or the same
+number. The reader decides whether a fact belongs in the draft: the list is to be read, not to be
+emptied.
 """
 
 import re

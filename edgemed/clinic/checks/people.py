@@ -1,4 +1,4 @@
-"""Whose finding it is: the patient's, the mother's, or someone's whom the source does not name."""
+"""Whose finding it is: the patient's, a relative's, or someone's whom the source does not name."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for person in said.people:
         may_speak = source.has_relatives_speaking and person.name in CLOSE
         if not may_speak and not _is_named(person.name, source):
-            reason = f"the source names no {person.name}"
+            reason = f"{person.name} is not mentioned in the source"
             span = Span(person.start, person.end)
             yield Flag("experiencer", "not found", "minor", reason, span)
     told = bool(said.people) or SUBJECT.search(said.sentence.text) is not None

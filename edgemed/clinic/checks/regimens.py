@@ -1,4 +1,4 @@
-"""A drug's dose, route and frequency together, held against each regimen the source has of it.
+"""A drug's dose, route and frequency together, compared with each regimen the source gives for it.
 
 A dose may stand in the source and still be wrong: the intravenous dose of the ward given as the
 tablets of home. Only what both sides state is compared; one regimen of the source that agrees is
@@ -38,7 +38,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_said(regimen: Regimen, there: Sequence[Regimen]) -> bool:
-    """Whether a regimen of the source agrees, and states what another of the same dose denies."""
+    """Whether a regimen of the source agrees, and states what another with the same dose denies."""
     agreeing = [r for r in there if not differing(regimen, r)]
     if any(shares_measure(regimen, r) for r in there):
         agreeing = [r for r in agreeing if shares_measure(regimen, r)]
@@ -50,7 +50,7 @@ def is_said(regimen: Regimen, there: Sequence[Regimen]) -> bool:
 
 
 def differing(a: Regimen, b: Regimen) -> list[Span]:
-    """Where `a` states what `b` states otherwise: dose, then route, then frequency."""
+    """Where `a` and `b` state different things: dose, then route, then frequency."""
     found: list[Span] = []
     if shares_measure(a, b) and not any(
         is_comparable(x, y) and equal(x, y) for x in a.doses for y in b.doses

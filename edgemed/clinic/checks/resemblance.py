@@ -11,7 +11,7 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 from edgemed.clinic.words import stem
 
-# Chosen on the development sets: below both, a sentence is of another matter.
+# Chosen on the development sets: below both, a sentence is about something else.
 COSINE, OVERLAP = 0.27, 0.5
 
 
@@ -37,7 +37,7 @@ def all_named(said: Said, source: Source) -> bool:
 
 
 def is_stock(text: str) -> bool:
-    """A sentence written by habit, which states nothing of this patient."""
+    """A stock sentence, which states nothing about this patient."""
     said = text.split(":", 1)[-1] if LABEL.match(text) else text
     return _stock().fullmatch(said.strip().rstrip(".! ").lower()) is not None
 

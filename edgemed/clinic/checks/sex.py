@@ -1,4 +1,4 @@
-"""The patient's sex, held against the source and against the rest of the draft."""
+"""The patient's sex, compared with the source and with the rest of the draft."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from edgemed.clinic.source import Source
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each noun or title that says otherwise than the source or the rest."""
+    """One flag for each noun or title that disagrees with the source or the rest."""
     for told in nouns(said):
         if source.sex and source.sex != told.sex:
             reason = f"{told.sex} in the draft; the source speaks of a {source.sex} patient"

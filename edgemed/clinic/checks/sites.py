@@ -1,8 +1,8 @@
 """A part of the body that the draft names where the source names another of the same region.
 
 `Right ankle pain` for the knee's: both parts may stand in the source, and what is said in the same
-words tells whose it is. A part that the source lacks is flagged where a neighbour of it stands
-there in the same company.
+words tells whose it is. A part that the source lacks is flagged where a neighbouring part is there
+in the same context.
 """
 
 from collections import defaultdict
@@ -15,8 +15,8 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.source import Source, parts_in
 
-NEAR, FAR = 0.45, 0.2  # share of a part's company from which another part is of the same thing
-CLEARLY = 0.4  # share of the other's company below which the part's own is outweighed
+NEAR, FAR = 0.45, 0.2  # share of a part's context from which another part is about the same thing
+CLEARLY = 0.4  # share of the other's context below which the part's own is outweighed
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:

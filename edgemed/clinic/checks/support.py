@@ -1,7 +1,7 @@
 """Which of the things that a claim states were found in the source with the same value.
 
-A claim without a flag is not yet borne out: it may say what no rule looks at. `Supported` is said
-only where everything that was read in it, to its last meaningful word, stands in one place of the
+A claim without a flag is not yet supported: it may say what no check looks at. `Supported` is said
+only where everything that was read in it, to its last meaningful word, is in one place of the
 source and says the same there; else what was not found is named.
 """
 
@@ -32,7 +32,7 @@ class Support(NamedTuple):
 
 
 def support(said: Said, span: Span, source: Source, places: list[int]) -> Support:
-    """The claim at `span` held against each of the source's `places`; the best counts."""
+    """The claim at `span` compared with each of the source's `places`; the best counts."""
     found = [_at(said, span, source, place) for place in places]
     if not found:
         return Support(len(list(_stated(said, span))), ())
@@ -91,7 +91,7 @@ def _attributes(said: Said, span: Span, source: Source) -> Iterator[str]:
 
 
 def _figures(said: Said, span: Span, source: Source) -> Iterator[str]:
-    """Numbers and dates that the source has nowhere."""
+    """Numbers and dates that are nowhere in the source."""
     inside = range(*span)
     for q in said.quantities:
         held = any(is_held(q, other, source) for _, other in source.quantities)

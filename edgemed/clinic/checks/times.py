@@ -1,4 +1,4 @@
-"""Dates of the draft that the source does not hold."""
+"""Dates of the draft that are not in the source."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A sentence copied from a note but for a few words: the words that the note has nowhere."""
+"""A sentence copied from a note except for a few words: words that are nowhere in the note."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from edgemed.clinic.words import STOP, Word, stem
 
 COPIED = 0.6  # share of either sentence's words that the other must have
 ALIKE = 0.7  # share of its letters that a form of a word has in common with it
-LEAST = 4  # words in common; fewer make no copy
+LEAST = 4  # words in common; with fewer it is not a copy
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 
 
@@ -39,7 +39,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     ]
     if new:
         words = ", ".join(dict.fromkeys(w.lower for w in new))
-        reason = f"like a sentence of the source, but for: {words}"
+        reason = f"like a sentence of the source, except for: {words}"
         span = Span(new[0].start, new[-1].end)
         yield Flag("wording", "not found", "minor", reason, span, (source.span(best),))
 

@@ -1,4 +1,5 @@
-"""Places in a note that speak to the model, or to whoever writes the summary, not of the patient.
+"""Places in a note that address the model, or whoever writes the summary, and are not about the
+patient.
 
 A note is material, and whoever can write into it can write `Ignore all previous instructions`.
 What gives such text away is a list (`lists/addressed.tsv`). Text is found and named, never
@@ -29,7 +30,7 @@ WORD = re.compile(r"[^\W\d_]+(?:\.[^\W\d_])*")
 CLASS = re.compile(r"\{([A-Z]+)\}")
 
 # A line that says that the note has ended. The first kind is what nobody writes who means the
-# patient; the second stands under many a report that is followed by another.
+# patient; the second ends many reports that are followed by another.
 _FENCE = r"[\W_]*"
 ENDED = re.compile(
     rf"{_FENCE}(?:this is )?(?:the )?(?:(?:end|close|finish) of (?:the |this |our )?"
@@ -214,7 +215,7 @@ def _led(piece: str, text: str, following: Span) -> tuple[Kind | None, int]:
 
 
 def _may_hold(seen: str, stems: tuple[str, ...]) -> bool:
-    """Whether anything stands in the text that every cue needs: most lines have nothing."""
+    """Whether the text has anything that every cue needs: most lines do not."""
     return any(stem in seen for stem in stems) or not _words().isdisjoint(WORD.findall(seen))
 
 
@@ -249,7 +250,7 @@ def _weighed(seen: str) -> tuple[Kind | None, int]:
 
 
 def _ends(text: str, lines: list[Span]) -> Iterator[Addressed]:
-    """What stands after a line that says that the note has ended, up to one that begins a note.
+    """The text after a line that says that the note has ended, up to one that begins a note.
 
     An end that is said more than once divides notes that were printed together.
     """

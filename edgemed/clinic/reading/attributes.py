@@ -1,7 +1,7 @@
-"""What a sentence says of a thing beside its name: how severe, how sure, better or worse, going on.
+"""What a sentence says about a thing it names: how severe, how sure, better or worse, going on.
 
 `Mild tenderness`, `possible pneumonia`, `we will hold the lisinopril`: each is a cue from a list
-(`attributes.tsv`) with what it is said of. A cue that stands alone speaks of what was named before
+(`attributes.tsv`) with what it is said of. A cue on its own refers to what was named before
 it: `How is your knee?` `Much better.`
 """
 
@@ -134,7 +134,7 @@ def _nearest(
 def _actions(
     text: str, offset: int, mentions: Sequence[Mention], at: tuple[int, int, int, int], row: Row
 ) -> tuple[str, ...]:
-    """What is continued, started or stopped: the list behind the word, or what stands before it."""
+    """What is continued, started or stopped: the list behind the word, or what comes before it."""
     first, start, end, last = at
     cuts = [m.start() for m in ACTION.finditer(text)]
     low = max([first, *(c for c in cuts if c < start)])

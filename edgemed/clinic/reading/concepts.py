@@ -1,7 +1,7 @@
 """Finds what the lists name in a text: findings, diseases, organisms, procedures, drugs, anatomy.
 
 Two ways to say one thing give one concept (`short of breath`, `dyspnea`), so that a draft in
-clinicians' words can be held against a patient's. Endings and small words do not count. What a
+clinicians' words can be compared with a patient's. Endings and small words do not count. What a
 list does not name is not found; a site adds names (see `edgemed.clinic.lists`).
 """
 

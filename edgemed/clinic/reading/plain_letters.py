@@ -1,4 +1,5 @@
-"""The letters that a reader sees, whatever characters stand for them: to look, not to show.
+"""The letters that a reader sees, whichever characters are used for them: for searching, not for
+display.
 
 `Ig\\u200bnore`, `ignore` with Cyrillic or full-width letters, `i g n o r e`: all read `ignore`.
 """

@@ -184,7 +184,7 @@ def unit_of(form: str) -> Unit:
     for forms, code, dimension, factor in rows_of("units.tsv"):
         if wanted in forms.split("|"):
             return Unit(code, dimension, float(factor))
-    raise ValueError(f"no unit is written {form!r}")
+    raise ValueError(f"there is no unit written {form!r}")
 
 
 def _share_units(text: str, found: list[Quantity]) -> list[Quantity]:

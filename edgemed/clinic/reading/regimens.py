@@ -19,7 +19,7 @@ DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", 
 GAP = 40  # characters between one part of a regimen and the next
 FOLLOWING = 2  # sentences behind a drug's that may still speak of it
 SIG = re.compile(r"(?:sig|take|inject|apply|inhale|use|give)\b|\d+ (?:tab|cap|puff)", re.IGNORECASE)
-AS_NEEDED = 0.0  # stands among times a day for "as needed"
+AS_NEEDED = 0.0  # among times a day this means "as needed"
 
 NUMBERS = {"other": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
            "ten": 10, "twelve": 12, "twenty-four": 24}  # fmt: skip
@@ -184,7 +184,7 @@ def _lead(said: Said, drug: Mention, first: bool) -> int:
 
 
 def _chained(parts: Sequence[Quantity | Part], drug: Mention) -> list[Quantity | Part]:
-    """The parts from the drug on, up to the first that stands too far from the one before."""
+    """The parts from the drug on, up to the first that is too far from the one before."""
     reached = drug.span.end
     kept: list[Quantity | Part] = []
     for part in parts:

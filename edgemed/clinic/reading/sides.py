@@ -1,7 +1,7 @@
 """Left, right and both sides in a text, each with the words it is said of.
 
-`right` is also `correct` and `at once`, `left` also `went away`; in speech most of them are. A
-side counts where a part of the body or a finding stands beside it, or a word such as `side`.
+`right` is also `correct` and `at once`, `left` also `went away`; in speech most of them are. A side
+counts where a part of the body or a finding is next to it, or a word such as `side`.
 """
 
 import re

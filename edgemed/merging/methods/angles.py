@@ -17,9 +17,9 @@ LINEAR, SPHERE = VECTORS = ("linear", "sphere")
 """How slerp, nuslerp, multislerp and karcher mix vectors (norms, biases).
 
 `linear` is the default, `sphere` the way of matrices and of mergekit. Where norms differ by 1 or
-2 %, as in fine-tunes, merges of either way are at most 4e-4 nats a token apart and neither has less
-loss; where they differ by 14 %, the sphere has more (measured: README). Nor does linear depend on
-how a converter stores norms: GGUF adds 1 to those of Gemma, which turns a vector.
+2 %, as in fine-tunes, the two give merges at most 4e-4 nats a token apart and neither has a lower
+loss; where they differ by 14 %, the sphere's is higher (see docs/methods.md). Nor does linear
+depend on how a converter stores norms: GGUF adds 1 to those of Gemma, which turns a vector.
 """
 
 
@@ -84,7 +84,9 @@ def multislerp(
         factors = spheres.tangent_mean(weight, gram, eps)
     except ValueError as error:
         if stream.models > 2:
-            raise EdgemedError(f"{stream.name}: {error}", "give other weights") from error
+            raise EdgemedError(
+                f"{stream.name}: {error}", "give weights that do not cancel"
+            ) from error
         factors = weight
     return weighted(spheres.of_sources(stream.based, factors), True)
 
@@ -108,7 +110,7 @@ def karcher(
 
 
 def is_straight(stream: Stream, vectors: str) -> bool:
-    """Whether this tensor is a vector that is to be mixed linearly."""
+    """Whether this tensor is a vector to be mixed linearly."""
     return stream.is_vector and vectors == LINEAR
 
 
@@ -124,7 +126,7 @@ def one_end(group: str, *, t: float, **parameters: Any) -> int | None:
 
 
 def known_way(name: str, *, vectors: str, **parameters: Any) -> None:
-    """Vectors are mixed in one of two ways."""
+    """Refuse a word for `vectors` that is not in VECTORS."""
     if vectors not in VECTORS:
         raise UsageError(f"vectors is {vectors!r}", f"it is {' or '.join(VECTORS)}")
 

@@ -1,7 +1,7 @@
-"""Weights that cancel: what would be divided by nothing, or would leave nothing of any model.
+"""Weights that cancel: dividing by their sum, or adding them up, would leave no usable model.
 
-A sum of weights counts as none where it is less than a thousandth of their magnitudes: dividing by
-it would multiply what the models differ in, rounding included, a thousand times.
+A sum of weights counts as zero where it is below a thousandth of the sum of their magnitudes:
+dividing by it would multiply what the models differ in, rounding included, a thousand times.
 """
 
 import math
@@ -14,18 +14,19 @@ from edgemed.merging.methods.schema import Each
 
 LEAST_SHARE = 1e-3
 MOST_SUBSETS = 12
-"""Models at most whose weights are tried in every combination; of more, in pairs and all."""
+"""Up to this many models every combination of weights is checked; above, only pairs and the whole
+sum."""
 
-OTHER_WEIGHTS = "give weights that add up to something, or switch the division off: {}=false"
+OTHER_WEIGHTS = "give weights whose sum is not 0, or switch the division off: {}=false"
 
 
 def cancel(weight: Sequence[float]) -> bool:
-    """Whether the weights add up to (next to) nothing."""
+    """Whether the weights add up to zero, or nearly."""
     return abs(math.fsum(weight)) <= LEAST_SHARE * math.fsum(map(abs, weight))
 
 
 def some_cancel(weight: Sequence[float]) -> bool:
-    """Whether any of the weights, by themselves, add up to next to nothing."""
+    """Whether any subset of the weights adds up to nearly zero."""
     used = [w for w in weight if w]
     if min(used, default=1.0) > 0.0 or max(used, default=-1.0) < 0.0:
         return False
@@ -36,7 +37,7 @@ def some_cancel(weight: Sequence[float]) -> bool:
 def divided_by_nothing(
     switch: str, found: Callable[[Sequence[float]], bool] = cancel, spared: bool = False
 ) -> Callable[..., None]:
-    """A check of a method that divides by its weights where the parameter `switch` says so.
+    """A check for methods that divide by their weights if the parameter `switch` is true.
 
     `spared`: where no model has a weight the base is the result, and nothing is divided.
     """
@@ -49,21 +50,22 @@ def divided_by_nothing(
             what = "add up to 0" if found is cancel else "cancel where few models agree"
             raise UsageError(
                 f"{name}: the weights {shown} {what}, and the sum is divided by them",
-                OTHER_WEIGHTS.format(switch) if switch else "give weights that add up to something",
+                OTHER_WEIGHTS.format(switch) if switch else "give weights whose sum is not 0",
             )
 
     return check
 
 
 def of_linear(name: str, *, weight: Each, normalize: bool) -> None:
-    """The weights of a sum: not divided by nothing, and not all zero."""
+    """Check the weights of a sum: they must not be divided by zero, nor all be zero."""
     divided_by_nothing("normalize")(name, weight=weight, normalize=normalize)
     if not any(weight):
         raise UsageError(
-            f"{name}: every weight is 0, which makes a tensor of zeros", "give a model a weight"
+            f"{name}: every weight is 0, which makes a tensor of zeros",
+            "give at least one model a weight",
         )
 
 
 def is_difference(method: str, parameters: dict[str, Any]) -> bool:
-    """Whether a linear sum, not divided, is what models differ in and no model."""
+    """Whether an undivided linear sum is a difference of models rather than a model."""
     return method == "linear" and not parameters["normalize"] and cancel(parameters["weight"])

@@ -29,14 +29,14 @@ from edgemed.merging.methods.stream import F32, F64, Mix, Stream, weighted
 
 U32 = np.uint32
 NUMBERS = 65536
-"""How many random numbers there are: a share is kept to one part in so many."""
+"""Random numbers have this many values, which limits the precision of a kept share."""
 
 ALL_BELOW = Border(INFINITE_BITS, 0)
-"""The border above all finite numbers."""
+"""A border above all finite numbers."""
 NOTHING = Border(INFINITE_BITS, 0)
-"""The border below none of them."""
+"""A border below all of them."""
 TINY = 1e-7
-"""A delta with less than this in all is not rescaled."""
+"""A delta whose sum of magnitudes is below this is not rescaled."""
 
 
 class Trim(NamedTuple):
@@ -52,7 +52,7 @@ class Trim(NamedTuple):
 
 
 Trims = Sequence[Trim | None]
-"""One a model; None keeps all of it."""
+"""One for each model; None keeps all of the delta."""
 
 
 def task_vectors(
@@ -192,7 +192,7 @@ def band(stream: Stream, top: int, kept: int, found: Sequence[Found]) -> Trim:
 
 
 def magnitudes(x: F32, first: int) -> F32:
-    """Deltas as a measure: their signs do not count."""
+    """Deltas as a measure: signs are ignored."""
     flat: F32 = x.reshape(len(x), -1)
     delta_kernels.subtract_base(flat)
     return flat[1:]

@@ -1,4 +1,4 @@
-"""Methods that hold the deltas of whole tensors against each other: cosines and row spaces."""
+"""Methods that compare the deltas of whole tensors: cosines and row spaces."""
 
 from functools import partial
 from typing import Any

@@ -1,8 +1,8 @@
 """Experts: matrices that one tensor holds side by side, each merged as a tensor of its own.
 
-A checkpoint has a tensor for every expert, GGUF one for all experts of a block. What a method finds
-out of a whole tensor (an angle, a threshold, random masks) it finds out of every expert, so that a
-merge of GGUF files does what the same recipe does to checkpoints.
+A checkpoint has a tensor for every expert, GGUF one for all experts of a block. What a method
+computes from a whole tensor (an angle, a threshold, random masks) it computes for each expert, so
+that a merge of GGUF files does what the same recipe does to checkpoints.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ def experts_of(tensor: Tensor) -> int:
 
 
 def prepared(method: Callable[..., Mix], stream: Stream, experts: int, **parameters: Any) -> Mix:
-    """What the method says of every expert, as one mix whose chunks hold rows of one expert."""
+    """Prepare every expert, and return one mix whose chunks each hold rows of one expert."""
     if experts == 1:
         return method(stream, **parameters)
     mixes = [method(stream.part(i, experts), **parameters) for i in range(experts)]

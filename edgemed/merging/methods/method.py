@@ -1,4 +1,4 @@
-"""What a row of the table of merge methods says, and pieces that rows share.
+"""A row of the table of merge methods, and pieces that several rows share.
 
 A method is a function: it gets the stream of a tensor's rows and its parameters for that tensor,
 and says how rows are mixed. Its signature is the schema that recipes are checked against, its
@@ -20,22 +20,22 @@ Base = Literal["none", "optional", "required", "first of two"]
 
 
 def never(group: str, **parameters: Any) -> int | None:
-    """No source is the result as it is, whatever the parameters."""
+    """No source is ever the result unchanged, whatever the parameters."""
     return None
 
 
 def no_bytes(sources: int, rows: int, length: int, **parameters: Any) -> int:
-    """Nothing is kept of a tensor but a few numbers."""
+    """Only a few numbers are kept for a tensor."""
     return 0
 
 
 def no_clash(name: str, **parameters: Any) -> None:
-    """All values of the parameters go together."""
+    """Any combination of parameter values is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A row of the table; the rest of a row is about one tensor.
+    """A row of the table. The fields below describe the work on one tensor.
 
     `alone(group, **parameters)`: the one source that is the result as it is, or None.
     `passes`: over all rows, before the mixing. `state(sources, rows, length, **parameters)`: bytes
@@ -55,7 +55,7 @@ class Method:
 
     @property
     def parameters(self) -> dict[str, schema.Parameter]:
-        """Recipe name -> what is known of it."""
+        """Recipe name -> its Parameter."""
         return schema.parameters(self.function)
 
 
@@ -65,7 +65,7 @@ def quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
 
 
 def all_of(*checks: Callable[..., None]) -> Callable[..., None]:
-    """One check that makes several."""
+    """One check that runs several."""
 
     def check(name: str, **parameters: Any) -> None:
         for each in checks:

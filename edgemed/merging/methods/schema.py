@@ -1,4 +1,4 @@
-"""A method's signature as its schema: names, types, ranges and defaults of its parameters.
+"""A method's signature is its schema: names, types, ranges and defaults of its parameters.
 
     weight: Each                    one number a model (base left out)
     t: Share                        one number from 0 to 1
@@ -71,7 +71,7 @@ def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def declared(
     function: Callable[..., Any], about: str, arguments: Sequence[inspect.Parameter]
 ) -> Callable[..., Any]:
-    """`function`, which takes any keywords, said to be about this and to take these arguments."""
+    """`function`, which takes any keywords, with this docstring and this signature."""
     stream = inspect.Parameter("stream", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     described: Any = function
     described.__doc__, described.__signature__ = about, inspect.Signature([stream, *arguments])
@@ -112,7 +112,10 @@ def bind(
 def _value(p: Parameter, given: Any, thing: str) -> Any:
     if given is None:
         if p.default is None:
-            raise UsageError(f"{thing}: {p.name} is not set", f"give {p.name} a value")
+            raise UsageError(
+                f"{thing}: {p.name} is not set",
+                f"give {p.name} a value, under `parameters` in a recipe",
+            )
         return p.default
     if isinstance(given, str) != (p.kind is str) or (p.kind is bool and given not in (0, 1)):
         raise UsageError(f"{p.name} is {given!r}", f"it must be {WORDS[p.kind]}")
@@ -125,7 +128,7 @@ def _value(p: Parameter, given: Any, thing: str) -> Any:
 
 
 def ranged(name: str, value: float, low: float, high: float) -> float:
-    """`value`, or UsageError if it is no finite number from low to high."""
+    """`value`, or UsageError if it is not a finite number from low to high."""
     if not (math.isfinite(value) and low <= value <= high):
         shown = {math.ulp(0.0): "above 0", -math.inf: "a finite number"}.get(
             low, f"at least {low:g}"

@@ -38,7 +38,7 @@ SAMPLE = 1 << 18
 PLACES = 64
 WEIGHTS_PER_PLACE = 1 << 16
 DOUBT = 4.0
-"""A guess is that the value's rank is within so many standard errors of its rank in the sample, by
+"""The window spans this many standard errors around the value's rank in the sample, from
 how places differ from each other."""
 
 WIDEST = 32
@@ -47,7 +47,8 @@ WIDEST = 32
 NO_WINDOW = np.empty(0, np.int32)
 
 STATE_BYTES = 4 * (WIDEST << LOW_BITS) + 2 * 8 * BINS + 4 * SAMPLE
-"""What one order statistic keeps meanwhile: a window, bins and their running sum, a sample."""
+"""Bytes that one order statistic keeps while it works: a window, bins and their running sum, a
+sample."""
 
 
 class Target(NamedTuple):
@@ -110,7 +111,7 @@ def border(stream: Stream, measure: Measure, found: Found, first: int) -> Border
         if at >= 0:
             return Border(found.bits, row * stream.length + at)
         number -= seen
-    raise AssertionError("an element that was counted is not there")
+    raise AssertionError("an element that was counted was not found")
 
 
 def order_statistic_beside_zeros(
@@ -251,8 +252,8 @@ class Window:
         self._ends.append(self._count)
 
     def find(self, rank: int) -> Found | None:
-        """The value of this rank; None if it is not here, or there were too many. To be asked
-        once."""
+        """The value of this rank; None if it lies outside the window, or there were too many. Call
+        it once."""
         rank -= self._below
         if self._values is not None:
             return self._among_collected(rank)
@@ -286,4 +287,4 @@ class Window:
             if at >= 0:
                 return chunk, number
             number, start = number - seen, end
-        raise AssertionError("an element that was collected is not there")
+        raise AssertionError("an element that was collected was not found")

@@ -75,7 +75,8 @@ def cosines(gram: F64) -> F64:
 
 
 def dot(a: F64, b: F64) -> float:
-    """The sum of products, rounded once: libraries of linear algebra add in orders of their own."""
+    """The sum of products, rounded once: linear algebra libraries differ in the order in which they
+    add."""
     return math.fsum((a * b).tolist())
 
 

@@ -24,7 +24,8 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 Read = Callable[[int, int], F32]
-"""(first row, rows) -> f32[sources, rows, length], to be overwritten, good until the next call."""
+"""(first row, rows) -> f32[sources, rows, length]; may be overwritten, valid until the next
+call."""
 
 
 class NotFinite(EdgemedError):
@@ -33,7 +34,7 @@ class NotFinite(EdgemedError):
     def __init__(self, name: str, where: str = "a source") -> None:
         super().__init__(
             f"{name}: NaN or infinity in {where}",
-            "such a file is damaged; download it again and compare its checksum",
+            "the file is damaged: download it again and compare its checksum",
         )
 
 
@@ -68,7 +69,7 @@ class Stream:
             yield first, self.read(first, min(self.at_once, self.rows - first))
 
     def part(self, number: int, parts: int) -> "Stream":
-        """One of so many equal parts of the rows, as a stream of its own."""
+        """One of several equal parts of the rows, as its own stream."""
         rows = self.rows // parts
         start = number * rows
         return replace(
@@ -89,7 +90,7 @@ class Stream:
         return totals
 
     def key(self, model: int) -> np.uint32:
-        """What the random numbers of a model's elements are keyed by, beside their index."""
+        """The key of the random numbers for a model's elements, besides their index."""
         words = f"{self.seed}\0{self.name}\0{model}".encode()
         return np.uint32(int.from_bytes(hashlib.sha256(words).digest()[:4], "little"))
 
@@ -98,8 +99,8 @@ class Mix(NamedTuple):
     """How the rows of all sources become the rows of the result.
 
     `blend(x f32[sources, rows, length], first row)` leaves the result in x[0]; x is its to use.
-    `keeps_equal_rows`: a row that is the same in all sources is itself the result. `facts` are what
-    the passes found and a report should say, by name.
+    `keeps_equal_rows`: a row that is the same in all sources is itself the result. `facts` are
+    figures that the passes found, by name, for reports.
     """
 
     blend: Callable[[F32, int], None]

@@ -1,4 +1,4 @@
-"""Task arithmetic, TIES, DARE, DELLA, breadcrumbs: one method, which each row trims its own way.
+"""Task arithmetic, TIES, DARE, DELLA, breadcrumbs: one method; each row trims in its own way.
 
     x_0 + lambda sum w_i trim(d_i)
 
@@ -95,9 +95,9 @@ def other_group(group: str, *, weight: Each, keep: str, **parameters: Any) -> in
 
 
 def known_group(name: str, *, keep: str, **parameters: Any) -> None:
-    """Only two groups can be transferred apart from the rest."""
+    """Refuse a `keep` other than attn, ffn and all."""
     if keep not in ("attn", "ffn", "all"):
-        raise UsageError(f"keep is {keep!r}", "it is attn, ffn or all")
+        raise UsageError(f"keep is {keep!r}", "it must be attn, ffn or all")
 
 
 def two_quantiles(sources: int, rows: int, length: int, **parameters: Any) -> int:
@@ -110,7 +110,7 @@ def probabilities(name: str, *, density: Each, epsilon: Each, **parameters: Any)
     for d, e in zip(density, epsilon, strict=True):
         if d < 1.0 and not (d - e > 0.0 and d + e < 1.0):
             raise UsageError(
-                f"{name}: density {d:g} and epsilon {e:g} leave the range of 0 to 1",
+                f"{name}: density {d:g} and epsilon {e:g} give probabilities outside 0 to 1",
                 "density - epsilon must be above 0 and density + epsilon below 1",
             )
 

@@ -1,1 +1,1 @@
-"""The models that are merged, held side by side: shapes, vocabularies, chat templates."""
+"""The models to merge, compared: shapes, vocabularies, chat templates."""

@@ -1,4 +1,4 @@
-"""Whose chat template and turn tokens the output carries: never a silent guess between two.
+"""Which model's chat template and turn tokens the output gets: never a silent guess between two.
 
 One model that has a template gives it; two that differ wait for `--tokenizer-from` or a literal
 template; a template in a chosen model is never lost. Reads headers only.
@@ -30,7 +30,7 @@ class Choice(NamedTuple):
 
 
 class Undecided(Exception):
-    """Several templates, and nobody said which: `what`, and the `remedy`."""
+    """Several templates, and none was chosen: `what`, and the `remedy`."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -47,7 +47,7 @@ def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
     if found is None:
         names = ", ".join(str(m.paths[0]) for m in models)
         raise UsageError(
-            f"the tokenizer is to come from {choice.tokenizer!r}, which is no model of this merge",
+            f"the tokenizer cannot come from {choice.tokenizer!r}: it is not a model of this merge",
             f"use A for the first, B for the second, union, base (if there is one), or {names}",
         )
     return found

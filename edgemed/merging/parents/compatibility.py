@@ -1,7 +1,8 @@
 """Whether models can be merged, from headers alone: a table of checks, each with its remedy.
 
-`edgemed check` prints every line of it; a merge refuses by the same lines. The first model is held
-against every other. A key that one file leaves out counts as llama.cpp's default for it.
+`edgemed check` prints every line of it; a merge refuses by the same lines. The first model is
+compared with each of the others. A key that one file leaves out counts as llama.cpp's default for
+it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +41,7 @@ class Finding(NamedTuple):
 class Question:
     """What is to be merged, and what was decided: `any_blocks` for stacks of slices.
 
-    `against`: files, and what stands in llama.cpp's way of loading them.
+    `against`: files, and what prevents llama.cpp from loading them.
     """
 
     models: tuple[Model, ...]
@@ -56,7 +57,7 @@ class Question:
 
 
 class Verdict(NamedTuple):
-    """Every line, and the common vocabulary where there is one."""
+    """All findings, and the common vocabulary where there is one."""
 
     findings: tuple[Finding, ...]
     lexicon: Lexicon | None
@@ -65,7 +66,7 @@ class Verdict(NamedTuple):
 def verdict(
     models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
 ) -> Verdict:
-    """All checks, in the table's order; one that finds nothing wrong says what is alike."""
+    """Run all checks in the table's order; one that finds nothing wrong says what is alike."""
     choice = choice or Choice()
     against = tuple((m.paths[0], o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
@@ -131,20 +132,21 @@ def refusing(
 def files(question: Question) -> Iterator[Line]:
     """Every model once."""
     same = [*given_twice(question.models)]
-    yield from same or [("ok", "each of them once")]
+    yield from same or [("ok", "each is given once")]
 
 
 def given_twice(models: Sequence[Model]) -> Iterator[Line]:
-    """Models that stand there again, by whatever name: shards are no models of their own, and a mix
-    of one model is that model. With other adapters it is another model."""
+    """Models that are given more than once, under any name: shards of one model count as that
+    model, and mixing a model with itself changes nothing. With other adapters it is another
+    model."""
     for i, model in enumerate(models):
         if any(is_same(model, other) for other in models[:i]):
             name = model.paths[0].name
             if len(model.paths) > 1:
-                what = f"{name} and its other shards are one model, which is given twice"
+                what = f"{name} and its other shards are one model, given twice"
                 yield "refuse", what, "name one shard of each model"
             else:
-                yield "note", f"{name} is given twice: mixed with itself, a model stays what it is"
+                yield "note", f"{name} is given twice: a model mixed with itself does not change"
 
 
 def is_same(model: Model, other: Model) -> bool:
@@ -156,7 +158,7 @@ def loading(question: Question) -> Iterator[Line]:
     """Whether llama.cpp would load each model, as far as headers tell."""
     for path, (what, remedy, about) in dict.fromkeys(question.against):
         level: Level = "refuse" if about in OF_EVERY_COPY else "note"
-        unsure = "whether llama.cpp loads it cannot be told from here"
+        unsure = "edgemed cannot tell whether llama.cpp loads it"
         verdict = unsure if about == "unknown" else "llama.cpp does not load it"
         yield level, f"{path.name}: {verdict}: {what}", remedy
     if not question.against:
@@ -223,11 +225,12 @@ def quantizations(question: Question) -> Iterator[Line]:
 
 
 def roundings(question: Question) -> Iterator[Line]:
-    """Weights that lose more than others when they are mixed: trained for one type's rounding."""
+    """Warn of weights that lose more than others when mixed: those trained for one type's
+    rounding."""
     found = list(warnings(question.models))
     yield from (("note", what, REMEDY) for what in found)
     if not found:
-        yield "ok", "no file says that it was trained for its rounding"
+        yield "ok", "no file says that it was trained for a quantized type"
 
 
 def context_lengths(question: Question) -> Iterator[Line]:
@@ -292,4 +295,4 @@ ABOUT_EACH = ("files", "loading")
 """Checks that can be made where the vocabulary of a model cannot be read."""
 
 WITHIN_ARCHITECTURE = (*shapes.KEY_CHECKS, "rope tables", "tensors")
-"""Checks that mean nothing between two architectures."""
+"""Checks that make no sense between two architectures."""

@@ -1,4 +1,4 @@
-"""Opens what is merged: every parent a model, with what is laid over it.
+"""Opens the parents of a merge: models, each with the adapters applied to it.
 
 The one place that knows what a parent can be: a source of rows is a Model whose tensors say where
 their bytes are and what is changed while they are read.

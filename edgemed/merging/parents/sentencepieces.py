@@ -1,4 +1,4 @@
-"""A SentencePiece model (`tokenizer.model`), and whether a GGUF vocabulary is its own.
+"""A SentencePiece model (`tokenizer.model`), and whether a GGUF vocabulary was made from it.
 
 Converters write the pieces of such a model first, with their scores, and add tokens behind them.
 """
@@ -19,7 +19,7 @@ class Piece(NamedTuple):
 
 
 def read_pieces(path: Path) -> list[Piece]:
-    """All pieces in their order; InvalidFile if this is no SentencePiece model."""
+    """All pieces in their order; InvalidFile if this is not a SentencePiece model."""
     from sentencepiece import SentencePieceProcessor  # only where such a file is given
 
     try:
@@ -27,13 +27,14 @@ def read_pieces(path: Path) -> list[Piece]:
         count = processor.vocab_size()
     except (OSError, RuntimeError) as error:
         raise InvalidFile(
-            f"{path} is no SentencePiece model", "name the tokenizer.model of the checkpoint"
+            f"{path} is not a SentencePiece model", "name the tokenizer.model of the checkpoint"
         ) from error
     return [Piece(processor.id_to_piece(i), processor.get_score(i)) for i in range(count)]
 
 
 def first_difference(pieces: Sequence[Piece], model: Model) -> str | None:
-    """Where a model's vocabulary leaves the pieces; None if it has them all, in order."""
+    """The first place where a model's vocabulary differs from the pieces; None if it has them all,
+    in order."""
     name = model.paths[0].name
     tokens = model.metadata.get(TOKENS, [])
     if len(tokens) < len(pieces):
@@ -44,5 +45,5 @@ def first_difference(pieces: Sequence[Piece], model: Model) -> str | None:
             ours, theirs = printable(tokens[number]), printable(piece.text)
             return f"token {number} of {name} is {ours!r}, the SentencePiece model's {theirs!r}"
         if scores is not None and abs(scores[number] - piece.score) > 1e-4 * abs(piece.score):
-            return f"token {number} of {name} has another score than in the SentencePiece model"
+            return f"token {number} of {name} has a different score in the SentencePiece model"
     return None

@@ -1,4 +1,4 @@
-"""What two models' weights mean: hyper-parameters and the list of tensors, held side by side.
+"""What two models' weights mean: compares hyper-parameters and lists of tensors.
 
 Each function yields (what differs, remedy). `context_length` may differ: it does not change what
 the weights mean. Knows no vocabulary.
@@ -19,10 +19,8 @@ from edgemed.storage import positional
 Reason = tuple[str, str]
 SAME_BASE = "only models of the same architecture and shapes can be interpolated"
 SAME_TENSORS = "both files must hold the same tensors; convert them with one version of llama.cpp"
-SAME_PARTS = (
-    "take a parent that is built alike: one part cannot be mixed with another, or with none"
-)
-SAME_ROPE = "the models place words differently (rope); they cannot be merged"
+SAME_PARTS = "choose a parent with the same layout: tensors are mixed only with their counterparts"
+SAME_ROPE = "the models encode positions differently (rope); they cannot be merged"
 
 NOT_FUNCTIONAL = ("context_length", "vocab_size")
 
@@ -48,7 +46,7 @@ GROUPS = {
     "experts": re.compile(r".*expert.*|.*moe.*|nextn.*"),
     "shapes": re.compile(r""),
 }
-"""Which hyper-parameters a check is about; the last takes all that the others leave."""
+"""Which hyper-parameters each check covers; the last covers the remaining ones."""
 
 LAYOUTS = (
     ("fused q, k and v", r"attn_qkv\.", "separate q, k and v", r"attn_[qkv]\.", SAME_TENSORS),
@@ -118,7 +116,7 @@ KEY_CHECKS: dict[str, Callable[[Model, Model, bool], Iterator[Reason]]] = {
 
 
 def rope_tables(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
-    """The few numbers of `rope_freqs`, a hyper-parameter in tensor's clothing, must be the same."""
+    """The few numbers of `rope_freqs`, a hyper-parameter stored as a tensor, must be the same."""
     for name in (n for n in a.tensors if "rope_" in n and n in b.tensors):
         ours, theirs = a.tensors[name], b.tensors[name]
         if ours.shape == theirs.shape and tensor_bytes(ours) != tensor_bytes(theirs):
@@ -142,7 +140,8 @@ def tensors(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
 
 
 def layouts(a: Model, b: Model) -> Iterator[Reason]:
-    """Where one file stores together, or at all, what the other stores apart or not."""
+    """Where one file fuses tensors that the other stores apart, or has tensors that the other
+    lacks."""
     for one, together, other, apart, remedy in LAYOUTS:
         if has(a, together) == has(b, together):
             continue

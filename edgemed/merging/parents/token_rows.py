@@ -20,7 +20,8 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
 VOCABULARY_TENSORS = ("token_embd.weight", "output.weight", "per_layer_token_embd.weight")
-"""One row a token. Other tensors with one value a token stop a merge of unequal vocabularies."""
+"""Tensors with one row for each token. Any other tensor with one value for each token stops a merge
+of unequal vocabularies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def stored(tensor: Tensor) -> Tensor:
 
 
 def is_changed(tensor: Tensor) -> bool:
-    """Whether its packed rows are not what it is: an adapter changes them when they are decoded."""
+    """Whether its packed rows are not final: an adapter changes them when they are decoded."""
     return change.is_changed(stored(tensor))
 
 
@@ -63,7 +64,7 @@ def in_order(tensor: Tensor, lexicon: Lexicon, model_path: object) -> Tensor:
         raise Incompatible(
             f"{tensor.path.name}: {tensor.name} has {tensor.rows:,} rows, "
             f"fewer than its vocabulary has tokens",
-            "such a file is damaged or was made by other means; get it from another publisher",
+            "the file is damaged or was converted wrongly; get it from another publisher",
         )
     if order == tuple(range(tensor.rows)):
         return tensor
@@ -78,7 +79,7 @@ def has_gaps(tensor: Tensor) -> bool:
 
 
 def refuse_ownerless(name: str, tensors: Sequence[Tensor]) -> None:
-    """Some source must have every row."""
+    """Refuse unless every row is in at least one source."""
     if not all(has_gaps(tensor) for tensor in tensors):
         return
     orders = [tensor.order for tensor in tensors if isinstance(tensor, TokenRows)]

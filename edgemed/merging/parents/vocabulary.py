@@ -23,13 +23,13 @@ TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 SCORES, MERGES = "tokenizer.ggml.scores", "tokenizer.ggml.merges"
 
 USUAL = {TYPES: 1, SCORES: 0.0}
-"""The type and the score of a token of which nothing is said."""
+"""The type and the score of a token for which the file states none."""
 UNUSED = 5
 """llama.cpp's type of a token that only fills a row."""
 PADDING = re.compile(r"\[PAD\d+\]|<pad_?\d+>|<unused_?pad\d+>")
 
 RELATED = 0.5
-"""Share of the smaller vocabulary that must be common before a choice or a union means anything."""
+"""Share of the smaller vocabulary that must be common before a choice or a union makes sense."""
 
 ONE_BASE = "merge models that were trained from one base, with one vocabulary"
 CHOOSE = "name the vocabulary of the output: --tokenizer-from A, B or union"
@@ -71,7 +71,8 @@ class Pieces(NamedTuple):
 
 
 def relate(models: Sequence[Model], chosen: Model | None = None, union: bool = False) -> Lexicon:
-    """How these vocabularies become one; Unrelated if they do not. A choice is kept to."""
+    """How these vocabularies become one; Unrelated if they do not. A choice that was made is always
+    followed."""
     first = chosen or models[0]
     if all(same_value(models[0], m, TOKENS) for m in models):
         if chosen is None:
@@ -94,7 +95,7 @@ def relate(models: Sequence[Model], chosen: Model | None = None, union: bool = F
 
 
 def pieces_of(model: Model) -> Pieces:
-    """The tokens of one model; what only fills rows has no number."""
+    """The tokens of one model; padding has no number."""
     metadata = model.metadata
     tokens: list[str] = metadata.get(TOKENS, [])
     types = metadata.get(TYPES, [0] * len(tokens))
@@ -185,7 +186,7 @@ def joined_lists(
 
 
 def refuse_other_kind(a: Model, b: Model) -> None:
-    """Another kind of tokenizer, or another way of cutting words before it, is another language."""
+    """Refuse vocabularies with different kinds of tokenizer or different pre-tokenizers."""
     for key, word in ((KIND, "kind of tokenizer"), (PRE, "pre-tokenizer")):
         ours, theirs = (m.metadata.get(key) for m in (a, b))
         if ours != theirs:
@@ -197,7 +198,7 @@ def refuse_other_kind(a: Model, b: Model) -> None:
 
 
 def refuse_other_rules(models: Sequence[Model]) -> None:
-    """With equal tokens, what cuts a text into them must be equal too."""
+    """Where the tokens are equal, the rules that split a text into them must be equal too."""
     words = {SCORES: "token scores", MERGES: "token merges"}
     for other in models[1:]:
         refuse_other_kind(models[0], other)
@@ -211,7 +212,7 @@ def refuse_other_rules(models: Sequence[Model]) -> None:
 
 
 def refuse_strangers(every: Sequence[Pieces]) -> None:
-    """Vocabularies that share little are of models that do not speak one language."""
+    """Refuse vocabularies that share few tokens: the models are unrelated."""
     host = every[0]
     for other in every[1:]:
         common = len(host.numbers.keys() & other.numbers.keys())
@@ -225,7 +226,7 @@ def refuse_strangers(every: Sequence[Pieces]) -> None:
 
 
 def refuse_other_pieces(host: Pieces, every: Sequence[Pieces]) -> None:
-    """What is common must be cut from a text by the same rules: scores and merges agree."""
+    """The common tokens must come from the same rules: scores and merges agree."""
     scores, merges = host.model.metadata.get(SCORES), set(host.model.metadata.get(MERGES, ()))
     for other in every:
         metadata = other.model.metadata
@@ -248,13 +249,13 @@ def refuse_other_pieces(host: Pieces, every: Sequence[Pieces]) -> None:
 
 
 def first_difference(every: Sequence[Pieces]) -> str:
-    """Where two vocabularies part, for a message."""
+    """The first difference of two vocabularies, for a message."""
     a = every[0]
     b = next(p for p in every if p.tokens != a.tokens)
     if len(a.tokens) != len(b.tokens):
         sizes = f"{len(a.tokens):,} tokens in {a.name} and {len(b.tokens):,} in {b.name}"
         only = next((t for t in a.numbers if t not in b.numbers), None)
-        return sizes if only is None else f"{sizes}; {printable(only)!r} is in {a.name} alone"
+        return sizes if only is None else f"{sizes}; {printable(only)!r} is only in {a.name}"
     at = next(i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=True)) if x != y)
     ours, theirs = printable(a.tokens[at]), printable(b.tokens[at])
     return (

@@ -1,4 +1,5 @@
-"""The tensors of the output: the sources of each, and its method's parameters, before its type."""
+"""The tensors of the output, before types are chosen: the sources of each and its method's
+parameters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -51,7 +52,7 @@ def draft(models: Models, lexicon: Lexicon, method: Method, place: Place, names:
 
 
 def alone_in(method: Method, name: str, parameters: Bound) -> int | None:
-    """The only source that counts, if one alone does; tables of rope are never mixed."""
+    """The only source with any weight, if there is just one; rope tables are never mixed."""
     return 0 if name.startswith(ROPE) else method.alone(group_of(name), **dict(parameters))
 
 
@@ -79,7 +80,7 @@ def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Te
     found, lead = model.tensors[name], models[place.sources[0].model].tensors.get(place.names[0])
     if lead is not None and not shapes.fits(found, lead):
         raise Incompatible(
-            f"{name} of {model.paths[0].name} has another shape than {place.names[0]}",
+            f"{name} of {model.paths[0].name} has a different shape from {place.names[0]}",
             "only models of the same architecture and shapes can be merged",
         )
     return token_rows.in_order(found, lexicon, model.paths[0])
@@ -88,7 +89,7 @@ def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Te
 def facts_for(asked: Resolved, drafts: Sequence[Draft]) -> Facts:
     """What llama.cpp's mixes ask of the output: the first model's facts, and its own blocks.
 
-    Blocks that are stacked anew have new numbers, which importances must go by.
+    Blocks in a new order get new numbers, and importances must use those.
     """
     facts = facts_of(asked.first.metadata, bool(asked.recipe.imatrix))
     if not asked.recipe.sliced:
@@ -101,7 +102,7 @@ def facts_for(asked: Resolved, drafts: Sequence[Draft]) -> Facts:
 
 
 def refuse_other_blocks(importances: Importances, layers: int) -> None:
-    """Importances of as many blocks as the output has."""
+    """Refuse importances measured on another number of blocks than the output has."""
     measured = 1 + max((b for b in map(block_of, importances.tensors) if b is not None), default=-1)
     if measured != layers:
         raise Refused(

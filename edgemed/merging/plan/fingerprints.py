@@ -17,7 +17,7 @@ from edgemed.errors import EdgemedError
 
 PIECE = 1 << 18
 AHEAD = 0.05
-"""How far hashing may be before the merge, as a share of the file."""
+"""How far hashing may be ahead of the merge, as a share of the file."""
 PAUSE = 0.02
 
 
@@ -36,12 +36,12 @@ def input_of(path: Path) -> Input:
 
 
 def refuse_changed(inputs: Sequence[Input]) -> None:
-    """EdgemedError if a file is not what it was."""
+    """EdgemedError if a file has changed."""
     for input in inputs:
         if not input.path.exists() or input_of(input.path) != input:
             raise EdgemedError(
-                f"{input.path} was changed while it was read",
-                "give the command again when nothing writes to it",
+                f"{input.path} changed while it was read",
+                "run the command again when nothing writes to the file",
             )
 
 
@@ -74,7 +74,7 @@ class Fingerprints:
             thread.join()
 
     def done(self, seconds: float) -> bool:
-        """Whether every file is read, after waiting for that at most so long."""
+        """Wait up to this long; whether every file has been read."""
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))

@@ -28,6 +28,6 @@ RECIPE, RECIPE_HASH = MERGE.recipe, MERGE.recipe_sha256
 
 
 def last_record(metadata: Container[str]) -> Record:
-    """The keys of what was done last: a merge keeps nothing of an earlier quantization, and a
-    quantization keeps what an earlier merge wrote."""
+    """The keys of the latest step: a merge drops those of an earlier quantization, a quantization
+    keeps those of an earlier merge."""
     return QUANTIZE if QUANTIZE.recipe in metadata else MERGE

@@ -1,4 +1,4 @@
-"""Whether a file that stands already is the very output of a plan, so that it need not be made."""
+"""Whether an existing file is exactly the output of a plan, so that it need not be made again."""
 
 from edgemed.merging.plan.fingerprints import hashes_of
 from edgemed.merging.plan.placement import changes

@@ -1,4 +1,4 @@
-"""The output's metadata: the first model's, but for what the merge makes untrue.
+"""The output's metadata: the first model's, without what the merge makes untrue.
 
 Blocks that were chosen, the vocabulary that was agreed on, the chat template that was decided, the
 file type and the parents (see `provenance`). Reads headers only.
@@ -22,7 +22,7 @@ from edgemed.merging.recipe.recipe import LIKE_A
 from edgemed.quantizing.file_types import QUANTIZATION_VERSION
 
 STALE = (*SPLIT_KEYS, "quantize.", *provenance.OF_THE_FIRST)
-"""Beginnings of keys that tell whose the first model is and how its file was made."""
+"""Prefixes of keys that say who made the first model and how its file was made."""
 
 FILE_TYPE, VERSION = "general.file_type", "general.quantization_version"
 
@@ -30,7 +30,7 @@ Raw = dict[str, bytes]
 
 
 def output_metadata(asked: Resolved, content: Content) -> tuple[Raw, tuple[str, ...]]:
-    """Key -> bytes, and lines to say aloud."""
+    """Key -> bytes, and notes for the user."""
     recipe, first, lexicon = asked.recipe, asked.first, asked.lexicon
     every = list(asked.models.values())
     replace = provenance.describe(recipe, every, content.weights, asked.importances)

@@ -1,4 +1,4 @@
-"""Lines that a plan should say aloud: what is legal, and perhaps not meant."""
+"""Notes on a plan: what is allowed but perhaps not intended."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -50,20 +50,20 @@ def notes_on_models(recipe: Recipe, models: Models) -> Iterator[str]:
 
 
 def notes_on_weights(steps: Sequence[Step]) -> Iterator[str]:
-    """Outputs that are no mix of models: what they differ in, or the base alone."""
+    """Note outputs that are not a mix of models: a difference, or just the base."""
     blends = [step for step in steps if step.action == "blend"]
     differences = sum(is_difference(step.method, dict(step.parameters)) for step in blends)
     if differences:
         yield (
-            f"the weights of {differences} tensors add up to 0 and are not normalized: these are "
-            "differences of the models, and the output is no model"
+            f"the weights of {differences} tensors add up to 0 and are not normalized: the "
+            "output is a difference of the models, not a model"
         )
     if not blends and METHODS[steps[0].method].base == "required":
         yield "no model has a weight: the output is the base"
 
 
 def notes_on_importances(steps: Sequence[Step], asked: bool) -> Iterator[str]:
-    """Matrices that columns were to be weighed in (if `asked`), and were not."""
+    """If importances were given (`asked`), note the matrices that have none."""
     without = sum(
         step.action != "copy"
         and len(step.sources[0].shape) > 1
@@ -72,4 +72,4 @@ def notes_on_importances(steps: Sequence[Step], asked: bool) -> Iterator[str]:
         for step in steps
     )
     if asked and without:
-        yield f"{without} tensors without importances: their columns count alike"
+        yield f"{without} tensors without importances: their columns are weighted equally"

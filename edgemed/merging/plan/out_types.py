@@ -43,7 +43,7 @@ def wanted_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> dic
 def wanted_beside(
     word: str, drafts: Sequence[Drafted], facts: Facts, apart: Mapping[str, str]
 ) -> dict[str, str]:
-    """The types that one word means, beside those of the tensors that are set apart."""
+    """The types that one word stands for, apart from tensors whose type is set by a pattern."""
     usual = [draft for draft in drafts if is_quantizable(draft)]
     apart = {d.name: apart[d.name] for d in usual if d.name in apart}
     if word in FILE_TYPES:
@@ -83,7 +83,7 @@ def type_fallbacks(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list
 
 
 def set_apart(recipe: Recipe, name: str) -> str | None:
-    """The type of the first pattern that means this tensor."""
+    """The type of the first pattern that matches this tensor."""
     return next((type for pattern, type in recipe.types if is_meant(pattern, name)), None)
 
 
@@ -112,21 +112,22 @@ def type_word(word: str) -> str:
 
 
 def is_meant(pattern: str, name: str) -> bool:
-    """Whether a pattern of --type, a group or part of a name, means this tensor."""
+    """Whether a pattern of --type (a group, or part of a name) matches this tensor."""
     return pattern == group_of(name) if pattern in GROUPS else pattern in name
 
 
 def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
-    """Every word must name a type, every pattern a tensor, and like-b needs a second model."""
+    """Every word must name a type, every pattern must match a tensor, and like-b needs a second
+    model."""
     word = recipe.out_type
     if word not in (*POLICIES, *FILE_TYPES, *BY_NAME):
         words = ", ".join((*POLICIES, *FILE_TYPES))
-        raise UsageError(f"{word!r} is no output type", f"use a ggml type, or one of {words}")
+        raise UsageError(f"{word!r} is not an output type", f"use a ggml type, or one of {words}")
     if word == "like-b" and any(len(d.leads) < 2 for d in drafts):
         raise UsageError("like-b needs a second model", "use like-a, or a type")
     for pattern, name in recipe.types:
         if name not in BY_NAME:
-            raise UsageError(f"{name!r} is no ggml type", f"use one of {', '.join(BY_NAME)}")
+            raise UsageError(f"{name!r} is not a ggml type", f"use one of {', '.join(BY_NAME)}")
         if not any(is_meant(pattern, d.name) for d in drafts if is_quantizable(d)):
             raise UsageError(
                 f"the pattern {pattern!r} matches no tensor whose type can be chosen",

@@ -1,6 +1,6 @@
-"""Which tensors the output has, and from which tensor of which model each is made.
+"""Which tensors the output has, and which tensors of which models each is made from.
 
-Blocks are counted anew over all slices of a recipe; the tensors around them come from the first
+Blocks are renumbered over all slices of a recipe; the tensors around them come from the first
 slice (embeddings) and the last (final norm, head). Names only: no types, no parameters.
 """
 
@@ -22,7 +22,7 @@ MOST_BLOCKS = 512
 
 
 class Part(NamedTuple):
-    """A slice, asked once for what holds for all of its tensors.
+    """A slice, with what is the same for all of its tensors.
 
     `sources` has the base as well; `order` is their numbers as the method takes them, the base
     first where the method is about deltas (`based`) or mixes a base with another. `lead` is the
@@ -136,14 +136,14 @@ def refuse_layers(source: Source, model: Model) -> None:
     """A layer_range may not end behind the model's last block."""
     if source.layers is not None and source.layers[1] > block_count(model):
         raise Refused(
-            f"{source.model.name} has {block_count(model)} blocks, layer_range asks for "
+            f"{source.model.name} has {block_count(model)} blocks, but layer_range is "
             f"{source.layers[0]} to {source.layers[1]}",
             "layer_range is [first, end], counted from 0, and end is not included",
         )
 
 
 def refuse_many(count: int) -> None:
-    """More blocks than any program runs."""
+    """Refuse more blocks than llama.cpp runs."""
     if count > MOST_BLOCKS:
         raise Refused(
             f"the slices make a model of {count:,} blocks, llama.cpp runs at most {MOST_BLOCKS}",
@@ -152,7 +152,7 @@ def refuse_many(count: int) -> None:
 
 
 def outside(name: str, part: Part) -> Place:
-    """A tensor outside the blocks: every gradient is at its first anchor."""
+    """A tensor outside the blocks: every gradient has the value of its first anchor."""
     return Place(name, part, 0.0, (name,) * len(part.sources))
 
 
@@ -162,7 +162,7 @@ def depth_of(block: int, count: int) -> float:
 
 
 def block_count(model: Model) -> int:
-    """How many blocks the tensors of a model are numbered through."""
+    """How many blocks the tensors of a model are numbered by."""
     return max((b + 1 for b in map(block_of, model.tensors) if b is not None), default=0)
 
 

@@ -1,7 +1,7 @@
 """Where every tensor of the output goes: one file, or shards of at most a given size.
 
-Offsets are counted through all files one after the other, so that the rest of a merge sees one long
-file. Shards are named and marked as llama.cpp does: NAME-00001-of-00003.gguf, `split.*` keys.
+Offsets run through all files one after the other, so that the rest of a merge sees one long file.
+Shards are named and marked as llama.cpp does: NAME-00001-of-00003.gguf, `split.*` keys.
 """
 
 import shutil
@@ -124,13 +124,14 @@ def changes(placement: Placement, changed: Raw) -> Iterator[tuple[int, bytes]]:
 
 
 def refuse_output(inputs: Sequence[Path], out: Path, replace: bool) -> None:
-    """The output may not be an input, nor stand already, and its folder must exist."""
+    """The output must not be an input or exist already, and its folder must exist."""
     refuse_inputs(out, (out, part_of(out), journal_of(out)), inputs)
     refuse_place(out, replace)
 
 
 def refuse_small_disk(folder: Path, placement: Placement) -> None:
-    """The output's exact size must be free where it goes; what an earlier attempt left counts."""
+    """The output's exact size must be free on its disk; what an earlier attempt left counts as
+    free."""
     need, parts = placement.total_bytes, [part_of(shard.path) for shard in placement.shards]
     free = shutil.disk_usage(folder).free + sum(p.stat().st_size for p in parts if p.exists())
     if free < need:

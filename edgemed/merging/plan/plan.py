@@ -66,7 +66,7 @@ class Target(NamedTuple):
 
 
 REMEDIES = Remedies(
-    "such a tensor can only be carried over as it is, from one model (t = 0 or t = 1)",
+    "such a tensor can only be copied from one model (t = 0 or t = 1)",
     "name another type with --out-type, set this tensor apart with --type, or give --imatrix",
 )
 
@@ -94,7 +94,7 @@ def named_files(recipe: Recipe) -> list[Path]:
 
 
 def refuse_outputs(plan: Plan) -> None:
-    """No file of the output may be one of any input, nor stand already; the disk must hold all."""
+    """No output file may be an input or exist already; the disk must hold all of them."""
     inputs = [*(input.path for input in plan.inputs), *named_files(plan.recipe)]
     for shard in plan.placement.shards:
         refuse_output(inputs, shard.path, plan.replace)
@@ -143,7 +143,7 @@ def plan_of(
 
 
 def refuse_odd_names(paths: Iterable[Path]) -> None:
-    """Refused: names that are no UTF-8, for the output says by name what it was made of."""
+    """Refuse names that are not UTF-8: the output's metadata names the files it was made from."""
     for path in paths:
         if not is_utf8(path.name):
-            raise Refused(f"the name of {path} is no UTF-8 text", "rename the file")
+            raise Refused(f"the name of {path} is not valid UTF-8", "rename the file")

@@ -53,7 +53,7 @@ OF_THE_FIRST = (
     MERGE_PREFIX,
     QUANTIZE_PREFIX,
 )
-"""Beginnings of keys that describe the first model, not the merge."""
+"""Prefixes of keys that describe the first model, not the merge."""
 
 OF_A_PARENT = (
     "name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url",
@@ -171,12 +171,12 @@ def with_paths(recipe: Recipe, paths: Mapping[Path, Path]) -> Recipe:
 
 
 def recipe_from(metadata: Metadata, record: Record = MERGE) -> Recipe:
-    """The recipe in a file, its models by name; InvalidFile if it was tampered with."""
+    """The recipe in a file, its models by name; InvalidFile if it was changed."""
     text = metadata[record.recipe]
     if sha256(text) != metadata.get(record.recipe_sha256):
         raise InvalidFile(
-            "the recipe in the file does not have the hash beside it",
-            "its metadata was changed after it was made; get the file from its source again",
+            "the recipe in the file does not match its hash",
+            "the file's metadata was changed after it was made; get the file again from its source",
         )
     try:
         form = json_of(text)

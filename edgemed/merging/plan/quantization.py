@@ -94,7 +94,7 @@ def source_of(recipe: Recipe) -> Path:
     (parent,) = recipe.models
     if isinstance(parent, Adapted):
         raise UsageError(
-            f"{parent.name} is a model with adapters, not a file",
+            f"{parent.name} is a model with adapters, not one file",
             "write it with: edgemed fold MODEL ADAPTER --out-type TYPE -o OUT",
         )
     return parent
@@ -107,7 +107,7 @@ def in_file_order(model: Model) -> Iterator[Tensor]:
 
 
 def draft_of(tensor: Tensor) -> Draft:
-    """The tensor is its own only source."""
+    """A draft whose only source is the tensor itself."""
     return Draft(tensor.name, (tensor,), (tensor,), False, (("scale", (1.0,)),), 0)
 
 
@@ -124,7 +124,7 @@ def set_apart(recipe: Recipe, drafts: Sequence[Draft]) -> dict[str, str]:
         if not matching:
             raise UsageError(
                 f"the pattern {pattern!r} matches no matrix that can be quantized",
-                "it is searched in names such as blk.0.ffn_down.weight",
+                "the pattern is searched for in names such as blk.0.ffn_down.weight",
             )
         chosen = dict.fromkeys(matching, type) | chosen
     return chosen
@@ -136,7 +136,7 @@ def refuse_unknown(recipe: Recipe) -> None:
         is_mix = word in FILE_TYPES and word == recipe.out_type
         if not is_mix and word not in BY_NAME:
             raise UsageError(
-                f"{word!r} is no type", f"use a ggml type, or a mix: {', '.join(FILE_TYPES)}"
+                f"{word!r} is not a type", f"use a ggml type, or a mix: {', '.join(FILE_TYPES)}"
             )
 
 
@@ -146,13 +146,13 @@ def expression(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as error:
         raise UsageError(
-            f"{pattern!r} is no regular expression: {error}",
-            "a plain part of a name, such as ffn_down, is one; put \\ before . ( [ + * ?",
+            f"{pattern!r} is not a regular expression: {error}",
+            "a plain part of a name, such as ffn_down, works; put \\ before . ( [ + * ?",
         ) from error
 
 
 def metadata_of(recipe: Recipe, model: Model, content: Content) -> Raw:
-    """The model's metadata, but for what is no longer true of it."""
+    """The model's metadata, without what is no longer true of it."""
     keys = provenance.making(QUANTIZE, recipe, [model], content.importances)
     keys[VERSION] = ("uint32", QUANTIZATION_VERSION)
     number = file_type_of(recipe, content.drafts, content.types)

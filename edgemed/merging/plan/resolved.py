@@ -1,4 +1,4 @@
-"""A recipe together with what its models' headers say: asked once, and handed on to every step."""
+"""A recipe together with its models' headers: read once, and passed to every step."""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,7 @@ Action = Literal["copy", "requantize", "blend"]
 
 class Draft(NamedTuple):
     """A step before its type and place: `leads` are the sources that types are taken from (no
-    base), `alone` is the number of the only source that counts, if one alone does."""
+    base), `alone` is the number of the only source with any weight, if there is just one."""
 
     name: str
     sources: tuple[Tensor, ...]
@@ -138,7 +138,7 @@ def refuse_unreadable(sources: Sequence[Tensor], remedies: Remedies) -> None:
     for tensor in sources:
         if CODECS[tensor.type.name].decoder is None:
             raise Refused(
-                f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which holds no weights",
+                f"{tensor.path.name}: {tensor.name} is {tensor.type.name}, which is not weights",
                 remedies.unreadable.format(name=tensor.name, type=tensor.type.name),
             )
 

@@ -83,7 +83,7 @@ FORMATS = {
 """Name -> format; the names are mergekit's."""
 
 SPELLED = ("mistral",)
-"""Formats whose marks were plain text to the first models that had them."""
+"""Formats whose marks were plain text for the first models that used them."""
 
 
 def named(template: str | None) -> str | None:
@@ -92,10 +92,10 @@ def named(template: str | None) -> str | None:
 
 
 def notes_on(name: str, tokens: Collection[str]) -> Iterator[str]:
-    """A line if the output's vocabulary has no tokens for the marks of a format."""
+    """A note if the output's vocabulary has no tokens for the marks of a format."""
     missing = [mark for mark in FORMATS[name].marks if mark not in tokens]
     if missing and name not in SPELLED:
         yield (
             f"chat_template {name} writes {', '.join(missing)}, which the vocabulary lacks: "
-            "the model reads such marks letter by letter, as it never did in training"
+            "the model reads them as plain letters, unlike in training"
         )

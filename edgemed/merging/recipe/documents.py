@@ -1,4 +1,4 @@
-"""The YAML of a recipe file as plain values: no tags, no key twice, nothing that blows up.
+"""The YAML of a recipe file as plain values: no tags, no duplicate keys, no explosive aliases.
 
 A file may hold several documents, as mergekit-multi's do. Knows nothing of recipes.
 """
@@ -13,7 +13,7 @@ from edgemed.errors import UsageError
 from edgemed.storage.bounded import NESTING
 
 MOST_VALUES = 20_000
-"""Values in a file, aliases counted as often as they are used."""
+"""Most values in a file; an alias counts each time it is used."""
 
 LONGEST_NUMBER = 64
 """Characters of a number: in base 60 or 16 a long one takes minutes, or cannot be printed."""
@@ -22,7 +22,8 @@ MERGE = "tag:yaml.org,2002:merge"
 
 
 def documents(text: str, name: str) -> list[Any]:
-    """Every document that is not empty; UsageError if this is no YAML, or too much of it."""
+    """Every document that is not empty; UsageError if this is not YAML, or there is too much of
+    it."""
     try:
         found = [tree for tree in loaded(text) if tree is not None]
         count = sum(1 for _ in values(found, MOST_VALUES))
@@ -36,7 +37,7 @@ def documents(text: str, name: str) -> list[Any]:
 
 
 def value_of(text: str) -> Any:
-    """The one value that `text` is; YAMLError if it is none, or several."""
+    """The one value that `text` is; YAMLError if there is none, or several."""
     found = loaded(text)
     if len(found) > 1:
         raise yaml.YAMLError("it holds several documents")
@@ -48,7 +49,7 @@ def loaded(text: str) -> list[Any]:
     try:
         return list(yaml.load_all(text, Loader=Strict))
     except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
-        raise yaml.YAMLError(f"a value is not of its tag ({error})") from error
+        raise yaml.YAMLError(f"a value does not fit its tag ({error})") from error
 
 
 def one_line(error: Exception) -> str:
@@ -57,7 +58,8 @@ def one_line(error: Exception) -> str:
 
 
 class Strict(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML without tags, in which a key may stand once. `<<: *name` takes over another mapping."""
+    """YAML without tags, in which a key may appear only once. `<<: *name` takes over another
+    mapping."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__(stream)
@@ -88,7 +90,7 @@ class Strict(yaml.SafeLoader):  # type: ignore[misc]
         for pair in (p for key, value in node.value if key.tag == MERGE for p in self._of(value)):
             self._taken += 1
             if self._taken > MOST_VALUES:
-                raise _problem(node, f"<< brings more than {MOST_VALUES:,} keys")
+                raise _problem(node, f"<< adds more than {MOST_VALUES:,} keys")
             if pair[0].value not in known:
                 known.add(pair[0].value)
                 brought.append(pair)
@@ -98,7 +100,7 @@ class Strict(yaml.SafeLoader):  # type: ignore[misc]
         """The pairs of the mapping, or mappings, that `<<` names."""
         for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(one, yaml.MappingNode):
-                raise _problem(one, "<< takes a mapping, or a list of them")
+                raise _problem(one, "<< needs a mapping, or a list of mappings")
             self.flatten_mapping(one)
             yield from (
                 (key, value)
@@ -111,10 +113,10 @@ def _mapping(loader: Strict, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value if key.tag != MERGE]
     for key, count in Counter(key if isinstance(key, str) else repr(key) for key in keys).items():
         if count > 1:
-            raise _problem(node, f"the key {key!r} stands twice")
+            raise _problem(node, f"the key {key!r} is given twice")
     for key in keys:
         if not isinstance(key, str):
-            raise _problem(node, f"the key {key!r} is no word")
+            raise _problem(node, f"the key {key!r} is not a word")
     loader.flatten_mapping(node)
     return {
         loader.construct_object(k): loader.construct_object(v, deep=True) for k, v in node.value

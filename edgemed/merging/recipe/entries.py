@@ -1,6 +1,6 @@
-"""What stands in a recipe file, one entry at a time: models, settings, numbers that are text.
+"""The entries of a recipe file, one at a time: models, settings, numbers written as text.
 
-A key that means nothing here is named in a note or is an error, never skipped.
+An unknown key is named in a note or is an error, never skipped silently.
 """
 
 import re
@@ -47,7 +47,7 @@ class Entries:
     def _words(
         self, given: Any, thing: str, beside: tuple[str, ...] = ()
     ) -> str | tuple[str, list[Any]]:
-        """The path of a model or adapter; with what stands beside it, if anything does."""
+        """The path of a model or adapter; with what is written beside it, if anything."""
         adapters: list[Any] = []
         for inner in ("model", "path"):
             if isinstance(given, dict) and inner in given:
@@ -57,7 +57,7 @@ class Entries:
                     self._fail(f"{thing} has {', '.join(map(repr, more))}", "give its path alone")
                 given = given[inner]
         if not isinstance(given, str) or not given or "\0" in given:
-            self._fail(f"{given!r} is no path of {thing}", "give the path of a file")
+            self._fail(f"{given!r} is not a path of {thing}", "give the path of a file")
         return (given, adapters) if adapters else given
 
     def _laid(self, model: str, adapters: Sequence[Any]) -> Adapted:
@@ -70,7 +70,7 @@ class Entries:
         return Adapted(model_file(under), (*before, *own))
 
     def _at(self, given: str) -> Path:
-        """Where a name of a model, or of another recipe's output, points to."""
+        """The path that a model's name, or the name of another recipe's output, stands for."""
         if given in self._outputs:
             self.used.add(given)
             return self._outputs[given]
@@ -83,7 +83,7 @@ class Entries:
             return {}
         if not isinstance(given, dict):
             self._fail(
-                f"{where}: {given!r} is no map of names and values", "give name: value lines"
+                f"{where}: {given!r} is not a map of names and values", "give name: value lines"
             )
         settings: dict[str, Setting] = {}
         known = METHODS[self._method].parameters
@@ -91,18 +91,18 @@ class Entries:
             if key in (*ABOUT_MEMORY, *ABOUT_FLOATS):
                 self._ignore(key)
             elif key in keys.FORMER:
-                self._note(f"{key} has no effect, in today's mergekit neither")
+                self._note(f"{key} has no effect, nor in today's mergekit")
             elif keys.stray_parameter(key, self._method):
                 self._note(f"{self._method} has no parameter {key}: it has no effect")
             elif own and key in known and not known[key].each:
-                self._note(f"{key} of a single model has no effect, in mergekit neither")
+                self._note(f"{key} of a single model has no effect, nor in mergekit")
             elif value is not None:
                 settings[key] = self.setting(key, value)
                 self._say_of_own(key)
         return settings
 
     def _say_of_own(self, key: str) -> None:
-        """A parameter that edgemed has and mergekit skips makes another model there."""
+        """Note a parameter that edgemed uses and mergekit ignores: mergekit makes another model."""
         if (self._method, key) in keys.OWN:
             self._note(f"{key} counts in {self._method} here; mergekit's {self._method} has none")
 
@@ -153,13 +153,13 @@ class Entries:
             objection = keys.objection(key, known)
             if objection:
                 self._fail(f"{thing} has no key {key!r}", objection)
-            self._note(f"{key} is no key of {thing}: it has no effect, in mergekit neither")
+            self._note(f"{key} is not a key of {thing}: it has no effect, nor in mergekit")
 
     def _ignore(self, key: str) -> None:
         if key in ABOUT_FLOATS:
             self._note(f"{key} is mergekit's; rows are mixed in float32, --out-type sets types")
         else:
-            self._note(f"{key} is about mergekit's memory and changes nothing here")
+            self._note(f"{key} sets mergekit's memory use and changes nothing here")
 
     def _note(self, note: str) -> None:
         self._notes[note] = None
@@ -169,5 +169,5 @@ class Entries:
 
 
 def plain(value: Any) -> Any:
-    """A number that stands as text is a number; anything else is left as it is."""
+    """A number written as text becomes a number; anything else stays as it is."""
     return float(value) if isinstance(value, str) and NUMBER.fullmatch(value) else value

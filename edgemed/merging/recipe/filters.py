@@ -31,7 +31,7 @@ def all_rules(recipe: Recipe) -> Iterator[Filter]:
 
 def idle_filters(recipe: Recipe, names: Collection[Names], architecture: str) -> Iterator[str]:
     """A line for every filter of tensors that these models lack and others of the architecture
-    have, such as the head where it is the embedding; UsageError for one that means nothing."""
+    have, such as the head where it is the embedding; UsageError for one that matches nothing."""
     for pattern in dict.fromkeys(rule.pattern for rule in all_rules(recipe)):
         if any(matches(pattern, name) for name in names):
             continue

@@ -1,4 +1,4 @@
-"""A fold as a recipe: one model with its adapters, passed through."""
+"""A fold as a recipe: one model with its adapters, by passthrough."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The keys of a recipe file: which are known where, and what becomes of the others.
 
-mergekit skips every key it does not know. Here a key that is meant for another place, or looks like
-a slip of the pen, is an error; any other is named in a note and has no effect.
+mergekit skips every key it does not know. Here a key that belongs elsewhere, or looks misspelled,
+is an error; any other is named in a note and has no effect.
 """
 
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from edgemed.merging.methods.table import METHODS
 
 ABOUT_MEMORY = ("int8_mask", "lazy_unpickle", "low_cpu_memory", "clone_tensors", "read_to_gpu")
-"""Keys that change how mergekit works, not what it makes."""
+"""Keys that change how mergekit runs, not its result."""
 
 ABOUT_FLOATS = ("dtype", "out_dtype")
 """Types of mergekit's arithmetic and output. Here rows are float32, and --out-type sets types."""
@@ -48,15 +48,15 @@ ALIKE = 0.8
 
 
 def objection(key: str, known: Collection[str]) -> str:
-    """Why an unknown `key` cannot be left aside; nothing if it can."""
+    """Why an unknown `key` is an error; empty if it may be ignored."""
     if key in ELSEWHERE:
         return ELSEWHERE[key]
     if key in PARAMETERS:
         return f"it is a parameter: put it under `parameters`, as {key}: value"
     if key in ANYWHERE:
-        return f"it stands elsewhere in a recipe; here are {', '.join(known)}"
+        return f"it belongs elsewhere in a recipe; keys here are {', '.join(known)}"
     alike = get_close_matches(key, sorted({*known, *PARAMETERS}), 1, ALIKE)
-    return f"{alike[0]} is what it may be meant to be" if alike else ""
+    return f"{alike[0]} may be meant" if alike else ""
 
 
 def stray_parameter(key: str, method: str) -> bool:

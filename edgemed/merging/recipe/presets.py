@@ -12,7 +12,10 @@ def bio_slerp(models: Sequence[Parent]) -> Recipe:
     """The published schedule of BioMistral-7B-SLERP: the clinical model first, the instruct model
     second; attention and feed-forward go opposite ways through the depth (arXiv 2402.10373)."""
     if len(models) != 2:
-        raise UsageError("bio-slerp takes a clinical and an instruct model", "name these two")
+        raise UsageError(
+            "bio-slerp takes a clinical and an instruct model",
+            "name two models: clinical, then instruct",
+        )
     t = (
         Filter("attn", (0.0, 0.5, 0.3, 0.7, 1.0)),
         Filter("ffn", (1.0, 0.5, 0.7, 0.3, 0.0)),
@@ -27,7 +30,7 @@ def instruction_residual(models: Sequence[Parent]) -> Recipe:
     if len(models) != 3:
         raise UsageError(
             "instruction-residual takes a clinical model, an instruct model and their base",
-            "name these three, in this order",
+            "name three models in this order: clinical, instruct, base",
         )
     sources = tuple(Source(model) for model in models[:2])
     return Recipe("instruction_residual", (Slice(sources),), models[2])

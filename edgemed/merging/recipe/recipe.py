@@ -1,6 +1,6 @@
 """What the user asks for: which models, in which slices, by which method, with which settings.
 
-One normal form for the simple call and for recipe files; it can be printed, compared and hashed.
+The simple call and recipe files have one normal form, which can be printed, compared and hashed.
 Opens no file and knows no tensors.
 """
 
@@ -63,7 +63,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise UsageError(
-                f"no merge method {self.method!r}", f"choose one of {', '.join(METHODS)}"
+                f"unknown merge method {self.method!r}", f"choose one of {', '.join(METHODS)}"
             )
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"the seed {self.seed} is out of range", "give 0 or more")
@@ -102,7 +102,7 @@ def of_models(
 
 
 def as_parent(given: str | Parent) -> Parent:
-    """A parent by its words; one that is known stays as it is."""
+    """A parent from its text; a parsed one is returned unchanged."""
     return given if isinstance(given, Adapted) else parent_of(str(given))
 
 
@@ -167,7 +167,7 @@ def joins(method: str, slices: Sequence[Slice], base: Parent | None) -> bool:
 
 
 def refuse_counts(recipe: Recipe) -> None:
-    """Every slice must have as many models as the method takes, a base of deltas left out."""
+    """Every slice must have as many models as the method takes, not counting a base of deltas."""
     method = METHODS[recipe.method]
     joined = joins(recipe.method, recipe.slices, recipe.base)
     for part in recipe.slices:

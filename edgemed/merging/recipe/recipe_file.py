@@ -1,7 +1,7 @@
 """Recipe files in mergekit's YAML: read, checked key by key, brought to the normal form.
 
-Paths are relative to the recipe's folder. A key that means nothing here is named in a note or is an
-error, never skipped. Opens no model.
+Paths are relative to the recipe's folder. An unknown key is named in a note or is an error, never
+skipped silently. Opens no model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,12 +33,12 @@ def is_recipe(parent: Parent) -> bool:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file; UsageError names what in it cannot be meant."""
+    """The recipe in a file; UsageError names what is wrong with it."""
     return parse_recipe(read_text(path), path.parent, str(path))
 
 
 def read_text(path: Path) -> str:
-    """What is in a recipe file, which is small."""
+    """The text of a recipe file, which must be small."""
     try:
         return read_bounded(path, "recipe").decode("utf-8")
     except InvalidFile as error:
@@ -60,7 +60,9 @@ def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
             "`edgemed merge` runs such a file; elsewhere give one recipe a file",
         )
     if not trees or not isinstance(trees[0], dict):
-        raise UsageError(f"{name} is no recipe", "it begins with merge_method and models or slices")
+        raise UsageError(
+            f"{name} is not a recipe", "a recipe begins with merge_method, and models or slices"
+        )
     return trees[0]
 
 
@@ -81,11 +83,13 @@ class Reader(Entries):
     """One recipe being read, from its document to the normal form."""
 
     def recipe(self, tree: Mapping[str, Any]) -> Recipe:
-        """The whole of it."""
+        """The whole recipe."""
         self._known(tree, keys.TOP, "a recipe")
         self._method = self._text(tree, "merge_method")
         if self._method not in METHODS:
-            self._fail(f"no merge method {self._method!r}", f"choose one of {', '.join(METHODS)}")
+            self._fail(
+                f"unknown merge method {self._method!r}", f"choose one of {', '.join(METHODS)}"
+            )
         for key in (*ABOUT_FLOATS, *ABOUT_MEMORY):
             if tree.get(key) is not None:
                 self._ignore(key)
@@ -107,7 +111,7 @@ class Reader(Entries):
         )
 
     def _module(self, tree: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Where models or slices stand: in the recipe, or in its only module."""
+        """Where models or slices are given: in the recipe, or in its only module."""
         modules = tree.get("modules")
         if not modules:
             return tree
@@ -135,12 +139,12 @@ class Reader(Entries):
             return (Slice(self._once(sources)),)
         if given == ["slices"]:
             return tuple(self._slice(part) for part in self._list(tree, "slices"))
-        self._fail("it has not exactly one of models and slices", "give one of them")
+        self._fail("it needs one of models and slices", "give one of them")
 
     def _slice(self, part: Any) -> Slice:
         self._known(part, keys.SLICE, "a slice")
         if part.get("residual_weight") is not None:
-            self._note("residual_weight has no effect, in mergekit neither")
+            self._note("residual_weight has no effect, nor in mergekit")
         given = self._list(part, "sources")
         sources = [self._source(source, ("model", "layer_range")) for source in given]
         return Slice(
@@ -150,12 +154,12 @@ class Reader(Entries):
         )
 
     def _once(self, sources: Sequence[Source]) -> tuple[Source, ...]:
-        """A model that stands twice counts once, with the first value of every parameter."""
+        """A model that is listed twice counts once, with the first value of every parameter."""
         found: dict[tuple[Parent, tuple[int, int] | None], Source] = {}
         for source in sources:
             place = (source.model, source.layers)
             if place in found:
-                self._note(f"{source.model.name} stands twice and counts once, as in mergekit")
+                self._note(f"{source.model.name} is listed twice and counts once, as in mergekit")
                 settings = {**source.parameters, **found[place].parameters}
                 source = replace(source, parameters=settings)
             found[place] = source
@@ -166,7 +170,7 @@ class Reader(Entries):
         return None if base is None else self._path(base)
 
     def _say_of_base(self, slices: Sequence[Slice], base: Parent | None) -> None:
-        """What becomes of a base that the recipe does not list among its models."""
+        """Note what happens to a base that the recipe does not list among its models."""
         if base is None or any(s.model == base for part in slices for s in part.sources):
             return
         if joins(self._method, slices, base):

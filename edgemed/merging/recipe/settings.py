@@ -53,13 +53,13 @@ def rules(setting: Setting) -> Iterator[Filter]:
 
 
 def before(first: Setting, then: Setting) -> Setting:
-    """A setting that has the value of `first` where that has one, else of `then`."""
+    """A setting with the value of `first` where it has one, else of `then`."""
     filters = tuple(rules(first))
     return first if filters[-1].pattern is None else (*filters, *rules(then))
 
 
 def matches(pattern: str | None, names: Names) -> bool:
-    """Whether a filter is meant for this tensor: by group, or as part of one of its names."""
+    """Whether a filter matches this tensor: by group, or as part of one of its names."""
     if pattern is None or pattern == "*":
         return True
     if names.hf is not None and pattern in names.hf:

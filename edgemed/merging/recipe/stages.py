@@ -1,4 +1,5 @@
-"""Several recipes in one file, divided by `---`: named outputs that later recipes merge further.
+"""Several recipes in one file, separated by `---`: later recipes may merge the named outputs of
+others.
 
 As in mergekit-multi: a recipe with a `name` makes a model that the others can call by it, in any
 order. Opens no model.
@@ -29,7 +30,7 @@ class Stage(NamedTuple):
 
 
 def read_stages(path: Path) -> list[Stage]:
-    """Every recipe of a file, each behind those whose outputs it uses."""
+    """Every recipe of a file, each after those whose outputs it uses."""
     trees = documents(read_text(path), str(path))
     if len(trees) < 2:
         return [Stage("", one_recipe(trees, str(path)), frozenset())]
@@ -57,7 +58,7 @@ def name_of(tree: Mapping[str, Any], path: Path) -> str:
     """What a recipe calls its output; nothing if it has no name."""
     name = tree.get("name", "")
     if not isinstance(name, str) or name != Path(name).name:
-        raise UsageError(f"{path}: the name {name!r} is no plain word", "such as first-merge")
+        raise UsageError(f"{path}: the name {name!r} is not a plain word", "such as first-merge")
     return name
 
 
@@ -66,15 +67,15 @@ def without_name(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_order(stages: Sequence[Stage], path: Path) -> list[Stage]:
-    """Each behind those that it uses, else as they stand in the file."""
+    """Each after those that it uses, otherwise in the file's order."""
     waiting, ready = list(stages), dict[str, Stage]()
     while waiting:
         found = next((stage for stage in waiting if stage.uses <= ready.keys()), None)
         if found is None:
             names = ", ".join(stage.name or "the one without a name" for stage in waiting)
             raise UsageError(
-                f"{path}: these recipes wait for one another: {names}",
-                "a recipe may use outputs of others, but not in a circle",
+                f"{path}: these recipes depend on each other: {names}",
+                "remove the circle: a recipe cannot use its own output, even through others",
             )
         ready[found.name] = found
         waiting.remove(found)

@@ -5,7 +5,7 @@ the originals are not at hand. So the same is done to weights that are known: no
 b = a + d times other normal numbers, are rounded to the parents' types, mixed halfway and rounded
 to the output's type. That gives, for each true difference d, the difference that is seen and the
 cosine between the true change (b - a) and the change that the result holds. Read backwards, the
-table turns a difference that is seen into that cosine. Made in every run, from a fixed seed.
+table turns a seen difference into that cosine. It is made in every run, from a fixed seed.
 """
 
 from functools import cache

@@ -32,7 +32,7 @@ from edgemed.quantizing.mixes import fitting
 F64 = NDArray[np.float64]
 
 PIECES, TOGETHER = 4, 16
-"""Rows that are measured of a tensor: so many pieces from end to end, so many rows each."""
+"""Rows measured of a tensor: this many pieces spread evenly, this many rows each."""
 
 LARGER = ("Q4_K", "Q5_K", "Q6_K", "Q8_0", "F16", "F32")
 """Types that may hold what the output's type does not, from few bits to many."""
@@ -169,7 +169,7 @@ def mean_held(every: Sequence[Folded]) -> float:
 
 
 def summary(every: Sequence[Folded]) -> list[str]:
-    """What the figures mean for the user."""
+    """The figures in words, for the user."""
     own = [f for f in every if f.held is not None]
     if not own:
         return ["The adapter changes nothing in this model: the output is the model as it is."]

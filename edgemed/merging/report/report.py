@@ -14,7 +14,7 @@ from edgemed.merging.report.survey import Measure
 from edgemed.printable import printable
 
 TOO_COARSE = 0.5
-"""Below this cosine, less than half of what was asked for points the way it was asked for."""
+"""Below this cosine, less than half of the written change is the change that was asked for."""
 
 SOFT = 0.9
 
@@ -50,7 +50,7 @@ def mean(measures: Iterable[Measure], value: Callable[[Measure], float | None]) 
 
 
 def summary(measures: Sequence[Measure]) -> list[str]:
-    """What the figures mean for the user, most important first."""
+    """The figures in words for the user, most important first."""
     matrices = [m for m in measures if m.action == "blend" and m.held is not None]
     if not matrices:
         return ["The result is a copy of its parents: nothing was mixed."]
@@ -132,7 +132,8 @@ def figure(value: float | None) -> str:
 
 
 def shown(text: str) -> str:
-    """Text of a file on the page: no markup, and nothing that turns the order of reading around."""
+    """Text from a file for the page: no markup, no characters that reverse the reading
+    direction."""
     return html.escape(printable(text))
 
 

@@ -12,10 +12,12 @@ from edgemed.storage.whole import write_whole
 
 
 def refuse_name(path: Path) -> None:
-    """Before the work: UsageError if the ending says neither page nor JSON, Refused if nothing can
-    be written there. A report that stands there is replaced."""
+    """Before the work: UsageError if the ending does not end in .html or .json, Refused if nothing
+    can be written there. An existing report is replaced."""
     if path.suffix.lower() not in (".html", ".json"):
-        raise UsageError(f"{path} is neither .html nor .json", "give the report one of these ends")
+        raise UsageError(
+            f"{path} does not end in .html or .json", "name the report NAME.html or NAME.json"
+        )
     refuse_place(path, replace=True)
 
 

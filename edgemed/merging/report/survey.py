@@ -1,6 +1,6 @@
 """What a merge does to each tensor, measured in one pass over parents and result.
 
-Every chunk is mixed again in float32 and held against what the quantized result holds there: read
+Every chunk is mixed again in float32 and compared with the quantized result: read
 from a finished file, or encoded on the spot where there is none. Only products are kept, in
 float64 and added in the order of rows, so figures do not depend on threads.
 
@@ -90,14 +90,14 @@ class Grams:
 
 
 class Nowhere:
-    """Takes what a blender would write: a survey writes nothing."""
+    """Stands where a blender's output would go: a survey writes nothing."""
 
     def write(self, offset: int, buffer: object) -> None:
         raise AssertionError("a survey writes nothing")
 
 
 class Surveyor(Blender):
-    """Goes the way of a merge with every chunk, and measures where a merge would write."""
+    """Handles every chunk as a merge does, but measures instead of writing."""
 
     def __init__(
         self, files: dict[Path, int], plan: Plan, grams: Grams, result: Model | None

@@ -1,4 +1,5 @@
-"""Is a file what its own recipe makes of its inputs? Made again in memory, byte by byte.
+"""Does a file's recipe make exactly this file from its inputs? It is made again in memory and
+compared byte by byte.
 
 Nothing is written. Three answers: the same, different, or "cannot compare" where this program's
 encoders, or a method's angles on this platform, may rightly give other bytes.
@@ -43,13 +44,13 @@ BY_ANGLES = tuple(angles.ROWS)
 """Methods whose factors come from the platform's sine and arc cosine, in the last bit."""
 
 SEPARATE = re.compile("|".join(re.escape(record.version) for record in (MERGE, QUANTIZE)))
-"""Judged by itself: another version of edgemed may make other bytes."""
+"""Judged separately: another version of edgemed may write other bytes."""
 
 BY_NAMES = re.compile(
     r"edgemed\.(merge|quantize)\.(version|recipe|recipe_sha256|inputs|files|imatrix)|quantize\.imatrix\.file"
     r"|general\.name|general\.base_model\.\d+\.name"
 )
-"""What depends on the names of the input files; their contents are held by their hashes."""
+"""Keys that depend on the names of the input files; their contents are checked by hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,12 @@ def verify(
     if lines:
         return judged(model, recipe.method, lines, ())
     wrong = compare(model, plan, report)
-    return judged(model, recipe.method, [f"{name} has other bytes" for name in wrong], wrong)
+    return judged(model, recipe.method, [f"{name} has different bytes" for name in wrong], wrong)
 
 
 def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]) -> Answer:
-    """The answer: a difference that another version or platform may make is none to blame."""
+    """The answer; a difference that another version or platform can explain is not reported as
+    one."""
     if not lines:
         return Answer("same", (f"all {len(model.tensors):,} tensors are what the recipe makes",))
     made_by = model.metadata.get(last_record(model.metadata).version)
@@ -112,7 +114,7 @@ def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]
         )
         return Answer("cannot compare", (words, *lines), tuple(wrong))
     if wrong and method in BY_ANGLES:
-        words = f"{method} takes angles, which another platform may round otherwise"
+        words = f"{method} uses angles, which another platform may round differently"
         return Answer("cannot compare", (words, *lines), tuple(wrong))
     return Answer("different", tuple(lines), tuple(wrong))
 
@@ -124,7 +126,7 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
     if len(files) != len(names):
         raise UsageError(
             f"{len(files)} files were given, {len(names)} were used for the output",
-            f"give {', '.join(names)}, in this order" if names else "leave them out",
+            f"give {', '.join(names)}, in this order" if names else "leave the files out",
         )
     for path in files:
         if not path.exists():
@@ -142,7 +144,7 @@ def other_inputs(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
     if len(files) != len(recorded):
         return [f"the inputs are {len(files)} files, {len(recorded)} were read"]
     return [
-        f"{file} is not the file that was read: its sha256 is another"
+        f"{file} is not the file that was read: its sha256 differs"
         for file, known in zip(files, recorded, strict=True)
         if sha256_of(file) != known
     ]
@@ -152,7 +154,7 @@ def other_importances(metadata: Metadata, paths: Sequence[Path]) -> list[str]:
     """A line for every importance matrix that does not have the hash it had."""
     known = metadata.get(last_record(metadata).imatrix_sha256, ())
     return [
-        f"{path} is not the importance matrix that was used: its sha256 is another"
+        f"{path} is not the importance matrix that was used: its sha256 differs"
         for path, hash in zip(paths, known, strict=True)
         if sha256_of(path) != hash
     ]
@@ -182,11 +184,11 @@ def names_differ(model: Model, plan: Plan) -> bool:
 
 
 def other_tables(model: Model, plan: Plan) -> list[str]:
-    """A line for every tensor that the file has and the recipe would not make, or otherwise."""
+    """A line for every tensor that only the file has, or only the recipe makes."""
     ours = {step.name: (step.sources[0].shape, step.type.name) for step in plan.steps}
     theirs = {t.name: (t.shape, t.type.name) for t in model.tensors.values()}
     names = [*ours, *(name for name in theirs if name not in ours)]
-    return [f"{n} has another shape or type" for n in names if ours.get(n) != theirs.get(n)]
+    return [f"{n} has a different shape or type" for n in names if ours.get(n) != theirs.get(n)]
 
 
 def compare(model: Model, plan: Plan, report: Report | None) -> list[str]:
@@ -202,7 +204,7 @@ def compare(model: Model, plan: Plan, report: Report | None) -> list[str]:
 
 
 class Comparison:
-    """Takes bytes that are made again, and holds each piece against a finished file."""
+    """Takes the bytes as they are made again, and compares each piece with a finished file."""
 
     def __init__(self, model: Model, plan: Plan, files: Mapping[Path, int]) -> None:
         self._model, self._files = model, files
@@ -211,7 +213,7 @@ class Comparison:
         self.wrong: set[str] = set()
 
     def write(self, offset: int, buffer: Buffer) -> None:
-        """Note the tensor at this place of the plan if its bytes are others."""
+        """Note the tensor at this place of the plan if its bytes differ."""
         at = bisect_right(self._starts, offset) - 1
         tensor = self._model.tensors[self._names[at]]
         ours = np.frombuffer(buffer, np.uint8)

@@ -1,1 +1,1 @@
-"""Carrying out a plan: chunks on threads, the journal beside the file, what was left unfinished."""
+"""Carrying out a plan: chunks on threads, the journal beside the file, unfinished merges."""

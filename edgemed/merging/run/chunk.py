@@ -63,7 +63,7 @@ def as_it_is(x: F32, first: int) -> None:
 
 
 class Blender:
-    """Buffers for the chunks of one worker, and the way of a chunk through them."""
+    """Buffers for the chunks of one worker, and the steps of a chunk."""
 
     def __init__(self, files: dict[Path, int], output: Sink, buffers: Buffers, seed: int) -> None:
         self._files, self._output, self._seed, self._chunk = files, output, seed, buffers.chunk
@@ -72,7 +72,7 @@ class Blender:
         self._changer = Changer(self._read_part)
 
     def prepare(self, step: Step) -> Mix | None:
-        """What the method says after its passes over the step's rows; None for a copied tensor."""
+        """The method's mix after its passes over the step's rows; None for a copied tensor."""
         if step.action == "copy":
             return None
         if step.action == "requantize":
@@ -103,7 +103,7 @@ class Blender:
         return int(kept.sum()) if kept is not None else 0
 
     def _put_as_it_is(self, chunk: Chunk, packed: list[U8]) -> None:
-        """Rows of the first source, which are held to the same rule as mixed ones."""
+        """Rows of the first source; they must be finite, like mixed ones."""
         source = chunk.step.sources[0]
         bad = first_not_finite(source.type.name, packed[0])
         if bad is not None:
@@ -196,7 +196,7 @@ def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) ->
 
 @contextmanager
 def reading(tensor: Tensor) -> Iterator[None]:
-    """What the system says of a file that cannot be read, as the user should read it."""
+    """The system's error for a file that cannot be read, in words for the user."""
     try:
         yield
     except (OSError, EOFError) as error:
@@ -223,7 +223,7 @@ def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
 
 
 def glance_is_same(a: U8, b: U8) -> NDArray[np.bool_]:
-    """Which rows begin alike: all that differ in their first bytes need no further look."""
+    """Which rows have the same first bytes; the others need no further comparison."""
     return np.asarray((a[:, :GLANCE] == b[:, :GLANCE]).all(axis=1))
 
 
@@ -234,6 +234,6 @@ def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
     if not np.isfinite(mix.peak(back)):
         raise EdgemedError(
             f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
-            "its numbers or scales end at 65,504; set this tensor apart as F32, with --type in a "
+            "its largest number or scale is 65,504; keep this tensor as F32, with --type in a "
             "merge, with --pattern in quantize",
         )

@@ -63,7 +63,7 @@ class Jobs:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """No more jobs: the workers end after the one they are at."""
+        """No more jobs: each worker ends after its current one."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

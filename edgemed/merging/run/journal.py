@@ -1,4 +1,4 @@
-"""What of an output is on the disk already: a line for every piece written, beside the `.part`.
+"""Which pieces of an output are on the disk already: a line for each, in a file beside the `.part`.
 
     {"recipe": "...", "inputs": [...], ...}  what the output is made of    crc32 of the line
     81920 4608 7f3a90c1d2e4b586              offset, bytes, XXH64          crc32 of the line
@@ -33,7 +33,8 @@ from edgemed.storage.output import Output, journal_of
 from edgemed.storage.positional import Buffer
 
 Identity = Mapping[str, Any]
-"""What makes two outputs the same, by words that a refusal can name; `inputs` are names and sizes.
+"""What must be equal for two outputs to be the same, by words for a refusal; `inputs` are names and
+sizes.
 """
 
 Contents = Callable[[], list[str]]
@@ -42,10 +43,10 @@ PIECE = re.compile(r"(\d{1,19}) (\d{1,19}) ([0-9a-f]{16})", re.ASCII)
 MOST_PIECES = 1_000_000
 """Pieces in a journal: each is read again before a merge goes on."""
 MOST_TIMES = 16
-"""How often the bytes of an output may be claimed altogether: once for every time it stopped."""
+"""How many times over the bytes of an output may be noted: once for every time it stopped."""
 LARGEST = 1 << 30
 """Bytes of one piece, which is read into memory: a merge works in far smaller ones."""
-ANEW = "begin anew without --resume"
+ANEW = "start over without --resume"
 
 
 class Piece(NamedTuple):
@@ -57,14 +58,15 @@ class Piece(NamedTuple):
 
 
 class Journal:
-    """The book of one output; whoever has it open is the only one to write that output.
+    """The journal of one output; only the process that has it open may write that output.
 
     `contents` gives the sha256 of every input, in order; None for a merge that is not to be
     resumed: then no piece is noted, and nothing stays when the work stops early.
     """
 
     def __init__(self, path: Path, identity: Identity, contents: Contents | None) -> None:
-        """Open the book; Refused, with nothing changed, if it was begun with something else."""
+        """Open the journal; Refused, with nothing changed, if it was begun for other inputs or
+        options."""
         self.path, self.hashes = path, list[str]()
         self._identity, self._contents = json.loads(json.dumps(identity)), contents
         self._output: Output | None = None
@@ -84,15 +86,17 @@ class Journal:
                 self._close()
 
     def of(self, output: Output) -> list[Piece]:
-        """Keep the book of `output` from now on; what of it is there, each piece read again."""
+        """Keep the journal of `output` from now on; returns the pieces that are there, each read
+        again."""
         self._output, self._keep = output, self._contents is not None
         self._refuse_too_much(output)
         return [piece for piece in self._claims if _holds(output, piece)]
 
     def _refuse_too_much(self, output: Output) -> None:
-        """InvalidFile where a claim lies outside the output, or all are more than it can need."""
+        """InvalidFile where a piece lies outside the output, or all of them are more than it can
+        need."""
         if not all(output.has(piece.offset, piece.nbytes) for piece in self._claims):
-            raise InvalidFile(f"{self.path} names bytes that are not of this output", ANEW)
+            raise InvalidFile(f"{self.path} names bytes outside this output", ANEW)
         claimed, most = sum(p.nbytes for p in self._claims), MOST_TIMES * output.nbytes
         if claimed > most:
             raise InvalidFile(
@@ -107,7 +111,7 @@ class Journal:
             self._append(checked(shown(piece_of(offset, buffer))))
 
     def _begin(self) -> None:
-        """An empty book: its first line, with the hashes if they are to be known."""
+        """Start an empty journal: its first line, with the hashes if they are needed."""
         if self._contents and not self.hashes:
             self.hashes = self._contents()
         os.ftruncate(self._fd, 0)
@@ -116,7 +120,7 @@ class Journal:
         self._append(checked(json.dumps(self._identity | {HASHES: self.hashes})))
 
     def _before(self) -> Iterator[Piece]:
-        """What an earlier attempt noted; Refused if it was at another output.
+        """The pieces an earlier attempt noted; Refused if it made something else.
 
         Leaves the file's position, and its end, after the last line that is whole.
         """
@@ -142,19 +146,19 @@ class Journal:
             return read_stream(file, "journal", str(self.path))
 
     def _refuse_other(self, begun: Identity) -> None:
-        """The same words first, then every byte of the inputs."""
+        """Compare the words first, then the hashes of the inputs."""
         changed = [word for word, now in self._identity.items() if begun.get(word) != now]
         if not changed:
             assert self._contents is not None
             self.hashes = self._contents()
             pairs = zip(self._identity[INPUTS], self.hashes, begun[HASHES], strict=False)
             names = [name for (name, _), now, then in pairs if now != then]
-            changed = [f"inputs ({', '.join(names)}: not the bytes of then)"] if names else []
+            changed = [f"inputs ({', '.join(names)}: their bytes have changed)"] if names else []
             changed = changed or ([INPUTS] if len(begun[HASHES]) != len(self.hashes) else [])
         if changed:
             raise Refused(
                 f"{self.path.name} was begun with other {', '.join(changed)}",
-                "give the same inputs and options as before, or begin anew without --resume",
+                "give the same inputs and options as before, or start over without --resume",
             )
 
     def _append(self, text: str) -> None:
@@ -208,13 +212,13 @@ def checked(line: str) -> str:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """Lines of a journal up to the first that is cut or garbled; none if there is no plain file."""
+    """Lines of a journal up to the first that is cut or damaged; none if it is not a plain file."""
     plain = path.is_file() and not path.is_symlink()
     return lines_in(read_bounded(path, "journal")) if plain else iter(())
 
 
 def lines_in(data: bytes) -> Iterator[str]:
-    """Lines up to the first that is cut or garbled."""
+    """Lines up to the first that is cut or damaged."""
     for raw in data.split(b"\n"):
         line, found, _ = raw.decode("utf-8", "replace").partition("\t")
         if not found or checked(line).encode() != raw + b"\n":
@@ -223,7 +227,7 @@ def lines_in(data: bytes) -> Iterator[str]:
 
 
 def can_go_on(out: Path) -> bool:
-    """Whether an earlier attempt at `out` left something that can be gone on with."""
+    """Whether an earlier attempt at `out` left something that can be resumed."""
     try:
         first = next(lines_of(journal_of(out)), None)
         return bool(beginning_of(first, journal_of(out)).get(HASHES))
@@ -232,7 +236,7 @@ def can_go_on(out: Path) -> bool:
 
 
 def written_of(out: Path) -> int:
-    """Bytes that the journal of `out` claims. InvalidFile where it is none."""
+    """Bytes that the journal of `out` claims. InvalidFile where it is not a journal."""
     lines = islice(lines_of(journal_of(out)), 1, MOST_PIECES + 1)
     return sum(piece_in(line, journal_of(out)).nbytes for line in lines)
 
@@ -254,7 +258,7 @@ def piece_in(line: str, path: Path) -> Piece:
     """The piece that a line of the journal `path` names; InvalidFile where it names none."""
     found = PIECE.fullmatch(line)
     if found is None:
-        raise InvalidFile(f"a line of {path} names no piece of a file", ANEW)
+        raise InvalidFile(f"a line of {path} does not name a piece of a file", ANEW)
     if int(found[2]) > LARGEST:
         raise InvalidFile(
             f"{path} names a piece of {int(found[2]):,} bytes, more than {LARGEST:,}", ANEW

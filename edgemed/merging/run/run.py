@@ -44,7 +44,7 @@ REPORT_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a merge is: weights written of all weights, or a kernel being compiled, once; or
+    """How far a merge is: weights written of all weights, or (once) a kernel being compiled; or
     `reading`, every byte of the inputs before the first is merged."""
 
     done: int
@@ -70,7 +70,7 @@ class Result:
 def run_plan(
     plan: Plan, report: Report | None = None, resume: bool = False, load_check: bool = True
 ) -> Result:
-    """Write the planned file. On any error or interrupt nothing stands under the final name.
+    """Write the planned file. After any error or interrupt there is no file under the final name.
 
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
     for that every byte of the inputs is read before the first is merged, at each attempt. Refused
@@ -133,7 +133,7 @@ def run_hashed(
 
 
 def identity(plan: Plan) -> Identity:
-    """What two attempts must have in common for one to go on with the other's work."""
+    """What two attempts must have in common for one to continue the other."""
     headers = b"".join(shard.layout.header for shard in plan.placement.shards)
     return {
         "recipe": provenance.recipe_text(plan.recipe),
@@ -175,7 +175,7 @@ def run_steps(
 ) -> int:
     """All chunks of all steps on the plan's threads; returns how many rows were kept as is.
 
-    Rows that `done` covers are left as they stand in the output.
+    Rows that `done` covers are left as they are in the output.
     """
 
     def blender() -> Blender:

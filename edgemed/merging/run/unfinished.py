@@ -1,4 +1,4 @@
-"""A merge that was stopped before its end: what is known of it, and how to throw it away.
+"""A merge that was stopped before its end: what is known of it, and how to discard it.
 
 The journal beside an output tells what is written; where that output was to stand, and what it was
 made of, is noted in the user's own folder when a merge begins from a form, so that a later run can
@@ -51,17 +51,18 @@ def remember(form: Form) -> None:
         write_whole(path, json.dumps(dict(form)).encode())
     except OSError as error:
         raise EdgemedError(
-            f"cannot write {path}: {error.strerror}", "free some disk space, or mend that folder"
+            f"cannot write {path}: {error.strerror}",
+            "free some disk space, or see that you may write in that folder",
         ) from error
 
 
 def forget() -> None:
-    """The merge that was noted has ended, or is not wanted any more."""
+    """Forget the noted merge: it has ended, or is no longer wanted."""
     note_file().unlink(missing_ok=True)
 
 
 def remembered() -> dict[str, str] | None:
-    """The form of a merge that was begun and has left a journal; None if there is none."""
+    """The form of an unfinished merge that left a journal; None if there is none."""
     try:
         form = json_of(read_bounded(note_file(), "file of settings"))
     except (OSError, ValueError):

@@ -68,7 +68,7 @@ def test_another_reader_finds_the_keys_and_shapes_of_llama_cpp(tmp_path: Path) -
 @pytest.mark.parametrize(
     "change, tensors, why",
     [
-        ({"general.type": ("string", "model")}, {}, "is no LoRA adapter"),
+        ({"general.type": ("string", "model")}, {}, "is not a LoRA adapter"),
         ({"adapter.lora.alpha": ("string", "4")}, {}, "has no adapter.lora.alpha"),
         ({}, {}, "holds no pair"),
         ({}, {"x.weight": floats(32, 2)}, "neither"),

@@ -215,7 +215,7 @@ BAD: dict[str, tuple[Alter, type[EdgemedError], str]] = {
     "blocks": (keys(layer_replication=[[0, 1]]), Refused, "layer_replication"),
     "endless": (keys(alpha_pattern={"(a+)+b": 2}), InvalidFile, "alpha_pattern"),
     "dora": (keys(use_dora=True), InvalidFile, "has no lengths"),
-    "no target": (renamed(f"{Q}.lora_A.weight", "x.lora_A.weight"), InvalidFile, "not known"),
+    "no target": (renamed(f"{Q}.lora_A.weight", "x.lora_A.weight"), InvalidFile, "is unknown"),
     "unknown": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_C.weight"), EdgemedError, "one half"),
     "one half": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_B.bias"), InvalidFile, "one half"),
     "no place": (table(lambda tree: [tree.update({n.replace("q_proj", "qq_proj"): tree.pop(n)})

@@ -63,7 +63,7 @@ def test_a_draft_that_is_not_english_does_not_pass_as_checked(
 ) -> None:
     (tmp_path / "draft.txt").write_text("Er ist nicht krank und hat keine Schmerzen.", "utf-8")
     assert main(["check-draft", *files, "--fail-on", "major"]) == 3
-    assert "major, not checked: the checks know English alone" in capsys.readouterr().out
+    assert "major, not checked: the checks only know English" in capsys.readouterr().out
 
 
 def test_a_clean_draft_passes_whatever_is_asked(files: list[str], tmp_path: Path) -> None:

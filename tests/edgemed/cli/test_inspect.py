@@ -190,7 +190,7 @@ def test_output_that_finds_no_room_is_a_failure_in_words(tmp_path):
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2] == (
-        "edgemed: not all could be written: No space left on device"
+        "edgemed: the output could not be written completely: No space left on device"
     )
     assert "free some disk space" in done.stderr
     assert "Traceback" not in done.stderr

@@ -163,7 +163,7 @@ def test_a_second_look_points_to_the_note_beside_the_flags_that_stay(
     err = capsys.readouterr().err
     assert err.count("check: major, not found") == 2
     assert f"second look: 0-16: the model points to {start}-{start + 20} of the note" in err
-    assert "second look: 17-35: the model finds nothing in the note either" in err
+    assert "second look: 17-35: the model finds it nowhere in the note either" in err
     scripted(monkeypatch, ScriptedModel(answers))
     assert main([*arguments, "--json"]) == 0
     looked = json.loads(capsys.readouterr().out)["second_look"]
@@ -298,7 +298,7 @@ def test_a_draft_is_printed_whole_though_the_records_are_held(
     assert "penicillin" in out if "medication-list" in options else "Aspirin 810 mg" in out
     if "--json" in options:
         assert json.loads(out)["text"].startswith("Aspirin 810 mg")
-    assert "warning: the draft is not recorded: the audit log is held by another" in err
+    assert "warning: the draft is not recorded: the audit log is in use by another" in err
     held[0].close()
     assert rows() == []
 
@@ -318,7 +318,7 @@ def test_records_that_are_free_again_after_the_draft_hold_it(
     assert main(["summarize", str(note), "--template", "soap", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["text"] == "Plan: rest."
-    assert "tried again after the draft" in err
+    assert "trying again after the draft" in err
     assert len(rows()) == 1
 
 

@@ -29,7 +29,10 @@ def test_what_is_not_english_is_not_checked_and_says_so(source: str, draft: str)
     found = review(source, draft)
     assert [claim.label for claim in found.claims] == ["not checked"] * 2
     (flag,) = (flag for claim in found.claims for flag in claim.flags)
-    assert (flag.check, flag.severity) == ("language", "major") and "English alone" in flag.reason
+    assert (flag.check, flag.severity) == (
+        "language",
+        "major",
+    ) and "only know English" in flag.reason
     assert not found.omissions
 
 

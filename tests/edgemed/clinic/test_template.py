@@ -85,13 +85,13 @@ def test_a_changed_template_has_another_hash() -> None:
     ("text", "fault"),
     [
         (GOOD.replace('title="T"', ""), "`title` is missing"),
-        (GOOD + "maximum=3", "`maximum` is not known"),
+        (GOOD + "maximum=3", "`maximum` is not a known key"),
         (GOOD.replace("100", "'100'"), "`max_tokens` must be of type int"),
         (GOOD.replace("100", "3"), "must be 16 to 8192"),
         (GOOD.replace("Do it.", ""), "`instruction` is empty"),
         (GOOD + 'form="json"', "go together"),
         (GOOD + "sections=[1]", "`sections` must be texts"),
-        ("not toml", "no TOML"),
+        ("not toml", "not TOML"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(text: str, fault: str) -> None:
@@ -137,7 +137,7 @@ def test_a_field_takes_one_line_and_must_exist(given: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        ('[fields.part]\nlabel="L"\ndefault="d"\n', "does not stand in the instruction"),
+        ('[fields.part]\nlabel="L"\ndefault="d"\n', "does not appear in the instruction"),
         ('[fields.part]\nlabel="L"\n', "needs `label` and `default`"),
         ('[fields.part]\nlabel="L"\ndefault=1\n', "are texts"),
         ('[fields.part]\nlabel="L"\ndefault="d"\nvalues=[1]\n', "`values` must be texts"),

@@ -47,7 +47,7 @@ def test_it_drafts_by_any_template_without_further_options(
 ) -> None:
     assert main(["summarize", str(note), "--template", "soap", "--demo", "--no-record"]) in (0, 1)
     out, err = capfd.readouterr()
-    assert len(out) > len(HEADING) + 20 and "the model has room for no more" in err
+    assert len(out) > len(HEADING) + 20 and "the model has no room for more" in err
 
 
 def test_of_its_sample_note_it_makes_the_summary(
@@ -83,7 +83,7 @@ def test_its_json_carries_the_heading(note: Path, capfd: pytest.CaptureFixture[s
 
 def test_it_brings_its_own_model(note: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["summarize", str(note), *ARGUMENTS, "--model", "x.gguf"]) == 2
-    assert "--demo brings its own model" in capfd.readouterr().err
+    assert "--demo uses its own model and cannot be combined with --model" in capfd.readouterr().err
 
 
 def test_what_is_made_of_it_is_a_demonstration_under_any_name(

@@ -82,7 +82,7 @@ def test_a_change_of_any_column_of_a_record_is_found(place: Place, column: str) 
         ("DROP TABLE drafts", "the record of row 1 is missing"),
         (
             f"INSERT INTO drafts (entry, {records.PLAIN}) SELECT 3, {records.PLAIN} FROM drafts",
-            "a record belongs to row 3, which knows of none",
+            "a record belongs to row 3, which has no record",
         ),
     ],
 )

@@ -101,7 +101,7 @@ def test_what_is_no_seal_is_neither_read_nor_replaced(place: Place, stick: Path)
     sign(place)
     file = stick / "letter.txt"
     file.write_text("Dear colleague")
-    with pytest.raises(Refused, match="no seal"):
+    with pytest.raises(Refused, match="not a seal"):
         seals.keep(place, file, "Dr A", WHEN)
     with pytest.raises(Refused, match="no such folder"):
         seals.keep(place, stick / "misspelt", "Dr A", WHEN)

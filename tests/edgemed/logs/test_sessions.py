@@ -74,7 +74,7 @@ def test_a_cut_file_and_a_stranger_are_told_apart(tmp_path: Path, lock: sessions
     with pytest.raises(InvalidFile, match="damaged"):
         sessions.load(path, "four words of mine")
     path.write_bytes(b"plain text")
-    with pytest.raises(InvalidFile, match="no saved session"):
+    with pytest.raises(InvalidFile, match="not a saved session"):
         sessions.load(path, "four words of mine")
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_asks_for_huge_memory_is_refused(tmp_path: Path, lock: sessi
     header[8] = 40
     path = tmp_path / "a.edgemed"
     sessions.save(path, a_session(), replace(lock, header=bytes(header)))
-    with pytest.raises(InvalidFile, match="not ours"):
+    with pytest.raises(InvalidFile, match="unsupported encryption settings"):
         sessions.load(path, "four words of mine")
 
 
@@ -171,5 +171,5 @@ def test_what_is_no_session_inside_is_refused(
 ) -> None:
     monkeypatch.setattr(sessions, "_plain", lambda session: inside)
     sessions.save(tmp_path / "a.edgemed", a_session(), lock)
-    with pytest.raises(InvalidFile, match="something else than a session"):
+    with pytest.raises(InvalidFile, match="does not hold a session"):
         sessions.load(tmp_path / "a.edgemed", "four words of mine")

@@ -101,7 +101,7 @@ def test_numbers_that_are_no_importances_are_refused(tmp_path: Path, value: floa
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     model = small_model(tmp_path / "model.gguf")
-    with pytest.raises(InvalidFile, match="no importance matrix"):
+    with pytest.raises(InvalidFile, match="not an importance matrix"):
         read_imatrices([model])
     empty = write_gguf(tmp_path / "e.gguf", {"general.type": ("string", "imatrix")}, {})
     with pytest.raises(InvalidFile, match="holds no importances"):

@@ -224,10 +224,10 @@ def test_importances_of_zero_say_nothing(source: Path) -> None:
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--type", "Q9_9"], "'Q9_9' is no type"),
-        (["--type", "Q4_0", "--pattern", "attn_v"], "is no REGEX=TYPE"),
-        (["--type", "Q4_0", "--pattern", "attn_v=Q4_K_M"], "'Q4_K_M' is no type"),
-        (["--type", "Q4_0", "--pattern", "(=Q8_0"], "is no regular expression"),
+        (["--type", "Q9_9"], "'Q9_9' is not a type"),
+        (["--type", "Q4_0", "--pattern", "attn_v"], "is not REGEX=TYPE"),
+        (["--type", "Q4_0", "--pattern", "attn_v=Q4_K_M"], "'Q4_K_M' is not a type"),
+        (["--type", "Q4_0", "--pattern", "(=Q8_0"], "is not a regular expression"),
         (["--type", "Q4_0", "--pattern", "attn_x=Q8_0"], "matches no matrix"),
         (["--type", "I8"], "I8 has no encoder"),
         (["--type", "Q4_0", "--imatrix", "nowhere.gguf"], "there is no file nowhere.gguf"),

@@ -180,7 +180,7 @@ def test_a_quantized_file_is_verified(
     raw[tensor.offset + 7] ^= 1
     out.write_bytes(raw)
     assert main(["verify", str(out)]) == 1
-    assert "blk.1.attn_q.weight has other bytes" in capsys.readouterr().out
+    assert "blk.1.attn_q.weight has different bytes" in capsys.readouterr().out
     source.write_bytes(source.read_bytes()[:-1] + b"x")
     assert main(["verify", str(out)]) == 1
     assert "is not the file that was read" in capsys.readouterr().out

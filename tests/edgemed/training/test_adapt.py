@@ -166,7 +166,7 @@ def test_broken_and_missing_states_are_refused(
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     assert adapt(examples, "a.gguf", "--resume") == 3
-    assert "to go on from" in refused(capsys)
+    assert "to resume from" in refused(capsys)
     examples.with_name("a.gguf.progress").write_bytes(b"PK\x03\x04 not a state")
     assert adapt(examples, "a.gguf", "--resume") == 3
     assert "cannot be read" in refused(capsys)

@@ -56,16 +56,16 @@ def test_one_list_of_rows_is_read_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "row, why",
     [
-        ("{" + SECRET, "no JSON"),
-        (f'["{SECRET}"]', "no object"),
-        (json.dumps({"text": SECRET}), "none of the forms"),
+        ("{" + SECRET, "not JSON"),
+        (f'["{SECRET}"]', "not an object"),
+        (json.dumps({"text": SECRET}), "none of these forms"),
         (json.dumps({"prompt": SECRET}), "`completion` is missing"),
         (json.dumps({"prompt": SECRET, "completion": " "}), "the answer is empty"),
-        (json.dumps({"instruction": SECRET, "input": 3, "output": "x"}), "`input` is no text"),
-        (json.dumps({"messages": [{"role": "nurse", "content": SECRET}]}), "no role"),
+        (json.dumps({"instruction": SECRET, "input": 3, "output": "x"}), "`input` is not text"),
+        (json.dumps({"messages": [{"role": "nurse", "content": SECRET}]}), "role is not one of"),
         (json.dumps({"messages": [{"role": "user", "content": SECRET}]}), "the last turn"),
-        ("[" * 300, "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("[" * 300, "not JSON"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_bad_row_is_named_and_never_quoted(row: str, why: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The same way from note to signature line by line: for screen readers and bare terminals.
+"""The same steps from note to signature, line by line: for screen readers and simple terminals.
 
 No boxes, no colours, no cursor movement: one question, some lines of answer. Every rule is in
 `edgemed.clinic.case`, as for the screen.
@@ -30,7 +30,7 @@ else:
 
 PROMPT = "edgemed> "
 LONGEST_WORD = 40  # characters of an unknown command that are read out
-LOST = 1  # exit code where the input ended over work that was not kept
+LOST = 1  # exit code where the input ended with unsaved work
 
 
 class HungUp(BaseException):
@@ -92,7 +92,7 @@ def conversation(line: Line) -> int:
             line.say("Type quit to end.")
             continue
         except UnicodeError:
-            line.say("That is no text in the terminal's encoding.")
+            line.say("That is not text in the terminal's encoding.")
             continue
         except (EOFError, RuntimeError, ValueError):  # the last two: standard input was closed
             if kept(line):
@@ -110,7 +110,7 @@ def conversation(line: Line) -> int:
 
 
 def answer(line: Line, typed: str) -> bool:
-    """Do what one line asks; false when it asks to end. Nothing else ends."""
+    """Run one line; false when it asks to end. Nothing else ends."""
     word, _, rest = typed.strip().partition(" ")
     if not word:
         return True
@@ -138,7 +138,7 @@ def may_end(line: Line) -> bool:
 
 
 def guarded(line: Line, act: Callable[[], None]) -> None:
-    """Do it; whatever goes wrong is said, and the session stays."""
+    """Run a command; any error is reported, and the session stays."""
     try:
         act()
     except (EdgemedError, ModelError) as error:
@@ -150,9 +150,9 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
         line.say("Stopped.")
     except EOFError:
         line.say("Not done: the answer is missing.")
-    except Exception as error:  # the outermost edge: its text could quote a note, its place cannot
+    except Exception as error:  # last resort: the error's text could quote a note, its place cannot
         line.say(f"Not done: {place_of(error)}. The session is as it was.")
-        line.say("What helps: save it, and report this line.")
+        line.say("What helps: save the session, and report this line.")
 
 
 def kept(line: Line) -> bool:
@@ -196,10 +196,10 @@ COMMANDS = {
     "findings": Command(deciding.findings, "everything the check found"),
     "next": Command(deciding.following, "the next finding"),
     "previous": Command(deciding.previous, "the previous finding"),
-    "evidence": Command(deciding.evidence, "what the note says to a line of the draft"),
+    "evidence": Command(deciding.evidence, "what the note says about a line of the draft"),
     "dismiss": Command(deciding.dismiss, "set a finding aside with a reason"),
-    "restore": Command(deciding.restore, "take a dismissal back"),
-    "insert": Command(deciding.insert, "take over what was left out, as a line to edit"),
+    "restore": Command(deciding.restore, "undo a dismissal"),
+    "insert": Command(deciding.insert, "add what was left out, as a line to edit"),
     "edit": Command(deciding.edit, "change a line of the draft"),
     "sign": Command(deciding.sign, "sign"),
     "export": Command(deciding.export_text, "write the signed text to a file"),

@@ -41,7 +41,7 @@ def following(line: Line, rest: str) -> None:
     """next"""
     count = len(steps.findings(line.session))
     if not count:
-        raise UsageError("there are no findings", "read the draft against the note all the same")
+        raise UsageError("there are no findings", "still compare the draft with the note yourself")
     describe(line, line.at % count + 1)
 
 
@@ -49,7 +49,7 @@ def previous(line: Line, rest: str) -> None:
     """previous"""
     count = len(steps.findings(line.session))
     if not count:
-        raise UsageError("there are no findings", "read the draft against the note all the same")
+        raise UsageError("there are no findings", "still compare the draft with the note yourself")
     describe(line, (line.at - 2) % count + 1)
 
 
@@ -83,11 +83,11 @@ def restore(line: Line, rest: str) -> None:
     """restore NUMBER"""
     finding = meant(line, rest)
     line.decide(lambda: line.case.restore(finding))
-    line.say("It counts again.")
+    line.say("The finding is open again.")
 
 
 def meant(line: Line, rest: str) -> steps.Finding:
-    """The finding of that number, or the one that was read out last."""
+    """The finding with that number, or the one read out last."""
     found = steps.findings(line.session)
     return found[number_of(rest or str(line.at), len(found)) - 1]
 
@@ -96,7 +96,7 @@ def insert(line: Line, rest: str) -> None:
     """insert NUMBER"""
     finding = meant(line, rest)
     if not isinstance(finding, Omission):
-        raise UsageError("that finding is nothing left out", "type: findings")
+        raise UsageError("that finding is not an omission", "type: findings")
     line.case.insert(finding)
     check(line)
 
@@ -117,7 +117,7 @@ def sign(line: Line, rest: str) -> None:
     reason = ""
     if steps.needs_reason(line.session):
         line.say(f"Major flags are open: {len(steps.major_flags(line.session))}.")
-        reason = line.ask("Why you sign nevertheless: ")
+        reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
     asked = f"{one_line(by.strip())} signs {rows} lines; after that they cannot change."
@@ -161,7 +161,7 @@ def save(line: Line, rest: str) -> None:
 
 
 def tell_saved(line: Line, path: Path | None) -> None:
-    """As what the session was saved, if it was."""
+    """Say under which name the session was saved, if it was."""
     if path is not None:
         line.say(f"Saved, encrypted, as {path.stem}.")
     if line.case.apart:

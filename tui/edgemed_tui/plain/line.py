@@ -55,7 +55,8 @@ class Line:
         return self.case.session
 
     def decide(self, step: Callable[[], None]) -> None:
-        """Take a step that is logged. Refused where the log refuses and nobody tries again."""
+        """Take a step that is logged. Refused if the log refuses and the user does not try
+        again."""
         while (fault := self._refusal(step)) is not None:
             self.say(f"The log refuses: {fault.message}. {remedy(fault.hint)}.")
             if self.ask("Try again? (yes/no) ") != "yes":
@@ -77,7 +78,8 @@ class Line:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Ctrl-C and a lost terminal wait until this is done: nothing is logged and then not taken."""
+    """Ctrl-C and a lost terminal wait until this is done, so that nothing is logged without being
+    done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

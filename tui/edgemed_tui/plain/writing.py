@@ -34,7 +34,7 @@ def take(line: Line, text: str) -> None:
     rows = len(line.session.source.splitlines())
     line.say(f"The note has {rows} lines, {len(note.text)} characters.")
     for words in told(note.text, addressed(note.text)):
-        line.say(f"See whether it belongs there: {words}.")
+        line.say(f"Check whether it belongs there: {words}.")
 
 
 def may_lose(line: Line) -> bool:
@@ -147,12 +147,12 @@ def draft(line: Line, rest: str) -> None:
 
 
 def tell_ended(line: Line, ended: Ended) -> None:
-    """What came of the draft."""
+    """Say how the draft ended."""
     for fault in ended.faults:
         line.say(f"{fault.message}. {remedy(fault.hint)}.")
     if ended.became != "draft":
         before = "the earlier text stands again" if line.session.text else "the note is as it was"
-        wrote = "The model wrote nothing" if ended.became == "nothing" else "Not taken over"
+        wrote = "The model wrote nothing" if ended.became == "nothing" else "Not used"
         line.say(f"{wrote}: {before}.")
         return
     check(line)
@@ -160,7 +160,8 @@ def tell_ended(line: Line, ended: Ended) -> None:
 
 
 def hashed(line: Line, choice: ModelChoice) -> ModelChoice:
-    """The choice with its hashes; without them where they cannot be had, for the draft is there."""
+    """The choice with its hashes; without them if they cannot be computed, because the draft exists
+    already."""
     try:
         return line.desk.hashes_of(choice)
     except (Exception, KeyboardInterrupt) as error:
@@ -181,7 +182,7 @@ def listen(line: Line, events: Iterator[Event]) -> Answer:
     except KeyboardInterrupt:  # the stream has ended itself
         line.say("Stopped. The draft is not complete.")
         answer.interrupted = True
-    except Exception as error:  # what was written so far counts, whatever broke
+    except Exception as error:  # what was written so far is kept, whatever failed
         if not answer.pieces:
             raise
         line.say(f"The engine failed: {sayable(error)}.")
@@ -214,7 +215,7 @@ def check(line: Line) -> None:
     line.at, text = 0, line.session.text
     try:
         line.case.reviewed(text, line.desk.review(line.session.source, text))
-    except Exception as error:  # the text stands, whatever broke; an error's words could quote it
+    except Exception as error:  # the text is kept, whatever failed; an error's words could quote it
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return

@@ -1,4 +1,4 @@
-"""The model's draft against the text as it stands: removed lines with a minus, new with a plus."""
+"""The model's draft compared with the present text: removed lines with a minus, new with a plus."""
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher

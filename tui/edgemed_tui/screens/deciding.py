@@ -46,7 +46,7 @@ class Deciding:
         self.forget()
 
     def forget(self) -> None:
-        """Another text stands: what was typed for the last one counts for nothing."""
+        """There is another text: forget what was typed for the last one."""
         self._own_words = ""
         self._attested: Attest | None = None  # typed for a signature that could not be logged
 
@@ -175,7 +175,7 @@ class Deciding:
 
 
 def sure_of(answer: Attest, session: Session) -> Confirm:
-    """The last question before a signature, with the name and what it stands under."""
+    """The last question before a signature, with the name and what is signed."""
     origin = session.origin
     assert origin is not None
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
@@ -185,7 +185,7 @@ def sure_of(answer: Attest, session: Session) -> Confirm:
 
 
 def what_is_signed(session: Session) -> Content:
-    """The words over a signature: what made the draft, what stands open."""
+    """The words above a signature: what made the draft, what is still open."""
     origin = session.origin
     assert origin is not None
     count = len(session.text.splitlines())

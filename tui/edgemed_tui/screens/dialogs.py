@@ -46,11 +46,11 @@ class Dialog(ModalScreen[T | None]):
         raise NotImplementedError
 
     def fault(self, words: str) -> None:
-        """Say why the answer will not do."""
+        """Say why the answer is not accepted."""
         self.query_one("#fault", Words).say(words)
 
     def typed(self, name: str) -> str:
-        """What stands in the line called `name`."""
+        """The text of the line called `name`."""
         return self.query_one(f"#{name}", Input).value
 
 

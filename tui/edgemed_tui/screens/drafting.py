@@ -118,7 +118,7 @@ class Drafting:
                 self.view.complain(EdgemedError(said, "the draft is unchecked"))
 
     def check(self) -> None:
-        """Have what stands checked, if it is not."""
+        """Have the present text checked, if it is not."""
         if self.case.unchecked:
             self.model_thread.check(self.case.session.source, self.case.session.text)
 
@@ -151,7 +151,7 @@ class Drafting:
 
     def _ended(self, message: DraftEnded) -> None:
         draft, answer = message.draft, message.answer
-        if draft is not self.case.draft:  # of a case that was left meanwhile
+        if draft is not self.case.draft:  # belongs to a case that was left meanwhile
             return
         assert self._writer is not None
         origin = origin_of(self._writer, draft.template, message.settings)
@@ -188,7 +188,7 @@ class Drafting:
     def _edited(self, text: str) -> None:
         session = self.case.session
         if self.case.draft or session.signature is not None or text == session.text:
-            return  # the pane follows the case in all of these, not the case the pane
+            return  # in all of these the pane follows the case, not the other way round
         self.case.edit(text)
         if session.review is not None:
             self.view.show()
@@ -197,7 +197,7 @@ class Drafting:
         self._check_after_a_pause()
 
     def _check_after_a_pause(self) -> None:
-        """Check once nothing has been typed for a moment: every letter would begin it anew."""
+        """Check once nothing has been typed for a moment: every letter would restart the check."""
         if self._pause is not None:
             self._pause.stop()
         self._pause = self.view.set_timer(PAUSE, self.check)

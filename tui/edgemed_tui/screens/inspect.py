@@ -1,4 +1,4 @@
-"""Everything that stands in a model's header: facts, types, every tensor; scrolled at once."""
+"""Everything in a model's header: facts, types, every tensor, in one scrolling pane."""
 
 from pathlib import Path
 from typing import ClassVar

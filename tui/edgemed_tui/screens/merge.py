@@ -97,7 +97,7 @@ written before `ctrl+g`.
             self._consider()
 
     def on_unmount(self) -> None:
-        """A merge does not outlive its screen; what it has written stays and can be gone on."""
+        """Stop the merge with its screen; what it has written stays and can be continued."""
         self._stop.set()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -113,7 +113,7 @@ written before `ctrl+g`.
         self.query_one("#follows", Words).say(words)
 
     def field(self, name: str) -> str:
-        """What stands in a field."""
+        """The text of a field."""
         return self.query_one(f"#{name}", Input).value.strip()
 
     @on(Input.Submitted)
@@ -164,11 +164,11 @@ written before `ctrl+g`.
         self.refresh_bindings()
 
     def _planned(self) -> Plan:
-        """The plan of what stands in the form, or a refusal."""
+        """The plan for the form's fields, or a refusal."""
         try:
             t = float(self.field("t"))
         except ValueError as error:
-            raise UsageError("t is no number", "give one from 0 to 1") from error
+            raise UsageError("t is not a number", "give one from 0 to 1") from error
         a, b = (path_of(self.field(name)) for name in ("a", "b"))
         recipe = between(a, b, t, self.field("method"), out_type=self.field("type"))
         return plan_merge(recipe, path_of(self.field("out")), logical_cores())
@@ -184,7 +184,7 @@ written before `ctrl+g`.
         self._merge(self.plan, {name: self.field(name) for name, _, _ in FIELDS})
 
     def action_anew(self) -> None:
-        """Throw away what an interrupted merge has written, and show the plan again."""
+        """Discard what an interrupted merge has written, and show the plan again."""
         if self.plan is None:
             return
         try:
@@ -196,7 +196,7 @@ written before `ctrl+g`.
             self._consider()
 
     def action_report(self) -> None:
-        """Hold the merged file against its parents, then show what was kept by layer."""
+        """Compare the merged file with its parents, then show what was kept by layer."""
         if self.measures:
             self._show_report()
         elif self._merged is not None:
@@ -244,7 +244,7 @@ written before `ctrl+g`.
 
     @property
     def _gone(self) -> bool:
-        """Whether the screen has gone while a thread was at work for it."""
+        """Whether the screen was closed while a thread worked for it."""
         return not self.is_attached
 
     def _surveyed(self, measures: list[Measure], words: str) -> None:

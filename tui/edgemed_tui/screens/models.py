@@ -177,7 +177,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
             self.app.call_from_thread(act, *values)
 
     def action_inspect(self) -> None:
-        """Everything that stands in the highlighted model's header."""
+        """Everything in the highlighted model's header."""
         if (entry := self.current) is not None:
             self.app.push_screen(InspectScreen(Path(entry.path)))
 
@@ -233,12 +233,12 @@ def make_default(entry: library.Entry) -> str:
 
 
 def told(act: Callable[[], str]) -> str:
-    """What `act` says, or why it failed, with the remedy."""
+    """The result of `act`, or why it failed, with the remedy."""
     try:
         return act()
     except EdgemedError as error:
         return complaint(error)
-    except Exception as error:  # the outermost edge of a thread
+    except Exception as error:  # last resort of the thread
         return f"! {place_of(error)}"
 
 

@@ -17,7 +17,7 @@ from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 
 T = TypeVar("T")
-REST = 0.06  # seconds without a letter after which the list is drawn anew
+REST = 0.06  # seconds without a letter after which the list is drawn again
 
 
 class Choice(NamedTuple, Generic[T]):
@@ -74,13 +74,13 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        """The letter is shown first; the list follows once the fingers rest."""
+        """Show the letter first; the list follows after a pause in typing."""
         if self._late is not None:
             self._late.stop()
         self._late = self.set_timer(REST, self._catch_up)
 
     def _catch_up(self) -> None:
-        """Narrow the list to what stands in the search line by now."""
+        """Narrow the list to the present text of the search line."""
         typed = self.query_one("#search", Input).value
         if typed != self._narrowed_to:
             self._narrow(typed)
@@ -93,7 +93,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
         """Enter on words that match nothing."""
 
     def refuse(self, error: EdgemedError) -> None:
-        """Say why what was typed will not do; the list stays open."""
+        """Say why the input is not accepted; the list stays open."""
         words = self.query_one("#empty", Words)
         words.say(f"{error.message} ({remedy(error.hint)})")
         words.display = True

@@ -132,7 +132,7 @@ class SessionScreen(Screen[None]):
         self.refresh_bindings()
 
     def complain(self, error: EdgemedError) -> None:
-        """Say what went wrong and what to do about it; it stands until something is done."""
+        """Say what went wrong and what to do about it; it stays until the next action."""
         self.status.tell(doing="")
         self.query_one(Notice).complain(error)
 

@@ -18,7 +18,7 @@ from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
 
-OPEN = "A file of scores: one JSON object a line, as README describes under Sweeps."
+OPEN = "A file of scores: one JSON object a line, as docs/sweeps.md describes."
 
 
 class SweepScreen(Screen[float | None]):

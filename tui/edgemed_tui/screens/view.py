@@ -1,4 +1,4 @@
-"""What the helpers of the session screen may ask of it and of the app: no helper knows either."""
+"""What the helpers of the session screen may ask of it and of the app; they know neither class."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar

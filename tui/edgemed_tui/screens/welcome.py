@@ -72,7 +72,7 @@ def ways(desk: Desk) -> list[tuple[Way, str]]:
 
 
 def findings(found: Sequence[Finding]) -> Content:
-    """What was looked at, one a line, and the remedy of what is not well."""
+    """The checks, one on each line, and the remedy of each that failed."""
     rows = []
     for state, name, words, remedy in found:
         rows.append(literal((SIGNS[state], "" if state == "ok" else "bold"), f"{name}: {words}"))

@@ -42,12 +42,12 @@ says to it is underlined in the note.
         self._label = self._unusable = ""
 
     def head(self, demonstration: bool, cut: bool) -> None:
-        """Say over the draft that it is no draft for patients, or that its end is missing."""
+        """Say above the draft that it is not for patients, or that its end is missing."""
         self._demonstration, self._cut = demonstration, cut
         self._say_head()
 
     def warn(self, unusable: str) -> None:
-        """Say over the draft why the whole of it cannot be used; nothing where it can."""
+        """Say above the draft why it cannot be used as a whole; nothing where it can."""
         self._unusable = unusable
         self._say_head()
 
@@ -106,7 +106,7 @@ says to it is underlined in the note.
         self.refresh_bindings()
 
     def on_text_area_changed(self) -> None:
-        """Tell the screen of an edit; what the model writes is no edit."""
+        """Tell the screen about an edit; text from the model is not an edit."""
         if not self.read_only:
             self.post_message(DraftEdited(self.follow()))
 
@@ -117,5 +117,5 @@ says to it is underlined in the note.
 
 
 def banner(demonstration: bool) -> tuple[Part, ...]:
-    """What stands behind the word "Draft" where the model is the demonstration model."""
+    """The words after "Draft" where the model is the demonstration model."""
     return ("  ", (f" {DEMONSTRATION} ", "bold reverse")) if demonstration else ()

@@ -21,7 +21,7 @@ MOST_DRAWN = 2000  # rows kept as they were drawn
 
 
 class Look(NamedTuple):
-    """How rows look: columns of text, styles, and what stands at both edges of every row."""
+    """How rows look: columns of text, styles, and what is at both edges of every row."""
 
     width: int
     text: Style

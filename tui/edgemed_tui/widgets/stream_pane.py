@@ -1,4 +1,4 @@
-"""The draft while the model writes: grows at its end, a word for the price of a row.
+"""The draft while the model writes: it grows at its end, and each word costs one row of drawing.
 
 The text area of the finished draft would draw itself whole for every word, and a key pressed
 meanwhile would wait for that.
@@ -27,7 +27,7 @@ end is followed as long as it is in view. All other panes and keys work meanwhil
         self.border_title = literal("Draft")
 
     def head(self, demonstration: bool) -> None:
-        """Say over the text that it is no draft for patients."""
+        """Say above the text that it is not for patients."""
         self.border_title = literal("Draft", *banner(demonstration))
 
     def append(self, text: str) -> None:

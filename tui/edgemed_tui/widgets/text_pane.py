@@ -74,7 +74,7 @@ class TextPane(ExactArea):
     def render_lines(self, crop: Region) -> list[Strip]:
         """What is in view: rows as they were drawn before, unless the cursor or an edit is there.
 
-        The text area by itself draws every row anew for each letter.
+        The text area by itself redraws every row for each letter.
         """
         gutter, height = self.styles.gutter, self.outer_size.height
         if not self.text or crop.column_span != (0, self.outer_size.width):

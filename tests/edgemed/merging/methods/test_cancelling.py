@@ -52,7 +52,9 @@ def test_a_difference_of_models_is_said_to_be_one(three, tmp_path, capsys):
     words = ["--weight", "1", "-1", "--set", "normalize=false"]
     assert merge(three, tmp_path, "linear", *words) == 0
     said = capsys.readouterr().err
-    assert "of 12 tensors add up to 0" in said and "the output is no model" in said
+    assert (
+        "of 12 tensors add up to 0" in said and "the output is a difference of the models" in said
+    )
 
 
 @pytest.mark.parametrize("method", BASED)

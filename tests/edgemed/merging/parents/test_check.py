@@ -159,4 +159,4 @@ def test_vocabularies_are_held_against_a_sentencepiece_model(sentencepiece_model
 
 def test_a_file_that_is_no_sentencepiece_model_is_refused(a, capsys):
     assert main(["check", str(a), str(a), "--tokenizer-model", str(a)]) == 3
-    assert "is no SentencePiece model" in capsys.readouterr().err
+    assert "is not a SentencePiece model" in capsys.readouterr().err

@@ -116,7 +116,7 @@ def test_settings_come_in_from_a_key_that_is_none_of_a_recipes(folder):
         expected = np.float32(0.7071067812) * a[f"blk.{block}.attn_q.weight"]
         np.testing.assert_allclose(found[f"blk.{block + 1}.attn_q.weight"], expected, rtol=1e-6)
     notes = planned(SETTINGS_BROUGHT_IN_FROM_A_KEY_OF_NO_RECIPE, folder).notes
-    assert any(note.startswith("attenuate-env is no key") for note in notes)
+    assert any(note.startswith("attenuate-env is not a key") for note in notes)
 
 
 def test_a_chat_format_is_called_by_its_name(folder):
@@ -241,9 +241,9 @@ def test_mappings_merged_into_mappings_cannot_blow_a_recipe_up():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<<: 3\n", "<< takes a mapping"),
-        ("x: &x [1]\ny: {<<: *x}\n", "<< takes a mapping"),
-        ("{1: 2}", "the key 1 is no word"),
+        ("<<: 3\n", "<< needs a mapping"),
+        ("x: &x [1]\ny: {<<: *x}\n", "<< needs a mapping"),
+        ("{1: 2}", "the key 1 is not a word"),
     ],
 )
 def test_merge_keys_that_mean_nothing_are_refused(text, message):
@@ -262,14 +262,16 @@ def test_a_mapping_that_takes_over_itself_brings_nothing():
 )
 def test_keys_that_are_none_of_a_recipes_are_named_and_have_no_effect(key):
     word = key.split(":")[0]
-    assert any(note.startswith(f"{word} is no key of a recipe") for note in parsed(TWO + key).notes)
+    assert any(
+        note.startswith(f"{word} is not a key of a recipe") for note in parsed(TWO + key).notes
+    )
 
 
 WRONG_KEYS = {
     "dtyp: float16": "no key 'dtyp'\ndtype",
     "random_seed: 1": "no key 'random_seed'\nthe seed",
     "weight: 1": "no key 'weight'\nit is a parameter",
-    "layer_range: [0, 1]": "no key 'layer_range'\nit stands elsewhere",
+    "layer_range: [0, 1]": "no key 'layer_range'\nit belongs elsewhere",
     "experts: []": "no key 'experts'\nmergekit-moe",
     "parameter: {}": "no key 'parameter'\nparameters",
     "tokenizer_sources: base": "no key 'tokenizer_sources'\ntokenizer_source",
@@ -362,7 +364,7 @@ NO_MODELS = {
     "a.gguf+lora@main": "revision",
     "org/model@main": "revision",
     "{model: {path: a.gguf}, lora: {path: x, revision: main}}": "revision",
-    "{model: a.gguf, lora: 3}": "no path of an adapter",
+    "{model: a.gguf, lora: 3}": "not a path of an adapter",
     "{path: a.gguf, revision: main}": "revision",
     "{model: a.gguf, override_architecture: LlamaForCausalLM}": "override_architecture",
 }

@@ -109,7 +109,7 @@ def test_recipes_that_were_stopped_between_two_are_gone_on_with(folder, capsys):
         assert merge(folder, "--resume") == 0
         assert (folder / "out.gguf").read_bytes() == whole
         assert (folder / "between/near.gguf").stat().st_mtime_ns == near
-    assert "kept as it is" in capsys.readouterr().err
+    assert "made from the same bytes: kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("change", ["input", "recipe", "output", "cut"])
@@ -157,7 +157,7 @@ WRONG = {
     "two ends": f"name: x\n{ONE % 'a.gguf'}---\nname: y\n{ONE % 'a.gguf'}",
     "a path": f"name: ../x\n{ONE % 'a.gguf'}---\n{ONE % '../x'}",
     "a list": f"name: [x]\n{ONE % 'a.gguf'}---\n{ONE % 'x'}",
-    "no recipe": f"{ONE % 'a.gguf'}---\njust words",
+    "not a recipe": f"{ONE % 'a.gguf'}---\njust words",
 }
 
 

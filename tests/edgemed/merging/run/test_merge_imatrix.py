@@ -125,7 +125,7 @@ def test_the_plan_shows_what_is_weighed_and_what_is_not(pair, matrix, tmp_path, 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines if "columns weighed" in line] == [QUERY, EXPERTS]
     assert any(line.startswith("importance matrix: m.gguf, sha256 ") for line in lines)
-    assert "14 tensors without importances: their columns count alike" in lines
+    assert "14 tensors without importances: their columns are weighted equally" in lines
 
 
 def test_importances_count_towards_the_cap(pair, matrix, tmp_path):

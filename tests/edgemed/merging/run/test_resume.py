@@ -178,7 +178,11 @@ def test_one_byte_of_an_input_changed_under_its_old_size_and_times_is_refused(
     data[at] ^= 2
     path.write_bytes(data)
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    why = "do not match" if place == "header" else f"other inputs .{path.name}: not the bytes"
+    why = (
+        "do not match"
+        if place == "header"
+        else f"other inputs .{path.name}: their bytes have changed"
+    )
     with pytest.raises(Refused, match=why):
         merge(pair, out, resume=True)
     assert not out.exists()
@@ -237,7 +241,7 @@ def test_an_input_changed_while_it_is_merged_stops_the_merge(pair, tmp_path, mon
         return write(self, chunk)
 
     monkeypatch.setattr(Blender, "write", touching)
-    with pytest.raises(EdgemedError, match=r"b\.gguf was changed while it was read"):
+    with pytest.raises(EdgemedError, match=r"b\.gguf changed while it was read"):
         merge(pair, tmp_path / "out.gguf")
     assert names(tmp_path) == ["a.gguf", "b.gguf"]
 
@@ -330,13 +334,13 @@ def test_a_dry_run_says_every_step_the_size_and_the_time_and_writes_nothing(pair
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["5 70 x"], "names no piece"),
-        (["1 2"], "names no piece"),
-        (["-5 70 " + "0" * 16], "names no piece"),
-        ([f"{'9' * 5000} 70 " + "0" * 16], "names no piece"),
+        (["5 70 x"], "does not name a piece"),
+        (["1 2"], "does not name a piece"),
+        (["-5 70 " + "0" * 16], "does not name a piece"),
+        ([f"{'9' * 5000} 70 " + "0" * 16], "does not name a piece"),
         ([f"0 {1 << 40} " + "0" * 16], "1,099,511,627,776 bytes, more than 1,073,741,824"),
-        ([f"{1 << 40} 70 " + "0" * 16], "not of this output"),
-        ([f"0 {1 << 29} " + "0" * 16], "not of this output"),
+        ([f"{1 << 40} 70 " + "0" * 16], "outside this output"),
+        ([f"0 {1 << 29} " + "0" * 16], "outside this output"),
         (["0 200000 " + "0" * 16] * 400, "bytes as written, more than"),
     ],
     ids=["kind", "short", "negative", "long", "large", "behind", "beyond", "again and again"],
