@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
-from edgemed.clinic.checks.harm import first_then_rest
 from edgemed.clinic.findings import Flag, Omission, Review, Span
+from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.usable import above
 from edgemed.errors import Refused
 

@@ -47,7 +47,8 @@ class Signals(Line):
 
 words = ["note " + str(folder / "note.txt"), "template soap", "draft"]
 words += [] if when == "never saved" else ["save", "edit 1 MINE"]
-words += {"drafting again": ["draft", "yes"], "signing": ["sign", "seen", "Dr A"]}.get(when, [])
+signing = ["sign", "seen", "Dr A", "yes"]
+words += {"drafting again": ["draft", "yes"], "signing": signing}.get(when, [])
 typed = iter(words)
 model = Model(pieces(DRAFT))
 plain.Line = lambda own: Signals(own, ask=asks, secret=lambda prompt: "four words of mine")

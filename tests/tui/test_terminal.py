@@ -142,7 +142,7 @@ def walk(terminal: Terminal, folder: Path, template: str = "Hand-off") -> None:
     terminal.type("Seen. ")
     terminal.shows("Seen.")
     terminal.press("Escape")
-    terminal.shows("e Edit n/p")
+    terminal.shows("n/p Finding")
 
 
 def signed(terminal: Terminal, folder: Path) -> str:

@@ -1,11 +1,10 @@
-"""How serious a flag is, by the harm that the error would do, and which flags come first.
+"""How serious a flag is, by the harm that the error would do.
 
 A check says how sure it is; this says what is at stake: an allergy, a drug that thins the blood, a
 denied finding on which the note's own assessment rests.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 from edgemed.clinic.findings import Flag, Severity
@@ -13,15 +12,9 @@ from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
-FIRST = 3  # flags of a draft that are listed first
 ALLERGY = re.compile(r"\ballerg|\bnkda\b|\banaphyla", re.I)
 CODE_STATUS = re.compile(r"\b(?:dnr|dni|full code|do not resuscitate|code status|hospice)\b", re.I)
 OF_DRUGS = ("status", "dose", "regimen", "negation", "frequency", "entity", "number")
-ORDER = (
-    "planted", "dose", "status", "regimen", "entity", "laterality", "negation", "number", "sex",
-    "frequency", "level", "site", "reason", "certainty", "severity", "trend", "experiencer", "date",
-)  # fmt: skip
-"""Checks in the order in which their flags are shown where they are equally serious."""
 
 
 def weighed(flag: Flag, said: Said, source: Source) -> Flag:
@@ -47,21 +40,3 @@ def is_grave(flag: Flag, said: Said, source: Source) -> bool:
         for m in said.mentions
         if m.span.start < flag.draft.end and flag.draft.start < m.span.end
     )
-
-
-def ranked(flags: Iterable[Flag]) -> list[Flag]:
-    """The most serious first: major ones, then contradicted ones, then by check."""
-    return sorted(flags, key=rank)
-
-
-def rank(flag: Flag) -> tuple[bool, bool, int, int]:
-    """The sort key of a flag; smaller comes first."""
-    order = ORDER.index(flag.check) if flag.check in ORDER else len(ORDER)
-    return flag.severity != "major", flag.label != "contradicted", order, flag.draft.start
-
-
-def first_then_rest(flags: Iterable[Flag]) -> tuple[list[Flag], list[Flag]]:
-    """The few to look at first, gravest first, and the rest in the draft's order."""
-    found = list(flags)
-    first = ranked(found)[:FIRST]
-    return first, [flag for flag in found if not any(flag is f for f in first)]
