@@ -35,6 +35,7 @@ FOLDER = re.compile(r"(?:AT_FDCWD|\d+)<([^>]*)>")
 WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC")
 FAMILY = re.compile(r"\b(AF_\w+)")
 QUIET = ("AF_UNIX", "AF_NETLINK")
+PART = re.compile(r"\.edgemed-[0-9a-f]{16}\.part")  # on its way to a name that was asked for
 # The folder of `edgemed demo`, and the file with which Python tries where temporary files can be.
 TEMPORARY = re.compile(r"\.edgemed-(demo|audit)-|[a-z0-9_]{8}$")
 DEVICES = ("/dev/null", "/dev/tty", "/dev/pts/", "/dev/ptmx", "/dev/nvidia", "/proc/self/")
@@ -88,7 +89,10 @@ def paths(rest: str, work: Path) -> list[str]:
 def strange(path: Path, user: User) -> bool:
     """Whether a file is neither edgemed's, nor a device, nor asked for, nor a cache of Python."""
     asked = [user.folder / name for name in commands.MADE]
-    beside = any(path.parent == one.parent and one.name in path.name for one in asked)
+    beside = any(
+        path.parent == one.parent and (one.name in path.name or PART.fullmatch(path.name))
+        for one in asked
+    )
     above = any((user.home / own).is_relative_to(path) for own in OWN)
     ours = user.owns(path) or path.is_relative_to(_jit.CACHE.parent)
     passing = TEMPORARY.match(path.as_posix().removeprefix(f"{user.folder}/tmp/"))
