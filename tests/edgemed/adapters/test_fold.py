@@ -337,5 +337,5 @@ def test_a_fold_that_was_stopped_goes_on_to_the_same_bytes(
         again = plan_merge(recipe, tmp_path / "other.gguf", 1)
         run_plan(again, resume=True, load_check=False)
     write(tmp_path / "a.gguf", pairs(1, size=0.2))
-    with pytest.raises(Refused, match=r"a\.gguf: not the bytes of then"):
+    with pytest.raises(Refused, match=r"a\.gguf: their bytes have changed"):
         run_plan(plan_merge(recipe, again.out, 1), resume=True, load_check=False)
