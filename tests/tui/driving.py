@@ -75,7 +75,7 @@ async def drafted(
 async def shown(pilot: Pilot[None], name: str, wanted: Callable[[str], bool]) -> str:
     """Wait until the words called `name` are as wanted."""
     words = ""
-    for _ in range(500):
+    for _ in range(1500):
         found = pilot.app.screen.query(f"#{name}").results(Words)
         words = "".join(str(one.content) for one in found)
         if wanted(words):

@@ -177,7 +177,7 @@ def test_what_the_log_refuses_is_not_done_and_nothing_is_lost(tmp_path: Path, no
         line, said = talk(tmp_path, [*typed, "no", "export out.txt", "save", "read"])
     assert line.session.text == DRAFT
     assert line.session.dismissals == () and line.session.signature is None
-    assert "the draft is not in the audit log yet: the audit log is held by another" in said
+    assert "the draft is not in the audit log yet: the audit log is in use by another" in said
     assert said.count("The log refuses: the audit log is in use by another program.") == 3
     assert said.count("Not done: it was not logged.") == 2
     assert len(list((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))) == 1
