@@ -2,8 +2,8 @@
 
 A draft that repeats itself, that copies what the model was asked, that is mostly not supported by
 the note, or that is in another language, says so above itself. Thresholds are held to texts written
-by people: no note of ACI-Bench and no section of MTS-Dialog (training and validation parts), read
-as a draft, is called unusable (`python -m tests.bench.usable`).
+by people, read as drafts: notes of ACI-Bench and sections of MTS-Dialog, training and validation
+parts (`python -m tests.bench.usable`; a sample of them is a test).
 """
 
 import re
