@@ -92,7 +92,14 @@ async def test_a_cancelled_merge_is_kept_to_go_on_and_can_be_thrown_away(
 ) -> None:
     async with started(app(folder=tmp_path)) as pilot:
         screen = await filled(pilot, *pair, tmp_path / "o.gguf")
-        screen._stop.clear = lambda: screen._stop.set()  # type: ignore[method-assign]
+        told = screen._report
+
+        def cancel(progress: Progress) -> None:
+            if not progress.reading:  # before, nothing is written that could be kept
+                screen._stop.set()
+            told(progress)
+
+        screen._report = cancel  # type: ignore[method-assign]
         await press(pilot, "ctrl+g")
         await shown(pilot, "follows", lambda words: words.startswith("Cancelled"))
         assert not (tmp_path / "o.gguf").exists()
