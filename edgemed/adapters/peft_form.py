@@ -5,8 +5,6 @@ has no name there is refused.
 """
 
 import json
-import secrets
-import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,8 @@ from edgemed.checkpoints.places import place_of
 from edgemed.errors import Refused
 from edgemed.gguf import Model
 from edgemed.merging.names import checkpoint_name
+from edgemed.storage.positional import sync_folder
+from edgemed.storage.scratch import scratch_folder
 from edgemed.storage.whole import private_folder, write_new
 
 EMBEDDING = "token_embd.weight"
@@ -30,15 +30,15 @@ def write_folder(folder: Path, adapter: Adapter, model: Model) -> None:
     arrays = dict(named(adapter, model))
     ranks = {module_of(n, adapter): pair.rank for n, pair in adapter.pairs.items()}
     text = json.dumps(config(ranks), indent=2, sort_keys=True) + "\n"
-    part = folder.with_name(f".{folder.name}.part-{secrets.token_hex(4)}")
-    private_folder(part)
-    try:
+    with scratch_folder(folder.parent, "peft") as scratch:
+        part = scratch / folder.name
+        private_folder(part)
         write_new(part / WEIGHTS, safetensors_bytes(arrays))
         write_new(part / CONFIG, text.encode())
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+        if folder.exists():
+            raise Refused(f"{folder} was made meanwhile", "name another folder with -o")
+        part.rename(folder)  # an empty folder made this moment is taken over, a full one refuses
+        sync_folder(folder.parent)
 
 
 def config(ranks: dict[str, int]) -> dict[str, object]:

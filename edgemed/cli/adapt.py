@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgemed_models.engine.machine import logical_cores, system_memory
 
@@ -39,6 +39,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("model", type=Path, metavar="MODEL", help="a GGUF file: llama, qwen2 or qwen3")
     add("--examples", required=True, type=Path, metavar="FILE", help=f"JSON Lines of {FORMS}")
     add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help="the adapter, as GGUF")
+    adapter_options(parser.add_argument_group("adapter"))
+    training_options(parser.add_argument_group("training"))
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add("--resume", action="store_true", help="continue a run that was stopped")
+    add(
+        "--finish",
+        action="store_true",
+        help="finish a run that was stopped: write the adapter as trained so far",
+    )
+    add("--force", action="store_true", help="replace the adapter, or start a stopped run over")
+
+
+def adapter_options(group: Any) -> None:
+    """What is trained, and how it is stored."""
+    add = group.add_argument
+    add(
+        "--stored", choices=tuple(STORED), default="F32", help="type of the adapter's numbers (F32)"
+    )
     add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
     add(
         "--alpha",
@@ -52,6 +70,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=PLAIN.matrices,
         help="which matrices are trained: all, attention, or feed-forward (all)",
     )
+
+
+def training_options(group: Any) -> None:
+    """What it is trained on, how long, and in what steps."""
+    add = group.add_argument
     add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
     add("--rate", type=above_zero, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
     add(
@@ -86,17 +109,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
-    add(
-        "--stored", choices=tuple(STORED), default="F32", help="type of the adapter's numbers (F32)"
-    )
-    add("--resume", action="store_true", help="continue a run that was stopped")
-    add(
-        "--finish",
-        action="store_true",
-        help="finish a run that was stopped: write the adapter as trained so far",
-    )
-    add("--force", action="store_true", help="replace the adapter, or start a stopped run over")
 
 
 def above_zero(text: str) -> float:

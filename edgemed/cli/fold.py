@@ -8,7 +8,7 @@ from pathlib import Path
 from edgemed.adapters.naming import Adapted, parent_of, use_of
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.merge import planned, show_or_run
-from edgemed.cli.merge_options import changed
+from edgemed.cli.merge_options import changed, type_options
 from edgemed.cli.plans import limit_options
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
@@ -32,28 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a LoRA adapter: a GGUF file or a PEFT folder; several are folded one by one",
     )
     add("-o", "--out", type=Path, required=True, help="the file to write")
-    add("--out-type", metavar="TYPE", help="default: like MODEL's; Q8_0, Q4_K_M, ...")
-    add(
-        "--type",
-        action="append",
-        default=[],
-        metavar="PART=TYPE",
-        help="set the type of tensors by a part of their names, or by group; repeatable",
-    )
-    add(
-        "--imatrix",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FILE",
-        help="an importance matrix of llama-imatrix for the output; several are combined",
-    )
-    add("--no-fallback", action="store_true", help="refuse a type that some rows do not fit")
-    add(
-        "--split-max-size",
-        metavar="SIZE",
-        help="write several files, none larger than this, such as 2G",
-    )
+    type_options(parser, "default: like MODEL's; Q8_0, Q4_K_M, ...")
     limit_options(parser)
     add("--dry-run", action="store_true", help="measure, print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")

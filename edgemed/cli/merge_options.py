@@ -67,7 +67,24 @@ def recipe_options(group: Any) -> None:
 def output_options(group: Any) -> None:
     """Types, vocabulary and template of the output."""
     add = group.add_argument
-    add("--out-type", metavar="TYPE", help="like-a (default), like-b, max, Q6_K, Q4_K_M, ...")
+    type_options(group, "like-a (default), like-b, max, Q6_K, Q4_K_M, ...")
+    add(
+        "--tokenizer-from",
+        metavar="MODEL",
+        help="whose vocabulary, chat template and turn tokens the output has: A, B, ... for the "
+        "first, the second, ..., a path, base or union",
+    )
+    add(
+        "--chat-template",
+        metavar="FILE",
+        help=f"a template to put into the output: a file, or one of {', '.join(FORMATS)}",
+    )
+
+
+def type_options(group: Any, out_types: str) -> None:
+    """Types of the output's tensors, and the size of its files; `out_types` lists the types."""
+    add = group.add_argument
+    add("--out-type", metavar="TYPE", help=out_types)
     add(
         "--type",
         action="append",
@@ -92,17 +109,6 @@ def output_options(group: Any) -> None:
         "--split-max-size",
         metavar="SIZE",
         help="write several files, none larger than this, such as 2G",
-    )
-    add(
-        "--tokenizer-from",
-        metavar="MODEL",
-        help="whose vocabulary, chat template and turn tokens the output has: A, B, ... for the "
-        "first, the second, ..., a path, base or union",
-    )
-    add(
-        "--chat-template",
-        metavar="FILE",
-        help=f"a template to put into the output: a file, or one of {', '.join(FORMATS)}",
     )
 
 

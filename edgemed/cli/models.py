@@ -2,22 +2,20 @@
 
 import argparse
 import sys
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from edgemed_models.catalog import Card, card_text, read_cards
 
 from edgemed.cli import models_get
+from edgemed.cli.keep_hash import keep_hash
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.printing import clear_line, print_json
 from edgemed.cli.tables import show
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import find_card
-from edgemed.logs.audit import Log, default_place
-from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable, printable_text
 from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
@@ -77,8 +75,7 @@ def add(args: argparse.Namespace) -> int:
 
     entry = library.add(args.file, args.name, args.link, progress, args.load_check)
     clear_line(sys.stderr)
-    with suppress(EdgemedError):  # only spares the first draft a wait
-        remember(Log(default_place()), Path(entry.path), entry.sha256)
+    keep_hash(entry)
     name = printable(entry.name)
     print(f"added {name}: {printable(entry.path)}")
     print(f"sha256 {entry.sha256}")

@@ -5,19 +5,17 @@ The only command that uses the network.
 
 import argparse
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from edgemed_models.catalog import Card
 
+from edgemed.cli.keep_hash import keep_hash
 from edgemed.cli.printing import clear_line
-from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.errors import Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting.get import Wanted, find_card, get, have, wanted_of
 from edgemed.local_models.getting.partner import fold_partner
 from edgemed.local_models.getting.places import in_words
-from edgemed.logs.audit import Log, default_place
-from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable
 from edgemed.storage.sizes import show_size
 
@@ -55,12 +53,12 @@ def run(args: argparse.Namespace) -> int:
         ask(sum(each.fetched for each in missing))
     for each in missing:
         entry = get(each, args.stick, Bar(each))
-        spare_hashing(entry)
+        keep_hash(entry)
         print(printable(f"added {entry.name}: {entry.path}"))
     paths = {each.part: library.find_model(each.name) for each in wanted}
     if found.partner is not None and (missing or not have_made(found)):
         entry = fold_partner(found, paths["instruct"], lambda said: print(printable(said)))
-        spare_hashing(entry)
+        keep_hash(entry)
         paths["clinical"] = Path(entry.path)
     if "clinical" in paths and (args.merge or found.partner is not None):
         merge_both(found, paths["clinical"], paths["instruct"])
@@ -106,12 +104,6 @@ class Bar:
             sys.stderr.flush()
 
 
-def spare_hashing(entry: library.Entry) -> None:
-    """Spare the first draft the hashing of the file."""
-    with suppress(EdgemedError):
-        remember(Log(default_place()), Path(entry.path), entry.sha256)
-
-
 def have_made(card: Card) -> bool:
     """Whether the two models that are made of the fetched one are here."""
     entries = [
@@ -133,6 +125,6 @@ def merge_both(card: Card, clinical: Path, instruct: Path) -> None:
     recipe = between(clinical, instruct, card.t, tokenizer="B")
     result = run_plan(plan_merge(recipe, out, logical_cores(), None, replace=True))
     sha256 = library.digest(out, lambda nbytes: None)
-    spare_hashing(library.take_in(name, out, sha256))
+    keep_hash(library.take_in(name, out, sha256))
     library.set_default(name)
     print(f"added {printable(name)}: merged at t = {card.t:g} in {result.seconds:.0f} s")

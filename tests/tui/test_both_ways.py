@@ -1,8 +1,5 @@
 """What may be done to a case, on the screen and in line mode alike: one suite for both ways."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +9,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
 from edgemed.logs import audit, database, sessions
 from edgemed.logs.audit import Log
+from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, NOTE, pieces
 from tests.tui.ways import NAMES, PASSPHRASE, AnyWay, way
 
@@ -30,10 +28,6 @@ def model() -> ScriptedModel:
     return ScriptedModel(pieces(DRAFT))
 
 
-def place(folder: Path) -> audit.Place:
-    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
-
-
 def logged(folder: Path) -> list[str]:
     assert audit.verify(place(folder)).faults == ()
     return [row.what for row in audit.read(place(folder))]
@@ -41,18 +35,6 @@ def logged(folder: Path) -> list[str]:
 
 def saved(folder: Path) -> list[Path]:
     return sorted((folder / "sessions").glob(f"*{sessions.ENDING}"))
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Another program that holds the audit log."""
-    Log(place(folder))
-    other = sqlite3.connect(folder / "audit.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        other.close()
 
 
 @both_ways

@@ -62,3 +62,15 @@ async def test_a_hundred_keys_at_once_keep_their_order() -> None:
         await dialog(pilot)
         await at_once(pilot, *text, "tab", *text)
         assert values(pilot) == [text, text]
+
+
+async def test_an_error_behind_a_key_ends_the_app_as_any_other_does() -> None:
+    made = app()
+
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    made.action_help = broken  # type: ignore[assignment, method-assign]
+    with pytest.raises(ZeroDivisionError):
+        async with started(made) as pilot:
+            await at_once(pilot, "f1")

@@ -2,9 +2,6 @@
 
 import errno
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,28 +14,13 @@ from edgemed.clinic import session as steps
 from edgemed.logs import audit, database, seals, sessions
 from edgemed.logs.audit import Log
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
+from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, app
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
-
-
-def place(folder: Path) -> audit.Place:
-    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Another program that holds the log."""
-    Log(place(folder))
-    other = sqlite3.connect(folder / "audit.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        other.close()
 
 
 def said(pilot: Pilot[None]) -> str:

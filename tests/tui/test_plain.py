@@ -2,11 +2,9 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from edgemed_tui.plain.line import Line
 
 from edgemed.clinic import session as steps
 from edgemed.logs import audit, database, seals, sessions
-from edgemed.logs.audit import Log
+from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
 
@@ -142,22 +140,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Another program that holds the audit log."""
-    Log(place_in(folder))
-    other = sqlite3.connect(folder / "audit.sqlite", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        other.close()
-
-
-def place_in(folder: Path) -> audit.Place:
-    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
-
-
 @pytest.mark.usefixtures("impatient")
 def test_what_the_log_refuses_is_not_done_and_nothing_is_lost(tmp_path: Path, note: Path) -> None:
     typed = [
@@ -181,7 +163,7 @@ def test_what_the_log_refuses_is_not_done_and_nothing_is_lost(tmp_path: Path, no
     assert said.count("The log refuses: the audit log is in use by another program.") == 3
     assert said.count("Not done: it was not logged.") == 2
     assert len(list((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))) == 1
-    assert audit.read(place_in(tmp_path)) == []
+    assert audit.read(place(tmp_path)) == []
 
 
 @pytest.mark.usefixtures("impatient")
@@ -201,9 +183,9 @@ def test_the_same_step_goes_through_when_the_log_is_free_again(tmp_path: Path, n
     for typed in (f"note {note}", *DRAFTED, "sign"):
         plain.answer(line, typed)
     assert line.session.signature is not None
-    rows = audit.read(place_in(tmp_path))
+    rows = audit.read(place(tmp_path))
     assert [row.what for row in rows] == ["draft", "sign"]
-    assert audit.verify(place_in(tmp_path)).faults == ()
+    assert audit.verify(place(tmp_path)).faults == ()
 
 
 @pytest.mark.parametrize(
@@ -340,7 +322,7 @@ def test_signing_offers_to_keep_a_seal_and_says_when_one_is_due(
     assert "Note: no seal of the audit log is kept elsewhere yet, after 2 signatures" in said
     (kept,) = (tmp_path / "stick").iterdir()
     assert f"Seal kept as {kept.name}." in said
-    assert audit.verify(place_in(tmp_path), seals.seal_from(str(kept))).faults == ()
+    assert audit.verify(place(tmp_path), seals.seal_from(str(kept))).faults == ()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="timers and signals of POSIX")

@@ -35,6 +35,12 @@ class KeyOrder:
         self._waiting.append(event)
         if not self.busy:
             self._task = asyncio.create_task(self._hand_on_all())
+            self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """An error behind a key is the app's, which tells its kind and place and ends."""
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._app._handle_exception(error)
 
     @property
     def busy(self) -> bool:

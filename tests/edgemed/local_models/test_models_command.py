@@ -8,7 +8,7 @@ import pytest
 from edgemed_models.catalog import read_cards
 
 from edgemed.cli.main import main
-from edgemed.errors import UsageError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.local_models.library import find_model, folder, read_library
 from edgemed.logs.audit import Log, default_place
 from edgemed.logs.file_hashes import file_hash
@@ -71,6 +71,18 @@ def test_the_hash_of_a_model_that_was_added_is_known_to_the_records(
     monkeypatch.setattr("edgemed.logs.file_hashes.hash_of", read_again)
     known = file_hash(Log(default_place()), find_model(None))
     assert known == sha256(file.read_bytes()).hexdigest()
+
+
+def test_a_hash_that_cannot_be_kept_is_said_and_the_model_is_added(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise EdgemedError("the disk is full", "free some space")
+
+    monkeypatch.setattr("edgemed.cli.keep_hash.remember", refuse)
+    assert main(["models", "add", str(file)]) == 0
+    assert "the hash is not kept (the disk is full)" in capsys.readouterr().err
+    assert read_library().default == read_library().entries[0].name
 
 
 def test_the_default_can_be_chosen(file: Path) -> None:

@@ -1,0 +1,25 @@
+"""An audit log in a folder of the test's own, and another program that holds it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgemed.logs.audit import Log, Place
+
+
+def place(folder: Path) -> Place:
+    """Where `desk(folder=...)` keeps the log."""
+    return Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Another program that holds the log."""
+    Log(place(folder))
+    other = sqlite3.connect(folder / "audit.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.close()
