@@ -64,6 +64,8 @@ async def test_what_is_being_written_is_followed_to_its_end_until_one_scrolls(
         assert stream.scroll_offset.y > 0
         stream.focus()
         await press(pilot, "home")
+        while stream.scroll_offset.y > 0:
+            await pilot.pause(0.02)
         seen = len(stream.rows)
         while len(stream.rows) < seen + 5:
             await pilot.pause(0.02)
@@ -72,6 +74,19 @@ async def test_what_is_being_written_is_followed_to_its_end_until_one_scrolls(
         await until(pilot, "reviewed")
         assert panes_of(pilot).draft.has_focus
         assert not stream.display
+
+
+async def test_words_that_come_while_the_pane_scrolls_up_do_not_pull_it_down_again() -> None:
+    async with started(app()) as pilot:
+        stream = panes_of(pilot).stream
+        stream.display = True
+        await pilot.pause()
+        stream.append("line\n" * 100)
+        await pilot.pause()
+        assert stream.scroll_offset.y > 0
+        stream.scroll_home(duration=5, force=True, immediate=True)
+        stream.append("another\n" * 50)
+        assert stream.scroll_target_y == 0
 
 
 async def test_a_pane_without_a_note_says_how_to_open_one() -> None:

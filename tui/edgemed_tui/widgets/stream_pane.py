@@ -62,8 +62,9 @@ end is followed as long as it is in view. All other panes and keys work meanwhil
         return begin
 
     def _end_in_view(self) -> bool:
+        """Whether the end is in view where the pane is scrolling to: a key moves it in steps."""
         height = self.scrollable_content_region.height
-        return len(self.rows) <= self.scroll_offset.y + height
+        return len(self.rows) <= self.scroll_target_y + height
 
     def _follow(self) -> None:
         """Move up by a third of the pane: between two moves the text stands still to be read."""
