@@ -164,9 +164,9 @@ def open_model(path: File) -> "Model":
 def quantize(
     source: File,
     out: File,
-    type: str,
+    out_type: str,
     *,
-    patterns: Sequence[tuple[str, str]] = (),
+    tensor_types: Sequence[tuple[str, str]] = (),
     imatrix: Sequence[File] = (),
     threads: int | None = None,
     max_ram: int | str | None = None,
@@ -176,9 +176,9 @@ def quantize(
     report: "Report | None" = None,
     load_check: bool = True,
 ) -> Path:
-    """Write `source` as `type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
+    """Write `source` as `out_type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
 
-    `patterns` are (regular expression, ggml type) pairs; the first that is found in a tensor's
+    `tensor_types` are (regular expression, ggml type) pairs; the first that is found in a tensor's
     name counts. `imatrix` are importance matrices of llama-imatrix, taken together. `max_ram` caps
     the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`
     goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
@@ -190,7 +190,7 @@ def quantize(
     from edgemed.merging.plan.quantization import plan_quantize, quantization
     from edgemed.merging.run.run import run_plan
 
-    recipe = quantization(Path(source), type, patterns, [Path(path) for path in imatrix])
+    recipe = quantization(Path(source), out_type, tensor_types, [Path(path) for path in imatrix])
     cap, size = (parse_size(s) if isinstance(s, str) else s for s in (max_ram, split_max_size))
     target = Target(Path(out), threads or logical_cores(), cap, replace, size)
     return run_plan(plan_quantize(recipe, target), report, resume, load_check).out

@@ -55,7 +55,10 @@ def adapter_options(group: Any) -> None:
     """What is trained, and how it is stored."""
     add = group.add_argument
     add(
-        "--stored", choices=tuple(STORED), default="F32", help="type of the adapter's numbers (F32)"
+        "--out-type",
+        choices=tuple(STORED),
+        default="F32",
+        help="type of the adapter's numbers (F32)",
     )
     add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
     add(
@@ -209,7 +212,7 @@ def write(
         )
     architecture = training.model.shape.kind
     adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
-    whole = adapter_bytes(adapter, args.stored)
+    whole = adapter_bytes(adapter, args.out_type)
     made = card.card(base, data, mark, training, whole, args.threads)
     write_whole(card.place(args.out), card.as_json(made))
     write_whole(args.out, whole)

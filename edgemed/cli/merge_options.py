@@ -86,11 +86,11 @@ def type_options(group: Any, out_types: str) -> None:
     add = group.add_argument
     add("--out-type", metavar="TYPE", help=out_types)
     add(
-        "--type",
+        "--tensor-type",
         action="append",
         default=[],
         metavar="PART=TYPE",
-        help="set the type of tensors by a part of their names, or by group; repeatable",
+        help="the type of some tensors, by a part of their names or by group; repeatable",
     )
     add(
         "--no-fallback",
@@ -122,8 +122,8 @@ def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     changes: dict[str, Any] = {}
     if args.out_type is not None:
         changes["out_type"] = type_word(args.out_type)
-    if args.type:
-        parts = (pair(text) for text in args.type)
+    if args.tensor_type:
+        parts = (pair(text) for text in args.tensor_type)
         changes["types"] = tuple((part, type_word(word)) for part, word in parts)
     if args.imatrix:
         changes["imatrix"] = tuple(args.imatrix)

@@ -112,7 +112,7 @@ def type_word(word: str) -> str:
 
 
 def is_meant(pattern: str, name: str) -> bool:
-    """Whether a pattern of --type (a group, or part of a name) matches this tensor."""
+    """Whether a pattern of --tensor-type (a group, or part of a name) matches this tensor."""
     return pattern == group_of(name) if pattern in GROUPS else pattern in name
 
 

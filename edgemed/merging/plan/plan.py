@@ -67,7 +67,7 @@ class Target(NamedTuple):
 
 REMEDIES = Remedies(
     "such a tensor can only be copied from one model (t = 0 or t = 1)",
-    "name another type with --out-type, set this tensor apart with --type, or give --imatrix",
+    "give another --out-type, another --tensor-type for this tensor, or --imatrix",
 )
 
 

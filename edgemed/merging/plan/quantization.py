@@ -43,8 +43,8 @@ from edgemed.quantizing.imatrix import read_imatrices
 from edgemed.quantizing.mixes import facts_of
 
 REMEDIES = Remedies(
-    "keep it: --pattern {name}={type}",
-    "choose another type, set this tensor apart with --pattern, or give --imatrix",
+    "keep it: --tensor-type {name}={type}",
+    "give another --out-type, another --tensor-type for this tensor, or --imatrix",
 )
 
 Patterns = Sequence[tuple[str, str]]

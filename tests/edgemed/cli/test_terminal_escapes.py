@@ -164,7 +164,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["sweep", p.a, p.b, "--cases", p.note],
     ),
     "diff": (
-        lambda p: ["diff", p.a, p.b, "--html", p.folder / "d.html"],
+        lambda p: ["diff", p.a, p.b, "--report", p.folder / "d.html"],
         lambda p: ["diff", p.a, p.stranger],
     ),
     "verify": (
@@ -179,11 +179,12 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["recipe", "show", wrong_recipe(p)],
     ),
     "quantize": (
-        lambda p: ["quantize", p.a, p.file("q"), "--type", "Q8_0", "--dry-run"],
-        lambda p: ["quantize", p.a, p.file("q"), "--type", "Q8_0"],
-        lambda p: ["quantize", p.a, p.file("q"), "--type", EVIL],
-        lambda p: ["quantize", p.a, p.file("q"), "--type", "Q8_0", "--pattern", f"{EVIL}=Q4_K"],
-        lambda p: ["quantize", p.a, p.file("i"), "--type", "Q4_K", "--dry-run", "--imatrix",
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", "Q8_0", "--dry-run"],
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", "Q8_0"],
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", EVIL],
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", "Q8_0", "--tensor-type",
+                   f"{EVIL}=Q4_K"],
+        lambda p: ["quantize", p.a, p.file("i"), "--out-type", "Q4_K", "--dry-run", "--imatrix",
                    imatrix(p)],
     ),
     "fold": (
