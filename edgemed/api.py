@@ -54,10 +54,10 @@ def merge(
     """
     from dataclasses import replace as changed
 
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
-    from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.run.run import run_plan
 
     asked = _recipe(models, recipe, t, method, base, weight, dict(parameters or {}))
@@ -96,12 +96,12 @@ def fold(
     """
     from dataclasses import replace as changed
 
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
     from edgemed.adapters.naming import use_of
-    from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.folding import folding
+    from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.report.folded import measure_fold, summary
     from edgemed.merging.run.run import Meter, compile_kernels, run_plan
 
@@ -184,7 +184,7 @@ def quantize(
     goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
     file before it gets its name. Returns the path of the file, or of the first.
     """
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
     from edgemed.merging.plan.plan import Target
     from edgemed.merging.plan.quantization import plan_quantize, quantization
@@ -281,7 +281,7 @@ def review(note: str, draft: str) -> "Review":
     >>> [flag.check for claim in found.claims for flag in claim.flags]
     ['dose']
     """
-    from edgemed.clinic.review import review as reviewed
+    from edgemed.clinic.checks.review import review as reviewed
 
     return reviewed(note, draft)
 

@@ -17,7 +17,7 @@ from edgemed.adapters.peft_config import CONFIG
 from edgemed.checkpoints.places import place_of
 from edgemed.errors import Refused
 from edgemed.gguf import Model
-from edgemed.merging.names import checkpoint_name
+from edgemed.gguf.tensor_names import checkpoint_name
 from edgemed.storage.positional import sync_folder
 from edgemed.storage.scratch import scratch_folder
 from edgemed.storage.whole import private_folder, write_new

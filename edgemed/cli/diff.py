@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.adapters.naming import model_file, parent_of

@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of

@@ -11,10 +11,9 @@ from edgemed.cli.load_check import load_check_option
 from edgemed.cli.plans import limit_options
 from edgemed.errors import UsageError
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.presets import PRESETS
-from edgemed.merging.recipe.recipe import Recipe, between, weighted
+from edgemed.merging.recipe.recipe import Recipe, between, type_word, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.storage.bounded import read_bounded
 

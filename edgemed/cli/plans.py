@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 
 from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar

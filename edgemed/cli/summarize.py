@@ -42,7 +42,6 @@ from edgemed.local_models.demonstration import (
     UNLEARNED,
     is_demonstration,
     limits_of,
-    merged_model,
 )
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import (
@@ -54,6 +53,7 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
+from edgemed.merging.demo_model import merged_model
 
 STDIN = "-"
 
@@ -315,6 +315,6 @@ def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
 
 def check(note: Note, text: str) -> Review:
     """The draft against its note; what checking needs is loaded only now, after the text is out."""
-    from edgemed.clinic.review import review
+    from edgemed.clinic.checks.review import review
 
     return review(note.text, text)

@@ -17,17 +17,17 @@ from edgemed_models import base
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel, Process
-from edgemed_models.engine.machine import memory, usable_cores
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
+from edgemed_models.machine import memory, usable_cores
 
 from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
+from edgemed.storage.sha256 import sha256_of
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
 BATCH = 128  # tokens read at a time, unless the user or a tuning says otherwise

@@ -37,7 +37,7 @@ def test_only_one_file_imports(package: str) -> None:
 TALKERS = ("huggingface_hub", "requests", "urllib3", "httpx", "hf_xet", "aiohttp", "sentry_sdk")
 PROCESSES = {
     "the worker": "from edgemed_models.engine import worker; worker.load_libraries()",
-    "a check": "import edgemed.clinic.review, edgemed_models.encoder as e; e.encoder()",
+    "a check": "import edgemed.clinic.checks.review, edgemed_models.encoder as e; e.encoder()",
     "the screen": "import edgemed_tui.app, edgemed_tui.machine, edgemed_tui.screens.merge",
     "a merge": "import edgemed.cli.merge, edgemed.cli.sweep, edgemed.cli.diff",
 }

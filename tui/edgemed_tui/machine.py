@@ -6,17 +6,16 @@ from pathlib import Path
 
 from edgemed_models.base import Model
 
-from edgemed.clinic import samples
+from edgemed.clinic import samples, session_files
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import (
     is_demonstration,
     limits_of,
-    merged_model,
-    merged_path,
 )
 from edgemed.local_models.loading import Options, load_model
-from edgemed.logs import audit, sessions
+from edgemed.logs import audit
+from edgemed.merging.demo_model import merged_model, merged_path
 from edgemed.merging.plan.keys import RECIPE_HASH
 from edgemed.storage.sizes import show_size
 from edgemed_tui import settings
@@ -38,7 +37,7 @@ def desk(model: str | None, options: Options) -> Desk:
         review=Checker(),
         place=audit.default_place(),
         settings=settings.settings_file(),
-        sessions=sessions.default_folder(),
+        sessions=session_files.default_folder(),
         notes=Path.cwd(),
         doctor=doctor,
         sample=samples.note(),

@@ -6,11 +6,11 @@ from typing import Any
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor
+from edgemed.gguf.tensor_names import block_of, group_of
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.method import Method
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.names import block_of, group_of
 from edgemed.merging.parents import shapes, token_rows
 from edgemed.merging.parents.vocabulary import Lexicon
 from edgemed.merging.plan.outline import Models, Place, outline

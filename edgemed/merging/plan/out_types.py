@@ -11,16 +11,14 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.names import GROUPS, group_of
+from edgemed.gguf.tensor_names import GROUPS, group_of
 from edgemed.merging.plan.steps import Content, Draft
-from edgemed.merging.recipe.recipe import LIKE_A, Recipe
+from edgemed.merging.recipe.recipe import POLICIES, Recipe
 from edgemed.quantizing import mixes
 from edgemed.quantizing.fallbacks import Fallback, fallbacks, refuse
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
 from edgemed.quantizing.imatrix import Importances
 from edgemed.quantizing.mixes import Facts, Matrix
-
-POLICIES = (LIKE_A, "like-b", "max")
 
 
 class Drafted(Protocol):
@@ -104,11 +102,6 @@ def matrix_of(draft: Drafted) -> Matrix:
 def is_quantizable(draft: Drafted) -> bool:
     """Whether llama.cpp would ever quantize it."""
     return mixes.is_quantizable(matrix_of(draft))
-
-
-def type_word(word: str) -> str:
-    """A type or policy as it is written here, from either case: q4_k_m is Q4_K_M."""
-    return word.lower() if word.lower() in POLICIES else word.upper()
 
 
 def is_meant(pattern: str, name: str) -> bool:

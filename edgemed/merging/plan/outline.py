@@ -10,8 +10,8 @@ from typing import NamedTuple
 from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
+from edgemed.gguf.tensor_names import before_blocks, block_of, in_block
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.names import before_blocks, block_of, in_block
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 from edgemed.merging.recipe.settings import Settings
 

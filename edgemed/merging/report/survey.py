@@ -25,8 +25,8 @@ from edgemed_native.sum_kernels import add_gram
 from numpy.typing import NDArray
 
 from edgemed.gguf import Model, Tensor, open_model
+from edgemed.gguf.tensor_names import block_of, group_of
 from edgemed.merging.methods.spheres import great_circle
-from edgemed.merging.names import block_of, group_of
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.steps import Step
 from edgemed.merging.report.calibration import Estimate, estimate

@@ -23,7 +23,6 @@ from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
 from edgemed.merging.methods import angles
 from edgemed.merging.parents.opening import input_files
 from edgemed.merging.plan import provenance
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.keys import MERGE, QUANTIZE, last_record
 from edgemed.merging.plan.plan import Plan, Target, decide
 from edgemed.merging.plan.quantization import decide_quantization
@@ -37,6 +36,7 @@ from edgemed.merging.run.run import (
 )
 from edgemed.storage import positional
 from edgemed.storage.positional import Buffer
+from edgemed.storage.sha256 import sha256_of
 
 State = Literal["same", "different", "cannot compare"]
 

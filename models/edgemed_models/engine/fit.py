@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.machine import Memory
 from edgemed_models.engine.settings import KVType
+from edgemed_models.machine import Memory
 
 MIB = 1 << 20
 CONTEXT_STEP = 256  # llama.cpp rounds contexts up to this

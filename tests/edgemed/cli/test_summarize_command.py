@@ -111,7 +111,7 @@ def test_a_second_ctrl_c_ends_the_check_of_a_stopped_draft_and_not_its_mark(
     def stopped(note: str, text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgemed.clinic.review.review", stopped)
+    monkeypatch.setattr("edgemed.clinic.checks.review.review", stopped)
     scripted(monkeypatch, Stopped([]))
     assert main(["summarize", str(note), "--template", "soap"]) == 130
     out, err = capsys.readouterr()

@@ -10,7 +10,7 @@ from edgemed_models.scale import path_of
 
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.cli.main import main
-from edgemed.merging.plan.fingerprints import sha256_of
+from edgemed.storage.sha256 import sha256_of
 from tests.oracles.llama_adapter import answer_loss
 
 MODEL = path_of("instruct")

@@ -3,7 +3,7 @@
 import threading
 from typing import ClassVar
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,7 +20,8 @@ from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
-from edgemed_tui.merge_words import (
+from edgemed_tui.remedies import complaint
+from edgemed_tui.screens.merge_words import (
     ABOUT,
     CANCELLED,
     FIELDS,
@@ -32,7 +33,6 @@ from edgemed_tui.merge_words import (
     methods,
     outcome,
 )
-from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.typed import path_of

@@ -12,9 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from edgemed.clinic import session_files
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.logs import sessions
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.typed import path_of
@@ -48,7 +48,7 @@ class NotePicker(Picker[Path | str]):
     def take(self, chosen: Path | str) -> None:
         """A saved session is handed on as its path, a note as its text."""
         path = Path(chosen)
-        if path.suffix == sessions.ENDING:
+        if path.suffix == session_files.ENDING:
             self.dismiss(path)
             return
         try:
@@ -129,7 +129,7 @@ def _state(path: Path) -> os.stat_result | None:
 
 def saved_sessions(folder: Path) -> Sequence[Choice[Path | str]]:
     """Saved sessions, newest first."""
-    found = sessions.saved_in(folder)
+    found = session_files.saved_in(folder)
     return [Choice(p.stem, "saved session, encrypted", p) for p in found[:MOST]]
 
 

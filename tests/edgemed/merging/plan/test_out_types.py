@@ -13,10 +13,9 @@ from edgemed.merging.plan.out_types import (
     file_type_of,
     is_quantizable,
     out_types,
-    type_word,
     wanted_types,
 )
-from edgemed.merging.recipe.recipe import between
+from edgemed.merging.recipe.recipe import between, type_word
 from edgemed.quantizing.mixes import Facts, Matrix, mixed_types
 from tests.bench.synthetic import SHAPES, tensors
 

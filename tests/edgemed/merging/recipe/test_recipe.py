@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
-from edgemed.merging.names import GROUPS, names_of
+from edgemed.gguf.tensor_names import GROUPS, names_of
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.presets import bio_slerp, uniform
 from edgemed.merging.recipe.recipe import between, normal_form, recipe_hash, weighted
