@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
-from edgemed.adapters.peft_changes import PREFIX, WEIGHTS
-from edgemed.adapters.peft_config import CONFIG
+from edgemed.adapters.forms import CONFIG, WEIGHTS
+from edgemed.adapters.peft_changes import PREFIX
 from edgemed.checkpoints.places import place_of
 from edgemed.errors import Refused
 from edgemed.gguf import Model

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import NamedTuple
 
 from edgemed import __version__
@@ -194,6 +193,8 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
 
 def has_home() -> bool:
     """Whether this user has a home folder: services may have none."""
+    from pathlib import Path
+
     try:
         Path.home()
     except RuntimeError:

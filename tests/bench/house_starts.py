@@ -5,6 +5,7 @@ machine stretches the clock, and these hardly.
 """
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -40,11 +41,15 @@ def words(tree: Path, command: str, folder: Path) -> list[str]:
 def seconds(tree: Path, command: str, home: Path) -> float:
     """Processor time of one run in a fresh process, which must end well."""
     line = [sys.executable, "-P", "-m", "edgemed.cli.main", *words(tree, command, home)]
-    before = os.times()
+    before = of_children()
     subprocess.run(line, env=environment(tree, home), cwd=home, capture_output=True, check=True)
-    after = os.times()
-    user, system = (after[n] - before[n] for n in (2, 3))  # of children that were waited for
-    return user + system
+    return of_children() - before
+
+
+def of_children() -> float:
+    """Processor seconds of all children that were waited for; `os.times` counts in hundredths."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measured(trees: Sequence[Path], pairs: int, folder: Path) -> list[dict[str, str]]:

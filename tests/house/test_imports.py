@@ -23,6 +23,28 @@ def test_help_loads_no_heavy_package() -> None:
     assert found.stdout.strip() == "[]"
 
 
+WITHOUT_KERNELS = {
+    "inspect": ("numba", "numpy"), "templates": ("numba", "numpy"), "models": ("numba", "numpy"),
+    "summarize": ("numba", "numpy"), "chat": ("numba", "numpy"), "check": ("numba",),
+}  # fmt: skip
+"""Commands that start without the kernels, or without any array: half a second and more."""
+
+
+@pytest.mark.parametrize("command", WITHOUT_KERNELS)
+def test_a_command_loads_what_it_needs_itself(command: str) -> None:
+    code = (
+        "import sys; from edgemed.cli.main import build_parser; build_parser(sys.argv[1]);"
+        "print(sorted(set(sys.modules) & set(sys.argv[2:])))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, command, *WITHOUT_KERNELS[command]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("package", ["llama_cpp", "onnxruntime"])
 def test_only_one_file_imports(package: str) -> None:
     pattern = re.compile(rf"^\s*(import|from) {package}\b", re.MULTILINE)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgemed.adapters.forms import WEIGHTS
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.adapters.naming import Use
-from edgemed.adapters.peft_changes import WEIGHTS
 from edgemed.checkpoints.safetensors import read_table
 from edgemed.cli.main import main
 from edgemed.errors import Refused, UsageError
