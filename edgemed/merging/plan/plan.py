@@ -32,22 +32,19 @@ from edgemed.quantizing.imatrix import Importances
 class Plan:
     """Everything decided: what to write where, from which files, in how much memory.
 
-    `imatrix` has the sha256 of every importance matrix.
+    `weights` are those of all steps; `imatrix` has the sha256 of every importance matrix.
     """
 
     recipe: Recipe
     out: Path
     replace: bool
     steps: tuple[Step, ...]
+    weights: int
     placement: Placement
     inputs: tuple[Input, ...]
     buffers: Buffers
     notes: tuple[str, ...]
     imatrix: tuple[str, ...] = ()
-
-    @property
-    def weights(self) -> int:
-        return sum(step.weights for step in self.steps)
 
 
 class Target(NamedTuple):
@@ -134,6 +131,7 @@ def plan_of(
         target.out,
         target.replace,
         steps,
+        sum(step.weights for step in steps),
         placement,
         tuple(map(input_of, files_of(models))),
         plan_buffers(work, target.threads, target.max_ram, held),

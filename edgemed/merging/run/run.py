@@ -188,14 +188,10 @@ def work(
     plan: Plan, blender: Callable[[], Blender], meter: "Meter", done: Sequence[Piece] = ()
 ) -> int:
     """Every chunk through a worker's own blender; the sum of what they return."""
-    pieces = Pieces(done)
-
-    def missing(step: Step) -> Rows:
-        rows = step.sources[0].rows
-        found = pieces.missing_rows(step.offset, step.nbytes // rows, rows)
-        meter.add((rows - sum(n for _, n in found)) * step.sources[0].row_length)
-        return found
-
+    missing = missing_rows(plan, done)
+    for step in plan.steps:
+        there = step.sources[0].rows - sum(rows for _, rows in missing[step.name])
+        meter.add(there * step.sources[0].row_length)
     jobs = Jobs(plan.steps, plan.buffers.chunk, missing)
 
     def worker() -> int:
@@ -217,6 +213,16 @@ def work(
             return sum(results(futures, jobs))
         finally:
             jobs.stop()
+
+
+def missing_rows(plan: Plan, done: Sequence[Piece]) -> dict[str, Rows]:
+    """Of each step, the runs of rows that no piece of an earlier attempt covers."""
+    pieces = Pieces(done)
+    return {
+        step.name: pieces.missing_rows(step.offset, step.nbytes // rows, rows)
+        for step in plan.steps
+        for rows in [step.sources[0].rows]
+    }
 
 
 def results(futures: list[Future[int]], jobs: Jobs) -> list[int]:
