@@ -40,4 +40,4 @@ class LockScreen(ModalScreen[None]):
             self.dismiss(None)
             return
         event.input.clear()
-        self.query_one("#wrong", Words).say("That is not it.")
+        self.query_one("#wrong", Words).say("Wrong passphrase.")

@@ -50,7 +50,7 @@ class MergeScreen(Screen[None]):
     HELP = """## Merge two models
 
 Name two GGUF files of one architecture. `ctrl+t` chooses for the field with the cursor, `enter`
-shows whether they go together, the size of the result and the memory it takes. Nothing is
+shows whether they can be merged, the size of the result and the memory it takes. Nothing is
 written before `ctrl+g`.
 
 - `escape` cancels a running merge; what was written is kept, and `ctrl+g` goes on with it
@@ -58,8 +58,8 @@ written before `ctrl+g`.
 - `f5` measures afterwards what the merge kept, layer by layer"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "choose", "Choose", id="merge.choose"),
-        Binding("ctrl+g", "merge", "Merge or go on", id="merge.run"),
-        Binding("ctrl+r", "anew", "Begin anew", id="merge.anew"),
+        Binding("ctrl+g", "merge", "Merge or continue", id="merge.run"),
+        Binding("ctrl+r", "anew", "Start over", id="merge.anew"),
         Binding("f5", "report", "Report", id="merge.report"),
         Binding("escape", "leave", "Cancel or back", id="merge.leave"),
     ]
@@ -85,7 +85,7 @@ written before `ctrl+g`.
                     yield Words(label, classes="label")
                     yield Input(self._start.get(name, value), id=name, compact=True)
             with VerticalScroll(id="verdict") as verdict:
-                verdict.border_title = literal("What follows")
+                verdict.border_title = literal("What the merge will do")
                 yield Words(" ".join(ABOUT.split()), id="follows")
         yield ProgressBar(id="bar", show_eta=True)
         yield KeysLine()
@@ -109,7 +109,7 @@ written before `ctrl+g`.
         return super().check_action(action, parameters)
 
     def say(self, words: str) -> None:
-        """What follows from the choice."""
+        """What the merge will do."""
         self.query_one("#follows", Words).say(words)
 
     def field(self, name: str) -> str:
@@ -147,7 +147,7 @@ written before `ctrl+g`.
 
     @work(thread=True, exclusive=True, group="plan", exit_on_error=False)
     def _consider(self) -> None:
-        words = "looking …"
+        words = "reading the headers …"
         self.app.call_from_thread(self.say, words)
         try:
             plan = self._planned()

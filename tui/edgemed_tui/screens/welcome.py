@@ -46,7 +46,7 @@ class WelcomeScreen(ModalScreen[Way]):
             yield Words(" ".join(ABOUT.split()))
             yield OptionList(*(row(text) for _, text in self._ways), markup=False, compact=True)
             yield Words("This machine", classes="heading")
-            yield Words("looking …", id="found")
+            yield Words("checking …", id="found")
             yield Words("Models", classes="heading")
             yield Words(models(self._desk))
 
