@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from edgemed.evals.sweep_file import Best
     from edgemed.gguf import Model
     from edgemed.local_models.loading import Options
-    from edgemed.merging.parents.compatibility import Finding
+    from edgemed.merging.parents.compatibility import CheckResult
     from edgemed.merging.recipe.recipe import Recipe
     from edgemed.merging.report.folded import Folded
-    from edgemed.merging.run.run import Report, Result
+    from edgemed.merging.run.run import OnProgress, Result
 
 File = str | Path
 TENTHS = tuple(n / 10 for n in range(11))
@@ -41,7 +41,7 @@ def merge(
     max_ram: int | str | None = None,
     resume: bool = False,
     replace: bool = False,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
     load_check: bool = True,
 ) -> "Result":
     """Merge GGUF files into `out`, each alone or with adapters: "MODEL.gguf+ADAPTER:0.5".
@@ -65,7 +65,7 @@ def merge(
         asked = changed(asked, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
     plan = plan_merge(asked, Path(out), threads or logical_cores(), cap, replace)
-    return run_plan(plan, report, resume, load_check)
+    return run_plan(plan, on_progress, resume, load_check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def fold(
     max_ram: int | str | None = None,
     resume: bool = False,
     replace: bool = False,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
     load_check: bool = True,
 ) -> Fold:
     """Write LoRA adapters into `model`, one after the other, in its types or in `out_type`.
@@ -112,9 +112,9 @@ def fold(
         recipe = changed(recipe, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
     plan = plan_merge(recipe, Path(out), threads or logical_cores(), cap, replace)
-    compile_kernels(plan, Meter(plan.weights, report))
+    compile_kernels(plan, Meter(plan.weights, on_progress))
     found = measure_fold(plan)
-    result = run_plan(plan, report, resume, load_check)
+    result = run_plan(plan, on_progress, resume, load_check)
     return Fold(result, tuple(found), tuple(summary(found)))
 
 
@@ -173,7 +173,7 @@ def quantize(
     split_max_size: int | str | None = None,
     resume: bool = False,
     replace: bool = False,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
     load_check: bool = True,
 ) -> Path:
     """Write `source` as `out_type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
@@ -193,17 +193,17 @@ def quantize(
     recipe = quantization(Path(source), out_type, tensor_types, [Path(path) for path in imatrix])
     cap, size = (parse_size(s) if isinstance(s, str) else s for s in (max_ram, split_max_size))
     target = Target(Path(out), threads or logical_cores(), cap, replace, size)
-    return run_plan(plan_quantize(recipe, target), report, resume, load_check).out
+    return run_plan(plan_quantize(recipe, target), on_progress, resume, load_check).out
 
 
-def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, ...]":
-    """Whether models can be merged, from headers alone: one finding a check, with its remedy.
+def check(*models: File, tokenizer_from: str | None = None) -> "tuple[CheckResult, ...]":
+    """Whether models can be merged, from headers alone: one result a check, with its remedy.
 
-    They can where no finding's level is "refuse".
+    They can where no result's level is "refuse".
 
     >>> from edgemed_models.scale import path_of
     >>> found = check(path_of("clinical"), path_of("instruct"))
-    >>> any(finding.level == "refuse" for finding in found)
+    >>> any(result.level == "refuse" for result in found)
     False
     """
     from edgemed.adapters.naming import parent_of
@@ -214,7 +214,7 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
     if len(models) < 2:
         raise UsageError("check needs at least two models", "name two or more GGUF files")
     choice = Choice(tokenizer_from)
-    return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).findings
+    return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).results
 
 
 @dataclass(frozen=True, slots=True)

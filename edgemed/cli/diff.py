@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     out = model_file(args.a).with_name(f"{args.a.name} and {args.b.name}")
     plan = decide(recipe, Target(out, args.threads))
     with progress_report(plan.weights) as say:
-        measures = survey(plan, finished=False, report=say)
+        measures = survey(plan, finished=False, on_progress=say)
     title = f"{args.a.name} and {args.b.name}, a linear merge at t = {args.t:g}"
     keys = other_keys(*models)
     if args.report:

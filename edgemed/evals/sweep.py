@@ -18,7 +18,7 @@ from edgemed import __version__
 from edgemed.adapters.naming import Parent
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
-from edgemed.evals.cases import Case, digest_of
+from edgemed.evals.cases import SweepCase, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, plan_model
@@ -74,7 +74,7 @@ class Way:
 class Exam:
     """What every point is asked, and how it is loaded."""
 
-    cases: Sequence[Case]
+    cases: Sequence[SweepCase]
     max_tokens: int
     options: Options
 

@@ -14,7 +14,7 @@ from edgemed.errors import InvalidFile
 from edgemed.local_models import library
 
 
-def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.Entry:
+def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.AddedModel:
     """The clinical model of `card`, made of its instruct model; listed as `NAME-clinical`."""
     from edgemed_models.machine import logical_cores
 

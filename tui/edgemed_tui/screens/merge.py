@@ -232,7 +232,7 @@ written before `ctrl+g`.
     @work(thread=True, exclusive=True, group="merge", exit_on_error=False)
     def _survey(self, plan: Plan) -> None:
         try:
-            measures, words = survey(plan, finished=True, report=self._report), "Measured."
+            measures, words = survey(plan, finished=True, on_progress=self._report), "Measured."
         except Cancelled:
             measures, words = [], "Stopped. f5 measures again."
         except EdgemedError as error:

@@ -101,7 +101,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
         self.query_one("#said", Words).say(words)
 
     @property
-    def current(self) -> library.Entry | None:
+    def current(self) -> library.AddedModel | None:
         """The highlighted model."""
         at = self.query_one("#models", OptionList).highlighted
         return self.library.entries[at] if at is not None and self.library.entries else None
@@ -113,7 +113,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self._look(self.current)
 
     @work(thread=True, exclusive=True, group="facts", exit_on_error=False)
-    def _look(self, entry: library.Entry) -> None:
+    def _look(self, entry: library.AddedModel) -> None:
         lines = told(lambda: facts(entry))
         self.app.call_from_thread(self.query_one("#about", Words).say, lines)
 
@@ -152,7 +152,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self._tune(entry)
 
     @work(thread=True, group="tune", exit_on_error=False)
-    def _tune(self, entry: library.Entry) -> None:
+    def _tune(self, entry: library.AddedModel) -> None:
         trials: list[str] = []
 
         def say(trial: Speed) -> None:
@@ -226,7 +226,7 @@ class FilePicker(Picker[Path]):
             self.refuse(error)
 
 
-def make_default(entry: library.Entry) -> str:
+def make_default(entry: library.AddedModel) -> str:
     """Use `entry` when no model is named."""
     library.set_default(entry.name)
     return f"{entry.name} is the default"
@@ -242,7 +242,7 @@ def told(act: Callable[[], str]) -> str:
         return f"! {place_of(error)}"
 
 
-def facts(entry: library.Entry) -> str:
+def facts(entry: library.AddedModel) -> str:
     """What the file holds, and the arithmetic of its fit."""
     model = open_model(Path(entry.path))
     rows = [
