@@ -4,6 +4,7 @@ Times are the processor's, user and system, of the command and its children: wha
 machine stretches the clock, and these hardly.
 """
 
+import compileall
 import os
 import resource
 import statistics
@@ -53,7 +54,13 @@ def of_children() -> float:
 
 
 def measured(trees: Sequence[Path], pairs: int, folder: Path) -> list[dict[str, str]]:
-    """A column for each tree: median and quartiles of `pairs` runs after one that warms up."""
+    """A column for each tree: median and quartiles of `pairs` runs after one that warms up.
+
+    Every tree is compiled first, as an installed one is, also where Python may write no bytecode.
+    """
+    for tree in trees:
+        for way in ("edgemed", *WAYS_IN[1:]):
+            compileall.compile_dir(tree / way, quiet=2)
     homes = [folder / f"home{number}" for number in range(len(trees))]
     for home in homes:
         home.mkdir(exist_ok=True)
