@@ -26,6 +26,8 @@ BYTES = {
     "file of cases": 64 << 20,
     "sweep": 16 << 20,  # a sweep of thousands of merged files is far smaller
     "tokenizer.model": 64 << 20,
+    "tokenizer.json": 64 << 20,  # that of gemma 3, with 262,144 tokens, has 33 million bytes
+    "tokenizer_config.json": 16 << 20,  # that of gemma 3 describes thousands of added tokens
     "journal": 64 << 20,  # a million pieces
     "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,

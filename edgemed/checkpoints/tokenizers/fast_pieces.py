@@ -1,0 +1,122 @@
+"""The vocabulary of a tokenizer.json that was made from a SentencePiece model.
+
+It has the pieces and, in place of their scores, the merges in their order: all ways to join two
+pieces to one, best piece first. A piece's score is therefore minus its place among the results
+of the merges. llama.cpp joins any two pieces whose text is a piece, so a tokenizer.json that lists
+only some of these merges would be tokenized differently, and is refused.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from edgemed.checkpoints.tokenizers.files import TOKENIZER, Folder, Tree, shown, wrong
+from edgemed.checkpoints.tokenizers.merges import merges_of, model_of, vocab_of
+from edgemed.checkpoints.tokenizers.pre_tokenizers import Steps, brief, steps_of
+from edgemed.checkpoints.tokenizers.sentencepieces import Pieces
+from edgemed.checkpoints.tokenizers.vocabulary import (
+    Row,
+    Type,
+    in_tokenizer,
+    refuse_missing,
+    refuse_too_many,
+)
+from edgemed.errors import Refused
+
+BYTE = re.compile("<0x[0-9A-F]{2}>")
+
+REPLACE = 'Replace(" ", "▁")'
+FORMS: Mapping[tuple[Steps, Steps], bool] = {
+    (('Prepend("▁")', REPLACE), ()): True,
+    ((REPLACE,), ()): False,
+    ((REPLACE,), ('Split(" ", MergedWithPrevious)',)): False,
+    ((), ('Metaspace("▁", always)',)): True,
+    ((), ('Metaspace("▁", first)',)): True,
+    ((), ('Metaspace("▁", never)',)): False,
+}
+"""Normalizer and pre-tokenizer -> whether a space goes before a text."""
+
+MOST_MISSING = 0.01
+"""Share of all joins that need not be merges: converters of 2023 left out those of score 0."""
+
+LONGEST = 256
+"""Characters of a piece. SentencePiece makes pieces of 16 unless it is told otherwise."""
+
+SCORE = {Type.UNKNOWN: 0.0, Type.BYTE: 0.0}
+
+
+def is_of_pieces(folder: Folder) -> bool:
+    """Whether tokenizer.json has bytes as pieces of their own, as SentencePiece models do."""
+    return model_of(folder).get("byte_fallback") is True
+
+
+def read_fast_pieces(folder: Folder, vocab_size: int) -> Pieces:
+    """The pieces of the folder's tokenizer.json. A row that only an added token has is padding."""
+    path, model = folder.file(TOKENIZER), model_of(folder)
+    space = space_before(path, folder.tokenizer or {})
+    vocab = vocab_of(path, model)
+    added = {entry.id: entry.text for entry in in_tokenizer(folder)}
+    count = max(vocab.values()) + 1
+    refuse_too_many(path, "model.vocab", count, vocab_size)
+    refuse_missing(path, "model.vocab", {*vocab.values(), *added}, count)
+    kinds = {name: kind_of(name, model.get("unk_token")) for name in vocab}
+    merges = merges_of(path, model, vocab)
+    plain = {name for name, kind in kinds.items() if kind == Type.NORMAL} - set(added.values())
+    refuse_other_joins(path, plain, merges)
+    places = places_of(merges, vocab)
+    rows = {
+        id: Row(name, SCORE.get(kinds[name], -float(places[name])), kinds[name])
+        for name, id in vocab.items()
+    }
+    return Pieces([rows.get(i) or Row(added[i], 0.0, Type.USER) for i in range(count)], space)
+
+
+def space_before(path: Path, tree: Tree) -> bool:
+    """Whether a space goes before a text; Refused for a form that is not SentencePiece's."""
+    normalizer = steps_of(path, tree, "normalizer")
+    pre_tokenizer = steps_of(path, tree, "pre_tokenizer")
+    found = FORMS.get((normalizer, pre_tokenizer))
+    if found is None:
+        raise Refused(
+            f"{shown(path)}: normalizer {brief(normalizer)} and pre_tokenizer "
+            f"{brief(pre_tokenizer)} are not those of a SentencePiece tokenizer",
+            "put the checkpoint's tokenizer.model into the folder",
+        )
+    return found
+
+
+def kind_of(name: str, unknown: object) -> Type:
+    if name == unknown:
+        return Type.UNKNOWN
+    return Type.BYTE if BYTE.fullmatch(name) else Type.NORMAL
+
+
+def places_of(merges: list[tuple[str, str]], vocab: Mapping[str, int]) -> dict[str, int]:
+    """The results of the merges in their order, then all other pieces by row; each -> its place."""
+    places: dict[str, int] = {}
+    for left, right in merges:
+        places.setdefault(left + right, len(places))
+    for name in sorted(vocab, key=vocab.__getitem__):
+        if name not in places and kind_of(name, None) == Type.NORMAL:
+            places[name] = len(places)
+    return places
+
+
+def refuse_other_joins(path: Path, plain: Collection[str], merges: list[tuple[str, str]]) -> None:
+    """Every join of two plain pieces to a third must be a merge."""
+    listed, joins, missing = set(merges), 0, 0
+    for name in plain:
+        if len(name) > LONGEST:
+            wrong(path, "model.vocab: a token", name, f"a piece of at most {LONGEST} characters")
+        for at in range(1, len(name)):
+            pair = name[:at], name[at:]
+            if pair[0] in plain and pair[1] in plain:
+                joins += 1
+                missing += pair not in listed
+    if missing > MOST_MISSING * joins:
+        raise Refused(
+            f"{shown(path)}: of {joins:,} ways to join two pieces to one, {missing:,} are not in "
+            "model.merges: this tokenizer was not made from a SentencePiece model, and llama.cpp "
+            "would split texts in other places",
+            "only SentencePiece tokenizers and byte-level BPE can be converted",
+        )
