@@ -6,7 +6,6 @@ and gguf/cursor.py.
 
 import json
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,8 +91,8 @@ def shallow(tree: Any) -> Any:
 
 def inside(item: Any) -> list[Any]:
     """The tables and lists directly inside a table or list."""
-    found = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
-    return [inner for inner in found if isinstance(inner, Mapping | list)]
+    found = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return [inner for inner in found if isinstance(inner, (dict, list))]
 
 
 def too_deep() -> ValueError:

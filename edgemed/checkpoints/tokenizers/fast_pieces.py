@@ -7,7 +7,7 @@ only some of these merges would be tokenized differently, and is refused.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from edgemed.checkpoints.tokenizers.files import TOKENIZER, Folder, Tree, shown, wrong
@@ -42,8 +42,6 @@ MOST_MISSING = 0.01
 LONGEST = 256
 """Characters of a piece. SentencePiece makes pieces of 16 unless it is told otherwise."""
 
-SCORE = {Type.UNKNOWN: 0.0, Type.BYTE: 0.0}
-
 
 def is_of_pieces(folder: Folder) -> bool:
     """Whether tokenizer.json has bytes as pieces of their own, as SentencePiece models do."""
@@ -63,11 +61,8 @@ def read_fast_pieces(folder: Folder, vocab_size: int) -> Pieces:
     merges = merges_of(path, model, vocab)
     plain = {name for name, kind in kinds.items() if kind == Type.NORMAL} - set(added.values())
     refuse_other_joins(path, plain, merges)
-    places = places_of(merges, vocab)
-    rows = {
-        id: Row(name, SCORE.get(kinds[name], -float(places[name])), kinds[name])
-        for name, id in vocab.items()
-    }
+    places = places_of(merges, sorted(plain, key=vocab.__getitem__))
+    rows = {id: Row(name, -float(places.get(name, 0)), kinds[name]) for name, id in vocab.items()}
     return Pieces([rows.get(i) or Row(added[i], 0.0, Type.USER) for i in range(count)], space)
 
 
@@ -91,14 +86,11 @@ def kind_of(name: str, unknown: object) -> Type:
     return Type.BYTE if BYTE.fullmatch(name) else Type.NORMAL
 
 
-def places_of(merges: list[tuple[str, str]], vocab: Mapping[str, int]) -> dict[str, int]:
-    """The results of the merges in their order, then all other pieces by row; each -> its place."""
+def places_of(merges: Sequence[tuple[str, str]], plain: Sequence[str]) -> dict[str, int]:
+    """The results of the merges in their order, then the other plain pieces; each -> its place."""
     places: dict[str, int] = {}
-    for left, right in merges:
-        places.setdefault(left + right, len(places))
-    for name in sorted(vocab, key=vocab.__getitem__):
-        if name not in places and kind_of(name, None) == Type.NORMAL:
-            places[name] = len(places)
+    for name in (*(left + right for left, right in merges), *plain):
+        places.setdefault(name, len(places))
     return places
 
 
