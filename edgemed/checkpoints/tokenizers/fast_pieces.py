@@ -17,8 +17,10 @@ from edgemed.checkpoints.tokenizers.sentencepieces import Pieces
 from edgemed.checkpoints.tokenizers.vocabulary import (
     Row,
     Type,
+    filled,
     in_tokenizer,
-    refuse_missing,
+    refuse_holes,
+    refuse_other_numbers,
     refuse_too_many,
 )
 from edgemed.errors import Refused
@@ -53,17 +55,20 @@ def read_fast_pieces(folder: Folder, vocab_size: int) -> Pieces:
     path, model = folder.file(TOKENIZER), model_of(folder)
     space = space_before(path, folder.tokenizer or {})
     vocab = vocab_of(path, model)
-    added = {entry.id: entry.text for entry in in_tokenizer(folder)}
-    count = max(vocab.values()) + 1
+    added = in_tokenizer(folder)
+    refuse_other_numbers(vocab, added)
+    refuse_holes(path, vocab, added)
+    texts = {entry.text for entry in added}
+    kept = {name: id for name, id in vocab.items() if name not in texts or id < vocab_size}
+    count = max(kept.values()) + 1
     refuse_too_many(path, "model.vocab", count, vocab_size)
-    refuse_missing(path, "model.vocab", {*vocab.values(), *added}, count)
-    kinds = {name: kind_of(name, model.get("unk_token")) for name in vocab}
+    kinds = {name: kind_of(name, model.get("unk_token")) for name in kept}
+    plain = {name for name, kind in kinds.items() if kind == Type.NORMAL} - texts
     merges = merges_of(path, model, vocab)
-    plain = {name for name, kind in kinds.items() if kind == Type.NORMAL} - set(added.values())
     refuse_other_joins(path, plain, merges)
-    places = places_of(merges, sorted(plain, key=vocab.__getitem__))
-    rows = {id: Row(name, -float(places.get(name, 0)), kinds[name]) for name, id in vocab.items()}
-    return Pieces([rows.get(i) or Row(added[i], 0.0, Type.USER) for i in range(count)], space)
+    places = places_of(merges, sorted(plain, key=kept.__getitem__))
+    rows = {id: Row(name, -float(places.get(name, 0)), kinds[name]) for name, id in kept.items()}
+    return Pieces(filled(rows, count), space)
 
 
 def space_before(path: Path, tree: Tree) -> bool:

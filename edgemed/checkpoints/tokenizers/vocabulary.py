@@ -4,7 +4,7 @@ Types are ggml's. Rows that no token has are [PAD<row>] of the type unused, as i
 llama.cpp's converter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -142,14 +142,36 @@ def refuse_duplicates(path: Path, rows: Sequence[Row]) -> None:
             )
 
 
-def refuse_missing(path: Path, key: str, ids: Iterable[int], end: int) -> None:
-    """Every row below `end` must be in `ids`."""
-    missing = set(range(end)).difference(ids)
+def refuse_holes(path: Path, vocab: Mapping[str, int], added: Iterable[Added]) -> None:
+    """Every row up to the last token that is not an added one must have a token."""
+    texts = {entry.text for entry in added}
+    end = max((id for name, id in vocab.items() if name not in texts), default=0)
+    missing = set(range(end)).difference(vocab.values())
     if missing:
         raise InvalidFile(
-            f"{shown(path)}: {key} has no token {min(missing)}, but has one with a higher number",
+            f"{shown(path)}: model.vocab has no token {min(missing)}, but has one with the number "
+            f"{end}",
             AGAIN,
         )
+
+
+def refuse_other_numbers(vocab: Mapping[str, int], added: Iterable[Added]) -> None:
+    """The numbers that files give to added tokens must be those that they get.
+
+    The tokenizers library, which reads these files for transformers, gives a token that the
+    vocabulary has the number that it has there, and any other the next free one.
+    """
+    known = dict(vocab)
+    last = -1
+    for entry in added:
+        number = known.setdefault(entry.text, max(last + 1, len(vocab)))
+        if number != entry.id:
+            raise InvalidFile(
+                f"{shown(entry.source)}: {entry.key} gives {shown(entry.text)} the number "
+                f"{entry.id}, but transformers would give it {number}",
+                AGAIN,
+            )
+        last = max(last, number)
 
 
 def refuse_too_many(path: Path, key: str, count: int, vocab_size: int) -> None:

@@ -92,7 +92,7 @@ def write_json(path: Path, tree: Any) -> Path:
     return path
 
 
-def write_folder(folder: Path, tokenizer: Tokenizer | None, **files: Any) -> Path:
+def write_folder(folder: Path, tokenizer: Tokenizer | None, /, **files: Any) -> Path:
     """tokenizer.json, and JSON files by their names without the ending."""
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
