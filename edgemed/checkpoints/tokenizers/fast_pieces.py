@@ -36,7 +36,8 @@ FORMS: Mapping[tuple[Steps, Steps], bool] = {
     ((), ('Metaspace("▁", first)',)): True,
     ((), ('Metaspace("▁", never)',)): False,
 }
-"""Normalizer and pre-tokenizer -> whether a space goes before a text."""
+"""Normalizer and pre-tokenizer -> whether a space goes before a text. (Metaspace puts none before a
+text that begins with one; SentencePiece and llama.cpp do.)"""
 
 MOST_MISSING = 0.01
 """Share of all joins that need not be merges: converters of 2023 left out those of score 0."""

@@ -10,9 +10,11 @@ under the name "llama"), and whether a space is put before the text.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from edgemed.checkpoints.tokenizers.files import PIECES, Folder, read_file, shown, text
+from edgemed.checkpoints.tokenizers.files import PIECES, Folder, read_file, shown, text, wrong
 from edgemed.checkpoints.tokenizers.vocabulary import Row, Type, refuse_too_many
 from edgemed.errors import InvalidFile, Refused
 
@@ -42,30 +44,40 @@ def read_pieces(folder: Folder, vocab_size: int) -> Pieces:
         processor = SentencePieceProcessor(model_proto=raw)
         count = processor.vocab_size()
         kind, space = training_of(raw)
-    except (RuntimeError, ValueError) as error:
-        raise InvalidFile(f"{shown(path)} is not a SentencePiece model", NOT_A_MODEL) from error
+    except (RuntimeError, ValueError):
+        count = 0
+    if not count:
+        raise InvalidFile(f"{shown(path)} is not a SentencePiece model", NOT_A_MODEL)
     if kind != "bpe":
         raise Refused(
             f"{shown(path)}: its pieces are of the kind {kind}, and llama.cpp joins pieces as bpe",
             "only SentencePiece models of the kind bpe can be converted",
         )
     refuse_too_many(path, "it", count, vocab_size)
-    rows = [
-        Row(text(path, f"piece {i}", processor.id_to_piece(i)), processor.get_score(i), type_of(
-            processor, i)) for i in range(count)
-    ]  # fmt: skip
-    return Pieces(rows, space)
+    return Pieces([row_at(path, processor, i) for i in range(count)], space)
 
 
-def type_of(processor: object, i: int) -> Type:
+def row_at(path: Path, processor: Any, i: int) -> Row:
+    """A piece with its score and type."""
+    try:
+        name = processor.id_to_piece(i)
+    except UnicodeDecodeError:
+        wrong(path, f"piece {i}", "bytes", "a text")
+    score = processor.get_score(i)
+    if not isfinite(score):
+        wrong(path, f"the score of piece {i}", score, "a number")
+    return Row(text(path, f"piece {i}", name), score, type_of(processor, i))
+
+
+def type_of(processor: Any, i: int) -> Type:
     """The type of a piece; one that its trainer defined is normal, as for llama.cpp's converter."""
-    if processor.is_unknown(i):  # type: ignore[attr-defined]
+    if processor.is_unknown(i):
         return Type.UNKNOWN
-    if processor.is_control(i):  # type: ignore[attr-defined]
+    if processor.is_control(i):
         return Type.CONTROL
-    if processor.is_unused(i):  # type: ignore[attr-defined]
+    if processor.is_unused(i):
         return Type.UNUSED
-    return Type.BYTE if processor.is_byte(i) else Type.NORMAL  # type: ignore[attr-defined]
+    return Type.BYTE if processor.is_byte(i) else Type.NORMAL
 
 
 def training_of(raw: bytes) -> tuple[str, bool]:

@@ -119,6 +119,16 @@ def train_pieces(folder: Path, **options: Any) -> Path:
     return folder / "tokenizer.model"
 
 
+def trained(processor: Any) -> list[tuple[str, float, int]]:
+    """The pieces of a trained model."""
+    kinds = {UNKNOWN: processor.is_unknown, CONTROL: processor.is_control, BYTE: processor.is_byte}
+    return [
+        (processor.id_to_piece(i), processor.get_score(i),
+         next((kind for kind, holds in kinds.items() if holds(i)), NORMAL))
+        for i in range(processor.vocab_size())
+    ]  # fmt: skip
+
+
 def fast_form(pieces: Sequence[tuple[str, float, int]], space: bool | None = True) -> Any:
     """The tokenizer.json that transformers makes of pieces (text, score, type). `space`: one goes
     before a text, by the normalizer; None: by Metaspace."""
@@ -209,14 +219,53 @@ def settings_of(metadata: Metadata) -> dict[str, Any]:
     return found | ({} if template is None else {"chat_template": template})
 
 
-def write_pieces(path: Path, pieces: Sequence[tuple[str, float, int]]) -> Path:
-    """A tokenizer.model of these pieces, byte by byte."""
+def small_bytes(name: str, special: Sequence[str], others: Sequence[str]) -> Any:
+    """A byte-level tokenizer.json of SMALL tokens and a few added ones, always the same."""
+    tree = json.loads(byte_pairs(name, 256).to_str())
+    alphabet = sorted(pre.ByteLevel.alphabet())
+    merges = [("Ġ", "t"), ("Ġt", "he"), ("h", "e"), ("i", "n"), ("in", "g"), ("1", "2"), ("a", "n"),
+              ("an", "d"), ("Ġ", "and"), ("Ċ", "Ċ"), ("Ġ", "Ġ"), ("ĠĠ", "ĠĠ")]  # fmt: skip
+    names = [*alphabet, *("".join(merge) for merge in merges)]
+    tree["model"]["vocab"] = {name: i for i, name in enumerate(names)}
+    tree["model"]["merges"] = [" ".join(merge) for merge in merges]
+    tree["added_tokens"] = [
+        added(SMALL + i, text, text in special) for i, text in enumerate((*special, *others))
+    ]
+    return tree
+
+
+SMALL = 268
+
+
+def small_pieces() -> list[tuple[str, float, int]]:
+    """A few pieces of a SentencePiece model."""
+    first = [("<unk>", 0.0, UNKNOWN), ("<s>", 0.0, CONTROL), ("</s>", 0.0, CONTROL)]
+    bytes_ = [(f"<0x{i:02X}>", 0.0, BYTE) for i in range(256)]
+    joined = ["▁t", "he", "▁the", "in", "ing", "an", "and", "▁and", "▁▁"]
+    letters = ["▁", *(chr(i) for i in range(33, 127))]
+    plain = [(name, -float(i), NORMAL) for i, name in enumerate([*joined, *letters])]
+    return [*first, *bytes_, *plain, ("<user>", 0.0, USER), ("[INST]", 0.0, CONTROL),
+            ("<never>", 0.0, UNUSED)]  # fmt: skip
+
+
+def write_pieces(
+    path: Path, pieces: Sequence[tuple[str, float, int]], space: bool = True, kind: int = 2
+) -> Path:
+    """A tokenizer.model of these pieces, byte by byte; `kind` 2 is bpe, 1 unigram."""
     rows = [
-        field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + number(3, kind))
+        field(
+            1,
+            field(1, text.encode("utf-8", "surrogateescape"))
+            + b"\x15"
+            + struct.pack("<f", score)
+            + number(3, kind),
+        )
         for text, score, kind in pieces
     ]
-    trainer = number(3, 2) + number(4, len(pieces)) + number(35, 1)  # bpe, size, byte fallback
-    normalizer = field(1, b"identity") + number(3, 1) + number(4, 0) + number(5, 1)
+    trainer = (
+        number(3, kind) + number(4, len(pieces)) + number(35, any(p[2] == BYTE for p in pieces))
+    )  # byte fallback
+    normalizer = field(1, b"identity") + number(3, space) + number(4, 0) + number(5, 1)
     path.write_bytes(b"".join(rows) + field(2, trainer) + field(3, normalizer))
     return path
 
