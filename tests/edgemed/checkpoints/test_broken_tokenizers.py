@@ -1,4 +1,4 @@
-"""Tokenizers that are broken, hostile or of other kinds: one line with file and key, one to help."""
+"""Tokenizers that are broken, hostile or of other kinds: a line with file and key, one to help."""
 
 import copy
 import json
@@ -210,7 +210,7 @@ PIECES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "piece 366"),
     "a zero character": (
         lambda path: folders.write_pieces(path, [*folders.small_pieces(), ("a\0", -9.0, 1)]),
-        "piece 366"),
+        "not a SentencePiece"),
     "a score that is no number": (
         lambda path: folders.write_pieces(
             path, [*folders.small_pieces(), ("ab", float("nan"), 1)]), "score of piece 366"),
