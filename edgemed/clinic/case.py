@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 from edgemed_models.answer import Answer
 
-from edgemed.clinic import export, history, session_files
+from edgemed.clinic import export, history, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
@@ -70,7 +70,7 @@ class Case:
         self.session = Session()
         self.saved_as: Path | None = None
         self.apart = ""  # that the last saving made a new file, and why; empty if it did not
-        self.lock: session_files.Lock | None = None
+        self.lock: sessions.Lock | None = None
         self.who = NOBODY
         self.ledger = Ledger(place)
         self.folder, self.clock = folder, clock
@@ -115,7 +115,7 @@ class Case:
 
     def open_saved(self, path: Path, passphrase: str, *, lose: bool = False) -> None:
         """Continue a saved session; it is saved again to its own file with its own lock."""
-        session, lock = session_files.load(path, passphrase)
+        session, lock = sessions.load(path, passphrase)
         self._may_lose(lose)
         self._begin(session, path)
         self.lock = lock
@@ -213,7 +213,7 @@ class Case:
         self._give_out("clipboard", "export")
         release(self.session.text)
 
-    def save(self, lock: session_files.Lock | None = None) -> Path:
+    def save(self, lock: sessions.Lock | None = None) -> Path:
         """Save, encrypted, to the session's own file or to a new one; `lock` is kept for later."""
         lock = lock or self.lock
         if lock is None:
@@ -222,9 +222,9 @@ class Case:
             raise Refused("there is nothing to save", "open a note first")
         before, self.apart = self.saved_as, ""
         if before is None:
-            self.saved_as = session_files.save_new(self.folder, self.clock(), self.session, lock)
+            self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
         else:
-            self.saved_as = session_files.save(before, self.session, lock)
+            self.saved_as = sessions.save(before, self.session, lock)
         self.lock, self._kept = lock, self.session
         if before not in (None, self.saved_as):
             self.apart = SAVED_APART.format(before, self.saved_as)

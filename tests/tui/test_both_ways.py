@@ -6,7 +6,7 @@ import pytest
 from edgemed_models.fake import ScriptedModel
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission, Review
 from edgemed.logs import audit, database
 from edgemed.logs.audit import Log
@@ -35,7 +35,7 @@ def logged(folder: Path) -> list[str]:
 
 
 def saved(folder: Path) -> list[Path]:
-    return sorted((folder / "sessions").glob(f"*{session_files.ENDING}"))
+    return sorted((folder / "sessions").glob(f"*{sessions.ENDING}"))
 
 
 @both_ways
@@ -105,7 +105,7 @@ async def test_ending_saves_where_saving_has_begun_and_else_asks(tmp_path: Path,
         await by.save()
         await by.edit_last("Mine.")
         assert await by.quit() and by.asked == 1
-        assert session_files.load(saved(tmp_path)[0], PASSPHRASE)[0].text == by.session.text
+        assert sessions.load(saved(tmp_path)[0], PASSPHRASE)[0].text == by.session.text
 
 
 @both_ways
@@ -121,7 +121,7 @@ async def test_a_session_that_another_window_has_written_is_saved_apart_and_name
         await by.save()
         (apart,) = set(saved(tmp_path)) - {path}
         assert str(apart) in by.said.replace("\n", "") and path.name in by.said
-        assert session_files.load(apart, PASSPHRASE)[0].text == by.session.text
+        assert sessions.load(apart, PASSPHRASE)[0].text == by.session.text
         await by.edit_last("Mine too.")
         await by.save()
         assert str(apart) not in by.said
@@ -240,7 +240,7 @@ async def test_a_new_draft_never_takes_the_file_of_an_earlier_text(
         await by.draft()
         assert by.session.signature is None
         await by.save()
-    kept = [session_files.load(path, PASSPHRASE)[0] for path in saved(tmp_path)]
+    kept = [sessions.load(path, PASSPHRASE)[0] for path in saved(tmp_path)]
     assert sorted(session.signature is not None for session in kept) == [False, True]
 
 
@@ -264,10 +264,10 @@ async def test_a_signed_text_does_not_change(tmp_path: Path, name: str) -> None:
 async def test_a_text_that_was_saved_unchecked_is_checked_when_it_is_opened(
     tmp_path: Path, name: str
 ) -> None:
-    lock = session_files.make_lock(PASSPHRASE)
+    lock = sessions.make_lock(PASSPHRASE)
     origin = steps.Origin("m", "soap")
     unchecked = steps.drafted(steps.opened(NOTE), origin, DRAFT)
-    path = session_files.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", unchecked, lock)
+    path = sessions.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", unchecked, lock)
     async with way(name, tmp_path, model()) as by:
         await by.open(path)
         assert by.session.text == DRAFT and by.session.review is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from tests.tui.scripted import DRAFT, NOTE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX")
@@ -69,17 +69,17 @@ def lost(folder: Path, when: str, name: str = "SIGHUP") -> list[Path]:
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
 def test_what_was_saved_once_is_kept_with_what_came_after(tmp_path: Path, name: str) -> None:
     (kept,) = lost(tmp_path, "waiting", name)
-    assert session_files.load(kept, PASSPHRASE)[0].text.startswith("MINE\n")
+    assert sessions.load(kept, PASSPHRASE)[0].text.startswith("MINE\n")
 
 
 def test_a_draft_that_is_not_complete_is_not_taken_for_one(tmp_path: Path) -> None:
     (kept,) = lost(tmp_path, "drafting again")
-    assert session_files.load(kept, PASSPHRASE)[0].text.startswith("MINE\n")
+    assert sessions.load(kept, PASSPHRASE)[0].text.startswith("MINE\n")
 
 
 def test_a_signature_is_logged_and_kept_or_neither(tmp_path: Path) -> None:
     (kept,) = lost(tmp_path, "signing")
-    signature = session_files.load(kept, PASSPHRASE)[0].signature
+    signature = sessions.load(kept, PASSPHRASE)[0].signature
     assert signature is not None and signature.by == "Dr A"
 
 

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.logs import audit, database, seals
 from edgemed.logs.audit import Log
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
@@ -44,8 +44,8 @@ async def test_a_draft_that_cannot_be_logged_stands_and_goes_in_with_the_next_st
             await press(pilot, "enter")
             assert "saved, encrypted" in said(pilot)
             assert not case_of(pilot).case.unsaved
-    (path,) = (tmp_path / "sessions").glob(f"*{session_files.ENDING}")
-    assert session_files.load(path, "eight letters")[0].text == DRAFT
+    (path,) = (tmp_path / "sessions").glob(f"*{sessions.ENDING}")
+    assert sessions.load(path, "eight letters")[0].text == DRAFT
 
 
 async def test_a_signature_that_cannot_be_logged_is_not_given_and_is_typed_once(

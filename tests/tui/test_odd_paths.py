@@ -8,7 +8,7 @@ from edgemed_tui.screens.notes import NotePicker, note_files
 from edgemed_tui.widgets.status import Notice
 from textual.widgets import Input
 
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from tests.tui.driving import case_of, drafted, press
 from tests.tui.scripted import DRAFT
 
@@ -39,7 +39,7 @@ async def test_an_export_to_no_possible_place_keeps_the_signed_text(
 @pytest.mark.parametrize("typed", [NOBODY, LONG])
 async def test_a_note_at_no_possible_place_is_said_in_the_list(tmp_path: Path, typed: str) -> None:
     async with drafted(tmp_path) as pilot:
-        case_of(pilot).case.save(session_files.make_lock("eight letters"))
+        case_of(pilot).case.save(sessions.make_lock("eight letters"))
         await press(pilot, "ctrl+n")
         picker = pilot.app.screen
         assert isinstance(picker, NotePicker)

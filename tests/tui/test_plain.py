@@ -14,7 +14,7 @@ from edgemed_tui import plain
 from edgemed_tui.plain.line import Line
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.logs import audit, database, seals
 from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
@@ -83,7 +83,7 @@ def test_evidence_of_a_line_is_read_out(tmp_path: Path, note: Path) -> None:
 
 def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
     talk(tmp_path, [f"note {note}", "template soap", "draft", "save"])
-    (saved,) = (tmp_path / "sessions").glob(f"*{session_files.ENDING}")
+    (saved,) = (tmp_path / "sessions").glob(f"*{sessions.ENDING}")
     line, _ = talk(tmp_path, [f"open {saved.stem}"])
     assert line.session.text == DRAFT
 
@@ -91,12 +91,12 @@ def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
 def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path, note: Path) -> None:
     begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "yes", "save"]
     talk(tmp_path, [*begin, "draft", "save"])
-    kept = [session_files.load(path, "four words of mine")[0] for path in saved_in(tmp_path)]
+    kept = [sessions.load(path, "four words of mine")[0] for path in saved_in(tmp_path)]
     assert sorted(session.signature is not None for session in kept) == [False, True]
 
 
 def saved_in(folder: Path) -> list[Path]:
-    return sorted((folder / "sessions").glob(f"*{session_files.ENDING}"))
+    return sorted((folder / "sessions").glob(f"*{sessions.ENDING}"))
 
 
 def test_unsaved_work_is_not_lost_without_a_yes(tmp_path: Path, note: Path) -> None:
@@ -163,7 +163,7 @@ def test_what_the_log_refuses_is_not_done_and_nothing_is_lost(tmp_path: Path, no
     assert "the draft is not in the audit log yet: the audit log is in use by another" in said
     assert said.count("The log refuses: the audit log is in use by another program.") == 3
     assert said.count("Not done: it was not logged.") == 2
-    assert len(list((tmp_path / "sessions").glob(f"*{session_files.ENDING}"))) == 1
+    assert len(list((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))) == 1
     assert audit.read(place(tmp_path)) == []
 
 
@@ -351,7 +351,7 @@ def test_two_notes_saved_in_one_second_stay_apart_and_one_saved_again_replaces_i
     other.write_text(NOTE.replace("71-year-old", "48-year-old"), encoding="utf-8")
     first = [f"note {note}", "template soap", "draft", "save", "save"]
     talk(tmp_path, [*first, f"note {other}", "draft", "save"])
-    saved = sorted((tmp_path / "sessions").glob(f"*{session_files.ENDING}"))
+    saved = sorted((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))
     assert len(saved) == 2
-    sources = {session_files.load(path, "four words of mine")[0].source for path in saved}
+    sources = {sessions.load(path, "four words of mine")[0].source for path in saved}
     assert sources == {NOTE, other.read_text(encoding="utf-8")}

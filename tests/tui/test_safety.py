@@ -15,7 +15,7 @@ from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
 
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.history import NOBODY
 from edgemed.errors import InvalidFile
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
@@ -38,10 +38,10 @@ print("code", made.return_code)
 HANGUP = """
 import sys, time, threading, os, signal
 from pathlib import Path
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from tests.tui.scripted import app
 made = app(folder=Path(sys.argv[1]))
-made.case.lock = session_files.make_lock("four words of mine")
+made.case.lock = sessions.make_lock("four words of mine")
 threading.Timer(2.5, lambda: os.kill(os.getpid(), signal.SIGHUP)).start()
 made.run(headless=True)
 sys.exit(made.return_code)
@@ -81,7 +81,7 @@ def test_a_lost_terminal_keeps_the_session_encrypted(tmp_path: Path) -> None:
     assert done.returncode == 129, done.stderr
     (saved,) = (tmp_path / "sessions").iterdir()
     assert b"furosemide" not in saved.read_bytes()
-    assert session_files.load(saved, PASSPHRASE)[0].source == NOTE
+    assert sessions.load(saved, PASSPHRASE)[0].source == NOTE
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX")
@@ -135,7 +135,7 @@ async def test_saving_asks_once_and_the_file_opens_again(tmp_path: Path) -> None
         assert isinstance(pilot.app.screen, AskPassphrase)
         await press(pilot, *PASSPHRASE, "enter", *PASSPHRASE, "enter")
         (saved,) = (tmp_path / "sessions").iterdir()
-        session, _ = session_files.load(saved, PASSPHRASE)
+        session, _ = sessions.load(saved, PASSPHRASE)
         assert session == case_of(pilot).session
         await press(pilot, "ctrl+s")
         assert not isinstance(pilot.app.screen, AskPassphrase)
@@ -152,7 +152,7 @@ async def test_closing_with_unsaved_work_warns(tmp_path: Path) -> None:
 
 async def test_the_lock_hides_all_and_opens_to_the_passphrase_alone(tmp_path: Path) -> None:
     made = app(folder=tmp_path)
-    made.case.lock = session_files.make_lock(PASSPHRASE)
+    made.case.lock = sessions.make_lock(PASSPHRASE)
     async with started(made) as pilot:
         made.action_lock()
         await press(pilot, "escape", "ctrl+p", "ctrl+q", "f1", *"wrong", "enter")

@@ -27,7 +27,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.session import Origin
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
@@ -168,8 +168,8 @@ async def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path) 
         await press(pilot, "ctrl+g")
         await until(pilot, "reviewed")
         await press(pilot, "ctrl+s")
-    files = sorted((tmp_path / "sessions").glob(f"*{session_files.ENDING}"))
-    kept = [session_files.load(path, words)[0].signature for path in files]
+    files = sorted((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))
+    kept = [sessions.load(path, words)[0].signature for path in files]
     assert sorted(signature is not None for signature in kept) == [False, True]
 
 
@@ -425,8 +425,8 @@ async def test_unsaved_work_can_be_saved_where_it_is_asked_for(tmp_path: Path) -
         assert isinstance(pilot.app.screen, AskUnsaved)
         await press(pilot, "down", "enter", *words, "enter", *words, "enter")
         await until(pilot, "reviewed")
-    (path,) = session_files.saved_in(tmp_path / "sessions")
-    assert session_files.load(path, words)[0].text == DRAFT
+    (path,) = sessions.saved_in(tmp_path / "sessions")
+    assert sessions.load(path, words)[0].text == DRAFT
 
 
 async def test_a_search_finds_titles_before_descriptions() -> None:
@@ -452,9 +452,9 @@ async def test_a_saved_session_comes_back_with_its_template_and_what_is_missing(
 ) -> None:
     words = "eight letters"
     made = steps.drafted(steps.opened(NOTE), Origin("m", "soap"), DRAFT, cut=True)
-    path = tmp_path / "sessions" / f"kept{session_files.ENDING}"
+    path = tmp_path / "sessions" / f"kept{sessions.ENDING}"
     path.parent.mkdir()
-    session_files.save(path, made, session_files.make_lock(words))
+    sessions.save(path, made, sessions.make_lock(words))
     async with started(app(folder=tmp_path)) as pilot:
         await press(pilot, "ctrl+n", *"kept", "enter", *words, "enter")
         await until(pilot, "reviewed")

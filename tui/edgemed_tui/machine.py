@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgemed_models.base import Model
 
-from edgemed.clinic import samples, session_files
+from edgemed.clinic import samples, sessions
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import (
@@ -38,7 +38,7 @@ def desk(model: str | None, options: Options) -> Desk:
         review=Checker(),
         place=audit.default_place(),
         settings=settings.settings_file(),
-        sessions=session_files.default_folder(),
+        sessions=sessions.default_folder(),
         notes=Path.cwd(),
         doctor=doctor,
         sample=samples.note(),

@@ -7,7 +7,7 @@ from edgemed_models.answer import Answer, Ending
 from edgemed_models.base import Done, Failed, Timings
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.case import Case, Draft, Ended, NotLogged, Unsaved
 from edgemed.clinic.findings import Review
 from edgemed.clinic.session import Origin
@@ -87,7 +87,7 @@ def test_a_first_draft_stands_and_is_marked_unless_the_model_ended_it(
 def test_a_second_draft_takes_the_place_of_a_text_only_if_it_was_not_broken_off(
     case: Case, reason: Ending, became: str
 ) -> None:
-    checked(case).save(session_files.make_lock(PASSPHRASE))
+    checked(case).save(sessions.make_lock(PASSPHRASE))
     before, file = case.session, case.saved_as
     assert write(case, "Potassium", reason).became == became
     if became == "draft":
@@ -148,7 +148,7 @@ def test_what_the_log_refuses_is_not_done(
 
 def test_the_lose_of_one_call_counts_for_no_other(case: Case, tmp_path: Path) -> None:
     write(case, "Sodium 128.")
-    case.save(session_files.make_lock(PASSPHRASE))
+    case.save(sessions.make_lock(PASSPHRASE))
     assert case.saved_as is not None
     path = case.saved_as
     case.edit("Mine.")
@@ -183,7 +183,7 @@ def test_refusals_come_before_the_question(case: Case) -> None:
 
 def test_a_check_is_no_work_to_lose_and_a_dismissal_is(case: Case) -> None:
     write(case, "Sodium 128.")
-    case.save(session_files.make_lock(PASSPHRASE))
+    case.save(sessions.make_lock(PASSPHRASE))
     case.reviewed("Sodium 128.", Review((), ()))
     assert not case.unsaved and not case.unchecked
     case.edit("Sodium 128!")
@@ -197,10 +197,10 @@ def test_ending_saves_where_saving_has_begun_and_says_where_it_cannot(
     write(case, "Sodium 128.")
     with pytest.raises(Unsaved):
         case.close()
-    path = case.save(session_files.make_lock(PASSPHRASE))
+    path = case.save(sessions.make_lock(PASSPHRASE))
     case.edit("Mine.")
     assert case.close() == path
-    assert session_files.load(path, PASSPHRASE)[0].text == "Mine."
+    assert sessions.load(path, PASSPHRASE)[0].text == "Mine."
     case.edit("Yours.")
     case.folder = tmp_path / "sessions"
     path.unlink()

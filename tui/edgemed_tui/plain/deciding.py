@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
@@ -152,8 +152,8 @@ def export_text(line: Line, rest: str) -> None:
 
 def save(line: Line, rest: str) -> None:
     """save"""
-    lock = session_files.make_lock(line.secret("Passphrase: "))
-    if not session_files.opens(lock, line.secret("The same again: ")):
+    lock = sessions.make_lock(line.secret("Passphrase: "))
+    if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")
     with undivided():
         path = line.case.save(lock)
@@ -171,7 +171,7 @@ def tell_saved(line: Line, path: Path | None) -> None:
 
 def saved(line: Line, rest: str) -> None:
     """sessions"""
-    found = session_files.saved_in(line.desk.sessions)
+    found = sessions.saved_in(line.desk.sessions)
     for path in found:
         line.say(path.stem)
     if not found:
@@ -181,7 +181,7 @@ def saved(line: Line, rest: str) -> None:
 def open_saved(line: Line, rest: str) -> None:
     """open NAME"""
     lose = may_lose(line)
-    path = line.desk.sessions / path_of(f"{rest}{session_files.ENDING}")
+    path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
     if not path.is_file():
         raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)

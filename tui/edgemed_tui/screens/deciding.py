@@ -9,7 +9,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from edgemed.clinic import export, session_files
+from edgemed.clinic import export, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case, Unsaved
 from edgemed.clinic.findings import Omission
@@ -156,7 +156,7 @@ class Deciding:
             if passphrase is None:
                 return
         if self.does(
-            lambda: self.case.save(session_files.make_lock(passphrase) if passphrase else None)
+            lambda: self.case.save(sessions.make_lock(passphrase) if passphrase else None)
         ):
             self.view.tell("saved, encrypted; from now on also when the terminal is lost")
             if self.case.apart:

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed_tui.literal import Words, literal
 
 HIDDEN = """No passphrase is set, so this only hides the text: enter returns.
@@ -22,7 +22,7 @@ class LockScreen(ModalScreen[None]):
     CSS_PATH = "locked.tcss"
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, lock: session_files.Lock | None) -> None:
+    def __init__(self, lock: sessions.Lock | None) -> None:
         super().__init__()
         self._lock = lock
 
@@ -36,7 +36,7 @@ class LockScreen(ModalScreen[None]):
 
     @on(Input.Submitted)
     def _try(self, event: Input.Submitted) -> None:
-        if self._lock is None or session_files.opens(self._lock, event.value):
+        if self._lock is None or sessions.opens(self._lock, event.value):
             self.dismiss(None)
             return
         event.input.clear()

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError, UsageError
 from edgemed_tui.literal import literal
@@ -48,7 +48,7 @@ class NotePicker(Picker[Path | str]):
     def take(self, chosen: Path | str) -> None:
         """A saved session is handed on as its path, a note as its text."""
         path = Path(chosen)
-        if path.suffix == session_files.ENDING:
+        if path.suffix == sessions.ENDING:
             self.dismiss(path)
             return
         try:
@@ -129,7 +129,7 @@ def _state(path: Path) -> os.stat_result | None:
 
 def saved_sessions(folder: Path) -> Sequence[Choice[Path | str]]:
     """Saved sessions, newest first."""
-    found = session_files.saved_in(folder)
+    found = sessions.saved_in(folder)
     return [Choice(p.stem, "saved session, encrypted", p) for p in found[:MOST]]
 
 

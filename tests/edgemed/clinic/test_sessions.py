@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.clinic import session as steps
-from edgemed.clinic import session_files
+from edgemed.clinic import sessions
 from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Origin, Session
 from edgemed.errors import InvalidFile, Refused
@@ -29,136 +29,128 @@ def a_session() -> Session:
 
 
 @pytest.fixture(scope="module")
-def lock() -> session_files.Lock:
-    return session_files.make_lock("four words of mine")
+def lock() -> sessions.Lock:
+    return sessions.make_lock("four words of mine")
 
 
-def test_a_session_comes_back_as_it_was(tmp_path: Path, lock: session_files.Lock) -> None:
+def test_a_session_comes_back_as_it_was(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
     signed = steps.signed(a_session(), "Dr A", at="2026-01-03")
     for session in (Session(), steps.opened(NOTE), a_session(), signed):
-        session_files.save(path, session, lock)
-        assert session_files.load(path, "four words of mine")[0] == session
+        sessions.save(path, session, lock)
+        assert sessions.load(path, "four words of mine")[0] == session
 
 
-def test_nothing_of_the_note_can_be_read_in_the_file(
-    tmp_path: Path, lock: session_files.Lock
-) -> None:
+def test_nothing_of_the_note_can_be_read_in_the_file(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), lock)
+    sessions.save(path, a_session(), lock)
     data = path.read_bytes()
     assert not any(word in data for word in (b"penicillin", b"128", b"soap", b"typed twice"))
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_wrong_passphrase_says_so(tmp_path: Path, lock: session_files.Lock) -> None:
+def test_a_wrong_passphrase_says_so(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), lock)
+    sessions.save(path, a_session(), lock)
     with pytest.raises(Refused, match="passphrase does not open"):
-        session_files.load(path, "four words of yours")
+        sessions.load(path, "four words of yours")
 
 
 @pytest.mark.parametrize("at", [9, 20, 30, 60, -40, -1])
-def test_a_damaged_file_says_so(tmp_path: Path, lock: session_files.Lock, at: int) -> None:
+def test_a_damaged_file_says_so(tmp_path: Path, lock: sessions.Lock, at: int) -> None:
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), lock)
+    sessions.save(path, a_session(), lock)
     data = bytearray(path.read_bytes())
     data[at] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(InvalidFile, match="damaged"):
-        session_files.load(path, "four words of mine")
+        sessions.load(path, "four words of mine")
 
 
-def test_a_cut_file_and_a_stranger_are_told_apart(tmp_path: Path, lock: session_files.Lock) -> None:
+def test_a_cut_file_and_a_stranger_are_told_apart(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), lock)
+    sessions.save(path, a_session(), lock)
     path.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(InvalidFile, match="damaged"):
-        session_files.load(path, "four words of mine")
+        sessions.load(path, "four words of mine")
     path.write_bytes(b"plain text")
     with pytest.raises(InvalidFile, match="not a saved session"):
-        session_files.load(path, "four words of mine")
+        sessions.load(path, "four words of mine")
 
 
 def test_the_same_session_is_never_encrypted_to_the_same_bytes(
-    tmp_path: Path, lock: session_files.Lock
+    tmp_path: Path, lock: sessions.Lock
 ) -> None:
     for name in ("a", "b"):
-        session_files.save(tmp_path / name, a_session(), lock)
+        sessions.save(tmp_path / name, a_session(), lock)
     assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
 
 
 def test_a_short_passphrase_is_refused() -> None:
     with pytest.raises(Refused, match="fewer than 8"):
-        session_files.make_lock("seven77")
+        sessions.make_lock("seven77")
 
 
-def test_a_lock_knows_its_passphrase(lock: session_files.Lock) -> None:
-    assert session_files.opens(lock, "four words of mine")
-    assert not session_files.opens(lock, "four words of yours")
+def test_a_lock_knows_its_passphrase(lock: sessions.Lock) -> None:
+    assert sessions.opens(lock, "four words of mine")
+    assert not sessions.opens(lock, "four words of yours")
 
 
-def test_a_file_that_asks_for_huge_memory_is_refused(
-    tmp_path: Path, lock: session_files.Lock
-) -> None:
+def test_a_file_that_asks_for_huge_memory_is_refused(tmp_path: Path, lock: sessions.Lock) -> None:
     header = bytearray(lock.header)
     header[8] = 40
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), replace(lock, header=bytes(header)))
+    sessions.save(path, a_session(), replace(lock, header=bytes(header)))
     with pytest.raises(InvalidFile, match="unsupported encryption settings"):
-        session_files.load(path, "four words of mine")
+        sessions.load(path, "four words of mine")
 
 
-def test_two_saves_in_one_second_are_two_files(lock: session_files.Lock, tmp_path: Path) -> None:
+def test_two_saves_in_one_second_are_two_files(lock: sessions.Lock, tmp_path: Path) -> None:
     at, patients = (
         "2026-01-02T03:04:05+00:00",
         [a_session(), replace(a_session(), source="B\n", review=None)],
     )
-    paths = [
-        session_files.save_new(tmp_path / "sessions", at, session, lock) for session in patients
-    ]
+    paths = [sessions.save_new(tmp_path / "sessions", at, session, lock) for session in patients]
     assert [path.name for path in paths] == [
-        f"2026-01-02-030405{session_files.ENDING}",
-        f"2026-01-02-030405-2{session_files.ENDING}",
+        f"2026-01-02-030405{sessions.ENDING}",
+        f"2026-01-02-030405-2{sessions.ENDING}",
     ]
-    assert [session_files.load(path, "four words of mine")[0] for path in paths] == patients
+    assert [sessions.load(path, "four words of mine")[0] for path in paths] == patients
     edited = replace(patients[0], text="again\n", review=None)
-    session_files.save(paths[0], edited, lock)
-    assert [session_files.load(path, "four words of mine")[0] for path in paths] == [
+    sessions.save(paths[0], edited, lock)
+    assert [sessions.load(path, "four words of mine")[0] for path in paths] == [
         edited,
         patients[1],
     ]
     assert len(list((tmp_path / "sessions").iterdir())) == 2
 
 
-def by_another(path: Path, session: Session, lock: session_files.Lock) -> None:
+def by_another(path: Path, session: Session, lock: sessions.Lock) -> None:
     """What another process does that has the same session open."""
-    path.write_bytes(session_files._sealed(session, lock))
+    path.write_bytes(sessions._sealed(session, lock))
 
 
-def test_what_another_window_saved_is_never_replaced(
-    tmp_path: Path, lock: session_files.Lock
-) -> None:
+def test_what_another_window_saved_is_never_replaced(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), lock)
+    sessions.save(path, a_session(), lock)
     signed = steps.signed(a_session(), "Dr A", at="2026-01-03")
     by_another(path, signed, lock)
-    elsewhere = session_files.save(path, a_session(), lock)
-    assert session_files.load(path, "four words of mine")[0] == signed
+    elsewhere = sessions.save(path, a_session(), lock)
+    assert sessions.load(path, "four words of mine")[0] == signed
     assert elsewhere == tmp_path / "a-2.edgemed"
-    assert session_files.load(elsewhere, "four words of mine")[0] == a_session()
-    assert session_files.save(elsewhere, signed, lock) == elsewhere
+    assert sessions.load(elsewhere, "four words of mine")[0] == a_session()
+    assert sessions.save(elsewhere, signed, lock) == elsewhere
 
 
 def test_a_file_that_another_window_is_saving_to_is_left_to_it(
-    tmp_path: Path, lock: session_files.Lock
+    tmp_path: Path, lock: sessions.Lock
 ) -> None:
     path = tmp_path / "a.edgemed"
-    session_files.save(path, a_session(), lock)
+    sessions.save(path, a_session(), lock)
     fd = hold(tmp_path / "a.edgemed.lock")
-    assert session_files.save(path, a_session(), lock) == tmp_path / "a-2.edgemed"
+    assert sessions.save(path, a_session(), lock) == tmp_path / "a-2.edgemed"
     give_up(tmp_path / "a.edgemed.lock", fd)
-    assert session_files.save(path, a_session(), lock) == path
+    assert sessions.save(path, a_session(), lock) == path
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a-2.edgemed", "a.edgemed"]
 
 
@@ -178,9 +170,9 @@ def test_a_file_that_another_window_is_saving_to_is_left_to_it(
     ids=["no keys", "a list", "no UTF-8", "too deep", "a number as text", "a span outside"],
 )
 def test_what_is_no_session_inside_is_refused(
-    tmp_path: Path, lock: session_files.Lock, inside: bytes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lock: sessions.Lock, inside: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_files, "_plain", lambda session: inside)
-    session_files.save(tmp_path / "a.edgemed", a_session(), lock)
+    monkeypatch.setattr(sessions, "_plain", lambda session: inside)
+    sessions.save(tmp_path / "a.edgemed", a_session(), lock)
     with pytest.raises(InvalidFile, match="does not hold a session"):
-        session_files.load(tmp_path / "a.edgemed", "four words of mine")
+        sessions.load(tmp_path / "a.edgemed", "four words of mine")
