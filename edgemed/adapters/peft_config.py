@@ -35,6 +35,8 @@ NOT_FOLDED = {
 
 QUANTIFIED_GROUP = re.compile(r"\)[*+?{]")
 LONGEST_PATTERN = 200
+LARGEST = 1 << 31
+"""A rank or alpha that no adapter has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,8 @@ def number(path: Path, tree: Mapping[str, Any], key: str, whole: bool = False) -
 
 def one_number(path: Path, key: str, given: Any, whole: bool) -> Any:
     """The number; InvalidFile if it is not one."""
-    good = type(given) is int or (type(given) is float and not whole and math.isfinite(given))
-    if not good or given == 0 or (whole and given < 0):
+    good = type(given) is int or (type(given) is float and not whole)
+    if not good or not 0 < abs(given) <= LARGEST or (whole and given < 0):
         wrong(path, key, given)
     return given
 

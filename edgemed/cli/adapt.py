@@ -11,7 +11,7 @@ from edgemed_models.engine.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import STORED, adapter_bytes
-from edgemed.cli.numbers import positive, threads
+from edgemed.cli.numbers import finite, positive, seed, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.audit import Log, default_place
 from edgemed.merging.plan.fingerprints import sha256_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # needs torch
     from edgemed.training.adapt import Point, Progress, Training
 
 SECONDS_BETWEEN_LINES = 30.0
+LARGEST = 1_000_000
 PLAIN = Wish()
 
 
@@ -76,7 +77,7 @@ def training_options(group: Any) -> None:
     """What it is trained on, how long, and in what steps."""
     add = group.add_argument
     add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
-    add("--rate", type=above_zero, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
+    add("--rate", type=rate, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
     add(
         "--batch-tokens",
         type=positive,
@@ -107,21 +108,29 @@ def training_options(group: Any) -> None:
         help="stop after this many checks of the held-out loss, two an epoch, without "
         f"improvement ({PLAIN.patience})",
     )
-    add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
+    add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
 
 
 def above_zero(text: str) -> float:
-    """A number above zero, for argparse."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    """A number above zero that float32 can hold, for argparse."""
+    number = finite(text)
+    if not 0 < number <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero, or above {LARGEST:,}")
+    return number
+
+
+def rate(text: str) -> float:
+    """A learning rate, for argparse."""
+    number = finite(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return number
 
 
 def share(text: str) -> float:
     """A share below one, for argparse."""
-    number = float(text)
+    number = finite(text)
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
     return number

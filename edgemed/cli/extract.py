@@ -10,7 +10,7 @@ from edgemed_models.engine.machine import logical_cores
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of
 from edgemed.adapters.peft_form import write_folder
-from edgemed.cli.numbers import positive, threads
+from edgemed.cli.numbers import finite, positive, threads
 from edgemed.cli.printing import print_json
 from edgemed.cli.progress import progress_bar
 from edgemed.cli.tables import show
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help=f"of every matrix; auto: for each the smallest that holds --keep, up to {MOST}",
     )
-    add("--keep", type=float, metavar="SHARE", help="of the change, with --rank auto (0.95)")
+    add("--keep", type=finite, metavar="SHARE", help="of the change, with --rank auto (0.95)")
     add(
         "--without-vectors",
         action="store_true",

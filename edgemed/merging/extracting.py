@@ -101,14 +101,15 @@ def extract(
     pairs = {s.name: pair for s in matrices if (pair := found[s.name]) is not None}
     if not pairs:
         raise Refused("every matrix is the same in both models", "name a tuned model and its base")
-    return adapter_of(model, {name: pair for name, (pair, _) in pairs.items()}), [
+    tied = HEAD not in {step.name for step in plan.steps}
+    return adapter_of(model, {name: pair for name, (pair, _) in pairs.items()}, tied), [
         told for _, told in pairs.values()
     ]
 
 
-def adapter_of(model: Model, pairs: dict[str, Pair]) -> Adapter:
-    """The adapter; the head that is the embedding changes with it."""
-    if EMBEDDING in pairs and HEAD not in model.tensors:
+def adapter_of(model: Model, pairs: dict[str, Pair], tied: bool) -> Adapter:
+    """The adapter; the head that is the embedding (`tied`) changes with it."""
+    if EMBEDDING in pairs and tied:
         pairs = {**pairs, HEAD: pairs[EMBEDDING]}
     return Adapter(str(model.metadata.get("general.architecture", "")), pairs)
 
