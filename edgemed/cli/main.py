@@ -92,7 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(name: str | None, arguments: Sequence[str]) -> int:
     """Read the arguments and run the command called `name`; its exit code."""
     parser = build_parser(name)
-    args = parser.parse_args(arguments)
+    try:
+        args = parser.parse_args(arguments)
+    except EdgemedError as error:  # a name of a model or adapter that cannot be right
+        return complain(error)
     if args.command is None:
         parser.print_help()
         return 0

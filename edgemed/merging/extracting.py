@@ -7,6 +7,7 @@ its rows, see methods/subspace) and s their singular values:
     share = |B A|^2 / |D|^2, the part of the change's energy that the rank holds
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from edgemed.adapters.laying import EMBEDDING, HEAD
 from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
-from edgemed.merging.methods.stream import F64, Stream
+from edgemed.merging.methods.stream import F64, NotFinite, Stream
 from edgemed.merging.methods.subspace import leading_row_space
 from edgemed.merging.parents.opening import open_parent
 from edgemed.merging.plan.plan import Plan, Target, decide
@@ -172,6 +173,8 @@ def sizes(stream: Stream) -> tuple[float, float]:
         add_squares(x[:1], base)
         subtract_base(flat)
         add_squares(x[1:], change)
+    if not math.isfinite(base[0] + change[0]):
+        raise NotFinite(stream.name, "the tuned model or its base")
     return max(float(base[0]), 1e-300), float(change[0])
 
 

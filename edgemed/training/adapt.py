@@ -14,7 +14,7 @@ from edgemed_models.trainable.adapters import Lora
 from edgemed_models.trainable.transformer import Packing, Transformer
 
 from edgemed.adapters.adapter import F32, Pair
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.training.encoded import Data, Encoded
 from edgemed.training.schedule import Wish, batches, rate_at, split, steps
 
