@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
+from edgemed.adapters.laying import HEAD
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
@@ -168,7 +169,7 @@ def loading(question: Question) -> Iterator[Line]:
 def copied_heads(question: Question) -> Iterator[Line]:
     """Heads that are left out; else what the first model's head is."""
     found: list[Line] = [("note", what) for what in heads.notes(question.models)]
-    own = heads.HEAD in question.models[0].tensors
+    own = HEAD in question.models[0].tensors
     yield from found or [("ok", "a matrix of its own" if own else "the embedding")]
 
 
