@@ -57,8 +57,8 @@ def test_the_strength_of_an_adapter_has_a_limit(strength: str, tmp_path: Path, c
     out = tmp_path / "o.gguf"
     recipe = tmp_path / "r.yml"
     recipe.write_text(
-        "merge_method: linear\nmodels:\n- model: a.gguf+l.gguf:{}\n"
-        "  parameters: {{weight: 1}}\n".format(strength)
+        f"merge_method: linear\nmodels:\n- model: a.gguf+l.gguf:{strength}\n"
+        "  parameters: {weight: 1}\n"
     )
     for words in (
         ["fold", str(model), f"l.gguf:{strength}", "-o", str(out)],
