@@ -18,7 +18,7 @@ from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_inputs, refuse_place
-from edgemed.storage.whole import write_whole
+from edgemed.storage.whole import in_words, write_whole
 from edgemed.training import card
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import FORMS, read_examples
@@ -220,8 +220,9 @@ def write(
     adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
     whole = adapter_bytes(adapter, args.stored)
     made = card.card(base, data, mark, training, whole, args.threads)
-    write_whole(card.place(args.out), card.as_json(made))
-    write_whole(args.out, whole)
+    with in_words(args.out):
+        write_whole(card.place(args.out), card.as_json(made))
+        write_whole(args.out, whole)
     print(
         f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
         file=sys.stderr,

@@ -20,7 +20,7 @@ from edgemed.merging.extracting import MOST, Wish
 from edgemed.merging.parents.opening import open_parent
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_inputs, refuse_place
-from edgemed.storage.whole import write_whole
+from edgemed.storage.whole import in_words, write_whole
 from edgemed.tables import Table
 
 
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
         adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
     if is_gguf(args.out):
-        write_whole(args.out, adapter_bytes(adapter))
+        with in_words(args.out):
+            write_whole(args.out, adapter_bytes(adapter))
     else:
         write_folder(args.out, adapter, open_parent(args.base))
     print(printable(extracting.summary(found)), file=sys.stderr)
