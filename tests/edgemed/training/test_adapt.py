@@ -140,7 +140,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_file(
     assert adapt(examples, "a.gguf", *words) == 3
     assert "--resume" in refused(capsys)
     assert adapt(examples, "a.gguf", *words, "--resume", "--seed", "5") == 3
-    assert "to another run" in refused(capsys)
+    assert "belongs to another run" in refused(capsys)
     assert adapt(examples, "a.gguf", *words, "--resume") == 0
     whole, resumed = (examples.with_name(n).read_bytes() for n in ("whole.gguf", "a.gguf"))
     assert whole == resumed
@@ -223,7 +223,7 @@ def test_a_rank_that_no_matrix_has_is_refused(
     assert "a rank of 100000000 is more than it has" in refused(capsys)
 
 
-def test_a_state_that_cannot_be_written_is_said_in_words(
+def test_an_adapter_that_cannot_be_written_is_said_in_words(
     examples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
@@ -231,7 +231,7 @@ def test_a_state_that_cannot_be_written_is_said_in_words(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edgemed.training.checkpoint.write_whole", full)
+    monkeypatch.setattr("edgemed.cli.adapt.write_whole", full)
     assert adapt(examples, "a.gguf", "--epochs", "1") == 1
     said = refused(capsys)
     assert "cannot write" in said and "No space left on device" in said
