@@ -1,21 +1,16 @@
-"""The demonstration model: a merge of the embedded models, made once and kept in the cache.
+"""Which models are for demonstration only, and what is said of them.
 
 Any file made from the embedded models counts as a demonstration, whatever its name and place; so
 does any made of a model whose card says what it cannot do.
 """
 
-import hashlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgemed_models.catalog import read_cards
-from edgemed_models.scale import DEMO_T, path_of
 
-from edgemed.errors import EdgemedError, Refused
+from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
-from edgemed.storage.held import Busy
-from edgemed.storage.whole import private_folder
 
 HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
 LEARNED = "sample"  # the one template that asks what these models were taught
@@ -23,45 +18,7 @@ UNLEARNED = "the demonstration model has not learned this template: its draft wi
 PARENTS = ("clinical", "instruct")
 FAMILY = "edgemed scale "  # how general.name of the embedded models begins
 MOST_PARENTS = 16
-PATIENCE, PAUSE = 60.0, 0.1  # seconds to wait for another process; between two looks
 LARGEST = 640 << 20  # bytes: files made from these models are smaller; others stay unopened
-
-
-def merged_path() -> Path:
-    """The path of the merged model; it depends on the parents' contents."""
-    from platformdirs import user_cache_path
-
-    digest = hashlib.sha256(b"".join(path_of(name).read_bytes() for name in PARENTS))
-    name = f"demonstration-{digest.hexdigest()[:12]}.gguf"
-    return user_cache_path("edgemed", appauthor=False) / "demonstration" / name
-
-
-def merged_model() -> Path:
-    """The merged model's file; the first call makes it, in about a second."""
-    path, end = merged_path(), time.monotonic() + PATIENCE
-    while not path.exists():
-        try:
-            make(path)
-        except Refused as error:  # another process may have just made it, or be making it
-            if path.exists():
-                break
-            if not isinstance(error, Busy) or time.monotonic() > end:
-                raise
-            time.sleep(PAUSE)
-    return path
-
-
-def make(path: Path) -> None:
-    """Merge the embedded models into `path`."""
-    from edgemed.api import merge
-
-    try:
-        private_folder(path.parent)
-        merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
-    except OSError as error:
-        raise EdgemedError(
-            f"cannot create {path.parent}: {error.strerror}", "free some disk space"
-        ) from error
 
 
 def is_demonstration(path: Path) -> bool:

@@ -15,7 +15,7 @@ OPTIONS = {
     "merge --t": ["merge", "a.gguf", "b.gguf", "-o", "o.gguf", "--t"],
     "merge --weight": ["merge", "a.gguf", "b.gguf", "-o", "o.gguf", "--weight"],
     "diff --t": ["diff", "a.gguf", "b.gguf", "--t"],
-    "extract --keep": ["extract", "a.gguf", "b.gguf", "--rank", "auto", "-o", "x.gguf", "--keep"],
+    "extract --share": ["extract", "a.gguf", "b.gguf", "--rank", "auto", "-o", "x.gguf", "--share"],
     "adapt --rate": [*ADAPT, "--rate"],
     "adapt --alpha": [*ADAPT, "--alpha"],
     "adapt --held-out": [*ADAPT, "--held-out"],

@@ -15,9 +15,8 @@ from edgemed.local_models.demonstration import (
     LEARNED,
     UNLEARNED,
     is_demonstration,
-    merged_model,
-    merged_path,
 )
+from edgemed.merging.demo_model import merged_model, merged_path
 from tests.edgemed.commands import NOTE
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
@@ -38,7 +37,7 @@ def test_it_is_merged_once_and_then_found() -> None:
 
 
 def test_several_first_uses_at_once_make_one_model_for_all() -> None:
-    code = "from edgemed.local_models.demonstration import merged_model; print(merged_model())"
+    code = "from edgemed.merging.demo_model import merged_model; print(merged_model())"
     every = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
