@@ -15,7 +15,7 @@ from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.reasons import Link, links
 from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates
 from edgemed.clinic.reading.said import Cue, Mention, Said
-from edgemed.clinic.reading.sex import Sex, decided, tally
+from edgemed.clinic.reading.sex import LEAST, Sex, decided, tally
 from edgemed.clinic.reading.sides import Sided, parts_of
 from edgemed.clinic.reading.text import read
 
@@ -141,7 +141,8 @@ class Source:
     def sex(self) -> Sex:
         """The patient's, where the source clearly says it."""
         votes = [tally(said) for said in self.said]
-        return decided({sex: sum(v[sex] for v in votes) for sex in ("female", "male")})
+        total = {sex: sum(v[sex] for v in votes) for sex in ("female", "male")}
+        return decided(total) if not self.is_talk or max(total.values()) >= LEAST else ""
 
     def shared(self, of: Sequence[str], other: Sequence[str]) -> float:
         """Share of the weight of the names `of` that `other` has too; the nearest weigh most."""

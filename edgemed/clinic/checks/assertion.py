@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Mention, Said
+from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.source import Source
-from edgemed.clinic.words import stem
+from edgemed.clinic.words import STOP, stem
 
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 CUT = re.compile(r"[,;:]|\b(?:and|or|but|nor|because|which|who|although|however)\b", re.IGNORECASE)
@@ -27,13 +28,22 @@ PRESENT = re.compile(
     r"\b(?:has|had|have|reports?|reported|is|with|shows?|presents?|developed)\b", re.I
 )
 BESIDE = 12  # characters between `or` and what it joins
+NEARBY = 40  # characters from a finding to where it is
+DIRECTIONS = frozenset("medial lateral anterior posterior left right upper lower".split())
+CLAUSE = re.compile(r"[.;:?!]\s|\b(?:but|however|although|which|who)\b", re.IGNORECASE)
 DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
 OPPOSITE = {"yes": "no", "no": "yes"}
-BEFORE = re.compile(r"(?:\b(?:not|never|no|cannot|without|denies)|n't)\s+(?:\w+\s+){0,2}$", re.I)
+BEFORE = re.compile(
+    r"(?:\b(?:not|never|no|cannot|without|denies|unable to)|n't)\s+(?P<between>(?:\w+\s+){0,2})$",
+    re.I,
+)
+# Words with which a verb is neither said nor denied: `difficulty keeping his balance`.
+HARDLY = re.compile(r"\b(?:difficult\w*|trouble|hard|unable|inability|struggl\w+|problems?)\b", re.I)
 VERB = 0.5  # share of a word's context in the sentence that says the opposite
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
+LABEL = re.compile(r"[^:.]{1,48}:\s")
 NOT_TAKEN = re.compile(
     r"\b(?:denie[sd]|not|never|no longer)\b (?:\w+ ){0,2}(?:tak|us)(?:e[sn]?|ing)\b", re.IGNORECASE
 )
@@ -70,9 +80,15 @@ def _polarity(
     said: Said, mention: Mention, source: Source, others: list[tuple[int, Mention]]
 ) -> Iterator[Flag]:
     """The source only ever says the opposite."""
-    others = [(i, m) for i, m in others if not m.context.historical]
+    here = places_of(said, mention)
+    others = [
+        (i, m)
+        for i, m in others
+        if not m.context.historical
+        and (m.polarity == mention.polarity or not is_elsewhere(here, places_of(source.said[i], m)))
+    ]
     known = [m for _, m in others]
-    if mention.context.historical or mention.context.uncertain:
+    if mention.context.historical or mention.context.uncertain or is_label(said, mention):
         return
     same = [i for i, m in others if m.polarity == mention.polarity]
     if same and not _outweighed(said, mention, source, same, others):
@@ -81,12 +97,19 @@ def _polarity(
         if known and mention.polarity == "yes" and not source.is_talk and is_present(said, mention):
             yield _conditional(mention, known)
         return
-    here = "negated" if mention.polarity == "no" else "affirmed"
+    verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
     severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
-    reason = f"{mention.concept.name} is {here} in the draft; the source {there} it"
+    reason = f"{mention.concept.name} is {verb} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def is_label(said: Said, mention: Mention) -> bool:
+    """What a label names is a topic and no claim: `Allergies: no known drug allergies`."""
+    label = LABEL.match(said.sentence.text)
+    end = mention.span.end - said.sentence.span.start
+    return label is not None and end <= label.end() and mention.polarity == "yes"
 
 
 def is_present(said: Said, mention: Mention) -> bool:
@@ -148,7 +171,7 @@ def _verbs(said: Said, source: Source) -> Iterator[Flag]:
         if mention.concept.kind != "word" or mention.polarity == "open":
             continue
         name = mention.concept.name
-        if name in WEAK or mention.context.uncertain:
+        if name in WEAK or mention.context.uncertain or is_label(said, mention):
             continue
         company = source.company(said, mention.span)
         there = source.mentions.get(name, ())
@@ -161,10 +184,9 @@ def _verbs(said: Said, source: Source) -> Iterator[Flag]:
                   default=0.0)  # fmt: skip
         if best is None or best[0] < VERB or own >= best[0] / 2:
             continue
-        denied, at = (
-            (said, mention) if mention.polarity == "no" else (source.said[best[1]], best[2])
-        )
-        if is_next_to_denial(denied, at):
+        sides = [(said, mention), (source.said[best[1]], best[2])]
+        (denied, at), (other, beside) = sides if mention.polarity == "no" else sides[::-1]
+        if is_next_to_denial(denied, at, other) and not is_hardly(other, beside):
             said_here = "negated" if mention.polarity == "no" else "affirmed"
             verb = "affirms" if mention.polarity == "no" else "negates"
             reason = f"{name}: {said_here} in the draft; the source {verb} it"
@@ -173,10 +195,44 @@ def _verbs(said: Said, source: Source) -> Iterator[Flag]:
             return
 
 
-def is_next_to_denial(said: Said, mention: Mention) -> bool:
-    """Whether the denial is right before the word, and not a clause away."""
+def is_next_to_denial(said: Said, mention: Mention, other: Said) -> bool:
+    """Whether the denial is right before the word, and denies it rather than a word between.
+
+    `No extra heart sounds` denies the extra ones: `other` affirms the same if it says so too.
+    """
     start = mention.span.start - said.sentence.span.start
-    return BEFORE.search(said.sentence.text[:start]) is not None
+    before = BEFORE.search(said.sentence.text[:start])
+    if before is None:
+        return False
+    between = {stem(w) for w in before["between"].lower().split() if w not in STOP}
+    return between <= {w.stem for w in other.words}
+
+
+def is_hardly(said: Said, mention: Mention) -> bool:
+    """Whether the sentence says of the word that it is hardly so."""
+    start = mention.span.start - said.sentence.span.start
+    return HARDLY.search(said.sentence.text, max(0, start - NEARBY), start) is not None
+
+
+def places_of(said: Said, mention: Mention) -> frozenset[str]:
+    """Where a finding is said to be: parts of the body and directions near it in its clause."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    at = mention.span.start - offset
+    cuts = [m.start() for m in CLAUSE.finditer(text)]
+    low = max([at - NEARBY, *(c for c in cuts if c < at)])
+    high = min([at + 2 * NEARBY, *(c for c in cuts if c > at)])
+    near = [w for w in said.words if low <= w.start - offset < high]
+    parts = {part for word in near for part in parts_of(word)} - {"side", "joint", "base"}
+    return frozenset(parts | {w.lower for w in near if w.lower in DIRECTIONS})
+
+
+def is_elsewhere(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether two places are told and are not one: the medial and the lateral side of a knee."""
+    for part in (DIRECTIONS, None):
+        here, there = (p & part if part else p - DIRECTIONS for p in (a, b))
+        if here and there and not here & there:
+            return True
+    return False
 
 
 def _segments(said: Said) -> Iterator[list[Mention]]:

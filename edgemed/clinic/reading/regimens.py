@@ -156,7 +156,10 @@ def _written(said: Said) -> list[Quantity | Part]:
 
 def may_be_dose(quantity: Quantity) -> bool:
     """A written number in a measure of doses, or in none."""
-    if quantity.implied or quantity.text.lower() in ("once", "twice", "half", "single"):
+    halved = quantity.unit is not None and quantity.text.lower().startswith("half ")
+    if quantity.implied and not (halved and quantity.unit and quantity.unit.dimension in DOSED):
+        return False
+    if quantity.text.lower() in ("once", "twice", "half", "single"):
         return False
     return quantity.unit is None or quantity.unit.dimension in DOSED
 
