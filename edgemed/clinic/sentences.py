@@ -158,7 +158,7 @@ def _continues(text: str, block: list[Line], line: Line) -> bool:
 def _is_heading(text: str, line: Line) -> bool:
     """A short line that begins with a capital, is not a sentence, and is alone."""
     piece = text[line.start : line.end]
-    if HEADING.fullmatch(piece) is None or len(piece.split()) > 6:
+    if HEADING.fullmatch(piece) is None or len(piece.split()) > 6 or piece.endswith("-"):
         return False
     return piece.endswith(":") or piece.isupper() or (piece[-1].isalpha() and _alone(text, line))
 

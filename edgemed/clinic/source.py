@@ -11,6 +11,7 @@ from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
+from edgemed.clinic.reading.levels import levels
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.reasons import Link, links
 from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates
@@ -23,6 +24,7 @@ from edgemed.clinic.reading.text import read
 IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
 LISTED = 3.0  # how much more a listed name weighs than a plain word
+READINGS = 2  # of a number that count as context
 COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
@@ -216,6 +218,11 @@ class Source:
         return frozenset(p.name for said in self.said for p in said.people)
 
     @cached_property
+    def levels(self) -> frozenset[str]:
+        """Levels of the spine named anywhere."""
+        return levels(self.text)
+
+    @cached_property
     def is_talk(self) -> bool:
         """A transcript: what was said in a patient's words, not a note."""
         return any(said.sentence.role for said in self.said)
@@ -253,11 +260,15 @@ def parts_in(said: Said) -> frozenset[str]:
 
 
 def named(said: Said) -> Iterator[tuple[str, int, int]]:
-    """Concepts by name and meaningful words by stem, each with its offsets."""
+    """Concepts by name, meaningful words by stem, numbers by value, each with its offsets."""
     for mention in said.mentions:
         yield mention.concept.name, *mention.span
     for date in said.dates:
         yield f"{date.month} {date.day} {date.name}", *date.span
+    for quantity in said.quantities:
+        if not quantity.implied:
+            for value in quantity.values[:READINGS]:
+                yield f"{value:g}", *quantity.span
 
 
 def names(said: Said) -> set[str]:

@@ -8,7 +8,7 @@ from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.source import Source
-from edgemed.clinic.words import STOP, stem
+from edgemed.clinic.words import stem
 
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 CUT = re.compile(r"[,;:]|\b(?:and|or|but|nor|because|which|who|although|however)\b", re.IGNORECASE)
@@ -31,15 +31,12 @@ BESIDE = 12  # characters between `or` and what it joins
 NEARBY = 40  # characters from a finding to where it is
 DIRECTIONS = frozenset("medial lateral anterior posterior left right upper lower".split())
 CLAUSE = re.compile(r"[.;:?!]\s|\b(?:but|however|although|which|who)\b", re.IGNORECASE)
-DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
-OPPOSITE = {"yes": "no", "no": "yes"}
-BEFORE = re.compile(
-    r"(?:\b(?:not|never|no|cannot|without|denies|unable to)|n't)\s+(?P<between>(?:\w+\s+){0,2})$",
-    re.I,
+DENIAL = re.compile(
+    r"\b(?:no|not|never|denie[sd]|if|whether|without|nor|assess|evaluat\w+|potential|possible|rule"
+    r"|encourag\w+|advised|instructed|asked|told|should|call|please|exertion)\b|n't\b",
+    re.IGNORECASE,
 )
-# Words with which a verb is neither said nor denied: `difficulty keeping his balance`.
-HARDLY = re.compile(r"\b(?:difficult\w*|trouble|hard|unable|inability|struggl\w+|problems?)\b", re.I)
-VERB = 0.5  # share of a word's context in the sentence that says the opposite
+OPPOSITE = {"yes": "no", "no": "yes"}
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
@@ -58,7 +55,6 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
-    yield from _verbs(said, source)
     yield from _lost_denials(said)
 
 
@@ -142,7 +138,7 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
     """Phrases that every source sentence speaking of the same denies where the draft does not."""
     for phrase in _segments(said):
         polarities = {m.polarity for m in phrase}
-        if len(polarities) != 1 or "open" in polarities or not _telling(phrase):
+        if len(polarities) != 1 or "open" in polarities or not _telling(phrase, said):
             continue
         weights = {m.concept.name: source.rarity(m.concept.name) or UNSEEN for m in phrase}
         least = COVERED * sum(weights.values())
@@ -161,57 +157,6 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(source.span(i) for i, _ in there[:3])
             reason = f"{words}: {said_here} in the draft; the source {verb} it"
             yield Flag("negation", "contradicted", "minor", reason, span, spans)
-
-
-def _verbs(said: Said, source: Source) -> Iterator[Flag]:
-    """Plain words that the sentence of the same company says otherwise: `does not smoke now`."""
-    if said.sentence.text.endswith("?"):
-        return
-    for mention in said.mentions:
-        if mention.concept.kind != "word" or mention.polarity == "open":
-            continue
-        name = mention.concept.name
-        if name in WEAK or mention.context.uncertain or is_label(said, mention):
-            continue
-        company = source.company(said, mention.span)
-        there = source.mentions.get(name, ())
-        if len(company) < 2 or not there:
-            continue
-        against = [(source.kept(company, i), i, m) for i, m in there
-                   if m.polarity == OPPOSITE[mention.polarity]]  # fmt: skip
-        best = max(against, key=lambda a: a[0], default=None)
-        own = max((source.kept(company, i) for i, m in there if m.polarity == mention.polarity),
-                  default=0.0)  # fmt: skip
-        if best is None or best[0] < VERB or own >= best[0] / 2:
-            continue
-        sides = [(said, mention), (source.said[best[1]], best[2])]
-        (denied, at), (other, beside) = sides if mention.polarity == "no" else sides[::-1]
-        if is_next_to_denial(denied, at, other) and not is_hardly(other, beside):
-            said_here = "negated" if mention.polarity == "no" else "affirmed"
-            verb = "affirms" if mention.polarity == "no" else "negates"
-            reason = f"{name}: {said_here} in the draft; the source {verb} it"
-            span = mention.span
-            yield Flag("negation", "contradicted", "minor", reason, span, (best[2].span,))
-            return
-
-
-def is_next_to_denial(said: Said, mention: Mention, other: Said) -> bool:
-    """Whether the denial is right before the word, and denies it rather than a word between.
-
-    `No extra heart sounds` denies the extra ones: `other` affirms the same if it says so too.
-    """
-    start = mention.span.start - said.sentence.span.start
-    before = BEFORE.search(said.sentence.text[:start])
-    if before is None:
-        return False
-    between = {stem(w) for w in before["between"].lower().split() if w not in STOP}
-    return between <= {w.stem for w in other.words}
-
-
-def is_hardly(said: Said, mention: Mention) -> bool:
-    """Whether the sentence says of the word that it is hardly so."""
-    start = mention.span.start - said.sentence.span.start
-    return HARDLY.search(said.sentence.text, max(0, start - NEARBY), start) is not None
 
 
 def places_of(said: Said, mention: Mention) -> frozenset[str]:
@@ -248,9 +193,10 @@ def _segments(said: Said) -> Iterator[list[Mention]]:
         start = end
 
 
-def _telling(phrase: list[Mention]) -> bool:
-    """Two words, or a finding: enough to recognise the same thing."""
-    return len(phrase) > 1 or phrase[0].concept.kind in COMPARED
+def _telling(phrase: list[Mention], said: Said) -> bool:
+    """Two words, a finding, or all that the sentence says: enough to recognise the same thing."""
+    alone = all(m in phrase or m.concept.name in WEAK for m in said.mentions)
+    return len(phrase) > 1 or phrase[0].concept.kind in COMPARED or alone
 
 
 def _lost_denials(said: Said) -> Iterator[Flag]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.quantities import Quantity, base, same
-from edgemed.clinic.reading.regimens import DOSED, may_be_dose
+from edgemed.clinic.reading.regimens import DOSED, may_be_dose, rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
 
@@ -67,7 +67,13 @@ def doses_of(drug: Mention, source: Source) -> list[Quantity]:
             other = source.said[k]
             if k > i and any(m.concept.kind == "drug" for m in other.mentions):
                 break
-            near = [q for q in other.quantities if may_be_dose(q)]
+            often = [rate.span for rate in rates(other)]
+            near = [
+                q
+                for q in other.quantities
+                if may_be_dose(q)
+                and not any(q.span.start < r.end and r.start < q.span.end for r in often)
+            ]
             if k == i:
                 named = [m for m in other.mentions if m.concept.kind == "drug"]
                 near = [q for q in near if _nearest_drug(q, named) == mention]

@@ -7,6 +7,7 @@ enough. Never says which regimen is right.
 
 from collections.abc import Iterator, Sequence
 
+from edgemed.clinic.checks.doses import is_counted_out
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.quantities import Quantity
@@ -52,8 +53,10 @@ def is_said(regimen: Regimen, there: Sequence[Regimen]) -> bool:
 def differing(a: Regimen, b: Regimen) -> list[Span]:
     """Where `a` and `b` state different things: dose, then route, then frequency."""
     found: list[Span] = []
-    if shares_measure(a, b) and not any(
-        is_comparable(x, y) and equal(x, y) for x in a.doses for y in b.doses
+    if (
+        shares_measure(a, b)
+        and not any(is_comparable(x, y) and equal(x, y) for x in a.doses for y in b.doses)
+        and not any(is_counted_out(x, list(b.doses)) for x in a.doses)
     ):
         found.append(a.doses[0].span)
     if a.routes and b.routes and not {p.value for p in a.routes} & {p.value for p in b.routes}:

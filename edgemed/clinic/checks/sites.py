@@ -32,7 +32,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             (source.kept(company, i), other, i)
             for other in rivals
             for i in source.parts.get(other, ())
-            if part not in source.parts_at(i)
+            if part not in source.parts_at(i) and not here & source.parts_at(i)
         ]
         best = max(there, default=(0.0, "", 0))
         least = NEAR if part in source.parts else FAR

@@ -20,7 +20,17 @@ REACH = 60  # characters from a cue to what it is said of
 MOST = 6  # names a cue is said of at most, and of a list of drugs more
 BACK = 3  # sentences in which what a cue speaks of may have been named before it
 CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|who|because)\b", re.I)
-ACTION = re.compile(r"[;.?!]\s|\b(?:but|because|due to|if|when|unless)\b", re.I)
+ACTION = re.compile(
+    r"[;.?!]\s|\b(?:but|because|due to|if|when|unless"
+    r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease|switch))\b",
+    re.I,
+)
+# A word behind an action that is its object: `reduce her pain`, not `increased to 40 mg`.
+OBJECT = re.compile(
+    r"\s+(?!(?:to|by|from|in|at|with|for|and|or|as|on|since|until|after|because|when|if|last"
+    r"|yesterday|today|this|ago|once|twice|daily|per|due|dose|again|now|back|over)\b)[a-z]",
+    re.I,
+)
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
 SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
 LISTED = ("drug", "finding", "disease", "organism", "procedure")
@@ -148,6 +158,8 @@ def _actions(
     ]
     behind = [*own, *behind]
     passive = PASSIVE.search(text[:start].lower()) is not None
+    if not passive and row.side != "before" and not own and behind and OBJECT.match(text, end):
+        before = []
     order = (before, behind) if passive or row.side == "before" else (behind, before)
     for found in order:
         if any(m.concept.kind in LISTED for m in found):

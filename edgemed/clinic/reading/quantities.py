@@ -75,6 +75,13 @@ COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, 
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
 
 
+METRES = re.compile(r"\b[12]\.\d+$")  # a number before ` m` that can only be a height
+# What is counted off by an ordinal, so that the number says which: `second toe`.
+ORDINAL_OF = re.compile(
+    r" (?:toe|finger|digit|rib|metatarsal|metacarpal|trimester|degree|lumbar|cervical)\b", re.I
+)
+
+
 def quantities(text: str, skip: Iterable[Span] = ()) -> list[Quantity]:
     """All quantities of `text` in order, those inside `skip` left out."""
     taken = list(skip)
@@ -106,6 +113,7 @@ def _numbers(text: str) -> Iterator[Quantity]:
         article = A.match(text, end) if match.group().lower() == "half" else None
         unit, end = _unit_behind(text, article.end() if article else end)
         span = Span(match.start(), end)
+        implied = implied and ORDINAL_OF.match(text, end) is None
         yield Quantity(values, unit, span, text[span.start : end], implied=implied)
 
 
@@ -180,7 +188,8 @@ def _unit_behind(text: str, at: int) -> tuple[Unit | None, int]:
     form = match["form"]
     attached = match.start("form") == at
     if form.lower() in ATTACHED and not attached and form not in CAPITAL:
-        return None, at
+        if form != "m" or METRES.search(text[:at]) is None:
+            return None, at
     if form.lower() == "m" and form == "M":
         return None, at
     return unit_of(form), match.end()

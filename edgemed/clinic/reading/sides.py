@@ -160,6 +160,8 @@ def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[st
         return False
     if word == "right" and after in CORRECT:
         return False
+    if after in COMPARED and "than" in (w.lower for w in found[at + 1 : at + 4]):
+        return True  # `left worse than right`
     if before in OWNERS and at + 1 < len(found) and after not in STOP:
         return True
     if before in ("the", "on", "both"):
