@@ -1,0 +1,53 @@
+"""A problem of which the source says nothing, where it has another one in the same place.
+
+`No evidence of osteoporosis` for osteomyelitis, `gallstones two years ago` for kidney stones: near
+enough in meaning to pass for the same, and the words around it tell whose place it took. Looks at
+what is denied too.
+"""
+
+from collections.abc import Iterator
+
+from edgemed.clinic.checks.assertion import is_label
+from edgemed.clinic.checks.entities import PLAIN, is_named
+from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.said import Mention, Said
+from edgemed.clinic.source import Source
+
+LEAST = {"disease": 0.5, "finding": 0.6}  # share of the context in the sentence with the other one
+
+
+def check(said: Said, source: Source) -> Iterator[Flag]:
+    """One flag for each problem that has taken another's place."""
+    here = {m.concept.name for m in said.mentions}
+    for mention in said.mentions:
+        least = LEAST.get(mention.concept.kind)
+        if least is None or mention.concept.name in PLAIN or is_label(said, mention):
+            continue
+        if is_named(mention, source):
+            continue
+        found = instead(said, mention, source, here, least)
+        if found is not None:
+            reason = f"{mention.concept.name} in the draft, {found.concept.name} in the source"
+            yield Flag("entity", "contradicted", "minor", reason, mention.span, (found.span,))
+
+
+def instead(
+    said: Said, mention: Mention, source: Source, here: set[str], least: float
+) -> Mention | None:
+    """The problem that the source has in the same company and the draft's sentence has not."""
+    company = source.company(said, mention.span)
+    if len(company) < 2:
+        return None
+    places = {i for name in company for i, _ in source.mentions.get(name, ())}
+    best = max(places, key=lambda i: source.kept(company, i), default=None)
+    if best is None or source.kept(company, best) < least:
+        return None
+    return next(
+        (
+            m
+            for m in source.said[best].mentions
+            if m.concept.kind in LEAST and m.concept.name not in here
+            and m.concept.name not in PLAIN and m.polarity in (mention.polarity, "open")
+        ),
+        None,
+    )  # fmt: skip
