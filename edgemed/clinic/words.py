@@ -12,6 +12,7 @@ from edgemed.clinic.lists import words_of
 
 # `nonsmoker` and `afebrile` are two words, so that the finding is found and the denial too.
 WORD = re.compile(
+    r"(?<![A-Za-z])[A-HJ-Z](?: [A-Z]){1,5}(?![\w'’₂])|"
     r"(?:[Hh][Bb])?[Aa]1[Cc](?![A-Za-z])|[Ss][Pp][Oo][2₂]|[Oo][2₂](?![A-Za-z])"
     r"|[Nn]on(?=smok|drink|tend|diabet|alcohol)|[Aa](?=febrile)|[Aa]n(?=icteric)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?"
 )
@@ -31,7 +32,7 @@ def words(text: str, offset: int = 0) -> list[Word]:
     """All words of `text`; `offset` is added to their positions."""
     found = []
     for match in WORD.finditer(text):
-        lower = match.group().lower().replace("’", "'")
+        lower = match.group().lower().replace("’", "'").replace(" ", "")  # `C V A` is `cva`
         found.append(Word(lower, stem(lower), match.start() + offset, match.end() + offset))
     return found
 

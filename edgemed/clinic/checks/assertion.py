@@ -137,6 +137,8 @@ def _outweighed(
 def _phrases(said: Said, source: Source) -> Iterator[Flag]:
     """Phrases that every source sentence speaking of the same denies where the draft does not."""
     for phrase in _segments(said):
+        if all(m.context.historical for m in phrase):
+            continue
         polarities = {m.polarity for m in phrase}
         if len(polarities) != 1 or "open" in polarities or not _telling(phrase, said):
             continue

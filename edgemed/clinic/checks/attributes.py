@@ -153,7 +153,7 @@ def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
             continue
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
-        elif other.spoken or source.said[i].sentence.text.endswith("?"):
+        elif other.spoken or source.said[i].asks:
             continue
         elif other.value in AGAINST[attribute].get(value, ()):
             against.append(Bound(share, other))

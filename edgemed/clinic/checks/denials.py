@@ -14,10 +14,14 @@ from edgemed.clinic.source import Source
 from edgemed.clinic.words import STOP, stem
 
 KINDS = ("word", "drug", "procedure")
+# Words of notes that say nothing by themselves, and those of them that do.
+SAID = frozenset(map(stem, "need help change start work use".split()))
+EMPTY = WEAK - SAID | frozenset(map(stem, "sign evidence few several around".split()))
+AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
 BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
 BEFORE = re.compile(
-    r"(?:\b(?:not|never|no|cannot|without|denies|denied|unable to)|n't)\s+"
+    r"(?:\b(?:not|never|no|cannot|without|denies|denied|unable to|neg(?:ative)? for|free of)|n't)\s+"
     r"(?P<between>(?:\w+\s+){0,4})$",
     re.I,
 )
@@ -40,10 +44,12 @@ PASSING = frozenset(
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """At most one flag for a sentence."""
-    if said.sentence.text.endswith("?"):
+    if said.asks:
         return
     for mention in said.mentions:
-        if mention.concept.kind in KINDS and not is_label(said, mention):
+        if mention.concept.kind not in KINDS or mention.concept.name in EMPTY:
+            continue
+        if not is_label(said, mention) and not mention.context.historical:
             rival = opposite(said, mention, source)
             if rival is not None:
                 here = "negated" if state(mention) == "no" else "affirmed"
@@ -71,9 +77,12 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     there = [
         (i, m)
         for i, m in source.mentions.get(mention.concept.name, ())
-        if m.context.hypothetical == mention.context.hypothetical
+        if m.context.hypothetical == mention.context.hypothetical and not m.context.historical
     ]
-    if len(company) < 2 or not there:
+    start = mention.span.start - said.sentence.span.start
+    if not there or AS_NEEDED.search(said.sentence.text[:start]):
+        return None
+    if len(company) < 2 and not any(map(source.is_listed, company)):
         return None
     scored = [(source.kept(company, i), i, m) for i, m in there]
     against = [a for a in scored if state(a[2]) == OPPOSITE[here]]

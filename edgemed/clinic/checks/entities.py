@@ -9,7 +9,7 @@ import numpy as np
 
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.lists import names_of
+from edgemed.clinic.lists import names_of, rows_of
 from edgemed.clinic.reading.concepts import Concept, key
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
@@ -72,8 +72,20 @@ def is_named(mention: Mention, source: Source) -> bool:
     """The concept, or all words of one of its names within one sentence."""
     if mention.concept.name in source.mentions or is_a_sort_of(mention, source):
         return True
+    if is_derived(mention, source):
+        return True
     spelled = ways(mention.concept)
     return any(_within_a_sentence(s, source) or _is_misspelled(s, source) for s in spelled)
+
+
+def is_derived(mention: Mention, source: Source) -> bool:
+    """Whether the source has a result that the finding is the name of: a high potassium."""
+    return any(
+        cue.value == level and test in cue.of
+        for name, test, level in rows_of("derived.tsv")
+        if name == mention.concept.name
+        for _, cue in source.cues.get("level", ())
+    )
 
 
 def is_a_sort_of(mention: Mention, source: Source) -> bool:

@@ -7,15 +7,16 @@ one sentence has it that is nearly the draft's own.
 import re
 from collections.abc import Iterator
 
+from edgemed.clinic.checks.denials import EMPTY
 from edgemed.clinic.findings import Flag, Span
-from edgemed.clinic.reading.said import Mention, Said
+from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.source import Source
 
 LISTED = ("finding", "disease")
 NEARLY = 0.6  # share of the best sentence's context from which another one counts as well
 SAME = 0.6  # share of a plain word's context in the sentence that doubts it
 BESIDE = re.compile(
-    r"\b(?:possibl[ey]|probabl[ey]|likely|may|might|could|suspected|questionable|suspicious for"
+    r"\b(?:possibl[ey]|likely|may|might|could|suspected|questionable|suspicious for"
     r"|concern(?:ed|ing)? for)\s+(?:\w+\s+){0,2}$",
     re.I,
 )
@@ -26,12 +27,15 @@ HEDGED = re.compile(
     r"|if|think|thinks|thought|believe[sd]?|assess|evaluate|risks?|would|should|can)\b",
     re.I,
 )
+MAY = re.compile(r"may|might|could", re.I)
+IS = re.compile(r"\s+(?:\w+ly\s+)?(?:be|have|represent|indicate|reflect|suggest|show|mean)\b", re.I)
+EXCLUDED = re.compile(r"cannot|suspected|questionable|equivocal|unclear", re.I)
 CLAUSE = re.compile(r"[;:.?!]\s|\b(?:but|however|although|which|who)\b", re.I)
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each problem, and at most one for another word, that is stated outright."""
-    if said.sentence.text.endswith("?"):
+    if said.asks:
         return
     doubted = {n for c in said.cues if c.attribute == "certainty" and c.value == "possible"
                for n in c.of}  # fmt: skip
@@ -43,7 +47,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         listed = mention.concept.kind in LISTED
         if (listed and mention.concept.name in doubted) or (not listed and flagged):
             continue
-        if not listed and is_hedged(said, mention):
+        if not listed and (mention.concept.name in EMPTY or is_hedged(said, mention)):
             continue
         there = doubts(said, mention, source, listed)
         if there:
@@ -66,7 +70,7 @@ def doubts(said: Said, mention: Mention, source: Source, listed: bool) -> list[S
     told = [
         (i, m)
         for i, m in source.mentions.get(mention.concept.name, [])
-        if m.polarity == "yes" and not source.said[i].sentence.text.endswith("?")
+        if m.polarity == "yes" and not source.said[i].asks
     ]
     if not told:
         return []
@@ -85,8 +89,21 @@ def is_doubted(said: Said, mention: Mention) -> bool:
     return mention.context.uncertain or any(
         cue.attribute == "certainty" and cue.value == "possible" and not cue.spoken
         and mention.concept.name in cue.of
+        and (is_behind(said, mention, cue) or EXCLUDED.match(text_of(said, cue)) is not None)
         for cue in said.cues
     )  # fmt: skip
+
+
+def is_behind(said: Said, mention: Mention, cue: Cue) -> bool:
+    """Whether the hedge is in front, and is of what is so and not of what will be done."""
+    behind = said.sentence.text[cue.span.end - said.sentence.span.start :]
+    may = MAY.fullmatch(text_of(said, cue)) is not None
+    return mention.span.start >= cue.span.start and not (may and IS.match(behind) is None)
+
+
+def text_of(said: Said, cue: Cue) -> str:
+    start = said.sentence.span.start
+    return said.sentence.text[cue.span.start - start : cue.span.end - start]
 
 
 def is_doubted_word(said: Said, mention: Mention) -> bool:

@@ -35,7 +35,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
-        against = [a for a in against if not source.said[a[0]].sentence.text.endswith("?")]
+        against = [a for a in against if not source.said[a[0]].asks]
         if same and not _outweighed(said, sided, source, same, against):
             continue
         if against:
@@ -93,7 +93,7 @@ def _affirmed(said: Said, sided: Sided) -> bool:
     """Whether something that the side is said of is said to be so."""
     of = [m for m in said.mentions if m.concept.name in sided.of]
     if not of:
-        return not said.sentence.text.endswith("?")
+        return not said.asks
     return any(m.polarity == "yes" for m in of)
 
 

@@ -56,7 +56,7 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
     if not known or any(same_person(here, m.context.person) for m in known):
         return
     beside = [(source.said[i], m) for i, m in found
-              if not source.said[i].sentence.text.endswith("?")]  # fmt: skip
+              if not source.said[i].asks]  # fmt: skip
     if here and any(_may_share(here, said, m) for said, m in beside):
         return
     there = known[0].context.person

@@ -7,11 +7,10 @@ enough. Never says which regimen is right.
 
 from collections.abc import Iterator, Sequence
 
-from edgemed.clinic.checks.doses import is_counted_out
-from edgemed.clinic.checks.numbers import equal
+from edgemed.clinic.checks.numbers import equal, is_counted_out
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import AS_NEEDED, Part, Regimen, regimens
+from edgemed.clinic.reading.regimens import ALWAYS, AS_NEEDED, Part, Regimen, regimens
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.source import Source
 
@@ -63,6 +62,8 @@ def differing(a: Regimen, b: Regimen) -> list[Span]:
         found.append(a.routes[0].span)
     if a.rates and b.rates and not same_rate(a.rates, b.rates):
         found.append(a.rates[0].span)
+    elif a.clocks and b.clocks and not {p.value for p in a.clocks} & {p.value for p in b.clocks}:
+        found.append(a.clocks[0].span)
     return found
 
 
@@ -78,7 +79,10 @@ def is_comparable(a: Quantity, b: Quantity) -> bool:
 
 def same_rate(a: Sequence[Part], b: Sequence[Part]) -> bool:
     """Times a day of one side all among the other's; without any, both or neither as needed."""
-    x, y = ([float(p.value) for p in side if p.value != AS_NEEDED] for side in (a, b))
+    said = [{p.value for p in side} & {AS_NEEDED, ALWAYS} for side in (a, b)]
+    if said[0] and said[1] and said[0] != said[1]:
+        return False  # `around the clock` for `as needed`
+    x, y = ([float(p.value) for p in side if float(p.value) > AS_NEEDED] for side in (a, b))
     if x and y:
         return are_among(x, y) or are_among(y, x)
     return all(any(p.value == AS_NEEDED for p in side) for side in (a, b))

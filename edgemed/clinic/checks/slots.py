@@ -13,41 +13,50 @@ from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.source import Source
 
-LEAST = {"disease": 0.5, "finding": 0.6}  # share of the context in the sentence with the other one
+LEAST = 0.5  # share of the context in the sentence with the other one
+INJURIES = frozenset(("fracture", "dislocation", "thrombus", "hematoma"))
+CANCER = "cancer", "carcinoma", "tumor", "lymphoma"
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each problem that has taken another's place."""
     here = {m.concept.name for m in said.mentions}
     for mention in said.mentions:
-        least = LEAST.get(mention.concept.kind)
-        if least is None or mention.concept.name in PLAIN or is_label(said, mention):
+        if not is_problem(mention) or is_label(said, mention) or is_named(mention, source):
             continue
-        if is_named(mention, source):
-            continue
-        found = instead(said, mention, source, here, least)
+        found = instead(said, mention, source, here)
         if found is not None:
             reason = f"{mention.concept.name} in the draft, {found.concept.name} in the source"
             yield Flag("entity", "contradicted", "minor", reason, mention.span, (found.span,))
 
 
-def instead(
-    said: Said, mention: Mention, source: Source, here: set[str], least: float
-) -> Mention | None:
+def is_problem(mention: Mention) -> bool:
+    """A disease or an injury: symptoms are listed in too many ways to take each other's place."""
+    name = mention.concept.name
+    return (mention.concept.kind == "disease" and name not in PLAIN) or name in INJURIES
+
+
+def are_of_a_sort(a: str, b: str) -> bool:
+    """Two names that may well be of one thing: both of a cancer."""
+    return all(any(word in name for word in CANCER) for name in (a, b))
+
+
+def instead(said: Said, mention: Mention, source: Source, here: set[str]) -> Mention | None:
     """The problem that the source has in the same company and the draft's sentence has not."""
     company = source.company(said, mention.span)
     if len(company) < 2:
         return None
     places = {i for name in company for i, _ in source.mentions.get(name, ())}
     best = max(places, key=lambda i: source.kept(company, i), default=None)
-    if best is None or source.kept(company, best) < least:
+    if best is None or source.kept(company, best) < LEAST:
         return None
     return next(
         (
             m
             for m in source.said[best].mentions
-            if m.concept.kind in LEAST and m.concept.name not in here
-            and m.concept.name not in PLAIN and m.polarity in (mention.polarity, "open")
+            if is_problem(m) and m.concept.name not in here
+            and not are_of_a_sort(m.concept.name, mention.concept.name)
+            and m.polarity in (mention.polarity, "open")
         ),
         None,
     )  # fmt: skip

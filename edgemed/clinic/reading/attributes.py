@@ -12,9 +12,10 @@ from functools import cache
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.lists import rows_of
+from edgemed.clinic.lists import rows_of, words_of
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.said import Cue, Mention, Said
+from edgemed.clinic.words import stem
 
 REACH = 60  # characters from a cue to what it is said of
 MOST = 6  # names a cue is said of at most, and of a list of drugs more
@@ -32,6 +33,8 @@ OBJECT = re.compile(
     re.I,
 )
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
+POINTS = re.compile(r"\b(?:it|that|this|them|they|those|these|it's|that's)\b", re.I)
+WEAK = frozenset(map(stem, words_of("weak.txt")))
 SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
 LISTED = ("drug", "finding", "disease", "organism", "procedure")
 
@@ -84,7 +87,9 @@ def carried_on(said: list[Said]) -> Iterator[Said]:
                 yield replace(
                     here,
                     cues=tuple(
-                        c if _is_own(here, (c,)) else c._replace(of=(*c.of, *named))
+                        c
+                        if _is_own(here, (c,)) or not _refers(here, c)
+                        else c._replace(of=(*c.of, *named))
                         for c in here.cues
                     ),
                 )
@@ -96,6 +101,12 @@ def _is_own(said: Said, found: Sequence[Cue]) -> bool:
     """Whether each cue is said of something that a list names."""
     listed = {m.concept.name for m in said.mentions if m.concept.kind in LISTED}
     return all(listed & set(cue.of) for cue in found)
+
+
+def _refers(said: Said, cue: Cue) -> bool:
+    """Whether the cue points back: it names nothing, or its sentence has a pronoun for a thing."""
+    named = [n for n in cue.of if n not in WEAK]
+    return not named or POINTS.search(said.sentence.text) is not None
 
 
 def _named_before(said: list[Said], at: int) -> tuple[str, ...]:

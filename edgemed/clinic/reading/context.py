@@ -54,7 +54,7 @@ BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
-SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
+SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
 LABELLED_NO = re.compile(
     r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*|not (?:identified|seen|present"

@@ -52,6 +52,8 @@ TELLS = re.compile(
     re.IGNORECASE,
 )
 REPLIES = re.compile(r"\s*(?:(?:oh|um|uh|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b", re.IGNORECASE)
+# A statement that only waits for a nod: `the x-ray shows a stone, okay?`
+TOLD = re.compile(r"[, ](?:okay|ok|all right|alright|you know)\W*\?$", re.IGNORECASE)
 FEW = 10  # words of a question without a verb
 ALTERNATIVE = re.compile(
     r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
@@ -114,6 +116,8 @@ def is_question(said: Said) -> bool:
     """A sentence that asks."""
     text = said.sentence.text.rstrip()
     if text.endswith(("?", ".")):
+        if TOLD.search(text):
+            return False
         return text.endswith("?") or any((ASKING_AFTER.match(text), ASKED.match(text)))
     return any((ASKING.match(text), YOU.search(text), ANY.match(text)))
 
@@ -227,7 +231,7 @@ def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
     if not word["no"] and FORMER.search(following.sentence.text.lower()):
         return unknown
     if not word["no"] and (word.group().startswith("i ") or "actually" in first):
-        return {"yes": "yes", "no": "yes", "open": "open"}
+        return {"yes": "yes" if last else "open", "no": "yes", "open": "open"}
     if word["no"]:
         return {"yes": "no", "no": "no", "open": "no"}
     return {"yes": "yes" if last else "open", "no": "no", "open": "open"}
