@@ -186,7 +186,7 @@ def _segments(said: Said) -> Iterator[list[Mention]]:
     """The meaningful words of a sentence, cut at commas and conjunctions."""
     text, offset = said.sentence.text, said.sentence.span.start
     cuts = [m.start() + offset for m in CUT.finditer(text)] + [said.sentence.span.end]
-    mentions = sorted(said.mentions, key=lambda m: m.span)
+    mentions = sorted((m for m in said.mentions if not is_label(said, m)), key=lambda m: m.span)
     start = said.sentence.span.start
     for end in cuts:
         phrase = [m for m in mentions if start <= m.span.start < end and m.concept.name not in WEAK]

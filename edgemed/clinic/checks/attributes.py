@@ -79,6 +79,7 @@ CLEARLY = 0.6  # share of the opposite's binding below which the own value's is 
 
 
 OF_DRUGS = frozenset(("started", "held", "increased", "decreased", "continued", "current"))
+OF_TAKING = ("current", "continued", "stopped")
 HABITS = frozenset(("smoking", "alcohol use", "drug use"))
 PROBLEMS = ("finding", "disease", "anatomy", "organism")
 WEAK = frozenset(map(stem, words_of("weak.txt")))
@@ -128,8 +129,9 @@ def factors(said: Said, cue: Cue) -> set[str]:
 def is_of_its_kind(cue: Cue, said: Said) -> bool:
     """Whether the cue is said of something of the kind that it is used of."""
     kinds = {m.concept.kind for m in said.mentions if m.concept.name in cue.of}
-    if cue.attribute == "status" and cue.value in OF_DRUGS and not kinds & {"drug"}:
-        return cue.value in ("current", "continued") and bool(HABITS & set(cue.of))
+    if cue.attribute == "status" and not kinds & {"drug"}:
+        habit = bool(HABITS & set(cue.of))
+        return habit if cue.value in OF_TAKING else cue.value not in OF_DRUGS
     if cue.attribute == "severity" and not kinds & {*PROBLEMS} and "pain" not in cue.of:
         return False
     if cue.attribute == "level" and not kinds & {*PROBLEMS, "procedure"}:

@@ -36,6 +36,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
         against = [a for a in against if not source.said[a[0]].asks]
+        if is_on_both(said, sided):
+            against = [a for a in against if a[1].side != "both"]
         if same and not _outweighed(said, sided, source, same, against):
             continue
         if against:
@@ -47,6 +49,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             else:
                 reason = f"the source does not say {sided.side}"
                 yield Flag("laterality", "not found", "major", reason, sided.span)
+
+
+def is_on_both(said: Said, sided: Sided) -> bool:
+    """Whether the sentence speaks of the other side too: `right hand, left hand`."""
+    return any(s.side in (OTHER[sided.side], "both") for s in said.sides)
 
 
 def _of_one(sided: Sided, bound: list[tuple[int, Sided]]) -> Iterator[Flag]:

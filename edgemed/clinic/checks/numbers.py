@@ -50,15 +50,15 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if (holders and not rivals) or (not holders and is_frequency(quantity, said, source)):
             continue
         severity: Severity = "major" if measure(quantity) in MEASURED else "minor"
-        if rivals:
+        fellows = [q for _, q in source.quantities if is_crossed(quantity, q)]
+        crossed = [q.span for q in fellows if equal(quantity, q)]
+        if rivals and not crossed:
             text = ", ".join(dict.fromkeys(q.text for q in rivals[:3]))
             where = "that number appears in the note for something else; " if holders else ""
             reason = f"{quantity.text} in the draft; {where}the source has {text}"
             spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
         elif not (quantity.unit is None and quantity.values == (1.0,)):
-            fellows = [q for _, q in source.quantities if is_crossed(quantity, q)]
-            crossed = [q.span for q in fellows if equal(quantity, q)]
             where = "is in another pair in the source" if crossed else "is not in the source"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))

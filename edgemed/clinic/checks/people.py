@@ -20,6 +20,8 @@ GROUPS = {
     "grandparent": {"grandmother", "grandfather"},
     "spouse": {"wife", "husband"},
 }
+SPOUSES = ("wife", "husband", "spouse")
+MARRIED = frozenset(("married", "spouse", "partner", "marriage"))
 CLOSE = frozenset("mother father parent wife husband spouse son daughter child family".split())
 SUBJECT = re.compile(r"\b(?:he|she|his|her|patient|mr|mrs|ms|they|i)\b", re.IGNORECASE)
 SMALLEST_AGE = 10.0  # smaller numbers are too common to say whose they are
@@ -41,6 +43,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def _is_named(name: str, source: Source) -> bool:
+    if name in SPOUSES and not source.words.isdisjoint(MARRIED):
+        return True
     return name == "family" or any(
         other != "family" and same_person(name, other) for other in source.people
     )

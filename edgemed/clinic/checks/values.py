@@ -23,12 +23,13 @@ BETWEEN = re.compile(
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each value that no place gives the test."""
     for test, value in bound(said):
-        places = {i for i, _ in source.mentions.get(test.concept.name, ())}
+        places = sorted({i for i, _ in source.mentions.get(test.concept.name, ())})
         there = [
-            q
-            for i in sorted(places)
-            for t, q in bound(source.said[i])
-            if t.concept.name == test.concept.name
+            other
+            for i in places
+            for same, first in bound(source.said[i])
+            if same.concept.name == test.concept.name
+            for other in up_to_next(source.said[i], same, first)
         ]
         if not there or any(equal(value, other) for other in there):
             continue
@@ -51,6 +52,13 @@ def bound(said: Said) -> Iterator[tuple[Mention, Quantity]]:
         first = min(behind, key=lambda q: q.span, default=None)
         if first is not None and BETWEEN.fullmatch(text, end, first.span.start - offset):
             yield mention, first
+
+
+def up_to_next(said: Said, test: Mention, first: Quantity) -> list[Quantity]:
+    """The first value of a test and the further ones in front of the next test's name."""
+    tests = [m.span.start for m in said.mentions if m.concept.kind == "procedure"]
+    end = min((t for t in tests if t >= first.span.end), default=said.sentence.span.end)
+    return [q for q in said.quantities if first.span.start <= q.span.start < end]
 
 
 def is_comparable(a: Quantity, b: Quantity) -> bool:

@@ -66,6 +66,7 @@ OWNER = re.compile(
     r"[\w\s,]{0,40}?\b(?:in|with|for|of|by)\b "
     r"(?:his|her|my|the|a|your|their|patient's)?\s?(?:maternal |paternal )?"
 )
+FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had)\b")
 COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed)?)\s*)$")
 
 
@@ -146,7 +147,12 @@ class Scopes:
         found = []
         for m in NEGATIVE.finditer(self.text):
             side = "before" if self._closes(m) else "after"
-            found.append(self._stretch("negated", side, m.start(), m.end()))
+            stretch = self._stretch("negated", side, m.start(), m.end())
+            if side == "before":  # `the kidney was normal and the culture was negative`
+                verbs = [v.end() for v in FINITE.finditer(self.text, stretch.start, stretch.end)]
+                begin = max((v for v in verbs[:-1] if v < m.start()), default=stretch.start)
+                stretch = stretch._replace(start=begin)
+            found.append(stretch)
         return found
 
     def _closes(self, m: re.Match[str]) -> bool:
@@ -214,7 +220,8 @@ def _people(text: str) -> Iterator[Person]:
             owner, start = name, m.end() + 2
             if name in ("mother", "father", "parent", "family") and KIN_FOLLOWS.match(text, start):
                 continue
-        yield Person(name, begin, m.end())
+        if AS_A.search(text[:begin]) is None:
+            yield Person(name, begin, m.end())
 
 
 # Whose brother is whose: `my mom's brother`, `dad's dad`.
@@ -229,6 +236,7 @@ KIN = {
         ("parent", "grandparent"),
     )
 }
+AS_A = re.compile(r"\b(?:as|since|when) (?:he was |she was |i was )?an? $")  # `as a child`
 HER_KIN = re.compile(r" and (?:her|his) (?:\w+ )?(?P<kin>sister|brother)s?\b")
 KIN_FOLLOWS = re.compile(r" (?:side|brother|sister|mother|father|mom|dad|parents)")
 

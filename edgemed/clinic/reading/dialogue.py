@@ -58,7 +58,16 @@ FEW = 10  # words of a question without a verb
 ALTERNATIVE = re.compile(
     r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
 )
-GRANTED = re.compile(r"\b(?:besides|other than|apart from|aside from|except)\b", re.IGNORECASE)
+GRANTED = re.compile(
+    r"\b(?:besides|other th[ae]n|apart from|aside from|except|prior to|before|since|because of)\b",
+    re.IGNORECASE,
+)
+# Asks about a thing that is taken for granted: `Where is your rash?`
+GIVEN = re.compile(
+    r"\s*(?:(?:okay|all right|alright|and|so|well|now)\b[ ,.]*)*"
+    r"(?:where|when|why|which|how (?:long|often|bad|severe|much))\b",
+    re.IGNORECASE,
+)
 ANOTHER = re.compile(r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I)
 ANY = re.compile(r"(?:(?!n't\b|\bnot\b|\bno\b).)*\bany\b", re.IGNORECASE)
 CUE = re.compile(
@@ -66,6 +75,8 @@ CUE = re.compile(
     r"|how about|what about)\b",
     re.IGNORECASE,
 )
+# Whoever speaks of himself tells with `he` of the relative named last.
+TELLS_OF = re.compile(r"\b(?:he|she) (?:also )?(?:had|has|was|is|died|got|suffered|passed|did)\b", re.I)
 THIRD = re.compile(r"\b(?:he|she|his|him)\b", re.IGNORECASE)
 DID = re.compile(r" (?:did|does|do|has|had|is|was)\b(?!n't| not)(?=\W*$|,| but| though)")
 PRONOUN = re.compile(
@@ -79,7 +90,7 @@ def answered(said: list[Said]) -> Iterator[Said]:
     for i, s in enumerate(said):
         turns.setdefault(s.sentence.turn, []).append(i)
     order = sorted(turns)
-    person = ""
+    person = last = ""
     for at, turn in enumerate(order):
         following = said[turns[order[at + 1]][0]] if at + 1 < len(order) else None
         members = [said[i] for i in turns[turn]]
@@ -88,7 +99,9 @@ def answered(said: list[Said]) -> Iterator[Said]:
         for s in members:
             spoken_of = s.people
             if spoken_of:
-                person = spoken_of[-1].name
+                person = last = spoken_of[-1].name
+            elif not person and s.sentence.role == "patient" and TELLS_OF.search(s.sentence.text):
+                person = last
             elif person and members[0].sentence.role != "clinician" and not _goes_on(s):
                 person = (
                     "" if re.match(r"\s*(?:i|i'm|i've|my|me)\b", s.sentence.text, re.I) else person
@@ -138,7 +151,8 @@ def is_short_question(said: Said, turn: list[Said], following: Said | None) -> b
 def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
     """`said` with the polarity its answer gives it, and the person still spoken of."""
     mentions = said.mentions
-    if is_question(said) or is_short_question(said, turn, following):
+    asks = is_question(said) or is_short_question(said, turn, following)
+    if asks and GIVEN.match(said.sentence.text) is None:
         behind = turn[turn.index(said) + 1 :]
         answer = _answer(following, said is turn[-1])
         if any(ANOTHER.match(s.sentence.text) for s in behind):
