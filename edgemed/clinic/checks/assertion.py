@@ -147,7 +147,11 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
         there = [
             (i, {source.said[i].mentions[k] for k in ks})
             for i, ks in source.sharing(weights).items()
-            if sum(weights[n] for n in {source.said[i].mentions[k].concept.name for k in ks})
+            if not is_elsewhere(
+                places_of(said, phrase[0]),
+                places_of(source.said[i], source.said[i].mentions[ks[0]]),
+            )
+            and sum(weights[n] for n in {source.said[i].mentions[k].concept.name for k in ks})
             >= least
         ]
         (here,) = polarities

@@ -27,6 +27,10 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         company = {n: w for n, w in source.company(said, span).items() if part not in n}
         if not company or not rivals:
             continue
+        if denied(said, part) and not any(
+            denied(source.said[i], other) for other in rivals for i in source.parts.get(other, ())
+        ):
+            continue
         own = max((source.kept(company, i) for i in source.parts.get(part, ())), default=0.0)
         there = [
             (source.kept(company, i), other, i)
@@ -40,6 +44,12 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{part} in the draft, {best[1]} in the source"
             spans = (source.span(best[2]),)
             yield Flag("site", "contradicted", "minor", reason, span, spans)
+
+
+def denied(said: Said, part: str) -> bool:
+    """Whether what the sentence says of the part is not so: that says nothing of another part."""
+    of = [m.polarity for m in said.mentions if part in m.concept.name]
+    return "no" in of and "yes" not in of
 
 
 def places(said: Said) -> Iterator[tuple[Span, str]]:

@@ -106,7 +106,7 @@ def _is_own(said: Said, found: Sequence[Cue]) -> bool:
 def _refers(said: Said, cue: Cue) -> bool:
     """Whether the cue points back: it names nothing, or its sentence has a pronoun for a thing."""
     named = [n for n in cue.of if n not in WEAK]
-    return not named or POINTS.search(said.sentence.text) is not None
+    return (not named and cue.attribute != "doing") or POINTS.search(said.sentence.text) is not None
 
 
 def _named_before(said: list[Said], at: int) -> tuple[str, ...]:
