@@ -7,7 +7,7 @@ sentence of the source that shares most of it decides; the denial must be right 
 import re
 from collections.abc import Iterator
 
-from edgemed.clinic.checks.assertion import OPPOSITE, WEAK, is_label
+from edgemed.clinic.checks.assertion import OPPOSITE, WEAK, is_elsewhere, is_label, places_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.source import Source
@@ -86,6 +86,8 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
         return None
     scored = [(source.kept(company, i), i, m) for i, m in there]
     against = [a for a in scored if state(a[2]) == OPPOSITE[here]]
+    here_at = places_of(said, mention)
+    against = [a for a in against if not is_elsewhere(here_at, places_of(source.said[a[1]], a[2]))]
     best = max(against, key=lambda a: a[0], default=None)
     own = max((a[0] for a in scored if state(a[2]) == here), default=0.0)
     least = SURELY if mention.concept.name in WEAK else SAME

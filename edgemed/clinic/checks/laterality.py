@@ -37,7 +37,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
         against = [a for a in against if not source.said[a[0]].asks]
         if is_on_both(said, sided):
-            if any(s.side == "both" for _, s in bound):
+            if bound and all(s.side == "both" for _, s in bound):
                 continue
         if same and not _outweighed(said, sided, source, same, against):
             continue
