@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -194,7 +194,7 @@ class Source:
 
     def rarity(self, name: str) -> float:
         """How much meeting a name says; nothing for a name the source lacks."""
-        held = len(self.mentions.get(name, ())) or sum(name in n for n in self._names)
+        held = len(self.mentions.get(name, ())) or self._held[name]
         return math.log(1 + len(self.said) / held) if held else 0.0
 
     def kept(self, company: dict[str, float], i: int) -> float:
@@ -211,6 +211,11 @@ class Source:
     @cached_property
     def _names(self) -> list[set[str]]:
         return [names(said) for said in self.said]
+
+    @cached_property
+    def _held(self) -> Counter[str]:
+        """In how many sentences each name is."""
+        return Counter(name for names in self._names for name in names)
 
     @cached_property
     def people(self) -> frozenset[str]:

@@ -79,11 +79,12 @@ CLEARLY = 0.6  # share of the opposite's binding below which the own value's is 
 
 
 OF_DRUGS = frozenset(("started", "held", "increased", "decreased", "continued", "current"))
+ENDED = ("stopped", "held", "resolved", "past")
 OF_TAKING = ("current", "continued", "stopped")
 HABITS = frozenset(("smoking", "alcohol use", "drug use"))
 PROBLEMS = ("finding", "disease", "anatomy", "organism")
 WEAK = frozenset(map(stem, words_of("weak.txt")))
-OUTRIGHT = 0.5  # share from which the source contradicts what is said of things no list names
+OUTRIGHT = 0.45  # share from which the source contradicts what is said of things no list names
 # What makes a thing better or worse: `alleviated by lying down`, `better with ibuprofen`.
 FACTOR = re.compile(r"\s*(?:by|with|when|while|during|after|on|in|at)\b", re.I)
 
@@ -153,6 +154,8 @@ def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
         share = source.shared(of, other.of)
         if not share:
             continue
+        if other.spoken and other.value != value and value in ENDED:
+            continue  # `okay` bears out no stop
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
         elif other.spoken or source.said[i].asks:

@@ -22,8 +22,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if known and not known & set(levels_of(match)):
             named = ", ".join(sorted(known))
             yield _flag(f"{match[0]} in the draft; the source has {named}", match, offset)
-    births = {_bare(m[0]) for m in BIRTHS.finditer(source.text)}
     for match in BIRTHS.finditer(text):
+        births = {_bare(m[0]) for m in BIRTHS.finditer(source.text)}
         if births and _bare(match[0]) not in births:
             yield _flag(f"{match[0]} in the draft; the source has {min(births)}", match, offset)
 

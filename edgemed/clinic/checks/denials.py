@@ -15,7 +15,7 @@ from edgemed.clinic.words import STOP, stem
 
 KINDS = ("word", "drug", "procedure")
 # Words of notes that say nothing by themselves, and those of them that do.
-SAID = frozenset(map(stem, "need help change start work use".split()))
+SAID = frozenset(map(stem, "need help change start work use better worse seen see admit feel".split()))
 EMPTY = WEAK - SAID | frozenset(map(stem, "sign evidence few several around".split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
@@ -33,7 +33,7 @@ HARDLY = re.compile(
 MAIN = re.compile(
     r"(?:^|\b(?:he|she|they|patient|it|this|that|these)\b)"
     r"(?:\s+(?:\w+ly|also|has|have|had|is|are|was|were|been|being|did|does|do|can|will|would|go|went"
-    r"|gone|to|reports?|notes?|states?|any|a|an|the|in|on|for|of|with|yet|ever|just|still))*\s*$",
+    r"|gone|and|or|to|reports?|notes?|states?|any|a|an|the|in|on|for|of|with|yet|ever|just|still))*\s*$",
     re.I,
 )
 # Words between a denial and what it denies that the other side may say otherwise.
@@ -77,7 +77,7 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     there = [
         (i, m)
         for i, m in source.mentions.get(mention.concept.name, ())
-        if m.context.hypothetical == mention.context.hypothetical and not m.context.historical
+        if not m.context.historical
     ]
     start = mention.span.start - said.sentence.span.start
     if not there or AS_NEEDED.search(said.sentence.text[:start]):
@@ -85,6 +85,8 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     if len(company) < 2 and not any(map(source.is_listed, company)):
         return None
     scored = [(source.kept(company, i), i, m) for i, m in there]
+    under = mention.context.hypothetical  # one said under a condition, the other not: surely alike
+    scored = [s for s in scored if s[2].context.hypothetical == under or s[0] >= SURELY]
     against = [a for a in scored if state(a[2]) == OPPOSITE[here]]
     here_at = places_of(said, mention)
     against = [a for a in against if not is_elsewhere(here_at, places_of(source.said[a[1]], a[2]))]

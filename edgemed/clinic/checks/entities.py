@@ -22,6 +22,7 @@ LISTS = {
     "procedure": "procedures.txt",
 }
 OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
+OPPOSITE_LEVEL = {"high": ("low", "normal"), "low": ("high", "normal")}
 GRAVE = ("drug", "procedure")
 # Said in too many ways to count as missing.
 PLAIN = frozenset(
@@ -45,6 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if mention.concept.name in PLAIN:
             continue
         yield from _opposite(mention, source)
+        yield from _of_other_level(mention, source)
         if mention.concept.kind not in LISTS or mention.span.start < start:
             continue
         if (mention.polarity != "yes" and not drug) or is_named(mention, source):
@@ -66,6 +68,19 @@ def _opposite(mention: Mention, source: Source) -> Iterator[Flag]:
                 reason = f"{name} in the draft, {there[0][1].concept.name} in the source"
                 spans = tuple(m.span for _, m in there[:3])
                 yield Flag("level", "contradicted", "major", reason, mention.span, spans)
+
+
+def _of_other_level(mention: Mention, source: Source) -> Iterator[Flag]:
+    """Hypotension, where the source calls the blood pressure high and never low."""
+    for name, test, level in rows_of("derived.tsv"):
+        if name != mention.concept.name or mention.polarity != "yes" or name in source.mentions:
+            continue
+        there = [c for _, c in source.cues.get("level", ()) if test in c.of and not c.spoken]
+        against = [c for c in there if c.value in OPPOSITE_LEVEL[level]]
+        if against and not any(c.value == level for c in there):
+            reason = f"{name} in the draft; the source calls the {test} {against[0].value}"
+            spans = tuple(c.span for c in against[:3])
+            yield Flag("level", "contradicted", "major", reason, mention.span, spans)
 
 
 def is_named(mention: Mention, source: Source) -> bool:

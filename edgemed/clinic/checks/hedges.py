@@ -15,10 +15,10 @@ from edgemed.clinic.source import Source
 
 LISTED = ("finding", "disease")
 NEARLY = 0.6  # share of the best sentence's context from which another one counts as well
-SAME = 0.6  # share of a plain word's context in the sentence that doubts it
+SAME = 0.5  # share of a plain word's context in the sentence that doubts it
 BESIDE = re.compile(
     r"\b(?:possibl[ey]|likely|may|might|could|suspected|questionable|suspicious for"
-    r"|concern(?:ed|ing)? for)\s+(?:\w+\s+){0,2}$",
+    r"|concern(?:ed|ing)? for)\s+(?:[\w-]+\s+){0,2}$",
     re.I,
 )
 HEDGED = re.compile(
@@ -31,7 +31,7 @@ HEDGED = re.compile(
 MAY = re.compile(r"may|might|could", re.I)
 IS = re.compile(r"\s+(?:\w+ly\s+)?(?:be|have|represent|indicate|reflect|suggest|show|mean)\b", re.I)
 EXCLUDED = re.compile(r"cannot|suspected|questionable|equivocal|unclear", re.I)
-CLAUSE = re.compile(r"[;:.?!]\s|\b(?:but|however|although|which|who)\b", re.I)
+CLAUSE = re.compile(r"[,;:.?!]\s|\b(?:but|however|although|which|who)\b", re.I)
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:

@@ -43,6 +43,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         if against:
             yield _contradicted(sided, [s for _, s in against])
+        elif not same and is_sideless(sided, source):
+            reason = f"the source does not say {sided.side} of it"
+            yield Flag("laterality", "not found", "major", reason, sided.span)
         elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
             if opposite:
@@ -55,6 +58,14 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 def is_on_both(said: Said, sided: Sided) -> bool:
     """Whether the sentence speaks of the other side too: `right hand, left hand`."""
     return any(s.side in (OTHER[sided.side], "both") for s in said.sides)
+
+
+def is_sideless(sided: Sided, source: Source) -> bool:
+    """Whether the source names the part of the body and never with this side or with both."""
+    parts = [n for n in sided.of if n in names_of("anatomy.txt") and n in source.parts]
+    return bool(parts) and not any(
+        s.side in (sided.side, "both") and set(parts) & set(s.of) for _, s in source.sides
+    )
 
 
 def _of_one(sided: Sided, bound: list[tuple[int, Sided]]) -> Iterator[Flag]:

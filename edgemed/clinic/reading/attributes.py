@@ -17,6 +17,7 @@ from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.words import stem
 
+LABELLED = re.compile(r"[^:.;]{1,40}:\s*(?:\w+\s+){0,2}")  # `Lyme titer: low`
 REACH = 60  # characters from a cue to what it is said of
 MOST = 6  # names a cue is said of at most, and of a list of drugs more
 BACK = 3  # sentences in which what a cue speaks of may have been named before it
@@ -148,6 +149,9 @@ def _nearest(
             near.append((a - end, m.concept.name))
         elif low <= a and b <= start and row.side != "behind":
             near.append((start - b, m.concept.name))
+    if not near and LABELLED.fullmatch(text, 0, start):
+        near = [(start - (m.span.end - offset), m.concept.name) for m in mentions
+                if m.span.end - offset <= start]  # fmt: skip
     near.sort(key=lambda n: n[0])
     return tuple(dict.fromkeys(name for _, name in near))[:MOST]
 

@@ -54,6 +54,7 @@ BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
+DENIED = re.compile(r"(?:not|n't) (?=(?:sure|certain|improv|chang|great|bad)\w*$)")
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
 LABELLED_NO = re.compile(
@@ -140,6 +141,9 @@ class Scopes:
             says, side = _meaning(m.group())
             if says != "nothing":
                 found.append(self._stretch(says, side, m.start(), m.end()))
+            within = DENIED.match(m.group())  # `not sure`, `has not changed`: the word itself
+            if within is not None:
+                found.append(Trigger("negated", m.start() + within.end(), m.end()))
         return found
 
     def _bare_negative(self) -> list[Trigger]:
