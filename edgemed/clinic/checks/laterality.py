@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from edgemed.clinic.checks.sites import neighbours
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.said import Said
@@ -62,9 +63,10 @@ def is_on_both(said: Said, sided: Sided) -> bool:
 
 def is_sideless(sided: Sided, source: Source) -> bool:
     """Whether the source names the part of the body and never with this side or with both."""
-    parts = [n for n in sided.of if n in names_of("anatomy.txt") and n in source.parts]
+    parts = {n for n in sided.of if n in names_of("anatomy.txt") and n in source.parts}
+    near = parts.union(*(neighbours(part) for part in parts))  # a right foot has a right ankle
     return bool(parts) and not any(
-        s.side in (sided.side, "both") and set(parts) & set(s.of) for _, s in source.sides
+        s.side in (sided.side, "both") and near & set(s.of) for _, s in source.sides
     )
 
 
