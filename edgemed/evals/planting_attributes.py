@@ -203,7 +203,7 @@ def negations_added(note: str, rng: random.Random) -> Iterator[Edit]:
             yield from (Edit(*m.span(), instead) for m in re.finditer(pattern, note))
 
 
-# A sentence's beginning up to the illness that runs in the family; one that denies it is left alone.
+# A sentence's beginning up to the illness that runs in the family; one that denies it is left out.
 FAMILY = re.compile(
     r"(?:^|(?<=[.\n:] ))(?:There is (?:a |an )?|(?:The )?[Pp]atient (?:has|reports) (?:a )?"
     r"|(?:He|She) (?:has|reports) (?:a )?)?[Ff]amily history (?:is )?"

@@ -15,13 +15,15 @@ from edgemed.clinic.words import STOP, stem
 
 KINDS = ("word", "drug", "procedure")
 # Words of notes that say nothing by themselves, and those of them that do.
-SAID = frozenset(map(stem, "need help change start work use better worse seen see admit feel".split()))
+SAID = frozenset(
+    map(stem, "need help change start work use better worse seen see admit feel".split())
+)
 EMPTY = WEAK - SAID | frozenset(map(stem, "sign evidence few several around".split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
 BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
 BEFORE = re.compile(
-    r"(?:\b(?:not|never|no|cannot|without|denies|denied|unable to|neg(?:ative)? for|free of)|n't)\s+"
+    r"(?:\b(?:not|never|no|cannot|without|denie[sd]|unable to|neg(?:ative)? for|free of)|n't)\s+"
     r"(?P<between>(?:\w+\s+){0,4})$",
     re.I,
 )
@@ -55,9 +57,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
                 here = "negated" if state(mention) == "no" else "affirmed"
                 verb = "affirms" if state(mention) == "no" else "negates"
                 reason = f"{mention.concept.name}: {here} in the draft; the source {verb} it"
-                yield Flag(
-                    "negation", "contradicted", "minor", reason, mention.span, (rival.span,)
-                )
+                yield Flag("negation", "contradicted", "minor", reason, mention.span, (rival.span,))
                 return
 
 
@@ -75,9 +75,7 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
         return None
     company = source.company(said, mention.span)
     there = [
-        (i, m)
-        for i, m in source.mentions.get(mention.concept.name, ())
-        if not m.context.historical
+        (i, m) for i, m in source.mentions.get(mention.concept.name, ()) if not m.context.historical
     ]
     start = mention.span.start - said.sentence.span.start
     if not there or AS_NEEDED.search(said.sentence.text[:start]):

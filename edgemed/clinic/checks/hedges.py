@@ -24,7 +24,7 @@ BESIDE = re.compile(
 HEDGED = re.compile(
     r"\b(?:possib\w+|probab\w+|likely|unlikely|may|maybe|might|could|suspect\w*|suspici\w+"
     r"|question\w*|presum\w+|concern\w*|worr\w+|potential\w*|appears?|seems?|suggest\w*"
-    r"|consistent|compatible|rule[ds]? out|r/o|versus|vs|differential|exclude\w*|consider\w*|whether"
+    r"|consistent|compatible|rule[ds]? out|r/o|versus|vs|differential|exclud\w*|consider\w*|whether"
     r"|if|think|thinks|thought|believe[sd]?|assess|evaluate|risks?|would|should|can)\b",
     re.I,
 )

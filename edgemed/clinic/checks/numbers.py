@@ -115,7 +115,9 @@ def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
     ]
     drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}
     there = [r for regimens in source.regimens for r in regimens if r.drug in drugs]
-    return bool(often) and any({*often} <= {p.value for p in (*regimen.rates, *regimen.clocks)} for regimen in there)
+    return bool(often) and any(
+        {*often} <= {p.value for p in (*regimen.rates, *regimen.clocks)} for regimen in there
+    )
 
 
 def is_misdated(said: Said, other: Said) -> bool:

@@ -73,9 +73,9 @@ def _gap(mention: Mention, source: Source, around: range, place: int) -> str:
     same = [m for m in there if m.polarity == mention.polarity or mention.polarity == "open"]
     if not same:
         return f"{POLARITY[mention.polarity]} ({name})"
-    if mention.concept.kind in ("finding", "disease"):
-        if not any(same_person(mention.context.person, m.context.person) for m in same):
-            return f"whose {name}"
+    told = mention.concept.kind in ("finding", "disease")
+    if told and not any(same_person(mention.context.person, m.context.person) for m in same):
+        return f"whose {name}"
     if not mention.context.uncertain and all(m.context.uncertain for m in same):
         return f"certainty of {name}"
     return ""

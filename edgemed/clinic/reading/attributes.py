@@ -24,7 +24,7 @@ BACK = 3  # sentences in which what a cue speaks of may have been named before i
 CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|who|because)\b", re.I)
 ACTION = re.compile(
     r"[;.?!]\s|\b(?:but|because|due to|if|when|unless"
-    r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease|switch))\b",
+    r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease))\b",
     re.I,
 )
 # A word behind an action that is its object: `reduce her pain`, not `increased to 40 mg`.

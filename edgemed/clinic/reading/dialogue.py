@@ -51,7 +51,9 @@ TELLS = re.compile(
     r"|'(?:s|re|ve|ll|m)\b",
     re.IGNORECASE,
 )
-REPLIES = re.compile(r"\s*(?:(?:oh|um|uh|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b", re.IGNORECASE)
+REPLIES = re.compile(
+    r"\s*(?:(?:oh|um|uh|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b", re.IGNORECASE
+)
 # A statement that only waits for a nod: `the x-ray shows a stone, okay?`
 TOLD = re.compile(r"[, ](?:okay|ok|all right|alright|you know)\W*\?$", re.IGNORECASE)
 FEW = 10  # words of a question without a verb
@@ -68,7 +70,9 @@ GIVEN = re.compile(
     r"(?:where|when|why|which|how (?:long|often|bad|severe|much))\b",
     re.IGNORECASE,
 )
-ANOTHER = re.compile(r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I)
+ANOTHER = re.compile(
+    r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I
+)
 ANY = re.compile(r"(?:(?!n't\b|\bnot\b|\bno\b).)*\bany\b", re.IGNORECASE)
 CUE = re.compile(
     r"\b(?:any|anything|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
@@ -76,7 +80,9 @@ CUE = re.compile(
     re.IGNORECASE,
 )
 # Whoever speaks of himself tells with `he` of the relative named last.
-TELLS_OF = re.compile(r"\b(?:he|she) (?:also )?(?:had|has|was|is|died|got|suffered|passed|did)\b", re.I)
+TELLS_OF = re.compile(
+    r"\b(?:he|she) (?:also )?(?:had|has|was|is|died|got|suffered|passed|did)\b", re.I
+)
 THIRD = re.compile(r"\b(?:he|she|his|him)\b", re.IGNORECASE)
 DID = re.compile(r" (?:did|does|do|has|had|is|was)\b(?!n't| not)(?=\W*$|,| but| though)")
 PRONOUN = re.compile(

@@ -69,7 +69,10 @@ AND_HALF = re.compile(
 OR_TWO = re.compile(r"\ban? \w+ (?=or two\b)", re.IGNORECASE)
 # A spoken point without a number before it: `point one two five`, `a . five centimeter`.
 _DIGITS = "|".join(w for w in spoken.SMALL if w != "o") + "|" + "|".join(spoken.TENS)
-POINTED = re.compile(rf"(?:(?<=\ba )\. |(?<!\w )\bpoint |(?<=take )point )(?:{_DIGITS})(?:[ -](?:{_DIGITS}))*\b", re.I)
+POINTED = re.compile(
+    rf"(?:(?<=\ba )\. |(?<!\w )\bpoint |(?<=take )point )(?:{_DIGITS})(?:[ -](?:{_DIGITS}))*\b",
+    re.I,
+)
 VULGAR = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, "single": 1.0}
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
@@ -104,7 +107,9 @@ def _numbers(text: str) -> Iterator[Quantity]:
         end = match.end()
         more = AND_HALF.fullmatch(match.group())
         if more is not None:
-            yield Quantity((1.5,), unit_of(more["unit"].lower()), Span(*match.span()), match.group())
+            yield Quantity(
+                (1.5,), unit_of(more["unit"].lower()), Span(*match.span()), match.group()
+            )
             continue
         values, implied = _values(match.group())
         half = HALF.match(text, end)
@@ -187,9 +192,9 @@ def _unit_behind(text: str, at: int) -> tuple[Unit | None, int]:
         return None, at
     form = match["form"]
     attached = match.start("form") == at
-    if form.lower() in ATTACHED and not attached and form not in CAPITAL:
-        if form != "m" or METRES.search(text[:at]) is None:
-            return None, at
+    is_height = form == "m" and METRES.search(text[:at]) is not None
+    if form.lower() in ATTACHED and not attached and form not in CAPITAL and not is_height:
+        return None, at
     if form.lower() == "m" and form == "M":
         return None, at
     return unit_of(form), match.end()

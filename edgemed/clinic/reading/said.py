@@ -15,7 +15,9 @@ from edgemed.clinic.words import Word
 
 Polarity = Literal["yes", "no", "open"]
 # What ends a statement like a question: `the x-ray shows a stone, okay?`
-TAG = re.compile(r"\b(?:okay|ok|all right|alright|right|correct|you know|yeah|see)\W*$", re.IGNORECASE)
+TAG = re.compile(
+    r"\b(?:okay|ok|all right|alright|right|correct|you know|yeah|see)\W*$", re.IGNORECASE
+)
 
 
 class Cue(NamedTuple):

@@ -39,17 +39,17 @@ FAMILY = re.compile(r"\bfamil(?:y|ial)\b", re.IGNORECASE)
 
 def read(text: str) -> list[Said]:
     """All sentences of `text`, read."""
-    said = [_read_one(s) for s in split(text) if s.kind != "heading"]
+    said = [read_one(s) for s in split(text) if s.kind != "heading"]
     said = list(answered(said)) if any(s.sentence.role for s in said) else said
     return list(with_sex(list(carried_on(said))))
 
 
 def headings(text: str) -> list[Said]:
     """The lines of `text` that look like headings, read; `read` leaves them out."""
-    return [_read_one(s) for s in split(text) if s.kind == "heading"]
+    return [read_one(s) for s in split(text) if s.kind == "heading"]
 
 
-def _read_one(sentence: Sentence) -> Said:
+def read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
     text, offset = CORRECTED.sub(_blank, sentence.text), sentence.span.start
     when = dates(text)

@@ -19,19 +19,19 @@ def persons(text: str, concept: str) -> set[str]:
     ("talk", "concept", "expected"),
     [
         # a denial ends where the next clause begins, without a comma
-        ("[doctor] there is no fracture there you have some swelling\n[patient] okay", "edema", "yes"),
-        ("[doctor] no lesions on the skin your lungs are full of wheezes\n[patient] okay", "wheezing",
-         "yes"),
+        ("[doctor] no fracture there you have some swelling\n[patient] okay", "edema", "yes"),
+        ("[doctor] no lesions your lungs are full of wheezes\n[patient] okay", "wheezing", "yes"),
         ("[patient] i do n't think you have seen the rash\n[doctor] no", "rash", "no"),
         # questions without a mark, and a few words that ask
         ("Doctor: Have you had any fever.\nPatient: No.", "fever", "no"),
         ("Doctor: Tremors or numbness.\nPatient: No, nothing like that.", "tremor", "no"),
         # an answer takes up one thing of several; a little warm is no fever
-        ("Doctor: Any congestion, sore throat, cough?\nPatient: I have had a little bit of congestion.",
+        ("Doctor: Any congestion, sore throat, cough?\nPatient: I had a little bit of congestion.",
          "cough", "open"),
         ("Doctor: And fever?\nPatient: I felt a little warm.", "fever", "open"),
         # an answer that qualifies denies nothing
-        ("Doctor: Did you notice redness right away?\nPatient: Um not right away.", "erythema", "open"),
+        ("Doctor: Did you notice redness right away?\nPatient: Um not right away.", "erythema",
+         "open"),
         # of two choices the answer is to the last; what is besides is taken for granted
         ("Doctor: Do you have asthma or is there anything else?\nPatient: No.", "asthma", "open"),
         ("Doctor: Any allergies besides penicillin?\nPatient: No.", "penicillin", "yes"),
@@ -58,8 +58,8 @@ def test_whether_it_is_so(talk: str, concept: str, expected: str) -> None:
     ("talk", "concept", "expected"),
     [
         ("Patient: My mother and her two sisters have asthma.\nDoctor: Okay.", "asthma", "aunt"),
-        ("Doctor: And your father?\nPatient: I was not there. He had a stroke.", "stroke", "father"),
-        ("Doctor: Your mother?\nPatient: Yes.\nDoctor: What was her disease?\nPatient: She had gout.",
+        ("Doctor: And your father?\nPatient: I was away. He had a stroke.", "stroke", "father"),
+        ("Doctor: Your mother?\nPatient: Yes.\nDoctor: Her disease?\nPatient: She had gout.",
          "gout", "mother"),
         ("FAMILY HISTORY\n\nThe patient has lymphoma.", "lymphoma", ""),
         ("FAMILY HISTORY\n\nLymphoma.", "lymphoma", "family"),
