@@ -179,6 +179,9 @@ def _actions(
     for found in order:
         if any(m.concept.kind in LISTED for m in found):
             return tuple(dict.fromkeys(m.concept.name for m in found))
+    if not behind and not before:  # `a heavy smoker, but then I quit`
+        before = [m for m in mentions if m.span.end - offset <= start
+                  and m.concept.kind in ("finding", "drug")][-1:]  # fmt: skip
     return tuple(dict.fromkeys(m.concept.name for m in (*behind, *before)))[:MOST]
 
 

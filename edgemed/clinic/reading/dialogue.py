@@ -56,6 +56,12 @@ REPLIES = re.compile(
 )
 # A statement that only waits for a nod: `the x-ray shows a stone, okay?`
 TOLD = re.compile(r"[, ](?:okay|ok|all right|alright|you know)\W*\?$", re.IGNORECASE)
+# Words in front of the asking with which something is taken for granted; a bare list is asked too.
+TAKEN = re.compile(
+    r"\b(?:since|with|this|that|the|your|you|you're|because|when|if|has|have|had|is|are|was|were"
+    r"|besides|i|we|he|she|it)\b",
+    re.IGNORECASE,
+)
 FEW = 10  # words of a question without a verb
 ALTERNATIVE = re.compile(
     r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
@@ -231,7 +237,7 @@ def _asked(said: Said) -> tuple[int, int, int]:
     """
     text, start = said.sentence.text, said.sentence.span.start
     cue = CUE.search(text)
-    first = cue.start() if cue else 0
+    first = cue.start() if cue and TAKEN.search(text, 0, cue.start()) else 0
     choice = max([first, *(m.start() for m in ALTERNATIVE.finditer(text))])
     granted = GRANTED.search(text, choice)
     return start + first, start + choice, start + (granted.start() if granted else len(text))
