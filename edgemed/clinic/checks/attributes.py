@@ -7,7 +7,7 @@ serious to pass where the source has nothing like them. Knows no drug by name.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Flag, Severity
@@ -101,11 +101,13 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for cue in said.cues:
         if cue.spoken or cue.attribute not in AGAINST or not any(map(source.rarity, cue.of)):
             continue
-        own, against = bound(cue, source)
+        if cue.attribute == "doing" and source.is_talk:
+            continue  # what is planned at a visit may be done before it ends
+        factor = factors(said, cue)
+        own, against = bound(cue, source, factor)
         best = max((b.share for b in own), default=0.0)
         named = is_of_its_kind(cue, said)
         least = LEAST if named else OUTRIGHT
-        factor = factors(said, cue)
         rivals = [
             b for b in against
             if b.share >= least and best < CLEARLY * b.share
@@ -143,8 +145,13 @@ def is_of_its_kind(cue: Cue, said: Said) -> bool:
     return bool(listed) or cue.attribute != "trend" or "pain" in cue.of
 
 
-def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
-    """The source's cues that support the draft's, and those that contradict it."""
+def bound(
+    cue: Cue, source: Source, factor: Collection[str] = ()
+) -> tuple[list[Bound], list[Bound]]:
+    """The source's cues that support the draft's, and those that contradict it.
+
+    Words of talk contradict only of the same factor: `driving hurts` for relief by driving.
+    """
     value, attribute = cue.value, cue.attribute
     of = subject(cue)
     like = LIKE.get(attribute, {}).get(value, frozenset()) | {value}
@@ -158,7 +165,7 @@ def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
             continue  # `okay` bears out no stop
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
-        elif other.spoken or source.said[i].asks:
+        elif source.said[i].asks or (other.spoken and not set(factor) & set(other.of)):
             continue
         elif other.value in AGAINST[attribute].get(value, ()):
             against.append(Bound(share, other))
@@ -168,7 +175,7 @@ def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
 def subject(cue: Cue) -> tuple[str, ...]:
     """The names by which the source's cues are found: of what is done, the tests and operations."""
     if cue.attribute != "doing":
-        return tuple(n for n in cue.of if n not in WEAK) or cue.of
+        return cue.of
     return tuple(n for n in cue.of if n in names_of("procedures.txt"))
 
 

@@ -71,8 +71,9 @@ def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) ->
         for place in own:
             if scopes.at(place.start, place.end).negated and not place.row.spoken:
                 continue
-            first = max((p.end for p in written if p.end <= place.start), default=0)
-            last = min((p.start for p in written if p.start >= place.end), default=len(text))
+            cutting = [p for p in written if p.row.value != "current" or place.row == p.row]
+            first = max((p.end for p in cutting if p.end <= place.start), default=0)
+            last = min((p.start for p in cutting if p.start >= place.end), default=len(text))
             of = bound(text, offset, mentions, (first, place.start, place.end, last), place.row)
             span = Span(place.start + offset, place.end + offset)
             found.append(Cue(attribute, place.row.value, span, of, place.row.spoken))
