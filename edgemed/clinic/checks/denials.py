@@ -5,7 +5,7 @@ sentence of the source that shares most of it decides; the denial must be right 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from edgemed.clinic.checks.assertion import OPPOSITE, WEAK, is_elsewhere, is_label, places_of
 from edgemed.clinic.findings import Flag
@@ -80,7 +80,7 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     start = mention.span.start - said.sentence.span.start
     if not there or AS_NEEDED.search(said.sentence.text[:start]):
         return None
-    if len(company) < 2 and not any(map(source.is_listed, company)):
+    if len(company) < 2 and not (any(map(source.is_listed, company)) or is_short(said, company)):
         return None
     scored = [(source.kept(company, i), i, m) for i, m in there]
     under = mention.context.hypothetical  # one said under a condition, the other not: surely alike
@@ -98,6 +98,11 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     if is_hardly(other, beside) or not is_denied(denied, at, other, beside):
         return None
     return best[2]
+
+
+def is_short(said: Said, company: Collection[str]) -> bool:
+    """Whether the sentence has no other words than the company: `Admitted to the hospital.`"""
+    return bool(company) and len({m.concept.name for m in said.mentions}) <= len(company) + 1
 
 
 def is_denied(denied: Said, at: Mention, other: Said, beside: Mention) -> bool:
