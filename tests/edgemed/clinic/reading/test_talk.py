@@ -38,7 +38,7 @@ def persons(text: str, concept: str) -> set[str]:
         ("Doctor: Any chest pain since the fall?\nPatient: No.", "fall", "yes"),
         ("Doctor: Where is your rash?\nPatient: No, only on my arm.", "rash", "yes"),
         # `no, you are right` agrees; an answer is to what was asked last
-        ("Doctor: Any trouble? Slurring, or anything like that?\nPatient: No.", "speech problem", "no"),
+        ("Doctor: Any trouble? Slurring, or anything?\nPatient: No.", "speech problem", "no"),
         ("Doctor: You are on warfarin?\nPatient: No, you are right.", "warfarin", "yes"),
         ("Doctor: Do you take metformin? How is your sugar?\nPatient: No complaints.", "metformin",
          "open"),
