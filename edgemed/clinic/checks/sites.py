@@ -15,6 +15,8 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.source import Source, parts_in
 
+ONE = {"cervical spine": ("neck",), "thoracic spine": ("back",), "neck": ("cervical spine",)}
+"""Parts that two names may mean."""
 NEAR, FAR = 0.45, 0.2  # share of a part's context from which another part is about the same thing
 CLEARLY = 0.4  # share of the other's context below which the part's own is outweighed
 
@@ -36,7 +38,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             (source.kept(company, i), other, i)
             for other in rivals
             for i in source.parts.get(other, ())
-            if part not in source.parts_at(i) and not here & source.parts_at(i)
+            if not {part, *ONE.get(part, ())} & source.parts_at(i)
         ]
         best = max(there, default=(0.0, "", 0))
         least = NEAR if part in source.parts else FAR
