@@ -156,6 +156,7 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
     least = NEARED if source.is_talk else NEARED_IN_NOTE
     return any(
         not is_another(mention, int(i), source)
+        and not is_of_another_part(mention, source.parts_at(int(i)))
         for p in {phrase, mention.concept.name}
         for i in np.flatnonzero(source.index.cosines(p) >= least)
     )
@@ -168,6 +169,12 @@ def is_another(mention: Mention, i: int, source: Source) -> bool:
         m.concept.kind == "disease" and is_alike(name, m.concept.name)
         for m in source.said[i].mentions
     )
+
+
+def is_of_another_part(mention: Mention, parts: frozenset[str]) -> bool:
+    """Whether a finding of one part of the body is near a sentence that names others: hip, knee."""
+    own = {part for part in mention.concept.name.split() if part in names_of("anatomy.txt")}
+    return bool(own and parts) and not own & parts
 
 
 @cache
