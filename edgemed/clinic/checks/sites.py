@@ -46,12 +46,30 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{part} in the draft, {best[1]} in the source"
             spans = (source.span(best[2]),)
             yield Flag("site", "contradicted", "minor", reason, span, spans)
+        elif is_absent(said, part, rivals, source):
+            there = min(rivals & source.parts.keys())
+            reason = f"the source does not name the {part}; it has {there}"
+            yield Flag("site", "not found", "minor", reason, span)
+
+
+def is_absent(said: Said, part: str, rivals: frozenset[str], source: Source) -> bool:
+    """Whether the source names parts that are taken for this one, and never this one."""
+    near = rivals & source.parts.keys()
+    known = {part, *ONE.get(part, ())} & source.parts.keys()
+    return bool(near) and not known and not denied(said, part) and not is_label(said, part)
 
 
 def denied(said: Said, part: str) -> bool:
     """Whether what the sentence says of the part is not so: that says nothing of another part."""
     of = [m.polarity for m in said.mentions if part in m.concept.name]
     return "no" in of and "yes" not in of
+
+
+def is_label(said: Said, part: str) -> bool:
+    """Whether the part is only the heading of the sentence: `Chest: clear`."""
+    text, start = said.sentence.text, said.sentence.span.start
+    colon = text.find(":")
+    return any(m.concept.name == part and m.span.end - start <= colon for m in said.mentions)
 
 
 def places(said: Said) -> Iterator[tuple[Span, str]]:
