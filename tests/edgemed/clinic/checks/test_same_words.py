@@ -54,7 +54,7 @@ CASES = (
      "Continue home blood pressure monitoring.", "Discontinue home blood pressure monitoring."),
     ("trend", "Pain is better with rest and worse with coughing.", "Pain is worse with coughing.",
      "Pain is better with coughing."),
-    ("trend", "Rest makes it better and driving hurts.", "Pain is worse with driving.",
+    ("trend", "Patient: Even driving hurts.\nDoctor: Okay.", "Pain is worse with driving.",
      "Pain is relieved by driving."),
     ("site", "Evaluation of the left shoulder. It aches.", "Evaluation of the left shoulder.",
      "Evaluation of the left hand."),
