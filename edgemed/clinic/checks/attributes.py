@@ -106,7 +106,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         factor = factors(said, cue)
         own, against = bound(cue, source, factor)
         best = max((b.share for b in own), default=0.0)
-        named = is_of_its_kind(cue, said, source)
+        named = is_of_its_kind(cue, said)
         least = LEAST if named else OUTRIGHT
         rivals = [
             b for b in against
@@ -129,7 +129,7 @@ def factors(said: Said, cue: Cue) -> set[str]:
             and m.concept.name not in WEAK}  # fmt: skip
 
 
-def is_of_its_kind(cue: Cue, said: Said, source: Source) -> bool:
+def is_of_its_kind(cue: Cue, said: Said) -> bool:
     """Whether the cue is said of something of the kind that it is used of."""
     kinds = {m.concept.kind for m in said.mentions if m.concept.name in cue.of}
     if cue.attribute == "status" and not kinds & {"drug"}:
@@ -141,9 +141,7 @@ def is_of_its_kind(cue: Cue, said: Said, source: Source) -> bool:
         return False
     if cue.attribute == "doing":
         return "procedure" in kinds
-    return cue.attribute != "trend" or any(
-        name not in WEAK and source.rarity(name) for name in cue.of
-    )
+    return bool(kinds - {"word"}) or cue.attribute != "trend" or "pain" in cue.of
 
 
 def bound(

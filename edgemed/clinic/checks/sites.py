@@ -47,8 +47,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             spans = (source.span(best[2]),)
             yield Flag("site", "contradicted", "minor", reason, span, spans)
         elif is_absent(said, part, rivals, source):
-            there = min(rivals & source.parts.keys())
-            reason = f"the source does not name the {part}; it has {there}"
+            other = min(rivals & source.parts.keys())
+            reason = f"the source does not name the {part}; it has {other}"
             yield Flag("site", "not found", "minor", reason, span)
 
 
