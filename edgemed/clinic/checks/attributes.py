@@ -13,7 +13,7 @@ from typing import NamedTuple
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of, words_of
 from edgemed.clinic.reading.said import Cue, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
 
 AGAINST: dict[str, dict[str, frozenset[str]]] = {

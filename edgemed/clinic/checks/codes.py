@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.levels import WRITTEN, levels_of
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 BIRTHS = re.compile(r"\bG\d+,? ?P\d+\b")
 

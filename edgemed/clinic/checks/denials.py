@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from edgemed.clinic.checks.assertion import OPPOSITE, WEAK, is_elsewhere, is_label, places_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Mention, Polarity, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import STOP, stem
 
 KINDS = ("word", "drug", "procedure")

@@ -11,7 +11,7 @@ from edgemed.clinic.checks.attributes import HABITS
 from edgemed.clinic.checks.denials import EMPTY
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.said import Cue, Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 LISTED = ("finding", "disease")
 NEARLY = 0.6  # share of the best sentence's context from which another one counts as well

@@ -11,7 +11,7 @@ from edgemed.clinic.checks.assertion import is_label
 from edgemed.clinic.checks.entities import PLAIN, is_named
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 LEAST = 0.5  # share of the context in the sentence with the other one
 INJURIES = frozenset(("fracture", "dislocation", "thrombus", "hematoma"))

@@ -11,7 +11,7 @@ from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 # What may stand between a test and its value.
 BETWEEN = re.compile(

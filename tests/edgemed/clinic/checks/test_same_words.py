@@ -3,8 +3,8 @@
 import pytest
 
 from edgemed.clinic.checks import flags
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.source import Source
 
 CASES = (
     # what no list names, denied on one side

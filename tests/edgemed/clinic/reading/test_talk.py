@@ -3,8 +3,8 @@
 import pytest
 
 from edgemed.clinic.reading.quantities import quantities
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.source import Source
 
 
 def polarities(text: str, concept: str) -> set[str]:
