@@ -29,6 +29,9 @@ CASES = (
      "Abdominal x-ray shows a possible kidney stone.", "Abdominal x-ray shows a kidney stone."),
     ("certainty", "Primary closure is planned, but skin graft closure may be needed.",
      "Skin graft closure may be needed.", "Skin graft closure is needed."),
+    ("certainty", "His elevated phosphatase is likely related to his bone health.",
+     "His elevated phosphatase is likely related to bone health.",
+     "His elevated phosphatase is related to his bone health."),
     # in another's place
     ("entity", "The foot x-ray shows no evidence of osteomyelitis.",
      "Foot x-ray: no evidence of osteomyelitis.", "Foot x-ray: no evidence of osteoporosis."),
