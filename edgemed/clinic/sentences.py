@@ -32,11 +32,14 @@ NUMBERED = re.compile(r"\d{1,2}[.)]\s+(?=[A-Z])")
 BREATH = 18  # words of speech after which a sentence without punctuation is looked at for cuts
 NEW_START = re.compile(
     r"\b(?:okay|alright|all right|so (?!far|much|long|that|many)|now|but|and then"
-    r"|(?:and |so )?(?:do you|did you|have you|are you|were you|any other))\b(?! okay| alright)",
+    r"|(?:and |so )?(?:do you|did you|have you|are you|were you|any other)|(?<!and )(?<!know )"
+    r"how(?:'s|'re| is| are))\b(?! okay| alright)",
     re.IGNORECASE,
 )
 WRAPPED = 60  # characters of a line that may go on below whatever begins there
-_DIGIT = "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|[a-z]+teen|[a-z]+ty)"
+_DIGIT = (
+    "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|[a-z]+ty)"
+)
 # Speech recognition writes a spoken point as a full stop: `six . eight`, `a . five`.
 POINT = re.compile(rf".*?\b(?:{_DIGIT}|a|point) \. {_DIGIT}\b.*", re.DOTALL)
 TERMINAL = re.compile(r"[.!?]+(?:[\"')\]]+)?(?=\s|$)")
@@ -155,7 +158,7 @@ def _continues(text: str, block: list[Line], line: Line) -> bool:
 def _is_heading(text: str, line: Line) -> bool:
     """A short line that begins with a capital, is not a sentence, and is alone."""
     piece = text[line.start : line.end]
-    if HEADING.fullmatch(piece) is None or len(piece.split()) > 6:
+    if HEADING.fullmatch(piece) is None or len(piece.split()) > 6 or piece.endswith("-"):
         return False
     return piece.endswith(":") or piece.isupper() or (piece[-1].isalpha() and _alone(text, line))
 

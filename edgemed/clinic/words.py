@@ -8,10 +8,11 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from edgemed.clinic.lists import words_of
+from edgemed.clinic.lists import names_of, words_of
 
 # `nonsmoker` and `afebrile` are two words, so that the finding is found and the denial too.
 WORD = re.compile(
+    r"(?<![A-Za-z])[A-HJ-Z](?: [A-Z]){1,5}(?![\w'’₂])|"
     r"(?:[Hh][Bb])?[Aa]1[Cc](?![A-Za-z])|[Ss][Pp][Oo][2₂]|[Oo][2₂](?![A-Za-z])"
     r"|[Nn]on(?=smok|drink|tend|diabet|alcohol)|[Aa](?=febrile)|[Aa]n(?=icteric)|[A-Za-zÀ-ÿ]+(?:['’][a-z]+)?"
 )
@@ -31,7 +32,7 @@ def words(text: str, offset: int = 0) -> list[Word]:
     """All words of `text`; `offset` is added to their positions."""
     found = []
     for match in WORD.finditer(text):
-        lower = match.group().lower().replace("’", "'")
+        lower = match.group().lower().replace("’", "'").replace(" ", "")  # `C V A` is `cva`
         found.append(Word(lower, stem(lower), match.start() + offset, match.end() + offset))
     return found
 
@@ -45,10 +46,17 @@ def content(found: list[Word]) -> list[Word]:
 def stem(word: str) -> str:
     """`word` without plural and tense endings: `breathing` -> `breath`."""
     word = american(word.removesuffix("'s").replace("₂", "2"))
+    word = _aliases().get(word, word)
     for ending, instead, least in ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= least:
             return _undouble(word[: len(word) - len(ending)] + instead)
     return word.removesuffix("e") if len(word) > 4 else word
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    """Plain words by other words for them: `meds`, `hurts`."""
+    return {other: word for word, said in names_of("aliases.txt").items() for other in said}
 
 
 def american(word: str) -> str:

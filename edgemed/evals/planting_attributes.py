@@ -203,18 +203,26 @@ def negations_added(note: str, rng: random.Random) -> Iterator[Edit]:
             yield from (Edit(*m.span(), instead) for m in re.finditer(pattern, note))
 
 
+# A sentence's beginning up to the illness that runs in the family; one that denies it is left out.
+FAMILY = re.compile(
+    r"(?:^|(?<=[.\n:] ))(?:There is (?:a |an )?|(?:The )?[Pp]atient (?:has|reports) (?:a )?"
+    r"|(?:He|She) (?:has|reports) (?:a )?)?[Ff]amily history (?:is )?"
+    r"(?:of|significant for|positive for|includes)(?! no\b)",
+    re.MULTILINE,
+)
+
+
 def to_the_patient(note: str, rng: random.Random) -> Iterator[Edit]:
     """A relative's illness given to the patient."""
     body = "|".join(RELATIVES)
     for m in re.finditer(rf"\b(?:His|Her|The patient's) (?:{body}) (?=has|had|died|is|was)", note):
         yield Edit(*m.span(), "The patient ")
-    for m in re.finditer(
-        r"\b[Ff]amily history (?:is )?(?:of|significant for|positive for|includes)", note
-    ):
+    for m in FAMILY.finditer(note):
         yield Edit(*m.span(), "The patient has a history of")
     for m in re.finditer(rf",? (?:in|with) (?:his|her|the) (?:\w+ )?(?:{body})\b", note):
         yield Edit(*m.span(), " in the patient")
-    for m in re.finditer(rf"\b(?:{body})(?: (?:with|had|has)|:|,) (?=[a-z])", note, re.I):
+    alone = rf"(?:^|(?<=[.\n] ))(?:{body})(?: (?:with|had|has)|:|,) (?=[a-z])(?!absence|no )"
+    for m in re.finditer(alone, note, re.I | re.M):
         yield Edit(*m.span(), "Patient has ")
 
 

@@ -21,9 +21,11 @@ import numpy as np
 
 from edgemed.clinic.checks.review import claims_of
 from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.attributes import BACK, carried_on
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
-from edgemed.clinic.reading.text import read
+from edgemed.clinic.reading.text import read, read_one
+from edgemed.clinic.sentences import split
 from edgemed.evals.planting import PLANTERS, Planted, plant
 from edgemed.evals.planting_attributes import ATTRIBUTES
 from tests.bench import baselines, human_scores
@@ -122,9 +124,7 @@ def flags_of(source: Source, said: Said) -> tuple[Flag, ...]:
 def judged(p: Planted, source: Source, known: set[tuple[str, str]]) -> Hit | None:
     """The planted sentence reviewed; None where cutting leaves no sentence at the place."""
     end = max(p.end, p.start + 1)
-    there = [
-        s for s in read(p.draft) if s.sentence.span.start < end and p.start < s.sentence.span.end
-    ]
+    there = read_at(p, end)
     if not there:
         return None
     claims = [c for s in there for c in claims_of(source, s)]
@@ -135,13 +135,23 @@ def judged(p: Planted, source: Source, known: set[tuple[str, str]]) -> Hit | Non
     near = any(f.draft.start <= end + 25 and p.start - 25 <= f.draft.end for f in flags)
     text = " ".join(s.sentence.text for s in there)
     before = p.draft[: p.start] + p.was + p.draft[p.end :]
-    was = [
-        s.sentence.text
-        for s in read(before)
-        if s.sentence.span.start <= p.start < s.sentence.span.end
-    ]
+    was = [s.text for s in split(before) if s.span.start <= p.start < s.span.end]
     new = bool(flags) and not any((p.document, w) in known for w in was)
     return Hit(p, text, bool(flags), near, new, vouched)
+
+
+def read_at(p: Planted, end: int) -> list[Said]:
+    """The sentences at the planted error, read as `read` reads them in the whole draft.
+
+    What a sentence owes to others is what the few before it name, and the patient's sex.
+    """
+    sentences = [s for s in split(p.draft) if s.kind != "heading"]
+    hit = [i for i, s in enumerate(sentences) if s.span.start < end and p.start < s.span.end]
+    if p.kind == "sex" or not hit:
+        said = read(p.draft)
+    else:
+        said = list(carried_on(list(map(read_one, sentences[max(0, hit[0] - BACK) : hit[-1] + 1]))))
+    return [s for s in said if s.sentence.span.start < end and p.start < s.sentence.span.end]
 
 
 def false_flags(clean: Sequence[Sentence]) -> None:

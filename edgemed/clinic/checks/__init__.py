@@ -6,11 +6,14 @@ from edgemed.clinic.checks import (
     allergies,
     assertion,
     attributes,
+    codes,
     conclusions,
+    denials,
     doses,
     entities,
     forms,
     frequencies,
+    hedges,
     laterality,
     names,
     numbers,
@@ -21,7 +24,9 @@ from edgemed.clinic.checks import (
     resemblance,
     sex,
     sites,
+    slots,
     times,
+    values,
     wording,
 )
 from edgemed.clinic.checks.harm import weighed
@@ -31,20 +36,24 @@ from edgemed.clinic.reading.source import Source
 
 CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "numbers": numbers.check,
+    "codes": codes.check,
+    "values": values.check,
     "doses": doses.check,
     "regimens": regimens.check,
     "times": times.check,
     "laterality": laterality.check,
     "attributes": attributes.check,
-    "certainty": attributes.check_certainty,
+    "certainty": hedges.check,
     "sites": sites.check,
     "reasons": reasons.check,
     "allergies": allergies.check,
     "sex": sex.check,
     "frequencies": frequencies.check,
     "assertion": assertion.check,
+    "denials": denials.check,
     "people": people.check,
     "entities": entities.check,
+    "slots": slots.check,
     "conclusions": conclusions.check,
     "resemblance": resemblance.check,
     "wording": wording.check,
@@ -61,7 +70,7 @@ def flags(said: Said, source: Source) -> tuple[Flag, ...]:
     rest, out = source.trusted
     if out:
         raised += planted.check(said, source, raised, raised_by(said, rest))
-    found = list({(f.check, f.label, f.draft): f for f in reversed(raised)}.values())
+    found = list({(f.check, f.draft): f for f in sorted(raised, key=_least_first)}.values())
     kept = [
         weighed(flag, said, source)
         for flag in found
@@ -93,6 +102,11 @@ TELLING = {
     ("name", "wording"),
     ("planted", "unsupported"),
 }
+
+
+def _least_first(flag: Flag) -> tuple[bool, bool]:
+    """Of two flags of a check on the same words the last is kept: the one that contradicts."""
+    return flag.label == "contradicted", flag.severity == "major"
 
 
 def _says_more(other: Flag, flag: Flag) -> bool:

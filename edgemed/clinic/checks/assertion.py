@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Mention, Said
+from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
 
@@ -27,13 +28,19 @@ PRESENT = re.compile(
     r"\b(?:has|had|have|reports?|reported|is|with|shows?|presents?|developed)\b", re.I
 )
 BESIDE = 12  # characters between `or` and what it joins
-DENIAL = re.compile(r"\b(?:no|not|never|denie[sd]|if|whether|without|nor)\b|n't\b", re.IGNORECASE)
+NEARBY = 40  # characters from a finding to where it is
+DIRECTIONS = frozenset("medial lateral anterior posterior left right upper lower".split())
+CLAUSE = re.compile(r"[.;:?!]\s|\b(?:but|however|although|which|who)\b", re.IGNORECASE)
+DENIAL = re.compile(
+    r"\b(?:no|not|never|denie[sd]|if|whether|without|nor|assess|evaluat\w+|potential|possible|rule"
+    r"|encourag\w+|advised|instructed|asked|told|should|call|please|exertion)\b|n't\b",
+    re.IGNORECASE,
+)
 OPPOSITE = {"yes": "no", "no": "yes"}
-BEFORE = re.compile(r"(?:\b(?:not|never|no|cannot|without|denies)|n't)\s+(?:\w+\s+){0,2}$", re.I)
-VERB = 0.5  # share of a word's context in the sentence that says the opposite
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
 COMPARED = ("finding", "disease")
+LABEL = re.compile(r"[^:.]{1,48}:\s")
 NOT_TAKEN = re.compile(
     r"\b(?:denie[sd]|not|never|no longer)\b (?:\w+ ){0,2}(?:tak|us)(?:e[sn]?|ing)\b", re.IGNORECASE
 )
@@ -48,7 +55,6 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
-    yield from _verbs(said, source)
     yield from _lost_denials(said)
 
 
@@ -70,9 +76,15 @@ def _polarity(
     said: Said, mention: Mention, source: Source, others: list[tuple[int, Mention]]
 ) -> Iterator[Flag]:
     """The source only ever says the opposite."""
-    others = [(i, m) for i, m in others if not m.context.historical]
+    here = places_of(said, mention)
+    others = [
+        (i, m)
+        for i, m in others
+        if not m.context.historical
+        and (m.polarity == mention.polarity or not is_elsewhere(here, places_of(source.said[i], m)))
+    ]
     known = [m for _, m in others]
-    if mention.context.historical or mention.context.uncertain:
+    if mention.context.historical or mention.context.uncertain or is_label(said, mention):
         return
     same = [i for i, m in others if m.polarity == mention.polarity]
     if same and not _outweighed(said, mention, source, same, others):
@@ -81,12 +93,19 @@ def _polarity(
         if known and mention.polarity == "yes" and not source.is_talk and is_present(said, mention):
             yield _conditional(mention, known)
         return
-    here = "negated" if mention.polarity == "no" else "affirmed"
+    verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
     severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
-    reason = f"{mention.concept.name} is {here} in the draft; the source {there} it"
+    reason = f"{mention.concept.name} is {verb} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def is_label(said: Said, mention: Mention) -> bool:
+    """What a label names is a topic and no claim: `Allergies: no known drug allergies`."""
+    label = LABEL.match(said.sentence.text)
+    end = mention.span.end - said.sentence.span.start
+    return label is not None and end <= label.end() and mention.polarity == "yes"
 
 
 def is_present(said: Said, mention: Mention) -> bool:
@@ -118,15 +137,21 @@ def _outweighed(
 def _phrases(said: Said, source: Source) -> Iterator[Flag]:
     """Phrases that every source sentence speaking of the same denies where the draft does not."""
     for phrase in _segments(said):
+        if all(m.context.historical for m in phrase):
+            continue
         polarities = {m.polarity for m in phrase}
-        if len(polarities) != 1 or "open" in polarities or not _telling(phrase):
+        if len(polarities) != 1 or "open" in polarities or not _telling(phrase, said):
             continue
         weights = {m.concept.name: source.rarity(m.concept.name) or UNSEEN for m in phrase}
         least = COVERED * sum(weights.values())
         there = [
             (i, {source.said[i].mentions[k] for k in ks})
             for i, ks in source.sharing(weights).items()
-            if sum(weights[n] for n in {source.said[i].mentions[k].concept.name for k in ks})
+            if not is_elsewhere(
+                places_of(said, phrase[0]),
+                places_of(source.said[i], source.said[i].mentions[ks[0]]),
+            )
+            and sum(weights[n] for n in {source.said[i].mentions[k].concept.name for k in ks})
             >= least
         ]
         (here,) = polarities
@@ -140,50 +165,32 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             yield Flag("negation", "contradicted", "minor", reason, span, spans)
 
 
-def _verbs(said: Said, source: Source) -> Iterator[Flag]:
-    """Plain words that the sentence of the same company says otherwise: `does not smoke now`."""
-    if said.sentence.text.endswith("?"):
-        return
-    for mention in said.mentions:
-        if mention.concept.kind != "word" or mention.polarity == "open":
-            continue
-        name = mention.concept.name
-        if name in WEAK or mention.context.uncertain:
-            continue
-        company = source.company(said, mention.span)
-        there = source.mentions.get(name, ())
-        if len(company) < 2 or not there:
-            continue
-        against = [(source.kept(company, i), i, m) for i, m in there
-                   if m.polarity == OPPOSITE[mention.polarity]]  # fmt: skip
-        best = max(against, key=lambda a: a[0], default=None)
-        own = max((source.kept(company, i) for i, m in there if m.polarity == mention.polarity),
-                  default=0.0)  # fmt: skip
-        if best is None or best[0] < VERB or own >= best[0] / 2:
-            continue
-        denied, at = (
-            (said, mention) if mention.polarity == "no" else (source.said[best[1]], best[2])
-        )
-        if is_next_to_denial(denied, at):
-            said_here = "negated" if mention.polarity == "no" else "affirmed"
-            verb = "affirms" if mention.polarity == "no" else "negates"
-            reason = f"{name}: {said_here} in the draft; the source {verb} it"
-            span = mention.span
-            yield Flag("negation", "contradicted", "minor", reason, span, (best[2].span,))
-            return
+def places_of(said: Said, mention: Mention) -> frozenset[str]:
+    """Where a finding is said to be: parts of the body and directions near it in its clause."""
+    text, offset = said.sentence.text, said.sentence.span.start
+    at = mention.span.start - offset
+    cuts = [m.start() for m in CLAUSE.finditer(text)]
+    low = max([at - NEARBY, *(c for c in cuts if c < at)])
+    high = min([at + 2 * NEARBY, *(c for c in cuts if c > at)])
+    near = [w for w in said.words if low <= w.start - offset < high]
+    parts = {part for word in near for part in parts_of(word)} - {"side", "joint", "base"}
+    return frozenset(parts | {w.lower for w in near if w.lower in DIRECTIONS})
 
 
-def is_next_to_denial(said: Said, mention: Mention) -> bool:
-    """Whether the denial is right before the word, and not a clause away."""
-    start = mention.span.start - said.sentence.span.start
-    return BEFORE.search(said.sentence.text[:start]) is not None
+def is_elsewhere(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether two places are told and are not one: the medial and the lateral side of a knee."""
+    for part in (DIRECTIONS, None):
+        here, there = (p & part if part else p - DIRECTIONS for p in (a, b))
+        if here and there and not here & there:
+            return True
+    return False
 
 
 def _segments(said: Said) -> Iterator[list[Mention]]:
     """The meaningful words of a sentence, cut at commas and conjunctions."""
     text, offset = said.sentence.text, said.sentence.span.start
     cuts = [m.start() + offset for m in CUT.finditer(text)] + [said.sentence.span.end]
-    mentions = sorted(said.mentions, key=lambda m: m.span)
+    mentions = sorted((m for m in said.mentions if not is_label(said, m)), key=lambda m: m.span)
     start = said.sentence.span.start
     for end in cuts:
         phrase = [m for m in mentions if start <= m.span.start < end and m.concept.name not in WEAK]
@@ -192,9 +199,10 @@ def _segments(said: Said) -> Iterator[list[Mention]]:
         start = end
 
 
-def _telling(phrase: list[Mention]) -> bool:
-    """Two words, or a finding: enough to recognise the same thing."""
-    return len(phrase) > 1 or phrase[0].concept.kind in COMPARED
+def _telling(phrase: list[Mention], said: Said) -> bool:
+    """Two words, a finding, or all that the sentence says: enough to recognise the same thing."""
+    alone = all(m in phrase or m.concept.name in WEAK for m in said.mentions)
+    return len(phrase) > 1 or phrase[0].concept.kind in COMPARED or alone
 
 
 def _lost_denials(said: Said) -> Iterator[Flag]:

@@ -6,12 +6,15 @@ best of the opposite speaks clearly more of the same than the best of its own. S
 serious to pass where the source has nothing like them. Knows no drug by name.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.reading.said import Cue, Mention, Said
+from edgemed.clinic.lists import names_of, words_of
+from edgemed.clinic.reading.said import Cue, Said
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.words import stem
 
 AGAINST: dict[str, dict[str, frozenset[str]]] = {
     "severity": {
@@ -27,7 +30,8 @@ AGAINST: dict[str, dict[str, frozenset[str]]] = {
     "level": {
         "high": frozenset(("low", "normal")),
         "low": frozenset(("high", "normal")),
-        "normal": frozenset(("high", "low")),
+        "normal": frozenset(("high", "low", "abnormal")),
+        "abnormal": frozenset(("normal",)),
     },
     "doing": {"done": frozenset(("planned",)), "planned": frozenset()},
     "type": {"one": frozenset(("two",)), "two": frozenset(("one",))},
@@ -39,7 +43,7 @@ AGAINST: dict[str, dict[str, frozenset[str]]] = {
         "held": frozenset(("continued", "started", "current", "increased")),
         "increased": frozenset(("decreased", "stopped", "held")),
         "decreased": frozenset(("increased", "stopped")),
-        "current": frozenset(("stopped", "past")),
+        "current": frozenset(("stopped", "past", "resolved")),
         "past": frozenset(("current",)),
         "resolved": frozenset(("current", "continued")),
     },
@@ -48,6 +52,7 @@ AGAINST: dict[str, dict[str, frozenset[str]]] = {
 LIKE: dict[str, dict[str, frozenset[str]]] = {
     "severity": {"moderate": frozenset(("mild", "severe"))},
     "trend": {"same": frozenset(("better", "worse"))},
+    "level": {"abnormal": frozenset(("high", "low"))},
     "status": {
         "continued": frozenset(("current", "increased", "decreased", "started")),
         "started": frozenset(("continued", "current", "increased")),
@@ -73,10 +78,15 @@ SPOKEN = 0.5  # how much less words of talk bear out, for they mean many things
 CLEARLY = 0.6  # share of the opposite's binding below which the own value's is outweighed
 
 
-DOUBTED = ("finding", "disease")
 OF_DRUGS = frozenset(("started", "held", "increased", "decreased", "continued", "current"))
+ENDED = ("stopped", "held", "resolved", "past")
+OF_TAKING = ("current", "continued", "stopped")
 HABITS = frozenset(("smoking", "alcohol use", "drug use"))
 PROBLEMS = ("finding", "disease", "anatomy", "organism")
+WEAK = frozenset(map(stem, words_of("weak.txt")))
+OUTRIGHT = 0.45  # share from which the source contradicts what is said of things no list names
+# What makes a thing better or worse: `alleviated by lying down`, `better with ibuprofen`.
+FACTOR = re.compile(r"\s*(?:by|with|when|while|during|after|on|in|at)\b", re.I)
 
 
 class Bound(NamedTuple):
@@ -89,73 +99,83 @@ class Bound(NamedTuple):
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """At most one flag for each cue of the sentence."""
     for cue in said.cues:
-        if cue.spoken or cue.attribute not in AGAINST or not is_telling(cue, said, source):
+        if cue.spoken or cue.attribute not in AGAINST or not any(map(source.rarity, cue.of)):
             continue
-        own, against = bound(cue, source)
+        if cue.attribute == "doing" and source.is_talk:
+            continue  # what is planned at a visit may be done before it ends
+        factor = factors(said, cue)
+        own, against = bound(cue, source, factor)
         best = max((b.share for b in own), default=0.0)
-        rivals = [b for b in against if b.share >= LEAST and best < CLEARLY * b.share]
+        named = is_of_its_kind(cue, said)
+        least = LEAST if named else OUTRIGHT
+        rivals = [
+            b for b in against
+            if b.share >= least and best < CLEARLY * b.share
+            and (not factor or factor & set(b.cue.of))
+        ]  # fmt: skip
         if rivals:
             yield _contradicted(said, cue, max(rivals, key=lambda b: b.share))
-        elif best == 0.0 and cue.value in GRAVE.get(cue.attribute, ()):
+        elif best == 0.0 and named and cue.value in GRAVE.get(cue.attribute, ()):
             yield _not_found(said, cue)
 
 
-def check_certainty(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each problem that the draft states and the source only calls possible."""
-    doubted = {n for c in said.cues if c.attribute == "certainty" and c.value == "possible"
-               for n in c.of}  # fmt: skip
-    for mention in said.mentions:
-        context = mention.context
-        if mention.concept.kind not in DOUBTED or mention.polarity != "yes" or context.historical:
-            continue
-        if context.uncertain or mention.concept.name in doubted:
-            continue
-        there = source.mentions.get(mention.concept.name, [])
-        told = [(i, m) for i, m in there if m.polarity == "yes"]
-        if told and all(is_doubted(source.said[i], m) for i, m in told):
-            reason = f"{mention.concept.name} is stated in the draft, possible in the source"
-            spans = tuple(m.span for _, m in told[:3])
-            yield Flag("certainty", "contradicted", "minor", reason, mention.span, spans)
+def factors(said: Said, cue: Cue) -> set[str]:
+    """What the draft says makes a thing better or worse, if the cue is followed by it."""
+    text, end = said.sentence.text, cue.span.end - said.sentence.span.start
+    if cue.attribute != "trend" or FACTOR.match(text, end) is None:
+        return set()
+    return {m.concept.name for m in said.mentions
+            if m.span.start >= cue.span.end and m.concept.name in cue.of
+            and m.concept.name not in WEAK}  # fmt: skip
 
 
-def is_doubted(said: Said, mention: Mention) -> bool:
-    """Whether the sentence says that the thing is only possible."""
-    return mention.context.uncertain or any(
-        cue.attribute == "certainty" and cue.value == "possible" and not cue.spoken
-        and mention.concept.name in cue.of
-        for cue in said.cues
-    )  # fmt: skip
-
-
-def is_telling(cue: Cue, said: Said, source: Source) -> bool:
-    """Whether the cue is said of something of its kind that the source names too."""
+def is_of_its_kind(cue: Cue, said: Said) -> bool:
+    """Whether the cue is said of something of the kind that it is used of."""
     kinds = {m.concept.kind for m in said.mentions if m.concept.name in cue.of}
-    if cue.attribute == "status" and cue.value in OF_DRUGS and not kinds & {"drug"}:
-        return cue.value in ("current", "continued") and bool(HABITS & set(cue.of))
+    if cue.attribute == "status" and not kinds & {"drug"}:
+        habit = bool(HABITS & set(cue.of))
+        return habit if cue.value in OF_TAKING else cue.value not in OF_DRUGS
     if cue.attribute == "severity" and not kinds & {*PROBLEMS} and "pain" not in cue.of:
         return False
     if cue.attribute == "level" and not kinds & {*PROBLEMS, "procedure"}:
         return False
-    return any(source.rarity(name) for name in cue.of)
+    if cue.attribute == "doing":
+        return "procedure" in kinds
+    return bool(kinds - {"word"}) or cue.attribute != "trend" or "pain" in cue.of
 
 
-def bound(cue: Cue, source: Source) -> tuple[list[Bound], list[Bound]]:
-    """The source's cues that support the draft's, and those that contradict it."""
+def bound(
+    cue: Cue, source: Source, factor: Collection[str] = ()
+) -> tuple[list[Bound], list[Bound]]:
+    """The source's cues that support the draft's, and those that contradict it.
+
+    Words of talk contradict only of the same factor: `driving hurts` for relief by driving.
+    """
     value, attribute = cue.value, cue.attribute
+    of = subject(cue)
     like = LIKE.get(attribute, {}).get(value, frozenset()) | {value}
     own: list[Bound] = []
     against: list[Bound] = []
     for i, other in source.cues.get(attribute, ()):
-        share = source.shared(cue.of, other.of)
+        share = source.shared(of, other.of)
         if not share:
             continue
+        if other.spoken and other.value != value and value in ENDED:
+            continue  # `okay` bears out no stop
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
-        elif other.spoken or source.said[i].sentence.text.endswith("?"):
+        elif source.said[i].asks or (other.spoken and not set(factor) & set(other.of)):
             continue
         elif other.value in AGAINST[attribute].get(value, ()):
             against.append(Bound(share, other))
     return own, against
+
+
+def subject(cue: Cue) -> tuple[str, ...]:
+    """The names by which the source's cues are found: of what is done, the tests and operations."""
+    if cue.attribute != "doing":
+        return cue.of
+    return tuple(n for n in cue.of if n in names_of("procedures.txt"))
 
 
 def severity_of(said: Said, cue: Cue) -> Severity:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from edgemed.clinic.checks.numbers import equal
+from edgemed.clinic.checks.numbers import COUNTED, equal, is_counted_out
 from edgemed.clinic.findings import Flag
-from edgemed.clinic.reading.quantities import Quantity, base, same
-from edgemed.clinic.reading.regimens import DOSED, may_be_dose
+from edgemed.clinic.reading.quantities import Quantity
+from edgemed.clinic.reading.regimens import DOSED, may_be_dose, rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 
-COUNTED = ("tablets", "puffs", "drops")
 REACH = 60  # characters from a drug to its dose
 
 
@@ -25,20 +24,6 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{drug.concept.name} {dose.text} in the draft; the source has {text}"
             spans = tuple(q.span for q in there[:3])
             yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
-
-
-def is_counted_out(dose: Quantity, there: list[Quantity]) -> bool:
-    """Half a tablet of 50 mg is 25 mg: the count and the mass together make the dose."""
-    if dose.unit is None:
-        return False
-    counts = [q for q in there if q.unit is not None and q.unit.dimension in COUNTED]
-    masses = [q for q in there if q.unit is not None and q.unit.dimension == dose.unit.dimension]
-    return any(
-        same(base(dose.values[0], dose.unit), c.values[0] * base(m.values[0], m.unit))
-        for c in counts
-        for m in masses
-        if m.unit is not None
-    )
 
 
 def is_comparable(dose: Quantity, other: Quantity) -> bool:
@@ -67,7 +52,13 @@ def doses_of(drug: Mention, source: Source) -> list[Quantity]:
             other = source.said[k]
             if k > i and any(m.concept.kind == "drug" for m in other.mentions):
                 break
-            near = [q for q in other.quantities if may_be_dose(q)]
+            often = [rate.span for rate in rates(other)]
+            near = [
+                q
+                for q in other.quantities
+                if may_be_dose(q)
+                and not any(q.span.start < r.end and r.start < q.span.end for r in often)
+            ]
             if k == i:
                 named = [m for m in other.mentions if m.concept.kind == "drug"]
                 near = [q for q in near if _nearest_drug(q, named) == mention]

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.lists import names_of
+from edgemed.clinic.lists import names_of, rows_of
 from edgemed.clinic.reading.concepts import Concept, key
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
@@ -22,9 +22,13 @@ LISTS = {
     "procedure": "procedures.txt",
 }
 OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
+OPPOSITE_LEVEL = {"high": ("low", "normal"), "low": ("high", "normal")}
 GRAVE = ("drug", "procedure")
 # Said in too many ways to count as missing.
-PLAIN = frozenset(("death", "surgery", "immunization", "stress", "discharge"))
+PLAIN = frozenset(
+    """death surgery immunization stress discharge sleep trauma abnormality complication incident
+    deformity""".split()
+) | {"blood pressure", "body temperature"}
 SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
 NEARED_IN_NOTE = 0.6  # the same where clinicians wrote both sides, in the same words
@@ -42,6 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if mention.concept.name in PLAIN:
             continue
         yield from _opposite(mention, source)
+        yield from _of_other_level(mention, source)
         if mention.concept.kind not in LISTS or mention.span.start < start:
             continue
         if (mention.polarity != "yes" and not drug) or is_named(mention, source):
@@ -65,12 +70,46 @@ def _opposite(mention: Mention, source: Source) -> Iterator[Flag]:
                 yield Flag("level", "contradicted", "major", reason, mention.span, spans)
 
 
+def _of_other_level(mention: Mention, source: Source) -> Iterator[Flag]:
+    """Hypotension, where the source calls the blood pressure high and never low."""
+    for name, test, level in rows_of("derived.tsv"):
+        if name != mention.concept.name or mention.polarity != "yes" or name in source.mentions:
+            continue
+        there = [c for _, c in source.cues.get("level", ()) if test in c.of and not c.spoken]
+        against = [c for c in there if c.value in OPPOSITE_LEVEL[level]]
+        if against and not any(c.value == level for c in there):
+            reason = f"{name} in the draft; the source calls the {test} {against[0].value}"
+            spans = tuple(c.span for c in against[:3])
+            yield Flag("level", "contradicted", "major", reason, mention.span, spans)
+
+
 def is_named(mention: Mention, source: Source) -> bool:
     """The concept, or all words of one of its names within one sentence."""
-    if mention.concept.name in source.mentions:
+    if mention.concept.name in source.mentions or is_a_sort_of(mention, source):
+        return True
+    if is_derived(mention, source):
         return True
     spelled = ways(mention.concept)
     return any(_within_a_sentence(s, source) or _is_misspelled(s, source) for s in spelled)
+
+
+def is_derived(mention: Mention, source: Source) -> bool:
+    """Whether the source has a result that the finding is the name of: a high potassium."""
+    return any(
+        cue.value == level and test in cue.of
+        for name, test, level in rows_of("derived.tsv")
+        if name == mention.concept.name
+        for _, cue in source.cues.get("level", ())
+    )
+
+
+def is_a_sort_of(mention: Mention, source: Source) -> bool:
+    """Whether the source names it by the plainer word that ends its own: osteoarthritis."""
+    name = mention.concept.name
+    return " " not in name and any(
+        name[i:] in source.mentions and source.is_listed(name[i:])
+        for i in range(3, len(name) - SHORTEST_MISSPELLED + 1)
+    )
 
 
 def _is_misspelled(stems: tuple[str, ...], source: Source) -> bool:
@@ -117,6 +156,7 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
     least = NEARED if source.is_talk else NEARED_IN_NOTE
     return any(
         not is_another(mention, int(i), source)
+        and not is_of_another_part(mention, source.parts_at(int(i)))
         for p in {phrase, mention.concept.name}
         for i in np.flatnonzero(source.index.cosines(p) >= least)
     )
@@ -129,6 +169,12 @@ def is_another(mention: Mention, i: int, source: Source) -> bool:
         m.concept.kind == "disease" and is_alike(name, m.concept.name)
         for m in source.said[i].mentions
     )
+
+
+def is_of_another_part(mention: Mention, parts: frozenset[str]) -> bool:
+    """Whether a finding of one part of the body is near a sentence that names others: hip, knee."""
+    own = {part for part in mention.concept.name.split() if part in names_of("anatomy.txt")}
+    return bool(own and parts) and not own & parts
 
 
 @cache

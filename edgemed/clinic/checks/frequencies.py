@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.checks.regimens import CLOSE
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.reading.regimens import AS_NEEDED, Part, rates
+from edgemed.clinic.reading.regimens import AS_NEEDED, Part, is_clock, rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
@@ -16,7 +16,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     else."""
     drugs = any(m.concept.kind == "drug" for m in said.mentions)
     for rate in rates(said):
-        if rate.value == AS_NEEDED or rate.value == "clock":
+        if is_clock(rate) or float(rate.value) <= AS_NEEDED:
             continue
         holders = [i for i, other in source.rates if is_same(rate, other)]
         company = source.company(said, rate.span)
@@ -24,7 +24,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         rivals = [
             (source.kept(company, i), other)
             for i, other in source.rates
-            if i not in holders and isinstance(other.value, float) and other.value != AS_NEEDED
+            if i not in holders and isinstance(other.value, float) and other.value > AS_NEEDED
         ]
         best = max(rivals, key=lambda r: r[0], default=None)
         severity: Severity = "major" if drugs else "minor"
@@ -42,7 +42,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 def is_same(a: Part, b: Part) -> bool:
     """As often, or a time of day for what is once a day."""
-    if b.value == "clock":
+    if is_clock(b):
         return a.value == 1.0
     x, y = float(a.value), float(b.value)
     return abs(x - y) <= CLOSE * max(x, y)

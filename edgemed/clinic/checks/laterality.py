@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from edgemed.clinic.checks.sites import neighbours
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.said import Said
@@ -35,11 +36,16 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         same = [(i, s) for i, s in bound if s.side == sided.side]
         against = [(i, s) for i, s in bound if s.side in (OTHER[sided.side], "both")]
-        against = [a for a in against if not source.said[a[0]].sentence.text.endswith("?")]
+        against = [a for a in against if not source.said[a[0]].asks]
+        if bound and is_on_both(said, sided) and all(s.side == "both" for _, s in bound):
+            continue
         if same and not _outweighed(said, sided, source, same, against):
             continue
         if against:
             yield _contradicted(sided, [s for _, s in against])
+        elif not same and is_sideless(sided, source):
+            reason = f"the source does not say {sided.side} of it"
+            yield Flag("laterality", "not found", "major", reason, sided.span)
         elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
             if opposite:
@@ -47,6 +53,20 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             else:
                 reason = f"the source does not say {sided.side}"
                 yield Flag("laterality", "not found", "major", reason, sided.span)
+
+
+def is_on_both(said: Said, sided: Sided) -> bool:
+    """Whether the sentence speaks of the other side too: `right hand, left hand`."""
+    return any(s.side in (OTHER[sided.side], "both") for s in said.sides)
+
+
+def is_sideless(sided: Sided, source: Source) -> bool:
+    """Whether the source names the part of the body and never with this side or with both."""
+    parts = {n for n in sided.of if n in names_of("anatomy.txt") and n in source.parts}
+    near = parts.union(*(neighbours(part) for part in parts))  # a right foot has a right ankle
+    return bool(parts) and not any(
+        s.side in (sided.side, "both") and near & set(s.of) for _, s in source.sides
+    )
 
 
 def _of_one(sided: Sided, bound: list[tuple[int, Sided]]) -> Iterator[Flag]:
@@ -93,7 +113,7 @@ def _affirmed(said: Said, sided: Sided) -> bool:
     """Whether something that the side is said of is said to be so."""
     of = [m for m in said.mentions if m.concept.name in sided.of]
     if not of:
-        return not said.sentence.text.endswith("?")
+        return not said.asks
     return any(m.polarity == "yes" for m in of)
 
 

@@ -28,6 +28,7 @@ UNSAID = {
     "mg/dL", "g/dL", "ng/mL", "mmol/L", "meq", "10*9/L", "kg/m2", "{tablet}",
 }  # fmt: skip
 CUSTOMARY = {"[lb_av]", "[oz_av]", "[in_i]", "[ft_i]", "[mi_i]", "[tsp_us]", "[tbs_us]"}
+COUNTED = ("tablets", "puffs", "drops")
 LONGEST_DATED = 120  # characters of a sentence whose one date holds for all its numbers
 NEAR, FAR = (
     0.5,
@@ -43,21 +44,21 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
         holders = [i for i in holders if not is_misdated(said, source.said[i])]
         holders += [] if holders else by_analyte(said, quantity, source)
-        if not holders and is_attached(quantity, source):
+        if not holders and (is_attached(quantity, source) or is_in_tablets(quantity, source)):
             continue
         rivals = nearest(said, quantity, source, holders) or namesakes(quantity, source, holders)
         if (holders and not rivals) or (not holders and is_frequency(quantity, said, source)):
             continue
         severity: Severity = "major" if measure(quantity) in MEASURED else "minor"
-        if rivals:
+        fellows = [q for _, q in source.quantities if is_crossed(quantity, q)]
+        crossed = [q.span for q in fellows if equal(quantity, q)]
+        if rivals and not crossed:
             text = ", ".join(dict.fromkeys(q.text for q in rivals[:3]))
             where = "that number appears in the note for something else; " if holders else ""
             reason = f"{quantity.text} in the draft; {where}the source has {text}"
             spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
         elif not (quantity.unit is None and quantity.values == (1.0,)):
-            fellows = [q for _, q in source.quantities if is_crossed(quantity, q)]
-            crossed = [q.span for q in fellows if equal(quantity, q)]
             where = "is in another pair in the source" if crossed else "is not in the source"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
@@ -68,6 +69,25 @@ def is_attached(quantity: Quantity, source: Source) -> bool:
     if quantity.unit is not None or quantity.pair is not None or not quantity.text.isdecimal():
         return False
     return re.search(rf"(?<=[A-Za-z]){quantity.text}(?!\w)", source.text) is not None
+
+
+def is_in_tablets(quantity: Quantity, source: Source) -> bool:
+    """`25 mg` for half a tablet of 50 mg, said in one sentence."""
+    return any(is_counted_out(quantity, list(said.quantities)) for said in source.said)
+
+
+def is_counted_out(dose: Quantity, there: list[Quantity]) -> bool:
+    """Half a tablet of 50 mg is 25 mg: the count and the mass together make the dose."""
+    if dose.unit is None or dose.unit.dimension in COUNTED:
+        return False
+    counts = [q for q in there if q.unit is not None and q.unit.dimension in COUNTED]
+    masses = [q for q in there if q.unit is not None and q.unit.dimension == dose.unit.dimension]
+    return any(
+        same(base(dose.values[0], dose.unit), c.values[0] * base(m.values[0], m.unit))
+        for c in counts
+        for m in masses
+        if m.unit is not None
+    )
 
 
 def by_analyte(said: Said, quantity: Quantity, source: Source) -> list[int]:
@@ -95,7 +115,9 @@ def is_frequency(quantity: Quantity, said: Said, source: Source) -> bool:
     ]
     drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}
     there = [r for regimens in source.regimens for r in regimens if r.drug in drugs]
-    return bool(often) and any({*often} <= {p.value for p in regimen.rates} for regimen in there)
+    return bool(often) and any(
+        {*often} <= {p.value for p in (*regimen.rates, *regimen.clocks)} for regimen in there
+    )
 
 
 def is_misdated(said: Said, other: Said) -> bool:

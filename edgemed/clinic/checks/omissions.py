@@ -152,7 +152,7 @@ def is_allergen(mention: Mention, said: Said) -> bool:
 def _of_sentences(source: Source) -> Iterator[Fact]:
     """Facts told by the wording of a whole sentence."""
     for said in source.said:
-        if said.sentence.text.endswith("?"):
+        if said.asks:
             continue
         for kind, pattern in TOLD:
             start = told_at(kind, pattern, said)

@@ -20,6 +20,8 @@ GROUPS = {
     "grandparent": {"grandmother", "grandfather"},
     "spouse": {"wife", "husband"},
 }
+SPOUSES = ("wife", "husband", "spouse")
+MARRIED = frozenset(("married", "spouse", "partner", "marriage"))
 CLOSE = frozenset("mother father parent wife husband spouse son daughter child family".split())
 SUBJECT = re.compile(r"\b(?:he|she|his|her|patient|mr|mrs|ms|they|i)\b", re.IGNORECASE)
 SMALLEST_AGE = 10.0  # smaller numbers are too common to say whose they are
@@ -41,6 +43,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def _is_named(name: str, source: Source) -> bool:
+    if name in SPOUSES and not source.words.isdisjoint(MARRIED):
+        return True
     return name == "family" or any(
         other != "family" and same_person(name, other) for other in source.people
     )
@@ -55,8 +59,9 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
         known = [m for m in known if m.context.person != "family"]  # someone is named: not anyone
     if not known or any(same_person(here, m.context.person) for m in known):
         return
-    beside = [source.said[i] for i, _ in found if not source.said[i].sentence.text.endswith("?")]
-    if here and any(same_person(here, p.name) for said in beside for p in said.people):
+    beside = [(source.said[i], m) for i, m in found
+              if not source.said[i].asks]  # fmt: skip
+    if here and any(_may_share(here, said, m) for said, m in beside):
         return
     there = known[0].context.person
     if not here and (mention.polarity == "no" or there not in BLOOD):
@@ -65,6 +70,22 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
     reason += f"the {there or 'patient'}'s in the source"
     spans = tuple(m.span for m in known[:3])
     yield Flag("experiencer", "contradicted", "minor", reason, mention.span, spans)
+
+
+def _may_share(here: str, said: Said, mention: Mention) -> bool:
+    """Whether the person is named with the finding, and not behind it with another of his own.
+
+    `Mother breast cancer, father MI` gives the father no cancer; `diabetes in mother and father`
+    is of both.
+    """
+    for person in said.people:
+        if not same_person(here, person.name):
+            continue
+        own = any(m.context.person == person.name and m.span.start > person.end
+                  for m in said.mentions if m.concept.kind in COMPARED)  # fmt: skip
+        if person.start < mention.span.start or not own:
+            return True
+    return False
 
 
 def _ages(said: Said, source: Source) -> Iterator[Flag]:

@@ -7,10 +7,10 @@ enough. Never says which regimen is right.
 
 from collections.abc import Iterator, Sequence
 
-from edgemed.clinic.checks.numbers import equal
+from edgemed.clinic.checks.numbers import equal, is_counted_out
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import AS_NEEDED, Part, Regimen, regimens
+from edgemed.clinic.reading.regimens import ALWAYS, AS_NEEDED, Part, Regimen, regimens
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
@@ -52,14 +52,18 @@ def is_said(regimen: Regimen, there: Sequence[Regimen]) -> bool:
 def differing(a: Regimen, b: Regimen) -> list[Span]:
     """Where `a` and `b` state different things: dose, then route, then frequency."""
     found: list[Span] = []
-    if shares_measure(a, b) and not any(
-        is_comparable(x, y) and equal(x, y) for x in a.doses for y in b.doses
+    if (
+        shares_measure(a, b)
+        and not any(is_comparable(x, y) and equal(x, y) for x in a.doses for y in b.doses)
+        and not any(is_counted_out(x, list(b.doses)) for x in a.doses)
     ):
         found.append(a.doses[0].span)
     if a.routes and b.routes and not {p.value for p in a.routes} & {p.value for p in b.routes}:
         found.append(a.routes[0].span)
     if a.rates and b.rates and not same_rate(a.rates, b.rates):
         found.append(a.rates[0].span)
+    elif a.clocks and b.clocks and not {p.value for p in a.clocks} & {p.value for p in b.clocks}:
+        found.append(a.clocks[0].span)
     return found
 
 
@@ -75,7 +79,10 @@ def is_comparable(a: Quantity, b: Quantity) -> bool:
 
 def same_rate(a: Sequence[Part], b: Sequence[Part]) -> bool:
     """Times a day of one side all among the other's; without any, both or neither as needed."""
-    x, y = ([float(p.value) for p in side if p.value != AS_NEEDED] for side in (a, b))
+    said = [{p.value for p in side} & {AS_NEEDED, ALWAYS} for side in (a, b)]
+    if said[0] and said[1] and said[0] != said[1]:
+        return False  # `around the clock` for `as needed`
+    x, y = ([float(p.value) for p in side if float(p.value) > AS_NEEDED] for side in (a, b))
     if x and y:
         return are_among(x, y) or are_among(y, x)
     return all(any(p.value == AS_NEEDED for p in side) for side in (a, b))

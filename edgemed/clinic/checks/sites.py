@@ -15,6 +15,8 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.reading.source import Source, parts_in
 
+ONE = {"cervical spine": ("neck",), "thoracic spine": ("back",), "neck": ("cervical spine",)}
+"""Parts that two names may mean."""
 NEAR, FAR = 0.45, 0.2  # share of a part's context from which another part is about the same thing
 CLEARLY = 0.4  # share of the other's context below which the part's own is outweighed
 
@@ -27,12 +29,16 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         company = {n: w for n, w in source.company(said, span).items() if part not in n}
         if not company or not rivals:
             continue
+        if denied(said, part) and not any(
+            denied(source.said[i], other) for other in rivals for i in source.parts.get(other, ())
+        ):
+            continue
         own = max((source.kept(company, i) for i in source.parts.get(part, ())), default=0.0)
         there = [
             (source.kept(company, i), other, i)
             for other in rivals
             for i in source.parts.get(other, ())
-            if part not in source.parts_at(i)
+            if not {part, *ONE.get(part, ())} & source.parts_at(i)
         ]
         best = max(there, default=(0.0, "", 0))
         least = NEAR if part in source.parts else FAR
@@ -40,6 +46,30 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{part} in the draft, {best[1]} in the source"
             spans = (source.span(best[2]),)
             yield Flag("site", "contradicted", "minor", reason, span, spans)
+        elif is_absent(said, part, rivals, source):
+            other = min(rivals & source.parts.keys())
+            reason = f"the source does not name the {part}; it has {other}"
+            yield Flag("site", "not found", "minor", reason, span)
+
+
+def is_absent(said: Said, part: str, rivals: frozenset[str], source: Source) -> bool:
+    """Whether the source names parts that are taken for this one, and never this one."""
+    near = rivals & source.parts.keys()
+    known = {part, *ONE.get(part, ())} & source.parts.keys()
+    return bool(near) and not known and not denied(said, part) and not is_label(said, part)
+
+
+def denied(said: Said, part: str) -> bool:
+    """Whether what the sentence says of the part is not so: that says nothing of another part."""
+    of = [m.polarity for m in said.mentions if part in m.concept.name]
+    return "no" in of and "yes" not in of
+
+
+def is_label(said: Said, part: str) -> bool:
+    """Whether the part is only the heading of the sentence: `Chest: clear`."""
+    text, start = said.sentence.text, said.sentence.span.start
+    colon = text.find(":")
+    return any(m.concept.name == part and m.span.end - start <= colon for m in said.mentions)
 
 
 def places(said: Said) -> Iterator[tuple[Span, str]]:

@@ -14,12 +14,13 @@ from edgemed.clinic.checks.numbers import is_held
 from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
-from edgemed.clinic.reading.dates import agree
+from edgemed.clinic.reading.dates import Date, agree
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
 
 WEAK = frozenset(map(stem, words_of("weak.txt")))
+NEAR = 0.3  # share of a number's context in a sentence that holds it elsewhere
 BEFORE, AFTER = 2, 2  # sentences around the best one that count as one place
 POLARITY = {"yes": "that it is so", "no": "that it is not so", "open": ""}
 
@@ -49,17 +50,22 @@ def _stated(said: Said, span: Span) -> Iterator[Mention]:
 def _at(said: Said, span: Span, source: Source, place: int) -> Support:
     around = source.around(place, BEFORE, AFTER)
     stated = list(_stated(said, span))
-    missing = [gap for mention in stated if (gap := _gap(mention, source, around))]
+    missing = [gap for mention in stated if (gap := _gap(mention, source, around, place))]
     missing += _attributes(said, span, source)
-    missing += _figures(said, span, source)
+    missing += _sides(said, span, source, place)
+    missing += _figures(said, span, source, around)
     count = len(stated) + sum(span.start <= q.span.start < span.end for q in said.quantities)
     return Support(count, tuple(dict.fromkeys(missing)))
 
 
-def _gap(mention: Mention, source: Source, around: range) -> str:
-    """What the source's place lacks of a mention; empty where it says the same."""
+def _gap(mention: Mention, source: Source, around: range, place: int) -> str:
+    """What the source's place lacks of a mention; empty where it says the same.
+
+    The sentence itself decides where it names the thing, else those around it.
+    """
     name = mention.concept.name
-    there = [m for i in around for m in source.said[i].mentions if m.concept.name == name]
+    there = [m for m in source.said[place].mentions if m.concept.name == name]
+    there = there or [m for i in around for m in source.said[i].mentions if m.concept.name == name]
     if mention.concept.kind != "word" and not there:
         there = [m for _, m in source.mentions.get(name, ())]
     if not there:
@@ -67,11 +73,11 @@ def _gap(mention: Mention, source: Source, around: range) -> str:
     same = [m for m in there if m.polarity == mention.polarity or mention.polarity == "open"]
     if not same:
         return f"{POLARITY[mention.polarity]} ({name})"
-    if mention.concept.kind in ("finding", "disease"):
-        if not any(same_person(mention.context.person, m.context.person) for m in same):
-            return f"whose {name}"
-        if not mention.context.uncertain and all(m.context.uncertain for m in same):
-            return f"certainty of {name}"
+    told = mention.concept.kind in ("finding", "disease")
+    if told and not any(same_person(mention.context.person, m.context.person) for m in same):
+        return f"whose {name}"
+    if not mention.context.uncertain and all(m.context.uncertain for m in same):
+        return f"certainty of {name}"
     return ""
 
 
@@ -84,20 +90,35 @@ def _attributes(said: Said, span: Span, source: Source) -> Iterator[str]:
             for_it, against_it = (max((b.share for b in x), default=0.0) for x in (own, against))
             if not own or against_it > for_it:
                 yield SAYS.get(cue.attribute, cue.attribute)
+
+
+def _sides(said: Said, span: Span, source: Source, place: int) -> Iterator[str]:
+    """Sides that the source does not give the same thing; its sentence decides if it has any."""
+    inside = range(*span)
     for sided in said.sides:
-        there = [s for _, s in bound_to(sided, source) if s.side == sided.side]
-        if sided.span.start in inside and not there:
+        bound = bound_to(sided, source)
+        here = [s for i, s in bound if i == place] or [s for _, s in bound]
+        if sided.span.start in inside and not any(s.side == sided.side for s in here):
             yield "side"
 
 
-def _figures(said: Said, span: Span, source: Source) -> Iterator[str]:
-    """Numbers and dates that are nowhere in the source."""
+def _figures(said: Said, span: Span, source: Source, around: range) -> Iterator[str]:
+    """Numbers that are nowhere near, and dates that are nowhere said so fully."""
     inside = range(*span)
     for q in said.quantities:
-        held = any(is_held(q, other, source) for _, other in source.quantities)
-        if q.span.start in inside and not q.implied and not held:
+        held = [i for i, other in source.quantities if is_held(q, other, source)]
+        if q.span.start not in inside or q.implied:
+            continue
+        company = source.company(said, q.span)
+        if not any(i in around or source.kept(company, i) >= NEAR for i in held):
             yield q.text
     for date in said.dates:
-        known = any(agree(date, other) for _, other in source.dates)
+        known = any(agree(date, other) and is_as_full(other, date) for _, other in source.dates)
         if date.span.start in inside and not known:
             yield date.text
+
+
+def is_as_full(there: Date, here: Date) -> bool:
+    """Whether a date of the source says each part that the draft says."""
+    parts = ((there.year, here.year), (there.month, here.month), (there.day, here.day))
+    return all(x is not None or y is None for x, y in parts)

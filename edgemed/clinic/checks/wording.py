@@ -1,6 +1,7 @@
 """A sentence copied from a note except for a few words: words that are nowhere in the note."""
 
 import math
+import re
 from collections.abc import Iterator
 
 from edgemed.clinic.evidence import stems_of
@@ -13,6 +14,11 @@ from edgemed.clinic.words import STOP, Word, stem
 COPIED = 0.6  # share of either sentence's words that the other must have
 ALIKE = 0.7  # share of its letters that a form of a word has in common with it
 LEAST = 4  # words in common; with fewer it is not a copy
+HEDGE = re.compile(
+    r"\b(?:possibl[ey]|probabl[ey]|likely|unlikely|suspected|questionable|presumed|suspicious"
+    r"|concern(?:ing)? for|suspicion|(?:may|might|could)(?= (?:be|have|represent|reflect)\b))\b",
+    re.IGNORECASE,
+)
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 
 
@@ -29,6 +35,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     shared = stems & there
     if len(shared) < max(LEAST, COPIED * max(len(stems), len(there))):
         return
+    yield from lost_hedge(said, source, best)
     new = [
         w
         for w in said.words
@@ -42,6 +49,16 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         reason = f"like a sentence of the source, except for: {words}"
         span = Span(new[0].start, new[-1].end)
         yield Flag("wording", "not found", "minor", reason, span, (source.span(best),))
+
+
+def lost_hedge(said: Said, source: Source, best: int) -> Iterator[Flag]:
+    """The doubt that the copied sentence has and the copy has nothing of."""
+    there = HEDGE.search(source.said[best].sentence.text)
+    if there is not None and HEDGE.search(said.sentence.text) is None:
+        start = source.span(best).start
+        spans = (Span(start + there.start(), start + there.end()),)
+        reason = f"like a sentence of the source, without its {there[0].lower()!r}"
+        yield Flag("certainty", "contradicted", "minor", reason, said.sentence.span, spans)
 
 
 def is_new(word: Word, said: Said, source: Source) -> bool:

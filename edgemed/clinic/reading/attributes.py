@@ -12,16 +12,30 @@ from functools import cache
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.lists import rows_of
+from edgemed.clinic.lists import rows_of, words_of
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.said import Cue, Mention, Said
+from edgemed.clinic.words import stem
 
+LABELLED = re.compile(r"[^:.;]{1,40}:\s*(?:\w+\s+){0,2}")  # `Lyme titer: low`
 REACH = 60  # characters from a cue to what it is said of
 MOST = 6  # names a cue is said of at most, and of a list of drugs more
 BACK = 3  # sentences in which what a cue speaks of may have been named before it
 CLAUSE = re.compile(r"[;:.?!,]\s|\b(?:but|while|although|though|however|which|who|because)\b", re.I)
-ACTION = re.compile(r"[;.?!]\s|\b(?:but|because|due to|if|when|unless)\b", re.I)
+ACTION = re.compile(
+    r"[;.?!]\s|\b(?:but|because|due to|if|when|unless"
+    r"|and (?:then )?(?:use|take|start|begin|continue|stop|hold|resume|increase|decrease))\b",
+    re.I,
+)
+# A word behind an action that is its object: `reduce her pain`, not `increased to 40 mg`.
+OBJECT = re.compile(
+    r"\s+(?!(?:to|by|from|in|at|with|for|and|or|as|on|since|until|after|because|when|if|last"
+    r"|yesterday|today|this|ago|once|twice|daily|per|due|dose|again|now|back|over)\b)[a-z]",
+    re.I,
+)
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
+POINTS = re.compile(r"\b(?:it|that|this|them|they|those|these|it's|that's)\b", re.I)
+WEAK = frozenset(map(stem, words_of("weak.txt")))
 SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
 LISTED = ("drug", "finding", "disease", "organism", "procedure")
 
@@ -57,8 +71,9 @@ def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) ->
         for place in own:
             if scopes.at(place.start, place.end).negated and not place.row.spoken:
                 continue
-            first = max((p.end for p in written if p.end <= place.start), default=0)
-            last = min((p.start for p in written if p.start >= place.end), default=len(text))
+            cutting = [p for p in written if p.row.value != "current" or place.row == p.row]
+            first = max((p.end for p in cutting if p.end <= place.start), default=0)
+            last = min((p.start for p in cutting if p.start >= place.end), default=len(text))
             of = bound(text, offset, mentions, (first, place.start, place.end, last), place.row)
             span = Span(place.start + offset, place.end + offset)
             found.append(Cue(attribute, place.row.value, span, of, place.row.spoken))
@@ -74,7 +89,9 @@ def carried_on(said: list[Said]) -> Iterator[Said]:
                 yield replace(
                     here,
                     cues=tuple(
-                        c if _is_own(here, (c,)) else c._replace(of=(*c.of, *named))
+                        c
+                        if _is_own(here, (c,)) or not _refers(here, c)
+                        else c._replace(of=(*c.of, *named))
                         for c in here.cues
                     ),
                 )
@@ -86,6 +103,12 @@ def _is_own(said: Said, found: Sequence[Cue]) -> bool:
     """Whether each cue is said of something that a list names."""
     listed = {m.concept.name for m in said.mentions if m.concept.kind in LISTED}
     return all(listed & set(cue.of) for cue in found)
+
+
+def _refers(said: Said, cue: Cue) -> bool:
+    """Whether the cue points back: it names nothing, or its sentence has a pronoun for a thing."""
+    named = [n for n in cue.of if n not in WEAK]
+    return (not named and cue.attribute != "doing") or POINTS.search(said.sentence.text) is not None
 
 
 def _named_before(said: list[Said], at: int) -> tuple[str, ...]:
@@ -127,6 +150,9 @@ def _nearest(
             near.append((a - end, m.concept.name))
         elif low <= a and b <= start and row.side != "behind":
             near.append((start - b, m.concept.name))
+    if not near and LABELLED.fullmatch(text, 0, start):
+        near = [(start - (m.span.end - offset), m.concept.name) for m in mentions
+                if m.span.end - offset <= start]  # fmt: skip
     near.sort(key=lambda n: n[0])
     return tuple(dict.fromkeys(name for _, name in near))[:MOST]
 
@@ -148,10 +174,15 @@ def _actions(
     ]
     behind = [*own, *behind]
     passive = PASSIVE.search(text[:start].lower()) is not None
+    if not passive and row.side != "before" and not own and behind and OBJECT.match(text, end):
+        before = []
     order = (before, behind) if passive or row.side == "before" else (behind, before)
     for found in order:
         if any(m.concept.kind in LISTED for m in found):
             return tuple(dict.fromkeys(m.concept.name for m in found))
+    if not behind and not before:  # `a heavy smoker, but then I quit`
+        before = [m for m in mentions if m.span.end - offset <= start
+                  and m.concept.kind in ("finding", "drug")][-1:]  # fmt: skip
     return tuple(dict.fromkeys(m.concept.name for m in (*behind, *before)))[:MOST]
 
 

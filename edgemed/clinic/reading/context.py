@@ -54,15 +54,20 @@ BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
-SPOKEN_REACH = 12  # words; speech may come without the punctuation that would end a reach
-NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=(\w+))")
-LABELLED_NO = re.compile(r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*)\b(?=\W*$)")
+DENIED = re.compile(r"(?:not|n't) (?=(?:sure|certain|improv|chang|great|bad)\w*$)")
+SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
+NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
+LABELLED_NO = re.compile(
+    r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*|not (?:identified|seen|present"
+    r"|found|noted)|absent)\b(?=\W*$)"
+)
 NEGATIVE = re.compile(r"(?<!gram[ -])\bnegative\b(?! for)")
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
     r"[\w\s,]{0,40}?\b(?:in|with|for|of|by)\b "
     r"(?:his|her|my|the|a|your|their|patient's)?\s?(?:maternal |paternal )?"
 )
+FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had)\b")
 COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed)?)\s*)$")
 
 
@@ -74,7 +79,8 @@ class Scopes:
         if len(self.text) != len(sentence):  # a letter whose lower case is longer: keep offsets
             self.text = "".join(c.lower() if len(c.lower()) == 1 else c for c in sentence)
         self.spoken = spoken
-        self.ends = [m.span() for m in _ends().finditer(self.text)]
+        ends = [_ends(), *([_clauses()] if spoken else [])]
+        self.ends = sorted(m.span() for end in ends for m in end.finditer(self.text))
         self.reach = [*self._listed(), *self._bare_negative(), *self._non(), *self._boxes()]
         self.people = list(_people(self.text))
 
@@ -135,6 +141,9 @@ class Scopes:
             says, side = _meaning(m.group())
             if says != "nothing":
                 found.append(self._stretch(says, side, m.start(), m.end()))
+            within = DENIED.match(m.group())  # `not sure`, `has not changed`: the word itself
+            if within is not None:
+                found.append(Trigger("negated", m.start() + within.end(), m.end()))
         return found
 
     def _bare_negative(self) -> list[Trigger]:
@@ -142,7 +151,12 @@ class Scopes:
         found = []
         for m in NEGATIVE.finditer(self.text):
             side = "before" if self._closes(m) else "after"
-            found.append(self._stretch("negated", side, m.start(), m.end()))
+            stretch = self._stretch("negated", side, m.start(), m.end())
+            if side == "before":  # `the kidney was normal and the culture was negative`
+                verbs = [v.end() for v in FINITE.finditer(self.text, stretch.start, stretch.end)]
+                begin = max((v for v in verbs[:-1] if v < m.start()), default=stretch.start)
+                stretch = stretch._replace(start=begin)
+            found.append(stretch)
         return found
 
     def _closes(self, m: re.Match[str]) -> bool:
@@ -181,6 +195,11 @@ def _ends() -> re.Pattern[str]:
 
 
 @cache
+def _clauses() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{line})" for line in lines("clauses.txt")))
+
+
+@cache
 def _persons() -> re.Pattern[str]:
     names = sorted((s for said in names_of("people.txt").values() for s in said), key=len)
     return re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(n) for n in reversed(names))})(?!\w)(?!-)")
@@ -190,16 +209,23 @@ def _people(text: str) -> Iterator[Person]:
     """People named in `text`: `my mom's brother` is an uncle, `on my mom's side` is nobody."""
     owner = ""
     start = -1
+    hers = ("", -1)  # who `her sister` is, and where
     for m in _persons().finditer(text):
         name = _person(m.group())
         begin = m.start()
         if owner and text[start:begin].strip() == "":
             name, begin = KIN.get((owner, name), name), begin
+        if begin == hers[1]:
+            name = hers[0]
+        kin = HER_KIN.match(text, m.end())
+        if kin is not None and name in ("mother", "father"):
+            hers = (KIN[(name, kin["kin"])], kin.start("kin"))
         if text.startswith("'s", m.end()):
             owner, start = name, m.end() + 2
             if name in ("mother", "father", "parent", "family") and KIN_FOLLOWS.match(text, start):
                 continue
-        yield Person(name, begin, m.end())
+        if AS_A.search(text[:begin]) is None:
+            yield Person(name, begin, m.end())
 
 
 # Whose brother is whose: `my mom's brother`, `dad's dad`.
@@ -214,6 +240,8 @@ KIN = {
         ("parent", "grandparent"),
     )
 }
+AS_A = re.compile(r"\b(?:as|since|when) (?:he was |she was |i was )?an? $")  # `as a child`
+HER_KIN = re.compile(r" and (?:her|his) (?:\w+ )?(?P<kin>sister|brother)s?\b")
 KIN_FOLLOWS = re.compile(r" (?:side|brother|sister|mother|father|mom|dad|parents)")
 
 

@@ -14,11 +14,16 @@ FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
     r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't"
     r"|i(?:'m| am) (?:fine|good|okay))"
-    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no)|a little"
+    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no)"
+    r"|(?:a little|a bit)(?=\W*$| bit| of | when | here | now | sometimes | but | and )"
     r"|sometimes|mm-hmm"
-    r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally|a bit)\b"
+    r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally)\b"
 )
-UNSURE = re.compile(r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea)")
+AGREES = re.compile(r"(?:oh |um |uh )*no,? (?:you(?:'re| are)|that(?:'s| is)) (?:right|correct)\b")
+UNSURE = re.compile(
+    r"(?:not sure|n't know|n't remember|n't recall|n't think of|no idea|you mean)"
+    r"|not (?:right away|at first|immediately|always|every|that often|all the time|necessarily)"
+)
 INVERTED = re.compile(  # `Isn't this the second time?` `Yes.`
     r"\s*(?:(?:and|so|but|well)\b,? )?(?:is|are|was|were|do|does|did|have|has|had)\s?n['’]t\b", re.I
 )
@@ -33,12 +38,58 @@ ASKING = re.compile(
     re.IGNORECASE,
 )
 YOU = re.compile(r"\b(?:do|did|have|has|are|were|can) (?:you|he|she|your)\b", re.IGNORECASE)
+# What is a question whatever mark ends it: `Have you had any fever.`
+ASKED = re.compile(
+    r"\s*(?:(?:okay|all right|alright|and|so|um|uh|good|great|now|well|lastly)\b[ ,.]*)*"
+    r"(?:(?:do|does|did|have|has|had|are|is|was|were) (?:you|he|she|it|they|there|your)\b|any\b)",
+    re.IGNORECASE,
+)
+# Words of a sentence that tells; a clinician's few words without them ask: `Fever or chills.`
+TELLS = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|do|does|did|will|would|can|could|should|may|might"
+    r"|see|seen|want|think|know|need|take|let|get|got|go|going|okay|thank\w*|bye|hi|hello|great)\b"
+    r"|'(?:s|re|ve|ll|m)\b",
+    re.IGNORECASE,
+)
+REPLIES = re.compile(
+    r"\s*(?:(?:oh|um|uh|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b", re.IGNORECASE
+)
+# A statement that only waits for a nod: `the x-ray shows a stone, okay?`
+TOLD = re.compile(r"[, ](?:okay|ok|all right|alright|you know)\W*\?$", re.IGNORECASE)
+# Words in front of the asking with which something is taken for granted; a bare list is asked too.
+TAKEN = re.compile(
+    r"\b(?:since|with|this|that|the|your|you|you're|because|when|if|has|have|had|is|are|was|were"
+    r"|besides|i|we|he|she|it)\b",
+    re.IGNORECASE,
+)
+FEW = 10  # words of a question without a verb
+ALTERNATIVE = re.compile(
+    r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
+)
+GRANTED = re.compile(
+    r"\b(?:besides|other th[ae]n|apart from|aside from|except|prior to|before|since|because of)\b",
+    re.IGNORECASE,
+)
+# Asks about a thing that is taken for granted: `Where is your rash?`
+GIVEN = re.compile(
+    r"\s*(?:(?:okay|all right|alright|and|so|well|now)\b[ ,.]*)*"
+    r"(?:where|when|why|which|how (?:long|often|bad|severe|much))\b",
+    re.IGNORECASE,
+)
+ANOTHER = re.compile(
+    r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I
+)
 ANY = re.compile(r"(?:(?!n't\b|\bnot\b|\bno\b).)*\bany\b", re.IGNORECASE)
 CUE = re.compile(
-    r"\b(?:any|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
+    r"\b(?:any|anything|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
     r"|how about|what about)\b",
     re.IGNORECASE,
 )
+# Whoever speaks of himself tells with `he` of the relative named last.
+TELLS_OF = re.compile(
+    r"\b(?:he|she) (?:also )?(?:had|has|was|is|died|got|suffered|passed|did)\b", re.I
+)
+THIRD = re.compile(r"\b(?:he|she|his|him)\b", re.IGNORECASE)
 DID = re.compile(r" (?:did|does|do|has|had|is|was)\b(?!n't| not)(?=\W*$|,| but| though)")
 PRONOUN = re.compile(
     r"\s*(?:and |but |so |oh |yes,? |yeah,? )?(?:he|she|they|him|her)\b", re.IGNORECASE
@@ -51,21 +102,28 @@ def answered(said: list[Said]) -> Iterator[Said]:
     for i, s in enumerate(said):
         turns.setdefault(s.sentence.turn, []).append(i)
     order = sorted(turns)
-    person = ""
+    person = last = ""
     for at, turn in enumerate(order):
         following = said[turns[order[at + 1]][0]] if at + 1 < len(order) else None
         members = [said[i] for i in turns[turn]]
-        if members[0].sentence.role == "clinician" and any(map(_turns_to_patient, members)):
-            person = ""
+        if members[0].sentence.role == "clinician" and not any(map(_speaks_on, members)):
+            person = "" if any(map(_turns_to_patient, members)) else person
         for s in members:
             spoken_of = s.people
             if spoken_of:
-                person = spoken_of[-1].name
+                person = last = spoken_of[-1].name
+            elif not person and s.sentence.role == "patient" and TELLS_OF.search(s.sentence.text):
+                person = last
             elif person and members[0].sentence.role != "clinician" and not _goes_on(s):
                 person = (
                     "" if re.match(r"\s*(?:i|i'm|i've|my|me)\b", s.sentence.text, re.I) else person
                 )
             yield _resolved(s, members, following, "" if spoken_of else person)
+
+
+def _speaks_on(said: Said) -> bool:
+    """The clinician asks of the one spoken of: `What was his heart disease?`"""
+    return THIRD.search(said.sentence.text) is not None
 
 
 def _turns_to_patient(said: Said) -> bool:
@@ -83,23 +141,47 @@ def is_question(said: Said) -> bool:
     """A sentence that asks."""
     text = said.sentence.text.rstrip()
     if text.endswith(("?", ".")):
-        return text.endswith("?") or ASKING_AFTER.match(text) is not None
+        if TOLD.search(text):
+            return False
+        return text.endswith("?") or any((ASKING_AFTER.match(text), ASKED.match(text)))
     return any((ASKING.match(text), YOU.search(text), ANY.match(text)))
+
+
+def is_short_question(said: Said, turn: list[Said], following: Said | None) -> bool:
+    """A few words of the clinician without a verb that are answered: `Fever or chills.` `No.`"""
+    text = said.sentence.text
+    return (
+        said is turn[-1]
+        and said.sentence.role == "clinician"
+        and following is not None
+        and len(text.split()) <= FEW
+        and TELLS.search(text) is None
+        and REPLIES.match(following.sentence.text) is not None
+    )
 
 
 def _resolved(said: Said, turn: list[Said], following: Said | None, person: str) -> Said:
     """`said` with the polarity its answer gives it, and the person still spoken of."""
     mentions = said.mentions
-    if is_question(said):
+    asks = is_question(said) or is_short_question(said, turn, following)
+    if asks and GIVEN.match(said.sentence.text) is None:
+        behind = turn[turn.index(said) + 1 :]
         answer = _answer(following, said is turn[-1])
+        if any(ANOTHER.match(s.sentence.text) for s in behind):
+            answer = _answer(None, last=False)  # the answer is to what was asked last
         if answer["yes"] == "yes" and INVERTED.match(said.sentence.text):
             answer = {**answer, "no": "yes"}
-        cue = _cue(said)
+        first, choice, last = _asked(said)
         picked = _picked(said, following)
         mentions = tuple(
             m
-            if m.span.start < cue
-            else replace(m, polarity=answer[m.polarity] if _is_meant(m, picked) else "open")
+            if not first <= m.span.start < last
+            else replace(
+                m,
+                polarity=answer[m.polarity]
+                if m.span.start >= choice and _is_meant(m, picked)
+                else "open",
+            )
             for m in mentions
         )
         mentions = tuple(_whose(_anothers(m, following), following) for m in mentions)
@@ -113,9 +195,9 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
 
 def _picked(said: Said, following: Said | None) -> set[str]:
     """What the answer takes up of several things asked: `Tobacco or alcohol?` `I drink wine.`"""
-    if following is None or " or " not in said.sentence.text.lower():
-        return set()
     asked = {m.concept.name for m in said.mentions if m.concept.kind in ("finding", "disease")}
+    if following is None or len(asked) < 2:
+        return set()
     return asked & {m.concept.name for m in following.mentions if m.polarity == "yes"}
 
 
@@ -147,13 +229,18 @@ def _whose(mention: Mention, following: Said | None) -> Mention:
     return replace(mention, context=replace(mention.context, person=named.pop()))
 
 
-def _cue(said: Said) -> int:
-    """Where the asking begins: what is named before it is taken for granted, not asked.
+def _asked(said: Said) -> tuple[int, int, int]:
+    """Where the asking begins, where the last of two choices does, and where it ends.
 
-    `since you had this knee pain, any numbness?` asks for the numbness.
+    What is named outside is taken for granted: `since you had this knee pain, any numbness?` asks
+    for the numbness, `any allergies besides penicillin?` not for the penicillin.
     """
-    cues = list(CUE.finditer(said.sentence.text))
-    return said.sentence.span.start + (cues[0].start() if cues else 0)
+    text, start = said.sentence.text, said.sentence.span.start
+    cue = CUE.search(text)
+    first = cue.start() if cue and TAKEN.search(text, 0, cue.start()) else 0
+    choice = max([first, *(m.start() for m in ALTERNATIVE.finditer(text))])
+    granted = GRANTED.search(text, choice)
+    return start + first, start + choice, start + (granted.start() if granted else len(text))
 
 
 def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
@@ -165,10 +252,12 @@ def _answer(following: Said | None, last: bool) -> dict[Polarity, Polarity]:
     word = ANSWERS.search(first)
     if word is None or UNSURE.search(first):
         return unknown
+    if AGREES.match(first):
+        return {"yes": "yes" if last else "open", "no": "no", "open": "open"}
     if not word["no"] and FORMER.search(following.sentence.text.lower()):
         return unknown
     if not word["no"] and (word.group().startswith("i ") or "actually" in first):
-        return {"yes": "yes", "no": "yes", "open": "open"}
+        return {"yes": "yes" if last else "open", "no": "yes", "open": "open"}
     if word["no"]:
         return {"yes": "no", "no": "no", "open": "no"}
     return {"yes": "yes" if last else "open", "no": "no", "open": "open"}

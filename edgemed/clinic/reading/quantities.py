@@ -7,7 +7,7 @@ handed in and skipped.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from edgemed.clinic.findings import Span
@@ -58,13 +58,31 @@ POWER = re.compile(r"\s*[x×*]\s*10\s*(?:\^|\*\*?|e)?\s*(\d{1,2})\s*/\s*([Llµu�
 JOIN = re.compile(r"\s*(?:-|–|—|to|or|and|through)\s*$")
 OVER = re.compile(r"\s*(?:/|over|out of)\s*$", re.IGNORECASE)
 IMPLIED = re.compile(
-    r"\b(?:an?(?: whole)?|last|this past|past|next|one whole)\s+(?:half an? )?"
-    r"(?P<unit>week|month|year|day|hour|minute|decade)\b",
+    r"\b(?:an?(?: (?:whole|full))?|last|this past|past|next|one whole)\s+(?:half an? )?"
+    r"(?P<unit>week|month|year|day|hour|minute|decade|pack|tablet|pill|puff|mile)\b(?! old)",
     re.IGNORECASE,
+)
+AND_HALF = re.compile(
+    r"\ban? (?P<unit>week|month|year|day|hour|minute|pack|tablet|pill|mile) and a half\b", re.I
+)
+# `a beer or two`: one is said too.
+OR_TWO = re.compile(r"\ban? \w+ (?=or two\b)", re.IGNORECASE)
+# A spoken point without a number before it: `point one two five`, `a . five centimeter`.
+_DIGITS = "|".join(w for w in spoken.SMALL if w != "o") + "|" + "|".join(spoken.TENS)
+POINTED = re.compile(
+    rf"(?:(?<=\ba )\. |(?<!\w )\bpoint |(?<=take )point )(?:{_DIGITS})(?:[ -](?:{_DIGITS}))*\b",
+    re.I,
 )
 VULGAR = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 COUNTS = {"couple": 2.0, "dozen": 12.0, "once": 1.0, "twice": 2.0, "half": 0.5, "single": 1.0}
 COUNT = re.compile(r"\b(?:couple|dozen|once|twice|half|single)\b", re.IGNORECASE)
+
+
+METRES = re.compile(r"\b[12]\.\d+$")  # a number before ` m` that can only be a height
+# What is counted off by an ordinal, so that the number says which: `second toe`.
+ORDINAL_OF = re.compile(
+    r" (?:toe|finger|digit|rib|metatarsal|metacarpal|trimester|degree|lumbar|cervical)\b", re.I
+)
 
 
 def quantities(text: str, skip: Iterable[Span] = ()) -> list[Quantity]:
@@ -86,14 +104,21 @@ def _numbers(text: str) -> Iterator[Quantity]:
     for match in _anything().finditer(text):
         if match.start() < end:
             continue
-        values, implied = _values(match.group())
         end = match.end()
+        more = AND_HALF.fullmatch(match.group())
+        if more is not None:
+            yield Quantity(
+                (1.5,), unit_of(more["unit"].lower()), Span(*match.span()), match.group()
+            )
+            continue
+        values, implied = _values(match.group())
         half = HALF.match(text, end)
         if half is not None and values:
             values, end = (values[0] + 0.5, *values), half.end()
         article = A.match(text, end) if match.group().lower() == "half" else None
         unit, end = _unit_behind(text, article.end() if article else end)
         span = Span(match.start(), end)
+        implied = implied and ORDINAL_OF.match(text, end) is None
         yield Quantity(values, unit, span, text[span.start : end], implied=implied)
 
 
@@ -108,8 +133,11 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
         return (float(mixed["whole"] or 0) + float(mixed["a"]) / float(mixed["b"]),), False
     if word[-1] in VULGAR:
         return (float(word[:-1] or 0) + VULGAR[word[-1]],), False
-    if lower[0].isdigit() or lower[0] == ".":
+    if lower[0].isdigit() or lower[:2].strip(".").isdigit():
         return numeral(word), False
+    if lower.startswith((".", "point")):
+        digits = spoken.readings(lower.lstrip(".").removeprefix("point").strip())[0]
+        return (float(f"0.{digits:.0f}"),), False
     if lower in COUNTS:
         return (COUNTS[lower],), True
     if lower.split()[-1].split("-")[-1] in spoken.ORDINALS:
@@ -129,8 +157,10 @@ def _anything() -> re.Pattern[str]:
         CLOCK.pattern,
         MIXED.pattern,
         NUMERAL,
+        re.sub(r"\?P<\w+>", "?:", AND_HALF.pattern),
         COUNT.pattern,
         ordinal,
+        POINTED.pattern,
         spoken.RUN.pattern,
     )
     return re.compile("|".join(parts), re.IGNORECASE)
@@ -162,7 +192,8 @@ def _unit_behind(text: str, at: int) -> tuple[Unit | None, int]:
         return None, at
     form = match["form"]
     attached = match.start("form") == at
-    if form.lower() in ATTACHED and not attached and form not in CAPITAL:
+    is_height = form == "m" and METRES.search(text[:at]) is not None
+    if form.lower() in ATTACHED and not attached and form not in CAPITAL and not is_height:
         return None, at
     if form.lower() == "m" and form == "M":
         return None, at
@@ -193,10 +224,20 @@ def _share_units(text: str, found: list[Quantity]) -> list[Quantity]:
     for i in range(len(found) - 2, -1, -1):
         here, after = shared[i], shared[i + 1]
         between = text[here.span.end : after.span.start]
+        scale = SCALED.search(after.text)
+        if scale is not None and JOIN.fullmatch(between) and here.values[0] < SCALED_BELOW:
+            times = spoken.SCALES[scale[1].lower()]
+            here = replace(here, values=(*here.values, here.values[0] * times))
+            shared[i] = here
         listed = between.strip() == "," and same(here.values[0] + 1, after.values[0])
         if here.unit is None and after.unit is not None and (JOIN.fullmatch(between) or listed):
             shared[i] = Quantity(here.values, after.unit, here.span, here.text)
     return shared
+
+
+SCALED = re.compile(r"^\w+ (hundreds?|thousand)$", re.IGNORECASE)
+SAID_TWICE = 3  # readings of a number said twice: both together, and each
+SCALED_BELOW = 10.0  # `three to four hundred` begins at three hundred
 
 
 def _pairs(text: str, found: list[Quantity]) -> list[Quantity]:
@@ -205,7 +246,9 @@ def _pairs(text: str, found: list[Quantity]) -> list[Quantity]:
     for i in range(len(found) - 1):
         a, b = paired[i], paired[i + 1]
         if OVER.fullmatch(text[a.span.end : b.span.start]) and a.unit is None:
-            paired[i] = Quantity(a.values, b.unit, a.span, a.text, b.values[0], True)
+            said_twice = len(b.values) == SAID_TWICE and b.values[1] == b.values[2]
+            fellow = b.values[1] if said_twice else b.values[0]  # `two out of six six`
+            paired[i] = Quantity(a.values, b.unit, a.span, a.text, fellow, True)
             paired[i + 1] = Quantity(b.values, b.unit, b.span, b.text, a.values[0])
     return paired
 
@@ -215,9 +258,10 @@ def _implied(text: str, found: list[Quantity], taken: list[Span]) -> Iterator[Qu
     for match in IMPLIED.finditer(text):
         span = Span(match.start(), match.end())
         if not _inside(span, [q.span for q in found]) and not _inside(span, taken):
-            yield Quantity(
-                (1.0,), unit_of(match["unit"].lower()), span, match.group(), implied=True
-            )
+            unit = unit_of(match["unit"].lower())
+            yield Quantity((1.0,), unit, span, match.group(), implied=True)
+    for match in OR_TWO.finditer(text):
+        yield Quantity((1.0,), None, Span(*match.span()), match.group(), implied=True)
 
 
 def same(a: float, b: float) -> bool:

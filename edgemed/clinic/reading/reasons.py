@@ -36,6 +36,8 @@ def links(said: Said) -> Iterator[Link]:
         for match in pattern.finditer(text):
             before = [m for m in named if 0 <= match.start() + offset - m.span.end <= NEAR]
             behind = [m for m in named if 0 <= m.span.start - match.end() - offset <= NEAR // 2]
+            if before and not behind and pattern is BECAUSE:
+                yield from _unnamed(said, before[-1], match.end() + offset)
             if not before or not behind or _is_cut(text, offset, before[-1], behind[0]):
                 continue
             what, why = before[-1], behind[0]
@@ -43,6 +45,15 @@ def links(said: Said) -> Iterator[Link]:
                 continue
             if what.concept.name != why.concept.name:
                 yield Link(what.concept.name, why.concept.name, why.span)
+
+
+def _unnamed(said: Said, what: Mention, at: int) -> Iterator[Link]:
+    """A reason that no list names, by its words: `fall due to a slippery floor`."""
+    words = [m for m in said.mentions if m.concept.kind == "word" and 0 <= m.span.start - at <= 12]
+    offset = said.sentence.span.start
+    between = said.sentence.text[what.span.end - offset : at - offset]
+    if words and not re.search(r"[.;:?!,]|\b(?:and|but|which|who)\b", between):
+        yield Link(what.concept.name, words[0].concept.name, words[0].span)
 
 
 def _is_cut(text: str, offset: int, before: Mention, behind: Mention) -> bool:

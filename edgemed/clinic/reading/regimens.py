@@ -20,6 +20,8 @@ GAP = 40  # characters between one part of a regimen and the next
 FOLLOWING = 2  # sentences behind a drug's that may still speak of it
 SIG = re.compile(r"(?:sig|take|inject|apply|inhale|use|give)\b|\d+ (?:tab|cap|puff)", re.IGNORECASE)
 AS_NEEDED = 0.0  # among times a day this means "as needed"
+ALWAYS = -1.0  # and this the opposite: "around the clock"
+CLOCK = "clock"  # with a time of day behind it
 
 NUMBERS = {"other": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
            "ten": 10, "twelve": 12, "twenty-four": 24}  # fmt: skip
@@ -57,12 +59,16 @@ class Part(NamedTuple):
 
 
 class Regimen(NamedTuple):
-    """How one drug is taken, as far as one stretch of a sentence says; any part may be empty."""
+    """How one drug is taken, as far as one stretch of a sentence says; any part may be empty.
+
+    `clocks` are times of day, which count among the rates where no other frequency is said.
+    """
 
     drug: str
     doses: tuple[Quantity, ...]
     routes: tuple[Part, ...]
     rates: tuple[Part, ...]
+    clocks: tuple[Part, ...] = ()
 
     def spans(self) -> list[Span]:
         """Where its parts are written, in order."""
@@ -101,7 +107,7 @@ def all_regimens(text: Sequence[Said]) -> tuple[list[Regimen], list[Regimen]]:
         if named:
             drug, since = max(named, key=lambda m: m.span).concept.name, 0
             own = regimens(said)
-            (possible if said.sentence.text.endswith("?") else stated).extend(own)
+            (possible if said.asks else stated).extend(own)
             continue
         since += 1
         if not drug or since > FOLLOWING:
@@ -127,6 +133,7 @@ def _joined(found: Sequence[Regimen]) -> Regimen:
         tuple(dose for r in found for dose in r.doses),
         tuple(route for r in found for route in r.routes),
         tuple(rate for r in found for rate in r.rates),
+        tuple(clock for r in found for clock in r.clocks),
     )
 
 
@@ -156,7 +163,10 @@ def _written(said: Said) -> list[Quantity | Part]:
 
 def may_be_dose(quantity: Quantity) -> bool:
     """A written number in a measure of doses, or in none."""
-    if quantity.implied or quantity.text.lower() in ("once", "twice", "half", "single"):
+    halved = quantity.unit is not None and quantity.text.lower().startswith("half ")
+    if quantity.implied and not (halved and quantity.unit and quantity.unit.dimension in DOSED):
+        return False
+    if quantity.text.lower() in ("once", "twice", "half", "single"):
         return False
     return quantity.unit is None or quantity.unit.dimension in DOSED
 
@@ -223,11 +233,16 @@ def _regimen(drug: str, parts: Sequence[Quantity | Part], alone: bool) -> Regime
     doses = tuple(p for p in parts if isinstance(p, Quantity))
     named = [p for p in parts if isinstance(p, Part)]
     often = tuple(p for p in named if isinstance(p.value, float))
-    clocks = [p for p in named if p.value == "clock"]
+    clocks = tuple(p for p in named if is_clock(p))
     if clocks and alone and not any(p.value for p in often):
         often += (Part(float(len(clocks)), clocks[0].span),)
-    routes = tuple(p for p in named if isinstance(p.value, str) and p.value != "clock")
-    return Regimen(drug, doses, routes, often)
+    routes = tuple(p for p in named if isinstance(p.value, str) and not is_clock(p))
+    return Regimen(drug, doses, routes, often, clocks)
+
+
+def is_clock(part: Part) -> bool:
+    """A time of day, which is a frequency only by itself."""
+    return isinstance(part.value, str) and part.value.startswith(CLOCK)
 
 
 def _times_a_day(form: str) -> list[str | float]:
@@ -253,7 +268,8 @@ def _number(word: str) -> int:
 @cache
 def _frequencies() -> dict[str, str | float]:
     """Times a day by written form."""
-    named: dict[str, str | float] = {"prn": AS_NEEDED, "clock": "clock"}
+    named: dict[str, str | float] = {"prn": AS_NEEDED, "always": ALWAYS}
+    named |= {often: often for often, _ in rows_of("frequencies.tsv") if often.startswith(CLOCK)}
     return {
         form: named[often] if often in named else float(Fraction(often))
         for often, forms in rows_of("frequencies.tsv")

@@ -1,5 +1,6 @@
 """One sentence and what was read in it, as data."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,10 @@ from edgemed.clinic.sentences import Sentence
 from edgemed.clinic.words import Word
 
 Polarity = Literal["yes", "no", "open"]
+# What ends a statement like a question: `the x-ray shows a stone, okay?`
+TAG = re.compile(
+    r"\b(?:okay|ok|all right|alright|right|correct|you know|yeah|see)\W*$", re.IGNORECASE
+)
 
 
 class Cue(NamedTuple):
@@ -52,3 +57,9 @@ class Said:
     cues: tuple[Cue, ...] = ()
     rest_says: str = ""  # the patient's sex by the other sentences of the text
     carried: str = ""  # the person still spoken of from the sentence before
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks; `okay?` behind a statement asks nothing."""
+        text = self.sentence.text
+        return text.endswith("?") and TAG.search(text) is None

@@ -31,6 +31,9 @@ BODY: dict[str, Sex] = {
 WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 AGE = re.compile(r"(?:\d|year|month|day|old|y/?o|yo)[ -]*(?:y\.?o\.?\s*)?$", re.I)
 CLEARLY = 3  # times as often as the other
+LEAST = 3  # pronouns that say a patient's sex in a conversation
+# Who says `you` or speaks of himself in a conversation speaks of somebody else with `he`.
+FACE_TO_FACE = re.compile(r"\b(?:you|your|you're|me|my|i'm|i've|i)\b", re.I)
 
 
 class Told(NamedTuple):
@@ -72,9 +75,13 @@ def tally(said: Said) -> dict[str, int]:
         return votes
     for told in nouns(said):
         votes[told.sex] += 3
+    role = said.sentence.role
+    tells = role in ("", "other") or (
+        role == "clinician" and FACE_TO_FACE.search(said.sentence.text) is None
+    )
     for m in WORD.finditer(said.sentence.text):
         word = m.group().lower()
-        for sex in (PRONOUNS.get(word), BODY.get(word)):
+        for sex in (PRONOUNS.get(word) if tells else None, BODY.get(word)):
             if sex:
                 votes[sex] += 1
     return votes

@@ -116,10 +116,12 @@ def _objects(text: str, found: Sequence[Word], at: int, named: dict[int, str]) -
 def _is_place(text: str, found: Sequence[Word], at: int) -> bool:
     """`on the left` before a comma or an end: `An effusion is present on the left.`"""
     before = [word.lower for word in found[max(0, at - 2) : at]]
-    closed = text[found[at].end :].lstrip()[:1] in ("", ",", ".", ";", ")")
+    rest = text[found[at].end :].lstrip()
+    closed = rest[:1] in ("", ",", ".", ";", ")") or JOINED.match(rest) is not None
     return found[at].lower in ("left", "right") and before == ["on", "the"] and closed
 
 
+JOINED = re.compile(r"(?:and|or|but|than|side)\b", re.IGNORECASE)
 HANDED = ("handed", "hand-dominant")
 
 
@@ -160,6 +162,8 @@ def _is_side(found: Sequence[Word], at: int, named: dict[int, str], of: tuple[st
         return False
     if word == "right" and after in CORRECT:
         return False
+    if after in COMPARED and "than" in (w.lower for w in found[at + 1 : at + 4]):
+        return True  # `left worse than right`
     if before in OWNERS and at + 1 < len(found) and after not in STOP:
         return True
     if before in ("the", "on", "both"):

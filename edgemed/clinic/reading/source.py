@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -11,11 +11,12 @@ from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
+from edgemed.clinic.reading.levels import levels
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.reasons import Link, links
 from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates
 from edgemed.clinic.reading.said import Cue, Mention, Said
-from edgemed.clinic.reading.sex import Sex, decided, tally
+from edgemed.clinic.reading.sex import LEAST, Sex, decided, tally
 from edgemed.clinic.reading.sides import Sided, parts_of
 from edgemed.clinic.reading.text import read
 
@@ -23,6 +24,7 @@ from edgemed.clinic.reading.text import read
 IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
 LISTED = 3.0  # how much more a listed name weighs than a plain word
+READINGS = 2  # of a number that count as context
 COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
@@ -141,7 +143,8 @@ class Source:
     def sex(self) -> Sex:
         """The patient's, where the source clearly says it."""
         votes = [tally(said) for said in self.said]
-        return decided({sex: sum(v[sex] for v in votes) for sex in ("female", "male")})
+        total = {sex: sum(v[sex] for v in votes) for sex in ("female", "male")}
+        return decided(total) if not self.is_talk or max(total.values()) >= LEAST else ""
 
     def shared(self, of: Sequence[str], other: Sequence[str]) -> float:
         """Share of the weight of the names `of` that `other` has too; the nearest weigh most."""
@@ -191,7 +194,7 @@ class Source:
 
     def rarity(self, name: str) -> float:
         """How much meeting a name says; nothing for a name the source lacks."""
-        held = len(self.mentions.get(name, ())) or sum(name in n for n in self._names)
+        held = len(self.mentions.get(name, ())) or self._held[name]
         return math.log(1 + len(self.said) / held) if held else 0.0
 
     def kept(self, company: dict[str, float], i: int) -> float:
@@ -210,9 +213,19 @@ class Source:
         return [names(said) for said in self.said]
 
     @cached_property
+    def _held(self) -> Counter[str]:
+        """In how many sentences each name is."""
+        return Counter(name for names in self._names for name in names)
+
+    @cached_property
     def people(self) -> frozenset[str]:
         """Everybody named."""
         return frozenset(p.name for said in self.said for p in said.people)
+
+    @cached_property
+    def levels(self) -> frozenset[str]:
+        """Levels of the spine named anywhere."""
+        return levels(self.text)
 
     @cached_property
     def is_talk(self) -> bool:
@@ -252,11 +265,15 @@ def parts_in(said: Said) -> frozenset[str]:
 
 
 def named(said: Said) -> Iterator[tuple[str, int, int]]:
-    """Concepts by name and meaningful words by stem, each with its offsets."""
+    """Concepts by name, meaningful words by stem, numbers by value, each with its offsets."""
     for mention in said.mentions:
         yield mention.concept.name, *mention.span
     for date in said.dates:
         yield f"{date.month} {date.day} {date.name}", *date.span
+    for quantity in said.quantities:
+        if not quantity.implied:
+            for value in quantity.values[:READINGS]:
+                yield f"{value:g}", *quantity.span
 
 
 def names(said: Said) -> set[str]:

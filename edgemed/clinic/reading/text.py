@@ -16,6 +16,7 @@ from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
 from edgemed.clinic.reading.quantities import Quantity, quantities
+from edgemed.clinic.reading.ranges import levels_by_range
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.reading.sex import with_sex
 from edgemed.clinic.reading.sides import sides
@@ -29,22 +30,26 @@ CORRECTED = re.compile(
     rf"|\b\d+(?: \w+)?{_TAKEN_BACK}(?=\d)",
     re.IGNORECASE,
 )
+# In a list of the family's illnesses: one of the patient.
+OWN = re.compile(
+    r"\bpatient (?:also )?(?:has|had|is|was)\b(?! (?:an? |no |any )?(?:\w+ )?family)", re.IGNORECASE
+)
 FAMILY = re.compile(r"\bfamil(?:y|ial)\b", re.IGNORECASE)
 
 
 def read(text: str) -> list[Said]:
     """All sentences of `text`, read."""
-    said = [_read_one(s) for s in split(text) if s.kind != "heading"]
+    said = [read_one(s) for s in split(text) if s.kind != "heading"]
     said = list(answered(said)) if any(s.sentence.role for s in said) else said
     return list(with_sex(list(carried_on(said))))
 
 
 def headings(text: str) -> list[Said]:
     """The lines of `text` that look like headings, read; `read` leaves them out."""
-    return [_read_one(s) for s in split(text) if s.kind == "heading"]
+    return [read_one(s) for s in split(text) if s.kind == "heading"]
 
 
-def _read_one(sentence: Sentence) -> Said:
+def read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
     text, offset = CORRECTED.sub(_blank, sentence.text), sentence.span.start
     when = dates(text)
@@ -61,7 +66,7 @@ def _read_one(sentence: Sentence) -> Said:
         mentions,
         tuple(s._replace(span=_moved(s.span, offset)) for s in sides(text, found, named)),
         tuple(p._replace(start=p.start + offset, end=p.end + offset) for p in scopes.people),
-        cues(text, offset, mentions, scopes),
+        (*cues(text, offset, mentions, scopes), *levels_by_range(text, offset, mentions)),
     )
 
 
@@ -72,7 +77,7 @@ def _blank(match: re.Match[str]) -> str:
 
 def _is_unit(word: Word, numbers: Sequence[Quantity]) -> bool:
     """A letter or two of a unit, not a word: the `K` of `150 K/uL` is no potassium."""
-    return word.end - word.start < 3 and any(
+    return len(word.lower) < 3 and any(
         q.span.start < word.start and word.end <= q.span.end for q in numbers
     )
 
@@ -85,7 +90,8 @@ def _mentions(
     sentence: Sentence, found: Sequence[Word], named: Sequence[Found], scopes: Scopes
 ) -> Iterator[Mention]:
     """The concepts of a sentence, each in its context."""
-    family = "family" if FAMILY.search(sentence.section) else ""
+    own = OWN.search(sentence.text) is not None
+    family = "family" if FAMILY.search(sentence.section) and not own else ""
     for f in [*named, *_plain_words(found, named)]:
         start, end = found[f.first].start, found[f.last].end
         context = scopes.at(start, end)

@@ -1,6 +1,6 @@
 """Small invented sources with right and wrong drafts: how many are told apart.
 
-What is not yet told apart is counted here, so that no change loses more.
+What is not told apart is listed here with the reason, so that no change loses more.
 """
 
 import json
@@ -10,8 +10,26 @@ from edgemed.clinic.checks.review import review_read
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
 
-LEAST_FOUND = 230  # of 260 wrong drafts
-MOST_FLAGGED = 11  # of 193 right ones
+NOT_FOUND = {
+    "Admitted on February 14, 2024.": "both dates are there: no event is bound to its date",
+    "Discharged on February 9, 2024.": "both dates are there: no event is bound to its date",
+    "Began yesterday.": "`yesterday` is not held against `five days ago`",
+    "Right eye cataract.": "OS is read as a side, not as an eye of its own",
+    "Visual acuity 20/40 in the right eye.": "a pair of numbers is not bound to its eye",
+    "Patient denies dizziness.": "`diziness` is not read as dizziness",
+    "No headache.": "HA is not read: in talk it is a laugh",
+    "Pulse 16.": "the letters of a line of vitals are not read",
+    "Heart rate 98.": "the letters of a line of vitals are not read",
+    "Respiratory rate 72.": "the letters of a line of vitals are not read",
+    "Refer to neurology.": "no list has specialties",
+}
+FLAGGED = {
+    "Seen on 3 April 2024.": "03/04/2024 is read as March the 4th",
+    "Complains of dizziness.": "`diziness` is not read as dizziness",
+    "No nausea, vomiting or diarrhea. Headache for 3 days.": "N/V/D and HA are not read",
+    "Pulse 72, respirations 16, blood pressure 118/76, oxygen saturation 98% on room air.":
+        "RA is not read: it is arthritis elsewhere",
+}  # fmt: skip
 
 
 def is_flagged(source: Source, draft: str) -> bool:
@@ -20,10 +38,11 @@ def is_flagged(source: Source, draft: str) -> bool:
 
 def test_wrong_drafts_are_flagged_and_right_ones_are_not(data: Path) -> None:
     lines = (data / "clinical/probes/statements.jsonl").read_text(encoding="utf-8").splitlines()
-    found = flagged = 0
+    missed: set[str] = set()
+    flagged: set[str] = set()
     for row in map(json.loads, lines):
         source = Source(row["source"])
-        found += sum(is_flagged(source, draft) for draft in row["wrong"])
-        flagged += sum(is_flagged(source, draft) for draft in row["right"])
-    assert found >= LEAST_FOUND
-    assert flagged <= MOST_FLAGGED
+        missed |= {draft for draft in row["wrong"] if not is_flagged(source, draft)}
+        flagged |= {draft for draft in row["right"] if is_flagged(source, draft)}
+    assert missed <= NOT_FOUND.keys()
+    assert flagged <= FLAGGED.keys()
