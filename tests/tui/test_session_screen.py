@@ -27,7 +27,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
-from edgemed.clinic.session import Origin
+from edgemed.clinic.document import Origin
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.logs import audit, sessions

@@ -22,6 +22,7 @@ from edgemed_tui.screens.dialogs import (
     AskUnsaved,
     Confirm,
 )
+from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -69,6 +70,7 @@ class ByLine(Way):
     def __init__(self, folder: Path, model: ScriptedModel, own: Desk) -> None:
         super().__init__(folder, model)
         self.heard: list[str] = []
+        self.typed: list[str] = []
         self.line = Line(own, self.heard.append, self.answer, lambda prompt: PASSPHRASE)
 
     @property
@@ -83,6 +85,8 @@ class ByLine(Way):
         if "Lose it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
+        if not prompt:
+            return self.typed.pop(0)
         return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
 
     def type(self, typed: str, *, lose: bool = False) -> None:
@@ -98,8 +102,15 @@ class ByLine(Way):
         path.write_text(text, encoding="utf-8")
         self.type(f"note {path}", lose=lose)
 
-    async def draft(self, *, lose: bool = False) -> None:
-        self.type("draft", lose=lose)
+    async def draft(self) -> None:
+        self.type("draft")
+
+    async def turn_to(self, number: int) -> None:
+        self.type(f"document {number}")
+
+    async def add(self, words: str) -> None:
+        self.typed = [words, "."]
+        self.type("addendum")
 
     async def open(self, path: Path, *, lose: bool = False) -> None:
         self.type(f"open {path.stem}", lose=lose)
@@ -157,9 +168,7 @@ class ByScreen(Way):
         for _ in range(500):
             screen = case_of(self.pilot)
             waits = (
-                self.session.origin
-                and not self.session.review
-                and "check failed" not in (self.said)
+                self.session.text and not self.session.review and "check failed" not in (self.said)
             )
             if not screen.streaming and not waits:
                 await self.pilot.pause()
@@ -192,9 +201,23 @@ class ByScreen(Way):
         await self.confirm(lose)
         await self.settled()
 
-    async def draft(self, *, lose: bool = False) -> None:
+    async def draft(self) -> None:
         await press(self.pilot, "ctrl+g")
-        await self.confirm(lose)
+        await self.settled()
+
+    async def turn_to(self, number: int) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "o")
+        if isinstance(self.pilot.app.screen, Picker):
+            await press(self.pilot, *str(number), "enter")
+            await press(self.pilot, "escape")
+        await self.settled()
+
+    async def add(self, words: str) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "a")
+        if not panes_of(self.pilot).draft.read_only:
+            await press(self.pilot, *words, "enter", "escape")
         await self.settled()
 
     async def open(self, path: Path, *, lose: bool = False) -> None:
@@ -223,7 +246,9 @@ class ByScreen(Way):
         if pane.frozen:
             return
         pane.focus()
-        await press(self.pilot, "e", "ctrl+end", "ctrl+u", *words, "escape")
+        await press(self.pilot, "e")
+        pane.move_cursor(pane.document.end)
+        await press(self.pilot, "ctrl+u", *words, "escape")
         await self.settled()
 
     async def sign(self) -> None:

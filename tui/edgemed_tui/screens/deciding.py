@@ -6,13 +6,16 @@ and says how it went. The rules are in `edgemed.clinic.case`.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from textual.content import Content
 
 from edgemed.clinic import export
 from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case, Unsaved
+from edgemed.clinic.case import Case
+from edgemed.clinic.document import minute
 from edgemed.clinic.findings import Omission
+from edgemed.clinic.kept import AtStake, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals, sessions
@@ -33,9 +36,14 @@ SAVING = """The session is encrypted with this passphrase. Nobody can read it wi
 can give the passphrase back. It also unlocks the screen."""
 
 WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
-LOSE = "The draft is neither saved nor exported. Going on loses it."
 FOR_GOOD = "After that the text can no longer change."
 SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+
+
+class Given(NamedTuple):
+    """What the user has given up, and nothing else; None where nothing was at stake."""
+
+    up: AtStake | None
 
 
 class Deciding:
@@ -60,17 +68,18 @@ class Deciding:
         self.view.show()
         return True
 
-    async def lose(self) -> bool | None:
-        """Whether the user gives up unsaved work: False where there is none, None to go back."""
-        if not self.case.unsaved:
-            return False
-        answer = await self.view.ask(AskUnsaved(LOSE, can_save=self.case.draft is None))
+    async def lose(self) -> Given | None:
+        """What the user gives up so that nothing holds up going on; None to go back."""
+        if (at_stake := self.case.at_stake) is None:
+            return Given(None)
+        words = f"{at_stake.words[0].upper()}{at_stake.words[1:]}. Going on loses it."
+        answer = await self.view.ask(AskUnsaved(words, can_save=at_stake.draft is None))
         if answer == "save":
             await self.save()
-            return None if self.case.unsaved else False
-        return True if answer == "lose" else None
+            return Given(None) if self.case.at_stake is None else None
+        return Given(at_stake) if answer == "lose" else None
 
-    async def open_saved(self, path: Path, *, lose: bool) -> bool:
+    async def open_saved(self, path: Path, *, lose: AtStake | None) -> bool:
         """Ask for the passphrase of a saved session and open it; whether it is open."""
         ask = AskPassphrase("Open a saved session", f"Saved as {path.stem}.", new=False)
         passphrase = await self.view.ask(ask)
@@ -176,20 +185,24 @@ class Deciding:
 
 def sure_of(answer: Attest, session: Session) -> Confirm:
     """The last question before a signature, with the name and what is signed."""
-    origin = session.origin
-    assert origin is not None
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
-    words = f"{name} signs {count} lines, drafted with {origin.template}."
+    words = f"{name} signs {count} lines, {one_line(made_of(session))}."
     reason = f" Reason: {one_line(answer.reason.strip())}." if answer.reason.strip() else ""
     return Confirm("Sign it?", f"{words}{reason} {FOR_GOOD}", f"Sign as {name}", "Go back")
 
 
+def made_of(session: Session) -> str:
+    """What the open text is: by which model with which template, or an addendum to what."""
+    origin, base = session.origin, steps.added_to(session)
+    if base is not None and base.signature is not None:
+        return f"an addendum to what {base.signature.by} signed, {minute(base.signature.at)}"
+    return f"drafted by {origin.model} with {origin.template}" if origin else "typed"
+
+
 def what_is_signed(session: Session) -> Content:
     """The words above a signature: what made the draft, what is still open."""
-    origin = session.origin
-    assert origin is not None
     count = len(session.text.splitlines())
-    rows = [literal(f"{count} lines, drafted by {origin.model} with {origin.template}.")]
+    rows = [literal(f"{count} lines, {one_line(made_of(session))}.")]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
     if said := steps.above_draft(session):

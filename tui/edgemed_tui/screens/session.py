@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
+from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse
 from edgemed.clinic.session import Session
 from edgemed.clinic.template import Template, fill, list_templates, load_template
@@ -23,8 +24,8 @@ from edgemed.local_models.demonstration import LEARNED
 from edgemed_tui import interpreter, messages
 from edgemed_tui.desk import Desk
 from edgemed_tui.model_thread import ModelThread
-from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.deciding import Deciding
+from edgemed_tui.screens.documents import Documents
 from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.picker import Choice, Picker
@@ -50,6 +51,8 @@ class SessionScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sign", "Sign", id="case.sign"),
         Binding("v", "compare", "Compare", id="case.compare", show=False),
+        Binding("a", "addendum", "Addendum", id="case.addendum"),
+        Binding("o", "documents", "Documents", id="case.documents"),
         Binding("x", "export", "Export", id="case.export"),
         Binding("c", "copy", "Copy", id="case.copy"),
         Binding("ctrl+s", "save", "Save", id="case.save", show=False),
@@ -67,6 +70,7 @@ class SessionScreen(Screen[None]):
         self.model_thread = ModelThread(desk, self)
         self.drafting = Drafting(case, self.model_thread, self)
         self.deciding = Deciding(case, owner, self)
+        self.documents = Documents(case, self.deciding, self, self.drafting.check)
         self._first_note = note
 
     def compose(self) -> ComposeResult:
@@ -155,6 +159,10 @@ class SessionScreen(Screen[None]):
         match action:
             case "sign":
                 return steps.stage(session) == "reviewed" and not self.editing
+            case "documents":
+                return len(session.documents) > 1 and not self.editing
+            case "addendum":
+                return session.signature is not None
             case "compare" | "save":
                 return bool(session.text) and not (action == "compare" and self.editing)
             case "keep_seal":
@@ -194,11 +202,11 @@ class SessionScreen(Screen[None]):
     @on(messages.NotePasted)
     @work
     async def _pasted(self, message: messages.NotePasted) -> None:
-        lose = await self.deciding.lose()
-        if lose is not None:
-            self.take_note(message.text, lose=lose)
+        given = await self.deciding.lose()
+        if given is not None:
+            self.take_note(message.text, lose=given.up)
 
-    def take_note(self, text: str, *, lose: bool = False) -> None:
+    def take_note(self, text: str, *, lose: AtStake | None = None) -> None:
         """Begin a new session on `text`."""
         if self.deciding.does(lambda: self.case.open(text, lose=lose)):
             self._opened()
@@ -226,13 +234,13 @@ class SessionScreen(Screen[None]):
     @work
     async def action_open_note(self) -> None:
         """Open a note file, a pasted note, or a saved session."""
-        lose = await self.deciding.lose()
-        if lose is None:
+        given = await self.deciding.lose()
+        if given is None:
             return
         chosen = await self.ask(NotePicker(self.desk.notes, self.desk.sessions))
         if isinstance(chosen, str):
-            self.take_note(chosen, lose=lose)
-        elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=lose):
+            self.take_note(chosen, lose=given.up)
+        elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=given.up):
             self.drafting.resume()
             self._opened()
 
@@ -275,10 +283,8 @@ class SessionScreen(Screen[None]):
             await self.action_choose_template().wait()
         if self.drafting.template is None or self.drafting.note is None:
             return
-        lose = await self.deciding.lose()
-        if lose is not None:
-            self.deciding.forget()
-            self.deciding.does(lambda: self.drafting.begin(lose=lose))
+        self.deciding.forget()
+        self.deciding.does(self.drafting.begin)
 
     def action_stop(self) -> None:
         """Stop the model."""
@@ -308,6 +314,16 @@ class SessionScreen(Screen[None]):
         """Put the signed text on the clipboard, if the settings allow it."""
         self.deciding.copy()
 
-    def action_compare(self) -> None:
-        """The model's draft against the text."""
-        self.app.push_screen(CompareScreen(self.session.ai_draft, self.session.text))
+    @work
+    async def action_compare(self) -> None:
+        """The model's draft, or another document, against the open text."""
+        await self.documents.compare()
+
+    @work
+    async def action_documents(self) -> None:
+        """Open another document of the note."""
+        await self.documents.choose()
+
+    def action_addendum(self) -> None:
+        """Add to the signed text."""
+        self.documents.add()

@@ -38,6 +38,7 @@ says to it is underlined in the note.
         super().__init__("draft", line_numbers=False)
         self.border_title = literal("Draft")
         self.frozen = True
+        self.number = 0  # of the document that is shown
         self._demonstration = self._cut = False
         self._label = self._unusable = ""
 
@@ -78,7 +79,7 @@ says to it is underlined in the note.
         end = len(self.text)
         self.insert(self.replaced(end, end, added), self.document.end)
         self.move_cursor(self.document.end)
-        self.post_message(DraftEdited(self.exact))
+        self.post_message(DraftEdited(self.exact, self.number))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Editing can begin while reading an open draft, and end while editing."""
@@ -108,7 +109,7 @@ says to it is underlined in the note.
     def on_text_area_changed(self) -> None:
         """Tell the screen about an edit; text from the model is not an edit."""
         if not self.read_only:
-            self.post_message(DraftEdited(self.follow()))
+            self.post_message(DraftEdited(self.follow(), self.number))
 
     def _modes_changed(self) -> None:
         self.set_class(not self.read_only, "-editing")

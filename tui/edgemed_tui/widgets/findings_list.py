@@ -7,8 +7,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
+from edgemed.clinic.document import Dismissal
 from edgemed.clinic.findings import Omission
-from edgemed.clinic.session import Dismissal, Finding
+from edgemed.clinic.session import Finding
 from edgemed_tui.literal import literal, row
 
 SIGNS = {"major": "▲ MAJOR", "minor": "△ minor"}

@@ -84,7 +84,9 @@ class ReviewPane(Container):
         before, self.session = self.session, session
         if session.source != before.source:
             self.source.load(session.source)
-        if session.text != before.text and visible(session.text) != self.draft.text:
+        other = session.number != before.number
+        if other or (session.text != before.text and visible(session.text) != self.draft.text):
+            self.draft.number = session.number
             self.draft.load(session.text)
         if session.review is None:
             self.source.show_evidence(())
