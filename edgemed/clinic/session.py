@@ -249,12 +249,14 @@ def above_draft(session: Session) -> str:
 
 
 def findings(session: Session) -> list[Finding]:
-    """The few flags that matter most, the rest in draft order, then omissions as ranked."""
+    """Major ones first: of each severity the few flags that matter most, the rest in draft order,
+    then omissions as ranked."""
     if session.review is None:
         return []
     flags = [flag for claim in session.review.claims for flag in claim.flags]
     first, rest = first_then_rest(flags)
-    return [*first, *rest, *session.review.omissions]
+    found = [*first, *rest, *session.review.omissions]
+    return sorted(found, key=lambda finding: finding.severity != "major")
 
 
 def open_findings(session: Session) -> list[Finding]:

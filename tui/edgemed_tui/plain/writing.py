@@ -7,12 +7,14 @@ from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Ended
+from edgemed.clinic.counting import counted
 from edgemed.clinic.findings import SAYS
 from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import request_for, write
 from edgemed.clinic.template import fill, list_templates, load_template
+from edgemed.clinic.verdict import verdict
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.local_models.loading import decisive
@@ -218,10 +220,8 @@ def check(line: Line) -> None:
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return
-    found, major = steps.open_findings(line.session), steps.major_flags(line.session)
-    if said := steps.above_draft(line.session):
-        line.say(f"{said}.")
-    line.say(f"Findings: {len(found)}, of these major flags: {len(major)}.")
+    line.say(f"{verdict(line.session).words}.")
+    line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
 
 
 def read(line: Line, rest: str) -> None:

@@ -40,16 +40,12 @@ says to it is underlined in the note.
         self.frozen = True
         self.number = 0  # of the document that is shown
         self._demonstration = self._cut = False
-        self._label = self._unusable = ""
+        self._label = ""
+        self.title_words = "Draft"
 
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say above the draft that it is not for patients, or that its end is missing."""
         self._demonstration, self._cut = demonstration, cut
-        self._say_head()
-
-    def warn(self, unusable: str) -> None:
-        """Say above the draft why it cannot be used as a whole; nothing where it can."""
-        self._unusable = unusable
         self._say_head()
 
     def tell(self, label: str) -> None:
@@ -63,11 +59,8 @@ says to it is underlined in the note.
         flat = self.screen.has_class("-narrow")
         shown = f"  {label}" if flat and label else ""
         cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
-        warned: tuple[Part, ...] = ()
-        if self._unusable:
-            warned = ("  ", (f" {self._unusable} ", "bold reverse"))
-        heads = (*banner(self._demonstration), *cut, *warned)
-        self.border_title = literal("Draft", *heads, shown)
+        heads = (*banner(self._demonstration), *cut)
+        self.border_title = literal(self.title_words, *heads, shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:

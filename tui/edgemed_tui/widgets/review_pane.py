@@ -15,19 +15,17 @@ from edgemed.clinic.findings import Claim, Flag, Omission
 from edgemed.clinic.session import (
     Finding,
     Session,
-    above_draft,
-    dismissal_of,
-    findings,
     open_findings,
     stage,
 )
-from edgemed_tui.literal import visible
+from edgemed_tui.literal import one_line, visible
 from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.widgets.draft_pane import DraftPane
 from edgemed_tui.widgets.findings_list import FindingsList
 from edgemed_tui.widgets.source_pane import SourcePane
 from edgemed_tui.widgets.stream_pane import StreamPane
 from edgemed_tui.widgets.text_pane import Mark
+from edgemed_tui.widgets.verdict_line import VerdictLine
 
 
 class ReviewPane(Container):
@@ -48,10 +46,12 @@ class ReviewPane(Container):
         self.stream = StreamPane()
         self.draft = DraftPane()
         self.findings = FindingsList()
+        self.verdict = VerdictLine()
         self._meant: tuple[Finding | None, Finding | None] = (None, None)
 
     def compose(self) -> ComposeResult:
-        """Note left, draft right, findings below; narrow terminals stack them."""
+        """The verdict, note left, draft right, findings below; narrow terminals stack them."""
+        yield self.verdict
         with Container(id="texts"):
             yield self.source
             yield self.stream
@@ -90,8 +90,9 @@ class ReviewPane(Container):
             self.draft.load(session.text)
         if session.review is None:
             self.source.show_evidence(())
+        self.draft.title_words = title_of(session)
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
-        self.draft.warn(above_draft(session))
+        self.verdict.show(session)
         self._list_findings()
         self._mark_draft()
         self.refresh_bindings()
@@ -213,9 +214,8 @@ class ReviewPane(Container):
             case "draft":
                 self.findings.say("Findings: checking", "The text is being compared with the note.")
             case _:
-                rows = [(f, dismissal_of(self.session, f)) for f in findings(self.session)]
-                self.findings.show(rows)
-                if not rows:
+                self.findings.show(self.session)
+                if not self.findings.findings:
                     self.findings.say("Findings: none", NOTHING_FOUND)
 
     def _mark_draft(self) -> None:
@@ -233,6 +233,15 @@ class ReviewPane(Container):
         for finding in open_findings(self.session):
             if isinstance(finding, Flag):
                 yield Mark(finding.draft, finding.severity)
+
+
+def title_of(session: Session) -> str:
+    """What stands above the open text: what it is, and which of how many."""
+    many, name = len(session.documents), session.document.name
+    if not session.number:
+        return "Draft"
+    which = f"Document {session.number} of {many}" if many > 1 else "Draft"
+    return f"{which}: {one_line(name)}"
 
 
 LABELS = {
