@@ -255,7 +255,7 @@ def findings(session: Session) -> list[Finding]:
         return []
     flags = [flag for claim in session.review.claims for flag in claim.flags]
     first, rest = first_then_rest(flags)
-    found = [*first, *rest, *session.review.omissions]
+    found: list[Finding] = [*first, *rest, *session.review.omissions]
     return sorted(found, key=lambda finding: finding.severity != "major")
 
 

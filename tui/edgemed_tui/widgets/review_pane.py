@@ -22,6 +22,7 @@ from edgemed_tui.literal import one_line, visible
 from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.widgets.draft_pane import DraftPane
 from edgemed_tui.widgets.findings_list import FindingsList
+from edgemed_tui.widgets.next_step import NextStep
 from edgemed_tui.widgets.source_pane import SourcePane
 from edgemed_tui.widgets.stream_pane import StreamPane
 from edgemed_tui.widgets.text_pane import Mark
@@ -45,6 +46,7 @@ class ReviewPane(Container):
         self.source = SourcePane()
         self.stream = StreamPane()
         self.draft = DraftPane()
+        self.next = NextStep()
         self.findings = FindingsList()
         self.verdict = VerdictLine()
         self._meant: tuple[Finding | None, Finding | None] = (None, None)
@@ -56,11 +58,12 @@ class ReviewPane(Container):
             yield self.source
             yield self.stream
             yield self.draft
+            yield self.next
         yield self.findings
 
     def on_mount(self) -> None:
-        """The finished draft has its place until another is written."""
-        self.stream.display = False
+        """Until there is a draft, its place says what to do next."""
+        self._arrange(streaming=False)
 
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say over the draft whether it is a demonstration, and whether its end is missing."""
@@ -69,15 +72,25 @@ class ReviewPane(Container):
 
     def set_streaming(self, streaming: bool) -> None:
         """Give the draft's place to the text that is being written, or back to the finished one."""
-        if self.stream.display == streaming:
-            return
-        gone, come = (self.draft, self.stream) if streaming else (self.stream, self.draft)
-        if streaming:
+        if streaming and not self.stream.display:
             self.stream.load("")
+        self._arrange(streaming)
+
+    def _arrange(self, streaming: bool) -> None:
+        """Of the three that have the draft's place show the right one; the focus stays there."""
+        come = self.stream if streaming else self.draft if self.session.number else self.next
+        if come.display and sum(pane.display for pane in self._in_place) == 1:
+            return
+        had_focus = any(pane.has_focus for pane in self._in_place)
         come.display = True
-        if gone.has_focus:
-            come.focus()
-        gone.display = False
+        if had_focus:
+            (come if come is not self.next else self.source).focus()
+        for pane in self._in_place:
+            pane.display = pane is come
+
+    @property
+    def _in_place(self) -> tuple[StreamPane, DraftPane, NextStep]:
+        return self.stream, self.draft, self.next
 
     def show(self, session: Session) -> None:
         """Show `session`; texts are loaded again only where they differ."""
@@ -93,6 +106,7 @@ class ReviewPane(Container):
         self.draft.title_words = title_of(session)
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
         self.verdict.show(session)
+        self.findings.display = bool(session.number)
         self._list_findings()
         self._mark_draft()
         self.refresh_bindings()
