@@ -218,6 +218,10 @@ class Case:
         self._give_out("clipboard", "export")
         release(self.session.text)
 
+    def call(self, label: str) -> None:
+        """Name the session; the name is kept inside it, with the next saving."""
+        self.session = replace(self.session, label=label)
+
     def save(self, lock: sessions.Lock | None = None) -> Path:
         """Save, encrypted, to the session's own file or to a new one; `lock` is kept for later."""
         lock = lock or self.lock

@@ -13,7 +13,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -158,12 +158,28 @@ def saved_in(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{ENDING}"), reverse=True) if folder.is_dir() else []
 
 
+def labels(paths: Iterable[Path], passphrase: str) -> dict[Path, str]:
+    """What the clinician calls these sessions, of those that `passphrase` opens."""
+    found = {}
+    for path in paths:
+        with suppress(EdgemedError):
+            found[path] = _opened(_read(path), passphrase)[0].label  # not for saving over it
+    return found
+
+
 def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
     """The session in `path`, and the lock to save it again."""
+    file = _read(path)
+    session, lock = _opened(file, passphrase)
+    KNOWN[path.absolute()] = sha256(file).digest()
+    return session, lock
+
+
+def _opened(file: bytes, passphrase: str) -> tuple[Session, Lock]:
+    """The session in a file's bytes."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    file = _read(path)
     data = _undamaged(file)
     header, nonce, sealed = data[:HEADER], data[HEADER : HEADER + 12], data[HEADER + 12 :]
     lock = Lock(header, _key(passphrase, header))
@@ -171,9 +187,7 @@ def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
         plain = AESGCM(lock.key).decrypt(nonce, sealed, header)
     except InvalidTag:
         raise Refused("the passphrase does not open this session", "type it again") from None
-    session = _session_in(plain)
-    KNOWN[path.absolute()] = sha256(file).digest()
-    return session, lock
+    return _session_in(plain), lock
 
 
 def _session_in(plain: bytes) -> Session:

@@ -295,6 +295,19 @@ async def test_a_signed_text_is_added_to_with_an_addendum(tmp_path: Path, name: 
 
 
 @both_ways
+async def test_a_session_is_given_a_name_that_its_list_shows_for_the_passphrase(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.save(called="room 4")
+        (path,) = saved(tmp_path)
+        assert b"room 4" not in path.read_bytes()
+        assert sessions.load(path, PASSPHRASE)[0].label == "room 4"
+        assert "room 4" in await by.names()
+
+
+@both_ways
 async def test_a_signed_text_does_not_change(tmp_path: Path, name: str) -> None:
     async with way(name, tmp_path, model()) as by:
         await by.draft()

@@ -25,7 +25,7 @@ from edgemed_tui.screens.dialogs import (
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
@@ -136,8 +136,12 @@ class ByLine(Way):
     async def seal(self, folder: Path) -> None:
         self.type(f"seal {folder}")
 
-    async def save(self) -> None:
-        self.type("save")
+    async def save(self, called: str = "") -> None:
+        self.type(f"save {called}")
+
+    async def names(self) -> str:
+        self.type("sessions names")
+        return self.said
 
     async def quit(self, *, lose: bool = False) -> bool:
         self.lose = lose
@@ -271,8 +275,21 @@ class ByScreen(Way):
         await self.tell(AskPath, path=str(folder))
         await self.settled()
 
-    async def save(self) -> None:
-        await press(self.pilot, "ctrl+s")
+    async def names(self) -> str:
+        await press(self.pilot, "ctrl+n", "ctrl+l")
+        await self.tell(AskPassphrase, first=PASSPHRASE)
+        rows = self.pilot.app.screen.query_one(OptionList)
+        for _ in range(200):
+            said = " ".join(str(row.prompt) for row in rows.options)
+            if "(saved session)" in said:
+                break
+            await self.pilot.pause(0.02)
+        await press(self.pilot, "escape")
+        return said
+
+    async def save(self, called: str = "") -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, *(("l", *called, "enter") if called else ("ctrl+s",)))
         await self.tell(AskPassphrase, first=PASSPHRASE, second=PASSPHRASE)
         await self.settled()
 

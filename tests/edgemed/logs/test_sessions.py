@@ -157,6 +157,18 @@ def test_a_file_that_another_window_is_saving_to_is_left_to_it(
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a-2.edgemed", "a.edgemed"]
 
 
+def test_names_are_read_where_the_passphrase_fits_and_open_nothing_to_be_saved_over(
+    tmp_path: Path, lock: sessions.Lock
+) -> None:
+    mine, other, damaged = (tmp_path / f"{n}.edgemed" for n in ("a", "b", "c"))
+    sessions.save(mine, a_session(), lock)
+    by_another(mine, replace(a_session(), label="room 4"), lock)
+    by_another(other, replace(a_session(), label="room 5"), sessions.make_lock("of another"))
+    damaged.write_bytes(b"EDGEMED1")
+    assert sessions.labels([mine, other, damaged], "four words of mine") == {mine: "room 4"}
+    assert sessions.save(mine, a_session(), lock) != mine
+
+
 ONE_TEXT = Path(__file__).parent / "one_text"
 """Files that a version before documents saved: a note, a dismissed and cut draft, that signed."""
 

@@ -150,7 +150,9 @@ def export_text(line: Line, rest: str) -> None:
 
 
 def save(line: Line, rest: str) -> None:
-    """save"""
+    """save [NAME] (what you call the session, kept inside it, encrypted)"""
+    if rest:
+        line.case.call(rest)
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")
@@ -169,10 +171,12 @@ def tell_saved(line: Line, path: Path | None) -> None:
 
 
 def saved(line: Line, rest: str) -> None:
-    """sessions"""
+    """sessions [names] (names: those you gave, of the sessions that a passphrase opens)"""
     found = sessions.saved_in(line.desk.sessions)
+    asked = rest == "names" and bool(found)
+    labels = sessions.labels(found, line.secret("Passphrase: ")) if asked else {}
     for path in found:
-        line.say(path.stem)
+        line.say(f"{path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
     if not found:
         line.say("No session is saved.")
 

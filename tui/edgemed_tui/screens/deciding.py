@@ -21,6 +21,7 @@ from edgemed.errors import EdgemedError
 from edgemed.logs import seals, sessions
 from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
+    AskName,
     AskPassphrase,
     AskPath,
     AskReason,
@@ -35,7 +36,12 @@ from edgemed_tui.widgets.findings_list import line_of
 SAVING = """The session is encrypted with this passphrase. Nobody can read it without, and nobody
 can give the passphrase back. It also unlocks the screen."""
 
+NAMING = """It is kept inside the session, encrypted. In the list of notes and sessions (ctrl+n),
+ctrl+l and your passphrase show the names."""
+
 WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
+COPYING = """What is on the clipboard can be read by every program of this machine, and some
+machines keep or share it. The palette (ctrl+p) forbids it again."""
 FOR_GOOD = "After that the text can no longer change."
 SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
 
@@ -151,8 +157,15 @@ class Deciding:
         if answer is not None and self.does(lambda: self.case.export(Path(answer))):
             self.view.tell(f"exported to {one_line(answer)}")
 
-    def copy(self) -> None:
-        """Put the signed text on the clipboard, if the settings allow it."""
+    async def copy(self) -> None:
+        """Put the signed text on the clipboard; the first time ask whether that may be done."""
+        if not self.owner.settings.clipboard:
+            ask = Confirm("Allow copying?", COPYING, "Allow it from now on, and copy", "Go back")
+            if not await self.view.ask(ask):
+                return
+            self.owner.action_clipboard()
+        if not self.owner.settings.clipboard:  # the log refuses, which was said
+            return
         if self.does(lambda: self.case.copy_out(self.owner.release)):
             self.view.tell("copied to the clipboard")
 
@@ -170,6 +183,14 @@ class Deciding:
             self.view.tell("saved, encrypted; from now on also when the terminal is lost")
             if self.case.apart:
                 self.view.complain(EdgemedError(self.case.apart, "open both, and keep what counts"))
+
+    async def name(self) -> None:
+        """Ask what the session is called in the list of sessions; empty: by its time alone."""
+        ask = AskName("Name this session", " ".join(NAMING.split()), self.case.session.label)
+        answer = await self.view.ask(ask)
+        if answer is not None:
+            self.case.call(answer)
+            await self.save()
 
     async def may_close(self) -> bool:
         """Whether the case may end: it is kept, or the user says that it may be lost."""

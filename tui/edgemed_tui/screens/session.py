@@ -52,6 +52,7 @@ class SessionScreen(Screen[None]):
         Binding("x", "export", "Export", id="case.export"),
         Binding("c", "copy", "Copy", id="case.copy"),
         Binding("ctrl+s", "save", "Save", id="case.save", show=False),
+        Binding("l", "name", "Name the session", id="case.name", show=False),
         Binding("z", "keep_seal", "Keep a seal", id="case.seal", show=False),
         Binding("escape", "stop", "Stop", id="session.stop"),
         Binding("ctrl+n", "open_note", "Note", id="session.note"),
@@ -170,12 +171,12 @@ class SessionScreen(Screen[None]):
                 return session.signature is not None
             case "compare" | "save":
                 return bool(session.text) and not (action == "compare" and self.editing)
+            case "name":
+                return bool(session.source) and not self.editing
             case "keep_seal":
                 return not self.editing
-            case "export":
+            case "export" | "copy":
                 return session.signature is not None
-            case "copy":
-                return session.signature is not None and self.owner.settings.clipboard
             case "stop":
                 return self.streaming
             case "pick":
@@ -277,13 +278,19 @@ class SessionScreen(Screen[None]):
         await self.deciding.save()
 
     @work
+    async def action_name(self) -> None:
+        """Give the session a name for the list."""
+        await self.deciding.name()
+
+    @work
     async def action_keep_seal(self) -> None:
         """Keep a seal of the audit log elsewhere."""
         await self.deciding.keep_seal()
 
-    def action_copy(self) -> None:
-        """Put the signed text on the clipboard, if the settings allow it."""
-        self.deciding.copy()
+    @work
+    async def action_copy(self) -> None:
+        """Put the signed text on the clipboard, once that is allowed."""
+        await self.deciding.copy()
 
     @work
     async def action_compare(self) -> None:
