@@ -133,10 +133,7 @@ class Case:
         return self.draft
 
     def end_draft(self, draft: Draft, answer: Answer, origin: Origin) -> Ended:
-        """End a draft, given its text, its ending and its origin; returns what becomes of it.
-
-        One that stands is a new document. One that broke off is kept only where no text is open.
-        """
+        """End a draft. One that broke off is a document only where no text is open."""
         if draft is not self.draft:
             return Ended("another case")
         self.draft = None

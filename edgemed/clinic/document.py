@@ -68,10 +68,10 @@ class Document:
 
     @property
     def name(self) -> str:
-        """What it is: its template's name, or "addendum to 1"."""
+        """What it is, as one reads it: its template's name, or "addendum to 1"."""
         if self.adds_to:
             return f"addendum to {self.adds_to}"
-        return self.origin.template if self.origin else "text"
+        return self.origin.template.replace("-", " ") if self.origin else "text"
 
     @property
     def state(self) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission
+from edgemed.clinic.verdict import verdict
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals, sessions
 from edgemed_tui.literal import one_line
@@ -116,7 +117,7 @@ def sign(line: Line, rest: str) -> None:
     line.case.may_sign()
     reason = ""
     if steps.needs_reason(line.session):
-        line.say(f"Major flags are open: {len(steps.major_flags(line.session))}.")
+        line.say(f"{verdict(line.session).words}.")
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())

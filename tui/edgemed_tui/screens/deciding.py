@@ -13,6 +13,7 @@ from textual.content import Content
 from edgemed.clinic import export
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
+from edgemed.clinic.counting import counted
 from edgemed.clinic.document import minute
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.kept import AtStake, Unsaved
@@ -228,12 +229,8 @@ def what_is_signed(session: Session) -> Content:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
     if said := steps.above_draft(session):
         rows.append(literal((said, "bold")))
-    major = steps.major_flags(session)
-    if major:
-        rows.append(literal((f"{len(major)} major flag(s) are open:", "bold")))
-        rows += [line_of(flag, None) for flag in major[:5]]
-    left_out = sum(isinstance(f, Omission) for f in steps.open_findings(session))
-    if left_out:
-        rows.append(literal(f"{left_out} fact(s) of the note are listed as left out."))
+    if still_open := steps.open_findings(session):
+        rows.append(literal((f"Still open: {counted(still_open).words}.", "bold")))
+        rows += [line_of(flag, None) for flag in steps.major_flags(session)[:5]]
     rows.append(literal("You sign that you have read this text against the note."))
     return lines(rows)

@@ -63,13 +63,17 @@ class Documents:
 
 def document_choices(session: Session, *, but: int = 0) -> list[Choice[int]]:
     """The documents of a note by their numbers, without number `but`."""
+
+    def here(number: int) -> str:
+        return "open now, " if number == session.number else ""
+
     return [
-        Choice(f"{number}  {document.name}", about_document(document), number)
+        Choice(f"{number}  {document.name}", about_document(document, here(number)), number)
         for number, document in enumerate(session.documents, 1)
         if number != but
     ]
 
 
-def about_document(document: Document) -> str:
+def about_document(document: Document, here: str = "") -> str:
     """How far it is, and by which model it was written."""
-    return f"{document.state}{f', {document.origin.model}' if document.origin else ''}"
+    return f"{here}{document.state}{f', {document.origin.model}' if document.origin else ''}"

@@ -1,7 +1,6 @@
 """The session screen: shows how a case stands, and hands every key on.
 
-What is decided is asked for in `deciding`, what the model does is followed in `drafting`; the
-rules of both are in `edgemed.clinic.case`.
+To `choosing`, `drafting`, `deciding` and `documents`; their rules are in `edgemed.clinic.case`.
 """
 
 from typing import ClassVar, TypeVar
@@ -213,10 +212,6 @@ class SessionScreen(Screen[None]):
         given = await self.deciding.lose()
         if given is not None:
             self.choosing.take_note(message.text, lose=given.up)
-
-    def take_sample(self, text: str) -> None:
-        """Begin on the sample note."""
-        self.choosing.take_sample(text)
 
     def _opened(self) -> None:
         """Another note is open."""
