@@ -201,10 +201,11 @@ async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
 
 def test_settings_come_back_and_a_wrong_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a" / "screen.toml"
-    wanted = Settings("light", True, 3, True, {"session.draft": 'f5,"'})
+    wanted = Settings("light", True, 3, True, {"session.draft": 'f5,"'}, {"soap": 3, 'a"b': 1})
     save(path, wanted)
     assert load(path) == wanted
-    for wrong in ("theme = 3", 'theme = "pink"', "colour = 1", "theme", "[keys]\na = 1"):
+    tables = ("[keys]\na = 1", "[templates]\na = '1'")
+    for wrong in ("theme = 3", 'theme = "pink"', "colour = 1", "theme", *tables):
         path.write_text(wrong, encoding="utf-8")
         with pytest.raises(InvalidFile):
             load(path)

@@ -20,8 +20,8 @@ class Settings:
     clipboard: bool = False
     lock_minutes: int = 10
     welcomed: bool = False
-    templates: dict[str, int] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, int] = field(default_factory=dict)
 
 
 FORMER = {"name"}

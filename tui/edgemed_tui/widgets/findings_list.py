@@ -3,7 +3,7 @@
 Findings of one kind stand together under a line that folds and unfolds them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -54,10 +54,13 @@ cannot see an error that stands in the note itself.
         self._folded: dict[str, bool] = {}
 
     def show(self, session: Session) -> None:
-        """List the findings of `session`; the highlighted one stays so if it is still there."""
+        """List the findings of `session`; the highlight stays on its finding, or at its place."""
+        place = self.highlighted
         self.session, self._groups = session, grouped(session)
         self.findings = tuple(f for group in self._groups for f in group.findings)
         self._list(self.current)
+        if self.highlighted is None and place is not None and self._rows:
+            self.highlighted = min(place, len(self._rows) - 1)
         words = counted(open_findings(session)).words
         self.border_title = literal(f"Findings: {words}")
 
@@ -87,21 +90,21 @@ cannot see an error that stands in the note itself.
         self.highlighted = self._rows.index(finding)
 
     def step(self, by: int) -> Finding | None:
-        """Highlight the next (1) or previous (-1) finding, around the end; the one it is now."""
+        """Highlight the next (1) or previous (-1) open finding, around the end; what it is now."""
         if self.findings:
-            self.choose(self.findings[(self._place(by) + by) % len(self.findings)])
+            found = [f for f in self.findings if dismissal_of(self.session, f) is None]
+            found = found or list(self.findings)
+            self.choose(found[(self._place(found, by) + by) % len(found)])
         return self.current
 
-    def _place(self, by: int) -> int:
-        """Where the highlight is among the findings; on a line of a group before its first."""
+    def _place(self, among: Sequence[Finding], by: int) -> int:
+        """Where the highlight is among findings; on a line of a group before its first."""
         at = self.highlighted
-        if at is None:
-            return -1 if by > 0 else 0
-        found = self._rows[at] if at < len(self._rows) else None
-        if isinstance(found, str):
-            first = next(g.findings[0] for g in self._groups if g.name == found)
-            return self.findings.index(first) - (by > 0)
-        return self.findings.index(found) if found in self.findings else 0
+        here = self._rows[at] if at is not None and at < len(self._rows) else None
+        if isinstance(here, str):
+            first = next(g.findings[0] for g in self._groups if g.name == here)
+            return among.index(first) - (by > 0) if first in among else -1
+        return among.index(here) if here in among else -(by > 0)
 
     @on(OptionList.OptionSelected)
     def _fold(self, event: OptionList.OptionSelected) -> None:
