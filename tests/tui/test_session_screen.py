@@ -538,3 +538,17 @@ async def test_keys_are_offered_where_they_do_something(tmp_path: Path) -> None:
 def offered(pilot: Pilot[None]) -> set[str]:
     """What the keys line offers."""
     return {key.does for key in case_of(pilot).query_one(KeysLine).keys}
+
+
+@pytest.mark.parametrize("signed", [False, True])
+async def test_eighty_columns_keep_every_main_key(tmp_path: Path, signed: bool) -> None:
+    async with drafted(tmp_path, size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+g")
+        await until(pilot, "reviewed")
+        await press(pilot, "n")
+        if signed:
+            await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
+        await pilot.pause()
+        shown = [key.does for key in pilot.app.screen.query_one(KeysLine).shown]
+        own = ["Addendum", "Export", "Copy"] if signed else ["Edit", "Dismiss", "Sign"]
+        assert {"Finding", "Note", "Template", "Draft", *own} <= set(shown)
