@@ -46,7 +46,7 @@ class Choosing:
         The one that the demonstration model has learned is first where that model writes.
         """
         choice, used = self.drafting.choice, self.owner.settings.templates
-        learned = LEARNED if choice is not None and choice.demonstration else ""
+        learned = LEARNED if choice and choice.demonstration and not choice.limits else ""
         order = {name: at for at, name in enumerate(BEGIN_WITH)}
         return sorted(
             self._templates,

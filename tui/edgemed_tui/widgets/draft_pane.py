@@ -41,7 +41,7 @@ says to it is underlined in the note.
         self.number = 0  # of the document that is shown
         self._demonstration = self._cut = False
         self._label = ""
-        self.title_words = "Draft"
+        self.title_words = ("Draft", "")
 
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say above the draft that it is not for patients, or that its end is missing."""
@@ -59,8 +59,10 @@ says to it is underlined in the note.
         flat = self.screen.has_class("-narrow")
         shown = f"  {label}" if flat and label else ""
         cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
-        heads = (*banner(self._demonstration), *cut)
-        self.border_title = literal(self.title_words, *heads, shown)
+        heads = (*banner(self._demonstration), *cut)  # before the name, which may be cut off
+        what, name = self.title_words
+        named = f"{'  ' if heads else ': '}{name}" if name else ""
+        self.border_title = literal(what, *heads, named, shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:

@@ -138,7 +138,11 @@ cannot see an error that stands in the note itself.
 
     def _drawn(self, found: Finding | str) -> Content:
         if not isinstance(found, str):
-            return line_of(found, dismissal_of(self.session, found), self.session)
+            line = line_of(found, dismissal_of(self.session, found), self.session)
+            named = any(
+                g.name and len(g.findings) > 1 and found in g.findings for g in self._groups
+            )
+            return Content("").join([literal("  " if named else ""), line])
         group = next(g for g in self._groups if g.name == found)
         severity = "major" if group.major else "minor"
         sign = "▸" if self._is_folded(group) else "▾"

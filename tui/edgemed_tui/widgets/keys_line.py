@@ -16,7 +16,6 @@ from textual.screen import Screen
 
 from edgemed_tui.literal import Words, literal
 
-
 SPARED = ("Evidence", "Documents", "Insert")
 """What keys do that are left out first where there is no room for all."""
 

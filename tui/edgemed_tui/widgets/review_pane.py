@@ -249,13 +249,11 @@ class ReviewPane(Container):
                 yield Mark(finding.draft, finding.severity)
 
 
-def title_of(session: Session) -> str:
-    """What stands above the open text: what it is, and which of how many."""
+def title_of(session: Session) -> tuple[str, str]:
+    """What stands above the open text: which of how many it is, and what it is."""
     many, name = len(session.documents), session.document.name
-    if not session.number:
-        return "Draft"
-    which = f"Document {session.number} of {many}" if many > 1 else "Draft"
-    return f"{which}: {one_line(name)}"
+    which = f"Document {session.number} of {many}" if many > 1 and session.number else "Draft"
+    return which, one_line(name) if session.number else ""
 
 
 LABELS = {
