@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgemed.adapters.change import Added, Change, LowRank, Thin, Whole
+from edgemed.adapters.forms import WEIGHTS
 from edgemed.adapters.found import Found
 from edgemed.adapters.peft_config import Config, read_config
 from edgemed.checkpoints.places import Place, place_of
@@ -21,7 +22,6 @@ from edgemed.checkpoints.safetensors import read_table, shown, tensor_of
 from edgemed.errors import Incompatible, InvalidFile, Refused
 from edgemed.gguf import Model, Tensor
 
-WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 AGAIN = "save the adapter again with PEFT"
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgemed.adapters.forms import CONFIG
 from edgemed.errors import InvalidFile, Refused
 from edgemed.printable import printable
 from edgemed.storage.bounded import json_of, read_bounded
-
-CONFIG = "adapter_config.json"
 
 USUAL_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
 """Ways to initialise a training that leave the base's weights unchanged."""

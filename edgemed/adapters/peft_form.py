@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
-from edgemed.adapters.peft_changes import PREFIX, WEIGHTS
-from edgemed.adapters.peft_config import CONFIG
+from edgemed.adapters.forms import CONFIG, WEIGHTS
+from edgemed.adapters.peft_changes import PREFIX
 from edgemed.checkpoints.places import place_of
 from edgemed.errors import Refused
 from edgemed.gguf import Model
-from edgemed.merging.names import checkpoint_name
+from edgemed.gguf.tensor_names import checkpoint_name
 from edgemed.storage.positional import sync_folder
 from edgemed.storage.scratch import scratch_folder
 from edgemed.storage.whole import private_folder, write_new

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgemed_models.engine.machine import logical_cores, system_memory
+from edgemed_models.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import STORED, adapter_bytes
 from edgemed.cli.numbers import positive, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.audit import Log, default_place
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_inputs, refuse_place
+from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import write_whole
 from edgemed.training import card
 from edgemed.training.encoded import Data, encode_for
@@ -55,7 +55,10 @@ def adapter_options(group: Any) -> None:
     """What is trained, and how it is stored."""
     add = group.add_argument
     add(
-        "--stored", choices=tuple(STORED), default="F32", help="type of the adapter's numbers (F32)"
+        "--out-type",
+        choices=tuple(STORED),
+        default="F32",
+        help="type of the adapter's numbers (F32)",
     )
     add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
     add(
@@ -209,7 +212,7 @@ def write(
         )
     architecture = training.model.shape.kind
     adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
-    whole = adapter_bytes(adapter, args.stored)
+    whole = adapter_bytes(adapter, args.out_type)
     made = card.card(base, data, mark, training, whole, args.threads)
     write_whole(card.place(args.out), card.as_json(made))
     write_whole(args.out, whole)

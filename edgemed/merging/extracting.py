@@ -61,7 +61,7 @@ class Extracted:
     share: float
 
 
-Report = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with how many tensors are done, and how many there are."""
 
 
@@ -77,7 +77,7 @@ def plan_extract(tuned: Parent, base: Parent, out: Path, threads: int) -> Plan:
 
 
 def extract(
-    plan: Plan, base: Parent, wish: Wish, report: Report = lambda done, of: None
+    plan: Plan, base: Parent, wish: Wish, on_progress: OnProgress = lambda done, of: None
 ) -> tuple[Adapter, list[Extracted]]:
     """The adapter, and what it holds of every tensor that differs."""
     model = open_parent(base)
@@ -94,7 +94,7 @@ def extract(
             pair = pair_of(blender.stream(step), wish)
             with lock:
                 found[step.name] = pair
-                report(len(found), len(matrices))
+                on_progress(len(found), len(matrices))
 
         with ThreadPoolExecutor(plan.buffers.threads, "extract") as pool:
             list(pool.map(one, matrices))

@@ -5,7 +5,6 @@ and gguf/cursor.py.
 """
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,6 +70,8 @@ def json_of(text: str | bytes) -> Any:
 
 def toml_of(text: str) -> dict[str, Any]:
     """`tomllib.loads`; ValueError if nested deeper than NESTING."""
+    import tomllib  # few commands read TOML
+
     try:
         tree = tomllib.loads(text)
     except RecursionError:

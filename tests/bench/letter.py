@@ -17,7 +17,8 @@ from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
 
-from edgemed.logs import audit, sessions
+from edgemed.clinic import sessions
+from edgemed.logs import audit
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
 from tests.tui.terminal import Terminal
 

@@ -14,7 +14,8 @@ from edgemed_tui import plain
 from edgemed_tui.plain.line import Line
 
 from edgemed.clinic import session as steps
-from edgemed.logs import audit, database, seals, sessions
+from edgemed.clinic import sessions
+from edgemed.logs import audit, database, seals
 from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 

@@ -82,7 +82,7 @@ class ByLine(Way):
         return "\n".join(self.heard)
 
     def answer(self, prompt: str) -> str:
-        if "Lose it?" in prompt:
+        if "Discard it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
         if not prompt:

@@ -28,7 +28,7 @@ USE_RESTRICTED = ("research", "non-commercial", "noncommercial", "-nc", "academi
 """Words in a licence's name that limit what a merge may be used for."""
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One line of a verdict."""
 
     check: str
@@ -57,9 +57,9 @@ class Question:
 
 
 class Verdict(NamedTuple):
-    """All findings, and the common vocabulary where there is one."""
+    """All results, and the common vocabulary where there is one."""
 
-    findings: tuple[Finding, ...]
+    results: tuple[CheckResult, ...]
     lexicon: Lexicon | None
 
 
@@ -71,7 +71,7 @@ def verdict(
     against = tuple((m.paths[0], o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
         unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
-        return Verdict(findings_of(ABOUT_EACH, unread), None)
+        return Verdict(results_of(ABOUT_EACH, unread), None)
     try:
         chosen = chat.chosen_model(choice, models)
         lexicon: Lexicon | vocabulary.Unrelated = vocabulary.relate(
@@ -82,12 +82,12 @@ def verdict(
     question = Question(tuple(models), any_blocks, choice, lexicon, against)
     other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
     checks = [name for name in CHECKS if not (other and name in WITHIN_ARCHITECTURE)]
-    return Verdict(findings_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None)
+    return Verdict(results_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None)
 
 
-def findings_of(names: Iterable[str], question: Question) -> tuple[Finding, ...]:
+def results_of(names: Iterable[str], question: Question) -> tuple[CheckResult, ...]:
     """The lines of these checks."""
-    return tuple(Finding(name, *line) for name in names for line in CHECKS[name](question))
+    return tuple(CheckResult(name, *line) for name in names for line in CHECKS[name](question))
 
 
 def check_all(
@@ -95,8 +95,8 @@ def check_all(
 ) -> Lexicon:
     """The common vocabulary; Incompatible (InvalidFile, where it is about one file) with the first
     reason if any check refuses."""
-    findings, lexicon = verdict(models, any_blocks, choice)
-    refusals = [f for f in findings if f.level == "refuse"]
+    results, lexicon = verdict(models, any_blocks, choice)
+    refusals = [f for f in results if f.level == "refuse"]
     if refusals:
         reason, count = refusals[0], len(refusals)
         if reason.check in ABOUT_EACH:

@@ -7,9 +7,8 @@ their bytes are and what is changed while they are read.
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgemed.adapters.laying import lay_over
-from edgemed.adapters.naming import Adapted, Parent, model_file
-from edgemed.adapters.opening import adapter_files, open_adapter
+from edgemed.adapters.forms import adapter_files
+from edgemed.adapters.naming import Adapted, Parent, Use, model_file
 from edgemed.gguf import Model, open_model
 
 
@@ -24,7 +23,16 @@ def open_parents(parents: Iterable[Parent]) -> list[Model]:
 def open_parent(parent: Parent, like: Model | None = None) -> Model:
     """One model, with its adapters over it."""
     model = open_model(model_file(parent), like)
-    for use in parent.uses if isinstance(parent, Adapted) else ():
+    return with_adapters(model, parent.uses) if isinstance(parent, Adapted) else model
+
+
+def with_adapters(model: Model, uses: Iterable[Use]) -> Model:
+    """The model, with adapters over it one after the other; what reads their numbers is loaded
+    here, since most parents have none."""
+    from edgemed.adapters.laying import lay_over
+    from edgemed.adapters.opening import open_adapter
+
+    for use in uses:
         model = lay_over(model, open_adapter(use.path, model), use)
     return model
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgemed.gguf import Metadata, Model, Tensor
-from edgemed.merging.names import block_of
+from edgemed.gguf.tensor_names import block_of
 from edgemed.merging.parents.token_rows import VOCABULARY_TENSORS
 from edgemed.storage import positional
 

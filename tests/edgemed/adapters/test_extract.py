@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgemed.adapters.forms import WEIGHTS
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.adapters.naming import Use
-from edgemed.adapters.peft_changes import WEIGHTS
 from edgemed.checkpoints.safetensors import read_table
 from edgemed.cli.main import main
 from edgemed.errors import Refused, UsageError
@@ -113,7 +113,7 @@ def test_the_command_writes_what_a_fold_reads(
     assert np.abs(seen - change).max() < 1e-6
     out = tmp_path / "out.gguf"
     words = ["extract", str(tuned), str(base), "-o", str(out), "--json"]
-    assert main([*words, "--rank", "auto", "--keep", "0.9999999"]) == 0
+    assert main([*words, "--rank", "auto", "--share", "0.9999999"]) == 0
     told = json.loads(capsys.readouterr().out)["tensors"]
     assert {t["name"]: t["rank"] for t in told}["token_embd.weight"] == 2
     again = merged(folding(base, [Use(out)]), tmp_path / "again.gguf")
@@ -122,7 +122,7 @@ def test_the_command_writes_what_a_fold_reads(
         assert apart <= 1e-5 * tensor_of(base, name).std(), name
     assert set(read_adapter(out).pairs) == set(given)
     assert main([*words, "--rank", "none", "--force"]) == 2
-    assert main([*words, "--rank", "2", "--keep", "0.5", "--force"]) == 2
+    assert main([*words, "--rank", "2", "--share", "0.5", "--force"]) == 2
 
 
 def test_a_folder_is_what_a_fold_reads(tmp_path: Path) -> None:

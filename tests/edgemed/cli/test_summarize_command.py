@@ -111,7 +111,7 @@ def test_a_second_ctrl_c_ends_the_check_of_a_stopped_draft_and_not_its_mark(
     def stopped(note: str, text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgemed.clinic.review.review", stopped)
+    monkeypatch.setattr("edgemed.clinic.checks.review.review", stopped)
     scripted(monkeypatch, Stopped([]))
     assert main(["summarize", str(note), "--template", "soap"]) == 130
     out, err = capsys.readouterr()
@@ -382,7 +382,7 @@ def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
     assert done.returncode == 3 and "trained for 2048" in done.stderr
     done = run(["summarize", str(long), "--template", "soap", "--context", "1024"])
     assert done.returncode == 3 and "the context has 1024" in done.stderr
-    assert "(--context N; --plan drafts it in parts)" in done.stderr
+    assert "(--context N; --in-parts drafts it in parts)" in done.stderr
 
 
 def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback(

@@ -11,19 +11,20 @@ from edgemed_models.answer import Answer, Ending
 from edgemed_models.base import Done, Failed, Timings
 
 from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
 from edgemed.clinic.case import Case, Draft, Ended, NotLogged
 from edgemed.clinic.document import Document, Origin
 from edgemed.clinic.findings import Omission, Review, Span
 from edgemed.clinic.kept import Unsaved
 from edgemed.clinic.template import load_template
 from edgemed.errors import EdgemedError, Refused
-from edgemed.logs import audit, seals, sessions
+from edgemed.logs import audit, seals
 from edgemed.logs.audit import Place
 
 NOTE, OTHER = "Na 128 [L] K 5.9 [H]\n", "Another patient, with a cough.\n"
 ORIGIN = Origin("m", "soap")
 PASSPHRASE = "four words of mine"
-ONE_TEXT = Path(__file__).parents[1] / "logs" / "one_text"
+ONE_TEXT = Path(__file__).parent / "one_text"
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from edgemed.local_models.demonstration import (
     LEARNED,
     UNLEARNED,
     is_demonstration,
-    merged_model,
-    merged_path,
 )
+from edgemed.merging.demo_model import merged_model, merged_path
 from tests.edgemed.commands import NOTE
 from tests.edgemed.merge_pairs import weights, write_pair_member
 

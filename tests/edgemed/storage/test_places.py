@@ -109,7 +109,7 @@ def test_an_output_that_is_no_plain_file_is_refused(
     before = snapshot(tmp_path)
     words = {
         "merge": ["merge", *map(str, pair), "--t", "0.5", "-o", str(out)],
-        "quantize": ["quantize", str(pair[0]), str(out), "--type", "Q8_0"],
+        "quantize": ["quantize", str(pair[0]), str(out), "--out-type", "Q8_0"],
         "report": [
             *"merge --t 0.5".split(),
             *map(str, pair),
@@ -127,12 +127,14 @@ def test_an_output_that_is_no_plain_file_is_refused(
 @pytest.mark.parametrize("command", ["merge", "quantize"])
 def test_no_shard_of_an_input_is_written_over(command, pair, tmp_path, capsys):
     split = ["--split-max-size", "500K"]
-    assert main(["quantize", str(pair[0]), str(tmp_path / "s.gguf"), "--type", "F16", *split]) == 0
+    assert (
+        main(["quantize", str(pair[0]), str(tmp_path / "s.gguf"), "--out-type", "F16", *split]) == 0
+    )
     first, second = sorted(tmp_path.glob("s-*.gguf"))[:2]
     before = snapshot(tmp_path)
     words = {
         "merge": ["merge", str(first), str(pair[1]), "--t", "0.5", "-o", str(second)],
-        "quantize": ["quantize", str(first), str(second), "--type", "Q8_0"],
+        "quantize": ["quantize", str(first), str(second), "--out-type", "Q8_0"],
     }
     assert main([*words[command], "--force"]) == 3
     assert "is one of the inputs" in capsys.readouterr().err
@@ -176,7 +178,7 @@ def test_everything_written_is_the_users_alone_whatever_the_umask(
     assert main(["models", "add", str(pair[0]), *name]) == 0
     assert main(["models", "default", "m"]) == 0
     assert main(["templates", "list"]) == 0
-    quantize = ["quantize", str(pair[0]), str(out / "q.gguf"), "--type", "Q8_0"]
+    quantize = ["quantize", str(pair[0]), str(out / "q.gguf"), "--out-type", "Q8_0"]
     assert main(quantize) == 0
     report = ["--report", str(out / "r.json")]
     assert merge(pair, out / "n.gguf", *report) == 0

@@ -10,7 +10,7 @@ from edgemed_models.scale import path_of
 
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.cli.main import main
-from edgemed.merging.plan.fingerprints import sha256_of
+from edgemed.storage.sha256 import sha256_of
 from tests.oracles.llama_adapter import answer_loss
 
 MODEL = path_of("instruct")
@@ -96,7 +96,7 @@ def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
     with torch.no_grad():
         ours = model.loss(ids, packing, weights).item() / row.answer
     plain = examples.with_name("f32.gguf")
-    assert main(["quantize", str(MODEL), str(plain), "--type", "F32", "--threads", "1"]) == 0
+    assert main(["quantize", str(MODEL), str(plain), "--out-type", "F32", "--threads", "1"]) == 0
     assert answer_loss(plain, adapter, row.ids, row.answer) == pytest.approx(ours, rel=0.01)
     assert answer_loss(plain, None, row.ids, row.answer) > 1.5 * ours
 
@@ -194,7 +194,7 @@ def test_a_stopped_run_can_be_ended_where_it_stands(examples: Path) -> None:
 def test_numbers_stored_in_half_take_half_the_room(examples: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     for out, stored in (("a.gguf", "F32"), ("b.gguf", "F16")):
-        assert adapt(examples, out, "--epochs", "1", "--stored", stored) == 0
+        assert adapt(examples, out, "--epochs", "1", "--out-type", stored) == 0
     whole, half = (read_adapter(examples.with_name(out)).pairs for out in ("a.gguf", "b.gguf"))
     assert (
         examples.with_name("b.gguf").stat().st_size

@@ -43,7 +43,7 @@ def take(line: Line, text: str) -> None:
 def may_lose(line: Line) -> AtStake | None:
     """What the user gives up, None where nothing would be lost; else Refused."""
     at_stake = line.case.at_stake
-    if at_stake and line.ask(f"{sentence(line)} Lose it? (yes/no) ") != "yes":
+    if at_stake and line.ask(f"{sentence(line)} Discard it? (yes/no) ") != "yes":
         raise Refused("it stays", "type: save, or sign it and: export FILE")
     return at_stake
 
@@ -152,7 +152,7 @@ def tell_ended(line: Line, ended: Ended) -> None:
     for fault in ended.faults:
         line.say(f"{fault.message}. {remedy(fault.hint)}.")
     if ended.became != "draft":
-        before = "the earlier text stands again" if line.session.text else "the note is as it was"
+        before = "the earlier text is back" if line.session.text else "the note is unchanged"
         wrote = "The model wrote nothing" if ended.became == "nothing" else "Not used"
         line.say(f"{wrote}: {before}.")
         return

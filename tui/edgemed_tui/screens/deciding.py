@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from edgemed.clinic import export
+from edgemed.clinic import export, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
 from edgemed.clinic.counting import counted
@@ -19,7 +19,7 @@ from edgemed.clinic.findings import Omission
 from edgemed.clinic.kept import AtStake, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
-from edgemed.logs import seals, sessions
+from edgemed.logs import seals
 from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
     AskName,
@@ -40,7 +40,7 @@ can give the passphrase back. It also unlocks the screen."""
 NAMING = """It is kept inside the session, encrypted. In the list of notes and sessions (ctrl+n),
 ctrl+l and your passphrase show the names."""
 
-WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
+WHY_A_SEAL = "without one nobody notices if the log is replaced by an older copy"
 COPYING = """What is on the clipboard can be read by every program of this machine, and some
 machines keep or share it. The palette (ctrl+p) forbids it again."""
 FOR_GOOD = "After that the text can no longer change."
@@ -79,7 +79,7 @@ class Deciding:
         """What the user gives up so that nothing holds up going on; None to go back."""
         if (at_stake := self.case.at_stake) is None:
             return Given(None)
-        words = f"{at_stake.words[0].upper()}{at_stake.words[1:]}. Going on loses it."
+        words = f"{at_stake.words[0].upper()}{at_stake.words[1:]}. If you go on, it is lost."
         answer = await self.view.ask(AskUnsaved(words, can_save=at_stake.draft is None))
         if answer == "save":
             await self.save()
@@ -183,7 +183,9 @@ class Deciding:
         ):
             self.view.tell("saved, encrypted; from now on also when the terminal is lost")
             if self.case.apart:
-                self.view.complain(EdgemedError(self.case.apart, "open both, and keep what counts"))
+                self.view.complain(
+                    EdgemedError(self.case.apart, "open both files, and keep the right text")
+                )
 
     async def name(self) -> None:
         """Ask what the session is called in the list of sessions; empty: by its time alone."""

@@ -14,9 +14,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from edgemed.clinic import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.logs import sessions
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.dialogs import AskPassphrase
 from edgemed_tui.screens.picker import Choice, Picker

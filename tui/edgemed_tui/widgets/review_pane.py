@@ -257,7 +257,7 @@ def title_of(session: Session) -> tuple[str, str]:
 
 
 LABELS = {
-    "supported": "all that was read in it stands in the note",
+    "supported": "everything checked in it is in the note",
     "partly supported": "partly in the note",
     "nothing to compare": "nothing to compare",
     "contradicted": "the note says otherwise",

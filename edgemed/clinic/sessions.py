@@ -21,8 +21,8 @@ from itertools import chain
 from pathlib import Path
 
 from edgemed.clinic.session import Session
+from edgemed.clinic.session_data import from_data, to_data
 from edgemed.errors import EdgemedError, InvalidFile, Refused
-from edgemed.logs.session_data import from_data, to_data
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import give_up, hold
 from edgemed.storage.whole import private_folder, write_new, write_whole
