@@ -23,6 +23,7 @@ from edgemed.errors import Incompatible, InvalidFile, Refused
 from edgemed.gguf import Model, Tensor
 
 PREFIX = "base_model.model."
+LONGEST_NAME = 300  # characters; patterns of the config are matched against it
 AGAIN = "save the adapter again with PEFT"
 
 PART = re.compile(
@@ -100,7 +101,7 @@ def modules(path: Path) -> dict[str, Parts]:
     """The tensors of every module, by what they are in it."""
     found: dict[str, Parts] = {}
     for key, stored in read_table(path).items():
-        match = PART.fullmatch(key.removeprefix(PREFIX))
+        match = PART.fullmatch(key.removeprefix(PREFIX)) if len(key) <= LONGEST_NAME else None
         if match is None or not key.startswith(PREFIX):
             raise InvalidFile(
                 f"{path}: the purpose of tensor {shown(key)} is unknown",

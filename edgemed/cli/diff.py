@@ -9,7 +9,7 @@ from edgemed_models.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.adapters.naming import model_file, parent_of
-from edgemed.cli.numbers import threads
+from edgemed.cli.numbers import finite, threads
 from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("a", type=parent_of, metavar="A", help="a GGUF file, or MODEL.gguf+ADAPTER[:strength]")
     add("b", type=parent_of, metavar="B", help="another of the same architecture")
-    add("--t", type=float, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
+    add("--t", type=finite, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
     add("--report", type=Path, metavar="FILE", help="also write a .html page with plots, or .json")
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")

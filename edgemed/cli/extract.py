@@ -10,7 +10,7 @@ from edgemed_models.machine import logical_cores
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of
 from edgemed.adapters.peft_form import write_folder
-from edgemed.cli.numbers import positive, threads
+from edgemed.cli.numbers import finite, positive, threads
 from edgemed.cli.printing import print_json
 from edgemed.cli.progress import progress_bar
 from edgemed.cli.tables import show
@@ -20,7 +20,7 @@ from edgemed.merging.extracting import MOST, Wish
 from edgemed.merging.parents.opening import open_parent
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_inputs, refuse_place
-from edgemed.storage.whole import write_whole
+from edgemed.storage.whole import in_words, write_whole
 from edgemed.tables import Table
 
 
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help=f"of every matrix; auto: for each the smallest that holds --share, up to {MOST}",
     )
-    add("--share", type=float, metavar="X", help="of the change, with --rank auto (0.95)")
+    add("--share", type=finite, metavar="X", help="of the change, with --rank auto (0.95)")
     add(
         "--without-vectors",
         action="store_true",
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
         adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
     if is_gguf(args.out):
-        write_whole(args.out, adapter_bytes(adapter))
+        with in_words(args.out):
+            write_whole(args.out, adapter_bytes(adapter))
     else:
         write_folder(args.out, adapter, open_parent(args.base))
     print(printable(extracting.summary(found)), file=sys.stderr)

@@ -96,7 +96,10 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
     except UsageError as error:
         return complain(error)
     parser = build_parser(name)
-    args = parser.parse_args(arguments)
+    try:
+        args = parser.parse_args(arguments)
+    except EdgemedError as error:  # a name of a model or adapter that cannot be right
+        return complain(error)
     if args.command is None:
         parser.print_help()
         return 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgemed.adapters.naming import parent_of
 from edgemed.cli.load_check import load_check_option
+from edgemed.cli.numbers import finite
 from edgemed.cli.plans import limit_options
 from edgemed.errors import UsageError
 from edgemed.merging.methods.table import METHODS
@@ -48,10 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def recipe_options(group: Any) -> None:
     """What is mixed, and how."""
     add = group.add_argument
-    add("--t", type=float, help="how far to go from the first model to the second, 0 to 1")
+    add("--t", type=finite, help="how far to go from the first model to the second, 0 to 1")
     add("--method", choices=list(METHODS), metavar="NAME", help=f"one of {', '.join(METHODS)}")
     add("--base", type=parent_of, metavar="MODEL", help="the common base of the models")
-    add("--weight", type=float, nargs="+", metavar="W", help="one for every model but the base")
+    add("--weight", type=finite, nargs="+", metavar="W", help="one for every model but the base")
     add(
         "--set",
         action="append",

@@ -24,7 +24,7 @@ from edgemed.cli.model_options import (
     explained,
     options_of,
 )
-from edgemed.cli.numbers import positive
+from edgemed.cli.numbers import finite, positive, seed
 from edgemed.cli.printing import data, print_json
 from edgemed.cli.recording import log_for, recorded
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
@@ -77,12 +77,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--max-tokens", type=positive, metavar="N", help="the most tokens of the draft")
     add(
         "--temperature",
-        type=float,
+        type=finite,
         default=0.0,
         metavar="X",
         help="0 (the default) always takes the likeliest token",
     )
-    add("--seed", type=int, default=0, metavar="N", help="random seed, for a temperature above 0")
+    add("--seed", type=seed, default=0, metavar="N", help="random seed, for a temperature above 0")
     add("--in-parts", action="store_true", help="draft a note that is too long in parts")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
     add(

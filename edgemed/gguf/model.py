@@ -36,7 +36,8 @@ class Model:
     """The headers of a model. Metadata, version and alignment are those of the first shard.
 
     `strays` are tensors that come after a gap or out of the table's order. `adapters` are the
-    adapters that change the tensors, in this order.
+    adapters that change the tensors, in this order. `copied_head`: it has a head that is a copy of
+    its embedding, which is not among the tensors.
     """
 
     paths: tuple[Path, ...]
@@ -46,6 +47,7 @@ class Model:
     tensors: dict[str, Tensor]
     strays: tuple[str, ...] = ()
     adapters: tuple[Laid, ...] = ()
+    copied_head: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """The demonstration model: a merge of the embedded models, made once and kept in the cache."""
 
 import hashlib
+import time
 from pathlib import Path
 
 from edgemed_models.machine import logical_cores
@@ -8,7 +9,10 @@ from edgemed_models.scale import DEMO_T, path_of
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.local_models.demonstration import PARENTS
+from edgemed.storage.held import Busy
 from edgemed.storage.whole import private_folder
+
+PATIENCE, PAUSE = 60.0, 0.1  # seconds to wait for another process; between two looks
 
 
 def merged_path() -> Path:
@@ -22,21 +26,30 @@ def merged_path() -> Path:
 
 def merged_model() -> Path:
     """The merged model's file; the first call makes it, in about a second."""
-    path = merged_path()
-    if not path.exists():
-        from edgemed.merging.plan.plan import plan_merge
-        from edgemed.merging.recipe.recipe import between
-        from edgemed.merging.run.run import run_plan
-
+    path, end = merged_path(), time.monotonic() + PATIENCE
+    while not path.exists():
         try:
-            private_folder(path.parent)
-            clinical, instruct = map(path_of, PARENTS)
-            run_plan(plan_merge(between(clinical, instruct, DEMO_T), path, logical_cores()))
-        except OSError as error:
-            raise EdgemedError(
-                f"cannot create {path.parent}: {error.strerror}", "free some disk space"
-            ) from error
-        except Refused:
-            if not path.exists():  # another process may have just made it
+            make(path)
+        except Refused as error:  # another process may have just made it, or be making it
+            if path.exists():
+                break
+            if not isinstance(error, Busy) or time.monotonic() > end:
                 raise
+            time.sleep(PAUSE)
     return path
+
+
+def make(path: Path) -> None:
+    """Merge the embedded models into `path`."""
+    from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.recipe.recipe import between
+    from edgemed.merging.run.run import run_plan
+
+    try:
+        private_folder(path.parent)
+        clinical, instruct = map(path_of, PARENTS)
+        run_plan(plan_merge(between(clinical, instruct, DEMO_T), path, logical_cores()))
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot create {path.parent}: {error.strerror}", "free some disk space"
+        ) from error

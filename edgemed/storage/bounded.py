@@ -53,8 +53,8 @@ def read_stream(stream: BinaryIO, kind: str, name: str) -> bytes:
     data = stream.read(most + 1)
     if len(data) > most:
         raise InvalidFile(
-            f"{name} is larger than {most:,} bytes, the most for a {kind}",
-            f"check that this file is a {kind}",
+            f"{name} is larger than {most:,} bytes, the most for one {kind}",
+            f"check what kind of file this is: it was read as {kind}",
         )
     return data
 

@@ -81,9 +81,9 @@ def goes_on(answer: Any, part: PartFile) -> bool:
 
 def refuse_size(answer: Any, part: PartFile) -> None:
     """Refuse a response whose size is not the card's."""
-    stated = answer.headers.get("Content-Length")
-    if stated is not None and part.done + int(stated) != part.size:
-        total = part.done + int(stated)
+    stated = str(answer.headers.get("Content-Length", ""))
+    if stated.isascii() and stated.isdigit() and part.done + int(stated[:20]) != part.size:
+        total = part.done + int(stated[:20])
         raise Refused(
             f"the server has a file of {total:,} bytes, but the card says {part.size:,}",
             "this is not the file that the card describes; nothing was fetched",

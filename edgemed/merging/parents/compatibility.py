@@ -12,13 +12,14 @@ from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
+from edgemed.adapters.laying import HEAD
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
 from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.trained_rounding import REMEDY, warnings
-from edgemed.merging.parents import chat, shapes, vocabulary
+from edgemed.merging.parents import chat, heads, shapes, vocabulary
 from edgemed.merging.parents.chat import TEMPLATE, Choice
 from edgemed.merging.parents.vocabulary import Lexicon
 
@@ -101,7 +102,7 @@ def check_all(
         reason, count = refusals[0], len(refusals)
         if reason.check in ABOUT_EACH:
             raise InvalidFile(reason.what, reason.remedy)
-        more = f" (and {count - 1} more differences)" if count > 1 else ""
+        more = f" (and {count - 1} more difference{'s' * (count > 2)})" if count > 1 else ""
         names = " and ".join(m.paths[0].name for m in models)
         raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
     assert lexicon is not None
@@ -163,6 +164,13 @@ def loading(question: Question) -> Iterator[Line]:
         yield level, f"{path.name}: {verdict}: {what}", remedy
     if not question.against:
         yield "ok", "llama.cpp will load each of them"
+
+
+def copied_heads(question: Question) -> Iterator[Line]:
+    """Heads that are left out; else what the first model's head is."""
+    found: list[Line] = [("note", what) for what in heads.notes(question.models)]
+    own = HEAD in question.models[0].tensors
+    yield from found or [("ok", "a matrix of its own" if own else "the embedding")]
 
 
 def vocabularies(question: Question) -> Iterator[Line]:
@@ -281,6 +289,7 @@ CHECKS: dict[str, Check] = {
     },
     "rope tables": refusing(shapes.rope_tables, lambda model: "the same, or none"),
     "tensors": refusing(shapes.tensors, lambda model: f"the same {len(model.tensors):,} tensors"),
+    "head": copied_heads,
     "vocabulary": vocabularies,
     "special tokens": special_tokens,
     "chat template": chat_templates,

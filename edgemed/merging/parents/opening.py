@@ -10,14 +10,16 @@ from pathlib import Path
 from edgemed.adapters.forms import adapter_files
 from edgemed.adapters.naming import Adapted, Parent, Use, model_file
 from edgemed.gguf import Model, open_model
+from edgemed.merging.parents.heads import without_copies
 
 
 def open_parents(parents: Iterable[Parent]) -> list[Model]:
-    """The models, headers only; siblings of the first open faster."""
+    """The models; siblings of the first open faster. Headers only, and the head where one model has
+    its embedding as its head and another a head of its own."""
     models: list[Model] = []
     for parent in parents:
         models.append(open_parent(parent, models[0] if models else None))
-    return models
+    return without_copies(models)
 
 
 def open_parent(parent: Parent, like: Model | None = None) -> Model:

@@ -1,6 +1,7 @@
 """`edgemed summarize` from end to end: text on stdout, narration on stderr, exit codes, records."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -438,3 +439,20 @@ def test_the_request_is_the_one_the_screen_would_make(
 
     assert model.requests == [request_of(prompt_of(parse(NOTE), load_template("soap")), 800)]
     assert isinstance(model.requests[0], Request) and command.STDIN == "-"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files are always Unicode there")
+@pytest.mark.parametrize("extra", [[], ["--keep"]])
+def test_a_note_whose_name_is_not_utf_8_is_drafted_and_recorded(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    extra: list[str],
+) -> None:
+    odd = tmp_path / os.fsdecode(b"n\xff.txt")
+    odd.write_text(NOTE)
+    scripted(monkeypatch, ScriptedModel(["Plan: rest.\n"]))
+    assert main(["summarize", str(odd), "--template", "soap", *extra]) == 0
+    assert "internal error" not in capsys.readouterr().err
+    (name, _, _) = rows()[0][-3:]
+    assert name == (str(odd).replace("\udcff", "\\udcff") if extra else None)

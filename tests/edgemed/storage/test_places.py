@@ -303,3 +303,41 @@ def test_faults_at_random_calls(words: tuple[str, ...]):
     root = Path(__file__).parents[3]
     done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+EXTRACT = ["extract", "b.gguf", "a.gguf", "--rank", "1", "--without-vectors", "--threads", "1"]
+
+
+@pytest.mark.parametrize("name", ["out.gguf", "out"])
+def test_an_output_that_the_system_refuses_is_named(
+    pair, tmp_path, monkeypatch, capsys, name
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(whole, "_begun", refused)
+    assert main([*EXTRACT, "-o", name]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot write {name}: Permission denied" in said and "internal error" not in said
+    assert snapshot(tmp_path).keys() == {"a.gguf", "b.gguf"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*EXTRACT, "-o", "out.gguf"],
+        ["fold", "a.gguf", "lora.gguf", "-o", "out.gguf"],
+        ["merge", "a.gguf", "b.gguf", "--t", "0.5", "-o", "out.gguf"],
+        ["quantize", "a.gguf", "out.gguf", "--type", "Q8_0"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_folder_that_one_may_not_write_in_is_refused_before_the_work(
+    pair, tmp_path, monkeypatch, capsys, words
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert main(words) == 3
+    assert "you may not write in the folder ." in capsys.readouterr().err
+    assert snapshot(tmp_path).keys() == {"a.gguf", "b.gguf"}

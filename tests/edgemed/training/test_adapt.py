@@ -213,3 +213,25 @@ def test_a_run_that_has_no_room_is_refused_with_its_parts(
     said = refused(capsys)
     assert "100 MB are free" in said and "activations" in said and "--batch-tokens" in said
     assert not examples.with_name("a.gguf").exists()
+
+
+def test_a_rank_that_no_matrix_has_is_refused(
+    examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    assert adapt(examples, "a.gguf", "--rank", "100000000") == 2
+    assert "a rank of 100000000 is more than it has" in refused(capsys)
+
+
+def test_an_adapter_that_cannot_be_written_is_said_in_words(
+    examples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edgemed.cli.adapt.write_whole", full)
+    assert adapt(examples, "a.gguf", "--epochs", "1") == 1
+    said = refused(capsys)
+    assert "cannot write" in said and "No space left on device" in said
