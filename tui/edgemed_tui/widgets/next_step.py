@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from edgemed_tui.literal import Words, lines, literal
+from edgemed_tui.widgets.draft_pane import banner
 
 MOST = 4  # templates that have a key of their own
 
@@ -15,6 +16,10 @@ class NextStep(Words):
     def __init__(self) -> None:
         super().__init__(id="next")
         self.border_title = literal("Draft")
+
+    def head(self, demonstration: bool) -> None:
+        """Say above the step that the draft will not be for patients."""
+        self.border_title = literal("Draft", *banner(demonstration))
 
     def show(self, *, note: bool, template: str, titles: Sequence[str], model: bool) -> None:
         """The step after opening a note, choosing `template` and a model; `titles` have keys."""

@@ -68,6 +68,7 @@ class ReviewPane(Container):
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say over the draft whether it is a demonstration, and whether its end is missing."""
         self.stream.head(demonstration)
+        self.next.head(demonstration)
         self.draft.head(demonstration, cut)
 
     def set_streaming(self, streaming: bool) -> None:
