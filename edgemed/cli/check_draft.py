@@ -13,10 +13,12 @@ from typing import Any
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.printing import print_json
 from edgemed.clinic.checks.review import review
+from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
 from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.reading.addressed import told
+from edgemed.clinic.usable import above
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.bounded import read_bounded, read_stream
 
@@ -71,7 +73,10 @@ def read_draft(name: str) -> str:
 def report(found: Review, source: str, draft: str) -> Iterator[str]:
     """The flags, the omissions and the places that speak to the model as lines to read."""
     flagged = [claim for claim in found.claims if claim.flags]
+    if found.unusable:
+        yield above(found.unusable)
     yield f"{len(flagged)} of {len(found.claims)} claims flagged{_counted(found)}"
+    yield f"findings: {counted(all_of(found)).words}"
     first, rest = first_then_rest(flag for claim in flagged for flag in claim.flags)
     if rest:
         yield ""
@@ -169,6 +174,8 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
             {"kind": place.kind, "says": SAYS[place.kind], "source": list(place.span)}
             for place in found.addressed
         ],
+        "unusable": list(found.unusable),
+        "counts": counted(all_of(found))._asdict(),
         "characters": {"source": len(source), "draft": len(draft)},
     }
 

@@ -105,11 +105,12 @@ def checked(note: Note, draft: str) -> str:
 
 
 def counts(found: Review) -> str:
-    """Counts of claims by label, of flags, and of omissions."""
+    """Counts of claims by label, and of findings by severity."""
+    from edgemed.clinic.counting import all_of, counted
+
     labels = [claim.label for claim in found.claims]
-    flags = [flag.severity for claim in found.claims for flag in claim.flags]
     by_label = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
     return (
-        f"checks: {len(labels)} claims ({by_label or 'none'}); {flags.count('major')} major and "
-        f"{flags.count('minor')} minor flags; {len(found.omissions)} facts left out"
+        f"checks: {len(labels)} claims ({by_label or 'none'}); "
+        f"findings: {counted(all_of(found)).words}"
     )

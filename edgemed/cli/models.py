@@ -86,6 +86,8 @@ def add(args: argparse.Namespace) -> int:
         print("no chat template in the file: give one with --chat-template FILE", file=sys.stderr)
     if library.read_library().default == entry.name:
         print(f"default: {name}")
+    if twice := library.told_twice(entry):
+        print(printable(twice), file=sys.stderr)
     return 0
 
 
@@ -123,12 +125,14 @@ def show_one(args: argparse.Namespace) -> int:
 
 def tune_one(args: argparse.Namespace) -> int:
     """Try settings, print each on stderr once it is measured, save the best."""
-    from edgemed.local_models.tuning import is_usual, shown, tune
+    from edgemed.local_models.tuning import busy, is_usual, shown, tune
 
     path = library.find_model(args.name)
     best = tune(path, lambda trial: print(shown(trial), file=sys.stderr), lambda: False)
     kept = "no setting is faster than the default" if is_usual(best) else "used from now on"
     print(f"{best.threads} threads, batch {best.batch}: {kept}")
+    if busy(best):
+        print(busy(best), file=sys.stderr)
     return 0
 
 

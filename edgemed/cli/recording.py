@@ -13,8 +13,8 @@ from edgemed_models.answer import Answer
 from edgemed_models.engine.client import LlamaModel
 
 from edgemed.clinic import history
+from edgemed.clinic.document import Origin
 from edgemed.clinic.note import Note
-from edgemed.clinic.session import Origin
 from edgemed.clinic.template import Template, readable
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import decisive

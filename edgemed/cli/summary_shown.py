@@ -9,6 +9,7 @@ from edgemed_models.answer import Answer
 from edgemed_models.engine.client import LlamaModel
 
 from edgemed.cli.asking import one_line
+from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
@@ -52,6 +53,7 @@ def tell_flags(checked: Review | None, text: str) -> None:
         place = f"{omission.source.start}-{omission.source.end} of the note"
         what = one_line(omission.reason) if told else f"left out: {omission.kind}, at {place}"
         print(f"check: {omission.severity}, {what}", file=sys.stderr)
+    print(f"findings: {counted(all_of(checked)).words}", file=sys.stderr)
 
 
 def document(

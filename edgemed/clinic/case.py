@@ -1,13 +1,13 @@
-"""A case: a session, its audit log and its file; the rules that screen and line mode share.
+"""A case: a session with its documents, its audit log and its file; rules of screen and line mode.
 
 Each verb does all of what it says, or raises and leaves the case as it was:
 
 - what a person decides is logged first, and is not done where the log refuses (`NotLogged`);
 - a draft is there once it is written: it is taken, and a row that the log refuses is owed;
 - work that is neither saved nor exported is not lost without being asked for (`Unsaved`); the
-  answer, `lose=True`, counts for that one call;
+  answer, `lose`, is the very `at_stake` that was asked about, and counts for nothing else;
 - a draft that is stopped, or that the engine breaks off, takes no other text's place;
-- a new draft never takes the file of an earlier text, and a signed text never changes;
+- a new draft is a new document: no text takes another's place, and a signed one never changes;
 - every text must be checked in its present form (`unchecked`).
 
 Knows no screen and prints nothing. One thread at a time may use it.
@@ -22,9 +22,11 @@ from edgemed_models.answer import Answer
 
 from edgemed.clinic import export, history, sessions
 from edgemed.clinic import session as steps
+from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
-from edgemed.clinic.session import Finding, Origin, Session
+from edgemed.clinic.kept import AtStake, Kept, Unsaved
+from edgemed.clinic.session import Finding, Session
 from edgemed.clinic.template import Template, readable
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import seals
@@ -32,12 +34,7 @@ from edgemed.logs.audit import now
 from edgemed.logs.audit_files import Place
 from edgemed.logs.ledger import Ledger, Write
 
-UNSAVED = "the draft is neither saved nor exported"
 SAVED_APART = "another window has written {0.name} meanwhile, so this session is saved as {1}"
-
-
-class Unsaved(Refused):
-    """Going on would lose work; the same call with `lose=True` goes on."""
 
 
 class NotLogged(EdgemedError):
@@ -75,12 +72,13 @@ class Case:
         self.ledger = Ledger(place)
         self.folder, self.clock = folder, clock
         self.draft: Draft | None = None
-        self._kept = self.session  # what is safe: saved, exported, or nothing yet
+        self._kept = Kept()  # saved or exported
+        self._in_file = Kept()
 
     @property
     def shown(self) -> Session:
         """The session to show: while a draft is being written, only the note."""
-        return Session(source=self.session.source) if self.draft else self.session
+        return replace(self.session, number=0) if self.draft else self.session
 
     @property
     def signer(self) -> str:
@@ -92,45 +90,50 @@ class Case:
         self.who = NOBODY
 
     @property
-    def unkept(self) -> bool:
-        """Whether there is a text that is neither saved nor exported. A check does not count as
-        work to lose."""
-        return bool(self.session.text) and _work(self.session) != _work(self._kept)
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether ending now, or another note, would lose work: a text, or a running draft."""
-        return self.unkept or self.draft is not None
+    def at_stake(self) -> AtStake | None:
+        """What would be lost by ending now, or by another note; None where nothing would."""
+        at_stake = AtStake(self._kept.lacks(self.session.documents), self.draft)
+        return at_stake if any(at_stake) else None
 
     @property
     def unchecked(self) -> bool:
         """Whether there is a text that has not been checked in its present form."""
-        return steps.stage(self.session) == "draft"
+        return steps.stage(self.session) == "draft" and bool(self.session.text.strip())
 
-    def open(self, text: str, *, lose: bool = False) -> None:
+    def open(self, text: str, *, lose: AtStake | None = None) -> None:
         """Start over with the note `text`. Refused where it is empty."""
         session = steps.opened(text)
         self._may_lose(lose)
         self._begin(session, None)
 
-    def open_saved(self, path: Path, passphrase: str, *, lose: bool = False) -> None:
+    def open_saved(self, path: Path, passphrase: str, *, lose: AtStake | None = None) -> None:
         """Continue a saved session; it is saved again to its own file with its own lock."""
         session, lock = sessions.load(path, passphrase)
         self._may_lose(lose)
         self._begin(session, path)
+        self._all_in_file()
         self.lock = lock
 
-    def begin_draft(self, template: Template, *, lose: bool = False) -> Draft:
-        """A draft is to be written. Until `end_draft` nothing else changes, and nothing is lost."""
+    def turn_to(self, number: int) -> None:
+        """Open another document of the note."""
+        self._at_rest()
+        self.session = steps.turned_to(self.session, number)
+
+    def begin_addendum(self) -> None:
+        """Begin an addendum to the open document, which must be signed."""
+        self._at_rest()
+        self.session = steps.addendum(self.session, at=self.clock())
+
+    def begin_draft(self, template: Template) -> Draft:
+        """A draft is to be written. Until `end_draft` nothing else changes."""
         self._at_rest()
         if not self.session.source:
             raise Refused("there is no note", "open a note first")
-        self._may_lose(lose)
         self.draft = Draft(template)
         return self.draft
 
     def end_draft(self, draft: Draft, answer: Answer, origin: Origin) -> Ended:
-        """End a draft, given its text, its ending and its origin; returns what becomes of it."""
+        """End a draft. One that broke off is a document only where no text is open."""
         if draft is not self.draft:
             return Ended("another case")
         self.draft = None
@@ -139,10 +142,9 @@ class Case:
         if answer.ending in ("cancelled", "failed") and self.session.text.strip():
             return Ended("earlier text")
         text, faults = _as_lines(draft.template, answer)
-        note = Session(source=self.session.source)
-        self.session = steps.drafted(note, origin, text, cut=not answer.complete)
-        self._kept, self.saved_as = note, None
-        row = (note.source, text, answer, origin, self.who, self.clock())
+        at, cut = self.clock(), not answer.complete
+        self.session = steps.drafted(self.session, origin, text, cut=cut, at=at)
+        row = (self.session.source, text, answer, origin, self.who, at)
         owed = self.ledger.owe(lambda log: history.drafted(log, *row))
         return Ended("draft", faults + ((owed,) if owed else ()))
 
@@ -204,7 +206,7 @@ class Case:
         """Write the signed text to a new file, in the format that its ending names."""
         self._at_rest()
         export.write(self.session, path, lambda what: self._give_out(path.suffix, what))
-        self._kept = self.session
+        self._kept.keep(self.session.number, self.session.document)
 
     def copy_out(self, release: Callable[[str], None]) -> None:
         """Hand the signed text to `release`, the clipboard say."""
@@ -212,6 +214,10 @@ class Case:
             raise refusal
         self._give_out("clipboard", "export")
         release(self.session.text)
+
+    def call(self, label: str) -> None:
+        """Name the session; the name is kept inside it, with the next saving."""
+        self.session = replace(self.session, label=label)
 
     def save(self, lock: sessions.Lock | None = None) -> Path:
         """Save, encrypted, to the session's own file or to a new one; `lock` is kept for later."""
@@ -225,7 +231,8 @@ class Case:
             self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
         else:
             self.saved_as = sessions.save(before, self.session, lock)
-        self.lock, self._kept = lock, self.session
+        self.lock = lock
+        self._all_in_file()
         if before not in (None, self.saved_as):
             self.apart = SAVED_APART.format(before, self.saved_as)
         return self.saved_as
@@ -237,8 +244,10 @@ class Case:
     def close(self) -> Path | None:
         """End the case. Saves it if it was saved before, and returns the file; Unsaved where work
         would still be lost."""
-        saved = self.save_again() if self.unkept else None
-        self._may_lose(lose=False)
+        documents = self.session.documents
+        file_lacks = self.saved_as is not None and self._in_file.lacks(documents)
+        saved = self.save_again() if file_lacks or self._kept.lacks(documents) else None
+        self._may_lose(None)
         return saved
 
     def keep_seal(self, to: Path) -> Path:
@@ -251,12 +260,17 @@ class Case:
         return seals.reminder(self.ledger.place, self.clock())
 
     def _begin(self, session: Session, path: Path | None) -> None:
-        self.session = self._kept = session
+        self.session, self._kept, self._in_file = session, Kept(), Kept()
         self.saved_as, self.draft, self.apart = path, None, ""
 
-    def _may_lose(self, lose: bool) -> None:
-        if self.unsaved and not lose:
-            raise Unsaved(UNSAVED, "save it, or sign and export it")
+    def _all_in_file(self) -> None:
+        for kept in (self._kept, self._in_file):
+            kept.keep_all(self.session.documents)
+
+    def _may_lose(self, lose: AtStake | None) -> None:
+        at_stake = self.at_stake
+        if at_stake is not None and at_stake != lose:
+            raise Unsaved(at_stake.words, "save it, or sign and export it")
 
     def _at_rest(self) -> None:
         if self.draft is not None:
@@ -274,11 +288,6 @@ class Case:
     def _give_out(self, way: str, what: str) -> None:
         session, at = self.session, self.clock()
         self._decide(session, lambda log: history.given_out(log, session, way, self.who, at, what))
-
-
-def _work(session: Session) -> Session:
-    """A session without what can be computed again."""
-    return replace(session, review=None)
 
 
 def _as_lines(template: Template, answer: Answer) -> tuple[str, tuple[EdgemedError, ...]]:

@@ -1,4 +1,4 @@
-"""A signed summary as a file: plain text, Markdown, or JSON with the evidence of every sentence.
+"""A signed document as a file: plain text, Markdown, or JSON with the evidence of every sentence.
 
 The text is exported character for character; in Markdown it is in a fenced block, so that no
 character counts as formatting. Refuses unsigned and demonstration text.
@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edgemed.clinic.document import Document, Origin, Signature
 from edgemed.clinic.findings import SAYS, Addressed, Claim, Flag, Omission, Span
 from edgemed.clinic.session import (
     Session,
-    Signature,
+    added_to,
     dismissal_of,
     key_of,
     quoted,
@@ -26,8 +27,10 @@ from edgemed.storage.whole import write_new
 
 
 def as_text(session: Session) -> str:
-    """The signed text and one line that says who signed it."""
-    return f"{session.text.rstrip()}\n\n{attestation(_given_out(session))}\n"
+    """The signed text and one line that says who signed it; an addendum says to what it adds."""
+    signature, base = _given_out(session), added_to(session)
+    head = f"{heading(base)}\n\n" if base else ""
+    return f"{head}{session.text.rstrip()}\n\n{attestation(signature)}\n"
 
 
 def as_markdown(session: Session) -> str:
@@ -35,7 +38,9 @@ def as_markdown(session: Session) -> str:
     signature = _given_out(session)
     fence = "`" * max(3, 1 + _longest_run(session.text, "`"))
     body = session.text.rstrip()
-    return f"# Summary\n\n{fence}text\n{body}\n{fence}\n\n{attestation(signature)}\n"
+    base = added_to(session)
+    head = f"# Addendum\n\n{heading(base)}" if base else "# Summary"
+    return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n{attestation(signature)}\n"
 
 
 def as_json(session: Session) -> str:
@@ -101,10 +106,16 @@ def attestation(signature: Signature) -> str:
     return line
 
 
+def heading(base: Document) -> str:
+    """The line above an addendum to the signed document `base`."""
+    assert base.signature is not None
+    return f"Addendum to the text that {base.signature.by} signed, {base.signature.at}."
+
+
 def as_data(session: Session) -> dict[str, Any]:
     """The exported record; spans count characters of `source` and `text`."""
-    signature, origin, review = _given_out(session), session.origin, session.review
-    assert origin is not None and review is not None
+    signature, review = _given_out(session), session.review
+    assert review is not None
     return {
         "text": session.text,
         "signature": {
@@ -113,20 +124,33 @@ def as_data(session: Session) -> dict[str, Any]:
             "sha256": signature.digest,
             "reason": signature.reason,
         },
-        "origin": {
-            "model": origin.model,
-            "model_hash": origin.model_hash,
-            "template": origin.template,
-            "template_hash": origin.template_hash,
-            "settings": dict(origin.settings),
-            "draft": session.ai_draft,
-            "cut": session.cut,
-        },
+        "origin": _origin(session, session.origin) if session.origin else None,
+        "adds_to": _added_to(added_to(session)),
         "source": session.source,
         "claims": [_claim(session, claim) for claim in review.claims],
         "omissions": [_omission(session, omission) for omission in review.omissions],
         "addressed": [_addressed(session, place) for place in review.addressed],
     }
+
+
+def _origin(session: Session, origin: Origin) -> dict[str, Any]:
+    return {
+        "model": origin.model,
+        "model_hash": origin.model_hash,
+        "template": origin.template,
+        "template_hash": origin.template_hash,
+        "settings": dict(origin.settings),
+        "draft": session.ai_draft,
+        "cut": session.cut,
+    }
+
+
+def _added_to(base: Document | None) -> dict[str, str] | None:
+    """The signed text that an addendum adds to."""
+    if base is None or base.signature is None:
+        return None
+    signature = base.signature
+    return {"by": signature.by, "at": signature.at, "sha256": signature.digest}
 
 
 def _claim(session: Session, claim: Claim) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from typing import Any
 
 from edgemed_models.answer import Answer
 
+from edgemed.clinic.document import Dismissal, Key, Origin
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import (
-    Dismissal,
     Finding,
-    Key,
-    Origin,
     Session,
+    added_to,
     dismissal_of,
     findings,
     key_of,
@@ -77,6 +76,8 @@ def signed(log: Log, session: Session, at: str) -> Entry:
         "findings": [_stand(log, session, f, still_open) for f in findings(session)],
         "reason": log.mark(signature.reason) if signature.reason else "",
     }
+    if (base := added_to(session)) is not None:
+        facts["adds to"] = log.mark(base.text)
     return log.add("sign", signature.by, at, facts)
 
 

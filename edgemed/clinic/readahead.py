@@ -1,7 +1,7 @@
 """Lets the model read a note before it is known what to write about it.
 
 A prompt is rules, note, instruction, in this order, and the engine keeps what it has read: a
-draft asked for later only needs to read its instruction.
+draft asked for later, and any further one, only needs to read its instruction.
 """
 
 from collections.abc import Iterator
@@ -17,4 +17,4 @@ def read_ahead(model: Model, note: Note) -> Iterator[Event]:
     text = fenced(note.text)
     messages = (Message("system", RULES), Message("user", text))
     if model.count(messages) < model.context:
-        yield from model.generate(Request(messages, max_tokens=1))
+        yield from model.generate(Request(messages, max_tokens=1, shared=len(text)))

@@ -1,13 +1,14 @@
-"""One note on its way to a signed summary: plain data and pure functions.
+"""A note and its documents on their way to a signature: plain data and pure functions.
 
-Every step takes a `Session` and returns a new one, or refuses. A signed session refuses every
+Every step takes a `Session` and returns a new one, or refuses. A signed document refuses every
 further step. Knows no screen, no clock, no disk: who and when come in as arguments.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from edgemed.clinic.document import Dismissal, Document, Key, Origin, Signature
 from edgemed.clinic.findings import Flag, Omission, Review, Span
 from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.usable import above
@@ -30,67 +31,66 @@ REASONS = (
 )
 
 
-class Key(NamedTuple):
-    """What makes a finding the same one after the draft was edited and checked again."""
-
-    check: str
-    words: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What made the draft: names and hashes of model and template, and the settings."""
-
-    model: str
-    template: str
-    model_hash: str = ""
-    template_hash: str = ""
-    demonstration: bool = False
-    settings: tuple[tuple[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissal:
-    """A finding set aside: one of `REASONS`, and the clinician's own words if there are any."""
-
-    key: Key
-    reason: str
-    words: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Who signed what and when (ISO 8601), and why with findings still open."""
-
-    by: str
-    at: str
-    digest: str
-    reason: str = ""
-    open: tuple[Key, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The note, what the model wrote, the present text, and what was decided about it."""
+    """The note and its documents; `number` is that of the open one, from 1, or 0 for none.
+
+    A document keeps its number for good, and a signed one is never changed. `label` is what the
+    clinician calls the session. What is said of a text below is said of the open document.
+    """
 
     source: str = ""
-    origin: Origin | None = None
-    ai_draft: str = ""
-    cut: bool = False
-    text: str = ""
-    review: Review | None = None
-    dismissals: tuple[Dismissal, ...] = field(default=())
-    signature: Signature | None = None
+    documents: tuple[Document, ...] = ()
+    number: int = 0
+    label: str = ""
+
+    @property
+    def document(self) -> Document:
+        """The open document; an empty one where none is open."""
+        return self.documents[self.number - 1] if self.number else Document()
+
+    @property
+    def origin(self) -> Origin | None:
+        """What made the draft."""
+        return self.document.origin
+
+    @property
+    def ai_draft(self) -> str:
+        """The draft as the model wrote it."""
+        return self.document.ai_draft
+
+    @property
+    def cut(self) -> bool:
+        """Whether the draft's end is missing."""
+        return self.document.cut
+
+    @property
+    def text(self) -> str:
+        """The present text."""
+        return self.document.text
+
+    @property
+    def review(self) -> Review | None:
+        """What the check of the present text found; None until it was checked."""
+        return self.document.review
+
+    @property
+    def dismissals(self) -> tuple[Dismissal, ...]:
+        """The findings that were set aside."""
+        return self.document.dismissals
+
+    @property
+    def signature(self) -> Signature | None:
+        """Who signed it."""
+        return self.document.signature
 
 
 def stage(session: Session) -> Stage:
     """The stage of the session; an edited draft is a draft again until it has been checked."""
+    if not session.number:
+        return "note"
     if session.signature is not None:
         return "signed"
-    if session.origin is None:
-        return "note"
     return "draft" if session.review is None else "reviewed"
 
 
@@ -102,46 +102,86 @@ def opened(text: str) -> Session:
     return Session(source=source)
 
 
-def drafted(session: Session, origin: Origin, draft: str, *, cut: bool = False) -> Session:
-    """The model has written `draft`; `cut` says that a limit ended it, not the model."""
-    _must_be_open(session)
-    return Session(source=session.source, origin=origin, ai_draft=draft, cut=cut, text=draft)
+def drafted(
+    session: Session, origin: Origin, draft: str, *, cut: bool = False, at: str = ""
+) -> Session:
+    """The model has written `draft`, a new document; `cut` says that its end is missing."""
+    return _added(session, Document(at, origin, draft, cut, draft))
+
+
+def addendum(session: Session, *, at: str = "") -> Session:
+    """A new, empty document that adds to the open one, which must be signed."""
+    if session.signature is None:
+        raise Refused("only a signed text takes an addendum", "edit this text as it is")
+    return _added(session, Document(at, adds_to=session.document.adds_to or session.number))
+
+
+def turned_to(session: Session, number: int) -> Session:
+    """Another document is open."""
+    if not 1 <= number <= len(session.documents):
+        raise Refused(f"there is no document {number}", f"there are {len(session.documents)}")
+    return replace(session, number=number)
+
+
+def added_to(session: Session) -> Document | None:
+    """The signed document that the open one is an addendum to, if it is one."""
+    number = session.document.adds_to
+    return session.documents[number - 1] if number else None
+
+
+def _added(session: Session, document: Document) -> Session:
+    """The session with one more document, which is open."""
+    documents = (*session.documents, document)
+    return replace(session, documents=documents, number=len(documents))
+
+
+def _changed(session: Session, **changes: Any) -> Session:
+    """The session with a change to the open document, which must not be signed."""
+    _must_be_unsigned(session)
+    if not session.number:
+        raise Refused("there is no text yet", "make a draft first")
+    at = session.number - 1
+    changed = replace(session.document, **changes)
+    documents = (*session.documents[:at], changed, *session.documents[at + 1 :])
+    return replace(session, documents=documents)
 
 
 def edited(session: Session, text: str) -> Session:
-    """The clinician has changed the draft: what was checked before no longer counts."""
-    _must_be_open(session)
+    """The clinician has changed the text: what was checked before no longer counts."""
+    _must_be_unsigned(session)
     if text == session.text:
         return session
-    return replace(session, text=text, review=None)
+    return _changed(session, text=text, review=None)
 
 
 def reviewed(session: Session, text: str, review: Review) -> Session:
     """`text` was checked; a review of any other text than the present one is dropped."""
     if text != session.text or session.signature is not None:
         return session
-    return replace(session, review=review)
+    if session.document.adds_to:  # it is no summary of the note
+        review = replace(review, omissions=(), unusable=())
+    return _changed(session, review=review)
 
 
 def dismissed(
     session: Session, finding: Finding, reason: str, words: str = "", *, at: str
 ) -> Session:
     """Set one finding aside; "other" needs words."""
-    _must_be_open(session)
+    _must_be_unsigned(session)
     if reason not in REASONS:
         raise Refused("a finding is dismissed with one of the listed reasons", "choose a reason")
     if reason == OTHER and not words.strip():
         raise Refused("no reason given", "type why this finding does not count")
     entry = Dismissal(key_of(session, finding), reason, words.strip(), at)
     kept = tuple(d for d in session.dismissals if d.key != entry.key)
-    return replace(session, dismissals=(*kept, entry))
+    return _changed(session, dismissals=(*kept, entry))
 
 
 def restored(session: Session, finding: Finding) -> Session:
     """Take a dismissal back."""
-    _must_be_open(session)
     key = key_of(session, finding)
-    return replace(session, dismissals=tuple(d for d in session.dismissals if d.key != key))
+    kept = tuple(d for d in session.dismissals if d.key != key)
+    return _changed(session, dismissals=kept)
 
 
 def insertion(session: Session, omission: Omission) -> str:
@@ -164,16 +204,16 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
     still_open = tuple(key_of(session, f) for f in major_flags(session))
     digest = sha256(session.text.encode()).hexdigest()
     signature = Signature(by.strip(), at, digest, reason.strip(), still_open)
-    return replace(session, signature=signature)
+    return _changed(session, signature=signature)
 
 
 def why_not_signed(session: Session) -> Refused | None:
     """What prevents signing, whatever reason is typed; None if nothing does."""
     if session.signature is not None:
         return signed_already()
-    if session.origin is None or not session.text.strip():
+    if not session.text.strip():
         return Refused("there is nothing to sign", "make a draft first")
-    if session.origin.demonstration:
+    if session.origin is not None and session.origin.demonstration:
         return Refused(
             "a demonstration draft cannot be signed", "add a real model on the Models screen"
         )
@@ -209,12 +249,14 @@ def above_draft(session: Session) -> str:
 
 
 def findings(session: Session) -> list[Finding]:
-    """The few flags that matter most, the rest in draft order, then omissions as ranked."""
+    """Major ones first: of each severity the few flags that matter most, the rest in draft order,
+    then omissions as ranked."""
     if session.review is None:
         return []
     flags = [flag for claim in session.review.claims for flag in claim.flags]
     first, rest = first_then_rest(flags)
-    return [*first, *rest, *session.review.omissions]
+    found: list[Finding] = [*first, *rest, *session.review.omissions]
+    return sorted(found, key=lambda finding: finding.severity != "major")
 
 
 def open_findings(session: Session) -> list[Finding]:
@@ -249,9 +291,9 @@ def quoted(text: str, span: Span) -> str:
 
 def signed_already() -> Refused:
     """The refusal of any step on a signed session."""
-    return Refused("this summary is signed", "signed text cannot change; start a new session")
+    return Refused("this text is signed and can no longer change", "add to it with an addendum")
 
 
-def _must_be_open(session: Session) -> None:
+def _must_be_unsigned(session: Session) -> None:
     if session.signature is not None:
         raise signed_already()

@@ -13,16 +13,15 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
-from edgemed.clinic.session import Dismissal, Key, Origin, Session, Signature
+from edgemed.clinic.session import Session
+from edgemed.clinic.session_data import from_data, to_data
 from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import give_up, hold
@@ -139,7 +138,7 @@ def _sealed(session: Session, lock: Lock) -> bytes:
 
 def _plain(session: Session) -> bytes:
     """What is encrypted."""
-    return json.dumps(asdict(session)).encode()
+    return json.dumps(to_data(session)).encode()
 
 
 @contextmanager
@@ -159,12 +158,28 @@ def saved_in(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{ENDING}"), reverse=True) if folder.is_dir() else []
 
 
+def labels(paths: Iterable[Path], passphrase: str) -> dict[Path, str]:
+    """What the clinician calls these sessions, of those that `passphrase` opens."""
+    found = {}
+    for path in paths:
+        with suppress(EdgemedError):
+            found[path] = _opened(_read(path), passphrase)[0].label  # not for saving over it
+    return found
+
+
 def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
     """The session in `path`, and the lock to save it again."""
+    file = _read(path)
+    session, lock = _opened(file, passphrase)
+    KNOWN[path.absolute()] = sha256(file).digest()
+    return session, lock
+
+
+def _opened(file: bytes, passphrase: str) -> tuple[Session, Lock]:
+    """The session in a file's bytes."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    file = _read(path)
     data = _undamaged(file)
     header, nonce, sealed = data[:HEADER], data[HEADER : HEADER + 12], data[HEADER + 12 :]
     lock = Lock(header, _key(passphrase, header))
@@ -172,41 +187,18 @@ def load(path: Path, passphrase: str) -> tuple[Session, Lock]:
         plain = AESGCM(lock.key).decrypt(nonce, sealed, header)
     except InvalidTag:
         raise Refused("the passphrase does not open this session", "type it again") from None
-    session = _session_in(plain)
-    KNOWN[path.absolute()] = sha256(file).digest()
-    return session, lock
+    return _session_in(plain), lock
 
 
 def _session_in(plain: bytes) -> Session:
     """The decrypted session, checked: whoever knows the passphrase could have stored anything."""
     try:
-        session = from_data(json_of(plain))
-        _refuse_odd(session)
+        return from_data(json_of(plain))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise InvalidFile(
             "the file does not hold a session",
             "open a file that edgemed saved",
         ) from None
-    return session
-
-
-def _refuse_odd(session: Session) -> None:
-    """ValueError where a text is not a string, or a span lies outside its text."""
-    if not all(isinstance(t, str) for t in (session.source, session.ai_draft, session.text)):
-        raise ValueError
-    if session.review is None:
-        return
-    for claim in session.review.claims:
-        flags = claim.flags
-        _refuse_outside([claim.draft, *(f.draft for f in flags)], session.text)
-        _refuse_outside([*claim.evidence, *(s for f in flags for s in f.source)], session.source)
-    _refuse_outside([o.source for o in session.review.omissions], session.source)
-
-
-def _refuse_outside(spans: list[Span], text: str) -> None:
-    for span in spans:
-        if not 0 <= span.start <= span.end <= len(text):
-            raise ValueError
 
 
 def default_folder() -> Path:
@@ -214,53 +206,6 @@ def default_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("edgemed", appauthor=False) / "sessions"
-
-
-def from_data(data: dict[str, Any]) -> Session:
-    """A session from the plain values that `asdict` made of it."""
-    origin, review, signature = data["origin"], data["review"], data["signature"]
-    return Session(
-        source=data["source"],
-        origin=_origin(origin) if origin else None,
-        ai_draft=data["ai_draft"],
-        cut=data["cut"],
-        text=data["text"],
-        review=_review(review) if review else None,
-        dismissals=tuple(_dismissal(d) for d in data["dismissals"]),
-        signature=_signature(signature) if signature else None,
-    )
-
-
-def _origin(data: dict[str, Any]) -> Origin:
-    return Origin(**data | {"settings": tuple((k, v) for k, v in data["settings"])})
-
-
-def _signature(data: dict[str, Any]) -> Signature:
-    return Signature(**data | {"open": tuple(Key(*key) for key in data["open"])})
-
-
-def _dismissal(data: dict[str, Any]) -> Dismissal:
-    return Dismissal(**data | {"key": Key(*data["key"])})
-
-
-def _review(data: dict[str, Any]) -> Review:
-    claims = tuple(_claim(c) for c in data["claims"])
-    omissions = tuple(Omission(**o | {"source": Span(*o["source"])}) for o in data["omissions"])
-    places = tuple(Addressed(Span(*p["span"]), p["kind"]) for p in data.get("addressed", ()))
-    return Review(claims, omissions, places, tuple(map(str, data.get("unusable", ()))))
-
-
-def _claim(data: dict[str, Any]) -> Claim:
-    flags = tuple(_flag(flag) for flag in data["flags"])
-    return Claim(Span(*data["draft"]), data["label"], _spans(data["evidence"]), flags)
-
-
-def _flag(data: dict[str, Any]) -> Flag:
-    return Flag(**data | {"draft": Span(*data["draft"]), "source": _spans(data["source"])})
-
-
-def _spans(data: list[list[int]]) -> tuple[Span, ...]:
-    return tuple(Span(*span) for span in data)
 
 
 def _read(path: Path) -> bytes:

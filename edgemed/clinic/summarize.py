@@ -12,17 +12,21 @@ from dataclasses import dataclass, replace
 from edgemed_models.base import Event, Message, Model, ModelError, Piece, Request
 
 from edgemed.clinic.note import HIDDEN, SHOWN, Note, refuse_unusable
-from edgemed.clinic.template import Template, messages
+from edgemed.clinic.template import Template, fenced, messages
 from edgemed.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model reads for a draft, how many tokens the draft may take, and its schema."""
+    """What a model reads for a draft, how many tokens the draft may take, and its schema.
+
+    `shared`: the characters of the last message with which every draft of the note begins.
+    """
 
     messages: tuple[Message, ...]
     answer: range
     schema: str | None
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ def answer_range(template: Template, max_tokens: int | None = None) -> range:
 def prompt_of(note: Note, template: Template, max_tokens: int | None = None) -> Prompt:
     """The prompt of `note` by `template`, rendered."""
     answer = answer_range(template, max_tokens)
-    return Prompt(messages(template, note), answer, template.schema_text)
+    shared = len(fenced(note.text))
+    return Prompt(messages(template, note), answer, template.schema_text, shared)
 
 
 def budget(model: Model, prompt: Prompt, tokens: int | None = None) -> Budget:
@@ -74,6 +79,7 @@ def request_of(prompt: Prompt, max_tokens: int, temperature: float = 0.0, seed: 
         temperature,
         seed,
         schema=prompt.schema,
+        shared=prompt.shared,
         stop_loops=prompt.schema is None,  # a schema has limits of its own, and needs its end
     )
 

@@ -254,6 +254,16 @@ def check_name(name: str, library: Library) -> None:
         raise UsageError(f"there is a model called {name!r} already", "give another with --name")
 
 
+def told_twice(entry: AddedModel) -> str:
+    """That the bytes of `entry` were among the models before it, and how to undo that; or ""."""
+    twins = [e for e in read_library().entries if e.sha256 == entry.sha256 and e.name != entry.name]
+    if not twins:
+        return ""
+    names = ", ".join(twin.name for twin in twins)
+    undo = f"edgemed models remove {entry.name}"
+    return f"the same bytes are among your models already, as {names}; to undo: {undo}"
+
+
 @contextmanager
 def copied(
     file: Path, target: Path, progress: Callable[[int], None]

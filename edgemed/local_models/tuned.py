@@ -18,12 +18,19 @@ from edgemed.storage.whole import private_folder, write_whole
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens per second that a model reads and writes with these settings."""
+    """Tokens per second that a model reads and writes with these settings.
+
+    `reread`: tokens that it reads for a further draft of a note that it has read. `unsteady`: by
+    how much the time of the same settings differed when they were tried again, as a share. None
+    where an earlier version did not measure it.
+    """
 
     threads: int
     batch: int
     read: float
     written: float
+    reread: int | None = None
+    unsteady: float | None = None
 
 
 def recall(path: Path) -> Speed | None:

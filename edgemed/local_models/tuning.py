@@ -1,11 +1,14 @@
 """Finds by trials the number of threads and the batch with which a model runs fastest here.
 
 Each setting is tried in its own worker: a warm-up, then it reads a note of invented lines and
-writes an answer, timed by the engine. Threads are chosen first, then the batch. Other programs
-disturb the timings, so a setting must be clearly faster than the default to be taken.
+writes an answer, timed by the engine; then it is asked another thing about the same note, and the
+tokens that it reads for that are counted. Threads are chosen first, then the batch. Other programs
+disturb the timings, so a setting must be clearly faster than the default to be taken, and the
+default is tried once more at the end, to see whether the machine was busy.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from edgemed_models.answer import ask
@@ -20,6 +23,7 @@ NOTE_TOKENS, ANSWER_TOKENS = 1500, 300  # a typical note and its summary, to com
 READ, WRITTEN = 384, 32  # tokens to read and write in a trial; fewer if the context is short
 BATCHES = (64, 128, 256, 512)
 CLEARLY = 0.95  # a setting is taken if it needs less than this share of the default's time
+BUSY = 0.2  # of its time: a difference between two trials of the same settings that is said
 TRIES = 4  # answers to ask for until there are WRITTEN tokens: a model may end early
 
 Open = Callable[[Options], Model]
@@ -51,7 +55,7 @@ def tune(path: Path, say: Say, stop: Callable[[], bool]) -> Speed:
 
 
 def search(open_model: Open, say: Say) -> Speed:
-    """The best setting: tries the default, then other threads, then other batches."""
+    """The best setting: tries the default, then other threads, other batches, the default again."""
     usual = trial(open_model, usable_cores(), BATCH)
     say(usual)
     best = usual
@@ -61,7 +65,10 @@ def search(open_model: Open, say: Say) -> Speed:
     for batch in BATCHES:
         if batch != BATCH:
             best = min(best, told(trial(open_model, best.threads, batch), say), key=seconds)
-    return best if seconds(best) < CLEARLY * seconds(usual) else usual
+    again = told(trial(open_model, usual.threads, BATCH), say)
+    first, last = sorted((seconds(usual), seconds(again)))
+    found = best if seconds(best) < CLEARLY * first else usual
+    return replace(found, unsteady=last / first - 1)
 
 
 def told(speed: Speed, say: Say) -> Speed:
@@ -102,7 +109,15 @@ def measured(model: Model, threads: int, batch: int) -> Speed:
         more = ended(model, Request(messages, max_tokens=WRITTEN, temperature=0.8, seed=seed))
         tokens, spent = tokens + more.timings.answer_tokens, spent + more.timings.answer_seconds
     read = first.timings.prompt_tokens / max(first.timings.prompt_seconds, 1e-9)
-    return Speed(threads, batch, read, tokens / max(spent, 1e-9))
+    return Speed(threads, batch, read, tokens / max(spent, 1e-9), reread(model, messages[0]))
+
+
+def reread(model: Model, note: Message) -> int:
+    """Tokens read for a second question about a note of which a first was answered."""
+    for question in ("\n\nIn one line?", "\n\nWhat next?"):
+        message, shared = Message("user", note.content + question), len(note.content)
+        end = ended(model, Request((message,), max_tokens=1, shared=shared))
+    return end.timings.prompt_tokens - end.timings.kept_tokens
 
 
 def ended(model: Model, request: Request) -> Done:
@@ -137,9 +152,22 @@ def invented() -> Iterator[str]:
 
 def shown(speed: Speed) -> str:
     """A trial in words."""
-    return (
+    words = (
         f"{speed.threads} threads, batch {speed.batch}: reads {speed.read:,.0f} and writes "
         f"{speed.written:,.1f} tokens per second; a typical note takes {seconds(speed):,.0f} s"
+    )
+    if speed.reread is None:
+        return words
+    return f"{words}, and {speed.reread} tokens are read for another draft of it"
+
+
+def busy(speed: Speed) -> str:
+    """That the machine was busy while it was tuned; empty where it was not."""
+    if speed.unsteady is None or speed.unsteady < BUSY:
+        return ""
+    return (
+        f"the machine was busy: the same settings took {speed.unsteady:.0%} longer at another "
+        "time; tune again when no other program works"
     )
 
 

@@ -25,6 +25,8 @@ class Request:
     """What to generate. `temperature` 0 is greedy.
 
     `stop_loops` ends an answer that repeats itself (engine/loops.py).
+    `shared`: with so many characters of the last message other requests begin too. Reading pauses
+    there, so that they need not read them again.
     `grammar` (GBNF) or `schema` (a JSON schema as text) constrains the whole answer. ValueError
     if both are given, or no tokens are to be written.
     """
@@ -36,6 +38,7 @@ class Request:
     grammar: str | None = None
     schema: str | None = None
     stop_loops: bool = False
+    shared: int = 0
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1 or (self.grammar is not None and self.schema is not None):

@@ -140,6 +140,31 @@ def test_what_two_prompts_share_is_read_once_and_changes_no_number(settings: Set
     kept.close()
 
 
+@pytest.mark.parametrize("batch", [16, 64, 512])
+def test_a_further_question_about_a_text_reads_the_question_alone_and_changes_no_number(
+    settings: Settings, batch: int
+) -> None:
+    story = "Once upon a time there was a little girl who liked to sing. " * 12
+    asked = [Message("user", f"{story}\n\n{words}") for words in ("Then?", "Why did she sing?")]
+
+    def request(message: Message, tokens: int = 30) -> Request:
+        return Request((message,), max_tokens=tokens, shared=len(story))
+
+    fresh, kept = (LlamaModel(replace(settings, batch=batch)) for _ in range(2))
+    alone = text(fresh, request(asked[1])), fresh.score((asked[1],), "She sang.")
+    text(kept, request(Message("user", story), 1))  # read ahead
+    told = kept.count((Message("user", story),))
+    for message in (*asked, asked[0], asked[1]):
+        begin, *_ = kept.generate(request(message, 5))
+        assert isinstance(begin, Prefill)
+        assert begin.total - begin.kept <= kept.count((message,)) - told + 8
+    assert (text(kept, request(asked[1])), kept.score((asked[1],), "She sang.")) == alone
+    text(kept, Request((asked[0],), max_tokens=3))  # one that does not pause
+    assert text(kept, request(asked[1])) == alone[0]
+    fresh.close()
+    kept.close()
+
+
 def test_a_prompt_whose_reading_was_cancelled_is_kept_as_far_as_it_was_read(
     settings: Settings,
 ) -> None:

@@ -7,6 +7,7 @@ from edgemed_models.fake import ScriptedModel
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
+from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Omission, Review
 from edgemed.logs import audit, database
 from edgemed.logs.audit import Log
@@ -86,13 +87,13 @@ async def test_unsaved_work_is_lost_only_to_a_yes_for_that_very_thing(
         (path,) = saved(tmp_path)
         await by.edit_last("Mine.")
         mine = by.session
-        for number, ask in enumerate((lambda: by.note(OTHER), by.draft, lambda: by.open(path)), 1):
+        for number, ask in enumerate((lambda: by.note(OTHER), lambda: by.open(path)), 1):
             await ask()
             assert (by.session, by.asked) == (mine, number)
-        await by.draft(lose=True)
-        assert by.session.text == DRAFT and by.asked == 4
+        await by.draft()
+        assert by.session.documents[0] == mine.document and by.asked == 2
         await by.note(OTHER)
-        assert by.session.text == DRAFT and by.asked == 5
+        assert by.session.text == DRAFT and by.asked == 3
         await by.note(OTHER, lose=True)
         assert by.session == steps.opened(OTHER)
 
@@ -196,11 +197,11 @@ async def test_a_draft_that_breaks_off_never_takes_the_place_of_a_text(
         await by.edit_last("Mine.")
         before = by.session
         break_off(by.model, how)
-        await by.draft(lose=True)
+        await by.draft()
         assert by.session == before
         assert "earlier text" in by.said
         await by.note(OTHER)
-        assert by.session == before and by.asked == 2  # it is as unsaved as it was
+        assert by.session == before and by.asked == 1  # it is as unsaved as it was
         await by.save()
     assert len(saved(tmp_path)) == 1  # and has its file
     assert logged(tmp_path) == ["draft"]
@@ -224,24 +225,87 @@ async def test_a_draft_without_a_word_changes_nothing(tmp_path: Path, name: str)
         await by.draft()
         before = by.session
         by.model.script = [" "]
-        await by.draft(lose=True)
+        await by.draft()
         assert by.session == before
     assert logged(tmp_path) == ["draft"]
 
 
 @both_ways
-async def test_a_new_draft_never_takes_the_file_of_an_earlier_text(
+async def test_a_new_draft_is_a_new_document_beside_the_signed_one(
     tmp_path: Path, name: str
 ) -> None:
     async with way(name, tmp_path, model()) as by:
         await by.draft()
         await by.sign()
+        await by.export(tmp_path / "first.txt")
         await by.save()
+        signed = by.session.document
         await by.draft()
-        assert by.session.signature is None
+        assert by.session.signature is None and by.session.documents[0] == signed
+        await by.edit_last("Mine.")
+        await by.sign()
+        await by.turn_to(1)
+        assert by.session.document == signed
+        await by.export(tmp_path / "again.txt")
+        await by.turn_to(2)
+        await by.export(tmp_path / "second.txt")
+        assert await by.quit() and by.asked == 0
+    (path,) = saved(tmp_path)
+    kept = sessions.load(path, PASSPHRASE)[0].documents
+    assert kept[0] == signed and [d.signature is not None for d in kept] == [True, True]
+    first, again, second = (tmp_path / f"{n}.txt" for n in ("first", "again", "second"))
+    assert first.read_bytes() == again.read_bytes() and "Mine." in second.read_text()
+
+
+@both_ways
+async def test_documents_keep_their_own_edits_and_decisions(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.dismiss(by.finding(steps.Flag))
+        await by.edit_last("One.")
+        await by.draft()
+        assert by.session.dismissals == ()
+        await by.edit_last("Two.")
+        await by.turn_to(1)
+        assert by.session.text.strip().endswith("One.")
+        assert len(by.session.dismissals) == 1 and by.session.review is not None
+        await by.turn_to(2)
+        assert "Two." in by.session.text and "One." not in by.session.text
+
+
+@both_ways
+async def test_a_signed_text_is_added_to_with_an_addendum(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.add("Too early.")
+        assert len(by.session.documents) == 1
+        await by.sign()
+        signed = by.session.document
+        await by.add("Potassium was repeated.")
+        assert by.session.text == "Potassium was repeated.\n"
+        assert by.session.document.adds_to == 1 and by.session.documents[0] == signed
+        await by.sign()
+        await by.export(tmp_path / "out.txt")
         await by.save()
-    kept = [sessions.load(path, PASSPHRASE)[0] for path in saved(tmp_path)]
-    assert sorted(session.signature is not None for session in kept) == [False, True]
+    text = (tmp_path / "out.txt").read_text(encoding="utf-8")
+    assert text.startswith("Addendum to the text that Dr A signed") and "repeated." in text
+    assert DRAFT.splitlines()[0] not in text
+    kept = sessions.load(saved(tmp_path)[0], PASSPHRASE)[0]
+    assert kept.documents[0] == signed and kept.number == 2
+    assert logged(tmp_path) == ["draft", "sign", "sign", "export"]
+
+
+@both_ways
+async def test_a_session_is_given_a_name_that_its_list_shows_for_the_passphrase(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.save(called="room 4")
+        (path,) = saved(tmp_path)
+        assert b"room 4" not in path.read_bytes()
+        assert sessions.load(path, PASSPHRASE)[0].label == "room 4"
+        assert "room 4" in await by.names()
 
 
 @both_ways
@@ -265,7 +329,7 @@ async def test_a_text_that_was_saved_unchecked_is_checked_when_it_is_opened(
     tmp_path: Path, name: str
 ) -> None:
     lock = sessions.make_lock(PASSPHRASE)
-    origin = steps.Origin("m", "soap")
+    origin = Origin("m", "soap")
     unchecked = steps.drafted(steps.opened(NOTE), origin, DRAFT)
     path = sessions.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", unchecked, lock)
     async with way(name, tmp_path, model()) as by:

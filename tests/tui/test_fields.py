@@ -46,7 +46,7 @@ async def test_a_draft_that_cannot_be_used_says_so_over_itself(tmp_path: Path) -
     async with started(app(folder=tmp_path, review=repeating)) as pilot:
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         await until(pilot, "reviewed")
-        assert UNUSABLE in str(panes_of(pilot).draft.border_title)
+        assert UNUSABLE in str(panes_of(pilot).verdict.content)
 
 
 def test_the_line_mode_fills_a_field_and_says_what_cannot_be_used(tmp_path: Path) -> None:

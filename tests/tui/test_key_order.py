@@ -1,5 +1,7 @@
 """Keys that come faster than they are handled reach the field that they were typed for."""
 
+import asyncio
+
 import pytest
 from edgemed_tui.screens.dialogs import AskPassphrase
 from textual import events
@@ -74,3 +76,14 @@ async def test_an_error_behind_a_key_ends_the_app_as_any_other_does() -> None:
     with pytest.raises(ZeroDivisionError):
         async with started(made) as pilot:
             await at_once(pilot, "f1")
+
+
+@pytest.mark.parametrize("turns", [1, 5, 20, 60])
+async def test_a_key_that_comes_while_a_dialog_opens_waits_for_it(turns: int) -> None:
+    async with started(app()) as pilot:
+        for key in ("ctrl+t", *"soap"):
+            pilot.app.post_message(events.Key(key, CHARACTERS.get(key, key)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await at_once(pilot)
+        assert values(pilot) == ["soap"]

@@ -43,7 +43,7 @@ async def test_a_draft_that_cannot_be_logged_stands_and_goes_in_with_the_next_st
             await press(pilot, "escape", "ctrl+s", *"eight letters", "enter", *"eight letters")
             await press(pilot, "enter")
             assert "saved, encrypted" in said(pilot)
-            assert not case_of(pilot).case.unsaved
+            assert not case_of(pilot).case.at_stake
     (path,) = (tmp_path / "sessions").glob(f"*{sessions.ENDING}")
     assert sessions.load(path, "eight letters")[0].text == DRAFT
 
@@ -91,7 +91,7 @@ async def test_a_log_that_was_changed_stands_against_signing_and_not_against_sav
         assert case_of(pilot).session.signature is None
         assert case_of(pilot).session.text == DRAFT
         await press(pilot, "ctrl+s", *"eight letters", "enter", *"eight letters", "enter")
-        assert not case_of(pilot).case.unsaved
+        assert not case_of(pilot).case.at_stake
 
 
 async def test_settings_that_find_no_room_are_said_and_hold(

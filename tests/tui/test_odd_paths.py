@@ -33,7 +33,7 @@ async def test_an_export_to_no_possible_place_keeps_the_signed_text(
             assert "no such folder" in said or "no file can have this name" in said
         assert case_of(pilot).session.signature is not None
         assert case_of(pilot).session.text == DRAFT
-        assert case_of(pilot).case.unsaved
+        assert case_of(pilot).case.at_stake
 
 
 @pytest.mark.parametrize("typed", [NOBODY, LONG])

@@ -13,7 +13,7 @@ from edgemed_tui.settings import Settings, load
 from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
 from textual.widgets import Input, OptionList
 
-from tests.tui.driving import case_of, panes_of, press, shown, started, until
+from tests.tui.driving import case_of, drafted, panes_of, press, shown, started, until
 from tests.tui.scripted import NOTE, app
 
 
@@ -60,8 +60,8 @@ async def test_help_speaks_of_the_screen_where_its_part_has_none(
 
 
 async def test_a_letter_jumps_to_its_part(tmp_path: Path) -> None:
-    async with started(app(folder=tmp_path)) as pilot:
-        assert panes_of(pilot).source.has_focus
+    async with drafted(tmp_path) as pilot:
+        panes_of(pilot).source.focus()
         await press(pilot, "ctrl+o")
         assert isinstance(pilot.app.screen, JumpScreen)
         await press(pilot, "s")
@@ -133,6 +133,7 @@ async def test_a_narrow_terminal_stacks_and_a_wide_one_sets_side_by_side(tmp_pat
     for size, stacked in (((80, 24), True), ((120, 40), False)):
         async with started(app(folder=tmp_path), size) as pilot:
             panes = panes_of(pilot)
-            assert (panes.source.region.x == panes.draft.region.x) is stacked
+            assert (panes.source.region.x == panes.next.region.x) is stacked
             await press(pilot, "ctrl+t", "enter", "ctrl+g")
             await until(pilot, "reviewed")
+            assert (panes.source.region.x == panes.draft.region.x) is stacked

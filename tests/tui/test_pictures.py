@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from edgemed.clinic.checks.review import review
 from tests.tui.driving import case_of, panes_of, press, until
-from tests.tui.scripted import app, pieces
+from tests.tui.scripted import NOTE, app, pieces
 
 SPOILED = """Reason for admission:
 Three days of worsening breathlessness.
@@ -94,3 +94,35 @@ def test_the_first_run(snap_compare: Any, tmp_path: Path) -> None:
 
     made = app(folder=tmp_path, note=None)
     assert snap_compare(made, terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize(
+    ("note", "keys"),
+    [(None, ("escape",)), (NOTE, ()), (NOTE, ("3",))],
+    ids=["nothing", "a note", "a template"],
+)
+def test_the_next_step(
+    snap_compare: Any,
+    tmp_path: Path,
+    note: str | None,
+    keys: tuple[str, ...],
+    size: tuple[int, int],
+) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        while case_of(pilot).model_thread.model is None:
+            await pilot.pause(0.02)
+        await press(pilot, *keys)
+        case_of(pilot)._measure()
+        case_of(pilot).query_one(StatusLine).tell(doing="")
+
+    made = app(folder=tmp_path, note=note)
+    assert snap_compare(made, terminal_size=size, run_before=before)
+
+
+def test_the_documents_of_a_note(snap_compare: Any, tmp_path: Path) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        await draft(pilot, "dark", "ctrl+g")
+        await press(pilot, "o")
+
+    assert snap_compare(app(folder=tmp_path), terminal_size=(80, 24), run_before=before)

@@ -71,7 +71,7 @@ def test_lines_are_edited_and_checked_again(tmp_path: Path, note: Path) -> None:
 def test_what_was_left_out_is_inserted_and_stands_against_signing(
     tmp_path: Path, note: Path
 ) -> None:
-    typed = [f"note {note}", "template soap", "draft", "insert 4", "sign"]
+    typed = [f"note {note}", "template soap", "draft", "insert 3", "sign"]
     line, said = talk(tmp_path, typed)
     assert line.session.text.endswith("[edit] Allergies: penicillin (rash).")
     assert "Not done: 1 inserted line is still marked for editing." in said
@@ -89,15 +89,17 @@ def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
     assert line.session.text == DRAFT
 
 
-def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path, note: Path) -> None:
-    begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "yes", "save"]
-    talk(tmp_path, [*begin, "draft", "save"])
-    kept = [sessions.load(path, "four words of mine")[0] for path in saved_in(tmp_path)]
-    assert sorted(session.signature is not None for session in kept) == [False, True]
-
-
-def saved_in(folder: Path) -> list[Path]:
-    return sorted((folder / "sessions").glob(f"*{sessions.ENDING}"))
+def test_documents_are_listed_opened_compared_and_added_to(tmp_path: Path, note: Path) -> None:
+    begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "yes"]
+    more = ["addendum", "Potassium was repeated.", ".", "draft", "edit 1 Reason", "documents"]
+    line, said = talk(tmp_path, [*begin, *more, "compare", "compare 1", "document 2", "document 9"])
+    listed = said.splitlines()
+    assert "1: soap, by scripted. signed by Dr A, 2026-01-02 03:04." in listed
+    assert "2: addendum to 1. draft, begun 2026-01-02 03:04." in listed
+    assert "3: soap, by scripted. draft, begun 2026-01-02 03:04. Open now." in listed
+    assert listed.count("- Reason for admission") == 2 and listed.count("+ Reason") == 2
+    assert "Document 2, addendum to 1: draft, begun 2026-01-02 03:04." in listed
+    assert line.session.number == 2 and "a number from 1 to 3 is needed" in said
 
 
 def test_unsaved_work_is_not_lost_without_a_yes(tmp_path: Path, note: Path) -> None:
@@ -198,7 +200,7 @@ def test_the_same_step_goes_through_when_the_log_is_free_again(tmp_path: Path, n
         "export Dr. O'Brien.txt", "export \"", "export '", "export", "export ~nobody99/x.txt",
         "export x\0.txt", "note x\0.txt", "note ~nobody99/x", "note", "note /", "open \0", "open",
         "open ../../x", "seal /nowhere/at/all", "seal \0", "seal", "template \0", "\x1b[2J", "²",
-        "insert ٣", "dismiss", "template ../x", "template " + "x" * 5000, "x" * 100_000,
+        "insert ٤", "dismiss", "template ../x", "template " + "x" * 5000, "x" * 100_000,
     ],
 )  # fmt: skip
 def test_no_line_ends_the_line_mode_or_the_session(
@@ -289,7 +291,7 @@ def test_the_end_of_the_input_warns_of_unsaved_work_once_and_then_ends_with_1(
     code, said = converse(tmp_path, *begin, EOFError, "read")
     assert code == 1
     assert said.count("neither saved nor exported") == 2
-    assert said.endswith("Ended. The draft was not kept.")
+    assert said.endswith("Ended. It was not kept.")
     assert converse(tmp_path, *begin, "save")[0] == 0
 
 
@@ -302,9 +304,9 @@ def test_another_note_does_not_take_a_drafts_place_without_a_yes(
     tmp_path: Path, note: Path
 ) -> None:
     begin = [f"note {note}", *DRAFTED]
-    for taking in ([f"note {note}"], ["paste", "x", "."], ["draft"], ["open x"]):
+    for taking in ([f"note {note}"], ["paste", "x", "."], ["open x"]):
         line, said = talk(tmp_path, [*begin, *taking, "no"])
-        assert line.session.text == DRAFT and "Not done: the draft stays." in said
+        assert line.session.text == DRAFT and "Not done: it stays." in said
 
 
 @pytest.mark.parametrize("stdin", ["<&-", "< /dev/null", r"< <(printf 'nonsense \xff\xfe\n')"])

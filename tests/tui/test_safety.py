@@ -10,7 +10,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui import crash
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import NotePasted
-from edgemed_tui.screens.dialogs import AskPassphrase, AskUnsaved
+from edgemed_tui.screens.dialogs import AskPassphrase, AskUnsaved, Confirm
 from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
@@ -116,6 +116,8 @@ async def test_nothing_reaches_the_terminals_clipboard_unless_allowed(
         panes_of(pilot).draft.select_all()
         await press(pilot, "ctrl+c")
         await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "c")
+        assert isinstance(pilot.app.screen, Confirm)  # whether copying may be allowed
+        await press(pilot, "enter")
         assert not any("]52;" in text for text in written)
         pilot.app.action_clipboard()  # type: ignore[attr-defined]
         panes_of(pilot).draft.focus()
@@ -201,10 +203,11 @@ async def test_an_edit_survives_an_engine_that_dies(tmp_path: Path) -> None:
 
 def test_settings_come_back_and_a_wrong_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a" / "screen.toml"
-    wanted = Settings("light", True, 3, True, {"session.draft": 'f5,"'})
+    wanted = Settings("light", True, 3, True, {"session.draft": 'f5,"'}, {"soap": 3, 'a"b': 1})
     save(path, wanted)
     assert load(path) == wanted
-    for wrong in ("theme = 3", 'theme = "pink"', "colour = 1", "theme", "[keys]\na = 1"):
+    tables = ("[keys]\na = 1", "[templates]\na = '1'")
+    for wrong in ("theme = 3", 'theme = "pink"', "colour = 1", "theme", *tables):
         path.write_text(wrong, encoding="utf-8")
         with pytest.raises(InvalidFile):
             load(path)

@@ -28,12 +28,13 @@ from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
-from edgemed.clinic.session import Origin
+from edgemed.clinic.document import Origin
+from edgemed.clinic.findings import Omission, Review, Span
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.logs import audit
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
-from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces, review
 
 
 async def test_a_note_becomes_a_checked_draft(tmp_path: Path) -> None:
@@ -75,7 +76,8 @@ async def test_a_dismissal_asks_for_a_reason_and_is_logged(tmp_path: Path) -> No
         entry = steps.dismissal_of(case_of(pilot).session, finding)
         assert entry is not None
         assert entry.reason == steps.REASONS[1]
-        assert "dismissed" in str(panes_of(pilot).findings.get_option_at_index(0).prompt)
+        rows = [str(row.prompt) for row in panes_of(pilot).findings.options]
+        assert ["dismissed" in row for row in rows] == [False, False, False, True]
         await press(pilot, "d")
         assert steps.dismissal_of(case_of(pilot).session, finding) is None
     assert [row.what for row in audit.read(place(tmp_path))] == ["draft", "dismiss", "restore"]
@@ -160,7 +162,7 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
     assert not any(word in log for word in (b"furosemide", b"seen", b"penicillin"))
 
 
-async def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path) -> None:
+async def test_a_new_draft_is_kept_in_the_file_of_the_signed_one(tmp_path: Path) -> None:
     words = "eight letters"
     async with drafted(tmp_path) as pilot:
         await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
@@ -168,9 +170,9 @@ async def test_a_new_draft_never_takes_the_file_of_a_signed_one(tmp_path: Path) 
         await press(pilot, "ctrl+g")
         await until(pilot, "reviewed")
         await press(pilot, "ctrl+s")
-    files = sorted((tmp_path / "sessions").glob(f"*{sessions.ENDING}"))
-    kept = [sessions.load(path, words)[0].signature for path in files]
-    assert sorted(signature is not None for signature in kept) == [False, True]
+    (path,) = sessions.saved_in(tmp_path / "sessions")
+    kept = sessions.load(path, words)[0].documents
+    assert [document.signature is not None for document in kept] == [True, False]
 
 
 async def test_the_log_names_model_recipe_template_and_settings(tmp_path: Path) -> None:
@@ -277,12 +279,67 @@ async def test_the_note_is_read_while_a_template_is_chosen(tmp_path: Path) -> No
         assert NOTE in model.requests[0].messages[1].content
 
 
-async def test_a_new_draft_over_unsaved_work_asks_first(tmp_path: Path) -> None:
+async def test_a_new_draft_beside_unsaved_work_asks_nothing_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "ctrl+g")
-        assert isinstance(pilot.app.screen, AskUnsaved)
-        await press(pilot, "enter")
+        panes_of(pilot).draft.focus()
+        await press(pilot, "e", *"Mine.", "escape", "ctrl+g")
+        await until(pilot, "reviewed")
+        assert "Document 2 of 2" in str(panes_of(pilot).draft.border_title)
         assert panes_of(pilot).draft.text == DRAFT
+        await press(pilot, "o", "1", "enter")
+        assert panes_of(pilot).draft.text.startswith("Mine.")
+
+
+async def test_the_template_used_most_has_the_first_key(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path)) as pilot:
+        assert "Choose a template" in str(panes_of(pilot).next.content)
+        await press(pilot, "3")
+        assert "Draft: Referral letter" in str(panes_of(pilot).next.content)
+        await press(pilot, "ctrl+g")
+        await until(pilot, "reviewed")
+        assert not panes_of(pilot).next.display
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "1")
+        assert "Draft: Referral letter" in str(panes_of(pilot).next.content)
+
+
+async def test_findings_of_a_kind_are_folded_and_a_step_goes_into_them(tmp_path: Path) -> None:
+    def many(source: str, draft: str) -> Review:
+        left = tuple(Omission("medication", "minor", f"drug {n}", Span(n, n + 3)) for n in range(8))
+        return replace(review(source, draft), omissions=left)
+
+    made = app(folder=tmp_path, review=many)
+    async with started(made) as pilot:
+        await press(pilot, "1", "ctrl+g")
+        await until(pilot, "reviewed")
+        findings = panes_of(pilot).findings
+        rows = [str(row.prompt) for row in findings.options]
+        assert len(rows) == 4 and "▸ Medication missing: 8" in rows[-1]
+        assert "Look at 3 of 11 things first" in str(panes_of(pilot).verdict.content)
+        assert "2 major, 9 minor (8 left out)" in str(findings.border_title)
+        findings.focus()
+        await press(pilot, "end", "enter")
+        assert findings.option_count == 12 and findings.current is None
+        await press(pilot, "enter")
+        assert findings.option_count == 4
+        await press(pilot, "n", "n")
+        assert findings.option_count == 12
+        assert isinstance(findings.current, Omission) and findings.current.reason == "drug 1"
+
+
+async def test_copying_asks_the_first_time_and_is_beside_export(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        given: list[str] = []
+        pilot.app.release = given.append  # type: ignore[attr-defined]
+        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter", "c", "enter")
+        assert given == []
+        await press(pilot, "c", "down", "enter")
+        await press(pilot, "c")
+        assert given == [DRAFT, DRAFT]
+    rows = [row.what for row in audit.read(place(tmp_path))]
+    assert rows == ["draft", "sign", "setting", "export", "export"]
 
 
 async def test_a_model_that_could_not_be_loaded_is_tried_again_for_a_draft(tmp_path: Path) -> None:
@@ -421,9 +478,9 @@ async def test_settings_that_cannot_be_written_are_said_and_end_nothing(
 async def test_unsaved_work_can_be_saved_where_it_is_asked_for(tmp_path: Path) -> None:
     words = "eight letters"
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "ctrl+g")
+        await press(pilot, "ctrl+n")
         assert isinstance(pilot.app.screen, AskUnsaved)
-        await press(pilot, "down", "enter", *words, "enter", *words, "enter")
+        await press(pilot, "down", "enter", *words, "enter", *words, "enter", "escape")
         await until(pilot, "reviewed")
     (path,) = sessions.saved_in(tmp_path / "sessions")
     assert sessions.load(path, words)[0].text == DRAFT
@@ -482,3 +539,17 @@ async def test_keys_are_offered_where_they_do_something(tmp_path: Path) -> None:
 def offered(pilot: Pilot[None]) -> set[str]:
     """What the keys line offers."""
     return {key.does for key in case_of(pilot).query_one(KeysLine).keys}
+
+
+@pytest.mark.parametrize("signed", [False, True])
+async def test_eighty_columns_keep_every_main_key(tmp_path: Path, signed: bool) -> None:
+    async with drafted(tmp_path, size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+g")
+        await until(pilot, "reviewed")
+        await press(pilot, "n")
+        if signed:
+            await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
+        await pilot.pause()
+        shown = [key.does for key in pilot.app.screen.query_one(KeysLine).shown]
+        own = ["Addendum", "Export", "Copy"] if signed else ["Edit", "Dismiss", "Sign"]
+        assert {"Finding", "Note", "Template", "Draft", *own} <= set(shown)

@@ -94,8 +94,8 @@ async def test_a_pane_without_a_note_says_how_to_open_one() -> None:
         await press(pilot, "escape")
         source = panes_of(pilot).source
         rows = [strip.text for strip in source.render_lines(source.outer_size.region)]
-        assert "Paste a note here" in rows[1]
-        assert not any(" 1 " in row for row in rows)
+        assert "Start with a note" in rows[1] and any("Or paste it here" in row for row in rows)
+        assert any("1  open a file" in row for row in rows)
 
 
 async def test_evidence_far_down_comes_into_view_underlined() -> None:

@@ -1,12 +1,8 @@
 """In a real terminal, key by key: note in, streamed draft, evidence, edit, sign, export, audit."""
 
 import json
-import shlex
 import shutil
-import subprocess
 import sys
-import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,47 +18,9 @@ from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit
 from edgemed.merging.demo_model import merged_model
 from tests.tui.scripted import NOTE
+from tests.tui.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
-HOMES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
-PATIENCE = 30.0  # seconds for one thing to appear on a busy machine
-
-
-class Terminal:
-    """A tmux server of its own with one window of 80 by 24."""
-
-    def __init__(self, command: list[str], folder: Path) -> None:
-        self.socket = f"edgemed-test-{uuid.uuid4().hex[:8]}"
-        home = {n: str(folder / "home") for n in HOMES}
-        words = [f"{name}={value}" for name, value in home.items()]
-        line = f"env {shlex.join([*words, *command])}; echo ended $?; sleep 60"
-        self.tmux("new-session", "-d", "-x", "80", "-y", "24", line)
-
-    def tmux(self, *words: str) -> str:
-        command = ["tmux", "-L", self.socket, "-f", "/dev/null", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.tmux("send-keys", key)
-            time.sleep(0.15)
-
-    def type(self, text: str) -> None:
-        self.tmux("send-keys", "-l", text)
-        time.sleep(0.15)
-
-    def shows(self, words: str) -> str:
-        """Wait until `words` are on the screen; the screen."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            screen = self.tmux("capture-pane", "-p")
-            if words in screen:
-                return screen
-            time.sleep(0.1)
-        raise AssertionError(f"{words!r} never came; the screen shows\n{screen}")
-
-    def close(self) -> None:
-        self.tmux("kill-server")
 
 
 @pytest.fixture

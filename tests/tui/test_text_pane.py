@@ -19,8 +19,26 @@ def both(pane: TextPane) -> tuple[list[Strip], list[Strip]]:
 
 
 def assert_same(pane: TextPane) -> None:
+    margin = pane.styles.gutter.left - 1
     for kept, fresh in zip(*both(pane), strict=True):
-        assert list(kept.simplify()) == list(fresh.simplify())
+        same = [
+            [list(row.crop(*cut).simplify()) for cut in ((0, margin), (margin + 1, None))]
+            for row in (kept, fresh)
+        ]
+        assert same[0] == same[1]
+
+
+async def test_a_row_with_a_mark_has_its_sign_in_the_margin(tmp_path: Path) -> None:
+    async with drafted(tmp_path, size=(100, 30)) as pilot:
+        pane = panes_of(pilot).draft
+        for size in ((100, 50), (80, 60)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            rows = [strip.text for strip in pane.render_lines(pane.outer_size.region)]
+            signs = {row[pane.styles.gutter.left - 1] for row in rows if "right." in row}
+            assert signs == {"▲"}
+            assert any("△Echocardiogram" in row for row in rows)
+            assert not any("▲" in row for row in rows if "Bisoprolol" in row)
 
 
 async def test_rows_from_memory_are_as_drawn_afresh_after_every_kind_of_key(tmp_path: Path) -> None:

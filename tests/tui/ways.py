@@ -22,9 +22,10 @@ from edgemed_tui.screens.dialogs import (
     AskUnsaved,
     Confirm,
 )
+from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
@@ -69,6 +70,7 @@ class ByLine(Way):
     def __init__(self, folder: Path, model: ScriptedModel, own: Desk) -> None:
         super().__init__(folder, model)
         self.heard: list[str] = []
+        self.typed: list[str] = []
         self.line = Line(own, self.heard.append, self.answer, lambda prompt: PASSPHRASE)
 
     @property
@@ -83,6 +85,8 @@ class ByLine(Way):
         if "Discard it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
+        if not prompt:
+            return self.typed.pop(0)
         return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
 
     def type(self, typed: str, *, lose: bool = False) -> None:
@@ -98,8 +102,15 @@ class ByLine(Way):
         path.write_text(text, encoding="utf-8")
         self.type(f"note {path}", lose=lose)
 
-    async def draft(self, *, lose: bool = False) -> None:
-        self.type("draft", lose=lose)
+    async def draft(self) -> None:
+        self.type("draft")
+
+    async def turn_to(self, number: int) -> None:
+        self.type(f"document {number}")
+
+    async def add(self, words: str) -> None:
+        self.typed = [words, "."]
+        self.type("addendum")
 
     async def open(self, path: Path, *, lose: bool = False) -> None:
         self.type(f"open {path.stem}", lose=lose)
@@ -125,8 +136,12 @@ class ByLine(Way):
     async def seal(self, folder: Path) -> None:
         self.type(f"seal {folder}")
 
-    async def save(self) -> None:
-        self.type("save")
+    async def save(self, called: str = "") -> None:
+        self.type(f"save {called}")
+
+    async def names(self) -> str:
+        self.type("sessions names")
+        return self.said
 
     async def quit(self, *, lose: bool = False) -> bool:
         self.lose = lose
@@ -157,9 +172,7 @@ class ByScreen(Way):
         for _ in range(500):
             screen = case_of(self.pilot)
             waits = (
-                self.session.origin
-                and not self.session.review
-                and "check failed" not in (self.said)
+                self.session.text and not self.session.review and "check failed" not in (self.said)
             )
             if not screen.streaming and not waits:
                 await self.pilot.pause()
@@ -192,9 +205,23 @@ class ByScreen(Way):
         await self.confirm(lose)
         await self.settled()
 
-    async def draft(self, *, lose: bool = False) -> None:
+    async def draft(self) -> None:
         await press(self.pilot, "ctrl+g")
-        await self.confirm(lose)
+        await self.settled()
+
+    async def turn_to(self, number: int) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "o")
+        if isinstance(self.pilot.app.screen, Picker):
+            await press(self.pilot, *str(number), "enter")
+            await press(self.pilot, "escape")
+        await self.settled()
+
+    async def add(self, words: str) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "a")
+        if not panes_of(self.pilot).draft.read_only:
+            await press(self.pilot, *words, "enter", "escape")
         await self.settled()
 
     async def open(self, path: Path, *, lose: bool = False) -> None:
@@ -223,7 +250,9 @@ class ByScreen(Way):
         if pane.frozen:
             return
         pane.focus()
-        await press(self.pilot, "e", "ctrl+end", "ctrl+u", *words, "escape")
+        await press(self.pilot, "e")
+        pane.move_cursor(pane.document.end)
+        await press(self.pilot, "ctrl+u", *words, "escape")
         await self.settled()
 
     async def sign(self) -> None:
@@ -246,8 +275,21 @@ class ByScreen(Way):
         await self.tell(AskPath, path=str(folder))
         await self.settled()
 
-    async def save(self) -> None:
-        await press(self.pilot, "ctrl+s")
+    async def names(self) -> str:
+        await press(self.pilot, "ctrl+n", "ctrl+l")
+        await self.tell(AskPassphrase, first=PASSPHRASE)
+        rows = self.pilot.app.screen.query_one(OptionList)
+        for _ in range(200):
+            said = " ".join(str(row.prompt) for row in rows.options)
+            if "(saved session)" in said:
+                break
+            await self.pilot.pause(0.02)
+        await press(self.pilot, "escape")
+        return said
+
+    async def save(self, called: str = "") -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, *(("l", *called, "enter") if called else ("ctrl+s",)))
         await self.tell(AskPassphrase, first=PASSPHRASE, second=PASSPHRASE)
         await self.settled()
 

@@ -183,7 +183,7 @@ class EdgemedApp(App[None]):
     def _begin(self, way: Way | None) -> None:
         for screen in self.sessions:
             if way == "sample":
-                screen.take_sample(self.desk.sample)
+                screen.choosing.take_sample(self.desk.sample)
             elif way == "note":
                 screen.action_open_note()
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from edgemed_models.base import Model
 
 from edgemed.clinic.checks.review import review
+from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Review
-from edgemed.clinic.session import Origin
 from edgemed.clinic.template import Template
 from edgemed.logs.audit import Place, now
 from edgemed.machine.check import Check

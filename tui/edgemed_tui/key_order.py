@@ -50,7 +50,7 @@ class KeyOrder:
     async def _hand_on_all(self) -> None:
         while self._waiting:
             await self._hand_on(self._waiting.popleft())
-            if self._waiting and not await handled(self._app):
+            if not await handled(self._app):  # also behind the last: more may come meanwhile
                 self._waiting.clear()
 
 

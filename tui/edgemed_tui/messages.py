@@ -91,9 +91,10 @@ class CheckFailed(Message):
 
 @dataclass
 class DraftEdited(Message):
-    """The clinician has changed the draft."""
+    """The clinician has changed the text of document `number`."""
 
     text: str
+    number: int
 
 
 @dataclass

@@ -11,13 +11,17 @@ from edgemed_tui.themes import NAMES
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`clipboard` lets signed text be copied; `lock_minutes` 0 never locks; `keys`: id to keys."""
+    """`clipboard` lets signed text be copied; `lock_minutes` 0 never locks; `keys`: id to keys.
+
+    `templates`: how often each was drafted with.
+    """
 
     theme: str = "dark"
     clipboard: bool = False
     lock_minutes: int = 10
     welcomed: bool = False
     keys: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, int] = field(default_factory=dict)
 
 
 FORMER = {"name"}
@@ -64,10 +68,11 @@ def save(path: Path, settings: Settings) -> None:
 
 def as_toml(settings: Settings) -> str:
     """The settings as TOML."""
-    plain = [f for f in fields(settings) if f.name != "keys"]
+    plain = [f for f in fields(settings) if f.name not in ("keys", "templates")]
     rows = [f"{f.name} = {_value(getattr(settings, f.name))}" for f in plain]
     keys = [f"{_value(name)} = {_value(keys)}" for name, keys in sorted(settings.keys.items())]
-    return "\n".join([*rows, "", "[keys]", *keys]) + "\n"
+    used = [f"{_value(name)} = {count}" for name, count in sorted(settings.templates.items())]
+    return "\n".join([*rows, "", "[templates]", *used, "", "[keys]", *keys]) + "\n"
 
 
 def _value(value: str | bool | int) -> str:
@@ -88,6 +93,9 @@ def _faults(table: dict[str, object]) -> list[str]:
             found.append(f"{name!r} must be {kind.__name__}")
     if not found and table.get("theme", "dark") not in NAMES:
         found.append(f"theme must be one of {', '.join(NAMES)}")
+    used = table.get("templates", {})
+    if isinstance(used, dict) and not all(type(n) is int for n in used.values()):
+        found.append("templates must be numbers of drafts, such as soap = 3")
     keys = table.get("keys", {})
     if isinstance(keys, dict) and not all(isinstance(v, str) for v in keys.values()):
         found.append('keys must be strings, such as "ctrl+g,f5"')

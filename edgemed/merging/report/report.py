@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from edgemed.merging.report.survey import Measure
 from edgemed.printable import printable
+from edgemed.tick_labels import tick_labels
 
 TOO_COARSE = 0.5
 """Below this cosine, less than half of the written change is the change that was asked for."""
@@ -190,6 +191,7 @@ def plot(measures: Sequence[Measure], column: Column) -> str:
         return "<p>No tensor in a block has this figure.</p>"
     last = max(1, max(block for block, _, _ in dots))
     low, high = span([value for _, value, _ in dots])
+    levels = (low, (low + high) / 2, high)
 
     def x(block: float) -> float:
         return LEFT + (WIDTH - LEFT - 12) * block / last
@@ -205,8 +207,8 @@ def plot(measures: Sequence[Measure], column: Column) -> str:
     )
     lines = "".join(
         f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y(v):.1f}" y2="{y(v):.1f}" stroke="#ddd"/>'
-        f'<text x="{LEFT - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{figure(v)}</text>'
-        for v in (low, (low + high) / 2, high)
+        f'<text x="{LEFT - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{label}</text>'
+        for v, label in zip(levels, tick_labels(levels, 4), strict=True)
     )
     blocks = "".join(
         f'<text x="{x(b):.1f}" y="{HEIGHT - 14}" text-anchor="middle">{b}</text>'

@@ -305,6 +305,7 @@ class Context:
         self._wanted = view(self.batch.logits, self.batch_size, np.int8)
         self._logits = (0, np.empty(0, np.float32))
         self.held: list[int] = []
+        self.pause = 0
         for i in range(self.batch_size):
             self.batch.n_seq_id[i] = 1
             self.batch.seq_id[i][0] = 0
@@ -313,23 +314,31 @@ class Context:
         """Forget every token, the cache's bytes included."""
         llama.llama_memory_clear(self.memory, True)
         self.held.clear()
+        self.pause = 0
 
-    def keep(self, prompt: Sequence[int]) -> int:
+    def keep(self, prompt: Sequence[int], pause: int = 0) -> int:
         """Keep only the tokens with which `prompt` begins, and return their number, never all.
 
-        Only whole batches are kept: the rest is then cut into the same batches as with an empty
-        cache, and every number comes out the same to the last bit.
+        Reading pauses at token `pause`: a batch ends there (0: nowhere). Tokens are kept only as
+        far as they were read in the same batches as with an empty cache, so that every number comes
+        out the same to the last bit: up to the pause where the prompt before paused there too, and
+        whole batches from 0 or from the pause on.
         """
         pairs = zip(self.held, prompt, strict=False)
         shared = next(
             (i for i, (a, b) in enumerate(pairs) if a != b), min(len(self.held), len(prompt))
         )
-        kept = min(shared, len(prompt) - 1) // self.batch_size * self.batch_size
+        most, size = min(shared, len(prompt) - 1), self.batch_size
+        if pause == self.pause and 0 < pause <= most:
+            kept = pause + (most - pause) // size * size
+        else:
+            kept = min((most, *filter(None, (pause, self.pause)))) // size * size
         if kept > 0 and self._forget_from(kept):
             del self.held[kept:]
-            return kept
-        self.clear()
-        return 0
+        else:
+            self.clear()
+        self.pause = pause
+        return len(self.held)
 
     def _forget_from(self, position: int) -> bool:
         """Drop the tokens from `position` on; False if the cache cannot be cut there, or has lost
@@ -350,7 +359,7 @@ class Context:
         self._wanted[: n - wanted] = 0
         self._wanted[n - wanted : n] = 1
         read = self._decode(n, at)
-        if read and n == self.batch_size and at == len(self.held):
+        if read and at == len(self.held) and (n == self.batch_size or at + n == self.pause):
             self.held += tokens
         return read
 

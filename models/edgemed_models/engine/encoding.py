@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 from edgemed_models.base import ModelError
 from edgemed_models.engine.prompt import Segment
 
+JOINT = 4  # ids at the end of a text that may be joined otherwise with what follows
 ANCHOR = "\ue000"
 """A private-use character: no vocabulary joins it with the text after it."""
 
@@ -84,6 +85,22 @@ def encode(vocabulary: Vocabulary, segments: Sequence[Segment]) -> list[int]:
         ids += [run.token] if isinstance(run, Control) else plain(vocabulary, run)
     begin = vocabulary.begin()
     return ids if begin is None or ids[:1] == [begin] else [begin, *ids]
+
+
+def shared(
+    vocabulary: Vocabulary, segments: Sequence[Segment], characters: int, prompt: Sequence[int]
+) -> int:
+    """How many ids of `prompt`, those of `segments`, other prompts have as well that differ only
+    behind the first `characters` of the last message.
+
+    The last few ids before that place are left out: what follows decides how they are joined.
+    """
+    last = max((n for n, segment in enumerate(segments) if segment.literal), default=0)
+    if not characters:
+        return 0
+    same = encode(vocabulary, [*segments[:last], Segment(segments[last].text[:characters], True)])
+    most = max(0, len(same) - JOINT)
+    return most if same[:most] == list(prompt[:most]) else 0
 
 
 def runs(segments: Sequence[Segment], controls: dict[str, Control]) -> Iterator[str | Control]:

@@ -1,7 +1,8 @@
 """The decode loop: ids in, events out. Prefill in batches, then one token at a time.
 
 Knows token ids, logits and time; nothing of templates, processes or notes. The start that a prompt
-shares with the one before stays in the cache and is not read again.
+shares with the one before stays in the cache and is not read again; where later prompts begin with
+the same text, reading pauses at its end, so that all of it stays.
 """
 
 import codecs
@@ -26,13 +27,14 @@ def generate(
     prompt: Sequence[int],
     limit: int,
     loops: Loops | None = None,
+    pause: int = 0,
 ) -> Iterator[Event]:
     """Read `prompt`, then write at most `limit` tokens: Prefill..., Piece..., one Done.
 
-    Where `loops` is given, an answer that repeats itself ends.
+    Where `loops` is given, an answer that repeats itself ends. Reading pauses at token `pause`.
     """
     start = time.perf_counter()
-    done = kept = context.keep(prompt)
+    done = kept = context.keep(prompt, pause)
     yield Prefill(done, len(prompt), 0.0, kept)
     for done in read(context, prompt, kept):
         yield Prefill(done, len(prompt), time.perf_counter() - start, kept)
@@ -87,15 +89,18 @@ class Text:
 def read(context: Context, prompt: Sequence[int], kept: int) -> Iterator[int]:
     """Read `prompt` from token `kept` on into the cache; yields how many tokens are read.
 
-    Batch by batch; ends early on a stop. Only the last token asks for logits.
+    Batch by batch, also where the reading pauses; ends early on a stop. Only the last token asks
+    for logits.
     """
-    size = context.batch_size
-    for at in range(kept, len(prompt), size):
-        batch = prompt[at : at + size]
+    at = kept
+    while at < len(prompt):
+        end = at + context.batch_size
+        batch = prompt[at : min(end, context.pause) if at < context.pause else end]
         last = at + len(batch) == len(prompt)
         if not context.decode(batch, at, 1 if last else 0):
             return
-        yield at + len(batch)
+        at += len(batch)
+        yield at
 
 
 def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> list[float]:

@@ -10,13 +10,16 @@ import queue
 import sys
 import threading
 import traceback
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edgemed_models.base import Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
 from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from edgemed_models.engine.prompt import Segment
 
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
 FIXED_TEXT = "The patient was seen today. He has been well since the last visit, and takes"
@@ -114,10 +117,9 @@ class Worker:
             "vocabulary": self.weights.n_vocab,
         }
 
-    def encode(self, messages: tuple[Message, ...], answer: str = "") -> list[int]:
-        """Ids of the rendered prompt, with `answer` after it as literal text."""
-        from edgemed_models.engine.encoding import encode
-        from edgemed_models.engine.prompt import Segment, segments
+    def pieces(self, messages: tuple[Message, ...]) -> "list[Segment]":
+        """The rendered prompt in pieces."""
+        from edgemed_models.engine.prompt import segments
 
         if self.template is None:
             raise ModelError(
@@ -125,8 +127,23 @@ class Worker:
                 "give the chat template that its makers publish",
             )
         names, render = (self.weights.bos_text, self.weights.eos_text), self.renderer.render
-        pieces = segments(self.template, messages, *names, render)
-        return encode(self.weights, pieces + [Segment(answer, True)] * bool(answer))
+        return segments(self.template, messages, *names, render)
+
+    def encode(self, messages: tuple[Message, ...], answer: str = "") -> list[int]:
+        """Ids of the rendered prompt, with `answer` after it as literal text."""
+        from edgemed_models.engine.encoding import encode
+        from edgemed_models.engine.prompt import Segment
+
+        added = [Segment(answer, True)] if answer else []
+        return encode(self.weights, [*self.pieces(messages), *added])
+
+    def encode_shared(self, request: Request) -> tuple[list[int], int]:
+        """Ids of a request's prompt, and how many of them later requests begin with too."""
+        from edgemed_models.engine.encoding import encode, shared
+
+        pieces = self.pieces(request.messages)
+        ids = encode(self.weights, pieces)
+        return ids, shared(self.weights, pieces, request.shared, ids)
 
     def room(self, tokens: int) -> Any:
         """A context for `tokens`: the current one, with what it holds, if it is large enough."""
@@ -154,12 +171,12 @@ class Worker:
         grammar = request.grammar
         if request.schema is not None:
             grammar = self.binding.gbnf_of(request.schema)
-        prompt = self.encode(request.messages)
+        prompt, pause = self.encode_shared(request)
         context = self.room(len(prompt) + request.max_tokens)
         sampler = Sampler(self.weights, request.temperature, request.seed, grammar)
         try:
             loops, limit = Loops() if request.stop_loops else None, request.max_tokens
-            for event in loop.generate(self.weights, context, sampler, prompt, limit, loops):
+            for event in loop.generate(self.weights, context, sampler, prompt, limit, loops, pause):
                 out.write(wire.event_line(event))
                 out.flush()
         finally:

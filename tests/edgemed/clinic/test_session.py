@@ -10,8 +10,9 @@ import pytest
 
 from edgemed.clinic import export
 from edgemed.clinic import session as steps
+from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
-from edgemed.clinic.session import Origin, Session
+from edgemed.clinic.session import Session
 from edgemed.errors import EdgemedError, Refused, UsageError
 
 NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
@@ -107,7 +108,6 @@ def test_signed_text_takes_no_step_any_more() -> None:
     signed = steps.signed(settled(), "Dr A", at=WHEN)
     for step in (
         lambda: steps.edited(signed, "x"),
-        lambda: steps.drafted(signed, Origin("m", "t"), "x"),
         lambda: steps.dismissed(signed, MAJOR, steps.REASONS[0], at=WHEN),
         lambda: steps.restored(signed, MAJOR),
         lambda: steps.signed(signed, "Dr B", at=WHEN),
@@ -115,6 +115,14 @@ def test_signed_text_takes_no_step_any_more() -> None:
         with pytest.raises(Refused, match="signed"):
             step()
     assert steps.reviewed(signed, signed.text, Review((), ())) is signed
+
+
+def test_only_a_document_that_is_there_is_opened_and_a_note_alone_has_no_text_to_change() -> None:
+    for number in (0, 2, -1):
+        with pytest.raises(Refused, match="there is no document"):
+            steps.turned_to(settled(), number)
+    with pytest.raises(Refused, match="no text yet"):
+        steps.edited(steps.opened(NOTE), "x")
 
 
 def test_a_demonstration_draft_is_neither_signed_nor_exported(tmp_path: Path) -> None:
@@ -158,7 +166,8 @@ def test_json_carries_the_places_in_the_note_that_speak_to_the_model() -> None:
     session = settled()
     assert session.review is not None
     place = Addressed(Span(0, 6), "marker")
-    session = replace(session, review=replace(session.review, addressed=(place,)))
+    found = replace(session.review, addressed=(place,))
+    session = steps.reviewed(session, session.text, found)
     (told,) = json.loads(export.as_json(steps.signed(session, "Dr A", at=WHEN)))["addressed"]
     assert told["words"] == session.source[:6]
     assert (told["kind"], told["says"]) == ("marker", "holds marks of a chat program")

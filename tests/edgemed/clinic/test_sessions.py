@@ -1,5 +1,6 @@
 """Saved sessions come back whole, with the right passphrase alone, undamaged alone."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
+from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
-from edgemed.clinic.session import Origin, Session
+from edgemed.clinic.session import Session
+from edgemed.clinic.session_data import to_data
 from edgemed.errors import InvalidFile, Refused
 from edgemed.storage.held import give_up, hold
 
@@ -36,7 +39,10 @@ def lock() -> sessions.Lock:
 def test_a_session_comes_back_as_it_was(tmp_path: Path, lock: sessions.Lock) -> None:
     path = tmp_path / "a.edgemed"
     signed = steps.signed(a_session(), "Dr A", at="2026-01-03")
-    for session in (Session(), steps.opened(NOTE), a_session(), signed):
+    added = steps.edited(steps.addendum(signed, at="2026-01-04"), "Sodium 128 was repeated.")
+    again = steps.drafted(added, Origin("m", "soap"), DRAFT, cut=True, at="2026-01-05")
+    named = replace(steps.turned_to(again, 2), label="room 4")
+    for session in (Session(), steps.opened(NOTE), a_session(), signed, named):
         sessions.save(path, session, lock)
         assert sessions.load(path, "four words of mine")[0] == session
 
@@ -108,7 +114,7 @@ def test_a_file_that_asks_for_huge_memory_is_refused(tmp_path: Path, lock: sessi
 def test_two_saves_in_one_second_are_two_files(lock: sessions.Lock, tmp_path: Path) -> None:
     at, patients = (
         "2026-01-02T03:04:05+00:00",
-        [a_session(), replace(a_session(), source="B\n", review=None)],
+        [a_session(), steps.opened("B\n")],
     )
     paths = [sessions.save_new(tmp_path / "sessions", at, session, lock) for session in patients]
     assert [path.name for path in paths] == [
@@ -116,7 +122,7 @@ def test_two_saves_in_one_second_are_two_files(lock: sessions.Lock, tmp_path: Pa
         f"2026-01-02-030405-2{sessions.ENDING}",
     ]
     assert [sessions.load(path, "four words of mine")[0] for path in paths] == patients
-    edited = replace(patients[0], text="again\n", review=None)
+    edited = steps.edited(patients[0], "again\n")
     sessions.save(paths[0], edited, lock)
     assert [sessions.load(path, "four words of mine")[0] for path in paths] == [
         edited,
@@ -154,6 +160,61 @@ def test_a_file_that_another_window_is_saving_to_is_left_to_it(
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a-2.edgemed", "a.edgemed"]
 
 
+def test_names_are_read_where_the_passphrase_fits_and_open_nothing_to_be_saved_over(
+    tmp_path: Path, lock: sessions.Lock
+) -> None:
+    mine, other, damaged = (tmp_path / f"{n}.edgemed" for n in ("a", "b", "c"))
+    sessions.save(mine, a_session(), lock)
+    by_another(mine, replace(a_session(), label="room 4"), lock)
+    by_another(other, replace(a_session(), label="room 5"), sessions.make_lock("of another"))
+    damaged.write_bytes(b"EDGEMED1")
+    assert sessions.labels([mine, other, damaged], "four words of mine") == {mine: "room 4"}
+    assert sessions.save(mine, a_session(), lock) != mine
+
+
+ONE_TEXT = Path(__file__).parent / "one_text"
+"""Files that a version before documents saved: a note, a dismissed and cut draft, that signed."""
+
+
+@pytest.mark.parametrize("name", ["note", "draft", "signed"])
+def test_a_session_of_one_text_opens_and_keeps_its_signature(
+    tmp_path: Path, lock: sessions.Lock, name: str
+) -> None:
+    session, _ = sessions.load(ONE_TEXT / f"{name}.edgemed", "four words of mine")
+    assert session.source == NOTE and len(session.documents) == (name != "note")
+    if name == "note":
+        assert session == steps.opened(NOTE)
+        return
+    assert (session.text, session.cut) == ("Sodium 182.\nPotassium 5.9.", True)
+    assert session.origin == Origin("m", "soap", "aa", "bb", settings=(("seed", 1),))
+    assert [d.words for d in session.dismissals] == ["not an allergy"]
+    assert [f.reason for f in steps.open_findings(session)] == ["182, the note has 128"]
+    signature = session.signature
+    assert (signature is not None) == (name == "signed")
+    assert signature is None or (signature.by, signature.reason) == ("Dr A", "seen")
+    sessions.save(tmp_path / "a.edgemed", session, lock)
+    assert sessions.load(tmp_path / "a.edgemed", "four words of mine")[0] == session
+
+
+def test_what_a_later_version_saved_and_what_was_changed_after_signing_say_so(
+    tmp_path: Path, lock: sessions.Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = to_data(steps.signed(a_session(), "Dr A", at="2026-01-03"))
+    changed = {**data, "documents": [{**data["documents"][0], "text": "Sodium 128."}]}
+    for inside, said in ((data | {"form": 3}, "later version"), (changed, "not the text that was")):
+        plain = json.dumps(inside).encode()
+        monkeypatch.setattr(sessions, "_plain", lambda session, plain=plain: plain)
+        sessions.save(tmp_path / "a.edgemed", a_session(), lock)
+        with pytest.raises(InvalidFile, match=said):
+            sessions.load(tmp_path / "a.edgemed", "four words of mine")
+
+
+DOCUMENT = (
+    b'{"at": "", "origin": null, "ai_draft": "", "cut": false, "text": "", "review": null,'
+    b' "dismissals": [], "signature": null, "adds_to": %d}'
+)
+
+
 @pytest.mark.parametrize(
     "inside",
     [
@@ -166,8 +227,17 @@ def test_a_file_that_another_window_is_saving_to_is_left_to_it(
         b'{"source": "a", "origin": null, "ai_draft": "", "cut": false, "text": "b", "review":'
         b' {"claims": [], "omissions": [{"kind": "", "severity": "major", "reason": "",'
         b' "source": [0, 99]}]}, "dismissals": [], "signature": null}',
+        b'{"form": 2, "source": "a", "label": "", "number": 2, "documents": [%s]}' % (DOCUMENT % 0),
+        b'{"form": 2, "source": "a", "label": "", "number": 1.0, "documents": [%s]}'
+        % (DOCUMENT % 0),
+        b'{"form": 2, "source": "a", "label": "", "number": 1, "documents": [%s, %s]}'
+        % (DOCUMENT % 0, DOCUMENT % 1),
+        b'{"form": 2, "source": "a", "label": "", "number": 1, "documents": [%s]}' % (DOCUMENT % 1),
     ],
-    ids=["no keys", "a list", "no UTF-8", "too deep", "a number as text", "a span outside"],
+    ids=[
+        *("no keys", "a list", "no UTF-8", "too deep", "a number as text", "a span outside"),
+        *("no such document", "half a number", "adds to an unsigned text", "adds to itself"),
+    ],
 )
 def test_what_is_no_session_inside_is_refused(
     tmp_path: Path, lock: sessions.Lock, inside: bytes, monkeypatch: pytest.MonkeyPatch

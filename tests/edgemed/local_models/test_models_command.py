@@ -39,6 +39,17 @@ def test_a_linked_model_stays_where_it_is_also_when_it_is_removed(file: Path) ->
     assert file.exists() and read_library().entries == ()
 
 
+def test_the_same_bytes_under_another_name_are_noticed(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "add", str(file), "--name", "one"]) == 0
+    assert "same bytes" not in capsys.readouterr().err
+    assert main(["models", "add", str(file), "--name", "two", "--link"]) == 0
+    said = capsys.readouterr().err
+    assert "the same bytes are among your models already, as one" in said
+    assert "edgemed models remove two" in said
+
+
 def test_a_removed_copy_is_deleted_and_the_default_moves_on(file: Path) -> None:
     for name in ("one", "two"):
         assert main(["models", "add", str(file), "--name", name]) == 0

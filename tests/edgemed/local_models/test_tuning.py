@@ -1,5 +1,6 @@
 """Tuning: the fastest of what was tried is taken if it is clearly faster, and remembered."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -55,13 +56,37 @@ def test_other_batches_are_tried_with_the_best_threads(monkeypatch: pytest.Monke
     assert best.read == pytest.approx(350.0)
     assert best.written == pytest.approx(10.0)
     tried = [(trial.threads, trial.batch) for trial in said]
-    assert tried == [(4, BATCH), (2, BATCH), (8, BATCH), (8, 64), (8, 256), (8, 512)]
+    assert tried == [*((4, BATCH), (2, BATCH), (8, BATCH), (8, 64), (8, 256), (8, 512)), (4, BATCH)]
     assert all(model.closed for model in made)
 
 
 def test_what_is_not_clearly_faster_is_not_taken() -> None:
     best = tuning.search(speeds(lambda o: 100.0 + (o.batch or 0) / 100, []), lambda trial: None)
     assert tuning.is_usual(best)
+
+
+def test_a_busy_machine_is_noticed_by_the_same_settings_tried_again() -> None:
+    rates = iter([100.0] * 50)
+    best = tuning.search(speeds(lambda o: next(rates), []), lambda trial: None)
+    assert best.unsteady == 0 and tuning.busy(best) == ""
+    slow: list[Timed] = []
+    best = tuning.search(speeds(lambda o: 100.0 - 10 * len(slow), slow), lambda trial: None)
+    assert best.unsteady is not None and best.unsteady > 0.2
+    assert "the machine was busy" in tuning.busy(best)
+
+
+def test_a_second_draft_is_measured_in_tokens_that_are_read_again() -> None:
+    best = tuning.search(speeds(lambda o: 100.0, []), lambda trial: None)
+    assert best.reread is not None and f"{best.reread} tokens are read" in tuning.shown(best)
+
+
+def test_what_an_earlier_version_measured_is_still_used(tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"x")
+    remember(file, Speed(3, 256, 100.0, 10.0))
+    old = note_file().read_text("utf-8")
+    note_file().write_text(re.sub(r',\s*"(reread|unsteady)": null', "", old), "utf-8")
+    assert recall(file) == Speed(3, 256, 100.0, 10.0)
 
 
 def test_an_engine_that_breaks_ends_the_tuning_and_is_closed() -> None:
@@ -110,6 +135,7 @@ def test_a_real_model_is_tuned_through_its_engine(
     found = recall(path_of("instruct"))
     assert found is not None
     assert found.read > found.written > 0
+    assert found.reread is not None and 0 < found.reread < 40  # not the note again
     assert out.startswith(f"{found.threads} threads, batch {found.batch}:")
     assert err.count("tokens per second") >= 2
 

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 from edgemed_models.base import ModelError
 
-from edgemed.clinic.case import Unsaved
+from edgemed.clinic.kept import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui import hangup
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.hangup import HUNG_UP, end_soon
-from edgemed_tui.plain import deciding, writing
-from edgemed_tui.plain.line import Line, undivided
+from edgemed_tui.plain import deciding, documents, writing
+from edgemed_tui.plain.line import Line, sentence, undivided
 from edgemed_tui.remedies import remedy
 
 if sys.platform == "win32":
@@ -98,9 +98,9 @@ def conversation(line: Line) -> int:
             if kept(line):
                 return 0
             if warned:
-                line.say("Ended. The draft was not kept.")
+                line.say("Ended. It was not kept.")
                 return LOST
-            line.say("The draft is neither saved nor exported. Type save, or quit to lose it;")
+            line.say(f"{sentence(line)} Type save, or quit to lose it;")
             line.say("ending the input once more quits and loses it.")
             warned = True
             continue
@@ -159,7 +159,7 @@ def kept(line: Line) -> bool:
     """Whether nothing is lost by ending now; saves where saving has begun in this conversation."""
     with suppress(EdgemedError, OSError):
         end(line)
-    return not line.case.unsaved
+    return line.case.at_stake is None
 
 
 def end(line: Line) -> None:
@@ -193,6 +193,10 @@ COMMANDS = {
     "model": Command(writing.model, "load a model"),
     "draft": Command(writing.draft, "let the model write"),
     "read": Command(writing.read, "read the draft by line numbers"),
+    "documents": Command(documents.documents, "list the documents of this note"),
+    "document": Command(documents.document, "open another document of this note"),
+    "addendum": Command(documents.addendum, "add to a signed text"),
+    "compare": Command(documents.compare, "see what was changed"),
     "findings": Command(deciding.findings, "everything the check found"),
     "next": Command(deciding.following, "the next finding"),
     "previous": Command(deciding.previous, "the previous finding"),

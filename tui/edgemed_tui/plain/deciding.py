@@ -5,6 +5,7 @@ from pathlib import Path
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission
+from edgemed.clinic.verdict import verdict
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
 from edgemed_tui.literal import one_line
@@ -117,7 +118,7 @@ def sign(line: Line, rest: str) -> None:
     line.case.may_sign()
     reason = ""
     if steps.needs_reason(line.session):
-        line.say(f"Major flags are open: {len(steps.major_flags(line.session))}.")
+        line.say(f"{verdict(line.session).words}.")
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
@@ -151,7 +152,9 @@ def export_text(line: Line, rest: str) -> None:
 
 
 def save(line: Line, rest: str) -> None:
-    """save"""
+    """save [NAME] (what you call the session, kept inside it, encrypted)"""
+    if rest:
+        line.case.call(rest)
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")
@@ -170,10 +173,12 @@ def tell_saved(line: Line, path: Path | None) -> None:
 
 
 def saved(line: Line, rest: str) -> None:
-    """sessions"""
+    """sessions [names] (names: those you gave, of the sessions that a passphrase opens)"""
     found = sessions.saved_in(line.desk.sessions)
+    asked = rest == "names" and bool(found)
+    labels = sessions.labels(found, line.secret("Passphrase: ")) if asked else {}
     for path in found:
-        line.say(path.stem)
+        line.say(f"{path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
     if not found:
         line.say("No session is saved.")
 

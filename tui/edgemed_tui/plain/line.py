@@ -102,6 +102,12 @@ def undivided() -> Iterator[None]:
         before[signal.Signals(last)](last, None)
 
 
+def sentence(line: Line) -> str:
+    """What would be lost now, as a sentence of its own; empty where nothing would."""
+    words = line.case.at_stake.words if line.case.at_stake else ""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
 def number_of(typed: str, most: int) -> int:
     """A number from 1 to `most`, in the digits of any script."""
     if most < 1:

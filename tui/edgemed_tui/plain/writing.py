@@ -7,18 +7,21 @@ from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Ended
+from edgemed.clinic.counting import counted
 from edgemed.clinic.findings import SAYS
+from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import request_for, write
 from edgemed.clinic.template import fill, list_templates, load_template
+from edgemed.clinic.verdict import verdict
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
-from edgemed_tui.plain.line import Line, number_of, undivided
+from edgemed_tui.plain.line import Line, number_of, sentence, undivided
 from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
@@ -37,13 +40,12 @@ def take(line: Line, text: str) -> None:
         line.say(f"Check whether it belongs there: {words}.")
 
 
-def may_lose(line: Line) -> bool:
-    """True where the user gives up unsaved work, false where there is none; else Refused."""
-    if not line.case.unsaved:
-        return False
-    if line.ask("The draft is neither saved nor exported. Discard it? (yes/no) ") != "yes":
-        raise Refused("the draft stays", "type: save, or sign it and: export FILE")
-    return True
+def may_lose(line: Line) -> AtStake | None:
+    """What the user gives up, None where nothing would be lost; else Refused."""
+    at_stake = line.case.at_stake
+    if at_stake and line.ask(f"{sentence(line)} Discard it? (yes/no) ") != "yes":
+        raise Refused("it stays", "type: save, or sign it and: export FILE")
+    return at_stake
 
 
 def open_note(line: Line, rest: str) -> None:
@@ -128,13 +130,12 @@ def draft(line: Line, rest: str) -> None:
         raise UsageError("there is no note", "type: note FILE")
     if not line.template:
         raise UsageError("no template is chosen", "type: templates, then: template NAME")
-    lose = may_lose(line)
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
     form = fill(load_template(line.template), line.filled)
     request = request_for(line.model, parse(line.session.source), form)
-    begun = line.case.begin_draft(form, lose=lose)
+    begun = line.case.begin_draft(form)
     try:
         answer = listen(line, write(line.model, request))
         settings = decisive(line.model, request.max_tokens)
@@ -219,15 +220,15 @@ def check(line: Line) -> None:
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return
-    found, major = steps.open_findings(line.session), steps.major_flags(line.session)
-    if said := steps.above_draft(line.session):
-        line.say(f"{said}.")
-    line.say(f"Findings: {len(found)}, of these major flags: {len(major)}.")
+    line.say(f"{verdict(line.session).words}.")
+    line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
 
 
 def read(line: Line, rest: str) -> None:
     """read"""
-    origin = line.session.origin
+    number, document, origin = line.session.number, line.session.document, line.session.origin
+    if len(line.session.documents) > 1:
+        line.say(f"Document {number}, {document.name}: {document.state}.")
     if origin is not None and origin.demonstration:
         line.say(f"{steps.DEMONSTRATION}.")
     if said := steps.above_draft(line.session):

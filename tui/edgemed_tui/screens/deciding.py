@@ -6,18 +6,23 @@ and says how it went. The rules are in `edgemed.clinic.case`.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from textual.content import Content
 
 from edgemed.clinic import export, sessions
 from edgemed.clinic import session as steps
-from edgemed.clinic.case import Case, Unsaved
+from edgemed.clinic.case import Case
+from edgemed.clinic.counting import counted
+from edgemed.clinic.document import minute
 from edgemed.clinic.findings import Omission
+from edgemed.clinic.kept import AtStake, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals
 from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
+    AskName,
     AskPassphrase,
     AskPath,
     AskReason,
@@ -32,10 +37,20 @@ from edgemed_tui.widgets.findings_list import line_of
 SAVING = """The session is encrypted with this passphrase. Nobody can read it without, and nobody
 can give the passphrase back. It also unlocks the screen."""
 
+NAMING = """It is kept inside the session, encrypted. In the list of notes and sessions (ctrl+n),
+ctrl+l and your passphrase show the names."""
+
 WHY_A_SEAL = "without one nobody notices if the log is replaced by an older copy"
-LOSE = "The draft is neither saved nor exported. If you go on, it is lost."
+COPYING = """What is on the clipboard can be read by every program of this machine, and some
+machines keep or share it. The palette (ctrl+p) forbids it again."""
 FOR_GOOD = "After that the text can no longer change."
 SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+
+
+class Given(NamedTuple):
+    """What the user has given up, and nothing else; None where nothing was at stake."""
+
+    up: AtStake | None
 
 
 class Deciding:
@@ -60,17 +75,18 @@ class Deciding:
         self.view.show()
         return True
 
-    async def lose(self) -> bool | None:
-        """Whether the user gives up unsaved work: False where there is none, None to go back."""
-        if not self.case.unsaved:
-            return False
-        answer = await self.view.ask(AskUnsaved(LOSE, can_save=self.case.draft is None))
+    async def lose(self) -> Given | None:
+        """What the user gives up so that nothing holds up going on; None to go back."""
+        if (at_stake := self.case.at_stake) is None:
+            return Given(None)
+        words = f"{at_stake.words[0].upper()}{at_stake.words[1:]}. If you go on, it is lost."
+        answer = await self.view.ask(AskUnsaved(words, can_save=at_stake.draft is None))
         if answer == "save":
             await self.save()
-            return None if self.case.unsaved else False
-        return True if answer == "lose" else None
+            return Given(None) if self.case.at_stake is None else None
+        return Given(at_stake) if answer == "lose" else None
 
-    async def open_saved(self, path: Path, *, lose: bool) -> bool:
+    async def open_saved(self, path: Path, *, lose: AtStake | None) -> bool:
         """Ask for the passphrase of a saved session and open it; whether it is open."""
         ask = AskPassphrase("Open a saved session", f"Saved as {path.stem}.", new=False)
         passphrase = await self.view.ask(ask)
@@ -142,8 +158,15 @@ class Deciding:
         if answer is not None and self.does(lambda: self.case.export(Path(answer))):
             self.view.tell(f"exported to {one_line(answer)}")
 
-    def copy(self) -> None:
-        """Put the signed text on the clipboard, if the settings allow it."""
+    async def copy(self) -> None:
+        """Put the signed text on the clipboard; the first time ask whether that may be done."""
+        if not self.owner.settings.clipboard:
+            ask = Confirm("Allow copying?", COPYING, "Allow it from now on, and copy", "Go back")
+            if not await self.view.ask(ask):
+                return
+            self.owner.action_clipboard()
+        if not self.owner.settings.clipboard:  # the log refuses, which was said
+            return
         if self.does(lambda: self.case.copy_out(self.owner.release)):
             self.view.tell("copied to the clipboard")
 
@@ -164,6 +187,14 @@ class Deciding:
                     EdgemedError(self.case.apart, "open both files, and keep the right text")
                 )
 
+    async def name(self) -> None:
+        """Ask what the session is called in the list of sessions; empty: by its time alone."""
+        ask = AskName("Name this session", " ".join(NAMING.split()), self.case.session.label)
+        answer = await self.view.ask(ask)
+        if answer is not None:
+            self.case.call(answer)
+            await self.save()
+
     async def may_close(self) -> bool:
         """Whether the case may end: it is kept, or the user says that it may be lost."""
         try:
@@ -178,30 +209,30 @@ class Deciding:
 
 def sure_of(answer: Attest, session: Session) -> Confirm:
     """The last question before a signature, with the name and what is signed."""
-    origin = session.origin
-    assert origin is not None
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
-    words = f"{name} signs {count} lines, drafted with {origin.template}."
+    words = f"{name} signs {count} lines, {one_line(made_of(session))}."
     reason = f" Reason: {one_line(answer.reason.strip())}." if answer.reason.strip() else ""
     return Confirm("Sign it?", f"{words}{reason} {FOR_GOOD}", f"Sign as {name}", "Go back")
 
 
+def made_of(session: Session) -> str:
+    """What the open text is: by which model with which template, or an addendum to what."""
+    origin, base = session.origin, steps.added_to(session)
+    if base is not None and base.signature is not None:
+        return f"an addendum to what {base.signature.by} signed, {minute(base.signature.at)}"
+    return f"drafted by {origin.model} with {origin.template}" if origin else "typed"
+
+
 def what_is_signed(session: Session) -> Content:
     """The words above a signature: what made the draft, what is still open."""
-    origin = session.origin
-    assert origin is not None
     count = len(session.text.splitlines())
-    rows = [literal(f"{count} lines, drafted by {origin.model} with {origin.template}.")]
+    rows = [literal(f"{count} lines, {one_line(made_of(session))}.")]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
     if said := steps.above_draft(session):
         rows.append(literal((said, "bold")))
-    major = steps.major_flags(session)
-    if major:
-        rows.append(literal((f"{len(major)} major flag(s) are open:", "bold")))
-        rows += [line_of(flag, None) for flag in major[:5]]
-    left_out = sum(isinstance(f, Omission) for f in steps.open_findings(session))
-    if left_out:
-        rows.append(literal(f"{left_out} fact(s) of the note are listed as left out."))
+    if still_open := steps.open_findings(session):
+        rows.append(literal((f"Still open: {counted(still_open).words}.", "bold")))
+        rows += [line_of(flag, None) for flag in steps.major_flags(session)[:5]]
     rows.append(literal("You sign that you have read this text against the note."))
     return lines(rows)

@@ -217,6 +217,23 @@ class AskPassphrase(Dialog[str]):
             self.dismiss(self.typed("first"))
 
 
+class AskName(Dialog[str]):
+    """What something is called; may be empty."""
+
+    def __init__(self, title: str, about: str, present: str) -> None:
+        super().__init__(title)
+        self._about, self._present = about, present
+
+    def body(self) -> ComposeResult:
+        """One line."""
+        yield Words(self._about, classes="about")
+        yield Input(self._present, id="name", compact=True)
+
+    @on(Input.Submitted)
+    def _answer(self) -> None:
+        self.dismiss(self.typed("name").strip())
+
+
 class AskPath(Dialog[str]):
     """Where a file or folder is; answers with a path whose ~ is resolved."""
 

@@ -69,10 +69,10 @@ class Drafting:
             with suppress(EdgemedError):
                 self.template = load_template(origin.template)
 
-    def begin(self, *, lose: bool) -> None:
+    def begin(self) -> None:
         """Let the model write for the note and the template that were chosen."""
         assert self.note is not None and self.template is not None
-        draft = self.case.begin_draft(self.template, lose=lose)
+        draft = self.case.begin_draft(self.template)
         self._writer = self.choice
         self.view.show()
         self.view.tell("starting")
@@ -109,7 +109,7 @@ class Drafting:
             case ModelFailed():
                 self.view.complain(EdgemedError(message.message, message.hint))
             case DraftEdited():
-                self._edited(message.text)
+                self._edited(message)
             case Checked():
                 self.case.reviewed(message.text, message.review)
                 self.view.show()
@@ -185,9 +185,10 @@ class Drafting:
             remedy = "try another template, or another model with ctrl+l"
             self.view.complain(EdgemedError("the model wrote nothing", remedy))
 
-    def _edited(self, text: str) -> None:
-        session = self.case.session
-        if self.case.draft or session.signature is not None or text == session.text:
+    def _edited(self, message: DraftEdited) -> None:
+        session, text = self.case.session, message.text
+        of_another = self.case.draft is not None or message.number != session.number
+        if of_another or session.signature is not None or text == session.text:
             return  # in all of these the pane follows the case, not the other way round
         self.case.edit(text)
         if session.review is not None:

@@ -133,7 +133,12 @@ At the right: facts about the highlighted model, and how its memory adds up.
             done += nbytes
             self.app.call_from_thread(self.say, f"copied {show_size(done)}")
 
-        words = told(lambda: f"added {library.add(path, None, False, progress).name}")
+        def add() -> str:
+            entry = library.add(path, None, False, progress)
+            twice = library.told_twice(entry)
+            return f"added {entry.name}{f'; {twice}' if twice else ''}"
+
+        words = told(add)
         self.app.call_from_thread(self.say, words)
         self.app.call_from_thread(self.reload)
 
@@ -162,7 +167,8 @@ At the right: facts about the highlighted model, and how its memory adds up.
         def measure() -> str:
             best = tuning.tune(Path(entry.path), say, self._stop.is_set)
             kept = "as fast as any" if tuning.is_usual(best) else "used from now on"
-            return f"{entry.name}: {best.threads} threads, batch {best.batch}: {kept}"
+            busy = f"; {tuning.busy(best)}" if tuning.busy(best) else ""
+            return f"{entry.name}: {best.threads} threads, batch {best.batch}: {kept}{busy}"
 
         words = told(measure)
         self._from_thread(self._tuned, words)

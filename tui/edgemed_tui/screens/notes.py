@@ -1,26 +1,31 @@
 """Open a note: a file found by a few letters, a path, text pasted or typed, or a saved session."""
 
+import asyncio
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from edgemed.clinic import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError, UsageError
 from edgemed_tui.literal import literal
+from edgemed_tui.screens.dialogs import AskPassphrase
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.exact_area import ExactArea
 
 ENDINGS = (".txt", ".md", ".text", ".note")
+MOST_NAMED = 50  # newest sessions whose names are looked for: each takes a tenth of a second
+ONE_OF_THEM = "Sessions that this passphrase opens are shown with the names you gave them."
 MOST = 500  # files listed; a path can be typed for any other
 
 
@@ -28,22 +33,35 @@ class NotePicker(Picker[Path | str]):
     """Files of the folder and saved sessions; what is typed may also be a path."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+v", "type_note", "Paste or type", id="notes.type", priority=True)
+        Binding("ctrl+v", "type_note", "Paste or type", id="notes.type", priority=True),
+        Binding("ctrl+l", "names", "Names of sessions", id="notes.names", priority=True),
     ]
 
     def __init__(self, folder: Path, saved: Path) -> None:
         super().__init__("Open a note", [*saved_sessions(saved), *note_files(folder)], NO_FILES)
-        self._folder = folder
+        self._folder, self._saved = folder, sessions.saved_in(saved)[:MOST_NAMED]
 
     def on_mount(self) -> None:
         """Say how to paste."""
         self.query_one("#picker").border_subtitle = literal(
-            "enter opens, ctrl+v pastes or types a note, escape closes"
+            "enter opens, ctrl+v pastes or types, ctrl+l names sessions, escape closes"
         )
 
     def action_type_note(self) -> None:
         """Go on with a page to paste or type on."""
         self.app.push_screen(TypeNote(), self._typed_note)
+
+    @work
+    async def action_names(self) -> None:
+        """Show what the saved sessions are called, of those that a passphrase opens."""
+        ask = AskPassphrase("Names of saved sessions", ONE_OF_THEM, new=False)
+        if (passphrase := await self.app.push_screen_wait(ask)) is not None:
+            found = await asyncio.to_thread(sessions.labels, self._saved, passphrase)
+            self._choices = [named(choice, found) for choice in self._choices]
+            self._narrow(self.query_one("#search", Input).value)
+            if not found:
+                hint = "type the passphrase that saved it"
+                self.refuse(EdgemedError("no session opens with that", hint))
 
     def take(self, chosen: Path | str) -> None:
         """A saved session is handed on as its path, a note as its text."""
@@ -103,6 +121,12 @@ class PastePage(ExactArea):
     def on_text_area_changed(self) -> None:
         """Follow what is typed, undone or cut."""
         self.follow()
+
+
+def named(choice: Choice[Path | str], labels: dict[Path, str]) -> Choice[Path | str]:
+    """The row of a session with its name, where that is known."""
+    label = labels.get(Path(choice.value), "")
+    return Choice(choice.title, f"{label}  (saved session)", choice.value) if label else choice
 
 
 def note_files(folder: Path) -> Sequence[Choice[Path | str]]:

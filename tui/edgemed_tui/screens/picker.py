@@ -17,6 +17,7 @@ from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 
 T = TypeVar("T")
+WIDEST = 28  # columns of titles
 REST = 0.06  # seconds without a letter after which the list is drawn again
 
 
@@ -32,6 +33,11 @@ def fit(matcher: Matcher, choice: Choice[Any]) -> float:
     """How well a choice fits what was typed: any title that fits goes before any description."""
     title = matcher.match(choice.title)
     return 1000.0 + title if title else matcher.match(f"{choice.title} {choice.about}")
+
+
+def column(choices: Sequence[Choice[Any]]) -> int:
+    """How wide the titles' column is: as the widest title that has words beside it, or `WIDEST`."""
+    return min(WIDEST, max((len(one_line(c.title)) for c in choices if c.about), default=0))
 
 
 class Picker(ModalScreen[T | None], Generic[T]):
@@ -119,8 +125,11 @@ class Picker(ModalScreen[T | None], Generic[T]):
         self._shown = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
         rows = self.query_one(OptionList)
         rows.clear_options()
+        width = column(self._shown)
         rows.add_options(
-            row(literal((one_line(c.title), "bold"), "  ", (one_line(c.about), "dim")))
+            row(
+                literal((f"{one_line(c.title):<{width}}", "bold"), "  ", (one_line(c.about), "dim"))
+            )
             for c in self._shown
         )
         rows.highlighted = 0 if self._shown else None

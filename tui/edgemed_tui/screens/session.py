@@ -1,10 +1,8 @@
 """The session screen: shows how a case stands, and hands every key on.
 
-What is decided is asked for in `deciding`, what the model does is followed in `drafting`; the
-rules of both are in `edgemed.clinic.case`.
+To `choosing`, `drafting`, `deciding` and `documents`; their rules are in `edgemed.clinic.case`.
 """
 
-from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual import on, work
@@ -17,19 +15,17 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
 from edgemed.clinic.note import parse
 from edgemed.clinic.session import Session
-from edgemed.clinic.template import Template, fill, list_templates, load_template
 from edgemed.errors import EdgemedError
-from edgemed.local_models.demonstration import LEARNED
 from edgemed_tui import interpreter, messages
 from edgemed_tui.desk import Desk
 from edgemed_tui.model_thread import ModelThread
-from edgemed_tui.screens.compare import CompareScreen
+from edgemed_tui.screens.choosing import Choosing
 from edgemed_tui.screens.deciding import Deciding
+from edgemed_tui.screens.documents import Documents
 from edgemed_tui.screens.drafting import Drafting
-from edgemed_tui.screens.notes import NotePicker
-from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.view import Owner
 from edgemed_tui.widgets.keys_line import KeysLine
+from edgemed_tui.widgets.next_step import MOST
 from edgemed_tui.widgets.review_pane import ReviewPane
 from edgemed_tui.widgets.status import Notice, StageLine, StatusLine, memory
 
@@ -50,15 +46,19 @@ class SessionScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sign", "Sign", id="case.sign"),
         Binding("v", "compare", "Compare", id="case.compare", show=False),
+        Binding("a", "addendum", "Addendum", id="case.addendum"),
+        Binding("o", "documents", "Documents", id="case.documents"),
         Binding("x", "export", "Export", id="case.export"),
         Binding("c", "copy", "Copy", id="case.copy"),
         Binding("ctrl+s", "save", "Save", id="case.save", show=False),
+        Binding("l", "name", "Name the session", id="case.name", show=False),
         Binding("z", "keep_seal", "Keep a seal", id="case.seal", show=False),
         Binding("escape", "stop", "Stop", id="session.stop"),
         Binding("ctrl+n", "open_note", "Note", id="session.note"),
         Binding("ctrl+t", "choose_template", "Template", id="session.template"),
         Binding("ctrl+l", "choose_model", "Model", id="session.model", show=False),
         Binding("ctrl+g", "make_draft", "Draft", id="session.draft"),
+        *(Binding(str(n), f"pick({n})", f"Choice {n}", show=False) for n in range(1, MOST + 1)),
     ]
 
     def __init__(self, desk: Desk, case: Case, owner: Owner, note: str | None = None) -> None:
@@ -67,6 +67,9 @@ class SessionScreen(Screen[None]):
         self.model_thread = ModelThread(desk, self)
         self.drafting = Drafting(case, self.model_thread, self)
         self.deciding = Deciding(case, owner, self)
+        helpers = self.drafting, self.deciding
+        self.choosing = Choosing(case, desk, owner, self, helpers, self._opened)
+        self.documents = Documents(case, self.deciding, self, self.drafting.check)
         self._first_note = note
 
     def compose(self) -> ComposeResult:
@@ -84,7 +87,7 @@ class SessionScreen(Screen[None]):
         if choices:
             self.drafting.take_model(choices[0])
         if self._first_note is not None:
-            self.take_note(self._first_note)
+            self.choosing.take_note(self._first_note)
         self.show()
 
     def on_unmount(self) -> None:
@@ -125,6 +128,12 @@ class SessionScreen(Screen[None]):
         maker = session.origin or choice
         self.panes.head(maker is not None and maker.demonstration, session.cut)
         template = self.drafting.template
+        self.panes.next.show(
+            note=bool(session.source),
+            template=template.title if template else "",
+            titles=[t.title for t in self.choosing.usual],
+            model=choice is not None,
+        )
         self.status.tell(
             model=choice.name if choice else "no model: ctrl+l",
             template=template.title if template else "no template: ctrl+t",
@@ -155,16 +164,22 @@ class SessionScreen(Screen[None]):
         match action:
             case "sign":
                 return steps.stage(session) == "reviewed" and not self.editing
+            case "documents":
+                return len(session.documents) > 1 and not self.editing
+            case "addendum":
+                return session.signature is not None
             case "compare" | "save":
                 return bool(session.text) and not (action == "compare" and self.editing)
+            case "name":
+                return bool(session.source) and not self.editing
             case "keep_seal":
                 return not self.editing
-            case "export":
+            case "export" | "copy":
                 return session.signature is not None
-            case "copy":
-                return session.signature is not None and self.owner.settings.clipboard
             case "stop":
                 return self.streaming
+            case "pick":
+                return not session.number and not self.streaming
             case "make_draft":
                 return bool(session.source) and not self.streaming
         return super().check_action(action, parameters)
@@ -194,25 +209,9 @@ class SessionScreen(Screen[None]):
     @on(messages.NotePasted)
     @work
     async def _pasted(self, message: messages.NotePasted) -> None:
-        lose = await self.deciding.lose()
-        if lose is not None:
-            self.take_note(message.text, lose=lose)
-
-    def take_note(self, text: str, *, lose: bool = False) -> None:
-        """Begin a new session on `text`."""
-        if self.deciding.does(lambda: self.case.open(text, lose=lose)):
-            self._opened()
-
-    def take_sample(self, text: str) -> None:
-        """Begin on the sample note, for the demonstration model with the template it knows."""
-        choice = self.drafting.choice
-        if choice is not None and choice.demonstration and not choice.limits:
-            try:
-                self.drafting.template = load_template(LEARNED)
-            except EdgemedError as error:  # the user's own file of that name is broken
-                self.complain(error)
-                return
-        self.take_note(text)
+        given = await self.deciding.lose()
+        if given is not None:
+            self.choosing.take_note(message.text, lose=given.up)
 
     def _opened(self) -> None:
         """Another note is open."""
@@ -226,47 +225,22 @@ class SessionScreen(Screen[None]):
     @work
     async def action_open_note(self) -> None:
         """Open a note file, a pasted note, or a saved session."""
-        lose = await self.deciding.lose()
-        if lose is None:
-            return
-        chosen = await self.ask(NotePicker(self.desk.notes, self.desk.sessions))
-        if isinstance(chosen, str):
-            self.take_note(chosen, lose=lose)
-        elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=lose):
-            self.drafting.resume()
-            self._opened()
+        await self.choosing.note()
 
     @work
     async def action_choose_template(self) -> None:
         """Pick a template."""
-        choices = [Choice(t.title, t.purpose, t) for t in list_templates()]
-        if (template := await self.ask(Picker("Template", choices))) is not None:
-            if (filled := await self._filled(template)) is None:
-                return
-            self.drafting.template = filled
-            self.query_one(Notice).clear()
-            self.show()
-            self.drafting.warn_of_template()
+        await self.choosing.template()
 
-    async def _filled(self, template: Template) -> Template | None:
-        """The template with its fields chosen; None where that was left."""
-        given = {}
-        for name, field in template.fields.items():
-            values = dict.fromkeys((field.default, *field.values))
-            choices = [Choice(value, "", value) for value in values]
-            if (value := await self.ask(Picker(field.label, choices))) is None:
-                return None
-            given[name] = value
-        return fill(template, given)
+    @work
+    async def action_pick(self, number: int) -> None:
+        """Take the step that an empty pane names with this number."""
+        await self.choosing.step(number)
 
     @work
     async def action_choose_model(self) -> None:
         """Pick a model."""
-        choices = [Choice(m.name, m.about, m) for m in self.desk.models()]
-        empty = "No model is here. Add one: edgemed models add FILE.gguf"
-        if (choice := await self.ask(Picker("Model", choices, empty))) is not None:
-            self.drafting.take_model(choice)
-            self.show()
+        await self.choosing.model()
 
     @work
     async def action_make_draft(self) -> None:
@@ -275,10 +249,9 @@ class SessionScreen(Screen[None]):
             await self.action_choose_template().wait()
         if self.drafting.template is None or self.drafting.note is None:
             return
-        lose = await self.deciding.lose()
-        if lose is not None:
-            self.deciding.forget()
-            self.deciding.does(lambda: self.drafting.begin(lose=lose))
+        self.deciding.forget()
+        if self.deciding.does(self.drafting.begin):
+            self.choosing.used(self.drafting.template)
 
     def action_stop(self) -> None:
         """Stop the model."""
@@ -300,14 +273,30 @@ class SessionScreen(Screen[None]):
         await self.deciding.save()
 
     @work
+    async def action_name(self) -> None:
+        """Give the session a name for the list."""
+        await self.deciding.name()
+
+    @work
     async def action_keep_seal(self) -> None:
         """Keep a seal of the audit log elsewhere."""
         await self.deciding.keep_seal()
 
-    def action_copy(self) -> None:
-        """Put the signed text on the clipboard, if the settings allow it."""
-        self.deciding.copy()
+    @work
+    async def action_copy(self) -> None:
+        """Put the signed text on the clipboard, once that is allowed."""
+        await self.deciding.copy()
 
-    def action_compare(self) -> None:
-        """The model's draft against the text."""
-        self.app.push_screen(CompareScreen(self.session.ai_draft, self.session.text))
+    @work
+    async def action_compare(self) -> None:
+        """The model's draft, or another document, against the open text."""
+        await self.documents.compare()
+
+    @work
+    async def action_documents(self) -> None:
+        """Open another document of the note."""
+        await self.documents.choose()
+
+    def action_addendum(self) -> None:
+        """Add to the signed text."""
+        self.documents.add()

@@ -22,6 +22,9 @@ class Owner(Protocol):
     def remember(self, **changes: Any) -> None:
         """Keep a setting."""
 
+    def action_clipboard(self) -> None:
+        """Allow or forbid copying; the change is logged."""
+
     def release(self, text: str) -> None:
         """Give signed text to the terminal's clipboard."""
 

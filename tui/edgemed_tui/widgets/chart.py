@@ -11,6 +11,7 @@ from typing import NamedTuple
 from textual import events
 from textual.content import Content
 
+from edgemed.tick_labels import tick_labels
 from edgemed_tui.literal import Words, literal
 
 MARKERS = ("●", "▲", "■", "◆", "✚", "○")
@@ -89,7 +90,7 @@ def drawn(
     series: Sequence[Series], axes: Axes, width: int, height: int, at: float | None = None
 ) -> Iterator[Content]:
     """The rows of a chart of `width` columns and `height` rows."""
-    labels = tick_labels(axes.y)
+    labels = labels_of(axes.y)
     gutter = max(map(len, labels)) + 2
     columns, rows = width - gutter - 1, height - 3
     if rows < SHORTEST or columns < 12:
@@ -153,11 +154,10 @@ def interval(
         yield (row, column), (sign, style)
 
 
-def tick_labels(ends: tuple[float, float]) -> list[str]:
+def labels_of(ends: tuple[float, float]) -> list[str]:
     """Five numbers from the top of an axis to its bottom."""
     low, high = ends
-    digits = 2 if high - low >= 0.2 else 4
-    return [f"{high - n * (high - low) / 4:.{digits}f}" for n in range(5)]
+    return tick_labels([high - n * (high - low) / 4 for n in range(5)], 2)
 
 
 def under(axes: Axes, columns: int, marked: int | None) -> list[Cell]:

@@ -38,17 +38,14 @@ says to it is underlined in the note.
         super().__init__("draft", line_numbers=False)
         self.border_title = literal("Draft")
         self.frozen = True
+        self.number = 0  # of the document that is shown
         self._demonstration = self._cut = False
-        self._label = self._unusable = ""
+        self._label = ""
+        self.title_words = ("Draft", "")
 
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say above the draft that it is not for patients, or that its end is missing."""
         self._demonstration, self._cut = demonstration, cut
-        self._say_head()
-
-    def warn(self, unusable: str) -> None:
-        """Say above the draft why it cannot be used as a whole; nothing where it can."""
-        self._unusable = unusable
         self._say_head()
 
     def tell(self, label: str) -> None:
@@ -62,11 +59,10 @@ says to it is underlined in the note.
         flat = self.screen.has_class("-narrow")
         shown = f"  {label}" if flat and label else ""
         cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
-        warned: tuple[Part, ...] = ()
-        if self._unusable:
-            warned = ("  ", (f" {self._unusable} ", "bold reverse"))
-        heads = (*banner(self._demonstration), *cut, *warned)
-        self.border_title = literal("Draft", *heads, shown)
+        heads = (*banner(self._demonstration), *cut)  # before the name, which may be cut off
+        what, name = self.title_words
+        named = f"{'  ' if heads else ': '}{name}" if name else ""
+        self.border_title = literal(what, *heads, named, shown)
         self.border_subtitle = literal("" if flat else label)
 
     def on_resize(self) -> None:
@@ -78,7 +74,7 @@ says to it is underlined in the note.
         end = len(self.text)
         self.insert(self.replaced(end, end, added), self.document.end)
         self.move_cursor(self.document.end)
-        self.post_message(DraftEdited(self.exact))
+        self.post_message(DraftEdited(self.exact, self.number))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Editing can begin while reading an open draft, and end while editing."""
@@ -108,7 +104,7 @@ says to it is underlined in the note.
     def on_text_area_changed(self) -> None:
         """Tell the screen about an edit; text from the model is not an edit."""
         if not self.read_only:
-            self.post_message(DraftEdited(self.follow()))
+            self.post_message(DraftEdited(self.follow(), self.number))
 
     def _modes_changed(self) -> None:
         self.set_class(not self.read_only, "-editing")

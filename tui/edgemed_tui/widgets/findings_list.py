@@ -1,21 +1,31 @@
-"""Flags and omissions below the texts: severity as a word and a sign, then the reason."""
+"""Flags and omissions below the texts: severity as word and sign, the reason, the note's words.
 
-from collections.abc import Sequence
+Findings of one kind stand together under a line that folds and unfolds them.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
+from edgemed.clinic.counting import counted
+from edgemed.clinic.document import Dismissal
 from edgemed.clinic.findings import Omission
-from edgemed.clinic.session import Dismissal, Finding
-from edgemed_tui.literal import literal, row
+from edgemed.clinic.grouping import DISMISSED, Group, grouped
+from edgemed.clinic.session import Finding, Session, dismissal_of, open_findings, quoted
+from edgemed_tui.literal import literal, one_line, row
 
 SIGNS = {"major": "▲ MAJOR", "minor": "△ minor"}
+STYLES = {"major": "bold $error", "minor": "$warning"}
+MOST_OPEN = 3  # findings of a group that is not folded by itself
+MOST_QUOTED = 70  # characters of the note beside a finding
 
 
 class FindingsList(OptionList):
-    """What the check has found, one row each; dismissed ones stay, marked so."""
+    """What the check has found, by harm; dismissed ones stay, marked so."""
 
     HELP = """## Findings
 
@@ -25,6 +35,7 @@ No finding does not mean that the draft is right: the check compares with the no
 cannot see an error that stands in the note itself.
 
 - `enter` shows the place in draft and note, `n` and `p` go to the next and previous
+- `enter` on a line such as "Medication missing: 8" shows these findings, or hides them
 - `d` dismisses with a reason (again: takes that back)
 - `i` takes an omitted fact over into the draft as a line to edit"""
 
@@ -36,20 +47,26 @@ cannot see an error that stands in the note itself.
     def __init__(self) -> None:
         super().__init__(id="findings", markup=False)
         self.border_title = literal("Findings")
+        self.session = Session()
         self.findings: tuple[Finding, ...] = ()
+        self._groups: tuple[Group, ...] = ()
+        self._rows: list[Finding | str] = []
+        self._folded: dict[str, bool] = {}
 
-    def show(self, rows: Sequence[tuple[Finding, Dismissal | None]]) -> None:
-        """List these findings; the highlighted row stays the same one if it is still there."""
-        before = self.current
-        self.findings = tuple(finding for finding, _ in rows)
-        self.clear_options()
-        self.add_options(row(line_of(finding, dismissal)) for finding, dismissal in rows)
-        self.highlighted = self.findings.index(before) if before in self.findings else None
-        self.border_title = literal(_title(rows))
+    def show(self, session: Session) -> None:
+        """List the findings of `session`; the highlight stays on its finding, or at its place."""
+        place = self.highlighted
+        self.session, self._groups = session, grouped(session)
+        self.findings = tuple(f for group in self._groups for f in group.findings)
+        self._list(self.current)
+        if self.highlighted is None and place is not None and self._rows:
+            self.highlighted = min(place, len(self._rows) - 1)
+        words = counted(open_findings(session)).words
+        self.border_title = literal(f"Findings: {words}")
 
     def say(self, title: str, words: str) -> None:
         """No findings to list: say why."""
-        self.findings = ()
+        self.findings, self._groups, self._rows = (), (), []
         self.clear_options()
         if words:
             self.add_option(row(literal((words, "dim")), disabled=True))
@@ -57,38 +74,101 @@ cannot see an error that stands in the note itself.
 
     @property
     def current(self) -> Finding | None:
-        """The highlighted finding."""
+        """The highlighted finding; None on the line of a group."""
         at = self.highlighted
-        return self.findings[at] if at is not None and at < len(self.findings) else None
+        found = self._rows[at] if at is not None and at < len(self._rows) else None
+        return None if isinstance(found, str) else found
 
     def choose(self, finding: Finding) -> None:
-        """Highlight `finding`."""
-        if finding in self.findings:
-            self.highlighted = self.findings.index(finding)
+        """Highlight `finding`, in a group that is shown."""
+        if finding not in self.findings:
+            return
+        if finding not in self._rows:
+            group = next(g for g in self._groups if finding in g.findings)
+            self._folded[group.name] = False
+            self._list(finding)
+        self.highlighted = self._rows.index(finding)
 
     def step(self, by: int) -> Finding | None:
-        """Highlight the next (1) or previous (-1) finding, around the end; the one it is now."""
+        """Highlight the next (1) or previous (-1) open finding, around the end; what it is now."""
         if self.findings:
-            at = self.highlighted
-            start = -1 if at is None and by > 0 else at or 0
-            self.highlighted = (start + by) % len(self.findings)
+            found = [f for f in self.findings if dismissal_of(self.session, f) is None]
+            found = found or list(self.findings)
+            self.choose(found[(self._place(found, by) + by) % len(found)])
         return self.current
 
+    def _place(self, among: Sequence[Finding], by: int) -> int:
+        """Where the highlight is among findings; on a line of a group before its first."""
+        at = self.highlighted
+        here = self._rows[at] if at is not None and at < len(self._rows) else None
+        if isinstance(here, str):
+            first = next(g.findings[0] for g in self._groups if g.name == here)
+            return among.index(first) - (by > 0) if first in among else -1
+        return among.index(here) if here in among else -(by > 0)
 
-def line_of(finding: Finding, dismissal: Dismissal | None) -> Content:
-    """A finding in one line: sign and word of severity, the check, its reason."""
+    @on(OptionList.OptionSelected)
+    def _fold(self, event: OptionList.OptionSelected) -> None:
+        found = self._rows[event.option_index] if event.option_index < len(self._rows) else None
+        if isinstance(found, str):
+            event.stop()
+            group = next(g for g in self._groups if g.name == found)
+            self._folded[found] = not self._is_folded(group)
+            self._list(found)
+
+    def _is_folded(self, group: Group) -> bool:
+        long = len(group.findings) > MOST_OPEN or group.name == DISMISSED
+        return self._folded.get(group.name, long)
+
+    def _list(self, highlighted: Finding | str | None) -> None:
+        """Draw every row again."""
+        self._rows = list(self._laid_out())
+        self.clear_options()
+        self.add_options(row(self._drawn(found)) for found in self._rows)
+        shown = highlighted is not None and highlighted in self._rows
+        self.highlighted = self._rows.index(highlighted) if highlighted and shown else None
+
+    def _laid_out(self) -> Iterator[Finding | str]:
+        """Findings and the names of groups, from the top; one of a kind needs no name."""
+        for group in self._groups:
+            if group.name and len(group.findings) > 1:
+                yield group.name
+                if self._is_folded(group):
+                    continue
+            yield from group.findings
+
+    def _drawn(self, found: Finding | str) -> Content:
+        if not isinstance(found, str):
+            line = line_of(found, dismissal_of(self.session, found), self.session)
+            named = any(
+                g.name and len(g.findings) > 1 and found in g.findings for g in self._groups
+            )
+            return Content("").join([literal("  " if named else ""), line])
+        group = next(g for g in self._groups if g.name == found)
+        severity = "major" if group.major else "minor"
+        sign = "▸" if self._is_folded(group) else "▾"
+        name = f"{sign} {group.name}: {len(group.findings)}"
+        if group.name == DISMISSED:
+            return literal((f"✕ dismissed  {name}", "dim"))
+        return literal((f"{SIGNS[severity]:<9}", STYLES[severity]), (name, "bold"))
+
+
+def line_of(
+    finding: Finding, dismissal: Dismissal | None, session: Session | None = None
+) -> Content:
+    """A finding in one line: sign and word of severity, the check, its reason, and, of a session,
+    what the note says."""
     kind = "left out" if isinstance(finding, Omission) else finding.check
     if dismissal is not None:
         why = dismissal.words or dismissal.reason
         return literal((f"✕ dismissed  {kind}: {finding.reason}  ({why})", "dim"))
-    sign = (f"{SIGNS[finding.severity]:<9}", "bold" if finding.severity == "major" else "")
-    return literal(sign, f"{kind}: {finding.reason}")
+    sign = (f"{SIGNS[finding.severity]:<9}", STYLES[finding.severity])
+    return literal(sign, f"{kind}: {finding.reason}", (evidence(finding, session), "dim"))
 
 
-def _title(rows: Sequence[tuple[Finding, Dismissal | None]]) -> str:
-    still_open = [finding for finding, dismissal in rows if dismissal is None]
-    omissions = sum(isinstance(f, Omission) for f in still_open)
-    major = sum(f.severity == "major" for f in still_open)
-    if not rows:
-        return "Findings: none"
-    return f"Findings: {major} major, {len(still_open) - major} minor ({omissions} left out)"
+def evidence(finding: Finding, session: Session | None) -> str:
+    """What the note says to a finding, to stand beside it; empty where it says nothing."""
+    spans = (finding.source,) if isinstance(finding, Omission) else finding.source
+    if session is None or not spans:
+        return ""
+    words = one_line(" ".join(quoted(session.source, spans[0]).split()))
+    return f"   note: {words if len(words) <= MOST_QUOTED else f'{words[:MOST_QUOTED]}…'}"

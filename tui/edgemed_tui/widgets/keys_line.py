@@ -16,6 +16,9 @@ from textual.screen import Screen
 
 from edgemed_tui.literal import Words, literal
 
+SPARED = ("Evidence", "Documents", "Insert")
+"""What keys do that are left out first where there is no room for all."""
+
 
 class Shown(NamedTuple):
     """A key on the line: the one to press, as it is called, and what it does."""
@@ -81,11 +84,14 @@ def width(key: Shown) -> int:
 def fitting(keys: Sequence[Shown], room: int) -> tuple[list[Shown], int]:
     """The keys that fit into `room` columns, and the gap between two: all of them if possible.
 
-    The palette and the help name every key, also those for which there is no room.
+    The palette and the help name every key, also those for which there is no room: first those
+    that one finds without the line.
     """
     for gap in (2, 1):
         if sum(width(key) + gap for key in keys) - gap <= room:
             return list(keys), gap
+    if (least := next((k for does in SPARED for k in keys if k.does == does), None)) is not None:
+        return fitting([key for key in keys if key is not least], room)
     ends = accumulate(width(key) + 1 for key in keys)
     return [key for key, end in zip(keys, ends, strict=True) if end - 1 <= room], 1
 

@@ -15,19 +15,18 @@ from edgemed.clinic.findings import Claim, Flag, Omission
 from edgemed.clinic.session import (
     Finding,
     Session,
-    above_draft,
-    dismissal_of,
-    findings,
     open_findings,
     stage,
 )
-from edgemed_tui.literal import visible
+from edgemed_tui.literal import one_line, visible
 from edgemed_tui.messages import DismissAsked, InsertAsked
 from edgemed_tui.widgets.draft_pane import DraftPane
 from edgemed_tui.widgets.findings_list import FindingsList
+from edgemed_tui.widgets.next_step import NextStep
 from edgemed_tui.widgets.source_pane import SourcePane
 from edgemed_tui.widgets.stream_pane import StreamPane
 from edgemed_tui.widgets.text_pane import Mark
+from edgemed_tui.widgets.verdict_line import VerdictLine
 
 
 class ReviewPane(Container):
@@ -47,49 +46,68 @@ class ReviewPane(Container):
         self.source = SourcePane()
         self.stream = StreamPane()
         self.draft = DraftPane()
+        self.next = NextStep()
         self.findings = FindingsList()
+        self.verdict = VerdictLine()
         self._meant: tuple[Finding | None, Finding | None] = (None, None)
 
     def compose(self) -> ComposeResult:
-        """Note left, draft right, findings below; narrow terminals stack them."""
+        """The verdict, note left, draft right, findings below; narrow terminals stack them."""
+        yield self.verdict
         with Container(id="texts"):
             yield self.source
             yield self.stream
             yield self.draft
+            yield self.next
         yield self.findings
 
     def on_mount(self) -> None:
-        """The finished draft has its place until another is written."""
-        self.stream.display = False
+        """Until there is a draft, its place says what to do next."""
+        self._arrange(streaming=False)
 
     def head(self, demonstration: bool, cut: bool) -> None:
         """Say over the draft whether it is a demonstration, and whether its end is missing."""
         self.stream.head(demonstration)
+        self.next.head(demonstration)
         self.draft.head(demonstration, cut)
 
     def set_streaming(self, streaming: bool) -> None:
         """Give the draft's place to the text that is being written, or back to the finished one."""
-        if self.stream.display == streaming:
-            return
-        gone, come = (self.draft, self.stream) if streaming else (self.stream, self.draft)
-        if streaming:
+        if streaming and not self.stream.display:
             self.stream.load("")
+        self._arrange(streaming)
+
+    def _arrange(self, streaming: bool) -> None:
+        """Of the three that have the draft's place show the right one; the focus stays there."""
+        come = self.stream if streaming else self.draft if self.session.number else self.next
+        if come.display and sum(pane.display for pane in self._in_place) == 1:
+            return
+        had_focus = any(pane.has_focus for pane in self._in_place)
         come.display = True
-        if gone.has_focus:
-            come.focus()
-        gone.display = False
+        if had_focus:
+            (come if come is not self.next else self.source).focus()
+        for pane in self._in_place:
+            pane.display = pane is come
+
+    @property
+    def _in_place(self) -> tuple[StreamPane, DraftPane, NextStep]:
+        return self.stream, self.draft, self.next
 
     def show(self, session: Session) -> None:
         """Show `session`; texts are loaded again only where they differ."""
         before, self.session = self.session, session
         if session.source != before.source:
             self.source.load(session.source)
-        if session.text != before.text and visible(session.text) != self.draft.text:
+        other = session.number != before.number
+        if other or (session.text != before.text and visible(session.text) != self.draft.text):
+            self.draft.number = session.number
             self.draft.load(session.text)
         if session.review is None:
             self.source.show_evidence(())
+        self.draft.title_words = title_of(session)
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
-        self.draft.warn(above_draft(session))
+        self.verdict.show(session)
+        self.findings.display = bool(session.number)
         self._list_findings()
         self._mark_draft()
         self.refresh_bindings()
@@ -211,9 +229,8 @@ class ReviewPane(Container):
             case "draft":
                 self.findings.say("Findings: checking", "The text is being compared with the note.")
             case _:
-                rows = [(f, dismissal_of(self.session, f)) for f in findings(self.session)]
-                self.findings.show(rows)
-                if not rows:
+                self.findings.show(self.session)
+                if not self.findings.findings:
                     self.findings.say("Findings: none", NOTHING_FOUND)
 
     def _mark_draft(self) -> None:
@@ -231,6 +248,13 @@ class ReviewPane(Container):
         for finding in open_findings(self.session):
             if isinstance(finding, Flag):
                 yield Mark(finding.draft, finding.severity)
+
+
+def title_of(session: Session) -> tuple[str, str]:
+    """What stands above the open text: which of how many it is, and what it is."""
+    many, name = len(session.documents), session.document.name
+    which = f"Document {session.number} of {many}" if many > 1 and session.number else "Draft"
+    return which, one_line(name) if session.number else ""
 
 
 LABELS = {

@@ -102,9 +102,11 @@ class RowsPane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row inside the border; only asked for where nothing else knows how it looks."""
-        words = self._empty if y == 0 and not self.text else ""
-        dim = self.get_component_rich_style("rows--number")
-        return Strip([Segment(words, dim)]).adjust_cell_length(self.size.width, self.rich_style)
+        rows = self._empty.split("\n") if not self.text else []
+        words = rows[y] if y < len(rows) else ""
+        style = self.get_component_rich_style("rows--number") if y else Style(bold=True)
+        strip = Strip([Segment(words, self.rich_style + style)])
+        return strip.adjust_cell_length(self.size.width, self.rich_style)
 
     def _look_up(self, y: int) -> None:
         """How rows look now, their two edges as of row `y`; other looks forget what was drawn.

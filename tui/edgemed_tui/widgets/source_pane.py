@@ -7,7 +7,13 @@ from edgemed_tui.literal import literal
 from edgemed_tui.messages import NotePasted
 from edgemed_tui.widgets.rows_pane import RowsPane
 
-EMPTY = "Paste a note here, or press ctrl+n to open one."
+EMPTY = """Start with a note
+
+  1  open a file, or a saved session
+  2  paste or type it
+  3  try the sample (an invented patient)
+
+Or paste it here."""
 
 
 class SourcePane(RowsPane):

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import ClassVar, NamedTuple
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.geometry import Offset, Region
 from textual.strip import Strip
@@ -21,6 +23,9 @@ from edgemed_tui.widgets.exact_area import ExactArea
 Location = tuple[int, int]
 Content = tuple[str, int, int, tuple[tuple[int, int, str], ...]]
 """A line's text, the columns where the row begins and ends, and the marks on the line."""
+
+SIGNS = {"major": "▲", "minor": "△"}
+"""Signs in the margin by the kind of mark, gravest first."""
 
 MOST_DRAWN = 2000  # rows kept as they were drawn
 
@@ -92,9 +97,31 @@ class TextPane(ExactArea):
         strip = self._drawn.get(key) if key is not None else None
         if strip is None:
             strip = super().render_lines(Region(0, y, width, 1))[0]
+            if at is not None:
+                strip = self._signed(strip, at, width)
             if key is not None:
                 self._drawn[key] = strip
         return strip
+
+    def _signed(self, strip: Strip, at: int, width: int) -> Strip:
+        """A row with a sign in the margin left of it, for the gravest mark in it."""
+        column = self.styles.gutter.left - 1
+        kind = self._gravest(at)
+        if column < 0 or kind is None:
+            return strip
+        style = self.get_component_rich_style(f"text-pane--{kind}", partial=True)
+        sign = Segment(SIGNS[kind], strip_style(strip, column) + style)
+        return Strip.join([strip.crop(0, column), Strip([sign]), strip.crop(column + 1, width)])
+
+    def _gravest(self, at: int) -> str | None:
+        """The kind of the gravest mark in row `at` that has a sign; None where there is none."""
+        if at >= self.wrapped_document.height:
+            return None
+        line, column = self.wrapped_document.offset_to_location(Offset(0, at))
+        ends = (*self.wrapped_document.get_offsets(line), len(self.document.get_line(line)) + 1)
+        end = next((cut for cut in ends if cut > column), column)
+        here = {k for a, b, k in self._marks.get(line, ()) if a < end and column < b}
+        return next((kind for kind in SIGNS if kind in here), None)
 
     def _content_of(self, at: int) -> Content | None:
         """All that decides how a row looks, in one look; None for a row that is drawn afresh."""
@@ -167,3 +194,9 @@ class TextPane(ExactArea):
             start = first if line == top else 0
             end = last if line == bottom else len(self.document.get_line(line))
             yield line, start, end
+
+
+def strip_style(strip: Strip, column: int) -> Style:
+    """How the cell in `column` looks."""
+    found = next(iter(strip.crop(column, column + 1)), None)
+    return (found.style if found else None) or Style()

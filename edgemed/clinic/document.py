@@ -1,0 +1,87 @@
+"""One text about a note: a model's draft on its way to a signature, or an addendum. Plain data."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from edgemed.clinic.findings import Review
+
+
+class Key(NamedTuple):
+    """What makes a finding the same one after the draft was edited and checked again."""
+
+    check: str
+    words: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made the draft: names and hashes of model and template, and the settings."""
+
+    model: str
+    template: str
+    model_hash: str = ""
+    template_hash: str = ""
+    demonstration: bool = False
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """A finding set aside: one of `session.REASONS`, and the clinician's own words if any."""
+
+    key: Key
+    reason: str
+    words: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed what and when (ISO 8601), and why with findings still open."""
+
+    by: str
+    at: str
+    digest: str
+    reason: str = ""
+    open: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the model wrote, the present text, and what was decided about it.
+
+    `at`: when it was begun (ISO 8601), empty where an earlier version did not keep that. `origin`
+    is None and `ai_draft` empty where the clinician wrote it. `adds_to`: the number of the signed
+    document that this one is an addendum to; 0 where it is none.
+    """
+
+    at: str = ""
+    origin: Origin | None = None
+    ai_draft: str = ""
+    cut: bool = False
+    text: str = ""
+    review: Review | None = None
+    dismissals: tuple[Dismissal, ...] = field(default=())
+    signature: Signature | None = None
+    adds_to: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is, as one reads it: its template's name, or "addendum to 1"."""
+        if self.adds_to:
+            return f"addendum to {self.adds_to}"
+        return self.origin.template.replace("-", " ") if self.origin else "text"
+
+    @property
+    def state(self) -> str:
+        """How far it is, in words."""
+        if self.signature is not None:
+            return f"signed by {self.signature.by}, {minute(self.signature.at)}"
+        begun = f", begun {minute(self.at)}" if self.at else ""
+        return f"draft{', its end is missing' if self.cut else ''}{begun}"
+
+
+def minute(at: str) -> str:
+    """A time to the minute, as one reads it."""
+    return at[:16].replace("T", " ")

@@ -1,0 +1,51 @@
+"""Findings in the order in which one settles them: a few by themselves, the rest in groups by harm.
+
+The groups are those of one kind: a check, or a kind of fact that the draft leaves out.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from edgemed.clinic.findings import Omission
+from edgemed.clinic.ranking import FIRST
+from edgemed.clinic.session import Finding, Session, dismissal_of, findings
+
+DISMISSED = "Dismissed"
+
+
+class Group(NamedTuple):
+    """Findings of one kind, and what the kind is called."""
+
+    name: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def major(self) -> bool:
+        """Whether one of them is major."""
+        return any(finding.severity == "major" for finding in self.findings)
+
+
+def grouped(session: Session) -> tuple[Group, ...]:
+    """The first few open findings with no name, then groups by harm, then what was dismissed."""
+    every = findings(session)
+    still_open = [f for f in every if dismissal_of(session, f) is None]
+    gone = tuple(f for f in every if dismissal_of(session, f) is not None)
+    first, rest = still_open[:FIRST], still_open[FIRST:]
+    groups = [Group("", tuple(first)), *by_harm(rest), Group(DISMISSED, gone)]
+    return tuple(group for group in groups if group.findings)
+
+
+def by_harm(found: Sequence[Finding]) -> list[Group]:
+    """Groups of one kind: those with a major finding first, what is left out after the flags."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in found:
+        kinds.setdefault(kind_of(finding), []).append(finding)
+    groups = [Group(name, tuple(members)) for name, members in kinds.items()]
+    return sorted(groups, key=lambda g: (not g.major, isinstance(g.findings[0], Omission)))
+
+
+def kind_of(finding: Finding) -> str:
+    """What its group is called."""
+    if isinstance(finding, Omission):
+        return f"{finding.kind.capitalize()} missing"
+    return finding.check.capitalize()

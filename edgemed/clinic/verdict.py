@@ -1,0 +1,40 @@
+"""The one line above a text: whether it can be used, and what to look at first."""
+
+from typing import Literal, NamedTuple
+
+from edgemed.clinic.counting import counted
+from edgemed.clinic.document import minute
+from edgemed.clinic.ranking import FIRST
+from edgemed.clinic.session import Session, above_draft, open_findings
+
+NOTHING = "Nothing stands against it; that does not make it right: read it against the note"
+
+
+class Verdict(NamedTuple):
+    """What kind of verdict, and its words. "clear" never says that a text is right."""
+
+    kind: Literal["none", "checking", "unusable", "look", "clear", "signed"]
+    words: str
+
+
+def verdict(session: Session) -> Verdict:
+    """The verdict on the open text, by the findings that are still open."""
+    if session.signature is not None:
+        signature = session.signature
+        return Verdict("signed", f"Signed by {signature.by}, {minute(signature.at)}")
+    if not session.text.strip():
+        return Verdict("none", "")
+    if session.review is None:
+        return Verdict("checking", "The text is being compared with the note")
+    if said := above_draft(session):
+        return Verdict("unusable", said)
+    still_open = open_findings(session)
+    counts = counted(still_open)
+    end = "its end is missing" if session.cut else ""
+    if still_open:
+        many = len(still_open)
+        things = f"Look at {many} thing{'s' if many > 1 else ''}"
+        if many > FIRST:
+            things = f"Look at {FIRST} of {many} things first"
+        return Verdict("look", f"{things}: {', '.join(filter(None, (end, counts.words)))}")
+    return Verdict("look", f"Look: {end}") if end else Verdict("clear", NOTHING)

@@ -1,0 +1,55 @@
+"""The line mode's commands on the documents of a note: list, open, add to, compare."""
+
+from edgemed.clinic import export
+from edgemed.clinic.session import added_to
+from edgemed.errors import UsageError
+from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.plain.writing import check, read
+from edgemed_tui.widgets.difference import rows
+
+
+def documents(line: Line, rest: str) -> None:
+    """documents"""
+    for number, document in enumerate(line.session.documents, 1):
+        here = " Open now." if number == line.session.number else ""
+        model = f", by {document.origin.model}" if document.origin else ""
+        line.say(f"{number}: {document.name}{model}. {document.state}.{here}")
+    if not line.session.documents:
+        line.say("There is no document yet. Type draft.")
+
+
+def document(line: Line, rest: str) -> None:
+    """document NUMBER"""
+    line.case.turn_to(number_of(rest, len(line.session.documents)))
+    line.at = 0
+    check(line)
+    read(line, "")
+
+
+def addendum(line: Line, rest: str) -> None:
+    """addendum, then its text, then a line with a single full stop"""
+    if line.session.signature is None:
+        raise UsageError("only a signed text takes an addendum", "type: edit LINE NEW TEXT")
+    line.say("Type the addendum; end with a line that holds only a full stop.")
+    typed: list[str] = []
+    while (row := line.ask("")) != ".":
+        typed.append(row)
+    line.case.begin_addendum()
+    line.case.edit("\n".join(typed) + "\n" if typed else "")
+    base = added_to(line.session)
+    assert base is not None
+    line.say(f"{export.heading(base)} To sign it: sign.")
+    check(line)
+
+
+def compare(line: Line, rest: str) -> None:
+    """compare [NUMBER] (without a number with the draft as the model wrote it)"""
+    before = line.session.ai_draft
+    if rest:
+        at = number_of(rest, len(line.session.documents))
+        before = line.session.documents[at - 1].text
+    if before == line.session.text:
+        line.say("Nothing is different.")
+        return
+    for row in rows(before, line.session.text):
+        line.say(row.plain)
