@@ -36,7 +36,8 @@ class Model:
     """The headers of a model. Metadata, version and alignment are those of the first shard.
 
     `strays` are tensors that come after a gap or out of the table's order. `adapters` are the
-    adapters that change the tensors, in this order.
+    adapters that change the tensors, in this order. `folder`: that of a checkpoint; its tensors
+    are read as GGUF has them, and have the types of its files. `notes` are for the user.
     """
 
     paths: tuple[Path, ...]
@@ -46,6 +47,13 @@ class Model:
     tensors: dict[str, Tensor]
     strays: tuple[str, ...] = ()
     adapters: tuple[Laid, ...] = ()
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """What the user names: the folder of a checkpoint, or the first file."""
+        return self.folder or self.paths[0]
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -231,7 +231,7 @@ def setting_from(value: Any) -> Setting:
 
 def title(model: Model) -> str:
     """What a model calls itself, else its file; with its adapters."""
-    own = str(model.metadata.get("general.name") or model.paths[0].stem)
+    own = str(model.metadata.get("general.name") or model.path.stem)
     return " + ".join([own, *(laid.name for laid in model.adapters)])
 
 

@@ -110,7 +110,7 @@ def settle(
     sources, based = draft.sources, draft.based
     if draft.alone is not None:
         sources, based = (sources[draft.alone],), False
-        as_it_is = sources[0].type == type and not token_rows.is_changed(sources[0])
+        as_it_is = sources[0].type == type and token_rows.is_as_stored(sources[0])
         action = "copy" if as_it_is else "requantize"
     columns = None
     if action != "copy":
