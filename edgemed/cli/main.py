@@ -52,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "diff": Command("diff", "measure how two models differ, and what a merge would keep"),
     "verify": Command("verify", "make a file again from its recipe and compare the two"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
+    "convert": Command("convert", "write a Hugging Face checkpoint as a GGUF model, in any type"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "train a LoRA adapter on your own examples"),
     "fold": Command("fold", "write a LoRA adapter into its model, keeping its types"),

@@ -43,7 +43,8 @@ def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
         return None
     wanted = choice.base if choice.tokenizer == "base" else Path(str(choice.tokenizer))
     letters = dict(zip(string.ascii_uppercase, models, strict=False))
-    found = next((m for m in models if wanted in m.paths), letters.get(str(choice.tokenizer)))
+    named = (m for m in models if wanted == m.path or wanted in m.paths)
+    found = next(named, letters.get(str(choice.tokenizer)))
     if found is None:
         names = ", ".join(str(m.path) for m in models)
         raise UsageError(

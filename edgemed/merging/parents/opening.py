@@ -1,4 +1,4 @@
-"""Opens the parents of a merge: models, each with the adapters applied to it.
+"""Opens the parents of a merge: GGUF files or checkpoints, each with the adapters applied to it.
 
 The one place that knows what a parent can be: a source of rows is a Model whose tensors say where
 their bytes are and what is changed while they are read.
@@ -10,6 +10,8 @@ from pathlib import Path
 from edgemed.adapters.laying import lay_over
 from edgemed.adapters.naming import Adapted, Parent, model_file
 from edgemed.adapters.opening import adapter_files, open_adapter
+from edgemed.checkpoints.folder import checkpoint_folder, is_checkpoint
+from edgemed.checkpoints.opening import open_checkpoint
 from edgemed.gguf import Model, open_model
 
 
@@ -23,10 +25,16 @@ def open_parents(parents: Iterable[Parent]) -> list[Model]:
 
 def open_parent(parent: Parent, like: Model | None = None) -> Model:
     """One model, with its adapters over it."""
-    model = open_model(model_file(parent), like)
+    model = open_source(model_file(parent), like)
     for use in parent.uses if isinstance(parent, Adapted) else ():
         model = lay_over(model, open_adapter(use.path, model), use)
     return model
+
+
+def open_source(path: Path, like: Model | None = None) -> Model:
+    """A GGUF model, or a checkpoint by its folder or a file in it. Refused for a pickle file."""
+    folder = checkpoint_folder(path)
+    return open_model(path, like) if folder is None else open_checkpoint(folder)
 
 
 def files_of(models: Iterable[Model]) -> list[Path]:
@@ -35,5 +43,7 @@ def files_of(models: Iterable[Model]) -> list[Path]:
 
 
 def input_files(path: Path) -> tuple[Path, ...]:
-    """Every file of one input: a model's shards, or an adapter's files."""
+    """Every file of one input: a model's shards, a checkpoint's or an adapter's files."""
+    if is_checkpoint(path):
+        return open_source(path).paths
     return adapter_files(path) or open_model(path).paths

@@ -57,10 +57,16 @@ def out_types(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[GGML
         BY_NAME[
             mixes.fitting(wanted[d.name], d.leads[0].row_length)
             if d.name in wanted
-            else d.leads[0].type.name
+            else kept_type(d)
         ]
         for d in drafts
     ]
+
+
+def kept_type(draft: Drafted) -> str:
+    """The type of what llama.cpp never quantizes: as it is, and F32 where it is of a checkpoint."""
+    lead = draft.leads[0]
+    return lead.type.name if lead.gathered is None else "F32"
 
 
 def typed(
