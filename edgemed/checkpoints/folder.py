@@ -109,7 +109,9 @@ def listed(folder: Path, index: Mapping[str, Any]) -> Tables:
         raise InvalidFile(f"{folder}: the shard {shown(missing[0])}{more} is missing", WHOLE)
     tables = {folder / name: read_table(folder / name) for name in sorted(names)}
     found = {name: path.name for path, table in tables.items() for name in table}
-    wrong = sorted(name for name in places.keys() | found.keys() if places.get(name) != found.get(name))
+    wrong = sorted(
+        name for name in places.keys() | found.keys() if places.get(name) != found.get(name)
+    )
     if wrong or sum(map(len, tables.values())) != len(found):
         what = shown(wrong[0]) if wrong else "a tensor in two files"
         raise InvalidFile(f"{folder / INDEX} and the shards do not agree about {what}", WHOLE)

@@ -132,7 +132,11 @@ def partial(config: Config) -> float:
     table = config.get("rope_parameters")
     inside = table.get("partial_rotary_factor") if isinstance(table, dict) else None
     found = config.get("partial_rotary_factor") if inside is None else inside
-    return 1.0 if found is None else config.real("partial_rotary_factor", {"partial_rotary_factor": found})
+    return (
+        1.0
+        if found is None
+        else config.real("partial_rotary_factor", {"partial_rotary_factor": found})
+    )
 
 
 def refuse_other_scale(config: Config) -> None:

@@ -19,7 +19,8 @@ from edgemed.checkpoints.rope import rope_of
 from edgemed.checkpoints.weights import EMBEDDING, in_order, left_out, of_numbers, tensors_of
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model, Tensor
-from edgemed.gguf.header import DEFAULT_ALIGNMENT, VERSIONS
+from edgemed.gguf.header import DEFAULT_ALIGNMENT
+from edgemed.gguf.model import NOT_GGUF
 from edgemed.gguf.values import encode
 
 ARCHITECTURE = "general.architecture"
@@ -44,7 +45,7 @@ def open_checkpoint(folder: Path) -> Model:
     said = (*notes(config), *said_of(folder, left_out(tables, row)))
     paths = paths_of(folder, tables)
     return Model(
-        paths, VERSIONS[-1], DEFAULT_ALIGNMENT, metadata, in_order(tensors), (), (), folder, said
+        paths, NOT_GGUF, DEFAULT_ALIGNMENT, metadata, in_order(tensors), (), (), folder, said
     )
 
 

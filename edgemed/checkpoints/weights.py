@@ -109,9 +109,7 @@ def parts_of(source: Tensor) -> Iterator[tuple[str, str, Part]]:
         yield module, word, Part(0, source, 0, source.rows)
 
 
-def split(
-    source: Tensor, before: str, halves: tuple[str, ...]
-) -> Iterator[tuple[str, str, Part]]:
+def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tuple[str, str, Part]]:
     """The experts of one tensor: the rows of each hold one matrix, or two one after the other."""
     each, experts = source.shape[1], source.shape[2]
     rows = each // len(halves)
@@ -119,7 +117,11 @@ def split(
         raise InvalidFile(f"{source.path}: {shown(source.name)} has {each} rows a matrix", WHOLE)
     for at, word in enumerate(halves):
         for number in range(experts):
-            yield merged(before, word), "weight", Part(number, source, number * each + at * rows, rows)
+            yield (
+                merged(before, word),
+                "weight",
+                Part(number, source, number * each + at * rows, rows),
+            )
 
 
 def merged(before: str, part: str) -> str:

@@ -22,6 +22,9 @@ from edgemed.gguf.shards import check_set, shard_paths
 from edgemed.gguf.tensors import Tensor, strays
 from edgemed.storage.names import refuse_odd_name
 
+NOT_GGUF = 0
+"""The version of a checkpoint."""
+
 
 class Laid(NamedTuple):
     """An adapter that is laid over a model: its name, how strongly it counts, and its files."""

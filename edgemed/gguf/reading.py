@@ -48,9 +48,7 @@ def read_part(tensor: Tensor, at: int, files: Files, buffer: U8) -> None:
         read_rows(tensor, at // size, files, buffer.reshape(-1, size))
 
 
-def read_gathered(
-    tensor: Tensor, gathered: Gathered, first: int, files: Files, buffer: U8
-) -> None:
+def read_gathered(tensor: Tensor, gathered: Gathered, first: int, files: Files, buffer: U8) -> None:
     """Rows of several runs, in the order of the tensor."""
     if gathered.order is None:
         read_runs(gathered, first, files, buffer)

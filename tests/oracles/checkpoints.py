@@ -45,61 +45,62 @@ class Kind(NamedTuple):
 
     name: str
     config: Mapping[str, Any] = MappingProxyType({})
-    dtype: str = "float32"
+    dtype: str = "bfloat16"
     shard: str = "1GB"
 
 
 SIZES: dict[str, Any] = {
-    "vocab_size": ROWS, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+    "vocab_size": ROWS, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512,
-    "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": None,
+    "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": None, "tie_word_embeddings": True,
 }  # fmt: skip
 LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
 }  # fmt: skip
+LINEAR = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}
 YARN = {
     "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
     "original_max_position_embeddings": 128,
 }  # fmt: skip
 LONG = {
-    "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0 + i / 50 for i in range(8)],
-    "long_factor": [1.0 + i / 4 for i in range(8)], "original_max_position_embeddings": 256,
+    "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.02, 1.05, 1.1],
+    "long_factor": [1.0, 1.25, 2.0, 4.0], "original_max_position_embeddings": 256,
 }  # fmt: skip
-GEMMA = {"head_dim": 32, "query_pre_attn_scalar": 32, "tie_word_embeddings": True}
+OWN_HEAD = {"tie_word_embeddings": False}
+GEMMA = {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 64}
+EXPERTS = {"num_experts": 3, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+SHARED = {"shared_expert_intermediate_size": 24, "norm_topk_prob": False}
 
 KINDS: dict[str, Kind] = {
-    "llama2": Kind("Llama", {"tie_word_embeddings": False}),
-    "llama3": Kind("Llama", {"rope_parameters": LLAMA3, "tie_word_embeddings": True}, "bfloat16"),
-    "llama-linear": Kind(
-        "Llama",
-        {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0},
-         "attention_bias": True, "mlp_bias": True},
+    "llama2": Kind("Llama", OWN_HEAD, "float16"),
+    "llama3": Kind("Llama", {"rope_parameters": LLAMA3}),
+    "llama-biases": Kind(
+        "Llama", {"rope_parameters": LINEAR, "attention_bias": True, "mlp_bias": True}, "float32"
     ),
-    "llama-heads": Kind("Llama", {"head_dim": 24, "tie_word_embeddings": True}, "float16"),
-    "mistral": Kind("Mistral", {"tie_word_embeddings": False, "sliding_window": 256}, "bfloat16", "100KB"),
-    "mixtral": Kind("Mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2}),
-    "qwen2": Kind("Qwen2", {"tie_word_embeddings": True}, "bfloat16"),
-    "qwen2-yarn": Kind("Qwen2", {"rope_parameters": YARN, "tie_word_embeddings": False}),
-    "qwen3": Kind("Qwen3", {"head_dim": 32, "tie_word_embeddings": True}, "bfloat16"),
-    "qwen2moe": Kind(
-        "Qwen2Moe",
-        {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 48,
-         "shared_expert_intermediate_size": 80, "norm_topk_prob": False},
-        "float32", "100KB",
+    "llama-heads": Kind("Llama", {"head_dim": 12}, "float16"),
+    "mistral": Kind("Mistral", {"sliding_window": 256}, shard="20KB"),
+    "mixtral": Kind("Mixtral", {"num_local_experts": 3, "num_experts_per_tok": 2}),
+    "qwen2": Kind("Qwen2"),
+    "qwen2-yarn": Kind("Qwen2", OWN_HEAD | {"rope_parameters": YARN}, "float32"),
+    "qwen3": Kind("Qwen3", {"head_dim": 16}),
+    "qwen2moe": Kind("Qwen2Moe", OWN_HEAD | EXPERTS | SHARED, shard="20KB"),
+    "qwen3moe": Kind("Qwen3Moe", EXPERTS | {"head_dim": 16, "norm_topk_prob": True}),
+    "gemma2": Kind("Gemma2", GEMMA),
+    "gemma3": Kind("Gemma3", GEMMA),
+    "gemma3-7": Kind("Gemma3", GEMMA | {"num_hidden_layers": 7}, "float32"),
+    "phi3": Kind("Phi3", OWN_HEAD | {"sliding_window": 256}, "float32"),
+    "phi3-long": Kind(
+        "Phi3",
+        {"rope_parameters": LONG, "original_max_position_embeddings": 256, "sliding_window": None},
     ),
-    "qwen3moe": Kind(
-        "Qwen3Moe",
-        {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 48, "head_dim": 32,
-         "norm_topk_prob": True},
-    ),
-    "gemma2": Kind("Gemma2", GEMMA | {"sliding_window": 64, "num_hidden_layers": 4}),
-    "gemma3": Kind("Gemma3", GEMMA | {"sliding_window": 64, "num_hidden_layers": 7}, "bfloat16"),
-    "phi3": Kind("Phi3", {"tie_word_embeddings": False, "sliding_window": None,
-                          "original_max_position_embeddings": 512}),
-    "phi3-long": Kind("Phi3", {"rope_parameters": LONG, "original_max_position_embeddings": 256,
-                               "sliding_window": None, "tie_word_embeddings": False}),
-}  # fmt: skip
+}
+
+KEPT = (
+    "llama2", "llama3", "llama-biases", "mistral", "mixtral", "qwen2", "qwen3", "qwen2moe",
+    "qwen3moe", "gemma2", "gemma3", "phi3-long",
+)  # fmt: skip
+"""Those that the tests use."""
 
 
 def make(folder: Path, kind: Kind) -> Any:

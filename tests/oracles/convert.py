@@ -3,9 +3,9 @@
     pip install -e '.[oracles]'
     python -m tests.oracles.convert --converter LLAMA_CPP/convert_hf_to_gguf.py [--keep FOLDER]
 
-For every architecture transformers makes a checkpoint. Both convert it to F32: tensors must be equal
-byte by byte, keys too. Then llama.cpp runs edgemed's file with F32 weights and cache and without
-flash attention; its logits are compared with those of transformers in float32, at most 1e-3 apart.
+For every architecture transformers makes a checkpoint. Both programs convert it to F32: all tensors
+must be equal byte by byte, and all keys. Then llama.cpp runs edgemed's file, with F32 weights and
+cache and without flash attention; its logits may be 1e-3 from those of transformers in float32.
 LLAMA_CPP is in the source distribution of llama-cpp-python, under vendor/. With --keep the
 checkpoints that the tests use, and what the converter made of them, are written to FOLDER.
 """
@@ -23,13 +23,15 @@ import numpy as np
 import torch
 
 from edgemed.gguf import Model, open_model
-from edgemed.gguf.reading import read_rows
 from edgemed.merging.plan.plan import Target
 from edgemed.merging.plan.quantization import plan_quantize, quantization
 from edgemed.merging.run.run import run_plan
-from tests.oracles.checkpoints import KINDS, ROWS, make, write_tokenizer
+from tests.edgemed.converted import digests, logits_of, values
+from tests.oracles.checkpoints import KEPT, KINDS, ROWS, make, write_tokenizer
 
 TOKENS = 48
+SHOWN = 16
+"""Tokens, and twice as many columns, of the logits that the tests compare."""
 MOST = 1e-3
 
 CONVERT = """
@@ -44,16 +46,6 @@ sys.argv = sys.argv[1:]
 convert_hf_to_gguf.main()
 """
 """The converter, which would read a byte-level tokenizer for mixtures of experts of qwen."""
-
-LOGITS = """
-import ctypes, sys, llama_cpp, numpy as np
-from llama_cpp import llama_cpp as c
-path, out, *tokens = sys.argv[1:]
-llama = llama_cpp.Llama(path, n_ctx=256, logits_all=True, verbose=False, type_k=0, type_v=0,
-                        flash_attn=False, n_threads=1, swa_full=True)
-llama.eval([int(token) for token in tokens])
-np.save(out, np.asarray(llama.scores[: len(tokens)], np.float32))
-"""
 
 OURS = ("edgemed.", "general.quantization_version", "general.file_type")
 """Keys that say how edgemed made the file."""
@@ -84,15 +76,6 @@ def convert(folder: Path, out: Path, type: str = "F32") -> Model:
     return open_model(out)
 
 
-def values(model: Model, name: str) -> bytes:
-    """All bytes of a tensor."""
-    tensor = model.tensors[name]
-    buffer = np.empty((tensor.rows, tensor.row_bytes), np.uint8)
-    with tensor.path.open("rb") as file:
-        read_rows(tensor, 0, {tensor.path: file.fileno()}, buffer)
-    return buffer.tobytes()
-
-
 def other_tensors(ours: Model, theirs: Model) -> list[str]:
     """Tensors that only one has, or that differ in shape, type or any byte."""
     names = dict.fromkeys([*ours.tensors, *theirs.tensors])
@@ -118,22 +101,26 @@ def raw(model: Model, name: str) -> bytes | None:
 
 
 def shown(model: Model, name: str) -> str:
-    return f"{model.metadata.type_of(name)} {str(model.metadata[name])[:60]}" if name in model.metadata else "-"
+    """A value and its type, in short."""
+    if name not in model.metadata:
+        return "-"
+    return f"{model.metadata.type_of(name)} {str(model.metadata[name])[:60]}"
 
 
-def llama_logits(path: Path, tokens: list[int]) -> np.ndarray:
-    """f32[tokens, vocabulary] of llama.cpp, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "logits.npy"
-        words = [sys.executable, "-c", LOGITS, str(path), str(out), *map(str, tokens)]
-        found = subprocess.run(words, capture_output=True, text=True)
-        if found.returncode:
-            raise SystemExit(f"llama.cpp failed on {path.name}:\n{found.stderr[-2000:]}")
-        logits: np.ndarray = np.load(out)
-        return logits
+def kept(
+    folder: Path, checkpoint: Path, theirs: Model, tokens: list[int], logits: np.ndarray
+) -> None:
+    """Keep a checkpoint for the tests, with what the converter and transformers made of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(checkpoint, folder)
+    expected = {"tokens": tokens, "logits": [[round(float(x), 5) for x in row] for row in logits]}
+    text = json.dumps({**digests(theirs, OURS), **expected}, indent=0)
+    (folder / "expected.json").write_text(text.replace(",\n", ","))
 
 
-def compared(converter: Path, folder: Path, name: str, tokenizer: Path) -> Compared:
+def compared(
+    converter: Path, folder: Path, name: str, tokenizer: Path, keep: Path | None
+) -> Compared:
     """One architecture."""
     checkpoint = folder / name
     model = make(checkpoint, KINDS[name])
@@ -144,16 +131,18 @@ def compared(converter: Path, folder: Path, name: str, tokenizer: Path) -> Compa
     tokens = np.random.default_rng(5).integers(3, ROWS, TOKENS).tolist()
     with torch.no_grad():
         wanted = model(torch.tensor([tokens])).logits[0].numpy()
-    gap = float(np.abs(llama_logits(ours.path, tokens) - wanted).max())
+    gap = float(np.abs(logits_of([(ours.path, tokens)])[0] - wanted).max())
+    if keep is not None and name in KEPT:
+        kept(keep / name, checkpoint, theirs, tokens[:SHOWN], wanted[:SHOWN, : 2 * SHOWN])
     return Compared(other_keys(ours, theirs), other_tensors(ours, theirs), len(ours.tensors), gap)
 
 
-def run(converter: Path, folder: Path) -> dict[str, Compared]:
+def run(converter: Path, folder: Path, keep: Path | None) -> dict[str, Compared]:
     """Every architecture, a line for each."""
     write_tokenizer(folder / "tokenizer.model")
     found: dict[str, Compared] = {}
     for name in KINDS:
-        found[name] = one = compared(converter, folder, name, folder / "tokenizer.model")
+        found[name] = one = compared(converter, folder, name, folder / "tokenizer.model", keep)
         print(
             f"{name:13} {one.count:3} tensors, {len(one.tensors)} differ; {len(one.keys)} keys "
             f"differ; logits {one.logits:.1e} apart",
@@ -168,9 +157,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--converter", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--keep", type=Path, help="write what the tests use into this folder")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = run(args.converter, Path(folder))
+        found = run(args.converter, Path(folder), args.keep)
     if args.json:
         figures: dict[str, Any] = {name: one._asdict() for name, one in found.items()}
         args.json.write_text(json.dumps(figures, indent=1))

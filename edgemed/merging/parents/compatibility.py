@@ -142,7 +142,7 @@ def given_twice(models: Sequence[Model]) -> Iterator[Line]:
     for i, model in enumerate(models):
         if any(is_same(model, other) for other in models[:i]):
             name = model.path.name
-            if len(model.paths) > 1:
+            if model.folder is None and len(model.paths) > 1:
                 what = f"{name} and its other shards are one model, given twice"
                 yield "refuse", what, "name one shard of each model"
             else:
