@@ -56,7 +56,7 @@ class Config:
 
     def real(self, name: str, tree: Mapping[str, Any] | None = None) -> float:
         """A number above 0, of the file or of a table in it."""
-        found = self.get(name) if tree is None else tree.get(name)
+        found: Any = self.get(name) if tree is None else tree.get(name)
         if type(found) not in (int, float) or not math.isfinite(found) or found <= 0:
             self.wrong(name, found)
         return float(found)

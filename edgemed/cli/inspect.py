@@ -1,4 +1,4 @@
-"""`edgemed inspect FILE`: what is in a GGUF file, checkpoint or adapter, as tables, text or JSON."""
+"""`edgemed inspect FILE`: what is in a GGUF file, a checkpoint or an adapter, as tables or JSON."""
 
 import argparse
 import sys
@@ -29,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="a GGUF file, any shard of a split one, a checkpoint's folder, or a LoRA adapter (GGUF, "
-        "or a PEFT folder)",
+        help="a GGUF file, any shard of a split one, a checkpoint's folder, or a LoRA adapter "
+        "(GGUF, or a PEFT folder)",
     )
     add("--tensors", action="store_true", help="list every tensor: name, shape, type, bytes")
     add("--json", action="store_true", help="print JSON for programs")

@@ -4,10 +4,10 @@
     python -m tests.bench.convert --converter LLAMA_CPP/convert_hf_to_gguf.py --shape 1b --pairs 5
 
 Makes a BF16 checkpoint of random numbers with llama's shapes, then in turn converts it with
-edgemed, and with the converter (to BF16) followed by llama_model_quantize. Every program is a fresh process,
-timed from its start to its end, with the same threads, kernels compiled and the checkpoint in the
-page cache. A conversion is meant to be 8 times as fast. Memory is the peak of anonymous memory,
-beside the cap and what Python with its libraries takes. Linux only.
+edgemed, and with the converter (to BF16) followed by llama_model_quantize. Every program is a fresh
+process, timed from its start to its end, with the same threads, kernels compiled and the checkpoint
+in the page cache. A conversion is meant to be 8 times as fast. Memory is the peak of anonymous
+memory, beside the cap and what Python with its libraries takes. Linux only.
 """
 
 import argparse
