@@ -59,7 +59,7 @@ COMMANDS: dict[str, Command] = {
     "extract": Command("extract", "extract a fine-tune's change as a LoRA adapter"),
     "audit": Command("audit", "check or print the log of who did what"),
     "demo": Command("demo", "try a merge of two embedded models (not for patients)"),
-    "inspect": Command("inspect", "show what is in a GGUF file or an adapter"),
+    "inspect": Command("inspect", "show what is in a GGUF file, a checkpoint or an adapter"),
 }
 
 

@@ -22,6 +22,10 @@ from edgemed.gguf.shards import check_set, shard_paths
 from edgemed.gguf.tensors import Tensor, strays
 from edgemed.storage.names import refuse_odd_name
 
+ONE_FILE = (
+    "name a .gguf file; a checkpoint's folder becomes one: edgemed convert FOLDER -o OUT.gguf"
+)
+
 NOT_GGUF = 0
 """The version of a checkpoint."""
 
@@ -113,7 +117,7 @@ def open_header(path: Path, like: Metadata | None = None) -> Header:
     refuse_odd_name(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise Flaw("it is a folder or a device, not a file", "name a .gguf file").of(path)
+            raise Flaw("it is a folder or a device, not a file", ONE_FILE).of(path)
         with path.open("rb", buffering=0) as file:
             return parse(file, os.fstat(file.fileno()).st_size, path, like)
     except FileNotFoundError:

@@ -172,7 +172,8 @@ def placed(
     if not keep_split:
         return place(target.out, metadata, content.specs, target.split)
     count = Counter(tensor.path for tensor in model.tensors.values())
-    ends = [sum(count[path] for path in model.paths[: n + 1]) for n in range(len(model.paths))]
+    paths = [path for path in model.paths if count[path]]
+    ends = [sum(count[path] for path in paths[: n + 1]) for n in range(len(paths))]
     return place_shards(target.out, metadata, content.specs, ends)
 
 
