@@ -50,7 +50,7 @@ class Kind(NamedTuple):
 
 
 SIZES: dict[str, Any] = {
-    "vocab_size": ROWS, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    "vocab_size": ROWS, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
     "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512,
     "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": None, "tie_word_embeddings": True,
 }  # fmt: skip
@@ -67,26 +67,27 @@ LONG = {
     "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.02, 1.05, 1.1],
     "long_factor": [1.0, 1.25, 2.0, 4.0], "original_max_position_embeddings": 256,
 }  # fmt: skip
+TWO = {"num_hidden_layers": 2}
 OWN_HEAD = {"tie_word_embeddings": False}
 GEMMA = {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 64}
 EXPERTS = {"num_experts": 3, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 SHARED = {"shared_expert_intermediate_size": 24, "norm_topk_prob": False}
 
 KINDS: dict[str, Kind] = {
-    "llama2": Kind("Llama", OWN_HEAD, "float16"),
+    "llama2": Kind("Llama", OWN_HEAD | TWO, "float16"),
     "llama3": Kind("Llama", {"rope_parameters": LLAMA3}),
     "llama-biases": Kind(
-        "Llama", {"rope_parameters": LINEAR, "attention_bias": True, "mlp_bias": True}, "float32"
+        "Llama", {"rope_parameters": LINEAR, "attention_bias": True, "mlp_bias": True}
     ),
     "llama-heads": Kind("Llama", {"head_dim": 12}, "float16"),
-    "mistral": Kind("Mistral", {"sliding_window": 256}, shard="20KB"),
+    "mistral": Kind("Mistral", TWO | {"sliding_window": 256}, shard="20KB"),
     "mixtral": Kind("Mixtral", {"num_local_experts": 3, "num_experts_per_tok": 2}),
     "qwen2": Kind("Qwen2"),
     "qwen2-yarn": Kind("Qwen2", OWN_HEAD | {"rope_parameters": YARN}, "float32"),
     "qwen3": Kind("Qwen3", {"head_dim": 16}),
     "qwen2moe": Kind("Qwen2Moe", OWN_HEAD | EXPERTS | SHARED, shard="20KB"),
     "qwen3moe": Kind("Qwen3Moe", EXPERTS | {"head_dim": 16, "norm_topk_prob": True}),
-    "gemma2": Kind("Gemma2", GEMMA),
+    "gemma2": Kind("Gemma2", GEMMA | TWO),
     "gemma3": Kind("Gemma3", GEMMA),
     "gemma3-7": Kind("Gemma3", GEMMA | {"num_hidden_layers": 7}, "float32"),
     "phi3": Kind("Phi3", OWN_HEAD | {"sliding_window": 256}, "float32"),

@@ -120,7 +120,7 @@ def test_a_dry_run_lists_every_tensor(tmp_path: Path, capsys: pytest.CaptureFixt
     words = ["convert", str(DATA / "qwen2moe"), "-o", str(tmp_path / "o.gguf")]
     assert main([*words, "--out-type", "Q8_0", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "blk.1.ffn_up_exps.weight                           32 x 16 x 3  BF16     -> Q8_0" in out
+    assert "blk.0.ffn_up_exps.weight                           32 x 16 x 3  BF16     -> Q8_0" in out
     assert not (tmp_path / "o.gguf").exists()
 
 
