@@ -1,15 +1,17 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
-A draft that repeats itself, that copies what the model was asked, that is mostly not supported by
-the note, or that is in another language, says so above itself. Thresholds are held to texts written
-by people, read as drafts: notes of ACI-Bench and sections of MTS-Dialog, training and validation
-parts (`python -m tests.bench.usable`; a sample of them is a test).
+A draft that repeats itself or only counts up, that copies what the model was asked, that is mostly
+not supported by the note, or that is in another language, says so above itself. Thresholds are held
+to texts written by people, read as drafts: notes of ACI-Bench and sections of MTS-Dialog, training
+and validation parts (`python -m tests.bench.usable`; a sample of them is a test).
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+
+from edgemed_models.engine.counting import counts
 
 from edgemed.clinic.findings import Claim
 from edgemed.errors import EdgemedError
@@ -41,6 +43,7 @@ def unusable(
     """
     found = {
         "repeats itself": repeats(draft, source),
+        "counts up without end": counts(draft) and not counts(source),
         "copies what it was asked": copies(draft, asked),
         "is mostly not in the note": unsupported(claims),
     }

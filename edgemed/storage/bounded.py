@@ -6,7 +6,6 @@ and gguf/cursor.py.
 
 import json
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +26,8 @@ BYTES = {
     "file of cases": 64 << 20,
     "sweep": 16 << 20,  # a sweep of thousands of merged files is far smaller
     "tokenizer.model": 64 << 20,
+    "tokenizer.json": 64 << 20,  # that of gemma 3, with 262,144 tokens, has 33 million bytes
+    "tokenizer_config.json": 16 << 20,  # that of gemma 3 describes thousands of added tokens
     "journal": 64 << 20,  # a million pieces
     "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,
@@ -91,8 +92,8 @@ def shallow(tree: Any) -> Any:
 
 def inside(item: Any) -> list[Any]:
     """The tables and lists directly inside a table or list."""
-    found = item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
-    return [inner for inner in found if isinstance(inner, Mapping | list)]
+    found = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return [inner for inner in found if isinstance(inner, (dict, list))]
 
 
 def too_deep() -> ValueError:

@@ -3,6 +3,8 @@
 Files are memory-mapped: the operating system holds as much of them as there is room for.
 """
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from edgemed_native.codecs import decode_rows, warm_up
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import Model, Tensor, open_model
+from edgemed.storage.whole import private_folder
 
 if TYPE_CHECKING:
     from edgemed_models.trainable.transformer import Transformer
@@ -58,11 +62,24 @@ def _rows(tensor: Tensor, file: U8) -> MappedRows:
 
 
 def require_torch() -> None:
-    """EdgemedError where torch is not installed."""
+    """EdgemedError where torch is not installed. Every import of torch comes after this."""
+    _keep_torch_at_home()
     try:
         import torch  # noqa: F401
     except ImportError:
         raise EdgemedError("torch is not installed", "pip install 'edgemed[train]'") from None
+
+
+def _keep_torch_at_home() -> None:
+    """Make torch's cache of compiled code ours: its own is a folder for all in the temporary one.
+
+    We compile nothing with torch, but its optimizers create the folder as they are loaded. Where
+    ours cannot be created, torch's stays.
+    """
+    folder = user_cache_path("edgemed", appauthor=False) / "torch"
+    with suppress(OSError):
+        private_folder(folder)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def load_trainable(path: Path) -> "tuple[Model, Transformer]":

@@ -1,6 +1,6 @@
 """The disk gets full at every write of every command: nothing is lost, and it is said in words.
 
-    python -m tests.bench.full_disk [--most N] [SCENE ...]
+    python -m tests.bench.full_disk [--kinds] [--most N] [SCENE ...]
 
 For each scene of tests/faults/commands.py, the n-th call that may need space (open of a new file,
 write, fallocate, ftruncate, link, mkdir, rename, sync) fails with "no space left", for every n,
@@ -8,13 +8,15 @@ once alone and once with all later ones. Then: inputs are as they were; every fi
 name is what it was before or what an undisturbed run writes; nothing is left but what can be gone
 on with; the exit code is not 0; stderr names the thing and the remedy, without a traceback; and the
 same command with space again ends as an undisturbed one. Files of the audit log and the records are
-left alone unless --logs is given. `--most` tries so many n of a scene, drawn at random. Linux with
-gcc only.
+left alone unless --logs is given. `--kinds` tries of each kind of call (its name and the file's,
+without digits) the first, one in between and the last; `--most` so many n of a scene, drawn at
+random. Linux with gcc only.
 """
 
 import argparse
 import hashlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tests.faults.commands import Scene
 
 LOGS = ("audit.", "records.", ".sqlite")
+RANDOM = re.compile(r"[0-9a-f]{8,}|[0-9]+|(?<=tmp)[a-z0-9_]{8}")  # in names: random words, moments
 OUT, ERR = "said.out", "said.err"
 State = dict[str, str]
 
@@ -148,13 +151,23 @@ def ending(name: str) -> str:
     return f"{Path(name).parent}/*{Path(name).suffix}"
 
 
-def numbers(stage: Stage, most: int, chance: random.Random) -> Iterator[int]:
-    """Every n, or so many of them."""
+def numbers(stage: Stage, args: argparse.Namespace, chance: random.Random) -> list[int]:
+    """Every n, or some of each kind, or so many of them."""
     attempt = stage.attempt(stage.fresh(), None)
     attempt.end()
-    calls = attempt.told.calls
-    yield from (
-        range(1, calls + 1) if calls <= most else sorted(chance.sample(range(1, calls + 1), most))
+    chosen = range(1, attempt.told.calls + 1)
+    if args.kinds:
+        chosen = of_each_kind(attempt, chance)
+    return sorted(chosen if len(chosen) <= args.most else chance.sample(chosen, args.most))
+
+
+def of_each_kind(attempt: Attempt, chance: random.Random) -> list[int]:
+    """Of each kind of call the first, one in between, and the last."""
+    kinds: dict[str, list[int]] = {}
+    for number, what in attempt.all():
+        kinds.setdefault(RANDOM.sub("#", what), []).append(number)
+    return list(
+        {n for found in kinds.values() for n in (found[0], chance.choice(found), found[-1])}
     )
 
 
@@ -164,7 +177,7 @@ def try_scene(scene: "Scene", place: Path, args: argparse.Namespace) -> int:
     stage, chance, start = Stage(scene, place, args.logs), random.Random(args.seed), time.time()
     tried = wrong = 0
     for stay in (True, False):
-        for n in numbers(stage, args.most, chance):
+        for n in numbers(stage, args, chance):
             found = stage.trial(n, stay)
             if found is None:
                 continue
@@ -183,6 +196,7 @@ def try_scene(scene: "Scene", place: Path, args: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenes", nargs="*")
+    parser.add_argument("--kinds", action="store_true")
     parser.add_argument("--most", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--logs", action="store_true")

@@ -21,7 +21,7 @@
 
 enum { IDLE, COUNT, FULL, STOP };
 
-struct told { volatile long calls; char what[248]; };
+struct told { volatile long calls; char what[248]; volatile long used; char all[1 << 20]; };
 
 static struct told *told;
 static int mode = IDLE, stay;
@@ -37,7 +37,7 @@ void faults_arm(struct told *where, int how, long n, int forever, const char *fo
     snprintf(root, sizeof root, "%s", folder);
     snprintf(skip, sizeof skip, "%s", not);
     if (told)
-        told->calls = 0;
+        told->calls = told->used = 0;
     mode = how;
 }
 
@@ -51,6 +51,20 @@ static int left_alone(const char *path)
     return 0;
 }
 
+/* Where calls are counted, each is told as well: a line "number call name", while there is room. */
+static void tell(long number, const char *call, const char *path)
+{
+    char line[300];
+    const char *name = strrchr(path, '/');
+    int size = snprintf(line, sizeof line, "%ld %s %s\n", number, call, name ? name + 1 : path);
+    long at;
+    if (size >= (int) sizeof line)
+        return;
+    at = __sync_fetch_and_add(&told->used, size);
+    if (at + size <= (long) sizeof told->all)
+        memcpy(told->all + at, line, size);
+}
+
 /* 1: this call is the one (or a later one, where the disk stays full). */
 static int due(const char *call, const char *path)
 {
@@ -58,6 +72,8 @@ static int due(const char *call, const char *path)
     if (mode == IDLE || !path || strncmp(path, root, strlen(root)) || left_alone(path))
         return 0;
     now = __sync_add_and_fetch(&told->calls, 1);
+    if (mode == COUNT)
+        tell(now, call, path);
     if (mode == COUNT || now < nth)
         return 0;
     /* A full disk takes no new bytes and names; names that were there a moment ago it takes back. */

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,9 +23,14 @@ MODES = {"count": 1, "full": 2, "stop": 3}
 
 
 class Told(ctypes.Structure):
-    """What the library tells: calls so far, and which one was the n-th."""
+    """What the library tells: calls so far, which one was the n-th, and all where it counts."""
 
-    _fields_ = (("calls", ctypes.c_long), ("what", ctypes.c_char * 248))
+    _fields_ = (
+        ("calls", ctypes.c_long),
+        ("what", ctypes.c_char * 248),
+        ("used", ctypes.c_long),
+        ("all", ctypes.c_char * (1 << 20)),
+    )
 
 
 def missing() -> str:
@@ -119,6 +124,12 @@ class Attempt:
     def reached(self) -> str:
         """The n-th call; empty if there were fewer."""
         return self.told.what.decode("utf-8", "replace")
+
+    def all(self) -> Iterator[tuple[int, str]]:
+        """Number and "call name" of every call, where they were counted."""
+        for line in self.told.all[: self.told.used].decode("utf-8", "replace").splitlines():
+            number, _, what = line.partition(" ")
+            yield int(number), what
 
 
 def arm(fault: Fault | None, told: Told | None = None) -> None:

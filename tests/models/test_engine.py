@@ -260,11 +260,18 @@ def test_a_worker_that_does_not_stop_is_killed_and_the_cancel_still_counts(
 def test_a_score_that_is_cancelled_is_an_error_not_a_short_list(settings: Settings) -> None:
     model = LlamaModel(replace(settings, context=2048, batch=1))
     prompt = (Message("user", "Once upon a time there was a girl. " * 150),)
-    timer = threading.Timer(0.05, model.cancel)
-    timer.start()
+    done = threading.Event()
+
+    def cancel_again() -> None:  # one that comes before the work begins cancels nothing
+        while not done.wait(0.05):
+            model.cancel()
+
+    cancelling = threading.Thread(target=cancel_again)
+    cancelling.start()
     with pytest.raises(ModelError, match="cancelled"):
         model.score(prompt, "She was happy.")
-    timer.join()
+    done.set()
+    cancelling.join()
     model.close()
 
 

@@ -53,7 +53,7 @@ def generate(
         if (now := time.perf_counter()) - told > OFTEN:
             told = now
             yield from text.pieces()
-        if loops is not None and loops.add(token):
+        if loops is not None and loops.add(token, weights.piece(token).decode("utf-8", "replace")):
             reason = "loop"
             break
         if written < limit and not context.step(token, len(prompt) + written - 1):

@@ -1,5 +1,7 @@
 """Whether a model has begun to repeat itself: the end of what it wrote is what stood before it.
 
+Counting ("1000/1500/2000/...") is a loop too: see counting.py.
+
 A run of tokens that equals the tokens `period` before it, one by one, is a loop once it is long
 enough. A character, a line and a group of lines that come again and again are all such runs.
 
@@ -13,6 +15,8 @@ run at a period up to 128 is 18 tokens, and no run is as long as its period.
 
 from collections import defaultdict
 from itertools import takewhile
+
+from edgemed_models.engine.counting import Counting
 
 SHORT, MIDDLE, LONGEST = 24, 128, 512  # tokens of a period
 SHORT_RUN, MIDDLE_RUN = 24, 40  # tokens
@@ -32,13 +36,15 @@ class Loops:
         self._ids: list[int] = []
         self._places: defaultdict[int, list[int]] = defaultdict(list)
         self._runs: dict[int, int] = {}  # period: how many tokens in a row equal those before
+        self._counting = Counting()
 
-    def add(self, token: int) -> bool:
-        """Take the next token; whether the answer is in a loop now."""
+    def add(self, token: int, piece: str = "") -> bool:
+        """Take the next token and its text; whether the answer is in a loop now."""
         at = len(self._ids)
         places = self._places[token]
         periods = takewhile(LONGEST.__ge__, (at - place for place in reversed(places)))
         self._runs = {period: self._runs.get(period, 0) + 1 for period in periods}
         self._ids.append(token)
         places.append(at)
-        return any(run >= needed(period) for period, run in self._runs.items())
+        again = any(run >= needed(period) for period, run in self._runs.items())
+        return self._counting.add(piece) or again

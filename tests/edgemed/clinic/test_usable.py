@@ -33,6 +33,12 @@ def test_a_draft_that_says_one_thing_again_and_again_repeats_itself(draft: str) 
     assert above(review(NOTE, draft).unusable).startswith("Not usable: repeats itself")
 
 
+def test_a_draft_that_counts_up_says_so_unless_the_note_does() -> None:
+    counted = "Furosemide dose: " + "/".join(str(1000 + 500 * n) for n in range(20))
+    assert "counts up without end" in review(NOTE, counted).unusable
+    assert "counts up without end" not in review(counted, counted).unusable
+
+
 @pytest.mark.parametrize("name", ["soap", "visit-dialogue", "discharge-summary", "handoff-ipass"])
 def test_a_draft_that_is_the_instruction_copies_what_was_asked(name: str) -> None:
     draft = load_template(name).asked

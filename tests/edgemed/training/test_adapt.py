@@ -140,7 +140,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_file(
     assert adapt(examples, "a.gguf", *words) == 3
     assert "--resume" in refused(capsys)
     assert adapt(examples, "a.gguf", *words, "--resume", "--seed", "5") == 3
-    assert "of another run" in refused(capsys)
+    assert "belongs to another run" in refused(capsys)
     assert adapt(examples, "a.gguf", *words, "--resume") == 0
     whole, resumed = (examples.with_name(n).read_bytes() for n in ("whole.gguf", "a.gguf"))
     assert whole == resumed
