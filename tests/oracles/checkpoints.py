@@ -121,13 +121,14 @@ def make(folder: Path, kind: Kind) -> Any:
     return type(model).from_pretrained(folder, dtype=torch.float32).eval()
 
 
-def write_tokenizer(path: Path) -> None:
-    """A tokenizer.model in llama's way: byte fallback, no normalization."""
+def write_tokenizer(path: Path, space: bool = True) -> None:
+    """A tokenizer.model in llama's way: byte fallback, no normalization. `space`: one goes before
+    a text; gemma's adds none."""
     with path.open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(TEXT.strip().splitlines()), model_writer=file,
             vocab_size=PIECES, model_type="bpe", byte_fallback=True, character_coverage=1.0,
             normalization_rule_name="identity",
-            user_defined_symbols=["<|endoftext|>"], remove_extra_whitespaces=False, num_threads=1,
-            minloglevel=2,
+            user_defined_symbols=["<|endoftext|>"], remove_extra_whitespaces=False,
+            add_dummy_prefix=space, num_threads=1, minloglevel=2,
         )  # fmt: skip

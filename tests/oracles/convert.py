@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,13 +119,11 @@ def kept(
     (folder / "expected.json").write_text(text.replace(",\n", ","))
 
 
-def compared(
-    converter: Path, folder: Path, name: str, tokenizer: Path, keep: Path | None
-) -> Compared:
+def compared(converter: Path, folder: Path, name: str, keep: Path | None) -> Compared:
     """One architecture."""
     checkpoint = folder / name
     model = make(checkpoint, KINDS[name])
-    shutil.copy(tokenizer, checkpoint / "tokenizer.model")
+    write_tokenizer(checkpoint / "tokenizer.model", space="gemma" not in name)
     convert_with(converter, checkpoint, folder / f"{name}.theirs.gguf")
     theirs = open_model(folder / f"{name}.theirs.gguf")
     ours = convert(checkpoint, folder / f"{name}.gguf")
@@ -137,12 +136,13 @@ def compared(
     return Compared(other_keys(ours, theirs), other_tensors(ours, theirs), len(ours.tensors), gap)
 
 
-def run(converter: Path, folder: Path, keep: Path | None) -> dict[str, Compared]:
-    """Every architecture, a line for each."""
-    write_tokenizer(folder / "tokenizer.model")
+def run(
+    converter: Path, folder: Path, keep: Path | None, only: Sequence[str] = tuple(KINDS)
+) -> dict[str, Compared]:
+    """These checkpoints, a line for each."""
     found: dict[str, Compared] = {}
-    for name in KINDS:
-        found[name] = one = compared(converter, folder, name, folder / "tokenizer.model", keep)
+    for name in only:
+        found[name] = one = compared(converter, folder, name, keep)
         print(
             f"{name:13} {one.count:3} tensors, {len(one.tensors)} differ; {len(one.keys)} keys "
             f"differ; logits {one.logits:.1e} apart",
@@ -158,9 +158,10 @@ def main() -> int:
     parser.add_argument("--converter", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--keep", type=Path, help="write what the tests use into this folder")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = run(args.converter, Path(folder), args.keep)
+        found = run(args.converter, Path(folder), args.keep, args.only)
     if args.json:
         figures: dict[str, Any] = {name: one._asdict() for name, one in found.items()}
         args.json.write_text(json.dumps(figures, indent=1))
