@@ -70,6 +70,10 @@ LONG = {
 TWO = {"num_hidden_layers": 2}
 OWN_HEAD = {"tie_word_embeddings": False}
 GEMMA = {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 64}
+GEMMA_LINEAR = {
+    "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+}
 EXPERTS = {"num_experts": 3, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 SHARED = {"shared_expert_intermediate_size": 24, "norm_topk_prob": False}
 
@@ -90,6 +94,9 @@ KINDS: dict[str, Kind] = {
     "gemma2": Kind("Gemma2", GEMMA | TWO),
     "gemma3": Kind("Gemma3", GEMMA),
     "gemma3-7": Kind("Gemma3", GEMMA | {"num_hidden_layers": 7}, "float32"),
+    "gemma3-linear": Kind(
+        "Gemma3", GEMMA | {"num_hidden_layers": 7, "rope_parameters": GEMMA_LINEAR}
+    ),
     "phi3": Kind("Phi3", OWN_HEAD | {"sliding_window": 256}, "float32"),
     "phi3-long": Kind(
         "Phi3",
