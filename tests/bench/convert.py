@@ -12,6 +12,7 @@ memory, beside the cap and what Python with its libraries takes. Linux only.
 
 import argparse
 import json
+import resource
 import statistics
 import struct
 import subprocess
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +39,6 @@ params.ftype, params.nthread = 15, int(threads)
 assert llama_cpp.llama_model_quantize(source.encode(), out.encode(), params) == 0
 """
 START = "import edgemed.cli.main, edgemed.cli.convert, time; time.sleep(0.5)"
-ALLOWED = 150_000_000
-"""Bytes above the cap that a conversion may take."""
 
 
 def shapes_of(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -90,9 +90,17 @@ def write_checkpoint(folder: Path, shape: Shape) -> Path:
     return path
 
 
-def timed(words: Sequence[str | Path]) -> tuple[float, int]:
-    """Seconds and the peak of anonymous memory, in bytes, of one program."""
-    start = time.perf_counter()
+class Run(NamedTuple):
+    """Seconds by the clock and of processors, and the peak of anonymous memory in bytes."""
+
+    seconds: float
+    busy: float
+    peak: int
+
+
+def timed(words: Sequence[str | Path]) -> Run:
+    """One program from its start to its end."""
+    start, before = time.perf_counter(), busy()
     with subprocess.Popen(
         list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as child:
@@ -104,7 +112,13 @@ def timed(words: Sequence[str | Path]) -> tuple[float, int]:
         errors = child.stderr.read() if child.stderr else ""
     if child.returncode:
         sys.exit(errors[-2000:])
-    return seconds, peak
+    return Run(seconds, busy() - before, peak)
+
+
+def busy() -> float:
+    """Seconds that processors worked for programs that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -126,19 +140,20 @@ def main() -> None:
         first = [sys.executable, args.converter, folder / "model", "--outtype", "bf16"]
         second = [sys.executable, "-c", QUANTIZE, between, other, str(args.threads)]
         timed(ours)  # compiles
-        bare = timed([sys.executable, "-c", START])[1]
+        bare = timed([sys.executable, "-c", START]).peak
         ratios = []
         for _ in range(args.pairs):
             cached(weights)
-            seconds, peak = timed(ours)
-            convert = timed([*first, "--outfile", between])
+            mine, convert = timed(ours), timed([*first, "--outfile", between])
             quantize = timed(second)
-            ratios.append((convert[0] + quantize[0]) / seconds)
+            ratios.append((convert.seconds + quantize.seconds) / mine.seconds)
             print(
-                f"edgemed {seconds:.1f} s, converter {convert[0]:.1f} s + quantize "
-                f"{quantize[0]:.1f} s, {ratios[-1]:.1f} times; edgemed's memory {peak >> 20} MiB "
-                f"({bare >> 20} before work), cap {args.max_ram >> 20} MiB + {ALLOWED >> 20}; "
-                f"theirs {max(convert[1], quantize[1]) >> 20} MiB",
+                f"edgemed {mine.seconds:.1f} s ({mine.busy:.1f} of processors), converter "
+                f"{convert.seconds:.1f} ({convert.busy:.1f}) + quantize {quantize.seconds:.1f} "
+                f"({quantize.busy:.1f}): {ratios[-1]:.1f} times, of processors "
+                f"{(convert.busy + quantize.busy) / mine.busy:.1f}; edgemed's memory "
+                f"{mine.peak >> 20} MiB ({bare >> 20} before work), cap {args.max_ram >> 20} MiB; "
+                f"theirs {max(convert.peak, quantize.peak) >> 20} MiB",
                 flush=True,
             )
             between.unlink()
