@@ -257,6 +257,17 @@ def test_a_worker_that_does_not_stop_is_killed_and_the_cancel_still_counts(
     assert text(model, Request(ONCE, max_tokens=5))
 
 
+def test_a_score_whose_worker_does_not_stop_is_cancelled_all_the_same(model: LlamaModel) -> None:
+    assert model.score(ONCE, "She was happy.") and model.pid is not None
+    os.kill(model.pid, signal.SIGSTOP)
+    cancelling = threading.Timer(0.2, model.cancel)
+    cancelling.start()
+    with pytest.raises(ModelError, match="cancelled"):
+        model.score(ONCE, "She was happy.")
+    cancelling.join()
+    assert model.score(ONCE, "She was happy.")
+
+
 def test_a_score_that_is_cancelled_is_an_error_not_a_short_list(settings: Settings) -> None:
     model = LlamaModel(replace(settings, context=2048, batch=1))
     prompt = (Message("user", "Once upon a time there was a girl. " * 150),)

@@ -323,10 +323,12 @@ class LlamaModel:
         try:
             answer = self._first(message)
         except WorkerDied:
-            raise self._death("while it was answering") from None
+            death = self._death("while it was answering")
+            if not self._cancelled:
+                raise death from None
         finally:
             self._release()
-        if self._cancelled:
+        if self._cancelled:  # a worker that did not stop in time was killed for it
             raise ModelError("the request was cancelled", "ask again")
         if "refused" in answer:
             raise refused(answer, self.log[-SHOWN_LINES:])
