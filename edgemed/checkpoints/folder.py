@@ -85,7 +85,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def weight_tables(folder: Path) -> Tables:
     """The tables of all files of weights; InvalidFile where one is missing or not as listed."""
     if (folder / INDEX).is_file():
-        return listed(folder, read_json(folder / INDEX, "list of models"))
+        return listed(folder, read_json(folder / INDEX, "index of shards"))
     if (folder / ONE).is_file():
         return {folder / ONE: read_table(folder / ONE)}
     pickled = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICKLES)

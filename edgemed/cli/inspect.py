@@ -48,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
     for obstacle in against(model):
         print(f"warning: llama.cpp will not load it: {printable(obstacle.what)}", file=sys.stderr)
         print(f"         {printable(obstacle.remedy)}", file=sys.stderr)
+    for note in model.notes:
+        print(printable(note), file=sys.stderr)
     tables = [summary(description), type_table(description)]
     if args.tensors:
         tables.append(tensor_table(model))
