@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from edgemed.evals.sweep_file import Best
     from edgemed.gguf import Model
     from edgemed.local_models.loading import Options
-    from edgemed.merging.parents.compatibility import Finding
+    from edgemed.merging.parents.compatibility import CheckResult
     from edgemed.merging.recipe.recipe import Recipe
     from edgemed.merging.report.folded import Folded
-    from edgemed.merging.run.run import Report, Result
+    from edgemed.merging.run.run import OnProgress, Result
 
 File = str | Path
 TENTHS = tuple(n / 10 for n in range(11))
@@ -41,7 +41,7 @@ def merge(
     max_ram: int | str | None = None,
     resume: bool = False,
     replace: bool = False,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
     load_check: bool = True,
 ) -> "Result":
     """Merge GGUF files into `out`, each alone or with adapters: "MODEL.gguf+ADAPTER:0.5".
@@ -54,10 +54,10 @@ def merge(
     """
     from dataclasses import replace as changed
 
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
-    from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
+    from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.run.run import run_plan
 
     asked = _recipe(models, recipe, t, method, base, weight, dict(parameters or {}))
@@ -65,7 +65,7 @@ def merge(
         asked = changed(asked, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
     plan = plan_merge(asked, Path(out), threads or logical_cores(), cap, replace)
-    return run_plan(plan, report, resume, load_check)
+    return run_plan(plan, on_progress, resume, load_check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def fold(
     max_ram: int | str | None = None,
     resume: bool = False,
     replace: bool = False,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
     load_check: bool = True,
 ) -> Fold:
     """Write LoRA adapters into `model`, one after the other, in its types or in `out_type`.
@@ -96,12 +96,12 @@ def fold(
     """
     from dataclasses import replace as changed
 
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
     from edgemed.adapters.naming import use_of
-    from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.folding import folding
+    from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.report.folded import measure_fold, summary
     from edgemed.merging.run.run import Meter, compile_kernels, run_plan
 
@@ -112,9 +112,9 @@ def fold(
         recipe = changed(recipe, out_type=type_word(out_type))
     cap = parse_size(max_ram) if isinstance(max_ram, str) else max_ram
     plan = plan_merge(recipe, Path(out), threads or logical_cores(), cap, replace)
-    compile_kernels(plan, Meter(plan.weights, report))
+    compile_kernels(plan, Meter(plan.weights, on_progress))
     found = measure_fold(plan)
-    result = run_plan(plan, report, resume, load_check)
+    result = run_plan(plan, on_progress, resume, load_check)
     return Fold(result, tuple(found), tuple(summary(found)))
 
 
@@ -164,48 +164,48 @@ def open_model(path: File) -> "Model":
 def quantize(
     source: File,
     out: File,
-    type: str,
+    out_type: str,
     *,
-    patterns: Sequence[tuple[str, str]] = (),
+    tensor_types: Sequence[tuple[str, str]] = (),
     imatrix: Sequence[File] = (),
     threads: int | None = None,
     max_ram: int | str | None = None,
     split_max_size: int | str | None = None,
     resume: bool = False,
     replace: bool = False,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
     load_check: bool = True,
 ) -> Path:
-    """Write `source` as `type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
+    """Write `source` as `out_type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
 
     `source` is a GGUF file, or the folder of a Hugging Face checkpoint, which is converted.
 
-    `patterns` are (regular expression, ggml type) pairs; the first that is found in a tensor's
+    `tensor_types` are (regular expression, ggml type) pairs; the first that is found in a tensor's
     name counts. `imatrix` are importance matrices of llama-imatrix, taken together. `max_ram` caps
     the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`
     goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
     file before it gets its name. Returns the path of the file, or of the first.
     """
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
     from edgemed.merging.plan.plan import Target
     from edgemed.merging.plan.quantization import plan_quantize, quantization
     from edgemed.merging.run.run import run_plan
 
-    recipe = quantization(Path(source), type, patterns, [Path(path) for path in imatrix])
+    recipe = quantization(Path(source), out_type, tensor_types, [Path(path) for path in imatrix])
     cap, size = (parse_size(s) if isinstance(s, str) else s for s in (max_ram, split_max_size))
     target = Target(Path(out), threads or logical_cores(), cap, replace, size)
-    return run_plan(plan_quantize(recipe, target), report, resume, load_check).out
+    return run_plan(plan_quantize(recipe, target), on_progress, resume, load_check).out
 
 
-def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, ...]":
-    """Whether models can be merged, from headers alone: one finding a check, with its remedy.
+def check(*models: File, tokenizer_from: str | None = None) -> "tuple[CheckResult, ...]":
+    """Whether models can be merged, from headers alone: one result a check, with its remedy.
 
-    They can where no finding's level is "refuse".
+    They can where no result's level is "refuse".
 
     >>> from edgemed_models.scale import path_of
     >>> found = check(path_of("clinical"), path_of("instruct"))
-    >>> any(finding.level == "refuse" for finding in found)
+    >>> any(result.level == "refuse" for result in found)
     False
     """
     from edgemed.adapters.naming import parent_of
@@ -216,7 +216,7 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[Finding, .
     if len(models) < 2:
         raise UsageError("check needs at least two models", "name two or more GGUF files")
     choice = Choice(tokenizer_from)
-    return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).findings
+    return verdict(open_parents(parent_of(str(m)) for m in models), choice=choice).results
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ def review(note: str, draft: str) -> "Review":
     >>> [flag.check for claim in found.claims for flag in claim.flags]
     ['dose']
     """
-    from edgemed.clinic.review import review as reviewed
+    from edgemed.clinic.checks.review import review as reviewed
 
     return reviewed(note, draft)
 

@@ -1,1 +1,1 @@
-"""LoRA adapters: llama.cpp's GGUF form, read and written."""
+"""LoRA adapters: llama.cpp's GGUF form and PEFT's folders, read and written."""

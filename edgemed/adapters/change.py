@@ -94,6 +94,15 @@ def is_changed(tensor: Tensor) -> bool:
     return bool(changes_of(tensor))
 
 
+def shape_of(change: Change) -> tuple[int, int]:
+    """(rows, row length) of the tensor that a change is for."""
+    if not isinstance(change, LowRank):
+        return change.tensor.rows, change.tensor.row_length
+    left, right = change.left.tensor, change.right.tensor
+    rows = left.row_length if change.left.turned else left.rows
+    return rows, right.rows if change.right.turned else right.row_length
+
+
 def parts(change: Change) -> Iterator[Tensor]:
     """The tensors of the adapter that a change is made of."""
     if not isinstance(change, LowRank):

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemed.adapters.change import Change, LowRank, Whole, parts
+from edgemed.adapters.change import Change, LowRank, Whole, parts, shape_of
+from edgemed.adapters.forms import folder_of
 from edgemed.adapters.found import Found
 from edgemed.adapters.gguf_changes import open_gguf
-from edgemed.adapters.laying import shape_of
-from edgemed.adapters.opening import folder_of, refuse_pickle
 from edgemed.adapters.peft_changes import open_modules
-from edgemed.gguf import open_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +34,6 @@ class Description:
     base: str
     weights: int
     targets: tuple[Target, ...]
-
-
-def is_adapter(path: Path) -> bool:
-    """Whether a PEFT folder, or a GGUF file that says it is an adapter; Refused for a pickle."""
-    refuse_pickle(path)
-    if folder_of(path) is not None:
-        return True
-    return open_model(path).metadata.get("general.type") == "adapter"
 
 
 def describe(path: Path) -> Description:

@@ -11,7 +11,16 @@ from dataclasses import replace
 import numpy as np
 from edgemed_native.finite import first_not_finite
 
-from edgemed.adapters.change import AT_ONCE, Added, Change, Changed, LowRank, changed, parts
+from edgemed.adapters.change import (
+    AT_ONCE,
+    Added,
+    Change,
+    Changed,
+    LowRank,
+    changed,
+    parts,
+    shape_of,
+)
 from edgemed.adapters.found import Found
 from edgemed.adapters.naming import Use
 from edgemed.errors import Incompatible, InvalidFile
@@ -77,15 +86,6 @@ def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: 
             f"that of {model.path.name} is {ours}",
             made_for(found),
         )
-
-
-def shape_of(change: Change) -> tuple[int, int]:
-    """(rows, row length) of the tensor that a change is for."""
-    if not isinstance(change, LowRank):
-        return change.tensor.rows, change.tensor.row_length
-    left, right = change.left.tensor, change.right.tensor
-    rows = left.row_length if change.left.turned else left.rows
-    return rows, right.rows if change.right.turned else right.row_length
 
 
 def refuse_not_finite(found: Found, change: Change) -> None:

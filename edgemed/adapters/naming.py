@@ -18,6 +18,9 @@ from edgemed.errors import UsageError
 STRENGTH = re.compile(r"(?P<path>.+):(?P<strength>-?(\d+(\.\d*)?|\.\d+)([eE]-?\d+)?)")
 """Not a Windows drive: after the colon there is only a number."""
 
+MOST_STRENGTH = 1000
+"""No adapter is meant so; far above it, weights leave float32."""
+
 ADAPTED = re.compile(r"(?P<model>.*?\.gguf)\+(?P<adapters>.+)", re.IGNORECASE)
 """A GGUF file and the adapters applied to it."""
 
@@ -69,7 +72,13 @@ def use_of(text: str, at: Callable[[str], Path] = Path) -> Use:
     found = None if exists(at(text)) else STRENGTH.fullmatch(text)
     if found is None:
         return Use(at(text))
-    return Use(at(found["path"]), float(found["strength"]))
+    strength = float(found["strength"])
+    if abs(strength) > MOST_STRENGTH:
+        raise UsageError(
+            f"the strength {found['strength']} of {found['path']} is too large",
+            f"give one from -{MOST_STRENGTH:,} to {MOST_STRENGTH:,}; 1 is the adapter as trained",
+        )
+    return Use(at(found["path"]), strength)
 
 
 def parent_of(text: str, at: Callable[[str], Path] = Path) -> Parent:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgemed.adapters.change import Added, Change, LowRank, Thin, Whole
+from edgemed.adapters.forms import WEIGHTS
 from edgemed.adapters.found import Found
 from edgemed.adapters.peft_config import Config, read_config
 from edgemed.checkpoints.places import Place, place_of
@@ -21,8 +22,8 @@ from edgemed.checkpoints.safetensors import read_table, shown, tensor_of
 from edgemed.errors import Incompatible, InvalidFile, Refused
 from edgemed.gguf import Model, Tensor
 
-WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
+LONGEST_NAME = 300  # characters; patterns of the config are matched against it
 AGAIN = "save the adapter again with PEFT"
 
 PART = re.compile(
@@ -100,7 +101,7 @@ def modules(path: Path) -> dict[str, Parts]:
     """The tensors of every module, by what they are in it."""
     found: dict[str, Parts] = {}
     for key, stored in read_table(path).items():
-        match = PART.fullmatch(key.removeprefix(PREFIX))
+        match = PART.fullmatch(key.removeprefix(PREFIX)) if len(key) <= LONGEST_NAME else None
         if match is None or not key.startswith(PREFIX):
             raise InvalidFile(
                 f"{path}: the purpose of tensor {shown(key)} is unknown",

@@ -8,14 +8,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgemed.adapters.forms import CONFIG
 from edgemed.errors import InvalidFile, Refused
 from edgemed.printable import printable
 from edgemed.storage.bounded import json_of, read_bounded
-
-CONFIG = "adapter_config.json"
 
 USUAL_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
 """Ways to initialise a training that leave the base's weights unchanged."""
@@ -34,7 +34,11 @@ NOT_FOLDED = {
 """Keys that mean other arithmetic where they are set, and why."""
 
 QUANTIFIED_GROUP = re.compile(r"\)[*+?{]")
+QUANTIFIER = re.compile(r"[*+{]")
+MOST_QUANTIFIERS = 3  # each multiplies the time by the length of a module's name
 LONGEST_PATTERN = 200
+LARGEST = 1 << 31
+"""A rank or alpha that no adapter has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ def read_config(folder: Path) -> Config:
 
 def read_tree(path: Path) -> dict[str, Any]:
     """The file as plain values."""
+    if path.exists() and not path.is_file():
+        raise InvalidFile(f"{path} is not a file", "get the adapter again")
     try:
         tree = json_of(read_bounded(path, "file of settings"))
     except FileNotFoundError:
@@ -126,8 +132,8 @@ def number(path: Path, tree: Mapping[str, Any], key: str, whole: bool = False) -
 
 def one_number(path: Path, key: str, given: Any, whole: bool) -> Any:
     """The number; InvalidFile if it is not one."""
-    good = type(given) is int or (type(given) is float and not whole and math.isfinite(given))
-    if not good or given == 0 or (whole and given < 0):
+    good = type(given) is int or (type(given) is float and not whole)
+    if not good or not 0 < abs(given) <= LARGEST or (whole and given < 0):
         wrong(path, key, given)
     return given
 
@@ -149,7 +155,8 @@ def refuse_pattern(path: Path, key: str, pattern: str) -> None:
         re.compile(pattern)
     except re.error:
         wrong(path, key, pattern)
-    if len(pattern) > LONGEST_PATTERN or QUANTIFIED_GROUP.search(pattern):
+    many = len(QUANTIFIER.findall(pattern)) > MOST_QUANTIFIERS
+    if many or len(pattern) > LONGEST_PATTERN or QUANTIFIED_GROUP.search(pattern):
         wrong(path, key, pattern)
 
 
@@ -170,9 +177,15 @@ def shown(value: Any) -> str:
     return printable(str(value)[:200])
 
 
+@cache
+def ending(pattern: str) -> re.Pattern[str]:
+    """The expression of a pattern: an adapter may have one for each of hundreds of modules."""
+    return re.compile(rf"(.*\.)?({pattern})$")
+
+
 def pattern_value(found: Mapping[str, Any], module: str, usual: Any) -> Any:
     """The value of the first pattern that a module's name ends in, or is."""
     for pattern, value in found.items():
-        if re.match(rf"(.*\.)?({pattern})$", module):
+        if ending(pattern).match(module):
             return value
     return usual

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
-from edgemed.adapters.peft_changes import PREFIX, WEIGHTS
-from edgemed.adapters.peft_config import CONFIG
+from edgemed.adapters.forms import CONFIG, WEIGHTS
+from edgemed.adapters.peft_changes import PREFIX
 from edgemed.checkpoints.places import place_of
 from edgemed.errors import Refused
 from edgemed.gguf import Model
-from edgemed.merging.names import checkpoint_name
+from edgemed.gguf.tensor_names import checkpoint_name
 from edgemed.storage.positional import sync_folder
 from edgemed.storage.scratch import scratch_folder
-from edgemed.storage.whole import private_folder, write_new
+from edgemed.storage.whole import in_words, private_folder, write_new
 
 EMBEDDING = "token_embd.weight"
 
@@ -30,7 +30,7 @@ def write_folder(folder: Path, adapter: Adapter, model: Model) -> None:
     arrays = dict(named(adapter, model))
     ranks = {module_of(n, adapter): pair.rank for n, pair in adapter.pairs.items()}
     text = json.dumps(config(ranks), indent=2, sort_keys=True) + "\n"
-    with scratch_folder(folder.parent, "peft") as scratch:
+    with in_words(folder), scratch_folder(folder.parent, "peft") as scratch:
         part = scratch / folder.name
         private_folder(part)
         write_new(part / WEIGHTS, safetensors_bytes(arrays))

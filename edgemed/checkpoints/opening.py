@@ -45,7 +45,7 @@ def open_checkpoint(folder: Path) -> Model:
     said = (*notes(config), *said_of(folder, left_out(tables, row)))
     paths = paths_of(folder, tables)
     return Model(
-        paths, NOT_GGUF, DEFAULT_ALIGNMENT, metadata, in_order(tensors), (), (), folder, said
+        paths, NOT_GGUF, DEFAULT_ALIGNMENT, metadata, in_order(tensors), folder=folder, notes=said
     )
 
 

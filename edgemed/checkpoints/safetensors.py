@@ -32,6 +32,8 @@ WEIGHTS = ("F32", "F16", "BF16")
 """Types whose numbers are read as weights; ggml has them under the same names."""
 
 MOST_DIMENSIONS = 8
+LARGEST = (1 << 63) - 1
+"""No file has more bytes, and no tensor more rows."""
 
 AGAIN = "the file is damaged or incomplete: get it again"
 
@@ -92,7 +94,7 @@ def checked(path: Path, tree: Mapping[str, Any], start: int, size: int) -> dict[
 def stored(path: Path, name: str, entry: Any, start: int) -> Stored:
     """One entry of the table, whose data begin at byte `start` of the file."""
     what = f"{path}: {shown(name)}"
-    if not isinstance(entry, dict) or entry.get("dtype") not in SIZES:
+    if not isinstance(entry, dict) or SIZES.get(str(entry.get("dtype"))) is None:
         raise InvalidFile(f"{what} has an unknown type", AGAIN)
     shape, place = numbers(entry.get("shape")), numbers(entry.get("data_offsets"))
     if shape is None or place is None or len(place) != 2:
@@ -109,7 +111,7 @@ def numbers(value: Any) -> tuple[int, ...] | None:
     """A short list of whole numbers, none below 0; None if it is something else."""
     if not isinstance(value, list) or len(value) > MOST_DIMENSIONS:
         return None
-    return tuple(value) if all(type(n) is int and n >= 0 for n in value) else None
+    return tuple(value) if all(type(n) is int and 0 <= n <= LARGEST for n in value) else None
 
 
 def tensor_of(path: Path, name: str, found: Stored) -> Tensor:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgemed_models.engine.machine import logical_cores, system_memory
+from edgemed_models.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import STORED, adapter_bytes
-from edgemed.cli.numbers import positive, threads
+from edgemed.cli.numbers import finite, positive, seed, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.audit import Log, default_place
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_inputs, refuse_place
-from edgemed.storage.whole import write_whole
+from edgemed.storage.sha256 import sha256_of
+from edgemed.storage.whole import in_words, write_whole
 from edgemed.training import card
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import FORMS, read_examples
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # needs torch
     from edgemed.training.adapt import Point, Progress, Training
 
 SECONDS_BETWEEN_LINES = 30.0
+LARGEST = 1_000_000
 PLAIN = Wish()
 
 
@@ -55,7 +56,10 @@ def adapter_options(group: Any) -> None:
     """What is trained, and how it is stored."""
     add = group.add_argument
     add(
-        "--stored", choices=tuple(STORED), default="F32", help="type of the adapter's numbers (F32)"
+        "--out-type",
+        choices=tuple(STORED),
+        default="F32",
+        help="type of the adapter's numbers (F32)",
     )
     add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
     add(
@@ -76,7 +80,7 @@ def training_options(group: Any) -> None:
     """What it is trained on, how long, and in what steps."""
     add = group.add_argument
     add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
-    add("--rate", type=above_zero, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
+    add("--rate", type=rate, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
     add(
         "--batch-tokens",
         type=positive,
@@ -107,21 +111,29 @@ def training_options(group: Any) -> None:
         help="stop after this many checks of the held-out loss, two an epoch, without "
         f"improvement ({PLAIN.patience})",
     )
-    add("--seed", type=int, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
+    add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
     add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
 
 
 def above_zero(text: str) -> float:
-    """A number above zero, for argparse."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    """A number above zero that float32 can hold, for argparse."""
+    number = finite(text)
+    if not 0 < number <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero, or above {LARGEST:,}")
+    return number
+
+
+def rate(text: str) -> float:
+    """A learning rate, for argparse."""
+    number = finite(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return number
 
 
 def share(text: str) -> float:
     """A share below one, for argparse."""
-    number = float(text)
+    number = finite(text)
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
     return number
@@ -209,10 +221,11 @@ def write(
         )
     architecture = training.model.shape.kind
     adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
-    whole = adapter_bytes(adapter, args.stored)
+    whole = adapter_bytes(adapter, args.out_type)
     made = card.card(base, data, mark, training, whole, args.threads)
-    write_whole(card.place(args.out), card.as_json(made))
-    write_whole(args.out, whole)
+    with in_words(args.out):
+        write_whole(card.place(args.out), card.as_json(made))
+        write_whole(args.out, whole)
     print(
         f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
         file=sys.stderr,

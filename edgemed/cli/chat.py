@@ -12,7 +12,7 @@ from edgemed.cli.model_options import (
     explained,
     options_of,
 )
-from edgemed.cli.numbers import positive
+from edgemed.cli.numbers import finite, positive, seed
 from edgemed.cli.printing import data
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
@@ -57,14 +57,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--temperature",
-        type=float,
+        type=finite,
         default=0.0,
         metavar="X",
         help="0 (the default) always takes the likeliest token",
     )
     add(
         "--seed",
-        type=int,
+        type=seed,
         default=0,
         metavar="N",
         help="random seed, for a temperature above 0",

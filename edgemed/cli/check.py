@@ -9,7 +9,7 @@ from edgemed.cli.printing import print_json
 from edgemed.errors import UsageError
 from edgemed.gguf import Model, printable
 from edgemed.merging.parents.chat import Choice
-from edgemed.merging.parents.compatibility import Finding, verdict
+from edgemed.merging.parents.compatibility import CheckResult, verdict
 from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.parents.sentencepieces import first_difference, read_pieces
 
@@ -46,31 +46,31 @@ def run(args: argparse.Namespace) -> int:
     if len(args.models) < 2:
         raise UsageError("check needs at least two models", "name two or more GGUF files")
     models = open_parents(args.models)
-    found = verdict(models, choice=Choice(args.tokenizer_from)).findings
+    found = verdict(models, choice=Choice(args.tokenizer_from)).results
     if args.tokenizer_model:
         found = (*found, *held_against(args.tokenizer_model, models))
-    refused = any(finding.level == "refuse" for finding in found)
+    refused = any(result.level == "refuse" for result in found)
     if args.json:
-        lines = [finding._asdict() for finding in found]
+        lines = [result._asdict() for result in found]
         print_json({"fit": not refused, "checks": lines})
     else:
-        for finding in found:
-            print(shown(finding))
+        for result in found:
+            print(shown(result))
         print("These models cannot be merged." if refused else "These models can be merged.")
     return REFUSED if refused else 0
 
 
-def held_against(path: Path, models: Sequence[Model]) -> Iterator[Finding]:
+def held_against(path: Path, models: Sequence[Model]) -> Iterator[CheckResult]:
     """Whether every vocabulary begins with the pieces of a SentencePiece model."""
     pieces = read_pieces(path)
     reasons = [reason for m in models if (reason := first_difference(pieces, m))]
     remedy = f"{path.name} belongs to another model, or the file was converted with another one"
-    yield from (Finding("SentencePiece", "refuse", reason, remedy) for reason in reasons)
+    yield from (CheckResult("SentencePiece", "refuse", reason, remedy) for reason in reasons)
     if not reasons:
-        yield Finding("SentencePiece", "ok", f"every vocabulary has its {len(pieces):,} pieces")
+        yield CheckResult("SentencePiece", "ok", f"every vocabulary has its {len(pieces):,} pieces")
 
 
-def shown(finding: Finding) -> str:
-    """The finding in one line, its remedy below."""
-    line = f"{finding.level:7} {finding.check + ':':16} {printable(finding.what)}"
-    return f"{line}\n{'':25}{printable(finding.remedy)}" if finding.remedy else line
+def shown(result: CheckResult) -> str:
+    """The result in one line, its remedy below."""
+    line = f"{result.level:7} {result.check + ':':16} {printable(result.what)}"
+    return f"{line}\n{'':25}{printable(result.remedy)}" if result.remedy else line

@@ -12,11 +12,11 @@ from typing import Any
 
 from edgemed.cli.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.printing import print_json
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
 from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.reading.addressed import told
-from edgemed.clinic.review import review
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.bounded import read_bounded, read_stream
 

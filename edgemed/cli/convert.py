@@ -24,11 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: the checkpoint's own, BF16, F16 or F32)",
     )
     add(
-        "--pattern",
+        "--tensor-type",
         action="append",
         default=[],
         metavar="REGEX=TYPE",
-        help="the type of tensors whose names match the expression; the first match counts",
+        help="the type of some tensors, by a regular expression found in their names; "
+        "repeatable, the first match counts",
     )
     add(
         "--imatrix",
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.folder} is not the folder of a checkpoint",
             "name the folder with config.json in it; GGUF files: edgemed quantize",
         )
-    patterns = [parse_pattern(text) for text in args.pattern]
+    patterns = [parse_pattern(text) for text in args.tensor_type]
     recipe = quantization(folder, args.out_type or usual_type(folder), patterns, args.imatrix)
     plan = plan_quantize(recipe, target_of(args, args.out, args.force))
     if args.dry_run:

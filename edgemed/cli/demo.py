@@ -14,7 +14,7 @@ from pathlib import Path
 from edgemed_models.answer import ask
 from edgemed_models.base import Failed, Message, ModelError, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.machine import usable_cores
+from edgemed_models.machine import usable_cores
 from edgemed_models.scale import DEMO_T, path_of
 from edgemed_models.scale.examination import AXES, Question, questions
 from edgemed_models.scale.items import TEMPLATE

@@ -95,7 +95,7 @@ def draft_both(name: str, path: Path) -> None:
 
 def checked(note: Note, draft: str) -> str:
     """What the checks say of a draft, in a line, after the warning above an unusable one."""
-    from edgemed.clinic.review import review
+    from edgemed.clinic.checks.review import review
 
     if not draft.strip():
         return "checks: the model wrote nothing"

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.adapters.naming import model_file, parent_of
-from edgemed.cli.numbers import threads
+from edgemed.cli.numbers import finite, threads
 from edgemed.cli.plans import progress_report
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
@@ -31,17 +31,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("a", type=parent_of, metavar="A", help=help)
     add("b", type=parent_of, metavar="B", help="another of the same architecture")
-    add("--t", type=float, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
+    add("--t", type=finite, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
-    add("--html", type=Path, metavar="FILE", help="write a page with plots as well")
+    add("--report", type=Path, metavar="FILE", help="also write a .html page with plots, or .json")
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--json", action="store_true", help="print JSON for programs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure a merge that is not written, and print what is found."""
-    if args.html:
-        refuse_name(args.html)
+    if args.report:
+        refuse_name(args.report)
     models = open_parents([args.a, args.b])
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
@@ -49,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
     out = model_file(args.a).resolve().with_name(f"{args.a.name} and {args.b.name}")
     plan = decide(recipe, Target(out, args.threads))
     with progress_report(plan.weights) as say:
-        measures = survey(plan, finished=False, report=say)
+        measures = survey(plan, finished=False, on_progress=say)
     title = f"{args.a.name} and {args.b.name}, a linear merge at t = {args.t:g}"
     keys = other_keys(*models)
-    if args.html:
-        write_report(args.html, title, measures)
+    if args.report:
+        write_report(args.report, title, measures)
     if args.json:
         print_json(report.as_json(title, measures) | {"metadata": keys})
     else:

@@ -5,12 +5,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 
 from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of
 from edgemed.adapters.peft_form import write_folder
-from edgemed.cli.numbers import positive, threads
+from edgemed.cli.numbers import finite, positive, threads
 from edgemed.cli.printing import print_json
 from edgemed.cli.progress import progress_bar
 from edgemed.cli.tables import show
@@ -20,7 +20,7 @@ from edgemed.merging.extracting import MOST, Wish
 from edgemed.merging.parents.opening import open_parent
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_inputs, refuse_place
-from edgemed.storage.whole import write_whole
+from edgemed.storage.whole import in_words, write_whole
 from edgemed.tables import Table
 
 
@@ -41,9 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rank",
         required=True,
         metavar="R",
-        help=f"of every matrix; auto: for each the smallest that holds --keep, up to {MOST}",
+        help=f"of every matrix; auto: for each the smallest that holds --share, up to {MOST}",
     )
-    add("--keep", type=float, metavar="SHARE", help="of the change, with --rank auto (0.95)")
+    add("--share", type=finite, metavar="X", help="of the change, with --rank auto (0.95)")
     add(
         "--without-vectors",
         action="store_true",
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
         adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
     if is_gguf(args.out):
-        write_whole(args.out, adapter_bytes(adapter))
+        with in_words(args.out):
+            write_whole(args.out, adapter_bytes(adapter))
     else:
         write_folder(args.out, adapter, open_parent(args.base))
     print(printable(extracting.summary(found)), file=sys.stderr)
@@ -83,8 +84,8 @@ def is_gguf(out: Path) -> bool:
 def wish_of(args: argparse.Namespace) -> Wish:
     """The rank that is asked for."""
     if args.rank != "auto":
-        if args.keep is not None:
-            raise UsageError("--keep is for --rank auto", "leave out one of the two")
+        if args.share is not None:
+            raise UsageError("--share is for --rank auto", "leave out one of the two")
         try:
             return Wish(positive(args.rank), without_vectors=args.without_vectors)
         except (ValueError, argparse.ArgumentTypeError):
@@ -92,7 +93,7 @@ def wish_of(args: argparse.Namespace) -> Wish:
                 f"the rank {args.rank!r} is not a whole number above zero",
                 "give one, such as 16, or auto",
             ) from None
-    keep = 0.95 if args.keep is None else args.keep
-    if not 0.0 < keep <= 1.0:
-        raise UsageError(f"--keep {keep:g} is not a share", "give a number above 0, up to 1")
-    return Wish(None, keep, args.without_vectors)
+    share = 0.95 if args.share is None else args.share
+    if not 0.0 < share <= 1.0:
+        raise UsageError(f"--share {share:g} is not a share", "give a number above 0, up to 1")
+    return Wish(None, share, args.without_vectors)

@@ -5,10 +5,9 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgemed.adapters import describing as adapters
-from edgemed.adapters.describing import is_adapter
+from edgemed.adapters.forms import is_adapter
 from edgemed.checkpoints.folder import is_checkpoint
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
@@ -20,6 +19,9 @@ from edgemed.gguf.tables import summary, tensor_table, type_table
 from edgemed.merging.parents.opening import open_source
 from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
+
+if TYPE_CHECKING:
+    from edgemed.adapters.describing import Description as Adapter
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open and check the file, then print."""
     if not is_checkpoint(args.file) and is_adapter(args.file):
-        return show_adapter(adapters.describe(args.file), args)
+        from edgemed.adapters.describing import describe as described  # loads what decodes rows
+
+        return show_adapter(described(args.file), args)
     model = open_source(args.file)
     description = describe(model)
     if args.json:
@@ -57,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def show_adapter(found: adapters.Description, args: argparse.Namespace) -> int:
+def show_adapter(found: "Adapter", args: argparse.Namespace) -> int:
     """An adapter's figures; its targets where they are asked for."""
     if args.json:
         document = asdict(found)
@@ -69,7 +73,7 @@ def show_adapter(found: adapters.Description, args: argparse.Namespace) -> int:
     return 0
 
 
-def adapter_table(found: adapters.Description) -> Table:
+def adapter_table(found: "Adapter") -> Table:
     """One line a fact."""
     kinds = Counter(target.kind for target in found.targets)
     ranks = sorted({t.rank for t in found.targets if t.rank is not None})
@@ -90,7 +94,7 @@ def adapter_table(found: adapters.Description) -> Table:
     )
 
 
-def target_table(found: adapters.Description) -> Table:
+def target_table(found: "Adapter") -> Table:
     """One line a change."""
     columns = ("target", "kind", ">shape", ">rank", ">scale")
     rows = [

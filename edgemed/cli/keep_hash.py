@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 
 from edgemed.errors import EdgemedError
-from edgemed.local_models.library import Entry
+from edgemed.local_models.library import AddedModel
 from edgemed.logs.audit import Log, default_place
 from edgemed.logs.file_hashes import remember
 from edgemed.printable import printable
 
 
-def keep_hash(entry: Entry) -> None:
+def keep_hash(entry: AddedModel) -> None:
     """Keep it in the log; where that fails it is said, and the first draft computes it again."""
     try:
         remember(Log(default_place()), Path(entry.path), entry.sha256)

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import NamedTuple
 
 from edgemed import __version__
 from edgemed.cli import standard
 from edgemed.cli.named_options import with_options
+from edgemed.cli.old_options import refuse_old
 from edgemed.cli.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
@@ -92,8 +92,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(name: str | None, arguments: Sequence[str]) -> int:
     """Read the arguments and run the command called `name`; its exit code."""
+    try:
+        refuse_old(name, arguments)
+    except UsageError as error:
+        return complain(error)
     parser = build_parser(name)
-    args = parser.parse_args(arguments)
+    try:
+        args = parser.parse_args(arguments)
+    except EdgemedError as error:  # a name of a model or adapter that cannot be right
+        return complain(error)
     if args.command is None:
         parser.print_help()
         return 0
@@ -190,6 +197,8 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
 
 def has_home() -> bool:
     """Whether this user has a home folder: services may have none."""
+    from pathlib import Path
+
     try:
         Path.home()
     except RuntimeError:

@@ -53,7 +53,7 @@ def measure(plan: Plan, path: Path) -> None:
     from edgemed.merging.report.survey import survey
 
     with progress_report(plan.weights) as say:
-        measures = survey(plan, finished=True, report=say)
+        measures = survey(plan, finished=True, on_progress=say)
     write_report(path, f"{plan.out.name}, merged by {plan.recipe.method}", measures)
     for line in summary(measures):
         print(line, file=sys.stderr)

@@ -8,13 +8,13 @@ from typing import Any
 
 from edgemed.adapters.naming import parent_of
 from edgemed.cli.load_check import load_check_option
+from edgemed.cli.numbers import finite
 from edgemed.cli.plans import limit_options
 from edgemed.errors import UsageError
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.presets import PRESETS
-from edgemed.merging.recipe.recipe import Recipe, between, weighted
+from edgemed.merging.recipe.recipe import Recipe, between, type_word, weighted
 from edgemed.merging.recipe.recipe_file import is_recipe, parse_settings, read_recipe
 from edgemed.storage.bounded import read_bounded
 
@@ -49,10 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def recipe_options(group: Any) -> None:
     """What is mixed, and how."""
     add = group.add_argument
-    add("--t", type=float, help="how far to go from the first model to the second, 0 to 1")
+    add("--t", type=finite, help="how far to go from the first model to the second, 0 to 1")
     add("--method", choices=list(METHODS), metavar="NAME", help=f"one of {', '.join(METHODS)}")
     add("--base", type=parent_of, metavar="MODEL", help="the common base of the models")
-    add("--weight", type=float, nargs="+", metavar="W", help="one for every model but the base")
+    add("--weight", type=finite, nargs="+", metavar="W", help="one for every model but the base")
     add(
         "--set",
         action="append",
@@ -86,11 +86,11 @@ def type_options(group: Any, out_types: str) -> None:
     add = group.add_argument
     add("--out-type", metavar="TYPE", help=out_types)
     add(
-        "--type",
+        "--tensor-type",
         action="append",
         default=[],
         metavar="PART=TYPE",
-        help="set the type of tensors by a part of their names, or by group; repeatable",
+        help="the type of some tensors, by a part of their names or by group; repeatable",
     )
     add(
         "--no-fallback",
@@ -122,8 +122,8 @@ def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     changes: dict[str, Any] = {}
     if args.out_type is not None:
         changes["out_type"] = type_word(args.out_type)
-    if args.type:
-        parts = (pair(text) for text in args.type)
+    if args.tensor_type:
+        parts = (pair(text) for text in args.tensor_type)
         changes["types"] = tuple((part, type_word(word)) for part, word in parts)
     if args.imatrix:
         changes["imatrix"] = tuple(args.imatrix)

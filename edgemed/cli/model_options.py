@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.engine.fit import Plan, explain
+from edgemed_models.engine.fit import MemoryPlan, explain
 
 from edgemed.adapters.naming import use_of
 from edgemed.cli.numbers import natural, positive, threads
@@ -75,7 +75,7 @@ def explained(args: argparse.Namespace) -> Iterator[None]:
         raise
 
 
-def explain_if_asked(args: argparse.Namespace, plan: Plan) -> None:
+def explain_if_asked(args: argparse.Namespace, plan: MemoryPlan) -> None:
     """The plan's arithmetic on stderr, for --explain."""
     if args.explain:
         print("\n".join(explain(plan)), file=sys.stderr)

@@ -89,7 +89,7 @@ def add(args: argparse.Namespace) -> int:
     return 0
 
 
-def template_of(entry: library.Entry) -> str:
+def template_of(entry: library.AddedModel) -> str:
     """The chat template in a model's file; empty if it has none."""
     return str(open_model(entry.path).metadata.get("tokenizer.chat_template", ""))
 

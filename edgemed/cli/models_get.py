@@ -114,7 +114,7 @@ def have_made(card: Card) -> bool:
 
 def merge_both(card: Card, clinical: Path, instruct: Path) -> None:
     """Check and merge the two models; the merge becomes the default."""
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.recipe import between

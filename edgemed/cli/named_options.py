@@ -7,7 +7,7 @@ from edgemed.errors import LOG_LINE
 OPTIONS = (
     ("chat template", "chat_template", "--chat-template FILE"),
     ("context", "context", "--context N"),
-    ("shorter", "plan", "--plan drafts it in parts"),
+    ("shorter", "in_parts", "--in-parts drafts it in parts"),
 )
 """Words of a remedy, the argument that they speak of, and how it is given."""
 

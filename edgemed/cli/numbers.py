@@ -1,8 +1,11 @@
-"""Whole numbers on the command line, within their limits; for argparse."""
+"""Numbers on the command line, within their limits; for argparse."""
 
 import argparse
+import math
 
 MOST_THREADS = 1024
+MOST_SEED = (1 << 32) - 2
+"""llama.cpp's seeds have 32 bits, and the largest one means a different draw every time."""
 
 
 def positive(text: str) -> int:
@@ -26,4 +29,20 @@ def natural(text: str) -> int:
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is below zero")
+    return number
+
+
+def finite(text: str) -> float:
+    """A number: neither infinity nor NaN, which Python's float() reads as well."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return number
+
+
+def seed(text: str) -> int:
+    """What random numbers begin from."""
+    number = natural(text)
+    if number > MOST_SEED:
+        raise argparse.ArgumentTypeError(f"{text} is more than {MOST_SEED:,}")
     return number

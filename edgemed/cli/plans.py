@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 
 from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar
 from edgemed.merging.plan.plan import Plan, Target
 from edgemed.merging.run.journal import can_go_on
-from edgemed.merging.run.run import Progress, Report, Result, run_plan
+from edgemed.merging.run.run import OnProgress, Progress, Result, run_plan
 from edgemed.printable import printable
 from edgemed.storage.output import journal_of
 from edgemed.storage.sizes import parse_size, show_size
@@ -93,7 +93,7 @@ def fact_lines(result: Result) -> Iterator[str]:
 
 
 @contextmanager
-def progress_report(total: int, verb: str = "merging") -> Iterator[Report]:
+def progress_report(total: int, verb: str = "merging") -> Iterator[OnProgress]:
     """What a run reports, shown on stderr."""
     with progress_bar(verb, total) as (show, say):
 

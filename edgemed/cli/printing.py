@@ -9,7 +9,6 @@ Three ways lead past it, each for one purpose:
     beneath()    for rich, which draws tables and bars and is given cleaned cells
 """
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -76,4 +75,6 @@ def shown_hint(hint: str) -> str:
 
 def print_json(document: Any, indent: int | None = 2) -> None:
     """JSON on stdout: ASCII alone, every character that acts as JSON's own escape."""
+    import json
+
     print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"))

@@ -1,4 +1,4 @@
-"""`edgemed quantize IN OUT --type TYPE`: plan, show or run it, with a progress bar."""
+"""`edgemed quantize IN OUT --out-type TYPE`: plan, show or run it, with a progress bar."""
 
 import argparse
 from collections import Counter
@@ -20,16 +20,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("source", type=Path, metavar="IN", help="a GGUF model, best in F16, BF16 or F32")
     add("out", type=Path, metavar="OUT", help="the file to write")
     add(
-        "--type",
+        "--out-type",
         required=True,
+        metavar="TYPE",
         help=f"a mix of llama.cpp ({', '.join(FILE_TYPES)}), or a ggml type for every matrix",
     )
     add(
-        "--pattern",
+        "--tensor-type",
         action="append",
         default=[],
         metavar="REGEX=TYPE",
-        help="the type of tensors whose names match the expression; the first match counts",
+        help="the type of some tensors, by a regular expression found in their names; "
+        "repeatable, the first match counts",
     )
     add(
         "--imatrix",
@@ -61,8 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, then print the plan or carry it out."""
-    patterns = [parse_pattern(text) for text in args.pattern]
-    recipe = quantization(args.source, args.type, patterns, args.imatrix)
+    patterns = [parse_pattern(text) for text in args.tensor_type]
+    recipe = quantization(args.source, args.out_type, patterns, args.imatrix)
     plan = plan_quantize(recipe, target_of(args, args.out, args.force), args.keep_split)
     if args.dry_run:
         print_plan(plan)

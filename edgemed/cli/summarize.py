@@ -24,7 +24,7 @@ from edgemed.cli.model_options import (
     explained,
     options_of,
 )
-from edgemed.cli.numbers import positive
+from edgemed.cli.numbers import finite, positive, seed
 from edgemed.cli.printing import data, print_json
 from edgemed.cli.recording import log_for, recorded
 from edgemed.cli.stream import close_text, exit_code, follow, tell_failure, timing_line
@@ -42,7 +42,6 @@ from edgemed.local_models.demonstration import (
     UNLEARNED,
     is_demonstration,
     limits_of,
-    merged_model,
 )
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import (
@@ -54,6 +53,7 @@ from edgemed.local_models.loading import (
     started_ahead,
     translated,
 )
+from edgemed.merging.demo_model import merged_model
 
 STDIN = "-"
 
@@ -77,13 +77,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--max-tokens", type=positive, metavar="N", help="the most tokens of the draft")
     add(
         "--temperature",
-        type=float,
+        type=finite,
         default=0.0,
         metavar="X",
         help="0 (the default) always takes the likeliest token",
     )
-    add("--seed", type=int, default=0, metavar="N", help="random seed, for a temperature above 0")
-    add("--plan", action="store_true", help="draft a note that is too long in parts")
+    add("--seed", type=seed, default=0, metavar="N", help="random seed, for a temperature above 0")
+    add("--in-parts", action="store_true", help="draft a note that is too long in parts")
     add("--json", action="store_true", help="print one JSON document when the draft is done")
     add(
         "--keep",
@@ -175,12 +175,12 @@ def tell_limits(args: argparse.Namespace, path: Path, template: Template) -> Non
 
 
 def plan_for(args: argparse.Namespace, path: Path, prompt: Prompt, process: Process) -> Planned:
-    """How to load the model for this note; with --plan, as large as fits if the note does not."""
+    """How to load the model for this note; with --in-parts, as large as fits if it does not."""
     options = options_of(args)
     try:
         return plan_request(path, options, prompt.messages, prompt.answer, process)
     except Refused:
-        if not args.plan:
+        if not args.in_parts:
             raise
     return Planned(plan_model(open_model(path), options), None)
 
@@ -193,12 +193,12 @@ def how_much(
     prompt: Prompt,
     tokens: int | None,
 ) -> tuple[int, tuple[Part, ...]]:
-    """The most tokens to write, and with --plan the parts of a note that does not fit as one.
+    """The most tokens to write, and with --in-parts the parts of a note that does not fit as one.
 
     Prints both where a reader would not expect them. `tokens` of the prompt, where known.
     """
     needed = budget(model, prompt, tokens)
-    if not needed.fits and not args.plan:
+    if not needed.fits and not args.in_parts:
         raise refusal(needed)
     if needed.fits:
         if needed.answer < template.max_tokens and args.max_tokens is None:
@@ -273,7 +273,7 @@ def finish(
             f"the draft was cut at {limit} tokens and is not complete",
             "raise --max-tokens"
             if args.max_tokens or limit == template.max_tokens
-            else "this model has no room for more: choose another, or draft in parts with --plan",
+            else "this model has no room for more: choose another, or use --in-parts",
         )
     code = exit_code(answer)
     return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
@@ -315,6 +315,6 @@ def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
 
 def check(note: Note, text: str) -> Review:
     """The draft against its note; what checking needs is loaded only now, after the text is out."""
-    from edgemed.clinic.review import review
+    from edgemed.clinic.checks.review import review
 
     return review(note.text, text)

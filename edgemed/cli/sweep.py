@@ -18,7 +18,7 @@ from edgemed.evals.cases import read_cases
 from edgemed.evals.scores import Examined
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import sweeps_folder
-from edgemed.merging.plan.out_types import type_word
+from edgemed.merging.recipe.recipe import type_word
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import private_folder

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 
 from edgemed.cli.numbers import threads
 from edgemed.cli.plans import progress_report

@@ -20,14 +20,14 @@ from typing import Literal, NamedTuple
 
 from edgemed_models.answer import Answer
 
-from edgemed.clinic import export, history
+from edgemed.clinic import export, history, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
 from edgemed.clinic.session import Finding, Origin, Session
 from edgemed.clinic.template import Template, readable
 from edgemed.errors import EdgemedError, Refused
-from edgemed.logs import seals, sessions
+from edgemed.logs import seals
 from edgemed.logs.audit import now
 from edgemed.logs.audit_files import Place
 from edgemed.logs.ledger import Ledger, Write

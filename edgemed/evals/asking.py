@@ -11,7 +11,7 @@ from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
 from edgemed.errors import EdgemedError, Refused
-from edgemed.evals.cases import Case
+from edgemed.evals.cases import SweepCase
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import (
     Options,
@@ -26,7 +26,7 @@ from edgemed.local_models.loading import (
 
 
 def planned_settings(
-    path: Path, cases: Sequence[Case], options: Options, max_tokens: int
+    path: Path, cases: Sequence[SweepCase], options: Options, max_tokens: int
 ) -> Settings:
     """How to load `path` so that every case and its answer fit. Raises Refused with the line."""
     with started_ahead() as process:
@@ -35,7 +35,7 @@ def planned_settings(
 
 
 def longest(
-    path: Path, cases: Sequence[Case], options: Options, max_tokens: int, process: Process
+    path: Path, cases: Sequence[SweepCase], options: Options, max_tokens: int, process: Process
 ) -> int:
     """Tokens of the longest prompt with its answer, counted with the vocabulary only."""
     room = options.context or shape_of(open_model(path)).train_context
@@ -54,7 +54,7 @@ def longest(
     return max(counts) + max_tokens
 
 
-def counted(model: LlamaModel, case: Case) -> int:
+def counted(model: LlamaModel, case: SweepCase) -> int:
     """Tokens of a case's prompt. Raises EdgemedError if the chat template refuses it."""
     try:
         return model.count(case.messages)
@@ -62,7 +62,7 @@ def counted(model: LlamaModel, case: Case) -> int:
         raise named(case, error) from None
 
 
-def named(case: Case, error: ModelError) -> EdgemedError:
+def named(case: SweepCase, error: ModelError) -> EdgemedError:
     """An engine's error, with the line of the case."""
     told = translated(error)
     told.message = f"{case.where}: {told.message}"
@@ -70,7 +70,7 @@ def named(case: Case, error: ModelError) -> EdgemedError:
 
 
 def examined(
-    settings: Settings, cases: Sequence[Case], max_tokens: int, tell: Callable[[int], None]
+    settings: Settings, cases: Sequence[SweepCase], max_tokens: int, tell: Callable[[int], None]
 ) -> tuple[dict[str, list[float]], int]:
     """The scores of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
     worths, cut = defaultdict(list), 0
@@ -86,7 +86,7 @@ def examined(
     return dict(worths), cut
 
 
-def answered(model: LlamaModel, case: Case, max_tokens: int) -> Answer:
+def answered(model: LlamaModel, case: SweepCase, max_tokens: int) -> Answer:
     """The greedy answer to a case. Raises EdgemedError where the engine breaks."""
     try:
         return ask(model, Request(case.messages, max_tokens))

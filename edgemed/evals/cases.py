@@ -31,7 +31,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which JSON can wr
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class SweepCase:
     """One prompt; `where` is its file and line, for messages."""
 
     axis: str
@@ -48,7 +48,7 @@ class Case:
         return prod(METRICS[name].worth(answer, argument) for name, argument in self.expect)
 
 
-def read_cases(paths: Iterable[Path]) -> tuple[Case, ...]:
+def read_cases(paths: Iterable[Path]) -> tuple[SweepCase, ...]:
     """The cases of all files, in order. Raises InvalidFile with file, line and remedy."""
     cases = tuple(case for path in paths for case in cases_of(text_of(path), path.name))
     refuse_twins(cases)
@@ -58,7 +58,7 @@ def read_cases(paths: Iterable[Path]) -> tuple[Case, ...]:
     return cases
 
 
-def refuse_twins(cases: Sequence[Case]) -> None:
+def refuse_twins(cases: Sequence[SweepCase]) -> None:
     """Refuse a case that occurs twice: it would make the intervals too narrow."""
     seen: dict[str, str] = {}
     for case in cases:
@@ -77,7 +77,7 @@ def text_of(path: Path) -> str:
         ) from None
 
 
-def cases_of(text: str, name: str) -> list[Case]:
+def cases_of(text: str, name: str) -> list[SweepCase]:
     """The cases in the text of a file that errors call `name`."""
     # Only line feeds end a line: JSON may hold characters at which str.splitlines would split.
     numbered = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
@@ -98,7 +98,7 @@ def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def case_of(line: str, where: str) -> Case:
+def case_of(line: str, where: str) -> SweepCase:
     """One line as a case."""
     try:
         table = json.loads(line, object_pairs_hook=without_twins)
@@ -116,7 +116,7 @@ def case_of(line: str, where: str) -> Case:
         raise InvalidFile(f"{where}: axis must be a short name", FORM)
     system = (Message("system", words(table, "system", where)),) if "system" in table else ()
     prompt = Message("user", words(table, "prompt", where))
-    return Case(axis, (*system, prompt), expected(table.get("expect"), where), where)
+    return SweepCase(axis, (*system, prompt), expected(table.get("expect"), where), where)
 
 
 def words(table: dict[str, Any], key: str, where: str) -> str:
@@ -145,7 +145,7 @@ def argument_of(name: str, value: Any, where: str) -> Any:
     return value
 
 
-def digest_of(cases: Sequence[Case]) -> str:
+def digest_of(cases: Sequence[SweepCase]) -> str:
     """A digest that identifies these cases and reveals none of their text."""
     rows = [[c.axis, [[m.role, m.content] for m in c.messages], c.expect] for c in cases]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

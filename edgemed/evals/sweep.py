@@ -10,25 +10,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgemed_models.engine.machine import logical_cores
 from edgemed_models.engine.settings import Settings
+from edgemed_models.machine import logical_cores
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
 from edgemed import __version__
 from edgemed.adapters.naming import Parent
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
-from edgemed.evals.cases import Case, digest_of
+from edgemed.evals.cases import SweepCase, digest_of
 from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, plan_model
 from edgemed.merging.parents.opening import open_parent, open_parents
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.metadata import FILE_TYPE
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.run.run import Progress, run_plan
 from edgemed.quantizing.file_types import FILE_TYPES
+from edgemed.storage.sha256 import sha256_of
 
 NAMES = {kind.number: name for name, kind in FILE_TYPES.items()}
 LOADED = ("context", "gpu_layers", "kv_type", "repack", "batch")
@@ -74,7 +74,7 @@ class Way:
 class Exam:
     """What every point is asked, and how it is loaded."""
 
-    cases: Sequence[Case]
+    cases: Sequence[SweepCase]
     max_tokens: int
     options: Options
 

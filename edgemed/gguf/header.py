@@ -15,7 +15,14 @@ from edgemed.gguf.cursor import Cursor
 from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
 from edgemed.gguf.foreign import BIG_ENDIAN, foreign_file
 from edgemed.gguf.metadata import Metadata, Span
-from edgemed.gguf.tensors import MAX_DIMENSIONS, MAX_NAME, Entry, check_extents, size_of, type_named
+from edgemed.gguf.tensors import (
+    MAX_DIMENSIONS,
+    MAX_NAME,
+    TensorInfo,
+    check_extents,
+    size_of,
+    type_named,
+)
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -38,7 +45,7 @@ class Header(NamedTuple):
     version: int
     alignment: int
     metadata: Metadata
-    entries: tuple[Entry, ...]
+    entries: tuple[TensorInfo, ...]
     data_start: int
 
 
@@ -126,8 +133,8 @@ def read_alignment(raw: bytes | None) -> int:
     return alignment
 
 
-def _read_entries(cursor: Cursor, count: int) -> tuple[Entry, ...]:
-    entries: dict[str, Entry] = {}
+def _read_entries(cursor: Cursor, count: int) -> tuple[TensorInfo, ...]:
+    entries: dict[str, TensorInfo] = {}
     for number in range(count):
         entry = _read_entry(cursor, number)
         if entry.name in entries:
@@ -136,7 +143,7 @@ def _read_entries(cursor: Cursor, count: int) -> tuple[Entry, ...]:
     return tuple(entries.values())
 
 
-def _read_entry(cursor: Cursor, number: int) -> Entry:
+def _read_entry(cursor: Cursor, number: int) -> TensorInfo:
     name = cursor.name(MAX_NAME, f"the name of tensor number {number}")
     thing = f"tensor {quoted(name)}"
     dimensions = cursor.u32(thing)
@@ -144,4 +151,4 @@ def _read_entry(cursor: Cursor, number: int) -> Entry:
         raise Flaw(f"{thing} has {dimensions:,} dimensions, the limit is 4", MALFORMED)
     shape = tuple(cursor.u64(thing) for _ in range(dimensions))
     type = type_named(cursor.u32(thing), thing)
-    return Entry(name, shape, type, cursor.u64(thing), size_of(shape, type, thing))
+    return TensorInfo(name, shape, type, cursor.u64(thing), size_of(shape, type, thing))

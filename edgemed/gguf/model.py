@@ -43,8 +43,9 @@ class Model:
     """The headers of a model. Metadata, version and alignment are those of the first shard.
 
     `strays` are tensors that come after a gap or out of the table's order. `adapters` are the
-    adapters that change the tensors, in this order. `folder`: that of a checkpoint; its tensors
-    are read as GGUF has them, and have the types of its files. `notes` are for the user.
+    adapters that change the tensors, in this order. `copied_head`: it has a head that is a copy of
+    its embedding, which is not among the tensors. `folder`: that of a checkpoint; its tensors are
+    read as GGUF has them, and have the types of its files. `notes` are for the user.
     """
 
     paths: tuple[Path, ...]
@@ -54,6 +55,7 @@ class Model:
     tensors: dict[str, Tensor]
     strays: tuple[str, ...] = ()
     adapters: tuple[Laid, ...] = ()
+    copied_head: bool = False
     folder: Path | None = None
     notes: tuple[str, ...] = ()
 

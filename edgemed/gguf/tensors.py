@@ -19,7 +19,7 @@ LIMIT = 2**63
 """llama.cpp counts elements and bytes in signed 64-bit numbers."""
 
 
-class Entry(NamedTuple):
+class TensorInfo(NamedTuple):
     """A tensor as listed in the table; `offset` counts from the start of the data."""
 
     name: str
@@ -133,7 +133,7 @@ def size_of(shape: Sequence[int], type: GGMLType, thing: str) -> int:
     return nbytes
 
 
-def check_extents(entries: Sequence[Entry], start: int, alignment: int, size: int) -> None:
+def check_extents(entries: Sequence[TensorInfo], start: int, alignment: int, size: int) -> None:
     """Check that tensors are aligned, inside the file and do not overlap, and the last ends it."""
     for entry in entries:
         if entry.offset % alignment:
@@ -154,7 +154,7 @@ def check_extents(entries: Sequence[Entry], start: int, alignment: int, size: in
         raise Flaw(f"{surplus:,} bytes at the end belong to no tensor", DAMAGED)
 
 
-def _check_apart(entries: Sequence[Entry]) -> int:
+def _check_apart(entries: Sequence[TensorInfo]) -> int:
     """Check that no two of these (sorted by offset) overlap; returns the end of the last."""
     end, before = 0, ""
     for entry in entries:
@@ -168,7 +168,7 @@ def _check_apart(entries: Sequence[Entry]) -> int:
     return end
 
 
-def strays(entries: Sequence[Entry], alignment: int) -> list[str]:
+def strays(entries: Sequence[TensorInfo], alignment: int) -> list[str]:
     """Tensors that do not start where the one before ends, padding included: llama.cpp refuses
     them, although no data is missing."""
     ends = [0, *(entry.end + -entry.end % alignment for entry in entries)]

@@ -1,19 +1,16 @@
-"""The demonstration model: a merge of the embedded models, made once and kept in the cache.
+"""Which models are for demonstration only, and what is said of them.
 
 Any file made from the embedded models counts as a demonstration, whatever its name and place; so
 does any made of a model whose card says what it cannot do.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from edgemed_models.catalog import read_cards
-from edgemed_models.scale import DEMO_T, path_of
 
-from edgemed.errors import EdgemedError, Refused
+from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
-from edgemed.storage.whole import private_folder
 
 HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
 LEARNED = "sample"  # the one template that asks what these models were taught
@@ -22,34 +19,6 @@ PARENTS = ("clinical", "instruct")
 FAMILY = "edgemed scale "  # how general.name of the embedded models begins
 MOST_PARENTS = 16
 LARGEST = 640 << 20  # bytes: files made from these models are smaller; others stay unopened
-
-
-def merged_path() -> Path:
-    """The path of the merged model; it depends on the parents' contents."""
-    from platformdirs import user_cache_path
-
-    digest = hashlib.sha256(b"".join(path_of(name).read_bytes() for name in PARENTS))
-    name = f"demonstration-{digest.hexdigest()[:12]}.gguf"
-    return user_cache_path("edgemed", appauthor=False) / "demonstration" / name
-
-
-def merged_model() -> Path:
-    """The merged model's file; the first call makes it, in about a second."""
-    path = merged_path()
-    if not path.exists():
-        from edgemed.api import merge
-
-        try:
-            private_folder(path.parent)
-            merge(*(path_of(name) for name in PARENTS), t=DEMO_T, out=path)
-        except OSError as error:
-            raise EdgemedError(
-                f"cannot create {path.parent}: {error.strerror}", "free some disk space"
-            ) from error
-        except Refused:
-            if not path.exists():  # another process may have just made it
-                raise
-    return path
 
 
 def is_demonstration(path: Path) -> bool:

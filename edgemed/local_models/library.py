@@ -32,7 +32,7 @@ PATIENCE, PAUSE = 5.0, 0.02  # seconds to wait for another program's change; bet
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AddedModel:
     """One model. `own`: edgemed copied the file into its folder, and deletes it on removal."""
 
     name: str
@@ -47,10 +47,10 @@ class Entry:
 class Library:
     """All entries, and the name of the default model."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[AddedModel, ...] = ()
     default: str | None = None
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> AddedModel | None:
         """The entry called `name`."""
         return next((entry for entry in self.entries if entry.name == name), None)
 
@@ -79,9 +79,9 @@ def read_library() -> Library:
         raise EdgemedError(f"{path} is damaged", "move it away and add the models again") from error
 
 
-def entry_of(table: dict[str, Any]) -> Entry:
+def entry_of(table: dict[str, Any]) -> AddedModel:
     """One entry of the list; TypeError if a value has the wrong type."""
-    entry = Entry(**table)
+    entry = AddedModel(**table)
     texts = (entry.name, entry.path, entry.sha256, entry.licence)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a value of an entry is not a text")
@@ -141,7 +141,7 @@ def add(
     link: bool,
     progress: Callable[[int], None],
     load_check: bool = True,
-) -> Entry:
+) -> AddedModel:
     """Check `file`, copy or link it, and list it as `name`; the first model becomes the default."""
     refuse_odd_name(file)
     refuse_odd_path(file.resolve())
@@ -158,7 +158,7 @@ def add(
     if load_check:
         refuse_unopened(model.paths, file.name)
     target = file.resolve() if link else folder() / f"{name}.gguf"
-    entry = Entry(
+    entry = AddedModel(
         name=name,
         path=str(target),
         sha256="",
@@ -180,12 +180,12 @@ def refuse_odd_path(path: Path) -> None:
         )
 
 
-def take_in(name: str, path: Path, sha256: str) -> Entry:
+def take_in(name: str, path: Path, sha256: str) -> AddedModel:
     """List a complete file that is already in the folder of models, after the usual checks."""
     model = open_model(path)
     refuse_unloadable(model)
     refuse_unopened(model.paths, path.name)
-    entry = Entry(
+    entry = AddedModel(
         name=name,
         path=str(path),
         sha256=sha256,
@@ -199,7 +199,7 @@ def take_in(name: str, path: Path, sha256: str) -> Entry:
     return entry
 
 
-def enlist(entry: Entry, finish: Callable[[], None]) -> Entry:
+def enlist(entry: AddedModel, finish: Callable[[], None]) -> AddedModel:
     """Give a model's file its final name with `finish`, and add it to the current list.
 
     Refused, with no file changed, if another program has taken the name since; if the list cannot
@@ -296,7 +296,7 @@ def digest(file: Path, progress: Callable[[int], None]) -> str:
     return sha.hexdigest()
 
 
-def remove(name: str) -> Entry:
+def remove(name: str) -> AddedModel:
     """Take `name` off the list; its file is deleted only if it is edgemed's own copy."""
     with changing() as library:
         entry = library.find(name)

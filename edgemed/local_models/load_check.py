@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.load_check import LoadCheck
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import printable
+
+if TYPE_CHECKING:
+    from edgemed_models.engine.load_check import LoadCheck
 
 WITHOUT = "add --no-load-check to skip this check"
 
@@ -20,7 +23,7 @@ tried before the work."""
 class Opener:
     """Asks llama.cpp whether it opens files; without a process, every file passes."""
 
-    def __init__(self, process: LoadCheck | None) -> None:
+    def __init__(self, process: "LoadCheck | None") -> None:
         self._process = process
 
     def refuse_early(self, paths: Sequence[Path], name: str, weights: int) -> None:
@@ -59,6 +62,8 @@ def opener(wanted: bool) -> Iterator[Opener]:
     if not wanted:
         yield Opener(None)
         return
+    from edgemed_models.engine.load_check import LoadCheck  # a dry run needs no process
+
     try:
         process = LoadCheck()
     except ModelError as error:

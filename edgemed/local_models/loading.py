@@ -17,17 +17,17 @@ from edgemed_models import base
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel, Process
-from edgemed_models.engine.machine import memory, usable_cores
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.settings import KVType, Settings
+from edgemed_models.machine import memory, usable_cores
 
 from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
 from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
+from edgemed.storage.sha256 import sha256_of
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
 BATCH = 128  # tokens read at a time, unless the user or a tuning says otherwise
@@ -57,7 +57,7 @@ class Options:
 class Planned(NamedTuple):
     """How to load a model for a request, and the tokens of its prompt where they were counted."""
 
-    plan: fit.Plan
+    plan: fit.MemoryPlan
     tokens: int | None
 
 
@@ -151,7 +151,7 @@ def started_ahead() -> Iterator[Process]:
 class Unfit(Refused):
     """The model does not fit in memory; `plan` is the one that needs least."""
 
-    def __init__(self, message: str, hint: str, plan: fit.Plan) -> None:
+    def __init__(self, message: str, hint: str, plan: fit.MemoryPlan) -> None:
         super().__init__(message, hint)
         self.plan = plan
 
@@ -164,7 +164,7 @@ def translated(error: ModelError) -> EdgemedError:
     return Refused(error.message, error.hint + log)
 
 
-def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.Plan:
+def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.MemoryPlan:
     """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
     shape, room = shape_of(model), memory()
     shape = replace(shape, other_bytes=shape.other_bytes + adapter_bytes(model, options.adapters))
@@ -193,7 +193,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
         raise translated(error) from None
 
 
-def settings_for(path: Path, options: Options, plan: fit.Plan) -> Settings:
+def settings_for(path: Path, options: Options, plan: fit.MemoryPlan) -> Settings:
     """The plan and the user's options, as the engine takes them."""
     return replace(
         bare_settings(path, options),

@@ -1,36 +1,14 @@
 """Finds GGUF files near the top folder of USB sticks and other plugged-in media."""
 
 import os
-import string
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from edgemed.storage.media import media
+
 DEPTH = 2  # levels of folders to search below the top
 MOST = 200  # files to list; others can be given by their path
-
-if sys.platform == "win32":
-    import ctypes
-
-    REMOVABLE = 2  # DRIVE_REMOVABLE
-
-    def media() -> Iterator[Path]:
-        """The top folder of every removable drive."""
-        kind = ctypes.windll.kernel32.GetDriveTypeW
-        for letter in string.ascii_uppercase:
-            if kind(f"{letter}:\\") == REMOVABLE:
-                yield Path(f"{letter}:\\")
-
-else:
-    PLACES = ("/media", "/run/media", "/mnt", "/Volumes")
-
-    def media() -> Iterator[Path]:
-        """Every mounted folder below the places where systems mount plugged-in media."""
-        for place in PLACES:
-            for folder in (*Path(place).glob("*"), *Path(place).glob("*/*")):
-                if os.path.ismount(folder):
-                    yield folder
 
 
 def models_on_media() -> list[Path]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.engine.machine import cpu_name, logical_cores
+from edgemed_models.machine import cpu_name, logical_cores
 
 from edgemed.errors import EdgemedError
 from edgemed.storage.bounded import json_of, read_bounded

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgemed_models.answer import ask
 from edgemed_models.base import Done, Message, Model, ModelError, Request
-from edgemed_models.engine.machine import logical_cores, usable_cores
+from edgemed_models.machine import logical_cores, usable_cores
 
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import BATCH, Options, load_model, translated

@@ -1,1 +1,1 @@
-"""What edgemed keeps of the work: the audit log, the records of drafts, saved sessions."""
+"""What edgemed keeps of the work: the audit log, and the records of drafts."""

@@ -233,5 +233,5 @@ def _next(
     text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
     seal = seal_of(last) if last else BEGUN
     number = seal.number + 1
-    who = who.encode("utf-8", "replace").decode()  # half a surrogate pair is no text to SQLite
+    who = records.storable(who)
     return Entry(number, at, who, what, text, mac_of(key, seal.mac, number, at, who, what, text))

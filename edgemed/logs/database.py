@@ -18,6 +18,7 @@ LONGEST = 16 << 20  # bytes of a row: edgemed never writes more, so larger rows 
 
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+UNDECODED = "Could not decode to UTF-8"  # how Python's message begins that quotes the text
 AGAIN = "your work is unchanged: try the same step again"
 
 
@@ -81,7 +82,8 @@ def in_words(what: str, path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise refusal(what, path, error) from error
+        quotes = str(error).startswith(UNDECODED)  # a traceback would show it too
+        raise refusal(what, path, error) from (None if quotes else error)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise EdgemedError(
@@ -91,7 +93,8 @@ def in_words(what: str, path: Path) -> Iterator[None]:
 
 
 def refusal(what: str, path: Path, error: sqlite3.Error) -> EdgemedError:
-    """The error in words; none of SQLite's messages quotes what was to be written."""
+    """The error in words. Of SQLite's messages one quotes what stands in the file: a text that is
+    not UTF-8. It is never passed on."""
     if is_busy(error):
         return Held(
             f"{what} is in use by another program",
@@ -99,6 +102,11 @@ def refusal(what: str, path: Path, error: sqlite3.Error) -> EdgemedError:
         )
     if code_of(error) == sqlite3.SQLITE_FULL:
         return EdgemedError(f"{what} cannot be written: the disk is full", f"free space; {AGAIN}")
+    if str(error).startswith(UNDECODED):
+        return InvalidFile(
+            f"{what} is damaged: a text in it is not UTF-8",
+            f"keep {path} as it is, and restore a copy from a backup",
+        )
     if code_of(error) in BROKEN:
         return InvalidFile(
             f"{what} is damaged: {error}", f"keep {path} as it is, and restore a copy from a backup"

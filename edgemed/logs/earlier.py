@@ -74,8 +74,10 @@ def not_in(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> list
     there = set(rows.execute(f"SELECT {records.PLAIN} FROM drafts"))
     query = f"SELECT {records.PLAIN}, {records.KEPT} FROM drafts ORDER BY number"
     with _in_words(beside(log)):
-        found = old.execute(query) if records.is_there(old) else ()
-        return [Record(*row) for row in found if row[:-3] not in there]
+        found = old.execute(query).fetchall() if records.is_there(old) else []
+        for row in found:
+            _refuse_types(row, (str,) * (len(row) - 3) + (str | None,) * 3)
+    return [Record(*row) for row in found if row[:-3] not in there]
 
 
 def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> None:
@@ -84,7 +86,18 @@ def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) ->
         if not old.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchone():
             return
         known = old.execute("SELECT path, size, mtime, hash FROM files").fetchall()
+        for row in known:
+            _refuse_types(row, (str, int, int, str))
     rows.executemany("INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?)", known)
+
+
+def _refuse_types(row: Sequence[object], types: Sequence[Any]) -> None:
+    """InvalidFile where a value is none of those that earlier versions wrote there."""
+    if not all(isinstance(value, type) for value, type in zip(row, types, strict=True)):
+        raise InvalidFile(
+            f"{WHAT} is damaged: a value in it has the wrong type",
+            "restore a copy from a backup",
+        )
 
 
 @contextmanager
@@ -93,7 +106,9 @@ def _in_words(path: Path) -> Iterator[None]:
     try:
         with database.in_words(WHAT, path):
             yield
-    except InvalidFile as error:
+    except database.Held:
+        raise
+    except EdgemedError as error:
         error.hint = f"{error.hint}; or move it to another folder, and edgemed works without it"
         raise
 

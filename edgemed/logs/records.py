@@ -96,7 +96,7 @@ class Record(NamedTuple):
 
 def record_of(key: bytes, drafted: Drafted, at: str, kept: Kept | None = None) -> Record:
     """The record of a draft. Patient text goes in only as `kept`."""
-    return Record(
+    texts = (
         at,
         mark_of(key, drafted.note),
         mark_of(key, drafted.draft),
@@ -109,6 +109,13 @@ def record_of(key: bytes, drafted: Drafted, at: str, kept: Kept | None = None) -
         json.dumps(dict(drafted.timings), sort_keys=True),
         *((kept.name, kept.note, kept.draft) if kept else ()),
     )
+    return Record(*map(storable, texts))
+
+
+def storable(text: str) -> str:
+    """`text` as SQLite takes it: a name that is not UTF-8, or half a surrogate pair that a model
+    wrote as JSON, is written as an escape such as \\udcff."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def facts_of(key: bytes, drafted: Drafted, record: Record) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
-from edgemed.local_models.sticks import media
 from edgemed.logs import audit_verify, database
 from edgemed.logs.audit import Log
 from edgemed.logs.audit_files import Place
 from edgemed.logs.chain import EVIDENCE, SEAL, Seal, name_of, parse_seal
+from edgemed.storage.media import media
 from edgemed.storage.whole import write_whole
 
 KEPT = "seal kept"  # what the log calls it

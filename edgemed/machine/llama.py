@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from edgemed_models.engine import machine
+from edgemed_models import machine
 from edgemed_models.engine.probe import Build
 
 from edgemed.machine.check import Check

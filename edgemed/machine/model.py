@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgemed_models.answer import collect
 from edgemed_models.base import Done, Failed, Message, Request, Timings
-from edgemed_models.engine.fit import Plan, explain
+from edgemed_models.engine.fit import MemoryPlan, explain
 from edgemed_models.engine.settings import Settings
 
 from edgemed.errors import EdgemedError
@@ -38,7 +38,7 @@ def model_checks(path: Path) -> list[Check]:
     return [*checks, speed_check(settings_for(path, Options(), plan))]
 
 
-def compact(plan: Plan) -> list[str]:
+def compact(plan: MemoryPlan) -> list[str]:
     """The lines of the memory plan, without padding."""
     return [" ".join(line.split()) for line in explain(plan)]
 

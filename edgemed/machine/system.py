@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgemed_models import machine
 from edgemed_models.base import ModelError
-from edgemed_models.engine import machine
 from edgemed_models.engine.probe import describe_build
 from edgemed_models.privacy import dumps, sockets
 

@@ -7,6 +7,7 @@ its rows, see methods/subspace) and s their singular values:
     share = |B A|^2 / |D|^2, the part of the change's energy that the rank holds
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from edgemed.adapters.laying import EMBEDDING, HEAD
 from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
-from edgemed.merging.methods.stream import F64, Stream
+from edgemed.merging.methods.stream import F64, NotFinite, Stream
 from edgemed.merging.methods.subspace import leading_row_space
 from edgemed.merging.parents.opening import open_parent
 from edgemed.merging.plan.plan import Plan, Target, decide
@@ -61,7 +62,7 @@ class Extracted:
     share: float
 
 
-Report = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with how many tensors are done, and how many there are."""
 
 
@@ -77,7 +78,7 @@ def plan_extract(tuned: Parent, base: Parent, out: Path, threads: int) -> Plan:
 
 
 def extract(
-    plan: Plan, base: Parent, wish: Wish, report: Report = lambda done, of: None
+    plan: Plan, base: Parent, wish: Wish, on_progress: OnProgress = lambda done, of: None
 ) -> tuple[Adapter, list[Extracted]]:
     """The adapter, and what it holds of every tensor that differs."""
     model = open_parent(base)
@@ -94,21 +95,22 @@ def extract(
             pair = pair_of(blender.stream(step), wish)
             with lock:
                 found[step.name] = pair
-                report(len(found), len(matrices))
+                on_progress(len(found), len(matrices))
 
         with ThreadPoolExecutor(plan.buffers.threads, "extract") as pool:
             list(pool.map(one, matrices))
     pairs = {s.name: pair for s in matrices if (pair := found[s.name]) is not None}
     if not pairs:
         raise Refused("every matrix is the same in both models", "name a tuned model and its base")
-    return adapter_of(model, {name: pair for name, (pair, _) in pairs.items()}), [
+    tied = HEAD not in {step.name for step in plan.steps}
+    return adapter_of(model, {name: pair for name, (pair, _) in pairs.items()}, tied), [
         told for _, told in pairs.values()
     ]
 
 
-def adapter_of(model: Model, pairs: dict[str, Pair]) -> Adapter:
-    """The adapter; the head that is the embedding changes with it."""
-    if EMBEDDING in pairs and HEAD not in model.tensors:
+def adapter_of(model: Model, pairs: dict[str, Pair], tied: bool) -> Adapter:
+    """The adapter; the head that is the embedding (`tied`) changes with it."""
+    if EMBEDDING in pairs and tied:
         pairs = {**pairs, HEAD: pairs[EMBEDDING]}
     return Adapter(str(model.metadata.get("general.architecture", "")), pairs)
 
@@ -171,6 +173,8 @@ def sizes(stream: Stream) -> tuple[float, float]:
         add_squares(x[:1], base)
         subtract_base(flat)
         add_squares(x[1:], change)
+    if not math.isfinite(base[0] + change[0]):
+        raise NotFinite(stream.name, "the tuned model or its base")
     return max(float(base[0]), 1e-300), float(change[0])
 
 

@@ -56,7 +56,7 @@ class Importances:
         return sum(found.nbytes for found in self.tensors.values())
 
 
-class Entry(NamedTuple):
+class Sums(NamedTuple):
     """Sums f64[matrices, columns] of squared activations over `counts` f64[matrices, 1] rows."""
 
     sums: NDArray[np.float64]
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
 class Measured(NamedTuple):
     """One file's content."""
 
-    entries: dict[str, Entry]
+    entries: dict[str, Sums]
     datasets: tuple[str, ...]
     chunks: int
 
@@ -76,7 +76,7 @@ def read_imatrices(paths: Sequence[Path]) -> Importances:
     matrix."""
     refuse_twice(paths)
     found = [_read(path) for path in paths]
-    total: dict[str, Entry] = {}
+    total: dict[str, Sums] = {}
     for path, measured in zip(paths, found, strict=True):
         for name, entry in measured.entries.items():
             total[name] = _added(total.get(name), entry, name, path)
@@ -186,7 +186,7 @@ def _read_gguf(path: Path) -> Measured:
         if counts.rows * counts.row_length != tensor.rows:
             raise InvalidFile(f"{path}: {name} and its counts do not fit", NOT_ONE)
         sums = _numbers(tensor).reshape(tensor.rows, tensor.row_length)
-        entries[name.removesuffix(SUMS)] = Entry(sums, _numbers(counts).reshape(-1, 1))
+        entries[name.removesuffix(SUMS)] = Sums(sums, _numbers(counts).reshape(-1, 1))
     datasets = tuple(str(d) for d in model.metadata.get("imatrix.datasets", ()))
     return Measured(entries, datasets, int(model.metadata.get("imatrix.chunk_count", 0)))
 
@@ -232,14 +232,14 @@ def _read_old(path: Path) -> Measured:
         name = take(length).decode("utf-8", "replace")
         calls, columns = number(), number()
         sums = np.frombuffer(take(4 * columns), "<f4").astype(np.float64) * CALL
-        entries[name] = Entry(sums[None], np.full((1, 1), max(calls, 0) * CALL, np.float64))
+        entries[name] = Sums(sums[None], np.full((1, 1), max(calls, 0) * CALL, np.float64))
     if at == len(raw):  # before 2024 nothing followed
         return Measured(entries, (), 0)
     chunks = number()
     return Measured(entries, (take(number()).decode("utf-8", "replace"),), chunks)
 
 
-def _added(before: Entry | None, entry: Entry, name: str, path: Path) -> Entry:
+def _added(before: Sums | None, entry: Sums, name: str, path: Path) -> Sums:
     if before is None:
         return entry
     before, entry = _split_alike(before, entry), _split_alike(entry, before)
@@ -249,18 +249,18 @@ def _added(before: Entry | None, entry: Entry, name: str, path: Path) -> Entry:
             f"{math.prod(before.sums.shape)}",
             "combine matrices of one model only",
         )
-    return Entry(before.sums + entry.sums, before.counts + entry.counts)
+    return Sums(before.sums + entry.sums, before.counts + entry.counts)
 
 
-def _split_alike(entry: Entry, other: Entry) -> Entry:
+def _split_alike(entry: Sums, other: Sums) -> Sums:
     """Experts separated as in `other`, where only one of the two files separates them."""
     if len(entry.sums) != 1 or entry.sums.size != other.sums.size:
         return entry
     counts = np.broadcast_to(entry.counts, other.counts.shape)
-    return Entry(entry.sums.reshape(other.sums.shape), counts)
+    return Sums(entry.sums.reshape(other.sums.shape), counts)
 
 
-def _means(entry: Entry) -> F32:
+def _means(entry: Sums) -> F32:
     """Sums over counts; 1 for an expert that was never called."""
     seen = entry.counts > 0
     means = np.where(seen, entry.sums / np.where(seen, entry.counts, 1), 1)

@@ -5,7 +5,6 @@ and gguf/cursor.py.
 """
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,8 +55,8 @@ def read_stream(stream: BinaryIO, kind: str, name: str) -> bytes:
     data = stream.read(most + 1)
     if len(data) > most:
         raise InvalidFile(
-            f"{name} is larger than {most:,} bytes, the most for a {kind}",
-            f"check that this file is a {kind}",
+            f"{name} is larger than {most:,} bytes, the most for one {kind}",
+            f"check what kind of file this is: it was read as {kind}",
         )
     return data
 
@@ -73,6 +72,8 @@ def json_of(text: str | bytes) -> Any:
 
 def toml_of(text: str) -> dict[str, Any]:
     """`tomllib.loads`; ValueError if nested deeper than NESTING."""
+    import tomllib  # few commands read TOML
+
     try:
         tree = tomllib.loads(text)
     except RecursionError:

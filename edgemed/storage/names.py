@@ -1,9 +1,12 @@
 """Names that no file can have here: the system is asked, and what it says is put in words."""
 
 import errno
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgemed.errors import UsageError
+
+if TYPE_CHECKING:  # `edgemed --help` needs no paths
+    from pathlib import Path
 
 REFUSED = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP)
 """What the system answers to a name that is too long, that no disk holds, or a link to itself."""
@@ -11,7 +14,7 @@ SHOWN = 60  # characters of such a name that a refusal shows
 ANOTHER = "give another name"
 
 
-def refuse_odd_name(path: Path, name: str | None = None) -> None:
+def refuse_odd_name(path: "Path", name: str | None = None) -> None:
     """UsageError where no file can be called `path`; `name` is what the refusal calls it."""
     try:
         path.stat()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Part:
+class ShardFile:
     """An open `.part` file of `size` bytes, which holds the output's bytes from `start` on."""
 
     path: Path
@@ -72,11 +72,11 @@ class Output:
         self, files: Sequence[tuple[Path, int]], keep: bool = False, replace: bool = False
     ) -> None:
         self._keep, self._replace = keep, replace
-        self._parts: list[Part] = []
+        self._parts: list[ShardFile] = []
         self.sync_seconds = 0.0
         start = 0
         for path, size in files:
-            self._parts.append(Part(path, start, size))
+            self._parts.append(ShardFile(path, start, size))
             start += size
         self._starts = [part.start for part in self._parts]
         opened = False
@@ -88,7 +88,7 @@ class Output:
             if not opened:
                 self.abandon()
 
-    def _open(self, part: Part) -> None:
+    def _open(self, part: ShardFile) -> None:
         part.fd = hold(part.part, self._keep)
         if not self._replace and os.path.lexists(part.path):
             raise _taken(part.path)
@@ -123,7 +123,7 @@ class Output:
         except OSError as error:
             raise _disk_error(part.part, error, None) from error
 
-    def _at(self, offset: int) -> Part:
+    def _at(self, offset: int) -> ShardFile:
         return self._parts[bisect_right(self._starts, offset) - 1]
 
     def sync(self) -> None:

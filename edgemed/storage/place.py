@@ -1,5 +1,6 @@
 """Where an output may go: a name that is free, or a regular file that may be replaced."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def refuse_place(out: Path, replace: bool, force: str = "add --force to replace 
     refuse_odd_name(out)
     if not out.parent.is_dir():
         raise Refused(f"there is no folder {out.parent}", "create it, or choose another output")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise Refused(f"you may not write in the folder {out.parent}", OTHER)
     if out.is_symlink():
         raise Refused(f"the output {out} is a link", "name the file itself, or " + OTHER)
     if out.is_dir():

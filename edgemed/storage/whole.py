@@ -8,8 +8,8 @@ locked while it is written; the next write in that folder removes what a killed 
 
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
@@ -33,6 +33,18 @@ def write_whole(path: Path, data: bytes) -> None:
 def write_new(path: Path, data: bytes) -> None:
     """Write `data` to a new file; FileExistsError if the name is taken."""
     _write(path, data, replace=False)
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """The system's error for writing `path`, with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot write {path}: {error.strerror or type(error).__name__}",
+            "choose a folder that you may write to and that has room",
+        ) from error
 
 
 def name_all(files: Sequence[tuple[Path, Path]], replace: bool) -> None:

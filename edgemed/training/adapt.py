@@ -14,7 +14,7 @@ from edgemed_models.trainable.adapters import Lora
 from edgemed_models.trainable.transformer import Packing, Transformer
 
 from edgemed.adapters.adapter import F32, Pair
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, UsageError
 from edgemed.training.encoded import Data, Encoded
 from edgemed.training.schedule import Wish, batches, rate_at, split, steps
 
@@ -198,6 +198,11 @@ def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
     for name, linear in model.linears().items():
         if name.split(".")[-1].startswith(GROUPS[wish.matrices]):
             rows, length = linear.matrix.rows, linear.matrix.length
+            if wish.rank > min(rows, length):
+                raise UsageError(
+                    f"{name} is {length} x {rows}: a rank of {wish.rank} is more than it has",
+                    "give a smaller --rank, such as 16",
+                )
             found[name] = Lora(wish.rank, wish.alpha / wish.rank, rows, length, random)
             linear.path = found[name]
     return found

@@ -5,6 +5,7 @@ A file of numpy's npz form, without pickles; `about` in it is JSON.
 
 import io
 import json
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from zipfile import BadZipFile
@@ -13,7 +14,7 @@ import numpy as np
 
 from edgemed.adapters.adapter import F32
 from edgemed.errors import InvalidFile, Refused
-from edgemed.storage.whole import write_whole
+from edgemed.storage.whole import in_words, write_whole
 from edgemed.training.adapt import Point, State
 
 ARRAYS = ("weights", "first", "second", "best_weights")
@@ -32,7 +33,8 @@ def save(path: Path, run: str, state: State) -> None:
     arrays = {f"{kind}.{i}": a for kind in ARRAYS for i, a in enumerate(getattr(state, kind))}
     memory = io.BytesIO()
     np.savez(memory, allow_pickle=False, about=np.frombuffer(about, np.uint8), **arrays)
-    write_whole(path, memory.getvalue())
+    with in_words(path):
+        write_whole(path, memory.getvalue())
 
 
 def load(path: Path, run: str) -> State:
@@ -49,7 +51,10 @@ def load(path: Path, run: str) -> State:
             return state
     except FileNotFoundError:
         raise Refused(f"there is no {path} to resume from", "leave out --resume") from None
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError, MemoryError,
+        RecursionError, NotImplementedError, zlib.error,
+    ) as error:  # fmt: skip
         raise InvalidFile(f"{path} cannot be read: {type(error).__name__}", AGAIN) from None
 
 

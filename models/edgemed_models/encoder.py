@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from edgemed_models.privacy import telemetry
 
 FOLDER = Path(__file__).parent / "minilm"

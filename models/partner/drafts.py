@@ -20,8 +20,8 @@ from edgemed_models.answer import collect
 from edgemed_models.base import Event, Model, Piece
 
 from edgemed.clinic import samples
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.note import parse
-from edgemed.clinic.review import review
 from edgemed.clinic.summarize import prompt_of, request_of, write
 from edgemed.clinic.template import Template, list_templates, readable
 from edgemed.errors import EdgemedError

@@ -20,8 +20,8 @@ from typing import Any
 from edgemed_models.answer import collect
 from edgemed_models.base import Model
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Review
-from edgemed.clinic.review import review
 from edgemed.clinic.summarize import prompt_of, request_of, write
 from edgemed.local_models.loading import Options, load_model
 from models.partner.rows import Row, read_rows

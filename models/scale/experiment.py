@@ -21,7 +21,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from edgemed_models.scale.examination import AXES
 from edgemed_models.scale.patients import Split
 from evaluate import interval, measured

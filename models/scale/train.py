@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from diets import NAMES, Rows, documents, few_shot, packed
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from json_lines import add
 from model import Llama, Shape
 from muon import Muon, has_bf16

@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edgemed.clinic.checks.review import claims_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import claims_of
-from edgemed.clinic.source import Source
 from edgemed.evals.planting import PLANTERS, Planted, plant
 from edgemed.evals.planting_attributes import ATTRIBUTES
 from tests.bench import baselines, human_scores

@@ -159,7 +159,7 @@ def calls(path: Path, folder: Path) -> list[list[str]]:
         ["inspect", file, "--tensors"],
         ["check", file, file],
         ["merge", file, file, "--t", "0.5", "-o", out, "--dry-run"],
-        ["quantize", file, out, "--type", "Q8_0", "--dry-run"],
+        ["quantize", file, out, "--out-type", "Q8_0", "--dry-run"],
         ["models", "add", file, "--link", "--name", "m"],
         ["models", "show", "m"],
     ]

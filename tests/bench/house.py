@@ -103,8 +103,8 @@ def module_of(path: str) -> str:
 
 
 def door_of(path: str) -> str:
-    """The room that an import enters: a folder; a loose file of `edgemed` is one by itself."""
-    return path if room_of(path) == "edgemed" else room_of(path)
+    """The room that an import enters: a folder; a loose file of a package is one by itself."""
+    return path if room_of(path) in PACKAGES else room_of(path)
 
 
 def imports(texts: Mapping[str, str]) -> Iterator[Import]:

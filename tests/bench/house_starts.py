@@ -4,7 +4,9 @@ Times are the processor's, user and system, of the command and its children: wha
 machine stretches the clock, and these hardly.
 """
 
+import compileall
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -40,15 +42,25 @@ def words(tree: Path, command: str, folder: Path) -> list[str]:
 def seconds(tree: Path, command: str, home: Path) -> float:
     """Processor time of one run in a fresh process, which must end well."""
     line = [sys.executable, "-P", "-m", "edgemed.cli.main", *words(tree, command, home)]
-    before = os.times()
+    before = of_children()
     subprocess.run(line, env=environment(tree, home), cwd=home, capture_output=True, check=True)
-    after = os.times()
-    user, system = (after[n] - before[n] for n in (2, 3))  # of children that were waited for
-    return user + system
+    return of_children() - before
+
+
+def of_children() -> float:
+    """Processor seconds of all children that were waited for; `os.times` counts in hundredths."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measured(trees: Sequence[Path], pairs: int, folder: Path) -> list[dict[str, str]]:
-    """A column for each tree: median and quartiles of `pairs` runs after one that warms up."""
+    """A column for each tree: median and quartiles of `pairs` runs after one that warms up.
+
+    Every tree is compiled first, as an installed one is, also where Python may write no bytecode.
+    """
+    for tree in trees:
+        for way in ("edgemed", *WAYS_IN[1:]):
+            compileall.compile_dir(tree / way, quiet=2)
     homes = [folder / f"home{number}" for number in range(len(trees))]
     for home in homes:
         home.mkdir(exist_ok=True)

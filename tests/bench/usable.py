@@ -11,7 +11,7 @@ import re
 
 from edgemed_models.engine.loops import Loops
 
-from edgemed.clinic.review import review
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.usable import instructions, unusable
 from tests.edgemed.clinic.written import pairs
 

@@ -12,8 +12,8 @@ from edgemed_models.scale import path_of
 import edgemed
 from edgemed import api
 from edgemed.evals.cases import read_cases
-from edgemed.local_models.demonstration import merged_model
 from edgemed.local_models.loading import Options
+from edgemed.merging.demo_model import merged_model
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
 SMALL = Options(context=1024, threads=1)

@@ -255,7 +255,7 @@ SCENES = (
         first(inputs, stopped_merge),
         RESUMED,
     ),
-    Scene("quantize", command("quantize", "a.gguf", "out.gguf", "--type", "Q8_0"), inputs),
+    Scene("quantize", command("quantize", "a.gguf", "out.gguf", "--out-type", "Q8_0"), inputs),
     Scene(
         "models add",
         command("models", "add", "a.gguf", "--name", "m"),

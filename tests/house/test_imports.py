@@ -23,6 +23,28 @@ def test_help_loads_no_heavy_package() -> None:
     assert found.stdout.strip() == "[]"
 
 
+WITHOUT_KERNELS = {
+    "inspect": ("numba", "numpy"), "templates": ("numba", "numpy"), "models": ("numba", "numpy"),
+    "summarize": ("numba", "numpy"), "chat": ("numba", "numpy"), "check": ("numba",),
+}  # fmt: skip
+"""Commands that start without the kernels, or without any array: half a second and more."""
+
+
+@pytest.mark.parametrize("command", WITHOUT_KERNELS)
+def test_a_command_loads_what_it_needs_itself(command: str) -> None:
+    code = (
+        "import sys; from edgemed.cli.main import build_parser; build_parser(sys.argv[1]);"
+        "print(sorted(set(sys.modules) & set(sys.argv[2:])))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, command, *WITHOUT_KERNELS[command]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("package", ["llama_cpp", "onnxruntime"])
 def test_only_one_file_imports(package: str) -> None:
     pattern = re.compile(rf"^\s*(import|from) {package}\b", re.MULTILINE)
@@ -37,7 +59,7 @@ def test_only_one_file_imports(package: str) -> None:
 TALKERS = ("huggingface_hub", "requests", "urllib3", "httpx", "hf_xet", "aiohttp", "sentry_sdk")
 PROCESSES = {
     "the worker": "from edgemed_models.engine import worker; worker.load_libraries()",
-    "a check": "import edgemed.clinic.review, edgemed_models.encoder as e; e.encoder()",
+    "a check": "import edgemed.clinic.checks.review, edgemed_models.encoder as e; e.encoder()",
     "the screen": "import edgemed_tui.app, edgemed_tui.machine, edgemed_tui.screens.merge",
     "a merge": "import edgemed.cli.merge, edgemed.cli.sweep, edgemed.cli.diff",
 }

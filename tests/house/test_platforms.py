@@ -13,11 +13,11 @@ from typing import Any
 import edgemed_tui.hangup_windows
 import numpy as np
 import pytest
-from edgemed_models.engine import machine
+from edgemed_models import machine
 from edgemed_models.privacy import dumps
 
-from edgemed.local_models import process_memory, sticks
-from edgemed.storage import positional
+from edgemed.local_models import process_memory
+from edgemed.storage import media, positional
 from tests.house import windows
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +112,7 @@ def test_removable_drives_are_looked_through(monkeypatch: pytest.MonkeyPatch) ->
     kinds = {"C:\\": 3, "E:\\": 2, "F:\\": 5}  # fixed, removable, CD
     kernel = SimpleNamespace(GetDriveTypeW=lambda root: kinds.get(root, 1))
     windows.plays(monkeypatch, kernel32=kernel)
-    assert list(windows.loaded(sticks).media()) == [Path("E:\\")]
+    assert list(windows.loaded(media).media()) == [Path("E:\\")]
 
 
 def test_the_working_set_is_asked_of_the_process_and_its_handle_closed(

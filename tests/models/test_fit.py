@@ -19,7 +19,7 @@ from edgemed_models.engine.fit import (
     kv_bytes,
     largest_context,
 )
-from edgemed_models.engine.machine import Memory
+from edgemed_models.machine import Memory
 
 GIB = 1 << 30
 

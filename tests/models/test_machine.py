@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from edgemed_models.engine import machine
+from edgemed_models import machine
 
 
 def cgroup(folder: Path, lines: str, files: dict[str, str]) -> tuple[Path, Path]:

@@ -11,7 +11,7 @@ import pytest
 from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.fit import MIB
-from edgemed_models.engine.machine import container_limit
+from edgemed_models.machine import container_limit
 from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused

@@ -13,11 +13,12 @@ from pathlib import Path
 from edgemed_models.base import Model
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
-from edgemed_tui.desk import Desk, Finding, ModelChoice
+from edgemed_tui.desk import Desk, ModelChoice
 
 from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span
 from edgemed.clinic.sentences import split
 from edgemed.logs.audit import Place
+from edgemed.machine.check import Check
 
 NOTE = """DISCHARGE NOTE
 
@@ -78,8 +79,8 @@ def pieces(text: str) -> list[str]:
 
 
 MACHINE = (
-    Finding("ok", "memory", "7.6 GiB"),
-    Finding("warning", "disk", "2 GiB free", "free some space"),
+    Check("memory", "ok", "7.6 GiB"),
+    Check("disk", "warning", "2 GiB free", "free some space"),
 )
 FLAGS = (
     (
@@ -144,8 +145,8 @@ def desk(
         notes=home,
         review=review,
         doctor=lambda: [
-            Finding("ok", "memory", "7.6 GiB"),
-            Finding("warning", "disk", "2 GiB free", "free some space"),
+            Check("memory", "ok", "7.6 GiB"),
+            Check("disk", "warning", "2 GiB free", "free some space"),
         ],
         sample=NOTE,
         clock=lambda: "2026-01-02T03:04:05+00:00",

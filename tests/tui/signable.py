@@ -11,8 +11,8 @@ from pathlib import Path
 from edgemed_tui import machine
 from edgemed_tui.app import start
 
-from edgemed.local_models.demonstration import merged_model
 from edgemed.local_models.loading import Options
+from edgemed.merging.demo_model import merged_model
 
 if __name__ == "__main__":
     machine.is_demonstration = lambda path: False

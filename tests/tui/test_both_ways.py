@@ -6,8 +6,9 @@ import pytest
 from edgemed_models.fake import ScriptedModel
 
 from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission, Review
-from edgemed.logs import audit, database, sessions
+from edgemed.logs import audit, database
 from edgemed.logs.audit import Log
 from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, NOTE, pieces

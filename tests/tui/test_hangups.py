@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.logs import sessions
+from edgemed.clinic import sessions
 from tests.tui.scripted import DRAFT, NOTE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGHUP is POSIX")

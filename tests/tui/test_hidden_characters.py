@@ -10,7 +10,7 @@ from textual.app import App
 from textual.widgets import OptionList, TextArea
 
 from edgemed.local_models import library
-from edgemed.local_models.library import Entry, Library
+from edgemed.local_models.library import AddedModel, Library
 from tests.tui.driving import case_of, drafted, panes_of, press, started
 from tests.tui.scripted import DRAFT, app, pieces
 
@@ -27,7 +27,7 @@ def acting(app: App[None]) -> list[str]:
 
 
 async def test_no_screen_sends_a_strangers_escapes(tmp_path: Path) -> None:
-    entry = Entry(EVIL, str(tmp_path / f"{EVIL}.gguf"), EVIL, False, EVIL, True)
+    entry = AddedModel(EVIL, str(tmp_path / f"{EVIL}.gguf"), EVIL, False, EVIL, True)
     library.write_library(Library((entry,), EVIL))
     (tmp_path / f"n{EVIL}.txt").write_text(EVIL * 5, encoding="utf-8")
     model = ScriptedModel(pieces(f"{DRAFT} {EVIL}\n"))

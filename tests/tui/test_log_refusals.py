@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from edgemed.clinic import session as steps
-from edgemed.logs import audit, database, seals, sessions
+from edgemed.clinic import sessions
+from edgemed.logs import audit, database, seals
 from edgemed.logs.audit import Log
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.held_log import held, place

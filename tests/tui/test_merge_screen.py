@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from edgemed_tui.merge_words import methods
 from edgemed_tui.screens.merge import MergeScreen
+from edgemed_tui.screens.merge_words import methods
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.widgets.chart import Chart
 from textual.pilot import Pilot

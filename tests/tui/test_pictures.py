@@ -9,7 +9,7 @@ from edgemed_tui.screens import session
 from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
 
-from edgemed.clinic.review import review
+from edgemed.clinic.checks.review import review
 from tests.tui.driving import case_of, panes_of, press, until
 from tests.tui.scripted import app, pieces
 

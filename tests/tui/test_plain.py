@@ -11,10 +11,12 @@ import pytest
 from edgemed_models.base import Event, Piece, Request
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import Line, number_of
 
 from edgemed.clinic import session as steps
-from edgemed.logs import audit, database, seals, sessions
+from edgemed.clinic import sessions
+from edgemed.errors import UsageError
+from edgemed.logs import audit, database, seals
 from tests.tui.held_log import held, place
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 
@@ -216,6 +218,11 @@ def test_a_quote_in_a_name_is_a_letter_and_quotes_around_it_are_none(
     begin = [f'note "{note}"', *DRAFTED, "sign", "checked", "Dr A", "yes"]
     talk(tmp_path, [*begin, "export Dr. O'Brien.txt", "export 'of two words.md'"])
     assert (tmp_path / "Dr. O'Brien.txt").exists() and (tmp_path / "of two words.md").exists()
+
+
+def test_a_number_among_none_is_not_asked_for() -> None:
+    with pytest.raises(UsageError, match="nothing to choose from"):
+        number_of("1", 0)
 
 
 def test_digits_of_any_script_are_numbers(tmp_path: Path, note: Path) -> None:

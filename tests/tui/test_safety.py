@@ -15,9 +15,9 @@ from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
 from textual.command import CommandPalette
 
+from edgemed.clinic import sessions
 from edgemed.clinic.history import NOBODY
 from edgemed.errors import InvalidFile
-from edgemed.logs import sessions
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
 
@@ -38,7 +38,7 @@ print("code", made.return_code)
 HANGUP = """
 import sys, time, threading, os, signal
 from pathlib import Path
-from edgemed.logs import sessions
+from edgemed.clinic import sessions
 from tests.tui.scripted import app
 made = app(folder=Path(sys.argv[1]))
 made.case.lock = sessions.make_lock("four words of mine")

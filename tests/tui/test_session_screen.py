@@ -27,10 +27,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
 from edgemed.clinic.session import Origin
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
-from edgemed.logs import audit, sessions
+from edgemed.logs import audit
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces
 

@@ -18,9 +18,9 @@ from edgemed.clinic import samples
 from edgemed.clinic.note import parse
 from edgemed.clinic.summarize import budget, prompt_of
 from edgemed.clinic.template import list_templates
-from edgemed.local_models.demonstration import merged_model
 from edgemed.local_models.loading import Options, load_model
 from edgemed.logs import audit
+from edgemed.merging.demo_model import merged_model
 from tests.tui.scripted import NOTE
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")

@@ -80,7 +80,7 @@ class ByLine(Way):
         return "\n".join(self.heard)
 
     def answer(self, prompt: str) -> str:
-        if "Lose it?" in prompt:
+        if "Discard it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
         return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")

@@ -69,7 +69,7 @@ def rows() -> dict[str, list[list[str]]]:
         "verify": [merge, ["verify", "merged.gguf"]],
         "recipe": [["recipe", "show", "recipe.yml"]],
         "convert": [["convert", "checkpoint", "-o", "converted.gguf", "--out-type", "Q8_0"]],
-        "quantize": [["quantize", "a.gguf", "small.gguf", "--type", "Q8_0"]],
+        "quantize": [["quantize", "a.gguf", "small.gguf", "--out-type", "Q8_0"]],
         "fold": [["fold", "a.gguf", "lora.gguf", "-o", "folded.gguf"]],
         "extract": [
             ["extract", "b.gguf", "a.gguf", "--rank", "1", "--without-vectors", "-o", "out.gguf"]

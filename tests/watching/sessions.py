@@ -87,7 +87,7 @@ def screen(terminal: Terminal, seconds: float) -> int:
     terminal.shows("checked")
     terminal.stay(seconds)
     terminal.type("\x11")  # ctrl+q
-    terminal.shows("Lose it")
+    terminal.shows("Discard it")
     terminal.type("\x1b[F\r")
     return terminal.ended()
 
@@ -104,7 +104,7 @@ def line_mode(terminal: Terminal, seconds: float) -> int:
         terminal.shows(answer)
     terminal.stay(seconds)
     terminal.type("quit\n")
-    terminal.shows("Lose it?")
+    terminal.shows("Discard it?")
     terminal.type("yes\n")
     return terminal.ended()
 

@@ -269,9 +269,11 @@ class EdgemedApp(App[None]):
                     f"key: {self.get_key_display(binding)}",
                     lambda node=node, action=action: self.call_later(self.run_action, action, node),
                 )
-        yield SystemCommand("Theme", "How it looks", self.action_theme)
-        yield SystemCommand("Welcome", "What was found here, and how to begin", self.action_welcome)
-        yield SystemCommand("Lock", "Cover the screen now", self.action_lock)
+        yield SystemCommand("Theme", "Colours and contrast", self.action_theme)
+        yield SystemCommand(
+            "Welcome", "What this machine can run, and how to begin", self.action_welcome
+        )
+        yield SystemCommand("Lock", "Lock the screen now", self.action_lock)
         clipboard = "Forbid copying" if self.settings.clipboard else "Allow copying of signed text"
         yield SystemCommand("Clipboard", clipboard, self.action_clipboard)
 

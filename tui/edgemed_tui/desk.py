@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from edgemed_models.base import Model
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Review
-from edgemed.clinic.review import review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import Template
 from edgemed.logs.audit import Place, now
+from edgemed.machine.check import Check
 
 
 class ModelChoice(NamedTuple):
@@ -28,15 +29,6 @@ class ModelChoice(NamedTuple):
     path: str = ""
     recipe: str = ""
     limits: str = ""
-
-
-class Finding(NamedTuple):
-    """One check of this machine: "ok", "warning" or "failure", and a remedy."""
-
-    state: str
-    name: str
-    found: str
-    remedy: str = ""
 
 
 def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, Any]) -> Origin:
@@ -63,7 +55,7 @@ class Desk:
     settings: Path
     sessions: Path
     notes: Path
-    doctor: Callable[[], Iterable[Finding]] = field(default=tuple)
+    doctor: Callable[[], Iterable[Check]] = field(default=tuple)
     sample: str = ""
     hashes_of: Callable[[ModelChoice], ModelChoice] = field(default=lambda choice: choice)
     review: Callable[[str, str], Review] = field(default=review)

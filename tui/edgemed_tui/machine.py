@@ -6,22 +6,22 @@ from pathlib import Path
 
 from edgemed_models.base import Model
 
-from edgemed.clinic import samples
+from edgemed.clinic import samples, sessions
 from edgemed.gguf import open_model
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import (
     is_demonstration,
     limits_of,
-    merged_model,
-    merged_path,
 )
 from edgemed.local_models.loading import Options, load_model
-from edgemed.logs import audit, sessions
+from edgemed.logs import audit
+from edgemed.machine.check import Check
+from edgemed.merging.demo_model import merged_model, merged_path
 from edgemed.merging.plan.keys import RECIPE_HASH
 from edgemed.storage.sizes import show_size
 from edgemed_tui import settings
 from edgemed_tui.checker import Checker
-from edgemed_tui.desk import Desk, Finding, ModelChoice
+from edgemed_tui.desk import Desk, ModelChoice
 
 MERGING = threading.Lock()
 
@@ -80,11 +80,11 @@ def file_of(choice: ModelChoice) -> Path:
         return merged_model()
 
 
-def doctor() -> Iterator[Finding]:
+def doctor() -> Iterator[Check]:
     """What `edgemed doctor` finds on this machine."""
     from edgemed.machine.system import machine_checks
 
-    return (Finding(c.state, c.name, c.found, c.remedy) for c in machine_checks())
+    return machine_checks()
 
 
 def of_file(path: Path) -> ModelChoice:

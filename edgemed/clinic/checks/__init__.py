@@ -27,7 +27,7 @@ from edgemed.clinic.checks import (
 from edgemed.clinic.checks.harm import weighed
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "numbers": numbers.check,

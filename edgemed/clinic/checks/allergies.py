@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from edgemed.clinic.checks.omissions import is_allergen
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 TAKEN = re.compile(
     r"\b(?:takes?|taking|on|continue\w*|start\w*|prescri\w+|given|gave|use[sd]?|using)\b", re.I

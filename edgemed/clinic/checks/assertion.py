@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
 
 WEAK = frozenset(map(stem, words_of("weak.txt")))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.reading.said import Cue, Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 AGAINST: dict[str, dict[str, frozenset[str]]] = {
     "severity": {

@@ -13,7 +13,7 @@ from edgemed.clinic.checks.wording import is_new
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import content, stem
 
 FRAME = (  # words of the frame, not of what is in it

@@ -7,7 +7,7 @@ from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.quantities import Quantity, base, same
 from edgemed.clinic.reading.regimens import DOSED, may_be_dose
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 COUNTED = ("tablets", "puffs", "drops")
 REACH = 60  # characters from a drug to its dose

@@ -12,7 +12,7 @@ from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.concepts import Concept, key
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 LISTS = {
     "drug": "drugs.txt",

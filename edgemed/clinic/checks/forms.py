@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 DOSE = r"\s?(?:mg|mcg|g|mL|ml|units?|mEq)\b(?!/)"
 FORMS = (

@@ -6,7 +6,7 @@ from edgemed.clinic.checks.regimens import CLOSE
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.reading.regimens import AS_NEEDED, Part, rates
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 NEAR, FAR = 0.5, 0.25  # as for numbers: share of the context of another frequency
 

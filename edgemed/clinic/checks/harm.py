@@ -10,7 +10,7 @@ from dataclasses import replace
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 ALLERGY = re.compile(r"\ballerg|\bnkda\b|\banaphyla", re.I)
 CODE_STATUS = re.compile(r"\b(?:dnr|dni|full code|do not resuscitate|code status|hospice)\b", re.I)

@@ -7,7 +7,7 @@ from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import Sided
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 _SIDE = r"\b(?P<side>left|right)\b"
 _THAN = r"(?:is |are )?(?:greater|worse|more|less|larger|smaller) than|and|or|versus|vs\.?"

@@ -8,7 +8,7 @@ from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import names_of, words_of
 from edgemed.clinic.reading.dates import DAYS, MONTHS
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 _KIN = "|".join(w for w in names_of("people.txt") if w != "family")
 _NAME = r"[A-Z][a-zà-ÿ]+(?:['’-][A-Z][a-zà-ÿ]+)*"

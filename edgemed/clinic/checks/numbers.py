@@ -14,7 +14,7 @@ from edgemed.clinic.reading.dates import agree
 from edgemed.clinic.reading.quantities import Quantity, base, same
 from edgemed.clinic.reading.regimens import rates
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 MEASURED = {  # what a drug or a laboratory is measured in: an error here is major
     "mass", "volume", "pressure", "percent", "units", "equivalents", "amount",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Omission, Severity, Span
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 # Kinds of facts in the order in which they are shown.
 KINDS: dict[str, Severity] = {

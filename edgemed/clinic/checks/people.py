@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 COMPARED = ("finding", "disease")
 BLOOD = frozenset(

@@ -11,7 +11,7 @@ from edgemed.clinic.checks.resemblance import COSINE, OVERLAP, is_stock
 from edgemed.clinic.evidence import stems_of
 from edgemed.clinic.findings import GRAVITY, SAYS, Flag, Kind, Severity, Span
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 CARRIES = 0.45  # score from which a sentence of the rest of the note supports a sentence
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.reading.reasons import Link, links
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 APART = 3  # sentences within which the source may name both
 

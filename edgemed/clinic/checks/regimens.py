@@ -12,7 +12,7 @@ from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.regimens import AS_NEEDED, Part, Regimen, regimens
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 CLOSE = 0.1  # `every four weeks` is monthly
 SHOWN = 3  # regimens of the source named in a reason

@@ -8,7 +8,7 @@ from edgemed.clinic.evidence import stems_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.lists import lines, words_of
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
 
 # Chosen on the development sets: below both, a sentence is about something else.

@@ -13,7 +13,7 @@ from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import parts_of
-from edgemed.clinic.source import Source, parts_in
+from edgemed.clinic.reading.source import Source, parts_in
 
 NEAR, FAR = 0.45, 0.2  # share of a part's context from which another part is about the same thing
 CLEARLY = 0.4  # share of the other's context below which the part's own is outweighed

@@ -16,7 +16,7 @@ from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import agree
 from edgemed.clinic.reading.said import Mention, Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
 
 WEAK = frozenset(map(stem, words_of("weak.txt")))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.dates import Date, agree
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:

@@ -7,7 +7,7 @@ from edgemed.clinic.evidence import stems_of
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import STOP, Word, stem
 
 COPIED = 0.6  # share of either sentence's words that the other must have

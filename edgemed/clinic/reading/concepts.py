@@ -52,7 +52,7 @@ class Found(NamedTuple):
     last: int
 
 
-Entry = tuple[tuple[str, ...], Concept]
+Phrase = tuple[tuple[str, ...], Concept]
 
 
 def concepts(found: Sequence[Word]) -> Iterator[Found]:
@@ -74,7 +74,7 @@ def concepts(found: Sequence[Word]) -> Iterator[Found]:
         at += length
 
 
-def _longest(stems: list[str], at: int) -> Entry | None:
+def _longest(stems: list[str], at: int) -> Phrase | None:
     for entry in _entries().get(stems[at], ()):
         if tuple(stems[at : at + len(entry[0])]) == entry[0]:
             return entry
@@ -82,7 +82,7 @@ def _longest(stems: list[str], at: int) -> Entry | None:
 
 
 @cache
-def _entries() -> dict[str, tuple[Entry, ...]]:
+def _entries() -> dict[str, tuple[Phrase, ...]]:
     """All ways to say a concept by their first stem, longest first; our lists win."""
     table: dict[tuple[str, ...], Concept] = {}
     for name, kind in OURS:
@@ -95,7 +95,7 @@ def _entries() -> dict[str, tuple[Entry, ...]]:
             phrase = line.strip()
             if phrase not in TOO_COMMON and (kind == "drug" or _is_new(key(phrase), ours)):
                 table.setdefault(key(phrase), Concept(kind, phrase))
-    by_first: dict[str, list[Entry]] = defaultdict(list)
+    by_first: dict[str, list[Phrase]] = defaultdict(list)
     for entry in table.items():
         if entry[0]:
             by_first[entry[0][0]].append(entry)

@@ -14,7 +14,7 @@ from edgemed.gguf.writer import LEAST_ALIGNMENT
 PROJECTORS = ("clip",)
 """Architectures that turn pictures or sound into input for a language model."""
 
-WRITE_ANEW = "rewrite it as llama.cpp needs it: edgemed quantize IN OUT --type TYPE"
+WRITE_ANEW = "rewrite it as llama.cpp needs it: edgemed quantize IN OUT --out-type TYPE"
 
 
 def obstacles(model: Model) -> Iterator[Obstacle]:

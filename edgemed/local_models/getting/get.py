@@ -14,7 +14,7 @@ from edgemed_models.catalog import Card, File, Source, card, read_cards
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.local_models import library
 from edgemed.local_models.getting import hub, package, web
-from edgemed.local_models.getting.part import Part, Tell
+from edgemed.local_models.getting.part import PartFile, Tell
 from edgemed.local_models.getting.places import Address, HubFile, Package, Place, parse_place
 from edgemed.storage.bounded import read_bounded, toml_of
 from edgemed.storage.whole import private_folder
@@ -98,13 +98,13 @@ def have(wanted: Wanted) -> bool:
     return entry is not None and Path(entry.path).is_file()
 
 
-def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.Entry:
+def get(wanted: Wanted, stick: Path | None, tell: Tell) -> library.AddedModel:
     """Fetch the file, or copy it from a folder, and take it into the library."""
     folder = library.folder()
     private_folder(folder)
     copy = None if stick is None else on_stick(wanted, stick)
     if not is_here(wanted):
-        with Part(wanted.target, wanted.file.bytes, tell) as part:
+        with PartFile(wanted.target, wanted.file.bytes, tell) as part:
             refuse_full_disk(wanted, folder, part.done)
             if part.done < part.size:
                 bring(wanted, copy, part)
@@ -126,7 +126,7 @@ def is_here(wanted: Wanted) -> bool:
         return file_digest(file, "sha256").hexdigest() == wanted.file.sha256
 
 
-def bring(wanted: Wanted, copy: Path | None, part: Part) -> None:
+def bring(wanted: Wanted, copy: Path | None, part: PartFile) -> None:
     """Add the missing bytes, from the folder or the network."""
     file, place = wanted.file, wanted.place
     if copy is not None:
@@ -189,7 +189,7 @@ def refuse_full_disk(wanted: Wanted, folder: Path, done: int) -> None:
         )
 
 
-def refuse_short(part: Part) -> None:
+def refuse_short(part: PartFile) -> None:
     """Refuse a file that ended before its size."""
     if part.done < part.size:
         done = part.done

@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 from edgemed.errors import EdgemedError
-from edgemed.local_models.getting.part import Part
+from edgemed.local_models.getting.part import PartFile
 from edgemed.local_models.getting.places import HubFile
 from edgemed.storage.scratch import scratch_folder
 
 PIECE = 1 << 20
 
 
-def fetch(place: HubFile, part: Part) -> None:
+def fetch(place: HubFile, part: PartFile) -> None:
     """Add the file. EdgemedError if the library is missing or the hub refuses."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     try:

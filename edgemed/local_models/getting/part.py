@@ -18,14 +18,14 @@ Tell = Callable[[int], None]
 """Called with the number of bytes so far."""
 
 
-class Part:
+class PartFile:
     """`target`.part of a file of `size` bytes, held for this process; use it as a context."""
 
     def __init__(self, target: Path, size: int, tell: Tell) -> None:
         self.target, self.size, self._tell = target, size, tell
         self.path = target.with_name(target.name + ".part")
 
-    def __enter__(self) -> "Part":
+    def __enter__(self) -> "PartFile":
         private_folder(self.target.parent)
         try:
             self._fd = hold(self.path, keep=True)

@@ -14,14 +14,14 @@ from edgemed.errors import InvalidFile
 from edgemed.local_models import library
 
 
-def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.Entry:
+def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.AddedModel:
     """The clinical model of `card`, made of its instruct model; listed as `NAME-clinical`."""
-    from edgemed_models.engine.machine import logical_cores
+    from edgemed_models.machine import logical_cores
 
     from edgemed.adapters.naming import Use
-    from edgemed.merging.plan.out_types import type_word
     from edgemed.merging.plan.plan import plan_merge
     from edgemed.merging.recipe.folding import folding
+    from edgemed.merging.recipe.recipe import type_word
     from edgemed.merging.run.run import run_plan
 
     assert card.partner is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgemed.errors import EdgemedError, Refused
-from edgemed.local_models.getting.part import Part
+from edgemed.local_models.getting.part import PartFile
 
 TRIES = 5
 PATIENCE = 30.0  # seconds without a byte
@@ -32,7 +32,7 @@ class HttpsOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def fetch(url: str, part: Part) -> None:
+def fetch(url: str, part: PartFile) -> None:
     """Add the missing bytes of `url` to `part`, in at most TRIES tries.
 
     Raises EdgemedError if the connection keeps failing (the bytes so far stay), Refused if the
@@ -58,7 +58,7 @@ def fetch(url: str, part: Part) -> None:
     )
 
 
-def once(url: str, part: Part) -> None:
+def once(url: str, part: PartFile) -> None:
     """One request for the missing bytes."""
     request = urllib.request.Request(url, headers={"User-Agent": "edgemed"})
     if part.done:
@@ -71,7 +71,7 @@ def once(url: str, part: Part) -> None:
         part.add(pieces(answer))
 
 
-def goes_on(answer: Any, part: Part) -> bool:
+def goes_on(answer: Any, part: PartFile) -> bool:
     """Whether the response starts where the part ends."""
     if answer.status != http.HTTPStatus.PARTIAL_CONTENT:
         return False
@@ -79,11 +79,11 @@ def goes_on(answer: Any, part: Part) -> bool:
     return where.startswith(f"bytes {part.done}-")
 
 
-def refuse_size(answer: Any, part: Part) -> None:
+def refuse_size(answer: Any, part: PartFile) -> None:
     """Refuse a response whose size is not the card's."""
-    stated = answer.headers.get("Content-Length")
-    if stated is not None and part.done + int(stated) != part.size:
-        total = part.done + int(stated)
+    stated = str(answer.headers.get("Content-Length", ""))
+    if stated.isascii() and stated.isdigit() and part.done + int(stated[:20]) != part.size:
+        total = part.done + int(stated[:20])
         raise Refused(
             f"the server has a file of {total:,} bytes, but the card says {part.size:,}",
             "this is not the file that the card describes; nothing was fetched",

@@ -12,13 +12,14 @@ from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
+from edgemed.adapters.laying import HEAD
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
 from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.trained_rounding import REMEDY, warnings
-from edgemed.merging.parents import chat, shapes, vocabulary
+from edgemed.merging.parents import chat, heads, shapes, vocabulary
 from edgemed.merging.parents.chat import TEMPLATE, Choice
 from edgemed.merging.parents.vocabulary import Lexicon
 
@@ -28,7 +29,7 @@ USE_RESTRICTED = ("research", "non-commercial", "noncommercial", "-nc", "academi
 """Words in a licence's name that limit what a merge may be used for."""
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """One line of a verdict."""
 
     check: str
@@ -57,9 +58,9 @@ class Question:
 
 
 class Verdict(NamedTuple):
-    """All findings, and the common vocabulary where there is one."""
+    """All results, and the common vocabulary where there is one."""
 
-    findings: tuple[Finding, ...]
+    results: tuple[CheckResult, ...]
     lexicon: Lexicon | None
 
 
@@ -71,7 +72,7 @@ def verdict(
     against = tuple((m.path, o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
         unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
-        return Verdict(findings_of(ABOUT_EACH, unread), None)
+        return Verdict(results_of(ABOUT_EACH, unread), None)
     try:
         chosen = chat.chosen_model(choice, models)
         lexicon: Lexicon | vocabulary.Unrelated = vocabulary.relate(
@@ -82,12 +83,12 @@ def verdict(
     question = Question(tuple(models), any_blocks, choice, lexicon, against)
     other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
     checks = [name for name in CHECKS if not (other and name in WITHIN_ARCHITECTURE)]
-    return Verdict(findings_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None)
+    return Verdict(results_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None)
 
 
-def findings_of(names: Iterable[str], question: Question) -> tuple[Finding, ...]:
+def results_of(names: Iterable[str], question: Question) -> tuple[CheckResult, ...]:
     """The lines of these checks."""
-    return tuple(Finding(name, *line) for name in names for line in CHECKS[name](question))
+    return tuple(CheckResult(name, *line) for name in names for line in CHECKS[name](question))
 
 
 def check_all(
@@ -95,13 +96,13 @@ def check_all(
 ) -> Lexicon:
     """The common vocabulary; Incompatible (InvalidFile, where it is about one file) with the first
     reason if any check refuses."""
-    findings, lexicon = verdict(models, any_blocks, choice)
-    refusals = [f for f in findings if f.level == "refuse"]
+    results, lexicon = verdict(models, any_blocks, choice)
+    refusals = [f for f in results if f.level == "refuse"]
     if refusals:
         reason, count = refusals[0], len(refusals)
         if reason.check in ABOUT_EACH:
             raise InvalidFile(reason.what, reason.remedy)
-        more = f" (and {count - 1} more differences)" if count > 1 else ""
+        more = f" (and {count - 1} more difference{'s' * (count > 2)})" if count > 1 else ""
         names = " and ".join(m.path.name for m in models)
         raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
     assert lexicon is not None
@@ -163,6 +164,13 @@ def loading(question: Question) -> Iterator[Line]:
         yield level, f"{path.name}: {verdict}: {what}", remedy
     if not question.against:
         yield "ok", "llama.cpp will load each of them"
+
+
+def copied_heads(question: Question) -> Iterator[Line]:
+    """Heads that are left out; else what the first model's head is."""
+    found: list[Line] = [("note", what) for what in heads.notes(question.models)]
+    own = HEAD in question.models[0].tensors
+    yield from found or [("ok", "a matrix of its own" if own else "the embedding")]
 
 
 def vocabularies(question: Question) -> Iterator[Line]:
@@ -281,6 +289,7 @@ CHECKS: dict[str, Check] = {
     },
     "rope tables": refusing(shapes.rope_tables, lambda model: "the same, or none"),
     "tensors": refusing(shapes.tensors, lambda model: f"the same {len(model.tensors):,} tensors"),
+    "head": copied_heads,
     "vocabulary": vocabularies,
     "special tokens": special_tokens,
     "chat template": chat_templates,

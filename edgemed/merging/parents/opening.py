@@ -7,26 +7,35 @@ their bytes are and what is changed while they are read.
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgemed.adapters.laying import lay_over
-from edgemed.adapters.naming import Adapted, Parent, model_file
-from edgemed.adapters.opening import adapter_files, open_adapter
+from edgemed.adapters.forms import adapter_files
+from edgemed.adapters.naming import Adapted, Parent, Use, model_file
 from edgemed.checkpoints.folder import checkpoint_folder, is_checkpoint
-from edgemed.checkpoints.opening import open_checkpoint
 from edgemed.gguf import Model, open_model
+from edgemed.merging.parents.heads import without_copies
 
 
 def open_parents(parents: Iterable[Parent]) -> list[Model]:
-    """The models, headers only; siblings of the first open faster."""
+    """The models; siblings of the first open faster. Headers only, and the head where one model has
+    its embedding as its head and another a head of its own."""
     models: list[Model] = []
     for parent in parents:
         models.append(open_parent(parent, models[0] if models else None))
-    return models
+    return without_copies(models)
 
 
 def open_parent(parent: Parent, like: Model | None = None) -> Model:
     """One model, with its adapters over it."""
     model = open_source(model_file(parent), like)
-    for use in parent.uses if isinstance(parent, Adapted) else ():
+    return with_adapters(model, parent.uses) if isinstance(parent, Adapted) else model
+
+
+def with_adapters(model: Model, uses: Iterable[Use]) -> Model:
+    """The model, with adapters over it one after the other; what reads their numbers is loaded
+    here, since most parents have none."""
+    from edgemed.adapters.laying import lay_over
+    from edgemed.adapters.opening import open_adapter
+
+    for use in uses:
         model = lay_over(model, open_adapter(use.path, model), use)
     return model
 
@@ -34,7 +43,11 @@ def open_parent(parent: Parent, like: Model | None = None) -> Model:
 def open_source(path: Path, like: Model | None = None) -> Model:
     """A GGUF model, or a checkpoint by its folder or a file in it. Refused for a pickle file."""
     folder = checkpoint_folder(path)
-    return open_model(path, like) if folder is None else open_checkpoint(folder)
+    if folder is None:
+        return open_model(path, like)
+    from edgemed.checkpoints.opening import open_checkpoint  # most parents are GGUF files
+
+    return open_checkpoint(folder)
 
 
 def files_of(models: Iterable[Model]) -> list[Path]:

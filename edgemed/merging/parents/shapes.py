@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgemed.gguf import Metadata, Model, Tensor
-from edgemed.gguf.reading import read_rows
-from edgemed.merging.names import block_of
+from edgemed.gguf.tensor_names import block_of
 from edgemed.merging.parents.token_rows import VOCABULARY_TENSORS
 
 Reason = tuple[str, str]
@@ -166,6 +165,8 @@ def fits(a: Tensor, b: Tensor) -> bool:
 
 def tensor_bytes(tensor: Tensor) -> bytes:
     """All bytes of a small tensor."""
+    from edgemed.gguf.reading import read_rows  # loads what decodes rows
+
     buffer = np.empty((tensor.rows, tensor.row_bytes), np.uint8)
     with ExitStack() as stack:
         files = {path: stack.enter_context(path.open("rb")).fileno() for path in tensor.paths}

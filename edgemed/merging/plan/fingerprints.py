@@ -126,9 +126,3 @@ def hashes_of(inputs: Sequence[Input], tell: Callable[[], None]) -> list[str]:
         while not hashing.done(PAUSE):
             tell()
         return hashing.hashes()
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a whole file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

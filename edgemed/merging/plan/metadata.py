@@ -38,7 +38,7 @@ def output_metadata(asked: Resolved, content: Content) -> tuple[Raw, tuple[str, 
         replace |= block_keys(asked)
     drop = {key for key in first.metadata if key.startswith(STALE)} - replace.keys()
     if recipe.out_type != LIKE_A or recipe.types:
-        number = file_type_of(recipe, content.drafts, content.types)
+        number = file_type_of(recipe, content.outputs, content.types)
         if number is None:
             drop |= {FILE_TYPE} & set(first.metadata)
         else:

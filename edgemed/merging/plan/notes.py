@@ -7,7 +7,7 @@ from edgemed_native.codecs import IGNORES_WEIGHTS
 from edgemed.gguf.trained_rounding import warnings
 from edgemed.merging.methods.cancelling import is_difference
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.parents import compatibility
+from edgemed.merging.parents import compatibility, heads
 from edgemed.merging.parents.vocabulary import TOKENS
 from edgemed.merging.plan.outline import Models
 from edgemed.merging.plan.resolved import Resolved
@@ -20,6 +20,7 @@ def notes_on_merge(asked: Resolved, steps: Sequence[Step]) -> Iterator[str]:
     """All of them, about a merge."""
     yield from (note for model in asked.models.values() for note in model.notes)
     yield from notes_on_models(asked.recipe, asked.models)
+    yield from heads.notes(tuple(asked.models.values()))
     yield from notes_on_template(asked)
     yield from notes_on_weights(steps)
     yield from notes_on_importances(steps, asked.importances is not None)

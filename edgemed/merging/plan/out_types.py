@@ -11,19 +11,17 @@ from edgemed_native.ggml_types import BY_NAME, GGMLType
 
 from edgemed.errors import UsageError
 from edgemed.gguf import Tensor
-from edgemed.merging.names import GROUPS, group_of
-from edgemed.merging.plan.steps import Content, Draft
-from edgemed.merging.recipe.recipe import LIKE_A, Recipe
+from edgemed.gguf.tensor_names import GROUPS, group_of
+from edgemed.merging.plan.steps import Content, OutputTensor
+from edgemed.merging.recipe.recipe import POLICIES, Recipe
 from edgemed.quantizing import mixes
 from edgemed.quantizing.fallbacks import Fallback, fallbacks, refuse
 from edgemed.quantizing.file_types import FILE_TYPES, MOSTLY
 from edgemed.quantizing.imatrix import Importances
 from edgemed.quantizing.mixes import Facts, Matrix
 
-POLICIES = (LIKE_A, "like-b", "max")
 
-
-class Drafted(Protocol):
+class ToWrite(Protocol):
     """A tensor to be written: its name, and the sources that types are taken from."""
 
     @property
@@ -32,26 +30,26 @@ class Drafted(Protocol):
     def leads(self) -> tuple[Tensor, ...]: ...
 
 
-def wanted_types(recipe: Recipe, drafts: Sequence[Drafted], facts: Facts) -> dict[str, str]:
+def wanted_types(recipe: Recipe, outputs: Sequence[ToWrite], facts: Facts) -> dict[str, str]:
     """What a recipe asks for by name, of all that llama.cpp would quantize, whether or not it
     fits; UsageError for words that name no type."""
-    refuse_unknown_types(recipe, drafts)
-    apart = {d.name: name for d in drafts if (name := set_apart(recipe, d.name)) is not None}
-    return wanted_beside(recipe.out_type, drafts, facts, apart)
+    refuse_unknown_types(recipe, outputs)
+    apart = {d.name: name for d in outputs if (name := set_apart(recipe, d.name)) is not None}
+    return wanted_beside(recipe.out_type, outputs, facts, apart)
 
 
 def wanted_beside(
-    word: str, drafts: Sequence[Drafted], facts: Facts, apart: Mapping[str, str]
+    word: str, outputs: Sequence[ToWrite], facts: Facts, apart: Mapping[str, str]
 ) -> dict[str, str]:
     """The types that one word stands for, apart from tensors whose type is set by a pattern."""
-    usual = [draft for draft in drafts if is_quantizable(draft)]
+    usual = [output for output in outputs if is_quantizable(output)]
     apart = {d.name: apart[d.name] for d in usual if d.name in apart}
     if word in FILE_TYPES:
-        return mixes.wanted_types(word, facts, [matrix_of(draft) for draft in usual], apart)
+        return mixes.wanted_types(word, facts, [matrix_of(output) for output in usual], apart)
     return {d.name: apart.get(d.name) or policy(word, d) for d in usual}
 
 
-def out_types(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[GGMLType]:
+def out_types(outputs: Sequence[ToWrite], wanted: Mapping[str, str]) -> list[GGMLType]:
     """The output type of every tensor: what is wanted, or what its rows fit."""
     return [
         BY_NAME[
@@ -59,33 +57,33 @@ def out_types(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[GGML
             if d.name in wanted
             else kept_type(d)
         ]
-        for d in drafts
+        for d in outputs
     ]
 
 
-def kept_type(draft: Drafted) -> str:
+def kept_type(output: ToWrite) -> str:
     """The type of what llama.cpp never quantizes: as it is, and F32 where it is of a checkpoint."""
-    lead = draft.leads[0]
+    lead = output.leads[0]
     return lead.type.name if lead.gathered is None else "F32"
 
 
 def typed(
-    drafts: Sequence[Draft],
+    outputs: Sequence[OutputTensor],
     wanted: Mapping[str, str],
     importances: Importances | None,
     fallback: bool,
 ) -> tuple[Content, list[Fallback]]:
     """All tensors with their types, and those whose rows do not fit what is wanted; without
     `fallback` these are Refused."""
-    unfit = type_fallbacks(drafts, wanted)
+    unfit = type_fallbacks(outputs, wanted)
     if not fallback:
         refuse(unfit)
-    return Content(drafts, out_types(drafts, wanted), importances), unfit
+    return Content(outputs, out_types(outputs, wanted), importances), unfit
 
 
-def type_fallbacks(drafts: Sequence[Drafted], wanted: Mapping[str, str]) -> list[Fallback]:
+def type_fallbacks(outputs: Sequence[ToWrite], wanted: Mapping[str, str]) -> list[Fallback]:
     """The tensors whose rows do not fill the blocks of what is wanted."""
-    return fallbacks(wanted, [matrix_of(draft) for draft in drafts])
+    return fallbacks(wanted, [matrix_of(output) for output in outputs])
 
 
 def set_apart(recipe: Recipe, name: str) -> str | None:
@@ -93,48 +91,43 @@ def set_apart(recipe: Recipe, name: str) -> str | None:
     return next((type for pattern, type in recipe.types if is_meant(pattern, name)), None)
 
 
-def policy(word: str, draft: Drafted) -> str:
+def policy(word: str, output: ToWrite) -> str:
     """One type for all, or the type of one parent, or the largest of all."""
     if word in BY_NAME:
         return word
     if word == "max":
-        return max((t.type for t in draft.leads), key=lambda t: t.nbytes / t.block).name
-    return draft.leads[word == "like-b"].type.name
+        return max((t.type for t in output.leads), key=lambda t: t.nbytes / t.block).name
+    return output.leads[word == "like-b"].type.name
 
 
-def matrix_of(draft: Drafted) -> Matrix:
+def matrix_of(output: ToWrite) -> Matrix:
     """The tensor as the rules see it."""
-    return Matrix(draft.name, draft.leads[0].shape)
+    return Matrix(output.name, output.leads[0].shape)
 
 
-def is_quantizable(draft: Drafted) -> bool:
+def is_quantizable(output: ToWrite) -> bool:
     """Whether llama.cpp would ever quantize it."""
-    return mixes.is_quantizable(matrix_of(draft))
-
-
-def type_word(word: str) -> str:
-    """A type or policy as it is written here, from either case: q4_k_m is Q4_K_M."""
-    return word.lower() if word.lower() in POLICIES else word.upper()
+    return mixes.is_quantizable(matrix_of(output))
 
 
 def is_meant(pattern: str, name: str) -> bool:
-    """Whether a pattern of --type (a group, or part of a name) matches this tensor."""
+    """Whether a pattern of --tensor-type (a group, or part of a name) matches this tensor."""
     return pattern == group_of(name) if pattern in GROUPS else pattern in name
 
 
-def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
+def refuse_unknown_types(recipe: Recipe, outputs: Sequence[ToWrite]) -> None:
     """Every word must name a type, every pattern must match a tensor, and like-b needs a second
     model."""
     word = recipe.out_type
     if word not in (*POLICIES, *FILE_TYPES, *BY_NAME):
         words = ", ".join((*POLICIES, *FILE_TYPES))
         raise UsageError(f"{word!r} is not an output type", f"use a ggml type, or one of {words}")
-    if word == "like-b" and any(len(d.leads) < 2 for d in drafts):
+    if word == "like-b" and any(len(d.leads) < 2 for d in outputs):
         raise UsageError("like-b needs a second model", "use like-a, or a type")
     for pattern, name in recipe.types:
         if name not in BY_NAME:
             raise UsageError(f"{name!r} is not a ggml type", f"use one of {', '.join(BY_NAME)}")
-        if not any(is_meant(pattern, d.name) for d in drafts if is_quantizable(d)):
+        if not any(is_meant(pattern, d.name) for d in outputs if is_quantizable(d)):
             raise UsageError(
                 f"the pattern {pattern!r} matches no tensor whose type can be chosen",
                 "it is part of a GGUF tensor's name, or a group; vectors and routers keep theirs",
@@ -142,14 +135,14 @@ def refuse_unknown_types(recipe: Recipe, drafts: Sequence[Drafted]) -> None:
 
 
 def file_type_of(
-    recipe: Recipe, drafts: Sequence[Drafted], types: Sequence[GGMLType]
+    recipe: Recipe, outputs: Sequence[ToWrite], types: Sequence[GGMLType]
 ) -> int | None:
     """general.file_type of the output: the mix asked for, else the type of most weights."""
     if recipe.out_type in FILE_TYPES and not recipe.types:
         return FILE_TYPES[recipe.out_type].number
     count: dict[str, int] = {}
-    for draft, type in zip(drafts, types, strict=True):
-        if is_quantizable(draft):
-            weights = draft.leads[0].rows * draft.leads[0].row_length
+    for output, type in zip(outputs, types, strict=True):
+        if is_quantizable(output):
+            weights = output.leads[0].rows * output.leads[0].row_length
             count[type.name] = count.get(type.name, 0) + weights
     return MOSTLY.get(max(count, key=lambda name: count[name])) if count else None

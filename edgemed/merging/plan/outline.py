@@ -10,8 +10,8 @@ from typing import NamedTuple
 from edgemed.adapters.naming import Parent
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import Model
+from edgemed.gguf.tensor_names import before_blocks, block_of, in_block
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.names import before_blocks, block_of, in_block
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source
 from edgemed.merging.recipe.settings import Settings
 
@@ -21,7 +21,7 @@ MOST_BLOCKS = 512
 """Blocks that llama.cpp gives a model (LLAMA_MAX_LAYERS); each costs time and memory to plan."""
 
 
-class Part(NamedTuple):
+class ResolvedSlice(NamedTuple):
     """A slice, with what is the same for all of its tensors.
 
     `sources` has the base as well; `order` is their numbers as the method takes them, the base
@@ -47,7 +47,7 @@ class Place(NamedTuple):
     the name it is made from in every source of the slice."""
 
     name: str
-    part: Part
+    part: ResolvedSlice
     depth: float
     names: tuple[str, ...]
 
@@ -56,12 +56,12 @@ class Place(NamedTuple):
         return self.part.sources
 
 
-def parts_of(recipe: Recipe) -> tuple[Part, ...]:
+def slices_of(recipe: Recipe) -> tuple[ResolvedSlice, ...]:
     """The slices of a recipe, in order."""
-    return tuple(part_of(recipe, part) for part in recipe.slices)
+    return tuple(resolved_slice(recipe, part) for part in recipe.slices)
 
 
-def part_of(recipe: Recipe, part: Slice) -> Part:
+def resolved_slice(recipe: Recipe, part: Slice) -> ResolvedSlice:
     """One slice; its base is its own, or the recipe's."""
     wanted, base = METHODS[recipe.method].base, part.base or recipe.base
     sources = with_base(recipe, part, base)
@@ -71,10 +71,10 @@ def part_of(recipe: Recipe, part: Slice) -> Part:
         numbers.sort(key=lambda i: sources[i].model != base)
     others = (source for source in sources if not (based and source.model == base))
     lead = next(others, sources[0])
-    return Part(sources, tuple(numbers), based, lead, (part.parameters, recipe.parameters))
+    return ResolvedSlice(sources, tuple(numbers), based, lead, (part.parameters, recipe.parameters))
 
 
-def outline(parts: Sequence[Part], models: Models, sliced: bool) -> list[Place]:
+def outline(parts: Sequence[ResolvedSlice], models: Models, sliced: bool) -> list[Place]:
     """Every output tensor, in the order in which they are written."""
     if not sliced:
         return list(whole(parts[0], models[parts[0].lead.model]))
@@ -112,7 +112,7 @@ def with_base(recipe: Recipe, part: Slice, base: Parent | None) -> tuple[Source,
     return (*part.sources, Source(base))
 
 
-def whole(part: Part, lead: Model) -> Iterator[Place]:
+def whole(part: ResolvedSlice, lead: Model) -> Iterator[Place]:
     """All tensors of whole models, in the order of `lead`."""
     count = block_count(lead)
     for name in lead.tensors:
@@ -121,7 +121,7 @@ def whole(part: Part, lead: Model) -> Iterator[Place]:
         yield Place(name, part, depth, (name,) * len(part.sources))
 
 
-def blocks(part: Part, model: Model, done: int) -> Iterator[Place]:
+def blocks(part: ResolvedSlice, model: Model, done: int) -> Iterator[Place]:
     """The blocks of one slice, numbered from `done`, each with the tensors of the lead's block."""
     assert part.lead.layers is not None
     start = part.lead.layers[0]
@@ -151,7 +151,7 @@ def refuse_many(count: int) -> None:
         )
 
 
-def outside(name: str, part: Part) -> Place:
+def outside(name: str, part: ResolvedSlice) -> Place:
     """A tensor outside the blocks: every gradient has the value of its first anchor."""
     return Place(name, part, 0.0, (name,) * len(part.sources))
 
@@ -166,7 +166,7 @@ def block_count(model: Model) -> int:
     return max((b + 1 for b in map(block_of, model.tensors) if b is not None), default=0)
 
 
-def slice_length(part: Part) -> int:
+def slice_length(part: ResolvedSlice) -> int:
     """Blocks of a slice; Refused if its sources disagree."""
     lengths = {s.layers[1] - s.layers[0] for s in part.sources if s.layers is not None}
     if len(lengths) != 1 or any(s.layers is None for s in part.sources):

@@ -13,12 +13,12 @@ from edgemed.adapters.naming import input_paths
 from edgemed.errors import Refused
 from edgemed.gguf import Model
 from edgemed.merging.parents.opening import files_of
-from edgemed.merging.plan.drafts import drafts_of, facts_for
 from edgemed.merging.plan.fingerprints import Input, input_of
 from edgemed.merging.plan.memory import Buffers, Work, plan_buffers
 from edgemed.merging.plan.metadata import output_metadata
 from edgemed.merging.plan.notes import notes_on_merge
 from edgemed.merging.plan.out_types import typed, wanted_types
+from edgemed.merging.plan.output_tensors import facts_for, output_tensors_of
 from edgemed.merging.plan.placement import Placement, place, refuse_output, refuse_small_disk
 from edgemed.merging.plan.resolved import resolve
 from edgemed.merging.plan.steps import Remedies, Step, settle_all, state_bytes
@@ -32,22 +32,19 @@ from edgemed.quantizing.imatrix import Importances
 class Plan:
     """Everything decided: what to write where, from which files, in how much memory.
 
-    `imatrix` has the sha256 of every importance matrix.
+    `weights` are those of all steps; `imatrix` has the sha256 of every importance matrix.
     """
 
     recipe: Recipe
     out: Path
     replace: bool
     steps: tuple[Step, ...]
+    weights: int
     placement: Placement
     inputs: tuple[Input, ...]
     buffers: Buffers
     notes: tuple[str, ...]
     imatrix: tuple[str, ...] = ()
-
-    @property
-    def weights(self) -> int:
-        return sum(step.weights for step in self.steps)
 
 
 class Target(NamedTuple):
@@ -67,7 +64,7 @@ class Target(NamedTuple):
 
 REMEDIES = Remedies(
     "such a tensor can only be copied from one model (t = 0 or t = 1)",
-    "name another type with --out-type, set this tensor apart with --type, or give --imatrix",
+    "give another --out-type, another --tensor-type for this tensor, or --imatrix",
 )
 
 
@@ -105,9 +102,9 @@ def decide(recipe: Recipe, target: Target) -> Plan:
     """The plan, whether or not it can be written where it goes."""
     refuse_odd_names([*named_files(recipe), target.out])
     asked = resolve(recipe)
-    drafts, idle = drafts_of(asked)
-    wanted = wanted_types(recipe, drafts, facts_for(asked, drafts))
-    content, unfit = typed(drafts, wanted, asked.importances, target.fallback)
+    outputs, idle = output_tensors_of(asked)
+    wanted = wanted_types(recipe, outputs, facts_for(asked, outputs))
+    content, unfit = typed(outputs, wanted, asked.importances, target.fallback)
     metadata, said = output_metadata(asked, content)
     placement = place(target.out, metadata, content.specs, target.split)
     steps = settle_all(recipe.method, content, placement.offsets, REMEDIES)
@@ -134,6 +131,7 @@ def plan_of(
         target.out,
         target.replace,
         steps,
+        sum(step.weights for step in steps),
         placement,
         tuple(map(input_of, files_of(models))),
         plan_buffers(work, target.threads, target.max_ram, held),

@@ -36,7 +36,7 @@ from edgemed.merging.plan.plan import (
     refuse_odd_names,
     refuse_outputs,
 )
-from edgemed.merging.plan.steps import Content, Draft, Remedies, Step, settle_all
+from edgemed.merging.plan.steps import Content, OutputTensor, Remedies, Step, settle_all
 from edgemed.merging.recipe.recipe import Recipe, of_models
 from edgemed.quantizing import fallbacks, imatrix
 from edgemed.quantizing.file_types import FILE_TYPES, QUANTIZATION_VERSION
@@ -44,8 +44,8 @@ from edgemed.quantizing.imatrix import read_imatrices
 from edgemed.quantizing.mixes import facts_of
 
 REMEDIES = Remedies(
-    "keep it: --pattern {name}={type}",
-    "choose another type, set this tensor apart with --pattern, or give --imatrix",
+    "keep it: --tensor-type {name}={type}",
+    "give another --out-type, another --tensor-type for this tensor, or --imatrix",
 )
 
 Patterns = Sequence[tuple[str, str]]
@@ -75,11 +75,11 @@ def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False
     model = open_source(source_of(recipe))
     refuse_unloadable(model, written_anew=True)
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
-    drafts = [draft_of(tensor) for tensor in in_file_order(model)]
-    apart = set_apart(recipe, drafts)
+    outputs = [output_tensor_of(tensor) for tensor in in_file_order(model)]
+    apart = set_apart(recipe, outputs)
     facts = facts_of(model.metadata, bool(recipe.imatrix))
-    wanted = wanted_beside(recipe.out_type, drafts, facts, apart)
-    content, unfit = typed(drafts, wanted, importances, target.fallback)
+    wanted = wanted_beside(recipe.out_type, outputs, facts, apart)
+    content, unfit = typed(outputs, wanted, importances, target.fallback)
     placement = placed(model, target, metadata_of(recipe, model, content), content, keep_split)
     steps = settle_all(recipe.method, content, placement.offsets, REMEDIES)
     notes = (
@@ -108,18 +108,18 @@ def in_file_order(model: Model) -> Iterator[Tensor]:
         yield from (tensor for tensor in model.tensors.values() if tensor.path == path)
 
 
-def draft_of(tensor: Tensor) -> Draft:
-    """A draft whose only source is the tensor itself."""
-    return Draft(tensor.name, (tensor,), (tensor,), False, (("scale", (1.0,)),), 0)
+def output_tensor_of(tensor: Tensor) -> OutputTensor:
+    """An output tensor whose only source is the tensor itself."""
+    return OutputTensor(tensor.name, (tensor,), (tensor,), False, (("scale", (1.0,)),), 0)
 
 
-def set_apart(recipe: Recipe, drafts: Sequence[Draft]) -> dict[str, str]:
+def set_apart(recipe: Recipe, outputs: Sequence[OutputTensor]) -> dict[str, str]:
     """Tensor name -> the type of the first pattern found in it.
 
     Every word must name a type that weights are stored in, every pattern match something.
     """
     refuse_unknown(recipe)
-    names = [draft.name for draft in drafts if is_quantizable(draft)]
+    names = [output.name for output in outputs if is_quantizable(output)]
     chosen: dict[str, str] = {}
     for pattern, type in recipe.types:
         matching = [name for name in names if expression(pattern).search(name)]
@@ -157,7 +157,7 @@ def metadata_of(recipe: Recipe, model: Model, content: Content) -> Raw:
     """The model's metadata, without what is no longer true of it."""
     keys = provenance.making(QUANTIZE, recipe, [model], content.importances)
     keys[VERSION] = ("uint32", QUANTIZATION_VERSION)
-    number = file_type_of(recipe, content.drafts, content.types)
+    number = file_type_of(recipe, content.outputs, content.types)
     if number is not None:
         keys[FILE_TYPE] = ("uint32", number)
     stale = {*SPLIT_KEYS, *imatrix.KEYS, FILE_TYPE}

@@ -8,7 +8,7 @@ from edgemed.merging.parents import compatibility
 from edgemed.merging.parents.chat import Choice
 from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.parents.vocabulary import Lexicon
-from edgemed.merging.plan.outline import Models, Part, parts_of
+from edgemed.merging.plan.outline import Models, ResolvedSlice, slices_of
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.quantizing.imatrix import Importances, read_imatrices
 
@@ -21,7 +21,7 @@ class Resolved:
     models: Models
     lexicon: Lexicon
     importances: Importances | None
-    parts: tuple[Part, ...]
+    parts: tuple[ResolvedSlice, ...]
 
     @property
     def first(self) -> Model:
@@ -39,7 +39,7 @@ def resolve(recipe: Recipe) -> Resolved:
     models = dict(zip(recipe.models, open_parents(recipe.models), strict=True))
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     lexicon = compatibility.check_all(list(models.values()), recipe.sliced, choice_of(recipe))
-    return Resolved(recipe, models, lexicon, importances, parts_of(recipe))
+    return Resolved(recipe, models, lexicon, importances, slices_of(recipe))
 
 
 def choice_of(recipe: Recipe) -> Choice:

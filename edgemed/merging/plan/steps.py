@@ -1,4 +1,4 @@
-"""One tensor of the output: its sources first (a draft), then its type and its place (a step)."""
+"""One tensor of the output: first its sources (OutputTensor), then type and place too (Step)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from edgemed.quantizing.imatrix import Importances, of_tensor, silence
 Action = Literal["copy", "requantize", "blend"]
 
 
-class Draft(NamedTuple):
+class OutputTensor(NamedTuple):
     """A step before its type and place: `leads` are the sources that types are taken from (no
     base), `alone` is the number of the only source with any weight, if there is just one."""
 
@@ -72,19 +72,19 @@ class Remedies(NamedTuple):
 class Content(NamedTuple):
     """All tensors of an output with their types, and the importances of their columns."""
 
-    drafts: Sequence[Draft]
+    outputs: Sequence[OutputTensor]
     types: Sequence[GGMLType]
     importances: Importances | None
 
     @property
     def weights(self) -> int:
-        return sum(draft.weights for draft in self.drafts)
+        return sum(output.weights for output in self.outputs)
 
     @property
     def specs(self) -> list[TensorSpec]:
         """What the header says of them."""
-        pairs = zip(self.drafts, self.types, strict=True)
-        return [(draft.name, draft.sources[0].shape, type) for draft, type in pairs]
+        pairs = zip(self.outputs, self.types, strict=True)
+        return [(output.name, output.sources[0].shape, type) for output, type in pairs]
 
 
 def settle_all(
@@ -92,14 +92,14 @@ def settle_all(
 ) -> tuple[Step, ...]:
     """The steps, now that types and offsets are known; Refused where a type cannot be."""
     return tuple(
-        settle(method, draft, type, offset, content.importances, remedies)
-        for draft, type, offset in zip(content.drafts, content.types, offsets, strict=True)
+        settle(method, output, type, offset, content.importances, remedies)
+        for output, type, offset in zip(content.outputs, content.types, offsets, strict=True)
     )
 
 
 def settle(
     method: str,
-    draft: Draft,
+    output: OutputTensor,
     type: GGMLType,
     offset: int,
     importances: Importances | None,
@@ -107,26 +107,26 @@ def settle(
 ) -> Step:
     """One step."""
     action: Action = "blend"
-    sources, based = draft.sources, draft.based
-    if draft.alone is not None:
-        sources, based = (sources[draft.alone],), False
+    sources, based = output.sources, output.based
+    if output.alone is not None:
+        sources, based = (sources[output.alone],), False
         as_it_is = sources[0].type == type and token_rows.is_as_stored(sources[0])
         action = "copy" if as_it_is else "requantize"
     columns = None
     if action != "copy":
-        columns = of_tensor(importances, draft.name, sources[0])
+        columns = of_tensor(importances, output.name, sources[0])
         refuse_unreadable(sources, remedies)
-        refuse_unwritable(draft.name, type, importances is not None, columns, remedies)
+        refuse_unwritable(output.name, type, importances is not None, columns, remedies)
         columns = columns if columns is not None and columns.any() else None
     nbytes = sources[0].rows * type.row_bytes(sources[0].row_length)
     return Step(
-        draft.name,
+        output.name,
         action,
         sources,
         based,
         type,
         method,
-        draft.parameters,
+        output.parameters,
         offset,
         nbytes,
         columns,

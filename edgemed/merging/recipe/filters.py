@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 
 from edgemed.errors import UsageError
-from edgemed.merging.names import GROUPS, Names, group_of, names_of, table
+from edgemed.gguf.tensor_names import GROUPS, Names, group_of, names_of, table
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.settings import Filter, matches, rules
 

@@ -5,7 +5,6 @@ is an error; any other is named in a note and has no effect.
 """
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from edgemed.merging.methods.table import METHODS
 
@@ -55,6 +54,8 @@ def objection(key: str, known: Collection[str]) -> str:
         return f"it is a parameter: put it under `parameters`, as {key}: value"
     if key in ANYWHERE:
         return f"it belongs elsewhere in a recipe; keys here are {', '.join(known)}"
+    from difflib import get_close_matches  # for a key that is not known alone
+
     alike = get_close_matches(key, sorted({*known, *PARAMETERS}), 1, ALIKE)
     return f"{alike[0]} may be meant" if alike else ""
 

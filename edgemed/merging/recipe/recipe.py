@@ -18,6 +18,8 @@ from edgemed.merging.methods.table import METHODS
 from edgemed.merging.recipe.settings import Filter, Setting, Settings
 
 LIKE_A = "like-a"
+POLICIES = (LIKE_A, "like-b", "max")
+"""Words for output types that follow from the models' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,11 @@ def weighted(
     own = [{"weight": w} for w in weight] if weight is not None else [{}] * len(models)
     sources = tuple(Source(m, None, level) for m, level in zip(models, own, strict=True))
     return Recipe(method, (Slice(sources),), base, parameters)
+
+
+def type_word(word: str) -> str:
+    """An output type or policy as it is written here, from either case: q4_k_m is Q4_K_M."""
+    return word.lower() if word.lower() in POLICIES else word.upper()
 
 
 def between(

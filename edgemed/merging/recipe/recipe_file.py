@@ -14,13 +14,12 @@ import yaml
 from edgemed.adapters.naming import Parent, model_file
 from edgemed.errors import EdgemedError, InvalidFile, UsageError
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.plan.out_types import type_word
 from edgemed.merging.recipe import keys
 from edgemed.merging.recipe.chat_templates import FORMATS
 from edgemed.merging.recipe.documents import documents, one_line, value_of
 from edgemed.merging.recipe.entries import Entries, plain
 from edgemed.merging.recipe.keys import ABOUT_FLOATS, ABOUT_MEMORY
-from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source, joins
+from edgemed.merging.recipe.recipe import LIKE_A, Recipe, Slice, Source, joins, type_word
 from edgemed.merging.recipe.settings import Setting, Settings, before
 from edgemed.storage.bounded import read_bounded
 

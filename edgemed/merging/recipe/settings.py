@@ -6,7 +6,7 @@ Evaluated once for every tensor while planning. Knows no methods and no files.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from edgemed.merging.names import GROUPS, Names
+from edgemed.gguf.tensor_names import GROUPS, Names
 
 Scalar = float | bool | str
 Values = Scalar | tuple[float, ...] | tuple[str, ...]

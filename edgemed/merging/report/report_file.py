@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import UsageError
 from edgemed.merging.report import report
 from edgemed.merging.report.survey import Measure
 from edgemed.storage.place import refuse_place
-from edgemed.storage.whole import write_whole
+from edgemed.storage.whole import in_words, write_whole
 
 
 def refuse_name(path: Path) -> None:
@@ -27,10 +27,5 @@ def write_report(path: Path, title: str, measures: Sequence[Measure]) -> None:
         text = report.as_html(title, measures)
     else:
         text = json.dumps(report.as_json(title, measures), indent=2)
-    try:
+    with in_words(path):
         write_whole(path, text.encode())
-    except OSError as error:
-        raise EdgemedError(
-            f"cannot write {path}: {error.strerror}",
-            "choose a folder that you may write to and that has room",
-        ) from error

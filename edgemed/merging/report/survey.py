@@ -25,13 +25,20 @@ from edgemed_native.sum_kernels import add_gram
 from numpy.typing import NDArray
 
 from edgemed.gguf import Model, Tensor, open_model
+from edgemed.gguf.tensor_names import block_of, group_of
 from edgemed.merging.methods.spheres import great_circle
-from edgemed.merging.names import block_of, group_of
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.steps import Step
 from edgemed.merging.report.calibration import Estimate, estimate
 from edgemed.merging.run.chunk import F32, U8, Blender, Chunk, read_rows
-from edgemed.merging.run.run import Meter, Report, compile_kernels, open_files, source_paths, work
+from edgemed.merging.run.run import (
+    Meter,
+    OnProgress,
+    compile_kernels,
+    open_files,
+    source_paths,
+    work,
+)
 
 F64 = NDArray[np.float64]
 
@@ -56,9 +63,9 @@ class Measure:
     estimate: Estimate | None
 
 
-def survey(plan: Plan, finished: bool, report: Report | None = None) -> list[Measure]:
+def survey(plan: Plan, finished: bool, on_progress: OnProgress | None = None) -> list[Measure]:
     """Measure every tensor of a plan: against its finished output, or encoding on the spot."""
-    meter = Meter(plan.weights, report)
+    meter = Meter(plan.weights, on_progress)
     compile_kernels(plan, meter)
     grams = Grams()
     rows = max(step.sources[0].row_length for step in plan.steps)

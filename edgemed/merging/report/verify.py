@@ -23,13 +23,12 @@ from edgemed.gguf import SPLIT_KEYS, Metadata, Model, open_model
 from edgemed.merging.methods import angles
 from edgemed.merging.parents.opening import input_files
 from edgemed.merging.plan import provenance
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.keys import MERGE, QUANTIZE, last_record
 from edgemed.merging.plan.plan import Plan, Target, decide
 from edgemed.merging.plan.quantization import decide_quantization
 from edgemed.merging.run.run import (
     Meter,
-    Report,
+    OnProgress,
     compile_kernels,
     open_files,
     run_steps,
@@ -37,6 +36,7 @@ from edgemed.merging.run.run import (
 )
 from edgemed.storage import positional
 from edgemed.storage.positional import Buffer
+from edgemed.storage.sha256 import sha256_of
 
 State = Literal["same", "different", "cannot compare"]
 
@@ -66,7 +66,7 @@ def verify(
     out: Path,
     inputs: Sequence[Path] | None,
     threads: int,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
     imatrix: Sequence[Path] | None = None,
 ) -> Answer:
     """Make `out` again from its recipe; inputs are looked for beside it unless given in order."""
@@ -94,7 +94,7 @@ def verify(
     lines = [*other_metadata(model, plan), *other_tables(model, plan)]
     if lines:
         return judged(model, recipe.method, lines, ())
-    wrong = compare(model, plan, report)
+    wrong = compare(model, plan, on_progress)
     return judged(model, recipe.method, [f"{name} has different bytes" for name in wrong], wrong)
 
 
@@ -191,9 +191,9 @@ def other_tables(model: Model, plan: Plan) -> list[str]:
     return [f"{n} has a different shape or type" for n in names if ours.get(n) != theirs.get(n)]
 
 
-def compare(model: Model, plan: Plan, report: Report | None) -> list[str]:
+def compare(model: Model, plan: Plan, on_progress: OnProgress | None) -> list[str]:
     """Names of the tensors whose bytes are not what the recipe would write."""
-    meter = Meter(plan.weights, report)
+    meter = Meter(plan.weights, on_progress)
     compile_kernels(plan, meter)
     with ExitStack() as stack:
         files = open_files(source_paths(plan), stack)

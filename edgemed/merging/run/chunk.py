@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from edgemed.adapters.rows import Changer
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor, reading
+from edgemed.gguf.tensor_names import group_of
 from edgemed.merging.methods.experts import experts_of, prepared
 from edgemed.merging.methods.stream import Mix, NotFinite, Stream
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.names import group_of
 from edgemed.merging.parents import token_rows
 from edgemed.merging.parents.token_rows import TokenRows, read_runs
 from edgemed.merging.plan.memory import Buffers, rows_at_once
@@ -232,6 +232,5 @@ def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
     if not np.isfinite(mix.peak(back)):
         raise EdgemedError(
             f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
-            "its largest number or scale is 65,504; keep this tensor as F32, with --type in a "
-            "merge, with --pattern in quantize",
+            "its largest number or scale is 65,504; keep this tensor as F32, with --tensor-type",
         )

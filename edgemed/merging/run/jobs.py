@@ -7,7 +7,7 @@ when its chunks are read, and what methods keep of a tensor is kept for few tens
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from edgemed.merging.methods.experts import experts_of
 from edgemed.merging.methods.stream import Mix
@@ -22,11 +22,11 @@ class Jobs:
     """An iterator that several threads draw from: a Step to make ready, or a Chunk to write."""
 
     def __init__(
-        self, steps: Sequence[Step], chunk_weights: int, missing: Callable[[Step], Rows]
+        self, steps: Sequence[Step], chunk_weights: int, missing: Mapping[str, Rows]
     ) -> None:
-        """`missing(step)`: (first, rows) of each run of its rows that are still to be written."""
-        self._missing = {step.name: missing(step) for step in steps}
-        self._steps = iter([step for step in steps if self._missing[step.name]])
+        """`missing`: of each step, (first, rows) of every run of rows still to be written."""
+        self._missing = missing
+        self._steps = iter([step for step in steps if missing[step.name]])
         self._chunk_weights = chunk_weights
         self._chunks: deque[Chunk] = deque()
         self._preparing = 0

@@ -38,7 +38,7 @@ from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
 from edgemed.storage import positional
 from edgemed.storage.output import Output, journal_of, part_of
 
-Report = Callable[["Progress"], None]
+OnProgress = Callable[["Progress"], None]
 REPORT_SECONDS = 0.1
 
 
@@ -68,7 +68,7 @@ class Result:
 
 
 def run_plan(
-    plan: Plan, report: Report | None = None, resume: bool = False, load_check: bool = True
+    plan: Plan, on_progress: OnProgress | None = None, resume: bool = False, load_check: bool = True
 ) -> Result:
     """Write the planned file. After any error or interrupt there is no file under the final name.
 
@@ -78,7 +78,7 @@ def run_plan(
     `load_check`, llama.cpp opens the finished file before it gets its name, and the header before
     long work: what it refuses is removed.
     """
-    meter = Meter(plan.weights, report)
+    meter = Meter(plan.weights, on_progress)
     contents = partial(hashes_of, plan.inputs, meter.reading) if resume else None
     with ExitStack() as stack:
         llama = stack.enter_context(opener(load_check))
@@ -188,14 +188,10 @@ def work(
     plan: Plan, blender: Callable[[], Blender], meter: "Meter", done: Sequence[Piece] = ()
 ) -> int:
     """Every chunk through a worker's own blender; the sum of what they return."""
-    pieces = Pieces(done)
-
-    def missing(step: Step) -> Rows:
-        rows = step.sources[0].rows
-        found = pieces.missing_rows(step.offset, step.nbytes // rows, rows)
-        meter.add((rows - sum(n for _, n in found)) * step.sources[0].row_length)
-        return found
-
+    missing = missing_rows(plan, done)
+    for step in plan.steps:
+        there = step.sources[0].rows - sum(rows for _, rows in missing[step.name])
+        meter.add(there * step.sources[0].row_length)
     jobs = Jobs(plan.steps, plan.buffers.chunk, missing)
 
     def worker() -> int:
@@ -219,6 +215,16 @@ def work(
             jobs.stop()
 
 
+def missing_rows(plan: Plan, done: Sequence[Piece]) -> dict[str, Rows]:
+    """Of each step, the runs of rows that no piece of an earlier attempt covers."""
+    pieces = Pieces(done)
+    return {
+        step.name: pieces.missing_rows(step.offset, step.nbytes // rows, rows)
+        for step in plan.steps
+        for rows in [step.sources[0].rows]
+    }
+
+
 def results(futures: list[Future[int]], jobs: Jobs) -> list[int]:
     """Wait for all workers; the first failure stops the others and is raised."""
     done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -231,8 +237,8 @@ def results(futures: list[Future[int]], jobs: Jobs) -> list[int]:
 class Meter:
     """Counts weights from all threads and reports at most ten times a second."""
 
-    def __init__(self, total: int, report: Report | None) -> None:
-        self._total, self._report = total, report
+    def __init__(self, total: int, on_progress: OnProgress | None) -> None:
+        self._total, self._on_progress = total, on_progress
         self._done, self._next = 0, 0.0
         self.facts: dict[str, Mapping[str, float]] = {}
         self._lock = threading.Lock()
@@ -241,26 +247,26 @@ class Meter:
         with self._lock:
             self._done += weights
             now = time.monotonic()
-            if self._report is None or now < self._next:
+            if self._on_progress is None or now < self._next:
                 return
             self._next = now + REPORT_SECONDS
-            self._report(Progress(self._done, self._total))
+            self._on_progress(Progress(self._done, self._total))
 
     def share(self) -> float:
         """How much of the merge is done, 0 to 1."""
         return self._done / max(1, self._total)
 
     def compiling(self, name: str) -> None:
-        if self._report:
-            self._report(Progress(0, self._total, compiling=name))
+        if self._on_progress:
+            self._on_progress(Progress(0, self._total, compiling=name))
 
     def reading(self) -> None:
-        if self._report:
-            self._report(Progress(0, self._total, reading=True))
+        if self._on_progress:
+            self._on_progress(Progress(0, self._total, reading=True))
 
     def finish(self) -> None:
-        if self._report:
-            self._report(Progress(self._total, self._total))
+        if self._on_progress:
+            self._on_progress(Progress(self._total, self._total))
 
 
 def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:

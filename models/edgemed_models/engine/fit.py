@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.machine import Memory
 from edgemed_models.engine.settings import KVType
+from edgemed_models.machine import Memory
 
 MIB = 1 << 20
 CONTEXT_STEP = 256  # llama.cpp rounds contexts up to this
@@ -102,7 +102,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """One way to load the model, with the bytes it takes on the CPU and on the GPU.
 
     `gpu_layers` counts as llama.cpp does: the output is the first layer on the GPU, then the blocks
@@ -143,12 +143,12 @@ class Plan:
 class DoesNotFit(ModelError):
     """The model does not fit in memory in any way; `plan` is the one that needs least."""
 
-    def __init__(self, message: str, hint: str, plan: Plan) -> None:
+    def __init__(self, message: str, hint: str, plan: MemoryPlan) -> None:
         super().__init__(message, hint)
         self.plan = plan
 
 
-def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> Plan:
+def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> MemoryPlan:
     """The first plan that fits. Raises DoesNotFit with the numbers and what would fit."""
     context = check_context(shape, wish)
     plans = [costs(shape, memory, choice, gpu) for choice in choices(shape, wish, context)]
@@ -179,7 +179,7 @@ def choices(shape: Shape, wish: Wish, context: int) -> Iterator[Wish]:
             yield replace(wish, context=context, kv_type=kv_type, repack=repack)
 
 
-def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
+def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> MemoryPlan:
     """The plan for a `wish` of which at most the GPU layers are open."""
     context, kv_type = wish.context or 0, wish.kv_type or "f16"
     compute = compute_bytes(shape, wish.batch, context)
@@ -195,7 +195,7 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> Plan:
     own_buffers = gpu is not None and not gpu.mapped and gpu_layers > 0
     cpu_share = 0 if own_buffers else cpu_weights / max(shape.weights, 1)
     kept = PRIVATE_MARGIN + (GPU_DRIVER if own_buffers else 0)
-    return Plan(
+    return MemoryPlan(
         context=context,
         kv_type=kv_type,
         gpu_layers=gpu_layers,
@@ -262,7 +262,9 @@ def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = 
     return fitting * CONTEXT_STEP
 
 
-def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> DoesNotFit:
+def refusal(
+    shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: MemoryPlan
+) -> DoesNotFit:
     """The error if nothing fits: the smallest plan's numbers, and what would fit."""
     room, needed, what = least.room, least.needed, memory.limited_by
     if least.private_room is not None and least.private > least.private_room:
@@ -275,7 +277,7 @@ def refusal(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Pl
     )
 
 
-def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Plan) -> str:
+def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: MemoryPlan) -> str:
     """What would fit: this model with less text, or a smaller model."""
     context = largest_context(shape, memory, wish, gpu)
     if context >= max(wish.tokens, 1):
@@ -288,7 +290,7 @@ def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: Pl
     return f"a model file of up to {mib(room)} would fit with this context"
 
 
-def explain(plan: Plan) -> list[str]:
+def explain(plan: MemoryPlan) -> list[str]:
     """The arithmetic of a plan, one line per part."""
     copy = "" if plan.repack else " (switched off)"
     lines = [

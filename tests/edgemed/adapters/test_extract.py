@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgemed.adapters.forms import WEIGHTS
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.adapters.naming import Use
-from edgemed.adapters.peft_changes import WEIGHTS
 from edgemed.checkpoints.safetensors import read_table
 from edgemed.cli.main import main
 from edgemed.errors import Refused, UsageError
@@ -113,7 +113,7 @@ def test_the_command_writes_what_a_fold_reads(
     assert np.abs(seen - change).max() < 1e-6
     out = tmp_path / "out.gguf"
     words = ["extract", str(tuned), str(base), "-o", str(out), "--json"]
-    assert main([*words, "--rank", "auto", "--keep", "0.9999999"]) == 0
+    assert main([*words, "--rank", "auto", "--share", "0.9999999"]) == 0
     told = json.loads(capsys.readouterr().out)["tensors"]
     assert {t["name"]: t["rank"] for t in told}["token_embd.weight"] == 2
     again = merged(folding(base, [Use(out)]), tmp_path / "again.gguf")
@@ -122,7 +122,7 @@ def test_the_command_writes_what_a_fold_reads(
         assert apart <= 1e-5 * tensor_of(base, name).std(), name
     assert set(read_adapter(out).pairs) == set(given)
     assert main([*words, "--rank", "none", "--force"]) == 2
-    assert main([*words, "--rank", "2", "--keep", "0.5", "--force"]) == 2
+    assert main([*words, "--rank", "2", "--share", "0.5", "--force"]) == 2
 
 
 def test_a_folder_is_what_a_fold_reads(tmp_path: Path) -> None:
@@ -140,3 +140,21 @@ def test_a_folder_is_what_a_fold_reads(tmp_path: Path) -> None:
         apart = np.abs(tensor_of(again, name) - tensor_of(tuned, name)).max()
         assert apart <= 1e-5 * tensor_of(base, name).std(), name
     assert main(words) == 3 and main([*words, "--force"]) == 3
+
+
+@pytest.mark.parametrize("which", ["tuned", "base"])
+def test_a_model_with_nan_gives_no_adapter(which: str, tmp_path: Path, capsys: Any) -> None:
+    def broken(metadata: Any, weights: Any) -> None:
+        keep_vectors(metadata, weights)
+        name = next(n for n in weights if n.endswith("attn_q.weight"))
+        kind, shape, data = weights[name]
+        weights[name] = (kind, shape, np.float32(np.nan).tobytes() + data[4:])
+
+    usual, other = (write_llama(tmp_path / f"{n}.gguf", seed=n, change=c)
+                    for n, c in ((3, keep_vectors), (4, broken)))  # fmt: skip
+    pair = [other, usual] if which == "tuned" else [usual, other]
+    for out in (tmp_path / "x.gguf", tmp_path / "folder"):
+        words = ["extract", *map(str, pair), "--rank", "2", "-o", str(out), "--threads", "1"]
+        assert main(words) == 1
+        assert "attn_q.weight: NaN or infinity" in capsys.readouterr().err
+        assert not out.exists()

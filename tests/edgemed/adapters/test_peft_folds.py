@@ -4,6 +4,7 @@ The fixtures in data/lora were made by `python -m tests.oracles.lora`.
 """
 
 import json
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from edgemed.adapters.naming import Use
+from edgemed.adapters.peft_config import ending, pattern_value
 from edgemed.checkpoints.safetensors import read_table
 from edgemed.errors import EdgemedError, Incompatible, InvalidFile, Refused
 from edgemed.gguf import open_model
@@ -192,6 +194,20 @@ def wider(tree: dict[str, Any]) -> None:
     entry["shape"] = [entry["shape"][1], entry["shape"][0]]
 
 
+def typed(value: Any) -> Callable[[dict[str, Any]], None]:
+    """The first tensor's type is no word."""
+    return lambda tree: first_of(tree).update(dtype=value)
+
+
+def far(tree: dict[str, Any]) -> None:
+    most = 10**4299
+    first_of(tree).update(dtype="BOOL", shape=[9 * most], data_offsets=[0, 9 * most])
+
+
+def first_of(tree: dict[str, Any]) -> dict[str, Any]:
+    return next(entry for name, entry in tree.items() if name != "__metadata__")
+
+
 def pickled(config: dict[str, Any], folder: Path) -> None:
     (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
 
@@ -208,6 +224,14 @@ BAD: dict[str, tuple[Alter, type[EdgemedError], str]] = {
     "no rank": (keys(r=None), InvalidFile, "has no r"),
     "another rank": (keys(r=4), InvalidFile, "rank of 2, adapter_config.json says 4"),
     "a word": (keys(lora_alpha="5"), InvalidFile, "lora_alpha is 5"),
+    "no rank that a matrix has": (keys(r=10**400), InvalidFile, "r is 1000"),
+    "an alpha beyond float64": (keys(lora_alpha=10**400), InvalidFile, "lora_alpha is 1000"),
+    "a list for a type": (table(typed([])), InvalidFile, "unknown type"),
+    "a map for a type": (table(typed({})), InvalidFile, "unknown type"),
+    "a place beyond every disk": (table(far), InvalidFile, "no shape or no place"),
+    "a name without end": (renamed(f"{Q}.lora_A.weight", "x." * 900 + "lora_A.weight"),
+                           InvalidFile, "is unknown"),
+    "many stars": (keys(rank_pattern={".*" * 40 + "x": 2}), InvalidFile, "rank_pattern"),
     "infinite": (keys(lora_alpha=float("inf")), InvalidFile, "lora_alpha is inf"),
     "another kind": (keys(peft_type="LOHA"), Refused, "LOHA adapter"),
     "PiSSA": (keys(init_lora_weights="pissa"), Refused, "init_lora_weights is pissa"),
@@ -265,3 +289,22 @@ def test_a_file_of_the_adapter_may_not_be_the_output(name: str, tmp_path: Path) 
     recipe = folding(DATA / "plain" / "base.gguf", [Use(folder)])
     with pytest.raises(EdgemedError, match="input"):
         plan_merge(recipe, folder / name, 1, replace=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_pipe_in_a_folder_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    shutil.copytree(DATA / "plain", folder)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(InvalidFile, match="is not a file"):
+        plan_merge(folding(DATA / "plain" / "base.gguf", [Use(folder)]), tmp_path / "o.gguf", 1)
+
+
+def test_hundreds_of_patterns_are_matched_in_no_time() -> None:
+    modules = [f"model.layers.{n}.self_attn.q_proj" for n in range(700)]
+    found = dict.fromkeys(modules, 4)
+    compiled = ending.cache_info().misses
+    assert {pattern_value(found, module, 8) for module in modules} == {4}
+    assert ending.cache_info().misses - compiled == len(modules)

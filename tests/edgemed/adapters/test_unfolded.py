@@ -18,11 +18,11 @@ from edgemed.cli.main import main
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, adapter_bytes, decisive, load_model
-from edgemed.merging.plan.fingerprints import sha256_of
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.folding import folding
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.run.run import run_plan
+from edgemed.storage.sha256 import sha256_of
 
 ASKED = (Message("user", "What is rest good for?"),)
 LOADING = Options(context=256, threads=1, repack=False)

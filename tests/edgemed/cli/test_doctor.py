@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.base import Done, Failed, ModelError, Timings
-from edgemed_models.engine.machine import Memory
 from edgemed_models.engine.probe import Build, Device
+from edgemed_models.machine import Memory
 
 from edgemed.cli.main import main
 from edgemed.machine import llama, model, system

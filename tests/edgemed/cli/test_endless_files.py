@@ -81,7 +81,11 @@ def test_numbers_of_a_usual_length_are_read_as_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["0", "-1", "1025", "99999999", "9" * 5000, "x"])
 @pytest.mark.parametrize(
     "command",
-    ["merge a.gguf b.gguf --t 0.5 -o o.gguf", "quantize a.gguf o.gguf --type Q8_0", "chat hello"],
+    [
+        "merge a.gguf b.gguf --t 0.5 -o o.gguf",
+        "quantize a.gguf o.gguf --out-type F16",
+        "chat hello",
+    ],
 )
 def test_threads_are_as_many_as_a_system_gives(
     command: str, given: str, capsys: pytest.CaptureFixture[str]

@@ -8,15 +8,15 @@ from edgemed.cli.main import COMMANDS, build_parser
 from edgemed.cli.named_options import OPTIONS, with_options
 from edgemed.errors import LOG_LINE
 
-SUMMARIZE = Namespace(context=None, chat_template=None, plan=False)
+SUMMARIZE = Namespace(context=None, chat_template=None, in_parts=False)
 SHORTER = "give a shorter note, or a larger context"
 
 
 @pytest.mark.parametrize(
     ("hint", "args", "shown"),
     [
-        (SHORTER, SUMMARIZE, f"{SHORTER} (--context N; --plan drafts it in parts)"),
-        (SHORTER, Namespace(context=64, plan=True), f"{SHORTER} (--context N)"),
+        (SHORTER, SUMMARIZE, f"{SHORTER} (--context N; --in-parts drafts it in parts)"),
+        (SHORTER, Namespace(context=64, in_parts=True), f"{SHORTER} (--context N)"),
         (SHORTER, Namespace(), SHORTER),
         ("give a chat template with --chat-template", SUMMARIZE, None),
         (

@@ -1,6 +1,7 @@
 """`edgemed summarize` from end to end: text on stdout, narration on stderr, exit codes, records."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -111,7 +112,7 @@ def test_a_second_ctrl_c_ends_the_check_of_a_stopped_draft_and_not_its_mark(
     def stopped(note: str, text: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgemed.clinic.review.review", stopped)
+    monkeypatch.setattr("edgemed.clinic.checks.review.review", stopped)
     scripted(monkeypatch, Stopped([]))
     assert main(["summarize", str(note), "--template", "soap"]) == 130
     out, err = capsys.readouterr()
@@ -382,7 +383,7 @@ def test_a_note_too_long_for_the_model_is_refused_with_the_numbers(
     assert done.returncode == 3 and "trained for 2048" in done.stderr
     done = run(["summarize", str(long), "--template", "soap", "--context", "1024"])
     assert done.returncode == 3 and "the context has 1024" in done.stderr
-    assert "(--context N; --plan drafts it in parts)" in done.stderr
+    assert "(--context N; --in-parts drafts it in parts)" in done.stderr
 
 
 def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback(
@@ -438,3 +439,20 @@ def test_the_request_is_the_one_the_screen_would_make(
 
     assert model.requests == [request_of(prompt_of(parse(NOTE), load_template("soap")), 800)]
     assert isinstance(model.requests[0], Request) and command.STDIN == "-"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files are always Unicode there")
+@pytest.mark.parametrize("extra", [[], ["--keep"]])
+def test_a_note_whose_name_is_not_utf_8_is_drafted_and_recorded(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    extra: list[str],
+) -> None:
+    odd = tmp_path / os.fsdecode(b"n\xff.txt")
+    odd.write_text(NOTE)
+    scripted(monkeypatch, ScriptedModel(["Plan: rest.\n"]))
+    assert main(["summarize", str(odd), "--template", "soap", *extra]) == 0
+    assert "internal error" not in capsys.readouterr().err
+    (name, _, _) = rows()[0][-3:]
+    assert name == (str(odd).replace("\udcff", "\\udcff") if extra else None)

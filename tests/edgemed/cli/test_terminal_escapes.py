@@ -28,7 +28,7 @@ from edgemed.cli.printing import Cleaned, cleaned, data, print_json
 from edgemed.clinic.template import own_folder
 from edgemed.gguf import open_model
 from edgemed.local_models import library
-from edgemed.local_models.library import Entry, Library
+from edgemed.local_models.library import AddedModel, Library
 from tests.bench import escapes
 from tests.edgemed.commands import NOTE, scripted
 from tests.edgemed.hostile import (
@@ -165,7 +165,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["sweep", p.a, p.b, "--cases", p.note],
     ),
     "diff": (
-        lambda p: ["diff", p.a, p.b, "--html", p.folder / "d.html"],
+        lambda p: ["diff", p.a, p.b, "--report", p.folder / "d.html"],
         lambda p: ["diff", p.a, p.stranger],
     ),
     "verify": (
@@ -183,18 +183,20 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["convert", checkpoint(p.folder), "-o", p.file("c"), "--dry-run"],
         lambda p: ["convert", p.folder / f"c{FILE}", "-o", p.file("c"), "--out-type", "Q8_0"],
         lambda p: ["convert", p.folder / f"c{FILE}", "-o", p.file("d"), "--out-type", EVIL],
-        lambda p: ["convert", p.folder / f"c{FILE}", "-o", p.file("d"), "--pattern", f"{EVIL}=F16"],
+        lambda p: ["convert", p.folder / f"c{FILE}", "-o", p.file("d"),
+                   "--tensor-type", f"{EVIL}=F16"],
         lambda p: ["convert", p.note, "-o", p.file("d")],
         lambda p: ["convert", checkpoint(p.folder, "x", EVIL), "-o", p.file("d")],
         lambda p: ["inspect", p.folder / f"c{FILE}", "--tensors"],
         lambda p: ["inspect", p.folder / f"x{FILE}"],
     ),
     "quantize": (
-        lambda p: ["quantize", p.a, p.file("q"), "--type", "Q8_0", "--dry-run"],
-        lambda p: ["quantize", p.a, p.file("q"), "--type", "Q8_0"],
-        lambda p: ["quantize", p.a, p.file("q"), "--type", EVIL],
-        lambda p: ["quantize", p.a, p.file("q"), "--type", "Q8_0", "--pattern", f"{EVIL}=Q4_K"],
-        lambda p: ["quantize", p.a, p.file("i"), "--type", "Q4_K", "--dry-run", "--imatrix",
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", "Q8_0", "--dry-run"],
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", "Q8_0"],
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", EVIL],
+        lambda p: ["quantize", p.a, p.file("q"), "--out-type", "Q8_0", "--tensor-type",
+                   f"{EVIL}=Q4_K"],
+        lambda p: ["quantize", p.a, p.file("i"), "--out-type", "Q4_K", "--dry-run", "--imatrix",
                    imatrix(p)],
     ),
     "fold": (
@@ -344,7 +346,7 @@ def set_up(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that somebody tampered with, templates of the user's, and a model that answers."""
     own_folder().mkdir(parents=True)
     (own_folder() / place.template.name).write_bytes(place.template.read_bytes())
-    entry = Entry(EVIL, str(place.a), EVIL, False, EVIL, True)
+    entry = AddedModel(EVIL, str(place.a), EVIL, False, EVIL, True)
     if name.startswith("models"):
         library.write_library(Library((entry,), EVIL))
     if name in ("summarize", "chat"):
@@ -407,7 +409,7 @@ def test_what_is_put_back_is_what_was_there(capsys: pytest.CaptureFixture[str]) 
 def test_a_list_of_models_that_holds_something_else_is_damaged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    library.write_library(Library((Entry(7, "a", "b", False, "c", True),), None))  # type: ignore[arg-type]
+    library.write_library(Library((AddedModel(7, "a", "b", False, "c", True),), None))  # type: ignore[arg-type]
     assert main(["models", "list"]) == 1
     assert "library.json is damaged" in capsys.readouterr().err
 

@@ -7,12 +7,13 @@ from edgemed_models.answer import Answer, Ending
 from edgemed_models.base import Done, Failed, Timings
 
 from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
 from edgemed.clinic.case import Case, Draft, Ended, NotLogged, Unsaved
 from edgemed.clinic.findings import Review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import load_template
 from edgemed.errors import EdgemedError, Refused
-from edgemed.logs import audit, seals, sessions
+from edgemed.logs import audit, seals
 from edgemed.logs.audit import Place
 
 NOTE, OTHER = "Na 128 [L] K 5.9 [H]\n", "Another patient, with a cough.\n"

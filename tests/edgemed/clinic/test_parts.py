@@ -104,6 +104,6 @@ def test_a_whole_command_states_its_plan_and_drafts_every_part(run: Run) -> None
     arguments = ["summarize", "-", "--template", "radiology-impression", "--max-tokens", "40"]
     arguments += ["--context", "1024"]
     assert run(arguments, input=note.encode()).returncode == 3
-    done = run([*arguments, "--plan"], input=note.encode())
+    done = run([*arguments, "--in-parts"], input=note.encode())
     count = int(done.stderr.split("drafted in ")[1].split()[0])
     assert count > 1 and f"PART {count} OF {count}" in done.stdout

@@ -6,9 +6,9 @@ What is not yet told apart is counted here, so that no change loses more.
 import json
 from pathlib import Path
 
+from edgemed.clinic.checks.review import review_read
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import review_read
-from edgemed.clinic.source import Source
 
 LEAST_FOUND = 230  # of 260 wrong drafts
 MOST_FLAGGED = 11  # of 193 right ones

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgemed.clinic.review import review
+from edgemed.clinic.checks.review import review
 
 SOURCE = "Brian is 58. He takes lisinopril 20 mg daily.\n\nNo fever.\n"
 

@@ -3,10 +3,10 @@
 import pytest
 from edgemed_models.fake import ScriptedModel
 
+from edgemed.clinic.checks.review import review
+from edgemed.clinic.checks.second_look import ROUNDS, Version, escaped, grammar, quote, revise
 from edgemed.clinic.findings import Span
-from edgemed.clinic.review import review
-from edgemed.clinic.second_look import ROUNDS, Version, escaped, grammar, quote, revise
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 from edgemed.errors import EdgemedError
 
 TEXT = 'He takes lisinopril 20 mg daily. No fever. "Tired" since May.'

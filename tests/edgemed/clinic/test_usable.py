@@ -3,8 +3,8 @@
 import pytest
 
 from edgemed.clinic import session as steps
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Claim, Review, Span
-from edgemed.clinic.review import review
 from edgemed.clinic.session import Origin
 from edgemed.clinic.template import RULES, load_template
 from edgemed.clinic.usable import above, copies, instructions, repeats, unsupported, unusable

@@ -18,7 +18,7 @@ from edgemed.cli.sweep_shown import verdict
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals import sweep as sweeping
 from edgemed.evals.asking import examined, planned_settings
-from edgemed.evals.cases import Case, read_cases
+from edgemed.evals.cases import SweepCase, read_cases
 from edgemed.evals.scores import Examined, write_points
 from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import known_sweeps, read_sweep
@@ -202,7 +202,7 @@ def test_cases_that_do_not_fit_are_named_before_the_first_answer(
 
 def test_a_prompt_of_many_short_tokens_has_room_beside_longer_ones_of_few(tmp_path: Path) -> None:
     rows = [case("a", "pain " * 100, {"lines": 1}), case("a", "7 " * 245, {"lines": 1})]
-    cases: tuple[Case, ...] = read_cases([written(tmp_path / "c.jsonl", *rows)])
+    cases: tuple[SweepCase, ...] = read_cases([written(tmp_path / "c.jsonl", *rows)])
     exam = Exam(cases, 9, Options(threads=1))
     (point,) = sweep(WAY, (0.0,), exam, tmp_path / "s.jsonl", Told())
     assert len(point.worths["a"]) == 2

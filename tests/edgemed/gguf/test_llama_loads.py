@@ -25,7 +25,7 @@ def test_parents_of_any_alignment_give_files_that_load(alignment: int, tmp_path:
     assert main(["merge", a, b, "--t", "0", "-o", str(outs[1])]) == 0
     shards = ["merge", a, b, "--t", "0.5", "-o", str(outs[2]), "--split-max-size", "40000"]
     assert main(shards) == 0
-    assert main(["quantize", a, str(outs[3]), "--type", "Q8_0"]) == 0
+    assert main(["quantize", a, str(outs[3]), "--out-type", "Q8_0"]) == 0
     outs[2] = next(tmp_path.glob("shards-00001-of-*.gguf"))
     assert all(alignments(path) == {max(32, alignment)} for path in outs)
     outcomes = loaded(outs)

@@ -250,7 +250,7 @@ def test_a_token_that_occurs_twice_is_refused_by_name_everywhere(
     out = tmp_path / "out.gguf"
     for words in (
         ["merge", a, b, "--t", "0.5", "-o", str(out)],
-        ["quantize", a, str(out), "--type", "Q8_0"],
+        ["quantize", a, str(out), "--out-type", "Q8_0"],
         ["models", "add", a],
         ["models", "add", a, "--link"],
         ["check", a, b],

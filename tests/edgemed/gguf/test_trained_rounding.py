@@ -79,7 +79,7 @@ def test_check_merge_quantize_and_inspect_warn(
     assert main(["inspect", str(out)]) == 0
     assert "quantization-aware" not in capsys.readouterr().out
     quantized = ["quantize", str(trained), str(tmp_path / "q.gguf"), "--dry-run"]
-    assert main([*quantized, "--type", "Q8_0"]) == 0
+    assert main([*quantized, "--out-type", "Q8_0"]) == 0
     assert "only the type that it was trained for" in capsys.readouterr().out
     assert main(["check", str(plain), str(plain)]) == 0
     assert "ok      rounding:" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 """The demonstration model on the command line: merged when first asked for, always headed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,8 @@ from edgemed.local_models.demonstration import (
     LEARNED,
     UNLEARNED,
     is_demonstration,
-    merged_model,
-    merged_path,
 )
+from edgemed.merging.demo_model import merged_model, merged_path
 from tests.edgemed.commands import NOTE
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
@@ -33,6 +34,16 @@ def test_it_is_merged_once_and_then_found() -> None:
     assert not merged_path().exists()
     first = merged_model().stat().st_mtime_ns
     assert merged_model().stat().st_mtime_ns == first
+
+
+def test_several_first_uses_at_once_make_one_model_for_all() -> None:
+    code = "from edgemed.merging.demo_model import merged_model; print(merged_model())"
+    every = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = {process.communicate(timeout=300)[0].strip() for process in every}
+    assert said == {str(merged_path())}
 
 
 def test_a_draft_of_it_is_headed_whatever_comes_out(

@@ -48,7 +48,7 @@ def test_a_name_taken_meanwhile_keeps_its_file(files: list[Path]) -> None:
         target = library.folder() / "a.gguf"
         target.write_bytes(files[1].read_bytes())
         library.write_library(
-            library.Library((library.Entry(**{**as_table(entry), "name": "a"}),), "a")
+            library.Library((library.AddedModel(**{**as_table(entry), "name": "a"}),), "a")
         )
 
     with pytest.raises(UsageError, match="called 'a' already"):
@@ -60,7 +60,7 @@ def test_a_name_taken_meanwhile_keeps_its_file(files: list[Path]) -> None:
     assert not list(library.folder().glob("*.part"))
 
 
-def as_table(entry: library.Entry) -> dict[str, object]:
+def as_table(entry: library.AddedModel) -> dict[str, object]:
     return {name: getattr(entry, name) for name in entry.__dataclass_fields__}
 
 
@@ -81,8 +81,8 @@ def test_many_changes_at_once_are_all_kept(files: list[Path]) -> None:
     assert len(library.read_library().entries) == 20
 
 
-def listed(file: Path, name: str) -> library.Entry:
-    return library.Entry(name, str(file), "00", False, "none", False)
+def listed(file: Path, name: str) -> library.AddedModel:
+    return library.AddedModel(name, str(file), "00", False, "none", False)
 
 
 def test_a_list_that_another_holds_for_long_is_said(

@@ -4,6 +4,7 @@ Nothing gets its name before it is whole and right.
 """
 
 import _socket
+import io
 import socket
 import ssl
 import threading
@@ -24,8 +25,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
+from edgemed.errors import Refused
 from edgemed.local_models import library
 from edgemed.local_models.getting import package, web
+from edgemed.local_models.getting.part import Part
 from edgemed.local_models.getting.places import Address, HubFile, Package, parse_place
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
@@ -506,3 +509,14 @@ def test_places() -> None:
     assert parse_place("package:a-b==1.0/a/b.gguf") == Package("a-b", "1.0", "a/b.gguf")
     assert parse_place("hf:o/r/f/b.gguf") == HubFile("o/r", "f/b.gguf")
     assert parse_place("https://h/p") == Address("https://h/p")
+
+
+@pytest.mark.parametrize("stated", ["many", "-5", "", "1" * 5000, "\u0663", "9" * 19])
+def test_a_length_that_is_no_number_is_no_internal_error(tmp_path: Path, stated: str) -> None:
+    answer = SimpleNamespace(headers={"Content-Length": stated}, read=io.BytesIO(WHOLE).read)
+    with Part(tmp_path / "m.gguf", len(WHOLE), lambda done: None) as part:
+        if stated[:1] in ("1", "9"):
+            with pytest.raises(Refused, match="the card says"):
+                web.refuse_size(answer, part)
+        else:
+            web.refuse_size(answer, part)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edgemed_models import machine
 from edgemed_models.base import Done, Event, Failed, Model, Prefill, Request, Timings
-from edgemed_models.engine import machine
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 

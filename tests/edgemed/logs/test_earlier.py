@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 from contextlib import closing
 from pathlib import Path
 
@@ -194,6 +195,42 @@ def test_records_that_cannot_be_read_are_named_with_two_ways_on(place: Place, da
     assert {n: left[n] for n in before if "records" in n} == {
         n: b for n, b in before.items() if "records" in n
     }
+    assert audit.verify(place).faults == ()
+
+
+DAMAGES = {
+    "blob for a time": "UPDATE drafts SET at = x'ff00' WHERE number = 1",
+    "blob for settings": "UPDATE drafts SET settings = x'ff00'",
+    "nothing for a model": "UPDATE drafts SET model = NULL",
+    "blob for a note": "UPDATE drafts SET kept_note = x'ff'",
+    "note that is not UTF-8": "UPDATE drafts SET kept_note = CAST(x'534d495448ff' AS TEXT)",
+    "word for a size": "INSERT INTO files VALUES ('/m', 'big', 3, 'hash')",
+    "blob for a path": "INSERT INTO files VALUES (x'ff', 1, 2, 'hash')",
+    "no table that we know": "ALTER TABLE drafts RENAME COLUMN at TO moment",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_values_of_other_kinds_in_old_records_are_refused_and_never_quoted(
+    place: Place, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old_audit(place)
+    old_records(place)
+    old = place.log.with_name("records.sqlite")
+    with closing(sqlite3.connect(old)) as rows, rows:
+        rows.execute("PRAGMA writable_schema = 1")
+        rows.execute("UPDATE sqlite_schema SET sql = replace(sql, ' STRICT', '')")
+        rows.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
+    with closing(sqlite3.connect(old)) as rows, rows:
+        rows.execute(DAMAGES[damage])
+    before = files(place)
+    with pytest.raises(EdgemedError, match="records of an earlier version") as refusal:
+        Log(place)
+    assert "another folder" in refusal.value.hint
+    traceback.print_exception(refusal.value)
+    assert "SMITH" not in capsys.readouterr().err
+    left = files(place)
+    assert all(left[name] == data for name, data in before.items() if "records" in name)
     assert audit.verify(place).faults == ()
 
 

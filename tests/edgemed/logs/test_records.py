@@ -55,6 +55,14 @@ def test_a_draft_is_an_audit_row_and_a_record_that_hold_no_text(place: Place) ->
     assert b"Chest pain" not in b"".join(p.read_bytes() for p in place.log.parent.iterdir())
 
 
+def test_names_and_drafts_that_are_not_utf_8_are_recorded_as_escapes(place: Place) -> None:
+    row = replace(ROW, draft="half \ud83d", template="t\udcff", settings={"a": "\udcff"})
+    Log(place).add_draft(row, "Dr \udcff", WHEN, Kept("s\udcff.txt", "n\udc80", "half \ud83d"))
+    kept = execute(place, f"SELECT {records.KEPT} FROM drafts")
+    assert kept == [("s\\udcff.txt", "n\\udc80", "half \\ud83d")]
+    assert audit.verify(place).faults == ()
+
+
 def test_keep_stores_note_draft_and_name_and_they_may_be_deleted(place: Place) -> None:
     draft(place, Kept("smith.txt", ROW.note, ROW.draft))
     kept = execute(place, f"SELECT {records.KEPT} FROM drafts")

@@ -42,8 +42,7 @@ def types_in(path: Path) -> dict[str, str]:
 
 def command(kind: str, pair: list[Path], out: Path, *words: str) -> list[str]:
     if kind == "merge":
-        options = ["--out-type" if word == "--type" else word for word in words]
-        return ["merge", *map(str, pair), "--t", "0.5", "-o", str(out), *options]
+        return ["merge", *map(str, pair), "--t", "0.5", "-o", str(out), *words]
     return ["quantize", str(pair[0]), str(out), *words]
 
 
@@ -56,7 +55,7 @@ SAID = (
 @pytest.mark.parametrize("kind", ["merge", "quantize"])
 @pytest.mark.parametrize("type", ["Q4_K", "Q4_K_S"])
 def test_types_that_are_taken_instead_are_said(kind, type, pair, tmp_path, capsys):
-    assert main(command(kind, pair, tmp_path / "o.gguf", "--type", type)) == 0
+    assert main(command(kind, pair, tmp_path / "o.gguf", "--out-type", type)) == 0
     said = capsys.readouterr().err
     assert types_in(tmp_path / "o.gguf")["blk.1.attn_q.weight"] == "Q5_0"
     assert SAID[1] in said and "of width 288 get Q5_0 instead of Q4_K" in said
@@ -66,15 +65,15 @@ def test_types_that_are_taken_instead_are_said(kind, type, pair, tmp_path, capsy
 @pytest.mark.parametrize("kind", ["merge", "quantize"])
 def test_without_fallback_they_are_refused_before_any_work(kind, pair, tmp_path, capsys):
     out = tmp_path / "o.gguf"
-    assert main(command(kind, pair, out, "--type", "Q4_K_M", "--no-fallback")) == 3
+    assert main(command(kind, pair, out, "--out-type", "Q4_K_M", "--no-fallback")) == 3
     assert "288 wide and cannot be" in capsys.readouterr().err
     assert not out.exists()
-    assert main(command(kind, pair, out, "--type", "F16", "--no-fallback")) == 0
+    assert main(command(kind, pair, out, "--out-type", "F16", "--no-fallback")) == 0
 
 
 @pytest.mark.parametrize("out_type", ["F16", "like-a", "Q8_0"])
 def test_patterns_on_rows_that_they_do_not_fit_are_said(out_type, pair, tmp_path, capsys):
-    words = ["--type", out_type, "--type", "attn=Q4_K"]
+    words = ["--out-type", out_type, "--tensor-type", "attn=Q4_K"]
     options = command("merge", pair, tmp_path / "o.gguf", *words[:2]) + words[2:]
     assert main(options) == 0
     assert SAID[0] in capsys.readouterr().err
@@ -83,8 +82,8 @@ def test_patterns_on_rows_that_they_do_not_fit_are_said(out_type, pair, tmp_path
 
 
 def test_patterns_of_a_float_mix_are_fitted_in_quantize_too(pair, tmp_path, capsys):
-    words = command("quantize", pair, tmp_path / "o.gguf", "--type", "F16")
-    assert main([*words, "--pattern", "attn_q=Q6_K"]) == 0
+    words = command("quantize", pair, tmp_path / "o.gguf", "--out-type", "F16")
+    assert main([*words, "--tensor-type", "attn_q=Q6_K"]) == 0
     assert "get Q8_0 instead of Q6_K" in capsys.readouterr().err
     assert types_in(tmp_path / "o.gguf")["blk.0.attn_q.weight"] == "Q8_0"
 

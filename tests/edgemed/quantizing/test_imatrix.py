@@ -119,7 +119,7 @@ def test_importances_of_zero_are_refused_like_missing_ones(command, type, tmp_pa
     out = tmp_path / "out.gguf"
     words = {
         "merge": ["merge", a, b, "--t", "0.5", "-o", str(out), "--out-type", type],
-        "quantize": ["quantize", a, str(out), "--type", type],
+        "quantize": ["quantize", a, str(out), "--out-type", type],
     }[command]
     told = [*words, "--imatrix", str(matrix_file(tmp_path / "m.gguf", silent))]
     assert main(told) == 3
@@ -138,9 +138,9 @@ def test_an_expert_whose_importances_are_zero_is_named(tmp_path, capsys):
     columns[1] = 0
     matrix = matrix_file(tmp_path / "m.gguf", {name: columns})
     words = ["quantize", str(path), str(tmp_path / "out.gguf"), "--imatrix", str(matrix)]
-    assert main([*words, "--type", "Q8_0", "--pattern", f"{name}=IQ2_XS"]) == 3
+    assert main([*words, "--out-type", "Q8_0", "--tensor-type", f"{name}=IQ2_XS"]) == 3
     assert "those of matrix 1 are all zero" in capsys.readouterr().err
-    assert main([*words, "--type", "Q8_0", "--pattern", f"{name}=IQ4_XS"]) == 0
+    assert main([*words, "--out-type", "Q8_0", "--tensor-type", f"{name}=IQ4_XS"]) == 0
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])

@@ -82,7 +82,7 @@ def packed(name: str, type: str, weights: NDArray[np.float32] | None = None) -> 
 
 
 def test_a_mix_gives_every_tensor_its_type_and_bytes(source: Path) -> None:
-    out = quantize(source, "--type", "Q4_0")
+    out = quantize(source, "--out-type", "Q4_0")
     assert types_in(out) == {
         "token_embd.weight": "Q4_0",
         "blk.0.attn_v.weight": "Q4_0",
@@ -97,7 +97,7 @@ def test_a_mix_gives_every_tensor_its_type_and_bytes(source: Path) -> None:
 
 
 def test_metadata_says_what_is_true(source: Path) -> None:
-    metadata = open_model(quantize(source, "--type", "q5_0")).metadata
+    metadata = open_model(quantize(source, "--out-type", "q5_0")).metadata
     assert metadata["general.file_type"] == 8
     assert metadata["general.quantization_version"] == 2
     assert "quantize.imatrix.file" not in metadata
@@ -105,29 +105,36 @@ def test_metadata_says_what_is_true(source: Path) -> None:
 
 
 def test_patterns_go_before_the_type_and_the_first_counts(source: Path) -> None:
-    words = ("--type", "Q4_0", "--pattern", r"blk\.1.*v\.=Q8_0", "--pattern", "attn_v=Q5_0")
+    words = (
+        "--out-type",
+        "Q4_0",
+        "--tensor-type",
+        r"blk\.1.*v\.=Q8_0",
+        "--tensor-type",
+        "attn_v=Q5_0",
+    )
     found = types_in(quantize(source, *words))
     assert found["blk.1.attn_v.weight"] == "Q8_0"
     assert found["blk.0.attn_v.weight"] == "Q5_0"
 
 
 def test_a_type_the_most_weights_have_names_the_file(source: Path) -> None:
-    out = quantize(source, "--type", "Q4_0", "--pattern", ".=Q8_0")
+    out = quantize(source, "--out-type", "Q4_0", "--tensor-type", ".=Q8_0")
     assert open_model(out).metadata["general.file_type"] == 7
 
 
 def test_threads_do_not_change_a_byte(source: Path) -> None:
-    one = quantize(source, "--type", "Q4_0", "--threads", "1", to="one.gguf")
-    many = quantize(source, "--type", "Q4_0", "--threads", "7", to="many.gguf")
+    one = quantize(source, "--out-type", "Q4_0", "--threads", "1", to="one.gguf")
+    many = quantize(source, "--out-type", "Q4_0", "--threads", "7", to="many.gguf")
     assert one.read_bytes() == many.read_bytes()
 
 
 def test_a_dry_run_writes_nothing(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = quantize(source, "--type", "Q4_0", "--dry-run")
+    out = quantize(source, "--out-type", "Q4_0", "--dry-run")
     assert not out.exists()
     printed = capsys.readouterr().out
     planned = int(printed.split("out.gguf: ")[1].split(" bytes")[0].replace(",", ""))
-    assert quantize(source, "--type", "Q4_0").stat().st_size == planned
+    assert quantize(source, "--out-type", "Q4_0").stat().st_size == planned
     assert "5 x Q4_0" not in printed and "4 x Q4_0" in printed
 
 
@@ -149,8 +156,8 @@ def split_model(folder: Path) -> Path:
 
 
 def test_a_split_model_becomes_one_file(source: Path) -> None:
-    whole = quantize(source, "--type", "Q4_0", to="whole.gguf")
-    joined = quantize(split_model(source.parent), "--type", "Q4_0", to="joined.gguf")
+    whole = quantize(source, "--out-type", "Q4_0", to="whole.gguf")
+    joined = quantize(split_model(source.parent), "--out-type", "Q4_0", to="joined.gguf")
     assert types_in(joined) == types_in(whole)
     assert all(bytes_of(joined, name) == bytes_of(whole, name) for name in SHAPES)
     ours, theirs = open_model(joined).metadata, open_model(whole).metadata
@@ -160,8 +167,8 @@ def test_a_split_model_becomes_one_file(source: Path) -> None:
 
 
 def test_a_split_can_be_kept(source: Path) -> None:
-    whole = quantize(source, "--type", "Q4_0", to="whole.gguf")
-    quantize(split_model(source.parent), "--type", "Q4_0", "--keep-split")
+    whole = quantize(source, "--out-type", "Q4_0", to="whole.gguf")
+    quantize(split_model(source.parent), "--out-type", "Q4_0", "--keep-split")
     first = source.with_name("out-00001-of-00002.gguf")
     model = open_model(first)
     assert len(model.paths) == 2
@@ -200,7 +207,7 @@ def means(seed: int, matrices: int = 1, columns: int = 64) -> NDArray[np.float32
 def test_importances_reach_every_expert_and_the_metadata(source: Path) -> None:
     name, experts = "blk.1.ffn_down_exps.weight", means(2, 3)
     matrix = matrix_file(source.with_name("m.gguf"), {name: experts})
-    out = quantize(source, "--type", "Q4_1", "--imatrix", str(matrix))
+    out = quantize(source, "--out-type", "Q4_1", "--imatrix", str(matrix))
     x = numbers(name)
     wanted = np.zeros((3, 4, 40), np.uint8)
     for expert in range(3):
@@ -217,20 +224,20 @@ def test_importances_reach_every_expert_and_the_metadata(source: Path) -> None:
 def test_importances_of_zero_say_nothing(source: Path) -> None:
     name = "blk.1.attn_v.weight"
     matrix = matrix_file(source.with_name("m.gguf"), {name: np.zeros((1, 64), np.float32)})
-    out = quantize(source, "--type", "Q4_1", "--imatrix", str(matrix))
+    out = quantize(source, "--out-type", "Q4_1", "--imatrix", str(matrix))
     assert bytes_of(out, name) == packed(name, "Q4_1")
 
 
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--type", "Q9_9"], "'Q9_9' is not a type"),
-        (["--type", "Q4_0", "--pattern", "attn_v"], "is not REGEX=TYPE"),
-        (["--type", "Q4_0", "--pattern", "attn_v=Q4_K_M"], "'Q4_K_M' is not a type"),
-        (["--type", "Q4_0", "--pattern", "(=Q8_0"], "is not a regular expression"),
-        (["--type", "Q4_0", "--pattern", "attn_x=Q8_0"], "matches no matrix"),
-        (["--type", "I8"], "I8 has no encoder"),
-        (["--type", "Q4_0", "--imatrix", "nowhere.gguf"], "there is no file nowhere.gguf"),
+        (["--out-type", "Q9_9"], "'Q9_9' is not a type"),
+        (["--out-type", "Q4_0", "--tensor-type", "attn_v"], "is not REGEX=TYPE"),
+        (["--out-type", "Q4_0", "--tensor-type", "attn_v=Q4_K_M"], "'Q4_K_M' is not a type"),
+        (["--out-type", "Q4_0", "--tensor-type", "(=Q8_0"], "is not a regular expression"),
+        (["--out-type", "Q4_0", "--tensor-type", "attn_x=Q8_0"], "matches no matrix"),
+        (["--out-type", "I8"], "I8 has no encoder"),
+        (["--out-type", "Q4_0", "--imatrix", "nowhere.gguf"], "there is no file nowhere.gguf"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_any_work(
@@ -243,18 +250,18 @@ def test_neither_the_input_nor_an_existing_file_is_overwritten(
     source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = source.read_bytes()
-    assert main(["quantize", str(source), str(source), "--type", "Q8_0", "--force"]) == 3
+    assert main(["quantize", str(source), str(source), "--out-type", "Q8_0", "--force"]) == 3
     source.with_name("out.gguf").write_text("mine")
-    assert "exists already" in refused(capsys, source, "--type", "Q8_0")
+    assert "exists already" in refused(capsys, source, "--out-type", "Q8_0")
     assert source.read_bytes() == before
-    quantize(source, "--type", "Q8_0", "--force")
+    quantize(source, "--out-type", "Q8_0", "--force")
 
 
 def test_a_matrix_of_another_model_is_refused(
     source: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     matrix = matrix_file(source.with_name("m.gguf"), {"output.weight": means(1, columns=32)})
-    said = refused(capsys, source, "--type", "Q4_0", "--imatrix", str(matrix))
+    said = refused(capsys, source, "--out-type", "Q4_0", "--imatrix", str(matrix))
     assert "the importance matrix" in said
 
 
@@ -263,7 +270,10 @@ def test_infinite_weights_stop_the_work(source: Path, capsys: pytest.CaptureFixt
     tensor = open_model(source).tensors["blk.1.attn_v.weight"]
     raw[tensor.offset : tensor.offset + 4] = np.float32(np.inf).tobytes()
     source.write_bytes(raw)
-    assert main(["quantize", str(source), str(source.with_name("out.gguf")), "--type", "Q8_0"]) == 1
+    assert (
+        main(["quantize", str(source), str(source.with_name("out.gguf")), "--out-type", "Q8_0"])
+        == 1
+    )
     assert "NaN or infinity" in capsys.readouterr().err
     assert list(source.parent.iterdir()) == [source]
 
@@ -292,7 +302,7 @@ def test_llama_cpp_chooses_the_same_types_and_scores_the_file(
     theirs, ours = tmp_path / "theirs.gguf", tmp_path / "ours.gguf"
     words = [sys.executable, "-c", THEIRS, str(source), str(theirs), str(number)]
     subprocess.run(words, check=True, capture_output=True)
-    assert main(["quantize", str(source), str(ours), "--type", mix]) == 0
+    assert main(["quantize", str(source), str(ours), "--out-type", mix]) == 0
     assert types_in(ours) == types_in(theirs)
     ours_of, theirs_of = open_model(ours).metadata, open_model(theirs).metadata
     assert ours_of["general.file_type"] == theirs_of["general.file_type"] == number
@@ -344,7 +354,7 @@ def test_long_blocks_load_and_score_in_llama_cpp(
     theirs, ours = tmp_path / "theirs.gguf", tmp_path / "ours.gguf"
     words = [sys.executable, "-c", THEIRS, str(wide), str(theirs), str(number)]
     subprocess.run(words, check=True, capture_output=True)
-    assert main(["quantize", str(wide), str(ours), "--type", mix]) == 0
+    assert main(["quantize", str(wide), str(ours), "--out-type", mix]) == 0
     assert types_in(ours) == types_in(theirs)
     assert mean_nll(ours) - nll_of(source) < worse
 

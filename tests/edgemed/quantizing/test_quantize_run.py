@@ -68,7 +68,7 @@ def encoded(source: Path, name: str, type: str, columns: Any) -> bytes:
 def test_every_byte_is_the_codecs_whatever_threads_and_memory(
     source: Path, matrix: Path, kind: str, weighed: bool
 ) -> None:
-    words = ["--type", kind, *(["--imatrix", str(matrix)] if weighed else [])]
+    words = ["--out-type", kind, *(["--imatrix", str(matrix)] if weighed else [])]
     columns = edgemed.quantizing.imatrix.read_imatrices([matrix]).tensors if weighed else {}
     out = quantize(source, "out.gguf", *words)
     narrow = quantize(source, "narrow.gguf", *words, "--max-ram", LEAST, "--threads", "3")
@@ -79,14 +79,14 @@ def test_every_byte_is_the_codecs_whatever_threads_and_memory(
 
 
 def test_too_little_memory_is_refused(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    quantize(source, "out.gguf", "--type", "Q8_0", "--max-ram", "1K", code=3)
+    quantize(source, "out.gguf", "--out-type", "Q8_0", "--max-ram", "1K", code=3)
     assert "--max-ram 1,024 is less than one row" in capsys.readouterr().err
     assert [path.name for path in source.parent.iterdir()] == ["one.gguf"]
 
 
 def test_no_file_is_larger_than_asked(source: Path) -> None:
-    whole = quantize(source, "whole.gguf", "--type", "Q8_0")
-    quantize(source, "out.gguf", "--type", "Q8_0", "--split-max-size", "500K")
+    whole = quantize(source, "whole.gguf", "--out-type", "Q8_0")
+    quantize(source, "out.gguf", "--out-type", "Q8_0", "--split-max-size", "500K")
     model = open_model(next(source.parent.glob("out-00001-of-*.gguf")))
     assert len(model.paths) > 2
     assert all(path.stat().st_size <= 500_000 for path in model.paths)
@@ -96,7 +96,7 @@ def test_no_file_is_larger_than_asked(source: Path) -> None:
 
 def test_files_are_as_the_models_or_of_a_size(source: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
-        quantize(source, "o", "--type", "Q8_0", "--keep-split", "--split-max-size", "1G")
+        quantize(source, "o", "--out-type", "Q8_0", "--keep-split", "--split-max-size", "1G")
     assert stopped.value.code == 2
 
 
@@ -118,7 +118,7 @@ def failing_after(chunks: int) -> Callable[[Blender, Chunk], int]:
 def test_a_stopped_quantization_goes_on_to_the_same_bytes(
     source: Path, matrix: Path, monkeypatch: pytest.MonkeyPatch, after: int, weighed: bool
 ) -> None:
-    words = ["--type", "Q4_K_M", "--max-ram", LEAST, "--threads", "1"]
+    words = ["--out-type", "Q4_K_M", "--max-ram", LEAST, "--threads", "1"]
     words += ["--imatrix", str(matrix)] if weighed else []
     whole = quantize(source, "whole.gguf", *words)
     with monkeypatch.context() as patch:
@@ -144,15 +144,15 @@ def test_going_on_with_another_type_is_refused(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Blender, "write", failing_after(3))
-        quantize(source, "out.gguf", "--type", "Q4_0", "--resume", code=1)
-    quantize(source, "out.gguf", "--type", "Q8_0", "--resume", code=3)
+        quantize(source, "out.gguf", "--out-type", "Q4_0", "--resume", code=1)
+    quantize(source, "out.gguf", "--out-type", "Q8_0", "--resume", code=3)
     assert "was begun with other recipe" in capsys.readouterr().err
 
 
 def test_the_file_says_how_it_was_made_and_stays_the_model_that_it_was(
     source: Path, matrix: Path
 ) -> None:
-    out = quantize(source, "out.gguf", "--type", "Q4_0", "--imatrix", str(matrix))
+    out = quantize(source, "out.gguf", "--out-type", "Q4_0", "--imatrix", str(matrix))
     before, metadata = open_model(source).metadata, open_model(out).metadata
     changed = ("quantize.imatrix.", "edgemed.quantize.", "general.file_type")
     kept = [k for k in before if not k.startswith(changed)]
@@ -172,7 +172,7 @@ def sha(path: Path) -> str:
 def test_a_quantized_file_is_verified(
     source: Path, matrix: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--type", "Q4_0", "--pattern", "attn_[qk]=Q8_0", "--imatrix", str(matrix)]
+    words = ["--out-type", "Q4_0", "--tensor-type", "attn_[qk]=Q8_0", "--imatrix", str(matrix)]
     out = quantize(source, "out.gguf", *words)
     assert main(["verify", str(out)]) == 0
     assert "out.gguf: same" in capsys.readouterr().out
@@ -192,7 +192,7 @@ def test_a_quantized_merge_keeps_its_parents_and_a_merge_forgets_a_quantization(
     other = write_pair_member(source.with_name("two.gguf"), weights(2), "F16")
     merged = source.with_name("merged.gguf")
     edgemed.merge(source, other, t=0.5, out=merged)
-    small = quantize(merged, "small.gguf", "--type", "Q8_0")
+    small = quantize(merged, "small.gguf", "--out-type", "Q8_0")
     assert edgemed_keys(open_model(merged), "merge") == edgemed_keys(open_model(small), "merge")
     assert main(["verify", str(small)]) == 0
     assert main(["verify", str(merged)]) == 0
@@ -200,7 +200,7 @@ def test_a_quantized_merge_keeps_its_parents_and_a_merge_forgets_a_quantization(
     edgemed.merge(small, other, t=0.5, out=again)
     assert not edgemed_keys(open_model(again), "quantize")
     assert main(["verify", str(again)]) == 0
-    twice = quantize(small, "twice.gguf", "--type", "Q4_0")
+    twice = quantize(small, "twice.gguf", "--out-type", "Q4_0")
     assert open_model(twice).metadata["edgemed.quantize.files"] == ["small.gguf"]
 
 

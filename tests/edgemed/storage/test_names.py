@@ -29,9 +29,9 @@ COMMANDS = (
     f"merge {A} {B} --t 0.5 -o {'n' * 250}",  # as long as may be, and too long with .journal
     f"merge {A} {B} --t 0.5 --dry-run -o o.gguf --report {{}}.html",
     f"merge {A} {B} --t 0.5 -o o.gguf --imatrix {{}}",
-    "quantize {} o.gguf --type Q8_0",
-    f"quantize {A} {{}} --type Q8_0",
-    f"quantize {A} o.gguf --type IQ2_S --imatrix {{}}",
+    "quantize {} o.gguf --out-type Q8_0",
+    f"quantize {A} {{}} --out-type Q8_0",
+    f"quantize {A} o.gguf --out-type IQ2_S --imatrix {{}}",
     "recipe show {}",
     "models add {}",
     "summarize {} --template soap --demo --no-record",
@@ -70,7 +70,7 @@ def test_an_output_without_a_name_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for words in (["merge", A, B, "--t", "0.5", "-o", place], ["quantize", A, place]):
-        assert main(words + ["--type", "Q8_0"] * (words[0] == "quantize")) == 3
+        assert main(words + ["--out-type", "Q8_0"] * (words[0] == "quantize")) == 3
         assert "is a folder" in capsys.readouterr().err
 
 

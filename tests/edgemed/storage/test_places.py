@@ -109,7 +109,7 @@ def test_an_output_that_is_no_plain_file_is_refused(
     before = snapshot(tmp_path)
     words = {
         "merge": ["merge", *map(str, pair), "--t", "0.5", "-o", str(out)],
-        "quantize": ["quantize", str(pair[0]), str(out), "--type", "Q8_0"],
+        "quantize": ["quantize", str(pair[0]), str(out), "--out-type", "Q8_0"],
         "report": [
             *"merge --t 0.5".split(),
             *map(str, pair),
@@ -127,12 +127,14 @@ def test_an_output_that_is_no_plain_file_is_refused(
 @pytest.mark.parametrize("command", ["merge", "quantize"])
 def test_no_shard_of_an_input_is_written_over(command, pair, tmp_path, capsys):
     split = ["--split-max-size", "500K"]
-    assert main(["quantize", str(pair[0]), str(tmp_path / "s.gguf"), "--type", "F16", *split]) == 0
+    assert (
+        main(["quantize", str(pair[0]), str(tmp_path / "s.gguf"), "--out-type", "F16", *split]) == 0
+    )
     first, second = sorted(tmp_path.glob("s-*.gguf"))[:2]
     before = snapshot(tmp_path)
     words = {
         "merge": ["merge", str(first), str(pair[1]), "--t", "0.5", "-o", str(second)],
-        "quantize": ["quantize", str(first), str(second), "--type", "Q8_0"],
+        "quantize": ["quantize", str(first), str(second), "--out-type", "Q8_0"],
     }
     assert main([*words[command], "--force"]) == 3
     assert "is one of the inputs" in capsys.readouterr().err
@@ -176,7 +178,7 @@ def test_everything_written_is_the_users_alone_whatever_the_umask(
     assert main(["models", "add", str(pair[0]), *name]) == 0
     assert main(["models", "default", "m"]) == 0
     assert main(["templates", "list"]) == 0
-    quantize = ["quantize", str(pair[0]), str(out / "q.gguf"), "--type", "Q8_0"]
+    quantize = ["quantize", str(pair[0]), str(out / "q.gguf"), "--out-type", "Q8_0"]
     assert main(quantize) == 0
     report = ["--report", str(out / "r.json")]
     assert merge(pair, out / "n.gguf", *report) == 0
@@ -301,3 +303,41 @@ def test_faults_at_random_calls(words: tuple[str, ...]):
     root = Path(__file__).parents[3]
     done = subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+EXTRACT = ["extract", "b.gguf", "a.gguf", "--rank", "1", "--without-vectors", "--threads", "1"]
+
+
+@pytest.mark.parametrize("name", ["out.gguf", "out"])
+def test_an_output_that_the_system_refuses_is_named(
+    pair, tmp_path, monkeypatch, capsys, name
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(whole, "_begun", refused)
+    assert main([*EXTRACT, "-o", name]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot write {name}: Permission denied" in said and "internal error" not in said
+    assert snapshot(tmp_path).keys() == {"a.gguf", "b.gguf"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*EXTRACT, "-o", "out.gguf"],
+        ["fold", "a.gguf", "lora.gguf", "-o", "out.gguf"],
+        ["merge", "a.gguf", "b.gguf", "--t", "0.5", "-o", "out.gguf"],
+        ["quantize", "a.gguf", "out.gguf", "--type", "Q8_0"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_folder_that_one_may_not_write_in_is_refused_before_the_work(
+    pair, tmp_path, monkeypatch, capsys, words
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert main(words) == 3
+    assert "you may not write in the folder ." in capsys.readouterr().err
+    assert snapshot(tmp_path).keys() == {"a.gguf", "b.gguf"}

@@ -10,7 +10,7 @@ from edgemed_models.scale import path_of
 
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.cli.main import main
-from edgemed.merging.plan.fingerprints import sha256_of
+from edgemed.storage.sha256 import sha256_of
 from tests.oracles.llama_adapter import answer_loss
 
 MODEL = path_of("instruct")
@@ -96,7 +96,7 @@ def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
     with torch.no_grad():
         ours = model.loss(ids, packing, weights).item() / row.answer
     plain = examples.with_name("f32.gguf")
-    assert main(["quantize", str(MODEL), str(plain), "--type", "F32", "--threads", "1"]) == 0
+    assert main(["quantize", str(MODEL), str(plain), "--out-type", "F32", "--threads", "1"]) == 0
     assert answer_loss(plain, adapter, row.ids, row.answer) == pytest.approx(ours, rel=0.01)
     assert answer_loss(plain, None, row.ids, row.answer) > 1.5 * ours
 
@@ -194,7 +194,7 @@ def test_a_stopped_run_can_be_ended_where_it_stands(examples: Path) -> None:
 def test_numbers_stored_in_half_take_half_the_room(examples: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     for out, stored in (("a.gguf", "F32"), ("b.gguf", "F16")):
-        assert adapt(examples, out, "--epochs", "1", "--stored", stored) == 0
+        assert adapt(examples, out, "--epochs", "1", "--out-type", stored) == 0
     whole, half = (read_adapter(examples.with_name(out)).pairs for out in ("a.gguf", "b.gguf"))
     assert (
         examples.with_name("b.gguf").stat().st_size
@@ -213,3 +213,25 @@ def test_a_run_that_has_no_room_is_refused_with_its_parts(
     said = refused(capsys)
     assert "100 MB are free" in said and "activations" in said and "--batch-tokens" in said
     assert not examples.with_name("a.gguf").exists()
+
+
+def test_a_rank_that_no_matrix_has_is_refused(
+    examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    assert adapt(examples, "a.gguf", "--rank", "100000000") == 2
+    assert "a rank of 100000000 is more than it has" in refused(capsys)
+
+
+def test_an_adapter_that_cannot_be_written_is_said_in_words(
+    examples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edgemed.cli.adapt.write_whole", full)
+    assert adapt(examples, "a.gguf", "--epochs", "1") == 1
+    said = refused(capsys)
+    assert "cannot write" in said and "No space left on device" in said

@@ -101,7 +101,7 @@ def conversation(line: Line) -> int:
                 line.say("Ended. The draft was not kept.")
                 return LOST
             line.say("The draft is neither saved nor exported. Type save, or quit to lose it;")
-            line.say("the end of the input once more ends and loses it.")
+            line.say("ending the input once more quits and loses it.")
             warned = True
             continue
         warned = False
@@ -185,7 +185,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "note": Command(writing.open_note, "open a note"),
-    "paste": Command(writing.paste, "take a note from the clipboard or the keyboard"),
+    "paste": Command(writing.paste, "paste or type a note"),
     "source": Command(writing.source, "read the note by line numbers"),
     "templates": Command(writing.templates, "list the templates"),
     "template": Command(writing.template, "choose a template"),
@@ -197,9 +197,9 @@ COMMANDS = {
     "next": Command(deciding.following, "the next finding"),
     "previous": Command(deciding.previous, "the previous finding"),
     "evidence": Command(deciding.evidence, "what the note says about a line of the draft"),
-    "dismiss": Command(deciding.dismiss, "set a finding aside with a reason"),
+    "dismiss": Command(deciding.dismiss, "dismiss a finding, with a reason"),
     "restore": Command(deciding.restore, "undo a dismissal"),
-    "insert": Command(deciding.insert, "add what was left out, as a line to edit"),
+    "insert": Command(deciding.insert, "add a fact that was left out, as a line to edit"),
     "edit": Command(deciding.edit, "change a line of the draft"),
     "sign": Command(deciding.sign, "sign"),
     "export": Command(deciding.export_text, "write the signed text to a file"),
@@ -207,5 +207,5 @@ COMMANDS = {
     "save": Command(deciding.save, "save the session, encrypted"),
     "sessions": Command(deciding.saved, "list the saved sessions"),
     "open": Command(deciding.open_saved, "open a saved session"),
-    "help": Command(help_text, "these lines"),
+    "help": Command(help_text, "list the commands"),
 }

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission
 from edgemed.errors import Refused, UsageError
-from edgemed.logs import seals, sessions
+from edgemed.logs import seals
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read

@@ -104,6 +104,8 @@ def undivided() -> Iterator[None]:
 
 def number_of(typed: str, most: int) -> int:
     """A number from 1 to `most`, in the digits of any script."""
+    if most < 1:
+        raise UsageError("there is nothing to choose from", "type: help")
     typed = typed.strip()
     if not typed.isdecimal() or len(typed) > LONGEST or not 1 <= int(typed) <= most:
         raise UsageError(f"a number from 1 to {most} is needed", "type: help")

@@ -41,7 +41,7 @@ def may_lose(line: Line) -> bool:
     """True where the user gives up unsaved work, false where there is none; else Refused."""
     if not line.case.unsaved:
         return False
-    if line.ask("The draft is neither saved nor exported. Lose it? (yes/no) ") != "yes":
+    if line.ask("The draft is neither saved nor exported. Discard it? (yes/no) ") != "yes":
         raise Refused("the draft stays", "type: save, or sign it and: export FILE")
     return True
 
@@ -151,7 +151,7 @@ def tell_ended(line: Line, ended: Ended) -> None:
     for fault in ended.faults:
         line.say(f"{fault.message}. {remedy(fault.hint)}.")
     if ended.became != "draft":
-        before = "the earlier text stands again" if line.session.text else "the note is as it was"
+        before = "the earlier text is back" if line.session.text else "the note is unchanged"
         wrote = "The model wrote nothing" if ended.became == "nothing" else "Not used"
         line.say(f"{wrote}: {before}.")
         return

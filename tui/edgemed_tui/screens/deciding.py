@@ -9,13 +9,13 @@ from pathlib import Path
 
 from textual.content import Content
 
-from edgemed.clinic import export
+from edgemed.clinic import export, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case, Unsaved
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
-from edgemed.logs import seals, sessions
+from edgemed.logs import seals
 from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
@@ -32,8 +32,8 @@ from edgemed_tui.widgets.findings_list import line_of
 SAVING = """The session is encrypted with this passphrase. Nobody can read it without, and nobody
 can give the passphrase back. It also unlocks the screen."""
 
-WHY_A_SEAL = "without one, an older copy of the log, put back, goes unnoticed"
-LOSE = "The draft is neither saved nor exported. Going on loses it."
+WHY_A_SEAL = "without one nobody notices if the log is replaced by an older copy"
+LOSE = "The draft is neither saved nor exported. If you go on, it is lost."
 FOR_GOOD = "After that the text can no longer change."
 SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
 
@@ -160,7 +160,9 @@ class Deciding:
         ):
             self.view.tell("saved, encrypted; from now on also when the terminal is lost")
             if self.case.apart:
-                self.view.complain(EdgemedError(self.case.apart, "open both, and keep what counts"))
+                self.view.complain(
+                    EdgemedError(self.case.apart, "open both files, and keep the right text")
+                )
 
     async def may_close(self) -> bool:
         """Whether the case may end: it is kept, or the user says that it may be lost."""

@@ -75,7 +75,7 @@ Unsaved = Literal["save", "lose"]
 ANSWERS: dict[Unsaved | None, str] = {
     None: "Go back",
     "save": "Save it, encrypted",
-    "lose": "Lose it",
+    "lose": "Discard it",
 }
 
 
@@ -172,7 +172,7 @@ class AskSignature(Dialog[Attest]):
         yield Words("Your name", classes="label")
         yield Input(self._name, id="by", compact=True)
         if self._reason_needed:
-            yield Words("Why you sign nevertheless", classes="label")
+            yield Words("Why you sign anyway", classes="label")
             yield Input(self._reason, id="reason", compact=True)
 
     @on(Input.Submitted)

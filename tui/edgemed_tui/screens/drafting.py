@@ -203,7 +203,7 @@ class Drafting:
         self._pause = self.view.set_timer(PAUSE, self.check)
 
 
-EARLIER = "the earlier text stands again"
+EARLIER = "the earlier text is back"
 STOPPED_OVER = f"! stopped before its end: {EARLIER}"
 ENDINGS = {
     "stop": "",

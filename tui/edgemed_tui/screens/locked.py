@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from edgemed.logs import sessions
+from edgemed.clinic import sessions
 from edgemed_tui.literal import Words, literal
 
 HIDDEN = """No passphrase is set, so this only hides the text: enter returns.
@@ -40,4 +40,4 @@ class LockScreen(ModalScreen[None]):
             self.dismiss(None)
             return
         event.input.clear()
-        self.query_one("#wrong", Words).say("That is not it.")
+        self.query_one("#wrong", Words).say("Wrong passphrase.")

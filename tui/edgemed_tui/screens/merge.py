@@ -3,7 +3,7 @@
 import threading
 from typing import ClassVar
 
-from edgemed_models.engine.machine import logical_cores
+from edgemed_models.machine import logical_cores
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,7 +20,8 @@ from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
-from edgemed_tui.merge_words import (
+from edgemed_tui.remedies import complaint
+from edgemed_tui.screens.merge_words import (
     ABOUT,
     CANCELLED,
     FIELDS,
@@ -32,7 +33,6 @@ from edgemed_tui.merge_words import (
     methods,
     outcome,
 )
-from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.typed import path_of
@@ -50,7 +50,7 @@ class MergeScreen(Screen[None]):
     HELP = """## Merge two models
 
 Name two GGUF files of one architecture. `ctrl+t` chooses for the field with the cursor, `enter`
-shows whether they go together, the size of the result and the memory it takes. Nothing is
+shows whether they can be merged, the size of the result and the memory it takes. Nothing is
 written before `ctrl+g`.
 
 - `escape` cancels a running merge; what was written is kept, and `ctrl+g` goes on with it
@@ -58,8 +58,8 @@ written before `ctrl+g`.
 - `f5` measures afterwards what the merge kept, layer by layer"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "choose", "Choose", id="merge.choose"),
-        Binding("ctrl+g", "merge", "Merge or go on", id="merge.run"),
-        Binding("ctrl+r", "anew", "Begin anew", id="merge.anew"),
+        Binding("ctrl+g", "merge", "Merge or continue", id="merge.run"),
+        Binding("ctrl+r", "anew", "Start over", id="merge.anew"),
         Binding("f5", "report", "Report", id="merge.report"),
         Binding("escape", "leave", "Cancel or back", id="merge.leave"),
     ]
@@ -85,7 +85,7 @@ written before `ctrl+g`.
                     yield Words(label, classes="label")
                     yield Input(self._start.get(name, value), id=name, compact=True)
             with VerticalScroll(id="verdict") as verdict:
-                verdict.border_title = literal("What follows")
+                verdict.border_title = literal("What the merge will do")
                 yield Words(" ".join(ABOUT.split()), id="follows")
         yield ProgressBar(id="bar", show_eta=True)
         yield KeysLine()
@@ -109,7 +109,7 @@ written before `ctrl+g`.
         return super().check_action(action, parameters)
 
     def say(self, words: str) -> None:
-        """What follows from the choice."""
+        """What the merge will do."""
         self.query_one("#follows", Words).say(words)
 
     def field(self, name: str) -> str:
@@ -147,7 +147,7 @@ written before `ctrl+g`.
 
     @work(thread=True, exclusive=True, group="plan", exit_on_error=False)
     def _consider(self) -> None:
-        words = "looking …"
+        words = "reading the headers …"
         self.app.call_from_thread(self.say, words)
         try:
             plan = self._planned()
@@ -232,7 +232,7 @@ written before `ctrl+g`.
     @work(thread=True, exclusive=True, group="merge", exit_on_error=False)
     def _survey(self, plan: Plan) -> None:
         try:
-            measures, words = survey(plan, finished=True, report=self._report), "Measured."
+            measures, words = survey(plan, finished=True, on_progress=self._report), "Measured."
         except Cancelled:
             measures, words = [], "Stopped. f5 measures again."
         except EdgemedError as error:

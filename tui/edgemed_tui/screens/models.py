@@ -32,7 +32,7 @@ from edgemed_tui.widgets.keys_line import KeysLine
 
 EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick are listed, any other is
 named by its path. The demonstration model comes with edgemed and is not listed here."""
-NO_FILES = """No model file matches on what is plugged in. Type the path of one: it is checked,
+NO_FILES = """No model on a stick matches. Type the path of one: it is checked,
 then copied into edgemed's own folder."""
 
 
@@ -42,7 +42,7 @@ class ModelsScreen(Screen[None]):
     CSS_PATH = "models.tcss"
     HELP = """## Models
 
-The highlighted model's facts and the arithmetic of its memory stand at the right.
+At the right: facts about the highlighted model, and how its memory adds up.
 
 - `a` adds a model: files on a stick are listed, any other is named by its path
 - `t` tries which number of threads and which batch run it fastest here, and keeps them
@@ -101,7 +101,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
         self.query_one("#said", Words).say(words)
 
     @property
-    def current(self) -> library.Entry | None:
+    def current(self) -> library.AddedModel | None:
         """The highlighted model."""
         at = self.query_one("#models", OptionList).highlighted
         return self.library.entries[at] if at is not None and self.library.entries else None
@@ -113,7 +113,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
             self._look(self.current)
 
     @work(thread=True, exclusive=True, group="facts", exit_on_error=False)
-    def _look(self, entry: library.Entry) -> None:
+    def _look(self, entry: library.AddedModel) -> None:
         lines = told(lambda: facts(entry))
         self.app.call_from_thread(self.query_one("#about", Words).say, lines)
 
@@ -152,7 +152,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
             self._tune(entry)
 
     @work(thread=True, group="tune", exit_on_error=False)
-    def _tune(self, entry: library.Entry) -> None:
+    def _tune(self, entry: library.AddedModel) -> None:
         trials: list[str] = []
 
         def say(trial: Speed) -> None:
@@ -185,7 +185,7 @@ The highlighted model's facts and the arithmetic of its memory stand at the righ
         """Stop a tuning, else go back."""
         if self.tuning:
             self._stop.set()
-            self.say("stopping after the present trial")
+            self.say("stopping after this trial")
         else:
             self.dismiss(None)
 
@@ -226,7 +226,7 @@ class FilePicker(Picker[Path]):
             self.refuse(error)
 
 
-def make_default(entry: library.Entry) -> str:
+def make_default(entry: library.AddedModel) -> str:
     """Use `entry` when no model is named."""
     library.set_default(entry.name)
     return f"{entry.name} is the default"
@@ -242,7 +242,7 @@ def told(act: Callable[[], str]) -> str:
         return f"! {place_of(error)}"
 
 
-def facts(entry: library.Entry) -> str:
+def facts(entry: library.AddedModel) -> str:
     """What the file holds, and the arithmetic of its fit."""
     model = open_model(Path(entry.path))
     rows = [
@@ -255,7 +255,7 @@ def facts(entry: library.Entry) -> str:
         *figures(describe(model)),
         *tuned(Path(entry.path)),
         "",
-        "Memory, for as much text as there is room for:",
+        "Memory, with the largest context that fits:",
     ]
     return "\n".join([*rows, *explain(plan_model(model, Options()))])
 
@@ -264,7 +264,7 @@ def tuned(path: Path) -> list[str]:
     """What a tuning found, if there was one."""
     found = recall(path)
     if found is None:
-        return ["not tuned on this machine: t tries what runs it fastest"]
+        return ["not tuned on this machine: t finds the fastest settings"]
     return [f"tuned: {tuning.shown(found)}"]
 
 

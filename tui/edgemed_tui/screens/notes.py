@@ -12,9 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from edgemed.clinic import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.logs import sessions
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.typed import path_of

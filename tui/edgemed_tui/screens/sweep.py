@@ -27,7 +27,7 @@ class SweepScreen(Screen[float | None]):
     CSS_PATH = "sweep.tcss"
     HELP = """## Sweep
 
-Each merged file along the way was examined on every axis; a bar is the 95 % interval of the
+Each merge was scored on every axis; a bar is the 95 % interval of the
 mean. `left` and `right` read the scores off at one t, `c` chooses another curve, `o` opens
 another file, `m` takes the t under the mark to the merge screen."""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -150,9 +150,9 @@ def verdict(curve: Curve) -> Content:
         [
             literal(
                 (f"Best t = {found.t:g}", "bold"),
-                f": {found.axis}, which keeps least, keeps {found.share:.0%} of its best.",
+                f": {found.axis} keeps least, {found.share:.0%} of its best score.",
             ),
             literal((f"Rule: {RULE}.", "dim")),
-            literal((f"Not told apart from it: {like}. At least {items} items an axis.", "dim")),
+            literal((f"Not clearly worse: {like}. At least {items} cases on each axis.", "dim")),
         ]
     )

@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
 from edgemed.clinic.session import DEMONSTRATION
-from edgemed_tui.desk import Desk, Finding
+from edgemed.machine.check import Check
+from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, lines, literal, row
 
 Way = Literal["sample", "note", "start"]
@@ -46,7 +47,7 @@ class WelcomeScreen(ModalScreen[Way]):
             yield Words(" ".join(ABOUT.split()))
             yield OptionList(*(row(text) for _, text in self._ways), markup=False, compact=True)
             yield Words("This machine", classes="heading")
-            yield Words("looking …", id="found")
+            yield Words("checking …", id="found")
             yield Words("Models", classes="heading")
             yield Words(models(self._desk))
 
@@ -57,7 +58,7 @@ class WelcomeScreen(ModalScreen[Way]):
     @work(thread=True, exit_on_error=False)
     def _look(self) -> None:
         found = list(self._desk.doctor())
-        self.app.call_from_thread(self.query_one("#found", Words).say, findings(found))
+        self.app.call_from_thread(self.query_one("#found", Words).say, checks(found))
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
@@ -71,13 +72,14 @@ def ways(desk: Desk) -> list[tuple[Way, str]]:
     return [*(sample if desk.sample else []), *begin]
 
 
-def findings(found: Sequence[Finding]) -> Content:
+def checks(found: Sequence[Check]) -> Content:
     """The checks, one on each line, and the remedy of each that failed."""
     rows = []
-    for state, name, words, remedy in found:
-        rows.append(literal((SIGNS[state], "" if state == "ok" else "bold"), f"{name}: {words}"))
-        if remedy:
-            rows.append(literal((f"          {remedy}", "dim")))
+    for check in found:
+        sign = (SIGNS[check.state], "" if check.state == "ok" else "bold")
+        rows.append(literal(sign, f"{check.name}: {check.found}"))
+        if check.remedy:
+            rows.append(literal((f"          {check.remedy}", "dim")))
     return lines(rows)
 
 

@@ -234,7 +234,7 @@ class ReviewPane(Container):
 
 
 LABELS = {
-    "supported": "all that was read in it stands in the note",
+    "supported": "everything checked in it is in the note",
     "partly supported": "partly in the note",
     "nothing to compare": "nothing to compare",
     "contradicted": "the note says otherwise",

@@ -19,7 +19,7 @@ class StreamPane(RowsPane):
 
     HELP = """## The draft, being written
 
-`escape` stops the model; what is there by then stays. Arrow keys and page keys scroll, and the
+`escape` stops the model; what it has written stays. Arrow keys and page keys scroll, and the
 end is followed as long as it is in view. All other panes and keys work meanwhile."""
 
     def __init__(self) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from edgemed.clinic.checks import flags
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.source import Source
 
 PLAN = (
     "We will stop lisinopril because of cough and start losartan 50 mg daily. Continue metformin. "

@@ -2,9 +2,9 @@
 
 import pytest
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import review
 
 
 def checks(source: str, draft: str) -> set[str]:

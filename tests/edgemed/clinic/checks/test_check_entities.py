@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import review
 
 
 def flags(source: str, draft: str) -> list[Flag]:

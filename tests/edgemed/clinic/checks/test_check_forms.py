@@ -2,8 +2,8 @@
 
 import pytest
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Flag
-from edgemed.clinic.review import review
 
 
 def flags(source: str, draft: str) -> list[Flag]:

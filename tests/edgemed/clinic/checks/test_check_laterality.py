@@ -2,8 +2,8 @@
 
 import pytest
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import review
 
 
 def checks(source: str, draft: str) -> list[str]:

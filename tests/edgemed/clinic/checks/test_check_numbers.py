@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.quantities import numeral, quantities
 from edgemed.clinic.reading.spoken import readings
-from edgemed.clinic.review import review
 
 
 def flags(source: str, draft: str) -> list[Flag]:

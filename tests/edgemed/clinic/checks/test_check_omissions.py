@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgemed.clinic.review import review
+from edgemed.clinic.checks.review import review
 
 SOURCE = (
     "Allergic to penicillin. Takes warfarin 5 mg daily. He is DNR. The urine culture is pending. "

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from edgemed.cli.main import main
+from edgemed.clinic.checks.review import Reviewer, review
+from edgemed.clinic.checks.second_look import version
 from edgemed.clinic.findings import Flag
-from edgemed.clinic.review import Reviewer, review
-from edgemed.clinic.second_look import version
-from edgemed.clinic.source import Source
+from edgemed.clinic.reading.source import Source
 
 NOTE = """HPI:
 She denies chest pain. She takes aspirin 81 mg daily and morphine 2 mg as needed.

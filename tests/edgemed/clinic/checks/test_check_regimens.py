@@ -2,10 +2,10 @@
 
 import pytest
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.regimens import AS_NEEDED, regimens
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import review
 
 STAY = (
     "He received intravenous furosemide 80 mg twice daily for four days and improved.\n\n"

@@ -1,8 +1,8 @@
 """`Supported` is said only where all that was read in a claim was found."""
 
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.findings import Claim, Flag, Span
 from edgemed.clinic.ranking import first_then_rest
-from edgemed.clinic.review import review
 
 TALK = "Doctor: What brings you in?\nPatient: I have had knee pain for two weeks."
 NOTE = "Lisinopril 20 mg daily. Knee pain for two weeks. Mother had a stroke."

@@ -179,7 +179,7 @@ def test_a_report_of_another_kind_is_refused_before_the_merge(tmp_path):
 def test_diff_prints_a_table_words_and_metadata(tmp_path, capsys):
     pair = near_pair(tmp_path, "Q8_0", 0.1)
     page = tmp_path / "diff.html"
-    assert main(["diff", *map(str, pair), "--html", str(page)]) == 0
+    assert main(["diff", *map(str, pair), "--report", str(page)]) == 0
     said = capsys.readouterr().out
     assert NAME in said
     assert "The files differ by 10." in said

@@ -51,7 +51,7 @@ def test_a_tensor_that_keeps_its_type_is_looked_at_when_others_are_quantized(
 ):
     kind = open_model(pair[0]).tensors[SPOILED].type.name
     out = tmp_path / "out.gguf"
-    words = ["quantize", str(pair[0]), str(out), "--type", kind]
+    words = ["quantize", str(pair[0]), str(out), "--out-type", kind]
     assert main(words) == 1
     said = capsys.readouterr().err
     assert f"{SPOILED}: NaN or infinity in row 7 of 0.gguf" in said and not out.exists()

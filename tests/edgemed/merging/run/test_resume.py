@@ -365,7 +365,7 @@ def test_pieces_and_bytes_of_a_journal_are_counted(pair, tmp_path, monkeypatch):
             merge(pair, out, resume=True)
     with journal_of(out).open("ab") as file:
         file.truncate(1 << 40)  # a terabyte of nothing
-    with pytest.raises(InvalidFile, match="larger than 67,108,864 bytes, the most for a journal"):
+    with pytest.raises(InvalidFile, match="larger than 67,108,864 bytes, the most for one journal"):
         merge(pair, out, resume=True)
 
 

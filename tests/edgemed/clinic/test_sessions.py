@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
 from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
 from edgemed.clinic.session import Origin, Session
 from edgemed.errors import InvalidFile, Refused
-from edgemed.logs import sessions
 from edgemed.storage.held import give_up, hold
 
 NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
@@ -118,7 +118,10 @@ def test_two_saves_in_one_second_are_two_files(lock: sessions.Lock, tmp_path: Pa
     assert [sessions.load(path, "four words of mine")[0] for path in paths] == patients
     edited = replace(patients[0], text="again\n", review=None)
     sessions.save(paths[0], edited, lock)
-    assert [sessions.load(path, "four words of mine")[0] for path in paths] == [edited, patients[1]]
+    assert [sessions.load(path, "four words of mine")[0] for path in paths] == [
+        edited,
+        patients[1],
+    ]
     assert len(list((tmp_path / "sessions").iterdir())) == 2
 
 

@@ -13,11 +13,11 @@ from edgemed_models.answer import ask as ask_model
 from edgemed_models.base import Message, Model, ModelError, Request
 
 from edgemed.clinic.checks import flags
+from edgemed.clinic.checks.review import claims_of, review_read
 from edgemed.clinic.findings import Flag, Label, Looked, Span
 from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import read
-from edgemed.clinic.review import claims_of, review_read
-from edgemed.clinic.source import Source
 from edgemed.errors import EdgemedError
 
 NONE = "NONE"

@@ -6,16 +6,16 @@ from typing import Any
 
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import Tensor
+from edgemed.gguf.tensor_names import block_of, group_of
 from edgemed.merging.methods import schema
 from edgemed.merging.methods.method import Method
 from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.names import block_of, group_of
 from edgemed.merging.parents import shapes, token_rows
 from edgemed.merging.parents.vocabulary import Lexicon
 from edgemed.merging.plan.outline import Models, Place, outline
 from edgemed.merging.plan.resolved import Resolved
-from edgemed.merging.plan.steps import Draft
+from edgemed.merging.plan.steps import OutputTensor
 from edgemed.merging.recipe.filters import Namer, any_filters, idle_filters, namer
 from edgemed.merging.recipe.settings import lookup
 from edgemed.quantizing.imatrix import Importances
@@ -24,7 +24,7 @@ from edgemed.quantizing.mixes import Facts, facts_of
 ROPE = "rope_"
 
 
-def drafts_of(asked: Resolved) -> tuple[list[Draft], tuple[str, ...]]:
+def output_tensors_of(asked: Resolved) -> tuple[list[OutputTensor], tuple[str, ...]]:
     """Every output tensor with its sources and its parameters, and what to say of filters."""
     recipe, method = asked.recipe, METHODS[asked.recipe.method]
     places = outline(asked.parts, asked.models, recipe.sliced)
@@ -33,10 +33,14 @@ def drafts_of(asked: Resolved) -> tuple[list[Draft], tuple[str, ...]]:
     names = namer(architecture, filtered)
     every = {names(n) for p in places for n in (p.name, *p.names)}
     idle = tuple(idle_filters(recipe, every, architecture)) if filtered else ()
-    return [draft(asked.models, asked.lexicon, method, place, names) for place in places], idle
+    return [
+        output_tensor(asked.models, asked.lexicon, method, place, names) for place in places
+    ], idle
 
 
-def draft(models: Models, lexicon: Lexicon, method: Method, place: Place, names: Namer) -> Draft:
+def output_tensor(
+    models: Models, lexicon: Lexicon, method: Method, place: Place, names: Namer
+) -> OutputTensor:
     """The sources of one tensor, the base first where the method is about deltas."""
     part = place.part
     found = [tensor_of(models, lexicon, place, i) for i in range(len(part.sources))]
@@ -48,7 +52,7 @@ def draft(models: Models, lexicon: Lexicon, method: Method, place: Place, names:
     if alone is not None and token_rows.has_gaps(tensors[alone]):
         alone = None
     leads = tuple(found[i] for i in sorted(part.own))
-    return Draft(place.name, tensors, leads, part.based, parameters, alone)
+    return OutputTensor(place.name, tensors, leads, part.based, parameters, alone)
 
 
 def alone_in(method: Method, name: str, parameters: Bound) -> int | None:
@@ -86,7 +90,7 @@ def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Te
     return token_rows.in_order(found, lexicon, model.path)
 
 
-def facts_for(asked: Resolved, drafts: Sequence[Draft]) -> Facts:
+def facts_for(asked: Resolved, outputs: Sequence[OutputTensor]) -> Facts:
     """What llama.cpp's mixes ask of the output: the first model's facts, and its own blocks.
 
     Blocks in a new order get new numbers, and importances must use those.
@@ -94,7 +98,7 @@ def facts_for(asked: Resolved, drafts: Sequence[Draft]) -> Facts:
     facts = facts_of(asked.first.metadata, bool(asked.recipe.imatrix))
     if not asked.recipe.sliced:
         return facts
-    blocks = (block for draft in drafts if (block := block_of(draft.name)) is not None)
+    blocks = (block for output in outputs if (block := block_of(output.name)) is not None)
     layers = 1 + max(blocks, default=-1)
     if asked.importances is not None:
         refuse_other_blocks(asked.importances, layers)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from edgemed.clinic.checks import flags, planted
 from edgemed.clinic.checks.omissions import omissions
 from edgemed.clinic.checks.support import Support, support
-from edgemed.clinic.claims import claims
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
 from edgemed.clinic.language import language_of
 from edgemed.clinic.note import KNOWN_HEADINGS
+from edgemed.clinic.reading.claims import claims
 from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import headings, read
-from edgemed.clinic.source import Source
 from edgemed.clinic.usable import instructions, unusable
 
 UNREAD = "the checks only know English: compare every sentence with the note yourself"

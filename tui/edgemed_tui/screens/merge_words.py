@@ -20,12 +20,12 @@ FIELDS = (
     ("out", "File to write", "merged.gguf"),
 )
 ABOUT = """Name two GGUF files of one architecture: ctrl+t chooses for the field with the cursor.
-enter shows what follows from the choice; nothing is written before ctrl+g."""
+enter shows what the merge will do; nothing is written before ctrl+g."""
 
 
-READING = "reading every byte of both files first, to know them again after an interruption …"
-CANCELLED = """Cancelled. The models are as they were, and nothing stands under the final name.
-What was written is kept: enter shows how much, ctrl+g goes on with it."""
+READING = "reading both files first, so that an interrupted merge can be continued …"
+CANCELLED = """Cancelled. The models are unchanged, and there is no output file yet.
+What was written is kept: enter shows how much, ctrl+g continues it."""
 
 
 def methods() -> list[str]:
@@ -52,7 +52,7 @@ def begun_before(plan: Plan) -> list[str]:
         return []
     return [
         f"An earlier merge to this file was interrupted; {share:.0%} of it is written.",
-        "ctrl+g goes on with it if files and choices are the same, ctrl+r throws it away.",
+        "ctrl+g continues it if files and choices are the same, ctrl+r deletes it.",
     ]
 
 
@@ -63,7 +63,7 @@ def consequences(plan: Plan) -> str:
         actions[step.action] = actions.get(step.action, 0) + 1
     done = ", ".join(f"{count} to {action}" for action, count in actions.items())
     rows = [
-        "The two models go together.",
+        "These models can be merged.",
         *begun_before(plan),
         "",
         f"{len(plan.steps)} tensors: {done}",
