@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from edgemed.adapters.change import is_changed
-from edgemed.adapters.laying import EMBEDDING, HEAD
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Model, Tensor
+from edgemed.gguf.loadable.architecture import EMBEDDING, HEAD
 
 AT_ONCE = 1 << 22  # bytes that are compared at a time
 
