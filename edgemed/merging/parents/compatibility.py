@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
-from edgemed.adapters.laying import HEAD
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
+from edgemed.gguf.loadable.architecture import HEAD
 from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.trained_rounding import REMEDY, warnings
