@@ -329,7 +329,7 @@ def test_an_output_that_the_system_refuses_is_named(
         [*EXTRACT, "-o", "out.gguf"],
         ["fold", "a.gguf", "lora.gguf", "-o", "out.gguf"],
         ["merge", "a.gguf", "b.gguf", "--t", "0.5", "-o", "out.gguf"],
-        ["quantize", "a.gguf", "out.gguf", "--type", "Q8_0"],
+        ["quantize", "a.gguf", "out.gguf", "--out-type", "Q8_0"],
     ],
     ids=lambda words: words[0],
 )

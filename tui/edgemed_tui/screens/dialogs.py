@@ -167,7 +167,7 @@ class AskSignature(Dialog[Attest]):
         self._reason = reason
 
     def body(self) -> ComposeResult:
-        """What is signed, by whom, and why nevertheless."""
+        """What is signed, by whom, and why anyway."""
         yield Words(self._about, classes="about")
         yield Words("Your name", classes="label")
         yield Input(self._name, id="by", compact=True)
