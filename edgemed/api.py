@@ -178,6 +178,8 @@ def quantize(
 ) -> Path:
     """Write `source` as `out_type`: a mix of llama.cpp (`Q4_K_M`) or a ggml type for every matrix.
 
+    `source` is a GGUF file, or the folder of a Hugging Face checkpoint, which is converted.
+
     `tensor_types` are (regular expression, ggml type) pairs; the first that is found in a tensor's
     name counts. `imatrix` are importance matrices of llama-imatrix, taken together. `max_ram` caps
     the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`

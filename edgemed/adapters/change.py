@@ -79,10 +79,9 @@ class Changed(Tensor):
 
 def changed(tensor: Tensor, changes: Iterable[Change], name: str | None = None) -> Changed:
     """`tensor`, changed; what adapters changed before comes first. `name`: its new name."""
-    t, earlier = tensor, changes_of(tensor)
-    return Changed(
-        name or t.name, t.shape, t.type, t.path, t.offset, t.nbytes, (*earlier, *changes)
-    )
+    t, every = tensor, (*changes_of(tensor), *changes)
+    place = (t.path, t.offset, t.nbytes)
+    return Changed(name or t.name, t.shape, t.type, *place, every, gathered=t.gathered)
 
 
 def changes_of(tensor: Tensor) -> tuple[Change, ...]:

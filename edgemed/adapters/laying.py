@@ -56,7 +56,7 @@ def refuse_architecture(model: Model, found: Found) -> None:
     if found.architecture and found.architecture != own:
         raise Incompatible(
             f"the adapter {found.name} is for {found.architecture} models, "
-            f"{model.paths[0].name} is {own}",
+            f"{model.path.name} is {own}",
             made_for(found),
         )
 
@@ -68,7 +68,7 @@ def target(model: Model, found: Found, name: str) -> Tensor:
         tensor = model.tensors.get(EMBEDDING)
     if tensor is None:
         raise Incompatible(
-            f"the adapter {found.name} changes {name}, which {model.paths[0].name} does not have",
+            f"the adapter {found.name} changes {name}, which {model.path.name} does not have",
             made_for(found),
         )
     return tensor
@@ -83,7 +83,7 @@ def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: 
         )
         raise Incompatible(
             f"the adapter {found.name} changes {name} of {theirs}, "
-            f"that of {model.paths[0].name} is {ours}",
+            f"that of {model.path.name} is {ours}",
             made_for(found),
         )
 

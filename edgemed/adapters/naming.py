@@ -27,6 +27,8 @@ ADAPTED = re.compile(r"(?P<model>.*?\.gguf)\+(?P<adapters>.+)", re.IGNORECASE)
 FOLDER = re.compile(r"(?P<model>[^+]+)\+(?P<adapters>(?!.*\.gguf$).+)", re.IGNORECASE)
 """The form in which mergekit writes checkpoints with an adapter; `C++/model.gguf` is not one."""
 
+BESIDE = re.compile(r"(?P<model>[^+]+)\+(?P<adapters>.+)")
+
 
 class Use(NamedTuple):
     """An adapter's file or folder, and its strength: 0 changes nothing, 1 is as trained."""
@@ -81,13 +83,19 @@ def use_of(text: str, at: Callable[[str], Path] = Path) -> Use:
 
 def parent_of(text: str, at: Callable[[str], Path] = Path) -> Parent:
     """MODEL, or MODEL+ADAPTER[:strength]+...; UsageError for one without a name."""
-    found = ADAPTED.fullmatch(text) or FOLDER.fullmatch(text)
+    found = ADAPTED.fullmatch(text) or FOLDER.fullmatch(text) or in_folder(text, at)
     if found is None or exists(at(text)):
         return at(text)
     names = found["adapters"].split("+")
     if not all(names):
         raise UsageError(f"{text!r} has a + without an adapter", "write MODEL.gguf+ADAPTER")
     return Adapted(at(found["model"]), tuple(use_of(name, at) for name in names))
+
+
+def in_folder(text: str, at: Callable[[str], Path]) -> re.Match[str] | None:
+    """FOLDER+ADAPTER.gguf, where the folder is that of a checkpoint."""
+    found = BESIDE.fullmatch(text)
+    return found if found is not None and exists(at(found["model"]) / "config.json") else None
 
 
 def exists(path: Path) -> bool:

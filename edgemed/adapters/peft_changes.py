@@ -55,7 +55,7 @@ def open_folder(folder: Path, model: Model) -> Found:
         if found is None:
             raise Incompatible(
                 f"the adapter {folder.name} changes {shown(module)}, which has no place in "
-                f"{model.paths[0].name}",
+                f"{model.path.name}",
                 f"it was trained on {config.base or 'another model'}: give it with that model",
             )
         return found

@@ -5,15 +5,14 @@ reads rows of L, or of other tensors, as they are asked for.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
 import numpy as np
 from edgemed_native import low_rank_kernels as kernels
-from edgemed_native.codecs import decode_rows
 from numpy.typing import NDArray
 
 from edgemed.adapters.change import AT_ONCE, Added, Changed, LowRank, Order, Thin
 from edgemed.gguf import Tensor
+from edgemed.gguf.reading import adjacent, decode
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -139,7 +138,7 @@ class Changer:
     def _rows(self, tensor: Tensor, numbers: I64) -> F64:
         """Rows of a tensor, adjacent ones in one read."""
         out = np.empty((len(numbers), tensor.row_length))
-        for start, end in runs(numbers):
+        for start, end in adjacent(numbers):
             out[start:end] = self._some(tensor, int(numbers[start]), end - start)
         return out
 
@@ -147,7 +146,7 @@ class Changer:
         """Columns of a tensor of plain numbers as rows, f64[len(numbers), rows of the tensor]."""
         out = np.empty((len(numbers), tensor.rows))
         size = tensor.type.nbytes
-        for start, end in runs(numbers):
+        for start, end in adjacent(numbers):
             packed = np.empty((tensor.rows, (end - start) * size), np.uint8)
             for row in range(tensor.rows):
                 at = row * tensor.row_bytes + int(numbers[start]) * size
@@ -165,11 +164,5 @@ def decoded(tensor: Tensor, packed: U8) -> F32:
     """Packed rows of the tensor, or parts of its rows, as float32."""
     weights = packed.shape[1] // tensor.type.nbytes * tensor.type.block
     out = np.empty((len(packed), weights), np.float32)
-    decode_rows(tensor.type.name, packed, out)
+    decode(tensor, packed, out)
     return out
-
-
-def runs(numbers: I64) -> Iterator[tuple[int, int]]:
-    """(start, end) of every run of numbers that follow one another."""
-    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
-    yield from pairwise([0, *breaks.tolist(), len(numbers)])

@@ -1,1 +1,1 @@
-"""Files and names of Hugging Face checkpoints, as sources of rows."""
+"""Hugging Face checkpoints as models: folders, names, hyper-parameters, sources of rows."""

@@ -75,6 +75,7 @@ def order_of(stem: str, arch: str, metadata: Metadata) -> Order | None:
     return neighbours(rows, heads)
 
 
+@cache
 def neighbours(rows: int, heads: int) -> Order:
     """Rows of halves in the order of neighbours: 0, n/2, 1, n/2 + 1, ... of every head."""
     order = np.arange(rows).reshape(heads, 2, rows // heads // 2).swapaxes(1, 2)

@@ -19,7 +19,13 @@ REFUSED = 3
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed check`."""
     add = parser.add_argument
-    add("models", type=parent_of, nargs="+", metavar="MODEL", help="two or more GGUF files")
+    add(
+        "models",
+        type=parent_of,
+        nargs="+",
+        metavar="MODEL",
+        help="two or more GGUF files, or folders of checkpoints",
+    )
     add(
         "--tokenizer-from",
         metavar="MODEL",

@@ -26,7 +26,10 @@ from edgemed.tables import Table
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed diff`."""
     add = parser.add_argument
-    add("a", type=parent_of, metavar="A", help="a GGUF file, or MODEL.gguf+ADAPTER[:strength]")
+    help = (
+        "a GGUF file or a checkpoint's folder, or one with a LoRA adapter: MODEL+ADAPTER[:strength]"
+    )
+    add("a", type=parent_of, metavar="A", help=help)
     add("b", type=parent_of, metavar="B", help="another of the same architecture")
     add("--t", type=finite, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
     add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(
         between(args.a, args.b, args.t), out_type=writable(args.out_type, models[0]), tokenizer="A"
     )
-    out = model_file(args.a).with_name(f"{args.a.name} and {args.b.name}")
+    out = model_file(args.a).resolve().with_name(f"{args.a.name} and {args.b.name}")
     plan = decide(recipe, Target(out, args.threads))
     with progress_report(plan.weights) as say:
         measures = survey(plan, finished=False, on_progress=say)

@@ -23,7 +23,8 @@ from edgemed.tables import Table
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed fold`."""
     add = parser.add_argument
-    add("model", type=parent_of, metavar="MODEL", help="the GGUF file that the adapter is for")
+    help = "the model that the adapter is for: a GGUF file, or a checkpoint's folder"
+    add("model", type=parent_of, metavar="MODEL", help=help)
     add(
         "adapters",
         nargs="+",

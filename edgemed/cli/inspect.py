@@ -1,4 +1,4 @@
-"""`edgemed inspect FILE`: what is in a GGUF file or an adapter, as tables, plain text or JSON."""
+"""`edgemed inspect FILE`: what is in a GGUF file, a checkpoint or an adapter, as tables or JSON."""
 
 import argparse
 import sys
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemed.adapters.forms import is_adapter
+from edgemed.checkpoints.folder import is_checkpoint
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
-from edgemed.gguf import Model, Tensor, open_model, printable
+from edgemed.gguf import Model, Tensor, printable
 from edgemed.gguf.description import Description, describe
 from edgemed.gguf.loadable.obstacle import Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.tables import summary, tensor_table, type_table
+from edgemed.merging.parents.opening import open_source
 from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
 
@@ -29,7 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="a GGUF file, any shard of a split one, or a LoRA adapter (GGUF, or a PEFT folder)",
+        help="a GGUF file, any shard of a split one, a checkpoint's folder, or a LoRA adapter "
+        "(GGUF, or a PEFT folder)",
     )
     add("--tensors", action="store_true", help="list every tensor: name, shape, type, bytes")
     add("--json", action="store_true", help="print JSON for programs")
@@ -37,11 +40,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open and check the file, then print."""
-    if is_adapter(args.file):
+    if not is_checkpoint(args.file) and is_adapter(args.file):
         from edgemed.adapters.describing import describe as described  # loads what decodes rows
 
         return show_adapter(described(args.file), args)
-    model = open_model(args.file)
+    model = open_source(args.file)
     description = describe(model)
     if args.json:
         print_json(as_json(model, description, args.tensors))
@@ -49,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     for obstacle in against(model):
         print(f"warning: llama.cpp will not load it: {printable(obstacle.what)}", file=sys.stderr)
         print(f"         {printable(obstacle.remedy)}", file=sys.stderr)
+    for note in model.notes:
+        print(printable(note), file=sys.stderr)
     tables = [summary(description), type_table(description)]
     if args.tensors:
         tables.append(tensor_table(model))

@@ -52,13 +52,14 @@ COMMANDS: dict[str, Command] = {
     "diff": Command("diff", "measure how two models differ, and what a merge would keep"),
     "verify": Command("verify", "make a file again from its recipe and compare the two"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),
+    "convert": Command("convert", "write a Hugging Face checkpoint as a GGUF model, in any type"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "train a LoRA adapter on your own examples"),
     "fold": Command("fold", "write a LoRA adapter into its model, keeping its types"),
     "extract": Command("extract", "extract a fine-tune's change as a LoRA adapter"),
     "audit": Command("audit", "check or print the log of who did what"),
     "demo": Command("demo", "try a merge of two embedded models (not for patients)"),
-    "inspect": Command("inspect", "show what is in a GGUF file or an adapter"),
+    "inspect": Command("inspect", "show what is in a GGUF file, a checkpoint or an adapter"),
 }
 
 

@@ -27,8 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=parent_of,
         metavar="MODEL",
-        help="two models (t = 0 and t = 1), or as many as the method takes, or one recipe.yml; "
-        "MODEL.gguf+ADAPTER[:strength] is a model with a LoRA adapter",
+        help="two models (t = 0 and t = 1), or as many as the method takes, or one recipe.yml; a "
+        "model is a GGUF file or a checkpoint's folder, with an adapter MODEL+ADAPTER[:strength]",
     )
     add("-o", "--out", type=Path, required=True, help="the file to write")
     recipe_options(parser.add_argument_group("recipe"))

@@ -22,7 +22,8 @@ class TypeShare(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """None, empty or 0 where the file does not say. `nbytes` is the size of all files."""
+    """None, empty or 0 where the file does not say. `nbytes` is the size of all files. A checkpoint
+    has its folder for a file, and the version 0."""
 
     files: tuple[str, ...]
     nbytes: int
@@ -48,7 +49,7 @@ def describe(model: Model) -> Description:
     architecture = _text(metadata, "general.architecture")
     types = type_shares(model.tensors.values())
     return Description(
-        files=tuple(str(path) for path in model.paths),
+        files=tuple(str(path) for path in ([model.folder] if model.folder else model.paths)),
         nbytes=sum(path.stat().st_size for path in model.paths),
         version=model.version,
         alignment=model.alignment,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from edgemed.gguf.flaw import Flaw
 
 CONVERT = "convert it to GGUF with llama.cpp's convert_hf_to_gguf.py first"
+FOLDER = "give the folder that it is in: edgemed convert FOLDER -o OUT.gguf"
 DOWNLOAD = "download the model file itself"
 BIG_ENDIAN = b"FUGG"
 """The magic written big-endian too; in most big-endian files only the numbers after it are."""
@@ -31,7 +32,7 @@ def _known(pattern: bytes, what: str, remedy: str) -> Foreign:
 FOREIGN: tuple[Foreign, ...] = (
     _known(rb"(lmgg|fmgg|tjgg|algg)", "a GGML file from before GGUF (2023)", OLD),
     _known(BIG_ENDIAN, "a big-endian GGUF file", "convert it with gguf-convert-endian"),
-    _known(rb".{7}\0\{", "a safetensors file", CONVERT),
+    _known(rb".{7}\0\{", "a safetensors file", FOLDER),
     _known(rb"PK\x03\x04", "a zip archive or PyTorch checkpoint", f"unpack it, or {CONVERT}"),
     _known(rb"\x80[\x02-\x05]", "a Python pickle (PyTorch checkpoint)", CONVERT),
     _known(rb"version https://git-lfs", "a Git LFS pointer, not a model", "run git lfs pull"),

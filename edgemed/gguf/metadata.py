@@ -5,7 +5,7 @@ arrays included. Decoded values are not cached: fetch a vocabulary once and keep
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from edgemed.gguf import values
 
@@ -25,6 +25,16 @@ class Metadata(Mapping[str, Any]):
     def __init__(self, header: bytes | bytearray, spans: Mapping[str, Span]) -> None:
         self._header = memoryview(header).toreadonly()
         self._spans = dict(spans)
+
+    @classmethod
+    def of(cls, raw: Mapping[str, bytes]) -> Self:
+        """The metadata of these values, as `values.encode` gives them."""
+        spans: dict[str, Span] = {}
+        at = 0
+        for key, value in raw.items():
+            spans[key] = Span(at, at + len(value))
+            at += len(value)
+        return cls(b"".join(raw.values()), spans)
 
     def __getitem__(self, key: str) -> Any:
         return values.decode(self.view(key))

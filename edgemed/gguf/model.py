@@ -22,6 +22,13 @@ from edgemed.gguf.shards import check_set, shard_paths
 from edgemed.gguf.tensors import Tensor, strays
 from edgemed.storage.names import refuse_odd_name
 
+ONE_FILE = (
+    "name a .gguf file; a checkpoint's folder becomes one: edgemed convert FOLDER -o OUT.gguf"
+)
+
+NOT_GGUF = 0
+"""The version of a checkpoint."""
+
 
 class Laid(NamedTuple):
     """An adapter that is laid over a model: its name, how strongly it counts, and its files."""
@@ -37,7 +44,8 @@ class Model:
 
     `strays` are tensors that come after a gap or out of the table's order. `adapters` are the
     adapters that change the tensors, in this order. `copied_head`: it has a head that is a copy of
-    its embedding, which is not among the tensors.
+    its embedding, which is not among the tensors. `folder`: that of a checkpoint; its tensors are
+    read as GGUF has them, and have the types of its files. `notes` are for the user.
     """
 
     paths: tuple[Path, ...]
@@ -48,6 +56,13 @@ class Model:
     strays: tuple[str, ...] = ()
     adapters: tuple[Laid, ...] = ()
     copied_head: bool = False
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """What the user names: the folder of a checkpoint, or the first file."""
+        return self.folder or self.paths[0]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -104,7 +119,7 @@ def open_header(path: Path, like: Metadata | None = None) -> Header:
     refuse_odd_name(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise Flaw("it is a folder or a device, not a file", "name a .gguf file").of(path)
+            raise Flaw("it is a folder or a device, not a file", ONE_FILE).of(path)
         with path.open("rb", buffering=0) as file:
             return parse(file, os.fstat(file.fileno()).st_size, path, like)
     except FileNotFoundError:

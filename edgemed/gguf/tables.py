@@ -1,7 +1,7 @@
 """What stands in a model's header, as tables of text: facts, types, every tensor."""
 
 from edgemed.gguf.description import Description
-from edgemed.gguf.model import Model
+from edgemed.gguf.model import NOT_GGUF, Model
 from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
 
@@ -18,7 +18,7 @@ def summary(d: Description) -> Table:
         [
             ("file", d.files[0] + shards),
             ("size", f"{show_size(d.nbytes)} ({d.nbytes:,} bytes)"),
-            ("format", f"GGUF version {d.version}, aligned to {d.alignment}"),
+            ("format", form(d)),
             ("architecture", d.architecture or "not stated"),
             ("name", d.name or "not stated"),
             ("licence", d.licence or "not stated"),
@@ -29,6 +29,13 @@ def summary(d: Description) -> Table:
             *(("training", f"quantization-aware: {s}") for s in (d.trained_rounding,) if s),
         ],
     )
+
+
+def form(d: Description) -> str:
+    """The kind of file."""
+    if d.version == NOT_GGUF:
+        return "Hugging Face checkpoint"
+    return f"GGUF version {d.version}, aligned to {d.alignment}"
 
 
 def type_table(d: Description) -> Table:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,9 +33,34 @@ class TensorInfo(NamedTuple):
         return self.offset + self.nbytes
 
 
+class Run(NamedTuple):
+    """Whole rows that lie one behind the other in a file, from byte `offset`."""
+
+    path: Path
+    offset: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Where the rows of a tensor are, if they are not all in one place in their order.
+
+    Row i of the tensor is row order[i] of all `runs` (of a vector: element i). `plus` is added to
+    every number. `values`: the tensor's own bytes, where no file holds them.
+    """
+
+    runs: tuple[Run, ...] = ()
+    order: tuple[int, ...] | None = None
+    plus: float = 0.0
+    values: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor in a file: `nbytes` bytes at `offset`. shape[0] is the row length, as in ggml."""
+    """A tensor in a file: `nbytes` bytes at `offset`. shape[0] is the row length, as in ggml.
+
+    Where it is `gathered`, its rows are elsewhere as well, and `path` is the first of its files.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -43,6 +68,14 @@ class Tensor:
     path: Path
     offset: int
     nbytes: int
+    gathered: Gathered | None = field(default=None, kw_only=True)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that holds rows of it."""
+        if self.gathered is None:
+            return (self.path,)
+        return tuple(dict.fromkeys(run.path for run in self.gathered.runs))
 
     @property
     def row_length(self) -> int:

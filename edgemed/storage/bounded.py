@@ -21,6 +21,8 @@ BYTES = {
     "saved session": 256 << 20,  # room for the largest note, its draft and every finding
     "recipe": 256 << 10,
     "card": 64 << 10,  # a card has a few lines
+    "model card": 4 << 20,  # README.md of a checkpoint
+    "index of shards": 64 << 20,  # that of a mixture with 100,000 tensors has 10 million bytes
     "file of cases": 64 << 20,
     "sweep": 16 << 20,  # a sweep of thousands of merged files is far smaller
     "tokenizer.model": 64 << 20,

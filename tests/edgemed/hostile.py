@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import sys
 import termios
@@ -31,6 +32,8 @@ SHORT = "e\x1b[2J\x07\x9b9m\u202e\u200f\nFORGED"
 """As a tensor's name, of which 63 bytes are read."""
 FILE = "e\x1b[2J\x07\u009b9m\u202e\u200b\nFORGED"
 """As the name of a file."""
+
+CHECKPOINT = Path(__file__).parent / "data" / "checkpoints" / "llama3"
 
 COLOUR = r"[0-3]|[39][0-7]|[0-3];[39][0-7]|(?:1;)?38;5;\d+|(?:1;)?38;2;\d+;\d+;\d+"
 OURS = re.compile(rf"\r?\x1b\[K|\r?(?:\x1b\[1A)?\x1b\[2K\r?|\x1b\[\?25[hl]|\x1b\[(?:{COLOUR})?m")
@@ -145,6 +148,17 @@ def stranger(folder: Path) -> Path:
                for key, (kind, content) in METADATA.items()}  # fmt: skip
     strings["tokenizer.ggml.tokens"] = ("string[]", [EVIL, "a", "b", "c"])
     return write_gguf(folder / f"s{FILE}.gguf", strings, {SHORT: ("F32", (4,), bytes(16))})
+
+
+def checkpoint(folder: Path, name: str = "c", architecture: str = "LlamaForCausalLM") -> Path:
+    """A checkpoint with EVIL for what it says of itself."""
+    path = Path(shutil.copytree(CHECKPOINT, folder / f"{name}{FILE}"))
+    config = json.loads((path / "config.json").read_text())
+    config |= {"architectures": [architecture], "_name_or_path": EVIL, "model_type": EVIL}
+    (path / "config.json").write_text(json.dumps(config))
+    said = json.dumps(EVIL).replace("\x7f", "\\u007f")
+    (path / "README.md").write_text(f"---\nlicense: {said}\nmodel_name: {said}\n---\n")
+    return path
 
 
 def runnable(folder: Path, name: str) -> Path:

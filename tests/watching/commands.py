@@ -4,6 +4,7 @@ The lines of a command are run one after the other in one folder. Notes are inve
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ models: [{model: a.gguf, parameters: {weight: 1}}, {model: b.gguf, parameters: {
 """
 SMALL = ("--threads", "1")
 
+CHECKPOINT = Path(__file__).parents[1] / "edgemed" / "data" / "checkpoints" / "llama3"
+
 
 def prepare(work: Path) -> None:
     """The files that the commands are given."""
@@ -30,6 +33,7 @@ def prepare(work: Path) -> None:
     (work / "recipe.yml").write_text(RECIPE, "utf-8")
     for name, seed in (("a.gguf", 1), ("b.gguf", 2)):
         write_pair_member(work / name, weights(seed))
+    shutil.copytree(CHECKPOINT, work / "checkpoint")
     pair = Pair(np.ones((2, WIDTH), np.float32), np.ones((WIDTH, 2), np.float32), 0.01)
     write_adapter(work / "lora.gguf", Adapter("llama", {"blk.0.attn_q.weight": pair}))
     (question,) = questions("clinical", 1, 7, "dev")
@@ -64,6 +68,7 @@ def rows() -> dict[str, list[list[str]]]:
         "diff": [["diff", "a.gguf", "b.gguf"]],
         "verify": [merge, ["verify", "merged.gguf"]],
         "recipe": [["recipe", "show", "recipe.yml"]],
+        "convert": [["convert", "checkpoint", "-o", "converted.gguf", "--out-type", "Q8_0"]],
         "quantize": [["quantize", "a.gguf", "small.gguf", "--out-type", "Q8_0"]],
         "fold": [["fold", "a.gguf", "lora.gguf", "-o", "folded.gguf"]],
         "extract": [
@@ -79,7 +84,7 @@ def rows() -> dict[str, list[list[str]]]:
 MADE = {
     f"work/{name}"
     for name in (
-        *("merged.gguf", "small.gguf", "folded.gguf", "out.gguf"),
+        *("merged.gguf", "converted.gguf", "small.gguf", "folded.gguf", "out.gguf"),
         *("adapter.gguf", "adapter.gguf.json"),
     )
 }

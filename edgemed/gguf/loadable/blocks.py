@@ -50,7 +50,7 @@ def block_tensors(model: Model) -> Iterator[Obstacle]:
     for name, shape in wanted.items():
         if name in model.tensors:
             yield from other_shape(model.tensors[name], shape)
-    for tensor in model.tensors.values():
+    for tensor in model.tensors.values() if model.folder is None else ():
         yield from types(tensor)
     known = {*wanted, "token_embd.weight"}
     extra = [n for n in model.tensors if n not in known and not OPTIONAL.fullmatch(n)]

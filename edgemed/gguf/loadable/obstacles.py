@@ -19,7 +19,8 @@ WRITE_ANEW = "rewrite it as llama.cpp needs it: edgemed quantize IN OUT --out-ty
 
 def obstacles(model: Model) -> Iterator[Obstacle]:
     """The reasons; none if llama.cpp will load the model, as far as headers tell."""
-    yield from layout(model)
+    if model.folder is None:
+        yield from layout(model)
     if not is_language_model(model):
         what = "it is not a language model but a part for one (an adapter or a projector)"
         yield Obstacle(what, "name the model that it belongs to", "beside")
@@ -66,4 +67,4 @@ def refuse_unloadable(model: Model, written_anew: bool = False) -> None:
     if found:
         more = f" (and {len(found) - 1} more reasons)" if found[1:] else ""
         what = f"llama.cpp does not load it: {found[0].what}{more}"
-        raise Flaw(what, found[0].remedy).of(model.paths[0])
+        raise Flaw(what, found[0].remedy).of(model.path)

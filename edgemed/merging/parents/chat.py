@@ -43,9 +43,10 @@ def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
         return None
     wanted = choice.base if choice.tokenizer == "base" else Path(str(choice.tokenizer))
     letters = dict(zip(string.ascii_uppercase, models, strict=False))
-    found = next((m for m in models if wanted in m.paths), letters.get(str(choice.tokenizer)))
+    named = (m for m in models if wanted == m.path or wanted in m.paths)
+    found = next(named, letters.get(str(choice.tokenizer)))
     if found is None:
-        names = ", ".join(str(m.paths[0]) for m in models)
+        names = ", ".join(str(m.path) for m in models)
         raise UsageError(
             f"the tokenizer cannot come from {choice.tokenizer!r}: it is not a model of this merge",
             f"use A for the first, B for the second, union, base (if there is one), or {names}",
@@ -59,12 +60,12 @@ def donor_of(models: Sequence[Model], choice: Choice) -> tuple[Model, str]:
     having = [m for m in models if m.metadata.text(TEMPLATE)]
     if choice.template is not None:
         donor = chosen or (having or models)[0]
-        return donor, f"chat template as given, turn tokens from {donor.paths[0].name}"
+        return donor, f"chat template as given, turn tokens from {donor.path.name}"
     if chosen is not None and (chosen in having or not having):
         return chosen, said(chosen, bool(having))
     different = {m.metadata[TEMPLATE] for m in having}
     if len(different) > 1:
-        names = " and ".join(m.paths[0].name for m in having)
+        names = " and ".join(m.path.name for m in having)
         letters = [string.ascii_uppercase[i] for i, m in enumerate(models[:26]) if m in having]
         raise Undecided(
             f"{names} have different chat templates", DECIDE.format(" or ".join(letters))
@@ -75,7 +76,7 @@ def donor_of(models: Sequence[Model], choice: Choice) -> tuple[Model, str]:
 def said(donor: Model, has_template: bool) -> str:
     """The line for the user."""
     if has_template:
-        return f"chat template and turn tokens from {donor.paths[0].name}"
+        return f"chat template and turn tokens from {donor.path.name}"
     return (
         "no model has a chat template: give one with --chat-template FILE, else chat and summarize "
         "will refuse the output"

@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
-from edgemed.adapters.laying import HEAD
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
+from edgemed.gguf.loadable.architecture import HEAD
 from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.trained_rounding import REMEDY, warnings
@@ -69,7 +69,7 @@ def verdict(
 ) -> Verdict:
     """Run all checks in the table's order; one that finds nothing wrong says what is alike."""
     choice = choice or Choice()
-    against = tuple((m.paths[0], o) for m in dict.fromkeys(models) for o in obstacles(m))
+    against = tuple((m.path, o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
         unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
         return Verdict(results_of(ABOUT_EACH, unread), None)
@@ -103,7 +103,7 @@ def check_all(
         if reason.check in ABOUT_EACH:
             raise InvalidFile(reason.what, reason.remedy)
         more = f" (and {count - 1} more difference{'s' * (count > 2)})" if count > 1 else ""
-        names = " and ".join(m.paths[0].name for m in models)
+        names = " and ".join(m.path.name for m in models)
         raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
     assert lexicon is not None
     return lexicon
@@ -142,8 +142,8 @@ def given_twice(models: Sequence[Model]) -> Iterator[Line]:
     model."""
     for i, model in enumerate(models):
         if any(is_same(model, other) for other in models[:i]):
-            name = model.paths[0].name
-            if len(model.paths) > 1:
+            name = model.path.name
+            if model.folder is None and len(model.paths) > 1:
                 what = f"{name} and its other shards are one model, given twice"
                 yield "refuse", what, "name one shard of each model"
             else:
@@ -152,7 +152,7 @@ def given_twice(models: Sequence[Model]) -> Iterator[Line]:
 
 def is_same(model: Model, other: Model) -> bool:
     """Whether both are one file, with the same adapters over it."""
-    return model.adapters == other.adapters and model.paths[0].samefile(other.paths[0])
+    return model.adapters == other.adapters and model.path.samefile(other.path)
 
 
 def loading(question: Question) -> Iterator[Line]:
@@ -223,7 +223,7 @@ def quantizations(question: Question) -> Iterator[Line]:
     for model, shares in zip(question.models, every, strict=True):
         lost = [name for name in shares if CODECS[name].decoder is None]
         if lost:
-            what = f"{model.paths[0].name} has tensors of type {', '.join(lost)}"
+            what = f"{model.path.name} has tensors of type {', '.join(lost)}"
             yield "note", f"{what}: such tensors can only be copied from one model"
     for problem in (p for name in every[0] if CODECS[name].decoder and (p := obstacle(name))):
         yield "note", f"{problem}; or name another type with --out-type"
@@ -254,7 +254,7 @@ def context_lengths(question: Question) -> Iterator[Line]:
 
 def licences(question: Question) -> Iterator[Line]:
     """The output is under the licences of all its parents."""
-    stated = {m.paths[0]: m.metadata.text("general.license") for m in question.models}
+    stated = {m.path: m.metadata.text("general.license") for m in question.models}
     for path, licence in stated.items():
         name = licence_name(question.models, path)
         if not licence:
@@ -270,7 +270,7 @@ def licences(question: Question) -> Iterator[Line]:
 
 def licence_name(models: Sequence[Model], path: Path) -> str:
     """The licence's id and name, as far as the file says."""
-    metadata = next(m.metadata for m in models if m.paths[0] == path)
+    metadata = next(m.metadata for m in models if m.path == path)
     words = (metadata.text("general.license"), metadata.text("general.license.name"))
     return " ".join(str(word) for word in words if word)
 

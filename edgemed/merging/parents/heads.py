@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from edgemed.adapters.change import is_changed
-from edgemed.adapters.laying import EMBEDDING, HEAD
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Model, Tensor
+from edgemed.gguf.loadable.architecture import EMBEDDING, HEAD
 
 AT_ONCE = 1 << 22  # bytes that are compared at a time
 
@@ -63,5 +63,5 @@ def notes(models: Sequence[Model]) -> Iterator[str]:
     """That a copy is left out, for each model with one."""
     for model in models:
         if model.copied_head:
-            name = model.paths[0].name
+            name = model.path.name
             yield f"{name}: its head is a copy of its embedding and is left out, as in the others"

@@ -1,4 +1,4 @@
-"""Opens the parents of a merge: models, each with the adapters applied to it.
+"""Opens the parents of a merge: GGUF files or checkpoints, each with the adapters applied to it.
 
 The one place that knows what a parent can be: a source of rows is a Model whose tensors say where
 their bytes are and what is changed while they are read.
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgemed.adapters.forms import adapter_files
 from edgemed.adapters.naming import Adapted, Parent, Use, model_file
+from edgemed.checkpoints.folder import checkpoint_folder, is_checkpoint
 from edgemed.gguf import Model, open_model
 from edgemed.merging.parents.heads import without_copies
 
@@ -24,7 +25,7 @@ def open_parents(parents: Iterable[Parent]) -> list[Model]:
 
 def open_parent(parent: Parent, like: Model | None = None) -> Model:
     """One model, with its adapters over it."""
-    model = open_model(model_file(parent), like)
+    model = open_source(model_file(parent), like)
     return with_adapters(model, parent.uses) if isinstance(parent, Adapted) else model
 
 
@@ -39,11 +40,23 @@ def with_adapters(model: Model, uses: Iterable[Use]) -> Model:
     return model
 
 
+def open_source(path: Path, like: Model | None = None) -> Model:
+    """A GGUF model, or a checkpoint by its folder or a file in it. Refused for a pickle file."""
+    folder = checkpoint_folder(path)
+    if folder is None:
+        return open_model(path, like)
+    from edgemed.checkpoints.opening import open_checkpoint  # most parents are GGUF files
+
+    return open_checkpoint(folder)
+
+
 def files_of(models: Iterable[Model]) -> list[Path]:
     """Every file of these models once, adapters' too."""
     return list(dict.fromkeys(path for model in models for path in model.files))
 
 
 def input_files(path: Path) -> tuple[Path, ...]:
-    """Every file of one input: a model's shards, or an adapter's files."""
+    """Every file of one input: a model's shards, a checkpoint's or an adapter's files."""
+    if is_checkpoint(path):
+        return open_source(path).paths
     return adapter_files(path) or open_model(path).paths

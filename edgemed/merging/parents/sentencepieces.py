@@ -35,7 +35,7 @@ def read_pieces(path: Path) -> list[Piece]:
 def first_difference(pieces: Sequence[Piece], model: Model) -> str | None:
     """The first place where a model's vocabulary differs from the pieces; None if it has them all,
     in order."""
-    name = model.paths[0].name
+    name = model.path.name
     tokens = model.metadata.get(TOKENS, [])
     if len(tokens) < len(pieces):
         return f"{name} has {len(tokens):,} tokens, the SentencePiece model {len(pieces):,}"

@@ -6,6 +6,7 @@ the weights mean. Knows no vocabulary.
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 from edgemed.gguf import Metadata, Model, Tensor
 from edgemed.gguf.tensor_names import block_of
 from edgemed.merging.parents.token_rows import VOCABULARY_TENSORS
-from edgemed.storage import positional
 
 Reason = tuple[str, str]
 SAME_BASE = "only models of the same architecture and shapes can be interpolated"
@@ -130,7 +130,7 @@ def tensors(a: Model, b: Model, any_blocks: bool = False) -> Iterator[Reason]:
         names = [n for n in whole.tensors if n not in lacking.tensors]
         names = [n for n in names if block_of(n) is None] if any_blocks else names
         if names:
-            what = f"{lacking.paths[0].name} has no tensor {names[0]}"
+            what = f"{lacking.path.name} has no tensor {names[0]}"
             yield what + (f", and {len(names) - 1} others" if names[1:] else ""), SAME_TENSORS
     for name, ours in a.tensors.items():
         theirs = b.tensors.get(name)
@@ -147,7 +147,7 @@ def layouts(a: Model, b: Model) -> Iterator[Reason]:
             continue
         first, second = (a, b) if has(a, together) else (b, a)
         if not apart or has(second, apart):
-            names = first.paths[0].name, second.paths[0].name
+            names = first.path.name, second.path.name
             yield f"{names[0]} has {one}, {names[1]} has {other}", remedy
 
 
@@ -165,9 +165,12 @@ def fits(a: Tensor, b: Tensor) -> bool:
 
 def tensor_bytes(tensor: Tensor) -> bytes:
     """All bytes of a small tensor."""
-    buffer = np.empty(tensor.nbytes, np.uint8)
-    with tensor.path.open("rb") as file:
-        positional.read_into(file.fileno(), buffer, tensor.offset)
+    from edgemed.gguf.reading import read_rows  # loads what decodes rows
+
+    buffer = np.empty((tensor.rows, tensor.row_bytes), np.uint8)
+    with ExitStack() as stack:
+        files = {path: stack.enter_context(path.open("rb")).fileno() for path in tensor.paths}
+        read_rows(tensor, 0, files, buffer)
     return buffer.tobytes()
 
 

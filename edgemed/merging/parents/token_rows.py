@@ -42,9 +42,15 @@ def is_changed(tensor: Tensor) -> bool:
     return change.is_changed(stored(tensor))
 
 
+def is_as_stored(tensor: Tensor) -> bool:
+    """Whether its packed rows are its values: nothing changes them when they are decoded."""
+    inner = stored(tensor)
+    return not change.is_changed(inner) and not (inner.gathered and inner.gathered.plus)
+
+
 def parts(tensor: Tensor) -> Iterator[Tensor]:
-    """The tensor, and those of adapters that change it."""
-    yield tensor
+    """The tensor as it is stored, and those of adapters that change it."""
+    yield stored(tensor)
     yield from (part for each in change.changes_of(stored(tensor)) for part in change.parts(each))
 
 
@@ -92,7 +98,7 @@ def refuse_ownerless(name: str, tensors: Sequence[Tensor]) -> None:
 
 
 def read_runs(tensor: TokenRows, first: int, buffer: U8, read: Callable[[U8, int], None]) -> None:
-    """Fill `buffer` with rows from `first`, adjacent rows of the file in one `read(rows, offset)`.
+    """Fill `buffer` with rows from `first`, adjacent stored rows in one `read(buffer, row)`.
 
     Rows that the model lacks are zeros.
     """
@@ -103,7 +109,7 @@ def read_runs(tensor: TokenRows, first: int, buffer: U8, read: Callable[[U8, int
         if rows[start] < 0:
             buffer[start:end] = 0
         else:
-            read(buffer[start:end], tensor.offset + int(rows[start]) * tensor.row_bytes)
+            read(buffer[start:end], int(rows[start]))
 
 
 def gaps(

@@ -67,7 +67,7 @@ class Pieces(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.model.paths[0].name
+        return self.model.path.name
 
 
 def relate(models: Sequence[Model], chosen: Model | None = None, union: bool = False) -> Lexicon:
@@ -77,7 +77,7 @@ def relate(models: Sequence[Model], chosen: Model | None = None, union: bool = F
     if all(same_value(models[0], m, TOKENS) for m in models):
         if chosen is None:
             refuse_other_rules(models)
-        return Lexicon("equal", first.paths[0], {}, {}, "")
+        return Lexicon("equal", first.path, {}, {}, "")
     for other in models[1:]:
         refuse_other_kind(models[0], other)
     every = [pieces_of(model) for model in models]
@@ -108,7 +108,7 @@ def pieces_of(model: Model) -> Pieces:
 
 def ordered(kind: str, host: Pieces, every: Sequence[Pieces]) -> Lexicon:
     """All models in the order of the host's tokens."""
-    orders = {p.model.paths[0]: order_of(p, host) for p in every}
+    orders = {p.model.path: order_of(p, host) for p in every}
     left_out = {t for p in every for t in p.numbers} - host.numbers.keys()
     lacking = [p.name for p in every if host.numbers.keys() - p.numbers.keys()]
     if kind == "extended" and not lacking:
@@ -121,7 +121,7 @@ def ordered(kind: str, host: Pieces, every: Sequence[Pieces]) -> Lexicon:
         "chosen": f"the vocabulary is that of {host.name}; {len(left_out):,} tokens of others are "
         "left out",
     }
-    return Lexicon(kind, host.model.paths[0], orders, {}, notes[kind])
+    return Lexicon(kind, host.model.path, orders, {}, notes[kind])
 
 
 def moved(order: Sequence[int]) -> bool:
@@ -154,7 +154,7 @@ def joined(every: Sequence[Pieces]) -> Lexicon:
                 origin.append((other, number))
     union = Pieces(host.model, tokens, known)
     orders = {
-        p.model.paths[0]: tuple(
+        p.model.path: tuple(
             i if p is host and i < len(host.tokens) else p.numbers.get(t, -1)
             for i, t in enumerate(tokens)
         )
@@ -162,7 +162,7 @@ def joined(every: Sequence[Pieces]) -> Lexicon:
     }
     replace = {TOKENS: ("string[]", union.tokens)} | dict(joined_lists(every, origin))
     note = f"the union of all vocabularies has {len(tokens):,} tokens, {host.name}'s first"
-    return Lexicon("union", host.model.paths[0], orders, replace, note)
+    return Lexicon("union", host.model.path, orders, replace, note)
 
 
 def joined_lists(
@@ -176,8 +176,8 @@ def joined_lists(
     host = every[0].model.metadata
     for key, usual in USUAL.items():
         if key in host:
-            values = {p.model.paths[0]: p.model.metadata.get(key) for p in every}
-            found = ((values[p.model.paths[0]], number) for p, number in origin)
+            values = {p.model.path: p.model.metadata.get(key) for p in every}
+            found = ((values[p.model.path], number) for p, number in origin)
             one = [usual if v is None else v[number].item() for v, number in found]
             yield key, (host.type_of(key), one)
     if MERGES in host:
@@ -191,8 +191,8 @@ def refuse_other_kind(a: Model, b: Model) -> None:
         ours, theirs = (m.metadata.get(key) for m in (a, b))
         if ours != theirs:
             raise Unrelated(
-                f"the vocabularies differ: {word} ({key}) is {ours!r} in {a.paths[0].name} and "
-                f"{theirs!r} in {b.paths[0].name}",
+                f"the vocabularies differ: {word} ({key}) is {ours!r} in {a.path.name} and "
+                f"{theirs!r} in {b.path.name}",
                 ONE_BASE,
             )
 
@@ -205,8 +205,8 @@ def refuse_other_rules(models: Sequence[Model]) -> None:
         for key, word in words.items():
             if not same_value(models[0], other, key):
                 raise Unrelated(
-                    f"the vocabularies differ: {word} ({key}) of {models[0].paths[0].name} and "
-                    f"{other.paths[0].name}",
+                    f"the vocabularies differ: {word} ({key}) of {models[0].path.name} and "
+                    f"{other.path.name}",
                     f"{ONE_BASE}, or {CHOOSE}",
                 )
 

@@ -14,6 +14,7 @@ from edgemed_native.ggml_types import GGMLType
 from edgemed.adapters import change
 from edgemed.errors import Refused
 from edgemed.gguf import Tensor
+from edgemed.gguf.reading import bytes_beside
 from edgemed.merging.parents import token_rows
 
 WEIGHTS_AT_ONCE = 1024 * 1024
@@ -68,7 +69,13 @@ def bytes_per_weight(work: Work) -> float:
     types = [*(tensor.type for tensor in work.sources), work.type]
     adapters = change.bytes_per_weight(map(token_rows.stored, work.sources))
     packed = sum(type.nbytes / type.block for type in types)
+    packed += sum(t.type.nbytes / t.type.block * beside(t) for t in work.sources)
     return packed + F32_BYTES * len(work.sources) + adapters
+
+
+def beside(tensor: Tensor) -> int:
+    """How many times its packed rows are held beside a chunk."""
+    return bytes_beside(token_rows.stored(tensor))
 
 
 def rows_at_once(tensor: Tensor, chunk: int) -> int:

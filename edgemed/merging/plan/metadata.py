@@ -85,13 +85,13 @@ def with_chat(
 
 def in_output(model: Model, number: int, lexicon: Lexicon) -> int:
     """The number that a token of `model` has in the output's vocabulary."""
-    order = lexicon.orders.get(model.paths[0])
+    order = lexicon.orders.get(model.path)
     if order is None:
         return number
     if number not in order:
         token = model.metadata[TOKENS][number]
         raise Incompatible(
-            f"the turn token {token!r} of {model.paths[0].name} is not in the output's vocabulary",
+            f"the turn token {token!r} of {model.path.name} is not in the output's vocabulary",
             "take the vocabulary of the model whose chat template is used, or a union",
         )
     return order.index(number)

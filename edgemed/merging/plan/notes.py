@@ -18,6 +18,7 @@ from edgemed.merging.recipe.recipe import Recipe
 
 def notes_on_merge(asked: Resolved, steps: Sequence[Step]) -> Iterator[str]:
     """All of them, about a merge."""
+    yield from (note for model in asked.models.values() for note in model.notes)
     yield from notes_on_models(asked.recipe, asked.models)
     yield from heads.notes(tuple(asked.models.values()))
     yield from notes_on_template(asked)

@@ -55,10 +55,16 @@ def out_types(outputs: Sequence[ToWrite], wanted: Mapping[str, str]) -> list[GGM
         BY_NAME[
             mixes.fitting(wanted[d.name], d.leads[0].row_length)
             if d.name in wanted
-            else d.leads[0].type.name
+            else kept_type(d)
         ]
         for d in outputs
     ]
+
+
+def kept_type(output: ToWrite) -> str:
+    """The type of what llama.cpp never quantizes: as it is, and F32 where it is of a checkpoint."""
+    lead = output.leads[0]
+    return lead.type.name if lead.gathered is None else "F32"
 
 
 def typed(

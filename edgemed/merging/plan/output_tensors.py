@@ -79,15 +79,15 @@ def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Te
     model, name = models[place.sources[source].model], place.names[source]
     if name not in model.tensors:
         raise Incompatible(
-            f"{model.paths[0].name} has no tensor {name}", "all models must hold the same tensors"
+            f"{model.path.name} has no tensor {name}", "all models must hold the same tensors"
         )
     found, lead = model.tensors[name], models[place.sources[0].model].tensors.get(place.names[0])
     if lead is not None and not shapes.fits(found, lead):
         raise Incompatible(
-            f"{name} of {model.paths[0].name} has a different shape from {place.names[0]}",
+            f"{name} of {model.path.name} has a different shape from {place.names[0]}",
             "only models of the same architecture and shapes can be merged",
         )
-    return token_rows.in_order(found, lexicon, model.paths[0])
+    return token_rows.in_order(found, lexicon, model.path)
 
 
 def facts_for(asked: Resolved, outputs: Sequence[OutputTensor]) -> Facts:

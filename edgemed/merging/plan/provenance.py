@@ -18,6 +18,7 @@ from edgemed_native.encoders import VERSION as ENCODERS
 
 from edgemed import __version__
 from edgemed.adapters.naming import Adapted, Parent, Use, input_paths
+from edgemed.checkpoints.folder import is_checkpoint
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model
 from edgemed.gguf.values import encode
@@ -128,11 +129,17 @@ def signed(metadata: Mapping[str, bytes], hashes: Sequence[str]) -> dict[str, by
 
 def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     """A name for every model: its file's, with its number where two files have one name."""
-    names = [path.name for path in paths]
+    names = [name_of(path) for path in paths]
     return {
-        path: path.name if names.count(path.name) == 1 else f"{number}/{path.name}"
-        for number, path in enumerate(paths, 1)
+        path: name if names.count(name) == 1 else f"{number}/{name}"
+        for number, (path, name) in enumerate(zip(paths, names, strict=True), 1)
     }
+
+
+def name_of(path: Path) -> str:
+    """A file's name; the folder's where a checkpoint is named by a file in it, or by a dot."""
+    folder = path.parent if is_checkpoint(path) and path.is_file() else path
+    return folder.name or folder.resolve().name
 
 
 def inputs_of(recipe: Recipe) -> list[Path]:
@@ -231,7 +238,7 @@ def setting_from(value: Any) -> Setting:
 
 def title(model: Model) -> str:
     """What a model calls itself, else its file; with its adapters."""
-    own = str(model.metadata.get("general.name") or model.paths[0].stem)
+    own = str(model.metadata.get("general.name") or model.path.stem)
     return " + ".join([own, *(laid.name for laid in model.adapters)])
 
 

@@ -13,9 +13,10 @@ from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.adapters.naming import Adapted
 from edgemed.errors import UsageError
-from edgemed.gguf import SPLIT_KEYS, Model, Tensor, edit_metadata, open_model
+from edgemed.gguf import SPLIT_KEYS, Model, Tensor, edit_metadata
 from edgemed.gguf.loadable.obstacles import refuse_unloadable
 from edgemed.gguf.trained_rounding import ONE_TYPE, warnings
+from edgemed.merging.parents.opening import open_source
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.keys import QUANTIZE, QUANTIZE_PREFIX
 from edgemed.merging.plan.metadata import FILE_TYPE, VERSION, Raw
@@ -71,7 +72,7 @@ def plan_quantize(recipe: Recipe, target: Target, keep_split: bool = False) -> P
 def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False) -> Plan:
     """The plan, whether or not it can be written where it goes."""
     refuse_odd_names([*named_files(recipe), target.out])
-    model = open_model(source_of(recipe))
+    model = open_source(source_of(recipe))
     refuse_unloadable(model, written_anew=True)
     importances = read_imatrices(recipe.imatrix) if recipe.imatrix else None
     outputs = [output_tensor_of(tensor) for tensor in in_file_order(model)]
@@ -82,6 +83,7 @@ def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False
     placement = placed(model, target, metadata_of(recipe, model, content), content, keep_split)
     steps = settle_all(recipe.method, content, placement.offsets, REMEDIES)
     notes = (
+        *model.notes,
         *notes_on_types(model, steps),
         *notes_on_importances(steps, importances is not None),
         *fallbacks.notes_on(unfit),
@@ -170,7 +172,8 @@ def placed(
     if not keep_split:
         return place(target.out, metadata, content.specs, target.split)
     count = Counter(tensor.path for tensor in model.tensors.values())
-    ends = [sum(count[path] for path in model.paths[: n + 1]) for n in range(len(model.paths))]
+    paths = [path for path in model.paths if count[path]]
+    ends = [sum(count[path] for path in paths[: n + 1]) for n in range(len(paths))]
     return place_shards(target.out, metadata, content.specs, ends)
 
 

@@ -31,7 +31,7 @@ class Resolved:
     @property
     def host(self) -> Model:
         """The model whose vocabulary is kept."""
-        return next(m for m in self.models.values() if m.paths[0] == self.lexicon.host)
+        return next(m for m in self.models.values() if m.path == self.lexicon.host)
 
 
 def resolve(recipe: Recipe) -> Resolved:

@@ -110,7 +110,7 @@ def settle(
     sources, based = output.sources, output.based
     if output.alone is not None:
         sources, based = (sources[output.alone],), False
-        as_it_is = sources[0].type == type and not token_rows.is_changed(sources[0])
+        as_it_is = sources[0].type == type and token_rows.is_as_stored(sources[0])
         action = "copy" if as_it_is else "requantize"
     columns = None
     if action != "copy":

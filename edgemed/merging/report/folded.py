@@ -19,6 +19,7 @@ from edgemed_native.codecs import decode_rows, encode_rows, obstacle
 from edgemed_native.ggml_types import BY_NAME
 from numpy.typing import NDArray
 
+from edgemed.gguf.reading import decode
 from edgemed.merging.parents import token_rows
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.steps import Step
@@ -70,7 +71,7 @@ class Sampler(Blender):
         """The rows as the model's file holds them, and as the adapters change them."""
         packed, tensor = self._read(step, first, count), step.sources[0]
         plain = np.empty((count, tensor.row_length), np.float32)
-        decode_rows(tensor.type.name, packed[0], plain)
+        decode(token_rows.stored(tensor), packed[0], plain)
         return plain, self._decode(step, first, packed)[0]
 
 

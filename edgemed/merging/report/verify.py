@@ -131,7 +131,7 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
     for path in files:
         if not path.exists():
             raise Refused(
-                f"there is no file {path}, which {model.paths[0].name} was made with",
+                f"there is no file {path}, which {model.path.name} was made with",
                 "name it: the models with --inputs, importance matrices with --imatrix",
             )
     return {Path(name): path for name, path in zip(names, files, strict=True)}

@@ -6,7 +6,6 @@ passes of methods that must see a whole tensor first.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgemed.adapters.rows import Changer
 from edgemed.errors import EdgemedError
-from edgemed.gguf import Tensor
+from edgemed.gguf import Tensor, reading
 from edgemed.gguf.tensor_names import group_of
 from edgemed.merging.methods.experts import experts_of, prepared
 from edgemed.merging.methods.stream import Mix, NotFinite, Stream
@@ -28,7 +27,6 @@ from edgemed.merging.parents.token_rows import TokenRows, read_runs
 from edgemed.merging.plan.memory import Buffers, rows_at_once
 from edgemed.merging.plan.steps import Step
 from edgemed.quantizing.imatrix import of_row
-from edgemed.storage import positional
 from edgemed.storage.positional import Buffer
 
 U8 = NDArray[np.uint8]
@@ -149,7 +147,7 @@ class Blender:
         x = self._f32[: len(packed) * rows * length].reshape(len(packed), rows, length)
         self._changer.begin(step.name)
         for i, tensor in enumerate(step.sources):
-            decode_rows(tensor.type.name, packed[i], x[i])
+            reading.decode(token_rows.stored(tensor), packed[i], x[i])
             if token_rows.is_changed(tensor):
                 own = token_rows.numbers_of(tensor, first, rows)
                 self._changer.apply(token_rows.stored(tensor), own, x[i])
@@ -158,8 +156,8 @@ class Blender:
 
     def _read_part(self, tensor: Tensor, at: int, buffer: U8) -> None:
         """Fill `buffer` from byte `at` of a tensor."""
-        with reading(tensor):
-            positional.read_into(self._files[tensor.path], buffer, tensor.offset + at)
+        with named(tensor):
+            reading.read_part(tensor, at, self._files, buffer)
 
     def _not_finite(self, step: Step, first: int, rows: int) -> NotFinite:
         """The error, with the first row that holds NaN or infinity, and whose it is."""
@@ -186,16 +184,16 @@ class Blender:
 
 def read_rows(tensor: Tensor, first: int, files: dict[Path, int], buffer: U8) -> None:
     """Fill `buffer` with packed rows of `tensor`, from row `first`."""
-    file = files[tensor.path]
-    with reading(tensor):
+    with named(tensor):
         if isinstance(tensor, TokenRows):
-            read_runs(tensor, first, buffer, partial(positional.read_into, file))
+            inner = tensor.stored
+            read_runs(tensor, first, buffer, lambda b, at: reading.read_rows(inner, at, files, b))
         else:
-            positional.read_into(file, buffer, tensor.offset + first * tensor.row_bytes)
+            reading.read_rows(tensor, first, files, buffer)
 
 
 @contextmanager
-def reading(tensor: Tensor) -> Iterator[None]:
+def named(tensor: Tensor) -> Iterator[None]:
     """The system's error for a file that cannot be read, in words for the user."""
     try:
         yield
@@ -210,7 +208,7 @@ def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
     """Which rows are equal bytes in all sources, of the output's type; None if not comparable."""
     if len(packed) < 2 or any(tensor.type != step.type for tensor in step.sources):
         return None
-    if any(map(token_rows.is_changed, step.sources)):
+    if not all(map(token_rows.is_as_stored, step.sources)):
         return None
     first, *others = packed
     same = np.ones(len(first), np.bool_)

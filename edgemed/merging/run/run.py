@@ -276,7 +276,8 @@ def open_files(paths: Iterable[Path], stack: ExitStack) -> dict[Path, int]:
 
 def source_paths(plan: Plan) -> list[Path]:
     sources = (tensor for step in plan.steps for tensor in step.sources)
-    return list(dict.fromkeys(p.path for tensor in sources for p in token_rows.parts(tensor)))
+    parts = (part for tensor in sources for part in token_rows.parts(tensor))
+    return list(dict.fromkeys(path for part in parts for path in part.paths))
 
 
 def _open(path: Path, stack: ExitStack) -> int:

@@ -46,7 +46,7 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "big endian magic": (b"FUGG" + bytes(20), "big-endian", "gguf-convert-endian"),
     "GGML": (b"lmgg" + bytes(40), "before GGUF", "as GGUF"),
     "GGJT": (b"tjgg\3\0\0\0" + bytes(40), "before GGUF", "as GGUF"),
-    "safetensors": (u64(70) + b'{"__metadata__":{}}', "safetensors", "convert_hf_to_gguf"),
+    "safetensors": (u64(70) + b'{"__metadata__":{}}', "safetensors", "edgemed convert FOLDER"),
     "checkpoint": (b"PK\3\4" + bytes(40), "PyTorch", "convert_hf_to_gguf"),
     "pickle": (b"\x80\x02}q\0" + bytes(40), "pickle", "convert_hf_to_gguf"),
     "LFS pointer": (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS", "git lfs pull"),

@@ -1,0 +1,192 @@
+"""The tensors of a checkpoint as GGUF has them: names, shapes, rows in llama.cpp's order.
+
+    model.layers.3.self_attn.q_proj.weight          blk.3.attn_q.weight, rows in another order
+    model.layers.3.mlp.experts.0.up_proj.weight     part of blk.3.ffn_up_exps.weight
+    model.layers.3.mlp.experts.gate_up_proj         half of two such tensors, all experts at once
+
+Nothing is read but the tables: a tensor that is put together says where its rows are.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed_native.ggml_types import BY_NAME
+
+from edgemed.checkpoints.architectures import Architecture
+from edgemed.checkpoints.folder import WHOLE, Tables
+from edgemed.checkpoints.places import Order, place_of
+from edgemed.checkpoints.safetensors import shown, tensor_of
+from edgemed.errors import InvalidFile
+from edgemed.gguf import Gathered, Metadata, Run, Tensor
+
+EMBEDDING, HEAD = "token_embd.weight", "output.weight"
+
+ENDING = re.compile(r"(?P<module>.+)\.(?P<ending>weight|bias)")
+EXPERT = re.compile(r"(?P<before>.+\.experts)\.(?P<number>\d{1,4})\.(?P<part>\w+)\.weight")
+TOGETHER = re.compile(r"(?P<before>.+\.experts)\.(?P<part>gate_up_proj|down_proj)(\.weight)?")
+"""All experts of a block in one tensor, of three dimensions."""
+HALVES = {"gate_up_proj": ("gate_proj", "up_proj"), "down_proj": ("down_proj",)}
+MIXTRAL = re.compile(r"model\.layers\.(\d+)\.block_sparse_moe\.experts")
+"""Its experts have another name in the table of names, where they are in one tensor."""
+
+UNUSED = (".rotary_emb.inv_freq", ".attention.masked_bias", ".attention.bias")
+"""Tensors of old checkpoints that hold no weights."""
+
+
+class Part(NamedTuple):
+    """A matrix or vector: rows of a tensor in a file, and the number of the expert it is of."""
+
+    number: int
+    source: Tensor
+    first: int
+    rows: int
+
+    @property
+    def run(self) -> Run:
+        """Where its rows are."""
+        offset = self.source.offset + self.first * self.source.row_bytes
+        return Run(self.source.path, offset, self.rows)
+
+
+class Found(NamedTuple):
+    """All parts of a tensor of GGUF, and what its place asks for."""
+
+    order: Order | None
+    plus: float
+    parts: list[Part]
+
+
+def tensors_of(
+    tables: Tables, row: Architecture, metadata: Metadata, tied: bool
+) -> dict[str, Tensor]:
+    """Every tensor by its name in GGUF; InvalidFile for one that is unknown or does not fit."""
+    found: dict[str, Found] = {}
+    for source in sources(tables, row):
+        for module, ending, part in parts_of(source):
+            place = place_of(module, metadata)
+            if place is None:
+                raise InvalidFile(
+                    f"{source.path}: edgemed does not know the purpose of {shown(source.name)} in "
+                    f"a {row.gguf} model",
+                    "a newer edgemed may know it; or leave the tensor out of the checkpoint",
+                )
+            name = f"{place.stem}.{ending}"
+            one = found.setdefault(name, Found(place.order, place.plus, []))
+            one.parts.append(part)
+    tie(found, tied)
+    experts = metadata.get(f"{row.gguf}.expert_count", 0)
+    return {name: put_together(name, one, experts) for name, one in found.items()}
+
+
+def sources(tables: Tables, row: Architecture) -> Iterator[Tensor]:
+    """The tensors of all files that belong to the language model, as the files have them."""
+    for path, table in tables.items():
+        for name, stored in sorted(table.items(), key=lambda item: item[1].offset):
+            other = name.removeprefix("model.").startswith(row.leaves_out or "\0")
+            if not other and not name.endswith(UNUSED):
+                yield tensor_of(path, name, stored)
+
+
+def left_out(tables: Tables, row: Architecture) -> int:
+    """How many tensors belong to other parts, such as one that sees pictures."""
+    names = (name.removeprefix("model.") for table in tables.values() for name in table)
+    return sum(name.startswith(row.leaves_out or "\0") for name in names)
+
+
+def parts_of(source: Tensor) -> Iterator[tuple[str, str, Part]]:
+    """(module, ending, part) of what a tensor of a file holds: one matrix, or those of experts."""
+    expert, together = EXPERT.fullmatch(source.name), TOGETHER.fullmatch(source.name)
+    if expert is not None:
+        part = Part(int(expert["number"]), source, 0, source.rows)
+        yield merged(expert["before"], expert["part"]), "weight", part
+    elif together is not None and len(source.shape) == 3:
+        yield from split(source, together["before"], HALVES[together["part"]])
+    else:
+        ending = ENDING.fullmatch(source.name)
+        module, word = (ending["module"], ending["ending"]) if ending else (source.name, "weight")
+        yield module, word, Part(0, source, 0, source.rows)
+
+
+def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tuple[str, str, Part]]:
+    """The experts of one tensor: the rows of each hold one matrix, or two one after the other."""
+    each, experts = source.shape[1], source.shape[2]
+    rows = each // len(halves)
+    if rows * len(halves) != each:
+        raise InvalidFile(f"{source.path}: {shown(source.name)} has {each} rows a matrix", WHOLE)
+    for at, word in enumerate(halves):
+        for number in range(experts):
+            yield (
+                merged(before, word),
+                "weight",
+                Part(number, source, number * each + at * rows, rows),
+            )
+
+
+def merged(before: str, part: str) -> str:
+    """The module that all experts of a block are in, as gguf's table of names calls it."""
+    inside = MIXTRAL.sub(r"layers.\1.feed_forward.experts", before)
+    return f"{inside}.{part}"
+
+
+def tie(found: dict[str, Found], tied: bool) -> None:
+    """A head that is the embedding may be stored under either name, or both."""
+    if tied and EMBEDDING not in found and HEAD in found:
+        found[EMBEDDING] = found[HEAD]
+    if tied:
+        found.pop(HEAD, None)
+    elif HEAD not in found and EMBEDDING in found:
+        path = found[EMBEDDING].parts[0].source.path
+        raise InvalidFile(
+            f"{path.parent} has no lm_head.weight, and config.json does not say that the "
+            "embedding is the head",
+            WHOLE,
+        )
+
+
+def put_together(name: str, found: Found, experts: int) -> Tensor:
+    """One tensor of GGUF; InvalidFile where its parts do not fit together."""
+    parts = sorted(found.parts)
+    first, source = parts[0], parts[0].source
+    stacked = "_exps." in name
+    numbers = [part.number for part in parts]
+    if numbers != list(range(experts if stacked else 1)):
+        what = f"{len(parts)} experts of {experts}" if stacked else f"{len(parts)} tensors"
+        raise InvalidFile(f"{source.path.parent}: {name} is made of {what}", WHOLE)
+    kinds = {(part.source.type.name, part.source.row_length, part.rows) for part in parts}
+    if len(kinds) > 1:
+        raise InvalidFile(f"{source.path.parent}: the experts of {name} differ in shape", WHOLE)
+    shape = source.shape
+    if stacked:
+        shape = (source.row_length, first.rows, experts)
+    if found.order is not None and len(found.order) != (source.rows if shape[1:] else shape[0]):
+        raise InvalidFile(
+            f"{source.path}: {shown(source.name)} has {source.rows:,} rows, its heads have "
+            f"{len(found.order):,}",
+            WHOLE,
+        )
+    runs = tuple(part.run for part in parts)
+    nbytes = sum(part.rows * part.source.row_bytes for part in parts)
+    gathered = Gathered(runs, found.order, found.plus)
+    return Tensor(name, shape, source.type, runs[0].path, runs[0].offset, nbytes, gathered=gathered)
+
+
+def of_numbers(name: str, numbers: list[float], path: Path) -> Tensor:
+    """A small tensor of float32 whose numbers come from config.json at `path`."""
+    import numpy as np
+
+    values = np.array(numbers, "<f4").tobytes()
+    gathered = Gathered(values=values)
+    return Tensor(name, (len(numbers),), BY_NAME["F32"], path, 0, len(values), gathered=gathered)
+
+
+def in_order(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The embedding first, block by block, then the rest; in a block as the files have them."""
+    blocks = {name: int(found[1]) for name in tensors if (found := re.match(r"blk\.(\d+)\.", name))}
+
+    def key(name: str) -> tuple[int, int]:
+        last = name in (HEAD, "output_norm.weight")
+        return (2 if last else 1 if name in blocks else 0, blocks.get(name, 0))
+
+    return {name: tensors[name] for name in sorted(tensors, key=key)}
