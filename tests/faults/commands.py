@@ -300,6 +300,8 @@ SCENES = (
         said_in_words(lambda: unfinished.remember({"out": "out.gguf"})),
     ),
     # A seal that finds no room is written with the next row, and a row that is owed too: the scene
-    # looks itself whether every row is there.
-    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", *NEXT_ROW)),
+    # looks itself whether every row is there. A session that is saved without its lock is saved.
+    Scene(
+        "line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", "open 2026-", *NEXT_ROW)
+    ),
 )
