@@ -33,9 +33,12 @@ from tests.faults.shim import arm
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
 from tests.unchecked import let_all_pass
 
-# `models add` notes a hash in the records, to spare a wait, and is done without it.
-NOTED = ("open", "write", "pwrite", "fsync", "ftruncate", "rename")
-RECORDS = ("mkdir edgemed", "fsync edgemed", *(f"{call} records." for call in NOTED))
+# `models add` keeps a hash in the log, to spare a wait, and is done without it: a note says so.
+KEPT = ("open", "write", "pwrite", "fsync", "ftruncate", "rename")
+HASH = ("mkdir edgemed", "fsync edgemed", *(f"{call} audit." for call in KEPT))
+# SQLite does not ask whether its sync of the log's folder worked: the row is whole and synced then.
+# A seal that finds no room is written with the next row.
+SEAL = ("fsync edgemed", *(f"{call} {n}" for call in KEPT for n in (".edgemed-", "audit.seal")))
 PLACES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
 MERGE = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "--threads", "2", "--max-ram", "60000"]
 SHARDS = ("--split-max-size", "150K")
@@ -260,13 +263,13 @@ SCENES = (
         "models add",
         command("models", "add", "a.gguf", "--name", "m"),
         first(inputs, recorded),
-        shrugs=RECORDS,
+        shrugs=HASH,
     ),
     Scene(
         "models add --link",
         command("models", "add", "a.gguf", "--link"),
         first(inputs, recorded),
-        shrugs=RECORDS,
+        shrugs=HASH,
     ),
     Scene("models default", command("models", "default", "b"), first(inputs, added)),
     Scene("models remove", command("models", "remove", "a"), first(inputs, added)),
@@ -277,8 +280,8 @@ SCENES = (
     ),
     Scene("summarize", lambda: summarized("--no-record"), inputs),
     # Files of the records are left alone without --logs: then these two are like the one above.
-    Scene("summarize, recorded", summarized, inputs),
-    Scene("summarize --keep", lambda: summarized("--keep"), first(inputs, recorded)),
+    Scene("summarize, recorded", summarized, inputs, shrugs=SEAL),
+    Scene("summarize --keep", lambda: summarized("--keep"), first(inputs, recorded), shrugs=SEAL),
     Scene("check-draft", command("check-draft", "note.txt", "draft.txt", "--json"), inputs),
     Scene("sweep", swept, inputs, (".jsonl", ".lock")),
     Scene(
@@ -297,6 +300,8 @@ SCENES = (
         said_in_words(lambda: unfinished.remember({"out": "out.gguf"})),
     ),
     # A seal that finds no room is written with the next row, and a row that is owed too: the scene
-    # looks itself whether every row is there.
-    Scene("line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", *NEXT_ROW)),
+    # looks itself whether every row is there. A session that is saved without its lock is saved.
+    Scene(
+        "line mode", line_mode, inputs, shrugs=("mkdir run", "fsync run", "open 2026-", *NEXT_ROW)
+    ),
 )
