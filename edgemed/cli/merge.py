@@ -7,6 +7,7 @@ from pathlib import Path
 from edgemed.cli.merge_options import configure, recipe_of
 from edgemed.cli.merge_shown import print_plan
 from edgemed.cli.plans import carry_out, progress_report, target_of
+from edgemed.errors import UsageError
 from edgemed.merging.plan.plan import Plan, plan_merge
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.recipe_file import is_recipe
@@ -26,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
         stages = merge_stages.stages_of(args)
         if len(stages) > 1:
             return merge_stages.run(args, stages)
+    if args.intermediate_dir:
+        raise UsageError("--intermediate-dir is for a file with several recipes", "leave it out")
     return show_or_run(args, planned(args, recipe_of(args), args.out))
 
 

@@ -16,6 +16,7 @@ from edgemed.merging.plan.placement import Placement, refuse_output
 from edgemed.merging.plan.provenance import inputs_of
 from edgemed.merging.recipe.recipe import Recipe
 from edgemed.merging.recipe.stages import Outputs, Stage, read_stages, recipe_of
+from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.scratch import scratch_folder
 
 
@@ -28,6 +29,8 @@ def stages_of(args: argparse.Namespace) -> list[Stage]:
 def run(args: argparse.Namespace, stages: Sequence[Stage]) -> int:
     """Rehearse all stages, then print their plans or carry them out."""
     folder = args.intermediate_dir
+    if folder is not None:
+        refuse_odd_name(folder)
     if folder is None or not folder.is_dir():
         raise UsageError(
             f"{args.models[0]} holds {len(stages)} recipes: their outputs need a folder",

@@ -89,6 +89,11 @@ def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
     assert line.session.text == DRAFT
 
 
+def test_a_session_whose_name_no_file_can_have_is_none(tmp_path: Path) -> None:
+    _, said = talk(tmp_path, [f"open {'x' * 5000}"])
+    assert "the session: no file can have this name" in said and "internal" not in said
+
+
 def test_documents_are_listed_opened_compared_and_added_to(tmp_path: Path, note: Path) -> None:
     begin = [f"note {note}", "template soap", "draft", "sign", "seen", "Dr A", "yes"]
     more = ["addendum", "Potassium was repeated.", ".", "draft", "edit 1 Reason", "documents"]

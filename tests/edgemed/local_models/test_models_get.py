@@ -28,7 +28,7 @@ from edgemed.cli.main import main
 from edgemed.errors import Refused
 from edgemed.local_models import library
 from edgemed.local_models.getting import package, web
-from edgemed.local_models.getting.part import Part
+from edgemed.local_models.getting.part import PartFile
 from edgemed.local_models.getting.places import Address, HubFile, Package, parse_place
 from tests.edgemed.merge_pairs import weights, write_pair_member
 
@@ -514,7 +514,7 @@ def test_places() -> None:
 @pytest.mark.parametrize("stated", ["many", "-5", "", "1" * 5000, "\u0663", "9" * 19])
 def test_a_length_that_is_no_number_is_no_internal_error(tmp_path: Path, stated: str) -> None:
     answer = SimpleNamespace(headers={"Content-Length": stated}, read=io.BytesIO(WHOLE).read)
-    with Part(tmp_path / "m.gguf", len(WHOLE), lambda done: None) as part:
+    with PartFile(tmp_path / "m.gguf", len(WHOLE), lambda done: None) as part:
         if stated[:1] in ("1", "9"):
             with pytest.raises(Refused, match="the card says"):
                 web.refuse_size(answer, part)

@@ -8,6 +8,7 @@ from edgemed.clinic.findings import Omission
 from edgemed.clinic.verdict import verdict
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
+from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read
@@ -187,6 +188,7 @@ def open_saved(line: Line, rest: str) -> None:
     """open NAME"""
     lose = may_lose(line)
     path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
+    refuse_odd_name(path, "the session")
     if not path.is_file():
         raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)

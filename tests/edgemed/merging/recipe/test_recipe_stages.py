@@ -140,6 +140,19 @@ def test_without_a_folder_for_the_outputs_between_it_is_a_usage_error(folder, ca
     assert "--intermediate-dir" in capsys.readouterr().err
 
 
+def test_a_folder_between_is_refused_where_nothing_lies_between_or_no_folder_can_be(folder, capsys):
+    text = "merge_method: linear\nmodels: [{model: a.gguf}, {model: b.gguf}]\n"
+    (folder / "one.yml").write_text(text)
+    for recipe, between, said in (
+        ("one.yml", "between", "several recipes"),
+        ("r.yml", "x" * 5000, "no file can have this name"),
+    ):
+        words = ["merge", str(folder / recipe), "-o", str(folder / "out.gguf")]
+        assert main([*words, "--intermediate-dir", str(folder / between)]) == 2
+        assert said in capsys.readouterr().err
+    assert not (folder / "out.gguf").exists()
+
+
 def test_where_all_have_names_the_one_that_no_other_uses_is_the_output(folder):
     text = THREE.replace(
         "merge_method: task_arithmetic", "name: end\nmerge_method: task_arithmetic"
