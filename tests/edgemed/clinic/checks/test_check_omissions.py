@@ -77,3 +77,17 @@ def test_what_a_long_line_does_not_show_is_listed_by_itself() -> None:
 
 def test_a_list_of_allergies_in_the_draft_carries_them() -> None:
     assert review("Allergic to penicillin.", "ALLERGIES:\nPenicillin").omissions == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("Discharge note. She was discharged home. Date of discharge: 3/4.", []),
+        ("Purulent discharge from the wound.", ["drainage"]),
+        ("He has discharge from the left ear.", []),  # the side stands between: not named
+        ("She has eye discharge.", ["eye discharge"]),
+        ("Ear discharge for two days.", ["ear discharge"]),
+    ],
+)
+def test_leaving_the_hospital_is_no_finding(source: str, names: list[str]) -> None:
+    assert [name for kind, name in listed(source) if kind == "finding"] == names
