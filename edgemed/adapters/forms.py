@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edgemed.errors import Refused
 from edgemed.gguf import open_model
+from edgemed.storage.names import refuse_odd_name
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 """The two files of a PEFT folder."""
@@ -20,6 +21,7 @@ def is_adapter(path: Path) -> bool:
 
 def folder_of(path: Path) -> Path | None:
     """The PEFT folder, given by its name or by a file in it; None for a GGUF file."""
+    refuse_odd_name(path)
     if path.is_dir():
         return path
     return path.parent if path.name in (CONFIG, WEIGHTS) else None
@@ -33,6 +35,7 @@ def adapter_files(path: Path) -> tuple[Path, ...] | None:
 
 def refuse_pickle(path: Path) -> None:
     """Refused: a pickle file can run any code when it is opened."""
+    refuse_odd_name(path)
     if path.suffix.lower() in PICKLES and not path.is_dir():
         raise Refused(
             f"{path.name} is a pickle file, which can run any program when it is opened",

@@ -37,6 +37,7 @@ def checkpoint_folder(path: Path) -> Path | None:
 
     Refused for a pickle file.
     """
+    refuse_odd_name(path)
     if path.is_dir():
         return path
     if path.suffix.lower() in PICKLES:

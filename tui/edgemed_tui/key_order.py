@@ -7,18 +7,22 @@ key waits until the one before it has been handled everywhere and its dialog is 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from textual import events
 from textual.app import App, ScreenStackError
 from textual.dom import DOMNode
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 
 PATIENCE = 0.5
 """Seconds after which the next key goes on all the same: something that is busy takes no keys."""
 
-TURNS = 3
+OPENING = 5.0
+"""Seconds for a dialog that is opening: no key is meant for what lies under it."""
+
+TURNS, LATE_TURNS = 3, 20
 """Turns of the event loop in which a worker that a key started opens its dialog."""
 
 
@@ -49,26 +53,51 @@ class KeyOrder:
 
     async def _hand_on_all(self) -> None:
         while self._waiting:
+            screens = tuple(self._app.screen_stack)
             await self._hand_on(self._waiting.popleft())
-            if not await handled(self._app):  # also behind the last: more may come meanwhile
+            if not await handled(self._app, screens):  # also behind the last: more may come
                 self._waiting.clear()
 
 
-async def handled(app: App[Any]) -> bool:
-    """Wait until the last key is handled, and what it opened has the focus; False if the app
-    ends."""
+async def handled(app: App[Any], screens: tuple[Screen[Any], ...]) -> bool:
+    """Wait until the last key is handled, and what it opened on `screens`, which were there before,
+    has the focus; False if the app ends."""
     try:
-        async with asyncio.timeout(PATIENCE):
-            before = None
-            while before != (before := place(app)):
-                await through(app.focused or app.screen)
-                for _ in range(TURNS):
-                    await asyncio.sleep(0)
-    except TimeoutError:
-        return True
+        if await in_time(settled(app, screens), PATIENCE):
+            return True
+        for _ in range(LATE_TURNS):  # on a busy machine the time is over before anything ran
+            await asyncio.sleep(0)
+        if is_opening(app, screens):
+            await in_time(settled(app, screens), OPENING)
     except ScreenStackError:
         return False
     return True
+
+
+async def in_time(waiting: Coroutine[Any, Any, None], seconds: float) -> bool:
+    """Whether it ended within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await waiting
+    except TimeoutError:
+        return False
+    return True
+
+
+async def settled(app: App[Any], screens: tuple[Screen[Any], ...]) -> None:
+    """Wait until all that is queued was handled and the next key's place no longer changes."""
+    before = None
+    while before != (before := place(app)) or is_opening(app, screens):
+        await through(app.focused or app.screen)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+
+def is_opening(app: App[Any], screens: tuple[Screen[Any], ...]) -> bool:
+    """Whether a new screen has not yet given the focus to one of its widgets."""
+    if app.screen in screens or app.focused is not None:
+        return False
+    return not app.screen.is_mounted or bool(app.screen.focus_chain)
 
 
 def place(app: App[Any]) -> tuple[object, object]:

@@ -344,4 +344,4 @@ def test_no_kind_of_value_ends_the_checks(kind: str, tmp_path: Path) -> None:
             model = open_model(path)
         except EdgemedError:
             continue
-        assert verdict([whole, model]).findings and verdict([model, model]).findings
+        assert verdict([whole, model]).results and verdict([model, model]).results

@@ -97,7 +97,9 @@ models:
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
 def test_weights_that_are_no_numbers_are_refused(value, three, tmp_path, capsys):
     if value != "-inf":  # which argparse takes for an option
-        assert merge(three, tmp_path, "linear", "--weight", value, "1") == 2
+        with pytest.raises(SystemExit, match="2"):
+            merge(three, tmp_path, "linear", "--weight", value, "1")
+        assert "is not a finite number" in capsys.readouterr().err
     text = f"""
 merge_method: task_arithmetic
 base_model: {three[0]}
