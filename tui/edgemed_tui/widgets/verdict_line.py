@@ -36,8 +36,8 @@ class VerdictLine(Words):
 
 
 def sign(session: Session, found: Verdict) -> str:
-    """The sign of a verdict; that of minor findings where no other finding is open."""
-    still_open = open_findings(session) if found.kind == "look" else ()
+    """The sign of a verdict; that of minor findings where nothing else is open."""
+    still_open = open_findings(session) if found.kind == "look" and not session.cut else ()
     if still_open and all(finding.severity == "minor" for finding in still_open):
         return MINOR
     return SIGNS[found.kind]
