@@ -97,14 +97,23 @@ def export(place: Place) -> int:
     if rows:
         last = audit.Seal(rows[-1].number, rows[-1].mac)
         print(f"seal to keep elsewhere: {last}", file=sys.stderr)
-    return 0
+        return 0
+    return nothing(place, "the log has no rows")
+
+
+def nothing(place: Place, words: str) -> int:
+    """Say that nothing was found; with the faults of a log that was taken away or cut, and 3."""
+    faults = audit.verify(place).faults
+    for line in (words, *(f"FAULT: {printable(fault)}" for fault in faults)):
+        print(line, file=sys.stderr)
+    return 3 if faults else 0
 
 
 def list_drafts(place: Place, note: Path | None, as_json: bool) -> int:
     """Drafts to stdout, a line each; of one note, where it is given and known by its mark."""
     found = list(drafts(place, texts_of(note) if note else ()))
     if not found:
-        print(f"no draft {'of this note ' if note else ''}is recorded", file=sys.stderr)
+        return nothing(place, f"no draft {'of this note ' if note else ''}is recorded")
     for draft in found:
         if as_json:
             print_json(asdict(draft), indent=None)

@@ -76,7 +76,7 @@ def print_result(result: Result) -> None:
         print(line, file=sys.stderr)
     if result.rows_kept:
         print(
-            f"{result.rows_kept:,} rows are the same in both models and were copied",
+            f"{result.rows_kept:,} rows are the same in all models and were copied",
             file=sys.stderr,
         )
 

@@ -28,8 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="the file of one template, to read or to copy")
     showing.add_argument("name", metavar="T")
-    checking = actions.add_parser("check", help="check a template file, or all of them")
-    checking.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: all of them")
+    checking = actions.add_parser("check", help="check a template, or all of them")
+    checking.add_argument("template", nargs="?", metavar="T", help="default: all of them")
+    for action in (showing, checking):
+        action.epilog = "T is the name of a template, or a .toml file."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         case "show":
             return show_file(args.name)
         case _:
-            return check(args.file)
+            return check(args.template)
 
 
 def list_all(as_json: bool) -> int:
@@ -86,9 +88,10 @@ def show_file(name: str) -> int:
     return 0
 
 
-def check(file: Path | None) -> int:
+def check(template: str | None) -> int:
     """Read each file, and try schemas with the converter that drafting uses."""
-    files = [file] if file else [path for _, path in find_templates().values()]
+    there = {name: path for name, (_, path) in find_templates().items()}
+    files = [there.get(template, Path(template))] if template else list(there.values())
     wrong = 0
     for path in sorted(files):
         try:

@@ -19,6 +19,7 @@ Finding = Flag | Omission
 
 TO_EDIT = "[edit] "  # before a line copied from the note until the clinician has edited it
 DEMONSTRATION = "DEMONSTRATION, NOT FOR PATIENTS"
+ANOTHER_MODEL = "add a real model: f2 on the screen, or `edgemed models add FILE` in a terminal"
 
 # Why a finding may be dismissed. The log keeps these words; words of one's own stay in the session.
 OTHER = "other"
@@ -214,9 +215,7 @@ def why_not_signed(session: Session) -> Refused | None:
     if not session.text.strip():
         return Refused("there is nothing to sign", "make a draft first")
     if session.origin is not None and session.origin.demonstration:
-        return Refused(
-            "a demonstration draft cannot be signed", "add a real model on the Models screen"
-        )
+        return Refused("a demonstration draft cannot be signed", ANOTHER_MODEL)
     if session.review is None:
         return Refused("the text has not been checked since the last change", "wait a moment")
     if marked := sum(line.startswith(TO_EDIT) for line in session.text.splitlines()):
@@ -230,9 +229,7 @@ def why_not_signed(session: Session) -> Refused | None:
 def why_not_given_out(session: Session) -> Refused | None:
     """Why the text may not leave the session (file, clipboard); None if it may."""
     if session.origin is not None and session.origin.demonstration:
-        return Refused(
-            "a demonstration draft cannot be exported", "add a real model on the Models screen"
-        )
+        return Refused("a demonstration draft cannot be exported", ANOTHER_MODEL)
     if session.signature is None:
         return Refused("only signed text can be exported", "sign the summary first")
     return None

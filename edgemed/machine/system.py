@@ -79,13 +79,15 @@ def disk_check(path: Path) -> Check:
 
 
 def terminal_checks() -> Iterator[Check]:
-    """Whether the screen can be shown here."""
-    if not sys.stdout.isatty():
+    """Whether the screen can be shown here; asks what lies behind a stand-in for sys.stdout, such
+    as the one that the screen puts there while it is shown."""
+    out = sys.__stdout__
+    if out is None or not out.isatty():
         yield Check("terminal", "ok", "output is not a terminal: nothing to check")
         return
     columns, lines = shutil.get_terminal_size()
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    found = f"{columns} x {lines}, {sys.stdout.encoding}, TERM={os.environ.get('TERM', '')}"
+    encoding = (out.encoding or "").lower().replace("-", "")
+    found = f"{columns} x {lines}, {out.encoding}, TERM={os.environ.get('TERM', '')}"
     if columns < 80 or lines < 24:
         yield Check("terminal", "warning", found, "make the window at least 80 x 24")
     elif encoding != "utf8":

@@ -1,8 +1,10 @@
 """Help, jumping, the welcome, the palette: each by keys alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edgemed_tui import machine
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
@@ -13,6 +15,7 @@ from edgemed_tui.settings import Settings, load
 from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
 from textual.widgets import Input, OptionList
 
+from edgemed.machine.check import Check
 from tests.tui.driving import case_of, drafted, panes_of, press, shown, started, until
 from tests.tui.scripted import NOTE, app
 
@@ -78,6 +81,23 @@ async def test_the_first_run_welcomes_once_and_offers_a_sample(tmp_path: Path) -
     assert load(tmp_path / "screen.toml").welcomed
     async with started(app(folder=tmp_path, note=None)) as pilot:
         assert not isinstance(pilot.app.screen, WelcomeScreen)
+
+
+async def test_the_welcome_says_what_doctor_says_of_this_machine(tmp_path: Path) -> None:
+    made = app(folder=tmp_path, note=None)
+    made.desk = replace(made.desk, doctor=machine.doctor)
+    async with started(made) as pilot:
+        await shown(pilot, "found", lambda words: "terminal, kernel cache" in words)
+
+
+async def test_a_machine_that_cannot_be_looked_at_is_no_endless_wait(tmp_path: Path) -> None:
+    def doctor() -> list[Check]:
+        raise RuntimeError("the disk is gone")
+
+    made = app(folder=tmp_path, note=None)
+    made.desk = replace(made.desk, doctor=doctor)
+    async with started(made) as pilot:
+        await shown(pilot, "found", lambda words: "edgemed doctor" in words)
 
 
 async def test_the_sample_comes_with_the_template_that_the_demonstration_model_knows(

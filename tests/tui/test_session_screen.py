@@ -196,6 +196,7 @@ async def test_a_demonstration_draft_is_headed_so_and_cannot_be_signed(tmp_path:
         assert steps.DEMONSTRATION in str(panes_of(pilot).draft.border_title)
         await press(pilot, "s")
         assert "demonstration draft cannot be signed" in status_of(pilot)
+        assert "add a real model: f2" in status_of(pilot)
         await press(pilot, "x", "c")
         assert case_of(pilot).session.signature is None
 

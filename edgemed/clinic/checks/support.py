@@ -50,7 +50,7 @@ def _stated(said: Said, span: Span) -> Iterator[Mention]:
 def _at(said: Said, span: Span, source: Source, place: int) -> Support:
     around = source.around(place, BEFORE, AFTER)
     stated = list(_stated(said, span))
-    missing = [gap for mention in stated if (gap := _gap(mention, source, around, place))]
+    missing = [gap for mention in stated if (gap := _gap(said, mention, source, around, place))]
     missing += _attributes(said, span, source)
     missing += _sides(said, span, source, place)
     missing += _figures(said, span, source, around)
@@ -58,7 +58,7 @@ def _at(said: Said, span: Span, source: Source, place: int) -> Support:
     return Support(count, tuple(dict.fromkeys(missing)))
 
 
-def _gap(mention: Mention, source: Source, around: range, place: int) -> str:
+def _gap(said: Said, mention: Mention, source: Source, around: range, place: int) -> str:
     """What the source's place lacks of a mention; empty where it says the same.
 
     The sentence itself decides where it names the thing, else those around it.
@@ -68,17 +68,26 @@ def _gap(mention: Mention, source: Source, around: range, place: int) -> str:
     there = there or [m for i in around for m in source.said[i].mentions if m.concept.name == name]
     if mention.concept.kind != "word" and not there:
         there = [m for _, m in source.mentions.get(name, ())]
+    shown = written(said, mention)
     if not there:
-        return name
+        return shown
     same = [m for m in there if m.polarity == mention.polarity or mention.polarity == "open"]
     if not same:
-        return f"{POLARITY[mention.polarity]} ({name})"
+        return f"{POLARITY[mention.polarity]} ({shown})"
     told = mention.concept.kind in ("finding", "disease")
     if told and not any(same_person(mention.context.person, m.context.person) for m in same):
-        return f"whose {name}"
+        return f"whose {shown}"
     if not mention.context.uncertain and all(m.context.uncertain for m in same):
-        return f"certainty of {name}"
+        return f"certainty of {shown}"
     return ""
+
+
+def written(said: Said, mention: Mention) -> str:
+    """A thing by its name, a plain word as the draft has it: it is known by its stem alone."""
+    if mention.concept.kind != "word":
+        return mention.concept.name
+    start = said.sentence.span.start
+    return said.sentence.text[mention.span.start - start : mention.span.end - start]
 
 
 def _attributes(said: Said, span: Span, source: Source) -> Iterator[str]:

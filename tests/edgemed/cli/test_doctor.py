@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from edgemed_models.base import Done, Failed, ModelError, Timings
@@ -43,6 +44,21 @@ def test_what_is_given_up_is_said_and_what_is_not() -> None:
     missing = system.sockets_check("this system has no such filter")
     assert missing.state == "warning" and "no such filter" in missing.found and missing.remedy
     assert system.dumps_check("core dumps are allowed").state == "warning"
+
+
+def test_the_terminal_is_looked_at_behind_whatever_catches_what_is_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the screen is shown, sys.stdout is a stand-in that claims to be a terminal."""
+    made = MagicMock(spec=["isatty", "encoding"])
+    made.isatty.return_value, made.encoding = True, "utf-8"
+    monkeypatch.setattr(sys, "__stdout__", made)
+    monkeypatch.setattr(sys, "stdout", MagicMock(spec=["isatty", "write"]))
+    (check,) = system.terminal_checks()
+    assert "utf-8" in check.found
+    monkeypatch.setattr(sys, "__stdout__", None)
+    (check,) = system.terminal_checks()
+    assert check.found == "output is not a terminal: nothing to check"
 
 
 def test_a_file_that_is_no_model_fails_with_the_remedy(

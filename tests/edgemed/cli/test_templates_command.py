@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgemed.cli.main import main
-from edgemed.clinic.template import own_folder
+from edgemed.clinic.template import list_templates, own_folder
 from tests.edgemed.commands import Run
 
 STRUCTURED = """title = "T"
@@ -27,10 +27,11 @@ def own(name: str, text: str) -> Path:
 
 
 def test_the_list_holds_ones_own_templates(capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = {template.name for template in list_templates()}
     own("mine", STRUCTURED + 'type="string"')
     assert main(["templates", "list", "--json"]) == 0
     names = [t["name"] for t in json.loads(capsys.readouterr().out)]
-    assert len(names) == 12 and "mine" in names
+    assert len(names) == len(shipped) + 1 and {*names} == {*shipped, "mine"}
 
 
 def test_a_template_is_shown_as_its_file_stands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,6 +42,14 @@ def test_a_template_is_shown_as_its_file_stands(capsys: pytest.CaptureFixture[st
 
 def test_every_template_of_the_package_is_right() -> None:
     assert main(["templates", "check"]) == 0
+
+
+def test_a_template_is_checked_by_its_name_as_it_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own("mine", STRUCTURED + 'type="hologram"')
+    assert main(["templates", "check", "mine"]) == 3
+    assert "mine.toml: " in capsys.readouterr().err
 
 
 def test_a_schema_that_no_grammar_can_be_made_of_is_wrong(

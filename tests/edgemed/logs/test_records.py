@@ -192,3 +192,17 @@ def test_the_drafts_are_listed_by_the_note_whatever_key_made_their_mark(
     note.write_text("Never seen.")
     assert main(["audit", "drafts", "--note", str(note)]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("action", ["drafts", "export"])
+def test_a_log_that_was_taken_away_is_not_said_to_be_empty(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = audit.default_place()
+    assert main(["audit", action]) == 0
+    assert "FAULT" not in capsys.readouterr().err
+    Log(place).add_draft(ROW, "Dr B", WHEN)
+    place.log.unlink()
+    assert main(["audit", action]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == "" and "FAULT: the log is missing, but its seal is there" in printed.err

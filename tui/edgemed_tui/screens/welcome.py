@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 
 from edgemed.clinic.session import DEMONSTRATION
 from edgemed.machine.check import Check
+from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, lines, literal, row
 
@@ -21,9 +22,10 @@ Way = Literal["sample", "note", "start"]
 ABOUT = """edgemed drafts a summary of a clinical note with a language model on this machine, and
 shows for every sentence what the note says to it. You read, correct and sign. Nothing leaves this
 machine, and no patient text is on the disk until you save or export it."""
-ADD = """To add a real model: f2 on the screen behind this, then a
+AGAIN = "  in a terminal: edgemed doctor"
+ADD = """To add a real model: escape, then f2, then a
 To see which models suit, in a terminal: edgemed models cards
-A small one that writes real sentences, for trying, 98 MB: edgemed models get smollm2-135m"""
+A small one for trying, 98 MB: edgemed models get smollm2-135m"""
 SIGNS = {"ok": "  ok      ", "warning": "! warning ", "failure": "✕ failure "}
 
 
@@ -57,8 +59,11 @@ class WelcomeScreen(ModalScreen[Way]):
 
     @work(thread=True, exit_on_error=False)
     def _look(self) -> None:
-        found = list(self._desk.doctor())
-        self.app.call_from_thread(self.query_one("#found", Words).say, checks(found))
+        try:
+            words = checks(list(self._desk.doctor()))
+        except Exception as error:  # the thread's outermost edge
+            words = lines([literal(f"! not checked: {place_of(error)}"), literal(AGAIN)])
+        self.app.call_from_thread(self.query_one("#found", Words).say, words)
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
@@ -73,12 +78,13 @@ def ways(desk: Desk) -> list[tuple[Way, str]]:
 
 
 def checks(found: Sequence[Check]) -> Content:
-    """The checks, one on each line, and the remedy of each that failed."""
-    rows = []
+    """What is to be mended and how, after one line that names the rest: a small window has room
+    for no more."""
+    well = ", ".join(check.name for check in found if check.state == "ok")
+    rows = [literal(SIGNS["ok"], well)] if well else []
     for check in found:
-        sign = (SIGNS[check.state], "" if check.state == "ok" else "bold")
-        rows.append(literal(sign, f"{check.name}: {check.found}"))
-        if check.remedy:
+        if check.state != "ok":
+            rows.append(literal((SIGNS[check.state], "bold"), f"{check.name}: {check.found}"))
             rows.append(literal((f"          {check.remedy}", "dim")))
     return lines(rows)
 

@@ -1,6 +1,6 @@
 """The line above the texts: whether the draft can be used, in words, with a sign and a colour."""
 
-from edgemed.clinic.session import Session
+from edgemed.clinic.session import Session, open_findings
 from edgemed.clinic.verdict import Verdict, verdict
 from edgemed_tui.literal import Words, literal
 
@@ -12,6 +12,7 @@ SIGNS = {
     "clear": "·",
     "signed": "■",
 }
+MINOR = "△"
 
 
 class VerdictLine(Words):
@@ -30,5 +31,13 @@ class VerdictLine(Words):
         for kind in SIGNS:
             self.set_class(kind == found.kind, f"-{kind}")
         self.verdict = found
-        self.say(literal((f" {SIGNS[found.kind]} {found.words} ", "bold")))
+        self.say(literal((f" {sign(session, found)} {found.words} ", "bold")))
         self.display = found.kind != "none"
+
+
+def sign(session: Session, found: Verdict) -> str:
+    """The sign of a verdict; that of minor findings where nothing else is open."""
+    still_open = open_findings(session) if found.kind == "look" and not session.cut else ()
+    if still_open and all(finding.severity == "minor" for finding in still_open):
+        return MINOR
+    return SIGNS[found.kind]

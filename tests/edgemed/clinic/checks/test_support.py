@@ -20,13 +20,19 @@ def test_all_of_a_claim_found_is_supported() -> None:
 
 def test_what_was_not_found_is_named() -> None:
     found = claim("Intermittent knee pain for two weeks.", TALK)
-    assert (found.label, found.missing) == ("partly supported", ("intermittent",))
-    assert found.says == "partly supported; not found: intermittent"
+    assert (found.label, found.missing) == ("partly supported", ("Intermittent",))
+    assert found.says == "partly supported; not found: Intermittent"
 
 
 def test_an_attribute_that_the_source_does_not_state_is_named() -> None:
     found = claim("Moderate knee pain for two weeks.", TALK)
-    assert (found.label, found.missing) == ("partly supported", ("moderat", "severity"))
+    assert (found.label, found.missing) == ("partly supported", ("Moderate", "severity"))
+
+
+def test_what_was_not_found_is_named_in_the_words_of_the_draft() -> None:
+    assert claim("Metformin 500 mg BID.", "Metformin 500 mg twice a day.").missing == ("BID",)
+    found = claim("Left wrist is unremarkable.", "Left wrist normal.")
+    assert found.missing == ("unremarkable",)
 
 
 def test_a_claim_without_anything_that_was_read_has_nothing_to_compare() -> None:
