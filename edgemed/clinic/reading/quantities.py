@@ -128,7 +128,8 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
     clock = CLOCK.fullmatch(lower)
     mixed = MIXED.fullmatch(lower)
     if clock is not None:
-        return (float(clock[1]),), False
+        hour = float(clock[1])
+        return ((hour, hour - 12) if 12 < hour < 24 else (hour,)), False
     if mixed is not None:
         return (float(mixed["whole"] or 0) + float(mixed["a"]) / float(mixed["b"]),), False
     if word[-1] in VULGAR:

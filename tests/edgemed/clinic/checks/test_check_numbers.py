@@ -72,6 +72,20 @@ def test_numbers_inside_codes_are_no_quantities() -> None:
 
 
 @pytest.mark.parametrize(
+    ("note", "draft", "flagged"),
+    [
+        ("Pain started at 2 pm.", "Pain started at 14:00.", False),
+        ("Given aspirin at 14:30.", "Given aspirin at 2:30 pm.", False),
+        ("Given aspirin at 9:00.", "Given aspirin at 10:00.", True),
+        ("Pain started at 2 pm.", "Pain started at 15:00.", True),
+    ],
+)
+def test_an_afternoon_is_told_in_two_ways(note: str, draft: str, flagged: bool) -> None:
+    (claim,) = review(note, draft).claims
+    assert bool(claim.flags) == flagged
+
+
+@pytest.mark.parametrize(
     "text", ["07/29/2008", "July 29, 2008", "July twenty ninth two thousand eight", "2008-07-29"]
 )
 def test_dates_as_written_and_spoken(text: str) -> None:
