@@ -1,4 +1,4 @@
-"""What `merge` and `quantize` share: limits, running a plan with progress, printing the result."""
+"""What commands that write a model share: limits, running a plan, printing the result."""
 
 import argparse
 import sys
