@@ -51,6 +51,7 @@ NUMERAL = (
 ATTACHED = {"s", "d", "m", "h", "a", "c", "f", "u", "cap", "l"}  # a word or letter unless attached
 CAPITAL = {"C", "F", "L", "U", "M"}
 CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):\d\d(?![\d:])")
+HALF_DAY = re.compile(r"\s?(?P<half>[ap])\.?m\b", re.IGNORECASE)  # `2 pm`, `2:30 p.m.`
 MIXED = re.compile(r"(?<![\w/.])(?:(?P<whole>\d{1,2})[ -])?(?P<a>1|3)/(?P<b>2|3|4)(?![\d/])")
 A = re.compile(r" an?(?= )")
 HALF = re.compile(r" and a half\b")
@@ -112,6 +113,7 @@ def _numbers(text: str) -> Iterator[Quantity]:
             )
             continue
         values, implied = _values(match.group())
+        values = _by_the_clock(values, HALF_DAY.match(text, end))
         half = HALF.match(text, end)
         if half is not None and values:
             values, end = (values[0] + 0.5, *values), half.end()
@@ -128,8 +130,7 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
     clock = CLOCK.fullmatch(lower)
     mixed = MIXED.fullmatch(lower)
     if clock is not None:
-        hour = float(clock[1])
-        return ((hour, hour - 12) if 12 < hour < 24 else (hour,)), False
+        return (float(clock[1]),), False
     if mixed is not None:
         return (float(mixed["whole"] or 0) + float(mixed["a"]) / float(mixed["b"]),), False
     if word[-1] in VULGAR:
@@ -147,6 +148,14 @@ def _values(word: str) -> tuple[tuple[float, ...], bool]:
             float(sum(spoken.ORDINALS.get(p, 0) or spoken.TENS.get(p, 0) for p in parts)),
         ), True
     return spoken.readings(lower), False
+
+
+def _by_the_clock(hours: tuple[float, ...], said: re.Match[str] | None) -> tuple[float, ...]:
+    """The hours with those of a clock of 24: `2 pm` is 14 too, `12 am` is 0."""
+    if said is None or not hours or not 1 <= hours[0] <= 12:
+        return hours
+    afternoon = said["half"].lower() == "p"
+    return (*hours, hours[0] % 12 + (12 if afternoon else 0))
 
 
 @cache

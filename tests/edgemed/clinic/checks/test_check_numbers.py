@@ -78,6 +78,11 @@ def test_numbers_inside_codes_are_no_quantities() -> None:
         ("Given aspirin at 14:30.", "Given aspirin at 2:30 pm.", False),
         ("Given aspirin at 9:00.", "Given aspirin at 10:00.", True),
         ("Pain started at 2 pm.", "Pain started at 15:00.", True),
+        ("Pain started at 2 am.", "Pain started at 14:00.", True),
+        ("Pain started at 14:00.", "Pain started at 2 a.m.", True),
+        ("Pain started at 2 p.m.", "Pain started at 14:00.", False),
+        ("Pain started at 12:30 am.", "Pain started at 0:30.", False),
+        ("Pain started at 12:30 am.", "Pain started at 13:30.", True),
     ],
 )
 def test_an_afternoon_is_told_in_two_ways(note: str, draft: str, flagged: bool) -> None:
