@@ -59,9 +59,13 @@ def concepts(found: Sequence[Word]) -> Iterator[Found]:
     """All concepts among `found`, left to right, the longest at each place."""
     heavy = [i for i, word in enumerate(found) if word.lower not in LIGHT]
     stems = [found[i].stem for i in heavy]
+    lower = [found[i].lower for i in heavy]
     at = 0
     while at < len(heavy):
         entry = _longest(stems, at)
+        if (none := _names_nothing(lower, at)) and (entry is None or none >= len(entry[0])):
+            at += none
+            continue
         if entry is None:
             if is_drug_name(found[heavy[at]].lower):
                 yield Found(Concept("drug", found[heavy[at]].lower), heavy[at], heavy[at])
@@ -79,6 +83,22 @@ def _longest(stems: list[str], at: int) -> Phrase | None:
         if tuple(stems[at : at + len(entry[0])]) == entry[0]:
             return entry
     return None
+
+
+def _names_nothing(lower: list[str], at: int) -> int:
+    """How many words from `at` on stand in a phrase that names no finding; 0 for none."""
+    phrases = _phrases_of_nothing().get(lower[at], ())
+    return max((len(p) for p in phrases if tuple(lower[at : at + len(p)]) == p), default=0)
+
+
+@cache
+def _phrases_of_nothing() -> dict[str, tuple[tuple[str, ...], ...]]:
+    """The phrases by their first word."""
+    by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for line in lines("no_findings.txt"):
+        words = tuple(line.split())
+        by_first[words[0]].append(words)
+    return {first: tuple(phrases) for first, phrases in by_first.items()}
 
 
 @cache
