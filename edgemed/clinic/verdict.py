@@ -7,7 +7,7 @@ from edgemed.clinic.document import minute
 from edgemed.clinic.ranking import FIRST
 from edgemed.clinic.session import Session, above_draft, open_findings
 
-NOTHING = "Nothing stands against it; that does not make it right: read it against the note"
+NOTHING = "No findings; that does not make it right: read it against the note"
 
 
 class Verdict(NamedTuple):

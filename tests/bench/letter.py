@@ -92,7 +92,7 @@ def steps(by: Typist, folder: Path) -> list[Step]:
 
 def sign_addendum(by: Typist, path: Path) -> None:
     """The shorter way of a text with nothing open."""
-    by.terminal.shows("Nothing stands against it")
+    by.terminal.shows("No findings; that does not")
     by.press("s")
     by.terminal.shows("You sign that you have read")
     by.press("Enter")  # the name of this sitting is there
