@@ -11,6 +11,7 @@ from edgemed.clinic.vital.items import (
     clipped,
     is_so,
     is_unclear,
+    may_hold,
     own,
     places,
     rows,
@@ -33,6 +34,8 @@ def asks_for_allergies(said: Said) -> bool:
 
 def allergies(said: Said) -> Iterator[Item]:
     """Allergens by name, and that none are known."""
+    if not may_hold(said, "allergy") and ALLERGIES.search(said.sentence.section) is None:
+        return
     if next(places(said, "allergy", "not"), None) is None:
         for mention in said.mentions:
             if mention.concept.name == "allergy" and mention.polarity == "no" and own(mention):

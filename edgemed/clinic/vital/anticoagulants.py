@@ -12,6 +12,7 @@ from edgemed.clinic.vital.items import (
     asks,
     at,
     is_unclear,
+    may_hold,
     own,
     places,
     span_of,
@@ -22,7 +23,7 @@ KIND = "anticoagulant"
 
 def anticoagulants(said: Said) -> Iterator[Item]:
     """Drugs against clotting by name; those only considered, denied or allergens are left out."""
-    if asks(said):
+    if asks(said) or not may_hold(said, KIND):
         return
     text, unclear = said.sentence.text, is_unclear(said, KIND)
     allergens = list(of_allergens(said))

@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator
 
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.vital.items import Item, asks, at, clipped, is_unclear, places, span_of
+from edgemed.clinic.vital.items import (
+    Item,
+    asks,
+    at,
+    clipped,
+    is_unclear,
+    may_hold,
+    places,
+    span_of,
+)
 
 # What refuses in so many words is not denied by its own `not`.
 REFUSES = re.compile(r"(?:no|not|do[- ]not|allow) ", re.IGNORECASE)
@@ -12,9 +21,9 @@ REFUSES = re.compile(r"(?:no|not|do[- ]not|allow) ", re.IGNORECASE)
 
 def code_status(said: Said) -> Iterator[Item]:
     """What is to be done if the heart stops."""
-    if asks(said):
-        return
     kind, text = "code status", said.sentence.text
+    if asks(said) or not may_hold(said, kind):
+        return
     unclear = is_unclear(said, kind)
     for row, start, end in places(said, kind, "named"):
         denied = any(m.polarity == "no" for m in at(said, start, end))

@@ -38,7 +38,8 @@ def vital(source: Source, draft: Sequence[Said]) -> tuple[Vital, ...]:
     What the note says to the model lends the draft no support.
     """
     trusted, _ = source.trusted
-    there, borne, here = map(vital_items, (source.said, trusted.said, draft))
+    there, here = vital_items(source.said), vital_items(draft)
+    borne = there if trusted is source else vital_items(trusted.said)
     found: list[Vital] = []
     for kind in READERS:
         note = Text(source.said, _of_kind(there, kind), source.is_talk)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from edgemed.clinic.findings import Span
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.vital.items import NEAR, Item, asks, is_unclear, of_sentence, places
+from edgemed.clinic.vital.items import NEAR, Item, asks, is_unclear, may_hold, of_sentence, places
 
 DAY = 86400.0  # seconds
 
@@ -13,6 +13,11 @@ DAY = 86400.0  # seconds
 def follow_ups(said: Said) -> Iterator[Item]:
     """When the patient is to come back, or a test to be done again."""
     kind, text, offset = "follow-up", said.sentence.text, said.sentence.span.start
+    if not (said.dates or said.quantities or may_hold(said, kind)):
+        return
+    unclear = is_unclear(said, kind)
+    if not (unclear or said.dates or any(map(is_time, said.quantities))):
+        return
     cues = [(start, end) for _, start, end in places(said, kind, "tells")]
     if "follow" in said.sentence.section.lower():
         cues.append((0, 0))
@@ -22,7 +27,6 @@ def follow_ups(said: Said) -> Iterator[Item]:
         return
     times = [q for q in said.quantities if is_time(q) and _near(cues, q.span, offset)]
     dates = tuple(d for d in said.dates if _near(cues, d.span, offset))
-    unclear = is_unclear(said, kind)
     if times or dates or unclear:
         days = tuple(v * q.unit.factor / DAY for q in times if q.unit for v in q.values)
         item = of_sentence(kind, said)

@@ -57,6 +57,19 @@ def rows(kind: str, tells: str) -> tuple[Row, ...]:
     )
 
 
+@cache
+def anchors(kind: str) -> tuple[str, ...]:
+    """Parts of words of which every sentence of the kind has one; none where all are read."""
+    return tuple(part for row in rows_of("vital.tsv") if row[:2] == (kind, "anchor")
+                 for part in row[3].split())  # fmt: skip
+
+
+def may_hold(said: Said, kind: str) -> bool:
+    """Whether the sentence can be of the kind, at a glance: most are not."""
+    text = said.sentence.text.lower()
+    return any(part in text for part in anchors(kind))
+
+
 def places(said: Said, kind: str, tells: str) -> Iterator[tuple[Row, int, int]]:
     """Where the sentence has words of the rows, in characters of the sentence."""
     for row in rows(kind, tells):

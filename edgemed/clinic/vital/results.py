@@ -1,6 +1,7 @@
 """Results that are not there yet, and results out of their range, as a text says them."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import rows_of
@@ -12,6 +13,7 @@ from edgemed.clinic.vital.items import (
     clipped,
     is_so,
     is_unclear,
+    may_hold,
     of_sentence,
     own,
     places,
@@ -26,7 +28,9 @@ ABNORMAL = "abnormal result"
 def pending_results(said: Said) -> Iterator[Item]:
     """Results that are not there yet, by the tests that the sentence names."""
     kind = "pending result"
-    if asks(said) or next(places(said, kind, "not"), None) is not None:
+    if asks(said) or not may_hold(said, kind):
+        return
+    if next(places(said, kind, "not"), None) is not None:
         return
     tested = any(m.concept.kind in TESTED for m in said.mentions)
     told = (*places(said, kind, "tells"), *(places(said, kind, "named") if tested else ()))
@@ -36,7 +40,7 @@ def pending_results(said: Said) -> Iterator[Item]:
 
 def abnormal_results(said: Said) -> Iterator[Item]:
     """Tests whose result is out of its range, positive or critical."""
-    if asks(said):
+    if asks(said) or not any(m.concept.kind in (*TESTED, "finding") for m in said.mentions):
         return
     tests = tests_of(said)
     for cue in said.cues:
@@ -48,7 +52,7 @@ def abnormal_results(said: Said) -> Iterator[Item]:
             yield _result(said, test.concept.name, cue.value, said.sentence.span)
     for mention, name, level in named_by_level(said):
         yield _result(said, name, level, mention.span)
-    for _, start, end in places(said, ABNORMAL, "tells"):
+    for _, start, end in places(said, ABNORMAL, "tells") if tests else ():
         if (test := nearest(said, tests, start, end)) is not None and is_so(said, start, end):
             yield _result(said, test.concept.name, "abnormal", said.sentence.span)
 
@@ -66,12 +70,17 @@ def tests_of(said: Said) -> dict[str, Mention]:
     }
 
 
+@cache
+def _derived() -> dict[str, tuple[str, str]]:
+    """What a result out of its range is called, with the test and the level."""
+    return {name: (test, level) for name, test, level in rows_of("derived.tsv")}
+
+
 def named_by_level(said: Said) -> Iterator[tuple[Mention, str, str]]:
     """Findings that are nothing but the level of a test: `hyperkalemia`."""
     laboratory = rows(ABNORMAL, "general")
-    derived = {name: (test, level) for name, test, level in rows_of("derived.tsv")}
     for mention in said.mentions:
-        test, level = derived.get(mention.concept.name, ("", ""))
+        test, level = _derived().get(mention.concept.name, ("", ""))
         recent = mention.polarity == "yes" and own(mention) and not mention.context.historical
         if recent and any(row.pattern.fullmatch(test) for row in laboratory):
             yield mention, test, level
