@@ -45,20 +45,20 @@ def flagged(source: str, draft: str) -> bool:
         # homonyms
         ("The PPD was positive.", "PPD was positive.", "He smokes 2 ppd."),
         ("He has a cough. Return in 4 months.", "See him back in 4 months.", "His back hurts."),
-        ("He was on a trip to Peru.", "He was on a trip to Peru.", "He fell twice."),
+        ("He came from Peru.", "He came from a trip to Peru.", "He tripped and fell."),
         (
-            "We try exhausting all measures first.",
+            "We try all measures first.",
             "We are exhausting all measures first.",
-            "She feels tired.",
+            "She is exhausted.",
         ),
         ("She has a 2nd opinion. Established patient.", "Established patient.", "Seen on Monday."),
         ("He has MS: no relapse.", "MS: no relapse. He walks. He works.", "MS: two relapses."),
         # numbers that count nothing
         ("No family history of dementia.", "No one else has dementia.", "Two others have it."),
         (
-            "Review of systems shows fever.",
+            "[doctor] any fever or chills\n[patient] yes a fever",
             "Ten-point review of systems shows fever.",
-            "Ten fevers.",
+            "Fever for ten days.",
         ),
         ("The mass was point four centimeters.", "The mass is 0.4 cm.", "The mass is 0.5 cm."),
         ("In March 85 kg. Today 80 kg.", "Lost 5 kg since March.", "Lost 8 kg since March."),
