@@ -70,7 +70,7 @@ def speed(docs: Sequence[Document]) -> None:
 
 
 def timed(run: Callable[[], object]) -> str:
-    """Seconds of processor time of seven runs, all threads together: the middle one and the range."""
+    """Seconds of processor time, all threads, of seven runs: the middle one and the range."""
     seconds = []
     for _ in range(7):
         start = time.process_time()

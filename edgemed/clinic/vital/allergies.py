@@ -83,6 +83,7 @@ def _unlisted(said: Said, unclear: bool) -> Iterator[Item]:
             yield Item("allergy", word[0].concept.name, match["what"], span, unclear=unclear)
 
 
+BECAUSE = re.compile(r"\b(?:because of|due to|given) (?:an? |his |her |the )?$", re.IGNORECASE)
 ALLERGIC_TO = re.compile(r"\ballergic to (?:the )?(?P<what>[A-Za-z][\w-]{2,})", re.IGNORECASE)
 ALLERGIES = re.compile(r"\ballerg(?:y|ies|ic)\b", re.IGNORECASE)
 
@@ -97,6 +98,9 @@ def of_allergens(said: Said) -> Iterator[tuple[int, int]]:
         if any(a <= start < b for a, b in nots):
             continue
         yield end, _until_taken(text, end)
+        reason = BECAUSE.search(text[:start])
+        if reason is not None:  # `cannot take morphine because of an allergy`
+            yield 0, reason.start()
         before = re.search(r"(?:[\w-]+[ -]){1,3}$", text[:start])
         if before is not None:
             yield before.start(), start

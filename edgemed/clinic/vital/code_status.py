@@ -16,7 +16,7 @@ from edgemed.clinic.vital.items import (
 )
 
 # What refuses in so many words is not denied by its own `not`.
-REFUSES = re.compile(r"(?:no|not|do[- ]not|allow) ", re.IGNORECASE)
+REFUSES = re.compile(r"(?:no|not|do[- ]not|allow)[- ]", re.IGNORECASE)
 
 
 def code_status(said: Said) -> Iterator[Item]:

@@ -1,5 +1,6 @@
 """Results that are not there yet, and results out of their range, as a text says them."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -23,6 +24,11 @@ from edgemed.clinic.vital.items import (
 TESTED = ("procedure", "organism")
 OUT_OF_RANGE = frozenset(("high", "low", "abnormal"))
 ABNORMAL = "abnormal result"
+# Behind a test and its value: `18.2, high`, `4.1 (H)`.
+MARKED = re.compile(
+    r"[\s:=]*(?:of |was |is )?\d[\d.,/]*(?:\s?[\w/%]+)?\s?[,(]+\s?"
+    r"(?P<level>high|low|elevated|[HL])\b"
+)
 
 
 def pending_results(said: Said) -> Iterator[Item]:
@@ -47,9 +53,16 @@ def abnormal_results(said: Said) -> Iterator[Item]:
         if cue.attribute != "level" or cue.spoken or cue.value not in OUT_OF_RANGE:
             continue
         start, end = (at - said.sentence.span.start for at in cue.span)
+        if said.sentence.text.startswith(" in ", end):  # `food that is high in sodium`
+            continue
         test = nearest(said, {n: m for n, m in tests.items() if n in cue.of}, start, end)
         if test is not None:
             yield _result(said, test.concept.name, cue.value, said.sentence.span)
+    for test in tests.values():
+        marked = MARKED.match(said.sentence.text, test.span.end - said.sentence.span.start)
+        if marked is not None:
+            level = "high" if marked["level"][0] in "hHeE" else "low"
+            yield _result(said, test.concept.name, level, said.sentence.span)
     for mention, name, level in named_by_level(said):
         yield _result(said, name, level, mention.span)
     for _, start, end in places(said, ABNORMAL, "tells") if tests else ():
