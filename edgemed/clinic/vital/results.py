@@ -53,7 +53,7 @@ def abnormal_results(said: Said) -> Iterator[Item]:
         if cue.attribute != "level" or cue.spoken or cue.value not in OUT_OF_RANGE:
             continue
         start, end = (at - said.sentence.span.start for at in cue.span)
-        if said.sentence.text.startswith(" in ", end):  # `food that is high in sodium`
+        if said.sentence.text.startswith(" in ", end):  # `a diet low in sodium`
             continue
         test = nearest(said, {n: m for n, m in tests.items() if n in cue.of}, start, end)
         if test is not None:
@@ -83,6 +83,12 @@ def tests_of(said: Said) -> dict[str, Mention]:
     }
 
 
+def written(said: Said, mention: Mention) -> str:
+    """The mention in the words of the text."""
+    start = said.sentence.span.start
+    return said.sentence.text[mention.span.start - start : mention.span.end - start]
+
+
 @cache
 def _derived() -> dict[str, tuple[str, str]]:
     """What a result out of its range is called, with the test and the level."""
@@ -94,6 +100,8 @@ def named_by_level(said: Said) -> Iterator[tuple[Mention, str, str]]:
     laboratory = rows(ABNORMAL, "general")
     for mention in said.mentions:
         test, level = _derived().get(mention.concept.name, ("", ""))
+        if " in " in written(said, mention):  # `food that is high in sodium`
+            continue
         recent = mention.polarity == "yes" and own(mention) and not mention.context.historical
         if recent and any(row.pattern.fullmatch(test) for row in laboratory):
             yield mention, test, level
