@@ -19,5 +19,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
-    action = instructions_make if args.action == "make" else instructions_report
-    return action.run(args)
+    if args.action == "make":
+        return instructions_make.run(args)
+    return instructions_report.run(args)

@@ -141,9 +141,7 @@ def made(args: argparse.Namespace, seeds: tuple[Seed, ...], tried: Tries) -> Non
     room = wish.task_tokens + wish.answer_tokens
     with started_ahead() as process:
         with explained(args):
-            plan, _ = plan_request(
-                path, options, longest(seeds), range(room, room + 1), process
-            )
+            plan, _ = plan_request(path, options, longest(seeds), range(room, room + 1), process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:

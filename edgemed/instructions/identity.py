@@ -3,12 +3,13 @@
 How many tasks are wanted is no part of it: a longer run begins with the tasks of a shorter one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
 from edgemed_models.base import Model
+from edgemed_models.engine.settings import KVType
 
 from edgemed import __version__
 from edgemed.instructions import asking
@@ -18,8 +19,15 @@ from edgemed.instructions.task import Seed
 from edgemed.instructions.tries import Identity
 from edgemed.local_models.loading import Options, decisive
 
-LOADED = ("context", "gpu_layers", "kv_type", "repack", "batch")
-"""Settings of loading that can change what a model writes, and that are else planned anew."""
+LOADED: dict[str, Callable[[Any], bool]] = {
+    "context": lambda value: type(value) is int,
+    "gpu_layers": lambda value: type(value) is int,
+    "kv_type": lambda value: value in get_args(KVType),
+    "repack": lambda value: isinstance(value, bool),
+    "batch": lambda value: type(value) is int,
+}
+"""Settings of loading that can change what a model writes, and that are else planned anew; and
+what each must be."""
 
 
 def identity_of(model: Model, sha256: str, seeds: Sequence[Seed], wish: Wish) -> Identity:
@@ -40,6 +48,11 @@ def identity_of(model: Model, sha256: str, seeds: Sequence[Seed], wish: Wish) ->
 
 def as_begun(options: Options, run: Identity | None) -> Options:
     """The options with which a stopped run goes on: what its memory plan chose stays."""
-    before: dict[str, Any] = dict((run or {}).get("loading", {}))
-    left = {name: before.get(name) for name in LOADED if getattr(options, name) is None}
-    return replace(options, **left)
+    before = (run or {}).get("loading")
+    chosen: dict[str, Any] = before if isinstance(before, dict) else {}
+    kept: dict[str, Any] = {
+        name: chosen[name]
+        for name, fits in LOADED.items()
+        if getattr(options, name) is None and fits(chosen.get(name))
+    }
+    return replace(options, **kept)

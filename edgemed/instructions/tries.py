@@ -65,7 +65,9 @@ class Tries:
             self._append({"run": run})
             sync_folder(self.path.parent)
             self.run = run
-        elif changed := [word for word in {**self.run, **run} if self.run.get(word) != run.get(word)]:
+        elif changed := [
+            word for word in {**self.run, **run} if self.run.get(word) != run.get(word)
+        ]:
             raise Refused(f"{self.path} was begun with other {', '.join(changed)}", ANEW)
 
     def add(self, tried: Try) -> None:
