@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
             raise Refused(f"there is no run to continue in {progress}", "leave out --resume")
         if not args.finish:
             made(args, seeds, tried)
-        elif not tried.kept:
+        elif not tried.tasks:
             raise Refused("the stopped run has no task yet", "continue it with --resume")
         write_all(args.out, args.alpaca, tried, args.force)
         tried.remove()
@@ -164,23 +164,23 @@ def longest(seeds: tuple[Seed, ...]) -> tuple[Message, ...]:
 def shower(count: int, tried: Tries) -> Callable[[Try], None]:
     """What prints how far a run is, not too often."""
     begun = shown = time.monotonic()
-    before = len(tried.kept)
+    before = tried.tasks
 
     def show(_: Try) -> None:
         nonlocal shown
-        now, got = time.monotonic(), len(tried.kept)
+        now, got = time.monotonic(), tried.tasks
         if now - shown >= SECONDS_BETWEEN_LINES:
             shown = now
             left = (now - begun) / (got - before) * (count - got) / 60 if got > before else None
             rest = "" if left is None else f", about {left:.0f} min left"
-            print(f"{got} of {count} tasks, {len(tried.all)} tries{rest}", file=sys.stderr)
+            print(f"{got} of {count} tasks; tries: {len(tried.all)}{rest}", file=sys.stderr)
 
     return show
 
 
 def so_far(tried: Tries) -> str:
     """How many tasks there are, after how many tries."""
-    return f"{len(tried.kept)} tasks after {len(tried.all)} tries"
+    return f"tasks: {tried.tasks}, tries: {len(tried.all)}"
 
 
 def told(out: Path, tried: Tries) -> None:
@@ -191,4 +191,4 @@ def told(out: Path, tried: Tries) -> None:
             print(f"  {times:>6,}  {fate}", file=sys.stderr)
     run = tried.run or {}
     if run.get("check") and not tried.fates[CONTRADICTED]:
-        print(f"       0  {CONTRADICTED}", file=sys.stderr)
+        print(f"  {0:>6}  {CONTRADICTED}", file=sys.stderr)

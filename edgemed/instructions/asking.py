@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from edgemed_models.base import Message
 
+from edgemed.evals.cases import SURROGATE
 from edgemed.instructions.draws import Draw
 from edgemed.instructions.task import Seed, Task
 
@@ -89,5 +90,7 @@ def parsed(text: str, drawn: Draw) -> Task | None:
         row = json.loads(text)
         topic, instruction, given = (row[name].strip() for name in FIELDS[-3:])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if SURROGATE.search(topic + instruction + given):
         return None
     return Task(topic, drawn.view, drawn.type, drawn.difficulty, instruction, given)

@@ -62,8 +62,7 @@ def make(
     known = Texts()
     for text in (*(s.task.instruction for s in seeds), *(r["instruction"] for r in tries.kept)):
         known.add(text)
-    got = len(tries.kept)
-    while got < count:
+    while tries.tasks < count:
         refuse_endless(tries, most)
         number = len(tries.all) + 1
         tried = attempt(model, known, draw(seeds, wish.seed, number), wish)
@@ -73,7 +72,6 @@ def make(
         tries.add(tried)
         if tried.row is not None:
             known.add(tried.row["instruction"])
-            got += 1
         tell(tried)
 
 
@@ -83,9 +81,11 @@ def refuse_endless(tries: Tries, most: int) -> None:
     if len(vain) >= most:
         why = Counter(tried.fate for tried in vain).most_common(3)
         said = ", ".join(f"{fate} ({times})" for fate, times in why)
+        end = "; --finish writes the tasks so far" if tries.tasks else ""
         raise EdgemedError(
-            f"{most} tries in a row gave no new task: {said}; {len(tries.kept)} tasks are kept",
-            "--finish writes these; or try another model, more seed tasks or a higher temperature",
+            f"{len(vain)} tries in a row gave no new task: {said}; tasks so far: {tries.tasks}",
+            "take a larger model, more seed tasks or a higher temperature, or go on with --resume "
+            f"and more --tries{end}",
         )
 
 

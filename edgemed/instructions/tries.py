@@ -46,14 +46,19 @@ class Tries:
     """The tries of one run, in a file that this process holds until `close`."""
 
     def __init__(self, path: Path, anew: bool) -> None:
-        """Open `path`, empty if `anew`. Refused while another process has it."""
+        """Open `path`; if `anew`, what stands in it is replaced when the run begins.
+
+        Refused while another process has it; InvalidFile if it is damaged.
+        """
         self.path = path
         self.run: Identity | None = None
         self.all: list[Try] = []
-        self._fd = hold(path, keep=not anew)
+        self._last = self._kept = self._size = 0
+        self._fd = hold(path, keep=True)
         try:
-            self._size = self._read()
-            os.ftruncate(self._fd, self._size)
+            if not anew:
+                self._size = self._read()
+                os.ftruncate(self._fd, self._size)
         except BaseException:
             self.close()
             raise
@@ -62,6 +67,7 @@ class Tries:
         """Write what the run is made of. Refused if the file is of another run."""
         run = json.loads(json.dumps(run))
         if self.run is None:
+            os.ftruncate(self._fd, 0)
             self._append({"run": run})
             sync_folder(self.path.parent)
             self.run = run
@@ -74,12 +80,17 @@ class Tries:
         """Write a try, durably."""
         row = {} if tried.row is None else {"row": tried.row}
         self._append({"try": len(self.all) + 1, "fate": tried.fate, **row})
-        self.all.append(tried)
+        self._note(tried)
 
     @property
     def kept(self) -> list[Row]:
         """The tasks so far."""
         return [tried.row for tried in self.all if tried.row is not None]
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks there are so far."""
+        return self._kept
 
     @property
     def fates(self) -> Counter[str]:
@@ -89,8 +100,7 @@ class Tries:
     @property
     def in_vain(self) -> list[Try]:
         """The tries since the last task."""
-        last = max((n for n, tried in enumerate(self.all, 1) if tried.fate == KEPT), default=0)
-        return self.all[last:]
+        return self.all[self._last :]
 
     def _read(self) -> int:
         """Read all whole lines; returns their bytes."""
@@ -115,7 +125,12 @@ class Tries:
             right = False
         if not right:
             raise InvalidFile(f"{self.path}, line {number + 1} is damaged", ANEW)
+        self._note(tried)
+
+    def _note(self, tried: Try) -> None:
         self.all.append(tried)
+        if tried.row is not None:
+            self._last, self._kept = len(self.all), self._kept + 1
 
     def _append(self, table: Mapping[str, Any]) -> None:
         """Write a line behind the others, and sync it; where that fails, no part of it stays."""
