@@ -71,7 +71,8 @@ def lacks_letter(task: Answered) -> bool:
 
 def names_nothing(task: Answered) -> bool:
     """Whether task and answer name nothing medical that edgemed's lists know."""
-    return not any(concepts(words(text)) for text in (task.asked, task.output))
+    found = (concept for text in (task.asked, task.output) for concept in concepts(words(text)))
+    return next(found, None) is None
 
 
 SIGNS: dict[str, Callable[[Answered], bool]] = {

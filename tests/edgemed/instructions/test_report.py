@@ -33,9 +33,7 @@ def signs(tmp_path: Path, **changes: Any) -> set[str]:
 def test_a_plain_task_has_no_sign(tmp_path: Path) -> None:
     assert signs(tmp_path) == set()
     assert signs(tmp_path, output="Penicillin") == set()
-    assert signs(tmp_path, output="- fever\n- cough\n- rash") == {"the answer breaks off"} - {
-        "the answer breaks off"
-    }
+    assert signs(tmp_path, output="Insulin, glucagon.\n- fever") == set()
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -54,9 +52,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", SIGNS)
 def test_every_sign_has_an_example(name: str, tmp_path: Path) -> None:
-    assert signs(tmp_path, **EXAMPLES[name]) == {name} | (
-        {"nothing medical is named"} & signs(tmp_path, **EXAMPLES[name])
-    )
+    assert signs(tmp_path, **EXAMPLES[name]) == {name}
 
 
 def test_the_packages_seeds_name_something_medical() -> None:

@@ -38,3 +38,10 @@ def pieces(text: str) -> list[str]:
 def writer() -> ScriptedModel:
     """A model that always gives a task and an answer."""
     return ScriptedModel(script)
+
+
+class Slow(ScriptedModel):
+    """A writer that takes its time, so that it can be stopped in between."""
+
+    def __init__(self) -> None:
+        super().__init__(script, delay=0.0002)
