@@ -101,8 +101,7 @@ def run(args: argparse.Namespace) -> int:
     progress = tries.place(args.out)
     refuse_places(args, progress)
     with Tries(progress, anew=args.force and not (args.resume or args.finish)) as tried:
-        if (args.resume or args.finish) and tried.run is None:
-            raise Refused(f"there is no run to continue in {progress}", "leave out --resume")
+        refuse_run(args, tried)
         if not args.finish:
             made(args, seeds, tried)
         elif not tried.tasks:
@@ -126,9 +125,18 @@ def refuse_places(args: argparse.Namespace, progress: Path) -> None:
     going_on = args.resume or args.finish
     for path in outputs:
         refuse_place(path, args.force or going_on)
-    if progress.exists() and not (going_on or args.force):
+
+
+def refuse_run(args: argparse.Namespace, tried: Tries) -> None:
+    """Refuse to go on where nothing was begun, and to begin where something was."""
+    going_on = args.resume or args.finish
+    if going_on and tried.run is None:
         raise Refused(
-            f"{progress} is from a run that was stopped",
+            f"there is no run to continue in {tried.path}", "leave out --resume and --finish"
+        )
+    if tried.run is not None and not going_on:
+        raise Refused(
+            f"{tried.path} is from a run that was stopped",
             "add --resume to continue it, --finish to write its tasks, --force to start over",
         )
 

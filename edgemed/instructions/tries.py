@@ -12,6 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -24,6 +25,8 @@ from edgemed.storage.positional import sync_folder
 
 KEPT = "kept"
 KIND = "run of tasks"
+BEGUN = "run"
+FIRST = b'{"run": {'  # how the file begins
 ANEW = "give the same files and options, or start over with --force"
 
 Identity = Mapping[str, Any]
@@ -58,23 +61,21 @@ class Tries:
         try:
             if not anew:
                 self._size = self._read()
-                os.ftruncate(self._fd, self._size)
         except BaseException:
             self.close()
             raise
 
     def begin(self, run: Identity) -> None:
         """Write what the run is made of. Refused if the file is of another run."""
-        run = json.loads(json.dumps(run))
-        if self.run is None:
-            os.ftruncate(self._fd, 0)
-            self._append({"run": run})
+        run, begun = json.loads(json.dumps(run)), self.run or {}
+        changed = [word for word in {**begun, **run} if begun.get(word) != run.get(word)]
+        if begun and changed:
+            raise Refused(f"{self.path} was begun with other {', '.join(changed)}", ANEW)
+        os.ftruncate(self._fd, self._size)  # half a line at the end, or what is begun anew
+        if not begun:
+            self._append({BEGUN: run})
             sync_folder(self.path.parent)
             self.run = run
-        elif changed := [
-            word for word in {**self.run, **run} if self.run.get(word) != run.get(word)
-        ]:
-            raise Refused(f"{self.path} was begun with other {', '.join(changed)}", ANEW)
 
     def add(self, tried: Try) -> None:
         """Write a try, durably."""
@@ -108,6 +109,8 @@ class Tries:
         with os.fdopen(self._fd, "rb", closefd=False) as file:
             data = read_stream(file, KIND, str(self.path))
         size = data.rfind(b"\n") + 1
+        if not size and not (data.startswith(FIRST) or FIRST.startswith(data)):
+            raise InvalidFile(f"{self.path} is no file of tries", "give the output another name")
         for number, line in enumerate(data[:size].splitlines()):
             self._take(line, number)
         return size
@@ -117,7 +120,7 @@ class Tries:
         try:
             table = json_of(line)
             if number == 0:
-                self.run = dict(table["run"])
+                self.run = dict(table[BEGUN])
                 return
             tried = Try(table["fate"], table.get("row"))
             right = table["try"] == number and (tried.fate == KEPT) == isinstance(tried.row, dict)
@@ -142,7 +145,8 @@ class Tries:
                 left = left[os.write(self._fd, left) :]
             os.fsync(self._fd)
         except OSError as error:
-            os.ftruncate(self._fd, self._size)
+            with suppress(OSError):  # what stays of it is cut off when the run goes on
+                os.ftruncate(self._fd, self._size)
             raise EdgemedError(
                 f"cannot write {self.path}: {error.strerror}",
                 "free some disk space, then continue with --resume: no task is lost",

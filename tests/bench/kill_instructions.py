@@ -23,14 +23,16 @@ from pathlib import Path
 
 import pytest
 
+import edgemed.cli.instructions
 from edgemed.cli.main import main as edgemed
+from edgemed.instructions.likeness import require
 from edgemed.instructions.tries import Tries
 from tests.edgemed.commands import scripted
 from tests.edgemed.instructions.writer import Slow
 
 TASKS = 12
 NAMES = ("t.jsonl", "t.jsonl.json", "t.json")
-WORDS = ["instructions", "make", "-o", "t.jsonl", "--alpaca", "t.json", "--check"]
+WORDS = ["instructions", "make", "-o", "t.jsonl", "--alpaca", "t.json"]
 PROGRESS = "t.jsonl.progress"
 
 
@@ -92,6 +94,7 @@ def state(folder: Path) -> dict[str, bytes]:
 
 def bench(stops: int, seed: int, top: Path) -> tuple[int, int]:
     """Runs until there were enough stops; how many runs, and how many Ctrl-C there were."""
+    require()
     moments = random.Random(seed)
     whole = top / "whole"
     whole.mkdir()

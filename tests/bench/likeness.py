@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     texts = texts_of(args.count, args.words, args.alike, args.seed)
-    kept, pairs = Texts(), 0
+    kept, pairs = Texts(), 0  # pairs that a comparison of each with each would have
     wall, processor = time.perf_counter(), time.process_time()
     for text in texts:
         pairs += len(kept)

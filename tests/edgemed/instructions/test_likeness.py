@@ -7,6 +7,7 @@ import pytest
 from rouge_score import rouge_scorer
 
 from edgemed.errors import EdgemedError, Refused
+from edgemed.evals.metrics import WORD, common_length
 from edgemed.instructions import likeness
 from edgemed.instructions.likeness import Texts, character, is_over, too_like
 
@@ -54,6 +55,34 @@ def test_of_several_the_most_alike_is_named() -> None:
     assert texts.nearest("A, b, C. d e!") == (2, 1.0)
     assert texts.nearest("quite another text") is None
     assert len(texts) == 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_text_is_missed(seed: int) -> None:
+    """Against every pair compared in full, in Python."""
+    drawn, texts = random.Random(seed), Texts()
+    vocabulary = WORDS if seed % 2 else [f"w{n}" for n in range(40)]
+    kept: list[list[str]] = []
+    found = 0
+    for number in range(300):
+        words = drawn.choices(vocabulary, k=drawn.randint(0, 30))
+        if kept and drawn.random() < 0.5:
+            words = list(drawn.choice(kept))
+            for _ in range(drawn.randint(0, 10)):
+                words.insert(drawn.randint(0, len(words)), drawn.choice(vocabulary))
+            words = words[drawn.randint(0, 4) :]
+        said = WORD.findall(" ".join(words).lower())
+        over = [
+            (2 * common / (len(said) + len(other)), -at)
+            for at, other in enumerate(kept)
+            if is_over(common := common_length(said, other), len(said) + len(other))
+        ]
+        best = max(over, default=None)
+        assert texts.nearest(" ".join(words)) == (best and (-best[1], best[0])), number
+        found += best is not None
+        texts.add(" ".join(words))
+        kept.append(said)
+    assert 30 < found < 290
 
 
 def test_empty_texts_are_like_nothing() -> None:

@@ -41,8 +41,8 @@ def test_every_torn_end_is_cut_to_whole_lines(tmp_path: Path) -> None:
         (tmp_path / "p").write_bytes(whole[:cut])
         with Tries(tmp_path / "p", anew=False) as tries:
             assert len(tries.all) == max(0, whole[:cut].count(b"\n") - 1)
-            if whole[:cut].count(b"\n"):
-                assert (tmp_path / "p").read_bytes() == b"".join(lines[: len(tries.all) + 1])
+            tries.begin(RUN)
+            assert (tmp_path / "p").read_bytes() == b"".join(lines[: len(tries.all) + 1])
 
 
 @pytest.mark.parametrize("line", range(7))
@@ -56,6 +56,17 @@ def test_a_damaged_line_is_named(line: int, what: str, tmp_path: Path) -> None:
     with Tries(tmp_path / "p", anew=True) as tries:
         tries.begin(RUN)
         assert tries.all == []
+
+
+@pytest.mark.parametrize("data", [b"mine", b"{", b'{"x": 1}', b'{"run": 5', b"mine\n", b"\n"])
+def test_a_file_of_something_else_is_left_alone(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "p").write_bytes(data)
+    if data == b"{":  # how a file of tries begins, cut after its first byte
+        Tries(tmp_path / "p", anew=False).close()
+    else:
+        with pytest.raises(InvalidFile):
+            Tries(tmp_path / "p", anew=False)
+    assert (tmp_path / "p").read_bytes() == data
 
 
 def test_another_run_is_refused_by_what_differs(tmp_path: Path) -> None:
