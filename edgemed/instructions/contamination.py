@@ -17,7 +17,7 @@ from typing import Any
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.evals.metrics import WORD
 from edgemed.instructions.answered import Answered
-from edgemed.storage.bounded import read_bounded
+from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.training.examples import read_rows
 
 KIND = "test set"
@@ -93,10 +93,10 @@ def words(text: str) -> Sentence:
 
 
 def read_texts(path: Path) -> list[str]:
-    """The texts of a test set: the rows of a .json or .jsonl file, the lines of a .csv or .tsv
-    table, each as one text; any other file is one text."""
+    """The texts of a test set: the rows of a .json or .jsonl file (also the values of one object),
+    the lines of a .csv or .tsv table, each as one text; any other file is one text."""
     if path.suffix in ROWS:
-        texts = ["\n".join(strings(row)) for _, row in read_rows(path, KIND)]
+        texts = ["\n".join(strings(row)) for row in json_rows(path)]
     elif path.suffix in TABLES:
         texts = table_rows(plain(path), TABLES[path.suffix], path)
     else:
@@ -104,6 +104,17 @@ def read_texts(path: Path) -> list[str]:
     if not any(WORD.search(text) for text in texts):
         raise InvalidFile(f"{path} holds no text", "give a test set as JSON, CSV or plain text")
     return texts
+
+
+def json_rows(path: Path) -> list[Any]:
+    """The items of a JSON list or object, or the objects of JSON Lines."""
+    text = plain(path)
+    if text.lstrip().startswith("{"):
+        try:
+            return list(json_of(text).values())
+        except ValueError:  # several objects: JSON Lines, whose bad line is named
+            pass
+    return [row for _, row in read_rows(path, KIND)]
 
 
 def strings(value: Any) -> Iterator[str]:

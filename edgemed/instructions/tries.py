@@ -155,17 +155,17 @@ class Tries:
 
     def close(self) -> None:
         """Release the file; one in which nothing stands is removed."""
-        if self._fd >= 0:
-            if os.fstat(self._fd).st_size:
-                os.close(self._fd)
+        fd, self._fd = self._fd, -1  # first, so that no interrupt makes it be closed twice
+        if fd >= 0:
+            if os.fstat(fd).st_size:
+                os.close(fd)
             else:
-                give_up(self.path, self._fd)
-            self._fd = -1
+                give_up(self.path, fd)
 
     def remove(self) -> None:
         """The run has come to its end: remove the file."""
-        give_up(self.path, self._fd)
-        self._fd = -1
+        fd, self._fd = self._fd, -1
+        give_up(self.path, fd)
 
     def __enter__(self) -> Self:
         return self

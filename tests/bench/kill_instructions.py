@@ -44,7 +44,11 @@ class Attempt:
         self.pid = os.fork()
         if self.pid == 0:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            os._exit(self._work(folder, resume))
+            try:
+                code = self._work(folder, resume)
+            except KeyboardInterrupt:  # before the command began, or behind its end
+                code = 130
+            os._exit(code)
 
     def _work(self, folder: Path, resume: bool) -> int:
         os.chdir(folder)
@@ -77,7 +81,7 @@ def check(folder: Path, told: int) -> bool:
     """What a stop left: lines whole, nothing told lost; whether the run can be gone on with."""
     progress = folder / PROGRESS
     if not progress.exists():
-        if told:
+        if told and not (folder / "t.jsonl").exists():
             sys.exit("the tries are gone")
         return False
     with Tries(progress, anew=False) as tries:
