@@ -7,6 +7,7 @@ was stopped goes on to the same tasks.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from edgemed_models.answer import Answer, ask
 from edgemed_models.base import Message, Model, ModelError, Request
@@ -31,6 +32,9 @@ SILENT = "no answer"
 CUT = "answer not finished"
 CONTRADICTED = "answer contradicts its input"
 FATES = (KEPT, UNFINISHED, UNFORMED, SHORT, LIKE, COPIED, SILENT, CUT, CONTRADICTED)
+
+Compared = Literal["held", "contradicted", "not compared"]
+NOT_COMPARED: Compared = "not compared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,10 @@ def attempt(model: Model, known: Texts, drawn: Draw, wish: Wish) -> Try:
         return Try(CUT)
     if not WORD.search(text):
         return Try(SILENT)
-    if wish.check and contradicts(task, text):
+    compared = compare(task, text) if wish.check else NOT_COMPARED
+    if compared == "contradicted":
         return Try(CONTRADICTED)
-    return Try(KEPT, row_of(task, text, drawn, wish))
+    return Try(KEPT, row_of(task, text, drawn) | {"checked": compared == "held"})
 
 
 def new_task(model: Model, known: Texts, drawn: Draw, wish: Wish) -> tuple[Task | None, str]:
@@ -152,17 +157,20 @@ def asked(
         raise translated(error) from None
 
 
-def contradicts(task: Task, answer: str) -> bool:
-    """Whether the checks find that the answer contradicts its input. An answer without an input
-    has nothing to be compared with."""
+def compare(task: Task, answer: str) -> Compared:
+    """What the checks find between an answer and its input. Without an input, in a language that
+    they do not know, or where the answer states nothing, they compare nothing."""
     if not task.input:
-        return False
+        return NOT_COMPARED
     from edgemed.clinic.checks.review import review
 
-    return any(claim.label == "contradicted" for claim in review(task.input, answer).claims)
+    labels = {claim.label for claim in review(task.input, answer).claims}
+    if "contradicted" in labels:
+        return "contradicted"
+    return "held" if labels - {"not checked", "nothing to compare"} else NOT_COMPARED
 
 
-def row_of(task: Task, answer: str, drawn: Draw, wish: Wish) -> dict[str, object]:
+def row_of(task: Task, answer: str, drawn: Draw) -> dict[str, object]:
     """A task and its answer, and what both were made from."""
     table = asdict(task)
     return {
@@ -173,5 +181,4 @@ def row_of(task: Task, answer: str, drawn: Draw, wish: Wish) -> dict[str, object
         "seeds": [seed.id for seed in drawn.shown],
         "task_seed": drawn.task_seed,
         "answer_seed": drawn.answer_seed,
-        "checked": wish.check and bool(task.input),
     }

@@ -14,6 +14,7 @@ from edgemed.instructions import make as room
 from edgemed.instructions.draws import draw
 from edgemed.instructions.make import Wish, make
 from edgemed.instructions.seeds import own_seeds
+from edgemed.instructions.task import Task
 from edgemed.instructions.tries import KEPT, Tries, Try
 from tests.edgemed.instructions.writer import pieces, script, task_text, writer
 
@@ -159,6 +160,21 @@ def test_answers_that_contradict_their_input_are_dropped_on_request(
         assert all(row["checked"] == bool(row["input"]) for row in tries.kept)
     else:
         assert FALSE in outputs and room.CONTRADICTED not in tries.fates
+
+
+@pytest.mark.parametrize(
+    "given, answer, found",
+    [
+        (NOTE, TRUE, "held"),
+        (NOTE, FALSE, "contradicted"),
+        ("", FALSE, "not compared"),
+        (NOTE, "Das linke Knie ist nach einem Sturz geschwollen, und er hat kein Fieber.",
+         "not compared"),
+    ],
+)  # fmt: skip
+def test_a_row_says_whether_anything_was_compared(given: str, answer: str, found: str) -> None:
+    task = Task("Knee", "Nurse", "Summarization", 2, "Summarize the note.", given)
+    assert room.compare(task, answer) == found
 
 
 def test_it_gives_up_after_so_many_tries_in_a_row(tries: Tries) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 from edgemed_models.base import Request
 from edgemed_models.fake import ScriptedModel
@@ -45,3 +46,8 @@ class Slow(ScriptedModel):
 
     def __init__(self) -> None:
         super().__init__(script, delay=0.0002)
+
+    def _paused(self) -> bool:
+        """Sleeps: Ctrl-C inside an event's wait can leave its lock in disorder."""
+        time.sleep(self.delay)
+        return False
