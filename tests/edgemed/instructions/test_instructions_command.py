@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from edgemed_models.base import Message, Request
 from edgemed_models.fake import ScriptedModel
+from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
 from edgemed.instructions.seeds import own_seeds
+from edgemed.instructions.tries import Tries, Try
 from edgemed.training.examples import read_examples
 from tests.edgemed.commands import scripted
 from tests.edgemed.instructions.test_make import Stopped
@@ -203,10 +205,39 @@ def test_contradictions_are_counted(
     assert "     0  answer contradicts its input" in capsys.readouterr().err
 
 
+def test_the_engine_goes_on_to_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real engine, and a small model that ends a task now and then at this temperature."""
+    monkeypatch.chdir(tmp_path)
+    seed = {"topic": "Fever", "view": "Nurse", "type": "Writing", "difficulty": 1}
+    rows = [seed | {"instruction": f"Write about {what}."} for what in ("fever", "cough", "pain")]
+    (tmp_path / "seeds.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = [*MAKE, "1", "--seeds", "seeds.jsonl", "--model", str(path_of("instruct"))]
+    words += ["--threads", "1", "--temperature", "2", "--task-tokens", "200"]
+    assert main([*words, "--answer-tokens", "200"]) == 0
+    whole = files(tmp_path)
+    add = Tries.add
+
+    def stopped(tries: Tries, tried: Try) -> None:
+        add(tries, tried)
+        raise KeyboardInterrupt
+
+    for path in tmp_path.glob("t.*"):
+        path.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(Tries, "add", stopped)
+        assert main([*words, "--answer-tokens", "200"]) == 130
+    assert list(tmp_path.glob("t.*")) == [tmp_path / "t.jsonl.progress"]
+    assert main([*words, "--answer-tokens", "200", "--resume"]) == 0
+    assert files(tmp_path) == whole
+
+
 LIMITED = """
 import sys
 import pytest
 from edgemed.cli.main import main
+from edgemed.instructions.tries import Tries, Try
 from tests.edgemed.commands import scripted
 from tests.edgemed.instructions.writer import writer
 scripted(pytest.MonkeyPatch(), writer(), "instructions_make")
