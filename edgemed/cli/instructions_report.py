@@ -70,7 +70,8 @@ def as_data(
 def tables(found: Report, card: Mapping[str, Any] | None, top: int) -> Iterator[Table]:
     """The figures, one table after the other."""
     if card is not None:
-        yield counts("tries of the run", card["tries"], sum(card["tries"].values()), top)
+        tries = card["tries"]
+        yield counts("tries of the run", tries, sum(tries.values()), len(tries))
     yield Table(
         ("tasks", ">number", ">share"),
         [
@@ -111,7 +112,8 @@ def counts(title: str, values: Mapping[str, int], of: int, top: int) -> Table:
     rows = [(*row(value, n, of), scaled(n, values)) for value, n in shown]
     if len(values) > top:
         rest = sum(values.values()) - sum(n for _, n in shown)
-        rows.append((*row(f"({len(values) - top:,} others)", rest, of), ""))
+        others = f"({len(values) - top:,} more)"
+        rows.append((*row(others, rest, of), ""))
     return Table((title, ">number", ">share", ""), rows)
 
 
