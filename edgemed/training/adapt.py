@@ -7,10 +7,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
-from edgemed_models.trainable.adapters import Lora
+from edgemed_models.trainable.adapters import Dora, Lora
+from edgemed_models.trainable.frozen import Frozen
 from edgemed_models.trainable.transformer import Packing, Transformer
 
 from edgemed.adapters.adapter import F32, Pair
@@ -74,11 +76,11 @@ class Training:
     def __init__(self, model: Transformer, data: Data, wish: Wish) -> None:
         self.model, self.rows, self.wish = model, data.rows, wish
         self.paths = attach(model, wish)
-        self.trained = [p for path in self.paths.values() for p in (path.a, path.b)]
+        self.trained = [p for path in self.paths.values() for p in path.parameters()]
         self.learned, self.held = split(len(data.rows), wish.held_out, wish.seed)
         self.lengths = [len(row.ids) for row in data.rows]
         self.batches, self.looks = steps(self.learned, self.lengths, wish)
-        self.adam = torch.optim.AdamW(self.trained, lr=wish.rate, weight_decay=DECAY)
+        self.adam = torch.optim.AdamW(decaying(self.trained), lr=wish.rate)
         self.state = State(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
 
@@ -183,7 +185,12 @@ class Training:
         """The best adapters, by the names of their matrices."""
         arrays = iter(self.state.best_weights)
         return {
-            f"{name}.weight": Pair(next(arrays), next(arrays), path.scale)
+            f"{name}.weight": Pair(
+                next(arrays),
+                next(arrays),
+                path.scale,
+                next(arrays) if isinstance(path, Dora) else None,
+            )
             for name, path in self.paths.items()
         }
 
@@ -203,9 +210,23 @@ def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
                     f"{name} is {length} x {rows}: a rank of {wish.rank} is more than it has",
                     "give a smaller --rank, such as 16",
                 )
-            found[name] = Lora(wish.rank, wish.alpha / wish.rank, rows, length, random)
-            linear.path = found[name]
+            found[name] = linear.path = path_for(linear.matrix, wish, random)
     return found
+
+
+def path_for(matrix: Frozen, wish: Wish, random: torch.Generator) -> Lora:
+    """The new adapter of one matrix."""
+    if wish.dora:
+        return Dora(wish.rank, wish.scale, matrix, random)
+    return Lora(wish.rank, wish.scale, matrix.rows, matrix.length, random)
+
+
+def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
+    """AdamW's two groups: matrices decay; the lengths of DoRA do not, for zero is no rest for
+    them."""
+    matrices, lengths = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
+    groups = [{"params": matrices, "weight_decay": DECAY}]
+    return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups
 
 
 def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
