@@ -13,15 +13,20 @@ import numpy as np
 import torch
 from edgemed_models.trainable.adapters import Dora, Lora
 from edgemed_models.trainable.frozen import Frozen
-from edgemed_models.trainable.transformer import Packing, Transformer
+from edgemed_models.trainable.transformer import Transformer
 
 from edgemed.adapters.adapter import F32, Pair
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.training.encoded import Data, Encoded
+from edgemed.training.encoded import Data
+from edgemed.training.packing import computed, packed
 from edgemed.training.schedule import Wish, batches, rate_at, split, steps
 
 GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
 """How the names of the matrices that get an adapter begin."""
+
+Rest = Callable[[Callable[[], None]], float]
+"""Waits where the machine is wanted for something else, after it called what saves the state;
+returns the seconds that it waited."""
 
 DECAY = 0.01
 STEEPEST = 1.0  # the gradient's norm is clipped to this
@@ -83,6 +88,11 @@ class Training:
         self.adam = torch.optim.AdamW(decaying(self.trained), lr=wish.rate)
         self.state = State(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
+
+    @property
+    def weights(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.trained)
 
     def tokens_from(self, step: int) -> int:
         """Tokens of the steps after the first `step`."""
@@ -229,32 +239,9 @@ def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
     return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups
 
 
-def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
-    """Token ids of the common beginning and of the rest of each row, and a mask with 1.0 for answer
-    tokens.
-
-    Prompts of one template begin alike: that part is computed once for all rows of a step.
-    """
-    shared = begun_alike(rows)
-    ids = [*rows[0].ids[:shared], *(i for row in rows for i in row.ids[shared:])]
-    weights = [torch.zeros(shared)]
-    weights += [(torch.arange(shared, len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
-    packing = Packing(tuple(len(row.ids) - shared for row in rows), shared)
-    return torch.tensor(ids), packing, torch.cat(weights)
-
-
-def computed(rows: Sequence[Encoded]) -> int:
-    """Tokens that a step of `rows` computes: the common beginning counts once."""
-    return sum(len(row.ids) for row in rows) - (len(rows) - 1) * begun_alike(rows)
-
-
-def begun_alike(rows: Sequence[Encoded]) -> int:
-    """How many tokens all of several prompts begin with; each keeps at least one of its own."""
-    if len(rows) < 2:
-        return 0
-    most = min(len(row.ids) - row.answer for row in rows) - 1
-    first = rows[0].ids
-    return next((n for n in range(most) if any(r.ids[n] != first[n] for r in rows)), max(most, 0))
+def never(save: Callable[[], None]) -> float:
+    """The rest of a run that never waits."""
+    return 0.0
 
 
 def train(
@@ -263,8 +250,12 @@ def train(
     show: Callable[[Progress], None],
     say: Callable[[Point], None],
     saved_every: float = SAVED_EVERY,
+    rest: Rest = never,
 ) -> None:
-    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop."""
+    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop.
+
+    `rest` is asked before every step; it may wait as long as it likes.
+    """
     began = saved = time.monotonic()
     done, left = (
         0,
@@ -276,6 +267,7 @@ def train(
                 say(training.look())
             if training.over:
                 return
+            began += rest(lambda: save(training.snapshot()))
             loss = training.step()
             state = training.state
             before, left = left, training.tokens_from(state.step)

@@ -45,6 +45,11 @@ class Need:
         return self.model + self.adapters + self.head + self.activations + self.runtime
 
     @property
+    def step(self) -> int:
+        """What a step takes, and gives back."""
+        return self.head + self.activations
+
+    @property
     def parts(self) -> dict[str, int]:
         """Names for messages."""
         return {

@@ -88,8 +88,9 @@ def test_what_prompts_begin_with_is_computed_once_and_learned_from_as_often(
 ) -> None:
     from edgemed_models.trainable.transformer import Packing
 
-    from edgemed.training.adapt import attach, computed, packed
+    from edgemed.training.adapt import attach
     from edgemed.training.encoded import Encoded
+    from edgemed.training.packing import computed, packed
     from edgemed.training.schedule import Wish
     from edgemed.training.trainable import load_trainable
 
