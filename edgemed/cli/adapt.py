@@ -23,7 +23,7 @@ from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import in_words, write_whole
 from edgemed.training import card
 from edgemed.training.encoded import Data
-from edgemed.training.memory import Need, Sizes, planned
+from edgemed.training.memory import Need, planned, sizes_of
 from edgemed.training.overnight import Overnight
 from edgemed.training.schedule import Wish
 from edgemed.training.trainable import load_trainable, require_torch
@@ -254,11 +254,8 @@ def write(
 
 def needed(path: Path, training: "Training") -> Need:
     """The memory of the fastest way that fits, printed by part. Refused where none does."""
-    weights = sum(parameter.numel() for parameter in training.trained)
-    shape, block = training.model.shape, training.model.blocks[0]
-    inner = block.linears["ffn_up"].matrix.rows
-    sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size)
-    need = planned(sizes, weights, training.longest_step, system_memory()[1])
+    sizes = sizes_of(training.model, path, training.wish.dora)
+    need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (
         "every block is computed once" if need.kept else "blocks are computed twice, to save memory"

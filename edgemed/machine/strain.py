@@ -78,7 +78,7 @@ else:
             if line.startswith(WAITS):
                 try:
                     return float(line.removeprefix(WAITS).split()[0])
-                except ValueError:
+                except (ValueError, IndexError):
                     return None
         return None
 

@@ -6,7 +6,7 @@ With one thread, a stopped and resumed run gives bit-identical numbers.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -171,16 +171,18 @@ class Training:
         return total / tokens
 
     def snapshot(self) -> State:
-        """The state with its arrays, to be saved."""
-        state, moments = self.state, [self.adam.state[p] for p in self.trained]
-        state.weights = self._weights()
-        state.first = [m["exp_avg"].numpy().copy() for m in moments if m]
-        state.second = [m["exp_avg_sq"].numpy().copy() for m in moments if m]
-        return state
+        """The state with copies of its arrays, to be saved and then forgotten."""
+        moments = [self.adam.state[p] for p in self.trained]
+        return replace(
+            self.state,
+            weights=self._weights(),
+            first=[m["exp_avg"].numpy().copy() for m in moments if m],
+            second=[m["exp_avg_sq"].numpy().copy() for m in moments if m],
+        )
 
     def restore(self, state: State) -> None:
         """Continue from a saved state of the same run."""
-        self.state = state
+        self.state = replace(state, weights=[], first=[], second=[])
         with torch.no_grad():
             for parameter, saved in zip(self.trained, state.weights, strict=True):
                 parameter.copy_(torch.from_numpy(saved))
