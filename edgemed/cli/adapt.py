@@ -254,7 +254,7 @@ def write(
 
 def needed(path: Path, training: "Training") -> Need:
     """The memory of the fastest way that fits, printed by part. Refused where none does."""
-    sizes = sizes_of(training.model, path, training.wish.dora)
+    sizes = sizes_of(training.model, path, training.kept)
     need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (

@@ -90,6 +90,13 @@ class Training:
         self.whole = True  # the state is consistent: it may be saved
 
     @property
+    def kept(self) -> int:
+        """Numbers for each token that the paths of a block keep for the backward pass: with DoRA
+        what each matrix gave. Those of plain LoRA are few beside the block's own."""
+        first = [path for name, path in self.paths.items() if name.startswith("blk.0.")]
+        return sum(len(path.b) for path in first if isinstance(path, Dora))
+
+    @property
     def weights(self) -> int:
         """How many numbers are trained."""
         return sum(parameter.numel() for parameter in self.trained)

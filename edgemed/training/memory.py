@@ -30,23 +30,20 @@ SPARE = 0.8  # of what is free, the most that is taken so that nothing is comput
 class Sizes:
     """Blocks, their width and that of their feed-forward part; bytes of the model's file.
 
-    `measured`: rows of a block's matrices whose lengths are trained (DoRA).
+    `paths`: numbers for each token that the adapters of a block keep.
     """
 
     layers: int
     width: int
     feed_forward: int
     file: int
-    measured: int = 0
+    paths: int = 0
 
 
-def sizes_of(model: "Transformer", path: Path, dora: bool) -> Sizes:
-    """Of a model with its adapters."""
-    linears = model.blocks[0].linears
-    rows = sum(linear.matrix.rows for linear in linears.values() if linear.path is not None)
-    inner = linears["ffn_up"].matrix.rows
-    shape = model.shape
-    return Sizes(shape.layers, shape.width, inner, path.stat().st_size, rows if dora else 0)
+def sizes_of(model: "Transformer", path: Path, paths: int) -> Sizes:
+    """Of a model, its file, and what its adapters keep."""
+    shape, inner = model.shape, model.blocks[0].linears["ffn_up"].matrix.rows
+    return Sizes(shape.layers, shape.width, inner, path.stat().st_size, paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class Need:
 def needs(sizes: Sizes, weights: int, tokens: int) -> Iterator[Need]:
     """What a step of `tokens` takes, the fastest way first; `weights` of them are trained."""
     w, f = sizes.width, sizes.feed_forward
-    block = tokens * (9 * w + 3 * f + sizes.measured) * FLOAT
+    block = tokens * (9 * w + 3 * f + sizes.paths) * FLOAT
     for kept in (True, False):
         held = sizes.layers * (block if kept else tokens * w * FLOAT)
         yield Need(

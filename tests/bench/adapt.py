@@ -58,7 +58,7 @@ wish = Wish(rank=int(rank), alpha=2.0 * int(rank), batch_tokens=count, held_out=
             dora=dora == "dora")
 training = Training(model, Data(rows, 0, count), wish)
 model.keep = way == "kept"
-plan = {n.kept: n for n in needs(sizes_of(model, Path(path), wish.dora), training.weights,
+plan = {n.kept: n for n in needs(sizes_of(model, Path(path), training.kept), training.weights,
                                  training.longest_step)}[model.keep]
 seconds = []
 for _ in range(int(steps)):
