@@ -5,8 +5,8 @@
 Writes a synthetic Q4_K_M model of the shape (or takes --model FILE), then trains on random tokens
 in a fresh process for each way: `kept` (no block is computed twice) and `twice`. Printed are the
 plan by part, the most memory that the process had (anonymous, and of the mapped file; read every
-10 ms), and seconds a step. The peak is meant to be under the file's size + 2.5 GB for 1b at rank 16 with 1 x 512 tokens.
-Linux only.
+10 ms), and seconds a step. The peak is meant to be under the file's size + 2.5 GB for 1b at rank
+16 with 1 x 512 tokens. Linux only.
 """
 
 import argparse
@@ -110,9 +110,8 @@ def main() -> int:
         if not args.model:
             write_model(path, SHAPES[args.shape], "Q4_K_M", VOCABULARY, 1)
         file = path.stat().st_size
-        print(
-            f"{args.model or args.shape}: {file / 1e6:,.0f} MB, 1 x {args.tokens} tokens, rank {args.rank}"
-        )
+        what = args.model or args.shape
+        print(f"{what}: {file / 1e6:,.0f} MB, 1 x {args.tokens} tokens, rank {args.rank}")
         for way in args.ways:
             numbers = (args.tokens, args.rank, args.steps, args.threads)
             found = measured(str(path), *map(str, numbers), way, "dora" if args.dora else "")
