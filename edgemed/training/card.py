@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edgemed.training.adapt import Training
 
 
+LATER = ("rslora", "dora", "shots")
+"""Settings that a run of an earlier version did not have: without them its name stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """The model file that was adapted."""
@@ -29,18 +33,20 @@ def place(out: Path) -> Path:
 
 def run_name(base: Base, mark: str, wish: Wish) -> str:
     """Names a run: the same base, data and settings give the same adapter."""
-    said = json.dumps([base.sha256, mark, asdict(wish)], sort_keys=True)
+    settings = {k: v for k, v in asdict(wish).items() if v or k not in LATER}
+    said = json.dumps([base.sha256, mark, settings], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
 def card(
-    base: Base, data: Data, mark: str, training: "Training", adapter: bytes, threads: int
+    base: Base, data: Data, mark: str, training: "Training", weights: bytes, threads: int
 ) -> dict[str, Any]:
-    """The card; `mark` is the keyed hash of the data, losses are means of an answer's token."""
+    """The card; `mark` is the keyed hash of the data, `weights` the file that holds the adapter's,
+    and losses are means of an answer's token."""
     state, rows = training.state, data.rows
     return {
         "made_by": f"edgemed {__version__}",
-        "adapter_sha256": hashlib.sha256(adapter).hexdigest(),
+        "adapter_sha256": hashlib.sha256(weights).hexdigest(),
         "base": {"file": base.path.name, "sha256": base.sha256},
         "data": {
             "mark": mark,
@@ -50,6 +56,7 @@ def card(
             "longest": data.longest,
             "tokens": sum(len(row.ids) for row in rows),
             "answer_tokens": sum(row.answer for row in rows),
+            **data.about,
         },
         "settings": asdict(training.wish) | {"threads": threads},
         "matrices": len(training.paths),
