@@ -11,6 +11,15 @@ from edgemed_models.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import STORED, adapter_bytes
+from edgemed.cli.adapt_medcare import (
+    begun,
+    medcare_options,
+    refuse_mixed,
+    refuse_other_base,
+    stage_one,
+    staged,
+    tell_parts,
+)
 from edgemed.cli.numbers import finite, positive, seed, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.audit import Log, default_place
@@ -42,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help="the adapter, as GGUF")
     adapter_options(parser.add_argument_group("adapter"))
     training_options(parser.add_argument_group("training"))
+    medcare_options(parser.add_argument_group("MedCare: two stages"))
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add("--resume", action="store_true", help="continue a run that was stopped")
     add(
@@ -141,7 +151,7 @@ def share(text: str) -> float:
 
 def wish_of(args: argparse.Namespace) -> Wish:
     """The options as the run takes them."""
-    return Wish(
+    plain = Wish(
         args.rank,
         args.alpha or 2.0 * args.rank,
         args.matrices,
@@ -152,16 +162,18 @@ def wish_of(args: argparse.Namespace) -> Wish:
         args.patience,
         args.seed,
     )
+    return staged(args, plain)
 
 
 def run(args: argparse.Namespace) -> int:
     """Refuse what cannot work, train, write adapter and card."""
+    refuse_mixed(args)
     require_torch()
     from edgemed.training import checkpoint
 
     progress = checkpoint.place(args.out)
     written = [args.out, card.place(args.out), progress]
-    refuse_inputs(args.out, written, [args.model, args.examples])
+    refuse_inputs(args.out, written, [args.model, args.examples, *stage_one(args)])
     for path in written[:2]:
         refuse_place(path, args.force)
     if progress.exists() and not (args.resume or args.finish or args.force):
@@ -169,10 +181,12 @@ def run(args: argparse.Namespace) -> int:
             f"{progress} is from a run that was stopped",
             "add --resume to continue it, --finish to write the adapter now, --force to start over",
         )
-    data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
+    refuse_other_base(args, base.sha256)
+    data = data_of(args)
     mark = data.mark(Log(default_place()).key_for("examples"))
-    training = trained(args, data, card.run_name(base, mark, wish_of(args)), progress)
+    wish = wish_of(args)
+    training = trained(args, data, wish, card.run_name(base, mark, wish), progress)
     write(args, base, data, mark, training)
     progress.unlink(missing_ok=True)
     return 0
@@ -189,16 +203,18 @@ def data_of(args: argparse.Namespace) -> Data:
     return encode_for(args.model, template, read_examples(args.examples), args.longest)
 
 
-def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> "Training":
+def trained(
+    args: argparse.Namespace, data: Data, wish: Wish, name: str, progress: Path
+) -> "Training":
     """Run the training called `name` to its end, from its start or from where it was stopped."""
     import torch
 
     from edgemed.training import checkpoint
-    from edgemed.training.adapt import Training, train
+    from edgemed.training.adapt import train
 
     torch.set_num_threads(args.threads)
     _, model = load_trainable(args.model)
-    training = Training(model, data, wish_of(args))
+    training = begun(args, model, data, wish)
     model.keep = keeps(args.model, training)
     if args.resume or args.finish:
         training.restore(checkpoint.load(progress, name))
@@ -219,10 +235,12 @@ def write(
             "the held-out loss never fell: no adapter is written",
             "give more examples, or a smaller --rate",
         )
-    architecture = training.model.shape.kind
-    adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
+    measured = training.measured()
+    tell_parts(measured)
+    about = {"base_sha256": base.sha256, **training.about}
+    adapter = Adapter(training.model.shape.kind, training.pairs(), about)
     whole = adapter_bytes(adapter, args.out_type)
-    made = card.card(base, data, mark, training, whole, args.threads)
+    made = card.card(base, data, mark, training, whole, args.threads) | measured
     with in_words(args.out):
         write_whole(card.place(args.out), card.as_json(made))
         write_whole(args.out, whole)
@@ -236,10 +254,10 @@ def keeps(path: Path, training: "Training") -> bool:
     """Whether all activations fit in memory, so that none is computed twice; prints the need by
     part. Refused where the run does not fit either way.
     """
-    weights = sum(parameter.numel() for parameter in training.trained)
+    weights = sum(p.numel() for path in training.paths.values() for p in path.parameters())
     shape, block = training.model.shape, training.model.blocks[0]
     inner = block.linears["ffn_up"].matrix.rows
-    sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size)
+    sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size, training.kept)
     need = planned(sizes, weights, training.longest_step, system_memory()[1])
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (

@@ -20,12 +20,16 @@ SPARE = 0.8  # of what is free, the most that is taken so that nothing is comput
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Blocks, their width and that of their feed-forward part; bytes of the model's file."""
+    """Blocks, their width and that of their feed-forward part; bytes of the model's file.
+
+    `paths`: numbers for each token that the adapters of a block keep.
+    """
 
     layers: int
     width: int
     feed_forward: int
     file: int
+    paths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Need:
 def needs(sizes: Sizes, weights: int, tokens: int) -> Iterator[Need]:
     """What a step of `tokens` takes, the fastest way first; `weights` of them are trained."""
     w, f = sizes.width, sizes.feed_forward
-    block = tokens * (9 * w + 4 * f) * FLOAT
+    block = tokens * (9 * w + 4 * f + sizes.paths) * FLOAT
     for kept in (True, False):
         held = sizes.layers * (block if kept else tokens * w * FLOAT)
         yield Need(

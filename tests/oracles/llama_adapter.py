@@ -25,7 +25,12 @@ def _measure(model: str, adapter: str, answer: int, ids: list[int]) -> float:
 
     path = None if adapter == "-" else adapter
     llama = llama_cpp.Llama(
-        model, n_ctx=256, logits_all=True, verbose=False, lora_path=path, n_threads=1
+        model,
+        n_ctx=max(256, len(ids)),
+        logits_all=True,
+        verbose=False,
+        lora_path=path,
+        n_threads=1,
     )
     llama.eval(ids)
     logits = np.asarray(llama.scores[len(ids) - answer - 1 : len(ids) - 1], np.float64)
