@@ -16,7 +16,7 @@ from edgemed.cli.main import main
 from edgemed.gguf import open_model
 from edgemed.storage.sha256 import sha256_of
 from tests.edgemed import tiny_decoders as tiny
-from tests.edgemed.training.test_adapt import OPTIONS, examples, refused, stop_at  # noqa: F401
+from tests.edgemed.training.test_adapt import OPTIONS, refused, stop_at
 from tests.oracles.llama_adapter import answer_loss
 
 MODEL = path_of("instruct")
@@ -36,15 +36,28 @@ def card_of(adapter: Path) -> dict[str, Any]:
     return found
 
 
+def written(folder: Path) -> Path:
+    """A file of examples."""
+    rows = [
+        {"prompt": f"Dose {n} mg?", "completion": f"The patient takes {n} mg."}
+        for n in range(40, 61)
+    ]
+    path = folder / "examples.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return path
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    return written(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Adapters by name, each trained once."""
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     folder = tmp_path_factory.mktemp("medcare")
-    rows = folder / "examples.jsonl"
-    lines = [{"prompt": f"Dose {n} mg?", "completion": f"The patient takes {n} mg."}
-             for n in range(40, 61)]  # fmt: skip
-    rows.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    rows = written(folder)
     ways = {
         "one": STAGE_ONE,
         "kept": (*STAGE_ONE, "--noise", "keep"),
@@ -151,29 +164,41 @@ def product(pair: Pair) -> Any:
     return pair.scale * (pair.b @ pair.a)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model in F32, where llama.cpp does not round what goes into a product."""
+    out = tmp_path_factory.mktemp("plain") / "f32.gguf"
+    assert main(["quantize", str(MODEL), str(out), "--out-type", "F32", "--threads", "1"]) == 0
+    return out
+
+
 @pytest.mark.parametrize(
-    ("name", "part"), [("one", "noise dropped"), ("kept", "noise at its mean"), ("two", "both"),
-                       ("orth", "orth")]
-)  # fmt: skip
+    ("name", "part", "fold"),
+    [
+        ("one", "noise dropped", False),
+        ("kept", "noise at its mean", False),
+        ("two", "both", False),
+        ("orth", "orth", False),
+        ("one", "noise dropped", True),
+        ("two", "both", True),
+    ],
+)
 def test_llama_cpp_has_the_losses_of_the_card_unfolded_and_folded(
-    name: str, part: str, made: Callable[[str], Path], tmp_path: Path
+    name: str, part: str, fold: bool, made: Callable[[str], Path], plain: Path, tmp_path: Path
 ) -> None:
-    """On the model in F32, where llama.cpp does not round what goes into a product."""
     from edgemed.training.encoded import encode_for
     from edgemed.training.examples import read_examples
     from edgemed.training.schedule import split
 
-    adapter = made(name)
+    adapter, beside, model = made(name), made(name), plain
     data = encode_for(MODEL, None, read_examples(adapter.with_name("examples.jsonl")), 100)
     held = [data.rows[n] for n in split(len(data.rows), 0.1, 0)[1]]
-    plain, folded = tmp_path / "f32.gguf", tmp_path / "folded.gguf"
-    words = ["--out-type", "F32", "--threads", "1"]
-    assert main(["quantize", str(MODEL), str(plain), *words]) == 0
-    assert main(["fold", str(MODEL), str(adapter), "-o", str(folded), *words]) == 0
-    for model, beside in ((plain, adapter), (folded, None)):
-        losses = [answer_loss(model, beside, row.ids, row.answer) * row.answer for row in held]
-        found = sum(losses) / sum(row.answer for row in held)
-        assert found == pytest.approx(card_of(adapter)["parts"][part], rel=0.01)
+    if fold:
+        model, beside = tmp_path / "folded.gguf", None
+        assert main(["fold", str(plain), str(adapter), "-o", str(model), "--threads", "1"]) == 0
+    losses = [answer_loss(model, beside, row.ids, row.answer) * row.answer for row in held]
+    found = sum(losses) / sum(row.answer for row in held)
+    assert found == pytest.approx(card_of(adapter)["parts"][part], rel=0.01)
 
 
 @pytest.mark.parametrize("stage", [1, 2])
@@ -194,7 +219,10 @@ def test_a_stopped_run_goes_on_to_the_very_same_file(
     assert "belongs to another run" in refused(capsys)
     assert adapt(rows, out, *words, "--resume") == 0
     assert out.read_bytes() == whole.read_bytes()
-    assert card_of(out) == card_of(whole)
+    cards = [card_of(out), card_of(whole)]
+    for card in cards:
+        del card["data"]["mark"]  # keyed by the log, of which every test has its own
+    assert cards[0] == cards[1]
 
 
 def test_another_seed_gives_another_adapter(made: Callable[[str], Path], tmp_path: Path) -> None:
@@ -240,7 +268,7 @@ def test_options_that_do_not_belong_together_are_refused(
 
 
 @pytest.mark.parametrize("number", ["-1", "nan", "1e400"])
-def test_a_factor_that_cannot_be_meant_is_refused(examples: Path, number: str) -> None:  # noqa: F811
+def test_a_factor_that_cannot_be_meant_is_refused(examples: Path, number: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--from", "a.gguf",
               f"--orthogonal={number}")  # fmt: skip
@@ -293,10 +321,9 @@ def test_an_adapter_with_an_embedding_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
-    rows, length = (lambda t: (t.rows, t.row_length))(
-        open_model(MODEL).tensors["token_embd.weight"]
-    )
-    pair = Pair(np.ones((1, length), np.float32), np.zeros((rows, 1), np.float32), 1.0)
+    tensor = open_model(MODEL).tensors["token_embd.weight"]
+    a, b = np.ones((1, tensor.row_length), np.float32), np.zeros((tensor.rows, 1), np.float32)
+    pair = Pair(a, b, 1.0)
     path = stage_one_like(examples.with_name("one.gguf"), more={"token_embd.weight": pair})
     assert adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--from", str(path)) == 3
     assert "changes token_embd.weight, which stage 2" in refused(capsys)
@@ -317,8 +344,8 @@ def test_a_rank_that_counts_twice_is_too_much(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
-    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_ONE, "--rank", "90") == 2
-    assert "a rank of 180 is more than it has" in refused(capsys)
+    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_ONE, "--rank", "97") == 2
+    assert "a rank of 194 is more than it has" in refused(capsys)
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)

@@ -1,5 +1,7 @@
 """The memory plan of a training run: the fastest way that fits, or a refusal by part."""
 
+from dataclasses import replace
+
 import pytest
 
 from edgemed.errors import Refused
@@ -25,3 +27,10 @@ def test_what_fits_in_no_way_is_refused_with_every_part() -> None:
     less = list(needs(SIZES, 5_000_000, 1500))[-1]
     with pytest.raises(Refused, match=r"MB activations .* MB libraries"):
         planned(SIZES, 5_000_000, 1500, less.total - 1)
+
+
+def test_what_the_paths_of_a_block_keep_counts_for_every_token() -> None:
+    more = replace(SIZES, paths=1000)
+    for plain, found in zip(needs(SIZES, 5, 1500), needs(more, 5, 1500), strict=True):
+        blocks = SIZES.layers + 2 if found.kept else 2
+        assert found.total - plain.total == blocks * 1500 * 1000 * 4
