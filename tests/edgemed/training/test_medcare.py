@@ -344,8 +344,8 @@ def test_a_rank_that_counts_twice_is_too_much(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
-    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_ONE, "--rank", "97") == 2
-    assert "a rank of 194 is more than it has" in refused(capsys)
+    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_ONE, "--rank", "129") == 2
+    assert "a rank of 258 is more than it has" in refused(capsys)
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
