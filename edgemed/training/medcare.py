@@ -20,7 +20,7 @@ from edgemed_models.trainable.routed import ACTIVE, EXPERTS, Aligned, Parts, Rou
 from edgemed_models.trainable.transformer import Linear, Transformer
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
-from edgemed.errors import Incompatible, UsageError
+from edgemed.errors import EdgemedError, Incompatible, UsageError
 from edgemed.training.adapt import Training, packed
 from edgemed.training.encoded import Data
 from edgemed.training.schedule import batches
@@ -28,6 +28,7 @@ from edgemed.training.stages import PARTS, StageOne, StageTwo
 
 MEASURED = 64
 """Examples over which the experts' mean weights are taken."""
+AT_ITS_MEAN = "noise at its mean"
 
 
 class Parted(Training):
@@ -94,7 +95,7 @@ class Aggregating(Parted):
     def __init__(self, model: Transformer, data: Data, wish: StageOne) -> None:
         if wish.noise == "keep":
             self.judged, self.written = ("shared", "routed"), ("shared", "mean")
-            self.told = {**self.told, "noise at its mean": self.written}
+            self.told = {**self.told, AT_ITS_MEAN: self.written}
         super().__init__(model, data, wish)
         self.about = {"method": "medcare", "stage": "1", "noise": wish.noise}
 
@@ -119,7 +120,18 @@ class Aggregating(Parted):
         self.use_best()
         if self.wish.noise == "keep":
             self.take_means()
-        return super().measured()
+        found = super().measured()
+        self.refuse_useless(found["parts"].get(AT_ITS_MEAN))
+        return found
+
+    def refuse_useless(self, written: float | None) -> None:
+        """EdgemedError where what is written would be no better than the model alone."""
+        if written is not None and written >= (self.state.curve[0].held or 0.0):
+            raise EdgemedError(
+                f"with every expert at its mean weight the held-out loss is {written:.4f}, "
+                "no better than that of the model alone: no adapter is written",
+                "leave out --noise keep: the experts are dropped then",
+            )
 
     @torch.no_grad()
     def take_means(self) -> None:

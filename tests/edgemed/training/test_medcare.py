@@ -122,6 +122,24 @@ def test_noise_kept_is_judged_as_routed_and_written_at_its_mean(
     assert read_adapter(path).about["noise"] == "keep"
 
 
+def test_noise_whose_mean_is_of_no_use_is_not_written(
+    examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    from edgemed.training.medcare import Aggregating
+
+    whole = Aggregating.loss_of
+
+    def poor(self: Aggregating, parts: tuple[str, ...]) -> float:
+        return 99.0 if "mean" in parts else whole(self, parts)
+
+    monkeypatch.setattr(Aggregating, "loss_of", poor)
+    out = examples.with_name("a.gguf")
+    assert adapt(examples, out, *STAGE_ONE, "--noise", "keep", *SHORT) == 1
+    assert "99.0000, no better than that of the model alone" in refused(capsys)
+    assert not out.exists()
+
+
 def test_the_orthogonal_term_turns_the_new_path_away(made: Callable[[str], Path]) -> None:
     turned, free = card_of(made("two"))["overlap"], card_of(made("free"))["overlap"]
     assert turned["first"] == free["first"]
