@@ -20,6 +20,7 @@ class Pair:
     a: F32
     b: F32
     scale: float
+    lengths: F32 | None = None
 
     @property
     def rank(self) -> int:

@@ -4,7 +4,8 @@
     NAME.lora_a  f32[rank, row length]        NAME.lora_b  f32[rows, rank]
 
 llama.cpp adds alpha / rank times B A. The file has one alpha for all of its pairs, so pairs of
-other ranks or scales have their B scaled when they are written.
+other ranks or scales have their B scaled when they are written. There is no place for the lengths
+of DoRA.
 """
 
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgemed_native.ggml_types import BY_NAME
 from edgemed.adapters.adapter import F32, Adapter, Pair
 from edgemed.adapters.change import LowRank, Thin
 from edgemed.adapters.gguf_changes import ALPHA, EMBEDDING, A, B, open_gguf
+from edgemed.errors import Refused
 from edgemed.gguf import open_model, plan_layout
 from edgemed.gguf.values import encode
 from edgemed.storage.whole import write_whole
@@ -24,12 +26,17 @@ from edgemed.storage.whole import write_whole
 ABOUT = "edgemed.adapter."
 
 
+NO_LENGTHS = "an adapter in GGUF form cannot hold the lengths of DoRA"
+IN_A_FOLDER = "name a folder with -o; `edgemed fold MODEL FOLDER -o OUT` makes a model of it"
+
 STORED = {"F32": "<f4", "F16": "<f2"}
 """Types that an adapter's numbers are stored in."""
 
 
 def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
     """The whole file. Its alpha is that of the first pair: pairs of the same keep their B."""
+    if any(pair.lengths is not None for pair in adapter.pairs.values()):
+        raise Refused(NO_LENGTHS, IN_A_FOLDER)
     first = next(iter(adapter.pairs.values()))
     alpha = first.scale * first.rank
     arrays: dict[str, F32] = {}

@@ -6,7 +6,7 @@ has no name there is refused.
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from edgemed.adapters.adapter import F32, Adapter, Pair
 from edgemed.adapters.forms import CONFIG, WEIGHTS
 from edgemed.adapters.peft_changes import PREFIX
-from edgemed.checkpoints.places import place_of
+from edgemed.checkpoints.places import Order, place_of
 from edgemed.errors import Refused
 from edgemed.gguf import Model
 from edgemed.gguf.tensor_names import checkpoint_name
@@ -25,23 +25,28 @@ from edgemed.storage.whole import in_words, private_folder, write_new
 EMBEDDING = "token_embd.weight"
 
 
-def write_folder(folder: Path, adapter: Adapter, model: Model) -> None:
-    """Write a new folder, whole or not at all, for the checkpoint that `model` came from."""
-    arrays = dict(named(adapter, model))
+def folder_files(adapter: Adapter, model: Model) -> dict[str, bytes]:
+    """The two files of a folder, by name, for the checkpoint that `model` came from."""
     ranks = {module_of(n, adapter): pair.rank for n, pair in adapter.pairs.items()}
-    text = json.dumps(config(ranks), indent=2, sort_keys=True) + "\n"
+    dora = any(pair.lengths is not None for pair in adapter.pairs.values())
+    text = json.dumps(config(ranks, dora), indent=2, sort_keys=True) + "\n"
+    return {WEIGHTS: safetensors_bytes(dict(named(adapter, model))), CONFIG: text.encode()}
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a new folder of these files, whole or not at all."""
     with in_words(folder), scratch_folder(folder.parent, "peft") as scratch:
         part = scratch / folder.name
         private_folder(part)
-        write_new(part / WEIGHTS, safetensors_bytes(arrays))
-        write_new(part / CONFIG, text.encode())
+        for name, data in files.items():
+            write_new(part / name, data)
         if folder.exists():
             raise Refused(f"{folder} was made meanwhile", "name another folder with -o")
         part.rename(folder)  # an empty folder made this moment is taken over, a full one refuses
         sync_folder(folder.parent)
 
 
-def config(ranks: dict[str, int]) -> dict[str, object]:
+def config(ranks: dict[str, int], dora: bool) -> dict[str, object]:
     """What PEFT reads: the scale of every pair is 1, so alpha is the rank."""
     usual = max(ranks.values())
     apart = {module: rank for module, rank in ranks.items() if rank != usual}
@@ -57,7 +62,7 @@ def config(ranks: dict[str, int]) -> dict[str, object]:
         "bias": "none",
         "fan_in_fan_out": False,
         "use_rslora": False,
-        "use_dora": False,
+        "use_dora": dora,
         "modules_to_save": None,
         "inference_mode": True,
     }
@@ -76,22 +81,31 @@ def named(adapter: Adapter, model: Model) -> Iterator[tuple[str, F32]]:
     for name, pair in adapter.pairs.items():
         module = module_of(name, adapter)
         place = place_of(module, model.metadata)
-        b = pair.b * np.float32(pair.scale)
-        if place is not None and place.order is not None:
-            back = np.empty_like(b)
-            back[np.array(place.order)] = b
-            b = back
-        yield from under(f"{PREFIX}{module}", name, Pair(pair.a, b, 1.0))
+        order = None if place is None else place.order
+        b = put_back(pair.b * np.float32(pair.scale), order)
+        lengths = None if pair.lengths is None else put_back(pair.lengths, order)
+        yield from under(f"{PREFIX}{module}", name, Pair(pair.a, b, 1.0, lengths))
+
+
+def put_back(rows: F32, order: Order | None) -> F32:
+    """Rows in the checkpoint's order."""
+    if order is None:
+        return rows
+    back = np.empty_like(rows)
+    back[np.array(order)] = rows
+    return back
 
 
 def under(module: str, name: str, pair: Pair) -> Iterator[tuple[str, F32]]:
-    """A pair's two arrays; an embedding's lie the other way round."""
+    """A pair's arrays; an embedding's lie the other way round."""
     if name == EMBEDDING:
         yield f"{module}.lora_embedding_A", np.ascontiguousarray(pair.b.T)
         yield f"{module}.lora_embedding_B", np.ascontiguousarray(pair.a.T)
     else:
         yield f"{module}.lora_A.weight", pair.a
         yield f"{module}.lora_B.weight", pair.b
+    if pair.lengths is not None:
+        yield f"{module}.lora_magnitude_vector", pair.lengths
 
 
 def safetensors_bytes(arrays: dict[str, F32]) -> bytes:

@@ -1,16 +1,17 @@
 """`edgemed adapt MODEL --examples FILE -o ADAPTER`: train a LoRA adapter on a quantized model."""
 
 import argparse
+import math
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemed_models.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
-from edgemed.adapters.gguf_form import STORED, adapter_bytes
+from edgemed.adapters.gguf_form import IN_A_FOLDER, NO_LENGTHS, STORED
+from edgemed.adapters.output import FORMS, files_of, is_gguf, refuse_output, write_files
+from edgemed.cli.adapt_examples import data_of, example_options, refuse_examples
 from edgemed.cli.adapt_medcare import (
     begun,
     medcare_options,
@@ -20,39 +21,46 @@ from edgemed.cli.adapt_medcare import (
     staged,
     tell_parts,
 )
+from edgemed.cli.adapt_shown import shower, tell, tell_look, tell_plan
 from edgemed.cli.numbers import finite, positive, seed, threads
-from edgemed.errors import EdgemedError, Refused
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import open_model
 from edgemed.logs.audit import Log, default_place
 from edgemed.printable import printable
-from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_inputs, refuse_place
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import in_words, write_whole
 from edgemed.training import card
-from edgemed.training.encoded import Data, encode_for
-from edgemed.training.examples import FORMS, read_examples
-from edgemed.training.memory import Sizes, planned
+from edgemed.training.encoded import Data
+from edgemed.training.memory import Need, planned, sizes_of
+from edgemed.training.overnight import Overnight
 from edgemed.training.schedule import Wish
 from edgemed.training.trainable import load_trainable, require_torch
 
 if TYPE_CHECKING:  # needs torch
-    from edgemed.training.adapt import Point, Progress, Training
+    from edgemed.training.adapt import Training
 
-SECONDS_BETWEEN_LINES = 30.0
 LARGEST = 1_000_000
 PLAIN = Wish()
+ROOTED_ALPHA = PLAIN.alpha / math.sqrt(PLAIN.rank)
+"""Where rsLoRA is to scale as LoRA does at the usual rank."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed adapt`."""
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a GGUF file: llama, qwen2 or qwen3")
-    add("--examples", required=True, type=Path, metavar="FILE", help=f"JSON Lines of {FORMS}")
-    add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help="the adapter, as GGUF")
+    add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help=FORMS)
+    example_options(parser.add_argument_group("examples"))
     adapter_options(parser.add_argument_group("adapter"))
     training_options(parser.add_argument_group("training"))
     medcare_options(parser.add_argument_group("MedCare: two stages"))
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add(
+        "--overnight",
+        action="store_true",
+        help="low priority; pause on battery, on heat, and where memory is short",
+    )
     add("--resume", action="store_true", help="continue a run that was stopped")
     add(
         "--finish",
@@ -68,16 +76,18 @@ def adapter_options(group: Any) -> None:
     add(
         "--out-type",
         choices=tuple(STORED),
-        default="F32",
-        help="type of the adapter's numbers (F32)",
+        help="type of the numbers in a GGUF file (F32)",
     )
     add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
     add(
         "--alpha",
         type=above_zero,
         metavar="X",
-        help="scales the adapter by alpha / rank (twice the rank)",
+        help="scales the adapter by alpha / rank (twice the rank), with --rslora by alpha / the "
+        f"square root of the rank ({ROOTED_ALPHA:g})",
     )
+    add("--rslora", action="store_true", help="scale by the rank's square root (rsLoRA)")
+    add("--dora", action="store_true", help="train the lengths of rows too (DoRA); not as GGUF")
     add(
         "--matrices",
         choices=("all", "attn", "ffn"),
@@ -122,7 +132,6 @@ def training_options(group: Any) -> None:
         f"improvement ({PLAIN.patience})",
     )
     add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
-    add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
 
 
 def above_zero(text: str) -> float:
@@ -151,9 +160,10 @@ def share(text: str) -> float:
 
 def wish_of(args: argparse.Namespace) -> Wish:
     """The options as the run takes them."""
+    usual = ROOTED_ALPHA if args.rslora else 2.0 * args.rank
     plain = Wish(
         args.rank,
-        args.alpha or 2.0 * args.rank,
+        args.alpha or usual,
         args.matrices,
         args.epochs,
         args.rate,
@@ -161,6 +171,9 @@ def wish_of(args: argparse.Namespace) -> Wish:
         args.held_out,
         args.patience,
         args.seed,
+        args.rslora,
+        args.dora,
+        args.shots,
     )
     return staged(args, plain)
 
@@ -172,10 +185,11 @@ def run(args: argparse.Namespace) -> int:
     from edgemed.training import checkpoint
 
     progress = checkpoint.place(args.out)
+    refuse_nonsense(args)
     written = [args.out, card.place(args.out), progress]
     refuse_inputs(args.out, written, [args.model, args.examples, *stage_one(args)])
-    for path in written[:2]:
-        refuse_place(path, args.force)
+    refuse_output(args.out, args.force)
+    refuse_place(card.place(args.out), args.force)
     if progress.exists() and not (args.resume or args.finish or args.force):
         raise Refused(
             f"{progress} is from a run that was stopped",
@@ -192,15 +206,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def data_of(args: argparse.Namespace) -> Data:
-    """The examples, encoded by the model's own template and vocabulary."""
-    template = None
-    if args.chat_template:
-        try:
-            template = read_bounded(args.chat_template, "chat template").decode("utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise EdgemedError(f"cannot read {args.chat_template}", "check the file") from None
-    return encode_for(args.model, template, read_examples(args.examples), args.longest)
+def refuse_nonsense(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    refuse_examples(args)
+    if args.dora and is_gguf(args.out):
+        raise Refused(NO_LENGTHS, IN_A_FOLDER)
+    if args.out_type not in (None, "F32") and not is_gguf(args.out):
+        raise UsageError(
+            f"--out-type {args.out_type} is for GGUF files: a PEFT folder holds float32",
+            "leave it out, or name the output NAME.gguf",
+        )
+    if args.overnight and args.finish:
+        raise UsageError("--finish trains nothing, overnight or not", "leave out one of the two")
 
 
 def trained(
@@ -210,19 +227,21 @@ def trained(
     import torch
 
     from edgemed.training import checkpoint
-    from edgemed.training.adapt import train
+    from edgemed.training.adapt import never, train
 
     torch.set_num_threads(args.threads)
     _, model = load_trainable(args.model)
     training = begun(args, model, data, wish)
-    model.keep = keeps(args.model, training)
+    need = needed(args.model, training)
+    model.keep = need.kept
     if args.resume or args.finish:
         training.restore(checkpoint.load(progress, name))
     if args.finish:
         tell_look(training.look())
         return training
     tell_plan(data, training)
-    train(training, lambda s: checkpoint.save(progress, name, s), shower(), tell_look)
+    rest = Overnight(need.step, tell) if args.overnight else never
+    train(training, lambda s: checkpoint.save(progress, name, s), shower(), tell_look, rest=rest)
     return training
 
 
@@ -239,26 +258,23 @@ def write(
     tell_parts(measured)
     about = {"base_sha256": base.sha256, **training.about}
     adapter = Adapter(training.model.shape.kind, training.pairs(), about)
-    whole = adapter_bytes(adapter, args.out_type)
-    made = card.card(base, data, mark, training, whole, args.threads) | measured
+    files = files_of(args.out, adapter, open_model(args.model), args.out_type or "F32")
+    weights = next(iter(files.values()))
+    made = card.card(base, data, mark, training, weights, args.threads) | measured
     with in_words(args.out):
         write_whole(card.place(args.out), card.as_json(made))
-        write_whole(args.out, whole)
+    write_files(args.out, files)
     print(
-        f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
+        f"{printable(str(args.out))}: {sum(map(len, files.values())):,} bytes, from step "
+        f"{training.state.best}",
         file=sys.stderr,
     )
 
 
-def keeps(path: Path, training: "Training") -> bool:
-    """Whether all activations fit in memory, so that none is computed twice; prints the need by
-    part. Refused where the run does not fit either way.
-    """
-    weights = sum(p.numel() for path in training.paths.values() for p in path.parameters())
-    shape, block = training.model.shape, training.model.blocks[0]
-    inner = block.linears["ffn_up"].matrix.rows
-    sizes = Sizes(shape.layers, shape.width, inner, path.stat().st_size, training.kept)
-    need = planned(sizes, weights, training.longest_step, system_memory()[1])
+def needed(path: Path, training: "Training") -> Need:
+    """The memory of the fastest way that fits, printed by part. Refused where none does."""
+    sizes = sizes_of(training.model, path, training.kept, training.still)
+    need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (
         "every block is computed once" if need.kept else "blocks are computed twice, to save memory"
@@ -267,43 +283,4 @@ def keeps(path: Path, training: "Training") -> bool:
         f"memory: at most {need.total / 1e6:,.0f} MB: {said}; {way}",
         file=sys.stderr,
     )
-    return need.kept
-
-
-def tell_plan(data: Data, training: "Training") -> None:
-    """Print what will be done, before it begins."""
-    weights = sum(parameter.numel() for parameter in training.trained)
-    print(
-        f"{len(training.learned)} examples to learn from, {len(training.held)} held out, "
-        f"{data.left_out} left out (over {data.longest} tokens)\n"
-        f"{weights:,} weights beside {len(training.paths)} matrices, {len(training.batches)} steps "
-        f"of {training.tokens_from(0):,} tokens in all",
-        file=sys.stderr,
-    )
-
-
-def tell_look(point: "Point") -> None:
-    """Losses at a step, a line each."""
-    said = [] if point.learned is None else [f"learned from {point.learned:.4f}"]
-    said += [] if point.held is None else [f"held out {point.held:.4f}"]
-    if said:
-        print(f"step {point.step}: loss {', '.join(said)}", file=sys.stderr)
-
-
-def shower() -> Callable[["Progress"], None]:
-    """What prints how far a run is, not too often."""
-    shown = time.monotonic()
-
-    def show(progress: "Progress") -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if now - shown >= SECONDS_BETWEEN_LINES:
-            shown = now
-            print(
-                f"step {progress.step} of {progress.steps}: loss {progress.loss:.4f}, "
-                f"{progress.tokens_per_second:,.0f} tokens/s, "
-                f"at most {progress.left / 60:.0f} min left",
-                file=sys.stderr,
-            )
-
-    return show
+    return need

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgemed.adapters.forms import folder_of
 from edgemed.adapters.gguf_changes import BASE, open_gguf
 from edgemed.adapters.gguf_form import read_adapter
 from edgemed.adapters.laying import lay_over
 from edgemed.adapters.naming import Use
 from edgemed.cli.numbers import finite
-from edgemed.errors import Incompatible, UsageError
+from edgemed.errors import Incompatible, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.storage.sha256 import sha256_of
 from edgemed.training.encoded import Data
@@ -80,6 +81,8 @@ def refuse_mixed(args: argparse.Namespace) -> None:
             "--matrices does not go with --method medcare",
             "leave it out: each stage has its own matrices",
         )
+    if args.stage and args.dora:
+        raise UsageError("--dora does not go with --method medcare", "leave out one of the two")
     if args.stage == 2 and args.stage_one is None:
         raise UsageError("stage 2 goes on from stage 1", "add --from with the adapter of stage 1")
 
@@ -128,6 +131,11 @@ def refuse_other_base(args: argparse.Namespace, sha256: str) -> None:
     """Incompatible where the adapter of stage 1 is not for the model of this hash, InvalidFile
     where it is damaged."""
     for path in stage_one(args):
+        if folder_of(path) is not None:
+            raise Refused(
+                f"{path} is a PEFT folder, and stage 2 goes on from a GGUF adapter",
+                "write stage 1 as NAME.gguf",
+            )
         lay_over(open_model(args.model), open_gguf(path), Use(path))
         said = open_model(path).metadata.text(BASE)
         if said and said != sha256:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from edgemed_models.machine import logical_cores
 
-from edgemed.adapters.gguf_form import adapter_bytes
 from edgemed.adapters.naming import input_paths, parent_of
-from edgemed.adapters.peft_form import write_folder
+from edgemed.adapters.output import FORMS, files_of, refuse_output, write_files
 from edgemed.cli.numbers import finite, positive, threads
 from edgemed.cli.printing import print_json
 from edgemed.cli.progress import progress_bar
@@ -19,8 +18,7 @@ from edgemed.merging import extracting
 from edgemed.merging.extracting import MOST, Wish
 from edgemed.merging.parents.opening import open_parent
 from edgemed.printable import printable
-from edgemed.storage.place import refuse_inputs, refuse_place
-from edgemed.storage.whole import in_words, write_whole
+from edgemed.storage.place import refuse_inputs
 from edgemed.tables import Table
 
 
@@ -35,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="ADAPTER",
-        help="NAME.gguf for llama.cpp's form, any other name for a PEFT folder",
+        help=FORMS,
     )
     add(
         "--rank",
@@ -59,26 +57,17 @@ def run(args: argparse.Namespace) -> int:
     wish = wish_of(args)
     inputs = [path for parent in (args.tuned, args.base) for path in input_paths(parent)]
     refuse_inputs(args.out, (args.out,), inputs)
-    refuse_place(args.out, args.force and is_gguf(args.out))
+    refuse_output(args.out, args.force)
     plan = extracting.plan_extract(args.tuned, args.base, args.out, args.threads)
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
         adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
-    if is_gguf(args.out):
-        with in_words(args.out):
-            write_whole(args.out, adapter_bytes(adapter))
-    else:
-        write_folder(args.out, adapter, open_parent(args.base))
+    write_files(args.out, files_of(args.out, adapter, open_parent(args.base)))
     print(printable(extracting.summary(found)), file=sys.stderr)
     if args.json:
         print_json({"tensors": [asdict(told) for told in found]})
     else:
         show([Table(extracting.TITLES, [extracting.cells(told) for told in found])])
     return 0
-
-
-def is_gguf(out: Path) -> bool:
-    """Whether the adapter is to be a GGUF file, else a PEFT folder."""
-    return out.suffix.lower() == ".gguf"
 
 
 def wish_of(args: argparse.Namespace) -> Wish:

@@ -14,6 +14,7 @@ from edgemed.storage.names import refuse_odd_name
 BYTES = {
     "note": 16 << 20,  # ten thousand pages
     "draft": 16 << 20,
+    "summary": 16 << 20,
     "template": 256 << 10,  # the packaged ones have 2 KiB
     "chat template": 1 << 20,  # published ones have up to 20 KiB
     "list of models": 16 << 20,

@@ -6,21 +6,27 @@ With one thread, a stopped and resumed run gives bit-identical numbers.
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
-from edgemed_models.trainable.adapters import Lora
-from edgemed_models.trainable.transformer import Packing, Transformer
+from edgemed_models.trainable.adapters import Dora, Lora
+from edgemed_models.trainable.frozen import Frozen
+from edgemed_models.trainable.transformer import Transformer
 
 from edgemed.adapters.adapter import F32, Pair
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.training.encoded import Data, Encoded
+from edgemed.training.encoded import Data
+from edgemed.training.packing import computed, packed
 from edgemed.training.schedule import Wish, batches, rate_at, split, steps
 
 GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
 """How the names of the matrices that get an adapter begin."""
+
+Rest = Callable[[Callable[[], None]], float]
+"""Waits where the machine is wanted for something else, after it called what saves the state;
+returns the seconds that it waited."""
 
 DECAY = 0.01
 STEEPEST = 1.0  # the gradient's norm is clipped to this
@@ -86,7 +92,7 @@ class Training:
         self.learned, self.held = split(len(data.rows), wish.held_out, wish.seed)
         self.lengths = [len(row.ids) for row in data.rows]
         self.batches, self.looks = steps(self.learned, self.lengths, wish)
-        self.adam = torch.optim.AdamW(self.trained, lr=wish.rate, weight_decay=DECAY)
+        self.adam = torch.optim.AdamW(decaying(self.trained), lr=wish.rate)
         self.state = State(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
 
@@ -100,9 +106,22 @@ class Training:
 
     @property
     def kept(self) -> int:
-        """Numbers for each token that the paths of a block keep for the backward pass. Those of
-        plain LoRA are not counted: they are few beside the block's own."""
-        return 0
+        """Numbers for each token that the paths of a block keep for the backward pass: with DoRA
+        what each matrix gave. Those of plain LoRA are few beside the block's own."""
+        first = [path for name, path in self.paths.items() if name.startswith("blk.0.")]
+        return sum(len(path.b) for path in first if isinstance(path, Dora))
+
+    @property
+    def weights(self) -> int:
+        """How many numbers are trained."""
+        return sum(parameter.numel() for parameter in self.trained)
+
+    @property
+    def still(self) -> int:
+        """How many numbers of the paths are not."""
+        every = (p.numel() for path in self.paths.values() for p in path.parameters())
+        found: int = sum(every) - self.weights
+        return found
 
     def tokens_from(self, step: int) -> int:
         """Tokens of the steps after the first `step`."""
@@ -181,16 +200,18 @@ class Training:
         return total / tokens
 
     def snapshot(self) -> State:
-        """The state with its arrays, to be saved."""
-        state, moments = self.state, [self.adam.state[p] for p in self.trained]
-        state.weights = self._weights()
-        state.first = [m["exp_avg"].numpy().copy() for m in moments if m]
-        state.second = [m["exp_avg_sq"].numpy().copy() for m in moments if m]
-        return state
+        """The state with copies of its arrays, to be saved and then forgotten."""
+        moments = [self.adam.state[p] for p in self.trained]
+        return replace(
+            self.state,
+            weights=self._weights(),
+            first=[m["exp_avg"].numpy().copy() for m in moments if m],
+            second=[m["exp_avg_sq"].numpy().copy() for m in moments if m],
+        )
 
     def restore(self, state: State) -> None:
         """Continue from a saved state of the same run."""
-        self.state = state
+        self.state = replace(state, weights=[], first=[], second=[])
         with torch.no_grad():
             for parameter, saved in zip(self.trained, state.weights, strict=True):
                 parameter.copy_(torch.from_numpy(saved))
@@ -215,7 +236,12 @@ class Training:
         """The best adapters, by the names of their matrices."""
         arrays = iter(self.state.best_weights)
         return {
-            f"{name}.weight": Pair(next(arrays), next(arrays), path.scale)
+            f"{name}.weight": Pair(
+                next(arrays),
+                next(arrays),
+                path.scale,
+                next(arrays) if isinstance(path, Dora) else None,
+            )
             for name, path in self.paths.items()
         }
 
@@ -235,37 +261,28 @@ def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
                     f"{name} is {length} x {rows}: a rank of {wish.rank} is more than it has",
                     "give a smaller --rank, such as 16",
                 )
-            found[name] = Lora(wish.rank, wish.alpha / wish.rank, rows, length, random)
-            linear.path = found[name]
+            found[name] = linear.path = path_for(linear.matrix, wish, random)
     return found
 
 
-def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
-    """Token ids of the common beginning and of the rest of each row, and a mask with 1.0 for answer
-    tokens.
-
-    Prompts of one template begin alike: that part is computed once for all rows of a step.
-    """
-    shared = begun_alike(rows)
-    ids = [*rows[0].ids[:shared], *(i for row in rows for i in row.ids[shared:])]
-    weights = [torch.zeros(shared)]
-    weights += [(torch.arange(shared, len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
-    packing = Packing(tuple(len(row.ids) - shared for row in rows), shared)
-    return torch.tensor(ids), packing, torch.cat(weights)
+def path_for(matrix: Frozen, wish: Wish, random: torch.Generator) -> Lora:
+    """The new adapter of one matrix."""
+    if wish.dora:
+        return Dora(wish.rank, wish.scale, matrix, random)
+    return Lora(wish.rank, wish.scale, matrix.rows, matrix.length, random)
 
 
-def computed(rows: Sequence[Encoded]) -> int:
-    """Tokens that a step of `rows` computes: the common beginning counts once."""
-    return sum(len(row.ids) for row in rows) - (len(rows) - 1) * begun_alike(rows)
+def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
+    """AdamW's two groups: matrices decay; the lengths of DoRA do not, for zero is no rest for
+    them."""
+    matrices, lengths = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
+    groups = [{"params": matrices, "weight_decay": DECAY}]
+    return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups
 
 
-def begun_alike(rows: Sequence[Encoded]) -> int:
-    """How many tokens all of several prompts begin with; each keeps at least one of its own."""
-    if len(rows) < 2:
-        return 0
-    most = min(len(row.ids) - row.answer for row in rows) - 1
-    first = rows[0].ids
-    return next((n for n in range(most) if any(r.ids[n] != first[n] for r in rows)), max(most, 0))
+def never(save: Callable[[], None]) -> float:
+    """The rest of a run that never waits."""
+    return 0.0
 
 
 def train(
@@ -274,8 +291,12 @@ def train(
     show: Callable[[Progress], None],
     say: Callable[[Point], None],
     saved_every: float = SAVED_EVERY,
+    rest: Rest = never,
 ) -> None:
-    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop."""
+    """Run to the end. `save` takes the state about every `saved_every` seconds and at a stop.
+
+    `rest` is asked before every step; it may wait as long as it likes.
+    """
     began = saved = time.monotonic()
     done, left = (
         0,
@@ -287,6 +308,7 @@ def train(
                 say(training.look())
             if training.over:
                 return
+            began += rest(lambda: save(training.snapshot()))
             loss = training.step()
             state = training.state
             before, left = left, training.tokens_from(state.step)

@@ -34,13 +34,14 @@ def run_name(base: Base, mark: str, wish: Wish) -> str:
 
 
 def card(
-    base: Base, data: Data, mark: str, training: "Training", adapter: bytes, threads: int
+    base: Base, data: Data, mark: str, training: "Training", weights: bytes, threads: int
 ) -> dict[str, Any]:
-    """The card; `mark` is the keyed hash of the data, losses are means of an answer's token."""
+    """The card; `mark` is the keyed hash of the data, `weights` the file that holds the adapter's,
+    and losses are means of an answer's token."""
     state, rows = training.state, data.rows
     return {
         "made_by": f"edgemed {__version__}",
-        "adapter_sha256": hashlib.sha256(adapter).hexdigest(),
+        "adapter_sha256": hashlib.sha256(weights).hexdigest(),
         "base": {"file": base.path.name, "sha256": base.sha256},
         "data": {
             "mark": mark,
@@ -50,6 +51,7 @@ def card(
             "longest": data.longest,
             "tokens": sum(len(row.ids) for row in rows),
             "answer_tokens": sum(row.answer for row in rows),
+            **data.about,
         },
         "settings": asdict(training.wish) | {"threads": threads},
         "matrices": len(training.paths),

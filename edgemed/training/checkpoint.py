@@ -6,7 +6,7 @@ A file of numpy's npz form, without pickles; `about` in it is JSON.
 import io
 import json
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -28,7 +28,8 @@ def place(out: Path) -> Path:
 
 def save(path: Path, run: str, state: State) -> None:
     """Write `state` of the run that `run` names."""
-    plain = {k: v for k, v in asdict(state).items() if k not in ARRAYS}
+    without = replace(state, weights=[], first=[], second=[], best_weights=[])  # asdict() copies
+    plain = {k: v for k, v in asdict(without).items() if k not in ARRAYS}
     about = json.dumps({"run": run, "state": plain}).encode()
     arrays = {f"{kind}.{i}": a for kind in ARRAYS for i, a in enumerate(getattr(state, kind))}
     memory = io.BytesIO()

@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine.settings import Settings
@@ -13,6 +14,7 @@ from edgemed_models.engine.settings import Settings
 from edgemed.errors import Refused
 from edgemed.local_models.loading import start, translated
 from edgemed.training.examples import Example
+from edgemed.training.schedule import pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,15 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What is learned from. `longest` tokens an example; `left_out` examples have more."""
+    """What is learned from. `longest` tokens an example; `left_out` examples have more.
+
+    `about`: where they come from, for the card: no text of theirs, and no name of a file.
+    """
 
     rows: tuple[Encoded, ...]
     left_out: int
     longest: int
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def mark(self, key: bytes) -> str:
         """A keyed hash: it recognises the same data, and short examples cannot be guessed from
@@ -38,6 +44,21 @@ class Data:
         for row in self.rows:
             digest.update(f"{row.answer}:{','.join(map(str, row.ids))};".encode())
         return digest.hexdigest()
+
+
+def few(data: Data, shots: int, seed: int) -> Data:
+    """A pool of `shots` examples, drawn by the seed; smaller pools of the same seed lie inside it.
+
+    Refused where there are not as many.
+    """
+    there = len(data.rows)
+    if shots > there:
+        raise Refused(
+            f"--shots {shots:,}: there are {there:,} examples of at most {data.longest:,} tokens",
+            "give a smaller number, or more examples",
+        )
+    rows = tuple(data.rows[n] for n in pool(there, shots, seed))
+    return replace(data, rows=rows, about={**data.about, "drawn_from": there})
 
 
 class Encoder(Protocol):
@@ -72,13 +93,19 @@ def encode_all(encoder: Encoder, examples: Sequence[Example], longest: int) -> D
     return Data(tuple(rows), left_out, longest)
 
 
-def encode_for(path: Path, template: str | None, examples: Sequence[Example], longest: int) -> Data:
+def encode_for(
+    path: Path,
+    template: str | None,
+    examples: Sequence[Example],
+    longest: int,
+    about: Mapping[str, Any] = MappingProxyType({}),
+) -> Data:
     """`encode_all` by the model file's own vocabulary and chat template, or by `template`."""
     settings = Settings(
         str(path.resolve()), context=0, threads=1, chat_template=template, vocab_only=True
     )
     model = start(settings)
     try:
-        return encode_all(model, examples, longest)
+        return replace(encode_all(model, examples, longest), about=dict(about))
     finally:
         model.close()

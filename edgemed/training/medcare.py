@@ -21,8 +21,9 @@ from edgemed_models.trainable.transformer import Linear, Transformer
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
 from edgemed.errors import EdgemedError, Incompatible, UsageError
-from edgemed.training.adapt import Training, packed
+from edgemed.training.adapt import Training
 from edgemed.training.encoded import Data
+from edgemed.training.packing import packed
 from edgemed.training.schedule import batches
 from edgemed.training.stages import PARTS, StageOne, StageTwo
 
@@ -107,7 +108,7 @@ class Aggregating(Parted):
 
     def attached(self) -> dict[str, Any]:
         random = torch.Generator().manual_seed(self.wish.seed)
-        rank, scale = self.wish.rank, self.wish.alpha / self.wish.rank
+        rank, scale = self.wish.rank, self.wish.scale
         found: dict[str, Any] = {}
         for name, linear in self.model.linears().items():
             refuse_rank(name, linear, 2 * rank if is_ffn(name) else rank)
@@ -174,7 +175,7 @@ class Aligning(Parted):
 
     def attached(self) -> dict[str, Any]:
         random = torch.Generator().manual_seed(self.wish.seed)
-        rank, scale = 2 * self.wish.rank, self.wish.alpha / self.wish.rank
+        rank, scale = 2 * self.wish.rank, self.wish.scale
         linears = self.model.linears()
         refuse_strange(self.before, linears)
         found: dict[str, Any] = {}

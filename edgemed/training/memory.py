@@ -2,19 +2,27 @@
 
 Counted in float32 from the model's shape: w is its width, f that of the feed-forward part. Kept for
 the backward pass of a block are, a token: the inputs of both norms and what these give (4 w), what
-attention reads and writes (5 w), and four arrays of the feed-forward part (4 f).
+attention reads and writes (5 w), and three arrays of the feed-forward part (3 f); with DoRA also
+what every matrix gave. tests/bench/adapt.py measures it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgemed.errors import Refused
 
+if TYPE_CHECKING:  # needs torch
+    from edgemed_models.trainable.transformer import Transformer
+
 FLOAT = 4
-HEAD = 2 * (1 << 23) * FLOAT
-"""Bytes of a slice of logits and its gradient (edgemed_models.trainable.head)."""
-STATES = 8  # weights, gradient, AdamW's two, the best; while saving the state, three more
-RUNTIME = 350 << 20  # bytes: the interpreter, torch and numba as they are loaded (measured)
+HEAD = 3 * (1 << 23) * FLOAT
+"""Bytes of a slice of logits, of their softmax and of what is between
+(edgemed_models.trainable.head)."""
+STATES = 5  # weights, gradient, AdamW's two, the best
+SAVED = 3 + 2 * 4  # while saving: copies of three, and the file of four twice
+RUNTIME = 450 << 20  # bytes: the interpreter, torch and numba as they are loaded (measured)
 SPARE = 0.8  # of what is free, the most that is taken so that nothing is computed twice
 
 
@@ -22,7 +30,8 @@ SPARE = 0.8  # of what is free, the most that is taken so that nothing is comput
 class Sizes:
     """Blocks, their width and that of their feed-forward part; bytes of the model's file.
 
-    `paths`: numbers for each token that the adapters of a block keep.
+    `paths`: numbers for each token that the adapters of a block keep. `still`: numbers of adapters
+    that do not learn.
     """
 
     layers: int
@@ -30,32 +39,48 @@ class Sizes:
     feed_forward: int
     file: int
     paths: int = 0
+    still: int = 0
+
+
+def sizes_of(model: "Transformer", path: Path, paths: int, still: int = 0) -> Sizes:
+    """Of a model, its file, and what its adapters keep."""
+    shape, inner = model.shape, model.blocks[0].linears["ffn_up"].matrix.rows
+    return Sizes(shape.layers, shape.width, inner, path.stat().st_size, paths, still)
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes by part. `kept`: activations of all blocks stay for the backward pass."""
+    """Bytes by part. `kept`: activations of all blocks stay for the backward pass.
+
+    The state is saved between steps: the larger of `saving` and a step counts.
+    """
 
     model: int
     adapters: int
     head: int
     activations: int
+    saving: int
     runtime: int
     kept: bool
 
     @property
+    def step(self) -> int:
+        """What a step takes, and gives back."""
+        return self.head + self.activations
+
+    @property
     def total(self) -> int:
-        """All of it."""
-        return self.model + self.adapters + self.head + self.activations + self.runtime
+        """All that is held at once."""
+        return sum(self.parts.values())
 
     @property
     def parts(self) -> dict[str, int]:
         """Names for messages."""
+        step = {"the head's slice": self.head, "activations": self.activations}
         return {
             "the model's file": self.model,
             "adapters and their optimizer": self.adapters,
-            "the head's slice": self.head,
-            "activations": self.activations,
+            **(step if self.step >= self.saving else {"saving the state": self.saving}),
             "libraries": self.runtime,
         }
 
@@ -63,14 +88,15 @@ class Need:
 def needs(sizes: Sizes, weights: int, tokens: int) -> Iterator[Need]:
     """What a step of `tokens` takes, the fastest way first; `weights` of them are trained."""
     w, f = sizes.width, sizes.feed_forward
-    block = tokens * (9 * w + 4 * f + sizes.paths) * FLOAT
+    block = tokens * (9 * w + 3 * f + sizes.paths) * FLOAT
     for kept in (True, False):
         held = sizes.layers * (block if kept else tokens * w * FLOAT)
         yield Need(
             model=sizes.file,
-            adapters=STATES * weights * FLOAT,
+            adapters=(STATES * weights + sizes.still) * FLOAT,
             head=HEAD,
             activations=held + 2 * block,
+            saving=SAVED * weights * FLOAT,
             runtime=RUNTIME,
             kept=kept,
         )

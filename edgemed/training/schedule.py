@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HELD, ORDER = 1, 2  # streams of random numbers, one for each use of the seed
+HELD, ORDER, POOL = 1, 2, 3  # streams of random numbers, one for each use of the seed
 
 Batch = tuple[int, ...]
 """Numbers of the examples that are learned from in one step."""
@@ -25,6 +25,21 @@ class Wish:
     held_out: float = 0.1
     patience: int = 3
     seed: int = 0
+    rslora: bool = False
+    dora: bool = False
+    shots: int | None = None
+
+    @property
+    def scale(self) -> float:
+        """How much B A counts: alpha / rank, with rsLoRA alpha / sqrt(rank) (arXiv 2312.03732)."""
+        return self.alpha / (math.sqrt(self.rank) if self.rslora else self.rank)
+
+
+def pool(count: int, shots: int, seed: int) -> tuple[int, ...]:
+    """Numbers of `shots` of `count` examples, in order: a smaller pool lies inside a larger one of
+    the same seed."""
+    shuffled = np.random.Generator(np.random.PCG64([seed, POOL])).permutation(count)
+    return tuple(sorted(shuffled[:shots].tolist()))
 
 
 def split(count: int, held_out: float, seed: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 from edgemed.errors import EdgemedError, Refused
 from edgemed.gguf import Model, Tensor, open_model
 from edgemed.storage.whole import private_folder
+from edgemed.training.allocation import give_back_at_once
 
 if TYPE_CHECKING:
     from edgemed_models.trainable.transformer import Transformer
@@ -64,6 +65,7 @@ def _rows(tensor: Tensor, file: U8) -> MappedRows:
 def require_torch() -> None:
     """EdgemedError where torch is not installed. Every import of torch comes after this."""
     _keep_torch_at_home()
+    give_back_at_once()
     try:
         import torch  # noqa: F401
     except ImportError:

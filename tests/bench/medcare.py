@@ -22,9 +22,9 @@ from edgemed_models.engine.settings import Settings
 from edgemed.cli.main import main as edgemed
 from edgemed.local_models.loading import start
 from edgemed.training import card, checkpoint
-from edgemed.training.adapt import packed
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import read_examples
+from edgemed.training.packing import packed
 from edgemed.training.schedule import split
 from edgemed.training.trainable import load_trainable
 from models.partner.examples import choose, write

@@ -113,6 +113,16 @@ def pairs(kind: str) -> dict[str, tuple[F32, F32]]:
     }
 
 
+def lengths(kind: str) -> dict[str, F32]:
+    """For every matrix lengths of its rows, up to a third from what they are."""
+    plain = weights(kind)
+    return {
+        name: np.linalg.norm(plain[f"{name}.weight"], axis=1)
+        * (1 + numbers(2000 + i, (len(b),), 0.3))
+        for i, (name, (_, b)) in enumerate(pairs(kind).items())
+    }
+
+
 def sequences() -> list[list[int]]:
     """Token ids of the three sequences."""
     drawn = [np.random.default_rng(50 + i).random(n) for i, n in enumerate(LENGTHS)]

@@ -2,11 +2,13 @@
 
     pip install -e '.[oracles]' && python -m tests.oracles.train
 
-writes tests/edgemed/data/lora_gradients.npz: per architecture the summed loss over the answers, and
-the gradient of every A and B in GGUF's order of rows. GGUF's llama has the rows of q and k in
+writes tests/edgemed/data/lora_gradients.npz: per kind of adapter and architecture the summed loss
+over the answers, and the gradient of every A and B, and of the lengths of DoRA, in GGUF's order of
+rows. GGUF's llama has the rows of q and k in
 another order than transformers (neighbours turn together, not halves); here they are put back.
 """
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,11 @@ MODELS = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+}
+WAYS: dict[str, dict[str, Any]] = {
+    "lora": {},
+    "rslora": {"use_rslora": True},
+    "dora": {"use_dora": True},
 }
 PLACES = {
     "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
@@ -75,7 +82,7 @@ def neighbours(rows: Any, heads: int) -> Any:
     return split.swapaxes(1, 2).reshape(rows.shape)
 
 
-def model_of(kind: str) -> Any:
+def model_of(kind: str, way: str) -> Any:
     """transformers' model with the file's numbers, and PEFT's adapters with the test's."""
     config, cls = MODELS[kind]
     made = cls(
@@ -96,36 +103,42 @@ def model_of(kind: str) -> Any:
     assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
     made.tie_weights()
     targets = [PLACES[p].split(".")[1] for p in PLACES if "norm" not in p]
-    lora = LoraConfig(r=tiny.RANK, lora_alpha=tiny.ALPHA, target_modules=targets)
+    lora = LoraConfig(r=tiny.RANK, lora_alpha=tiny.ALPHA, target_modules=targets, **WAYS[way])
     adapted = get_peft_model(made.float(), lora)
     for name, (a, b) in tiny.pairs(kind).items():
         module = adapted.base_model.model.get_submodule(place(name))
         module.lora_A["default"].weight.data = torch.tensor(a)
         module.lora_B["default"].weight.data = torch.tensor(halves(b, turned(name, kind)))
+        if way == "dora":
+            lengths = halves(tiny.lengths(kind)[name], turned(name, kind))
+            module.lora_magnitude_vector["default"].weight.data = torch.tensor(lengths)
     return adapted
 
 
-def measured(kind: str) -> dict[str, Any]:
-    """The loss, and gradients by `kind/name.a` and `kind/name.b`."""
-    model, total = model_of(kind), torch.zeros(())
+def measured(kind: str, way: str) -> dict[str, Any]:
+    """The loss, and gradients by `way/kind/name.a`, `.b` and `.lengths`."""
+    model, total, at = model_of(kind, way), torch.zeros(()), f"{way}/{kind}"
     for ids, answer in zip(tiny.sequences(), tiny.ANSWERS, strict=True):
         logits = model(input_ids=torch.tensor([ids])).logits[0]
         wanted = torch.tensor(ids[-answer:])
         total = total + functional.cross_entropy(logits[-answer - 1 : -1], wanted, reduction="sum")
     total.backward()
-    found: dict[str, Any] = {f"{kind}/loss": np.float64(total.item())}
+    found: dict[str, Any] = {f"{at}/loss": np.float64(total.item())}
     for name in tiny.pairs(kind):
         module = model.base_model.model.get_submodule(place(name))
         b = module.lora_B["default"].weight.grad.numpy()
-        found[f"{kind}/{name}.a"] = module.lora_A["default"].weight.grad.numpy()
-        found[f"{kind}/{name}.b"] = neighbours(b, turned(name, kind))
+        found[f"{at}/{name}.a"] = module.lora_A["default"].weight.grad.numpy()
+        found[f"{at}/{name}.b"] = neighbours(b, turned(name, kind))
+        if way == "dora":
+            lengths = module.lora_magnitude_vector["default"].weight.grad.numpy()
+            found[f"{at}/{name}.lengths"] = neighbours(lengths, turned(name, kind))
     return found
 
 
 if __name__ == "__main__":
     every: dict[str, Any] = {}
-    for kind in tiny.KINDS:
-        every |= measured(kind)
-        print(kind, every[f"{kind}/loss"])
+    for way, kind in product(WAYS, tiny.KINDS):
+        every |= measured(kind, way)
+        print(way, kind, every[f"{way}/{kind}/loss"])
     np.savez_compressed(FIXTURE, **every)
     print(FIXTURE, FIXTURE.stat().st_size)

@@ -1,6 +1,7 @@
-"""LoRA: the trained low-rank matrices beside the frozen ones.
+"""LoRA and DoRA: the trained low-rank matrices, and lengths of rows, beside the frozen ones.
 
-B starts at zero, so that training starts from the unchanged model.
+B starts at zero and the lengths as those of the frozen rows, so that training starts from the
+unchanged model.
 """
 
 import math
@@ -8,6 +9,8 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional
+
+from edgemed_models.trainable.frozen import Frozen, product
 
 
 class Lora(nn.Module):
@@ -31,4 +34,39 @@ class Lora(nn.Module):
         self.a, self.b = nn.Parameter(a), nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return y + functional.linear(functional.linear(x, self.a), self.b) * self.scale
+        low = functional.linear(x, self.a).reshape(-1, len(self.a))
+        return torch.addmm(y.view(len(low), -1), low, self.b.T, alpha=self.scale).view_as(y)
+
+
+class Dora(Lora):
+    """x, y -> lengths / |W + scale B A| (y + scale B A x), row by row (arXiv 2402.09353).
+
+    `lengths`[rows] is trained as well. For the gradient |W + scale B A| counts as constant, as in
+    section 4.3 there. A row of zeros stays one.
+    """
+
+    squares: torch.Tensor
+
+    def __init__(
+        self, rank: int, scale: float, matrix: Frozen, random: torch.Generator | None = None
+    ) -> None:
+        super().__init__(rank, scale, matrix.rows, matrix.length, random)
+        self.matrix = matrix
+        self.register_buffer("squares", row_squares(matrix), persistent=False)
+        self.lengths = nn.Parameter(self.squares.sqrt())
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return super().forward(x, y) * (self.lengths * self.shrinking())
+
+    @torch.no_grad()
+    def shrinking(self) -> torch.Tensor:
+        """1 / |W + scale B A| of every row, from |W|^2, W A^T and A A^T: the sum never exists."""
+        across = product(self.a, self.matrix).T  # W A^T
+        inner = 2 * across + self.scale * self.b @ (self.a @ self.a.T)
+        squares = self.squares + self.scale * (inner * self.b).sum(1)
+        return torch.where(squares > 0, squares.clamp_min(1e-30).rsqrt(), torch.zeros(()))
+
+
+def row_squares(matrix: Frozen) -> torch.Tensor:
+    """|row|^2 of every row, f32[rows]."""
+    return torch.cat([block.pow(2).sum(1) for _, block in matrix.blocks()])

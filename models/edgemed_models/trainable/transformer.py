@@ -9,6 +9,7 @@ blocks are held and none is computed again, which takes two thirds of the time.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,6 +54,28 @@ class Norm(nn.Module):
         wide = x.float()
         scaled = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.epsilon)
         return (scaled * self.weight).to(x.dtype)
+
+
+class Gated(torch.autograd.Function):
+    """silu(gate) * up. silu(gate) is computed again in the backward pass, not kept."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(gate, up)
+        return functional.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gate, up = ctx.saved_tensors
+        share = torch.sigmoid(gate)
+        for_up = (share * gate).mul_(grad)
+        slope = torch.sub(1, share).mul_(gate).add_(1).mul_(share)  # of silu
+        return slope.mul_(up).mul_(grad), for_up
+
+
+def gated(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    """silu(gate) * up, of the same shape."""
+    return Gated.apply(gate, up)
 
 
 class Tensors:
@@ -117,7 +140,7 @@ class Block(nn.Module):
         """x[tokens, width] -> the same; `turns` are cosine and sine [tokens, head / 2]."""
         x = x + self.attention(self.attn_norm(x), turns, packing)
         h = self.ffn_norm(x)
-        inner = functional.silu(self.linears["ffn_gate"](h)) * self.linears["ffn_up"](h)
+        inner = gated(self.linears["ffn_gate"](h), self.linears["ffn_up"](h))
         return x + self.linears["ffn_down"](inner)
 
     def attention(

@@ -81,9 +81,9 @@ def holds_in_llama_cpp(examples: Path, adapter: Path) -> None:
     import torch
     from edgemed_models.trainable.adapters import Lora
 
-    from edgemed.training.adapt import packed
     from edgemed.training.encoded import encode_for
     from edgemed.training.examples import read_examples
+    from edgemed.training.packing import packed
     from edgemed.training.trainable import load_trainable
 
     row = encode_for(MODEL, None, read_examples(examples)[:1], 100).rows[0]
@@ -231,7 +231,7 @@ def test_an_adapter_that_cannot_be_written_is_said_in_words(
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edgemed.cli.adapt.write_whole", full)
+    monkeypatch.setattr("edgemed.adapters.output.write_whole", full)
     assert adapt(examples, "a.gguf", "--epochs", "1") == 1
     said = refused(capsys)
     assert "cannot write" in said and "No space left on device" in said

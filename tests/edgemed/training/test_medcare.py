@@ -272,6 +272,7 @@ def test_without_held_out_examples_the_last_step_is_written(
         ((*STAGE_ONE, "--from", "a.gguf"), "stage 2 of medcare"),
         ((*STAGE_TWO, "--from", "a.gguf", "--noise", "drop"), "stage 1 of medcare"),
         ((*STAGE_ONE, "--matrices", "ffn"), "each stage has its own matrices"),
+        ((*STAGE_ONE, "--dora"), "leave out one of the two"),
         (STAGE_TWO, "--from with the adapter of stage 1"),
     ],
 )

@@ -1,11 +1,13 @@
 """The memory plan of a training run: the fastest way that fits, or a refusal by part."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from edgemed.errors import Refused
 from edgemed.training.memory import Sizes, needs, planned
+from tests.edgemed import tiny_decoders as tiny
 
 SIZES = Sizes(layers=30, width=576, feed_forward=1536, file=98_000_000)
 
@@ -34,3 +36,30 @@ def test_what_the_paths_of_a_block_keep_counts_for_every_token() -> None:
     for plain, found in zip(needs(SIZES, 5, 1500), needs(more, 5, 1500), strict=True):
         blocks = SIZES.layers + 2 if found.kept else 2
         assert found.total - plain.total == blocks * 1500 * 1000 * 4
+
+
+def test_the_larger_of_a_step_and_saving_counts() -> None:
+    step = next(needs(SIZES, 5_000_000, 1500))
+    assert "saving the state" not in step.parts and step.parts["activations"] == step.activations
+    saving = next(needs(SIZES, 500_000_000, 1))
+    assert saving.parts["saving the state"] > saving.step and "activations" not in saving.parts
+
+
+def test_dora_keeps_what_each_matrix_gave(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    from edgemed.training.adapt import Training
+    from edgemed.training.encoded import Data, Encoded
+    from edgemed.training.memory import sizes_of
+    from edgemed.training.schedule import Wish
+    from edgemed.training.trainable import load_trainable
+
+    path = tiny.write_decoder(tmp_path / "m.gguf", "llama")
+    data = Data(tuple(Encoded(tuple(row), 2) for row in tiny.sequences()), 0, 64)
+    for wish, kept in (
+        (Wish(2, 4), 0),
+        (Wish(2, 4, dora=True), 2 * tiny.WIDTH + 2 * 16 + 2 * tiny.INNER + tiny.WIDTH),
+        (Wish(2, 4, "ffn", dora=True), 2 * tiny.INNER + tiny.WIDTH),
+    ):
+        training = Training(load_trainable(path)[1], data, wish)
+        sizes = sizes_of(training.model, path, training.kept)
+        assert sizes == Sizes(tiny.LAYERS, tiny.WIDTH, tiny.INNER, path.stat().st_size, kept)

@@ -12,18 +12,25 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra `trai
 FIXTURE = Path(__file__).parents[1] / "data" / "lora_gradients.npz"
 
 
-@pytest.mark.parametrize("kind", tiny.KINDS)
-def test_loss_and_gradients_are_those_of_transformers_and_peft(kind: str, tmp_path: Path) -> None:
-    from edgemed_models.trainable.adapters import Lora
+WAYS = ("lora", "rslora", "dora")
 
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_loss_and_gradients_are_those_of_transformers_and_peft(
+    kind: str, way: str, tmp_path: Path
+) -> None:
+    from edgemed.training.adapt import attach
+    from edgemed.training.schedule import Wish
     from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", kind))
+    wish = Wish(tiny.RANK, tiny.ALPHA, rslora=way == "rslora", dora=way == "dora")
+    paths = attach(model, wish)
     for name, (a, b) in tiny.pairs(kind).items():
-        linear = model.linears()[name]
-        lora = Lora(tiny.RANK, tiny.ALPHA / tiny.RANK, linear.matrix.rows, linear.matrix.length)
-        lora.a.data, lora.b.data = torch.tensor(a), torch.tensor(b)
-        linear.path = lora
+        given = {"a": a, "b": b, "lengths": tiny.lengths(kind)[name]}
+        for part, parameter in paths[name].named_parameters():
+            parameter.data = torch.tensor(given[part])
     ids = torch.tensor([i for row in tiny.sequences() for i in row])
     weights = torch.cat(
         [
@@ -36,13 +43,29 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(kind: str, tmp_pa
     loss = model.loss(ids, Packing(tiny.LENGTHS), weights)
     loss.backward()
     with np.load(FIXTURE) as wanted:
-        assert loss.item() == pytest.approx(float(wanted[f"{kind}/loss"]), rel=1e-5)
-        for name in tiny.pairs(kind):
-            path = model.linears()[name].path
-            for part in "ab":
-                right, found = wanted[f"{kind}/{name}.{part}"], getattr(path, part).grad.numpy()
+        assert loss.item() == pytest.approx(float(wanted[f"{way}/{kind}/loss"]), rel=1e-5)
+        for name, path in paths.items():
+            parts = dict(path.named_parameters())
+            assert len(parts) == (3 if way == "dora" else 2)
+            for part, parameter in parts.items():
+                right, found = wanted[f"{way}/{kind}/{name}.{part}"], parameter.grad.numpy()
                 off = np.linalg.norm(found - right) / np.linalg.norm(right)
                 assert off < 1e-4, (name, part, off)
+
+
+def test_dora_begins_as_the_model_it_is_beside(tmp_path: Path) -> None:
+    from edgemed_models.trainable.transformer import Packing
+
+    from edgemed.training.adapt import attach
+    from edgemed.training.schedule import Wish
+    from edgemed.training.trainable import load_trainable
+
+    _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", "llama"))
+    ids, packing = torch.tensor(tiny.sequences()[0]), Packing((7,))
+    with torch.no_grad():
+        plain = model.hidden(ids, packing)
+        attach(model, Wish(rank=2, alpha=4, dora=True))
+        assert torch.allclose(model.hidden(ids, packing), plain, atol=1e-5)
 
 
 def test_a_sequence_does_not_see_the_one_packed_before_it(tmp_path: Path) -> None:
@@ -65,8 +88,9 @@ def test_what_prompts_begin_with_is_computed_once_and_learned_from_as_often(
 ) -> None:
     from edgemed_models.trainable.transformer import Packing
 
-    from edgemed.training.adapt import attach, computed, packed
+    from edgemed.training.adapt import attach
     from edgemed.training.encoded import Encoded
+    from edgemed.training.packing import computed, packed
     from edgemed.training.schedule import Wish
     from edgemed.training.trainable import load_trainable
 

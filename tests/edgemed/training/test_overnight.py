@@ -1,0 +1,88 @@
+"""Making way for others: what pauses a run, what ends a pause, and that it is saved and said."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from edgemed.training import overnight
+from edgemed.training.overnight import Overnight, Signs, reason
+
+QUIET = Signs(battery=False, heat_left=30.0, memory_waits=0.0, memory_free=10**9)
+NEEDED = 5 * 10**8
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"battery": True}, "on battery"),
+        ({"heat_left": 4.0}, "4 degrees below"),
+        ({"memory_waits": 25.0}, "wait for memory 25 %"),
+        ({"memory_free": 4 * 10**8}, "a step takes 500 MB, 400 MB are free"),
+    ],
+)
+def test_each_sign_pauses_and_is_said(change: dict[str, float], says: str) -> None:
+    now = replace(QUIET, **change)  # type: ignore[arg-type]
+    for paused in (False, True):
+        assert says in str(reason(now, NEEDED, paused))
+        assert reason(QUIET, NEEDED, paused) is None
+
+
+def test_a_pause_ends_a_little_later_than_it_began() -> None:
+    for now in (
+        replace(QUIET, heat_left=8.0),
+        replace(QUIET, memory_waits=5.0),
+        replace(QUIET, memory_free=NEEDED + 1),
+    ):
+        assert reason(now, NEEDED, paused=False) is None
+        assert reason(now, NEEDED, paused=True) is not None
+
+
+def test_what_a_machine_does_not_tell_pauses_nothing() -> None:
+    assert reason(Signs(None, None, None, 10**9), NEEDED, False) is None
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which sleeping moves; the test's own priority stays."""
+    now = [100.0]
+    monkeypatch.setattr(overnight.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(overnight.time, "sleep", lambda s: now.__setitem__(0, now[0] + s))
+    monkeypatch.setattr(overnight.strain, "lower_priority", lambda: None)
+    return now
+
+
+def test_a_run_waits_until_the_reason_is_gone(clock: list[float]) -> None:
+    told: Iterator[Signs] = iter(
+        [QUIET, QUIET, *[replace(QUIET, battery=True)] * 3, replace(QUIET, heat_left=9.0), QUIET]
+    )
+    said: list[str] = []
+    saved: list[float] = []
+    rest = Overnight(NEEDED, said.append, lambda: next(told))
+    assert rest(lambda: saved.append(clock[0])) == 0.0  # all is well
+    clock[0] += 1.0
+    assert rest(lambda: saved.append(clock[0])) == 0.0  # too soon to ask again
+    clock[0] += 10.0
+    assert rest(lambda: saved.append(clock[0])) == 60.0 and saved == [111.0]
+    assert said[1:] == ["paused: the machine is on battery", "goes on after 1 min"]
+    assert next(told, None) is None
+
+
+def test_it_says_what_this_machine_does_not_tell(clock: list[float]) -> None:
+    said: list[str] = []
+    Overnight(NEEDED, said.append, lambda: QUIET)
+    Overnight(NEEDED, said.append, lambda: Signs(None, None, 0.0, 10**9))
+    assert "tells nothing" not in said[0] and "nothing of its power or heat" in said[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nice is POSIX")
+def test_the_priority_falls_once() -> None:
+    code = (
+        "import os\nfrom edgemed.machine.strain import lower_priority\n"
+        "lower_priority(); lower_priority(); print(os.nice(0))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) == max(15, os.nice(0))
