@@ -2,8 +2,8 @@
 
     python -m tests.bench.medcare MODEL.gguf --data ../shared/data/clinical --work FOLDER
 
-Trains, from the same examples of MTS-Dialog and with the same seed: plain LoRA, stage 1 with the
-noise dropped and kept, stage 2 from the first of these with and without the orthogonal term. Then
+Trains stage 1 on the first rows of MTS-Dialog's training set, with the noise dropped and kept;
+then stage 2 on the next rows, from the first of these, with and without the orthogonal term. Prints
 the mean loss of a token of the held-out answers: in the trainer, in llama.cpp with the adapter
 beside MODEL, and folded. FOLDER keeps adapters and cards (and the dialogues: keep it to yourself):
 what is there already is not trained again, and a run that was stopped goes on.
@@ -11,7 +11,6 @@ what is there already is not trained again, and a run that was stopped goes on.
 
 import argparse
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,18 +28,16 @@ from edgemed.training.schedule import split
 from edgemed.training.trainable import load_trainable
 from models.partner.examples import choose, write
 from models.partner.rows import read_rows
-from tests.oracles.llama_adapter import answer_loss
+from tests.oracles.llama_adapter import answers_loss
 
-STAGE_ONE, STAGE_TWO = (
-    ("--method", "medcare", "--stage", "1"),
-    ("--method", "medcare", "--stage", "2"),
-)
+STAGE_ONE = ("--method", "medcare", "--stage", "1", "--epochs", "2", "--rate", "6e-4")
+STAGE_TWO = ("--method", "medcare", "--stage", "2", "--epochs", "1", "--rate", "3e-4",
+             "--from", "dropped.gguf")  # fmt: skip
 WAYS: dict[str, tuple[str, ...]] = {
-    "lora": (),
     "dropped": STAGE_ONE,
     "kept": (*STAGE_ONE, "--noise", "keep"),
-    "orthogonal": (*STAGE_TWO, "--from", "dropped.gguf"),
-    "free": (*STAGE_TWO, "--from", "dropped.gguf", "--orthogonal", "0"),
+    "orthogonal": STAGE_TWO,
+    "free": (*STAGE_TWO, "--orthogonal", "0"),
 }
 """What is added to the command, by the adapter's name."""
 FOLDS = ("F32", "Q8_0", "as the model")
@@ -56,9 +53,9 @@ class Place:
     held_out: float
     seed: int
 
-    @property
-    def examples(self) -> Path:
-        return self.work / "examples.jsonl"
+    def examples(self, way: str) -> Path:
+        """What a way learns from."""
+        return self.work / ("second.jsonl" if "--from" in WAYS[way] else "first.jsonl")
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:
@@ -68,10 +65,8 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     add("model", type=Path, metavar="MODEL")
     add("--data", type=Path, required=True, metavar="FOLDER")
     add("--work", type=Path, required=True, metavar="FOLDER")
-    add("--rows", type=int, default=60, help="of the training set, from its first (60)")
-    add("--longest", type=int, default=330, help="tokens of an example (330)")
-    add("--epochs", default="2")
-    add("--rate", default="6e-4")
+    add("--rows", type=int, nargs=2, default=[60, 45], help="of the training set, by stage (60 45)")
+    add("--longest", type=int, default=250, help="tokens of an example (250)")
     add("--held-out", type=float, default=0.2)
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=1)
@@ -79,38 +74,38 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def write_examples(args: argparse.Namespace, out: Path) -> None:
-    """The first rows of the training set that are short enough."""
+def write_examples(args: argparse.Namespace, place: Place) -> None:
+    """The first rows of the training set that are short enough, and the next ones."""
     settings = Settings(str(args.model.resolve()), context=0, threads=1, vocab_only=True)
     model = start(settings)
     try:
-        rows = read_rows(args.data, "mts-dialog", "training")[: args.rows]
-        found = choose(model, rows, args.longest)
+        rows, (first, second) = read_rows(args.data, "mts-dialog", "training"), args.rows
+        for way, own in (("dropped", rows[:first]), ("free", rows[first : first + second])):
+            found = choose(model, own, args.longest)
+            write(place.examples(way), found.rows)
+            print(f"{way}: {dict(found.counts)}, {found.tokens:,} tokens", flush=True)
     finally:
         model.close()
-    write(out, found.rows)
-    print(f"{dict(found.counts)}, {found.tokens:,} tokens", flush=True)
 
 
-def train(args: argparse.Namespace, place: Place, way: str) -> float:
-    """The adapter of one way; seconds, 0 where it was there."""
-    out, began = place.work / f"{way}.gguf", time.monotonic()
+def train(place: Place, way: str) -> None:
+    """The adapter of one way."""
+    out = place.work / f"{way}.gguf"
     if out.exists():
-        return 0.0
+        return
     own = [str(place.work / w) if w.endswith(".gguf") else w for w in WAYS[way]]
     again = ["--resume"] if checkpoint.place(out).exists() else []
-    words = ["--epochs", args.epochs, "--rate", args.rate, "--held-out", str(place.held_out)]
-    words += ["--seed", str(place.seed), "--threads", str(place.threads), *own, *again]
-    examples = ["--examples", str(place.examples), "-o", str(out)]
+    words = ["--held-out", str(place.held_out), "--seed", str(place.seed)]
+    words += ["--threads", str(place.threads), *own, *again]
+    examples = ["--examples", str(place.examples(way)), "-o", str(out)]
     code = edgemed(["adapt", str(place.model), *examples, *words])
     if code:
         raise SystemExit(code)
-    return time.monotonic() - began
 
 
-def held_of(place: Place) -> Data:
-    """The held-out examples, as the runs chose them."""
-    data = encode_for(place.model, None, read_examples(place.examples), 1024)
+def held_of(place: Place, way: str) -> Data:
+    """The held-out examples, as the run chose them."""
+    data = encode_for(place.model, None, read_examples(place.examples(way)), 1024)
     _, held = split(len(data.rows), place.held_out, place.seed)
     return Data(tuple(data.rows[n] for n in held), 0, data.longest)
 
@@ -125,8 +120,7 @@ def loss_in_trainer(model: Path, data: Data) -> float:
 
 def loss_in_llama_cpp(model: Path, adapter: Path | None, data: Data) -> float:
     """The same by llama.cpp, with the adapter beside the model."""
-    losses = [answer_loss(model, adapter, r.ids, r.answer) * r.answer for r in data.rows]
-    return sum(losses) / sum(row.answer for row in data.rows)
+    return answers_loss(model, adapter, [(row.ids, row.answer) for row in data.rows])
 
 
 def folded(place: Place, adapter: Path, data: Data) -> Iterator[float]:
@@ -141,16 +135,29 @@ def folded(place: Place, adapter: Path, data: Data) -> Iterator[float]:
         out.unlink()
 
 
-def row(place: Place, way: str, data: Data, seconds: float) -> str:
+def row(place: Place, way: str) -> str:
     """A line of the table."""
-    adapter = place.work / f"{way}.gguf"
+    adapter, data = place.work / f"{way}.gguf", held_of(place, way)
     made = json.loads(card.place(adapter).read_text("utf-8"))
+    begun = made["curve"][0]["held"]
     best = min(point["held"] for point in made["curve"])
-    parts = ", ".join(f"{n} {loss:.3f}" for n, loss in made.get("parts", {}).items())
+    parts = ", ".join(f"{n} {loss:.3f}" for n, loss in made["parts"].items())
     beside = loss_in_llama_cpp(place.model, adapter, data)
     folds = " | ".join(f"{loss:.3f}" for loss in folded(place, adapter, data))
     size = adapter.stat().st_size / 1e6
-    return f"| {way} | {best:.3f} | {beside:.3f} | {folds} | {size:.1f} | {parts} | {seconds:.0f} |"
+    overlap = "{first:,.0f}, {best:,.0f}".format(**made["overlap"]) if "overlap" in made else ""
+    return (
+        f"| {way} | {begun:.3f} | {best:.3f} | {beside:.3f} | {folds} | {size:.1f} | {parts} | "
+        f"{overlap} |"
+    )
+
+
+def plain(place: Place, way: str) -> str:
+    """A line of the model alone, on the held-out examples of a way."""
+    data = held_of(place, way)
+    loss = loss_in_trainer(place.model, data)
+    beside = loss_in_llama_cpp(place.model, None, data)
+    return f"| no adapter ({place.examples(way).stem}) | | {loss:.3f} | {beside:.3f} |" + " |" * 6
 
 
 def main(words: list[str] | None = None) -> None:
@@ -159,17 +166,16 @@ def main(words: list[str] | None = None) -> None:
     args.work.mkdir(mode=0o700, parents=True, exist_ok=True)
     place = Place(args.model, args.work, args.threads, args.held_out, args.seed)
     torch.set_num_threads(args.threads)
-    if not place.examples.exists():
-        write_examples(args, place.examples)
-    seconds = {way: train(args, place, way) for way in args.ways}
-    data = held_of(place)
-    plain = loss_in_trainer(place.model, data)
-    beside = loss_in_llama_cpp(place.model, None, data)
-    print(f"| way | trainer | llama.cpp, unfolded | {' | '.join(FOLDS)} | MB | parts | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    print(f"| no adapter | {plain:.3f} | {beside:.3f} | | | | | | |", flush=True)
+    if not place.examples("free").exists():
+        write_examples(args, place)
     for way in args.ways:
-        print(row(place, way, data, seconds[way]), flush=True)
+        train(place, way)
+    titles = ("way", "begun at", "best", "llama.cpp", *FOLDS, "MB", "parts", "overlap")
+    print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
+    for way in ("dropped", "free"):
+        print(plain(place, way), flush=True)
+    for way in args.ways:
+        print(row(place, way), flush=True)
 
 
 if __name__ == "__main__":

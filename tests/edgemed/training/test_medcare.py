@@ -17,7 +17,7 @@ from edgemed.gguf import open_model
 from edgemed.storage.sha256 import sha256_of
 from tests.edgemed import tiny_decoders as tiny
 from tests.edgemed.training.test_adapt import OPTIONS, refused, stop_at
-from tests.oracles.llama_adapter import answer_loss
+from tests.oracles.llama_adapter import answers_loss
 
 MODEL = path_of("instruct")
 BLOCKS, RANK = 5, 4
@@ -214,8 +214,7 @@ def test_llama_cpp_has_the_losses_of_the_card_unfolded_and_folded(
     if fold:
         model, beside = tmp_path / "folded.gguf", None
         assert main(["fold", str(plain), str(adapter), "-o", str(model), "--threads", "1"]) == 0
-    losses = [answer_loss(model, beside, row.ids, row.answer) * row.answer for row in held]
-    found = sum(losses) / sum(row.answer for row in held)
+    found = answers_loss(model, beside, [(row.ids, row.answer) for row in held])
     assert found == pytest.approx(card_of(adapter)["parts"][part], rel=0.01)
 
 
