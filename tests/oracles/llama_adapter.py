@@ -1,6 +1,6 @@
 """The mean loss of answers' tokens by llama.cpp, with or without a LoRA adapter.
 
-python -m tests.oracles.llama_adapter MODEL ADAPTER|-        rows as JSON: [[[ID, ...], ANSWER], ...]
+python -m tests.oracles.llama_adapter MODEL ADAPTER|-   (rows as JSON: [[[ID, ...], ANSWER], ...])
 """
 
 import json
