@@ -70,6 +70,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     add("--held-out", type=float, default=0.2)
     add("--seed", type=int, default=0)
     add("--threads", type=int, default=1)
+    add("--folds", nargs="*", choices=FOLDS, default=list(FOLDS), help="types to fold into")
     add("--ways", nargs="+", choices=tuple(WAYS), default=list(WAYS))
     return parser.parse_args(words)
 
@@ -123,10 +124,10 @@ def loss_in_llama_cpp(model: Path, adapter: Path | None, data: Data) -> float:
     return answers_loss(model, adapter, [(row.ids, row.answer) for row in data.rows])
 
 
-def folded(place: Place, adapter: Path, data: Data) -> Iterator[float]:
+def folded(place: Place, adapter: Path, types: list[str], data: Data) -> Iterator[float]:
     """The losses of the folds, each file removed again."""
     out = place.work / "folded.gguf"
-    for type in FOLDS:
+    for type in types:
         own = [] if type == "as the model" else ["--out-type", type]
         words = ["--force", "--threads", str(place.threads), *own]
         if edgemed(["fold", str(place.model), str(adapter), "-o", str(out), *words]):
@@ -135,7 +136,7 @@ def folded(place: Place, adapter: Path, data: Data) -> Iterator[float]:
         out.unlink()
 
 
-def row(place: Place, way: str) -> str:
+def row(place: Place, way: str, types: list[str]) -> str:
     """A line of the table."""
     adapter, data = place.work / f"{way}.gguf", held_of(place, way)
     made = json.loads(card.place(adapter).read_text("utf-8"))
@@ -143,11 +144,11 @@ def row(place: Place, way: str) -> str:
     best = min(point["held"] for point in made["curve"])
     parts = ", ".join(f"{n} {loss:.3f}" for n, loss in made["parts"].items())
     beside = loss_in_llama_cpp(place.model, adapter, data)
-    folds = " | ".join(f"{loss:.3f}" for loss in folded(place, adapter, data))
+    folds = "".join(f"{loss:.3f} | " for loss in folded(place, adapter, types, data))
     size = adapter.stat().st_size / 1e6
     overlap = "{first:,.0f}, {best:,.0f}".format(**made["overlap"]) if "overlap" in made else ""
     return (
-        f"| {way} | {begun:.3f} | {best:.3f} | {beside:.3f} | {folds} | {size:.1f} | {parts} | "
+        f"| {way} | {begun:.3f} | {best:.3f} | {beside:.3f} | {folds}{size:.1f} | {parts} | "
         f"{overlap} |"
     )
 
@@ -157,7 +158,7 @@ def plain(place: Place, way: str) -> str:
     data = held_of(place, way)
     loss = loss_in_trainer(place.model, data)
     beside = loss_in_llama_cpp(place.model, None, data)
-    return f"| no adapter ({place.examples(way).stem}) | | {loss:.3f} | {beside:.3f} |" + " |" * 6
+    return f"| no adapter ({place.examples(way).stem}) | | {loss:.3f} | {beside:.3f} |"
 
 
 def main(words: list[str] | None = None) -> None:
@@ -170,12 +171,12 @@ def main(words: list[str] | None = None) -> None:
         write_examples(args, place)
     for way in args.ways:
         train(place, way)
-    titles = ("way", "begun at", "best", "llama.cpp", *FOLDS, "MB", "parts", "overlap")
+    titles = ("way", "begun at", "best", "llama.cpp", *args.folds, "MB", "parts", "overlap")
     print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
-    for way in ("dropped", "free"):
-        print(plain(place, way), flush=True)
     for way in args.ways:
-        print(row(place, way), flush=True)
+        print(row(place, way, args.folds), flush=True)
+    for way in {place.examples(way): way for way in args.ways}.values():
+        print(plain(place, way), flush=True)
 
 
 if __name__ == "__main__":
