@@ -334,6 +334,16 @@ def test_an_adapter_that_stage_two_cannot_go_on_with_is_refused(
     assert not out.exists()
 
 
+def test_a_peft_folder_to_go_on_from_is_refused(
+    examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    folder = examples.with_name("one")
+    folder.mkdir()
+    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--from", str(folder)) == 3
+    assert "write stage 1 as NAME.gguf" in refused(capsys)
+
+
 def test_an_adapter_with_an_embedding_is_refused(
     examples: Path,
     capsys: pytest.CaptureFixture[str],
@@ -382,8 +392,9 @@ def test_routed_paths_learn_alike_whether_blocks_are_computed_once_or_twice(
         _, model = load_trainable(tiny.write_decoder(tmp_path / f"{kept}.gguf", kind))
         model.keep = kept
         rows = tuple(Encoded(tuple(ids), 2) for ids in tiny.sequences())
-        wish = StageOne(rank=2, alpha=4, held_out=0.3, rate=0.05)
+        wish = StageOne(rank=2, alpha=4, held_out=0.3, rate=0.05, rslora=True)
         training = Aggregating(model, Data(rows, 0, 64), wish)
+        assert {path.scale for path in training.paths.values()} == {4 / 2**0.5}
         losses.append([training.step() for _ in range(3)])
         assert all(torch.isfinite(p.grad).all() for p in training.trained)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
