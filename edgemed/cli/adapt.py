@@ -46,6 +46,10 @@ ROOTED_ALPHA = PLAIN.alpha / math.sqrt(PLAIN.rank)
 """Where rsLoRA is to scale as LoRA does at the usual rank."""
 
 
+class NothingLearned(EdgemedError):
+    """The model as it is was the best on the held-out examples."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed adapt`."""
     add = parser.add_argument
@@ -248,9 +252,9 @@ def trained(
 def write(
     args: argparse.Namespace, base: card.Base, data: Data, mark: str, training: "Training"
 ) -> None:
-    """The adapter and its card. EdgemedError where the held-out loss never fell."""
+    """The adapter and its card. NothingLearned where the held-out loss never fell."""
     if training.held and not training.state.best:
-        raise EdgemedError(
+        raise NothingLearned(
             "the held-out loss never fell: no adapter is written",
             "give more examples, or a smaller --rate",
         )

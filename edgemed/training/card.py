@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edgemed.training.adapt import Training
 
 
+LATER = ("rslora", "dora", "shots")
+"""Settings that a run of an earlier version did not have: without them its name stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """The model file that was adapted."""
@@ -29,7 +33,8 @@ def place(out: Path) -> Path:
 
 def run_name(base: Base, mark: str, wish: Wish) -> str:
     """Names a run: the same base, data and settings give the same adapter."""
-    said = json.dumps([base.sha256, mark, asdict(wish)], sort_keys=True)
+    settings = {k: v for k, v in asdict(wish).items() if v or k not in LATER}
+    said = json.dumps([base.sha256, mark, settings], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from edgemed_models.trainable.frozen import Frozen, product
 class Lora(nn.Module):
     """x, y -> y + scale B A x, with A[rank, length] and B[rows, rank] (arXiv 2106.09685).
 
-    A is initialised as in torch's linear layers, with `random`.
+    x[tokens, length], y[tokens, rows]. A is initialised as in torch's linear layers, with `random`.
     """
 
     def __init__(
@@ -34,8 +34,7 @@ class Lora(nn.Module):
         self.a, self.b = nn.Parameter(a), nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        low = functional.linear(x, self.a).reshape(-1, len(self.a))
-        return torch.addmm(y.view(len(low), -1), low, self.b.T, alpha=self.scale).view_as(y)
+        return torch.addmm(y, functional.linear(x, self.a), self.b.T, alpha=self.scale)
 
 
 class Dora(Lora):

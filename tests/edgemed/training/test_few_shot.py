@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edgemed.errors import EdgemedError, Refused
 from tests.bench import few_shot, meqsum
 from tests.bench.meqsum import Row
 
@@ -80,3 +81,33 @@ def test_a_later_run_goes_on_and_other_settings_are_refused(
     assert few_shot.main(words) == 0 and len(trained) == 13
     with pytest.raises(SystemExit, match="other settings"):
         few_shot.main([*words, "--epochs", "9"])
+
+
+def test_only_what_was_not_learned_counts_as_the_model_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = few_shot.parsed(["--instruct", "m.gguf", "--work", str(tmp_path)])
+    cell, given = few_shot.Cell("merged", 64, 2), list[Any]()
+
+    def trained(said: Any) -> int:
+        given.append(said)
+        return 0
+
+    monkeypatch.setattr(few_shot.adapt, "run", trained)
+    out = few_shot.adapter_of(args, cell, Path("m.gguf"), Path("pool.jsonl"))
+    assert out == tmp_path / "merged-64-2.gguf"
+    assert (given[0].shots, given[0].seed, given[0].force, given[0].resume) == (64, 2, True, False)
+    (tmp_path / "merged-64-2.gguf.progress").touch()
+    few_shot.adapter_of(args, cell, Path("m.gguf"), Path("pool.jsonl"))
+    assert given[1].resume and not given[1].force
+    for error, none in ((few_shot.adapt.NothingLearned("", ""), True), (Refused("", ""), False)):
+
+        def failing(said: Any, error: EdgemedError = error) -> int:
+            raise error
+
+        monkeypatch.setattr(few_shot.adapt, "run", failing)
+        if none:
+            assert few_shot.adapter_of(args, cell, Path("m.gguf"), Path("p.jsonl")) is None
+        else:
+            with pytest.raises(Refused):
+                few_shot.adapter_of(args, cell, Path("m.gguf"), Path("p.jsonl"))

@@ -1,5 +1,6 @@
 """rsLoRA, DoRA, PEFT folders and pools: what is trained is what a fold of the output computes."""
 
+import hashlib
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from edgemed.adapters.gguf_form import read_adapter
 from edgemed.cli.main import main
 from edgemed.errors import Refused
 from edgemed.storage.sha256 import sha256_of
+from edgemed.training.card import Base, run_name
 from edgemed.training.encoded import Data, Encoded, encode_for, few
 from edgemed.training.examples import read_examples
 from edgemed.training.schedule import Wish, pool
@@ -103,6 +105,17 @@ def test_the_lengths_of_dora_have_no_place_in_a_gguf_file() -> None:
     adapter_bytes(Adapter("llama", {"blk.0.attn_q.weight": Pair(a, b, 1.0)}))
     with pytest.raises(Refused, match="cannot hold the lengths of DoRA"):
         adapter_bytes(Adapter("llama", {"blk.0.attn_q.weight": Pair(a, b, 1.0, lengths)}))
+
+
+def test_a_run_without_the_newer_options_has_the_name_that_it_had() -> None:
+    """So that what an earlier version began can be continued."""
+    base = Base(Path("m.gguf"), "ab")
+    old = {"rank": 16, "alpha": 32.0, "matrices": "all", "epochs": 3, "rate": 3e-4,
+           "batch_tokens": 1024, "held_out": 0.1, "patience": 3, "seed": 0}  # fmt: skip
+    said = json.dumps(["ab", "mark", old], sort_keys=True)
+    assert run_name(base, "mark", Wish()) == hashlib.sha256(said.encode()).hexdigest()
+    kinds = [Wish(), Wish(dora=True), Wish(rslora=True), Wish(shots=64)]
+    assert len({run_name(base, "mark", wish) for wish in kinds}) == 4
 
 
 def test_pools_lie_inside_larger_ones_of_the_same_seed() -> None:

@@ -5,11 +5,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgemed.training import overnight
 from edgemed.training.overnight import Overnight, Signs, reason
+from tests.edgemed.training.test_adapt import adapt, examples
+
+__all__ = ["examples"]  # a fixture
 
 QUIET = Signs(battery=False, heat_left=30.0, memory_waits=0.0, memory_free=10**9)
 NEEDED = 5 * 10**8
@@ -86,3 +91,28 @@ def test_the_priority_falls_once() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(ran.stdout) == max(15, os.nice(0))
+
+
+def test_a_run_on_battery_is_saved_waits_and_ends_as_any_other(
+    examples: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    battery = iter([False, True, True])  # at the start, before the first step, still
+    saved: list[bool] = []
+
+    def sleep(seconds: float) -> None:
+        saved.append(examples.with_name("a.gguf.progress").exists())
+        clock[0] += seconds
+
+    monkeypatch.setattr(overnight.strain, "on_battery", lambda: next(battery, False))
+    monkeypatch.setattr(overnight.strain, "heat_left", lambda: None)
+    monkeypatch.setattr(overnight.strain, "memory_waits", lambda: 0.0)
+    monkeypatch.setattr(overnight.time, "sleep", sleep)
+    words = ("--epochs", "1", "--matrices", "attn")
+    assert adapt(examples, "plain.gguf", *words) == 0
+    assert adapt(examples, "a.gguf", *words, "--overnight") == 0
+    said = capsys.readouterr().err
+    assert saved == [True] and "paused: the machine is on battery" in said
+    assert "this machine tells nothing of heat" in said
+    plain, paused = (examples.with_name(n).read_bytes() for n in ("plain.gguf", "a.gguf"))
+    assert plain == paused

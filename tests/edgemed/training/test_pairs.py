@@ -1,5 +1,6 @@
 """Folders of notes and summaries: the product's own prompt, and what does not pair by name."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,3 +132,21 @@ def test_what_does_not_go_together_is_refused_before_any_work(
     assert main(given) == code
     assert says in capsys.readouterr().err
     assert set(folder.parent.rglob("*")) == before
+
+
+def test_a_folder_is_learned_from_and_its_template_stands_in_the_card(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
+    from edgemed_models.scale import path_of
+
+    (folder / "p1.summary.txt").write_text("Cough. Paracetamol.", "utf-8")
+    out = folder.parent / "a.gguf"
+    words = ["adapt", str(path_of("instruct")), "--examples", str(folder), "-o", str(out)]
+    words += ["--template", "soap", "--shots", "2", "--held-out", "0", "--epochs", "1"]
+    assert main([*words, "--rank", "2", "--matrices", "attn", "--threads", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "1 of 3 summaries lack a heading" in said and "2 examples to learn from" in said
+    card = json.loads((folder.parent / "a.gguf.json").read_text())
+    assert card["data"]["template"] == {"name": "soap", "sha256": load_template("soap").hash}
+    assert card["data"]["drawn_from"] == 3 and "p1" not in json.dumps(card)
