@@ -160,6 +160,7 @@ class Aligning(Parted):
     ) -> None:
         self.before, self.written = stage_one, PARTS[part]
         super().__init__(model, data, wish)
+        del self.before  # its numbers are copied: they lie in the paths now
         self.about = {"method": "medcare", "stage": "2", "part": part}
         self.first_overlap = self.overlap().item()
 
