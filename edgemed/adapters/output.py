@@ -24,7 +24,10 @@ def refuse_output(out: Path, replace: bool) -> None:
     """Refused where nothing can be written at `out`. A file may be replaced, a folder never."""
     if not is_gguf(out) and out.is_dir() and not out.is_symlink():
         raise Refused(f"{out} exists already", "a folder is not replaced: choose another name")
-    refuse_place(out, replace and is_gguf(out))
+    if is_gguf(out):
+        refuse_place(out, replace)
+    else:
+        refuse_place(out, False, force="")
 
 
 def files_of(out: Path, adapter: Adapter, model: Model, stored: str = "F32") -> dict[str, bytes]:
