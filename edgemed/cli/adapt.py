@@ -12,6 +12,15 @@ from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import IN_A_FOLDER, NO_LENGTHS, STORED
 from edgemed.adapters.output import FORMS, files_of, is_gguf, refuse_output, write_files
 from edgemed.cli.adapt_examples import data_of, example_options, refuse_examples
+from edgemed.cli.adapt_medcare import (
+    begun,
+    medcare_options,
+    refuse_mixed,
+    refuse_other_base,
+    stage_one,
+    staged,
+    tell_parts,
+)
 from edgemed.cli.adapt_shown import shower, tell, tell_look, tell_plan
 from edgemed.cli.numbers import finite, positive, seed, threads
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -49,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     example_options(parser.add_argument_group("examples"))
     adapter_options(parser.add_argument_group("adapter"))
     training_options(parser.add_argument_group("training"))
+    medcare_options(parser.add_argument_group("MedCare: two stages"))
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
     add(
         "--overnight",
@@ -155,7 +165,7 @@ def share(text: str) -> float:
 def wish_of(args: argparse.Namespace) -> Wish:
     """The options as the run takes them."""
     usual = ROOTED_ALPHA if args.rslora else 2.0 * args.rank
-    return Wish(
+    plain = Wish(
         args.rank,
         args.alpha or usual,
         args.matrices,
@@ -169,16 +179,19 @@ def wish_of(args: argparse.Namespace) -> Wish:
         args.dora,
         args.shots,
     )
+    return staged(args, plain)
 
 
 def run(args: argparse.Namespace) -> int:
     """Refuse what cannot work, train, write adapter and card."""
+    refuse_mixed(args)
     require_torch()
     from edgemed.training import checkpoint
 
     progress = checkpoint.place(args.out)
     refuse_nonsense(args)
-    refuse_inputs(args.out, [args.out, card.place(args.out), progress], [args.model, args.examples])
+    written = [args.out, card.place(args.out), progress]
+    refuse_inputs(args.out, written, [args.model, args.examples, *stage_one(args)])
     refuse_output(args.out, args.force)
     refuse_place(card.place(args.out), args.force)
     if progress.exists() and not (args.resume or args.finish or args.force):
@@ -186,10 +199,12 @@ def run(args: argparse.Namespace) -> int:
             f"{progress} is from a run that was stopped",
             "add --resume to continue it, --finish to write the adapter now, --force to start over",
         )
-    data = data_of(args)
     base = card.Base(args.model, sha256_of(args.model))
+    refuse_other_base(args, base.sha256)
+    data = data_of(args)
     mark = data.mark(Log(default_place()).key_for("examples"))
-    training = trained(args, data, card.run_name(base, mark, wish_of(args)), progress)
+    wish = wish_of(args)
+    training = trained(args, data, wish, card.run_name(base, mark, wish), progress)
     write(args, base, data, mark, training)
     progress.unlink(missing_ok=True)
     return 0
@@ -209,16 +224,18 @@ def refuse_nonsense(args: argparse.Namespace) -> None:
         raise UsageError("--finish trains nothing, overnight or not", "leave out one of the two")
 
 
-def trained(args: argparse.Namespace, data: Data, name: str, progress: Path) -> "Training":
+def trained(
+    args: argparse.Namespace, data: Data, wish: Wish, name: str, progress: Path
+) -> "Training":
     """Run the training called `name` to its end, from its start or from where it was stopped."""
     import torch
 
     from edgemed.training import checkpoint
-    from edgemed.training.adapt import Training, never, train
+    from edgemed.training.adapt import never, train
 
     torch.set_num_threads(args.threads)
     _, model = load_trainable(args.model)
-    training = Training(model, data, wish_of(args))
+    training = begun(args, model, data, wish)
     need = needed(args.model, training)
     model.keep = need.kept
     if args.resume or args.finish:
@@ -241,11 +258,13 @@ def write(
             "the held-out loss never fell: no adapter is written",
             "give more examples, or a smaller --rate",
         )
-    architecture = training.model.shape.kind
-    adapter = Adapter(architecture, training.pairs(), {"base_sha256": base.sha256})
+    measured = training.measured()
+    tell_parts(measured)
+    about = {"base_sha256": base.sha256, **training.about}
+    adapter = Adapter(training.model.shape.kind, training.pairs(), about)
     files = files_of(args.out, adapter, open_model(args.model), args.out_type or "F32")
     weights = next(iter(files.values()))
-    made = card.card(base, data, mark, training, weights, args.threads)
+    made = card.card(base, data, mark, training, weights, args.threads) | measured
     with in_words(args.out):
         write_whole(card.place(args.out), card.as_json(made))
     write_files(args.out, files)
@@ -258,7 +277,7 @@ def write(
 
 def needed(path: Path, training: "Training") -> Need:
     """The memory of the fastest way that fits, printed by part. Refused where none does."""
-    sizes = sizes_of(training.model, path, training.kept)
+    sizes = sizes_of(training.model, path, training.kept, training.still)
     need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (

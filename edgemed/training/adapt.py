@@ -5,7 +5,7 @@ With one thread, a stopped and resumed run gives bit-identical numbers.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,18 +76,33 @@ class State:
 
 
 class Training:
-    """A model with fresh adapters, and what it learns from."""
+    """A model with fresh adapters, and what it learns from.
+
+    edgemed.training.medcare overrides what is attached, added to the loss, judged and written.
+    """
+
+    about: Mapping[str, str] = {}
+    """What the adapter's file says of how it was made."""
 
     def __init__(self, model: Transformer, data: Data, wish: Wish) -> None:
         self.model, self.rows, self.wish = model, data.rows, wish
-        self.paths = attach(model, wish)
-        self.trained = [p for path in self.paths.values() for p in path.parameters()]
+        self.paths = self.attached()
+        parameters = [p for path in self.paths.values() for p in path.parameters()]
+        self.trained = [p for p in parameters if p.requires_grad]
         self.learned, self.held = split(len(data.rows), wish.held_out, wish.seed)
         self.lengths = [len(row.ids) for row in data.rows]
         self.batches, self.looks = steps(self.learned, self.lengths, wish)
         self.adam = torch.optim.AdamW(decaying(self.trained), lr=wish.rate)
         self.state = State(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
+
+    def attached(self) -> dict[str, Any]:
+        """New paths beside the model's matrices, by the matrices' names."""
+        return attach(self.model, self.wish)
+
+    def penalty(self) -> torch.Tensor | float:
+        """What a step adds to the loss beside that of the examples."""
+        return 0.0
 
     @property
     def kept(self) -> int:
@@ -100,6 +115,13 @@ class Training:
     def weights(self) -> int:
         """How many numbers are trained."""
         return sum(parameter.numel() for parameter in self.trained)
+
+    @property
+    def still(self) -> int:
+        """How many numbers of the paths are not."""
+        every = (p.numel() for path in self.paths.values() for p in path.parameters())
+        found: int = sum(every) - self.weights
+        return found
 
     def tokens_from(self, step: int) -> int:
         """Tokens of the steps after the first `step`."""
@@ -138,7 +160,7 @@ class Training:
                 f"the loss is not a finite number at step {state.step + 1}", "give a smaller --rate"
             )
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss + self.penalty()).backward()
         torch.nn.utils.clip_grad_norm_(self.trained, STEEPEST)
         self.whole = False
         self.adam.step()
@@ -199,6 +221,16 @@ class Training:
                 "exp_avg": torch.from_numpy(first.copy()),
                 "exp_avg_sq": torch.from_numpy(second.copy()),
             }
+
+    def use_best(self) -> None:
+        """Put the best weights in place, where the run has ended."""
+        with torch.no_grad():
+            for parameter, best in zip(self.trained, self.state.best_weights, strict=True):
+                parameter.copy_(torch.from_numpy(best))
+
+    def measured(self) -> dict[str, Any]:
+        """What the card tells beside the curve; taken once, before the adapter is written."""
+        return {}
 
     def pairs(self) -> dict[str, Pair]:
         """The best adapters, by the names of their matrices."""

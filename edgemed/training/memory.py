@@ -30,7 +30,8 @@ SPARE = 0.8  # of what is free, the most that is taken so that nothing is comput
 class Sizes:
     """Blocks, their width and that of their feed-forward part; bytes of the model's file.
 
-    `paths`: numbers for each token that the adapters of a block keep.
+    `paths`: numbers for each token that the adapters of a block keep. `still`: numbers of adapters
+    that do not learn.
     """
 
     layers: int
@@ -38,12 +39,13 @@ class Sizes:
     feed_forward: int
     file: int
     paths: int = 0
+    still: int = 0
 
 
-def sizes_of(model: "Transformer", path: Path, paths: int) -> Sizes:
+def sizes_of(model: "Transformer", path: Path, paths: int, still: int = 0) -> Sizes:
     """Of a model, its file, and what its adapters keep."""
     shape, inner = model.shape, model.blocks[0].linears["ffn_up"].matrix.rows
-    return Sizes(shape.layers, shape.width, inner, path.stat().st_size, paths)
+    return Sizes(shape.layers, shape.width, inner, path.stat().st_size, paths, still)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def needs(sizes: Sizes, weights: int, tokens: int) -> Iterator[Need]:
         held = sizes.layers * (block if kept else tokens * w * FLOAT)
         yield Need(
             model=sizes.file,
-            adapters=STATES * weights * FLOAT,
+            adapters=(STATES * weights + sizes.still) * FLOAT,
             head=HEAD,
             activations=held + 2 * block,
             saving=SAVED * weights * FLOAT,
