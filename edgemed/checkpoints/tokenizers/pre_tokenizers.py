@@ -125,7 +125,8 @@ def other(step: Tree) -> str:
 def byte_level(step: Tree) -> str | None:
     if step.get("add_prefix_space") is not False:
         return None
-    return {True: GPT2, False: BYTES}.get(step.get("use_regex", True))
+    regex = step.get("use_regex", True)
+    return {True: GPT2, False: BYTES}[regex] if type(regex) is bool else None
 
 
 def splitting(step: Tree) -> str | None:
