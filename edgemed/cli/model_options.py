@@ -46,7 +46,7 @@ def configure_loading(add: Callable[..., Any]) -> None:
         default=[],
         type=use_of,
         metavar="FILE[:STRENGTH]",
-        help="run a LoRA adapter in GGUF form beside the model; repeatable",
+        help="run a LoRA adapter beside the model: a GGUF file or a PEFT folder; repeatable",
     )
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
 
