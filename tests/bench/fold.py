@@ -36,8 +36,8 @@ compile_kernels(plan, Meter(plan.weights, None))
 before = int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) * 1024
 busy = time.process_time()
 result = run_plan(plan, load_check=False)
-print(json.dumps({"busy": time.process_time() - busy, "seconds": result.seconds, "weights": result.weights, "before": before,
-                  "buffers": plan.buffers.nbytes}))
+print(json.dumps({"busy": time.process_time() - busy, "seconds": result.seconds,
+                  "weights": result.weights, "before": before, "buffers": plan.buffers.nbytes}))
 """
 
 
@@ -79,7 +79,7 @@ def main() -> None:
                 added = (fold["anonymous"] - fold["before"]) >> 20
                 print(
                     f"merge {merge['seconds']:.2f} s, fold {fold['seconds']:.2f} s, ratio "
-                    f"{ratios[-1]:.2f}; of processors {merge['busy']:.2f} and {fold['busy']:.2f} s, "
+                    f"{ratios[-1]:.2f}; processors {merge['busy']:.2f} s and {fold['busy']:.2f} s, "
                     f"ratio {busy[-1]:.2f}; the fold added {added} MiB, its buffers are "
                     f"{fold['buffers'] >> 20} MiB",
                     flush=True,

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import struct
 import sys
 import tempfile
@@ -45,6 +46,9 @@ ADAPTERS = sorted(p.parent for p in (DATA / "lora").glob("*/adapter_config.json"
 SLOW = 20.0
 """Seconds of the processor for one folder: kernels may have to be compiled."""
 
+HANGS = 180
+"""Seconds after which a folder that is still read counts as one that is read for ever."""
+
 PICKLE = b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x04true\x94\x85\x94R\x94."
 ODD: Sequence[Any] = (
     None, True, False, 0, -1, 1, 2, 7, 1 << 31, 1 << 63, 10**40, 0.5, -0.0, 1e308, float("nan"),
@@ -56,8 +60,9 @@ Change = Callable[[Path, random.Random], None]
 
 
 def files(folder: Path) -> list[Path]:
-    """What is in the folder, but for the base and the fold that adapters of the tests have."""
-    return sorted(p for p in folder.iterdir() if p.suffix not in (".gguf", ".npz"))
+    """The plain files of the folder, but for the base and the fold that adapters here have."""
+    plain = (p for p in folder.iterdir() if p.is_file() and not p.is_symlink())
+    return sorted(p for p in plain if p.suffix not in (".gguf", ".npz"))
 
 
 def one_of(folder: Path, rng: random.Random, ending: str = "") -> Path:
@@ -277,6 +282,7 @@ def attacked(number: int, seed: int, at: Path, watch: Watch) -> tuple[str, str]:
             continue  # an earlier change has left nothing to change
     what = f"{'adapter' if adapter else 'checkpoint'} {'+'.join(c.__name__ for c in made)}"
     watch.seen.clear()
+    signal.alarm(HANGS)
     start, fault = time.process_time(), ""
     try:
         (use_adapter if adapter else use_checkpoint)(folder, out)
@@ -290,8 +296,9 @@ def attacked(number: int, seed: int, at: Path, watch: Watch) -> tuple[str, str]:
             fault = str(unfit)
         if out.exists():
             fault = "refused, and the output is there"
-    except Exception:
+    except Exception:  # whatever else comes of it is a fault, and is told
         ended, fault = "broken", traceback.format_exc()
+    signal.alarm(0)
     if watch.seen:
         fault = f"{watch.seen[0]}"
     if time.process_time() - start > SLOW:
@@ -299,9 +306,15 @@ def attacked(number: int, seed: int, at: Path, watch: Watch) -> tuple[str, str]:
     return f"{what.split()[0]} {ended}", f"{what}: {fault}" if fault else ""
 
 
+def hung(number: int, frame: object) -> None:
+    """The alarm."""
+    raise TimeoutError(f"still reading after {HANGS} s")
+
+
 def run(count: int, seed: int, keep: Path | None = None) -> tuple[Counter[str], list[str]]:
     """How often each end came, and the faults."""
     watch, ends, faults = Watch(), Counter[str](), []
+    signal.signal(signal.SIGALRM, hung)
     for number in range(count):
         with tempfile.TemporaryDirectory() as name:
             end, fault = attacked(number, seed, Path(name), watch)
