@@ -128,6 +128,12 @@ def find_model(name: str | None) -> Path:
     path = Path(entry.path) if entry else Path(name)
     refuse_odd_path(path)
     refuse_odd_name(path)
+    if path.is_dir():
+        raise UsageError(
+            f"{name} is a folder, and llama.cpp runs GGUF files",
+            f"make one of a checkpoint: edgemed convert {name} -o {path.name}.gguf "
+            "--out-type Q4_K_M",
+        )
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(
