@@ -5,7 +5,7 @@ written anything. What a function needs is loaded when the function is called.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,6 +251,7 @@ def summarize(
     from edgemed.clinic.note import parse, read_note, refuse_unusable
     from edgemed.clinic.summarize import prompt_of, request_fitting, write
     from edgemed.clinic.template import load_template, readable
+    from edgemed.local_models.beside import kept_adapter
     from edgemed.local_models.library import find_model
     from edgemed.local_models.loading import Options as Loading
     from edgemed.local_models.loading import running
@@ -260,14 +261,16 @@ def summarize(
         load_template(template),
     )
     refuse_unusable(read)
-    path = find_model(None if model is None else str(model))
+    name = None if model is None else str(model)
+    path, loading = find_model(name), options or Loading()
+    loading = replace(loading, adapters=loading.adapters or kept_adapter(name))
     prompt = prompt_of(read, asked, max_tokens)
 
     def tell(event: Event) -> None:
         if on_text is not None and isinstance(event, Piece):
             on_text(event.text)
 
-    with running(path, options or Loading(), prompt.messages, prompt.answer) as (engine, tokens):
+    with running(path, loading, prompt.messages, prompt.answer) as (engine, tokens):
         request = request_fitting(engine, prompt, tokens, temperature, seed)
         answer = collect(write(engine, request), tell)
     if answer.ending == "failed" and not answer.text.strip():

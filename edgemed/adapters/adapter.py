@@ -1,6 +1,8 @@
 """An adapter as data: for each matrix of a model two low-rank ones, and their scale.
 
 W' = W + scale B A        A f32[rank, row length], B f32[rows, rank]
+
+Of a tensor of experts both have a dimension more, in front: one pair for each expert.
 """
 
 from collections.abc import Mapping
@@ -24,7 +26,7 @@ class Pair:
 
     @property
     def rank(self) -> int:
-        return len(self.a)
+        return int(self.a.shape[-2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@
     whole       W' = another tensor
     added       W' = W + scale V                       V a vector, of a bias
 
-With a `strength` the result lies that far on the way from W to W': 0 changes nothing, 1 is the
-adapter as trained. `scale` already includes it.
+A tensor that holds the matrices of all experts, one behind the other, has changes of single
+experts: W is then that expert's matrix. With a `strength` the result lies that far on the way from
+W to W': 0 changes nothing, 1 is the adapter as trained. `scale` already includes it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,8 @@ class Thin:
 
 @dataclass(frozen=True, slots=True)
 class LowRank:
-    """`lengths`: of the rows or columns of the result; None: they are as they come."""
+    """`lengths`: of the rows or columns of the result; None: they are as they come. `expert`: the
+    only one that is changed, of a tensor of experts."""
 
     left: Thin
     right: Thin
@@ -41,6 +43,7 @@ class LowRank:
     lengths: Thin | None = None
     along: Literal["rows", "columns"] = "rows"
     strength: float = 1.0
+    expert: int | None = None
 
     @property
     def rank(self) -> int:
@@ -56,6 +59,7 @@ class Whole:
     order: Order | None = None
     plus: float = 0.0
     strength: float = 1.0
+    expert: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,21 @@ def shape_of(change: Change) -> tuple[int, int]:
     return rows, right.rows if change.right.turned else right.row_length
 
 
+def rows_of(change: Change) -> range | None:
+    """The rows of the tensor that it changes; None: all."""
+    expert = None if isinstance(change, Added) else change.expert
+    if expert is None:
+        return None
+    rows = shape_of(change)[0]
+    return range(expert * rows, (expert + 1) * rows)
+
+
+def ranges_of(tensor: Tensor) -> list[range]:
+    """The rows of a tensor that adapters change, as far as they are changed one by one."""
+    found = {rows_of(change) or range(tensor.rows) for change in changes_of(tensor)}
+    return sorted(found, key=lambda rows: (rows.start, rows.stop))
+
+
 def parts(change: Change) -> Iterator[Tensor]:
     """The tensors of the adapter that a change is made of."""
     if not isinstance(change, LowRank):
@@ -116,17 +135,28 @@ def parts(change: Change) -> Iterator[Tensor]:
 def state_bytes(tensors: Iterable[Tensor]) -> int:
     """The most that a worker holds of these tensors' changes beside a chunk: R in float64, and
     as much again while it is decoded; lengths of rows or columns, and rows that are measured."""
-    return sum(held(t, change) for t in tensors for change in changes_of(t))
+    return sum(int(at_once(t, [held(t, change) for change in changes_of(t)])) for t in tensors)
 
 
 def bytes_per_weight(tensors: Iterable[Tensor]) -> float:
     """What a worker holds of these tensors' changes for each weight of a chunk: rows of L, or of
     other tensors, packed, as float32, and twice as float64."""
-    return sum(
-        24 * change.rank / tensor.row_length if isinstance(change, LowRank) else 24
-        for tensor in tensors
-        for change in changes_of(tensor)
-    )
+    return sum(at_once(t, [per_weight(t, change) for change in changes_of(t)]) for t in tensors)
+
+
+def at_once(tensor: Tensor, sizes: Sequence[float]) -> float:
+    """What changes of these sizes take together; of experts there is one at a time."""
+    experts: dict[int | None, float] = {}
+    for change, size in zip(changes_of(tensor), sizes, strict=True):
+        expert = None if isinstance(change, Added) else change.expert
+        experts[expert] = experts.get(expert, 0) + size
+    return experts.pop(None, 0) + max(experts.values(), default=0)
+
+
+def per_weight(tensor: Tensor, change: Change) -> float:
+    """Bytes of one change for each weight; rows of an expert are copied besides."""
+    copied = 4 if rows_of(change) else 0
+    return copied + (24 * change.rank / tensor.row_length if isinstance(change, LowRank) else 24)
 
 
 def held(tensor: Tensor, change: Change) -> int:

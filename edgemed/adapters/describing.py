@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemed.adapters.change import Change, LowRank, Whole, parts, shape_of
+from edgemed.adapters.change import Added, Change, LowRank, Whole, parts, shape_of
 from edgemed.adapters.forms import folder_of
 from edgemed.adapters.found import Found
 from edgemed.adapters.gguf_changes import open_gguf
@@ -58,7 +58,9 @@ def targets(found: Found) -> Iterator[Target]:
         for change in changes:
             low = change if isinstance(change, LowRank) else None
             rank, scale = (low.rank, low.scale) if low else (None, None)
-            yield Target(name, kind_of(change), *shape_of(change), rank, scale)
+            expert = None if isinstance(change, Added) else change.expert
+            whose = name if expert is None else f"{name} of expert {expert}"
+            yield Target(whose, kind_of(change), *shape_of(change), rank, scale)
 
 
 def kind_of(change: Change) -> str:

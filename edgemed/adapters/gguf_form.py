@@ -8,6 +8,7 @@ other ranks or scales have their B scaled when they are written. There is no pla
 of DoRA.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from edgemed_native.codecs import decode_rows
 from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.adapters.adapter import F32, Adapter, Pair
-from edgemed.adapters.change import LowRank, Thin
+from edgemed.adapters.change import Change, LowRank, Thin, shape_of
 from edgemed.adapters.gguf_changes import ALPHA, EMBEDDING, A, B, open_gguf
 from edgemed.errors import Refused
 from edgemed.gguf import open_model, plan_layout
@@ -34,17 +35,18 @@ STORED = {"F32": "<f4", "F16": "<f2"}
 
 
 def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
-    """The whole file. Its alpha is that of the first pair: pairs of the same keep their B."""
+    """The whole file."""
+    return b"".join(adapter_parts(adapter, stored))
+
+
+def adapter_parts(adapter: Adapter, stored: str = "F32") -> Iterator[bytes]:
+    """The whole file, piece by piece. Its alpha is that of the first pair: pairs of the same keep
+    their B."""
     if any(pair.lengths is not None for pair in adapter.pairs.values()):
         raise Refused(NO_LENGTHS, IN_A_FOLDER)
+    shapes = {name: (pair.a.shape, pair.b.shape) for name, pair in adapter.pairs.items()}
     first = next(iter(adapter.pairs.values()))
     alpha = first.scale * first.rank
-    arrays: dict[str, F32] = {}
-    for name, pair in adapter.pairs.items():
-        a, b = pair.a, pair.b * np.float32(pair.scale * pair.rank / alpha)
-        if name == EMBEDDING:  # which llama.cpp stores transposed
-            a, b = b, a.T
-        arrays[name + A], arrays[name + B] = a, b
     keys: dict[str, tuple[str, Any]] = {
         "general.type": ("string", "adapter"),
         "general.architecture": ("string", adapter.architecture),
@@ -53,14 +55,35 @@ def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
     }
     keys |= {ABOUT + key: ("string", value) for key, value in adapter.about.items()}
     raw = {key: encode(kind, value) for key, (kind, value) in keys.items()}
-    specs = [(name, array.shape[::-1], BY_NAME[stored]) for name, array in arrays.items()]
+    specs = [
+        (name + half, shape[::-1], BY_NAME[stored])
+        for name, found in shapes.items()
+        for half, shape in zip((A, B), laid(name, *found), strict=True)
+    ]
     layout = plan_layout(raw, specs)
-    whole = bytearray(layout.total_bytes)
-    whole[: len(layout.header)] = layout.header
-    for offset, array in zip(layout.offsets, arrays.values(), strict=True):
-        data = np.ascontiguousarray(array, STORED[stored]).tobytes()
-        whole[offset : offset + len(data)] = data
-    return bytes(whole)
+    yield layout.header
+    at, places = len(layout.header), iter(layout.offsets)
+    for name, pair in adapter.pairs.items():
+        for half in halves(name, pair, alpha):
+            offset, data = next(places), half.astype(STORED[stored]).tobytes()
+            yield bytes(offset - at)
+            yield data
+            at = offset + len(data)
+    yield bytes(layout.total_bytes - at)
+
+
+Shape = tuple[int, ...]
+
+
+def laid(name: str, a: Shape, b: Shape) -> tuple[Shape, Shape]:
+    """The shapes of a pair as the file has them: that of the embedding lies the other way round."""
+    return (b, a[::-1]) if name == EMBEDDING else (a, b)
+
+
+def halves(name: str, pair: Pair, alpha: float) -> tuple[F32, F32]:
+    """The two arrays of a pair as the file has them, its scale in B."""
+    a, b = pair.a, pair.b * np.float32(pair.scale * pair.rank / alpha)
+    return (b, a.T) if name == EMBEDDING else (a, b)
 
 
 def write_adapter(path: Path, adapter: Adapter) -> None:
@@ -71,27 +94,40 @@ def write_adapter(path: Path, adapter: Adapter) -> None:
 def read_adapter(path: Path) -> Adapter:
     """The adapter in `path`, its numbers too. InvalidFile for what llama.cpp would refuse."""
     found, meta = open_gguf(path), open_model(path).metadata
-    pairs = {
-        name: pair_of(change)
-        for name, changes in found.changes.items()
-        for change in changes
-        if isinstance(change, LowRank)
-    }
+    pairs = {name: read_pair(low_rank(changes)) for name, changes in found.changes.items()}
     about = {k.removeprefix(ABOUT): str(meta[k]) for k in meta if k.startswith(ABOUT)}
     return Adapter(found.architecture, pairs, about)
 
 
-def pair_of(change: LowRank) -> Pair:
-    """The matrices of a change, read."""
-    return Pair(_read(change.right), _read(change.left), change.scale)
+def low_rank(changes: Iterable[Change]) -> list[LowRank]:
+    """Those of a tensor that are pairs."""
+    return [change for change in changes if isinstance(change, LowRank)]
+
+
+def read_pair(changes: Sequence[LowRank], experts: int = 0) -> Pair:
+    """The matrices of a tensor's change, read; those of experts, in a stack of `experts` (0: as
+    many as there are), in which an expert without a pair has zeros."""
+    if changes[0].expert is None:
+        (change,) = changes
+        return Pair(_read(change.right), _read(change.left), change.scale)
+    rank, (rows, length) = max(change.rank for change in changes), shape_of(changes[0])
+    count = experts or len(changes)
+    a, b = np.zeros((count, rank, length), np.float32), np.zeros((count, rows, rank), np.float32)
+    for change in changes:
+        assert change.expert is not None
+        a[change.expert, : change.rank] = _read(change.right)
+        b[change.expert, :, : change.rank] = _read(change.left) * np.float32(change.scale)
+    return Pair(a, b, 1.0)
 
 
 def _read(thin: Thin) -> F32:
-    """The whole thin matrix."""
+    """The whole thin matrix, in the model's order."""
     tensor = thin.tensor
     with tensor.path.open("rb") as file:
         file.seek(tensor.offset)
         packed = np.frombuffer(file.read(tensor.nbytes), np.uint8).reshape(tensor.rows, -1)
     out = np.empty((tensor.rows, tensor.row_length), np.float32)
     decode_rows(tensor.type.name, packed, out)
-    return np.ascontiguousarray(out.T) if thin.turned else out
+    if thin.turned:
+        out = np.ascontiguousarray(out.T)
+    return out if thin.order is None else out[np.array(thin.order)]

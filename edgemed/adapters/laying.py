@@ -5,6 +5,7 @@ trained, of a model whose head is the embedding, becomes a tensor of its own; so
 was, where only the embedding is changed.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from edgemed.adapters.change import (
     LowRank,
     changed,
     parts,
+    rows_of,
     shape_of,
 )
 from edgemed.adapters.found import Found
@@ -76,14 +78,20 @@ def target(model: Model, found: Found, name: str) -> Tensor:
 
 def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: Change) -> None:
     """Incompatible if the change has a different shape from the tensor."""
-    if shape_of(change) != (tensor.rows, tensor.row_length) or len(tensor.shape) > 2:
-        theirs, ours = (
-            " x ".join(str(n) for n in shape[::-1])
-            for shape in (shape_of(change), tensor.shape[::-1])
-        )
+    rows = rows_of(change)
+    matrix = tensor.shape if rows is None else tensor.shape[:2]
+    if len(matrix) > 2 or shape_of(change) != (math.prod(matrix[1:]), matrix[0]):
+        theirs, ours = (" x ".join(map(str, shape)) for shape in (shape_of(change)[::-1], matrix))
         raise Incompatible(
             f"the adapter {found.name} changes {name} of {theirs}, "
             f"that of {model.path.name} is {ours}",
+            made_for(found),
+        )
+    if rows is not None and rows.stop > tensor.rows:
+        experts = tensor.shape[2] if len(tensor.shape) > 2 else "none"
+        raise Incompatible(
+            f"the adapter {found.name} changes expert {rows.start // len(rows)} of {name}, of "
+            f"which {model.path.name} has {experts}",
             made_for(found),
         )
 

@@ -9,7 +9,8 @@ Headers only. Every tensor must be known and have a place in the model.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,13 +78,26 @@ def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> Found:
         where = place(module, config)
         for ending, found in changes_of(config, module, where, parts).items():
             name = where.stem + ending
-            if name in changes:
+            if name in changes and (
+                where.expert is None or where.expert in experts_of(changes[name])
+            ):
                 raise InvalidFile(f"{path}: two tensors are for {name}", AGAIN)
-            changes[name] = found
+            changes[name] = (*changes.get(name, ()), *of_expert(found, where.expert))
     if not changes:
         raise InvalidFile(f"{path} holds no tensors", AGAIN)
     name = folder.name or folder.resolve().name
     return Found(name, "PEFT", (config.path, path), "", config.base, changes, config.tied)
+
+
+def of_expert(changes: Iterable[Change], expert: int | None) -> Iterator[Change]:
+    """The changes, of one expert's rows; of a bias none is known."""
+    for change in changes:
+        yield change if isinstance(change, Added) else replace(change, expert=expert)
+
+
+def experts_of(changes: Iterable[Change]) -> set[int | None]:
+    """The experts that are changed."""
+    return {None if isinstance(change, Added) else change.expert for change in changes}
 
 
 def refuse_other_weights(folder: Path, path: Path) -> None:

@@ -10,7 +10,16 @@ import numpy as np
 from edgemed_native import low_rank_kernels as kernels
 from numpy.typing import NDArray
 
-from edgemed.adapters.change import AT_ONCE, Added, Changed, LowRank, Order, Thin
+from edgemed.adapters.change import (
+    AT_ONCE,
+    Added,
+    Change,
+    Changed,
+    LowRank,
+    Order,
+    Thin,
+    rows_of,
+)
 from edgemed.gguf import Tensor
 from edgemed.gguf.reading import adjacent, decode
 
@@ -29,7 +38,7 @@ class Changer:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._step = ""
-        self._kept: dict[tuple[int, str], F64] = {}
+        self._kept: dict[tuple[int, str, int | None], F64] = {}
 
     def begin(self, step: str) -> None:
         """Start another step: drop what was kept for the last one."""
@@ -55,13 +64,26 @@ class Changer:
     def _apply(self, tensor: Changed, count: int, numbers: I64, x: F32) -> None:
         """The first `count` changes, one after the other; `x` has all of these rows."""
         for at, change in enumerate(tensor.changes[:count]):
-            if isinstance(change, LowRank):
-                self._low_rank(tensor, at, change, numbers, x)
-            elif isinstance(change, Added):
-                x += change.scale * self._other(change.tensor, change.order, numbers)
-            else:
-                y = self._other(change.tensor, change.order, numbers) + change.plus
-                x[:] = y if change.strength == 1.0 else x + change.strength * (y - x)
+            rows = rows_of(change)
+            if rows is None:
+                self._one(tensor, at, change, numbers, x)
+                continue
+            own = np.flatnonzero((numbers >= rows.start) & (numbers < rows.stop))
+            if len(own):
+                self._keep_only(rows.start // len(rows))
+                some = np.ascontiguousarray(x[own])
+                self._one(tensor, at, change, numbers[own] - rows.start, some)
+                x[own] = some
+
+    def _one(self, tensor: Changed, at: int, change: Change, numbers: I64, x: F32) -> None:
+        """One change of rows `numbers` of the matrix that it is for."""
+        if isinstance(change, LowRank):
+            self._low_rank(tensor, at, change, numbers, x)
+        elif isinstance(change, Added):
+            x += change.scale * self._other(change.tensor, change.order, numbers)
+        else:
+            y = self._other(change.tensor, change.order, numbers) + change.plus
+            x[:] = y if change.strength == 1.0 else x + change.strength * (y - x)
 
     def _low_rank(self, tensor: Changed, at: int, change: LowRank, numbers: I64, x: F32) -> None:
         left, right = self._left(change, numbers), self._right(change)
@@ -74,9 +96,15 @@ class Changer:
             factors = self._column_factors(tensor, at, change, change.lengths)
             kernels.scale_columns(x, left, right, factors, change.strength)
 
-    def _once(self, owner: object, what: str, make: Callable[[], F64]) -> F64:
+    def _keep_only(self, expert: int) -> None:
+        """Of the experts of a tensor, keep the values of this one alone."""
+        others = [key for key in self._kept if key[2] not in (None, expert)]
+        for key in others:
+            del self._kept[key]
+
+    def _once(self, owner: LowRank, what: str, make: Callable[[], F64]) -> F64:
         """Values that are computed once for each step."""
-        key = (id(owner), what)
+        key = (id(owner), what, owner.expert)
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]

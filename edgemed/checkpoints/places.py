@@ -5,6 +5,7 @@ the rows of q and k lie in another order; gemma's norms are stored less one. Wha
 architecture is refused by name, never guessed. Source: conversion scripts of llama.cpp.
 """
 
+import re
 from functools import cache
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ from edgemed.errors import Refused
 from edgemed.gguf import Metadata
 
 Order = tuple[int, ...]
+
+EXPERT = re.compile(r"(?P<before>.+\.experts)\.(?P<number>\d{1,4})\.(?P<part>\w+)")
+MIXTRAL = re.compile(r"model\.layers\.(\d+)\.block_sparse_moe\.experts")
+"""Its experts have another name in the table of names, where they are in one tensor."""
 
 TURNED = ("llama",)
 """Architectures whose q and k have the rows of a head's halves side by side."""
@@ -27,11 +32,24 @@ LESS_ONE = ("gemma", "gemma2", "gemma3")
 
 class Place(NamedTuple):
     """The tensor's name without its ending; row i is row order[i] of the checkpoint's, and `plus`
-    is added to every number."""
+    is added to every number. `expert`: whose rows of a tensor of experts they are."""
 
     stem: str
     order: Order | None
     plus: float
+    expert: int | None = None
+
+
+def expert_of(module: str) -> tuple[str, int] | None:
+    """The module that all experts of its block are in, and its number; None for any other."""
+    found = EXPERT.fullmatch(module)
+    return (of_all(found["before"], found["part"]), int(found["number"])) if found else None
+
+
+def of_all(before: str, part: str) -> str:
+    """The module that all experts of a block are in, as gguf's table of names calls it."""
+    inside = MIXTRAL.sub(r"layers.\1.feed_forward.experts", before)
+    return f"{inside}.{part}"
 
 
 def place_of(module: str, metadata: Metadata) -> Place | None:
@@ -43,11 +61,12 @@ def place_of(module: str, metadata: Metadata) -> Place | None:
             f"it knows {', '.join((*TURNED, *AS_THEY_ARE))}; give the adapter in GGUF form",
         )
     blocks = int(metadata.get(f"{arch}.block_count", 0))
-    stem = names(arch, blocks).get(module.replace("language_model.", ""))
+    whole, expert = expert_of(module) or (module, None)
+    stem = names(arch, blocks).get(whole.replace("language_model.", ""))
     if stem is None:
         return None
     plus = 1.0 if arch in LESS_ONE and "norm" in stem else 0.0
-    return Place(stem, order_of(stem, arch, metadata), plus)
+    return Place(stem, order_of(stem, arch, metadata), plus, expert)
 
 
 @cache

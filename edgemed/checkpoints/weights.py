@@ -16,7 +16,7 @@ from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.checkpoints.architectures import Architecture
 from edgemed.checkpoints.folder import WHOLE, Tables
-from edgemed.checkpoints.places import Order, place_of
+from edgemed.checkpoints.places import Order, expert_of, of_all, place_of
 from edgemed.checkpoints.safetensors import shown, tensor_of
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Gathered, Metadata, Run, Tensor
@@ -24,13 +24,9 @@ from edgemed.gguf import Gathered, Metadata, Run, Tensor
 EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 ENDING = re.compile(r"(?P<module>.+)\.(?P<ending>weight|bias)")
-EXPERT = re.compile(r"(?P<before>.+\.experts)\.(?P<number>\d{1,4})\.(?P<part>\w+)\.weight")
 TOGETHER = re.compile(r"(?P<before>.+\.experts)\.(?P<part>gate_up_proj|down_proj)(\.weight)?")
 """All experts of a block in one tensor, of three dimensions."""
 HALVES = {"gate_up_proj": ("gate_proj", "up_proj"), "down_proj": ("down_proj",)}
-MIXTRAL = re.compile(r"model\.layers\.(\d+)\.block_sparse_moe\.experts")
-"""Its experts have another name in the table of names, where they are in one tensor."""
-
 UNUSED = (".rotary_emb.inv_freq", ".attention.masked_bias", ".attention.bias")
 """Tensors of old checkpoints that hold no weights."""
 
@@ -97,10 +93,10 @@ def left_out(tables: Tables, row: Architecture) -> int:
 
 def parts_of(source: Tensor) -> Iterator[tuple[str, str, Part]]:
     """(module, ending, part) of what a tensor of a file holds: one matrix, or those of experts."""
-    expert, together = EXPERT.fullmatch(source.name), TOGETHER.fullmatch(source.name)
-    if expert is not None:
-        part = Part(int(expert["number"]), source, 0, source.rows)
-        yield merged(expert["before"], expert["part"]), "weight", part
+    expert = expert_of(source.name.removesuffix(".weight"))
+    together = TOGETHER.fullmatch(source.name)
+    if expert is not None and source.name.endswith(".weight"):
+        yield expert[0], "weight", Part(expert[1], source, 0, source.rows)
     elif together is not None and len(source.shape) == 3:
         yield from split(source, together["before"], HALVES[together["part"]])
     else:
@@ -118,16 +114,10 @@ def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tupl
     for at, word in enumerate(halves):
         for number in range(experts):
             yield (
-                merged(before, word),
+                of_all(before, word),
                 "weight",
                 Part(number, source, number * each + at * rows, rows),
             )
-
-
-def merged(before: str, part: str) -> str:
-    """The module that all experts of a block are in, as gguf's table of names calls it."""
-    inside = MIXTRAL.sub(r"layers.\1.feed_forward.experts", before)
-    return f"{inside}.{part}"
 
 
 def tie(found: dict[str, Found], tied: bool) -> None:

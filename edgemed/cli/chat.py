@@ -11,6 +11,7 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
+    take_kept_adapter,
 )
 from edgemed.cli.numbers import finite, positive, seed
 from edgemed.cli.printing import data
@@ -113,7 +114,9 @@ def typed() -> bytes:
 
 def answer(args: argparse.Namespace, request: Request) -> int:
     """Load the model, stream the answer, report how it ended."""
-    path, options = find_model(args.model), options_of(args)
+    path = find_model(args.model)
+    take_kept_adapter(args)
+    options = options_of(args)
     answer = range(request.max_tokens, request.max_tokens + 1)
     with started_ahead() as process:
         with explained(args):

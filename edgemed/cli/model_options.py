@@ -12,6 +12,7 @@ from edgemed_models.engine.fit import MemoryPlan, explain
 from edgemed.adapters.naming import use_of
 from edgemed.cli.numbers import natural, positive, threads
 from edgemed.local_models.loading import Options, Unfit
+from edgemed.printable import printable
 
 
 def configure_model(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def configure_loading(add: Callable[..., Any]) -> None:
         default=[],
         type=use_of,
         metavar="FILE[:STRENGTH]",
-        help="run a LoRA adapter in GGUF form beside the model; repeatable",
+        help="run a LoRA adapter beside the model: a GGUF file or a PEFT folder; repeatable",
     )
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
 
@@ -63,6 +64,18 @@ def options_of(args: argparse.Namespace) -> Options:
         chat_template=args.chat_template,
         adapters=tuple(args.adapter),
     )
+
+
+def take_kept_adapter(args: argparse.Namespace) -> None:
+    """Without --adapter, the one that is kept with the model is used; that is said."""
+    from edgemed.local_models.beside import kept_adapter
+
+    if not args.adapter and (kept := kept_adapter(args.model)):
+        args.adapter = list(kept)
+        print(
+            printable(f"note: with the adapter {kept[0].name}, kept with the model"),
+            file=sys.stderr,
+        )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`edgemed models get|add|list|show|tune|default|remove|cards`: the models of this machine."""
+"""`edgemed models get|add|list|show|tune|adapter|default|remove|cards`: models of this machine."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgemed_models.catalog import Card, card_text, read_cards
 
+from edgemed.adapters.naming import use_of
 from edgemed.cli import models_get
 from edgemed.cli.keep_hash import keep_hash
 from edgemed.cli.load_check import load_check_option
@@ -36,6 +37,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     showing.add_argument("name", metavar="M")
     tuning = actions.add_parser("tune", help="find and save the fastest settings on this machine")
     tuning.add_argument("name", metavar="M", help="an added model, or a file")
+    beside = actions.add_parser("adapter", help="keep an adapter that runs beside a model")
+    beside.add_argument("name", metavar="M")
+    which = beside.add_mutually_exclusive_group(required=True).add_argument
+    which(
+        "adapter",
+        nargs="?",
+        type=use_of,
+        metavar="ADAPTER[:STRENGTH]",
+        help="a LoRA adapter: a GGUF file or a PEFT folder; it stays where it is",
+    )
+    which("--none", action="store_true", help="run the model without an adapter again")
     choosing = actions.add_parser("default", help="choose the model to use when none is named")
     choosing.add_argument("name", metavar="M")
     removing = actions.add_parser("remove", help="remove a model; a copied file is deleted")
@@ -53,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         "list": list_all,
         "show": show_one,
         "tune": tune_one,
+        "adapter": keep_beside,
         "default": choose,
         "remove": remove,
         "cards": cards,
@@ -103,9 +116,12 @@ def list_all(args: argparse.Namespace) -> int:
         print_json(asdict(found))
         return 0
     rows = [
-        ("*" if e.name == found.default else "", e.name, e.licence, e.path) for e in found.entries
+        ("*" if e.name == found.default else "", e.name, e.licence, e.path, e.adapter)
+        for e in found.entries
     ]
-    show([Table(("", "name", "licence", "file"), rows)])
+    many = 5 if any(e.adapter for e in found.entries) else 4
+    columns = ("", "name", "licence", "file", "adapter")
+    show([Table(columns[:many], [row[:many] for row in rows])])
     if not rows:
         print("no models yet: edgemed models add FILE.gguf", file=sys.stderr)
     return 0
@@ -133,6 +149,16 @@ def tune_one(args: argparse.Namespace) -> int:
     print(f"{best.threads} threads, batch {best.batch}: {kept}")
     if busy(best):
         print(busy(best), file=sys.stderr)
+    return 0
+
+
+def keep_beside(args: argparse.Namespace) -> int:
+    """Keep an adapter with a model, after a try, or none."""
+    from edgemed.local_models.beside import keep_adapter
+
+    entry = keep_adapter(args.name, None if args.none else args.adapter)
+    runs = f"runs with the adapter {entry.adapter}" if entry.adapter else "runs without an adapter"
+    print(printable(f"{entry.name} {runs}"))
     return 0
 
 

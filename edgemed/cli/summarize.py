@@ -23,6 +23,7 @@ from edgemed.cli.model_options import (
     explain_if_asked,
     explained,
     options_of,
+    take_kept_adapter,
 )
 from edgemed.cli.numbers import finite, positive, seed
 from edgemed.cli.printing import data, print_json
@@ -160,6 +161,8 @@ def model_path(args: argparse.Namespace) -> Path:
             "--demo uses its own model and cannot be combined with --model", "leave out --model"
         )
     path = merged_model() if args.demo else find_model(args.model)
+    if not args.demo:
+        take_kept_adapter(args)
     args.demo = args.demo or is_demonstration(path)
     if args.demo and not args.json:
         print(f"{HEADING}\n", flush=True)

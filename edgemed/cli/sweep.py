@@ -1,13 +1,14 @@
 """`edgemed sweep A B --cases FILE`: merges at several t, each one asked the user's own cases."""
 
 import argparse
+import re
 import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgemed.adapters.naming import parent_of
+from edgemed.adapters.naming import Parent, parent_of
 from edgemed.cli.merge_options import read_template
 from edgemed.cli.model_options import configure_loading, options_of
 from edgemed.cli.numbers import positive
@@ -120,10 +121,16 @@ def way_of(args: argparse.Namespace) -> Way:
     return Way(a, b, args.method, changes, options)
 
 
+def short(parent: Parent) -> str:
+    """A parent's name as a part of a file's name."""
+    name = parent.resolve().name if isinstance(parent, Path) else parent.name
+    return re.sub(r"\.gguf(?=$|\+|:)", "", name, flags=re.IGNORECASE).replace(":", "-")
+
+
 def out_of(args: argparse.Namespace) -> Path:
     """The file of scores."""
     a, b = args.models
-    out: Path = args.out or sweeps_folder() / f"{a.stem}-{b.stem}.jsonl"
+    out: Path = args.out or sweeps_folder() / f"{short(a)}-{short(b)}.jsonl"
     if out.suffix != ".jsonl":
         raise UsageError(f"{out} does not end in .jsonl", "give the file of scores that ending")
     if args.out is None:

@@ -16,6 +16,7 @@ from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
 from edgemed import __version__
 from edgemed.adapters.naming import Parent
+from edgemed.adapters.running import recorded
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import SweepCase, digest_of
@@ -172,7 +173,7 @@ def identity_of(way: Way, exam: Exam) -> Identity:
     strengths = [laid.strength for model in models for laid in model.adapters]
     given = asdict(replace(exam.options, threads=None))
     adapters = given.pop("adapters")
-    beside = [[Path(path).name, strength, sha256_of(path)] for path, strength in adapters]
+    beside = [recorded(Path(path), strength) for path, strength in adapters]
     return {
         "models": [[path.name, sha256_of(path)] for path in paths],
         "method": way.method,

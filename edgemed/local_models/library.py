@@ -33,7 +33,8 @@ PATIENCE, PAUSE = 5.0, 0.02  # seconds to wait for another program's change; bet
 
 @dataclass(frozen=True, slots=True)
 class AddedModel:
-    """One model. `own`: edgemed copied the file into its folder, and deletes it on removal."""
+    """One model. `own`: edgemed copied the file into its folder, and deletes it on removal.
+    `adapter`: PATH[:strength] of the adapter that runs beside it; empty without one."""
 
     name: str
     path: str
@@ -41,6 +42,7 @@ class AddedModel:
     own: bool
     licence: str
     has_template: bool
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def read_library() -> Library:
 def entry_of(table: dict[str, Any]) -> AddedModel:
     """One entry of the list; TypeError if a value has the wrong type."""
     entry = AddedModel(**table)
-    texts = (entry.name, entry.path, entry.sha256, entry.licence)
+    texts = (entry.name, entry.path, entry.sha256, entry.licence, entry.adapter)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a value of an entry is not a text")
     return entry
@@ -126,6 +128,12 @@ def find_model(name: str | None) -> Path:
     path = Path(entry.path) if entry else Path(name)
     refuse_odd_path(path)
     refuse_odd_name(path)
+    if path.is_dir():
+        raise UsageError(
+            f"{name} is a folder, and llama.cpp runs GGUF files",
+            f"make one of a checkpoint: edgemed convert {name} -o {path.name}.gguf "
+            "--out-type Q4_K_M",
+        )
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
         raise UsageError(

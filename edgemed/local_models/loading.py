@@ -27,7 +27,6 @@ from edgemed.gguf import Model, open_model
 from edgemed.local_models.tuned import recall
 from edgemed.printable import printable
 from edgemed.storage.bounded import read_bounded
-from edgemed.storage.sha256 import sha256_of
 
 SCAFFOLD = 2048  # tokens that a chat template may put around the messages
 BATCH = 128  # tokens read at a time, unless the user or a tuning says otherwise
@@ -130,9 +129,24 @@ def count(path: Path, options: Options, messages: Sequence[Message], process: Pr
 def start(settings: Settings, process: Process | None = None) -> LlamaModel:
     """A running model, in `process` if one was started ahead; the engine's error becomes ours."""
     try:
-        return LlamaModel(settings, process)
+        return LlamaModel(settings, process, with_adapters)
     except ModelError as error:
         raise translated(error) from None
+
+
+@contextmanager
+def with_adapters(settings: Settings) -> Iterator[Settings]:
+    """The settings with every adapter in the form that llama.cpp reads, while it loads them."""
+    if settings.vocab_only or not settings.adapters:
+        yield settings
+        return
+    from edgemed.adapters.running import in_gguf
+
+    try:
+        with in_gguf(open_model(settings.path), settings.adapters) as adapters:
+            yield replace(settings, adapters=adapters)
+    except EdgemedError as error:
+        raise ModelError(error.message, error.hint) from None
 
 
 @contextmanager
@@ -229,8 +243,9 @@ def decisive(
         table.pop(name, None)
     adapters = table.pop("adapters", ())
     if adapters:
-        beside = ([Path(path).name, strength, sha256_of(Path(path))] for path, strength in adapters)
-        table["adapters"] = list(beside)
+        from edgemed.adapters.running import recorded
+
+        table["adapters"] = [recorded(Path(path), strength) for path, strength in adapters]
     given = table.get("chat_template")
     table["chat_template"] = sha256(given.encode()).hexdigest() if given else "the model's own"
     sampler = "greedy" if temperature == 0 else "top-k 40, top-p 0.95"

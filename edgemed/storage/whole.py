@@ -8,7 +8,7 @@ locked while it is written; the next write in that folder removes what a killed 
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -30,8 +30,8 @@ def write_whole(path: Path, data: bytes) -> None:
     _write(path, data, replace=True)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write `data` to a new file; FileExistsError if the name is taken."""
+def write_new(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write `data`, or its pieces, to a new file; FileExistsError if the name is taken."""
     _write(path, data, replace=False)
 
 
@@ -102,7 +102,7 @@ def remove_left(folder: Path) -> None:
                 remove(left)
 
 
-def _write(path: Path, data: bytes, replace: bool) -> None:
+def _write(path: Path, data: bytes | Iterable[bytes], replace: bool) -> None:
     refuse_odd_name(path)
     remove_left(path.parent)
     part, fd = _begun(path.parent)
@@ -145,10 +145,11 @@ def _begun(folder: Path) -> tuple[Path, int]:
         os.close(fd)  # another process took it for one that was left
 
 
-def _fill(fd: int, data: bytes) -> None:
+def _fill(fd: int, data: bytes | Iterable[bytes]) -> None:
     """All of `data`, on the disk."""
     with os.fdopen(fd, "wb", closefd=False) as file:
-        file.write(data)
+        for piece in [data] if isinstance(data, bytes) else data:
+            file.write(piece)
         file.flush()
         os.fsync(fd)
 

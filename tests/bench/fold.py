@@ -24,7 +24,7 @@ from tests.bench.merge import VOCABULARY, cached, timed
 from tests.bench.synthetic import SHAPES, write_model
 
 RUN = """
-import json, sys
+import json, sys, time
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between, of_models
 from edgemed.merging.run.run import Meter, compile_kernels, run_plan
@@ -34,9 +34,10 @@ recipe = between(a, other[0], 0.5) if other else of_models([a], "passthrough")
 plan = plan_merge(recipe, Path(out), int(threads), int(max_ram), True)
 compile_kernels(plan, Meter(plan.weights, None))
 before = int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) * 1024
+busy = time.process_time()
 result = run_plan(plan, load_check=False)
-print(json.dumps({"seconds": result.seconds, "weights": result.weights, "before": before,
-                  "buffers": plan.buffers.nbytes}))
+print(json.dumps({"busy": time.process_time() - busy, "seconds": result.seconds,
+                  "weights": result.weights, "before": before, "buffers": plan.buffers.nbytes}))
 """
 
 
@@ -67,21 +68,27 @@ def main() -> None:
             write_model(path, SHAPES[args.shape], "Q4_K_M", VOCABULARY, seed)
         write_lora(lora, a, args.rank)
         limits = [out, str(args.threads), str(args.max_ram)]
-        ratios = []
+        ratios, busy = [], []
         for number in range(args.pairs + 1):
             cached(a, b, lora)
             merge = timed(RUN, [*limits, a, b])
             fold = timed(RUN, [*limits, f"{a}+{lora}"])
             if number:  # the first compiles
                 ratios.append(fold["seconds"] / merge["seconds"])
+                busy.append(fold["busy"] / merge["busy"])
                 added = (fold["anonymous"] - fold["before"]) >> 20
                 print(
                     f"merge {merge['seconds']:.2f} s, fold {fold['seconds']:.2f} s, ratio "
-                    f"{ratios[-1]:.2f}; the fold added {added} MiB, its buffers are "
-                    f"{fold['buffers'] >> 20} MiB"
+                    f"{ratios[-1]:.2f}; processors {merge['busy']:.2f} s and {fold['busy']:.2f} s, "
+                    f"ratio {busy[-1]:.2f}; the fold added {added} MiB, its buffers are "
+                    f"{fold['buffers'] >> 20} MiB",
+                    flush=True,
                 )
         least, most = min(ratios), max(ratios)
-        print(f"median ratio {statistics.median(ratios):.2f}, {least:.2f} to {most:.2f}")
+        print(
+            f"median ratio {statistics.median(ratios):.2f}, {least:.2f} to {most:.2f}; of "
+            f"processors {statistics.median(busy):.2f}, {min(busy):.2f} to {max(busy):.2f}"
+        )
 
 
 if __name__ == "__main__":

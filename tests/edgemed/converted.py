@@ -16,9 +16,9 @@ from edgemed.gguf.reading import read_rows
 LOGITS = """
 import json, sys, llama_cpp, numpy as np
 found = []
-for path, tokens in json.loads(sys.stdin.read()):
+for path, tokens, adapter in json.loads(sys.stdin.read()):
     llama = llama_cpp.Llama(path, n_ctx=256, logits_all=True, verbose=False, type_k=0, type_v=0,
-                            flash_attn=False, n_threads=1, swa_full=True)
+                            flash_attn=False, n_threads=1, swa_full=True, lora_path=adapter)
     llama.eval(tokens)
     found.append(np.array(llama.scores[: len(tokens)], np.float32))
     llama.close()
@@ -27,11 +27,16 @@ np.savez(sys.argv[1], *found)
 """F32 keys and values (type 0), no flash attention."""
 
 
-def logits_of(runs: Sequence[tuple[Path, list[int]]]) -> list[np.ndarray]:
-    """f32[tokens, vocabulary] of llama.cpp for each (model, tokens), in a process of its own."""
+def logits_of(
+    runs: Sequence[tuple[Path, list[int]] | tuple[Path, list[int], Path | None]],
+) -> list[np.ndarray]:
+    """f32[tokens, vocabulary] of llama.cpp for each (model, tokens) or (model, tokens, adapter
+    beside it), in a process of its own."""
     out = runs[0][0].with_suffix(".npz")
     words = [sys.executable, "-c", LOGITS, str(out)]
-    given = json.dumps([[str(path), tokens] for path, tokens in runs])
+    given = json.dumps(
+        [[str(run[0]), run[1], str(run[2]) if len(run) > 2 and run[2] else None] for run in runs]
+    )
     found = subprocess.run(words, input=given, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr[-2000:]
     with np.load(out) as arrays:

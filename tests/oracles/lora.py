@@ -8,6 +8,7 @@ names and in its order of rows.
 """
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -93,7 +94,62 @@ KINDS: dict[str, Kind] = {
     "gpt2_dora": Kind(
         "gpt2", {"target_modules": ["c_attn"], "fan_in_fan_out": True, "use_dora": True}
     ),
+    "mixtral": Kind(
+        "mixtral",
+        {"target_modules": ["q_proj", "experts.0.w1", "experts.2.w1", "experts.2.w2", "gate"]},
+    ),
+    "mixtral_dora": Kind("mixtral", {"target_modules": ["w1", "w3"], "use_dora": True}),
+    "qwen2moe": Kind(
+        "qwen2moe",
+        {
+            "target_modules": ["q_proj", "gate_proj", "down_proj"],
+            "rank_pattern": {r"experts\.1\.down_proj": 3},
+        },
+    ),
 }
+EXPERTS, ROUTED = 3, INNER
+"""Experts in a block, and the inner width of each, by which llama.cpp reads them all."""
+
+
+class Experts(torch.nn.Module):
+    """Matrices under the names that mixtures of experts had before transformers put all experts of
+    a block into one parameter; adapters of that time name single experts. It computes nothing."""
+
+    def __init__(self, outside: str, parts: dict[str, tuple[int, int]], shared: str) -> None:
+        super().__init__()
+        modules = torch.nn.ModuleDict
+
+        def linear(rows: int, length: int) -> torch.nn.Linear:
+            return torch.nn.Linear(length, rows, bias=False)
+
+        def each() -> torch.nn.Module:
+            return modules({name: linear(*shape) for name, shape in parts.items()})
+
+        inside: dict[str, torch.nn.Module] = {
+            "gate": linear(EXPERTS, WIDTH),
+            "experts": torch.nn.ModuleList([each() for _ in range(EXPERTS)]),
+        }
+        if shared:
+            inside[shared] = each()
+        narrow = WIDTH * KV_HEADS // HEADS
+        rows = {"q_proj": WIDTH, "k_proj": narrow, "v_proj": narrow, "o_proj": WIDTH}
+        layer = modules({
+            "self_attn": modules({name: linear(n, WIDTH) for name, n in rows.items()}),
+            outside: modules(inside),
+            "input_layernorm": torch.nn.RMSNorm(WIDTH),
+            "post_attention_layernorm": torch.nn.RMSNorm(WIDTH),
+        })  # fmt: skip
+        inner: dict[str, torch.nn.Module] = {
+            "embed_tokens": torch.nn.Embedding(WORDS, WIDTH),
+            "layers": torch.nn.ModuleList([layer]),
+            "norm": torch.nn.RMSNorm(WIDTH),
+        }
+        self.model = modules(inner)
+        self.lm_head = linear(WORDS, WIDTH)
+
+
+MIXTRAL = {"w1": (ROUTED, WIDTH), "w2": (WIDTH, ROUTED), "w3": (ROUTED, WIDTH)}
+QWEN = {"gate_proj": MIXTRAL["w1"], "down_proj": MIXTRAL["w2"], "up_proj": MIXTRAL["w3"]}
 
 
 def model_of(kind: Kind) -> Any:
@@ -112,6 +168,10 @@ def model_of(kind: Kind) -> Any:
         case "gemma2":
             tied = {"head_dim": 4, "tie_word_embeddings": True}
             made = Gemma2ForCausalLM(Gemma2Config(**usual | tied | kind.base))
+        case "mixtral":
+            made = Experts("block_sparse_moe", MIXTRAL, "")
+        case "qwen2moe":
+            made = Experts("mlp", QWEN, "shared_expert")
         case "phi3":
             made = Phi3ForCausalLM(Phi3Config(**usual | kind.base))
         case _:
@@ -153,17 +213,17 @@ def converted(architecture: str, state: dict[str, np.ndarray]) -> dict[str, np.n
     from gguf import MODEL_ARCH_NAMES
     from gguf.tensor_mapping import get_tensor_name_map
 
-    word = next(a for a, w in MODEL_ARCH_NAMES.items() if w == architecture)
+    word = next(a for a, w in MODEL_ARCH_NAMES.items() if w == GGUF.get(architecture, architecture))
     names = get_tensor_name_map(word, 1)
     found = {}
-    for name, values in state.items():
+    for name, values in stacked(state).items():
         if name.endswith((".attn.bias", ".masked_bias", "rotary_emb.inv_freq")):
             continue
         gguf_name = names.get_name(name, try_suffixes=(".weight", ".bias"))
         assert gguf_name is not None, name
-        if architecture == "llama" and "attn_q." in gguf_name:
+        if architecture in ("llama", "mixtral") and "attn_q." in gguf_name:
             values = permuted(values, HEADS)
-        if architecture == "llama" and "attn_k." in gguf_name:
+        if architecture in ("llama", "mixtral") and "attn_k." in gguf_name:
             values = permuted(values, KV_HEADS)
         if architecture == "gemma2" and "norm" in gguf_name:
             values = values + 1
@@ -171,6 +231,24 @@ def converted(architecture: str, state: dict[str, np.ndarray]) -> dict[str, np.n
             values = values.T
         found[gguf_name] = values
     return found
+
+
+def stacked(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The matrices of all experts of a block one behind the other, under the name for them all."""
+    found: dict[str, Any] = {}
+    for name, values in state.items():
+        whole = re.sub(r"experts\.\d+\.", "experts.", name)
+        whole = whole.replace("model.layers.0.block_sparse_moe.experts", LATER)
+        if "experts." in name:
+            found.setdefault(whole, []).append(values)
+        else:
+            found[name] = values
+    return {name: np.stack(v) if isinstance(v, list) else v for name, v in found.items()}
+
+
+LATER = "layers.0.feed_forward.experts"
+GGUF = {"mixtral": "llama"}
+"""Architectures that GGUF calls otherwise."""
 
 
 def permuted(values: np.ndarray, heads: int) -> np.ndarray:
@@ -187,6 +265,9 @@ def metadata(architecture: str) -> dict[str, tuple[str, Any]]:
         "attention.head_count_kv": KV_HEADS, "rope.dimension_count": WIDTH // HEADS,
     }  # fmt: skip
     tokens = [f"w{i}" for i in range(WORDS)]
+    if architecture in ("mixtral", "qwen2moe"):
+        numbers |= {"expert_count": EXPERTS, "expert_used_count": 2}
+    architecture = GGUF.get(architecture, architecture)
     return {
         "general.architecture": ("string", architecture),
         **{f"{architecture}.{key}": ("uint32", n) for key, n in numbers.items()},

@@ -19,7 +19,7 @@ class ModelChoice(NamedTuple):
     """One model that can be opened: its name, a word about it, and its content's hash.
 
     `recipe` is the hash of the recipe it was merged by, if it was merged. `limits`: what it cannot
-    do, by its card; empty where no card says anything.
+    do, by its card; empty where no card says anything. `adapter`: the one that is kept with it.
     """
 
     name: str
@@ -29,6 +29,7 @@ class ModelChoice(NamedTuple):
     path: str = ""
     recipe: str = ""
     limits: str = ""
+    adapter: str = ""
 
 
 def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, Any]) -> Origin:

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgemed_models.base import Model
 
+from edgemed.adapters.naming import Use, use_of
 from edgemed.clinic import samples, sessions
 from edgemed.gguf import open_model
 from edgemed.local_models import library
@@ -28,7 +30,7 @@ MERGING = threading.Lock()
 
 def desk(model: str | None, options: Options) -> Desk:
     """The desk; `model`, a file or the name of one added, is offered first."""
-    named = [of_file(library.find_model(model))] if model else []
+    named = [named_model(model)] if model else []
     return Desk(
         models=lambda: [
             with_adapters(choice, options) for choice in (*named, *installed(), *demonstration())
@@ -46,18 +48,31 @@ def desk(model: str | None, options: Options) -> Desk:
 
 
 def with_adapters(choice: ModelChoice, options: Options) -> ModelChoice:
-    """The choice, with the adapters that any model is opened with."""
-    if not options.adapters:
-        return choice
-    names = ", ".join(use.name for use in options.adapters)
-    return choice._replace(about=f"{choice.about}, with {names}")
+    """The choice, with the adapters that it is opened with."""
+    names = ", ".join(use.name for use in options.adapters or kept_with(choice))
+    return choice._replace(about=f"{choice.about}, with {names}") if names else choice
+
+
+def kept_with(choice: ModelChoice) -> tuple[Use, ...]:
+    """The adapter that is kept with a model."""
+    return (use_of(choice.adapter),) if choice.adapter else ()
+
+
+def named_model(name: str) -> ModelChoice:
+    """A file, or a model of the list."""
+    entry = library.read_library().find(name)
+    choice = of_file(library.find_model(name))
+    return choice._replace(adapter=entry.adapter) if entry else choice
 
 
 def installed() -> Sequence[ModelChoice]:
     """The models that were added, the default first."""
     found = library.read_library()
     entries = sorted(found.entries, key=lambda e: e.name != found.default)
-    return [of_file(Path(e.path))._replace(name=e.name, hash=e.sha256) for e in entries]
+    return [
+        of_file(Path(e.path))._replace(name=e.name, hash=e.sha256, adapter=e.adapter)
+        for e in entries
+    ]
 
 
 def demonstration() -> Sequence[ModelChoice]:
@@ -69,7 +84,8 @@ def demonstration() -> Sequence[ModelChoice]:
 
 def opened(choice: ModelChoice, options: Options) -> Model:
     """The engine with this model in it."""
-    return load_model(file_of(choice), options)
+    adapters = options.adapters or kept_with(choice)
+    return load_model(file_of(choice), replace(options, adapters=adapters))
 
 
 def file_of(choice: ModelChoice) -> Path:

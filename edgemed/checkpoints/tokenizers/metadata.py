@@ -37,8 +37,9 @@ SMOLLM_ROWS = 49152
 CODE_LLAMA_ROWS, CODE_LLAMA_EOT = 32016, 32010
 
 OTHER_FILES = {
-    "tekken.json": "transformers can save it as tokenizer.json",
-    "vocab.json": "transformers can save it as tokenizer.json",
+    "tekken.json": "put tokenizer.json of the same model beside it: Mistral publishes both forms",
+    "vocab.json": "put tokenizer.json of the same model beside it: AutoTokenizer's save_pretrained "
+    "of transformers writes it",
     "tokenizer.model.v3": "rename it to tokenizer.model",
 }
 """Forms of tokenizers that are not read, and what to do with them."""

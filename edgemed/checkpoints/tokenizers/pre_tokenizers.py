@@ -38,6 +38,7 @@ def cased(ending: str, digits: str) -> str:
 
 
 BYTES, GPT2, DIGITS = "ByteLevel", "ByteLevel(GPT-2)", "Digits"
+PUNCTUATION, NUMBERS = "Punctuation(Contiguous)", "Digits(together)"
 
 
 def split(expression: str) -> str:
@@ -66,6 +67,9 @@ RULES = (
         split("[\r\n]"), split(r"\s?\p{L}+"), split(r"\s?\p{P}+"), split("[一-龥ࠀ-一가-퟿]+"),
         DIGITS, BYTES,
     )),
+    # Its last two steps see bytes written as characters, llama.cpp sees the text: with merges that
+    # were learned by these steps, the tokens are the same.
+    Rule("falcon", (PUNCTUATION, GPT2, NUMBERS, split("[0-9][0-9][0-9]"))),
 )  # fmt: skip
 
 
@@ -125,7 +129,8 @@ def other(step: Tree) -> str:
 def byte_level(step: Tree) -> str | None:
     if step.get("add_prefix_space") is not False:
         return None
-    return {True: GPT2, False: BYTES}.get(step.get("use_regex", True))
+    regex = step.get("use_regex", True)
+    return {True: GPT2, False: BYTES}[regex] if type(regex) is bool else None
 
 
 def splitting(step: Tree) -> str | None:
@@ -154,7 +159,12 @@ def metaspace(step: Tree) -> str | None:
 
 
 def digits(step: Tree) -> str | None:
-    return DIGITS if step.get("individual_digits") is True else None
+    found = step.get("individual_digits")
+    return {True: DIGITS, False: NUMBERS}[found] if type(found) is bool else None
+
+
+def punctuation(step: Tree) -> str | None:
+    return PUNCTUATION if step.get("behavior") == "Contiguous" else None
 
 
 def composed(step: Tree) -> str:
@@ -176,6 +186,7 @@ SPELLED: Mapping[str, Callable[[Tree], str | None]] = {
     "Metaspace": metaspace,
     "NFC": composed,
     "Prepend": prepended,
+    "Punctuation": punctuation,
     "Replace": replaced,
     "Split": splitting,
 }

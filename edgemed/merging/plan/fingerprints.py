@@ -1,8 +1,9 @@
 """sha256 of the input files, taken while they are merged, or before where that must be known first.
 
 One thread reads each file from start to end at the pace of the merge, a little ahead of it: what it
-reads is then in the page cache when the merge needs it, so a file comes from the disk once.
-Hashing releases the GIL.
+reads is then in the page cache when the merge needs it, so a file comes from the disk once. Of many
+files a thread reads several, one behind the other, and one reads all that are small. Hashing
+releases the GIL.
 """
 
 import hashlib
@@ -17,8 +18,12 @@ from edgemed.errors import EdgemedError
 
 PIECE = 1 << 18
 AHEAD = 0.05
-"""How far hashing may be ahead of the merge, as a share of the file."""
+"""How far hashing may be ahead of the merge, as a share of the files."""
 PAUSE = 0.02
+SMALL = 1 << 24
+"""Bytes of files that are read at once: settings and tokenizers."""
+MOST = 8
+"""Threads for files that are not small; a checkpoint may have a hundred shards."""
 
 
 class Input(NamedTuple):
@@ -45,6 +50,15 @@ def refuse_changed(inputs: Sequence[Input]) -> None:
             )
 
 
+def streams(inputs: Sequence[Input]) -> list[list[Input]]:
+    """The files that one thread reads one behind the other."""
+    small = [input for input in inputs if input.size < SMALL]
+    large = [input for input in inputs if input.size >= SMALL]
+    each = max(1, -(-len(large) // MOST))
+    runs = [large[at : at + each] for at in range(0, len(large), each)]
+    return [*runs, small] if small else runs
+
+
 class Fingerprints:
     """Threads that hash `inputs` as far as `share()` (0 to 1) says the merge is; a context."""
 
@@ -55,7 +69,8 @@ class Fingerprints:
         self._failed: list[OSError] = []
         self._hashes = {input.path: "" for input in inputs}
         self._threads = [
-            threading.Thread(target=self._hash, args=(input,), name="hash") for input in inputs
+            threading.Thread(target=self._hash, args=(files,), name="hash")
+            for files in streams(inputs)
         ]
 
     def __enter__(self) -> Self:
@@ -92,25 +107,31 @@ class Fingerprints:
             ) from self._failed[0]
         return list(self._hashes.values())
 
-    def _hash(self, input: Input) -> None:
-        digest = hashlib.sha256()
-        try:
-            with input.path.open("rb", buffering=0) as file:
-                self._read(file.readinto, input.size, digest.update)
-        except OSError as error:
-            error.filename = error.filename or str(input.path)
-            self._failed.append(error)
-        self._hashes[input.path] = digest.hexdigest()
+    def _hash(self, inputs: Sequence[Input]) -> None:
+        """Hash files one behind the other; `before` are the bytes of those that are done."""
+        whole, before = sum(input.size for input in inputs), 0
+        for input in inputs:
+            digest = hashlib.sha256()
+            try:
+                with input.path.open("rb", buffering=0) as file:
+                    self._read(file.readinto, before, whole, digest.update)
+            except OSError as error:
+                error.filename = error.filename or str(input.path)
+                self._failed.append(error)
+            self._hashes[input.path] = digest.hexdigest()
+            before += input.size
 
     def _read(
         self,
         readinto: Callable[[bytearray], int],
-        size: int,
+        done: int,
+        whole: int,
         update: Callable[[memoryview], None],
     ) -> None:
-        done, piece = 0, bytearray(PIECE)
+        piece = bytearray(PIECE)
         while not self._stop.is_set():
-            if done >= (self._share() + AHEAD) * size and not self._rest.is_set():
+            ahead = 1.0 if whole < SMALL else self._share() + AHEAD
+            if done >= ahead * whole and not self._rest.is_set() and ahead < 1.0:
                 self._rest.wait(PAUSE)
                 continue
             got = readinto(piece)

@@ -19,6 +19,8 @@ from edgemed_native.codecs import decode_rows, encode_rows, obstacle
 from edgemed_native.ggml_types import BY_NAME
 from numpy.typing import NDArray
 
+from edgemed.adapters.change import ranges_of
+from edgemed.gguf import Tensor
 from edgemed.gguf.reading import decode
 from edgemed.merging.parents import token_rows
 from edgemed.merging.plan.plan import Plan
@@ -81,7 +83,7 @@ def measured(sampler: Sampler, step: Step) -> Folded:
     types = [step.type.name, *larger_types(step)]
     sums: dict[str, F64] = {name: np.zeros(4) for name in types}
     rows, sizes = 0, np.zeros(2)
-    for first, count in pieces(tensor.rows):
+    for first, count in measured_pieces(token_rows.stored(tensor)):
         plain, new = sampler.rows(step, first, count)
         columns = of_row(step.importances, tensor, first)
         rows += count
@@ -100,6 +102,18 @@ def measured(sampler: Sampler, step: Step) -> Folded:
         cosine(sums[step.type.name]),
         {name: found for name in types[1:] if (found := cosine(sums[name])) is not None},
     )
+
+
+def measured_pieces(tensor: Tensor) -> Iterator[tuple[int, int]]:
+    """(first row, rows) of what is measured: of experts, rows of those that change."""
+    changed = ranges_of(tensor)
+    if len(changed) == 1:
+        yield from ((changed[0].start + first, count) for first, count in pieces(len(changed[0])))
+        return
+    for piece in range(min(PIECES, len(changed))):
+        rows = changed[piece * (len(changed) - 1) // max(1, min(PIECES, len(changed)) - 1)]
+        count = min(TOGETHER, len(rows))
+        yield rows.start + (len(rows) - count) // 2, count
 
 
 def pieces(rows: int) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ from edgemed_native.codecs import decode_rows, encode_rows
 from edgemed_native.finite import first_not_finite
 from numpy.typing import NDArray
 
+from edgemed.adapters.change import ranges_of
 from edgemed.adapters.rows import Changer
 from edgemed.errors import EdgemedError
 from edgemed.gguf import Tensor, reading
@@ -89,6 +90,8 @@ class Blender:
             self._put_as_it_is(chunk, packed)
             return 0
         kept = equal_rows(packed, step) if chunk.mix.keeps_equal_rows else None
+        if step.action == "requantize":
+            kept = untouched_rows(step, chunk.first, chunk.rows)
         if kept is not None and kept.all():
             self._put_as_it_is(chunk, packed)
             return chunk.rows
@@ -217,6 +220,22 @@ def equal_rows(packed: list[U8], step: Step) -> NDArray[np.bool_] | None:
     if same.any():
         for other in others:
             same[same] = (first[same] == other[same]).all(axis=1)
+    return same
+
+
+def untouched_rows(step: Step, first: int, rows: int) -> NDArray[np.bool_] | None:
+    """Which rows belong to experts that no adapter changes, of the output's type; None if all rows
+    are changed, or need another type."""
+    source = step.sources[0]
+    inner = token_rows.stored(source)
+    changed = ranges_of(inner)
+    plus = inner.gathered is not None and inner.gathered.plus
+    if not changed or inner.type != step.type or plus or range(inner.rows) in changed:
+        return None
+    numbers = token_rows.numbers_of(source, first, rows)
+    same = np.ones(rows, np.bool_)
+    for each in changed:
+        same &= (numbers < each.start) | (numbers >= each.stop)
     return same
 
 

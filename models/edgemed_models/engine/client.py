@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -34,6 +35,9 @@ LOG_LINES = 200
 SHOWN_LINES = 12
 ENDINGS = (Done, Failed)
 GRACE = 0.8  # seconds that a cancelled worker has to stop by itself before it is killed
+
+
+Ready = Callable[[Settings], AbstractContextManager[Settings]]
 
 
 class WorkerDied(Exception):
@@ -116,13 +120,17 @@ class Process:
 class LlamaModel:
     """A GGUF model run by llama.cpp in its own process; follows the Model protocol."""
 
-    def __init__(self, settings: Settings, process: Process | None = None) -> None:
+    def __init__(
+        self, settings: Settings, process: Process | None = None, ready: Ready = nullcontext
+    ) -> None:
         """Load the model in `process`, or in a new one.
 
         A process that was started ahead saves time; a model that it had loaded is replaced.
-        Raises ModelError, with log lines, if loading fails.
+        `ready` gives the settings that a worker loads by, whenever one loads; what it made for
+        them may go when they are loaded. Raises ModelError, with log lines, if loading fails.
         """
         self.settings = settings
+        self._ready = ready
         self.facts: dict[str, Any] = {}
         self._process: Process | None = None
         self._busy = threading.Lock()
@@ -163,11 +171,15 @@ class LlamaModel:
     def _load(self, process: Process) -> Process:
         """Make a worker load the model."""
         self._process = process
-        process.send({"op": "load", "settings": asdict(self.settings), "id": 0})
         try:
-            message = process.receive()
+            with self._ready(self.settings) as settings:
+                process.send({"op": "load", "settings": asdict(settings), "id": 0})
+                message = process.receive()
         except WorkerDied:
             raise self._death("while the model was loaded") from None
+        except ModelError:
+            self._drop()
+            raise
         if "refused" in message:
             process.thread.join(GRACE)
             log = tuple(process.log)[-SHOWN_LINES:]

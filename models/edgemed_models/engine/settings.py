@@ -16,7 +16,8 @@ class Settings:
     lets llama.cpp make a second, faster copy of the weights in private memory. `chat_template`
     replaces the file's own. `flash` is llama.cpp's flash attention; "auto" lets llama.cpp choose.
     `vocab_only` loads no weights: such a model can only count tokens.
-    `adapters` are GGUF files of LoRA adapters, each with its strength.
+    `adapters` are GGUF files of LoRA adapters, each with its strength; `ready` of the client may
+    make them of other forms.
     """
 
     path: str

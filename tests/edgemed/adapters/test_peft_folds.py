@@ -67,7 +67,9 @@ def test_a_fold_of_strength_0_copies_every_byte(kind: str, tmp_path: Path) -> No
     assert {step.name for step in plan.steps} == set(open_model(DATA / kind / "base.gguf").tensors)
 
 
-@pytest.mark.parametrize("kind", ["plain", "dora", "embedding_dora", "whole", "biases"])
+@pytest.mark.parametrize(
+    "kind", ["plain", "dora", "embedding_dora", "whole", "biases", "mixtral", "mixtral_dora"]
+)
 def test_chunks_and_threads_change_no_byte(kind: str, tmp_path: Path) -> None:
     recipe = folding(DATA / kind / "base.gguf", [Use(DATA / kind)])
     whole = fold(kind, tmp_path / "whole.gguf").out.read_bytes()

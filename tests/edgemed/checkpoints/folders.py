@@ -66,6 +66,14 @@ SPLITS: Mapping[str, Any] = {
     "tekken": isolated(TEKKEN),
     "gpt-4o": isolated(O200K, how="removed"),
     "deepseek-coder": isolated(*CODER, digits=True),
+    "falcon": pre.Sequence(
+        [
+            pre.Punctuation("contiguous"),
+            pre.ByteLevel(add_prefix_space=False),
+            pre.Digits(individual_digits=False),
+            pre.Split(Regex("[0-9][0-9][0-9]"), "isolated"),
+        ]
+    ),
 }
 """llama.cpp's name -> the pre-tokenizer of its published tokenizer.json files."""
 
@@ -194,7 +202,8 @@ def bytes_tree(metadata: Metadata) -> Any:
     name = metadata["tokenizer.ggml.pre"]
     tree = json.loads(byte_pairs(name, 300).to_str())
     rows = list(enumerate(zip(names, types, strict=True)))
-    tree["model"]["vocab"] = {text: i for i, (text, kind) in rows if kind == NORMAL}
+    last = max(i for i, (_, kind) in rows if kind == NORMAL)  # the vocabulary ends with it
+    tree["model"]["vocab"] = {text: i for i, (text, _) in rows if i <= last}
     tree["model"]["merges"] = [merge.split(" ") for merge in metadata["tokenizer.ggml.merges"]]
     tree["added_tokens"] = [
         added(i, text, kind == CONTROL) for i, (text, kind) in rows if kind in (CONTROL, USER)

@@ -99,6 +99,7 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a sequence of numbers": (put("pre_tokenizer", "pretokenizers", [3]), "pretokenizers"),
     "a space before texts": (
         lambda tree: bytes_step(tree).update(add_prefix_space=True), "add_prefix_space"),
+    "a setting that is a list": (lambda tree: bytes_step(tree).update(use_regex=[]), "use_regex"),
     "an unknown normalizer": (put("normalizer", {"type": "Lowercase"}), "Lowercase"),
     "ignored merges": (put("model", "ignore_merges", True), "with ignore_merges"),
     "ignored merges that are a maybe": (put("model", "ignore_merges", "no"), "ignore_merges"),

@@ -15,7 +15,7 @@ from edgemed.gguf import Metadata, open_model
 from tests.edgemed.checkpoints import folders
 from tests.models.vocabularies import opened
 
-BYTES = ["gpt-2", "llama-bpe", "qwen2", "deepseek-coder"]
+BYTES = ["gpt-2", "llama-bpe", "qwen2", "deepseek-coder", "falcon"]
 PIECES = ["llama-spm", "phi-3"]
 ARCHITECTURES = {"phi-3": "Phi3ForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 

@@ -50,6 +50,14 @@ def test_the_same_bytes_under_another_name_are_noticed(
     assert "edgemed models remove two" in said
 
 
+def test_a_checkpoint_is_to_be_converted_first(tmp_path: Path) -> None:
+    folder = tmp_path / "Tiny"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="is a folder") as found:
+        find_model(str(folder))
+    assert f"edgemed convert {folder} -o Tiny.gguf --out-type Q4_K_M" in found.value.hint
+
+
 def test_a_removed_copy_is_deleted_and_the_default_moves_on(file: Path) -> None:
     for name in ("one", "two"):
         assert main(["models", "add", str(file), "--name", name]) == 0

@@ -13,10 +13,11 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList
 
+from edgemed.adapters.naming import use_of
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
-from edgemed.local_models import library, tuning
+from edgemed.local_models import beside, library, tuning
 from edgemed.local_models.loading import Options, plan_model
 from edgemed.local_models.sticks import models_on_media
 from edgemed.local_models.tuned import Speed, recall
@@ -24,7 +25,7 @@ from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import complaint, remedy
-from edgemed_tui.screens.dialogs import Confirm
+from edgemed_tui.screens.dialogs import AskName, Confirm
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.typed import path_of
@@ -34,6 +35,10 @@ EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick are lis
 named by its path. The demonstration model comes with edgemed and is not listed here."""
 NO_FILES = """No model on a stick matches. Type the path of one: it is checked,
 then copied into edgemed's own folder."""
+
+
+ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 behind it, half
+of it counts. It is tried first. Leave the line empty to run the model without one."""
 
 
 class ModelsScreen(Screen[None]):
@@ -46,11 +51,13 @@ At the right: facts about the highlighted model, and how its memory adds up.
 
 - `a` adds a model: files on a stick are listed, any other is named by its path
 - `t` tries which number of threads and which batch run it fastest here, and keeps them
+- `l` keeps a LoRA adapter with it, which runs beside it wherever it is used
 - `i` shows everything in its header, `u` uses it by default, `r` removes it"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Add", id="models.add"),
         Binding("u", "use", "Use by default", id="models.use"),
         Binding("t", "tune", "Tune", id="models.tune"),
+        Binding("l", "adapter", "Adapter", id="models.adapter"),
         Binding("i", "inspect", "Inspect", id="models.inspect"),
         Binding("r", "remove", "Remove", id="models.remove"),
         Binding("escape", "leave", "Stop or back", id="models.close"),
@@ -86,13 +93,14 @@ At the right: facts about the highlighted model, and how its memory adds up.
         except EdgemedError as error:
             self.say(f"! {error.message} ({remedy(error.hint)})")
         rows = self.query_one("#models", OptionList)
+        at = rows.highlighted or 0
         rows.clear_options()
         for entry in self.library.entries:
             default = "● " if entry.name == self.library.default else "  "
             name, licence = one_line(entry.name), one_line(entry.licence)
             rows.add_option(row(literal(default, (name, "bold"), f"  {licence}")))
         if self.library.entries:
-            rows.highlighted = 0
+            rows.highlighted = min(at, len(self.library.entries) - 1)
         else:
             self.query_one("#about", Words).say(" ".join(EMPTY.split()))
 
@@ -182,6 +190,23 @@ At the right: facts about the highlighted model, and how its memory adds up.
         if self.is_attached:
             self.app.call_from_thread(act, *values)
 
+    @work
+    async def action_adapter(self) -> None:
+        """Keep an adapter with the highlighted model, or none."""
+        if (entry := self.current) is None:
+            return
+        ask = AskName(f"Adapter of {entry.name}", " ".join(ADAPTER.split()), entry.adapter)
+        typed: str | None = await self.app.push_screen_wait(ask)
+        if typed is not None:
+            self.say(f"trying {entry.name} with it …" if typed else "")
+            self._keep_adapter(entry, typed)
+
+    @work(thread=True, exclusive=True, group="adapter", exit_on_error=False)
+    def _keep_adapter(self, entry: library.AddedModel, typed: str) -> None:
+        words = told(lambda: adapter_kept(entry, typed))
+        self._from_thread(self.reload)
+        self._from_thread(self.say, words)
+
     def action_inspect(self) -> None:
         """Everything in the highlighted model's header."""
         if (entry := self.current) is not None:
@@ -238,6 +263,15 @@ def make_default(entry: library.AddedModel) -> str:
     return f"{entry.name} is the default"
 
 
+def adapter_kept(entry: library.AddedModel, typed: str) -> str:
+    """Keep the adapter that was typed with `entry`; with nothing typed, none."""
+    use = use_of(typed, at=path_of) if typed else None
+    kept = beside.keep_adapter(entry.name, use)
+    if use is None:
+        return f"{kept.name} runs without an adapter from its next loading on"
+    return f"{kept.name} runs with {use.name} from its next loading on (ctrl+l in a session)"
+
+
 def told(act: Callable[[], str]) -> str:
     """The result of `act`, or why it failed, with the remedy."""
     try:
@@ -250,9 +284,10 @@ def told(act: Callable[[], str]) -> str:
 
 def facts(entry: library.AddedModel) -> str:
     """What the file holds, and the arithmetic of its fit."""
-    model = open_model(Path(entry.path))
+    model, adapters = open_model(Path(entry.path)), beside.adapter_of(entry)
     rows = [
         one_line(entry.path),
+        *(f"with the adapter {one_line(str(use.path))}{use.suffix}" for use in adapters),
         f"sha256 {entry.sha256}",
         f"licence: {one_line(entry.licence)}",
         "",
@@ -263,7 +298,7 @@ def facts(entry: library.AddedModel) -> str:
         "",
         "Memory, with the largest context that fits:",
     ]
-    return "\n".join([*rows, *explain(plan_model(model, Options()))])
+    return "\n".join([*rows, *explain(plan_model(model, Options(adapters=adapters)))])
 
 
 def tuned(path: Path) -> list[str]:
