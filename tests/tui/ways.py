@@ -16,12 +16,12 @@ from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
 from edgemed_tui.plain.line import Line
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
-    AskPath,
     AskReason,
     AskSignature,
     AskUnsaved,
     Confirm,
 )
+from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot

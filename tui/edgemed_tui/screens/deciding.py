@@ -24,13 +24,13 @@ from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
     AskName,
     AskPassphrase,
-    AskPath,
     AskReason,
     AskSignature,
     AskUnsaved,
     Attest,
     Confirm,
 )
+from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.view import Owner, View
 from edgemed_tui.widgets.findings_list import line_of
 

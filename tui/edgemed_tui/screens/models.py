@@ -13,7 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
 from edgemed.local_models import library, tuning
@@ -25,15 +25,15 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import complaint, remedy
 from edgemed_tui.screens.dialogs import Confirm
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.inspect import InspectScreen
-from edgemed_tui.screens.picker import Choice, Picker
-from edgemed_tui.typed import path_of
+from edgemed_tui.screens.picker import Choice
 from edgemed_tui.widgets.keys_line import KeysLine
 
-EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick are listed, any other is
-named by its path. The demonstration model comes with edgemed and is not listed here."""
-NO_FILES = """No model on a stick matches. Type the path of one: it is checked,
-then copied into edgemed's own folder."""
+EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick stand first, any other is
+found by folder or path. The demonstration model comes with edgemed and is not listed here."""
+NO_FILES = """No model here matches. Go into a folder, or type a path: the file is checked, then
+copied into edgemed's own folder."""
 
 
 class ModelsScreen(Screen[None]):
@@ -44,7 +44,7 @@ class ModelsScreen(Screen[None]):
 
 At the right: facts about the highlighted model, and how its memory adds up.
 
-- `a` adds a model: files on a stick are listed, any other is named by its path
+- `a` adds a model: files on a stick stand first, any other is found by folder or path
 - `t` tries which number of threads and which batch run it fastest here, and keeps them
 - `i` shows everything in its header, `u` uses it by default, `r` removes it"""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -120,7 +120,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
     @work
     async def action_add(self) -> None:
         """Copy a model in: one found on a stick, or any by its path."""
-        path = await self.app.push_screen_wait(FilePicker())
+        path = await self.app.push_screen_wait(ModelPicker())
         if path is not None:
             self._copy(path)
 
@@ -213,23 +213,13 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.reload()
 
 
-class FilePicker(Picker[Path]):
-    """Model files on what is plugged in; what is typed may also be a path."""
+class ModelPicker(FilePicker):
+    """Model files: those on what is plugged in first, then folders."""
 
     def __init__(self) -> None:
-        found = [Choice(p.name, str(p.parent), p) for p in models_on_media()]
-        super().__init__(
-            "Add a model: found on a stick, or type its path", found, " ".join(NO_FILES.split())
-        )
-
-    def take_typed(self, typed: str) -> None:
-        """What matches no row is a path."""
-        if not typed.strip():
-            return
-        try:
-            self.take(path_of(typed))
-        except UsageError as error:
-            self.refuse(error)
+        found = [Choice(p.name, f"on {p.parent}", p) for p in models_on_media()]
+        empty = " ".join(NO_FILES.split())
+        super().__init__("Add a model", Path.cwd(), (".gguf",), found, empty)
 
 
 def make_default(entry: library.AddedModel) -> str:
