@@ -1,6 +1,7 @@
 """The fields of the merge screen, and what it says of a plan, a run and an interrupted run."""
 
 from edgemed_models.scale import path_of
+from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.local_models.demonstration import PARENTS
 from edgemed.merging.methods.table import METHODS
@@ -8,6 +9,7 @@ from edgemed.merging.plan.plan import Plan
 from edgemed.merging.recipe.recipe import LIKE_A
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Result
+from edgemed.quantizing.file_types import FILE_TYPES
 from edgemed.storage.sizes import show_size
 from edgemed_tui.screens.picker import Choice
 
@@ -19,13 +21,49 @@ FIELDS = (
     ("type", "Tensor types of the result", LIKE_A),
     ("out", "File to write", "merged.gguf"),
 )
-ABOUT = """Name two GGUF files of one architecture: ctrl+t chooses for the field with the cursor.
-enter shows what the merge will do; nothing is written before ctrl+g."""
+MODELS = ("a", "b")
+CHOSEN = ("method", "type")
+"""The fields whose values are chosen from a list and never typed."""
+EMPTY = "enter lists the models"
+ABOUT = """Two models of one architecture become one: ctrl+t or an arrow down lists what the field
+with the cursor can be. enter shows what the merge will do; nothing is written before ctrl+g."""
+A_FILE = "A file …"
+OUT = "A new GGUF file. Nothing is written yet."
 
 
 READING = "reading both files first, so that an interrupted merge can be continued …"
 CANCELLED = """Cancelled. The models are unchanged, and there is no output file yet.
 What was written is kept: enter shows how much, ctrl+g continues it."""
+
+
+POLICIES: dict[str, str] = {
+    LIKE_A: "every tensor as in the first model",
+    "like-b": "every tensor as in the second model",
+    "max": "every tensor at the larger of the two types",
+}
+
+
+def method_choices() -> list[Choice[str]]:
+    """The methods, with their formulas' first lines."""
+    return [Choice(name, first_line(METHODS[name].function.__doc__), name) for name in methods()]
+
+
+def first_line(words: str | None) -> str:
+    """The first line of a docstring."""
+    return (words or "").strip().partition("\n")[0]
+
+
+def type_choices() -> list[Choice[str]]:
+    """What the types of a result can be: as in a model, or a mix of llama.cpp."""
+    kept = [Choice(name, about, name) for name, about in POLICIES.items()]
+    mixes = [Choice(name, bits(FILE_TYPES[name].usual), name) for name in FILE_TYPES]
+    return [*kept, *mixes]
+
+
+def bits(name: str) -> str:
+    """How much a type of most matrices takes."""
+    found = BY_NAME[name]
+    return f"most matrices at {8 * found.nbytes / found.block:.2f} bits a weight"
 
 
 def methods() -> list[str]:

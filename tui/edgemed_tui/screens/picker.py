@@ -54,8 +54,12 @@ class Picker(Over[T | None], Generic[T]):
         Binding("up", "move(-1)", "Up", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice[T]], empty: str = "") -> None:
+    def __init__(
+        self, title: str, choices: Sequence[Choice[T]], empty: str = "", typed: str = ""
+    ) -> None:
+        """`empty` is said where nothing matches; `typed` was typed already."""
         super().__init__()
+        self._typed_before = typed
         self._title = title
         self._choices = list(choices)
         self._shown: list[Choice[T]] = []
@@ -68,13 +72,19 @@ class Picker(Over[T | None], Generic[T]):
         with Vertical(id="picker") as box:
             box.border_title = literal(self._title)
             box.border_subtitle = literal("enter chooses, escape closes")
-            yield Input(placeholder="type to search", id="search", compact=True)
+            yield Input(
+                self._typed_before,
+                placeholder="type to search",
+                id="search",
+                compact=True,
+                select_on_focus=False,
+            )
             yield OptionList(id="choices", markup=False, compact=True)
             yield Words(self._empty, id="empty")
 
     def on_mount(self) -> None:
         """Everything is shown until something is typed."""
-        self._narrow("")
+        self._narrow(self._typed_before)
 
     def action_move(self, by: int) -> None:
         """Move the highlight while the search line keeps the keys."""
