@@ -11,6 +11,7 @@ from edgemed_models.machine import logical_cores, system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import STORED, adapter_bytes
+from edgemed.amounts import amount
 from edgemed.cli.numbers import finite, positive, seed, threads
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs.audit import Log, default_place
@@ -227,7 +228,8 @@ def write(
         write_whole(card.place(args.out), card.as_json(made))
         write_whole(args.out, whole)
     print(
-        f"{printable(str(args.out))}: {len(whole):,} bytes, from step {training.state.best}",
+        f"{printable(str(args.out))}: {amount(len(whole), 'byte')}, "
+        f"from step {training.state.best}",
         file=sys.stderr,
     )
 
@@ -256,10 +258,11 @@ def tell_plan(data: Data, training: "Training") -> None:
     """Print what will be done, before it begins."""
     weights = sum(parameter.numel() for parameter in training.trained)
     print(
-        f"{len(training.learned)} examples to learn from, {len(training.held)} held out, "
-        f"{data.left_out} left out (over {data.longest} tokens)\n"
-        f"{weights:,} weights beside {len(training.paths)} matrices, {len(training.batches)} steps "
-        f"of {training.tokens_from(0):,} tokens in all",
+        f"{amount(len(training.learned), 'example')} to learn from, {len(training.held)} held out, "
+        f"{data.left_out} left out (over {amount(data.longest, 'token')})\n"
+        f"{amount(weights, 'weight')} beside {amount(len(training.paths), 'matrix', 'matrices')}, "
+        f"{amount(len(training.batches), 'step')} "
+        f"of {amount(training.tokens_from(0), 'token')} in all",
         file=sys.stderr,
     )
 

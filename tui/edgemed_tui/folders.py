@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from edgemed.amounts import amount
 from edgemed.storage.networked import is_networked, network_folders
 from edgemed.storage.sizes import show_size
 
@@ -46,7 +47,11 @@ def listed(folder: Path, endings: Sequence[str]) -> Listing:
     folders.sort(key=lambda entry: entry.path.name.casefold())
     files = list(files_of([e for e, yes in found if not yes], endings))
     left = len(folders) + len(files) - MOST
-    more = f"{left:,} more are here: type some letters of the name." if left > 0 else ""
+    more = (
+        f"{amount(left, 'more is', 'more are')} here: type some letters of the name."
+        if left > 0
+        else ""
+    )
     return Listing((*folders, *files)[:MOST], more)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgemed.amounts import amount
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission
@@ -123,7 +124,7 @@ def sign(line: Line, rest: str) -> None:
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
-    asked = f"{one_line(by.strip())} signs {rows} lines; after that they cannot change."
+    asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change."
     if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
         raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from edgemed_models.answer import Answer, collect
 from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
+from edgemed.amounts import amount
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Ended
 from edgemed.clinic.counting import counted
@@ -35,7 +36,7 @@ def take(line: Line, text: str) -> None:
     line.at = 0
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
-    line.say(f"The note has {rows} lines, {len(note.text)} characters.")
+    line.say(f"The note has {amount(rows, 'line')}, {amount(len(note.text), 'character')}.")
     for words in told(note.text, addressed(note.text)):
         line.say(f"Check whether it belongs there: {words}.")
 
@@ -120,7 +121,7 @@ def model(line: Line, rest: str) -> None:
         line.model = line.choice = None  # what stops the loading leaves none
     line.say(f"Loading {choice.name}.")
     line.model, line.choice = line.desk.open_model(choice), choice
-    line.say(f"Loaded; {line.model.context} tokens fit.")
+    line.say(f"Loaded; {amount(line.model.context, 'token')} fit.")
     warn_of_template(line)
 
 

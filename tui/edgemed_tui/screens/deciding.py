@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
+from edgemed.amounts import amount
 from edgemed.clinic import export, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
@@ -210,7 +211,7 @@ class Deciding:
 def sure_of(answer: Attest, session: Session) -> Confirm:
     """The last question before a signature, with the name and what is signed."""
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
-    words = f"{name} signs {count} lines, {one_line(made_of(session))}."
+    words = f"{name} signs {amount(count, 'line')}, {one_line(made_of(session))}."
     reason = f" Reason: {one_line(answer.reason.strip())}." if answer.reason.strip() else ""
     return Confirm("Sign it?", f"{words}{reason} {FOR_GOOD}", f"Sign as {name}", "Go back")
 
@@ -226,7 +227,7 @@ def made_of(session: Session) -> str:
 def what_is_signed(session: Session) -> Content:
     """The words above a signature: what made the draft, what is still open."""
     count = len(session.text.splitlines())
-    rows = [literal(f"{count} lines, {one_line(made_of(session))}.")]
+    rows = [literal(f"{amount(count, 'line')}, {one_line(made_of(session))}.")]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
     if said := steps.above_draft(session):

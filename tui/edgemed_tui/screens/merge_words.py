@@ -3,6 +3,7 @@
 from edgemed_models.scale import path_of
 from edgemed_native.ggml_types import BY_NAME
 
+from edgemed.amounts import amount
 from edgemed.local_models.demonstration import PARENTS
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.plan import Plan
@@ -104,9 +105,10 @@ def consequences(plan: Plan) -> str:
         "These models can be merged.",
         *begun_before(plan),
         "",
-        f"{len(plan.steps)} tensors: {done}",
+        f"{amount(len(plan.steps), 'tensor')}: {done}",
         f"result:  {show_size(sum(s.nbytes for s in plan.steps))} of tensors in {plan.out}",
-        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, {plan.buffers.threads} threads",
+        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, "
+        f"{amount(plan.buffers.threads, 'thread')}",
     ]
     return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])
 
@@ -121,7 +123,7 @@ def outcome(result: Result) -> str:
         f"{result.sync_seconds:.1f} s to sync",
     ]
     if result.rows_kept:
-        rows.append(f"{result.rows_kept:,} rows are the same in both and kept as they are")
+        rows.append(f"kept as they are, the same in both: {amount(result.rows_kept, 'row')}")
     rows += ["", "f5 measures what the merge kept, layer by layer."]
     return "\n".join(rows)
 

@@ -13,6 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import OptionList
 
+from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
@@ -168,7 +169,9 @@ At the right: facts about the highlighted model, and how its memory adds up.
             best = tuning.tune(Path(entry.path), say, self._stop.is_set)
             kept = "as fast as any" if tuning.is_usual(best) else "used from now on"
             busy = f"; {tuning.busy(best)}" if tuning.busy(best) else ""
-            return f"{entry.name}: {best.threads} threads, batch {best.batch}: {kept}{busy}"
+            return (
+                f"{entry.name}: {amount(best.threads, 'thread')}, batch {best.batch}: {kept}{busy}"
+            )
 
         words = told(measure)
         self._from_thread(self._tuned, words)
@@ -256,6 +259,11 @@ def facts(entry: library.AddedModel) -> str:
     return "\n".join([*rows, *explain(plan_model(model, Options()))])
 
 
+def trained_on(context: int | None) -> str:
+    """The longest context in training."""
+    return amount(context, "token") if context else "an unstated number of tokens"
+
+
 def tuned(path: Path) -> list[str]:
     """What a tuning found, if there was one."""
     found = recall(path)
@@ -270,6 +278,6 @@ def figures(found: Description) -> list[str]:
     return [
         f"{found.architecture}, {found.weights / 1e6:,.0f} M weights, {show_size(found.nbytes)}",
         f"{found.bits_per_weight:.2f} bits a weight: {types}",
-        f"trained on {found.context_length or 'an unstated number of'} tokens",
+        f"trained on {trained_on(found.context_length)}",
         f"chat template: {'yes' if found.chat_template else 'none in the file'}",
     ]

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 
+from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweep_file import RULE, Curve, Point, best, known_sweeps, read_sweep
 from edgemed_tui.literal import Words, lines, literal
@@ -105,7 +106,7 @@ another file, `m` takes the t under the mark to the merge screen."""
             if chosen is None:
                 return
             self.load(*chosen)
-        curves = [Choice(c.name, f"{len(c.points)} points", c) for c in self.curves]
+        curves = [Choice(c.name, f"{amount(len(c.points), 'point')}", c) for c in self.curves]
         curve = await self.app.push_screen_wait(Picker("Curve", curves))
         if curve is not None:
             self.show(curve)
@@ -154,6 +155,11 @@ def verdict(curve: Curve) -> Content:
                 f": {found.axis} keeps least, {found.share:.0%} of its best score.",
             ),
             literal((f"Rule: {RULE}.", "dim")),
-            literal((f"Not clearly worse: {like}. At least {items} cases on each axis.", "dim")),
+            literal(
+                (
+                    f"Not clearly worse: {like}. At least {amount(items, 'case')} on each axis.",
+                    "dim",
+                )
+            ),
         ]
     )
