@@ -77,7 +77,7 @@ def test_a_busy_machine_is_noticed_by_the_same_settings_tried_again() -> None:
 
 def test_a_second_draft_is_measured_in_tokens_that_are_read_again() -> None:
     best = tuning.search(speeds(lambda o: 100.0, []), lambda trial: None)
-    assert best.reread is not None and f"{best.reread} tokens are read" in tuning.shown(best)
+    assert best.reread is not None and f"reads {best.reread} token" in tuning.shown(best)
 
 
 def test_what_an_earlier_version_measured_is_still_used(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The fields of the merge screen, and what it says of a plan, a run and an interrupted run."""
 
 from edgemed_models.scale import path_of
-from edgemed_native.ggml_types import BY_NAME
 
 from edgemed.amounts import amount
 from edgemed.local_models.demonstration import PARENTS
@@ -10,7 +9,7 @@ from edgemed.merging.plan.plan import Plan
 from edgemed.merging.recipe.recipe import LIKE_A
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Result
-from edgemed.quantizing.file_types import FILE_TYPES
+from edgemed.quantizing.file_types import FILE_TYPES, usual_bits
 from edgemed.storage.sizes import show_size
 from edgemed_tui.screens.picker import Choice
 
@@ -57,14 +56,9 @@ def first_line(words: str | None) -> str:
 def type_choices() -> list[Choice[str]]:
     """What the types of a result can be: as in a model, or a mix of llama.cpp."""
     kept = [Choice(name, about, name) for name, about in POLICIES.items()]
-    mixes = [Choice(name, bits(FILE_TYPES[name].usual), name) for name in FILE_TYPES]
+    bits = "most matrices at {:.2f} bits a weight"
+    mixes = [Choice(name, bits.format(usual_bits(name)), name) for name in FILE_TYPES]
     return [*kept, *mixes]
-
-
-def bits(name: str) -> str:
-    """How much a type of most matrices takes."""
-    found = BY_NAME[name]
-    return f"most matrices at {8 * found.nbytes / found.block:.2f} bits a weight"
 
 
 def methods() -> list[str]:
