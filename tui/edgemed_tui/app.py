@@ -220,9 +220,7 @@ class EdgemedApp(App[None]):
         """Allow or forbid copying signed text; the change is logged."""
         allowed = not self.settings.clipboard
         try:
-            facts = {"clipboard": allowed}
-            who, at = self.case.who, self.desk.clock()
-            self.case.ledger.write(lambda log: log.add("setting", who, at, facts))
+            self.case.allow_copying(allowed)
         except EdgemedError as error:
             self._complain(error)
             return

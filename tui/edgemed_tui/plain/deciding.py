@@ -11,6 +11,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
 from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
+from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read
 from edgemed_tui.remedies import remedy
@@ -186,8 +187,9 @@ def saved(line: Line, rest: str) -> None:
 
 
 def open_saved(line: Line, rest: str) -> None:
-    """open NAME"""
+    """open [NAME] (without a name the saved sessions are listed)"""
     lose = may_lose(line)
+    rest = rest or choosing.session(line)
     path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
     refuse_odd_name(path, "the session")
     if not path.is_file():

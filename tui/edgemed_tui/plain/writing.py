@@ -22,6 +22,7 @@ from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
+from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, sentence, undivided
 from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
@@ -50,8 +51,16 @@ def may_lose(line: Line) -> AtStake | None:
 
 
 def open_note(line: Line, rest: str) -> None:
-    """note FILE"""
-    take(line, read_note(path_of(rest)).text)
+    """note [FILE] (without a file those of this folder are listed)"""
+    path = path_of(rest) if rest else choosing.note(line)
+    take(line, read_note(path).text)
+
+
+def sample(line: Line, rest: str) -> None:
+    """sample"""
+    if not line.desk.sample:
+        raise UsageError("there is no sample note here", "type: note FILE")
+    take(line, line.desk.sample)
 
 
 def paste(line: Line, rest: str) -> None:
@@ -86,10 +95,13 @@ def templates(line: Line, rest: str) -> None:
 
 
 def template(line: Line, rest: str) -> None:
-    """template NAME [FIELD=VALUE]"""
+    """template [NAME [FIELD=VALUE]] (without a name all are listed)"""
     name, _, given = rest.partition(" ") if "=" in rest else (rest, "", "")
     field, _, value = given.partition("=")
-    form = fill(load_template(name), {field.strip(): value} if given else {})
+    if name:
+        form = fill(load_template(name), {field.strip(): value} if given else {})
+    else:
+        form = choosing.template(line)
     line.template, line.filled = form.name, form.filled
     fields = "".join(f", {key}: {shown}" for key, shown in form.values.items())
     line.say(f"Template: {line.template}{fields}.")
@@ -108,14 +120,22 @@ def warn_of_template(line: Line) -> None:
 def models(line: Line, rest: str) -> None:
     """models"""
     for number, choice in enumerate(line.desk.models(), 1):
-        banner = f" {steps.DEMONSTRATION}." if choice.demonstration else ""
-        line.say(f"{number}: {choice.name}, {choice.about}.{banner}")
+        line.say(f"{number}: {about(choice)}.")
+
+
+def about(choice: ModelChoice) -> str:
+    """A model's name, and what is to be known of it."""
+    banner = f". {steps.DEMONSTRATION}" if choice.demonstration else ""
+    return f"{choice.name}, {choice.about}{banner}"
 
 
 def model(line: Line, rest: str) -> None:
-    """model NUMBER"""
+    """model [NUMBER] (without a number all are listed)"""
     choices = line.desk.models()
-    choice = choices[number_of(rest or "1", len(choices)) - 1]
+    if rest or len(choices) < 2:
+        choice = choices[number_of(rest or "1", len(choices)) - 1]
+    else:
+        choice = choosing.one_of(line, "Model", [(about(c), c) for c in choices])
     if line.model is not None:
         line.model.close()
         line.model = line.choice = None  # what stops the loading leaves none

@@ -21,6 +21,7 @@ from edgemed.clinic.kept import AtStake, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals
+from edgemed_tui.clipboard import COPYING
 from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
     AskName,
@@ -42,8 +43,7 @@ NAMING = """It is kept inside the session, encrypted. In the list of notes and s
 ctrl+l and your passphrase show the names."""
 
 WHY_A_SEAL = "without one nobody notices if the log is replaced by an older copy"
-COPYING = """What is on the clipboard can be read by every program of this machine, and some
-machines keep or share it. The palette (ctrl+p) forbids it again."""
+FORBIDS = "The palette (ctrl+p) forbids it again."
 FOR_GOOD = "After that the text can no longer change."
 SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
 
@@ -162,7 +162,8 @@ class Deciding:
     async def copy(self) -> None:
         """Put the signed text on the clipboard; the first time ask whether that may be done."""
         if not self.owner.settings.clipboard:
-            ask = Confirm("Allow copying?", COPYING, "Allow it from now on, and copy", "Go back")
+            words = f"{' '.join(COPYING.split())} {FORBIDS}"
+            ask = Confirm("Allow copying?", words, "Allow it from now on, and copy", "Go back")
             if not await self.view.ask(ask):
                 return
             self.owner.action_clipboard()

@@ -14,6 +14,7 @@ from textual.widgets import Input
 from edgemed.clinic import sessions
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError
+from edgemed_tui.folders import NOTES
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.behind import Over
 from edgemed_tui.screens.dialogs import AskPassphrase
@@ -21,7 +22,6 @@ from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.picker import Choice
 from edgemed_tui.widgets.exact_area import ExactArea
 
-ENDINGS = (".txt", ".md", ".text", ".note")
 MOST_NAMED = 50  # newest sessions whose names are looked for: each takes a tenth of a second
 ONE_OF_THEM = "Sessions that this passphrase opens are shown with the names you gave them."
 MOST = 500  # saved sessions listed
@@ -37,7 +37,7 @@ class NotePicker(FilePicker):
     ]
 
     def __init__(self, folder: Path, saved: Path) -> None:
-        endings = (*ENDINGS, sessions.ENDING)
+        endings = (*NOTES, sessions.ENDING)
         super().__init__("Open", folder, endings, saved_sessions(saved), NO_FILES, KEYS)
         self._saved = sessions.saved_in(saved)[:MOST_NAMED]
 
