@@ -29,6 +29,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,10 +123,14 @@ def search(screen: Screen) -> None:
 
 
 def edit(screen: Screen) -> None:
-    """The picker closes, the model stops, the draft is edited."""
-    for key in (b"\x1b", b"\x1b", b"e"):
-        os.write(screen.fd, key)
-        screen.drain(1.5)
+    """The picker closes, the model stops, the draft is edited; a busy machine takes a while."""
+    for _ in range(2):
+        os.write(screen.fd, b"\x1b")
+        screen.drain(2.0)
+    for _ in range(3):
+        with suppress(RuntimeError):
+            screen.answer(b"e", lambda out: b"editing" in visible(out))
+            return
 
 
 def main(keys: int) -> None:

@@ -29,16 +29,15 @@ ARRANGED = 0.1  # seconds after another size of the terminal in which the page i
 class PageBehind(Base):
     """Shows the page below where nothing of its own stands."""
 
-    _page_picture: list[Strip] | None = None
+    _page_picture: tuple[str, list[Strip]] | None = None  # with the theme that it was drawn in
     _page_changed: list[Region] | None = None
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
-        if self._page_picture is None:
-            self._page_picture = veiled(self._below, self.size)
-        return (
-            self._page_picture[y] if y < len(self._page_picture) else Strip.blank(self.size.width)
-        )
+        if self._page_picture is None or self._page_picture[0] != self.app.theme:
+            self._page_picture = self.app.theme, veiled(self._below, self.size)
+        rows = self._page_picture[1]
+        return rows[y] if y < len(rows) else Strip.blank(self.size.width)
 
     def refresh(
         self,
@@ -62,13 +61,15 @@ class PageBehind(Base):
         self.set_timer(ARRANGED, self._draw_page)
 
     @property
-    def _below(self) -> Screen[Any]:
+    def _below(self) -> Screen[Any] | None:
+        """The page; None where this is closing."""
         stack = self.app.screen_stack
-        return stack[stack.index(self) - 1]
+        at = stack.index(self) if self in stack else 0
+        return stack[at - 1] if at else None
 
     def _draw_page(self) -> None:
+        regions, self._page_changed, self._page_picture = self._page_changed or (), None, None
         if self.is_current:
-            regions, self._page_changed, self._page_picture = self._page_changed or (), None, None
             super().refresh(*regions)
 
 
@@ -80,8 +81,10 @@ class Commands(PageBehind, CommandPalette):
     """The list of commands over a page."""
 
 
-def veiled(page: Screen[Any], size: Size) -> list[Strip]:
+def veiled(page: Screen[Any] | None, size: Size) -> list[Strip]:
     """The lines of `page`, dimmed; in a theme of the terminal's own colours by the terminal."""
+    if page is None:
+        return []
     app = page.app
     background = Color.parse(app.theme_variables["background"])
     own = background.ansi is not None
