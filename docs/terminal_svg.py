@@ -3,6 +3,7 @@
 Textual's own export of a screen is about six times as large, and asks the network for a font.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -17,6 +18,7 @@ CELL, ROW = 8.4, 17  # pixels of a character and of a line, at 14 pixels a lette
 BASE = 13  # pixels from the top of a line to the foot of its letters
 PAD = 8
 DIMMED = 0.5
+WORDS = re.compile(r"\S+(?: \S+)*")
 
 
 class Look(NamedTuple):
@@ -108,10 +110,11 @@ def runs(strip: Strip, front: str, back: str) -> Iterator[Run]:
 
 
 def trimmed(run: Run | None) -> Iterator[Run]:
-    """A run without spaces at its ends; none where nothing is left."""
-    if run is not None and run.text.strip():
-        left = len(run.text) - len(run.text.lstrip())
-        yield run._replace(column=run.column + left, text=run.text.strip())
+    """A run's words, apart where more than one space is between them."""
+    if run is not None:
+        for found in WORDS.finditer(run.text):
+            column = run.column + cell_len(run.text[: found.start()])
+            yield run._replace(column=column, text=found[0])
 
 
 def drawn(run: Run, y: int, looks: dict[Look, str]) -> str:

@@ -102,7 +102,8 @@ class Screen:
             if (came := self.read(0.5)) and answered(out := out + came):
                 self.seen = out
                 return time.perf_counter() - start
-        raise RuntimeError(f"no answer to {key!r} in {PATIENCE} seconds")
+        last = visible(out)[-300:].decode(errors="replace")
+        raise RuntimeError(f"no answer to {key!r} in {PATIENCE} seconds, but {last!r}")
 
 
 def begin(screen: Screen) -> None:
@@ -118,8 +119,8 @@ def begin(screen: Screen) -> None:
 
 def search(screen: Screen) -> None:
     """Open a search line."""
-    os.write(screen.fd, b"\x14")
-    screen.drain(1.5)
+    screen.answer(b"\x14", lambda out: b"type to search" in visible(out))
+    screen.drain(1.0)
 
 
 def edit(screen: Screen) -> None:

@@ -45,7 +45,7 @@ ctrl+l and your passphrase show the names."""
 WHY_A_SEAL = "without one nobody notices if the log is replaced by an older copy"
 FORBIDS = "The palette (ctrl+p) forbids it again."
 FOR_GOOD = "After that the text can no longer change."
-SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+SIGNED = "signed for good; x exports it, z keeps a seal"
 
 
 class Given(NamedTuple):

@@ -18,10 +18,11 @@ from edgemed_tui.folders import WAITING, Entry, Listing, Reader, shown_path
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.dialogs import Dialog
-from edgemed_tui.screens.picker import REST, Choice, Picker
+from edgemed_tui.screens.picker import REST, Choice, Picker, column, drawn
 from edgemed_tui.typed import path_of
 
 UP = "↑ .."
+WIDEST = 44  # columns of names
 ROOM = 50  # columns of a folder's path above the list
 KEYS = "enter opens, tab completes, ⌫ goes up, escape closes"
 
@@ -33,7 +34,7 @@ class FilePicker(Picker[Path]):
     """
 
     CSS_PATH = "picker.tcss"
-    WIDEST = 44
+    WIDEST = WIDEST
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete", "Complete", id="files.complete", show=False, priority=True),
         Binding("backspace", "up", "Folder above", id="files.up", show=False, priority=True),
@@ -302,7 +303,7 @@ class AskPath(Dialog[str]):
         self._shown = [choice.value for choice in shown]
         rows = self.query_one(OptionList)
         rows.clear_options()
-        rows.add_options(row(literal(one_line(c.title), (f"  {c.about}", "dim"))) for c in shown)
+        rows.add_options(row(drawn(choice, column(shown, WIDEST))) for choice in shown)
         rows.highlighted = None
 
     def _arrived(self) -> None:

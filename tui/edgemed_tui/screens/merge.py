@@ -166,7 +166,10 @@ memory it takes. Nothing is written before `ctrl+g`.
             case _:
                 chosen = await self._model()
         if chosen is not None:
-            self._line(name).value = chosen
+            line = self._line(name)
+            line.value = chosen
+            if isinstance(line, Input):
+                line.cursor_position = len(chosen)  # the end of a long path is what differs
             if all(self.field(name) for name in MODELS):
                 self._consider()
 

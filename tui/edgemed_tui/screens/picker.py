@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.fuzzy import Matcher
 from textual.timer import Timer
 from textual.widgets import Input, OptionList
@@ -41,6 +42,12 @@ def fit(matcher: Matcher, choice: Choice[Any]) -> float:
 def column(choices: Sequence[Choice[Any]], widest: int) -> int:
     """How wide the titles' column is: as the widest title that has words beside it, or `widest`."""
     return min(widest, max((len(one_line(c.title)) for c in choices if c.about), default=0))
+
+
+def drawn(choice: Choice[Any], width: int) -> Content:
+    """A choice in one line: its title, in a column of `width`, and the word about it."""
+    title, about = one_line(choice.title), one_line(choice.about)
+    return literal((f"{title:<{width}}", "bold"), "  ", (about, "dim"))
 
 
 class Picker(Over[T | None], Generic[T]):
@@ -144,12 +151,7 @@ class Picker(Over[T | None], Generic[T]):
         rows = self.query_one(OptionList)
         rows.clear_options()
         width = column(self._shown, self.WIDEST)
-        rows.add_options(
-            row(
-                literal((f"{one_line(c.title):<{width}}", "bold"), "  ", (one_line(c.about), "dim"))
-            )
-            for c in self._shown
-        )
+        rows.add_options(row(drawn(choice, width)) for choice in self._shown)
         rows.highlighted = 0 if self._shown else None
         self.query_one("#empty", Words).say(self._empty)
         self.query_one("#empty").display = not self._shown

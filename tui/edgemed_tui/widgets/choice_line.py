@@ -12,7 +12,9 @@ from edgemed_tui.literal import Words, literal, one_line
 class ChoiceLine(Words, can_focus=True):
     """Shows what is chosen; enter, an arrow or a letter asks for the list."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space,down", "ask", "Choose")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space,down", "ask", "Choose", show=False)
+    ]
 
     class Asked(Message):
         """The list is asked for; `typed` is the letter that asked."""
