@@ -93,17 +93,19 @@ class Screen:
                 os.read(fd, 1 << 16)
         return os.read(self.fd, 1 << 16) if self.fd in ready else b""
 
-    def answer(self, key: bytes, answered: Callable[[bytes], bool]) -> float:
+    def answer(
+        self, key: bytes, answered: Callable[[bytes], bool], patience: float = PATIENCE
+    ) -> float:
         """Seconds from writing `key` until the bytes so far are its answer."""
         start = time.perf_counter()
         os.write(self.fd, key)
         out = b""
-        while time.perf_counter() - start < PATIENCE:
+        while time.perf_counter() - start < patience:
             if (came := self.read(0.5)) and answered(out := out + came):
                 self.seen = out
                 return time.perf_counter() - start
         last = visible(out)[-300:].decode(errors="replace")
-        raise RuntimeError(f"no answer to {key!r} in {PATIENCE} seconds, but {last!r}")
+        raise RuntimeError(f"no answer to {key!r} in {patience} seconds, but {last!r}")
 
 
 def begin(screen: Screen) -> None:
@@ -125,13 +127,14 @@ def search(screen: Screen) -> None:
 
 def edit(screen: Screen) -> None:
     """The picker closes, the model stops, the draft is edited; a busy machine takes a while."""
-    for _ in range(2):
+    for _ in range(10):
         os.write(screen.fd, b"\x1b")
-        screen.drain(2.0)
-    for _ in range(3):
+        screen.drain(1.5)
         with suppress(RuntimeError):
-            screen.answer(b"e", lambda out: b"editing" in visible(out))
+            screen.answer(b"e", lambda out: b"editing" in visible(out), patience=3.0)
+            screen.drain(2.0)
             return
+    raise RuntimeError("the draft never came to be edited")
 
 
 def main(keys: int) -> None:
