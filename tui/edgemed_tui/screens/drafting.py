@@ -208,7 +208,7 @@ EARLIER = "the earlier text is back"
 STOPPED_OVER = f"! stopped before its end: {EARLIER}"
 ENDINGS = {
     "stop": "",
-    "length": "! the draft was cut at its token limit",
-    "loop": "! ended: the model repeats itself; take another model with ctrl+l",
+    "length": "! cut at its token limit",
+    "loop": "! ended: the model repeats itself",
     "cancelled": "! stopped before its end",
 }

@@ -88,9 +88,10 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.say(f"! {error.message} ({remedy(error.hint)})")
         rows = self.query_one("#models", OptionList)
         rows.clear_options()
+        width = max((len(one_line(entry.name)) for entry in self.library.entries), default=0)
         for entry in self.library.entries:
             default = "● " if entry.name == self.library.default else "  "
-            name, licence = one_line(entry.name), one_line(entry.licence)
+            name, licence = f"{one_line(entry.name):<{width}}", one_line(entry.licence)
             rows.add_option(row(literal(default, (name, "bold"), f"  {licence}")))
         if self.library.entries:
             rows.highlighted = 0
