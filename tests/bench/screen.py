@@ -37,6 +37,7 @@ LINES = 5000
 ROWS, COLUMNS = 40, 120
 PACE = 0.05  # 20 words a second
 PATIENCE = 10.0
+MOST_LOST = 50
 REST = 0.12  # seconds after an answer, for what is drawn behind it
 HERE = Path(__file__).parents[2]
 LINE = re.compile(rb"#(\d{4})#")
@@ -68,6 +69,7 @@ class Screen:
             command = [sys.executable, "-c", "from tests.bench.screen import child; child()"]
             os.execve(sys.executable, command, env)
         self.last, self.seen = 0, b""
+        self.lost = 0  # keys that never came to the screen
         self.beside: list[Screen] = []  # others, whose output must not stand still meanwhile
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
 
@@ -169,9 +171,16 @@ def page(screen: Screen, number: int) -> Key:
 
 def letter(screen: Screen, number: int) -> Key:
     """A sign that stands nowhere else on the screen, taken back again."""
-    before = screen.processor()
     sign = b"~^"[number % 2 : number % 2 + 1]
-    seconds = screen.answer(sign, lambda out: sign in visible(out))
+    while True:
+        before = screen.processor()
+        try:
+            seconds = screen.answer(sign, lambda out: sign in visible(out), patience=4.0)
+            break
+        except RuntimeError:  # typed again: the screen has dropped it
+            screen.lost += 1
+            if screen.lost > MOST_LOST:
+                raise
     os.write(screen.fd, b"\x7f")
     screen.drain(REST)
     return Key(seconds, screen.processor() - before)
@@ -191,6 +200,7 @@ KINDS: tuple[tuple[str, Callable[[Screen], None], Callable[[Screen, int], Key]],
 def compare(keys: int, pairs: int, other: Path) -> None:
     """Both trees side by side, key by key in turns; prints each pair and what follows of all."""
     found: dict[str, list[tuple[list[Key], list[Key]]]] = {name: [] for name, _, _ in KINDS}
+    lost = [0, 0]
     for pair in range(pairs):
         screens = [Screen(HERE), Screen(other)]
         screens[0].beside, screens[1].beside = screens[1:], screens[:1]
@@ -206,6 +216,7 @@ def compare(keys: int, pairs: int, other: Path) -> None:
                         taken[at].append(press(screens[at], number))
                 found[name].append(taken)
                 print(f"{pair + 1:3}  {name:26} " + "   ".join(map(short, taken)), flush=True)
+            lost = [lost[at] + screens[at].lost for at in (0, 1)]
         except RuntimeError as error:
             print(f"{pair + 1:3}  left out: {error}", flush=True)
         finally:
@@ -213,6 +224,7 @@ def compare(keys: int, pairs: int, other: Path) -> None:
                 os.kill(screen.pid, signal.SIGKILL)
                 os.waitpid(screen.pid, 0)
                 os.close(screen.fd)
+    print(f"letters that were lost: {lost[0]} against {lost[1]}")
     for name, taken_of in found.items():
         print(name)
         for what, figure in FIGURES:

@@ -190,6 +190,8 @@ class Drafting:
         of_another = self.case.draft is not None or message.number != session.number
         if of_another or session.signature is not None or text == session.text:
             return  # in all of these the pane follows the case, not the other way round
+        if not self.view.panes.draft.holds(text):
+            return  # more was typed since: what the pane holds now comes in a message of its own
         self.case.edit(text)
         if session.review is not None:
             self.view.show()
