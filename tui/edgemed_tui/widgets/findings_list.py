@@ -52,6 +52,7 @@ cannot see an error that stands in the note itself.
         self._groups: tuple[Group, ...] = ()
         self._rows: list[Finding | str] = []
         self._folded: dict[str, bool] = {}
+        self._written: list[str] = []  # the rows as they were drawn last
 
     def show(self, session: Session) -> None:
         """List the findings of `session`; the highlight stays on its finding, or at its place."""
@@ -67,10 +68,21 @@ cannot see an error that stands in the note itself.
     def say(self, title: str, words: str) -> None:
         """No findings to list: say why."""
         self.findings, self._groups, self._rows = (), (), []
-        self.clear_options()
-        if words:
-            self.add_option(row(literal((words, "dim")), disabled=True))
+        self._write([literal((words, "dim"))] if words else [], disabled=True)
         self.border_title = literal(title)
+
+    def wait(self) -> None:
+        """The text was edited: its findings stay in sight until it is checked again."""
+        self.border_title = literal("Findings: checking")
+
+    def _write(self, rows: list[Content], *, disabled: bool = False) -> None:
+        """Draw the rows, where they are not there already: a list that is made anew arranges the
+        whole screen again, and a letter that is typed waits for that."""
+        written = [f"{disabled} {content}" for content in rows]
+        if written != self._written:
+            self._written = written
+            self.clear_options()
+            self.add_options(row(content, disabled=disabled) for content in rows)
 
     @property
     def current(self) -> Finding | None:
@@ -122,8 +134,7 @@ cannot see an error that stands in the note itself.
     def _list(self, highlighted: Finding | str | None) -> None:
         """Draw every row again."""
         self._rows = list(self._laid_out())
-        self.clear_options()
-        self.add_options(row(self._drawn(found)) for found in self._rows)
+        self._write([self._drawn(found) for found in self._rows])
         shown = highlighted is not None and highlighted in self._rows
         self.highlighted = self._rows.index(highlighted) if highlighted and shown else None
 

@@ -15,6 +15,7 @@ from edgemed.clinic.findings import Claim, Flag, Omission
 from edgemed.clinic.session import (
     Finding,
     Session,
+    findings,
     open_findings,
     stage,
 )
@@ -108,7 +109,7 @@ class ReviewPane(Container):
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
         self.verdict.show(session)
         self.findings.display = bool(session.number)
-        self._list_findings()
+        self._list_findings(edited=not other and session.review is None)
         self._mark_draft()
         self.refresh_bindings()
 
@@ -182,13 +183,16 @@ class ReviewPane(Container):
 
     @on(FindingsList.OptionHighlighted)
     def _finding_highlighted(self) -> None:
+        if self.session.review is None:  # the list is of the text before the last edit
+            return
         if self.findings.has_focus and self.findings.current is not None:
             self._show_finding(self.findings.current)
         self._offer()
 
     @on(FindingsList.OptionSelected)
     def _finding_selected(self) -> None:
-        self.action_jump()
+        if self.session.review is not None:
+            self.action_jump()
 
     def _show_finding(self, finding: Finding) -> None:
         """Both texts show what the finding is about."""
@@ -222,16 +226,18 @@ class ReviewPane(Container):
         here = [f for f in claim.flags if f.draft.start <= at < f.draft.end]
         return here[0] if here else claim.flags[0]
 
-    def _list_findings(self) -> None:
+    def _list_findings(self, *, edited: bool) -> None:
         match stage(self.session):
+            case "draft" if edited and self.findings.option_count:
+                self.findings.wait()
             case "note":
                 self.findings.say("Findings", "")
             case "draft":
                 self.findings.say("Findings: checking", "The text is being compared with the note.")
-            case _:
+            case _ if findings(self.session):
                 self.findings.show(self.session)
-                if not self.findings.findings:
-                    self.findings.say("Findings: none", NOTHING_FOUND)
+            case _:
+                self.findings.say("Findings: none", NOTHING_FOUND)
 
     def _mark_draft(self) -> None:
         self.draft.mark(self._draft_marks())
