@@ -28,7 +28,6 @@ from edgemed_tui.screens.merge_words import (
     ABOUT,
     CANCELLED,
     CHOSEN,
-    EMPTY,
     FIELDS,
     MODELS,
     OUT,
@@ -336,4 +335,6 @@ def line(name: str, value: str) -> Input | ChoiceLine:
     """A field of the form: chosen where there is a list of all it can be, else typed."""
     if name in CHOSEN:
         return ChoiceLine(value, id=name)
-    return Input(value, placeholder=EMPTY if name in MODELS else "", id=name, compact=True)
+    if name in MODELS:
+        return Input(value, placeholder="enter lists the models", id=name, compact=True)
+    return Input(value, id=name, compact=True)

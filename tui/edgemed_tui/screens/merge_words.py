@@ -24,7 +24,6 @@ FIELDS = (
 MODELS = ("a", "b")
 CHOSEN = ("method", "type")
 """The fields whose values are chosen from a list and never typed."""
-EMPTY = "enter lists the models"
 ABOUT = """Two models of one architecture become one: ctrl+t or an arrow down lists what the field
 with the cursor can be. enter shows what the merge will do; nothing is written before ctrl+g."""
 A_FILE = "A file …"
