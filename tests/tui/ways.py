@@ -291,7 +291,12 @@ class ByScreen(Way):
         await self.settled()
 
     async def draft(self) -> None:
+        screen, before = case_of(self.pilot), self.session.documents
         await press(self.pilot, "ctrl+g")
+        for _ in range(200):  # until it has begun, or is over already
+            if screen.streaming or self.session.documents != before or "nothing" in self.said:
+                break
+            await self.pilot.pause(0.01)
         await self.settled()
 
     async def turn_to(self, number: int) -> None:

@@ -19,7 +19,7 @@ NOTES = (".txt", ".md", ".text", ".note")
 """What the names of notes end with."""
 
 PATIENCE = 0.3  # seconds that somebody waits for a folder; a disk takes some milliseconds
-MOST = 2000  # entries that are listed; a path can be typed for any other
+MOST = 1000  # entries that are listed; a path can be typed for any other
 WAITING = "The folder is being read. A drive that does not answer takes long: escape goes back."
 
 

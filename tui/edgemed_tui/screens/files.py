@@ -18,10 +18,12 @@ from edgemed_tui.folders import WAITING, Entry, Listing, Reader, shown_path
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.dialogs import Dialog
-from edgemed_tui.screens.picker import REST, Choice, Picker, column, drawn
+from edgemed_tui.screens.picker import Choice, Picker, column, drawn
 from edgemed_tui.typed import path_of
 
 UP = "↑ .."
+MOST_FOLDERS = 60  # that are listed where a file goes: others are found by their first letters
+PAUSE = 0.2  # seconds without a letter after which they are listed again
 WIDEST = 44  # columns of names
 ROOM = 50  # columns of a folder's path above the list
 KEYS = "enter opens, tab completes, ⌫ goes up, escape closes"
@@ -229,7 +231,7 @@ class AskPath(Dialog[str]):
         self.fault("")
         if self._late is not None:
             self._late.stop()
-        self._late = self.set_timer(REST, self._list)
+        self._late = self.set_timer(PAUSE, self._list)
 
     def action_move(self, by: int) -> None:
         """Move the mark over the folders; above the first one it is in the line again."""
@@ -291,8 +293,8 @@ class AskPath(Dialog[str]):
             return
         listing = self._reader.of(folder)
         inside = [e for e in listing.entries if e.is_folder and not e.path.name.startswith(".")]
-        inside.sort(key=lambda e: not (part and e.path.name.startswith(part)))
-        self._show(folder, inside)
+        begin = [e for e in inside if part and e.path.name.startswith(part)]
+        self._show(folder, (begin or inside)[:MOST_FOLDERS])
         if listing.words:
             self.fault(listing.words)
 
@@ -300,11 +302,14 @@ class AskPath(Dialog[str]):
         """The folder above, then those inside."""
         up = [Choice(UP, "the folder above", folder.parent)] if folder.parent != folder else []
         shown = [*up, *choices(inside, hidden=False)]
-        self._shown = [choice.value for choice in shown]
         rows = self.query_one(OptionList)
-        rows.clear_options()
-        rows.add_options(row(drawn(choice, column(shown, WIDEST))) for choice in shown)
         rows.highlighted = None
+        if [choice.value for choice in shown] == self._shown:
+            return
+        self._shown = [choice.value for choice in shown]
+        rows.clear_options()
+        width = column(shown, WIDEST)
+        rows.add_options(row(drawn(choice, width)) for choice in shown)
 
     def _arrived(self) -> None:
         """A folder was read that took long."""

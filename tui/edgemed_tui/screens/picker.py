@@ -18,6 +18,7 @@ from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.behind import Over
 
 T = TypeVar("T")
+MOST_ROWS = 300  # that are drawn: letters narrow the list
 REST = 0.06  # seconds without a letter after which the list is drawn again
 
 
@@ -147,7 +148,8 @@ class Picker(Over[T | None], Generic[T]):
         self._narrowed_to = typed
         matcher = Matcher(typed)
         scored = [(self.fit(matcher, c) if typed else 1.0, c) for c in self._choices]
-        self._shown = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
+        found = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
+        self._shown = found[:MOST_ROWS]
         rows = self.query_one(OptionList)
         rows.clear_options()
         width = column(self._shown, self.WIDEST)
