@@ -31,6 +31,9 @@ BYTES = {
     "journal": 64 << 20,  # a million pieces
     "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,
+    "file of seed tasks": 16 << 20,  # a few hundred tasks
+    "run of tasks": 1 << 30,  # 52,000 tasks with their answers take about 100 million bytes
+    "test set": 256 << 20,
     "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
 }
 """The most bytes a file may have, by kind."""
