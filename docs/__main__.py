@@ -1,7 +1,8 @@
 """The pages: `python -m docs write` makes their made parts again, `python -m docs site` the site.
 
-Made parts stand between `<!-- made: NAME -->` and `<!-- end -->`. The site needs the extra `docs`
-and no network.
+`python -m docs pictures` makes the pictures of the screens again, and `python -m docs beside REV
+FOLDER` a page with the screens of an earlier state beside those of now. Made parts stand between
+`<!-- made: NAME -->` and `<!-- end -->`. The site needs the extra `docs` and no network.
 """
 
 import re
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docs.api import functions
+from docs.beside import beside
 from docs.commands import commands
+from docs.gallery import gallery
 from docs.methods import methods
 from docs.tree import tree
 
@@ -21,6 +24,7 @@ MADE: dict[str, Callable[[], str]] = {
     "tree": lambda: f"```\n{tree()}```\n",
     "commands": lambda: f"\n{commands()}\n",
     "functions": lambda: f"\n{functions()}\n",
+    "screens": lambda: f"\n{gallery()}\n",
     "methods": lambda: f"\n{methods()}\n",
 }
 
@@ -42,16 +46,22 @@ def write() -> None:
         print(f"renewed {page.name}")
 
 
-def main(verb: str) -> int:
+def main(verb: str, *rest: str) -> int:
+    if verb == "pictures":
+        from docs.screens import pictures  # loads the whole program
+
+        return pictures()
+    if verb == "beside" and len(rest) == 2:
+        return beside(rest[0], Path(rest[1]))
     if verb == "write":
         write()
         return 0
     if verb == "site":
         command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
         return subprocess.run(command, cwd=FOLDER.parent, check=False).returncode
-    print("python -m docs write|site", file=sys.stderr)
+    print("python -m docs write|site|pictures, or beside REV FOLDER", file=sys.stderr)
     return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if sys.argv[1:] else ""))
+    sys.exit(main(*(sys.argv[1:] or [""])))

@@ -11,6 +11,7 @@ from edgemed_models.machine import logical_cores, system_memory
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import IN_A_FOLDER, NO_LENGTHS, STORED
 from edgemed.adapters.output import FORMS, files_of, is_gguf, refuse_output, write_files
+from edgemed.amounts import amount
 from edgemed.cli.adapt_examples import data_of, example_options, refuse_examples
 from edgemed.cli.adapt_medcare import (
     begun,
@@ -269,8 +270,8 @@ def write(
         write_whole(card.place(args.out), card.as_json(made))
     write_files(args.out, files)
     print(
-        f"{printable(str(args.out))}: {sum(map(len, files.values())):,} bytes, from step "
-        f"{training.state.best}",
+        f"{printable(str(args.out))}: {amount(sum(map(len, files.values())), 'byte')}, "
+        f"from step {training.state.best}",
         file=sys.stderr,
     )
 

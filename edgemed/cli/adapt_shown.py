@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgemed.amounts import amount
 from edgemed.training.encoded import Data
 
 if TYPE_CHECKING:  # needs torch
@@ -17,11 +18,13 @@ def tell_plan(data: Data, training: "Training") -> None:
     """Print what will be done, before it begins."""
     drawn = data.about.get("drawn_from")
     print(
-        f"{len(training.learned)} examples to learn from, {len(training.held)} held out"
+        f"{amount(len(training.learned), 'example')} to learn from, {len(training.held)} held out"
         + (f", of {drawn:,}" if drawn else "")
-        + f", {data.left_out} left out (over {data.longest} tokens)\n"
-        f"{training.weights:,} weights beside {len(training.paths)} matrices, "
-        f"{len(training.batches)} steps of {training.tokens_from(0):,} tokens in all",
+        + f", {data.left_out} left out (over {amount(data.longest, 'token')})\n"
+        f"{amount(training.weights, 'weight')} beside "
+        f"{amount(len(training.paths), 'matrix', 'matrices')}, "
+        f"{amount(len(training.batches), 'step')} "
+        f"of {amount(training.tokens_from(0), 'token')} in all",
         file=sys.stderr,
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgemed_models.base import Model, ModelError
 
+from edgemed.amounts import amount
 from edgemed.cli.printing import shown_hint
 from edgemed.clinic.findings import Looked
 from edgemed.errors import EdgemedError
@@ -103,7 +104,7 @@ def said_again(version: "Version") -> str:
 
 def said_of(flags: int) -> str:
     """How many flags a sentence has."""
-    return "nothing flagged" if not flags else f"{flags} flag{'s' if flags > 1 else ''}"
+    return "nothing flagged" if not flags else amount(flags, "flag")
 
 
 def one_line(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.amounts import amount
 from edgemed.cli.printing import print_json
 from edgemed.logs import audit, seals
 from edgemed.logs.audit import Entry, Place, Verdict
@@ -76,7 +77,7 @@ def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
     for note in verdict.notes:
         print(f"Note: {printable(note)}")
     state = "is not as it was written" if verdict.faults else "is as it was written"
-    print(f"The log of {verdict.entries} entries {state}. Seal: {verdict.seal}")
+    print(f"The log of {amount(verdict.entries, 'entry', 'entries')} {state}. Seal: {verdict.seal}")
     if verdict.faults:
         print("Keep the files as they are, and find out who had access.")
         print(
@@ -156,7 +157,7 @@ def keep_seal(place: Place, to: Path | None, who: str) -> int:
     if seals.on_this_disk(place, path):
         print("note: the seal is on the log's own disk: keep a copy on a stick", file=sys.stderr)
     if others := seals.others_in(path.parent, path):
-        print(f"note: {others} seals of other logs are there too", file=sys.stderr)
+        print(f"note: also there: {amount(others, 'seal')} of other logs", file=sys.stderr)
     return 0
 
 

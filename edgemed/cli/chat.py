@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgemed_models.base import Failed, Message, ModelError, Request
 
+from edgemed.amounts import amount
 from edgemed.cli.model_options import (
     configure_model,
     explain_if_asked,
@@ -135,5 +136,7 @@ def answer(args: argparse.Namespace, request: Request) -> int:
     elif outcome.end is not None:
         print(timing_line(outcome.end.timings), file=sys.stderr)
     if outcome.ending == "length":
-        raise EdgemedError(f"the answer was cut at {args.max_tokens} tokens", "raise --max-tokens")
+        raise EdgemedError(
+            f"the answer was cut at {amount(args.max_tokens, 'token')}", "raise --max-tokens"
+        )
     return exit_code(outcome)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemed.adapters.forms import is_adapter
+from edgemed.amounts import amount
 from edgemed.checkpoints.folder import is_checkpoint
 from edgemed.cli.printing import print_json
 from edgemed.cli.tables import show
@@ -82,7 +83,7 @@ def adapter_table(found: "Adapter") -> Table:
         ("", ""),
         [
             ("adapter", " and ".join(found.files)),
-            ("size", f"{show_size(found.nbytes)} ({found.nbytes:,} bytes)"),
+            ("size", f"{show_size(found.nbytes)} ({amount(found.nbytes, 'byte')})"),
             ("form", found.form),
             ("architecture", found.architecture or "not stated"),
             ("trained on", found.base or "not stated"),

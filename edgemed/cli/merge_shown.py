@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from edgemed.amounts import amount
 from edgemed.cli.plans import progress_report
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.merging.plan.plan import Plan
@@ -37,7 +38,7 @@ def step_line(plan: Plan, step: Step) -> str:
     weighed = "  columns weighed" if step.importances is not None else ""
     return (
         f"{how:16} {printable(step.name):32} {shape:>16}  "
-        f"{types} -> {step.type.name}  {step.nbytes:,} bytes  "
+        f"{types} -> {step.type.name}  {amount(step.nbytes, 'byte')}  "
         f"{estimate.chunks(plan, step)} chunk(s){weighed}"
     )
 
@@ -49,11 +50,11 @@ def totals(plan: Plan) -> Iterator[str]:
     for path, sha256 in zip(plan.recipe.imatrix, plan.imatrix, strict=True):
         weighed = sum(step.importances is not None for step in plan.steps)
         name = printable(path.name)
-        yield f"importance matrix: {name}, sha256 {sha256}, {weighed} tensors weighed"
+        yield f"importance matrix: {name}, sha256 {sha256}, {amount(weighed, 'tensor')} weighed"
     total, shards = plan.placement.total_bytes, plan.placement.shards
-    files = f" in {len(shards)} files" if len(shards) > 1 else ""
-    yield f"output: {total:,} bytes ({show_size(total)}){files}"
-    yield f"buffers: {show_size(plan.buffers.nbytes)} for {plan.buffers.threads} threads"
+    files = f" in {amount(len(shards), 'file')}" if len(shards) > 1 else ""
+    yield f"output: {amount(total, 'byte')} ({show_size(total)}){files}"
+    yield f"buffers: {show_size(plan.buffers.nbytes)} for {amount(plan.buffers.threads, 'thread')}"
 
 
 def costs(plan: Plan) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgemed_models.catalog import Card, card_text, read_cards
 
 from edgemed.adapters.naming import use_of
+from edgemed.amounts import amount
 from edgemed.cli import models_get
 from edgemed.cli.keep_hash import keep_hash
 from edgemed.cli.load_check import load_check_option
@@ -146,7 +147,7 @@ def tune_one(args: argparse.Namespace) -> int:
     path = library.find_model(args.name)
     best = tune(path, lambda trial: print(shown(trial), file=sys.stderr), lambda: False)
     kept = "no setting is faster than the default" if is_usual(best) else "used from now on"
-    print(f"{best.threads} threads, batch {best.batch}: {kept}")
+    print(f"{amount(best.threads, 'thread')}, batch {best.batch}: {kept}")
     if busy(best):
         print(busy(best), file=sys.stderr)
     return 0

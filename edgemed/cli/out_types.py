@@ -4,6 +4,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from edgemed.amounts import amount
 from edgemed.cli.load_check import load_check_option
 from edgemed.cli.plans import carry_out, limit_options
 from edgemed.errors import UsageError
@@ -93,8 +94,8 @@ def print_plan(plan: Plan) -> None:
     print(", ".join(f"{n} x {name}" for name, n in counts.most_common()))
     for shard in plan.placement.shards:
         total = shard.layout.total_bytes
-        print(f"{printable(str(shard.path))}: {total:,} bytes ({show_size(total)})")
+        print(f"{printable(str(shard.path))}: {amount(total, 'byte')} ({show_size(total)})")
     print(f"{8 * plan.placement.total_bytes / max(plan.weights, 1):.2f} bits a weight")
-    print(f"buffers: {show_size(plan.buffers.nbytes)} for {plan.buffers.threads} threads")
+    print(f"buffers: {show_size(plan.buffers.nbytes)} for {amount(plan.buffers.threads, 'thread')}")
     for note in plan.notes:
         print(printable(note))

@@ -9,6 +9,7 @@ from statistics import median
 
 from edgemed_models.machine import logical_cores
 
+from edgemed.amounts import amount
 from edgemed.cli.numbers import threads
 from edgemed.cli.progress import progress_bar
 from edgemed.merging.plan.plan import Plan, Target
@@ -76,7 +77,7 @@ def print_result(result: Result) -> None:
         print(line, file=sys.stderr)
     if result.rows_kept:
         print(
-            f"{result.rows_kept:,} rows are the same in all models and were copied",
+            f"copied, the same in all models: {amount(result.rows_kept, 'row')}",
             file=sys.stderr,
         )
 
@@ -88,7 +89,7 @@ def fact_lines(result: Result) -> Iterator[str]:
         found = [facts[name] for facts in result.facts.values() if name in facts]
         yield (
             f"{name}: median {median(found):.3g}, from {min(found):.3g} to {max(found):.3g} "
-            f"({len(found)} tensors)"
+            f"({amount(len(found), 'tensor')})"
         )
 
 

@@ -9,6 +9,7 @@ from typing import TextIO
 from edgemed_models.answer import Answer, collect
 from edgemed_models.base import Event, Failed, Piece, Prefill, Timings
 
+from edgemed.amounts import amount
 from edgemed.cli.named_options import with_options
 from edgemed.cli.printing import clear_line, shown_hint
 from edgemed.printable import printable
@@ -31,7 +32,7 @@ class Progress:
         if not self.live and event.done < event.total and now - self.last < EVERY:
             return
         self.last = now
-        text = f"reading {event.done} of {event.total} tokens{remaining(event)}"
+        text = f"reading {event.done:,} of {amount(event.total, 'token')}{remaining(event)}"
         clear_line(self.out)
         self.out.write(text if self.live else text + "\n")
         self.out.flush()
@@ -76,7 +77,7 @@ def follow(events: Iterator[Event], echo: TextIO | None) -> Answer:
 def close_text(answer: Answer, limit: int, what: str = "DRAFT") -> None:
     """End the streamed text; if it is incomplete, say so at its end."""
     marks = {
-        "length": f"\n[{what} CUT at its limit of {limit} tokens: not complete]",
+        "length": f"\n[{what} CUT at its limit of {amount(limit, 'token')}: not complete]",
         "loop": f"\n[{what} ENDED: the model repeats itself. Not complete]",
         "cancelled": f"\n[{what} STOPPED: not complete]",
         "failed": f"\n[{what} BROKEN OFF: not complete]",
@@ -97,7 +98,7 @@ def timing_line(timings: Timings) -> str:
     wrote, writing = timings.answer_tokens, timings.answer_seconds
     kept = f" ({timings.kept_tokens} kept from before)" if timings.kept_tokens else ""
     return (
-        f"read {read} tokens{kept} in {reading:.2f} s{rate(read, reading)}, "
+        f"read {amount(read, 'token')}{kept} in {reading:.2f} s{rate(read, reading)}, "
         f"wrote {wrote} in {writing:.2f} s{rate(wrote, writing)}"
     )
 

@@ -8,6 +8,7 @@ from edgemed_models.answer import Answer
 from edgemed_models.base import Failed, ModelError
 from edgemed_models.engine.client import LlamaModel, Process
 
+from edgemed.amounts import amount
 from edgemed.cli.asking import (
     Asked,
     as_data,
@@ -205,7 +206,8 @@ def how_much(
         raise refusal(needed)
     if needed.fits:
         if needed.answer < template.max_tokens and args.max_tokens is None:
-            told = f"draft: at most {needed.answer} tokens, because the model has no room for more"
+            most = amount(needed.answer, "token")
+            told = f"draft: at most {most}, because the model has no room for more"
             print(told, file=sys.stderr)
         return needed.answer, ()
     if template.form == "json":
@@ -273,7 +275,7 @@ def finish(
         raise EdgemedError("the draft was stopped: the model repeats itself", "take another model")
     if answer.ending == "length":
         raise EdgemedError(
-            f"the draft was cut at {limit} tokens and is not complete",
+            f"the draft was cut at {amount(limit, 'token')} and is not complete",
             "raise --max-tokens"
             if args.max_tokens or limit == template.max_tokens
             else "this model has no room for more: choose another, or use --in-parts",

@@ -8,6 +8,7 @@ from typing import Any
 from edgemed_models.answer import Answer
 from edgemed_models.engine.client import LlamaModel
 
+from edgemed.amounts import amount
 from edgemed.cli.asking import one_line
 from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.findings import Review
@@ -22,7 +23,8 @@ def tell_about(note: Note) -> None:
     if note.language == "other":
         print("note: it is not English, and the checks only know English", file=sys.stderr)
     if note.hidden:
-        print(f"note: {note.hidden} control characters are shown as U+FFFD", file=sys.stderr)
+        many = amount(note.hidden, "control character")
+        print(f"note: shown as U+FFFD: {many}", file=sys.stderr)
     if note.encoding == "cp1252":
         print("note: it is not UTF-8; read as Windows text (cp1252)", file=sys.stderr)
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from math import isinf
 
+from edgemed.amounts import amount
 from edgemed.cli.printing import clear_line
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
@@ -128,7 +129,8 @@ def cautions(found: Sequence[Examined], max_tokens: int) -> Iterator[str]:
         yield "t was chosen on these cases: expect slightly lower scores on others"
     if cut := sum(point.cut for point in found):
         total = sum(len(worths) for point in found for worths in point.worths.values())
-        yield f"{cut} of {total} answers were cut at {max_tokens} tokens and failed their rules"
+        most = amount(max_tokens, "token")
+        yield f"cut at {most}, which failed their rules: {cut:,} of {amount(total, 'answer')}"
     for axis, worths in found[0].worths.items():
         if len(worths) < FEW:
-            yield f"{axis}: only {len(worths)} cases; its intervals may be too narrow"
+            yield f"{axis}: only {amount(len(worths), 'case')}; its intervals may be too narrow"

@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from edgemed.amounts import amount
 from edgemed.cli.printing import data, print_json, shown_hint
 from edgemed.cli.tables import show
 from edgemed.clinic.template import (
@@ -103,7 +104,8 @@ def check(template: str | None) -> int:
             print(f"    {shown_hint(error.hint)}", file=sys.stderr)
     if wrong:
         raise InvalidFile(
-            f"{wrong} of {len(files)} templates cannot be used", "correct them as said above"
+            f"{wrong} of {amount(len(files), 'template')} cannot be used",
+            "correct them as said above",
         )
     return 0
 

@@ -210,10 +210,19 @@ class Case:
 
     def copy_out(self, release: Callable[[str], None]) -> None:
         """Hand the signed text to `release`, the clipboard say."""
-        if (refusal := steps.why_not_given_out(self.session)) is not None:
-            raise refusal
+        self.may_give_out()
         self._give_out("clipboard", "export")
         release(self.session.text)
+
+    def may_give_out(self) -> None:
+        """Raises what prevents the text from leaving the session."""
+        if (refusal := steps.why_not_given_out(self.session)) is not None:
+            raise refusal
+
+    def allow_copying(self, allowed: bool) -> None:
+        """Log that signed text may, or may no longer, be copied; not done where the log refuses."""
+        at, facts = self.clock(), {"clipboard": allowed}
+        self._decide(self.session, lambda log: log.add("setting", self.who, at, facts))
 
     def call(self, label: str) -> None:
         """Name the session; the name is kept inside it, with the next saving."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
+from edgemed.amounts import amount
 from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
 from edgemed.clinic.sentences import split
@@ -135,7 +136,8 @@ def refuse_unusable(note: Note) -> None:
         raise Refused("the note is empty", "give a note with text")
     if words < MIN_WORDS:
         raise Refused(
-            f"the note has {words} words; with fewer than {MIN_WORDS} a model invents the rest",
+            f"the note has {amount(words, 'word')}; "
+            f"with fewer than {MIN_WORDS} a model invents the rest",
             "give the whole note",
         )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from edgemed_models.base import Done, Event, Failed, Model, Piece, Reason, Timings
 
+from edgemed.amounts import amount
 from edgemed.clinic.findings import Span
 from edgemed.clinic.note import Note, parse
 from edgemed.clinic.summarize import budget, prompt_of, request_of, write
@@ -62,7 +63,7 @@ def unfit(piece: Span, context: int) -> Refused:
     """Why a note cannot be divided: one piece of it is too long by itself."""
     return Refused(
         f"characters {piece.start} to {piece.end} of the note are one piece that does not fit "
-        f"the context of {context} tokens with its draft",
+        f"the context of {amount(context, 'token')} with its draft",
         "give a larger --context, or a smaller --max-tokens",
     )
 
@@ -107,13 +108,15 @@ def within(inner: Span, outer: Span) -> bool:
 def stated(parts: Sequence[Part], limit: int) -> list[str]:
     """The plan as lines to show before it runs: every character has its part."""
     lines = [
-        f"the note is drafted in {len(parts)} parts, each in at most {limit} tokens; each draft "
-        "stands under its heading"
+        f"the note is drafted in {amount(len(parts), 'part')}, each in at most "
+        f"{amount(limit, 'token')}; each draft stands under its heading"
     ]
     for number, part in enumerate(parts, start=1):
         named = ", ".join(part.titles) or "no heading"
         start, end = part.span
-        lines.append(f"part {number}: characters {start} to {end}, {part.tokens} tokens: {named}")
+        lines.append(
+            f"part {number}: characters {start} to {end}, {amount(part.tokens, 'token')}: {named}"
+        )
     return lines
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
+from edgemed.amounts import amount
 from edgemed.clinic.document import Dismissal, Document, Key, Origin, Signature
 from edgemed.clinic.findings import Flag, Omission, Review, Span
 from edgemed.clinic.ranking import first_then_rest
@@ -221,7 +222,7 @@ def why_not_signed(session: Session) -> Refused | None:
         return Refused("the text has not been checked since the last change", "wait a moment")
     if marked := sum(line.startswith(TO_EDIT) for line in session.text.splitlines()):
         return Refused(
-            f"{marked} inserted line{'s are' if marked > 1 else ' is'} still marked for editing",
+            f"{amount(marked, 'inserted line is', 'inserted lines are')} still marked for editing",
             f"edit each one and remove its {TO_EDIT.strip()}",
         )
     return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from edgemed_models.base import Event, Message, Model, ModelError, Piece, Request
 
+from edgemed.amounts import amount
 from edgemed.clinic.note import HIDDEN, SHOWN, Note, refuse_unusable
 from edgemed.clinic.template import Template, fenced, messages
 from edgemed.errors import Refused
@@ -134,5 +135,6 @@ def refusal(needed: Budget) -> Refused:
     return Refused(
         f"the note does not fit: {needed.prompt} tokens with its instruction + {needed.answer} "
         f"for the draft = {needed.prompt + needed.answer}, the context has {needed.context}",
-        f"{over} tokens too many: give a shorter note, or a larger context if memory allows",
+        f"{amount(over, 'token')} too many: "
+        "give a shorter note, or a larger context if memory allows",
     )

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from edgemed.amounts import amount
 from edgemed.clinic.counting import counted
 from edgemed.clinic.document import minute
 from edgemed.clinic.ranking import FIRST
@@ -33,7 +34,7 @@ def verdict(session: Session) -> Verdict:
     end = "its end is missing" if session.cut else ""
     if still_open:
         many = len(still_open)
-        things = f"Look at {many} thing{'s' if many > 1 else ''}"
+        things = f"Look at {amount(many, 'thing')}"
         if many > FIRST:
             things = f"Look at {FIRST} of {many} things first"
         return Verdict("look", f"{things}: {', '.join(filter(None, (end, counts.words)))}")

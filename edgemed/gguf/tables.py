@@ -1,5 +1,6 @@
 """What stands in a model's header, as tables of text: facts, types, every tensor."""
 
+from edgemed.amounts import amount
 from edgemed.gguf.description import Description
 from edgemed.gguf.model import NOT_GGUF, Model
 from edgemed.storage.sizes import show_size
@@ -9,7 +10,7 @@ from edgemed.tables import Table
 def summary(d: Description) -> Table:
     """The main facts, one per line."""
     more = len(d.files) - 1
-    shards = f" and {more} more shard{'s' if more > 1 else ''}" if more else ""
+    shards = f" and {amount(more, 'more shard')}" if more else ""
     kinds = ", ".join(part for part in (d.vocabulary_model, d.vocabulary_pre) if part)
     weights = f"{d.weights:,} ({d.bits_per_weight:.2f} bits each)" if d.weights else "none"
     vocabulary = f"{d.vocabulary_size:,} tokens" if d.vocabulary_size else "none"

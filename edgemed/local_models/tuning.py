@@ -15,6 +15,7 @@ from edgemed_models.answer import ask
 from edgemed_models.base import Done, Message, Model, ModelError, Request
 from edgemed_models.machine import logical_cores, usable_cores
 
+from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import BATCH, Options, load_model, translated
 from edgemed.local_models.tuned import Speed, remember
@@ -153,12 +154,13 @@ def invented() -> Iterator[str]:
 def shown(speed: Speed) -> str:
     """A trial in words."""
     words = (
-        f"{speed.threads} threads, batch {speed.batch}: reads {speed.read:,.0f} and writes "
-        f"{speed.written:,.1f} tokens per second; a typical note takes {seconds(speed):,.0f} s"
+        f"{amount(speed.threads, 'thread')}, batch {speed.batch}: reads {speed.read:,.0f} "
+        f"and writes {speed.written:,.1f} tokens per second; "
+        f"a typical note takes {seconds(speed):,.0f} s"
     )
     if speed.reread is None:
         return words
-    return f"{words}, and {speed.reread} tokens are read for another draft of it"
+    return f"{words}, and another draft of it reads {amount(speed.reread, 'token')} again"
 
 
 def busy(speed: Speed) -> str:

@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from edgemed.amounts import amount
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.logs import audit_verify, database
 from edgemed.logs.audit import Log
@@ -147,8 +148,7 @@ def reminder(place: Place, now: str) -> str:
         return ""
     if not signed or (signed < SIGNATURES and days < DAYS):
         return ""
-    count = f"{signed} signature{'s' if signed > 1 else ''}"
-    over = f"{count} in {days} day{'s' if days != 1 else ''}"
+    over = f"{amount(signed, 'signature')} in {amount(days, 'day')}"
     if kept:
         return f"{over} since a seal of the audit log was last kept elsewhere"
     return f"no seal of the audit log is kept elsewhere yet, after {over}"

@@ -6,6 +6,8 @@ src/llama-quant.cpp of llama.cpp.
 
 from typing import NamedTuple
 
+from edgemed_native.ggml_types import BY_NAME
+
 
 class FileType(NamedTuple):
     """`number` is what general.file_type says; `usual` is the ggml type of most matrices."""
@@ -62,3 +64,9 @@ FLOATS = frozenset({"F32", "F16", "BF16"})
 
 QUANTIZATION_VERSION = 2
 """general.quantization_version of every quantized file since 2023."""
+
+
+def usual_bits(name: str) -> float:
+    """Bits a weight of most matrices in the file type called `name`."""
+    usual = BY_NAME[FILE_TYPES[name].usual]
+    return 8 * usual.nbytes / usual.block

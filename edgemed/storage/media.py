@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgemed.storage.networked import network_folders
+
 if sys.platform == "win32":
     import ctypes
 
@@ -22,8 +24,10 @@ else:
     PLACES = ("/media", "/run/media", "/mnt", "/Volumes")
 
     def media() -> Iterator[Path]:
-        """Every mounted folder below the places where systems mount plugged-in media."""
+        """Every mounted folder below the places where systems mount plugged-in media; a drive of
+        the network is never asked."""
+        networked = network_folders()
         for place in PLACES:
-            for folder in (*Path(place).glob("*"), *Path(place).glob("*/*")):
-                if os.path.ismount(folder):
-                    yield folder
+            for folder in (f for f in sorted(Path(place).glob("*")) if f not in networked):
+                below = (f for f in sorted(folder.glob("*")) if f not in networked)
+                yield from filter(os.path.ismount, (folder, *below))

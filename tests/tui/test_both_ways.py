@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.fake import ScriptedModel
+from edgemed_tui import plain
+from edgemed_tui.app import EdgemedApp
+from edgemed_tui.keymap import binding_names
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
@@ -365,3 +368,106 @@ async def test_a_name_that_no_file_can_have_ends_nothing(
         await by.export(typed)
         assert by.session.text == DRAFT and "xported" not in by.said
     assert logged(tmp_path) == ["draft", "sign"]
+
+
+@both_ways
+async def test_signed_text_is_copied_once_that_is_allowed_and_forbidden_again(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.copy(allow=True)
+        assert by.copied == []  # not signed
+        await by.sign()
+        await by.copy()
+        assert by.copied == []
+        await by.copy(allow=True)
+        await by.copy()  # not asked again
+        assert by.copied == [DRAFT, DRAFT]
+        await by.forbid_copying()
+        await by.copy()
+        assert by.copied == [DRAFT, DRAFT]
+        with held(tmp_path):
+            await by.copy(allow=True)
+            assert "in use by another program" in by.said
+        assert by.copied == [DRAFT, DRAFT]
+    what = [row.what for row in audit.read(place(tmp_path))]
+    assert what == ["draft", "sign", "setting", "export", "export", "setting"]
+
+
+@both_ways
+async def test_two_documents_are_compared_and_each_with_its_models_draft(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        assert "Nothing is different" in await by.compare(0)
+        await by.edit_last("Mine.")
+        assert "Mine." in await by.compare(0)
+        await by.draft()
+        assert "Mine." in await by.compare(1)
+        assert "Nothing is different" in await by.compare(0)
+
+
+@both_ways
+async def test_findings_are_gone_through_and_a_sentence_shows_what_the_note_says(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        first, second, *_ = steps.findings(by.session)
+        assert first.reason in await by.step(1)
+        assert second.reason in await by.step(1)
+        assert first.reason in await by.step(-1)
+        assert "Three days of worsening breathlessness" in await by.look_at("Three days")
+        assert "small effusion on the left" not in await by.look_at("Three days")
+
+
+@both_ways
+async def test_the_sample_is_opened_and_a_template_with_a_field_is_chosen_from_lists(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.sample()
+        assert by.session == steps.opened(NOTE) and by.asked == 0
+        await by.template("One section from a dialogue", "Allergies")
+        await by.draft()
+        assert by.session.origin is not None and by.session.origin.template == "visit-section"
+        assert ("field section", "Allergies") in by.session.origin.settings
+
+
+LINE_MODE = {
+    "case.sign": "sign", "case.sign_not": "sign", "case.compare": "compare",
+    "case.addendum": "addendum", "case.documents": "document", "case.export": "export",
+    "case.copy": "copy", "case.save": "save", "case.name": "save", "case.seal": "seal",
+    "session.note": "note", "session.template": "template", "session.model": "model",
+    "session.draft": "draft", "notes.type": "paste", "notes.names": "sessions",
+    "review.next": "next", "review.previous": "previous", "review.jump": "evidence",
+    "review.dismiss": "dismiss", "review.insert": "insert", "draft.edit": "edit",
+    "app.quit": "quit", "app.help": "help",
+}  # fmt: skip
+"""Keys of the screen, and the line mode's word for the same."""
+
+NOT_NEEDED = {
+    "session.stop": "Ctrl-C stops a draft",
+    "draft.read": "a line is edited by one command",
+    "app.jump": "there is one place to type",
+    "app.models": "edgemed models",
+    "app.merge": "edgemed merge",
+    "app.sweep": "edgemed sweep",
+}
+
+
+def test_every_key_of_a_session_has_its_word_in_the_line_mode() -> None:
+    ends = ("close", "leave", "back", "use", "complete", "up")  # of dialogs
+    mine = {
+        name
+        for name in binding_names(EdgemedApp)
+        if name.partition(".")[0] in ("case", "session", "review", "draft", "notes", "app")
+        and name.partition(".")[2] not in ends
+    }
+    assert mine == LINE_MODE.keys() | NOT_NEEDED.keys()
+    assert set(LINE_MODE.values()) <= plain.COMMANDS.keys() | {"quit"}
+    for words in NOT_NEEDED.values():
+        if words.startswith("edgemed "):
+            assert words in plain.ELSEWHERE

@@ -1,15 +1,17 @@
 """Keys that come faster than they are handled reach the field that they were typed for."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from edgemed_tui.messages import DraftEdited
 from edgemed_tui.screens.dialogs import AskPassphrase
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.tui.driving import started
-from tests.tui.scripted import app
+from tests.tui.driving import case_of, drafted, panes_of, press, started, until
+from tests.tui.scripted import DRAFT, app
 
 CHARACTERS = {"tab": "\t", "enter": "\r", "ctrl+n": None}
 
@@ -87,3 +89,23 @@ async def test_a_key_that_comes_while_a_dialog_opens_waits_for_it(turns: int) ->
                 await asyncio.sleep(0)
         await at_once(pilot)
         assert values(pilot) == ["soap"]
+
+
+async def test_an_edit_that_comes_late_takes_nothing_back_that_was_typed_since(
+    tmp_path: Path,
+) -> None:
+    """On a busy machine the case hears of a letter when the next ones are already typed."""
+    async with drafted(tmp_path) as pilot:
+        screen, pane = case_of(pilot), panes_of(pilot).draft
+        pane.focus()
+        await press(pilot, "e", "a", "b")
+        for late in ("a", ""):  # of a text that was checked meanwhile, then of one that was not
+            await until(pilot, "reviewed")
+            pane.insert("c")  # the pane has it, and its message is on its way
+            typed = pane.text
+            screen.drafting.told(DraftEdited(late + DRAFT, pane.number))
+            assert pane.text == typed
+        await until(pilot, "draft")
+        await until(pilot, "reviewed")
+        assert pane.text == screen.session.text == "abcc" + DRAFT
+        assert pane.cursor_location == (0, 4)

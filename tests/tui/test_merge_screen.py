@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from edgemed_tui.screens.merge import MergeScreen
-from edgemed_tui.screens.merge_words import methods
+from edgemed_tui.screens.merge_words import method_choices, methods, type_choices
+from edgemed_tui.screens.picker import Choice
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.widgets.chart import Chart
 from textual.pilot import Pilot
@@ -13,9 +14,10 @@ from textual.widgets import Input
 
 from edgemed.gguf import open_model
 from edgemed.merging.plan.plan import plan_merge
-from edgemed.merging.recipe.recipe import between
+from edgemed.merging.recipe.recipe import POLICIES, between
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Progress, run_plan
+from edgemed.quantizing.file_types import FILE_TYPES
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.tui.driving import case_of, press, shown, started
 from tests.tui.scripted import app
@@ -51,7 +53,8 @@ def interrupted(pair: Pair, out: Path) -> None:
 async def test_two_models_are_merged_after_the_plan_was_seen(tmp_path: Path, pair: Pair) -> None:
     out = tmp_path / "out.gguf"
     async with started(app(folder=tmp_path)) as pilot:
-        await filled(pilot, *pair, out)
+        screen = await filled(pilot, *pair, out)
+        assert screen.query_one("#verdict").size.height > 20  # of the screen's own style
         plan = await shown(pilot, "follows", lambda words: "tensors:" in words)
         assert "interrupted" not in plan
         assert not out.exists()
@@ -157,3 +160,30 @@ async def test_the_report_shows_by_layer_what_was_kept_and_is_written(
 
 def test_the_methods_offered_go_by_a_share() -> None:
     assert {"linear", "slerp"} <= set(methods())
+    assert all(choice.about for choice in method_choices())
+
+
+async def test_all_but_a_number_is_chosen_from_lists(
+    tmp_path: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with started(app(folder=tmp_path)) as pilot:
+        await press(pilot, "f3", "enter", *"a file", "enter", *"a.gg", "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, MergeScreen) and screen.field("a") == str(pair[0])
+        await press(pilot, "tab", "down", *"file", "enter", *"b.gg", "enter")
+        assert screen.field("b") == str(pair[1])
+        await press(pilot, "tab", *"lin", "enter")
+        assert screen.field("method") == "linear"
+        await press(pilot, "tab", "tab", "enter", *"q8", "enter")
+        assert screen.field("type") == "Q8_0"
+        await press(pilot, "tab", "ctrl+t", "enter")
+        assert screen.field("out") == str(tmp_path / "merged.gguf")
+        await shown(pilot, "follows", lambda words: "ctrl+g merges" in words or words[:1] == "!")
+        await press(pilot, "escape")
+        assert not (tmp_path / "merged.gguf").exists()
+
+
+@pytest.mark.parametrize("choice", type_choices(), ids=lambda choice: str(choice.value))
+def test_every_type_that_is_offered_is_one(choice: Choice[str]) -> None:
+    assert choice.value in (*POLICIES, *FILE_TYPES) and choice.about

@@ -69,7 +69,7 @@ async def test_a_model_is_tuned_trial_by_trial_and_looked_into(
         await shown(pilot, "about", lambda words: "not tuned on this machine" in words)
         await press(pilot, "t")
         await shown(pilot, "said", lambda words: "2 threads, batch 77: used from now on" in words)
-        about = await shown(pilot, "about", lambda words: "1 threads, batch 77" in words)
+        about = await shown(pilot, "about", lambda words: "1 thread, batch 77" in words)
         assert "reads 240 and writes 9.5 tokens per second" in about
         screen = pilot.app.screen
         assert isinstance(screen, ModelsScreen)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from edgemed_tui.screens.dialogs import AskPath
-from edgemed_tui.screens.notes import NotePicker, note_files
+from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.widgets.status import Notice
 from textual.widgets import Input
 
@@ -49,12 +49,3 @@ async def test_a_note_at_no_possible_place_is_said_in_the_list(tmp_path: Path, t
         assert picker.query_one("#empty").display
         await press(pilot, "escape")
         assert case_of(pilot).session.text == DRAFT
-
-
-def test_a_file_that_is_gone_by_now_is_not_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "gone.txt").symlink_to(tmp_path / "nothing")
-    (tmp_path / "here.txt").write_text("a note")
-    (tmp_path / "folder.txt").mkdir()
-    assert [choice.title for choice in note_files(tmp_path)] == ["here.txt"]

@@ -1,13 +1,17 @@
 """How it looks: pictures at three sizes and in two themes, from a synthetic note."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from edgemed_models.fake import ScriptedModel
+from edgemed_tui.literal import literal
 from edgemed_tui.screens import session
+from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from edgemed.clinic.checks.review import review
 from tests.tui.driving import case_of, panes_of, press, until
@@ -123,6 +127,46 @@ def test_the_next_step(
 def test_the_documents_of_a_note(snap_compare: Any, tmp_path: Path) -> None:
     async def before(pilot: Pilot[None]) -> None:
         await draft(pilot, "dark", "ctrl+g")
+        case_of(pilot).query_one(StatusLine).tell(speed="11.2 tok/s")
         await press(pilot, "o")
 
     assert snap_compare(app(folder=tmp_path), terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("what", ["a note", "a place"])
+def test_files_and_folders(
+    snap_compare: Any, tmp_path: Path, what: str, size: tuple[int, int]
+) -> None:
+    folder = tmp_path / "notes"
+    for name in ("Clinic", "Ward 3"):
+        (folder / name).mkdir(parents=True)
+    for age, name in enumerate(("today.txt", "yesterday.md", "\x1b[2J odd.txt")):
+        (folder / name).write_text("Seen today.")
+        os.utime(folder / name, (1.7e9 - 1e5 * age,) * 2)
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        if what == "a note":
+            screen: Any = FilePicker("Open", folder, (".txt", ".md"))
+        else:
+            screen = AskPath("Export", "The ending chooses the format", f"{folder}/letter.txt")
+        pilot.app.push_screen(screen)
+        await pilot.pause()
+        if what == "a note":
+            screen.query_one("#picker").border_title = literal("Open: ~/notes")
+        else:
+            screen.query_one("#path", Input).value = "~/notes/letter.txt"
+            screen._listed = "~/notes/letter.txt"
+        screen.query(Input).first().cursor_blink = False
+        await pilot.pause(0.2)
+
+    assert snap_compare(app(folder=tmp_path), terminal_size=size, run_before=before)
+
+
+def test_a_draft_that_cannot_be_signed_says_why(snap_compare: Any, tmp_path: Path) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        await draft(pilot, "dark", "s")
+
+    made = app(folder=tmp_path, demonstration=True)
+    assert snap_compare(made, terminal_size=(80, 24), run_before=before)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from edgemed_tui.literal import Words
-from edgemed_tui.screens.dialogs import AskPath
-from edgemed_tui.screens.models import FilePicker
+from edgemed_tui.screens.files import AskPath
+from edgemed_tui.screens.models import ModelPicker
 from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.typed import path_of
 from textual.widgets import Input
@@ -38,7 +38,7 @@ async def test_an_odd_name_for_a_note_or_a_model_is_said_in_the_list(
     tmp_path: Path, name: str
 ) -> None:
     async with started(app(folder=tmp_path)) as pilot:
-        for picker in (NotePicker(tmp_path, tmp_path / "sessions"), FilePicker()):
+        for picker in (NotePicker(tmp_path, tmp_path / "sessions"), ModelPicker()):
             pilot.app.push_screen(picker)
             await pilot.pause()
             picker.query_one("#search", Input).value = name

@@ -12,16 +12,18 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk
+from edgemed_tui.literal import Words
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
 from edgemed_tui.plain.line import Line
+from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
-    AskPath,
     AskReason,
     AskSignature,
     AskUnsaved,
     Confirm,
 )
+from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
@@ -51,6 +53,8 @@ class Way:
 
     def __init__(self, folder: Path, model: ScriptedModel) -> None:
         self.folder, self.model, self.asked, self.lose = folder, model, 0, False
+        self.allow = False  # the answer where copying is to be allowed
+        self.copied: list[str] = []
 
     @property
     def session(self) -> Session:
@@ -71,7 +75,9 @@ class ByLine(Way):
         super().__init__(folder, model)
         self.heard: list[str] = []
         self.typed: list[str] = []
-        self.line = Line(own, self.heard.append, self.answer, lambda prompt: PASSPHRASE)
+        self.wants: list[str] = []  # what is taken of the next lists
+        secret = lambda prompt: PASSPHRASE  # noqa: E731
+        self.line = Line(own, self.heard.append, self.answer, secret, self.copied.append)
 
     @property
     def session(self) -> Session:
@@ -87,6 +93,12 @@ class ByLine(Way):
             return "yes" if self.lose else "no"
         if not prompt:
             return self.typed.pop(0)
+        if "Allow copying" in prompt:
+            return "yes" if self.allow else "no"
+        if prompt.endswith("a number: ") and self.wants:
+            want = self.wants.pop(0)
+            row = next(row for row in reversed(self.heard) if f": {want}" in row)
+            return row.partition(":")[0]
         return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
 
     def type(self, typed: str, *, lose: bool = False) -> None:
@@ -96,6 +108,33 @@ class ByLine(Way):
 
     def number(self, finding: steps.Finding) -> int:
         return steps.findings(self.session).index(finding) + 1
+
+    async def sample(self) -> None:
+        self.type("sample", lose=True)
+
+    async def template(self, title: str, *values: str) -> None:
+        self.wants = [title, *values]
+        self.type("template")
+
+    async def look_at(self, words: str) -> str:
+        rows = self.session.text.splitlines()
+        self.type(f"evidence {1 + next(n for n, row in enumerate(rows) if words in row)}")
+        return self.said
+
+    async def step(self, by: int) -> str:
+        self.type("next" if by > 0 else "previous")
+        return self.said
+
+    async def compare(self, number: int) -> str:
+        self.type(f"compare {number or ''}")
+        return self.said
+
+    async def copy(self, *, allow: bool = False) -> None:
+        self.allow = allow
+        self.type("copy")
+
+    async def forbid_copying(self) -> None:
+        self.type("copy off")
 
     async def note(self, text: str, *, lose: bool = False) -> None:
         path = self.folder / "another.txt"
@@ -198,6 +237,52 @@ class ByScreen(Way):
         if dialog.is_current:
             await press(self.pilot, "escape")
 
+    async def sample(self) -> None:
+        await press(self.pilot, "ctrl+p", *"welcome", "enter")
+        await press(self.pilot, "enter")
+        await self.settled()
+
+    async def template(self, title: str, *values: str) -> None:
+        await press(self.pilot, "ctrl+t", *title, "enter")
+        for value in values:
+            await press(self.pilot, *value, "enter")
+
+    async def look_at(self, words: str) -> str:
+        pane = panes_of(self.pilot).draft
+        pane.focus()
+        pane.move_cursor(pane.document.get_location_from_index(self.session.text.index(words)))
+        for _ in range(3):
+            await self.pilot.pause()
+        spans = panes_of(self.pilot).source.evidence
+        return " ".join(steps.quoted(self.session.source, span) for span in spans)
+
+    async def step(self, by: int) -> str:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "n" if by > 0 else "p")
+        finding = panes_of(self.pilot).findings.current
+        return finding.reason if finding else ""
+
+    async def compare(self, number: int) -> str:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "v")
+        if isinstance(self.pilot.app.screen, Picker):
+            await press(self.pilot, *(str(number) if number else "model"), "enter")
+        assert isinstance(self.pilot.app.screen, CompareScreen)
+        said = str(self.pilot.app.screen.query_one(Words).content)
+        await press(self.pilot, "escape")
+        return said
+
+    async def copy(self, *, allow: bool = False) -> None:
+        panes_of(self.pilot).draft.focus()
+        await press(self.pilot, "c")
+        if isinstance(self.pilot.app.screen, Confirm):
+            await press(self.pilot, *(("down", "enter") if allow else ("enter",)))
+        await self.settled()
+
+    async def forbid_copying(self) -> None:
+        await press(self.pilot, "ctrl+p", *"clipboard", "enter")
+        await self.settled()
+
     async def note(self, text: str, *, lose: bool = False) -> None:
         case_of(self.pilot).post_message(NotePasted(text))
         await self.pilot.pause()
@@ -206,7 +291,12 @@ class ByScreen(Way):
         await self.settled()
 
     async def draft(self) -> None:
+        screen, before = case_of(self.pilot), self.session.documents
         await press(self.pilot, "ctrl+g")
+        for _ in range(200):  # until it has begun, or is over already
+            if screen.streaming or self.session.documents != before or "nothing" in self.said:
+                break
+            await self.pilot.pause(0.01)
         await self.settled()
 
     async def turn_to(self, number: int) -> None:
@@ -316,7 +406,9 @@ async def way(
     if name == "screen":
         async with started(EdgemedApp(own, NOTE)) as pilot:
             await press(pilot, "ctrl+t", "enter")
-            yield ByScreen(folder, model, pilot)
+            by = ByScreen(folder, model, pilot)
+            pilot.app.release = by.copied.append  # type: ignore[attr-defined]
+            yield by
         return
     by_line = ByLine(folder, model, own)
     await by_line.note(NOTE)

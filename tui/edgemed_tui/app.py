@@ -25,6 +25,7 @@ from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.key_order import KeyOrder
 from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
+from edgemed_tui.screens.behind import Commands
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
@@ -162,6 +163,11 @@ class EdgemedApp(App[None]):
             return not isinstance(self.screen, HelpScreen | JumpScreen)
         return super().check_action(action, parameters)
 
+    def action_command_palette(self) -> None:
+        """Every command, found by a few letters."""
+        if not isinstance(self.screen, Commands):
+            self.push_screen(Commands(id="--command-palette"))
+
     def action_help(self) -> None:
         """Help on the focused part."""
         self.push_screen(HelpScreen(self.screen))
@@ -214,9 +220,7 @@ class EdgemedApp(App[None]):
         """Allow or forbid copying signed text; the change is logged."""
         allowed = not self.settings.clipboard
         try:
-            facts = {"clipboard": allowed}
-            who, at = self.case.who, self.desk.clock()
-            self.case.ledger.write(lambda log: log.add("setting", who, at, facts))
+            self.case.allow_copying(allowed)
         except EdgemedError as error:
             self._complain(error)
             return

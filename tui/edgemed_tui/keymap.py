@@ -5,6 +5,7 @@ from textual.binding import Binding
 
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import Dialog
+from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.inspect import InspectScreen
 from edgemed_tui.screens.models import ModelsScreen
@@ -22,7 +23,8 @@ def binding_names(app: type[App[None]]) -> set[str]:
     from edgemed_tui.screens.report import ReportScreen
 
     screens = (SessionScreen, ModelsScreen, InspectScreen)
-    others = (MergeScreen, ReportScreen, SweepScreen, TypeNote, NotePicker, Picker, Dialog)
+    asked = (TypeNote, NotePicker, Picker, FilePicker, Dialog, AskPath)
+    others = (MergeScreen, ReportScreen, SweepScreen, *asked)
     owners = (app, ReviewPane, DraftPane, CompareScreen, HelpScreen, *screens, *others)
     made = [b for owner in owners for b in owner.BINDINGS if isinstance(b, Binding)]
     return {b.id for b in made if b.id}

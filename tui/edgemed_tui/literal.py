@@ -75,9 +75,11 @@ class Words(Static):
         super().__init__(_content(content), markup=False, **kwargs)
 
     def say(self, content: str | Content) -> None:
-        """Show `content` instead; a widget of fixed height keeps its place."""
+        """Show `content` instead; a widget of fixed height, or out of sight, keeps its place."""
         fixed = self.styles.height is not None and self.styles.height.is_cells
-        self.update(_content(content), layout=not fixed)
+        if not fixed:
+            self.clear_cached_dimensions()  # also while it is out of sight
+        self.update(_content(content), layout=not fixed and self.display)
 
 
 def row(content: str | Content, *, id: str | None = None, disabled: bool = False) -> Option:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from edgemed_native.codecs import CODECS, obstacle
 
+from edgemed.amounts import amount
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model
 from edgemed.gguf.description import type_shares
@@ -102,7 +103,7 @@ def check_all(
         reason, count = refusals[0], len(refusals)
         if reason.check in ABOUT_EACH:
             raise InvalidFile(reason.what, reason.remedy)
-        more = f" (and {count - 1} more difference{'s' * (count > 2)})" if count > 1 else ""
+        more = f" (and {amount(count - 1, 'more difference')})" if count > 1 else ""
         names = " and ".join(m.path.name for m in models)
         raise Incompatible(f"{names} do not match: {reason.what}{more}", reason.remedy)
     assert lexicon is not None

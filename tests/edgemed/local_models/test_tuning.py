@@ -11,6 +11,7 @@ from edgemed_models.base import Done, Event, Failed, Model, Prefill, Request, Ti
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
+from edgemed.amounts import amount
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
 from edgemed.local_models import tuning
@@ -77,7 +78,7 @@ def test_a_busy_machine_is_noticed_by_the_same_settings_tried_again() -> None:
 
 def test_a_second_draft_is_measured_in_tokens_that_are_read_again() -> None:
     best = tuning.search(speeds(lambda o: 100.0, []), lambda trial: None)
-    assert best.reread is not None and f"{best.reread} tokens are read" in tuning.shown(best)
+    assert best.reread is not None and f"reads {best.reread} token" in tuning.shown(best)
 
 
 def test_what_an_earlier_version_measured_is_still_used(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_real_model_is_tuned_through_its_engine(
     assert found is not None
     assert found.read > found.written > 0
     assert found.reread is not None and 0 < found.reread < 40  # not the note again
-    assert out.startswith(f"{found.threads} threads, batch {found.batch}:")
+    assert out.startswith(f"{amount(found.threads, 'thread')}, batch {found.batch}:")
     assert err.count("tokens per second") >= 2
 
 

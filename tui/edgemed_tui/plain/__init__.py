@@ -15,11 +15,11 @@ from edgemed_models.base import ModelError
 
 from edgemed.clinic.kept import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
-from edgemed_tui import hangup
+from edgemed_tui import clipboard, hangup
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.hangup import HUNG_UP, end_soon
-from edgemed_tui.plain import deciding, documents, writing
+from edgemed_tui.plain import choosing, deciding, documents, writing
 from edgemed_tui.plain.line import Line, sentence, undivided
 from edgemed_tui.remedies import remedy
 
@@ -43,7 +43,7 @@ def run(desk: Desk, note: str | None = None) -> int:
     A terminal that is lost, and a shutdown, end it too (129); what saving keeps is kept before.
     """
     decode_anything()
-    line = Line(desk)
+    line = Line(desk, release=clipboard.of_terminal())
     try:
         with watched(lambda: hung_up(line)):
             return talk(line, note)
@@ -174,6 +174,11 @@ def help_text(line: Line, rest: str) -> None:
     for command in COMMANDS.values():
         line.say(f"{(command.run.__doc__ or '').splitlines()[0]}: {command.about}.")
     line.say("quit: end.")
+    line.say(ELSEWHERE)
+
+
+ELSEWHERE = """Models, merges and sweeps have commands of their own, typed in the terminal: edgemed
+models, edgemed merge, edgemed sweep, edgemed inspect; each with --help.""".replace("\n", " ")
 
 
 class Command(NamedTuple):
@@ -186,6 +191,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "note": Command(writing.open_note, "open a note"),
     "paste": Command(writing.paste, "paste or type a note"),
+    "sample": Command(writing.sample, "open the sample note, an invented patient"),
     "source": Command(writing.source, "read the note by line numbers"),
     "templates": Command(writing.templates, "list the templates"),
     "template": Command(writing.template, "choose a template"),
@@ -207,6 +213,7 @@ COMMANDS = {
     "edit": Command(deciding.edit, "change a line of the draft"),
     "sign": Command(deciding.sign, "sign"),
     "export": Command(deciding.export_text, "write the signed text to a file"),
+    "copy": Command(choosing.copy, "put the signed text on the clipboard"),
     "seal": Command(deciding.keep_seal, "keep a seal of the audit log elsewhere"),
     "save": Command(deciding.save, "save the session, encrypted"),
     "sessions": Command(deciding.saved, "list the saved sessions"),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgemed.amounts import amount
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission
@@ -11,6 +12,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
 from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
+from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read
 from edgemed_tui.remedies import remedy
@@ -126,7 +128,7 @@ def sign(line: Line, rest: str) -> None:
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
-    asked = f"{one_line(by.strip())} signs {rows} lines; after that they cannot change."
+    asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change."
     if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
         raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))
@@ -188,8 +190,9 @@ def saved(line: Line, rest: str) -> None:
 
 
 def open_saved(line: Line, rest: str) -> None:
-    """open NAME"""
+    """open [NAME] (without a name the saved sessions are listed)"""
     lose = may_lose(line)
+    rest = rest or choosing.session(line)
     path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
     refuse_odd_name(path, "the session")
     if not path.is_file():

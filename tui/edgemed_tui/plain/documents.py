@@ -19,7 +19,10 @@ def documents(line: Line, rest: str) -> None:
 
 
 def document(line: Line, rest: str) -> None:
-    """document NUMBER"""
+    """document [NUMBER] (without a number all are listed)"""
+    if not rest and line.session.documents:
+        documents(line, "")
+        rest = line.ask("Document, a number: ")
     line.case.turn_to(number_of(rest, len(line.session.documents)))
     line.at = 0
     check(line)

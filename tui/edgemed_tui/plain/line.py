@@ -34,7 +34,9 @@ class Line:
         say: Callable[[str], None] = print,
         ask: Callable[[str], str] = input,
         secret: Callable[[str], str] = getpass.getpass,
+        release: Callable[[str], None] | None = None,
     ) -> None:
+        """`release` puts text on a clipboard, where there is one."""
         self.desk = desk
         self.case = Case(desk.place, desk.sessions, desk.clock)
         self.template = ""
@@ -42,7 +44,7 @@ class Line:
         self.model: Model | None = None
         self.choice: ModelChoice | None = None
         self.at = 0
-        self.ask, self.secret = ask, secret
+        self.ask, self.secret, self.release = ask, secret, release
         self._say = say
 
     def say(self, words: str) -> None:

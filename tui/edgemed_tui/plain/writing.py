@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from edgemed_models.answer import Answer, collect
 from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
+from edgemed.amounts import amount
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Ended
 from edgemed.clinic.counting import counted
@@ -22,6 +23,7 @@ from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import ModelChoice, origin_of
+from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, sentence, undivided
 from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
@@ -36,7 +38,7 @@ def take(line: Line, text: str) -> None:
     line.at = 0
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
-    line.say(f"The note has {rows} lines, {len(note.text)} characters.")
+    line.say(f"The note has {amount(rows, 'line')}, {amount(len(note.text), 'character')}.")
     for words in told(note.text, addressed(note.text)):
         line.say(f"Check whether it belongs there: {words}.")
 
@@ -50,8 +52,16 @@ def may_lose(line: Line) -> AtStake | None:
 
 
 def open_note(line: Line, rest: str) -> None:
-    """note FILE"""
-    take(line, read_note(path_of(rest)).text)
+    """note [FILE] (without a file those of this folder are listed)"""
+    path = path_of(rest) if rest else choosing.note(line)
+    take(line, read_note(path).text)
+
+
+def sample(line: Line, rest: str) -> None:
+    """sample"""
+    if not line.desk.sample:
+        raise UsageError("there is no sample note here", "type: note FILE")
+    take(line, line.desk.sample)
 
 
 def paste(line: Line, rest: str) -> None:
@@ -86,10 +96,13 @@ def templates(line: Line, rest: str) -> None:
 
 
 def template(line: Line, rest: str) -> None:
-    """template NAME [FIELD=VALUE]"""
+    """template [NAME [FIELD=VALUE]] (without a name all are listed)"""
     name, _, given = rest.partition(" ") if "=" in rest else (rest, "", "")
     field, _, value = given.partition("=")
-    form = fill(load_template(name), {field.strip(): value} if given else {})
+    if name:
+        form = fill(load_template(name), {field.strip(): value} if given else {})
+    else:
+        form = choosing.template(line)
     line.template, line.filled = form.name, form.filled
     fields = "".join(f", {key}: {shown}" for key, shown in form.values.items())
     line.say(f"Template: {line.template}{fields}.")
@@ -108,20 +121,28 @@ def warn_of_template(line: Line) -> None:
 def models(line: Line, rest: str) -> None:
     """models"""
     for number, choice in enumerate(line.desk.models(), 1):
-        banner = f" {steps.DEMONSTRATION}." if choice.demonstration else ""
-        line.say(f"{number}: {choice.name}, {choice.about}.{banner}")
+        line.say(f"{number}: {about(choice)}.")
+
+
+def about(choice: ModelChoice) -> str:
+    """A model's name, and what is to be known of it."""
+    banner = f". {steps.DEMONSTRATION}" if choice.demonstration else ""
+    return f"{choice.name}, {choice.about}{banner}"
 
 
 def model(line: Line, rest: str) -> None:
-    """model NUMBER"""
+    """model [NUMBER] (without a number all are listed)"""
     choices = line.desk.models()
-    choice = choices[number_of(rest or "1", len(choices)) - 1]
+    if rest or len(choices) < 2:
+        choice = choices[number_of(rest or "1", len(choices)) - 1]
+    else:
+        choice = choosing.one_of(line, "Model", [(about(c), c) for c in choices])
     if line.model is not None:
         line.model.close()
         line.model = line.choice = None  # what stops the loading leaves none
     line.say(f"Loading {choice.name}.")
     line.model, line.choice = line.desk.open_model(choice), choice
-    line.say(f"Loaded; {line.model.context} tokens fit.")
+    line.say(f"Loaded; {amount(line.model.context, 'token')} fit.")
     warn_of_template(line)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from edgemed.clinic.case import Case
 from edgemed.clinic.kept import AtStake
+from edgemed.clinic.session import DEMONSTRATION
 from edgemed.clinic.template import Template, fill, list_templates, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED
-from edgemed_tui.desk import Desk
+from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.notes import NotePicker, TypeNote
@@ -126,7 +127,12 @@ class Choosing:
 
     async def model(self) -> None:
         """Pick a model."""
-        choices = [Choice(m.name, m.about, m) for m in self.desk.models()]
+        choices = [Choice(m.name, about(m), m) for m in self.desk.models()]
         if (choice := await self.view.ask(Picker("Model", choices, NO_MODEL))) is not None:
             self.drafting.take_model(choice)
             self.view.show()
+
+
+def about(model: ModelChoice) -> str:
+    """What is to be known of a model; first that it is no model for patients."""
+    return f"{DEMONSTRATION}, {model.about}" if model.demonstration else model.about

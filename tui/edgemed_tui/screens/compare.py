@@ -5,13 +5,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
 from edgemed_tui.literal import Words, lines, literal
+from edgemed_tui.screens.behind import Over
 from edgemed_tui.widgets.difference import rows
 
 
-class CompareScreen(ModalScreen[None]):
+class CompareScreen(Over[None]):
     """A diff by lines, and within changed lines by words."""
 
     CSS_PATH = "compare.tcss"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
+from edgemed.amounts import amount
 from edgemed.clinic import export, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
@@ -20,17 +21,18 @@ from edgemed.clinic.kept import AtStake, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.errors import EdgemedError
 from edgemed.logs import seals
+from edgemed_tui.clipboard import COPYING
 from edgemed_tui.literal import lines, literal, one_line
 from edgemed_tui.screens.dialogs import (
     AskName,
     AskPassphrase,
-    AskPath,
     AskReason,
     AskSignature,
     AskUnsaved,
     Attest,
     Confirm,
 )
+from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.view import Owner, View
 from edgemed_tui.widgets.findings_list import line_of
 
@@ -41,10 +43,9 @@ NAMING = """It is kept inside the session, encrypted. In the list of notes and s
 ctrl+l and your passphrase show the names."""
 
 WHY_A_SEAL = "without one nobody notices if the log is replaced by an older copy"
-COPYING = """What is on the clipboard can be read by every program of this machine, and some
-machines keep or share it. The palette (ctrl+p) forbids it again."""
+FORBIDS = "The palette (ctrl+p) forbids it again."
 FOR_GOOD = "After that the text can no longer change."
-SIGNED = "signed; the text can no longer change. x exports it, z keeps a seal of the log"
+SIGNED = "signed for good; x exports it, z keeps a seal"
 
 
 class Given(NamedTuple):
@@ -161,7 +162,8 @@ class Deciding:
     async def copy(self) -> None:
         """Put the signed text on the clipboard; the first time ask whether that may be done."""
         if not self.owner.settings.clipboard:
-            ask = Confirm("Allow copying?", COPYING, "Allow it from now on, and copy", "Go back")
+            words = f"{' '.join(COPYING.split())} {FORBIDS}"
+            ask = Confirm("Allow copying?", words, "Allow it from now on, and copy", "Go back")
             if not await self.view.ask(ask):
                 return
             self.owner.action_clipboard()
@@ -210,7 +212,7 @@ class Deciding:
 def sure_of(answer: Attest, session: Session) -> Confirm:
     """The last question before a signature, with the name and what is signed."""
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
-    words = f"{name} signs {count} lines, {one_line(made_of(session))}."
+    words = f"{name} signs {amount(count, 'line')}, {one_line(made_of(session))}."
     reason = f" Reason: {one_line(answer.reason.strip())}." if answer.reason.strip() else ""
     return Confirm("Sign it?", f"{words}{reason} {FOR_GOOD}", f"Sign as {name}", "Go back")
 
@@ -226,7 +228,7 @@ def made_of(session: Session) -> str:
 def what_is_signed(session: Session) -> Content:
     """The words above a signature: what made the draft, what is still open."""
     count = len(session.text.splitlines())
-    rows = [literal(f"{count} lines, {one_line(made_of(session))}.")]
+    rows = [literal(f"{amount(count, 'line')}, {one_line(made_of(session))}.")]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
     if said := steps.above_draft(session):

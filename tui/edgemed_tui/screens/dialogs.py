@@ -1,4 +1,4 @@
-"""Short questions: a reason, a name, a passphrase, a file name, yes or no. Escape answers none."""
+"""Short questions: a reason, a name, a passphrase, yes or no. Escape answers none."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple, TypeVar
@@ -8,19 +8,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
 from edgemed.clinic.session import OTHER
-from edgemed.errors import UsageError
 from edgemed_tui.literal import Words, literal, row
-from edgemed_tui.remedies import remedy
-from edgemed_tui.typed import path_of
+from edgemed_tui.screens.behind import Over
 
 T = TypeVar("T")
 
 
-class Dialog(ModalScreen[T | None]):
+class Dialog(Over[T | None]):
     """A titled box in the middle; subclasses give its `body` and answer with `dismiss`."""
 
     CSS_PATH = "dialogs.tcss"
@@ -232,25 +229,3 @@ class AskName(Dialog[str]):
     @on(Input.Submitted)
     def _answer(self) -> None:
         self.dismiss(self.typed("name").strip())
-
-
-class AskPath(Dialog[str]):
-    """Where a file or folder is; answers with a path whose ~ is resolved."""
-
-    def __init__(self, title: str, about: str, proposed: str) -> None:
-        super().__init__(title)
-        self._about, self._proposed = about, proposed
-
-    def body(self) -> ComposeResult:
-        """One line with a proposal in it."""
-        yield Words(self._about, classes="about")
-        yield Input(self._proposed, id="path", compact=True, select_on_focus=False)
-
-    @on(Input.Submitted)
-    def _answer(self) -> None:
-        if not self.typed("path").strip():
-            return
-        try:
-            self.dismiss(str(path_of(self.typed("path"))))
-        except UsageError as error:
-            self.fault(f"{error.message}: {remedy(error.hint)}.")

@@ -190,6 +190,8 @@ class Drafting:
         of_another = self.case.draft is not None or message.number != session.number
         if of_another or session.signature is not None or text == session.text:
             return  # in all of these the pane follows the case, not the other way round
+        if not self.view.panes.draft.holds(text):
+            return  # more was typed since: what the pane holds now comes in a message of its own
         self.case.edit(text)
         if session.review is not None:
             self.view.show()
@@ -208,7 +210,7 @@ EARLIER = "the earlier text is back"
 STOPPED_OVER = f"! stopped before its end: {EARLIER}"
 ENDINGS = {
     "stop": "",
-    "length": "! the draft was cut at its token limit",
-    "loop": "! ended: the model repeats itself; take another model with ctrl+l",
+    "length": "! cut at its token limit",
+    "loop": "! ended: the model repeats itself",
     "cancelled": "! stopped before its end",
 }

@@ -6,10 +6,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Markdown
 
 from edgemed_tui.literal import Words, lines, literal
+from edgemed_tui.screens.behind import Over
 
 GENERAL = """## edgemed
 
@@ -18,7 +19,7 @@ and sign. Choose with `ctrl+n` a note, with `ctrl+t` a template; `ctrl+g` drafts
 Nothing leaves this machine, and no patient text is on the disk until you save or export it."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Over[None]):
     """Help of one part of a screen. Its texts are constants; no note is ever shown here."""
 
     CSS_PATH = "help.tcss"

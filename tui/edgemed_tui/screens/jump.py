@@ -5,15 +5,16 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widget import Widget
 
 from edgemed_tui.literal import Words
+from edgemed_tui.screens.behind import Over
 
 LETTERS = "asdfghjklqwertyuiop"
 
 
-class JumpScreen(ModalScreen[Widget | None]):
+class JumpScreen(Over[Widget | None]):
     """Letters over the parts of the screen behind."""
 
     CSS_PATH = "jump.tcss"

@@ -1,6 +1,7 @@
 """The merge screen: two files, a method, how far to go; what follows from it; the run."""
 
 import threading
+from pathlib import Path
 from typing import ClassVar
 
 from edgemed_models.machine import logical_cores
@@ -21,21 +22,28 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
 from edgemed_tui.remedies import complaint
+from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.screens.merge_words import (
+    A_FILE,
     ABOUT,
     CANCELLED,
+    CHOSEN,
     FIELDS,
+    MODELS,
+    OUT,
     READING,
     consequences,
     embedded_parents,
     form_of,
     is_begun,
-    methods,
+    method_choices,
     outcome,
+    type_choices,
 )
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.typed import path_of
+from edgemed_tui.widgets.choice_line import ChoiceLine
 from edgemed_tui.widgets.keys_line import KeysLine
 
 
@@ -49,15 +57,15 @@ class MergeScreen(Screen[None]):
     CSS_PATH = "merge.tcss"
     HELP = """## Merge two models
 
-Name two GGUF files of one architecture. `ctrl+t` chooses for the field with the cursor, `enter`
-shows whether they can be merged, the size of the result and the memory it takes. Nothing is
-written before `ctrl+g`.
+Two GGUF files of one architecture become one. `ctrl+t`, or an arrow down, lists what the field
+with the cursor can be; `enter` shows whether they can be merged, the size of the result and the
+memory it takes. Nothing is written before `ctrl+g`.
 
 - `escape` cancels a running merge; what was written is kept, and `ctrl+g` goes on with it
 - `ctrl+r` throws away what an interrupted merge has written
 - `f5` measures afterwards what the merge kept, layer by layer"""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+t", "choose", "Choose", id="merge.choose"),
+        Binding("ctrl+t,down", "choose", "Choose", id="merge.choose"),
         Binding("ctrl+g", "merge", "Merge or continue", id="merge.run"),
         Binding("ctrl+r", "anew", "Start over", id="merge.anew"),
         Binding("f5", "report", "Report", id="merge.report"),
@@ -83,7 +91,7 @@ written before `ctrl+g`.
                 form.border_title = literal("Recipe")
                 for name, label, value in FIELDS:
                     yield Words(label, classes="label")
-                    yield Input(self._start.get(name, value), id=name, compact=True)
+                    yield line(name, self._start.get(name, value))
             with VerticalScroll(id="verdict") as verdict:
                 verdict.border_title = literal("What the merge will do")
                 yield Words(" ".join(ABOUT.split()), id="follows")
@@ -114,31 +122,67 @@ written before `ctrl+g`.
 
     def field(self, name: str) -> str:
         """The text of a field."""
-        return self.query_one(f"#{name}", Input).value.strip()
+        return self._line(name).value.strip()
+
+    def _line(self, name: str) -> Input | ChoiceLine:
+        kind: type[Input] | type[ChoiceLine] = ChoiceLine if name in CHOSEN else Input
+        return self.query_one(f"#{name}", kind)
 
     @on(Input.Submitted)
-    def _asked(self) -> None:
-        self._consider()
+    def _asked(self, event: Input.Submitted) -> None:
+        if event.input.id in MODELS and not event.value.strip():
+            self.action_choose()
+        else:
+            self._consider()
+
+    @on(ChoiceLine.Asked)
+    def _list_asked(self, event: ChoiceLine.Asked) -> None:
+        self._choose(str(event.line.id), event.typed)
 
     @on(Input.Changed)
+    @on(ChoiceLine.Changed)
     def _changed(self) -> None:
         if not self.running:
             self.plan = None
             self.refresh_bindings()
 
+    def action_choose(self) -> None:
+        """What the field with the cursor can be."""
+        if self.focused is not None and self.focused.id in (*MODELS, *CHOSEN, "out"):
+            self._choose(str(self.focused.id))
+
     @work
-    async def action_choose(self) -> None:
-        """Models, methods by a few letters."""
-        focused = self.focused
-        if not isinstance(focused, Input) or focused.id not in ("a", "b", "method"):
-            return
-        if focused.id == "method":
-            choices = [Choice(name, "", name) for name in methods()]
-        else:
-            choices = [*self.added(), *embedded_parents()]
-        chosen = await self.app.push_screen_wait(Picker("Choose", choices))
+    async def _choose(self, name: str, typed: str = "") -> None:
+        """List what a field can be; `typed` was typed already."""
+        match name:
+            case "method":
+                chosen = await self._of("Method", method_choices(), typed)
+            case "type":
+                chosen = await self._of("Tensor types of the result", type_choices(), typed)
+            case "out":
+                proposed = str(Path.cwd() / self.field("out"))
+                chosen = await self.app.push_screen_wait(AskPath("File to write", OUT, proposed))
+            case _:
+                chosen = await self._model()
         if chosen is not None:
-            focused.value = chosen
+            line = self._line(name)
+            line.value = chosen
+            if isinstance(line, Input):
+                line.cursor_position = len(chosen)  # the end of a long path is what differs
+            if all(self.field(name) for name in MODELS):
+                self._consider()
+
+    async def _of(self, title: str, choices: list[Choice[str]], typed: str = "") -> str | None:
+        return await self.app.push_screen_wait(Picker(title, choices, typed=typed))
+
+    async def _model(self) -> str | None:
+        """One that is here, or any file."""
+        file = Choice(A_FILE, "found by its folder, or its path", "")
+        chosen = await self._of("Model", [*self.added(), *embedded_parents(), file])
+        if chosen != "":
+            return chosen
+        path = await self.app.push_screen_wait(FilePicker("A model", Path.cwd(), (".gguf",)))
+        return None if path is None else str(path)
 
     def added(self) -> list[Choice[str]]:
         """The clinic's own models."""
@@ -285,3 +329,12 @@ written before `ctrl+g`.
             self._stop.set()
         else:
             self.dismiss(None)
+
+
+def line(name: str, value: str) -> Input | ChoiceLine:
+    """A field of the form: chosen where there is a list of all it can be, else typed."""
+    if name in CHOSEN:
+        return ChoiceLine(value, id=name)
+    if name in MODELS:
+        return Input(value, placeholder="enter lists the models", id=name, compact=True)
+    return Input(value, id=name, compact=True)

@@ -2,12 +2,14 @@
 
 from edgemed_models.scale import path_of
 
+from edgemed.amounts import amount
 from edgemed.local_models.demonstration import PARENTS
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.plan.plan import Plan
 from edgemed.merging.recipe.recipe import LIKE_A
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Result
+from edgemed.quantizing.file_types import FILE_TYPES, usual_bits
 from edgemed.storage.sizes import show_size
 from edgemed_tui.screens.picker import Choice
 
@@ -19,13 +21,43 @@ FIELDS = (
     ("type", "Tensor types of the result", LIKE_A),
     ("out", "File to write", "merged.gguf"),
 )
-ABOUT = """Name two GGUF files of one architecture: ctrl+t chooses for the field with the cursor.
-enter shows what the merge will do; nothing is written before ctrl+g."""
+MODELS = ("a", "b")
+CHOSEN = ("method", "type")
+"""The fields whose values are chosen from a list and never typed."""
+ABOUT = """Two models of one architecture become one: ctrl+t or an arrow down lists what the field
+with the cursor can be. enter shows what the merge will do; nothing is written before ctrl+g."""
+A_FILE = "A file …"
+OUT = "A new GGUF file. Nothing is written yet."
 
 
 READING = "reading both files first, so that an interrupted merge can be continued …"
 CANCELLED = """Cancelled. The models are unchanged, and there is no output file yet.
 What was written is kept: enter shows how much, ctrl+g continues it."""
+
+
+POLICIES: dict[str, str] = {
+    LIKE_A: "every tensor as in the first model",
+    "like-b": "every tensor as in the second model",
+    "max": "every tensor at the larger of the two types",
+}
+
+
+def method_choices() -> list[Choice[str]]:
+    """The methods, with their formulas' first lines."""
+    return [Choice(name, first_line(METHODS[name].function.__doc__), name) for name in methods()]
+
+
+def first_line(words: str | None) -> str:
+    """The first line of a docstring."""
+    return (words or "").strip().partition("\n")[0]
+
+
+def type_choices() -> list[Choice[str]]:
+    """What the types of a result can be: as in a model, or a mix of llama.cpp."""
+    kept = [Choice(name, about, name) for name, about in POLICIES.items()]
+    bits = "most matrices at {:.2f} bits a weight"
+    mixes = [Choice(name, bits.format(usual_bits(name)), name) for name in FILE_TYPES]
+    return [*kept, *mixes]
 
 
 def methods() -> list[str]:
@@ -66,9 +98,10 @@ def consequences(plan: Plan) -> str:
         "These models can be merged.",
         *begun_before(plan),
         "",
-        f"{len(plan.steps)} tensors: {done}",
+        f"{amount(len(plan.steps), 'tensor')}: {done}",
         f"result:  {show_size(sum(s.nbytes for s in plan.steps))} of tensors in {plan.out}",
-        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, {plan.buffers.threads} threads",
+        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, "
+        f"{amount(plan.buffers.threads, 'thread')}",
     ]
     return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])
 
@@ -83,7 +116,7 @@ def outcome(result: Result) -> str:
         f"{result.sync_seconds:.1f} s to sync",
     ]
     if result.rows_kept:
-        rows.append(f"{result.rows_kept:,} rows are the same in both and kept as they are")
+        rows.append(f"kept as they are, the same in both: {amount(result.rows_kept, 'row')}")
     rows += ["", "f5 measures what the merge kept, layer by layer."]
     return "\n".join(rows)
 

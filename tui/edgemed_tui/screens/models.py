@@ -14,7 +14,8 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 from edgemed.adapters.naming import use_of
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.amounts import amount
+from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.description import Description, describe
 from edgemed.local_models import beside, library, tuning
@@ -26,15 +27,16 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import complaint, remedy
 from edgemed_tui.screens.dialogs import AskName, Confirm
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.inspect import InspectScreen
-from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.screens.picker import Choice
 from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.keys_line import KeysLine
 
-EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick are listed, any other is
-named by its path. The demonstration model comes with edgemed and is not listed here."""
-NO_FILES = """No model on a stick matches. Type the path of one: it is checked,
-then copied into edgemed's own folder."""
+EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick stand first, any other is
+found by folder or path. The demonstration model comes with edgemed and is not listed here."""
+NO_FILES = """No model here matches. Go into a folder, or type a path: the file is checked, then
+copied into edgemed's own folder."""
 
 
 ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 behind it, half
@@ -49,7 +51,7 @@ class ModelsScreen(Screen[None]):
 
 At the right: facts about the highlighted model, and how its memory adds up.
 
-- `a` adds a model: files on a stick are listed, any other is named by its path
+- `a` adds a model: files on a stick stand first, any other is found by folder or path
 - `t` tries which number of threads and which batch run it fastest here, and keeps them
 - `l` keeps a LoRA adapter with it, which runs beside it wherever it is used
 - `i` shows everything in its header, `u` uses it by default, `r` removes it"""
@@ -95,9 +97,10 @@ At the right: facts about the highlighted model, and how its memory adds up.
         rows = self.query_one("#models", OptionList)
         at = rows.highlighted or 0
         rows.clear_options()
+        width = max((len(one_line(entry.name)) for entry in self.library.entries), default=0)
         for entry in self.library.entries:
             default = "● " if entry.name == self.library.default else "  "
-            name, licence = one_line(entry.name), one_line(entry.licence)
+            name, licence = f"{one_line(entry.name):<{width}}", one_line(entry.licence)
             rows.add_option(row(literal(default, (name, "bold"), f"  {licence}")))
         if self.library.entries:
             rows.highlighted = min(at, len(self.library.entries) - 1)
@@ -128,7 +131,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
     @work
     async def action_add(self) -> None:
         """Copy a model in: one found on a stick, or any by its path."""
-        path = await self.app.push_screen_wait(FilePicker())
+        path = await self.app.push_screen_wait(ModelPicker())
         if path is not None:
             self._copy(path)
 
@@ -176,7 +179,9 @@ At the right: facts about the highlighted model, and how its memory adds up.
             best = tuning.tune(Path(entry.path), say, self._stop.is_set)
             kept = "as fast as any" if tuning.is_usual(best) else "used from now on"
             busy = f"; {tuning.busy(best)}" if tuning.busy(best) else ""
-            return f"{entry.name}: {best.threads} threads, batch {best.batch}: {kept}{busy}"
+            return (
+                f"{entry.name}: {amount(best.threads, 'thread')}, batch {best.batch}: {kept}{busy}"
+            )
 
         words = told(measure)
         self._from_thread(self._tuned, words)
@@ -238,23 +243,13 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.reload()
 
 
-class FilePicker(Picker[Path]):
-    """Model files on what is plugged in; what is typed may also be a path."""
+class ModelPicker(FilePicker):
+    """Model files: those on what is plugged in first, then folders."""
 
     def __init__(self) -> None:
-        found = [Choice(p.name, str(p.parent), p) for p in models_on_media()]
-        super().__init__(
-            "Add a model: found on a stick, or type its path", found, " ".join(NO_FILES.split())
-        )
-
-    def take_typed(self, typed: str) -> None:
-        """What matches no row is a path."""
-        if not typed.strip():
-            return
-        try:
-            self.take(path_of(typed))
-        except UsageError as error:
-            self.refuse(error)
+        found = [Choice(p.name, f"on {p.parent}", p) for p in models_on_media()]
+        empty = " ".join(NO_FILES.split())
+        super().__init__("Add a model", Path.cwd(), (".gguf",), found, empty)
 
 
 def make_default(entry: library.AddedModel) -> str:
@@ -301,6 +296,11 @@ def facts(entry: library.AddedModel) -> str:
     return "\n".join([*rows, *explain(plan_model(model, Options(adapters=adapters)))])
 
 
+def trained_on(context: int | None) -> str:
+    """The longest context in training."""
+    return amount(context, "token") if context else "an unstated number of tokens"
+
+
 def tuned(path: Path) -> list[str]:
     """What a tuning found, if there was one."""
     found = recall(path)
@@ -315,6 +315,6 @@ def figures(found: Description) -> list[str]:
     return [
         f"{found.architecture}, {found.weights / 1e6:,.0f} M weights, {show_size(found.nbytes)}",
         f"{found.bits_per_weight:.2f} bits a weight: {types}",
-        f"trained on {found.context_length or 'an unstated number of'} tokens",
+        f"trained on {trained_on(found.context_length)}",
         f"chat template: {'yes' if found.chat_template else 'none in the file'}",
     ]

@@ -1,8 +1,6 @@
 """Open a note: a file found by a few letters, a path, text pasted or typed, or a saved session."""
 
 import asyncio
-import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,26 +9,27 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from edgemed.clinic import sessions
 from edgemed.clinic.note import read_note
-from edgemed.errors import EdgemedError, UsageError
+from edgemed.errors import EdgemedError
+from edgemed_tui.folders import NOTES
 from edgemed_tui.literal import literal
+from edgemed_tui.screens.behind import Over
 from edgemed_tui.screens.dialogs import AskPassphrase
-from edgemed_tui.screens.picker import Choice, Picker
-from edgemed_tui.typed import path_of
+from edgemed_tui.screens.files import FilePicker
+from edgemed_tui.screens.picker import Choice
 from edgemed_tui.widgets.exact_area import ExactArea
 
-ENDINGS = (".txt", ".md", ".text", ".note")
 MOST_NAMED = 50  # newest sessions whose names are looked for: each takes a tenth of a second
 ONE_OF_THEM = "Sessions that this passphrase opens are shown with the names you gave them."
-MOST = 500  # files listed; a path can be typed for any other
+MOST = 500  # saved sessions listed
+KEYS = "enter opens, ctrl+v pastes or types, ctrl+l names sessions, escape"
 
 
-class NotePicker(Picker[Path | str]):
-    """Files of the folder and saved sessions; what is typed may also be a path."""
+class NotePicker(FilePicker):
+    """Saved sessions, then the notes of a folder; what is chosen is a session's path or a note."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+v", "type_note", "Paste or type", id="notes.type", priority=True),
@@ -38,14 +37,9 @@ class NotePicker(Picker[Path | str]):
     ]
 
     def __init__(self, folder: Path, saved: Path) -> None:
-        super().__init__("Open a note", [*saved_sessions(saved), *note_files(folder)], NO_FILES)
-        self._folder, self._saved = folder, sessions.saved_in(saved)[:MOST_NAMED]
-
-    def on_mount(self) -> None:
-        """Say how to paste."""
-        self.query_one("#picker").border_subtitle = literal(
-            "enter opens, ctrl+v pastes or types, ctrl+l names sessions, escape closes"
-        )
+        endings = (*NOTES, sessions.ENDING)
+        super().__init__("Open", folder, endings, saved_sessions(saved), NO_FILES, KEYS)
+        self._saved = sessions.saved_in(saved)[:MOST_NAMED]
 
     def action_type_note(self) -> None:
         """Go on with a page to paste or type on."""
@@ -57,30 +51,20 @@ class NotePicker(Picker[Path | str]):
         ask = AskPassphrase("Names of saved sessions", ONE_OF_THEM, new=False)
         if (passphrase := await self.app.push_screen_wait(ask)) is not None:
             found = await asyncio.to_thread(sessions.labels, self._saved, passphrase)
-            self._choices = [named(choice, found) for choice in self._choices]
+            self._extra = [named(choice, found) for choice in self._extra]
             self._narrow(self.query_one("#search", Input).value)
             if not found:
                 hint = "type the passphrase that saved it"
                 self.refuse(EdgemedError("no session opens with that", hint))
 
-    def take(self, chosen: Path | str) -> None:
+    def choose(self, path: Path) -> None:
         """A saved session is handed on as its path, a note as its text."""
-        path = Path(chosen)
         if path.suffix == sessions.ENDING:
             self.dismiss(path)
             return
         try:
             self.dismiss(read_note(path).text)
         except EdgemedError as error:
-            self.refuse(error)
-
-    def take_typed(self, typed: str) -> None:
-        """What was typed and matches no row may be a path."""
-        if not typed.strip():
-            return
-        try:
-            self.take(self._folder / path_of(typed))
-        except UsageError as error:
             self.refuse(error)
 
     def _typed_note(self, text: str | None) -> None:
@@ -94,7 +78,7 @@ class NotePicker(Picker[Path | str]):
             self.dismiss(event.text)
 
 
-class TypeNote(ModalScreen[str | None]):
+class TypeNote(Over[str | None]):
     """A page to paste or type a note on."""
 
     CSS_PATH = "notes.tcss"
@@ -123,38 +107,16 @@ class PastePage(ExactArea):
         self.follow()
 
 
-def named(choice: Choice[Path | str], labels: dict[Path, str]) -> Choice[Path | str]:
+def named(choice: Choice[Path], labels: dict[Path, str]) -> Choice[Path]:
     """The row of a session with its name, where that is known."""
     label = labels.get(Path(choice.value), "")
     return Choice(choice.title, f"{label}  (saved session)", choice.value) if label else choice
 
 
-def note_files(folder: Path) -> Sequence[Choice[Path | str]]:
-    """Text files of `folder`, newest first."""
-    try:
-        found = list(folder.iterdir())
-    except OSError:
-        return []
-    seen = [(p, state) for p in found if (state := _state(p)) is not None]
-    seen.sort(key=lambda pair: -pair[1].st_mtime)
-    return [Choice(p.name, f"{state.st_size:,} bytes", p) for p, state in seen[:MOST]]
-
-
-def _state(path: Path) -> os.stat_result | None:
-    """Size and time of a text file; None for anything else, and for what is just gone."""
-    if path.suffix.lower() not in ENDINGS:
-        return None
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return state if stat.S_ISREG(state.st_mode) else None
-
-
-def saved_sessions(folder: Path) -> Sequence[Choice[Path | str]]:
+def saved_sessions(folder: Path) -> Sequence[Choice[Path]]:
     """Saved sessions, newest first."""
     found = sessions.saved_in(folder)
     return [Choice(p.stem, "saved session, encrypted", p) for p in found[:MOST]]
 
 
-NO_FILES = "No file matches. Type a path, or press ctrl+v to paste or type the note."
+NO_FILES = "No note here matches. Go into a folder, type a path, or press ctrl+v to paste."

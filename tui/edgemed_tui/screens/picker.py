@@ -7,17 +7,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
 from edgemed.errors import EdgemedError
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
+from edgemed_tui.screens.behind import Over
 
 T = TypeVar("T")
-WIDEST = 28  # columns of titles
+MOST_ROWS = 300  # that are drawn: letters narrow the list
 REST = 0.06  # seconds without a letter after which the list is drawn again
 
 
@@ -30,28 +31,43 @@ class Choice(NamedTuple, Generic[T]):
 
 
 def fit(matcher: Matcher, choice: Choice[Any]) -> float:
-    """How well a choice fits what was typed: any title that fits goes before any description."""
+    """How well a choice fits what was typed: titles that begin like it, then any title that fits,
+    then descriptions."""
     title = matcher.match(choice.title)
-    return 1000.0 + title if title else matcher.match(f"{choice.title} {choice.about}")
+    begins = choice.title.casefold().startswith(matcher.query.casefold())
+    if title:
+        return 1000.0 + 1000.0 * begins + title
+    return matcher.match(f"{choice.title} {choice.about}")
 
 
-def column(choices: Sequence[Choice[Any]]) -> int:
-    """How wide the titles' column is: as the widest title that has words beside it, or `WIDEST`."""
-    return min(WIDEST, max((len(one_line(c.title)) for c in choices if c.about), default=0))
+def column(choices: Sequence[Choice[Any]], widest: int) -> int:
+    """How wide the titles' column is: as the widest title that has words beside it, or `widest`."""
+    return min(widest, max((len(one_line(c.title)) for c in choices if c.about), default=0))
 
 
-class Picker(ModalScreen[T | None], Generic[T]):
+def drawn(choice: Choice[Any], width: int) -> Content:
+    """A choice in one line: its title, in a column of `width`, and the word about it."""
+    title, about = one_line(choice.title), one_line(choice.about)
+    return literal((f"{title:<{width}}", "bold"), "  ", (about, "dim"))
+
+
+class Picker(Over[T | None], Generic[T]):
     """A list that narrows while one types; enter takes the row, escape takes none."""
 
     CSS_PATH = "picker.tcss"
+    WIDEST = 28  # columns of titles
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", id="picker.close"),
         Binding("down", "move(1)", "Down", show=False),
         Binding("up", "move(-1)", "Up", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice[T]], empty: str = "") -> None:
+    def __init__(
+        self, title: str, choices: Sequence[Choice[T]], empty: str = "", typed: str = ""
+    ) -> None:
+        """`empty` is said where nothing matches; `typed` was typed already."""
         super().__init__()
+        self._typed_before = typed
         self._title = title
         self._choices = list(choices)
         self._shown: list[Choice[T]] = []
@@ -64,13 +80,19 @@ class Picker(ModalScreen[T | None], Generic[T]):
         with Vertical(id="picker") as box:
             box.border_title = literal(self._title)
             box.border_subtitle = literal("enter chooses, escape closes")
-            yield Input(placeholder="type to search", id="search", compact=True)
+            yield Input(
+                self._typed_before,
+                placeholder="type to search",
+                id="search",
+                compact=True,
+                select_on_focus=False,
+            )
             yield OptionList(id="choices", markup=False, compact=True)
             yield Words(self._empty, id="empty")
 
     def on_mount(self) -> None:
         """Everything is shown until something is typed."""
-        self._narrow("")
+        self._narrow(self._typed_before)
 
     def action_move(self, by: int) -> None:
         """Move the highlight while the search line keeps the keys."""
@@ -98,6 +120,10 @@ class Picker(ModalScreen[T | None], Generic[T]):
     def take_typed(self, typed: str) -> None:
         """Enter on words that match nothing."""
 
+    def fit(self, matcher: Matcher, choice: Choice[T]) -> float:
+        """How well a choice fits what was typed; 0 where it does not."""
+        return fit(matcher, choice)
+
     def refuse(self, error: EdgemedError) -> None:
         """Say why the input is not accepted; the list stays open."""
         words = self.query_one("#empty", Words)
@@ -121,17 +147,13 @@ class Picker(ModalScreen[T | None], Generic[T]):
         """Show the choices that match, best first."""
         self._narrowed_to = typed
         matcher = Matcher(typed)
-        scored = [(fit(matcher, c) if typed else 1.0, c) for c in self._choices]
-        self._shown = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
+        scored = [(self.fit(matcher, c) if typed else 1.0, c) for c in self._choices]
+        found = [c for score, c in sorted(scored, key=lambda s: -s[0]) if score > 0]
+        self._shown = found[:MOST_ROWS]
         rows = self.query_one(OptionList)
         rows.clear_options()
-        width = column(self._shown)
-        rows.add_options(
-            row(
-                literal((f"{one_line(c.title):<{width}}", "bold"), "  ", (one_line(c.about), "dim"))
-            )
-            for c in self._shown
-        )
+        width = column(self._shown, self.WIDEST)
+        rows.add_options(row(drawn(choice, width)) for choice in self._shown)
         rows.highlighted = 0 if self._shown else None
         self.query_one("#empty", Words).say(self._empty)
         self.query_one("#empty").display = not self._shown

@@ -45,6 +45,7 @@ class SessionScreen(Screen[None]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sign", "Sign", id="case.sign"),
+        Binding("s", "sign_not", "Why not sign", id="case.sign_not"),
         Binding("v", "compare", "Compare", id="case.compare", show=False),
         Binding("a", "addendum", "Addendum", id="case.addendum"),
         Binding("o", "documents", "Documents", id="case.documents"),
@@ -162,8 +163,10 @@ class SessionScreen(Screen[None]):
         """Keys are shown when they can do something."""
         session = self.case.shown
         match action:
-            case "sign":
-                return steps.stage(session) == "reviewed" and not self.editing
+            case "sign" | "sign_not":
+                can = steps.why_not_signed(session) is None
+                reviewed = steps.stage(session) == "reviewed"
+                return reviewed and not self.editing and can == (action == "sign")
             case "documents":
                 return len(session.documents) > 1 and not self.editing
             case "addendum":
@@ -261,6 +264,10 @@ class SessionScreen(Screen[None]):
     async def action_sign(self) -> None:
         """Ask for name and reason, then sign."""
         await self.deciding.sign()
+
+    def action_sign_not(self) -> None:
+        """Say why the text cannot be signed."""
+        self.deciding.does(self.case.may_sign)
 
     @work
     async def action_export(self) -> None:

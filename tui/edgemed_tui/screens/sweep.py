@@ -9,16 +9,18 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 
+from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweep_file import RULE, Curve, Point, best, known_sweeps, read_sweep
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
-from edgemed_tui.screens.dialogs import AskPath
+from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
 
-OPEN = "A file of scores: one JSON object a line, as docs/sweeps.md describes."
+SCORES = (".json", ".jsonl")
+OPEN = "A file of scores has one JSON object a line, as docs/sweeps.md says. Type its path, or tab."
 
 
 class SweepScreen(Screen[float | None]):
@@ -104,7 +106,7 @@ another file, `m` takes the t under the mark to the merge screen."""
             if chosen is None:
                 return
             self.load(*chosen)
-        curves = [Choice(c.name, f"{len(c.points)} points", c) for c in self.curves]
+        curves = [Choice(c.name, f"{amount(len(c.points), 'point')}", c) for c in self.curves]
         curve = await self.app.push_screen_wait(Picker("Curve", curves))
         if curve is not None:
             self.show(curve)
@@ -112,9 +114,9 @@ another file, `m` takes the t under the mark to the merge screen."""
     @work
     async def action_open(self) -> None:
         """Open a file from anywhere."""
-        answer = await self.app.push_screen_wait(AskPath("Open a sweep", OPEN, f"{Path.home()}/"))
-        if answer is not None:
-            path = Path(answer)
+        ask = FilePicker("Open a sweep", Path.cwd(), SCORES, empty=OPEN)
+        path = await self.app.push_screen_wait(ask)
+        if path is not None:
             self.load(path.stem, path)
 
     def action_merge(self) -> None:
@@ -153,6 +155,11 @@ def verdict(curve: Curve) -> Content:
                 f": {found.axis} keeps least, {found.share:.0%} of its best score.",
             ),
             literal((f"Rule: {RULE}.", "dim")),
-            literal((f"Not clearly worse: {like}. At least {items} cases on each axis.", "dim")),
+            literal(
+                (
+                    f"Not clearly worse: {like}. At least {amount(items, 'case')} on each axis.",
+                    "dim",
+                )
+            ),
         ]
     )

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 
 from edgemed.clinic.session import DEMONSTRATION
@@ -16,6 +15,7 @@ from edgemed.machine.check import Check
 from edgemed_tui.crash import place_of
 from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, lines, literal, row
+from edgemed_tui.screens.behind import Over
 
 Way = Literal["sample", "note", "start"]
 
@@ -29,7 +29,7 @@ A small one for trying, 98 MB: edgemed models get smollm2-135m"""
 SIGNS = {"ok": "  ok      ", "warning": "! warning ", "failure": "✕ failure "}
 
 
-class WelcomeScreen(ModalScreen[Way]):
+class WelcomeScreen(Over[Way]):
     """Shown once; later the palette brings it back."""
 
     CSS_PATH = "welcome.tcss"

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from edgemed.clinic.session import DEMONSTRATION
-from edgemed_tui.literal import Part, literal
+from edgemed_tui.literal import Part, literal, visible
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane
 
@@ -68,6 +68,10 @@ says to it is underlined in the note.
     def on_resize(self) -> None:
         """A narrow screen has no line at the bottom."""
         self._say_head()
+
+    def holds(self, text: str) -> bool:
+        """Whether `text` is what is shown."""
+        return visible(text) == self.text
 
     def append(self, added: str) -> None:
         """Add `added` at the end, as an edit that can be undone, and put the cursor behind it."""

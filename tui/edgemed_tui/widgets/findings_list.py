@@ -69,6 +69,7 @@ of the two texts alone, or unclear in the note.
         self._groups: tuple[Group, ...] = ()
         self._rows: list[Row] = []
         self._folded: dict[str, bool] = {}
+        self._written: list[str] = []  # the rows as they were drawn last
 
     def show(self, session: Session) -> None:
         """List the findings of `session`; the highlight stays on its finding, or at its place."""
@@ -85,10 +86,22 @@ of the two texts alone, or unclear in the note.
     def say(self, title: str, words: str) -> None:
         """No findings to list: say why."""
         self.findings, self._groups, self._rows = (), (), []
-        self.clear_options()
-        if words:
-            self.add_option(row(literal((words, "dim")), disabled=True))
+        self._write([(literal((words, "dim")), True)] if words else [])
         self.border_title = literal(title)
+
+    def wait(self) -> None:
+        """The text was edited: its findings stay in sight until it is checked again."""
+        self.border_title = literal("Findings: checking")
+
+    def _write(self, rows: list[tuple[Content, bool]]) -> None:
+        """Draw the rows (and whether one is only to be read), where they are not there already: a
+        list that is made anew arranges the whole screen again, and a letter that is typed waits for
+        that."""
+        written = [f"{disabled} {content}" for content, disabled in rows]
+        if written != self._written:
+            self._written = written
+            self.clear_options()
+            self.add_options(row(content, disabled=disabled) for content, disabled in rows)
 
     @property
     def current(self) -> Finding | None:
@@ -151,10 +164,7 @@ of the two texts alone, or unclear in the note.
     def _list(self, highlighted: Row | None) -> None:
         """Draw every row again."""
         self._rows = list(self._laid_out())
-        self.clear_options()
-        self.add_options(
-            row(self._drawn(found), disabled=isinstance(found, Told)) for found in self._rows
-        )
+        self._write([(self._drawn(found), isinstance(found, Told)) for found in self._rows])
         shown = highlighted is not None and highlighted in self._rows
         self.highlighted = self._rows.index(highlighted) if highlighted and shown else None
 

@@ -108,7 +108,7 @@ class ReviewPane(Container):
         self.draft.freeze(stage(session) not in ("draft", "reviewed"))
         self.verdict.show(session)
         self.findings.display = bool(session.number)
-        self._list_findings()
+        self._list_findings(edited=not other and session.review is None)
         self._mark_draft()
         self.refresh_bindings()
 
@@ -184,6 +184,8 @@ class ReviewPane(Container):
 
     @on(FindingsList.OptionHighlighted)
     def _finding_highlighted(self) -> None:
+        if self.session.review is None:  # the list is of the text before the last edit
+            return
         if self.findings.has_focus and self.findings.current is not None:
             self._show_finding(self.findings.current)
         elif self.findings.has_focus and self.findings.vital is not None:
@@ -192,7 +194,8 @@ class ReviewPane(Container):
 
     @on(FindingsList.OptionSelected)
     def _finding_selected(self) -> None:
-        self.action_jump()
+        if self.session.review is not None:
+            self.action_jump()
 
     def _show_finding(self, finding: Finding) -> None:
         """Both texts show what the finding is about."""
@@ -233,8 +236,10 @@ class ReviewPane(Container):
         here = [f for f in claim.flags if f.draft.start <= at < f.draft.end]
         return here[0] if here else claim.flags[0]
 
-    def _list_findings(self) -> None:
+    def _list_findings(self, *, edited: bool) -> None:
         match stage(self.session):
+            case "draft" if edited and self.findings.option_count:
+                self.findings.wait()
             case "note":
                 self.findings.say("Findings", "")
             case "draft":

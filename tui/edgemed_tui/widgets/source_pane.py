@@ -2,6 +2,7 @@
 
 from textual import events
 
+from edgemed.amounts import amount
 from edgemed.clinic.reading.addressed import addressed
 from edgemed_tui.literal import literal
 from edgemed_tui.messages import NotePasted
@@ -41,7 +42,7 @@ Arrow keys and page keys scroll. Paste a note here to begin, or press `ctrl+n`."
         super().load(text)
         places = addressed(text)
         self.mark(tuple(place.span for place in places))
-        count = f"{len(places)} place{'s' if len(places) > 1 else ''}"
+        count = amount(len(places), "place")
         told = f"  ! may speak to the model: {count}" if places else ""
         self.border_title = literal(f"Note{told}")
 

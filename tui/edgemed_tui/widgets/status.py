@@ -63,7 +63,8 @@ class StatusLine(Words):
         )
         said = f"{GAP}{doing}" if doing else ""
         room = max(0, self.size.width - len(numbers) - 4)
-        self.say(literal(f" {cut(names, room - len(said)) + said:<{room}}  {numbers} "))
+        words = cut(cut(names, max(MOST_NAMES, room - len(said))) + said, room)
+        self.say(literal(f" {words:<{room}}  {numbers} "))
 
 
 def cut(text: str, room: int) -> str:
@@ -94,6 +95,7 @@ class Notice(Words):
 
 
 GAP = "  ·  "
+MOST_NAMES = 12  # columns that the names keep beside what is said
 NAMES = ("model", "template")  # cut where there is no room for all
 DOING = ("doing",)
 NUMBERS = ("speed", "memory")

@@ -13,6 +13,7 @@ SIGNS = {
     "signed": "■",
 }
 MINOR = "△"
+MARGIN = 2  # columns beside the words
 
 
 class VerdictLine(Words):
@@ -22,6 +23,7 @@ class VerdictLine(Words):
         super().__init__(id="verdict")
         self.display = False
         self.verdict = Verdict("none", "")
+        self._words = ""
 
     def show(self, session: Session) -> None:
         """Say how it stands with the open text."""
@@ -31,8 +33,20 @@ class VerdictLine(Words):
         for kind in SIGNS:
             self.set_class(kind == found.kind, f"-{kind}")
         self.verdict = found
-        self.say(literal((f" {sign(session, found)} {found.words} ", "bold")))
+        self._words = f" {sign(session, found)} {found.words} "
+        self._fit()
+        self.say(literal((self._words, "bold")))
         self.display = found.kind != "none"
+
+    def on_resize(self) -> None:
+        """A narrow window needs a second line."""
+        self._fit()
+
+    def _fit(self) -> None:
+        """One line, or two where it is long; a line of its own height would arrange the whole
+        screen again with every letter that is typed."""
+        room = self.screen.size.width - MARGIN
+        self.set_class(len(self._words) > room, "-long")
 
 
 def sign(session: Session, found: Verdict) -> str:

@@ -1,0 +1,204 @@
+"""Makes the pictures of the screens: `python -m docs pictures`.
+
+One sitting is driven by keys in three sizes of terminal, and every screen is drawn in two themes.
+The note in `docs/pictures` is invented; the draft is a script with two mistakes in it, so that the
+real checks have something to find; what the first window says of a machine is invented too. Nothing
+else is staged.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from edgemed_models.fake import ScriptedModel
+from edgemed_models.scale import path_of
+from edgemed_tui.app import EdgemedApp
+from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.literal import Words
+from edgemed_tui.screens.report import ReportScreen
+from edgemed_tui.screens.session import SessionScreen
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from docs.gallery import SCREENS, SIZES, THEMES, file_of
+from docs.terminal_svg import svg
+from edgemed.clinic import session as steps
+from edgemed.clinic import sessions
+from edgemed.local_models import library
+from edgemed.local_models.demonstration import PARENTS
+from edgemed.logs.audit import Place
+from edgemed.machine.check import Check
+from edgemed.merging.plan.plan import plan_merge
+from edgemed.merging.recipe.recipe import between
+from edgemed.merging.report.survey import Measure, survey
+from edgemed.merging.run.run import run_plan
+
+PICTURES = Path(__file__).parent / "pictures"
+FOLDER = PICTURES / "screens"
+DRAFT = """Reason for admission
+Three days of worsening breathlessness and swelling of both legs.
+
+Hospital course
+Treated with intravenous furosemide 80 mg twice daily for four days; weight fell from 82 to 76 kg. \
+Potassium came down to 4.6 after spironolactone was stopped. \
+No pneumonia on the chest film; small effusion on the right.
+
+Medications at discharge
+- Furosemide 80 mg by mouth once daily
+- Bisoprolol 2.5 mg by mouth once daily
+- Apixaban 5 mg by mouth twice daily
+
+Follow-up
+Potassium and creatinine in one week with the family doctor.
+"""
+PASSPHRASE = "four words of mine"
+CHECKS = (
+    Check("memory", "ok", "7.6 GiB"),
+    Check("processor", "ok", "4 cores"),
+    Check("disk", "warning", "2 GiB free", "free some space"),
+)
+Reported = tuple[str, list[Measure]]
+WORDS = {" ": "space", ".": "full_stop", "-": "minus", "/": "slash"}
+
+
+def desk(home: Path) -> Desk:
+    """A desk with the scripted model, and files below `home`."""
+    model = ScriptedModel(re.findall(r"\s*\S+|\s+$", DRAFT))
+    place = Place(home / "log", home / "key", home / "seal")
+    choice = ModelChoice("scripted", "writes a given draft")
+    return Desk(
+        models=lambda: [choice],
+        open_model=lambda _: model,
+        place=place,
+        settings=home / "screen.toml",
+        sessions=home / "sessions",
+        notes=home / "notes",
+        doctor=lambda: CHECKS,
+        sample=(PICTURES / "note.txt").read_text("utf-8"),
+        clock=lambda: "2026-10-02T10:15:00+00:00",
+    )
+
+
+@asynccontextmanager
+async def at_home() -> AsyncIterator[Path]:
+    """A home folder with some notes, saved sessions and models, the same each time."""
+    home = Path(tempfile.gettempdir()) / "edgemed"
+    shutil.rmtree(home, ignore_errors=True)
+    notes = home / "notes"
+    for name in ("Clinic", "Ward 3"):
+        (notes / name).mkdir(parents=True)
+    text = (PICTURES / "note.txt").read_text("utf-8")
+    for age, name in enumerate(("discharge note.txt", "visit 12.txt", "telephone call.md")):
+        (notes / name).write_text(text, "utf-8")
+        os.utime(notes / name, (1_790_000_000 - 90_000 * age,) * 2)
+    lock = sessions.make_lock(PASSPHRASE)
+    sessions.save_new(home / "sessions", "2026-10-02T09:30:00", steps.opened(text), lock)
+    before = dict(os.environ)
+    os.environ.update({"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)})
+    here = Path.cwd()
+    os.chdir(notes)
+    try:
+        for name in PARENTS:
+            library.add(path_of(name), name, False, lambda nbytes: None)
+        yield home
+    finally:
+        os.chdir(here)
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def until(pilot: Pilot[None], wanted: Callable[[], bool]) -> None:
+    """Wait for something, a minute at most."""
+    end = time.monotonic() + 60
+    while not wanted():
+        if time.monotonic() > end:
+            raise TimeoutError("the screen never came to what was waited for")
+        await pilot.pause(0.05)
+
+
+async def ready(pilot: Pilot[None]) -> None:
+    """Wait until nothing is written, checked or read any more."""
+    screen = next(s for s in pilot.app.screen_stack if isinstance(s, SessionScreen))
+    busy = ("checking", "reading")
+    await until(pilot, lambda: screen.model_thread.model is not None)
+    await until(pilot, lambda: not screen.streaming and not screen.case.unchecked)
+    found = pilot.app.screen.query
+    await until(pilot, lambda: not any(str(w.content).startswith(busy) for w in found(Words)))
+    screen.status.tell(speed="", memory="")
+    await pilot.pause()
+
+
+async def arrive(pilot: Pilot[None], name: str, keys: tuple[str, ...], report: Reported) -> None:
+    """Press the keys, and what cannot be typed in a picture's time."""
+    for key in keys:
+        await pilot.press(WORDS.get(key, key))
+        if key in ("ctrl+g", "escape"):
+            await ready(pilot)
+    if name == "merge":
+        entries = library.read_library().entries
+        for field, entry in zip(("a", "b"), entries, strict=True):
+            line = pilot.app.screen.query_one(f"#{field}", Input)
+            line.value, line.cursor_position = entry.path, len(entry.path)
+        await pilot.press("enter")
+    if name == "report":
+        pilot.app.push_screen(ReportScreen(*report))
+    if name == "locked":
+        pilot.app.action_lock()  # type: ignore[attr-defined]
+    await pilot.pause(0.3)
+    await ready(pilot)
+
+
+def reported(home: Path) -> Reported:
+    """A merge of the embedded models, and what it kept."""
+    a, b = map(path_of, PARENTS)
+    plan = plan_merge(between(a, b, 0.5, "slerp"), home / "merged.gguf", 2)
+    run_plan(plan)
+    return plan.out.name, survey(plan, finished=True)
+
+
+async def make(
+    size: tuple[int, int], theme: str, folder: Path, home: Path, report: Reported
+) -> None:
+    """Every screen in one size and theme."""
+    for name in ("log", "key", "seal", "screen.toml"):
+        (home / name).unlink(missing_ok=True)
+    app = EdgemedApp(desk(home))
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme
+        await pilot.pause(0.5)
+        for name, _, keys in SCREENS:
+            await arrive(pilot, name, keys, report)
+            (folder / file_of(name, size, theme)).write_text(drawn(app, size), "utf-8")
+    print(f"{size[0]}x{size[1]} {theme}: {len(SCREENS)} screens", flush=True)
+
+
+def drawn(app: EdgemedApp, size: tuple[int, int]) -> str:
+    """What the terminal shows."""
+    colours = app.theme_variables
+    strips = app.screen._compositor.render_strips()
+    return svg(strips, size, colours["foreground"], colours["background"])
+
+
+async def make_all(folder: Path = FOLDER) -> None:
+    """All pictures, in place of those that are there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    async with at_home() as home:
+        report = reported(home)
+        for size in SIZES:
+            for theme in THEMES:
+                await make(size, theme, folder, home, report)
+
+
+def pictures() -> int:
+    """Make them all."""
+    asyncio.run(make_all())
+    return 0

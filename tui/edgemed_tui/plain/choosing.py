@@ -1,0 +1,79 @@
+"""What can be chosen in the line mode without knowing its name: a numbered list, then a number."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from edgemed.clinic import sessions
+from edgemed.clinic.template import Template, fill, list_templates
+from edgemed.errors import Refused, UsageError
+from edgemed_tui import clipboard
+from edgemed_tui import settings as stored
+from edgemed_tui.folders import NOTES, listed
+from edgemed_tui.plain.line import Line, number_of
+
+T = TypeVar("T")
+MOST = 40  # files that are read out
+
+
+def one_of(line: Line, what: str, rows: Iterable[tuple[str, T]]) -> T:
+    """Say the rows with their numbers, and ask for one."""
+    found = list(rows)
+    for number, (words, _) in enumerate(found, 1):
+        line.say(f"{number}: {words}.")
+    if not found:
+        raise UsageError("there is nothing to choose from", "type: help")
+    return found[number_of(line.ask(f"{what}, a number: "), len(found)) - 1][1]
+
+
+def template(line: Line) -> Template:
+    """A template, and what its fields hold."""
+    rows = [(f"{form.title}. {form.purpose}", form) for form in list_templates()]
+    form = one_of(line, "Template", rows)
+    given = {}
+    for name, field in form.fields.items():
+        values = dict.fromkeys((field.default, *field.values))
+        given[name] = one_of(line, field.label, [(value, value) for value in values])
+    return fill(form, given)
+
+
+def note(line: Line) -> Path:
+    """A note of the folder of notes."""
+    found = [e for e in listed(line.desk.notes, NOTES).entries if not e.is_folder][:MOST]
+    if not found:
+        raise UsageError("no note is in this folder", "type: note FILE, or paste, or sample")
+    return one_of(line, "Note", [(f"{e.path.name}, {e.about}", e.path) for e in found])
+
+
+def session(line: Line) -> str:
+    """The name of a saved session."""
+    found = sessions.saved_in(line.desk.sessions)
+    return one_of(line, "Session", [(path.stem, path.stem) for path in found])
+
+
+def copy(line: Line, rest: str) -> None:
+    """copy [off] (off: no signed text is copied any more)"""
+    settings = stored.load(line.desk.settings)
+    if rest == "off":
+        if settings.clipboard:
+            allow(line, settings, False)
+        line.say("Copying is off.")
+        return
+    if line.release is None:
+        raise Refused("the output is no terminal that has a clipboard", "type: export FILE")
+    line.case.may_give_out()
+    if not settings.clipboard:
+        line.say(" ".join(clipboard.COPYING.split()))
+        if line.ask("Allow copying from now on? (yes/no) ") != "yes":
+            raise Refused("it is not copied", "type: export FILE")
+        allow(line, settings, True)
+    release = line.release
+    line.decide(lambda: line.case.copy_out(release))
+    line.say("Sent to the terminal's clipboard; not every terminal takes it. copy off forbids it.")
+
+
+def allow(line: Line, settings: stored.Settings, allowed: bool) -> None:
+    """Allow or forbid copying; the change is logged."""
+    line.decide(lambda: line.case.allow_copying(allowed))
+    stored.save(line.desk.settings, replace(settings, clipboard=allowed))
