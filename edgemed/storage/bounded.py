@@ -32,6 +32,8 @@ BYTES = {
     "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,
     "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
+    "file of a task": 256 << 20,  # MedMCQA has 2.6 million bytes, all published rows about 130
+    "results of a task": 64 << 20,
 }
 """The most bytes a file may have, by kind."""
 
