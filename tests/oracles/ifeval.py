@@ -155,7 +155,9 @@ def compared(asked: Sequence[Asked], theirs: Sequence[list[list[bool]]]) -> int:
                 obeyed[instruction.kind] += b
                 differ[instruction.kind] += a != b
     for kind in KINDS:
-        print(f"{kind:48s} {seen[kind]:7,} verdicts, {obeyed[kind]:7,} obeyed, {differ[kind]} differ")
+        print(
+            f"{kind:48s} {seen[kind]:7,} verdicts, {obeyed[kind]:7,} obeyed, {differ[kind]} differ"
+        )
     total = sum(differ.values())
     print(f"{len(asked):,} answers, {sum(seen.values()):,} verdicts, {total} differ")
     return total

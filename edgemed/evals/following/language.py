@@ -1,8 +1,9 @@
 """The language of an answer, as langdetect tells it, seeded so that it tells the same each time."""
 
 CODES = frozenset(
-    "en es pt ar hi fr ru de ja it bn uk th ur ta te bg ko pl he fa vi ne sw kn mr gu pa ml fi".split()
-)  # fmt: skip
+    "en es pt ar hi fr ru de ja it bn uk th ur ta te bg ko pl "
+    "he fa vi ne sw kn mr gu pa ml fi".split()
+)
 SEED = 0
 
 

@@ -22,9 +22,7 @@ def paragraph_count(answer: str, num_paragraphs: int) -> bool:
     return full_parts(re.split(r"\s?\*\*\*\s?", answer)) == num_paragraphs
 
 
-def paragraph_begins(
-    answer: str, num_paragraphs: int, nth_paragraph: int, first_word: str
-) -> bool:
+def paragraph_begins(answer: str, num_paragraphs: int, nth_paragraph: int, first_word: str) -> bool:
     """So many paragraphs, divided by empty lines, and the first word of one of them.
 
     Empty parts are not counted as paragraphs, yet they count for which one is the nth.

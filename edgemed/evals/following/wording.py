@@ -33,9 +33,7 @@ def keyword_count(answer: str, keyword: str, frequency: int, relation: str) -> b
 
 def lacks_words(answer: str, forbidden_words: Sequence[str]) -> bool:
     """None of the words occurs as a whole word."""
-    return not any(
-        re.search(rf"\b{word}\b", answer, re.IGNORECASE) for word in forbidden_words
-    )
+    return not any(re.search(rf"\b{word}\b", answer, re.IGNORECASE) for word in forbidden_words)
 
 
 def letter_count(answer: str, letter: str, let_frequency: int, let_relation: str) -> bool:

@@ -54,7 +54,9 @@ def sampled(items: Sequence[Item], name: str, seed: int, limit: int | None) -> l
     """`limit` of the items by chance, in their own order; a smaller sample is part of a larger."""
     if limit is None or limit >= len(items):
         return list(items)
-    chosen = set(sorted((item.key for item in items), key=lambda k: order_of(f"{seed}:{name}", k))[:limit])
+    chosen = set(
+        sorted((item.key for item in items), key=lambda k: order_of(f"{seed}:{name}", k))[:limit]
+    )
     return [item for item in items if item.key in chosen]
 
 

@@ -37,7 +37,9 @@ def load(task: Task, folder: Path) -> list[Item]:
     Raises Refused where a file or a row of the split is missing, InvalidFile for a row that is
     not as it should be.
     """
-    found = [i for name in task.split.files for i in LOADERS[task.loader](task, at(task, folder, name))]
+    found = [
+        i for name in task.split.files for i in LOADERS[task.loader](task, at(task, folder, name))
+    ]
     refuse_twins(found)
     keys = task.split.keys
     if keys is None:
@@ -58,7 +60,9 @@ def at(task: Task, folder: Path, name: str) -> Path:
     """The file called `name`. Refused, with where it comes from, if it is not there."""
     found = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
     if not found:
-        raise Refused(f"the task {task.name} needs {name}, which is not in {folder}", source_of(task))
+        raise Refused(
+            f"the task {task.name} needs {name}, which is not in {folder}", source_of(task)
+        )
     return found[0]
 
 

@@ -12,7 +12,7 @@ SENTENCES = (
     "An X-ray WAS done; the ECG and the MRI were NOT.",
     "Let me know if you have additional questions.",
     "the river runs past the old mill, and nobody minds",
-    "She said: \"I feel well\" and left.",
+    'She said: "I feel well" and left.',
     "No. 7 is the one.",
 )
 FOREIGN = (

@@ -1,0 +1,175 @@
+"""`edgemed eval MODEL --tasks ...`: a model on published tasks, from files on this machine."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from edgemed.cli.eval_shown import as_data, cautions, differences, listed, note_on, table_of
+from edgemed.cli.model_options import configure_loading, options_of
+from edgemed.cli.numbers import positive, seed
+from edgemed.cli.printing import clear_line, print_json
+from edgemed.cli.tables import show
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee
+from edgemed.evals.figures import figures, other_outcomes, verdicts
+from edgemed.evals.scoring import refuse_missing_libraries
+from edgemed.evals.tasks.items import Item, sampled
+from edgemed.evals.tasks.loaders import load
+from edgemed.evals.tasks.task import Task, read_task, task_names
+from edgemed.local_models.library import find_model
+from edgemed.printable import printable
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import private_folder
+
+EVERY = 0.2  # seconds between two updates of the line of progress
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed eval`."""
+    add = parser.add_argument
+    add("model", nargs="?", metavar="MODEL", help="a GGUF file, or the name of one added")
+    add("--list", action="store_true", help="list the tasks, and where their files come from")
+    add(
+        "--tasks",
+        type=names,
+        default=[],
+        metavar="TASK,...",
+        help="tasks, each as NAME or NAME:SPLIT: ifeval,medqa,mts-dialog:validation",
+    )
+    add("--limit", type=positive, metavar="N", help="so many items of each task, by chance")
+    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
+    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of results, a file a task (default: the model's, in the folder of evals)",
+    )
+    add(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="the results of another model: whether the two differ on the same items",
+    )
+    add("--json", action="store_true", help="print the figures as JSON")
+    running = parser.add_argument_group("running the model").add_argument
+    running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
+    configure_loading(running)
+
+
+def names(text: str) -> list[str]:
+    """Names between commas."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, score, and print the figures of every task."""
+    if args.list:
+        show([listed(map(read_task, task_names()))])
+        return 0
+    refuse_usage(args)
+    tasks = [read_task(name) for name in args.tasks]
+    refuse_missing_libraries()
+    items = {task.name: taken(task, args) for task in tasks}
+    others = (
+        {t.name: other_outcomes(file_in(args.against, t), t, items[t.name]) for t in tasks}
+        if args.against
+        else {}
+    )
+    model = examinee(find_model(args.model), options_of(args))
+    folder = folder_of(args, model)
+    found: dict[str, Any] = {}
+    for task in tasks:
+        outcomes = measured(model, task, items[task.name], file_in(folder, task))
+        found[task.name] = outcomes
+        if not args.json:
+            made = figures(task, items[task.name], outcomes)
+            show([table_of(task, made)])
+            for line in cautions(task, outcomes):
+                print(line)
+            print()
+    compared = verdicts({name: (found[name], theirs) for name, theirs in others.items()})
+    if args.json:
+        every = [
+            (task, figures(task, items[task.name], found[task.name]), found[task.name])
+            for task in tasks
+        ]
+        print_json(as_data(every, compared))
+    elif compared:
+        show([differences(compared)])
+        print(note_on(compared))
+    print(f"results: {printable(str(folder))}", file=sys.stderr)
+    return 0
+
+
+def refuse_usage(args: argparse.Namespace) -> None:
+    """UsageError unless a model, tasks and data are named."""
+    if args.model is None:
+        raise UsageError("no model is named", "name a GGUF file, or use --list to see the tasks")
+    if not args.tasks:
+        raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
+    if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
+        raise UsageError("a task is named twice", "run its splits one after the other")
+    if args.data is not None and not args.data.is_dir():
+        raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
+
+
+def taken(task: Task, args: argparse.Namespace) -> list[Item]:
+    """The items of a task, or a sample of them."""
+    return sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
+
+
+def data_folder() -> Path:
+    """Where the files of tasks are looked for if no folder is named."""
+    return user_folder() / "tasks"
+
+
+def user_folder() -> Path:
+    """The user's folder of edgemed's data."""
+    from platformdirs import user_data_path
+
+    return user_data_path("edgemed", appauthor=False)
+
+
+def folder_of(args: argparse.Namespace, model: Examinee) -> Path:
+    """The folder of results, created if it is edgemed's own or one that `-o` names."""
+    folder: Path = args.out or user_folder() / "evals" / model.path.stem
+    try:
+        private_folder(folder)
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot create the folder {folder}: {error.strerror}", "name another with -o"
+        ) from None
+    return folder
+
+
+def file_in(folder: Path, task: Task) -> Path:
+    """The file of a task's results."""
+    return folder / f"{task.name}.{task.split.name}.jsonl"
+
+
+def measured(model: Examinee, task: Task, items: list[Item], out: Path) -> Any:
+    """The outcomes of a task, with progress on a terminal."""
+    refuse_place(out, replace=True)
+    try:
+        return evaluate(model, task, items, out, progress(task.name, len(items)))
+    finally:
+        clear_line(sys.stderr)
+
+
+def progress(name: str, total: int) -> Tell:
+    """Shows how many items are done, on a terminal alone."""
+    shown = 0.0
+
+    def tell(done: int) -> None:
+        nonlocal shown
+        if sys.stderr.isatty() and time.monotonic() - shown > EVERY:
+            shown = time.monotonic()
+            clear_line(sys.stderr)
+            sys.stderr.write(f"{name}: {done} of {total}")
+            sys.stderr.flush()
+
+    return tell
