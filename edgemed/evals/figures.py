@@ -13,9 +13,6 @@ from edgemed.evals.results import read_results
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
-GROUPED = frozenset({"mmlu-medical", "aci-bench"})
-"""Tasks whose groups are shown: subjects, and ways of speaking."""
-
 
 class Figure(NamedTuple):
     """A measure over the items of a task, or of one of its groups."""
@@ -38,7 +35,7 @@ class Verdict(NamedTuple):
 def figures(task: Task, items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Figure]:
     """Every measure of the task; then of each group, where a task shows its groups."""
     found = list(figures_of("", outcomes))
-    if task.name in GROUPED:
+    if task.table.get("grouped"):
         for group in dict.fromkeys(item.group for item in items):
             part = [o for i, o in zip(items, outcomes, strict=True) if i.group == group]
             found += figures_of(group, part)

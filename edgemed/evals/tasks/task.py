@@ -4,6 +4,7 @@
     loader = "..."         metrics = ["rouge1"]   max_tokens = 512
     prompt = "...{dialogue}..."                   licence = "..."   source = "..."
     split = "test"         the split that is taken where none is named
+    grouped = true         figures are shown by group too (subjects, say)
     [splits.test]
     files = ["folder/file.csv"]                   keys = "ifeval-test.txt" (left out: every row)
 
