@@ -10,6 +10,7 @@ from edgemed.cli.eval_shown import as_data, cautions, differences, listed, note_
 from edgemed.cli.model_options import configure_loading, options_of
 from edgemed.cli.numbers import positive, seed
 from edgemed.cli.printing import clear_line, print_json
+from edgemed.cli.progress import minutes
 from edgemed.cli.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee
@@ -154,6 +155,7 @@ def file_in(folder: Path, task: Task) -> Path:
 def measured(model: Examinee, task: Task, items: list[Item], out: Path) -> Any:
     """The outcomes of a task, with progress on a terminal."""
     refuse_place(out, replace=True)
+    print(f"{task.name}: {len(items)} items", file=sys.stderr)
     try:
         return evaluate(model, task, items, out, progress(task.name, len(items)))
     finally:
@@ -161,15 +163,20 @@ def measured(model: Examinee, task: Task, items: list[Item], out: Path) -> Any:
 
 
 def progress(name: str, total: int) -> Tell:
-    """Shows how many items are done, on a terminal alone."""
-    shown = 0.0
+    """Shows how many items are done, and how long the others may take, on a terminal alone."""
+    shown, first, began = 0.0, 0, time.monotonic()
 
     def tell(done: int) -> None:
-        nonlocal shown
-        if sys.stderr.isatty() and time.monotonic() - shown > EVERY:
-            shown = time.monotonic()
+        nonlocal shown, first, began
+        now = time.monotonic()
+        if not first:
+            first, began = done, now
+        if sys.stderr.isatty() and now - shown > EVERY:
+            shown = now
+            left = (now - began) / (done - first) * (total - done) if done > first else 0
             clear_line(sys.stderr)
-            sys.stderr.write(f"{name}: {done} of {total}")
+            more = f" ({minutes(left)} to go)" if left else ""
+            sys.stderr.write(f"{name}: {done} of {total}{more}")
             sys.stderr.flush()
 
     return tell

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from math import isinf
 
 from edgemed.cli.printing import clear_line
+from edgemed.cli.progress import minutes
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
 from edgemed.evals.sweep import Way
@@ -52,11 +53,6 @@ class Narrator:
         rest = f" ({minutes(took * self.left)} to go)" if took and self.left else ""
         self.note(f"t = {point.t:g}: {means}{rest}")
         return point
-
-
-def minutes(seconds: float) -> str:
-    """A duration in words."""
-    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 
 def table_of(found: Sequence[Examined]) -> Table:

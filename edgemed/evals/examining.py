@@ -1,4 +1,4 @@
-"""Asks a model the items of a task: it writes, follows instructions, or chooses among options.
+"""Asks a model the items of a task: it writes, follows instructions, chooses, or reasons first.
 
 Always with the model's chat template, without a system prompt, greedily. Options are scored by the
 log-probability that the model gives them as the whole answer, which needs no parsing of answers.
@@ -17,6 +17,7 @@ from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
 
 MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
+SCAFFOLD = 128  # tokens that a chat template may put around two more turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,13 @@ class Outcome:
 
 def prompts(task: Task, item: Item) -> Iterator[Prompt]:
     """The prompts of an item, for counting before the work."""
-    for name, text in task.prompts.items():
-        room = task.max_tokens
-        if isinstance(item.wanted, Options) and name != "rationale":
-            room = MARGIN + max(len(text.encode()) for text in item.wanted.texts)
+    room, given = task.max_tokens, list(task.prompts.values())
+    if task.kind == "reason":
+        given, more = given[:1], given[1]
+        room += SCAFFOLD + len(more.encode())
+    elif isinstance(item.wanted, Options):
+        room = MARGIN + max(len(text.encode()) for text in item.wanted.texts)
+    for text in given:
         yield Prompt(turns(filled(text, item.fields)), item.where, room)
 
 
@@ -89,6 +93,17 @@ def choose(model: Model, task: Task, item: Item) -> Outcome:
     return Outcome(scores)
 
 
+def reason(model: Model, task: Task, item: Item) -> Outcome:
+    """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
+    assert isinstance(item.wanted, Options)
+    texts, right = item.wanted
+    first = turns(filled(task.prompts["reason"], item.fields))
+    answer = ask(model, Request(first, task.max_tokens))
+    second = (*first, Message("assistant", answer.text), *turns(task.prompts["letter"]))
+    found = picked(logs(model, second, LETTERS[: len(texts)]), right)
+    return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
+
+
 def logs(model: Model, prompt: tuple[Message, ...], options: Sequence[str]) -> list[float]:
     """The natural-log probability of each option as the beginning of the answer."""
     return [sum(model.score(prompt, option)) for option in options]
@@ -98,5 +113,6 @@ KINDS: dict[str, Callable[[Model, Task, Item], Outcome]] = {
     "write": write,
     "follow": follow,
     "choose": choose,
+    "reason": reason,
 }
 """By the `kind` in a task's table."""

@@ -27,8 +27,8 @@ class Item:
     """One row of a task.
 
     `where`: file and line, for messages. `fields` fill the prompts. `wanted` is a reference text
-    (`write`), the instructions (`follow`) or the options (`choose`). `group`: a part of the task
-    that is shown on its own. `source`: the text that a written answer is checked against.
+    (`write`), the instructions (`follow`) or the options (`choose`, `reason`). `group`: a part of
+    the task that is shown on its own. `source`: what a written answer is checked against.
     """
 
     key: str

@@ -1,10 +1,12 @@
 """A task as its TOML file has it: what is asked, how it is scored, and where its rows come from.
 
-    title = "..."          axis = "clinical"      kind = "write", "follow" or "choose"
+    title = "..."          axis = "clinical"      kind = "write", "follow", "choose" or "reason"
     loader = "..."         metrics = ["rouge1"]   max_tokens = 512
-    prompt = "...{dialogue}..."                   licence = "..."   source = "..."
+    licence = "..."        source = "..."         note = "..."
     split = "test"         the split that is taken where none is named
     grouped = true         figures are shown by group too (subjects, say)
+    [prompts]
+    write = "...{dialogue}..."
     [splits.test]
     files = ["folder/file.csv"]                   keys = "ifeval-test.txt" (left out: every row)
 
@@ -22,7 +24,7 @@ from edgemed.errors import UsageError
 from edgemed.storage.bounded import toml_of
 
 FOLDER = Path(__file__).parent
-Kind = Literal["write", "follow", "choose"]
+Kind = Literal["write", "follow", "choose", "reason"]
 FIELD = re.compile(r"\{(\w+)\}")
 
 

@@ -73,6 +73,22 @@ def test_by_the_byte_a_longer_option_can_win(folder: Path) -> None:
     assert asked(model, MEDQA, item).scores["text-per-byte"] == (1, 1)
 
 
+def test_in_two_passes_the_letter_comes_after_the_models_own_words(questions: list[Item]) -> None:
+    task, heard = read_task("medqa-two-pass"), []
+
+    def scorer(messages: Sequence[Message], option: str) -> list[float]:
+        heard.append([m.role for m in messages])
+        assert messages[1].content == "Aspirin helps."
+        return [-1.0 if option == "B" else -2.0]
+
+    model = ScriptedModel(["Aspirin ", "helps."], scorer=scorer)
+    found = asked(model, task, questions[0])
+    assert found == Outcome({"two-pass": (1.0, 1.0)}, 2, False)
+    assert heard == [["user", "assistant", "user"]] * 4
+    (prompt,) = prompts(task, questions[0])
+    assert prompt.room > task.max_tokens + len(task.prompts["letter"])
+
+
 def test_a_written_answer_is_compared_and_a_cut_one_counted(folder: Path) -> None:
     (item,) = load(MTS, folder)
     whole = ScriptedModel(["Penicillin", "."])
