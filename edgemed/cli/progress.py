@@ -1,4 +1,6 @@
-"""How far work is, and how long the rest takes. On weights: a bar on a terminal, and elsewhere only why the first run is slow.
+"""How far work on weights is: a bar on a terminal, and elsewhere only why the first run is slow.
+
+And how long the rest of any work may take, in words.
 
 rich is imported for a terminal alone: in a script it would be a tenth of the time to start.
 """
