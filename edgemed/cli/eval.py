@@ -3,8 +3,11 @@
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+from edgemed_models.engine.settings import Settings
 
 from edgemed.cli.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.model_options import configure_loading, options_of
@@ -13,7 +16,8 @@ from edgemed.cli.printing import clear_line, print_json
 from edgemed.cli.progress import minutes
 from edgemed.cli.tables import show
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee
+from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
+from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.tasks.items import Item, sampled
@@ -21,7 +25,6 @@ from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
 from edgemed.local_models.library import find_model
 from edgemed.printable import printable
-from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import private_folder
 
 EVERY = 0.2  # seconds between two updates of the line of progress
@@ -66,44 +69,53 @@ def names(text: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+class Sitting(NamedTuple):
+    """A task with its items, the file of its results, and another model's outcomes, if asked."""
+
+    task: Task
+    items: list[Item]
+    out: Path
+    theirs: list[Outcome]
+
+
 def run(args: argparse.Namespace) -> int:
-    """Ask, score, and print the figures of every task."""
+    """Refuse what cannot be done for any task, then ask, score and print task by task."""
     if args.list:
         show([listed(map(read_task, task_names()))])
         return 0
     refuse_usage(args)
-    tasks = [read_task(name) for name in args.tasks]
+    path = find_model(args.model)
+    folder: Path = args.out or user_folder() / "evals" / path.stem
+    sittings = [sitting(read_task(name), folder, args) for name in args.tasks]
     refuse_missing_libraries()
-    items = {task.name: taken(task, args) for task in tasks}
-    others = (
-        {t.name: other_outcomes(file_in(args.against, t), t, items[t.name]) for t in tasks}
-        if args.against
-        else {}
-    )
-    model = examinee(find_model(args.model), options_of(args))
-    folder = folder_of(args, model)
-    found: dict[str, Any] = {}
-    for task in tasks:
-        outcomes = measured(model, task, items[task.name], file_in(folder, task))
-        found[task.name] = outcomes
-        if not args.json:
-            made = figures(task, items[task.name], outcomes)
-            show([table_of(task, made)])
-            for line in cautions(task, outcomes):
-                print(line)
-            print()
-    compared = verdicts({name: (found[name], theirs) for name, theirs in others.items()})
-    if args.json:
-        every = [
-            (task, figures(task, items[task.name], found[task.name]), found[task.name])
-            for task in tasks
-        ]
+    make_folder(folder)
+    model = examinee(path, options_of(args))
+    settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
+    found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
+    tell_together(sittings, found, args.json)
+    print(f"results: {printable(str(folder))}", file=sys.stderr)
+    return 0
+
+
+def sitting(task: Task, folder: Path, args: argparse.Namespace) -> Sitting:
+    """What a task needs from the disk."""
+    items = sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
+    theirs = other_outcomes(file_in(args.against, task), task, items) if args.against else []
+    return Sitting(task, items, file_in(folder, task), theirs)
+
+
+def tell_together(
+    sittings: Sequence[Sitting], found: Sequence[list[Outcome]], as_json: bool
+) -> None:
+    """What is said of all tasks together: whether two models differ; as JSON, everything."""
+    pairs = list(zip(sittings, found, strict=True))
+    compared = verdicts({s.task.name: (ours, s.theirs) for s, ours in pairs if s.theirs})
+    if as_json:
+        every = [(s.task, figures(s.task, s.items, ours), ours) for s, ours in pairs]
         print_json(as_data(every, compared))
     elif compared:
         show([differences(compared)])
         print(note_on(compared))
-    print(f"results: {printable(str(folder))}", file=sys.stderr)
-    return 0
 
 
 def refuse_usage(args: argparse.Namespace) -> None:
@@ -118,11 +130,6 @@ def refuse_usage(args: argparse.Namespace) -> None:
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 
 
-def taken(task: Task, args: argparse.Namespace) -> list[Item]:
-    """The items of a task, or a sample of them."""
-    return sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
-
-
 def data_folder() -> Path:
     """Where the files of tasks are looked for if no folder is named."""
     return user_folder() / "tasks"
@@ -135,16 +142,14 @@ def user_folder() -> Path:
     return user_data_path("edgemed", appauthor=False)
 
 
-def folder_of(args: argparse.Namespace, model: Examinee) -> Path:
-    """The folder of results, created if it is edgemed's own or one that `-o` names."""
-    folder: Path = args.out or user_folder() / "evals" / model.path.stem
+def make_folder(folder: Path) -> None:
+    """The folder of results, created where it is missing."""
     try:
         private_folder(folder)
     except OSError as error:
         raise EdgemedError(
             f"cannot create the folder {folder}: {error.strerror}", "name another with -o"
         ) from None
-    return folder
 
 
 def file_in(folder: Path, task: Task) -> Path:
@@ -152,14 +157,22 @@ def file_in(folder: Path, task: Task) -> Path:
     return folder / f"{task.name}.{task.split.name}.jsonl"
 
 
-def measured(model: Examinee, task: Task, items: list[Item], out: Path) -> Any:
-    """The outcomes of a task, with progress on a terminal."""
-    refuse_place(out, replace=True)
+def measured(
+    model: Examinee, asked: Sitting, settings: Settings | None, as_json: bool
+) -> list[Outcome]:
+    """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
+    task, items, out, _ = asked
     print(f"{task.name}: {len(items)} items", file=sys.stderr)
     try:
-        return evaluate(model, task, items, out, progress(task.name, len(items)))
+        outcomes = evaluate(model, task, items, out, progress(task.name, len(items)), settings)
     finally:
         clear_line(sys.stderr)
+    if not as_json:
+        show([table_of(task, figures(task, items, outcomes))])
+        for line in cautions(task, outcomes):
+            print(line)
+        print()
+    return outcomes
 
 
 def progress(name: str, total: int) -> Tell:

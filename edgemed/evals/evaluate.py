@@ -24,10 +24,13 @@ from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, start
+from edgemed.storage.place import refuse_place
 from edgemed.storage.sha256 import sha256_of
 
 LOADED = ("gpu_layers", "kv_type", "repack", "batch")
 """Settings that some answers depend on, so that all items of a file share them."""
+SAID = ("title", "axis", "licence", "source", "note", "grouped", "split", "splits")
+"""What a task's table says of the task: it changes no answer and no score."""
 SECONDS_BETWEEN_WRITES = 10.0
 
 Tell = Callable[[int], None]
@@ -49,20 +52,40 @@ def examinee(path: Path, options: Options) -> Examinee:
     return Examinee(path, options, tuple((file.name, sha256_of(file)) for file in files))
 
 
+def refuse_early(model: Examinee, task: Task, items: Sequence[Item], out: Path) -> Settings | None:
+    """How to load the model for what `out` lacks; None if it lacks nothing.
+
+    Raises Refused before any question if an item does not fit into the model's context, if `out`
+    may not be written, or if it holds something else.
+    """
+    refuse_place(out, replace=True)
+    before, found = known_results(out, identity_of(model, task), {item.key: item for item in items})
+    if all(item.key in found for item in items):
+        return None
+    settings = planned(model, task, items)
+    settled(out, settings, before)
+    return settings
+
+
 def evaluate(
-    model: Examinee, task: Task, items: Sequence[Item], out: Path, tell: Tell = lambda done: None
+    model: Examinee,
+    task: Task,
+    items: Sequence[Item],
+    out: Path,
+    tell: Tell = lambda done: None,
+    settings: Settings | None = None,
 ) -> list[Outcome]:
     """The outcomes of `items` in order; those in `out` are not asked again.
 
-    Raises Refused before the first question if an item does not fit into the model's context, or
-    if `out` holds something else; InvalidFile and EdgemedError as the model is loaded and asked.
+    `settings`: what `refuse_early` has found, so that nothing is counted twice. Raises what it
+    raises; EdgemedError where the engine breaks, with all results so far in `out`.
     """
     by_key, identity = {item.key: item for item in items}, identity_of(model, task)
     with held(out):
         before, found = known_results(out, identity, by_key)
         missing = [item for item in items if item.key not in found]
         if missing:
-            settings = planned(model, task, items)
+            settings = settings or planned(model, task, items)
             identity = {**identity, **settled(out, settings, before)}
             examine(settings, task, missing, found, Kept(out, identity, by_key, tell))
     return [found[item.key][1] for item in items]
@@ -134,7 +157,8 @@ def identity_of(model: Examinee, task: Task) -> Identity:
     ]
     template = model.options.chat_template
     given["chat_template"] = sha256_of(template) if template else None
-    table = json.dumps(dict(task.table), sort_keys=True)
+    decisive = {name: value for name, value in task.table.items() if name not in SAID}
+    table = json.dumps(decisive, sort_keys=True)
     return {
         "task": task.name,
         "split": task.split.name,

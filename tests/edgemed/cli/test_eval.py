@@ -98,6 +98,15 @@ def test_what_cannot_be_done_is_refused_at_once(
     assert ended == code and says in capsys.readouterr().err
 
 
+def test_a_task_that_does_not_fit_is_refused_before_another_is_asked(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = ["--tasks", "medqa,ifeval:full", "--context", "512"]
+    assert main(words(data, *tasks, "-o", str(tmp_path / "r"))) == 3
+    assert "input_data.jsonl, line 1" in capsys.readouterr().err
+    assert not (tmp_path / "r" / "medqa.test.jsonl").exists()
+
+
 def test_without_a_model_or_a_folder_it_is_wrong_usage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
