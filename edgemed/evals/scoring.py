@@ -10,9 +10,10 @@ from typing import Any
 
 from edgemed.errors import EdgemedError
 from edgemed.evals.divisions import HEADINGS, divided
+from edgemed.evals.following.kinds import Instruction
 from edgemed.evals.following.verdicts import loose, strict
 from edgemed.evals.measures import Counts
-from edgemed.evals.tasks.items import Instruction, Item
+from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
 ABSENT = "#####EMPTY#####"

@@ -19,9 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgemed.evals.following.kinds import KINDS
+from edgemed.evals.following.kinds import KINDS, Instruction
 from edgemed.evals.following.verdicts import loose, strict
-from edgemed.evals.tasks.items import Instruction
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task
 from tests.edgemed.evals.answers import answer, words_of

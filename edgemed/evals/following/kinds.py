@@ -21,6 +21,14 @@ class Kind(NamedTuple):
     takes: Mapping[str, Fits] = {}
 
 
+class Instruction(NamedTuple):
+    """One verifiable instruction: its kind, such as `length_constraints:number_words`, and what
+    the kind takes."""
+
+    kind: str
+    arguments: Mapping[str, Any]
+
+
 def is_count(value: Any) -> bool:
     """A whole number above zero."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0

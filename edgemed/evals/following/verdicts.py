@@ -6,8 +6,7 @@ Markdown stars obeys an instruction if one of these readings does. An empty read
 
 from collections.abc import Sequence
 
-from edgemed.evals.following.kinds import KINDS
-from edgemed.evals.tasks.items import Instruction
+from edgemed.evals.following.kinds import KINDS, Instruction
 
 
 def strict(answer: str, instructions: Sequence[Instruction]) -> list[bool]:

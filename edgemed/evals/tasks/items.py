@@ -4,7 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from edgemed.evals.following.kinds import Instruction
 
 
 class Options(NamedTuple):
@@ -12,14 +14,6 @@ class Options(NamedTuple):
 
     texts: tuple[str, ...]
     right: int
-
-
-class Instruction(NamedTuple):
-    """One verifiable instruction: its kind, such as `length_constraints:number_words`, and what
-    the kind takes."""
-
-    kind: str
-    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.errors import Refused
-from edgemed.evals.following.kinds import KINDS
-from edgemed.evals.tasks.items import Instruction, Item, Options
+from edgemed.evals.following.kinds import KINDS, Instruction
+from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.rows import (
     Row,
     bad,

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.evals.following.kinds import KINDS
+from edgemed.evals.following.kinds import KINDS, Instruction
 from edgemed.evals.following.language import detected
 from edgemed.evals.following.sentences import sentences_of
 from edgemed.evals.following.verdicts import loose, obeys, readings, strict
-from edgemed.evals.tasks.items import Instruction
 
 FIXTURE = Path(__file__).parents[1] / "data" / "ifeval" / "verdicts.jsonl"
 ROWS = [json.loads(line) for line in FIXTURE.read_text("utf-8").splitlines()]

@@ -8,9 +8,10 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
 from edgemed.evals.divisions import HEADINGS, divided
+from edgemed.evals.following.kinds import Instruction
 from edgemed.evals.measures import figure_of, measured
 from edgemed.evals.scoring import WRITTEN, bleu, claims, followed, picked, rouge, written
-from edgemed.evals.tasks.items import Instruction, Item
+from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import read_task
 
 WORDS = "the patient takes aspirin 81 mg daily and denies pain , fever . Rest".split()
