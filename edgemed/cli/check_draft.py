@@ -19,6 +19,7 @@ from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.reading.addressed import told
 from edgemed.clinic.usable import above
+from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.bounded import read_bounded, read_stream
 
@@ -71,7 +72,7 @@ def read_draft(name: str) -> str:
 
 
 def report(found: Review, source: str, draft: str) -> Iterator[str]:
-    """The flags, the omissions and the places that speak to the model as lines to read."""
+    """The flags, the omissions, the places that speak to the model, and last the vital check."""
     flagged = [claim for claim in found.claims if claim.flags]
     if found.unusable:
         yield above(found.unusable)
@@ -99,6 +100,10 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
         for place, words in zip(found.addressed, told(source, found.addressed), strict=True):
             yield f"    {words}"
             yield f"      source: {clipped(one_line(source, place.span))}"
+    if lines := vital_lines(found):
+        yield ""
+        yield f"{TITLE.lower()}:"
+        yield from (f"    {line}" for line in lines)
 
 
 def _counted(found: Review) -> str:
@@ -175,6 +180,16 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
             for place in found.addressed
         ],
         "unusable": list(found.unusable),
+        "vital": [
+            {
+                "kind": line.kind,
+                "lack": line.lack,
+                "items": list(line.items),
+                "source": [list(span) for span in line.source],
+                "draft": [list(span) for span in line.draft],
+            }
+            for line in found.vital
+        ],
         "counts": counted(all_of(found))._asdict(),
         "characters": {"source": len(source), "draft": len(draft)},
     }

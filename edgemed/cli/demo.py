@@ -20,6 +20,7 @@ from edgemed_models.scale.examination import AXES, Question, questions
 from edgemed_models.scale.items import TEMPLATE
 
 from edgemed.api import merge
+from edgemed.cli.bars import bar
 from edgemed.cli.stream import follow, timing_line
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
@@ -99,14 +100,12 @@ def picture(merged: Path, asked: dict[str, list[Question]]) -> None:
             means = [mean_worth(model, asked[axis]) for axis in AXES]
         finally:
             model.close()
-        print("".join((f"{name:<10}", *(f"{bar(mean)} {mean:.2f}   " for mean in means))).rstrip())
+        print(
+            "".join(
+                (f"{name:<10}", *(f"{bar(mean, BAR)} {mean:.2f}   " for mean in means))
+            ).rstrip()
+        )
         sys.stdout.flush()
-
-
-def bar(mean: float) -> str:
-    """A mean of 0 to 1 as a bar of fixed width."""
-    full = round(mean * BAR)
-    return "█" * full + "·" * (BAR - full)
 
 
 def opened(path: Path, template: str | None) -> LlamaModel:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(as_json(model, description, args.tensors))
         return 0
     for obstacle in against(model):
-        print(f"warning: llama.cpp will not load it: {printable(obstacle.what)}", file=sys.stderr)
+        print(f"warning: {obstacle.verdict}: {printable(obstacle.what)}", file=sys.stderr)
         print(f"         {printable(obstacle.remedy)}", file=sys.stderr)
     for note in model.notes:
         print(printable(note), file=sys.stderr)

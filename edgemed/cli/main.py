@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     "convert": Command("convert", "write a Hugging Face checkpoint as a GGUF model, in any type"),
     "quantize": Command("quantize", "write a GGUF model in smaller types"),
     "adapt": Command("adapt", "train a LoRA adapter on your own examples"),
+    "instructions": Command("instructions", "make tasks to learn from, and report on them"),
     "fold": Command("fold", "write a LoRA adapter into its model, keeping its types"),
     "extract": Command("extract", "extract a fine-tune's change as a LoRA adapter"),
     "audit": Command("audit", "check or print the log of who did what"),

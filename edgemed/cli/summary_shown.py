@@ -14,6 +14,7 @@ from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
 from edgemed.clinic.usable import above
+from edgemed.clinic.vital.shown import TITLE, vital_lines
 
 
 def tell_about(note: Note) -> None:
@@ -54,6 +55,8 @@ def tell_flags(checked: Review | None, text: str) -> None:
         what = one_line(omission.reason) if told else f"left out: {omission.kind}, at {place}"
         print(f"check: {omission.severity}, {what}", file=sys.stderr)
     print(f"findings: {counted(all_of(checked)).words}", file=sys.stderr)
+    for line in vital_lines(checked, named=told):
+        print(f"{TITLE.lower()}: {one_line(line)}", file=sys.stderr)
 
 
 def document(

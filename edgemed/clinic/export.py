@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.clinic.document import Document, Origin, Signature
-from edgemed.clinic.findings import SAYS, Addressed, Claim, Flag, Omission, Span
+from edgemed.clinic.findings import SAYS, Addressed, Claim, Flag, Omission, Span, Vital
 from edgemed.clinic.session import (
     Session,
     added_to,
@@ -44,8 +44,8 @@ def as_markdown(session: Session) -> str:
 
 
 def as_json(session: Session) -> str:
-    """Text, signature, origin, every sentence with its evidence and flags, the omissions,
-    and the places in the source that speak to the model."""
+    """Text, signature, origin, every sentence with its evidence and flags, the omissions, the
+    places in the source that speak to the model, and the vital check."""
     return json.dumps(as_data(session), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -130,6 +130,7 @@ def as_data(session: Session) -> dict[str, Any]:
         "claims": [_claim(session, claim) for claim in review.claims],
         "omissions": [_omission(session, omission) for omission in review.omissions],
         "addressed": [_addressed(session, place) for place in review.addressed],
+        "vital": [_vital(session, line) for line in review.vital],
     }
 
 
@@ -188,6 +189,16 @@ def _omission(session: Session, omission: Omission) -> dict[str, Any]:
 
 def _addressed(session: Session, place: Addressed) -> dict[str, Any]:
     return {"kind": place.kind, "says": SAYS[place.kind], **_evidence(session, place.span)}
+
+
+def _vital(session: Session, line: Vital) -> dict[str, Any]:
+    return {
+        "kind": line.kind,
+        "lack": line.lack,
+        "items": list(line.items),
+        "source": [_evidence(session, span) for span in line.source],
+        "text": [{"span": list(s), "words": quoted(session.text, s)} for s in line.draft],
+    }
 
 
 def _dismissal(session: Session, finding: Flag | Omission) -> dict[str, str] | None:

@@ -99,9 +99,33 @@ class Omission:
     source: Span
 
 
+Lack = Literal["not in the draft", "not in the note", "unclear in the note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """What must never be lost, of one kind, where note and draft differ or the note is unclear.
+
+    `items` name each thing in words of the text that has it; the spans say where.
+    """
+
+    kind: str
+    lack: Lack
+    items: tuple[str, ...]
+    source: tuple[Span, ...] = ()
+    draft: tuple[Span, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The line to show."""
+        return f"{self.kind}, {self.lack}: {'; '.join(self.items)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """All claims in draft order, the omissions, most severe first, and the source's odd places.
+
+    `vital` is the short list of what must never be lost, compared both ways; it is shown last.
 
     `unusable`: why the draft as a whole cannot be used, in words that follow "it" (usable.py).
     """
@@ -110,6 +134,7 @@ class Review:
     omissions: tuple[Omission, ...]
     addressed: tuple[Addressed, ...] = ()
     unusable: tuple[str, ...] = ()
+    vital: tuple[Vital, ...] = ()
 
 
 class Looked(NamedTuple):

@@ -160,7 +160,8 @@ def reviewed(session: Session, text: str, review: Review) -> Session:
     if text != session.text or session.signature is not None:
         return session
     if session.document.adds_to:  # it is no summary of the note
-        review = replace(review, omissions=(), unusable=())
+        lines = tuple(line for line in review.vital if line.draft)
+        review = replace(review, omissions=(), unusable=(), vital=lines)
     return _changed(session, review=review)
 
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from edgemed.clinic.document import Dismissal, Document, Key, Origin, Signature
-from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span, Vital
 from edgemed.clinic.session import Session
 from edgemed.errors import InvalidFile
 
@@ -83,12 +83,20 @@ def _review(data: dict[str, Any]) -> Review:
     claims = tuple(_claim(c) for c in data["claims"])
     omissions = tuple(Omission(**o | {"source": Span(*o["source"])}) for o in data["omissions"])
     places = tuple(Addressed(Span(*p["span"]), p["kind"]) for p in data.get("addressed", ()))
-    return Review(claims, omissions, places, tuple(map(str, data.get("unusable", ()))))
+    lines = tuple(_vital(line) for line in data.get("vital", ()))
+    return Review(claims, omissions, places, tuple(map(str, data.get("unusable", ()))), lines)
+
+
+def _vital(data: dict[str, Any]) -> Vital:
+    items = tuple(map(str, data["items"]))
+    return Vital(**data | {"items": items, "source": _spans(data["source"]),
+                           "draft": _spans(data["draft"])})  # fmt: skip
 
 
 def _claim(data: dict[str, Any]) -> Claim:
     flags = tuple(_flag(flag) for flag in data["flags"])
-    return Claim(Span(*data["draft"]), data["label"], _spans(data["evidence"]), flags)
+    missing = tuple(map(str, data.get("missing", ())))
+    return Claim(Span(*data["draft"]), data["label"], _spans(data["evidence"]), flags, missing)
 
 
 def _flag(data: dict[str, Any]) -> Flag:
@@ -131,6 +139,9 @@ def _refuse_odd_document(source: str, document: Document) -> None:
         _refuse_outside([claim.draft, *(f.draft for f in flags)], document.text)
         _refuse_outside([*claim.evidence, *(s for f in flags for s in f.source)], source)
     _refuse_outside([o.source for o in document.review.omissions], source)
+    for line in document.review.vital:
+        _refuse_outside(list(line.source), source)
+        _refuse_outside(list(line.draft), document.text)
 
 
 def _refuse_outside(spans: list[Span], text: str) -> None:

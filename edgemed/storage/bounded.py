@@ -31,6 +31,9 @@ BYTES = {
     "journal": 64 << 20,  # a million pieces
     "importance matrix": 1 << 30,  # that of a model with 70 billion weights has 25 million bytes
     "kept seal": 4096,
+    "file of seed tasks": 16 << 20,  # a few hundred tasks
+    "run of tasks": 1 << 30,  # 52,000 tasks with their answers take about 100 million bytes
+    "test set": 256 << 20,
     "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
     "file of a task": 256 << 20,  # MedMCQA has 2.6 million bytes, all published rows about 130
     "results of a task": 64 << 20,

@@ -4,7 +4,8 @@ JSON Lines, one object a line, or one JSON list of such objects:
 
     {"prompt": ..., "completion": ...}
     {"messages": [{"role": "system" | "user" | "assistant", "content": ...}, ...]}
-    {"instruction": ..., "input": ..., "output": ...}          (Alpaca; `input` may be left out)
+    {"instruction": ..., "input": ..., "output": ...}          (Alpaca; `input` may be left out,
+                                                               or be "<noinput>")
 
 Bad rows are refused by file and line; their words are never quoted.
 """
@@ -23,6 +24,7 @@ KIND = "file of examples"
 MOST = 1_000_000  # rows
 LONGEST = 1 << 20  # characters of one row
 FORMS = "prompt/completion, messages, or instruction/input/output"
+NO_INPUT = "<noinput>"  # how MedInstruct says that a task has no input
 ROLES = ("system", "user", "assistant")
 
 
@@ -40,14 +42,34 @@ class Example:
 
 def read_examples(path: Path) -> list[Example]:
     """All rows of `path`. InvalidFile names the first bad one."""
-    try:
-        data = read_bounded(path, KIND)
-    except OSError as error:
-        raise EdgemedError(f"cannot read {path}: {error.strerror}", "check the path") from None
-    examples = [_example(row, place) for place, row in _rows(path, data)]
+    examples = [_example(row, place) for place, row in read_rows(path, KIND)]
     if not examples:
         raise InvalidFile(f"{path} holds no example", f"one JSON object a line: {FORMS}")
     return examples
+
+
+def read_rows(path: Path, kind: str) -> Iterator[tuple[str, Any]]:
+    """Every row of a file of `kind`, JSON Lines or one JSON list, with its place: file and line."""
+    try:
+        data = read_bounded(path, kind)
+    except OSError as error:
+        raise EdgemedError(f"cannot read {path}: {error.strerror}", "check the path") from None
+    return _rows(path, data)
+
+
+def given_input(value: Any) -> str | None:
+    """The `input` of a row: empty where there is none, as MedInstruct writes it too; None where it
+    is not text."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return None
+    return "" if value.strip().lower() == NO_INPUT else value
+
+
+def asked_of(instruction: str, given: str) -> str:
+    """What a model is asked: the instruction, and behind it the input where there is one."""
+    return f"{instruction}\n\n{given}" if given.strip() else instruction
 
 
 def _rows(path: Path, data: bytes) -> Iterator[tuple[str, Any]]:
@@ -88,10 +110,10 @@ def _example(row: Any, place: str) -> Example:
     if "messages" in row:
         return _dialogue(row["messages"], place)
     if "instruction" in row:
-        asked, more = _text(row, "instruction", place), row.get("input") or ""
-        if not isinstance(more, str):
+        given = given_input(row.get("input"))
+        if given is None:
             _bad(place, "`input` is not text")
-        asked = f"{asked}\n\n{more}" if more.strip() else asked
+        asked = asked_of(_text(row, "instruction", place), given)
         return _made((Message("user", asked),), _text(row, "output", place), place)
     if "prompt" in row:
         asked = _text(row, "prompt", place)

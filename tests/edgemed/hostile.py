@@ -26,7 +26,7 @@ from edgemed_models.scale import path_of
 from edgemed.gguf import edit_metadata, open_model, plan_layout
 from tests.edgemed.evals import task_files
 from tests.edgemed.gguf_files import METADATA, write_gguf
-from tests.edgemed.merge_pairs import weights, write_pair_member
+from tests.edgemed.merge_pairs import BYTES, weights, write_pair_member
 
 EVIL = "e\x1b]0;t\x07\x1b[2J\x9b99m\x90\u202ev\u2066\u200b\u2028\ufeff\x7f\rFORGED\nFORGED: well"
 SHORT = "e\x1b[2J\x07\x9b9m\u202e\u200f\nFORGED"
@@ -133,7 +133,7 @@ def parents(folder: Path) -> tuple[Path, Path]:
         "tokenizer__ggml__pre": EVIL,
         EVIL: EVIL,
     }
-    tokens = ["<unk>", "<s>", "</s>", *(f"{EVIL}{i}" for i in range(61))]
+    tokens = ["<unk>", "<s>", "</s>", *(f"{EVIL}{i}" for i in range(61)), *BYTES]
     made = []
     for seed, letter in enumerate("ab"):
         tensors = weights(seed) | {f"blk.0.{SHORT}": np.ones(256, np.float32)}

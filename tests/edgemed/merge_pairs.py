@@ -7,7 +7,9 @@ import gguf
 import numpy as np
 
 WIDTH, FFN, LAYERS, HEADS = 256, 512, 2, 4
-TOKENS = ["<unk>", "<s>", "</s>", *(f"▁word{i}" for i in range(61))]
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+WORDS = ["<unk>", "<s>", "</s>", *(f"▁word{i}" for i in range(61))]
+TOKENS = [*WORDS, *BYTES]
 
 
 def weights(seed: int) -> dict[str, np.ndarray]:

@@ -29,6 +29,7 @@ from edgemed.logs.audit import Log, default_place
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.chunk import Blender
 from tests.edgemed.evals import task_files
+from tests.edgemed.instructions.writer import script
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.faults.shim import arm
 from tests.tui.scripted import DRAFT, NOTE, desk, pieces
@@ -165,6 +166,22 @@ def summarized(*options: str) -> int:
         return main(["summarize", "note.txt", "--template", "soap", *options])
 
 
+def tasks_made() -> int:
+    """Tasks from a scripted model; a run that was stopped goes on."""
+    module = "edgemed.cli.instructions_make"
+    words = ["instructions", "make", "-o", "t.jsonl", "--alpaca", "t.json", "--count", "2"]
+    with (
+        patch(f"{module}.started_ahead"),
+        patch(f"{module}.find_model", lambda name: Path("a.gguf")),
+        patch(f"{module}.plan_request", lambda *a: Planned(None, None)),
+        patch(f"{module}.settings_for", lambda *a: None),
+        patch(f"{module}.start", lambda *a: Loaded(script)),
+    ):
+        begun = Path("t.jsonl.progress")
+        going_on = begun.exists() and b"\n" in begun.read_bytes()
+        return main([*words, *(["--resume"] if going_on else [])])
+
+
 def demonstrated() -> int:
     """The demonstration's merge, without asking it anything."""
     with (
@@ -296,6 +313,7 @@ SCENES = (
     Scene("check-draft", command("check-draft", "note.txt", "draft.txt", "--json"), inputs),
     Scene("sweep", swept, inputs, (".jsonl", ".lock")),
     Scene("eval", evaluated, inputs, (".jsonl", ".lock")),
+    Scene("instructions make", tasks_made, inputs, (".progress", "t.json", "t.jsonl.json")),
     Scene(
         "templates list", command("templates", "list"), shrugs=("mkdir templates", "mkdir edgemed")
     ),

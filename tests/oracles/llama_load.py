@@ -21,7 +21,8 @@ llama.llama_backend_init()
 def say(level, text, data):
     os.write(2, text)
 llama.llama_log_set(say, None)
-for path in sys.argv[1:]:
+texts = json.loads(sys.argv[1])
+for path in sys.argv[2:]:
     log = tempfile.TemporaryFile()
     pid = os.fork()
     if not pid:
@@ -37,6 +38,9 @@ for path in sys.argv[1:]:
             context = llama.llama_init_from_model(model, options)
             token = (llama.llama_token * 1)(3)
             batch = llama.llama_batch_get_one(token, 1)
+            vocab, room = llama.llama_model_get_vocab(model), (llama.llama_token * 64)()
+            for text in map(str.encode, texts):
+                llama.llama_tokenize(vocab, text, len(text), room, 64, False, False)
             os._exit(0 if context and not llama.llama_decode(context, batch) else 5)
         os._exit(4)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -65,14 +69,14 @@ class Outcome(NamedTuple):
         return next((x for x in self.lines if any(w in x.lower() for w in TELLING)), "")
 
 
-def loaded(paths: Sequence[Path]) -> list[Outcome]:
-    """What llama.cpp does with each file: loads it whole and decodes one token.
+def loaded(paths: Sequence[Path], texts: Sequence[str] = ()) -> list[Outcome]:
+    """What llama.cpp does with each file: loads it whole, reads these texts, decodes one token.
 
     The test is skipped where processes cannot be forked.
     """
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
-    words = [sys.executable, "-c", CHILD, *map(str, paths)]
+    words = [sys.executable, "-c", CHILD, json.dumps(texts), *map(str, paths)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=300, env=QUIET)
     assert done.returncode == 0, done.stderr[-2000:]
     found = [json.loads(line) for line in done.stdout.splitlines()]

@@ -15,7 +15,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.desk import Desk, ModelChoice
 
-from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span
+from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span, Vital
 from edgemed.clinic.sentences import split
 from edgemed.logs.audit import Place
 from edgemed.machine.check import Check
@@ -107,7 +107,10 @@ def review(source: str, draft: str) -> Review:
     ]
     start = source.find("Allergies: penicillin (rash).")
     left_out = replace(OMISSION, source=Span(start, start + 29))
-    return Review(tuple(claims), () if "penicillin" in draft or start < 0 else (left_out,))
+    lost = Vital("allergy", "not in the draft", ("penicillin",), (left_out.source,))
+    if "penicillin" in draft or start < 0:
+        return Review(tuple(claims), ())
+    return Review(tuple(claims), (left_out,), vital=(lost,))
 
 
 def flag_of(

@@ -71,10 +71,13 @@ def test_lines_are_edited_and_checked_again(tmp_path: Path, note: Path) -> None:
 def test_what_was_left_out_is_inserted_and_stands_against_signing(
     tmp_path: Path, note: Path
 ) -> None:
-    typed = [f"note {note}", "template soap", "draft", "insert 3", "sign"]
+    typed = [f"note {note}", "template soap", "draft", "findings", "insert 3", "sign"]
     line, said = talk(tmp_path, typed)
     assert line.session.text.endswith("[edit] Allergies: penicillin (rash).")
     assert "Not done: 1 inserted line is still marked for editing." in said
+    assert "Vital check: 1 to look at." in said
+    after = said[said.index("Finding 3") :]
+    assert "Vital check: allergy, not in the draft: penicillin" in after
 
 
 def test_evidence_of_a_line_is_read_out(tmp_path: Path, note: Path) -> None:

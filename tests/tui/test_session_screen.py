@@ -21,6 +21,7 @@ from edgemed_tui.messages import NotePasted
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import AskReason, AskSignature, AskUnsaved
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.widgets.findings_list import NOTHING_FOUND
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
@@ -30,6 +31,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Omission, Review, Span
+from edgemed.clinic.vital.shown import NO_DIFFERENCE
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.logs import audit
@@ -77,7 +79,7 @@ async def test_a_dismissal_asks_for_a_reason_and_is_logged(tmp_path: Path) -> No
         assert entry is not None
         assert entry.reason == steps.REASONS[1]
         rows = [str(row.prompt) for row in panes_of(pilot).findings.options]
-        assert ["dismissed" in row for row in rows] == [False, False, False, True]
+        assert ["dismissed" in row for row in rows] == [False, False, False, True, False]
         await press(pilot, "d")
         assert steps.dismissal_of(case_of(pilot).session, finding) is None
     assert [row.what for row in audit.read(place(tmp_path))] == ["draft", "dismiss", "restore"]
@@ -317,17 +319,41 @@ async def test_findings_of_a_kind_are_folded_and_a_step_goes_into_them(tmp_path:
         await until(pilot, "reviewed")
         findings = panes_of(pilot).findings
         rows = [str(row.prompt) for row in findings.options]
-        assert len(rows) == 4 and "▸ Medication missing: 8" in rows[-1]
+        assert len(rows) == 5 and "▸ Medication missing: 8" in rows[-2]
         assert "Look at 3 of 11 things first" in str(panes_of(pilot).verdict.content)
         assert "2 major, 9 minor (8 left out)" in str(findings.border_title)
         findings.focus()
-        await press(pilot, "end", "enter")
-        assert findings.option_count == 12 and findings.current is None
+        await press(pilot, "end", "up", "enter")
+        assert findings.option_count == 13 and findings.current is None
         await press(pilot, "enter")
-        assert findings.option_count == 4
+        assert findings.option_count == 5
         await press(pilot, "n", "n")
-        assert findings.option_count == 12
+        assert findings.option_count == 13
         assert isinstance(findings.current, Omission) and findings.current.reason == "drug 1"
+
+
+async def test_the_vital_check_is_last_and_shows_its_place_in_the_note(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        panes = panes_of(pilot)
+        rows = [str(row.prompt) for row in panes.findings.options]
+        assert rows[-1].split(maxsplit=2)[2] == "allergy, not in the draft: penicillin"
+        panes.findings.focus()
+        await press(pilot, "end")
+        assert panes.findings.current is None and panes.findings.vital is not None
+        shown = [steps.quoted(panes.source.text, span) for span in panes.source.evidence]
+        assert shown == ["Allergies: penicillin (rash)."]
+        await press(pilot, "n")
+        assert panes.findings.current == panes.findings.findings[0]
+
+
+async def test_a_draft_without_findings_still_has_the_vital_check(tmp_path: Path) -> None:
+    async with started(app(folder=tmp_path, review=lambda source, draft: Review((), ()))) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+        findings = panes_of(pilot).findings
+        said = [str(row.prompt) for row in findings.options]
+        assert said == [NOTHING_FOUND, f"Vital check: {NO_DIFFERENCE}"]
+        assert "none" in str(findings.border_title) and findings.current is None
 
 
 async def test_copying_asks_the_first_time_and_is_beside_export(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ merge_method: linear
 models: [{model: a.gguf, parameters: {weight: 1}}, {model: b.gguf, parameters: {weight: 1}}]
 """
 SMALL = ("--threads", "1")
+MAKE = (  # at this temperature the small model comes to the end of a task now and then
+    *("instructions", "make", "-o", "tasks.jsonl", "--seeds", "seeds.jsonl", "--count", "1"),
+    *("--temperature", "2", "--check", "--task-tokens", "200", "--answer-tokens", "200"),
+)
 
 CHECKPOINT = Path(__file__).parents[1] / "edgemed" / "data" / "checkpoints" / "llama3"
 
@@ -40,6 +44,9 @@ def prepare(work: Path) -> None:
     (question,) = questions("clinical", 1, 7, "dev")
     learned = [{"prompt": f"Dose {n} mg?", "completion": f"{n} mg a day."} for n in range(4)]
     (work / "examples.jsonl").write_text("\n".join(map(json.dumps, learned)), "utf-8")
+    seed = {"topic": "Fever", "view": "Nurse", "type": "Writing", "difficulty": 1}
+    seeds = [seed | {"instruction": f"Write about {what}."} for what in ("fever", "cough", "pain")]
+    (work / "seeds.jsonl").write_text("\n".join(map(json.dumps, seeds)), "utf-8")
     case = {"axis": "facts", "prompt": question.item.prompt, "expect": {"facts": ["fever"]}}
     (work / "cases.jsonl").write_text(json.dumps(case) + "\n", "utf-8")
     task_files.put_lines(work / "tasks" / task_files.MEDQA, [task_files.medqa_row()])
@@ -82,6 +89,11 @@ def rows() -> dict[str, list[list[str]]]:
         ],
         "audit": [["audit", "verify"]],
         "adapt": [["adapt", model, "--examples", "examples.jsonl", "-o", "adapter.gguf", *SMALL]],
+        "instructions": [
+            # At this temperature the small model comes to an end of a task now and then.
+            [*MAKE, "--model", model, *SMALL],
+            ["instructions", "report", "tasks.jsonl", "--against", "note.txt"],
+        ],
         "demo": [["demo", "--items", "1"]],
         "inspect": [["inspect", "a.gguf"]],
     }
@@ -91,10 +103,11 @@ MADE = {
     f"work/{name}"
     for name in (
         *("merged.gguf", "converted.gguf", "small.gguf", "folded.gguf", "out.gguf"),
-        *("adapter.gguf", "adapter.gguf.json"),
+        *("adapter.gguf", "adapter.gguf.json", "tasks.jsonl", "tasks.jsonl.json"),
         *("results", "results/medqa.test.jsonl", "results/.medqa.test.jsonl.lock"),
     )
 }
 """What they are told to write."""
-NEEDS = {"adapt": "torch", "eval": "sacrebleu"}  # what may not be installed, by command
+NEEDS = {"adapt": "torch", "instructions": "rapidfuzz", "eval": "sacrebleu"}
+"""What may not be installed, by command."""
 QUESTION = b"What is rest good for?\n"  # standard input of all of them

@@ -51,11 +51,28 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for mention in said.mentions:
         others = source.mentions.get(mention.concept.name, [])
         is_told = mention.concept.kind in COMPARED or is_acted_on(said, mention, source)
-        if not is_told or mention.polarity == "open":
+        if not is_told or mention.polarity == "open" or is_verbatim(said, mention, source):
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
     yield from _lost_denials(said)
+    yield from _lost_auxiliaries(said)
+
+
+def is_verbatim(said: Said, mention: Mention, source: Source) -> bool:
+    """Whether the source has the same words from a denial up to the mention.
+
+    `No other suspicious moles` is then said as it is there, however either is read.
+    """
+    words = [w for w in said.words if w.start < mention.span.end]
+    denials = [i for i, w in enumerate(words) if w.lower in DENIALS and w.end <= mention.span.start]
+    if not denials or len(words) - denials[-1] > LONGEST_DENIED:
+        return False
+    return f" {' '.join(w.lower for w in words[denials[-1] :])} " in source.told
+
+
+DENIALS = frozenset("no not never denies denied without nor cannot can't negative".split())
+LONGEST_DENIED = 6  # words from a denial to the end of what it denies
 
 
 def is_acted_on(said: Said, mention: Mention, source: Source) -> bool:
@@ -142,6 +159,8 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
         polarities = {m.polarity for m in phrase}
         if len(polarities) != 1 or "open" in polarities or not _telling(phrase, said):
             continue
+        if any(is_verbatim(said, mention, source) for mention in phrase):
+            continue
         weights = {m.concept.name: source.rarity(m.concept.name) or UNSEEN for m in phrase}
         least = COVERED * sum(weights.values())
         there = [
@@ -218,6 +237,39 @@ def _lost_denials(said: Said) -> Iterator[Flag]:
             span = Span(match.start() + offset, match.end() + offset)
             reason = f"{match.group()!r} without a denial: a negation may be lost"
             yield Flag("negation", "not found", "minor", reason, span)
+
+
+def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
+    """`He notice the pain`, `it help`: behind one person English has this form after `does not`.
+
+    Where nothing else asks for the form (`recommended that he take`), a `does not` may be lost.
+    """
+    text, offset = said.sentence.text, said.sentence.span.start
+    if said.sentence.role:
+        return
+    for match in BARE.finditer(text):
+        if GOVERNS.search(text[: match.start()]):
+            return
+        span = Span(match.start() + offset, match.end() + offset)
+        reason = f"{match.group()!r}: a 'does not' may be lost"
+        yield Flag("negation", "not found", "minor", reason, span)
+        return
+
+
+# One person or thing and a verb that would end in s of it.
+BARE = re.compile(
+    r"\b(?:he|she|it|(?:the |this )?patient) (?:also |still |currently )?(?:have|help|affect|notice"
+    r"|eat|drink|smoke|take|feel|use|need|want|think|know|recall|remember|monitor|appear|seem|show"
+    r"|improve|relieve|work|wear|sleep|bother|hurt|cause|require|tolerate|experience|recur|radiate"
+    r"|interfere|limit|check|exercise|wake|live|believe|understand|like)\b",
+    re.IGNORECASE,
+)
+GOVERNS = re.compile(
+    r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
+    r"|important|essential|necessary|do|does|did|can|could|may|might|must|should|shall|will|would"
+    r"|let|make|makes|made|have|had|help\w*|see|saw|watch\w*|hear\w*|feel|lest|than|and|or|to)\b",
+    re.IGNORECASE,
+)
 
 
 def _listed(said: Said, match: re.Match[str]) -> bool:

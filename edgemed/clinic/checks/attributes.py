@@ -156,8 +156,11 @@ def bound(
     like = LIKE.get(attribute, {}).get(value, frozenset()) | {value}
     own: list[Bound] = []
     against: list[Bound] = []
+    shares = source.shares(of)
     for i, other in source.cues.get(attribute, ()):
-        share = source.shared(of, other.of)
+        if shares.keys().isdisjoint(other.of):
+            continue
+        share = sum(share for name, share in shares.items() if name in other.of)
         if not share:
             continue
         if other.spoken and other.value != value and value in ENDED:

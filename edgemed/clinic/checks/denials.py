@@ -7,7 +7,14 @@ sentence of the source that shares most of it decides; the denial must be right 
 import re
 from collections.abc import Collection, Iterator
 
-from edgemed.clinic.checks.assertion import OPPOSITE, WEAK, is_elsewhere, is_label, places_of
+from edgemed.clinic.checks.assertion import (
+    OPPOSITE,
+    WEAK,
+    is_elsewhere,
+    is_label,
+    is_verbatim,
+    places_of,
+)
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.reading.source import Source
@@ -51,7 +58,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for mention in said.mentions:
         if mention.concept.kind not in KINDS or mention.concept.name in EMPTY:
             continue
-        if not is_label(said, mention) and not mention.context.historical:
+        if is_label(said, mention) or is_verbatim(said, mention, source):
+            continue
+        if not mention.context.historical:
             rival = opposite(said, mention, source)
             if rival is not None:
                 here = "negated" if state(mention) == "no" else "affirmed"

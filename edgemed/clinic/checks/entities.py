@@ -23,7 +23,7 @@ LISTS = {
 }
 OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
 OPPOSITE_LEVEL = {"high": ("low", "normal"), "low": ("high", "normal")}
-GRAVE = ("drug", "procedure")
+GRAVE = ("drug",)
 # Said in too many ways to count as missing.
 PLAIN = frozenset(
     """death surgery immunization stress discharge sleep trauma abnormality complication incident

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from edgemed.clinic.checks.sites import neighbours
-from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import names_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.sides import Sided
@@ -45,14 +45,20 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             yield _contradicted(sided, [s for _, s in against])
         elif not same and is_sideless(sided, source):
             reason = f"the source does not say {sided.side} of it"
-            yield Flag("laterality", "not found", "major", reason, sided.span)
+            yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
         elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
             if opposite:
                 yield _contradicted(sided, opposite)
             else:
                 reason = f"the source does not say {sided.side}"
-                yield Flag("laterality", "not found", "major", reason, sided.span)
+                yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
+
+
+def severity_of(said: Said) -> Severity:
+    """A side that the source says nothing of does most harm where something is done there."""
+    done = any(m.concept.kind == "procedure" for m in said.mentions)
+    return "major" if done else "minor"
 
 
 def is_on_both(said: Said, sided: Sided) -> bool:

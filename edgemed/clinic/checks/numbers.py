@@ -8,6 +8,7 @@ sentence about the same thing has another number, it is contradicted. Never says
 import re
 from collections.abc import Iterator
 
+from edgemed.clinic.checks.differences import is_difference
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.dates import agree
@@ -39,12 +40,16 @@ NEAR, FAR = (
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """At most one flag for each number of the sentence."""
     for quantity in said.quantities:
-        if quantity.implied:
+        if quantity.implied or counts_nothing(quantity, said):
             continue
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
         holders = [i for i in holders if not is_misdated(said, source.said[i])]
         holders += [] if holders else by_analyte(said, quantity, source)
-        if not holders and (is_attached(quantity, source) or is_in_tablets(quantity, source)):
+        if not holders and (
+            is_attached(quantity, source)
+            or is_in_tablets(quantity, source)
+            or is_difference(quantity, said, source)
+        ):
             continue
         rivals = nearest(said, quantity, source, holders) or namesakes(quantity, source, holders)
         if (holders and not rivals) or (not holders and is_frequency(quantity, said, source)):
@@ -62,6 +67,17 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             where = "is in another pair in the source" if crossed else "is not in the source"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
+
+
+def counts_nothing(quantity: Quantity, said: Said) -> bool:
+    """A number word that counts nothing of the patient: `no one`, `ten-point review of systems`."""
+    text, start = said.sentence.text, quantity.span.start - said.sentence.span.start
+    is_pronoun = quantity.text.lower() == "one" and NO_ONE.search(text[:start]) is not None
+    return is_pronoun or REVIEW.match(text, start) is not None
+
+
+NO_ONE = re.compile(r"\b(?:no|any|every|some|this|that|which|the other|another|each) $", re.I)
+REVIEW = re.compile(r"\w+[ -](?:point|system)s? (?:review|ros\b)", re.I)
 
 
 def is_attached(quantity: Quantity, source: Source) -> bool:

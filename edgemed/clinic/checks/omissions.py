@@ -7,10 +7,12 @@ emptied.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Omission, Severity, Span
+from edgemed.clinic.lists import lines
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 
@@ -25,6 +27,7 @@ KINDS: dict[str, Severity] = {
     "diagnosis": "minor",
     "follow-up": "minor",
     "procedure": "minor",
+    "measurement": "minor",
     "finding": "minor",
 }
 OF_CONCEPT = {
@@ -118,8 +121,21 @@ def _of_concepts(source: Source) -> Iterator[Fact]:
     for name, mentions in source.mentions.items():
         own = [m for i, m in mentions if _is_fact(m) and not is_allergen(m, source.said[i])]
         if own and own[0].concept.kind in OF_CONCEPT and name not in TOLD_KINDS:
-            kind = "device" if name in DEVICES else OF_CONCEPT[own[0].concept.kind]
-            yield Fact(kind, name, own[0].span, frozenset((name,)), own[0].span)
+            yield Fact(kind_of(own[0]), name, own[0].span, frozenset((name,)), own[0].span)
+
+
+def kind_of(mention: Mention) -> str:
+    """What kind of fact a concept is; what is measured is no procedure."""
+    name = mention.concept.name
+    if name in DEVICES:
+        return "device"
+    return "measurement" if name in measurements() else OF_CONCEPT[mention.concept.kind]
+
+
+@cache
+def measurements() -> frozenset[str]:
+    """Names of what is measured and is nothing that is done."""
+    return frozenset(lines("measurements.txt"))
 
 
 def _is_fact(mention: Mention) -> bool:
@@ -184,7 +200,7 @@ def _clipped(text: str, start: int, offset: int) -> Span:
 def is_carried(fact: Fact, source: Source, draft: list[Said]) -> bool:
     """Whether the draft names the fact, or comes near the sentence that tells it."""
     named = {m.concept.name for said in draft for m in said.mentions}
-    if fact.kind in OF_CONCEPT.values() or fact.kind == "device":
+    if fact.kind in OF_CONCEPT.values() or fact.kind in ("device", "measurement"):
         return bool(fact.names & named)
     if not fact.names:
         return True

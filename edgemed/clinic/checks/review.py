@@ -1,4 +1,4 @@
-"""Checks a draft against its source: claims with evidence and flags, and what was left out.
+"""Checks a draft against its source: claims with evidence and flags, what was left out, vital ones.
 
 Works on two plain texts and answers with data (`findings.Review`). Removes and rewrites nothing,
 and never says that a draft is right.
@@ -17,6 +17,7 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import headings, read
 from edgemed.clinic.usable import instructions, unusable
+from edgemed.clinic.vital.comparing import vital
 
 UNREAD = "the checks only know English: compare every sentence with the note yourself"
 
@@ -69,7 +70,8 @@ def review_read(source: Source, draft: list[Said]) -> Review:
     if "other" in (source.language, language_of("\n".join(said.sentence.text for said in draft))):
         return replace(unread(draft), addressed=source.addressed)
     found = [claim for said in draft for claim in claims_of(source, said)]
-    return Review(tuple(found), left_out(source, draft), source.addressed)
+    lines = vital(source, draft)
+    return Review(tuple(found), left_out(source, draft), source.addressed, vital=lines)
 
 
 def left_out(source: Source, draft: list[Said]) -> tuple[Omission, ...]:

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from edgemed.clinic.checks.attributes import AGAINST, SAYS, bound
+from edgemed.clinic.checks.differences import is_difference
+from edgemed.clinic.checks.frequencies import is_same
 from edgemed.clinic.checks.laterality import bound_to
 from edgemed.clinic.checks.numbers import is_held
 from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import Date, agree
+from edgemed.clinic.reading.regimens import Part, is_clock, rates, routes
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
@@ -41,10 +44,22 @@ def support(said: Said, span: Span, source: Source, places: list[int]) -> Suppor
 
 
 def _stated(said: Said, span: Span) -> Iterator[Mention]:
-    """What the claim names, weak words aside."""
+    """What the claim names, weak words aside, and words that are compared as something else."""
+    parts = list(_compared_otherwise(said))
     for mention in said.mentions:
-        if span.start <= mention.span.start < span.end and mention.concept.name not in WEAK:
+        if not span.start <= mention.span.start < span.end or mention.concept.name in WEAK:
+            continue
+        if mention.concept.kind != "word" or not any(
+            part.start <= mention.span.start and mention.span.end <= part.end for part in parts
+        ):
             yield mention
+
+
+def _compared_otherwise(said: Said) -> Iterator[Span]:
+    """Words of numbers, of how often and which way, and of what becomes of a thing."""
+    yield from (q.span for q in said.quantities)
+    yield from (part.span for part in (*rates(said), *routes(said)))
+    yield from (c.span for c in said.cues if c.attribute == "status" and not c.spoken)
 
 
 def _at(said: Said, span: Span, source: Source, place: int) -> Support:
@@ -54,7 +69,10 @@ def _at(said: Said, span: Span, source: Source, place: int) -> Support:
     missing += _attributes(said, span, source)
     missing += _sides(said, span, source, place)
     missing += _figures(said, span, source, around)
-    count = len(stated) + sum(span.start <= q.span.start < span.end for q in said.quantities)
+    missing += _regimen(said, span, source, around)
+    told = [part.span for part in (*rates(said), *routes(said))]
+    told += [q.span for q in said.quantities]
+    count = len(stated) + sum(span.start <= part.start < span.end for part in told)
     return Support(count, tuple(dict.fromkeys(missing)))
 
 
@@ -113,8 +131,10 @@ def _sides(said: Said, span: Span, source: Source, place: int) -> Iterator[str]:
 
 def _figures(said: Said, span: Span, source: Source, around: range) -> Iterator[str]:
     """Numbers that are nowhere near, and dates that are nowhere said so fully."""
-    inside = range(*span)
+    inside, often = range(*span), [rate.span for rate in rates(said)]
     for q in said.quantities:
+        if any(o.start <= q.span.start < o.end for o in often) or is_difference(q, said, source):
+            continue
         held = [i for i, other in source.quantities if is_held(q, other, source)]
         if q.span.start not in inside or q.implied:
             continue
@@ -125,6 +145,30 @@ def _figures(said: Said, span: Span, source: Source, around: range) -> Iterator[
         known = any(agree(date, other) and is_as_full(other, date) for _, other in source.dates)
         if date.span.start in inside and not known:
             yield date.text
+
+
+def _regimen(said: Said, span: Span, source: Source, around: range) -> Iterator[str]:
+    """How often and which way, where nothing near says so, in whatever words."""
+    text, start = said.sentence.text, said.sentence.span.start
+    near_rates = [rate for i, rate in source.rates if i in around]
+    near_routes = {route.value for i, route in source.routes if i in around}
+    for part in (*rates(said), *routes(said)):
+        if not span.start <= part.span.start < span.end:
+            continue
+        borne = (
+            part.value in near_routes
+            if isinstance(part.value, str) and not is_clock(part)
+            else any(is_same_rate(part, other) for other in near_rates)
+        )
+        if not borne:
+            yield text[part.span.start - start : part.span.end - start]
+
+
+def is_same_rate(a: Part, b: Part) -> bool:
+    """As often, or at the same time of day."""
+    if is_clock(a):
+        return a.value == b.value
+    return is_same(a, b)
 
 
 def is_as_full(there: Date, here: Date) -> bool:

@@ -55,7 +55,13 @@ MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
 AHEAD = re.compile(r"\(\?=[^)]*\)$")  # a look ahead at the end of a listed phrase
 DENIED = re.compile(r"(?:not|n't) (?=(?:sure|certain|improv|chang|great|bad)\w*$)")
+# What is taken for granted where the words in front of it are denied: `no pain since the fall`.
+GRANTED = re.compile(
+    r"\b(?:since|after|before|prior to|following|at the time of|despite|because of|from|during) "
+    r"(?:the|his|her|this|that|my|your|their)(?: \w+){0,2} $"
+)
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
+NEAR = 40  # characters in front of a word in which something may grant it
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
 LABELLED_NO = re.compile(
     r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*|not (?:identified|seen|present"
@@ -87,6 +93,8 @@ class Scopes:
     def at(self, start: int, end: int) -> Context:
         """What is said of the words from `start` to `end` of the sentence."""
         says = {r.says for r in self.reach if r.start <= start and end <= r.end}
+        if "negated" in says and GRANTED.search(self.text[max(0, start - NEAR) : start]):
+            says.discard("negated")
         return Context(
             "negated" in says,
             "uncertain" in says,

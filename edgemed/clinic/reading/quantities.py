@@ -71,7 +71,8 @@ OR_TWO = re.compile(r"\ban? \w+ (?=or two\b)", re.IGNORECASE)
 # A spoken point without a number before it: `point one two five`, `a . five centimeter`.
 _DIGITS = "|".join(w for w in spoken.SMALL if w != "o") + "|" + "|".join(spoken.TENS)
 POINTED = re.compile(
-    rf"(?:(?<=\ba )\. |(?<!\w )\bpoint |(?<=take )point )(?:{_DIGITS})(?:[ -](?:{_DIGITS}))*\b",
+    rf"(?:(?<=\ba )\. |(?<!\w )\bpoint |(?:(?<=take )|(?<=was )|(?<=of )|(?<=by ))point )"
+    rf"(?:{_DIGITS})(?:[ -](?:{_DIGITS}))*\b",
     re.I,
 )
 VULGAR = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}

@@ -45,6 +45,8 @@ NOT_ROUTE = re.compile(
     re.IGNORECASE,
 )
 NOT_DAILY = re.compile(r"\s+(?:dose|total|activit\w+|living|life|basis|weights?|labs?)\b", re.I)
+# Before `ppd` that is packs a day and no test for tuberculosis.
+COUNTED_PACKS = re.compile(r"(?:\d|½|half(?: an?)?|one|two|three|a)[ -]?$", re.IGNORECASE)
 LEAD = r"(?:iv|i\.v\.|intravenous|oral|sublingual|subcutaneous|intramuscular|inhaled|topical)"
 BEFORE = re.compile(rf"\b{LEAD}\s+$", re.IGNORECASE)
 OF = re.compile(r"\s+(?:of\s+)?$")
@@ -144,6 +146,8 @@ def rates(said: Said) -> list[Part]:
     for match in _frequency().finditer(text):
         if match.group().lower() == "daily" and NOT_DAILY.match(text, match.end()):
             continue
+        if match.group().lower() == "ppd" and COUNTED_PACKS.search(text[: match.start()]) is None:
+            continue
         span = Span(match.start() + offset, match.end() + offset)
         found += [Part(value, span) for value in _times_a_day(match.group())]
     return found
@@ -158,7 +162,7 @@ def _written(said: Said) -> list[Quantity | Part]:
         if may_be_dose(q)
         and not any(q.span.start < r.span.end and r.span.start < q.span.end for r in often)
     ]
-    return sorted([*doses, *often, *_routes(said)], key=lambda part: part.span)
+    return sorted([*doses, *often, *routes(said)], key=lambda part: part.span)
 
 
 def may_be_dose(quantity: Quantity) -> bool:
@@ -171,7 +175,8 @@ def may_be_dose(quantity: Quantity) -> bool:
     return quantity.unit is None or quantity.unit.dimension in DOSED
 
 
-def _routes(said: Said) -> Iterator[Part]:
+def routes(said: Said) -> Iterator[Part]:
+    """Every route of the sentence, by name."""
     text, offset = said.sentence.text, said.sentence.span.start
     for match in _route().finditer(text):
         name = _route_names().get(match.group()) or _route_names().get(match.group().lower())

@@ -30,6 +30,7 @@ BODY: dict[str, Sex] = {
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 AGE = re.compile(r"(?:\d|year|month|day|old|y/?o|yo)[ -]*(?:y\.?o\.?\s*)?$", re.I)
+TITLE = re.compile(r"\.? [A-Z]")  # behind a title in capitals: `MS. SMITH`, and not `MS: denies`
 CLEARLY = 3  # times as often as the other
 LEAST = 3  # pronouns that say a patient's sex in a conversation
 # Who says `you` or speaks of himself in a conversation speaks of somebody else with `he`.
@@ -51,6 +52,8 @@ def nouns(said: Said) -> Iterator[Told]:
     for m in WORD.finditer(text):
         word = m.group().lower().replace("’", "'")
         if len(word) == 1 and not (m.group().isupper() and AGE.search(text[: m.start()])):
+            continue
+        if m.group() in ("MS", "MR") and not TITLE.match(text, m.end()):
             continue
         if word in ("male", "female", "girl", "boy") and text[m.end() :].lower().startswith(
             (" pattern", "friend", " condom", "-pattern")

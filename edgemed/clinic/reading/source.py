@@ -14,7 +14,7 @@ from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.levels import levels
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.reasons import Link, links
-from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates
+from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates, routes
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.reading.sex import LEAST, Sex, decided, tally
 from edgemed.clinic.reading.sides import Sided, parts_of
@@ -25,6 +25,7 @@ IN_TALK, IN_NOTE = 0.5, 0.2
 ASSESSED = re.compile(r"\b(?:assessment|impression|diagnos[ei]s|conclusion)\b", re.I)
 LISTED = 3.0  # how much more a listed name weighs than a plain word
 READINGS = 2  # of a number that count as context
+FEW = 4  # words of talk that tell something by themselves
 COMPANY = 60  # characters on either side within which words belong to a number's context
 
 
@@ -123,6 +124,11 @@ class Source:
         return [(i, rate) for i, said in enumerate(self.said) for rate in rates(said)]
 
     @cached_property
+    def routes(self) -> list[tuple[int, Part]]:
+        """Every route said."""
+        return [(i, route) for i, said in enumerate(self.said) for route in routes(said)]
+
+    @cached_property
     def parts(self) -> dict[str, list[int]]:
         """Sentences by the parts of the body that they name."""
         found: dict[str, list[int]] = defaultdict(list)
@@ -146,14 +152,20 @@ class Source:
         total = {sex: sum(v[sex] for v in votes) for sex in ("female", "male")}
         return decided(total) if not self.is_talk or max(total.values()) >= LEAST else ""
 
-    def shared(self, of: Sequence[str], other: Sequence[str]) -> float:
-        """Share of the weight of the names `of` that `other` has too; the nearest weigh most."""
+    def shares(self, of: Sequence[str]) -> dict[str, float]:
+        """The share that each of the names has of the weight of all; the nearest weigh most."""
         weights = {
             n: self.rarity(n) * (LISTED if self.is_listed(n) else 1.0) / (1 + 0.25 * i)
             for i, n in enumerate(of)
         }
         total = sum(weights.values())
-        return sum(w for n, w in weights.items() if n in other) / total if total else 0.0
+        return {n: w / total for n, w in weights.items()} if total else {}
+
+    @cached_property
+    def told(self) -> str:
+        """The words of all that is told and not asked, in lower case, a sentence a line."""
+        told = (said for said in self.said if not asks(said))
+        return "\n".join(f" {' '.join(w.lower for w in said.words)} " for said in told)
 
     @cached_property
     def stems(self) -> dict[str, list[int]]:
@@ -194,8 +206,10 @@ class Source:
 
     def rarity(self, name: str) -> float:
         """How much meeting a name says; nothing for a name the source lacks."""
-        held = len(self.mentions.get(name, ())) or self._held[name]
-        return math.log(1 + len(self.said) / held) if held else 0.0
+        if name not in self._rarities:
+            held = len(self.mentions.get(name, ())) or self._held[name]
+            self._rarities[name] = math.log(1 + len(self.said) / held) if held else 0.0
+        return self._rarities[name]
 
     def kept(self, company: dict[str, float], i: int) -> float:
         """Share of a context's weight in the i-th sentence; neighbouring sentences count less."""
@@ -211,6 +225,11 @@ class Source:
     @cached_property
     def _names(self) -> list[set[str]]:
         return [names(said) for said in self.said]
+
+    @cached_property
+    def _rarities(self) -> dict[str, float]:
+        """What was asked for, kept."""
+        return {}
 
     @cached_property
     def _held(self) -> Counter[str]:
@@ -256,6 +275,11 @@ class Source:
         for i in sentences:
             found |= names(self.said[i])
         return found
+
+
+def asks(said: Said) -> bool:
+    """Whether it asks; a few words of talk may, whatever mark ends them: `No cough.`"""
+    return said.asks or (bool(said.sentence.role) and len(said.words) < FEW)
 
 
 def parts_in(said: Said) -> frozenset[str]:

@@ -62,9 +62,9 @@ def refuse_unloadable(model: Model, written_anew: bool = False) -> None:
 
     `written_anew`: a new file is made from it, so the layout of this one does not matter.
     """
-    about = OF_EVERY_COPY if written_anew else (*OF_EVERY_COPY, "layout", "beside")
+    about = OF_EVERY_COPY if written_anew else (*OF_EVERY_COPY, "layout", "beside", "texts")
     found = [obstacle for obstacle in obstacles(model) if obstacle.about in about]
     if found:
         more = f" (and {len(found) - 1} more reasons)" if found[1:] else ""
-        what = f"llama.cpp does not load it: {found[0].what}{more}"
+        what = f"{found[0].verdict}: {found[0].what}{more}"
         raise Flaw(what, found[0].remedy).of(model.path)

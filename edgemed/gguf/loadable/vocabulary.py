@@ -13,6 +13,10 @@ PER_TOKEN = ("tokenizer.ggml.token_type", "tokenizer.ggml.scores")
 WITHOUT_TOKENS = ("none", "no_vocab")
 BYTE_PAIRS = ("gpt2", "gemma4", "hybriddna", "whitespace")
 """Byte-pair tokenizers: they need the list of merges."""
+SENTENCEPIECE = "llama"
+NEVER_IN_UTF8 = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))
+BYTE_TOKENS = {byte: f"<0x{byte:02X}>" for byte in range(256) if byte not in NEVER_IN_UTF8}
+"""What a SentencePiece tokenizer writes for a character that no token stands for, byte by byte."""
 TOKENIZERS = (*WITHOUT_TOKENS, *BYTE_PAIRS, "llama", "bert", "t5", "rwkv", "plamo2")
 WITHOUT_MERGES = ("kimi-k2",)
 
@@ -52,6 +56,8 @@ def vocabulary(metadata: Metadata) -> Iterator[Obstacle]:
         yield from byte_pairs(metadata)
     yield from token_lists(metadata)
     yield from repeated(metadata[TOKENS])
+    if model == SENTENCEPIECE:
+        yield from without_bytes(set(metadata[TOKENS]))
 
 
 def byte_pairs(metadata: Metadata) -> Iterator[Obstacle]:
@@ -72,6 +78,21 @@ def token_lists(metadata: Metadata) -> Iterator[Obstacle]:
     for key in PER_TOKEN:
         if key in metadata and metadata.length_of(key) < count:
             yield Obstacle(f"{key} has {metadata.length_of(key):,} values for {count:,} tokens")
+
+
+def without_bytes(tokens: set[str]) -> Iterator[Obstacle]:
+    """llama.cpp opens the file and aborts at the first text that holds a byte without a token.
+
+    It takes `<0x41>`, or the character alone, for the byte 0x41.
+    """
+    missing = [
+        name
+        for byte, name in BYTE_TOKENS.items()
+        if name not in tokens and (byte == 0 or byte > 0x7F or chr(byte) not in tokens)
+    ]
+    if missing:
+        more = f" (and for {len(missing) - 1:,} more bytes)" if missing[1:] else ""
+        yield Obstacle(f"it has no token {missing[0]}{more}", about="texts")
 
 
 def repeated(tokens: Sequence[str]) -> Iterator[Obstacle]:

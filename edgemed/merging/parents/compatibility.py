@@ -157,11 +157,9 @@ def is_same(model: Model, other: Model) -> bool:
 
 def loading(question: Question) -> Iterator[Line]:
     """Whether llama.cpp would load each model, as far as headers tell."""
-    for path, (what, remedy, about) in dict.fromkeys(question.against):
-        level: Level = "refuse" if about in OF_EVERY_COPY else "note"
-        unsure = "edgemed cannot tell whether llama.cpp loads it"
-        verdict = unsure if about == "unknown" else "llama.cpp does not load it"
-        yield level, f"{path.name}: {verdict}: {what}", remedy
+    for path, found in dict.fromkeys(question.against):
+        level: Level = "refuse" if found.about in OF_EVERY_COPY else "note"
+        yield level, f"{path.name}: {found.verdict}: {found.what}", found.remedy
     if not question.against:
         yield "ok", "llama.cpp will load each of them"
 

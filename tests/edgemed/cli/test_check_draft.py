@@ -31,6 +31,8 @@ def test_flags_and_omissions_are_printed(
     out = capsys.readouterr().out
     assert "lisinopril 40 mg in the draft; the source has 20 mg" in out
     assert "major, allergy not in the draft: Allergic to penicillin." in out
+    last = out.splitlines()[-2:]
+    assert last == ["vital check:", "    allergy, not in the draft: penicillin"]
 
 
 def test_json_is_data_with_offsets(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +42,9 @@ def test_json_is_data_with_offsets(files: list[str], capsys: pytest.CaptureFixtu
     start, end = flag["draft"]
     assert DRAFT[start:end] == "40 mg"
     assert [NOTE[a:b] for a, b in flag["source"]] == ["20 mg"]
+    (line,) = found["vital"]
+    assert (line["kind"], line["lack"]) == ("allergy", "not in the draft")
+    assert [NOTE[a:b] for a, b in line["source"]] == ["penicillin"] and line["draft"] == []
 
 
 @pytest.mark.parametrize(("severity", "code"), [("major", 3), ("minor", 3)])

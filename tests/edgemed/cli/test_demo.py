@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from edgemed.cli import demo
+from edgemed.cli.bars import bar
 from edgemed.cli.main import main
 
 HEADING = "DEMONSTRATION, NOT FOR PATIENTS"
@@ -71,6 +72,6 @@ def test_no_questions_are_a_wrong_use(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_bar_is_as_full_as_its_mean() -> None:
-    assert demo.bar(0.0) == "·" * demo.BAR
-    assert demo.bar(1.0) == "█" * demo.BAR
-    assert demo.bar(0.5).count("█") == demo.BAR // 2
+    assert bar(0.0, demo.BAR) == "·" * demo.BAR
+    assert bar(1.0, demo.BAR) == "█" * demo.BAR
+    assert bar(0.5, demo.BAR).count("█") == demo.BAR // 2

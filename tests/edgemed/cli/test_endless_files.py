@@ -15,6 +15,8 @@ COMMANDS = {
     "models get {}": ".toml",
     "sweep a.gguf b.gguf --cases {}": ".jsonl",
     "summarize {} --template soap --demo": ".txt",
+    "instructions make -o out.jsonl --seeds {}": ".jsonl",
+    "instructions report {}": ".jsonl",
     "templates check {}": ".toml",
 }
 

@@ -226,6 +226,22 @@ CALLS: dict[str, tuple[Call, ...]] = {
     "audit export": (lambda p: ["audit", "export", "--log", p.note, "--key", p.draft],),
     "audit seal": (lambda p: ["audit", "seal", "--to", p.note, "--log", p.draft],),
     "adapt": (lambda p: ["adapt", p.a, "--examples", p.note, "-o", p.note],),
+    "instructions make": (
+        lambda p: ["instructions", "make", "-o", p.folder / f"t{FILE}.jsonl", "--count", "1",
+                   "--tries", "2", "--seeds", seed_tasks(p), "--alpaca", p.folder / "t.json"],
+        lambda p: ["instructions", "make", "-o", p.folder / f"u{FILE}.jsonl", "--tries", "2",
+                   "--seeds", seed_tasks(p)],
+        lambda p: ["instructions", "make", "-o", p.folder / "u.jsonl", "--seeds", p.note],
+        lambda p: ["instructions", "make", "-o", p.folder / "u.jsonl", "--seeds",
+                   seed_tasks(p, {EVIL: 1})],
+        lambda p: ["instructions", "make", "-o", p.file("u"), "--model", EVIL],
+    ),
+    "instructions report": (
+        lambda p: ["instructions", "report", tasks(p), "--against", p.note],
+        lambda p: ["instructions", "report", tasks(p), "--json"],
+        lambda p: ["instructions", "report", p.note],
+        lambda p: ["instructions", "report", tasks(p), "--against", p.file("absent")],
+    ),
     "demo": (lambda p: ["demo", "--items", "1"],),
     "inspect": (
         lambda p: ["inspect", p.a, "--tensors"],
@@ -273,6 +289,27 @@ def adapter(place: Place) -> Path:
         about = {"name": EVIL, "base": EVIL, "note": EVIL}
         made = Adapter("llama", {"blk.0.attn_q.weight": pair}, about)
         path.write_bytes(adapter_bytes(made))
+    return path
+
+
+ALONE = " ".join(f"word{n}" for n in range(40))  # so that a task is unlike its seeds
+
+
+def seed_tasks(place: Place, more: dict[str, object] | None = None) -> Path:
+    """Seed tasks whose instructions are EVIL; with `more` fields, they are refused."""
+    path = place.folder / f"s{FILE}.jsonl"
+    row = {"topic": "A", "view": "B", "type": "C", "difficulty": 1, **(more or {})}
+    rows = [row | {"instruction": f"Do {n} {EVIL}"} for n in range(3)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def tasks(place: Place) -> Path:
+    """Tasks with answers that are EVIL, and so are their labels."""
+    path = place.folder / f"r{FILE}.jsonl"
+    labels = dict.fromkeys(("topic", "view", "type", "difficulty"), EVIL)
+    said = {"instruction": EVIL, "input": EVIL, "output": f"{place.note.read_text('utf-8')} {EVIL}"}
+    path.write_text(json.dumps(said | labels), encoding="utf-8")
     return path
 
 
@@ -360,6 +397,9 @@ def set_up(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     if name in ("summarize", "chat"):
         answer = ["Takes metformin", f"{EVIL}.\n", f"Aspirin 810 {EVIL} mg.\r\n", "\ud800\r"]
         scripted(monkeypatch, ScriptedModel(answer), name)
+    if name == "instructions make":
+        said = json.dumps({"topic": EVIL, "instruction": f"{EVIL} {ALONE}", "input": ""})
+        scripted(monkeypatch, ScriptedModel([said]), "instructions_make")
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed(place)))
 
 

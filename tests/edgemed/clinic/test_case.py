@@ -14,7 +14,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.case import Case, Draft, Ended, NotLogged
 from edgemed.clinic.document import Document, Origin
-from edgemed.clinic.findings import Omission, Review, Span
+from edgemed.clinic.findings import Omission, Review, Span, Vital
 from edgemed.clinic.kept import Unsaved
 from edgemed.clinic.template import load_template
 from edgemed.errors import EdgemedError, Refused
@@ -209,7 +209,11 @@ def test_an_addendum_names_the_signed_text_and_is_checked_signed_and_exported_by
     case.begin_addendum()
     case.edit("Potassium 5.9 was repeated: 4.4.")
     omission = Omission("lab", "major", "a value", Span(0, 6))
-    case.reviewed(case.session.text, Review((), (omission,), (), ("is mostly not in the note",)))
+    lost = Vital("allergy", "not in the draft", ("penicillin",), (Span(0, 6),))
+    added = Vital("allergy", "not in the note", ("latex",), (), (Span(0, 6),))
+    found = Review((), (omission,), (), ("is mostly not in the note",), (lost, added))
+    case.reviewed(case.session.text, found)
+    assert case.session.review is not None and case.session.review.vital == (added,)
     assert steps.findings(case.session) == [] and not steps.needs_reason(case.session)
     case.sign("Dr B")
     case.export(tmp_path / "out.txt")

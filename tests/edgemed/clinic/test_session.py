@@ -11,7 +11,7 @@ import pytest
 from edgemed.clinic import export
 from edgemed.clinic import session as steps
 from edgemed.clinic.document import Origin
-from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span, Vital
 from edgemed.clinic.session import Session
 from edgemed.errors import EdgemedError, Refused, UsageError
 
@@ -171,6 +171,16 @@ def test_json_carries_the_places_in_the_note_that_speak_to_the_model() -> None:
     (told,) = json.loads(export.as_json(steps.signed(session, "Dr A", at=WHEN)))["addressed"]
     assert told["words"] == session.source[:6]
     assert (told["kind"], told["says"]) == ("marker", "holds marks of a chat program")
+
+
+def test_json_carries_the_vital_check() -> None:
+    session = settled()
+    assert session.review is not None
+    line = Vital("allergy", "not in the draft", ("penicillin",), (Span(21, 32),))
+    session = steps.reviewed(session, session.text, replace(session.review, vital=(line,)))
+    (told,) = json.loads(export.as_json(steps.signed(session, "Dr A", at=WHEN)))["vital"]
+    assert (told["kind"], told["lack"], told["items"]) == (line.kind, line.lack, ["penicillin"])
+    assert told["source"] == [{"span": [21, 32], "words": session.source[21:32]}]
 
 
 def test_an_export_never_overwrites_and_names_its_formats(tmp_path: Path) -> None:

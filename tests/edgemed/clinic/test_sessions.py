@@ -9,7 +9,7 @@ import pytest
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.document import Origin
-from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span
+from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span, Vital
 from edgemed.clinic.session import Session
 from edgemed.clinic.session_data import to_data
 from edgemed.errors import InvalidFile, Refused
@@ -19,9 +19,13 @@ NOTE = "Na 128 [L] K 5.9 [H]\nAllergies: penicillin\n"
 DRAFT = "Sodium 182."
 FLAG = Flag("number", "contradicted", "major", "182 is 128 in the note", Span(7, 10), (Span(3, 6),))
 REVIEW = Review(
-    (Claim(Span(0, 11), "contradicted", (Span(0, 20),), (FLAG,)),),
+    (Claim(Span(0, 11), "contradicted", (Span(0, 20),), (FLAG,), ("severity",)),),
     (Omission("allergy", "major", "an allergy is not in the draft", Span(21, 42)),),
     (Addressed(Span(0, 3), "marker"),),
+    vital=(
+        Vital("allergy", "not in the draft", ("penicillin",), (Span(21, 42),)),
+        Vital("abnormal result", "not in the note", ("182",), (), (Span(7, 10),)),
+    ),
 )
 
 

@@ -38,10 +38,14 @@ def test_every_form_is_read(tmp_path: Path) -> None:
         {"messages": turns},
         {"instruction": "Dose?", "input": "", "output": "5 mg"},
         {"instruction": "Shorten.", "input": "A long note.", "output": "A note."},
+        {"instruction": "Dose?", "input": "<noinput>", "output": "5 mg"},
+        {"instruction": "Dose?", "input": None, "output": "5 mg"},
+        {"instruction": "Dose?", "output": "5 mg"},
     )
     found = read_examples(path)
-    assert [e.answer for e in found] == ["5 mg", "5 mg", "5 mg", "A note."]
+    assert [e.answer for e in found] == ["5 mg", "5 mg", "5 mg", "A note.", *["5 mg"] * 3]
     assert found[0].messages == found[2].messages == ASKED
+    assert found[4].messages == found[5].messages == found[6].messages == ASKED
     assert found[1].messages == (Message("system", "Be brief."), *ASKED)
     assert found[3].messages == (Message("user", "Shorten.\n\nA long note."),)
     assert found[3].place == f"{path}, line 4"

@@ -6,6 +6,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.verdict import verdict
+from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
 from edgemed.storage.names import refuse_odd_name
@@ -21,6 +22,8 @@ def findings(line: Line, rest: str) -> None:
     check(line)  # an earlier check may have broken, or have been stopped
     for number in range(1, len(steps.findings(line.session)) + 1):
         describe(line, number)
+    for words in vital_lines(line.session.review):
+        line.say(f"{TITLE}: {words}")
 
 
 def describe(line: Line, number: int) -> None:

@@ -15,6 +15,7 @@ from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import request_for, write
 from edgemed.clinic.template import fill, list_templates, load_template
 from edgemed.clinic.verdict import verdict
+from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.local_models.loading import decisive
@@ -222,6 +223,8 @@ def check(line: Line) -> None:
         return
     line.say(f"{verdict(line.session).words}.")
     line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
+    if line.session.review is not None and (lines := line.session.review.vital):
+        line.say(f"{TITLE}: {len(lines)} to look at.")
 
 
 def read(line: Line, rest: str) -> None:

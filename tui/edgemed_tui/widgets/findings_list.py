@@ -1,10 +1,11 @@
 """Flags and omissions below the texts: severity as word and sign, the reason, the note's words.
 
-Findings of one kind stand together under a line that folds and unfolds them.
+Findings of one kind stand together under a line that folds and unfolds them. Last comes the vital
+check.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -13,15 +14,29 @@ from textual.widgets import OptionList
 
 from edgemed.clinic.counting import counted
 from edgemed.clinic.document import Dismissal
-from edgemed.clinic.findings import Omission
+from edgemed.clinic.findings import Omission, Vital
 from edgemed.clinic.grouping import DISMISSED, Group, grouped
 from edgemed.clinic.session import Finding, Session, dismissal_of, open_findings, quoted
+from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed_tui.literal import literal, one_line, row
 
 SIGNS = {"major": "▲ MAJOR", "minor": "△ minor"}
+VITAL = "◆ vital"
 STYLES = {"major": "bold $error", "minor": "$warning"}
 MOST_OPEN = 3  # findings of a group that is not folded by itself
 MOST_QUOTED = 70  # characters of the note beside a finding
+NOTHING_FOUND = (
+    "Nothing was found. That does not mean the draft is right: read it against the note."
+)
+
+
+class Told(NamedTuple):
+    """A row that only says something."""
+
+    words: str
+
+
+Row = Finding | Vital | Told | str  # a string is the name of a group
 
 
 class FindingsList(OptionList):
@@ -33,6 +48,8 @@ What the check found: flags on sentences of the draft, and what the draft leaves
 **▲ MAJOR** stands in the way of signing until it is settled or a reason is typed.
 No finding does not mean that the draft is right: the check compares with the note, and
 cannot see an error that stands in the note itself.
+The **vital check** comes last: allergies, anticoagulants, code status, results, follow-up in one
+of the two texts alone, or unclear in the note.
 
 - `enter` shows the place in draft and note, `n` and `p` go to the next and previous
 - `enter` on a line such as "Medication missing: 8" shows these findings, or hides them
@@ -50,7 +67,7 @@ cannot see an error that stands in the note itself.
         self.session = Session()
         self.findings: tuple[Finding, ...] = ()
         self._groups: tuple[Group, ...] = ()
-        self._rows: list[Finding | str] = []
+        self._rows: list[Row] = []
         self._folded: dict[str, bool] = {}
 
     def show(self, session: Session) -> None:
@@ -60,7 +77,8 @@ cannot see an error that stands in the note itself.
         self.findings = tuple(f for group in self._groups for f in group.findings)
         self._list(self.current)
         if self.highlighted is None and place is not None and self._rows:
-            self.highlighted = min(place, len(self._rows) - 1)
+            last = len(self._rows) - 1 - isinstance(self._rows[-1], Told)
+            self.highlighted = min(place, last) if last >= 0 else None
         words = counted(open_findings(session)).words
         self.border_title = literal(f"Findings: {words}")
 
@@ -75,9 +93,19 @@ cannot see an error that stands in the note itself.
     @property
     def current(self) -> Finding | None:
         """The highlighted finding; None on the line of a group."""
+        found = self._row
+        return None if isinstance(found, Vital | Told | str) else found
+
+    @property
+    def vital(self) -> Vital | None:
+        """The highlighted line of the vital check."""
+        found = self._row
+        return found if isinstance(found, Vital) else None
+
+    @property
+    def _row(self) -> Row | None:
         at = self.highlighted
-        found = self._rows[at] if at is not None and at < len(self._rows) else None
-        return None if isinstance(found, str) else found
+        return self._rows[at] if at is not None and at < len(self._rows) else None
 
     def choose(self, finding: Finding) -> None:
         """Highlight `finding`, in a group that is shown."""
@@ -99,8 +127,9 @@ cannot see an error that stands in the note itself.
 
     def _place(self, among: Sequence[Finding], by: int) -> int:
         """Where the highlight is among findings; on a line of a group before its first."""
-        at = self.highlighted
-        here = self._rows[at] if at is not None and at < len(self._rows) else None
+        here = self.current if self.current is not None else self._row
+        if isinstance(here, Vital | Told):
+            return len(among) if by < 0 else -1
         if isinstance(here, str):
             first = next(g.findings[0] for g in self._groups if g.name == here)
             return among.index(first) - (by > 0) if first in among else -1
@@ -119,24 +148,38 @@ cannot see an error that stands in the note itself.
         long = len(group.findings) > MOST_OPEN or group.name == DISMISSED
         return self._folded.get(group.name, long)
 
-    def _list(self, highlighted: Finding | str | None) -> None:
+    def _list(self, highlighted: Row | None) -> None:
         """Draw every row again."""
         self._rows = list(self._laid_out())
         self.clear_options()
-        self.add_options(row(self._drawn(found)) for found in self._rows)
+        self.add_options(
+            row(self._drawn(found), disabled=isinstance(found, Told)) for found in self._rows
+        )
         shown = highlighted is not None and highlighted in self._rows
         self.highlighted = self._rows.index(highlighted) if highlighted and shown else None
 
-    def _laid_out(self) -> Iterator[Finding | str]:
-        """Findings and the names of groups, from the top; one of a kind needs no name."""
+    def _laid_out(self) -> Iterator[Row]:
+        """Findings and the names of groups, from the top; one of a kind needs no name. Then the
+        vital check."""
+        if not self._groups:
+            yield Told(NOTHING_FOUND)
         for group in self._groups:
             if group.name and len(group.findings) > 1:
                 yield group.name
                 if self._is_folded(group):
                     continue
             yield from group.findings
+        review = self.session.review
+        if review is not None and review.vital:
+            yield from review.vital
+        else:
+            yield from (Told(f"{TITLE}: {words}") for words in vital_lines(review))
 
-    def _drawn(self, found: Finding | str) -> Content:
+    def _drawn(self, found: Row) -> Content:
+        if isinstance(found, Told):
+            return literal((found.words, "dim"))
+        if isinstance(found, Vital):
+            return literal((f"{VITAL:<9}", "bold"), one_line(found.words))
         if not isinstance(found, str):
             line = line_of(found, dismissal_of(self.session, found), self.session)
             named = any(

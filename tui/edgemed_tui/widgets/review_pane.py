@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from edgemed.clinic.findings import Claim, Flag, Omission
+from edgemed.clinic.findings import Claim, Flag, Omission, Vital
 from edgemed.clinic.session import (
     Finding,
     Session,
@@ -150,6 +150,8 @@ class ReviewPane(Container):
         """From a sentence to its evidence; from the note or a finding to where it points."""
         if self.findings.has_focus and self.findings.current is not None:
             self._show_finding(self.findings.current)
+        elif self.findings.has_focus and self.findings.vital is not None:
+            self._show_vital(self.findings.vital)
         elif self.draft.has_focus:
             self.source.focus()
         else:
@@ -184,6 +186,8 @@ class ReviewPane(Container):
     def _finding_highlighted(self) -> None:
         if self.findings.has_focus and self.findings.current is not None:
             self._show_finding(self.findings.current)
+        elif self.findings.has_focus and self.findings.vital is not None:
+            self._show_vital(self.findings.vital)
         self._offer()
 
     @on(FindingsList.OptionSelected)
@@ -199,6 +203,13 @@ class ReviewPane(Container):
         self._mark_draft()
         claim = self._claim_at_cursor()
         self.source.show_evidence(finding.source or (claim.evidence if claim else ()))
+
+    def _show_vital(self, line: Vital) -> None:
+        """The places that a line of the vital check is about."""
+        if line.draft:
+            self.draft.look_at(line.draft[0])
+            self._mark_draft()
+        self.source.show_evidence(line.source)
 
     def _finding_meant(self) -> Finding | None:
         """The one under the draft's cursor, else the one highlighted in the list."""
@@ -230,8 +241,6 @@ class ReviewPane(Container):
                 self.findings.say("Findings: checking", "The text is being compared with the note.")
             case _:
                 self.findings.show(self.session)
-                if not self.findings.findings:
-                    self.findings.say("Findings: none", NOTHING_FOUND)
 
     def _mark_draft(self) -> None:
         self.draft.mark(self._draft_marks())
@@ -265,9 +274,6 @@ LABELS = {
     "not found": "not found in the note",
     "not checked": "not checked",
 }
-NOTHING_FOUND = (
-    "Nothing was found. That does not mean the draft is right: read it against the note."
-)
 
 
 def told(claim: Claim) -> str:

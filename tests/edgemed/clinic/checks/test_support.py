@@ -30,7 +30,8 @@ def test_an_attribute_that_the_source_does_not_state_is_named() -> None:
 
 
 def test_what_was_not_found_is_named_in_the_words_of_the_draft() -> None:
-    assert claim("Metformin 500 mg BID.", "Metformin 500 mg twice a day.").missing == ("BID",)
+    found = claim("Metformin 500 mg by mouth.", "Metformin 500 mg twice a day.")
+    assert found.missing == ("by mouth",)
     found = claim("Left wrist is unremarkable.", "Left wrist normal.")
     assert found.missing == ("unremarkable",)
 

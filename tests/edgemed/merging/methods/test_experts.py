@@ -12,7 +12,7 @@ from edgemed.merging.recipe.recipe import weighted
 from edgemed.merging.run.estimate import chunks
 from edgemed.merging.run.jobs import by_matrix
 from edgemed.merging.run.run import run_plan
-from tests.edgemed.merge_pairs import WIDTH, read_tensors, weights, write_pair_member
+from tests.edgemed.merge_pairs import TOKENS, WIDTH, read_tensors, weights, write_pair_member
 from tests.edgemed.merging.methods.test_merge_methods import GIVEN
 from tests.edgemed.streams import merged
 
@@ -58,5 +58,5 @@ def test_runs_of_rows_end_where_an_expert_ends(tmp_path):
     steps = {step.name: step for step in plan.steps}
     assert list(by_matrix([(0, 60)], steps[NAME])) == [(0, 20), (20, 20), (40, 20)]
     assert list(by_matrix([(3, 4), (15, 30)], steps[NAME])) == [(3, 4), (15, 5), (20, 20), (40, 5)]
-    assert list(by_matrix([(0, 64)], steps["token_embd.weight"])) == [(0, 64)]
+    assert list(by_matrix([(0, len(TOKENS))], steps["token_embd.weight"])) == [(0, len(TOKENS))]
     assert [chunks(plan, steps[name]) for name in (NAME, "token_embd.weight")] == [3, 1]

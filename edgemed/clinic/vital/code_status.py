@@ -1,0 +1,34 @@
+"""What is to be done if the heart stops, as a text says it."""
+
+import re
+from collections.abc import Iterator
+
+from edgemed.clinic.reading.said import Said
+from edgemed.clinic.vital.items import (
+    Item,
+    asks,
+    at,
+    clipped,
+    is_unclear,
+    may_hold,
+    places,
+    span_of,
+)
+
+# What refuses in so many words is not denied by its own `not`.
+REFUSES = re.compile(r"(?:no|not|do[- ]not|allow)[- ]", re.IGNORECASE)
+
+
+def code_status(said: Said) -> Iterator[Item]:
+    """What is to be done if the heart stops."""
+    kind, text = "code status", said.sentence.text
+    if asks(said) or not may_hold(said, kind):
+        return
+    unclear = is_unclear(said, kind)
+    for row, start, end in places(said, kind, "named"):
+        denied = any(m.polarity == "no" for m in at(said, start, end))
+        if REFUSES.match(text, start) or not denied:
+            yield Item(kind, row.name, text[start:end], span_of(said, start, end), unclear=unclear)
+    named = next(places(said, kind, "named"), None)
+    if unclear and named is None and next(places(said, kind, "general"), None) is not None:
+        yield Item(kind, "", clipped(text), said.sentence.span, unclear=True)

@@ -1,0 +1,1 @@
+"""Instruction data made by a local model from seed tasks, and reports on such data."""

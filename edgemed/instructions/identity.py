@@ -1,0 +1,58 @@
+"""What a run is made of: two runs with the same identity give the same tasks in the same order.
+
+How many tasks are wanted is no part of it: a longer run begins with the tasks of a shorter one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Any, get_args
+
+from edgemed_models.base import Model
+from edgemed_models.engine.settings import KVType
+
+from edgemed import __version__
+from edgemed.instructions import asking
+from edgemed.instructions.make import Wish
+from edgemed.instructions.seeds import digest_of
+from edgemed.instructions.task import Seed
+from edgemed.instructions.tries import Identity
+from edgemed.local_models.loading import Options, decisive
+
+LOADED: dict[str, Callable[[Any], bool]] = {
+    "context": lambda value: type(value) is int,
+    "gpu_layers": lambda value: type(value) is int,
+    "kv_type": lambda value: value in get_args(KVType),
+    "repack": lambda value: isinstance(value, bool),
+    "batch": lambda value: type(value) is int,
+}
+"""Settings of loading that can change what a model writes, and that are else planned anew; and
+what each must be."""
+
+
+def identity_of(model: Model, sha256: str, seeds: Sequence[Seed], wish: Wish) -> Identity:
+    """The identity of a run with the model whose file has this hash."""
+    engine = decisive(model, wish.answer_tokens, wish.temperature)
+    return {
+        "model": sha256,
+        "seed tasks": digest_of(seeds),
+        "prompts": asking.VERSION,
+        **{name.replace("_", " "): value for name, value in asdict(wish).items()},
+        "chat template": engine["chat_template"],
+        "adapters": engine.get("adapters", []),
+        "loading": {name: engine.get(name) for name in LOADED},
+        "edgemed": __version__,
+        "llama-cpp-python": version("llama-cpp-python"),
+    }
+
+
+def as_begun(options: Options, run: Identity | None) -> Options:
+    """The options with which a stopped run goes on: what its memory plan chose stays."""
+    before = (run or {}).get("loading")
+    chosen: dict[str, Any] = before if isinstance(before, dict) else {}
+    kept: dict[str, Any] = {
+        name: chosen[name]
+        for name, fits in LOADED.items()
+        if getattr(options, name) is None and fits(chosen.get(name))
+    }
+    return replace(options, **kept)
