@@ -49,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("check", "see from their headers whether models can be merged"),
     "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
     "sweep": Command("sweep", "find the t at which a merge keeps both skills, on your own cases"),
+    "eval": Command("eval", "measure a model on published clinical and other tasks"),
     "diff": Command("diff", "measure how two models differ, and what a merge would keep"),
     "verify": Command("verify", "make a file again from its recipe and compare the two"),
     "recipe": Command("recipe", "show a merge recipe in its normal form"),

@@ -1,5 +1,7 @@
 """How far work on weights is: a bar on a terminal, and elsewhere only why the first run is slow.
 
+And how long the rest of any work may take, in words.
+
 rich is imported for a terminal alone: in a script it would be a tenth of the time to start.
 """
 
@@ -45,3 +47,8 @@ def at_most_often(update: Show, total: int) -> Show:
             update(done)
 
     return show
+
+
+def minutes(seconds: float) -> str:
+    """A duration in words."""
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"

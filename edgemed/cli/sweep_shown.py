@@ -10,6 +10,7 @@ from math import isinf
 
 from edgemed.amounts import amount
 from edgemed.cli.printing import clear_line
+from edgemed.cli.progress import minutes
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
 from edgemed.evals.scores import Examined, curve_of
 from edgemed.evals.sweep import Way
@@ -53,11 +54,6 @@ class Narrator:
         rest = f" ({minutes(took * self.left)} to go)" if took and self.left else ""
         self.note(f"t = {point.t:g}: {means}{rest}")
         return point
-
-
-def minutes(seconds: float) -> str:
-    """A duration in words."""
-    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 
 def table_of(found: Sequence[Examined]) -> Table:

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from edgemed_models.answer import Answer, ask
-from edgemed_models.base import ModelError, Request
+from edgemed_models.base import Message, ModelError, Request
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
@@ -25,17 +26,40 @@ from edgemed.local_models.loading import (
 )
 
 
+class Prompted(Protocol):
+    """What can be asked: messages, and a place for errors."""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The prompt."""
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+
+
 def planned_settings(
     path: Path, cases: Sequence[SweepCase], options: Options, max_tokens: int
 ) -> Settings:
     """How to load `path` so that every case and its answer fit. Raises Refused with the line."""
+    return settings_holding(path, cases, options, [max_tokens] * len(cases))
+
+
+def settings_holding(
+    path: Path, cases: Sequence[Prompted], options: Options, rooms: Sequence[int]
+) -> Settings:
+    """As `planned_settings`, with a room of tokens for each answer."""
     with started_ahead() as process:
-        most = longest(path, cases, options, max_tokens, process)
+        most = longest(path, cases, options, rooms, process)
     return settings_for(path, options, plan_model(open_model(path), options, most))
 
 
 def longest(
-    path: Path, cases: Sequence[SweepCase], options: Options, max_tokens: int, process: Process
+    path: Path,
+    cases: Sequence[Prompted],
+    options: Options,
+    rooms: Sequence[int],
+    process: Process,
 ) -> int:
     """Tokens of the longest prompt with its answer, counted with the vocabulary only."""
     room = options.context or shape_of(open_model(path)).train_context
@@ -44,28 +68,28 @@ def longest(
         counts = [counted(model, case) for case in cases]
     finally:
         model.close()
-    for case, count in zip(cases, counts, strict=True):
-        if count + max_tokens > room:
+    for case, count, more in zip(cases, counts, rooms, strict=True):
+        if count + more > room:
             raise Refused(
-                f"{case.where}: {count} tokens to read and {max_tokens} to write do not fit into "
+                f"{case.where}: {count} tokens to read and {more} to write do not fit into "
                 f"the context of {room}",
-                "shorten the case, lower --max-tokens or raise --context",
+                "shorten the case, ask for a shorter answer, or give a larger context",
             )
-    return max(counts) + max_tokens
+    return max(count + more for count, more in zip(counts, rooms, strict=True))
 
 
-def counted(model: LlamaModel, case: SweepCase) -> int:
+def counted(model: LlamaModel, case: Prompted) -> int:
     """Tokens of a case's prompt. Raises EdgemedError if the chat template refuses it."""
     try:
         return model.count(case.messages)
     except ModelError as error:
-        raise named(case, error) from None
+        raise named(case.where, error) from None
 
 
-def named(case: SweepCase, error: ModelError) -> EdgemedError:
+def named(where: str, error: ModelError) -> EdgemedError:
     """An engine's error, with the line of the case."""
     told = translated(error)
-    told.message = f"{case.where}: {told.message}"
+    told.message = f"{where}: {told.message}"
     return told
 
 
@@ -91,4 +115,4 @@ def answered(model: LlamaModel, case: SweepCase, max_tokens: int) -> Answer:
     try:
         return ask(model, Request(case.messages, max_tokens))
     except ModelError as error:
-        raise named(case, error) from None
+        raise named(case.where, error) from None

@@ -36,6 +36,8 @@ BYTES = {
     "run of tasks": 1 << 30,  # 52,000 tasks with their answers take about 100 million bytes
     "test set": 256 << 20,
     "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
+    "file of a task": 256 << 20,  # MedMCQA has 2.6 million bytes, all published rows about 130
+    "results of a task": 64 << 20,
 }
 """The most bytes a file may have, by kind."""
 

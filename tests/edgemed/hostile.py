@@ -24,6 +24,7 @@ import numpy as np
 from edgemed_models.scale import path_of
 
 from edgemed.gguf import edit_metadata, open_model, plan_layout
+from tests.edgemed.evals import task_files
 from tests.edgemed.gguf_files import METADATA, write_gguf
 from tests.edgemed.merge_pairs import BYTES, weights, write_pair_member
 
@@ -177,6 +178,16 @@ def runnable(folder: Path, name: str) -> Path:
             sink.write(source.read(tensor.nbytes))
         sink.truncate(layout.total_bytes)
     return path
+
+
+def task_folder(folder: Path) -> Path:
+    """Rows of two tasks in which every text steers; those of the second are refused."""
+    found = folder / f"t{FILE}"
+    options = dict.fromkeys("ABCD", EVIL)
+    row = task_files.medqa_row(question=EVIL, options=options)
+    task_files.put_lines(found / task_files.MEDQA, [row])
+    task_files.put_csv(found / task_files.MTS, [task_files.MTS_HEAD, (EVIL, EVIL, EVIL, EVIL)])
+    return found
 
 
 def case_file(folder: Path) -> Path:

@@ -28,6 +28,7 @@ from edgemed.logs import audit
 from edgemed.logs.audit import Log, default_place
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.chunk import Blender
+from tests.edgemed.evals import task_files
 from tests.edgemed.instructions.writer import script
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.faults.shim import arm
@@ -75,6 +76,7 @@ def inputs() -> None:
         write_pair_member(Path(f"{name}.gguf"), weights(number), "Q4_K")
     Path("note.txt").write_text(NOTE, "utf-8")
     Path("draft.txt").write_text(DRAFT, "utf-8")
+    task_files.put_lines(Path("tasks") / task_files.MEDQA, [task_files.medqa_row()])
     Path("cases.jsonl").write_text('{"axis": "x", "prompt": "p", "expect": {"facts": ["p"]}}\n')
 
 
@@ -135,6 +137,15 @@ def swept() -> int:
     ):
         words = ["sweep", "a.gguf", "b.gguf", "--cases", "cases.jsonl", "--t", "0", "0.5"]
         return main(words)
+
+
+def evaluated() -> int:
+    """A task whose items a scripted model is asked."""
+    with (
+        patch("edgemed.evals.evaluate.planned", lambda *a: Settings("a.gguf", 1024, 1)),
+        patch("edgemed.evals.evaluate.start", lambda settings: ScriptedModel()),
+    ):
+        return main(["eval", "a.gguf", "--tasks", "medqa", "--data", "tasks"])
 
 
 class Loaded(ScriptedModel):
@@ -301,6 +312,7 @@ SCENES = (
     Scene("summarize --keep", lambda: summarized("--keep"), first(inputs, recorded), shrugs=SEAL),
     Scene("check-draft", command("check-draft", "note.txt", "draft.txt", "--json"), inputs),
     Scene("sweep", swept, inputs, (".jsonl", ".lock")),
+    Scene("eval", evaluated, inputs, (".jsonl", ".lock")),
     Scene("instructions make", tasks_made, inputs, (".progress", "t.json", "t.jsonl.json")),
     Scene(
         "templates list", command("templates", "list"), shrugs=("mkdir templates", "mkdir edgemed")

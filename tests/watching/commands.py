@@ -14,6 +14,7 @@ from edgemed_models.scale.examination import questions
 from edgemed.adapters.adapter import Adapter, Pair
 from edgemed.adapters.gguf_form import write_adapter
 from edgemed.clinic import samples
+from tests.edgemed.evals import task_files
 from tests.edgemed.merge_pairs import WIDTH, weights, write_pair_member
 
 DRAFT = "The patient takes aspirin 325 mg daily.\n"
@@ -48,6 +49,7 @@ def prepare(work: Path) -> None:
     (work / "seeds.jsonl").write_text("\n".join(map(json.dumps, seeds)), "utf-8")
     case = {"axis": "facts", "prompt": question.item.prompt, "expect": {"facts": ["fever"]}}
     (work / "cases.jsonl").write_text(json.dumps(case) + "\n", "utf-8")
+    task_files.put_lines(work / "tasks" / task_files.MEDQA, [task_files.medqa_row()])
 
 
 def rows() -> dict[str, list[list[str]]]:
@@ -72,6 +74,10 @@ def rows() -> dict[str, list[list[str]]]:
         "check": [["check", "a.gguf", "b.gguf"]],
         "merge": [merge],
         "sweep": [["sweep", other, model, "--cases", "cases.jsonl", "--t", "0", "1", *SMALL]],
+        "eval": [
+            ["eval", "--list"],
+            ["eval", model, "--tasks", "medqa", "--data", "tasks", "-o", "results", *SMALL],
+        ],
         "diff": [["diff", "a.gguf", "b.gguf"]],
         "verify": [merge, ["verify", "merged.gguf"]],
         "recipe": [["recipe", "show", "recipe.yml"]],
@@ -98,8 +104,10 @@ MADE = {
     for name in (
         *("merged.gguf", "converted.gguf", "small.gguf", "folded.gguf", "out.gguf"),
         *("adapter.gguf", "adapter.gguf.json", "tasks.jsonl", "tasks.jsonl.json"),
+        *("results", "results/medqa.test.jsonl", "results/.medqa.test.jsonl.lock"),
     )
 }
 """What they are told to write."""
-NEEDS = {"adapt": "torch", "instructions": "rapidfuzz"}  # what may not be installed, by command
+NEEDS = {"adapt": "torch", "instructions": "rapidfuzz", "eval": "sacrebleu"}
+"""What may not be installed, by command."""
 QUESTION = b"What is rest good for?\n"  # standard input of all of them

@@ -44,6 +44,7 @@ from tests.edgemed.hostile import (
     raw_in,
     runnable,
     stranger,
+    task_folder,
 )
 from tests.edgemed.quantizing.test_quantize import matrix_file
 
@@ -163,6 +164,13 @@ CALLS: dict[str, tuple[Call, ...]] = {
                    "--cases", case_file(p.folder), "--max-tokens", "2", "--t", "0", "1",
                    "-o", p.folder / f"s{FILE}.jsonl"],
         lambda p: ["sweep", p.a, p.b, "--cases", p.note],
+    ),
+    "eval": (
+        lambda p: ["eval", runnable(p.folder, "instruct"), "--tasks", "medqa", "--data",
+                   task_folder(p.folder), "-o", p.folder / f"e{FILE}"],
+        lambda p: ["eval", p.a, "--tasks", EVIL],
+        lambda p: ["eval", p.a, "--tasks", "mts-dialog", "--data", task_folder(p.folder)],
+        lambda p: ["eval", p.a, "--tasks", "medqa", "--data", p.folder],
     ),
     "diff": (
         lambda p: ["diff", p.a, p.b, "--report", p.folder / "d.html"],

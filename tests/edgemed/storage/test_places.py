@@ -294,6 +294,7 @@ def test_a_new_name_never_replaces(way: str, tmp_path, monkeypatch):
         ("race_merge", "8"),
         ("full_disk", "--most", "3", "merge", "merge --resume", "models add", "models remove"),
         ("full_disk", "--most", "3", "quantize", "settings of the screen", "line mode", "sweep"),
+        ("full_disk", "--most", "3", "eval"),
     ],
     ids=str,
 )

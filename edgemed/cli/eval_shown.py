@@ -1,0 +1,107 @@
+"""What `edgemed eval` prints: the tasks, the figures of each, and two models beside each other."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from edgemed.evals.examining import Outcome
+from edgemed.evals.figures import Figure, Verdict
+from edgemed.evals.intervals import FEW, Interval
+from edgemed.evals.tasks.task import Task
+from edgemed.tables import Table
+
+RARE = 0.05
+
+
+def listed(tasks: Iterable[Task]) -> Table:
+    """The tasks: what they are, and their splits, of which the first is taken if none is named."""
+    rows = [
+        (t.name, t.axis, t.title, splits_of(t), ", ".join(t.metrics), t.licence, t.source)
+        for t in tasks
+    ]
+    return Table(("task", "axis", "what it is", "splits", "metrics", "licence", "files from"), rows)
+
+
+def splits_of(task: Task) -> str:
+    """The splits, the one first that is taken."""
+    return ", ".join([task.split.name, *(name for name in task.splits if name != task.split.name)])
+
+
+def table_of(task: Task, found: Sequence[Figure]) -> Table:
+    """The figures of a task, times 100."""
+    rows = [
+        (f"{f.measure}{f' ({f.group})' if f.group else ''}", spread(f.value), str(f.items))
+        for f in found
+    ]
+    return Table((f"{task.name}, {task.split.name}", ">of 100 (95 % interval)", ">items"), rows)
+
+
+def spread(figure: Interval) -> str:
+    """A figure with its interval, times 100."""
+    value, low, high = (f"{100 * number:.1f}" for number in figure)
+    return f"{value} ({low} to {high})"
+
+
+def cautions(task: Task, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What to know about the figures."""
+    if task.kind != "choose":
+        cut, tokens = sum(o.cut for o in outcomes), sum(o.tokens for o in outcomes)
+        yield f"{cut} of {len(outcomes)} answers were cut at {task.max_tokens} tokens; " + (
+            f"{tokens / len(outcomes):.0f} tokens an answer"
+        )
+    if len(outcomes) < FEW:
+        yield f"only {len(outcomes)} items; the intervals may be too narrow"
+    if task.note:
+        yield task.note
+
+
+def differences(found: Sequence[Verdict]) -> Table:
+    """Two models on the same items."""
+    rows = [
+        (
+            v.task,
+            v.measure,
+            f"{100 * v.found.ours:.1f}",
+            f"{100 * v.found.theirs:.1f}",
+            f"{100 * v.found.difference:+.1f}",
+            f"{v.found.p:.4f}",
+            f"{v.p:.4f}",
+        )
+        for v in found
+    ]
+    return Table(("task", "measure", ">this", ">other", ">difference", ">p", ">p, corrected"), rows)
+
+
+def note_on(found: Sequence[Verdict]) -> str:
+    """How many of the differences are more than chance."""
+    real = sum(v.p < RARE for v in found)
+    return (
+        f"{real} of {len(found)} measures differ by more than chance (paired permutation test, "
+        f"Holm's correction over all, p under {RARE})"
+    )
+
+
+def as_data(
+    every: Sequence[tuple[Task, Sequence[Figure], Sequence[Outcome]]], compared: Sequence[Verdict]
+) -> dict[str, Any]:
+    """The figures for programs, from 0 to 1."""
+    return {
+        "tasks": [
+            {
+                "task": task.name,
+                "split": task.split.name,
+                "axis": task.axis,
+                "items": len(outcomes),
+                "cut": sum(o.cut for o in outcomes),
+                "tokens": sum(o.tokens for o in outcomes),
+                "figures": [
+                    {"measure": f.measure, "group": f.group, "items": f.items} | f.value._asdict()
+                    for f in found
+                ],
+            }
+            for task, found, outcomes in every
+        ],
+        "against": [
+            {"task": v.task, "measure": v.measure, "p_corrected": v.p} | v.found._asdict()
+            for v in compared
+        ],
+    }

@@ -1,0 +1,118 @@
+"""Asks a model the items of a task: it writes, follows instructions, chooses, or reasons first.
+
+Always with the model's chat template, without a system prompt, greedily. Options are scored by the
+log-probability that the model gives them as the whole answer, which needs no parsing of answers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from edgemed_models.answer import ask
+from edgemed_models.base import Message, Model, ModelError, Request
+
+from edgemed.evals.asking import named
+from edgemed.evals.scoring import Scores, followed, picked, written
+from edgemed.evals.tasks.items import Item, Options
+from edgemed.evals.tasks.loaders import LETTERS
+from edgemed.evals.tasks.task import Task, filled
+
+MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
+SCAFFOLD = 128  # tokens that a chat template may put around two more turns
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt of an item, and the most tokens that may follow it."""
+
+    messages: tuple[Message, ...]
+    where: str
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an item came to. `tokens` were written, and the answer was `cut` at the most tokens."""
+
+    scores: Scores
+    tokens: int = 0
+    cut: bool = False
+
+
+def prompts(task: Task, item: Item) -> Iterator[Prompt]:
+    """The prompts of an item, for counting before the work."""
+    room, given = task.max_tokens, list(task.prompts.values())
+    if task.kind == "reason":
+        given, more = given[:1], given[1]
+        room += SCAFFOLD + len(more.encode())
+    elif isinstance(item.wanted, Options):
+        room = MARGIN + max(len(text.encode()) for text in item.wanted.texts)
+    for text in given:
+        yield Prompt(turns(filled(text, item.fields)), item.where, room)
+
+
+def turns(prompt: str) -> tuple[Message, ...]:
+    """A prompt as the user's turn."""
+    return (Message("user", prompt.strip()),)
+
+
+def asked(model: Model, task: Task, item: Item) -> Outcome:
+    """The outcome of one item. EdgemedError, with its place, where the engine breaks."""
+    try:
+        return KINDS[task.kind](model, task, item)
+    except ModelError as error:
+        raise named(item.where, error) from None
+
+
+def write(model: Model, task: Task, item: Item) -> Outcome:
+    """The model writes a text, which is compared with the reference and the source."""
+    answer = ask(model, Request(turns(filled(task.prompts["write"], item.fields)), task.max_tokens))
+    return Outcome(written(task, item, answer.text), answer.tokens, not answer.complete)
+
+
+def follow(model: Model, task: Task, item: Item) -> Outcome:
+    """The model follows instructions, which a program verifies."""
+    assert isinstance(item.wanted, tuple) and not isinstance(item.wanted, Options)
+    prompt = filled(task.prompts["follow"], item.fields)
+    answer = ask(model, Request(turns(prompt), task.max_tokens))
+    return Outcome(followed(item.wanted, answer.text), answer.tokens, not answer.complete)
+
+
+def choose(model: Model, task: Task, item: Item) -> Outcome:
+    """The likeliest option, by its letter after the options, and by its text after the question."""
+    assert isinstance(item.wanted, Options)
+    texts, right = item.wanted
+    scores: Scores = {}
+    if "letter" in task.prompts:
+        prompt = turns(filled(task.prompts["letter"], item.fields))
+        scores["letter"] = picked(logs(model, prompt, LETTERS[: len(texts)]), right)
+    prompt = turns(filled(task.prompts["text"], item.fields))
+    found = logs(model, prompt, texts)
+    scores["text"] = picked(found, right)
+    per_byte = [log / len(text.encode()) for log, text in zip(found, texts, strict=True)]
+    scores["text-per-byte"] = picked(per_byte, right)
+    return Outcome(scores)
+
+
+def reason(model: Model, task: Task, item: Item) -> Outcome:
+    """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
+    assert isinstance(item.wanted, Options)
+    texts, right = item.wanted
+    first = turns(filled(task.prompts["reason"], item.fields))
+    answer = ask(model, Request(first, task.max_tokens))
+    second = (*first, Message("assistant", answer.text), *turns(task.prompts["letter"]))
+    found = picked(logs(model, second, LETTERS[: len(texts)]), right)
+    return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
+
+
+def logs(model: Model, prompt: tuple[Message, ...], options: Sequence[str]) -> list[float]:
+    """The natural-log probability of each option as the beginning of the answer."""
+    return [sum(model.score(prompt, option)) for option in options]
+
+
+KINDS: dict[str, Callable[[Model, Task, Item], Outcome]] = {
+    "write": write,
+    "follow": follow,
+    "choose": choose,
+    "reason": reason,
+}
+"""By the `kind` in a task's table."""

@@ -1,0 +1,84 @@
+"""The figures of a task from its outcomes, whole and by group, and two models beside each other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed.errors import Refused
+from edgemed.evals.examining import Outcome
+from edgemed.evals.intervals import Interval
+from edgemed.evals.measures import measured
+from edgemed.evals.paired import Compared, compared, holm
+from edgemed.evals.results import read_results
+from edgemed.evals.tasks.items import Item
+from edgemed.evals.tasks.task import Task
+
+
+class Figure(NamedTuple):
+    """A measure over the items of a task, or of one of its groups."""
+
+    measure: str
+    group: str
+    value: Interval
+    items: int
+
+
+class Verdict(NamedTuple):
+    """A measure of two models, and the p that is left after Holm's correction over all measures."""
+
+    task: str
+    measure: str
+    found: Compared
+    p: float
+
+
+def figures(task: Task, items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Figure]:
+    """Every measure of the task; then of each group, where a task shows its groups."""
+    found = list(figures_of("", outcomes))
+    if task.table.get("grouped"):
+        for group in dict.fromkeys(item.group for item in items):
+            part = [o for i, o in zip(items, outcomes, strict=True) if i.group == group]
+            found += figures_of(group, part)
+    return found
+
+
+def figures_of(group: str, outcomes: Sequence[Outcome]) -> Iterator[Figure]:
+    """The figures of some outcomes."""
+    for measure in outcomes[0].scores:
+        value = measured(measure, [outcome.scores[measure] for outcome in outcomes])
+        if value is not None:
+            yield Figure(measure, group, value, len(outcomes))
+
+
+def other_outcomes(path: Path, task: Task, items: Sequence[Item]) -> list[Outcome]:
+    """The outcomes of another model on the same items. Refused if its file lacks some of them."""
+    if not path.is_file():
+        raise Refused(f"there is no {path}", "evaluate that model first, on the same tasks")
+    identity, found = read_results(path)
+    if (identity.get("task"), identity.get("split")) != (task.name, task.split.name):
+        raise Refused(
+            f"{path} holds results of another task", "name the folder of a model's results"
+        )
+    lacking = sum(found.get(item.key, ("",))[0] != item.digest for item in items)
+    if lacking:
+        raise Refused(
+            f"{path} lacks {lacking} of these {len(items)} items",
+            "evaluate that model with the same data, limit and seed, or a higher limit",
+        )
+    return [found[item.key][1] for item in items]
+
+
+def verdicts(pairs: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]]) -> list[Verdict]:
+    """Our outcomes beside theirs by task: every measure, with p corrected over all of them."""
+    found = {
+        (task, measure): compared(
+            measure, [o.scores[measure] for o in ours], [o.scores[measure] for o in theirs]
+        )
+        for task, (ours, theirs) in pairs.items()
+        for measure in ours[0].scores
+    }
+    raised = holm({f"{task} {measure}": one.p for (task, measure), one in found.items()})
+    return [
+        Verdict(task, measure, one, raised[f"{task} {measure}"])
+        for (task, measure), one in found.items()
+    ]

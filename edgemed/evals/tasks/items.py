@@ -1,0 +1,64 @@
+"""What a loader makes of a row: an item with its key, its place, and what is wanted."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edgemed.evals.following.kinds import Instruction
+
+
+class Options(NamedTuple):
+    """The options of a multiple-choice question in order, and the index of the right one."""
+
+    texts: tuple[str, ...]
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of a task.
+
+    `where`: file and line, for messages. `fields` fill the prompts. `wanted` is a reference text
+    (`write`), the instructions (`follow`) or the options (`choose`, `reason`). `group`: a part of
+    the task that is shown on its own. `source`: what a written answer is checked against.
+    """
+
+    key: str
+    where: str
+    fields: Mapping[str, str]
+    wanted: str | tuple[Instruction, ...] | Options
+    group: str = ""
+    source: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Tells this row from another, or from a changed one, and reveals none of its text."""
+        whole = json.dumps([self.key, dict(self.fields), self.wanted, self.group], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+def order_of(name: str, key: str) -> str:
+    """A place in an order by chance that depends on nothing but these two."""
+    return hashlib.sha256(f"{name}:{key}".encode()).hexdigest()
+
+
+def sampled(items: Sequence[Item], name: str, seed: int, limit: int | None) -> list[Item]:
+    """`limit` of the items by chance, in their own order; a smaller sample is part of a larger."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    chosen = set(
+        sorted((item.key for item in items), key=lambda k: order_of(f"{seed}:{name}", k))[:limit]
+    )
+    return [item for item in items if item.key in chosen]
+
+
+def parted(keys: Sequence[str], name: str, sizes: Sequence[int]) -> list[list[str]]:
+    """Keys by chance in parts of these sizes, each in the order given: how splits were made."""
+    order, parts, at = sorted(keys, key=lambda key: order_of(f"split {name}", key)), [], 0
+    for size in sizes:
+        chosen = set(order[at : at + size])
+        parts.append([key for key in keys if key in chosen])
+        at += size
+    return parts

@@ -1,0 +1,134 @@
+"""`edgemed eval`: the tables and JSON of a small run, and what is refused at once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from edgemed_models.scale import path_of
+
+from edgemed.cli.main import main
+from edgemed.evals import scoring
+from edgemed.evals.tasks.task import task_names
+from tests.edgemed.evals import task_files as files
+
+MODEL = str(path_of("instruct"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    files.put_lines(folder / files.MEDQA, [files.medqa_row(n) for n in range(5)])
+    files.put_lines(folder / files.IFEVAL, [files.ifeval_row(n) for n in range(2)])
+    return folder
+
+
+def words(data: Path, *more: str) -> list[str]:
+    return ["eval", MODEL, "--data", str(data), "--threads", "1", *more]
+
+
+def test_figures_intervals_and_cautions_are_printed(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = words(data, "--tasks", "medqa", "--limit", "3", "-o", str(tmp_path / "r"))
+    assert main(call) == 0
+    told = capsys.readouterr()
+    assert "medqa, test" in told.out and "text-per-byte" in told.out
+    assert "only 3 items" in told.out and "instruction sets" in told.out
+    assert str(tmp_path / "r") in told.err
+    assert (tmp_path / "r" / "medqa.test.jsonl").stat().st_mode & 0o777 == 0o600
+    assert main(call) == 0 and capsys.readouterr().out == told.out
+
+
+def test_json_has_the_same_figures(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = words(data, "--tasks", "medqa", "-o", str(tmp_path / "r"), "--json")
+    assert main([*call, "--against", str(tmp_path / "r")]) == 3
+    assert "evaluate that model first" in capsys.readouterr().err
+    assert main(call) == 0
+    assert not json.loads(capsys.readouterr().out)["against"]
+    assert main([*call, "--against", str(tmp_path / "r")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (task,) = told["tasks"]
+    assert task["items"] == 5 and {f["measure"] for f in task["figures"]} >= {"letter", "text"}
+    assert all(0 <= f["low"] <= f["value"] <= f["high"] <= 1 for f in task["figures"])
+    assert all(v["ours"] == v["theirs"] and v["p_corrected"] == 1 for v in told["against"])
+
+
+def test_two_models_beside_each_other(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = words(data, "--tasks", "medqa", "-o", str(tmp_path / "r"))
+    assert main([*call]) == 0
+    assert main([*call, "--against", str(tmp_path / "r")]) == 0
+    out = capsys.readouterr().out
+    assert "0 of 3 measures differ by more than chance" in out and "+0.0" in out
+
+
+def test_the_list_names_every_task_its_splits_and_where_it_comes_from(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["eval", "--list"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in task_names())
+    assert "test, development, full" in out and "CC BY 4.0" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        ([], 2, "no task is named"),
+        (["--tasks", "medqa,nonsense"], 2, "there is no task 'nonsense'"),
+        (["--tasks", "ifeval,ifeval:full"], 2, "named twice"),
+        (["--tasks", "medqa:dev"], 2, "has no split 'dev'"),
+        (["--tasks", "pubmedqa"], 3, "needs pubmedqa/ori_pqal.json, which is not in"),
+        (["--tasks", "ifeval"], 3, "of the 400 rows of the split test are not in"),
+        (["--tasks", "medqa", "--limit", "0"], 2, "not above zero"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(
+    data: Path, more: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        ended = main(words(data, *more))
+    except SystemExit as error:
+        ended = int(str(error.code))
+    assert ended == code and says in capsys.readouterr().err
+
+
+def test_a_task_that_does_not_fit_is_refused_before_another_is_asked(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = ["--tasks", "medqa,ifeval:full", "--context", "512"]
+    assert main(words(data, *tasks, "-o", str(tmp_path / "r"))) == 3
+    assert "input_data.jsonl, line 1" in capsys.readouterr().err
+    assert not (tmp_path / "r" / "medqa.test.jsonl").exists()
+
+
+def test_without_a_model_or_a_folder_it_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "--tasks", "medqa"]) == 2
+    assert main(["eval", MODEL, "--tasks", "medqa", "--data", str(tmp_path / "no")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_missing_library_is_named_with_its_extra(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(scoring.LIBRARIES, "no_such_module", "no-such-library")
+    assert main(words(data, "--tasks", "medqa")) == 1
+    told = capsys.readouterr().err
+    assert "no-such-library is not installed" in told and "edgemed[eval]" in told
+
+
+def test_the_list_loads_no_engine_and_no_library() -> None:
+    code = (
+        "import sys; from edgemed.cli.main import main; main(['eval', '--list']); "
+        "heavy = {'llama_cpp', 'nltk', 'sacrebleu', 'onnxruntime', 'numba'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
