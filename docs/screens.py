@@ -19,10 +19,10 @@ from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 from edgemed_tui.app import EdgemedApp
-from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.report import ReportScreen
 from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.services import ModelChoice, Services
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -67,12 +67,12 @@ Reported = tuple[str, list[Measure]]
 WORDS = {" ": "space", ".": "full_stop", "-": "minus", "/": "slash"}
 
 
-def desk(home: Path) -> Desk:
-    """A desk with the scripted model, and files below `home`."""
+def services(home: Path) -> Services:
+    """Services with the scripted model, and files below `home`."""
     model = ScriptedModel(re.findall(r"\s*\S+|\s+$", DRAFT))
     place = Place(home / "log", home / "key", home / "seal")
     choice = ModelChoice("scripted", "writes a given draft")
-    return Desk(
+    return Services(
         models=lambda: [choice],
         open_model=lambda _: model,
         place=place,
@@ -169,7 +169,7 @@ async def make(
     """Every screen in one size and theme."""
     for name in ("log", "key", "seal", "screen.toml"):
         (home / name).unlink(missing_ok=True)
-    app = EdgemedApp(desk(home))
+    app = EdgemedApp(services(home))
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await pilot.pause(0.5)

@@ -31,7 +31,6 @@ from edgemed.cli.main import main as edgemed
 from edgemed.local_models.loading import Options, load_model
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import write_whole
-from edgemed.training.checkpoint import place
 from tests.bench.intervals import interval
 from tests.bench.meqsum import Row, parts, read
 
@@ -107,6 +106,8 @@ def settings(args: argparse.Namespace, cell: Cell, model: Path) -> dict[str, Any
 
 def adapter_of(args: argparse.Namespace, cell: Cell, model: Path, examples: Path) -> Path | None:
     """Train the cell's adapter, or go on where that was stopped; None where nothing was learned."""
+    from edgemed.training.checkpoint import place  # needs torch
+
     out = args.work / f"{cell.name}.gguf"
     words = [str(model), "--examples", str(examples), "-o", str(out)]
     words += ["--shots", str(cell.shots), "--seed", str(cell.seed), "--threads", args.threads]

@@ -26,7 +26,7 @@ from edgemed_tui.plain.line import Line
 
 from edgemed.local_models import sticks
 from edgemed.logs import audit
-from tests.tui.scripted import DRAFT, NOTE, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, pieces, services
 
 MOST = 250  # lines of one conversation
 SOON = 0.01  # seconds within which a SIGINT comes, now and then
@@ -46,7 +46,7 @@ class Fuzz:
         self.unforeseen: Counter[str] = Counter()
         self.signed = ("", "")
         model = ScriptedModel(pieces(DRAFT)[:30])
-        self.line = Line(desk(model, folder=folder), self.hear, self.answer, self.secret)
+        self.line = Line(services(model, folder=folder), self.hear, self.answer, self.secret)
 
     def hear(self, words: str) -> None:
         if words.endswith(UNFORESEEN):
@@ -147,11 +147,11 @@ def bench(lines: int, seed: int, top: Path) -> Counter[str]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if not fuzz.may_have_ended():
             sys.exit(f"seed {seed + at}: ended after {fuzz.last!r}")
-        if faults := audit.verify(fuzz.line.desk.place).faults:
+        if faults := audit.verify(fuzz.line.services.place).faults:
             sys.exit(f"seed {seed + at}: {faults}")
         typed += fuzz.typed
-        if fuzz.line.desk.place.log.exists():
-            done.update(row.what for row in audit.read(fuzz.line.desk.place))
+        if fuzz.line.services.place.log.exists():
+            done.update(row.what for row in audit.read(fuzz.line.services.place))
         unforeseen += fuzz.unforeseen
     print(f"{typed} lines in {at} conversations: nothing but quit and the end of input ended one")
     print("  logged: " + ", ".join(f"{what} {count}" for what, count in sorted(done.items())))

@@ -34,7 +34,7 @@ from edgemed.logs import audit
 from edgemed.logs.drafts import drafts
 from tests.edgemed.commands import scripted
 from tests.edgemed.logs.earlier_logs import place_in
-from tests.tui.scripted import DRAFT, NOTE, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, pieces, services
 
 DRAFTS, SIGNATURES = 0, 1
 TYPED = ("note note.txt", "template soap", "draft", "sign")
@@ -59,7 +59,7 @@ class Attempt:
                 return self._failed(said)
             self.told[DRAFTS] = 1
             answers = iter(("checked again", "Dr A", "yes"))
-            own = replace(desk(folder=folder), place=audit.default_place())
+            own = replace(services(folder=folder), place=audit.default_place())
             line = Line(own, print, lambda prompt: next(answers, "no"))
             for typed in TYPED:
                 plain.answer(line, typed)

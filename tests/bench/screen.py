@@ -48,13 +48,13 @@ def child() -> None:
     from edgemed_models.fake import ScriptedModel
     from edgemed_tui.app import EdgemedApp
 
-    from tests.tui.scripted import desk
+    from tests.tui.scripted import services
 
     note = "".join(f"#{i:04d}# Na 128 [L]  K 5.9 [H]  weight 76 kg\n" for i in range(LINES))
     words = [" word" if i % 12 else " word.\n" for i in range(100_000)]
     model = ScriptedModel(words, delay=PACE, context=10**7)
     with tempfile.TemporaryDirectory() as folder:
-        EdgemedApp(desk(model, folder=Path(folder)), note).run()
+        EdgemedApp(services(model, folder=Path(folder)), note).run()
 
 
 class Screen:

@@ -25,7 +25,7 @@ from edgemed.logs.drafts import drafts
 from tests.edgemed.commands import NOTE, find, scripted
 from tests.edgemed.logs.earlier_logs import place_in
 from tests.tui.driving import case_of, press, started, until
-from tests.tui.scripted import app, desk, pieces
+from tests.tui.scripted import app, pieces, services
 
 DRAFT = "Aspirin 81 mg daily."
 ROOT = Path(__file__).parents[2]
@@ -119,12 +119,12 @@ def test_the_api_renders_once_and_counts_once(
 def test_the_line_mode_renders_once_and_counts_once(
     model: Counting, note: Path, tmp_path: Path
 ) -> None:
-    line = Line(desk(model, folder=tmp_path), print, lambda prompt: "no")
+    line = Line(services(model, folder=tmp_path), print, lambda prompt: "no")
     for typed in (f"note {note}", "template soap", "draft"):
         plain.answer(line, typed)
     assert line.session.text == DRAFT
     assert hops(model) == (1, 1)
-    assert recorded(line.desk.place) >= DECISIVE
+    assert recorded(line.services.place) >= DECISIVE
 
 
 async def test_the_screen_renders_once_and_counts_once(model: Counting, tmp_path: Path) -> None:

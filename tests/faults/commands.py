@@ -32,7 +32,7 @@ from tests.edgemed.evals import task_files
 from tests.edgemed.instructions.writer import script
 from tests.edgemed.merge_pairs import weights, write_pair_member
 from tests.faults.shim import arm
-from tests.tui.scripted import DRAFT, NOTE, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, pieces, services
 from tests.unchecked import let_all_pass
 
 # `models add` keeps a hash in the log, to spare a wait, and is done without it: a note says so.
@@ -229,7 +229,7 @@ def line_mode() -> int:
     """Note to signature, two exports, saved twice, opened; what is not done is done again."""
     said: list[str] = []
     line = Line(
-        desk(ScriptedModel(pieces(DRAFT)), folder=Path.cwd()),
+        services(ScriptedModel(pieces(DRAFT)), folder=Path.cwd()),
         said.append,
         lambda prompt: next(answer for part, answer in ANSWERS if part in prompt),
         lambda prompt: PASSPHRASE,
@@ -249,8 +249,8 @@ def line_mode() -> int:
     kept = line.session
     line.close()
     assert kept.signature is not None
-    rows = [entry.what for entry in audit.read(line.desk.place)]
-    assert not audit.verify(line.desk.place).faults
+    rows = [entry.what for entry in audit.read(line.services.place)]
+    assert not audit.verify(line.services.place).faults
     assert failed or rows == LOGGED, rows
     return 1 if failed else 0
 

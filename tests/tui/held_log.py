@@ -9,7 +9,7 @@ from edgemed.logs.audit import Log, Place
 
 
 def place(folder: Path) -> Place:
-    """Where `desk(folder=...)` keeps the log."""
+    """Where `services(folder=...)` keeps the log."""
     return Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from edgemed_models.base import Model
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.app import EdgemedApp
-from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.services import ModelChoice, Services
 
 from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span, Vital
 from edgemed.clinic.sentences import split
@@ -128,10 +128,10 @@ def evidence_of(source: str, draft: str, span: Span) -> tuple[Span, ...]:
     return () if start < 0 else (Span(start, source.index("\n", start)),)
 
 
-def desk(
+def services(
     model: ScriptedModel | None = None, *, demonstration: bool = False, folder: Path | None = None
-) -> Desk:
-    """A desk with one scripted model and a clock that stands still."""
+) -> Services:
+    """Services with one scripted model and a clock that stands still."""
     scripted = model or ScriptedModel(pieces(DRAFT))
     choice = ModelChoice("scripted", "says what it was told", "00ff", demonstration)
 
@@ -139,7 +139,7 @@ def desk(
         return scripted
 
     home = folder or Path(tempfile.mkdtemp(prefix="edgemed-test-"))
-    return Desk(
+    return Services(
         models=lambda: [choice],
         open_model=open_model,
         place=Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal"),
@@ -164,8 +164,8 @@ def app(
     note: str | None = NOTE,
     review: Callable[[str, str], Review] = review,
 ) -> EdgemedApp:
-    """The app on that desk, with the note open; `review` may be the real check."""
-    place = desk(model, demonstration=demonstration, folder=folder)
+    """The app on that services, with the note open; `review` may be the real check."""
+    place = services(model, demonstration=demonstration, folder=folder)
     return EdgemedApp(replace(place, review=review), note)
 
 

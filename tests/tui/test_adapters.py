@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edgemed_models.scale import path_of
-from edgemed_tui.machine import desk
+from edgemed_tui.machine import services
 from textual.widgets import Input
 
 from edgemed.adapters.naming import Use
@@ -16,9 +16,9 @@ from tests.tui.scripted import app
 
 def test_adapters_are_shown_beside_every_model(tmp_path: Path) -> None:
     named = str(path_of("instruct"))
-    beside = desk(named, Options(adapters=(Use(tmp_path / "letters.gguf", 0.5),)))
+    beside = services(named, Options(adapters=(Use(tmp_path / "letters.gguf", 0.5),)))
     assert all("with letters.gguf:0.5" in choice.about for choice in beside.models())
-    assert not any("letters" in choice.about for choice in desk(named, Options()).models())
+    assert not any("letters" in choice.about for choice in services(named, Options()).models())
 
 
 async def test_an_adapter_is_tried_and_kept_on_the_models_screen(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from edgemed_tui.plain.line import Line
 from edgemed.clinic.findings import Review
 from tests.tui import scripted
 from tests.tui.driving import case_of, panes_of, press, started, until
-from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, app, pieces, services
 
 UNUSABLE = "Not usable: repeats itself; another model is needed"
 
@@ -24,7 +24,7 @@ def said_by(folder: Path, model: ScriptedModel, *typed: str) -> str:
     """All that the line mode says to `typed`."""
     said: list[str] = []
     answers = iter(typed)
-    place = replace(desk(model, folder=folder), review=repeating)
+    place = replace(services(model, folder=folder), review=repeating)
     line = Line(place, said.append, lambda prompt: next(answers), lambda prompt: "a b c d")
     while (now := next(answers, None)) is not None:
         plain.answer(line, now)

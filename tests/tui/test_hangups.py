@@ -19,7 +19,7 @@ from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.plain.line import Line
-from tests.tui.scripted import DRAFT, NOTE, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, services, pieces
 
 number, when, folder = getattr(signal, sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 
@@ -52,7 +52,7 @@ words += {"drafting again": ["draft", "yes"], "signing": signing}.get(when, [])
 typed = iter(words)
 model = Model(pieces(DRAFT))
 plain.Line = lambda own: Signals(own, ask=asks, secret=lambda prompt: "four words of mine")
-sys.exit(plain.run(desk(model, folder=folder)))
+sys.exit(plain.run(services(model, folder=folder)))
 """
 
 

@@ -85,7 +85,7 @@ async def test_the_first_run_welcomes_once_and_offers_a_sample(tmp_path: Path) -
 
 async def test_the_welcome_says_what_doctor_says_of_this_machine(tmp_path: Path) -> None:
     made = app(folder=tmp_path, note=None)
-    made.desk = replace(made.desk, doctor=machine.doctor)
+    made.services = replace(made.services, doctor=machine.doctor)
     async with started(made) as pilot:
         await shown(pilot, "found", lambda words: "terminal, kernel cache" in words)
 
@@ -95,7 +95,7 @@ async def test_a_machine_that_cannot_be_looked_at_is_no_endless_wait(tmp_path: P
         raise RuntimeError("the disk is gone")
 
     made = app(folder=tmp_path, note=None)
-    made.desk = replace(made.desk, doctor=doctor)
+    made.services = replace(made.services, doctor=doctor)
     async with started(made) as pilot:
         await shown(pilot, "found", lambda words: "edgemed doctor" in words)
 

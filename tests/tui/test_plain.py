@@ -18,7 +18,7 @@ from edgemed.clinic import sessions
 from edgemed.errors import UsageError
 from edgemed.logs import audit, database, seals
 from tests.tui.held_log import held, place
-from tests.tui.scripted import DRAFT, NOTE, desk, pieces
+from tests.tui.scripted import DRAFT, NOTE, pieces, services
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def talk(folder: Path, typed: Sequence[str], **how: object) -> tuple[Line, str]:
     answers: Iterator[str] = iter(typed)
     model = ScriptedModel(pieces(DRAFT))
     line = Line(
-        desk(model, folder=folder, **how),  # type: ignore[arg-type]
+        services(model, folder=folder, **how),  # type: ignore[arg-type]
         said.append,
         lambda prompt: next(answers),
         lambda prompt: "four words of mine",
@@ -191,7 +191,7 @@ def test_the_same_step_goes_through_when_the_log_is_free_again(tmp_path: Path, n
 
     answers = iter(["checked again", "Dr A", "yes"])
     said: list[str] = []
-    line = Line(desk(ScriptedModel(pieces(DRAFT)), folder=tmp_path), said.append, free)
+    line = Line(services(ScriptedModel(pieces(DRAFT)), folder=tmp_path), said.append, free)
     for typed in (f"note {note}", *DRAFTED, "sign"):
         plain.answer(line, typed)
     assert line.session.signature is not None
@@ -264,7 +264,9 @@ def converse(folder: Path, *typed: str | type[BaseException], **how: object) -> 
         raise line
 
     model = ScriptedModel(pieces(DRAFT))
-    line = Line(desk(model, folder=folder), said.append, ask, lambda prompt: "four words of mine")
+    line = Line(
+        services(model, folder=folder), said.append, ask, lambda prompt: "four words of mine"
+    )
     return plain.conversation(line), "\n".join(said)
 
 
@@ -285,7 +287,7 @@ def test_ctrl_c_while_the_model_writes_keeps_what_came(tmp_path: Path, note: Pat
             raise KeyboardInterrupt
 
     said: list[str] = []
-    line = Line(desk(Stopped([]), folder=tmp_path), said.append, lambda prompt: "")
+    line = Line(services(Stopped([]), folder=tmp_path), said.append, lambda prompt: "")
     for typed in (f"note {note}", *DRAFTED):
         assert plain.answer(line, typed)
     assert line.session.text == "Half a sentence" and line.session.cut
@@ -320,8 +322,8 @@ def test_another_note_does_not_take_a_drafts_place_without_a_yes(
 @pytest.mark.parametrize("stdin", ["<&-", "< /dev/null", r"< <(printf 'nonsense \xff\xfe\n')"])
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
 def test_a_closed_or_odd_input_ends_in_order(tmp_path: Path, stdin: str) -> None:
-    script = "import sys; from tests.tui.scripted import desk; from edgemed_tui import plain;"
-    script += "sys.exit(plain.run(desk()))"
+    script = "import sys; from tests.tui.scripted import services; from edgemed_tui import plain;"
+    script += "sys.exit(plain.run(services()))"
     command = ["bash", "-c", f'"$0" -c "$1" {stdin}', sys.executable, script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr

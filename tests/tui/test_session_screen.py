@@ -16,11 +16,11 @@ from edgemed_models.base import Model
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import machine
 from edgemed_tui.app import EdgemedApp
-from edgemed_tui.desk import ModelChoice
 from edgemed_tui.messages import NotePasted
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import AskReason, AskSignature, AskUnsaved
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.services import ModelChoice
 from edgemed_tui.widgets.findings_list import NOTHING_FOUND
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.status import Notice, StatusLine
@@ -36,7 +36,7 @@ from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed.logs import audit
 from tests.tui.driving import case_of, drafted, panes_of, press, started, until
-from tests.tui.scripted import DRAFT, NOTE, app, desk, pieces, review
+from tests.tui.scripted import DRAFT, NOTE, app, pieces, review, services
 
 
 async def test_a_note_becomes_a_checked_draft(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ async def test_the_log_names_model_recipe_template_and_settings(tmp_path: Path) 
     (choice,) = machine.demonstration()
     known = machine.hashes_of(choice)
     assert len(known.hash) == len(known.recipe) == 64
-    base = desk(folder=tmp_path)
+    base = services(folder=tmp_path)
     async with started(EdgemedApp(replace(base, hashes_of=lambda _: known), NOTE)) as pilot:
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         await until(pilot, "reviewed")
@@ -370,7 +370,7 @@ async def test_copying_asks_the_first_time_and_is_beside_export(tmp_path: Path) 
 
 
 async def test_a_model_that_could_not_be_loaded_is_tried_again_for_a_draft(tmp_path: Path) -> None:
-    base, tries = desk(ScriptedModel(pieces(DRAFT)), folder=tmp_path), 0
+    base, tries = services(ScriptedModel(pieces(DRAFT)), folder=tmp_path), 0
 
     def open_model(choice: ModelChoice) -> Model:
         nonlocal tries
@@ -388,7 +388,10 @@ async def test_a_model_that_could_not_be_loaded_is_tried_again_for_a_draft(tmp_p
 
 
 async def test_a_draft_asked_for_while_the_model_loads_is_written(tmp_path: Path) -> None:
-    base, gate = desk(ScriptedModel(pieces(DRAFT), delay=0.002), folder=tmp_path), threading.Event()
+    base, gate = (
+        services(ScriptedModel(pieces(DRAFT), delay=0.002), folder=tmp_path),
+        threading.Event(),
+    )
 
     def open_model(choice: ModelChoice) -> Model:
         gate.wait(10)

@@ -11,7 +11,6 @@ from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.app import EdgemedApp
-from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
 from edgemed_tui.plain.line import Line
@@ -25,6 +24,7 @@ from edgemed_tui.screens.dialogs import (
 )
 from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
+from edgemed_tui.services import Services
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
@@ -33,7 +33,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.session import Session
 from tests.tui.driving import case_of, panes_of, press, started
-from tests.tui.scripted import NOTE, desk
+from tests.tui.scripted import NOTE, services
 
 PASSPHRASE = "four words of mine"
 NAMES = ("screen", "line mode")
@@ -71,7 +71,7 @@ class Way:
 class ByLine(Way):
     """The line mode."""
 
-    def __init__(self, folder: Path, model: ScriptedModel, own: Desk) -> None:
+    def __init__(self, folder: Path, model: ScriptedModel, own: Services) -> None:
         super().__init__(folder, model)
         self.heard: list[str] = []
         self.typed: list[str] = []
@@ -401,7 +401,7 @@ async def way(
     review: Callable[[str, str], Review] | None = None,
 ) -> AsyncIterator[AnyWay]:
     """The screen or the line mode with a note open and a template chosen."""
-    own = desk(model, folder=folder)
+    own = services(model, folder=folder)
     own = replace(own, review=review) if review else own
     if name == "screen":
         async with started(EdgemedApp(own, NOTE)) as pilot:

@@ -20,7 +20,6 @@ from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import report
-from edgemed_tui.desk import Desk
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.key_order import KeyOrder
 from edgemed_tui.keymap import binding_names
@@ -34,6 +33,7 @@ from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.sweep import SweepScreen
 from edgemed_tui.screens.welcome import Way, WelcomeScreen
+from edgemed_tui.services import Services
 from edgemed_tui.themes import NAMES, THEMES
 
 if sys.platform == "win32":
@@ -60,12 +60,12 @@ class EdgemedApp(App[None]):
         Binding("ctrl+o", "jump", "Jump", id="app.jump", priority=True, show=False),
     ]
 
-    def __init__(self, desk: Desk, note: str | None = None) -> None:
+    def __init__(self, services: Services, note: str | None = None) -> None:
         super().__init__()
         self.animation_level = "none"  # a key is answered at once, also over a slow line
-        self.desk = desk
-        self.settings = stored.load(desk.settings)
-        self.case = Case(desk.place, desk.sessions, desk.clock)
+        self.services = services
+        self.settings = stored.load(services.settings)
+        self.case = Case(services.place, services.sessions, services.clock)
         self._note = note
         self._key_order = KeyOrder(self, super().on_event)
         self._last_input = time.monotonic()
@@ -80,7 +80,7 @@ class EdgemedApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self.set_interval(LOOK_EVERY, self._lock_when_idle)
         watch(self.hung_up)
-        self.push_screen(SessionScreen(self.desk, self.case, self, self._note))
+        self.push_screen(SessionScreen(self.services, self.case, self, self._note))
         if not self.settings.welcomed and self._note is None:
             self.remember(welcomed=True)
             self.action_welcome()
@@ -115,7 +115,7 @@ class EdgemedApp(App[None]):
             return
         self.settings = replace(self.settings, **changes)
         try:
-            stored.save(self.desk.settings, self.settings)
+            stored.save(self.services.settings, self.settings)
         except EdgemedError as error:
             self.call_after_refresh(self._complain, error)
 
@@ -184,12 +184,12 @@ class EdgemedApp(App[None]):
 
     def action_welcome(self) -> None:
         """What this is and how to begin."""
-        self.push_screen(WelcomeScreen(self.desk), self._begin)
+        self.push_screen(WelcomeScreen(self.services), self._begin)
 
     def _begin(self, way: Way | None) -> None:
         for screen in self.sessions:
             if way == "sample":
-                screen.choosing.take_sample(self.desk.sample)
+                screen.choosing.take_sample(self.services.sample)
             elif way == "note":
                 screen.action_open_note()
 
@@ -201,7 +201,7 @@ class EdgemedApp(App[None]):
         """Open the merge screen; its imports load the kernels, so it is imported only now."""
         from edgemed_tui.screens.merge import MergeScreen
 
-        self.push_screen(MergeScreen(self.desk, t))
+        self.push_screen(MergeScreen(self.services, t))
 
     def action_sweep(self) -> None:
         """The sweep screen, and from there perhaps on to a merge."""
@@ -294,9 +294,9 @@ def start(model: str | None, options: Options, note: str | None, *, plain: bool)
     from edgemed_tui import machine
     from edgemed_tui import plain as line_mode
 
-    desk = machine.desk(model, options)
+    services = machine.services(model, options)
     if plain:
-        return line_mode.run(desk, note)
-    app = EdgemedApp(desk, note)
+        return line_mode.run(services, note)
+    app = EdgemedApp(services, note)
     app.run()
     return app.return_code or 0

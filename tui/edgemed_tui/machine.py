@@ -1,4 +1,4 @@
-"""The desk of this machine: the clinic's models, its folders, the engine that runs them."""
+"""The services of this machine: the clinic's models, its folders, the engine that runs them."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,15 +23,15 @@ from edgemed.merging.plan.keys import RECIPE_HASH
 from edgemed.storage.sizes import show_size
 from edgemed_tui import settings
 from edgemed_tui.checker import Checker
-from edgemed_tui.desk import Desk, ModelChoice
+from edgemed_tui.services import ModelChoice, Services
 
 MERGING = threading.Lock()
 
 
-def desk(model: str | None, options: Options) -> Desk:
-    """The desk; `model`, a file or the name of one added, is offered first."""
+def services(model: str | None, options: Options) -> Services:
+    """The services of this machine; `model`, a file or the name of one added, is offered first."""
     named = [named_model(model)] if model else []
-    return Desk(
+    return Services(
         models=lambda: [
             with_adapters(choice, options) for choice in (*named, *installed(), *demonstration())
         ],

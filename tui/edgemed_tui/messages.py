@@ -11,7 +11,7 @@ from textual.message import Message
 from edgemed.clinic.case import Draft
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.session import Finding
-from edgemed_tui.desk import ModelChoice
+from edgemed_tui.services import ModelChoice
 
 
 @dataclass

@@ -24,7 +24,6 @@ from edgemed.local_models.loading import decisive
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed_tui.checker import CheckBroke, Checker
 from edgemed_tui.crash import place_of
-from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.messages import (
     Checked,
     CheckFailed,
@@ -36,6 +35,7 @@ from edgemed_tui.messages import (
     ModelReady,
     Reading,
 )
+from edgemed_tui.services import ModelChoice, Services
 
 EMPTY = ("no model is loaded", "choose one with ctrl+l")
 INTERVAL = 0.1  # seconds between two messages of growth: keys come first
@@ -44,8 +44,8 @@ INTERVAL = 0.1  # seconds between two messages of growth: keys come first
 class ModelThread:
     """Owns the loaded model. Every method returns at once."""
 
-    def __init__(self, desk: Desk, screen: MessagePump) -> None:
-        self.desk = desk
+    def __init__(self, services: Services, screen: MessagePump) -> None:
+        self.services = services
         self.model: Model | None = None
         self._screen = screen
         self._engine = ThreadPoolExecutor(1, "edgemed-model")
@@ -67,8 +67,8 @@ class ModelThread:
         """Read `note` ahead of any instruction, and ahead of any check."""
         self.stop()
         self._engine.submit(self._read, note)
-        if isinstance(self.desk.review, Checker):
-            self._checker.submit(self._read_to_check, note.text, self.desk.review)
+        if isinstance(self.services.review, Checker):
+            self._checker.submit(self._read_to_check, note.text, self.services.review)
 
     def draft(self, note: Note, draft: Draft) -> None:
         """Write a draft; every message about it names it."""
@@ -91,7 +91,7 @@ class ModelThread:
         Weights that an engine has mapped from a file count as far as they are in memory.
         """
         engine = getattr(self.model, "pid", None)
-        check = self.desk.review.pid if isinstance(self.desk.review, Checker) else None
+        check = self.services.review.pid if isinstance(self.services.review, Checker) else None
         return resident_bytes() + sum(resident_bytes(pid) for pid in (engine, check) if pid)
 
     def close(self) -> None:
@@ -99,8 +99,8 @@ class ModelThread:
         self._closed = True
         for pool in (self._engine, self._checker, self._hasher):
             pool.shutdown(wait=False, cancel_futures=True)
-        if isinstance(self.desk.review, Checker):
-            self.desk.review.close()
+        if isinstance(self.services.review, Checker):
+            self.services.review.close()
         if self.model is not None:
             self.model.close()
 
@@ -113,7 +113,7 @@ class ModelThread:
             self.model.close()
             self.model = None
         try:
-            self.model = self.desk.open_model(choice)
+            self.model = self.services.open_model(choice)
             self._tell(ModelReady(choice, self.model.context))
         except Exception as error:  # last resort of the thread
             self._why_empty = _told(error)
@@ -121,7 +121,7 @@ class ModelThread:
 
     def _hash(self, choice: ModelChoice) -> None:
         try:
-            self._tell(ModelHashed(choice, self.desk.hashes_of(choice)))
+            self._tell(ModelHashed(choice, self.services.hashes_of(choice)))
         except Exception as error:  # last resort of the thread
             self._tell(ModelFailed(choice, *_told(error)))
 
@@ -164,7 +164,7 @@ class ModelThread:
             return
         source, draft = asked
         try:
-            self._tell(Checked(draft, self.desk.review(source, draft)))
+            self._tell(Checked(draft, self.services.review(source, draft)))
         except CheckBroke as error:
             self._tell(CheckFailed(str(error)))
         except Exception as error:  # last resort of the thread

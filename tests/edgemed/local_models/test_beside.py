@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from edgemed_models.scale import path_of
 from edgemed_tui import machine
-from edgemed_tui.desk import ModelChoice
+from edgemed_tui.services import ModelChoice
 
 from edgemed import api
 from edgemed.adapters.forms import CONFIG, WEIGHTS
@@ -54,17 +54,17 @@ def test_a_kept_adapter_runs_where_the_model_is_named(
 def test_the_screen_opens_the_model_with_it_and_says_so(style: Path, tmp_path: Path) -> None:
     folder = peft(path_of("instruct"), tmp_path / "letters", 0.5)
     assert main(["models", "adapter", "clinic", f"{folder}:0.5"]) == 0
-    desk = machine.desk(None, Options(context=512, threads=1))
-    choice = desk.models()[0]
+    services = machine.services(None, Options(context=512, threads=1))
+    choice = services.models()[0]
     assert choice.name == "clinic" and "with letters:0.5" in choice.about
-    assert "letters" not in desk.models()[-1].about
-    assert machine.desk("clinic", Options()).models()[0].adapter == f"{folder}:0.5"
-    model = desk.open_model(choice)
+    assert "letters" not in services.models()[-1].about
+    assert machine.services("clinic", Options()).models()[0].adapter == f"{folder}:0.5"
+    model = services.open_model(choice)
     hashes = [sha256_of(folder / name) for name in (CONFIG, WEIGHTS)]
     assert decisive(model, 8)["adapters"] == [["letters", 0.5, *hashes]]
     model.close()
     given = Options(adapters=beside.kept_adapter("clinic"))
-    assert "with letters:0.5" in machine.desk(None, given).models()[-1].about
+    assert "with letters:0.5" in machine.services(None, given).models()[-1].about
 
 
 def test_what_cannot_run_is_not_kept(

@@ -86,6 +86,7 @@ def test_a_later_run_goes_on_and_other_settings_are_refused(
 def test_only_what_was_not_learned_counts_as_the_model_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     args = few_shot.parsed(["--instruct", "m.gguf", "--work", str(tmp_path)])
     cell, given = few_shot.Cell("merged", 64, 2), list[Any]()
 

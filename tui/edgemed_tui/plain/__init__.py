@@ -17,11 +17,11 @@ from edgemed.clinic.kept import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui import clipboard, hangup
 from edgemed_tui.crash import place_of
-from edgemed_tui.desk import Desk
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.plain import choosing, deciding, documents, writing
 from edgemed_tui.plain.line import Line, sentence, undivided
 from edgemed_tui.remedies import remedy
+from edgemed_tui.services import Services
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import ignore, watched
@@ -37,13 +37,13 @@ class HungUp(BaseException):
     """The terminal is gone, or the machine shuts down: no error, so nothing takes it for one."""
 
 
-def run(desk: Desk, note: str | None = None) -> int:
+def run(services: Services, note: str | None = None) -> int:
     """Ask and answer until `quit` or the end of the input; 1 where work was lost with it.
 
     A terminal that is lost, and a shutdown, end it too (129); what saving keeps is kept before.
     """
     decode_anything()
-    line = Line(desk, release=clipboard.of_terminal())
+    line = Line(services, release=clipboard.of_terminal())
     try:
         with watched(lambda: hung_up(line)):
             return talk(line, note)

@@ -40,7 +40,7 @@ def template(line: Line) -> Template:
 
 def note(line: Line) -> Path:
     """A note of the folder of notes."""
-    found = [e for e in listed(line.desk.notes, NOTES).entries if not e.is_folder][:MOST]
+    found = [e for e in listed(line.services.notes, NOTES).entries if not e.is_folder][:MOST]
     if not found:
         raise UsageError("no note is in this folder", "type: note FILE, or paste, or sample")
     return one_of(line, "Note", [(f"{e.path.name}, {e.about}", e.path) for e in found])
@@ -48,13 +48,13 @@ def note(line: Line) -> Path:
 
 def session(line: Line) -> str:
     """The name of a saved session."""
-    found = sessions.saved_in(line.desk.sessions)
+    found = sessions.saved_in(line.services.sessions)
     return one_of(line, "Session", [(path.stem, path.stem) for path in found])
 
 
 def copy(line: Line, rest: str) -> None:
     """copy [off] (off: no signed text is copied any more)"""
-    settings = stored.load(line.desk.settings)
+    settings = stored.load(line.services.settings)
     if rest == "off":
         if settings.clipboard:
             allow(line, settings, False)
@@ -76,4 +76,4 @@ def copy(line: Line, rest: str) -> None:
 def allow(line: Line, settings: stored.Settings, allowed: bool) -> None:
     """Allow or forbid copying; the change is logged."""
     line.decide(lambda: line.case.allow_copying(allowed))
-    stored.save(line.desk.settings, replace(settings, clipboard=allowed))
+    stored.save(line.services.settings, replace(settings, clipboard=allowed))

@@ -146,7 +146,7 @@ def keep_seal(line: Line, rest: str) -> None:
         line.say(f"Seal kept. {fault.message}. {remedy(fault.hint)}.")
         return
     line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
-    if seals.on_this_disk(line.desk.place, path):
+    if seals.on_this_disk(line.services.place, path):
         line.say("This is the log's own disk: keep a copy on a stick.")
 
 
@@ -180,7 +180,7 @@ def tell_saved(line: Line, path: Path | None) -> None:
 
 def saved(line: Line, rest: str) -> None:
     """sessions [names] (names: those you gave, of the sessions that a passphrase opens)"""
-    found = sessions.saved_in(line.desk.sessions)
+    found = sessions.saved_in(line.services.sessions)
     asked = rest == "names" and bool(found)
     labels = sessions.labels(found, line.secret("Passphrase: ")) if asked else {}
     for path in found:
@@ -193,7 +193,7 @@ def open_saved(line: Line, rest: str) -> None:
     """open [NAME] (without a name the saved sessions are listed)"""
     lose = may_lose(line)
     rest = rest or choosing.session(line)
-    path = line.desk.sessions / path_of(f"{rest}{sessions.ENDING}")
+    path = line.services.sessions / path_of(f"{rest}{sessions.ENDING}")
     refuse_odd_name(path, "the session")
     if not path.is_file():
         raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")

@@ -13,9 +13,9 @@ from edgemed_models.base import Model
 from edgemed.clinic.case import Case, NotLogged
 from edgemed.clinic.session import Session
 from edgemed.errors import Refused, UsageError
-from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.literal import one_line
 from edgemed_tui.remedies import remedy
+from edgemed_tui.services import ModelChoice, Services
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import SIGNALS
@@ -30,15 +30,15 @@ class Line:
 
     def __init__(
         self,
-        desk: Desk,
+        services: Services,
         say: Callable[[str], None] = print,
         ask: Callable[[str], str] = input,
         secret: Callable[[str], str] = getpass.getpass,
         release: Callable[[str], None] | None = None,
     ) -> None:
         """`release` puts text on a clipboard, where there is one."""
-        self.desk = desk
-        self.case = Case(desk.place, desk.sessions, desk.clock)
+        self.services = services
+        self.case = Case(services.place, services.sessions, services.clock)
         self.template = ""
         self.filled: Mapping[str, str] = {}
         self.model: Model | None = None

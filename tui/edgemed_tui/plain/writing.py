@@ -22,10 +22,10 @@ from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
-from edgemed_tui.desk import ModelChoice, origin_of
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, sentence, undivided
 from edgemed_tui.remedies import remedy
+from edgemed_tui.services import ModelChoice, origin_of
 from edgemed_tui.typed import path_of
 
 QUARTER = 0.25  # progress is told this often: every line is read out
@@ -59,9 +59,9 @@ def open_note(line: Line, rest: str) -> None:
 
 def sample(line: Line, rest: str) -> None:
     """sample"""
-    if not line.desk.sample:
+    if not line.services.sample:
         raise UsageError("there is no sample note here", "type: note FILE")
-    take(line, line.desk.sample)
+    take(line, line.services.sample)
 
 
 def paste(line: Line, rest: str) -> None:
@@ -120,7 +120,7 @@ def warn_of_template(line: Line) -> None:
 
 def models(line: Line, rest: str) -> None:
     """models"""
-    for number, choice in enumerate(line.desk.models(), 1):
+    for number, choice in enumerate(line.services.models(), 1):
         line.say(f"{number}: {about(choice)}.")
 
 
@@ -132,7 +132,7 @@ def about(choice: ModelChoice) -> str:
 
 def model(line: Line, rest: str) -> None:
     """model [NUMBER] (without a number all are listed)"""
-    choices = line.desk.models()
+    choices = line.services.models()
     if rest or len(choices) < 2:
         choice = choices[number_of(rest or "1", len(choices)) - 1]
     else:
@@ -141,7 +141,7 @@ def model(line: Line, rest: str) -> None:
         line.model.close()
         line.model = line.choice = None  # what stops the loading leaves none
     line.say(f"Loading {choice.name}.")
-    line.model, line.choice = line.desk.open_model(choice), choice
+    line.model, line.choice = line.services.open_model(choice), choice
     line.say(f"Loaded; {amount(line.model.context, 'token')} fit.")
     warn_of_template(line)
 
@@ -186,7 +186,7 @@ def hashed(line: Line, choice: ModelChoice) -> ModelChoice:
     """The choice with its hashes; without them if they cannot be computed, because the draft exists
     already."""
     try:
-        return line.desk.hashes_of(choice)
+        return line.services.hashes_of(choice)
     except (Exception, KeyboardInterrupt) as error:
         line.say(f"The model's file has no hash in the log: {sayable(error)}.")
         return choice
@@ -237,7 +237,7 @@ def check(line: Line) -> None:
         return
     line.at, text = 0, line.session.text
     try:
-        line.case.reviewed(text, line.desk.review(line.session.source, text))
+        line.case.reviewed(text, line.services.review(line.session.source, text))
     except Exception as error:  # the text is kept, whatever failed; an error's words could quote it
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")

@@ -10,12 +10,12 @@ from edgemed.clinic.session import DEMONSTRATION
 from edgemed.clinic.template import Template, fill, list_templates, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED
-from edgemed_tui.desk import Desk, ModelChoice
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.notes import NotePicker, TypeNote
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.view import Owner, View
+from edgemed_tui.services import ModelChoice, Services
 
 BEGIN_WITH = ("soap", "discharge-summary", "referral-letter", "visit-dialogue")
 NO_MODEL = "No model is here. Add one: edgemed models add FILE.gguf"
@@ -27,13 +27,13 @@ class Choosing:
     def __init__(
         self,
         case: Case,
-        desk: Desk,
+        services: Services,
         owner: Owner,
         view: View,
         helpers: tuple[Drafting, Deciding],
         opened: Callable[[], None],
     ) -> None:
-        self.case, self.desk, self.owner, self.view = case, desk, owner, view
+        self.case, self.services, self.owner, self.view = case, services, owner, view
         self.drafting, self.deciding = helpers
         self.opened = opened
         self._templates: list[Template] = []
@@ -80,7 +80,7 @@ class Choosing:
         given = await self.deciding.lose()
         if given is None:
             return
-        chosen = await self.view.ask(NotePicker(self.desk.notes, self.desk.sessions))
+        chosen = await self.view.ask(NotePicker(self.services.notes, self.services.sessions))
         if isinstance(chosen, str):
             self.take_note(chosen, lose=given.up)
         elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=given.up):
@@ -96,8 +96,8 @@ class Choosing:
             await self.note()
         elif number == 2 and (text := await self.view.ask(TypeNote())) is not None:
             self.take_note(text)
-        elif number == 3 and self.desk.sample:
-            self.take_sample(self.desk.sample)
+        elif number == 3 and self.services.sample:
+            self.take_sample(self.services.sample)
 
     async def template(self) -> None:
         """Pick a template."""
@@ -127,7 +127,7 @@ class Choosing:
 
     async def model(self) -> None:
         """Pick a model."""
-        choices = [Choice(m.name, about(m), m) for m in self.desk.models()]
+        choices = [Choice(m.name, about(m), m) for m in self.services.models()]
         if (choice := await self.view.ask(Picker("Model", choices, NO_MODEL))) is not None:
             self.drafting.take_model(choice)
             self.view.show()

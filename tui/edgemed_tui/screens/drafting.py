@@ -15,7 +15,6 @@ from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template, load_template
 from edgemed.errors import EdgemedError
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
-from edgemed_tui.desk import ModelChoice, origin_of
 from edgemed_tui.messages import (
     Checked,
     CheckFailed,
@@ -30,6 +29,7 @@ from edgemed_tui.messages import (
 )
 from edgemed_tui.model_thread import ModelThread
 from edgemed_tui.screens.view import View
+from edgemed_tui.services import ModelChoice, origin_of
 from edgemed_tui.widgets.status import reading, speed
 
 PAUSE = 0.4  # seconds without a letter after which an edited text is checked

@@ -19,7 +19,6 @@ from edgemed.merging.report.survey import Measure, survey
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
-from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, literal
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import AskPath, FilePicker
@@ -42,6 +41,7 @@ from edgemed_tui.screens.merge_words import (
 )
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.report import ReportScreen
+from edgemed_tui.services import Services
 from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.choice_line import ChoiceLine
 from edgemed_tui.widgets.keys_line import KeysLine
@@ -72,10 +72,10 @@ memory it takes. Nothing is written before `ctrl+g`.
         Binding("escape", "leave", "Cancel or back", id="merge.leave"),
     ]
 
-    def __init__(self, desk: Desk, t: float | None = None) -> None:
+    def __init__(self, services: Services, t: float | None = None) -> None:
         super().__init__()
         self._start = form_of(t)
-        self.desk = desk
+        self.services = services
         self.plan: Plan | None = None
         self.running = False
         self.measures: list[Measure] = []
@@ -186,7 +186,7 @@ memory it takes. Nothing is written before `ctrl+g`.
 
     def added(self) -> list[Choice[str]]:
         """The clinic's own models."""
-        models = (m for m in self.desk.models() if not m.demonstration)
+        models = (m for m in self.services.models() if not m.demonstration)
         return [Choice(m.name, m.about, m.path) for m in models]
 
     @work(thread=True, exclusive=True, group="plan", exit_on_error=False)

@@ -17,13 +17,13 @@ from edgemed.clinic.note import parse
 from edgemed.clinic.session import Session
 from edgemed.errors import EdgemedError
 from edgemed_tui import interpreter, messages
-from edgemed_tui.desk import Desk
 from edgemed_tui.model_thread import ModelThread
 from edgemed_tui.screens.choosing import Choosing
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.documents import Documents
 from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.view import Owner
+from edgemed_tui.services import Services
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.next_step import MOST
 from edgemed_tui.widgets.review_pane import ReviewPane
@@ -62,14 +62,16 @@ class SessionScreen(Screen[None]):
         *(Binding(str(n), f"pick({n})", f"Choice {n}", show=False) for n in range(1, MOST + 1)),
     ]
 
-    def __init__(self, desk: Desk, case: Case, owner: Owner, note: str | None = None) -> None:
+    def __init__(
+        self, services: Services, case: Case, owner: Owner, note: str | None = None
+    ) -> None:
         super().__init__()
-        self.desk, self.case, self.owner = desk, case, owner
-        self.model_thread = ModelThread(desk, self)
+        self.services, self.case, self.owner = services, case, owner
+        self.model_thread = ModelThread(services, self)
         self.drafting = Drafting(case, self.model_thread, self)
         self.deciding = Deciding(case, owner, self)
         helpers = self.drafting, self.deciding
-        self.choosing = Choosing(case, desk, owner, self, helpers, self._opened)
+        self.choosing = Choosing(case, services, owner, self, helpers, self._opened)
         self.documents = Documents(case, self.deciding, self, self.drafting.check)
         self._first_note = note
 
@@ -84,7 +86,7 @@ class SessionScreen(Screen[None]):
     def on_mount(self) -> None:
         """Load the first model and take the note that came from the command line."""
         self.set_interval(MEMORY_EVERY, self._measure)
-        choices = self.desk.models()
+        choices = self.services.models()
         if choices:
             self.drafting.take_model(choices[0])
         if self._first_note is not None:

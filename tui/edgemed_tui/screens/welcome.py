@@ -13,9 +13,9 @@ from textual.widgets import OptionList
 from edgemed.clinic.session import DEMONSTRATION
 from edgemed.machine.check import Check
 from edgemed_tui.crash import place_of
-from edgemed_tui.desk import Desk
 from edgemed_tui.literal import Words, lines, literal, row
 from edgemed_tui.screens.behind import Over
+from edgemed_tui.services import Services
 
 Way = Literal["sample", "note", "start"]
 
@@ -37,10 +37,10 @@ class WelcomeScreen(Over[Way]):
         Binding("escape", "dismiss('start')", "Begin", id="welcome.close")
     ]
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__()
-        self._desk = desk
-        self._ways = ways(desk)
+        self._services = services
+        self._ways = ways(services)
 
     def compose(self) -> ComposeResult:
         """The words, what was found, what to do."""
@@ -51,7 +51,7 @@ class WelcomeScreen(Over[Way]):
             yield Words("This machine", classes="heading")
             yield Words("checking …", id="found")
             yield Words("Models", classes="heading")
-            yield Words(models(self._desk))
+            yield Words(models(self._services))
 
     def on_mount(self) -> None:
         """Look at the machine without making anyone wait."""
@@ -60,7 +60,7 @@ class WelcomeScreen(Over[Way]):
     @work(thread=True, exit_on_error=False)
     def _look(self) -> None:
         try:
-            words = checks(list(self._desk.doctor()))
+            words = checks(list(self._services.doctor()))
         except Exception as error:  # the thread's outermost edge
             words = lines([literal(f"! not checked: {place_of(error)}"), literal(AGAIN)])
         self.app.call_from_thread(self.query_one("#found", Words).say, words)
@@ -70,11 +70,11 @@ class WelcomeScreen(Over[Way]):
         self.dismiss(self._ways[event.option_index][0])
 
 
-def ways(desk: Desk) -> list[tuple[Way, str]]:
+def ways(services: Services) -> list[tuple[Way, str]]:
     """What can be done now."""
     sample: list[tuple[Way, str]] = [("sample", "Try it on a sample note (an invented patient)")]
     begin: list[tuple[Way, str]] = [("note", "Open a note"), ("start", "Go to the empty screen")]
-    return [*(sample if desk.sample else []), *begin]
+    return [*(sample if services.sample else []), *begin]
 
 
 def checks(found: Sequence[Check]) -> Content:
@@ -89,10 +89,10 @@ def checks(found: Sequence[Check]) -> Content:
     return lines(rows)
 
 
-def models(desk: Desk) -> Content:
+def models(services: Services) -> Content:
     """The models that are here, and how to add one."""
     rows = [
         literal(f"  {m.name}  {m.about}", (f"  {DEMONSTRATION}" if m.demonstration else "", "bold"))
-        for m in desk.models()
+        for m in services.models()
     ] or [literal("  none yet")]
     return lines([*rows, literal(""), *(literal(line) for line in ADD.splitlines())])

@@ -1,4 +1,4 @@
-"""What the screens work with: models, folders, the clock, the log. Tests use their own desk."""
+"""What the screens work with: models, folders, the clock, the log. Tests have their own."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, An
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Services:
     """How to list and open models, where files are, and what time it is."""
 
     models: Callable[[], Sequence[ModelChoice]]
