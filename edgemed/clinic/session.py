@@ -269,6 +269,21 @@ def major_flags(session: Session) -> list[Flag]:
     return [f for f in open_findings(session) if isinstance(f, Flag) and f.severity == "major"]
 
 
+def major_open(session: Session) -> list[Finding]:
+    """Open findings of major severity, what is left out among them."""
+    return [f for f in open_findings(session) if f.severity == "major"]
+
+
+def staying_open(session: Session) -> str:
+    """What a signature leaves open, as a sentence; empty where nothing major is."""
+    count = len(major_open(session))
+    return (
+        f"{amount(count, 'major finding')} {'stays' if count == 1 else 'stay'} open."
+        if count
+        else ""
+    )
+
+
 def dismissal_of(session: Session, finding: Finding) -> Dismissal | None:
     """How `finding` was dismissed, if it was."""
     key = key_of(session, finding)

@@ -51,7 +51,9 @@ signing = ["sign", "seen", "Dr A", "yes"]
 words += {"drafting again": ["draft", "yes"], "signing": signing}.get(when, [])
 typed = iter(words)
 model = Model(pieces(DRAFT))
-plain.Line = lambda own: Signals(own, ask=asks, secret=lambda prompt: "four words of mine")
+plain.Line = lambda own, **more: Signals(
+    own, ask=asks, secret=lambda prompt: "four words of mine", **more
+)
 sys.exit(plain.run(services(model, folder=folder)))
 """
 

@@ -72,11 +72,11 @@ async def test_a_signature_that_cannot_be_logged_is_not_given_and_is_typed_once(
 async def test_a_dismissal_that_cannot_be_logged_is_not_taken(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
         with held(tmp_path):
-            await press(pilot, "n", "d", "enter")
+            await press(pilot, "n", "d", "down", "enter")
             await pilot.pause(0.2)
             assert case_of(pilot).session.dismissals == ()
             assert "in use by another program" in said(pilot)
-        await press(pilot, "d", "enter")
+        await press(pilot, "d", "down", "enter")
         await pilot.pause(0.2)
         assert len(case_of(pilot).session.dismissals) == 1
 

@@ -74,7 +74,10 @@ async def test_a_dismissal_asks_for_a_reason_and_is_logged(tmp_path: Path) -> No
         assert finding is not None
         await press(pilot, "d")
         assert isinstance(pilot.app.screen, AskReason)
-        await press(pilot, "down", "enter")
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, AskReason)  # no reason is chosen for one
+        assert not case_of(pilot).session.dismissals
+        await press(pilot, "down", "down", "enter")
         entry = steps.dismissal_of(case_of(pilot).session, finding)
         assert entry is not None
         assert entry.reason == steps.REASONS[1]
@@ -91,6 +94,15 @@ async def test_other_as_a_reason_needs_words(tmp_path: Path) -> None:
         assert isinstance(pilot.app.screen, AskReason)
         await press(pilot, *"seen", "enter")
         assert case_of(pilot).session.dismissals[0].words == "seen"
+
+
+async def test_own_words_alone_are_a_reason(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "n", "d", "tab", "enter")
+        assert isinstance(pilot.app.screen, AskReason)
+        await press(pilot, *"told so", "enter")
+        (entry,) = case_of(pilot).session.dismissals
+        assert (entry.reason, entry.words) == ("other", "told so")
 
 
 async def test_letters_over_the_reasons_are_own_words_and_never_the_first_reason(

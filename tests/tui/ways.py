@@ -326,7 +326,7 @@ class ByScreen(Way):
         case_of(self.pilot).post_message(DismissAsked(finding))
         await self.settled()
         if isinstance(self.pilot.app.screen, AskReason):
-            await press(self.pilot, "enter")
+            await press(self.pilot, "down", "enter")
         await self.settled()
 
     restore = dismiss

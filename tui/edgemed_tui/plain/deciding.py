@@ -129,6 +129,7 @@ def sign(line: Line, rest: str) -> None:
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
     asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change."
+    asked = " ".join(filter(None, (asked, steps.staying_open(line.session))))
     if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
         raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))

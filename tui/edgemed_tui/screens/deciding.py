@@ -209,12 +209,17 @@ class Deciding:
         return True
 
 
+LISTED = 6  # open findings above a signature
+
+
 def sure_of(answer: Attest, session: Session) -> Confirm:
     """The last question before a signature, with the name and what is signed."""
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
     words = f"{name} signs {amount(count, 'line')}, {one_line(made_of(session))}."
-    reason = f" Reason: {one_line(answer.reason.strip())}." if answer.reason.strip() else ""
-    return Confirm("Sign it?", f"{words}{reason} {FOR_GOOD}", f"Sign as {name}", "Go back")
+    reason = one_line(answer.reason.strip())
+    reason = f"Signed anyway because: {reason}." if reason else ""
+    said = " ".join(filter(None, (words, steps.staying_open(session), reason, FOR_GOOD)))
+    return Confirm("Sign it?", said, f"Sign as {name}", "Go back")
 
 
 def made_of(session: Session) -> str:
@@ -235,6 +240,9 @@ def what_is_signed(session: Session) -> Content:
         rows.append(literal((said, "bold")))
     if still_open := steps.open_findings(session):
         rows.append(literal((f"Still open: {counted(still_open).words}.", "bold")))
-        rows += [line_of(flag, None) for flag in steps.major_flags(session)[:5]]
+        major = steps.major_open(session)
+        rows += [line_of(finding, None) for finding in major[:LISTED]]
+        if major[LISTED:]:
+            rows.append(literal(f"and {len(major) - LISTED} more major"))
     rows.append(literal("You sign that you have read this text against the note."))
     return lines(rows)

@@ -94,6 +94,7 @@ class AskUnsaved(Dialog[Unsaved]):
         self.dismiss(self._answers[event.option_index])
 
 
+CHOOSE = "Choose a reason with the arrows, or type your own."
 OWN_WORDS = "your own words (kept with the summary, not in the log)"
 
 
@@ -127,10 +128,20 @@ class AskReason(Dialog[Reason]):
             select_on_focus=False,
         )
 
+    def on_mount(self) -> None:
+        """No reason is chosen before someone chooses it."""
+        self.query_one(OptionList).highlighted = None
+
     def on_key(self, event: events.Key) -> None:
         """Letters typed over the list are the beginning of one's own words."""
         words = self.query_one(Input)
-        if event.character is None or not event.is_printable or words.has_focus:
+        if words.has_focus:
+            return
+        if event.key == "enter" and self.query_one(OptionList).highlighted is None:
+            event.stop()
+            self.fault(CHOOSE)
+            return
+        if event.character is None or not event.is_printable:
             return
         event.stop()
         self.query_one(OptionList).highlighted = self._reasons.index(OTHER)
@@ -140,7 +151,11 @@ class AskReason(Dialog[Reason]):
     @on(OptionList.OptionSelected)
     @on(Input.Submitted)
     def _answer(self) -> None:
-        reason = self._reasons[self.query_one(OptionList).highlighted or 0]
+        chosen = self.query_one(OptionList).highlighted
+        if chosen is None and not self.typed("words").strip():
+            self.fault(CHOOSE)
+            return
+        reason = OTHER if chosen is None else self._reasons[chosen]
         if reason == OTHER and not self.typed("words").strip():
             self.fault("Type why this finding does not count.")
             self.query_one(Input).focus()
