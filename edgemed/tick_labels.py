@@ -1,13 +1,21 @@
-"""The numbers beside an axis: as few digits as tell any two of them apart."""
+"""The numbers beside an axis: as few digits as say where they stand."""
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 MOST = 15  # digits that a float has
 
 
 def tick_labels(values: Sequence[float], digits: int) -> list[str]:
-    """`values` with `digits` decimals, or with as many more as equal labels need to differ."""
-    labels = [f"{value:.{digits}f}" for value in values]
-    if len(set(labels)) < len(set(values)) and digits < MOST:
-        return tick_labels(values, digits + 1)
-    return labels
+    """`values` with `digits` decimals, or with as many more as it takes for each label to stand
+    where its value does: off by at most a tenth of the smallest gap between two of them."""
+    apart = sorted(set(values))
+    gap = min((b - a for a, b in pairwise(apart)), default=math.inf)
+    while digits < MOST:
+        labels = [f"{value:.{digits}f}" for value in values]
+        off = max(abs(float(label) - value) for label, value in zip(labels, values, strict=True))
+        if off <= gap / 10:
+            return labels
+        digits += 1
+    return [f"{value:.{MOST}f}" for value in values]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from edgemed.amounts import amount
 from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import Figure, Verdict
 from edgemed.evals.intervals import FEW, Interval
@@ -45,11 +46,11 @@ def cautions(task: Task, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What to know about the figures."""
     if task.kind != "choose":
         cut, tokens = sum(o.cut for o in outcomes), sum(o.tokens for o in outcomes)
-        yield f"{cut} of {len(outcomes)} answers were cut at {task.max_tokens} tokens; " + (
-            f"{tokens / len(outcomes):.0f} tokens an answer"
-        )
+        longest = amount(task.max_tokens, "token")
+        each = amount(round(tokens / len(outcomes)), "token")
+        yield f"answers cut at {longest}: {cut} of {len(outcomes)}; {each} an answer"
     if len(outcomes) < FEW:
-        yield f"only {len(outcomes)} items; the intervals may be too narrow"
+        yield f"only {amount(len(outcomes), 'item')}; the intervals may be too narrow"
     if task.note:
         yield task.note
 

@@ -133,7 +133,7 @@ def strings(value: Any) -> Iterator[str]:
 def table_rows(text: str, delimiter: str, path: Path) -> list[str]:
     """The rows of a table; its titles count as one, which does no harm."""
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:
         raise InvalidFile(f"{path} is not a table", "save it as plain text, or as CSV") from None
     return ["\n".join(cells) for cells in rows]

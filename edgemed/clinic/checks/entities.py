@@ -23,7 +23,8 @@ LISTS = {
 }
 OPPOSED = (("hypo", "hyper"), ("hyper", "hypo"), ("tachy", "brady"), ("brady", "tachy"))
 OPPOSITE_LEVEL = {"high": ("low", "normal"), "low": ("high", "normal")}
-GRAVE = ("drug",)
+GRAVE = ("drug", "procedure")
+GRAVE_IN_TALK = ("drug",)  # of procedures talk has too many other words
 # Said in too many ways to count as missing.
 PLAIN = frozenset(
     """death surgery immunization stress discharge sleep trauma abnormality complication incident
@@ -53,7 +54,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         if not drug and (_is_neared(said, mention, source) or _is_valued(said, mention, source)):
             continue
-        severity: Severity = "major" if mention.concept.kind in GRAVE else "minor"
+        grave = GRAVE_IN_TALK if source.is_talk else GRAVE
+        severity: Severity = "major" if mention.concept.kind in grave else "minor"
         reason = f"{mention.concept.kind} {mention.concept.name} is not in the source"
         yield Flag("entity", "not found", severity, reason, mention.span)
 

@@ -20,7 +20,7 @@ from edgemed.adapters.forms import CONFIG, WEIGHTS
 from edgemed.adapters.gguf_form import read_adapter, write_adapter
 from edgemed.adapters.naming import Use
 from edgemed.adapters.peft_changes import PREFIX
-from edgemed.adapters.peft_form import safetensors_bytes, write_folder
+from edgemed.adapters.peft_form import folder_files, safetensors_bytes, write_folder
 from edgemed.cli.main import main
 from edgemed.errors import Incompatible, Refused
 from edgemed.gguf import open_model
@@ -101,7 +101,7 @@ def test_one_of_two_that_does_nothing_is_named(base: Path, tmp_path: Path) -> No
 def peft(base: Path, folder: Path, size: float) -> Path:
     """The same adapter as a PEFT folder."""
     gguf = adapter(base, folder.with_suffix(".gguf"), size)
-    write_folder(folder, read_adapter(gguf), open_model(base))
+    write_folder(folder, folder_files(read_adapter(gguf), open_model(base)))
     return folder
 
 

@@ -126,6 +126,10 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["models", "add", p.stranger, "--name", EVIL],
         lambda p: ["models", "add", p.note],
     ),
+    "models adapter": (
+        lambda p: ["models", "adapter", EVIL, p.a],
+        lambda p: ["models", "adapter", FILE, EVIL],
+    ),
     "models list": (lambda p: ["models", "list"], lambda p: ["models", "list", "--json"]),
     "models show": (lambda p: ["models", "show", EVIL], lambda p: ["models", "show", FILE]),
     "models tune": (lambda p: ["models", "tune", p.stranger],),

@@ -43,4 +43,4 @@ def test_llama_cpp_aborts_on_a_narrow_alignment(tmp_path: Path) -> None:
 def test_the_unchanged_files_load(vocabulary, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path = write_llama(tmp_path / "a.gguf", None, vocabulary)
     assert loaded([path])[0].loads
-    assert [*obstacles(open_model(path))] == []
+    assert {o.about for o in obstacles(open_model(path))} <= {"texts"}

@@ -20,6 +20,7 @@ from edgemed.merging.recipe.folding import folding
 from edgemed.merging.recipe.recipe import Recipe, between
 from edgemed.merging.run.run import run_plan
 from tests.edgemed.adapters.test_fold import TOUCHED, pairs, tensor_of
+from tests.edgemed.whole_llamas import pairs as byte_pairs
 from tests.edgemed.whole_llamas import write_llama
 
 CARD = """billions = 0.1
@@ -55,7 +56,7 @@ def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the instruct model and its card; the adapter stands where a package has it."""
     folder, packaged = tmp_path / "stick", tmp_path / "tiny-clinical.gguf"
     folder.mkdir()
-    model = write_llama(folder / "tiny.gguf")
+    model = write_llama(folder / "tiny.gguf", None, byte_pairs)
     write_adapter(packaged, Adapter("llama", pairs(1)))
     monkeypatch.setattr(partner, "partner_path", lambda _: packaged)
     (tmp_path / "tiny.toml").write_text(

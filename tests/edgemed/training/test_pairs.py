@@ -57,7 +57,7 @@ def test_a_windows_note_is_read_as_summarize_reads_it(folder: Path) -> None:
             lambda f: (f / "p0.summary.txt").write_text(" \n"),
             "the summary is empty",
         ),
-        (lambda f: (f / "p0.note.txt").write_text("Cough."), "p0.note.txt: the note has 1 words"),
+        (lambda f: (f / "p0.note.txt").write_text("Cough."), "p0.note.txt: the note has 1 word;"),
         (lambda f: (f / "p0.note.txt").write_bytes(b"%PDF-1.7"), "p0.note.txt: the note is a PDF"),
         (lambda f: (f / "p0.summary.txt").write_bytes(b"%PDF-"), "the summary is a PDF"),
         (lambda f: [p.unlink() for p in f.iterdir()], "holds no note"),

@@ -143,8 +143,9 @@ def sentencepiece_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_vocabularies_are_held_against_a_sentencepiece_model(sentencepiece_model, tmp_path, capsys):
     pieces = read_pieces(sentencepiece_model)
-    tokens = [*(p.text for p in pieces), *(f"<added{i}>" for i in range(34))]
-    scores = [*(p.score for p in pieces), *[0.0] * 34]
+    added = len(TOKENS) - len(pieces)
+    tokens = [*(p.text for p in pieces), *(f"<added{i}>" for i in range(added))]
+    scores = [*(p.score for p in pieces), *[0.0] * added]
     paths = [
         write_pair_member(tmp_path / f"{n}.gguf", weights(n), "Q8_0", tokens, scores=scores)
         for n in (1, 2)
