@@ -127,6 +127,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["models", "add", p.note],
     ),
     "models adapter": (
+        lambda p: ["models", "adapter", EVIL, "--none"],
         lambda p: ["models", "adapter", EVIL, p.a],
         lambda p: ["models", "adapter", FILE, EVIL],
     ),
