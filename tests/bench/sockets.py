@@ -124,6 +124,14 @@ def show(name: str, code: int, seen: Seen) -> bool:
     return not (code or seen.internet or seen.files)
 
 
+def remove(made: Path) -> None:
+    """Take away what a command of the row before made: a file or a folder."""
+    if made.is_dir():
+        shutil.rmtree(made)
+    else:
+        made.unlink(missing_ok=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="that a session stays (60)")
@@ -141,7 +149,7 @@ def main() -> int:
                 print(f"{command}: not run: {needed} is not installed")
                 continue
             for old in commands.MADE:
-                (user.folder / old).unlink(missing_ok=True)
+                remove(user.folder / old)
             for words in row:
                 clean &= show(" ".join(words[:2])[:33], *run(words, user, log))
         for session in sessions.SESSIONS:

@@ -94,6 +94,6 @@ async def test_curves_of_the_embedded_models_are_chosen_and_a_wrong_file_is_refu
         await press(pilot, "c", "down", "enter")
         await shown(pilot, "head", lambda words: "the embedded models" in words and words != head)
         await press(pilot, "o")
-        pilot.app.screen.query_one("#path", Input).value = str(tmp_path / "wrong.jsonl")
+        pilot.app.screen.query_one(Input).value = str(tmp_path / "wrong.jsonl")
         await press(pilot, "enter")
         await shown(pilot, "best", lambda words: "wrong.jsonl, line 1" in words)

@@ -36,8 +36,8 @@ from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.view import Owner, View
 from edgemed_tui.widgets.findings_list import line_of
 
-SAVING = """The session is encrypted with this passphrase. Nobody can read it without, and nobody
-can give the passphrase back. It also unlocks the screen."""
+SAVING = """The session is encrypted with this passphrase. Nobody can read it without it, and
+nobody can give the passphrase back. It also unlocks the screen."""
 
 NAMING = """It is kept inside the session, encrypted. In the list of notes and sessions (ctrl+n),
 ctrl+l and your passphrase show the names."""

@@ -55,7 +55,7 @@ class Confirm(Dialog[bool]):
     """Yes or no, no first."""
 
     def __init__(self, title: str, words: str, yes: str, no: str) -> None:
-        super().__init__(title)
+        super().__init__(title, "↑ ↓ choose, enter takes the marked answer")
         self._words, self._yes, self._no = words, yes, no
 
     def body(self) -> ComposeResult:
@@ -80,7 +80,7 @@ class AskUnsaved(Dialog[Unsaved]):
     """What to do with work that would be lost; going back comes first."""
 
     def __init__(self, words: str, *, can_save: bool) -> None:
-        super().__init__("Unsaved work")
+        super().__init__("Unsaved work", "↑ ↓ choose, enter takes the marked answer")
         self._words = words
         self._answers: list[Unsaved | None] = [None, "save", "lose"] if can_save else [None, "lose"]
 

@@ -20,8 +20,8 @@ from edgemed_tui.services import Services
 Way = Literal["sample", "note", "start"]
 
 ABOUT = """edgemed drafts a summary of a clinical note with a language model on this machine, and
-shows for every sentence what the note says to it. You read, correct and sign. Nothing leaves this
-machine, and no patient text is on the disk until you save or export it."""
+shows for every sentence what the note says about it. You read, correct and sign. Nothing leaves
+this machine, and no patient text is on the disk until you save or export it."""
 AGAIN = "  in a terminal: edgemed doctor"
 ADD = """To add a real model: escape, then f2, then a
 To see which models suit, in a terminal: edgemed models cards

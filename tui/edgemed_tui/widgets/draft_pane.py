@@ -21,7 +21,7 @@ class DraftPane(TextPane):
     HELP = """## The draft
 
 Move through it with the arrow keys: the sentence under the cursor is marked, and what the note
-says to it is underlined in the note.
+says about it is underlined in the note.
 
 - `enter` jumps to the evidence, `n` and `p` to the next and previous finding
 - `d` dismisses the finding under the cursor with a reason, `i` takes over what was left out
