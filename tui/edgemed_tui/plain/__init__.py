@@ -178,7 +178,7 @@ def help_text(line: Line, rest: str) -> None:
 
 
 ELSEWHERE = """Models, merges and sweeps have commands of their own, typed in the terminal: edgemed
-models, edgemed merge, edgemed sweep, edgemed inspect; each with --help.""".replace("\n", " ")
+models, edgemed merge, edgemed sweep, edgemed inspect.""".replace("\n", " ")
 
 
 class Command(NamedTuple):
