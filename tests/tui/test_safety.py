@@ -238,7 +238,7 @@ async def test_a_signature_is_asked_for_once_more_by_name_and_no_comes_first(
     async with drafted(tmp_path) as pilot:
         await press(pilot, "s", *"Dr A", "enter", *"seen", "enter")
         asked = "\n".join(str(words.content) for words in pilot.app.screen.query(Words))
-        assert "Dr A signs" in asked and "Reason: seen." in asked
+        assert "Dr A signs" in asked and "because: seen." in asked
         await press(pilot, "enter")
         assert case_of(pilot).session.signature is None
         await press(pilot, "s", "enter", "down", "enter")
