@@ -55,9 +55,11 @@ def vocabulary(metadata: Metadata) -> Iterator[Obstacle]:
     if model in BYTE_PAIRS:
         yield from byte_pairs(metadata)
     yield from token_lists(metadata)
-    yield from repeated(metadata[TOKENS])
+    tokens = metadata[TOKENS]
+    different = set(tokens)
+    yield from repeated(tokens, different)
     if model == SENTENCEPIECE:
-        yield from without_bytes(set(metadata[TOKENS]))
+        yield from without_bytes(different)
 
 
 def byte_pairs(metadata: Metadata) -> Iterator[Obstacle]:
@@ -95,10 +97,9 @@ def without_bytes(tokens: set[str]) -> Iterator[Obstacle]:
         yield Obstacle(f"it has no token {missing[0]}{more}", about="texts")
 
 
-def repeated(tokens: Sequence[str]) -> Iterator[Obstacle]:
+def repeated(tokens: Sequence[str], different: set[str]) -> Iterator[Obstacle]:
     """Tokens that have the same text for llama.cpp: it reads a text up to a NUL, and calls an empty
     one [EMPTY_number]."""
-    different = set(tokens)
     if len(different) == len(tokens) and "" not in different and "\0" not in "".join(tokens):
         return
     seen: dict[str, int] = {}
