@@ -3,8 +3,8 @@
 A model's licence, a tensor's name, an answer or a file's name may hold characters that a terminal
 obeys (escape, bell), that reverse the reading order (bidirectional marks), or that nobody sees
 (zero-width ones). They are shown escaped, as `\\x1b` or `\\u202e`, and never sent.
-Everything the command line prints passes through here (`edgemed.cli.printing`); the screen uses
-the same list of characters (`edgemed_tui.literal`).
+Everything the command line prints passes through here (`edgemed.cli.terminal.printing`); the
+screen uses the same list of characters (`edgemed_tui.literal`).
 """
 
 import re

@@ -1,1 +1,1 @@
-"""The command line: one file per command, loaded only when that command runs."""
+"""The command line: a table of commands; one file for each, loaded when it runs."""

@@ -1,6 +1,6 @@
 """`edgemed`: the table of commands, and the one place where errors become exit codes.
 
-A command is a module `edgemed.cli.<module>` with `configure(parser)` and `run(args) -> int`.
+A command is a module `edgemed.cli.<room>.<name>` with `configure(parser)` and `run(args) -> int`.
 Only the module of the command asked for is imported, so `edgemed --help` loads no numba.
 """
 
@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
+from types import ModuleType
 from typing import NamedTuple
 
 from edgemed import __version__
-from edgemed.cli import standard
-from edgemed.cli.named_options import with_options
-from edgemed.cli.old_options import refuse_old
-from edgemed.cli.printing import cleaned, shown_hint
+from edgemed.cli.options.named import with_options
+from edgemed.cli.options.old import refuse_old
+from edgemed.cli.terminal import standard
+from edgemed.cli.terminal.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
 from edgemed.storage.names import ANOTHER, REFUSED
@@ -31,37 +32,40 @@ ROOM = "the output is incomplete: free some disk space and run the command again
 
 
 class Command(NamedTuple):
-    """A module and what it is for; `internet`: its actions (`*`: all) that open such sockets."""
+    """The room of a command's module, what it is for, and its actions (`*`: all) that open
+    internet sockets."""
 
-    module: str
+    room: str
     help: str
     internet: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Command] = {
-    "tui": Command("tui", "open the screen: from a note to a signed summary"),
-    "summarize": Command("summarize", "draft a document from a note, offline"),
-    "check-draft": Command("check_draft", "check a draft against the note it was made from"),
-    "chat": Command("chat", "ask a model a question, without a note or a template"),
-    "templates": Command("templates", "list, show and check the templates of documents"),
-    "models": Command("models", "get, add, list, choose and remove models", internet=("get",)),
-    "doctor": Command("doctor", "see what this machine can run, and what is missing"),
-    "check": Command("check", "see from their headers whether models can be merged"),
-    "merge": Command("merge", "merge GGUF models into one, by options or by a recipe"),
-    "sweep": Command("sweep", "find the t at which a merge keeps both skills, on your own cases"),
-    "eval": Command("eval", "measure a model on published clinical and other tasks"),
-    "diff": Command("diff", "measure how two models differ, and what a merge would keep"),
-    "verify": Command("verify", "make a file again from its recipe and compare the two"),
-    "recipe": Command("recipe", "show a merge recipe in its normal form"),
-    "convert": Command("convert", "write a Hugging Face checkpoint as a GGUF model, in any type"),
-    "quantize": Command("quantize", "write a GGUF model in smaller types"),
-    "adapt": Command("adapt", "train a LoRA adapter on your own examples"),
-    "instructions": Command("instructions", "make tasks to learn from, and report on them"),
-    "fold": Command("fold", "write a LoRA adapter into its model, keeping its types"),
-    "extract": Command("extract", "extract a fine-tune's change as a LoRA adapter"),
-    "audit": Command("audit", "check or print the log of who did what"),
-    "demo": Command("demo", "try a merge of two embedded models (not for patients)"),
-    "inspect": Command("inspect", "show what is in a GGUF file, a checkpoint or an adapter"),
+    "tui": Command("clinic", "open the screen: from a note to a signed summary"),
+    "summarize": Command("clinic", "draft a document from a note, offline"),
+    "check-draft": Command("clinic", "check a draft against the note it was made from"),
+    "chat": Command("clinic", "ask a model a question, without a note or a template"),
+    "templates": Command("clinic", "list, show and check the templates of documents"),
+    "models": Command(
+        "local_models", "get, add, list, choose and remove models", internet=("get",)
+    ),
+    "doctor": Command("local_models", "see what this machine can run, and what is missing"),
+    "check": Command("merging", "see from their headers whether models can be merged"),
+    "merge": Command("merging", "merge GGUF models into one, by options or by a recipe"),
+    "sweep": Command("evals", "find the t at which a merge keeps both skills, on your own cases"),
+    "eval": Command("evals", "measure a model on published clinical and other tasks"),
+    "diff": Command("merging", "measure how two models differ, and what a merge would keep"),
+    "verify": Command("merging", "make a file again from its recipe and compare the two"),
+    "recipe": Command("merging", "show a merge recipe in its normal form"),
+    "convert": Command("files", "write a Hugging Face checkpoint as a GGUF model, in any type"),
+    "quantize": Command("files", "write a GGUF model in smaller types"),
+    "adapt": Command("training", "train a LoRA adapter on your own examples"),
+    "instructions": Command("training", "make tasks to learn from, and report on them"),
+    "fold": Command("files", "write a LoRA adapter into its model, keeping its types"),
+    "extract": Command("files", "extract a fine-tune's change as a LoRA adapter"),
+    "audit": Command("clinic", "check or print the log of who did what"),
+    "demo": Command("local_models", "try a merge of two embedded models (not for patients)"),
+    "inspect": Command("files", "show what is in a GGUF file, a checkpoint or an adapter"),
 }
 
 
@@ -140,13 +144,18 @@ def build_parser(loaded: str | None) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.help)
         if name == loaded:
-            import_module(f"edgemed.cli.{command.module}").configure(sub)
+            module_of(name).configure(sub)
     return parser
+
+
+def module_of(name: str) -> ModuleType:
+    """Load the module of the command called `name`: `check-draft` is `clinic/check_draft`."""
+    return import_module(f"edgemed.cli.{COMMANDS[name].room}.{name.replace('-', '_')}")
 
 
 def guarded(args: argparse.Namespace) -> int:
     """Run the command; print an error as what and remedy, without a traceback unless asked."""
-    module = import_module(f"edgemed.cli.{COMMANDS[args.command].module}")
+    module = module_of(args.command)
     try:
         code = int(module.run(args))
         sys.stdout.flush()

@@ -38,7 +38,7 @@ params = llama_cpp.llama_model_quantize_default_params()
 params.ftype, params.nthread = 15, int(threads)
 assert llama_cpp.llama_model_quantize(source.encode(), out.encode(), params) == 0
 """
-START = "import edgemed.cli.main, edgemed.cli.convert, time; time.sleep(0.5)"
+START = "import edgemed.cli.main, edgemed.cli.files.convert, time; time.sleep(0.5)"
 
 
 def shapes_of(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:

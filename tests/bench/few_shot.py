@@ -26,8 +26,8 @@ from edgemed_models.base import Message, Request
 from edgemed_models.catalog import partner_path, read_cards
 
 from edgemed.adapters.naming import Use
-from edgemed.cli import adapt
 from edgemed.cli.main import main as edgemed
+from edgemed.cli.training import adapt
 from edgemed.local_models.loading import Options, load_model
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import write_whole

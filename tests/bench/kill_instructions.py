@@ -61,7 +61,7 @@ class Attempt:
         with redirect_stdout(said), redirect_stderr(said):
             patch = pytest.MonkeyPatch()
             patch.setattr(Tries, "add", told)
-            scripted(patch, Slow(), "instructions_make")
+            scripted(patch, Slow(), "training.instructions_make")
             code = edgemed([*WORDS, "--count", str(TASKS), *(["--resume"] if resume else [])])
         if code not in (0, 130):
             os.write(2, said.getvalue().encode())
@@ -97,7 +97,7 @@ def state(folder: Path) -> dict[str, bytes]:
 def bench(stops: int, seed: int, top: Path) -> tuple[int, int]:
     """Runs until there were enough stops; how many runs, and how many Ctrl-C there were."""
     require()
-    import_module("edgemed.cli.instructions")  # once, before the processes are forked
+    import_module("edgemed.cli.training.instructions")  # once, before the processes are forked
     moments = random.Random(seed)
     whole = top / "whole"
     whole.mkdir()

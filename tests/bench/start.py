@@ -27,7 +27,7 @@ sys.exit(main(sys.argv[1:]))
 
 MERGE = """
 import sys
-import edgemed.cli.merge as command
+import edgemed.cli.merging.merge as command
 from edgemed.cli.main import main
 def run_plan(*arguments, real=command.run_plan):
     result = real(*arguments)

@@ -30,7 +30,7 @@ class Run(Protocol):
 
 
 def scripted(
-    monkeypatch: pytest.MonkeyPatch, model: ScriptedModel, command: str = "summarize"
+    monkeypatch: pytest.MonkeyPatch, model: ScriptedModel, command: str = "clinic.summarize"
 ) -> None:
     """Let a command use `model`; planning and loading are passed over."""
     settings = Settings(__file__, context=4096, threads=1)

@@ -97,7 +97,7 @@ def test_the_command_line_renders_once_and_counts_once(
 ) -> None:
     scripted(monkeypatch, model)
     plan = Planned(None, planned)  # type: ignore[arg-type]
-    monkeypatch.setattr("edgemed.cli.summarize.plan_request", lambda *words: plan)
+    monkeypatch.setattr("edgemed.cli.clinic.summarize.plan_request", lambda *words: plan)
     assert main(["summarize", str(note), "--template", "soap"]) == 0
     assert hops(model) == (1, counted)  # the planning's own count is the one, where it counted
     assert recorded(audit.default_place()) >= DECISIVE

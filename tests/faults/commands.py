@@ -157,18 +157,18 @@ class Loaded(ScriptedModel):
 def summarized(*options: str) -> int:
     """A draft from a scripted model, to stdout."""
     with (
-        patch("edgemed.cli.summarize.started_ahead"),
-        patch("edgemed.cli.summarize.find_model", lambda name: Path("a.gguf")),
-        patch("edgemed.cli.summarize.plan_request", lambda *a: Planned(None, None)),
-        patch("edgemed.cli.summarize.settings_for", lambda *a: None),
-        patch("edgemed.cli.summarize.start", lambda *a: Loaded(pieces(DRAFT))),
+        patch("edgemed.cli.clinic.summarize.started_ahead"),
+        patch("edgemed.cli.clinic.summarize.find_model", lambda name: Path("a.gguf")),
+        patch("edgemed.cli.clinic.summarize.plan_request", lambda *a: Planned(None, None)),
+        patch("edgemed.cli.clinic.summarize.settings_for", lambda *a: None),
+        patch("edgemed.cli.clinic.summarize.start", lambda *a: Loaded(pieces(DRAFT))),
     ):
         return main(["summarize", "note.txt", "--template", "soap", *options])
 
 
 def tasks_made() -> int:
     """Tasks from a scripted model; a run that was stopped goes on."""
-    module = "edgemed.cli.instructions_make"
+    module = "edgemed.cli.training.instructions_make"
     words = ["instructions", "make", "-o", "t.jsonl", "--alpaca", "t.json", "--count", "2"]
     with (
         patch(f"{module}.started_ahead"),
@@ -185,9 +185,9 @@ def tasks_made() -> int:
 def demonstrated() -> int:
     """The demonstration's merge, without asking it anything."""
     with (
-        patch("edgemed.cli.demo.picture", lambda *a: None),
-        patch("edgemed.cli.demo.stream_sample", lambda *a: None),
-        patch("edgemed.cli.demo.questions", lambda *a: []),
+        patch("edgemed.cli.local_models.demo.picture", lambda *a: None),
+        patch("edgemed.cli.local_models.demo.stream_sample", lambda *a: None),
+        patch("edgemed.cli.local_models.demo.questions", lambda *a: []),
     ):
         return main(["demo"])
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edgemed.cli.main import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numba", "numpy", "llama_cpp", "onnxruntime", "textual", "rich", "gguf", "sentencepiece")
 
@@ -61,7 +63,7 @@ PROCESSES = {
     "the worker": "from edgemed_models.engine import worker; worker.load_libraries()",
     "a check": "import edgemed.clinic.checks.review, edgemed_models.encoder as e; e.encoder()",
     "the screen": "import edgemed_tui.app, edgemed_tui.machine, edgemed_tui.screens.merge",
-    "a merge": "import edgemed.cli.merge, edgemed.cli.sweep, edgemed.cli.diff",
+    "a merge": "from edgemed.cli.merging import merge, diff; import edgemed.cli.evals.sweep",
 }
 
 
@@ -77,7 +79,8 @@ def test_no_process_loads_a_package_that_talks_to_the_internet(process: str) -> 
 @pytest.mark.parametrize("command", ["summarize", "chat", "models", "audit", "templates"])
 def test_commands_without_arithmetic_load_no_numpy(command: str) -> None:
     """It takes 80 MB of address space, which a small machine's limit is better kept for."""
-    script = f"import sys, edgemed.cli.{command}; print('numpy' in sys.modules)"
+    module = f"{COMMANDS[command].room}.{command}"
+    script = f"import sys, edgemed.cli.{module}; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
 

@@ -111,12 +111,12 @@ def test_the_watch_sees_the_socket_of_a_child(
 ROW = """
 import socket, sys, types
 from edgemed.cli import main as cli
-module = types.ModuleType("edgemed.cli.fetching")
+module = types.ModuleType("edgemed.cli.files.fetching")
 module.configure = lambda parser: None
 module.run = lambda args: socket.socket().close() or 0
 sys.modules[module.__name__] = module
 wanted = ("*",) if sys.argv[1] == "asked for" else ()
-cli.COMMANDS["fetching"] = cli.Command("fetching", "a command of a test", wanted)
+cli.COMMANDS["fetching"] = cli.Command("files", "a command of a test", wanted)
 sys.argv[1:] = ["fetching"]
 sys.exit(cli.main())
 """

@@ -277,7 +277,7 @@ async def test_a_name_in_the_keymap_that_names_nothing_is_said(tmp_path: Path) -
 def test_leaking_variables_are_taken_away_before_the_screen_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from edgemed.cli import tui
+    from edgemed.cli.clinic import tui
 
     for name in tui.LEAKS:
         monkeypatch.setenv(name, "/tmp/leak")

@@ -7,8 +7,8 @@ import pytest
 from edgemed_models.scale import path_of
 
 from edgemed.adapters.naming import parent_of
+from edgemed.cli.evals.sweep import short
 from edgemed.cli.main import main
-from edgemed.cli.sweep import short
 from edgemed.evals.sweep_file import sweeps_folder
 from tests.edgemed.adapters.test_unfolded import peft
 

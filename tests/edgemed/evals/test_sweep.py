@@ -13,8 +13,8 @@ import pytest
 from edgemed_models.scale import path_of
 from edgemed_models.scale.examination import questions
 
+from edgemed.cli.evals.sweep_shown import verdict
 from edgemed.cli.main import main
-from edgemed.cli.sweep_shown import verdict
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals import sweep as sweeping
 from edgemed.evals.asking import examined, planned_settings

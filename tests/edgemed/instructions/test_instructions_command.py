@@ -31,7 +31,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
     def run(*words: str, model: ScriptedModel | None = None, count: int = 4) -> int:
         with monkeypatch.context() as patched:
-            scripted(patched, model or writer(), "instructions_make")
+            scripted(patched, model or writer(), "training.instructions_make")
             return main([*MAKE, str(count), *words])
 
     return run
@@ -240,7 +240,7 @@ from edgemed.cli.main import main
 from edgemed.instructions.tries import Tries, Try
 from tests.edgemed.commands import scripted
 from tests.edgemed.instructions.writer import writer
-scripted(pytest.MonkeyPatch(), writer(), "instructions_make")
+scripted(pytest.MonkeyPatch(), writer(), "training.instructions_make")
 sys.exit(main(sys.argv[1:]))
 """
 

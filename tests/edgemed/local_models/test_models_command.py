@@ -98,7 +98,7 @@ def test_a_hash_that_cannot_be_kept_is_said_and_the_model_is_added(
     def refuse(*arguments: object) -> None:
         raise EdgemedError("the disk is full", "free some space")
 
-    monkeypatch.setattr("edgemed.cli.keep_hash.remember", refuse)
+    monkeypatch.setattr("edgemed.cli.options.keep_hash.remember", refuse)
     assert main(["models", "add", str(file)]) == 0
     assert "the hash is not kept (the disk is full)" in capsys.readouterr().err
     assert read_library().default == read_library().entries[0].name

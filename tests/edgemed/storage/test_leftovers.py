@@ -29,9 +29,9 @@ whole.name_all = die
 whole.write_new(Path(sys.argv[1]) / "summary.txt", b"left")
 """
 DIES_BETWEEN_RECIPES = f"""
-import sys; from edgemed.cli import merge_stages; from edgemed.cli.main import main
+import sys; from edgemed.cli.merging import stages; from edgemed.cli.main import main
 def die(*_): {DIE}
-merge_stages.write_headers = die
+stages.write_headers = die
 main(sys.argv[1:])
 """
 DIES_BETWEEN_NAMES = f"""

@@ -208,7 +208,7 @@ def test_a_run_that_has_no_room_is_refused_with_its_parts(
     examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
-    monkeypatch.setattr("edgemed.cli.adapt.system_memory", lambda: (10**9, 10**8))
+    monkeypatch.setattr("edgemed.cli.training.adapt.system_memory", lambda: (10**9, 10**8))
     assert adapt(examples, "a.gguf") == 3
     said = refused(capsys)
     assert "100 MB are free" in said and "activations" in said and "--batch-tokens" in said

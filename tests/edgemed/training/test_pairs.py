@@ -127,7 +127,9 @@ def test_what_does_not_go_together_is_refused_before_any_work(
     Path("rows.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
     Path("old").mkdir()
     before = set(folder.parent.rglob("*"))
-    monkeypatch.setattr("edgemed.cli.adapt.load_trainable", lambda path: pytest.fail("work began"))
+    monkeypatch.setattr(
+        "edgemed.cli.training.adapt.load_trainable", lambda path: pytest.fail("work began")
+    )
     given = ["adapt", str(path_of("instruct")), "--examples", "pairs", "-o", "a.gguf", *words]
     assert main(given) == code
     assert says in capsys.readouterr().err

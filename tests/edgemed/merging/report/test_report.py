@@ -189,7 +189,7 @@ def test_diff_prints_a_table_words_and_metadata(tmp_path, capsys):
 
 
 def test_diff_of_a_type_that_cannot_be_written_measures_without_rounding(tmp_path, monkeypatch):
-    from edgemed.cli import diff
+    from edgemed.cli.merging import diff
     from edgemed.gguf import open_model
 
     pair = near_pair(tmp_path, "Q8_0", 0.1)

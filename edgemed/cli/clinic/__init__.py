@@ -1,0 +1,1 @@
+"""The commands about notes and drafts: summarize, check-draft, templates, chat, audit."""

@@ -1,0 +1,325 @@
+"""`edgemed summarize NOTE --template T`: a note becomes a draft, streamed, checked and recorded."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from edgemed_models.answer import Answer
+from edgemed_models.base import Failed, ModelError
+from edgemed_models.engine.client import LlamaModel, Process
+
+from edgemed.amounts import amount
+from edgemed.cli.clinic.recording import log_for, recorded
+from edgemed.cli.clinic.summary_shown import document, tell_about, tell_addressed, tell_flags
+from edgemed.cli.options.fail_on import FLAGGED, add_fail_on, fails
+from edgemed.cli.options.models import (
+    configure_model,
+    explain_if_asked,
+    explained,
+    options_of,
+    take_kept_adapter,
+)
+from edgemed.cli.options.numbers import finite, positive, seed
+from edgemed.cli.terminal.asking import (
+    Asked,
+    as_data,
+    look_again,
+    not_asked,
+    tell_looks,
+    tell_revisions,
+    write_again,
+)
+from edgemed.cli.terminal.printing import data, print_json
+from edgemed.cli.terminal.stream import close_text, exit_code, follow, tell_failure, timing_line
+from edgemed.clinic.findings import Review
+from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
+from edgemed.clinic.parts import Part, divide, stated, summarize_parts
+from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
+from edgemed.clinic.template import Template, fill, load_template, readable
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import open_model
+from edgemed.local_models.demonstration import (
+    HEADING,
+    LEARNED,
+    UNLEARNED,
+    is_demonstration,
+    limits_of,
+)
+from edgemed.local_models.library import find_model
+from edgemed.local_models.loading import (
+    Planned,
+    plan_model,
+    plan_request,
+    settings_for,
+    start,
+    started_ahead,
+    translated,
+)
+from edgemed.merging.demo_model import merged_model
+
+STDIN = "-"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed summarize`."""
+    add = parser.add_argument
+    add(
+        "note",
+        metavar="NOTE",
+        help="a text file, or - for standard input (other users can see a file's name)",
+    )
+    add("--template", required=True, metavar="T", help="see `edgemed templates list`")
+    add(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="fill a field of the template, such as section=Allergies",
+    )
+    add("--max-tokens", type=positive, metavar="N", help="the most tokens of the draft")
+    add(
+        "--temperature",
+        type=finite,
+        default=0.0,
+        metavar="X",
+        help="0 (the default) always takes the likeliest token",
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="random seed, for a temperature above 0")
+    add("--in-parts", action="store_true", help="draft a note that is too long in parts")
+    add("--json", action="store_true", help="print one JSON document when the draft is done")
+    add(
+        "--keep",
+        action="store_true",
+        help="also store the note, draft and file name in the log",
+    )
+    add(
+        "--second-look",
+        action="store_true",
+        help="ask the model where the note states the sentences that the checks do not find",
+    )
+    add(
+        "--revise",
+        action="store_true",
+        help="suggest rewrites of flagged sentences; the draft is unchanged",
+    )
+    add_fail_on(parser)
+    add("--no-record", action="store_true", help="write nothing to the log")
+    add(
+        "--demo",
+        action="store_true",
+        help="use the model that comes with edgemed (not for patients)",
+    )
+    configure_model(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draft, check, record; the draft is printed before its record can fail.
+
+    0: the draft is complete; 1: it was cut, broken off or not recorded; 3: --fail-on.
+    """
+    if args.temperature < 0:
+        raise UsageError(
+            "--temperature is below 0",
+            "give 0 (always the likeliest token) or more; 1 samples as the model was trained",
+        )
+    if args.keep and args.no_record:
+        raise UsageError("--keep cannot be combined with --no-record", "leave out one of the two")
+    log = log_for(args)
+    with started_ahead() as process:
+        note = read_piped(sys.stdin.buffer) if args.note == STDIN else read_note(Path(args.note))
+        refuse_unusable(note)
+        template, path = template_of(args), model_path(args)
+        tell_about(note)
+        tell_limits(args, path, template)
+        prompt = prompt_of(note, template, args.max_tokens)
+        with explained(args):
+            plan, tokens = plan_for(args, path, prompt, process)
+        explain_if_asked(args, plan)
+        model = start(settings_for(path, options_of(args), plan), process)
+        try:
+            limit, parts = how_much(args, model, note, template, prompt, tokens)
+            answer = draft(args, model, note, template, prompt, limit, parts)
+            asked = ask_again(args, model, note, template, answer)
+        finally:
+            model.close()
+        try:
+            code = finish(args, model, note, template, answer, asked, limit)
+        finally:
+            unrecorded = recorded(log, args, model, note, template, answer, limit)
+    return code or unrecorded
+
+
+def template_of(args: argparse.Namespace) -> Template:
+    """The template asked for, its fields filled."""
+    given = dict(pair.partition("=")[::2] for pair in args.field)
+    return fill(load_template(args.template), given)
+
+
+def model_path(args: argparse.Namespace) -> Path:
+    """The model asked for; a demonstration says first that it is one."""
+    if args.demo and args.model:
+        raise UsageError(
+            "--demo uses its own model and cannot be combined with --model", "leave out --model"
+        )
+    path = merged_model() if args.demo else find_model(args.model)
+    if not args.demo:
+        take_kept_adapter(args)
+    args.demo = args.demo or is_demonstration(path)
+    if args.demo and not args.json:
+        print(f"{HEADING}\n", flush=True)
+    return path
+
+
+def tell_limits(args: argparse.Namespace, path: Path, template: Template) -> None:
+    """What a demonstration cannot do, before its draft."""
+    if limits := limits_of(path):
+        print(f"note: {limits}", file=sys.stderr)
+    elif args.demo and template.name != LEARNED:
+        print(f"note: {UNLEARNED}; --template {LEARNED} is the one it knows", file=sys.stderr)
+
+
+def plan_for(args: argparse.Namespace, path: Path, prompt: Prompt, process: Process) -> Planned:
+    """How to load the model for this note; with --in-parts, as large as fits if it does not."""
+    options = options_of(args)
+    try:
+        return plan_request(path, options, prompt.messages, prompt.answer, process)
+    except Refused:
+        if not args.in_parts:
+            raise
+    return Planned(plan_model(open_model(path), options), None)
+
+
+def how_much(
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    prompt: Prompt,
+    tokens: int | None,
+) -> tuple[int, tuple[Part, ...]]:
+    """The most tokens to write, and with --in-parts the parts of a note that does not fit as one.
+
+    Prints both where a reader would not expect them. `tokens` of the prompt, where known.
+    """
+    needed = budget(model, prompt, tokens)
+    if not needed.fits and not args.in_parts:
+        raise refusal(needed)
+    if needed.fits:
+        if needed.answer < template.max_tokens and args.max_tokens is None:
+            most = amount(needed.answer, "token")
+            told = f"draft: at most {most}, because the model has no room for more"
+            print(told, file=sys.stderr)
+        return needed.answer, ()
+    if template.form == "json":
+        raise Refused(
+            "a structured template cannot be drafted in parts",
+            "choose a template in prose, or a larger --context",
+        )
+    limit, parts = divide(model, note, template, prompt.answer)
+    print("\n".join(stated(parts, limit)), file=sys.stderr)
+    return limit, parts
+
+
+def draft(
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    prompt: Prompt,
+    limit: int,
+    parts: tuple[Part, ...],
+) -> Answer:
+    """Stream the draft, in one pass or part by part; text goes to stdout as it comes unless it has
+    to be complete first."""
+    sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
+    echo = None if args.json or template.form == "json" else data()
+    try:
+        if parts:
+            return follow(summarize_parts(model, note, template, parts, **sampling), echo)
+        return follow(write(model, request_of(prompt, **sampling)), echo)
+    except ModelError as error:
+        raise translated(error) from None
+
+
+def finish(
+    args: argparse.Namespace,
+    model: LlamaModel,
+    note: Note,
+    template: Template,
+    answer: Answer,
+    asked: Asked | None,
+    limit: int,
+) -> int:
+    """Print what comes after the stream, and check the draft; the exit code."""
+    text = drafted(template, answer)
+    if not args.json:
+        if template.form == "json":
+            data().write(text)
+        close_text(answer, limit)
+    checked = check_what_stands(note, text, answer)
+    if args.json:
+        whole = document(model, note, template, answer, text, checked)
+        if args.demo:
+            whole = {"heading": HEADING} | whole
+        print_json(whole | (as_data(args, asked, text) if asked else not_asked(args)))
+    else:
+        tell_addressed(checked, note)
+        tell_flags(checked, text)
+        tell_looks(asked.looked if asked else [])
+        tell_revisions(asked.revisions if asked else [], text)
+    if isinstance(answer.end, Failed):
+        tell_failure(answer.end, args)
+    elif answer.end is not None:
+        print(timing_line(answer.end.timings), file=sys.stderr)
+    if answer.ending == "loop":
+        raise EdgemedError("the draft was stopped: the model repeats itself", "take another model")
+    if answer.ending == "length":
+        raise EdgemedError(
+            f"the draft was cut at {amount(limit, 'token')} and is not complete",
+            "raise --max-tokens"
+            if args.max_tokens or limit == template.max_tokens
+            else "this model has no room for more: choose another, or use --in-parts",
+        )
+    code = exit_code(answer)
+    return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
+
+
+def ask_again(
+    args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
+) -> Asked | None:
+    """What the model says of its own draft; None where it is not asked: for a draft that broke off,
+    or a note that the checks cannot read."""
+    if note.language == "other" or not answer.complete:
+        return None
+    asked, text = Asked(), drafted(template, answer)
+    if args.second_look:
+        look_again(model, note.text, text, asked)
+    if args.revise:
+        write_again(model, note.text, text, asked)
+    return asked
+
+
+def drafted(template: Template, answer: Answer) -> str:
+    """The draft as it is shown."""
+    return readable(template, answer.text) if answer.complete else answer.text
+
+
+def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
+    """The review of a draft; None where nothing was written before it broke off, or where the user
+    also stopped the check."""
+    if not (text.strip() or answer.ending in ("stop", "length", "loop")):
+        return None
+    try:
+        return check(note, text)
+    except KeyboardInterrupt:
+        if not answer.interrupted:
+            raise
+        print("check: stopped", file=sys.stderr)
+        return None
+
+
+def check(note: Note, text: str) -> Review:
+    """The draft against its note; what checking needs is loaded only now, after the text is out."""
+    from edgemed.clinic.checks.review import review
+
+    return review(note.text, text)

@@ -1,0 +1,124 @@
+"""`edgemed templates list|show|check`: the kinds of draft, and the user's own template files."""
+
+import argparse
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from edgemed.amounts import amount
+from edgemed.cli.terminal.printing import data, print_json, shown_hint
+from edgemed.cli.terminal.tables import show
+from edgemed.clinic.template import (
+    Template,
+    find_templates,
+    list_templates,
+    load_template,
+    own_folder,
+    read_template,
+)
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.printable import printable
+from edgemed.storage.whole import private_folder
+from edgemed.tables import Table
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The actions and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="every template, yours included")
+    listing.add_argument("--json", action="store_true", help="print JSON for programs")
+    showing = actions.add_parser("show", help="the file of one template, to read or to copy")
+    showing.add_argument("name", metavar="T")
+    checking = actions.add_parser("check", help="check a template, or all of them")
+    checking.add_argument("template", nargs="?", metavar="T", help="default: all of them")
+    for action in (showing, checking):
+        action.epilog = "T is the name of a template, or a .toml file."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action."""
+    match args.action:
+        case "list":
+            return list_all(args.json)
+        case "show":
+            return show_file(args.name)
+        case _:
+            return check(args.template)
+
+
+def list_all(as_json: bool) -> int:
+    """Print all templates as a table or as JSON, and where to put your own."""
+    found = list_templates()
+    if as_json:
+        print_json([table_of(template) for template in found])
+        return 0
+    rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
+    show([Table(("name", "title", "form", ">version", "from"), rows)])
+    with suppress(OSError):  # the next line names the folder even if it cannot be created
+        private_folder(own_folder())
+    print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
+    return 0
+
+
+def table_of(template: Template) -> dict[str, object]:
+    """A template as JSON."""
+    return {
+        "name": template.name,
+        "title": template.title,
+        "purpose": template.purpose,
+        "form": template.form,
+        "version": template.version,
+        "sections": list(template.sections),
+        "max_tokens": template.max_tokens,
+        "hash": template.hash,
+        "source": template.source,
+    }
+
+
+def whose(template: Template) -> str:
+    """Whether a template is edgemed's or the user's."""
+    return template.source if template.source == "edgemed" else "you"
+
+
+def show_file(name: str) -> int:
+    """Print the file unchanged, and its hash on stderr."""
+    template = load_template(name)
+    path = Path(name) if name.endswith(".toml") else find_templates()[name][1]
+    data().write(path.read_text(encoding="utf-8"))
+    print(f"sha256 {template.hash}", file=sys.stderr)
+    return 0
+
+
+def check(template: str | None) -> int:
+    """Read each file, and try schemas with the converter that drafting uses."""
+    there = {name: path for name, (_, path) in find_templates().items()}
+    files = [there.get(template, Path(template))] if template else list(there.values())
+    wrong = 0
+    for path in sorted(files):
+        try:
+            check_file(path)
+            print(f"{printable(path.name)}: ok")
+        except EdgemedError as error:
+            wrong += 1
+            print(f"{printable(path.name)}: {printable(error.message)}", file=sys.stderr)
+            print(f"    {shown_hint(error.hint)}", file=sys.stderr)
+    if wrong:
+        raise InvalidFile(
+            f"{wrong} of {amount(len(files), 'template')} cannot be used",
+            "correct them as said above",
+        )
+    return 0
+
+
+def check_file(path: Path) -> None:
+    """Raise if a template cannot be read or its schema cannot be turned into a grammar."""
+    from edgemed_models.base import ModelError
+    from edgemed_models.engine.probe import check_schema
+
+    template = read_template(str(path), path)
+    if template.schema_text is None:
+        return
+    try:
+        check_schema(template.schema_text)
+    except ModelError as error:
+        raise InvalidFile(error.message, error.hint) from None

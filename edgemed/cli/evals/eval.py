@@ -1,0 +1,195 @@
+"""`edgemed eval MODEL --tasks ...`: a model on published tasks, from files on this machine."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edgemed_models.engine.settings import Settings
+
+from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
+from edgemed.cli.options.models import configure_loading, options_of
+from edgemed.cli.options.numbers import positive, seed
+from edgemed.cli.terminal.printing import clear_line, print_json
+from edgemed.cli.terminal.progress import minutes
+from edgemed.cli.terminal.tables import show
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
+from edgemed.evals.examining import Outcome
+from edgemed.evals.figures import figures, other_outcomes, verdicts
+from edgemed.evals.scoring import refuse_missing_libraries
+from edgemed.evals.tasks.items import Item, sampled
+from edgemed.evals.tasks.loaders import load
+from edgemed.evals.tasks.task import Task, read_task, task_names
+from edgemed.local_models.library import find_model
+from edgemed.printable import printable
+from edgemed.storage.whole import private_folder
+
+EVERY = 0.2  # seconds between two updates of the line of progress
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed eval`."""
+    add = parser.add_argument
+    add("model", nargs="?", metavar="MODEL", help="a GGUF file, or the name of one added")
+    add("--list", action="store_true", help="list the tasks, and where their files come from")
+    add(
+        "--tasks",
+        type=names,
+        default=[],
+        metavar="TASK,...",
+        help="tasks, each as NAME or NAME:SPLIT: ifeval,medqa,mts-dialog:validation",
+    )
+    add("--limit", type=positive, metavar="N", help="so many items of each task, by chance")
+    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
+    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of results, a file a task (default: the model's, in the folder of evals)",
+    )
+    add(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="the results of another model: whether the two differ on the same items",
+    )
+    add("--json", action="store_true", help="print the figures as JSON")
+    running = parser.add_argument_group("running the model").add_argument
+    running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
+    configure_loading(running)
+
+
+def names(text: str) -> list[str]:
+    """Names between commas."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+class Sitting(NamedTuple):
+    """A task with its items, the file of its results, and another model's outcomes, if asked."""
+
+    task: Task
+    items: list[Item]
+    out: Path
+    theirs: list[Outcome]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Refuse what cannot be done for any task, then ask, score and print task by task."""
+    if args.list:
+        show([listed(map(read_task, task_names()))])
+        return 0
+    refuse_usage(args)
+    path = find_model(args.model)
+    folder: Path = args.out or user_folder() / "evals" / path.stem
+    sittings = [sitting(read_task(name), folder, args) for name in args.tasks]
+    refuse_missing_libraries()
+    make_folder(folder)
+    model = examinee(path, options_of(args))
+    settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
+    found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
+    tell_together(sittings, found, args.json)
+    print(f"results: {printable(str(folder))}", file=sys.stderr)
+    return 0
+
+
+def sitting(task: Task, folder: Path, args: argparse.Namespace) -> Sitting:
+    """What a task needs from the disk."""
+    items = sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
+    theirs = other_outcomes(file_in(args.against, task), task, items) if args.against else []
+    return Sitting(task, items, file_in(folder, task), theirs)
+
+
+def tell_together(
+    sittings: Sequence[Sitting], found: Sequence[list[Outcome]], as_json: bool
+) -> None:
+    """What is said of all tasks together: whether two models differ; as JSON, everything."""
+    pairs = list(zip(sittings, found, strict=True))
+    compared = verdicts({s.task.name: (ours, s.theirs) for s, ours in pairs if s.theirs})
+    if as_json:
+        every = [(s.task, figures(s.task, s.items, ours), ours) for s, ours in pairs]
+        print_json(as_data(every, compared))
+    elif compared:
+        show([differences(compared)])
+        print(note_on(compared))
+
+
+def refuse_usage(args: argparse.Namespace) -> None:
+    """UsageError unless a model, tasks and data are named."""
+    if args.model is None:
+        raise UsageError("no model is named", "name a GGUF file, or use --list to see the tasks")
+    if not args.tasks:
+        raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
+    if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
+        raise UsageError("a task is named twice", "run its splits one after the other")
+    if args.data is not None and not args.data.is_dir():
+        raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
+
+
+def data_folder() -> Path:
+    """Where the files of tasks are looked for if no folder is named."""
+    return user_folder() / "tasks"
+
+
+def user_folder() -> Path:
+    """The user's folder of edgemed's data."""
+    from platformdirs import user_data_path
+
+    return user_data_path("edgemed", appauthor=False)
+
+
+def make_folder(folder: Path) -> None:
+    """The folder of results, created where it is missing."""
+    try:
+        private_folder(folder)
+    except OSError as error:
+        raise EdgemedError(
+            f"cannot create the folder {folder}: {error.strerror}", "name another with -o"
+        ) from None
+
+
+def file_in(folder: Path, task: Task) -> Path:
+    """The file of a task's results."""
+    return folder / f"{task.name}.{task.split.name}.jsonl"
+
+
+def measured(
+    model: Examinee, asked: Sitting, settings: Settings | None, as_json: bool
+) -> list[Outcome]:
+    """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
+    task, items, out, _ = asked
+    print(f"{task.name}: {len(items)} items", file=sys.stderr)
+    try:
+        outcomes = evaluate(model, task, items, out, progress(task.name, len(items)), settings)
+    finally:
+        clear_line(sys.stderr)
+    if not as_json:
+        show([table_of(task, figures(task, items, outcomes))])
+        for line in cautions(task, outcomes):
+            print(line)
+        print()
+    return outcomes
+
+
+def progress(name: str, total: int) -> Tell:
+    """Shows how many items are done, and how long the others may take, on a terminal alone."""
+    shown, first, began = 0.0, 0, time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal shown, first, began
+        now = time.monotonic()
+        if not first:
+            first, began = done, now
+        if sys.stderr.isatty() and now - shown > EVERY:
+            shown = now
+            left = (now - began) / (done - first) * (total - done) if done > first else 0
+            clear_line(sys.stderr)
+            more = f" ({minutes(left)} to go)" if left else ""
+            sys.stderr.write(f"{name}: {done} of {total}{more}")
+            sys.stderr.flush()
+
+    return tell

@@ -1,0 +1,140 @@
+"""`edgemed sweep A B --cases FILE`: merges at several t, each one asked the user's own cases."""
+
+import argparse
+import re
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgemed.adapters.naming import Parent, parent_of
+from edgemed.cli.evals.sweep_shown import Narrator, cautions, table_of, verdict
+from edgemed.cli.merging.options import read_template
+from edgemed.cli.options.models import configure_loading, options_of
+from edgemed.cli.options.numbers import positive
+from edgemed.cli.terminal.tables import show
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.evals.cases import read_cases
+from edgemed.evals.scores import Examined
+from edgemed.evals.sweep import Exam, Way, sweep
+from edgemed.evals.sweep_file import sweeps_folder
+from edgemed.merging.recipe.recipe import type_word
+from edgemed.printable import printable
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import private_folder
+
+TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
+METHODS = ("linear", "slerp")
+LIKE_A = "like-a"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed sweep`."""
+    add = parser.add_argument
+    add("models", nargs=2, type=parent_of, metavar="MODEL", help="the models at t = 0 and at t = 1")
+    add(
+        "--cases",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="prompts and what to expect of each answer, one JSON object per line: "
+        '{"axis": "NAME", "prompt": "...", "expect": {"facts": ["..."]}}',
+    )
+    add("-o", "--out", type=Path, help="the file of scores (default: in the folder of sweeps)")
+    add(
+        "--t",
+        nargs="+",
+        type=share,
+        default=TENTHS,
+        metavar="T",
+        help="values of t to try (default: 0, 0.1, ... 1)",
+    )
+    add("--method", choices=METHODS, default=METHODS[0], help="linear (default) or slerp")
+    add(
+        "--out-type",
+        metavar="TYPE",
+        help="type of the merged files: like-a (default), Q6_K, Q4_K_M, ...",
+    )
+    add(
+        "--tokenizer-from",
+        metavar="MODEL",
+        help="the model whose vocabulary and chat template are used: A or B",
+    )
+    add("--chat-template", type=Path, metavar="FILE", help="a chat template for the merged files")
+    add(
+        "--max-tokens",
+        type=positive,
+        default=256,
+        metavar="N",
+        help="the longest answer, in tokens (256)",
+    )
+    configure_loading(parser.add_argument_group("running the models").add_argument)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1 with at most four decimals, for argparse."""
+    number = float(text)
+    if not 0 <= number <= 1 or round(number, 4) != number:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number from 0 to 1 with at most four decimals"
+        )
+    return number + 0.0  # -0.0 is 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every point, then print the best t and what it keeps."""
+    cases, way, out = read_cases(args.cases), way_of(args), out_of(args)
+    exam = Exam(cases, args.max_tokens, replace(options_of(args), chat_template=None))
+    ts = sorted(set(args.t))
+    narrator = Narrator(len(ts))
+    found: list[Examined] = []
+    try:
+        for point in sweep(way, ts, exam, out, narrator):
+            found.append(narrator.told(point))
+    except EdgemedError:
+        if found:
+            show([table_of(found)])  # show what was measured before the error
+        raise
+    finally:
+        narrator.clear()
+    show([table_of(found)])
+    for line in (*verdict(found, way), *cautions(found, args.max_tokens)):
+        print(line)
+    print(f"scores: {printable(str(out))}", file=sys.stderr)
+    return 0
+
+
+def way_of(args: argparse.Namespace) -> Way:
+    """The two models, the method, and the options of the merges."""
+    changes: dict[str, Any] = {}
+    options: dict[str, str] = {}
+    if args.out_type not in (None, LIKE_A):
+        changes["out_type"] = options["--out-type"] = type_word(args.out_type)
+    if args.tokenizer_from is not None:
+        changes["tokenizer"] = options["--tokenizer-from"] = args.tokenizer_from
+    if args.chat_template is not None:
+        changes["chat_template"] = read_template(args.chat_template)
+        options["--chat-template"] = str(args.chat_template)
+    a, b = args.models
+    return Way(a, b, args.method, changes, options)
+
+
+def short(parent: Parent) -> str:
+    """A parent's name as a part of a file's name."""
+    name = parent.resolve().name if isinstance(parent, Path) else parent.name
+    return re.sub(r"\.gguf(?=$|\+|:)", "", name, flags=re.IGNORECASE).replace(":", "-")
+
+
+def out_of(args: argparse.Namespace) -> Path:
+    """The file of scores."""
+    a, b = args.models
+    out: Path = args.out or sweeps_folder() / f"{short(a)}-{short(b)}.jsonl"
+    if out.suffix != ".jsonl":
+        raise UsageError(f"{out} does not end in .jsonl", "give the file of scores that ending")
+    if args.out is None:
+        with suppress(OSError):  # the next line reports that it is missing
+            private_folder(out.parent)
+    refuse_place(out, replace=True)
+    return out

@@ -1,0 +1,1 @@
+"""The commands about one model file: inspect, convert, quantize, fold, extract."""

@@ -1,0 +1,1 @@
+"""The commands about the models of this machine: models, doctor."""

@@ -1,0 +1,1 @@
+"""The commands about merges: check, merge, recipe, diff, verify."""

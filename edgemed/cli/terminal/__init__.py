@@ -1,0 +1,1 @@
+"""What every command prints and asks with: tables, bars, questions, streams."""

@@ -1,0 +1,291 @@
+"""`edgemed adapt MODEL --examples FILE -o ADAPTER`: train a LoRA adapter on a quantized model."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemed_models.machine import logical_cores, system_memory
+
+from edgemed.adapters.adapter import Adapter
+from edgemed.adapters.gguf_form import IN_A_FOLDER, NO_LENGTHS, STORED
+from edgemed.adapters.output import FORMS, files_of, is_gguf, refuse_output, write_files
+from edgemed.amounts import amount
+from edgemed.cli.options.numbers import finite, positive, seed, threads
+from edgemed.cli.training.adapt_examples import data_of, example_options, refuse_examples
+from edgemed.cli.training.adapt_medcare import (
+    begun,
+    medcare_options,
+    refuse_mixed,
+    refuse_other_base,
+    stage_one,
+    staged,
+    tell_parts,
+)
+from edgemed.cli.training.adapt_shown import shower, tell, tell_look, tell_plan
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.gguf import open_model
+from edgemed.logs.audit import Log, default_place
+from edgemed.printable import printable
+from edgemed.storage.place import refuse_inputs, refuse_place
+from edgemed.storage.sha256 import sha256_of
+from edgemed.storage.whole import in_words, write_whole
+from edgemed.training import card
+from edgemed.training.encoded import Data
+from edgemed.training.memory import Need, planned, sizes_of
+from edgemed.training.overnight import Overnight
+from edgemed.training.schedule import Wish
+from edgemed.training.trainable import load_trainable, require_torch
+
+if TYPE_CHECKING:  # needs torch
+    from edgemed.training.adapt import Training
+
+LARGEST = 1_000_000
+PLAIN = Wish()
+ROOTED_ALPHA = PLAIN.alpha / math.sqrt(PLAIN.rank)
+"""Where rsLoRA is to scale as LoRA does at the usual rank."""
+
+
+class NothingLearned(EdgemedError):
+    """The model as it is was the best on the held-out examples."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `edgemed adapt`."""
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL", help="a GGUF file: llama, qwen2 or qwen3")
+    add("-o", "--out", required=True, type=Path, metavar="ADAPTER", help=FORMS)
+    example_options(parser.add_argument_group("examples"))
+    adapter_options(parser.add_argument_group("adapter"))
+    training_options(parser.add_argument_group("training"))
+    medcare_options(parser.add_argument_group("MedCare: two stages"))
+    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add(
+        "--overnight",
+        action="store_true",
+        help="low priority; pause on battery, on heat, and where memory is short",
+    )
+    add("--resume", action="store_true", help="continue a run that was stopped")
+    add(
+        "--finish",
+        action="store_true",
+        help="finish a run that was stopped: write the adapter as trained so far",
+    )
+    add("--force", action="store_true", help="replace the adapter, or start a stopped run over")
+
+
+def adapter_options(group: Any) -> None:
+    """What is trained, and how it is stored."""
+    add = group.add_argument
+    add(
+        "--out-type",
+        choices=tuple(STORED),
+        help="type of the numbers in a GGUF file (F32)",
+    )
+    add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
+    add(
+        "--alpha",
+        type=above_zero,
+        metavar="X",
+        help="scales the adapter by alpha / rank (twice the rank), with --rslora by alpha / the "
+        f"square root of the rank ({ROOTED_ALPHA:g})",
+    )
+    add("--rslora", action="store_true", help="scale by the rank's square root (rsLoRA)")
+    add("--dora", action="store_true", help="train the lengths of rows too (DoRA); not as GGUF")
+    add(
+        "--matrices",
+        choices=("all", "attn", "ffn"),
+        default=PLAIN.matrices,
+        help="which matrices are trained: all, attention, or feed-forward (all)",
+    )
+
+
+def training_options(group: Any) -> None:
+    """What it is trained on, how long, and in what steps."""
+    add = group.add_argument
+    add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
+    add("--rate", type=rate, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
+    add(
+        "--batch-tokens",
+        type=positive,
+        default=PLAIN.batch_tokens,
+        metavar="N",
+        help=f"tokens in one step ({PLAIN.batch_tokens})",
+    )
+    add(
+        "--longest",
+        type=positive,
+        default=1024,
+        metavar="N",
+        help="examples with more tokens are left out and counted (1024)",
+    )
+    add(
+        "--held-out",
+        type=share,
+        default=PLAIN.held_out,
+        metavar="X",
+        help=f"the share of examples held out to judge the training ({PLAIN.held_out}); "
+        "0: none, and the last step is kept",
+    )
+    add(
+        "--patience",
+        type=positive,
+        default=PLAIN.patience,
+        metavar="N",
+        help="stop after this many checks of the held-out loss, two an epoch, without "
+        f"improvement ({PLAIN.patience})",
+    )
+    add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
+
+
+def above_zero(text: str) -> float:
+    """A number above zero that float32 can hold, for argparse."""
+    number = finite(text)
+    if not 0 < number <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not above zero, or above {LARGEST:,}")
+    return number
+
+
+def rate(text: str) -> float:
+    """A learning rate, for argparse."""
+    number = finite(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return number
+
+
+def share(text: str) -> float:
+    """A share below one, for argparse."""
+    number = finite(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
+    return number
+
+
+def wish_of(args: argparse.Namespace) -> Wish:
+    """The options as the run takes them."""
+    usual = ROOTED_ALPHA if args.rslora else 2.0 * args.rank
+    plain = Wish(
+        args.rank,
+        args.alpha or usual,
+        args.matrices,
+        args.epochs,
+        args.rate,
+        args.batch_tokens,
+        args.held_out,
+        args.patience,
+        args.seed,
+        args.rslora,
+        args.dora,
+        args.shots,
+    )
+    return staged(args, plain)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Refuse what cannot work, train, write adapter and card."""
+    refuse_mixed(args)
+    require_torch()
+    from edgemed.training import checkpoint
+
+    progress = checkpoint.place(args.out)
+    refuse_nonsense(args)
+    written = [args.out, card.place(args.out), progress]
+    refuse_inputs(args.out, written, [args.model, args.examples, *stage_one(args)])
+    refuse_output(args.out, args.force)
+    refuse_place(card.place(args.out), args.force)
+    if progress.exists() and not (args.resume or args.finish or args.force):
+        raise Refused(
+            f"{progress} is from a run that was stopped",
+            "add --resume to continue it, --finish to write the adapter now, --force to start over",
+        )
+    base = card.Base(args.model, sha256_of(args.model))
+    refuse_other_base(args, base.sha256)
+    data = data_of(args)
+    mark = data.mark(Log(default_place()).key_for("examples"))
+    wish = wish_of(args)
+    training = trained(args, data, wish, card.run_name(base, mark, wish), progress)
+    write(args, base, data, mark, training)
+    progress.unlink(missing_ok=True)
+    return 0
+
+
+def refuse_nonsense(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    refuse_examples(args)
+    if args.dora and is_gguf(args.out):
+        raise Refused(NO_LENGTHS, IN_A_FOLDER)
+    if args.out_type not in (None, "F32") and not is_gguf(args.out):
+        raise UsageError(
+            f"--out-type {args.out_type} is for GGUF files: a PEFT folder holds float32",
+            "leave it out, or name the output NAME.gguf",
+        )
+    if args.overnight and args.finish:
+        raise UsageError("--finish trains nothing, overnight or not", "leave out one of the two")
+
+
+def trained(
+    args: argparse.Namespace, data: Data, wish: Wish, name: str, progress: Path
+) -> "Training":
+    """Run the training called `name` to its end, from its start or from where it was stopped."""
+    import torch
+
+    from edgemed.training import checkpoint
+    from edgemed.training.adapt import never, train
+
+    torch.set_num_threads(args.threads)
+    _, model = load_trainable(args.model)
+    training = begun(args, model, data, wish)
+    need = needed(args.model, training)
+    model.keep = need.kept
+    if args.resume or args.finish:
+        training.restore(checkpoint.load(progress, name))
+    if args.finish:
+        tell_look(training.look())
+        return training
+    tell_plan(data, training)
+    rest = Overnight(need.step, tell) if args.overnight else never
+    train(training, lambda s: checkpoint.save(progress, name, s), shower(), tell_look, rest=rest)
+    return training
+
+
+def write(
+    args: argparse.Namespace, base: card.Base, data: Data, mark: str, training: "Training"
+) -> None:
+    """The adapter and its card. NothingLearned where the held-out loss never fell."""
+    if training.held and not training.state.best:
+        raise NothingLearned(
+            "the held-out loss never fell: no adapter is written",
+            "give more examples, or a smaller --rate",
+        )
+    measured = training.measured()
+    tell_parts(measured)
+    about = {"base_sha256": base.sha256, **training.about}
+    adapter = Adapter(training.model.shape.kind, training.pairs(), about)
+    files = files_of(args.out, adapter, open_model(args.model), args.out_type or "F32")
+    weights = next(iter(files.values()))
+    made = card.card(base, data, mark, training, weights, args.threads) | measured
+    with in_words(args.out):
+        write_whole(card.place(args.out), card.as_json(made))
+    write_files(args.out, files)
+    print(
+        f"{printable(str(args.out))}: {amount(sum(map(len, files.values())), 'byte')}, "
+        f"from step {training.state.best}",
+        file=sys.stderr,
+    )
+
+
+def needed(path: Path, training: "Training") -> Need:
+    """The memory of the fastest way that fits, printed by part. Refused where none does."""
+    sizes = sizes_of(training.model, path, training.kept, training.still)
+    need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
+    said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
+    way = (
+        "every block is computed once" if need.kept else "blocks are computed twice, to save memory"
+    )
+    print(
+        f"memory: at most {need.total / 1e6:,.0f} MB: {said}; {way}",
+        file=sys.stderr,
+    )
+    return need
