@@ -4,7 +4,7 @@ A request holds messages, not a prompt string. The text of a message is literal 
 control token; only the chat template around it can. Knows nothing of notes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -135,8 +135,18 @@ class Model(Protocol):
         """Events in order: Prefill..., Piece..., then exactly one Done or Failed."""
         ...
 
+    def generate_many(
+        self, requests: Sequence[Request]
+    ) -> Generator[tuple[int, Event], None, None]:
+        """Answer all `requests` at once: each event with the number of its request.
+
+        The events of one request come in the order of `generate`, among those of others. Answers
+        are those of `generate` up to rounding: several are computed in one batch.
+        """
+        ...
+
     def cancel(self) -> None:
-        """Stop the running request within a second; its stream ends with Done('cancelled')."""
+        """Stop what is running within a second: every stream ends with Done('cancelled')."""
         ...
 
     def score(self, messages: Sequence[Message], continuation: str) -> list[float]:

@@ -6,7 +6,7 @@ file, no process and no llama.cpp.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgemed_models.base import (
@@ -65,6 +65,20 @@ class ScriptedModel:
         self._stop.clear()
         self.requests.append(request)
         return self._events(request)
+
+    def generate_many(
+        self, requests: Sequence[Request]
+    ) -> Generator[tuple[int, Event], None, None]:
+        """The scripts of all `requests`, an event of each in turn."""
+        self._stop.clear()
+        self.requests += requests
+        streams = {number: self._events(request) for number, request in enumerate(requests)}
+        while streams:
+            for number, stream in list(streams.items()):
+                if (event := next(stream, None)) is None:
+                    del streams[number]
+                else:
+                    yield number, event
 
     def _events(self, request: Request) -> Iterator[Event]:
         pieces = self.script(request) if callable(self.script) else self.script

@@ -22,9 +22,10 @@ def parse(data: bytes) -> dict[str, Any]:
     return message
 
 
-def event_line(event: Event) -> bytes:
-    """An event under the name of its class."""
-    return line({type(event).__name__: asdict(event)})
+def event_line(event: Event, number: int | None = None) -> bytes:
+    """An event under the name of its class, with the `number` of its request if there are many."""
+    at = {} if number is None else {"at": number}
+    return line({**at, type(event).__name__: asdict(event)})
 
 
 READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
