@@ -4,7 +4,7 @@ Whoever shows progress, echoes text or draws a screen is told of every event; wh
 about a stop or a broken engine is the caller's rule.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -74,7 +74,9 @@ def ask(model: Model, request: Request) -> Answer:
     return answer
 
 
-def ask_many(model: Model, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+def ask_many(
+    model: Model, requests: Sequence[Request]
+) -> Generator[tuple[int, Answer], None, None]:
     """The answers to all `requests`, each with the number of its request, as they end.
 
     One may have ended as "failed": see `refuse_broken`.
