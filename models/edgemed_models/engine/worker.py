@@ -146,9 +146,26 @@ class Worker:
         """Ids of a request's prompt, and how many of them later requests begin with too."""
         from edgemed_models.engine.encoding import encode, shared
 
+        if request.plain:
+            return self.encode_plain(request), 0
         pieces = self.pieces(request.messages)
         ids = encode(self.weights, pieces)
         return ids, shared(self.weights, pieces, request.shared, ids)
+
+    def encode_plain(self, request: Request) -> list[int]:
+        """Ids of a text that is continued as it stands."""
+        from edgemed_models.engine.encoding import encode
+        from edgemed_models.engine.prompt import Segment
+
+        text = "".join(message.content for message in request.messages)
+        ids = list(request.ids) or encode(self.weights, [Segment(text, True)])
+        if not ids:
+            raise ModelError("the text is empty, and this model needs one", "give a text")
+        if not all(0 <= token < self.weights.n_vocab for token in ids):
+            raise ModelError(
+                f"a token is not in the vocabulary of {self.weights.n_vocab}", "give its own tokens"
+            )
+        return ids
 
     def room(self, tokens: int) -> Any:
         """A context for `tokens`: the current one, with what it holds, if it is large enough."""
@@ -182,7 +199,7 @@ class Worker:
 
     def generate(self, request: Request, out: BinaryIO) -> None:
         """Write the events of `request` as they happen."""
-        from edgemed_models.engine import loop
+        from edgemed_models.engine import loop, plain
         from edgemed_models.engine.loops import Loops
 
         prompt, pause = self.encode_shared(request)
@@ -190,7 +207,13 @@ class Worker:
         sampler = self.sampler(request)
         try:
             loops, limit = Loops() if request.stop_loops else None, request.max_tokens
-            for event in loop.generate(self.weights, context, sampler, prompt, limit, loops, pause):
+            made = (self.weights, context, sampler, prompt, limit, loops)
+            if request.plain:
+                given = bool(request.ids)
+                events = plain.generate(*made, request.echo, request.top, given)
+            else:
+                events = loop.generate(*made, pause)
+            for event in events:
                 out.write(wire.event_line(event))
                 out.flush()
         finally:
@@ -225,7 +248,9 @@ class Worker:
         from edgemed_models.engine.loops import Loops
         from edgemed_models.engine.many import Ask
 
-        prompt = self.encode(request.messages)
+        if request.echo or request.top is not None:
+            raise ModelError("echo and log-probabilities come one by one", "ask them alone")
+        prompt, _ = self.encode_shared(request)
         self.refuse_long(len(prompt) + request.max_tokens)
         loops = Loops() if request.stop_loops else None
         return Ask(number, prompt, request.max_tokens, self.sampler(request), loops)
