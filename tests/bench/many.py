@@ -14,7 +14,8 @@ one thread: threads that wait for each other count too).
 
 Answers that differ from one by one are counted. For each the bench looks at the place where the two
 part, at the logits of the model alone: how far the token of its own is above that of the other
-answer. Rounding can turn a close call only.
+answer. Rounding can turn a close call only. Beside them stands how many answers of one by one
+differ from themselves when prompts are read in batches of half the size: rounding alone.
 """
 
 import argparse
@@ -190,6 +191,11 @@ def cpu(model: LlamaModel | None = None) -> float:
     return own + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def differing(one: Run, other: Run) -> int:
+    """How many answers of two runs differ."""
+    return sum(a.text != b.text for a, b in zip(one.answers, other.answers, strict=True))
+
+
 def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
     """Median, least and greatest."""
     low, middle, high = min(values), statistics.median(values), max(values)
@@ -212,6 +218,13 @@ def measure(settings: Settings, requests: list[Request], args: argparse.Namespac
     base = one_by_one(single, requests, clock)  # also warms the file's pages
     read = sum(answer.timings["prompt_tokens"] for answer in base.answers)
     print(f"  {len(requests)} items, {read} tokens to read, {base.tokens} written one by one")
+    halved = LlamaModel(replace(settings, batch=args.batch // 2))
+    other = one_by_one(halved, requests, clock)
+    halved.close()
+    print(
+        f"  {differing(base, other)} answers differ where one by one reads batches of "
+        f"{args.batch // 2}"
+    )
     for count in args.sequences:
         settings = replace(settings, sequences=count)
         crowd, bare = LlamaModel(settings), Bare(settings, requests)
@@ -225,15 +238,12 @@ def measure(settings: Settings, requests: list[Request], args: argparse.Namespac
             gains.append(rates[1] / rates[0])
             shares.append(floor / runs[1].seconds)
         gaps = [gap for n in range(len(requests)) if (gap := bare.gap(n))]
-        differing = sum(
-            a.text != b.text for a, b in zip(base.answers, runs[1].answers, strict=True)
-        )
         kept = runs[1].answers[0].timings.get("kept_tokens", 0)
         print(
             f"  {count:3} at once: {spread(alone, '{:.1f}')} s one by one, "
             f"{spread(together, '{:.1f}')} s at once; gain {spread(gains)}; "
             f"of the bare loop {spread(shares)}; {kept} tokens shared; "
-            f"{differing} of {len(requests)} answers differ"
+            f"{differing(base, runs[1])} of {len(requests)} answers differ"
         )
         if gaps:
             print(f"      where they part, logits are {spread(gaps, '{:.3f}')} apart")

@@ -69,7 +69,8 @@ REQUESTS = [
 def test_answers_are_those_of_one_by_one(crowd: LlamaModel) -> None:
     together = answers(crowd, REQUESTS)
     alone = [ask(crowd, request) for request in REQUESTS]
-    # This model's answers leave no close call that rounding could turn (tests.bench.many counts).
+    # No call is close enough for rounding: this model's heads are too small for flash attention,
+    # and without it the place of a token in the cache decides the order of a sum.
     assert [a.text for a in together] == [a.text for a in alone]
     assert [(a.ending, a.tokens) for a in together] == [(a.ending, a.tokens) for a in alone]
     assert all(
@@ -112,14 +113,15 @@ def prompt(text: str) -> many.Ask:
     ("prompts", "shared"),
     [
         (("a" * 40 + "b", "a" * 40 + "c", "a" * 50), 40),
-        (("a" * 40, "a" * 40), 39),  # the last token is read by each, for its logits
-        (("a" * 40, "a" * 20), 19),
-        (("a" * 10 + "b", "a" * 10 + "c"), 0),  # too short to be worth it
+        (("a" * 47 + "b", "a" * 47 + "c"), 40),  # whole batches, as one by one reads them
+        (("a" * 40, "a" * 40), 32),  # the last token is read by each, for its logits
+        (("a" * 40, "a" * 20), 16),
+        (("a" * 7 + "b", "a" * 7 + "c"), 0),
         (("a" * 40,), 0),
     ],
 )
 def test_what_is_shared(prompts: tuple[str, ...], shared: int) -> None:
-    assert many.shared_start([prompt(text) for text in prompts]) == shared
+    assert many.shared_start([prompt(text) for text in prompts], 8) == shared
 
 
 def test_one_place_is_enough(model: LlamaModel) -> None:

@@ -1,11 +1,13 @@
 """Many requests at once: in each decode every running answer gets its next token.
 
 Reading the weights takes most of a decode, and it takes as long for one token as for several. A
-place whose answer ended is taken by the next request at once, and the rest of each batch reads
-prompts. What all prompts begin with is read once.
+place whose answer ended is taken by the next request at once. What all prompts begin with is read
+once.
 
-Each answer is chosen, ended and cut as in `loop`; only rounding differs, as one batch holds tokens
-of several texts.
+Each answer is chosen, ended and cut as in `loop`. A prompt is read in the very batches of `loop`,
+by itself, since with other batches llama.cpp rounds otherwise; so what is shared are whole batches.
+Then a number can differ from that of one by one only where llama.cpp computes a row otherwise beside
+others than alone: without flash attention, or in matrix kernels for several rows at a time.
 """
 
 import time
@@ -21,7 +23,6 @@ from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import FIRST, Sequences
 
 OFTEN = 1.0  # seconds between two pieces of one answer: each event wakes the client
-LEAST_SHARED = 16  # tokens: a shorter beginning is not worth a decode of its own
 
 Numbered = tuple[int, Event]
 
@@ -71,7 +72,7 @@ def generate(weights: Weights, pool: Sequences, asks: Sequence[Ask]) -> Iterator
     """
     if not asks:
         return
-    waiting, running, shared = deque(asks), list[Running](), shared_start(asks)
+    waiting, running, shared = deque(asks), list[Running](), shared_start(asks, pool.batch_size)
     places, free = deque(range(FIRST + 1, FIRST + 1 + pool.count)), pool.size - shared
     going = read_shared(pool, asks[0].prompt[:shared])
     while going and (waiting or running):
@@ -101,13 +102,13 @@ def generate(weights: Weights, pool: Sequences, asks: Sequence[Ask]) -> Iterator
         yield ask.number, Done("cancelled", Timings(0, 0.0, 0, 0.0))
 
 
-def shared_start(asks: Sequence[Ask]) -> int:
-    """How many tokens all prompts begin with; 0 if so few that they are read with the rest."""
+def shared_start(asks: Sequence[Ask], batch: int) -> int:
+    """How many tokens all prompts begin with, in whole batches of `batch` tokens."""
     first, last = min(a.prompt for a in asks), max(a.prompt for a in asks)
     same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
     most = min(len(ask.prompt) for ask in asks) - 1  # the last token is read for its logits
     same = most if same is None else min(same, most)
-    return same if len(asks) > 1 and same >= LEAST_SHARED else 0
+    return same // batch * batch if len(asks) > 1 else 0
 
 
 def read_shared(pool: Sequences, tokens: list[int]) -> bool:
@@ -120,21 +121,23 @@ def read_shared(pool: Sequences, tokens: list[int]) -> bool:
 
 
 def fill(pool: Sequences, running: Sequence[Running]) -> list[tuple[Running, int]]:
-    """Fill the batch: a token of every answer, then prompts in order while there is room.
+    """Fill the batch: with the next of the first prompt that is not read yet, or else with a token
+    of every answer.
 
     Returns who is in it with the row of its last token.
     """
+    for one in running:
+        if one.token is None:
+            tokens = one.ask.prompt[one.read : one.read + pool.batch_size]
+            whole = one.read + len(tokens) == len(one.ask.prompt)
+            row = pool.put(one.sequence, tokens, one.read, whole)
+            one.read += len(tokens)
+            return [(one, row)]
     rows = []
     for one in running:
-        if one.token is not None:
-            at = one.read + one.written - 1
-            rows.append((one, pool.put(one.sequence, [one.token], at, wanted=True)))
-    for one in running:
-        left = one.ask.prompt[one.read : one.read + pool.room] if one.token is None else []
-        if left:
-            whole = one.read + len(left) == len(one.ask.prompt)
-            rows.append((one, pool.put(one.sequence, left, one.read, whole)))
-            one.read += len(left)
+        assert one.token is not None
+        at = one.read + one.written - 1
+        rows.append((one, pool.put(one.sequence, [one.token], at, wanted=True)))
     return rows
 
 

@@ -46,11 +46,6 @@ class Sequences:
         """Empty the batch that the next decode reads."""
         self.filled = 0
 
-    @property
-    def room(self) -> int:
-        """Tokens that the batch can still take."""
-        return self.batch_size - self.filled
-
     def put(self, sequence: int, tokens: list[int], at: int, wanted: bool) -> int:
         """Put `tokens` of a sequence, from its position `at` on, into the batch.
 
