@@ -6,8 +6,8 @@ once.
 
 Each answer is chosen, ended and cut as in `loop`. A prompt is read in the very batches of `loop`,
 by itself, since with other batches llama.cpp rounds otherwise; so what is shared are whole batches.
-Then a number can differ from that of one by one only where llama.cpp computes a row otherwise beside
-others than alone: without flash attention, or in matrix kernels for several rows at a time.
+Then a number can differ from that of one by one only where llama.cpp computes a row otherwise
+beside others than alone: without flash attention, or in matrix kernels for several rows.
 """
 
 import time
