@@ -5,7 +5,7 @@
 
 For each task so many items are asked, greedily: one by one with `generate`, and with
 `generate_many` at each number of sequences. The bare loop replays the very batches of the engine in
-this process: the same tokens of the same sequences at the same places, the same forks and drops,
+this process: the same tokens of the same sequences at the same places, the same branches and drops,
 llama_decode and nothing else; no token is chosen, nothing is counted or sent. One by one, many and
 bare take turns within a pair, and the ratios of a pair are taken from runs that stand beside each
 other. Printed are medians of `--pairs` pairs, with the least and the greatest. On a machine that
@@ -68,9 +68,9 @@ class Recorder(Sequences):
         self.steps.append(("decode",))
         return super().decode()
 
-    def fork(self, sequence: int) -> None:
-        self.steps.append(("fork", sequence))
-        super().fork(sequence)
+    def branch(self, sequence: int) -> None:
+        self.steps.append(("branch", sequence))
+        super().branch(sequence)
 
     def drop(self, sequence: int) -> None:
         self.steps.append(("drop", sequence))
@@ -140,7 +140,7 @@ class Bare:
             if what == "decode":
                 llama.llama_decode(context, pool.batch)
                 llama.llama_synchronize(context)
-            elif what == "fork":
+            elif what == "branch":
                 llama.llama_memory_seq_cp(memory, 0, given[0], -1, -1)
             else:
                 llama.llama_memory_seq_rm(memory, given[0], -1, -1)

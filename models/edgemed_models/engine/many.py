@@ -81,7 +81,7 @@ def generate(weights: Weights, pool: Sequences, asks: Sequence[Ask]) -> Iterator
             free -= ask.most - shared
             one = Running(ask, places.popleft(), shared, Text(weights), shared)
             if shared:
-                pool.fork(one.sequence)
+                pool.branch(one.sequence)
             running.append(one)
             yield ask.number, Prefill(shared, len(ask.prompt), 0.0, shared)
         rows = fill(pool, running)

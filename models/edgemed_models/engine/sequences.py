@@ -77,7 +77,7 @@ class Sequences:
         """A view of the logits of a row of the last decode, [vocabulary]."""
         return view(llama.llama_get_logits_ith(self.context, row), self.n_vocab, np.float32)
 
-    def fork(self, sequence: int) -> None:
+    def branch(self, sequence: int) -> None:
         """Begin `sequence` with what the first one holds; nothing is read or copied."""
         llama.llama_memory_seq_cp(self.memory, FIRST, sequence, -1, -1)
 
