@@ -54,11 +54,11 @@ def run(args: argparse.Namespace) -> int:
         path = find_model(args.model)
         take_kept_adapter(args)
         token = new_token()
+        if args.token_file is not None:
+            write_token(args.token_file, token)
         model = load_model(path, options_of(args))
         server = Server(listening, model, token, args.queue, tell)
         try:
-            if args.token_file is not None:
-                write_token(args.token_file, token)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, stop)
             server.begin()
