@@ -7,7 +7,8 @@ Begins with the sentence encoder that is shipped and learns from errors planted 
 training files of ACI-Bench and MTS-Dialog (DIR/aci-bench, DIR/mts-dialog). Two kinds of error stay
 out (`--leave-out`), so that `python -m tests.bench.reader` can say whether it learned to read or
 only to know the planter. Rows, checkpoints and reader.onnx go to the work folder; a run that was
-stopped goes on from its last checkpoint.
+stopped goes on from its last checkpoint. No reader is shipped: what it would add is in
+docs/benchmarks.md.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--leave-out", nargs="*", default=LEFT_OUT, help="kinds not trained on")
     parser.add_argument("--steps", type=int, default=480, help="in all; 480 see each pair once")
     parser.add_argument("--size", type=int, default=16, help="pairs of a step")
-    parser.add_argument("--minutes", type=float, default=42, help="stop here, for another run")
+    parser.add_argument("--minutes", type=float, default=42, help="stop here; the next run goes on")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -141,6 +142,7 @@ def train(order: Sequence[list[Row]], watched: Sequence[Row], args: argparse.Nam
             held = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             torch.save(held | {"done": step + 1}, path)
         if last:
+            print(f"{step + 1} of {len(order)} steps", flush=True)
             break
     watch(model, watched)
     return model
