@@ -1,6 +1,6 @@
 """Trains the second reader: does the evidence say the same as a claim, something other, nothing?
 
-    pip install -e '.[train]'
+    pip install -e '.[encoder]'
     python -m models.encoder.reader --data DIR --work DIR [--each 130] [--minutes 42]
 
 Begins with the sentence encoder that is shipped and learns from errors planted by program into the

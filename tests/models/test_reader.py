@@ -86,7 +86,7 @@ def test_batches_hold_every_row_once(tokens: Any) -> None:
 @pytest.fixture(scope="module")
 def model() -> Iterator[Any]:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
-    pytest.importorskip("onnx", reason="onnx is not installed (extra `train`)")
+    pytest.importorskip("onnx", reason="onnx is not installed (extra `encoder`)")
     from models.encoder.reader_model import Reader, shipped
 
     yield Reader().begin(shipped())
