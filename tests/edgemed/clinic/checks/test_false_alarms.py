@@ -171,6 +171,7 @@ def test_the_right_sentence_passes_and_the_wrong_one_is_flagged(
     [
         ("He has knee pain.", "He has left knee pain.", "minor"),
         ("He had knee surgery.", "He had left knee surgery.", "major"),
+        ("His right knee hurts.", "Strength is full on the left.", "minor"),
         ("He has left knee pain.", "He has right knee pain.", "major"),
         ("He was seen.", "He was seen after physical therapy.", "major"),
         ("[doctor] hello .\n[patient] hi .", "He was seen after physical therapy.", "minor"),
