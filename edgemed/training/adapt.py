@@ -87,6 +87,8 @@ class Training:
     def __init__(self, model: Transformer, data: Data, wish: Wish) -> None:
         self.model, self.rows, self.wish = model, data.rows, wish
         self.paths = self.attached()
+        for path in self.paths.values():
+            path.to(model.placing.device)
         parameters = [p for path in self.paths.values() for p in path.parameters()]
         self.trained = [p for p in parameters if p.requires_grad]
         self.learned, self.held = split(len(data.rows), wish.held_out, wish.seed)
@@ -151,7 +153,7 @@ class Training:
         state, rows = self.state, [self.rows[n] for n in self.batches[self.state.step]]
         for group in self.adam.param_groups:
             group["lr"] = rate_at(state.step, len(self.batches), self.wish.rate)
-        ids, packing, weights = packed(rows)
+        ids, packing, weights = packed(rows, self.model.placing.device)
         count = float(weights.sum())
         loss = self.model.loss(ids, packing, weights) / count
         found: float = loss.item()
@@ -194,7 +196,8 @@ class Training:
         """Mean loss of a token of the held-out answers."""
         total = tokens = 0.0
         for batch in batches(self.held, self.lengths, self.wish.batch_tokens):
-            ids, packing, weights = packed([self.rows[n] for n in batch])
+            rows = [self.rows[n] for n in batch]
+            ids, packing, weights = packed(rows, self.model.placing.device)
             total += float(self.model.loss(ids, packing, weights))
             tokens += float(weights.sum())
         return total / tokens
@@ -205,8 +208,8 @@ class Training:
         return replace(
             self.state,
             weights=self._weights(),
-            first=[m["exp_avg"].numpy().copy() for m in moments if m],
-            second=[m["exp_avg_sq"].numpy().copy() for m in moments if m],
+            first=[array(m["exp_avg"]) for m in moments if m],
+            second=[array(m["exp_avg_sq"]) for m in moments if m],
         )
 
     def restore(self, state: State) -> None:
@@ -218,8 +221,8 @@ class Training:
         for parameter, first, second in zip(self.trained, state.first, state.second, strict=False):
             self.adam.state[parameter] = {
                 "step": torch.tensor(float(state.step)),
-                "exp_avg": torch.from_numpy(first.copy()),
-                "exp_avg_sq": torch.from_numpy(second.copy()),
+                "exp_avg": torch.from_numpy(first.copy()).to(parameter.device),
+                "exp_avg_sq": torch.from_numpy(second.copy()).to(parameter.device),
             }
 
     def use_best(self) -> None:
@@ -246,7 +249,12 @@ class Training:
         }
 
     def _weights(self) -> list[F32]:
-        return [np.array(p.detach().numpy(), np.float32, order="C") for p in self.trained]
+        return [array(p) for p in self.trained]
+
+
+def array(values: torch.Tensor) -> F32:
+    """Its own copy, as an adapter holds it."""
+    return np.array(values.detach().cpu().numpy(), np.float32, order="C")
 
 
 def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:

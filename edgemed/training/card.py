@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgemed.training.adapt import Training
 
 
-LATER = ("rslora", "dora", "shots")
+LATER = ("rslora", "dora", "shots", "bf16")
 """Settings that a run of an earlier version did not have: without them its name stays."""
 
 
@@ -58,7 +58,8 @@ def card(
             "answer_tokens": sum(row.answer for row in rows),
             **data.about,
         },
-        "settings": asdict(training.wish) | {"threads": threads},
+        "settings": asdict(training.wish)
+        | {"threads": threads, "device": training.model.placing.device.type},
         "matrices": len(training.paths),
         "curve": [asdict(point) for point in state.curve],
         "steps": {"planned": len(training.batches), "done": state.step, "best": state.best},

@@ -19,9 +19,9 @@ from edgemed_models.trainable.adapters import Lora
 from edgemed_models.trainable.routed import ACTIVE, EXPERTS, Aligned, Parts, Routed
 from edgemed_models.trainable.transformer import Linear, Transformer
 
-from edgemed.adapters.adapter import F32, Adapter, Pair
+from edgemed.adapters.adapter import Adapter, Pair
 from edgemed.errors import EdgemedError, Incompatible, UsageError
-from edgemed.training.adapt import Training
+from edgemed.training.adapt import Training, array
 from edgemed.training.encoded import Data
 from edgemed.training.packing import packed
 from edgemed.training.schedule import batches
@@ -142,7 +142,8 @@ class Aggregating(Parted):
             path.begin_tally()
         with self.counting(("shared", "routed")):
             for batch in batches(self.learned[:MEASURED], self.lengths, self.wish.batch_tokens):
-                ids, packing, _ = packed([self.rows[n] for n in batch])
+                rows = [self.rows[n] for n in batch]
+                ids, packing, _ = packed(rows, self.model.placing.device)
                 self.model.hidden(ids, packing)
         for path in routed:
             path.end_tally()
@@ -247,8 +248,3 @@ def lora_of(pair: Pair, scale: float, trained: bool) -> Lora:
     path.b.data = torch.from_numpy(pair.b * np.float32(pair.scale / scale))
     path.requires_grad_(trained)
     return path
-
-
-def array(values: torch.Tensor) -> F32:
-    """Its own copy, as an adapter holds it."""
-    return np.array(values.detach().numpy(), np.float32, order="C")

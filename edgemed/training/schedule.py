@@ -28,6 +28,7 @@ class Wish:
     rslora: bool = False
     dora: bool = False
     shots: int | None = None
+    bf16: bool = False
 
     @property
     def scale(self) -> float:

@@ -11,7 +11,7 @@ from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import print_json
 from edgemed.logs import audit, seals
 from edgemed.logs.audit import Entry, Place, Verdict
-from edgemed.logs.drafts import Draft, drafts
+from edgemed.logs.drafts import RecordedDraft, drafts
 from edgemed.printable import printable
 
 
@@ -132,7 +132,7 @@ def texts_of(note: Path) -> tuple[str, ...]:
     return text, opened(text).source
 
 
-def line_of(draft: Draft) -> str:
+def line_of(draft: RecordedDraft) -> str:
     """A draft on a line: when, by which template and model, how it ended, for whom."""
     kept = ", note and draft kept" if draft.kept else ""
     who = f", {draft.who}" if draft.who else ""

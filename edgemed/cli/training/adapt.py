@@ -32,8 +32,9 @@ from edgemed.storage.place import refuse_inputs, refuse_place
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import in_words, write_whole
 from edgemed.training import card
+from edgemed.training.device import COMPUTED, DEVICES, free_on_card, placing_of
 from edgemed.training.encoded import Data
-from edgemed.training.memory import Need, planned, sizes_of
+from edgemed.training.memory import Need, needs, needs_of_card, planned, sizes_of
 from edgemed.training.overnight import Overnight
 from edgemed.training.schedule import Wish
 from edgemed.training.trainable import load_trainable, require_torch
@@ -61,6 +62,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     training_options(parser.add_argument_group("training"))
     medcare_options(parser.add_argument_group("MedCare: two stages"))
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
+    add(
+        "--compute",
+        choices=COMPUTED,
+        help="numbers of the products; bf16 only where the machine has it (float32; on cuda bf16)",
+    )
     add(
         "--overnight",
         action="store_true",
@@ -179,6 +186,7 @@ def wish_of(args: argparse.Namespace) -> Wish:
         args.rslora,
         args.dora,
         args.shots,
+        args.compute == "bf16" or (args.device == "cuda" and args.compute is None),
     )
     return staged(args, plain)
 
@@ -235,10 +243,12 @@ def trained(
     from edgemed.training.adapt import never, train
 
     torch.set_num_threads(args.threads)
-    _, model = load_trainable(args.model)
+    _, model = load_trainable(args.model, placing_of(args.device, wish.bf16))
     training = begun(args, model, data, wish)
     need = needed(args.model, training)
     model.keep = need.kept
+    if need.once:
+        model.decode_once()
     if args.resume or args.finish:
         training.restore(checkpoint.load(progress, name))
     if args.finish:
@@ -279,7 +289,11 @@ def write(
 def needed(path: Path, training: "Training") -> Need:
     """The memory of the fastest way that fits, printed by part. Refused where none does."""
     sizes = sizes_of(training.model, path, training.kept, training.still)
-    need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
+    place, step = training.model.placing, (training.weights, training.longest_step)
+    if place.device.type == "cpu":
+        need = planned(needs(sizes, *step, place.dtype.itemsize), system_memory()[1])
+    else:
+        need = planned(needs_of_card(sizes, *step, place.dtype.itemsize), free_on_card())
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (
         "every block is computed once" if need.kept else "blocks are computed twice, to save memory"

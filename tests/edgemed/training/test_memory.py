@@ -15,8 +15,8 @@ SIZES = Sizes(layers=30, width=576, feed_forward=1536, file=98_000_000)
 def test_blocks_are_computed_once_where_there_is_room_and_twice_where_not() -> None:
     kept, less = needs(SIZES, 5_000_000, 1500)
     assert kept.kept and not less.kept and kept.total > 2 * less.total
-    assert planned(SIZES, 5_000_000, 1500, 2 * kept.total) == kept
-    assert planned(SIZES, 5_000_000, 1500, less.total) == less
+    assert planned(needs(SIZES, 5_000_000, 1500), 2 * kept.total) == kept
+    assert planned(needs(SIZES, 5_000_000, 1500), less.total) == less
 
 
 def test_activations_grow_with_the_tokens_of_a_step_and_nothing_else_does() -> None:
@@ -28,7 +28,7 @@ def test_activations_grow_with_the_tokens_of_a_step_and_nothing_else_does() -> N
 def test_what_fits_in_no_way_is_refused_with_every_part() -> None:
     less = list(needs(SIZES, 5_000_000, 1500))[-1]
     with pytest.raises(Refused, match=r"MB activations .* MB libraries"):
-        planned(SIZES, 5_000_000, 1500, less.total - 1)
+        planned(needs(SIZES, 5_000_000, 1500), less.total - 1)
 
 
 def test_what_the_paths_of_a_block_keep_counts_for_every_token() -> None:
@@ -62,4 +62,7 @@ def test_dora_keeps_what_each_matrix_gave(tmp_path: Path) -> None:
     ):
         training = Training(load_trainable(path)[1], data, wish)
         sizes = sizes_of(training.model, path, training.kept)
-        assert sizes == Sizes(tiny.LAYERS, tiny.WIDTH, tiny.INNER, path.stat().st_size, kept)
+        block = tiny.WIDTH * (2 * tiny.WIDTH + 2 * 16 + 3 * tiny.INNER)
+        decoded = 2 * tiny.WORDS * tiny.WIDTH + tiny.LAYERS * block  # embedding and head too
+        size = path.stat().st_size
+        assert sizes == Sizes(tiny.LAYERS, tiny.WIDTH, tiny.INNER, size, kept, decoded=decoded)
