@@ -31,7 +31,7 @@ UNUSED = (".rotary_emb.inv_freq", ".attention.masked_bias", ".attention.bias")
 """Tensors of old checkpoints that hold no weights."""
 
 
-class Slice(NamedTuple):
+class StoredRows(NamedTuple):
     """A matrix or vector: rows of a tensor in a file, and the number of the expert it is of."""
 
     number: int
@@ -51,7 +51,7 @@ class Found(NamedTuple):
 
     order: Order | None
     plus: float
-    slices: list[Slice]
+    slices: list[StoredRows]
 
 
 def tensors_of(
@@ -91,21 +91,23 @@ def left_out(tables: Tables, row: Architecture) -> int:
     return sum(name.startswith(row.leaves_out or "\0") for name in names)
 
 
-def slices_of(source: Tensor) -> Iterator[tuple[str, str, Slice]]:
+def slices_of(source: Tensor) -> Iterator[tuple[str, str, StoredRows]]:
     """(module, ending, piece) of what a tensor of a file holds: one matrix, or those of experts."""
     expert = expert_of(source.name.removesuffix(".weight"))
     together = TOGETHER.fullmatch(source.name)
     if expert is not None and source.name.endswith(".weight"):
-        yield expert[0], "weight", Slice(expert[1], source, 0, source.rows)
+        yield expert[0], "weight", StoredRows(expert[1], source, 0, source.rows)
     elif together is not None and len(source.shape) == 3:
         yield from split(source, together["before"], HALVES[together["part"]])
     else:
         ending = ENDING.fullmatch(source.name)
         module, word = (ending["module"], ending["ending"]) if ending else (source.name, "weight")
-        yield module, word, Slice(0, source, 0, source.rows)
+        yield module, word, StoredRows(0, source, 0, source.rows)
 
 
-def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tuple[str, str, Slice]]:
+def split(
+    source: Tensor, before: str, halves: tuple[str, ...]
+) -> Iterator[tuple[str, str, StoredRows]]:
     """The experts of one tensor: the rows of each hold one matrix, or two one after the other."""
     each, experts = source.shape[1], source.shape[2]
     rows = each // len(halves)
@@ -116,7 +118,7 @@ def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tupl
             yield (
                 of_all(before, word),
                 "weight",
-                Slice(number, source, number * each + at * rows, rows),
+                StoredRows(number, source, number * each + at * rows, rows),
             )
 
 

@@ -36,14 +36,14 @@ from edgemed.training.device import COMPUTED, DEVICES, free_on_card, placing_of
 from edgemed.training.encoded import Data
 from edgemed.training.memory import Need, needs, needs_of_card, planned, sizes_of
 from edgemed.training.overnight import Overnight
-from edgemed.training.schedule import Wish
+from edgemed.training.schedule import RunSettings
 from edgemed.training.trainable import load_trainable, require_torch
 
 if TYPE_CHECKING:  # needs torch
     from edgemed.training.adapt import Training
 
 LARGEST = 1_000_000
-PLAIN = Wish()
+PLAIN = RunSettings()
 ROOTED_ALPHA = PLAIN.alpha / math.sqrt(PLAIN.rank)
 """Where rsLoRA is to scale as LoRA does at the usual rank."""
 
@@ -170,10 +170,10 @@ def share(text: str) -> float:
     return number
 
 
-def wish_of(args: argparse.Namespace) -> Wish:
+def settings_of(args: argparse.Namespace) -> RunSettings:
     """The options as the run takes them."""
     usual = ROOTED_ALPHA if args.rslora else 2.0 * args.rank
-    plain = Wish(
+    plain = RunSettings(
         args.rank,
         args.alpha or usual,
         args.matrices,
@@ -212,8 +212,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_other_base(args, base.sha256)
     data = data_of(args)
     mark = data.mark(Log(default_place()).key_for("examples"))
-    wish = wish_of(args)
-    training = trained(args, data, wish, card.run_name(base, mark, wish), progress)
+    settings = settings_of(args)
+    training = trained(args, data, settings, card.run_name(base, mark, settings), progress)
     write(args, base, data, mark, training)
     progress.unlink(missing_ok=True)
     return 0
@@ -234,7 +234,7 @@ def refuse_nonsense(args: argparse.Namespace) -> None:
 
 
 def trained(
-    args: argparse.Namespace, data: Data, wish: Wish, name: str, progress: Path
+    args: argparse.Namespace, data: Data, settings: RunSettings, name: str, progress: Path
 ) -> "Training":
     """Run the training called `name` to its end, from its start or from where it was stopped."""
     import torch
@@ -243,8 +243,8 @@ def trained(
     from edgemed.training.adapt import never, train
 
     torch.set_num_threads(args.threads)
-    _, model = load_trainable(args.model, placing_of(args.device, wish.bf16))
-    training = begun(args, model, data, wish)
+    _, model = load_trainable(args.model, placing_of(args.device, settings.bf16))
+    training = begun(args, model, data, settings)
     need = needed(args.model, training)
     model.keep = need.kept
     if need.once:

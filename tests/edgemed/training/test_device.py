@@ -24,13 +24,13 @@ def learned(path: Path, bf16: bool = False, once: bool = False) -> tuple[float, 
     from edgemed_models.trainable.transformer import Packing
 
     from edgemed.training.adapt import attach
-    from edgemed.training.schedule import Wish
+    from edgemed.training.schedule import RunSettings
     from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(path, Placing(dtype=torch.bfloat16 if bf16 else torch.float32))
     if once:
         model.decode_once()
-    paths = attach(model, Wish(2, 4))
+    paths = attach(model, RunSettings(2, 4))
     random = torch.Generator().manual_seed(1)
     for adapter in paths.values():
         torch.nn.init.normal_(adapter.b, std=0.05, generator=random)

@@ -50,17 +50,17 @@ def test_dora_keeps_what_each_matrix_gave(tmp_path: Path) -> None:
     from edgemed.training.adapt import Training
     from edgemed.training.encoded import Data, Encoded
     from edgemed.training.memory import sizes_of
-    from edgemed.training.schedule import Wish
+    from edgemed.training.schedule import RunSettings
     from edgemed.training.trainable import load_trainable
 
     path = tiny.write_decoder(tmp_path / "m.gguf", "llama")
     data = Data(tuple(Encoded(tuple(row), 2) for row in tiny.sequences()), 0, 64)
-    for wish, kept in (
-        (Wish(2, 4), 0),
-        (Wish(2, 4, dora=True), 2 * tiny.WIDTH + 2 * 16 + 2 * tiny.INNER + tiny.WIDTH),
-        (Wish(2, 4, "ffn", dora=True), 2 * tiny.INNER + tiny.WIDTH),
+    for settings, kept in (
+        (RunSettings(2, 4), 0),
+        (RunSettings(2, 4, dora=True), 2 * tiny.WIDTH + 2 * 16 + 2 * tiny.INNER + tiny.WIDTH),
+        (RunSettings(2, 4, "ffn", dora=True), 2 * tiny.INNER + tiny.WIDTH),
     ):
-        training = Training(load_trainable(path)[1], data, wish)
+        training = Training(load_trainable(path)[1], data, settings)
         sizes = sizes_of(training.model, path, training.kept)
         block = tiny.WIDTH * (2 * tiny.WIDTH + 2 * 16 + 3 * tiny.INNER)
         decoded = 2 * tiny.WORDS * tiny.WIDTH + tiny.LAYERS * block  # embedding and head too
