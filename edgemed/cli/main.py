@@ -33,7 +33,7 @@ ROOM = "the output is incomplete: free some disk space and run the command again
 
 class Command(NamedTuple):
     """The room of a command's module, what it is for, and its actions (`*`: all) that open
-    internet sockets."""
+    internet sockets. `serve` opens the one that listens, and then gives the right up itself."""
 
     room: str
     help: str
@@ -65,6 +65,9 @@ COMMANDS: dict[str, Command] = {
     "extract": Command("files", "extract a fine-tune's change as a LoRA adapter"),
     "audit": Command("clinic", "check or print the log of who did what"),
     "demo": Command("local_models", "try a merge of two embedded models (not for patients)"),
+    "serve": Command(
+        "local_models", "let other programs of this machine use a model", internet=("*",)
+    ),
     "inspect": Command("files", "show what is in a GGUF file, a checkpoint or an adapter"),
 }
 

@@ -1,19 +1,21 @@
 """Asks a model every case, greedily and with the same settings for every file of a sweep."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from edgemed_models.answer import Answer, ask
-from edgemed_models.base import Message, ModelError, Request
+from edgemed_models.answer import Answer, ask_many, refuse_broken
+from edgemed_models.base import Message, Model, ModelError, Request
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.cases import SweepCase
 from edgemed.gguf import open_model
+from edgemed.local_models.at_once import many_at_once
 from edgemed.local_models.loading import (
     Options,
     bare_settings,
@@ -51,7 +53,9 @@ def settings_holding(
     """As `planned_settings`, with a room of tokens for each answer."""
     with started_ahead() as process:
         most = longest(path, cases, options, rooms, process)
-    return settings_for(path, options, plan_model(open_model(path), options, most))
+    model = open_model(path)
+    plan = plan_model(model, options, most)
+    return many_at_once(model, settings_for(path, options, plan), options, plan)
 
 
 def longest(
@@ -98,21 +102,33 @@ def examined(
 ) -> tuple[dict[str, list[float]], int]:
     """The scores of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
     worths, cut = defaultdict(list), 0
+    found: dict[int, Answer] = {}
     model = start(settings)
     try:
-        for number, case in enumerate(cases, 1):
-            answer = answered(model, case, max_tokens)
-            worths[case.axis].append(case.worth(answer.text, answer.complete))
-            cut += not answer.complete
-            tell(number)
+        requests = [Request(case.messages, max_tokens) for case in cases]
+        for number, answer in answered([case.where for case in cases], model, requests):
+            found[number] = answer
+            tell(len(found))
     finally:
         model.close()
+    for number, case in enumerate(cases):
+        answer = found[number]
+        worths[case.axis].append(case.worth(answer.text, answer.complete))
+        cut += not answer.complete
     return dict(worths), cut
 
 
-def answered(model: LlamaModel, case: SweepCase, max_tokens: int) -> Answer:
-    """The greedy answer to a case. Raises EdgemedError where the engine breaks."""
-    try:
-        return ask(model, Request(case.messages, max_tokens))
-    except ModelError as error:
-        raise named(case.where, error) from None
+def answered(
+    places: Sequence[str], model: Model, requests: Sequence[Request]
+) -> Iterator[tuple[int, Answer]]:
+    """The answers to `requests`, many at once, each with its number, as they end.
+
+    Raises EdgemedError, with the one of `places` (file and line), where the engine breaks.
+    """
+    with closing(ask_many(model, requests)) as answers:
+        for number, answer in answers:
+            try:
+                refuse_broken(answer)
+            except ModelError as error:
+                raise named(places[number], error) from None
+            yield number, answer

@@ -17,7 +17,7 @@ from edgemed_models.engine.settings import Settings
 from edgemed import __version__
 from edgemed.errors import Refused
 from edgemed.evals.asking import settings_holding
-from edgemed.evals.examining import Outcome, asked, prompts
+from edgemed.evals.examining import Outcome, asked_together, prompts
 from edgemed.evals.results import Identity, Results, held, known_results, write_results
 from edgemed.evals.scoring import LIBRARIES
 from edgemed.evals.tasks.items import Item
@@ -119,8 +119,8 @@ def examine(
     """Ask `items` and add them to `found`, which is written also where the work is stopped."""
     model = start(settings)
     try:
-        for item in items:
-            found[item.key] = item.digest, asked(model, task, item)
+        for item, outcome in asked_together(model, task, items):
+            found[item.key] = item.digest, outcome
             kept.note(found)
     finally:
         model.close()
@@ -152,6 +152,7 @@ def settled(out: Path, settings: Settings, before: Identity) -> Identity:
 def identity_of(model: Examinee, task: Task) -> Identity:
     """What two items must have in common to be in one file."""
     given = asdict(replace(model.options, threads=None))
+    del given["at_once"]  # changes rounding alone
     adapters = [
         [Path(p).name, strength, sha256_of(Path(p))] for p, strength in given.pop("adapters")
     ]

@@ -7,16 +7,17 @@ log-probability that the model gives them as the whole answer, which needs no pa
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edgemed_models.answer import ask
+from edgemed_models.answer import Answer, ask
 from edgemed_models.base import Message, Model, ModelError, Request
 
-from edgemed.evals.asking import named
+from edgemed.evals.asking import answered, named
 from edgemed.evals.scoring import Scores, followed, picked, written
 from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
 
 MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
+SCORED_AFTER = 32  # items: so many write their reasons before letters are compared
 SCAFFOLD = 128  # tokens that a chat template may put around two more turns
 
 
@@ -58,22 +59,54 @@ def turns(prompt: str) -> tuple[Message, ...]:
 def asked(model: Model, task: Task, item: Item) -> Outcome:
     """The outcome of one item. EdgemedError, with its place, where the engine breaks."""
     try:
-        return KINDS[task.kind](model, task, item)
+        if task.kind in WRITING:
+            return WRITING[task.kind](model, task, item, ask(model, request_of(task, item)))
+        return choose(model, task, item)
     except ModelError as error:
         raise named(item.where, error) from None
 
 
-def write(model: Model, task: Task, item: Item) -> Outcome:
+def asked_together(
+    model: Model, task: Task, items: Sequence[Item]
+) -> Iterator[tuple[Item, Outcome]]:
+    """The outcomes of all `items`, in the order in which they are known; otherwise as `asked`.
+
+    What the model writes itself is written many at once.
+    """
+    if task.kind not in WRITING:
+        yield from ((item, asked(model, task, item)) for item in items)
+        return
+    size = SCORED_AFTER if task.kind == "reason" else len(items)
+    for at in range(0, len(items), size):
+        yield from group_asked(model, task, items[at : at + size])
+
+
+def group_asked(model: Model, task: Task, items: Sequence[Item]) -> Iterator[tuple[Item, Outcome]]:
+    """The outcomes of a group. Where a second pass asks the model again, it waits for all of the
+    first pass."""
+    requests = [request_of(task, item) for item in items]
+    answers = answered([item.where for item in items], model, requests)
+    for number, answer in list(answers) if task.kind == "reason" else answers:
+        item = items[number]
+        try:
+            yield item, WRITING[task.kind](model, task, item, answer)
+        except ModelError as error:
+            raise named(item.where, error) from None
+
+
+def request_of(task: Task, item: Item) -> Request:
+    """What a task has the model write first: greedily, without a system prompt."""
+    return Request(turns(filled(task.prompts[task.kind], item.fields)), task.max_tokens)
+
+
+def write(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     """The model writes a text, which is compared with the reference and the source."""
-    answer = ask(model, Request(turns(filled(task.prompts["write"], item.fields)), task.max_tokens))
     return Outcome(written(task, item, answer.text), answer.tokens, not answer.complete)
 
 
-def follow(model: Model, task: Task, item: Item) -> Outcome:
+def follow(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     """The model follows instructions, which a program verifies."""
     assert isinstance(item.wanted, tuple) and not isinstance(item.wanted, Options)
-    prompt = filled(task.prompts["follow"], item.fields)
-    answer = ask(model, Request(turns(prompt), task.max_tokens))
     return Outcome(followed(item.wanted, answer.text), answer.tokens, not answer.complete)
 
 
@@ -93,12 +126,11 @@ def choose(model: Model, task: Task, item: Item) -> Outcome:
     return Outcome(scores)
 
 
-def reason(model: Model, task: Task, item: Item) -> Outcome:
+def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
     assert isinstance(item.wanted, Options)
     texts, right = item.wanted
-    first = turns(filled(task.prompts["reason"], item.fields))
-    answer = ask(model, Request(first, task.max_tokens))
+    first = request_of(task, item).messages
     second = (*first, Message("assistant", answer.text), *turns(task.prompts["letter"]))
     found = picked(logs(model, second, LETTERS[: len(texts)]), right)
     return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
@@ -109,10 +141,10 @@ def logs(model: Model, prompt: tuple[Message, ...], options: Sequence[str]) -> l
     return [sum(model.score(prompt, option)) for option in options]
 
 
-KINDS: dict[str, Callable[[Model, Task, Item], Outcome]] = {
+WRITING: dict[str, Callable[[Model, Task, Item, Answer], Outcome]] = {
     "write": write,
     "follow": follow,
-    "choose": choose,
     "reason": reason,
 }
-"""By the `kind` in a task's table."""
+"""Kinds of tasks that judge what the model has written, by the `kind` in a task's table."""
+KINDS = (*WRITING, "choose")

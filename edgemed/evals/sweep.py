@@ -158,7 +158,8 @@ def asked(t: float, settings: Settings, exam: Exam, listener: Listener) -> Exami
     """The merged file's scores."""
 
     def tell(done: int) -> None:
-        listener.at_work(t, f"{done} of {len(exam.cases)} answers")
+        at_once = f", {settings.sequences} at once" if settings.sequences > 1 else ""
+        listener.at_work(t, f"{done} of {len(exam.cases)} answers{at_once}")
 
     worths, cut = examined(settings, exam.cases, exam.max_tokens, tell)
     number = open_model(Path(settings.path)).metadata.get(FILE_TYPE, -1)
@@ -172,6 +173,7 @@ def identity_of(way: Way, exam: Exam) -> Identity:
     paths = [path for model in models for path in model.files]
     strengths = [laid.strength for model in models for laid in model.adapters]
     given = asdict(replace(exam.options, threads=None))
+    del given["at_once"]  # changes rounding alone
     adapters = given.pop("adapters")
     beside = [recorded(Path(path), strength) for path, strength in adapters]
     return {

@@ -51,6 +51,7 @@ class Options:
     repack: bool | None = None
     chat_template: Path | None = None
     adapters: tuple[Use, ...] = ()
+    at_once: int | None = None
 
 
 class Planned(NamedTuple):
@@ -239,7 +240,8 @@ def decisive(
     table: dict[str, Any] = {"context": model.context}
     if isinstance(engine, Settings):
         table = asdict(engine)
-    for name in ("path", "vocab_only"):  # the model's hash says which file it is
+    # The model's hash says which file it is; a draft is written alone.
+    for name in ("path", "vocab_only", "sequences"):
         table.pop(name, None)
     adapters = table.pop("adapters", ())
     if adapters:

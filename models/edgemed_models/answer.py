@@ -4,7 +4,8 @@ Whoever shows progress, echoes text or draws a screen is told of every event; wh
 about a stop or a broken engine is the caller's rule.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -69,8 +70,28 @@ def collect(
 def ask(model: Model, request: Request) -> Answer:
     """The model's answer to `request`. Raises ModelError where the engine breaks off."""
     answer = collect(model.generate(request))
+    refuse_broken(answer)
+    return answer
+
+
+def ask_many(
+    model: Model, requests: Sequence[Request]
+) -> Generator[tuple[int, Answer], None, None]:
+    """The answers to all `requests`, each with the number of its request, as they end.
+
+    One may have ended as "failed": see `refuse_broken`.
+    """
+    answers = [Answer() for _ in requests]
+    with closing(model.generate_many(requests)) as events:
+        for number, event in events:
+            answer = collect(iter((event,)), answer=answers[number])
+            if answer.end is not None:
+                yield number, answer
+
+
+def refuse_broken(answer: Answer) -> None:
+    """ModelError for an answer that the engine broke off."""
     if isinstance(answer.end, Failed):
         raise ModelError(answer.end.message, answer.end.hint, answer.end.log)
     if answer.end is None:
         raise ModelError("the engine gave no ending", "ask again")
-    return answer

@@ -4,9 +4,9 @@ A request holds messages, not a prompt string. The text of a message is literal 
 control token; only the chat template around it can. Knows nothing of notes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Role = Literal["system", "user", "assistant"]
 Reason = Literal["stop", "length", "loop", "cancelled"]
@@ -29,6 +29,11 @@ class Request:
     there, so that they need not read them again.
     `grammar` (GBNF) or `schema` (a JSON schema as text) constrains the whole answer. ValueError
     if both are given, or no tokens are to be written.
+
+    `plain`: the text of the one message is continued as it stands, without a chat template; or the
+    tokens `ids`, where they are given. `echo` sends that text as the first piece, and then no
+    tokens need be written. With `top` each token comes with its log-probability and those of the
+    `top` likeliest tokens at its place (only with `plain`).
     """
 
     messages: tuple[Message, ...]
@@ -39,10 +44,17 @@ class Request:
     schema: str | None = None
     stop_loops: bool = False
     shared: int = 0
+    plain: bool = False
+    ids: tuple[int, ...] = ()
+    echo: bool = False
+    top: int | None = None
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1 or (self.grammar is not None and self.schema is not None):
+        least = 0 if self.echo else 1
+        if self.max_tokens < least or (self.grammar is not None and self.schema is not None):
             raise ValueError("max_tokens must be 1 or more, with a grammar or a schema, not both")
+        if not self.plain and (self.ids or self.echo or self.top is not None):
+            raise ValueError("ids, echo and top belong to a plain text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +87,26 @@ class Prefill:
         return self.seconds * (self.total - self.done) / read if read > 0 else None
 
 
+class Scored(NamedTuple):
+    """A token: its text, where it begins in the text (in characters), its natural-log probability
+    (None for a first token, before which nothing stands), and the likeliest at its place."""
+
+    text: str
+    offset: int
+    log: float | None
+    top: tuple[tuple[str, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next piece of the answer, whole characters only: the text of `tokens` tokens."""
+    """The next piece of the answer, whole characters only: the text of `tokens` tokens.
+
+    An echo is a piece of no tokens. `scores` only where they were asked for.
+    """
 
     text: str
     tokens: int = 1
+    scores: tuple[Scored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +161,18 @@ class Model(Protocol):
         """Events in order: Prefill..., Piece..., then exactly one Done or Failed."""
         ...
 
+    def generate_many(
+        self, requests: Sequence[Request]
+    ) -> Generator[tuple[int, Event], None, None]:
+        """Answer all `requests` at once: each event with the number of its request.
+
+        The events of one request come in the order of `generate`, among those of others. Answers
+        are those of `generate` up to rounding: several are computed in one batch.
+        """
+        ...
+
     def cancel(self) -> None:
-        """Stop the running request within a second; its stream ends with Done('cancelled')."""
+        """Stop what is running within a second: every stream ends with Done('cancelled')."""
         ...
 
     def score(self, messages: Sequence[Message], continuation: str) -> list[float]:

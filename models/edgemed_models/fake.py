@@ -6,7 +6,7 @@ file, no process and no llama.cpp.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgemed_models.base import (
@@ -18,6 +18,7 @@ from edgemed_models.base import (
     Prefill,
     Reason,
     Request,
+    Scored,
     Timings,
 )
 
@@ -66,6 +67,20 @@ class ScriptedModel:
         self.requests.append(request)
         return self._events(request)
 
+    def generate_many(
+        self, requests: Sequence[Request]
+    ) -> Generator[tuple[int, Event], None, None]:
+        """The scripts of all `requests`, an event of each in turn."""
+        self._stop.clear()
+        self.requests += requests
+        streams = {number: self._events(request) for number, request in enumerate(requests)}
+        while streams:
+            for number, stream in list(streams.items()):
+                if (event := next(stream, None)) is None:
+                    del streams[number]
+                else:
+                    yield number, event
+
     def _events(self, request: Request) -> Iterator[Event]:
         pieces = self.script(request) if callable(self.script) else self.script
         start, total, sent = time.perf_counter(), self.count(request.messages), 0
@@ -75,6 +90,9 @@ class ScriptedModel:
                 return
             yield Prefill(total * step // PREFILL_STEPS, total, time.perf_counter() - start)
         read = time.perf_counter()
+        if request.echo:
+            text = "".join(message.content for message in request.messages)
+            yield Piece(text, 0, self._scores(text, 0, request.top))
         for piece in pieces[: request.max_tokens]:
             if sent == self.fail_after:
                 break
@@ -82,12 +100,19 @@ class ScriptedModel:
                 yield Done("cancelled", self._timings(start, total, read, sent))
                 return
             sent += 1
-            yield Piece(piece)
+            yield Piece(piece, 1, self._scores(piece, 0, request.top))
         if sent == self.fail_after:
             yield Failed("the model process ended (signal 9)", "ask again", ("last log line",))
             return
         cut = len(pieces) > request.max_tokens
         yield Done("length" if cut else self.reason, self._timings(start, total, read, sent))
+
+    @staticmethod
+    def _scores(text: str, offset: int, top: int | None) -> tuple[Scored, ...]:
+        """A token for every word, each as likely as `one_nat_per_word` says."""
+        if top is None:
+            return ()
+        return tuple(Scored(w, offset, -1.0, ((w, -1.0),)[:top]) for w in text.split())
 
     def _paused(self) -> bool:
         """Wait `delay` seconds; true if the request was cancelled before or during that time."""

@@ -5,7 +5,7 @@ the line mode that stays for a minute after its draft was checked, runs under st
 namespace without a network, as a user with an empty home whose environment quiets no library (some
 keep still where CI is set). Counted are calls that ask for an internet socket, refused ones as
 well; listed is every file made or opened for writing outside edgemed's own folders. Exit code 1
-where there is either. Needs Linux with strace and unshare.
+where there is either. `serve` asks for one, which listens. Needs Linux with strace and unshare.
 """
 
 import argparse
@@ -112,8 +112,8 @@ def run(words: Sequence[str], user: User, log: Path) -> tuple[int, Seen]:
     return done.returncode, read(log, user)
 
 
-def show(name: str, code: int, seen: Seen) -> bool:
-    """A line of the table; whether nothing was found."""
+def show(name: str, code: int, seen: Seen, listens: int = 0) -> bool:
+    """A line of the table; whether nothing was found but a socket that `listens`."""
     others = len(seen.families) - seen.internet
     print(f"{name:34}{code:5}{seen.programs:10}{seen.internet:10}{others:8}{len(seen.files):7}")
     for family in sorted(set(seen.families) - set(QUIET)):
@@ -121,7 +121,7 @@ def show(name: str, code: int, seen: Seen) -> bool:
     for path in seen.files:
         print(f"    wrote {path}")
     sys.stdout.flush()
-    return not (code or seen.internet or seen.files)
+    return code == 0 and seen.internet == listens and not seen.files
 
 
 def remove(made: Path) -> None:
@@ -155,6 +155,9 @@ def main() -> int:
         for session in sessions.SESSIONS:
             code = sessions.hold(session, user, before(log), args.seconds)
             clean &= show(f"{session}, {args.seconds:g} s", code, read(log, user))
+        for session in sessions.SERVERS:
+            code = sessions.hold(session, user, before(log), args.seconds)
+            clean &= show(f"{session}, {args.seconds:g} s", code, read(log, user), listens=1)
     return 0 if clean else 1
 
 

@@ -5,6 +5,10 @@ short here: what a library would send after half a minute, it prepares on the di
 `python -m tests.bench.sockets` stays a minute, and counts.
 """
 
+import _socket
+import http.client
+import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +18,7 @@ from edgemed_models.privacy import dumps, sockets
 
 from edgemed.cli.main import COMMANDS, shield
 from tests.watching import commands, sessions
-from tests.watching.trap import caught, processes, trapped, works
+from tests.watching.trap import INSIDE, caught, processes, trapped, works
 from tests.watching.user import User, edgemed
 
 watched = pytest.mark.skipif(bool(works()), reason=works())
@@ -32,19 +36,20 @@ def user(tmp_path: Path) -> User:
 
 def test_every_command_is_watched() -> None:
     shown = {words[0] for words, _ in sessions.SESSIONS.values()}
-    assert set(commands.rows()) | shown == set(COMMANDS)
+    assert set(commands.rows()) | shown | set(sessions.SERVERS) == set(COMMANDS)
 
 
-def test_only_the_action_that_fetches_keeps_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_fetches_or_listens_keeps_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
     given_up: list[str] = []
     monkeypatch.setattr(dumps, "forbid_dumps", lambda: None)
     monkeypatch.setattr(sockets, "give_up_internet", lambda: given_up.append("yes"))
     for name, command in COMMANDS.items():
         shield(command, [name, "list"])
     shield(COMMANDS["models"], ["--debug", "models", "remove", "get"])
-    assert len(given_up) == len(COMMANDS) + 1
+    others = len(COMMANDS) - 1  # `serve` gives it up once it listens
+    assert len(given_up) == others + 1
     shield(COMMANDS["models"], ["models", "get", "smollm2-135m"])
-    assert len(given_up) == len(COMMANDS) + 1
+    assert len(given_up) == others + 1
 
 
 @watched
@@ -80,6 +85,34 @@ def test_a_session_with_a_checked_draft_opens_none_and_leaves_none(
     assert sessions.hold(name, user, trapped(log), SECONDS) == 0
     assert caught(log) == ""
     assert {WORKER, CHECKER} <= set(processes(log))
+    assert user.files() == before
+
+
+SERVER = Path(__file__).parents[1] / "watching" / "server.py"
+
+
+@watched
+def test_a_server_asks_for_no_socket_after_the_one_that_listens(
+    user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch takes the place of the guard, where the server puts it on."""
+    before, log = user.files(), tmp_path / "log"
+    watch = {"EDGEMED_WATCH": str(log), "PYTHONPATH": str(INSIDE)}
+    command = [sys.executable, str(SERVER), *sessions.SERVE]
+    monkeypatch.setattr(socket.socket, "connect", _socket.socket.connect)
+    with subprocess.Popen(
+        command, cwd=user.work, env=user.environment() | watch, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        port, token = (child.stdout.readline().split()[1] for _ in range(2))
+        body = json.dumps({"messages": [{"role": "user", "content": "Rest?"}], "max_tokens": 4})
+        connection = http.client.HTTPConnection(port.split("/")[2], timeout=120)
+        head = {"Authorization": f"Bearer {token}"}
+        connection.request("POST", "/v1/chat/completions", body, head)
+        assert connection.getresponse().status == 200
+        child.terminate()
+        assert child.wait(60) == 0
+    assert caught(log) == "" and WORKER in processes(log)
     assert user.files() == before
 
 

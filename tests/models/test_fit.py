@@ -18,6 +18,7 @@ from edgemed_models.engine.fit import (
     fit,
     kv_bytes,
     largest_context,
+    sequences_for,
 )
 from edgemed_models.machine import Memory
 
@@ -239,3 +240,15 @@ def test_the_compute_buffer_is_bounded_closely(
     shape = Shape((layer,) * layers, 1, 1, True, 0, width, inner, heads, 64, 128256, 8192)
     bound = compute_bytes(shape, batch, context) / MIB
     assert logged <= bound <= 1.3 * logged + 5
+
+
+def test_as_many_requests_at_once_as_there_is_room_for() -> None:
+    wish = Wish(tokens=8000, threads=4)
+    roomy = Memory(64 * GIB, 60 * GIB)
+    plan = fit(THREE_B, roomy, wish)
+    assert sequences_for(THREE_B, roomy, plan, wish, 8, None) == 8
+    bound = replace(roomy, free=plan.needed + plan.kv * 5 // 2 + 4 * GIB)
+    few = sequences_for(THREE_B, bound, plan, wish, 8, None)
+    assert 2 <= few < 8
+    scarce = replace(roomy, free=plan.needed + plan.kv // 4 + int(0.05 * roomy.total))
+    assert sequences_for(THREE_B, scarce, plan, wish, 8, None) == 1

@@ -115,9 +115,22 @@ SESSIONS: dict[str, tuple[list[str], Callable[[Terminal, float], int]]] = {
 }
 
 
+def server(terminal: Terminal, seconds: float) -> int:
+    """A server that waits for somebody to ask, and is stopped."""
+    terminal.shows("token: ")
+    terminal.stay(seconds)
+    terminal.type("\x03")  # ctrl+c
+    return terminal.ended() - 130
+
+
+SERVE = ["serve", str(path_of("instruct")), "--port", "0", "--threads", "1", "--context", "512"]
+SERVERS = {"serve": (SERVE, server)}
+"""What makes one internet socket, the one that listens."""
+
+
 def hold(name: str, user: User, before: Sequence[str], seconds: float) -> int:
     """A session of that name, `seconds` long after its draft was checked; its exit code."""
-    words, walk = SESSIONS[name]
+    words, walk = (SESSIONS | SERVERS)[name]
     terminal = Terminal([*before, *edgemed(*words)], user)
     try:
         return walk(terminal, seconds)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from edgemed_models.engine.settings import Settings
 
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
-from edgemed.cli.options.models import configure_loading, options_of
+from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.numbers import positive, seed
 from edgemed.cli.terminal.printing import clear_line, print_json
 from edgemed.cli.terminal.progress import minutes
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
-from edgemed.evals.examining import Outcome
+from edgemed.evals.examining import WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.tasks.items import Item, sampled
@@ -62,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     running = parser.add_argument_group("running the model").add_argument
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
     configure_loading(running)
+    configure_at_once(running)
 
 
 def names(text: str) -> list[str]:
@@ -162,7 +163,9 @@ def measured(
 ) -> list[Outcome]:
     """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
     task, items, out, _ = asked
-    print(f"{task.name}: {len(items)} items", file=sys.stderr)
+    together = settings is not None and task.kind in WRITING and settings.sequences > 1
+    many = f", up to {settings.sequences} at once" if settings and together else ""
+    print(f"{task.name}: {len(items)} items{many}", file=sys.stderr)
     try:
         outcomes = evaluate(model, task, items, out, progress(task.name, len(items)), settings)
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 from edgemed.adapters.naming import Parent, parent_of
 from edgemed.cli.evals.sweep_shown import Narrator, cautions, table_of, verdict
 from edgemed.cli.merging.options import read_template
-from edgemed.cli.options.models import configure_loading, options_of
+from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.numbers import positive
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
@@ -70,7 +70,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the longest answer, in tokens (256)",
     )
-    configure_loading(parser.add_argument_group("running the models").add_argument)
+    running = parser.add_argument_group("running the models").add_argument
+    configure_loading(running)
+    configure_at_once(running)
 
 
 def share(text: str) -> float:

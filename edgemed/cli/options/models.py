@@ -11,6 +11,7 @@ from edgemed_models.engine.fit import MemoryPlan, explain
 
 from edgemed.adapters.naming import use_of
 from edgemed.cli.options.numbers import natural, positive, threads
+from edgemed.local_models.at_once import MOST
 from edgemed.local_models.loading import Options, Unfit
 from edgemed.printable import printable
 
@@ -52,6 +53,17 @@ def configure_loading(add: Callable[..., Any]) -> None:
     add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
 
 
+def configure_at_once(add: Callable[..., Any]) -> None:
+    """How many requests are answered together, for commands that have many."""
+    add(
+        "--at-once",
+        type=positive,
+        metavar="N",
+        help=f"answers written at the same time (default: as many as fit, up to {MOST}; "
+        "1: one by one)",
+    )
+
+
 def options_of(args: argparse.Namespace) -> Options:
     """What the user has set."""
     return Options(
@@ -63,6 +75,7 @@ def options_of(args: argparse.Namespace) -> Options:
         repack=False if args.no_repack else None,
         chat_template=args.chat_template,
         adapters=tuple(args.adapter),
+        at_once=getattr(args, "at_once", None),
     )
 
 

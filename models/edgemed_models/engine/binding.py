@@ -241,7 +241,7 @@ class Adapters:
                 )
             self._loaded.append(adapter)
 
-    def put_on(self, context: "Context", only: Sequence[int] | None = None) -> None:
+    def put_on(self, context: Any, only: Sequence[int] | None = None) -> None:
         """Let `context` compute with all adapters, or with those of these numbers alone."""
         chosen = range(len(self._loaded)) if only is None else only
         count = len(chosen)
@@ -277,27 +277,41 @@ def try_opening(paths: Sequence[str]) -> None:
     llama.llama_model_free(model)
 
 
+def new_context(
+    weights: Weights, settings: Settings, size: int, stop: StopFlag, sequences: int = 1
+) -> Any:
+    """llama.cpp's context for `size` tokens of `sequences` together; its decodes end at `stop`.
+
+    Raises LlamaFailure.
+    """
+    params = llama.llama_context_default_params()
+    params.n_ctx = size
+    params.n_batch = params.n_ubatch = min(settings.batch, size)
+    params.n_seq_max = sequences
+    params.kv_unified = sequences > 1  # one pool: what sequences share is in it once
+    params.n_outputs_max = min(max(OUTPUTS, sequences), params.n_batch)
+    params.n_threads = params.n_threads_batch = settings.threads
+    params.type_k = params.type_v = GGML_TYPES[settings.kv_type]
+    params.flash_attn_type = FLASH[settings.flash]
+    context = llama.llama_init_from_model(weights.model, params)
+    if not context:
+        raise LlamaFailure(
+            f"llama.cpp cannot make a context of {size} tokens",
+            "the last lines of its log say why; a smaller context needs less memory",
+        )
+    address = ctypes.cast(stop.buffer, ctypes.c_void_p)
+    llama.llama_set_abort_callback(context, stop.callback, address)
+    return context
+
+
 class Context:
     """A KV cache of `size` tokens and the batch that fills it. One sequence, number 0."""
 
     def __init__(self, weights: Weights, settings: Settings, size: int, stop: StopFlag) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx = self.size = size
-        params.n_batch = params.n_ubatch = self.batch_size = min(settings.batch, size)
-        params.n_outputs_max = min(OUTPUTS, self.batch_size)
-        params.n_threads = params.n_threads_batch = settings.threads
-        params.type_k = params.type_v = GGML_TYPES[settings.kv_type]
-        params.flash_attn_type = FLASH[settings.flash]
-        self.context = llama.llama_init_from_model(weights.model, params)
-        if not self.context:
-            raise LlamaFailure(
-                f"llama.cpp cannot make a context of {size} tokens",
-                "the last lines of its log say why; a smaller context needs less memory",
-            )
+        self.size, self.batch_size = size, min(settings.batch, size)
+        self.context = new_context(weights, settings, size, stop)
         self.n_vocab = weights.n_vocab
         self.stop = stop
-        address = ctypes.cast(stop.buffer, ctypes.c_void_p)
-        llama.llama_set_abort_callback(self.context, stop.callback, address)
         self.memory = llama.llama_get_memory(self.context)
         self.batch = llama.llama_batch_init(self.batch_size, 0, 1)
         self._tokens = view(self.batch.token, self.batch_size, np.int32)

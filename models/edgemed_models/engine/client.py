@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -206,28 +206,52 @@ class LlamaModel:
         Nothing runs before the first event is asked for. If the caller stops iterating, the
         request is cancelled.
         """
-        self._claim()
-        ended = False
-        progress = Progress()
-        try:
-            message = self._first({"op": "generate", "request": wire.request_table(request)})
-            while True:
-                event = self._event(message)
-                ended = isinstance(event, ENDINGS)
-                progress.note(event)
+        question = {"op": "generate", "request": wire.request_table(request)}
+        with closing(self._streams(question, 1)) as stream:
+            for _, event in stream:
                 yield event
-                if ended:
+
+    def generate_many(
+        self, requests: Sequence[Request]
+    ) -> Generator[tuple[int, Event], None, None]:
+        """Events of all `requests`, each with the number of its request, as in `generate`.
+
+        As many are answered at once as the settings have `sequences`.
+        """
+        question = {"op": "generate many", "requests": list(map(wire.request_table, requests))}
+        with closing(self._streams(question, len(requests))) as stream:
+            yield from stream
+
+    def _streams(
+        self, question: dict[str, Any], count: int
+    ) -> Generator[tuple[int, Event], None, None]:
+        """The events of the `count` requests in a question; each ends with Done or Failed."""
+        if not count:
+            return
+        self._claim()
+        open_ = {number: Progress() for number in range(count)}
+        try:
+            message = self._first(question)
+            while True:
+                for number, event in self._events(message, open_):
+                    open_[number].note(event)
+                    if isinstance(event, ENDINGS):
+                        del open_[number]
+                    yield number, event
+                if not open_:
                     return
                 message = self._present().receive()
         except WorkerDied:
-            ended = True
-            yield self._ending(progress)
+            ends = self._endings(open_)
+            open_ = {}
+            yield from ends
         except ModelError as error:
-            ended = True
-            yield Failed(error.message, error.hint, error.log)
+            left, open_ = open_, {}
+            for number in left:
+                yield number, Failed(error.message, error.hint, error.log)
         finally:
-            if not ended:
-                self._abandon()
+            if open_:
+                self._abandon(set(open_))
             self._release()
 
     def _claim(self) -> None:
@@ -264,29 +288,30 @@ class LlamaModel:
             raise WorkerDied
         return self._process
 
-    def _abandon(self) -> None:
-        """Stop a request whose caller no longer listens, and skip its remaining events."""
+    def _abandon(self, left: set[int]) -> None:
+        """Stop requests whose caller no longer listens, and skip their remaining events."""
         self.cancel()
         try:
-            while not isinstance(self._event(self._present().receive()), ENDINGS):
-                continue
+            while left:
+                told = self._events(self._present().receive(), left)
+                left -= {number for number, event in told if isinstance(event, ENDINGS)}
         except WorkerDied:
             self._drop()
 
-    def _event(self, message: dict[str, Any]) -> Event:
-        event = wire.event(message)
-        if event is not None:
-            return event
+    def _events(self, message: dict[str, Any], left: Collection[int]) -> list[tuple[int, Event]]:
+        """What a line says, of a request or, where all are refused, of every one that is left."""
+        if (event := wire.event(message)) is not None:
+            return [(message.get("at", 0), event)]
         error = refused(message, self.log[-SHOWN_LINES:])
-        return Failed(error.message, error.hint, error.log)
+        return [(number, Failed(error.message, error.hint, error.log)) for number in left]
 
-    def _ending(self, progress: "Progress") -> Event:
-        """The last event of a stream whose worker is dead: cancelled, or failed with the reason."""
+    def _endings(self, left: dict[int, "Progress"]) -> list[tuple[int, Event]]:
+        """The last events of streams whose worker is dead: cancelled, or failed with the reason."""
         if self._cancelled:
             self._drop()
-            return Done("cancelled", progress.timings())
+            return [(number, Done("cancelled", left[number].timings())) for number in left]
         error = self._death("while it was answering")
-        return Failed(error.message, error.hint, error.log)
+        return [(number, Failed(error.message, error.hint, error.log)) for number in left]
 
     def cancel(self) -> None:
         """Stop the running request; a worker that does not stop in time is killed."""

@@ -212,6 +212,22 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> MemoryPl
     )
 
 
+def sequences_for(
+    shape: Shape, memory: Memory, plan: MemoryPlan, wish: Wish, most: int, gpu: Gpu | None
+) -> int:
+    """How many requests of a plan's context have room beside each other: 1 to `most`.
+
+    `wish` has the threads and the batch of the plan.
+    """
+    wish = replace(wish, kv_type=plan.kv_type, repack=plan.repack, gpu_layers=plan.gpu_layers)
+
+    def fits(count: int) -> bool:
+        taken = costs(shape, memory, replace(wish, context=count * plan.context), gpu)
+        return replace(taken, compute=taken.compute + 4 * count * shape.vocabulary).fits
+
+    return next((count for count in range(most, 1, -1) if fits(count)), 1)
+
+
 def kv_bytes(layers: tuple[Layer, ...], context: int, kv_type: KVType) -> int:
     """KV cache of `layers`: context x sum over layers of heads x (key + value) x bytes each.
 

@@ -18,6 +18,8 @@ class Settings:
     `vocab_only` loads no weights: such a model can only count tokens.
     `adapters` are GGUF files of LoRA adapters, each with its strength; `ready` of the client may
     make them of other forms.
+    `sequences`: so many requests of `context` tokens each have room at the same time when many are
+    answered at once.
     """
 
     path: str
@@ -31,3 +33,4 @@ class Settings:
     chat_template: str | None = None
     vocab_only: bool = False
     adapters: tuple[tuple[str, float], ...] = ()
+    sequences: int = 1

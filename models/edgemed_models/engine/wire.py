@@ -8,7 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from edgemed_models.base import Done, Event, Failed, Message, Piece, Prefill, Request, Timings
+from edgemed_models.base import (
+    Done,
+    Event,
+    Failed,
+    Message,
+    Piece,
+    Prefill,
+    Request,
+    Scored,
+    Timings,
+)
 
 
 def line(message: dict[str, Any]) -> bytes:
@@ -22,17 +32,24 @@ def parse(data: bytes) -> dict[str, Any]:
     return message
 
 
-def event_line(event: Event) -> bytes:
-    """An event under the name of its class."""
-    return line({type(event).__name__: asdict(event)})
+def event_line(event: Event, number: int | None = None) -> bytes:
+    """An event under the name of its class, with the `number` of its request if there are many."""
+    at = {} if number is None else {"at": number}
+    return line({**at, type(event).__name__: asdict(event)})
 
 
 READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "Prefill": lambda v: Prefill(**v),
-    "Piece": lambda v: Piece(**v),
+    "Piece": lambda v: Piece(v["text"], v["tokens"], tuple(map(scored, v["scores"]))),
     "Done": lambda v: Done(v["reason"], Timings(**v["timings"])),
     "Failed": lambda v: Failed(v["message"], v["hint"], tuple(v["log"])),
 }
+
+
+def scored(values: list[Any]) -> Scored:
+    """A token's scores from plain data."""
+    text, offset, log, top = values
+    return Scored(text, offset, log, tuple((name, value) for name, value in top))
 
 
 def event(message: dict[str, Any]) -> Event | None:
@@ -50,7 +67,8 @@ def request_table(request: Request) -> dict[str, Any]:
 
 def request(table: dict[str, Any]) -> Request:
     """The request that `request_table` wrote."""
-    return Request(**{**table, "messages": messages(table["messages"])})
+    lists = {"messages": messages(table["messages"]), "ids": tuple(table["ids"])}
+    return Request(**{**table, **lists})
 
 
 def messages(tables: list[dict[str, Any]]) -> tuple[Message, ...]:

@@ -10,16 +10,21 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from edgemed_models.base import Message, ModelError, Request
+from edgemed_models.base import Event, Failed, Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
 from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from edgemed_models.engine.many import Ask
     from edgemed_models.engine.prompt import Segment
+    from edgemed_models.engine.sampling import Sampler
+    from edgemed_models.engine.sequences import Sequences
 
 PAD = 256  # llama.cpp rounds contexts up to this many tokens
 FIXED_TEXT = "The patient was seen today. He has been well since the last visit, and takes"
@@ -141,18 +146,30 @@ class Worker:
         """Ids of a request's prompt, and how many of them later requests begin with too."""
         from edgemed_models.engine.encoding import encode, shared
 
+        if request.plain:
+            return self.encode_plain(request), 0
         pieces = self.pieces(request.messages)
         ids = encode(self.weights, pieces)
         return ids, shared(self.weights, pieces, request.shared, ids)
 
+    def encode_plain(self, request: Request) -> list[int]:
+        """Ids of a text that is continued as it stands."""
+        from edgemed_models.engine.encoding import encode
+        from edgemed_models.engine.prompt import Segment
+
+        text = "".join(message.content for message in request.messages)
+        ids = list(request.ids) or encode(self.weights, [Segment(text, True)])
+        if not ids:
+            raise ModelError("the text is empty, and this model needs one", "give a text")
+        if not all(0 <= token < self.weights.n_vocab for token in ids):
+            raise ModelError(
+                f"a token is not in the vocabulary of {self.weights.n_vocab}", "give its own tokens"
+            )
+        return ids
+
     def room(self, tokens: int) -> Any:
         """A context for `tokens`: the current one, with what it holds, if it is large enough."""
-        if tokens > self.settings.context:
-            raise ModelError(
-                f"prompt and answer need {tokens} tokens, but the context has "
-                f"{self.settings.context}",
-                "give a shorter text or a larger context",
-            )
+        self.refuse_long(tokens)
         if self.context is None or self.context.size < tokens:
             if self.context is not None:
                 self.context.free()
@@ -162,25 +179,100 @@ class Worker:
             self.adapters.put_on(self.context)
         return self.context
 
-    def generate(self, request: Request, out: BinaryIO) -> None:
-        """Write the events of `request` as they happen."""
-        from edgemed_models.engine import loop
-        from edgemed_models.engine.loops import Loops
+    def refuse_long(self, tokens: int) -> None:
+        """ModelError for a prompt and an answer that together have too many tokens."""
+        if tokens > self.settings.context:
+            raise ModelError(
+                f"prompt and answer need {tokens} tokens, but the context has "
+                f"{self.settings.context}",
+                "give a shorter text or a larger context",
+            )
+
+    def sampler(self, request: Request) -> "Sampler":
+        """What chooses the tokens of an answer; ModelError if it cannot follow the grammar."""
         from edgemed_models.engine.sampling import Sampler
 
         grammar = request.grammar
         if request.schema is not None:
             grammar = self.binding.gbnf_of(request.schema)
+        return Sampler(self.weights, request.temperature, request.seed, grammar)
+
+    def generate(self, request: Request, out: BinaryIO) -> None:
+        """Write the events of `request` as they happen."""
+        from edgemed_models.engine import loop, plain
+        from edgemed_models.engine.loops import Loops
+
         prompt, pause = self.encode_shared(request)
         context = self.room(len(prompt) + request.max_tokens)
-        sampler = Sampler(self.weights, request.temperature, request.seed, grammar)
+        sampler = self.sampler(request)
         try:
             loops, limit = Loops() if request.stop_loops else None, request.max_tokens
-            for event in loop.generate(self.weights, context, sampler, prompt, limit, loops, pause):
+            made = (self.weights, context, sampler, prompt, limit, loops)
+            if request.plain:
+                given = bool(request.ids)
+                events = plain.generate(*made, request.echo, request.top, given)
+            else:
+                events = loop.generate(*made, pause)
+            for event in events:
                 out.write(wire.event_line(event))
                 out.flush()
         finally:
             sampler.free()
+
+    def generate_many(self, requests: Sequence[Request], out: BinaryIO) -> None:
+        """Write the events of all `requests`, each with its number, as they happen."""
+        from edgemed_models.engine import many
+
+        asks: list[many.Ask] = []
+
+        def tell(number: int, event: Event) -> None:
+            out.write(wire.event_line(event, number))
+            out.flush()
+
+        try:
+            for number, request in enumerate(requests):
+                try:
+                    asks.append(self.ready(number, request))
+                except ModelError as error:
+                    tell(number, Failed(error.message, error.hint))
+            if asks:
+                with self.pool(asks) as pool:
+                    for number, event in many.generate(self.weights, pool, asks):
+                        tell(number, event)
+        finally:
+            for ask in asks:
+                ask.sampler.free()
+
+    def ready(self, number: int, request: Request) -> "Ask":
+        """A request as ids and a sampler; ModelError where it does not fit or has no grammar."""
+        from edgemed_models.engine.loops import Loops
+        from edgemed_models.engine.many import Ask
+
+        if request.echo or request.top is not None:
+            raise ModelError("echo and log-probabilities come one by one", "ask them alone")
+        prompt, _ = self.encode_shared(request)
+        self.refuse_long(len(prompt) + request.max_tokens)
+        loops = Loops() if request.stop_loops else None
+        return Ask(number, prompt, request.max_tokens, self.sampler(request), loops)
+
+    @contextmanager
+    def pool(self, asks: "Sequence[Ask]") -> "Iterator[Sequences]":
+        """A cache for as many of `asks` at once as were planned; the one for single requests goes
+        before it, so that both never take memory together."""
+        from edgemed_models.engine.sequences import Sequences
+
+        if self.context is not None:
+            self.context.free()
+            self.context = None
+        settings, longest = self.settings, max(ask.most for ask in asks)
+        count = min(settings.sequences, len(asks), settings.batch)
+        size = min(-(-count * longest // PAD) * PAD, settings.sequences * settings.context)
+        pool = Sequences(self.weights, settings, size, count, self.stop)
+        try:
+            self.adapters.put_on(pool)
+            yield pool
+        finally:
+            pool.free()
 
     def score(self, messages: tuple[Message, ...], answer: str) -> list[float]:
         """Log-probabilities of the ids that `answer` adds to the prompt."""
@@ -234,6 +326,8 @@ class Service:
                 self.tell({"loaded": self.load(Settings(**message["settings"])).facts()})
             case "generate":
                 self.loaded().generate(wire.request(message["request"]), self.out)
+            case "generate many":
+                self.loaded().generate_many(list(map(wire.request, message["requests"])), self.out)
             case "count":
                 ids = self.loaded().encode(wire.messages(message["messages"]))
                 self.tell({"tokens": len(ids)})

@@ -12,14 +12,16 @@ from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused
 from edgemed.evals import evaluate as evaluating
-from edgemed.evals.evaluate import Examinee, evaluate, examinee
-from edgemed.evals.examining import Outcome, asked, prompts
+from edgemed.evals import examining
+from edgemed.evals.evaluate import Examinee, evaluate, examinee, refuse_early
+from edgemed.evals.examining import Outcome, asked, asked_together, prompts
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.results import held, read_results
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task
 from edgemed.gguf import open_model
+from edgemed.local_models.at_once import MOST
 from edgemed.local_models.loading import Options, load_model
 from tests.edgemed.evals import task_files as files
 
@@ -146,7 +148,7 @@ def test_a_run_that_was_stopped_goes_on_and_asks_nothing_twice(
         heard.append(item.key)
         return asked(engine, task, item)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(evaluating, "asked", counted)
+    monkeypatch.setattr(examining, "asked", counted)
     whole = evaluate(model, MEDQA, questions, out)
     assert heard == [item.key for item in questions[2:]]
     monkeypatch.setattr(evaluating, "start", lambda *_: pytest.fail("loaded again"))
@@ -236,3 +238,37 @@ def test_a_comparison_needs_the_same_items(
         other_outcomes(out, MEDQA, questions)
     with pytest.raises(Refused, match="another task"):
         other_outcomes(out, MTS, questions)
+
+
+def test_what_a_model_writes_is_written_many_at_once(
+    model: Examinee, folder: Path, tmp_path: Path
+) -> None:
+    items = load(SHORT, folder)
+    together = evaluate(model, SHORT, items, tmp_path / "t.jsonl")
+    alone = replace(model, options=replace(OPTIONS, at_once=1))
+    assert evaluate(alone, SHORT, items, tmp_path / "a.jsonl") == together
+    assert evaluating.planned(model, SHORT, items).sequences == MOST
+    assert evaluating.planned(alone, SHORT, items).sequences == 1
+
+
+def test_in_two_passes_reasons_are_written_before_letters_are_compared(
+    questions: list[Item],
+) -> None:
+    task = read_task("medqa-two-pass")
+    model = ScriptedModel(["It ", "helps."], scorer=lambda m, option: [-float(ord(option))])
+    found = list(asked_together(model, task, questions))
+    assert found == [(item, asked(model, task, item)) for item in questions]
+
+
+def test_an_answer_that_breaks_off_is_named_by_its_place(folder: Path) -> None:
+    items = load(IFEVAL, folder)
+    with pytest.raises(Refused, match=r"input_data.jsonl, line 1: the model process ended"):
+        list(asked_together(ScriptedModel(["a", "b"], fail_after=1), IFEVAL, items))
+
+
+def test_so_many_at_once_as_do_not_fit_are_refused(
+    model: Examinee, folder: Path, tmp_path: Path
+) -> None:
+    asking = replace(model, options=replace(OPTIONS, at_once=200))  # more than a batch takes
+    with pytest.raises(Refused, match="200 answers at once do not fit"):
+        refuse_early(asking, SHORT, load(SHORT, folder), tmp_path / "r.jsonl")
