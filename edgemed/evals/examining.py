@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 from edgemed_models.answer import ask
 from edgemed_models.base import Message, Model, ModelError, Request
+from edgemed_models.reading import Reader
 
 from edgemed.evals.asking import named
 from edgemed.evals.scoring import Scores, followed, picked, written
 from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
+from edgemed.evals.texts import divergence, surprise
 
 MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
+READING = ("read", "diverge")  # kinds that ask nothing
 SCAFFOLD = 128  # tokens that a chat template may put around two more turns
 
 
@@ -55,9 +58,12 @@ def turns(prompt: str) -> tuple[Message, ...]:
     return (Message("user", prompt.strip()),)
 
 
-def asked(model: Model, task: Task, item: Item) -> Outcome:
-    """The outcome of one item. EdgemedError, with its place, where the engine breaks."""
+def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) -> Outcome:
+    """The outcome of one item; `parent` is the other model of a divergence. EdgemedError, with its
+    place, where the engine breaks."""
     try:
+        if task.kind in READING:
+            return read(model, task, item, parent)
         return KINDS[task.kind](model, task, item)
     except ModelError as error:
         raise named(item.where, error) from None
@@ -102,6 +108,16 @@ def reason(model: Model, task: Task, item: Item) -> Outcome:
     second = (*first, Message("assistant", answer.text), *turns(task.prompts["letter"]))
     found = picked(logs(model, second, LETTERS[: len(texts)]), right)
     return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
+
+
+def read(model: Model, task: Task, item: Item, parent: Reader | None) -> Outcome:
+    """The model reads a text as it stands, alone or beside its parent."""
+    assert isinstance(model, Reader)
+    text = item.fields["text"]
+    if task.kind == "read":
+        return Outcome(surprise(model, text))
+    assert parent is not None
+    return Outcome(divergence(model, parent, text))
 
 
 def logs(model: Model, prompt: tuple[Message, ...], options: Sequence[str]) -> list[float]:

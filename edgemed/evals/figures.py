@@ -7,7 +7,7 @@ from typing import NamedTuple
 from edgemed.errors import Refused
 from edgemed.evals.examining import Outcome
 from edgemed.evals.intervals import Interval
-from edgemed.evals.measures import measured
+from edgemed.evals.measures import SPREADS, measured, spread_of
 from edgemed.evals.paired import Compared, compared, holm
 from edgemed.evals.results import read_results
 from edgemed.evals.tasks.items import Item
@@ -45,7 +45,12 @@ def figures(task: Task, items: Sequence[Item], outcomes: Sequence[Outcome]) -> l
 def figures_of(group: str, outcomes: Sequence[Outcome]) -> Iterator[Figure]:
     """The figures of some outcomes."""
     for measure in outcomes[0].scores:
-        value = measured(measure, [outcome.scores[measure] for outcome in outcomes])
+        rows = [outcome.scores[measure] for outcome in outcomes]
+        if measure in SPREADS:
+            for name, spread in spread_of(measure, rows).items():
+                yield Figure(name, group, spread, len(outcomes))
+            continue
+        value = measured(measure, rows)
         if value is not None:
             yield Figure(measure, group, value, len(outcomes))
 
@@ -76,6 +81,7 @@ def verdicts(pairs: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]]) -
         )
         for task, (ours, theirs) in pairs.items()
         for measure in ours[0].scores
+        if measure not in SPREADS
     }
     raised = holm({f"{task} {measure}": one.p for (task, measure), one in found.items()})
     return [

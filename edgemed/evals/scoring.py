@@ -43,11 +43,13 @@ def refuse_missing_libraries() -> None:
         )
 
 
-def written(task: Task, item: Item, answer: str) -> Scores:
-    """The scores of a written answer."""
+def written(
+    task: Task, item: Item, answer: str, metrics: Sequence[str] | None = None
+) -> Scores:
+    """The scores of a written answer, by the task's metrics or by these of them."""
     assert isinstance(item.wanted, str)
     found: Scores = {}
-    for name in task.metrics:
+    for name in task.metrics if metrics is None else metrics:
         found |= WRITTEN[name](task, item, answer)
     return found
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +18,15 @@ from edgemed.cli.terminal.progress import minutes
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
-from edgemed.evals.examining import Outcome
+from edgemed.evals.examining import READING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
+from edgemed.evals.texts import refuse_other_vocabulary
 from edgemed.local_models.library import find_model
+from edgemed.local_models.loading import Options
 from edgemed.printable import printable
 from edgemed.storage.whole import private_folder
 
@@ -56,8 +59,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         metavar="FOLDER",
-        help="the results of another model: whether the two differ on the same items",
+        help="the results of another model: whether the two differ on the same items; for the "
+        "task divergence that model itself, a GGUF file",
     )
+    add("--text", type=Path, metavar="FILE", help="the text of the tasks perplexity, divergence")
     add("--json", action="store_true", help="print the figures as JSON")
     running = parser.add_argument_group("running the model").add_argument
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
@@ -86,10 +91,12 @@ def run(args: argparse.Namespace) -> int:
     refuse_usage(args)
     path = find_model(args.model)
     folder: Path = args.out or user_folder() / "evals" / path.stem
-    sittings = [sitting(read_task(name), folder, args) for name in args.tasks]
+    tasks = [with_text(read_task(name), args.text) for name in args.tasks]
+    other = parent_for(tasks, path, args.against)
+    sittings = [sitting(task, folder, args) for task in tasks]
     refuse_missing_libraries()
     make_folder(folder)
-    model = examinee(path, options_of(args))
+    model = replace(examinee(path, options_of(args)), parent=other)
     settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
     found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
     tell_together(sittings, found, args.json)
@@ -97,10 +104,36 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def with_text(task: Task, text: Path | None) -> Task:
+    """The task with the user's text as its file, if it takes one."""
+    if task.loader != "text":
+        return task
+    if text is None:
+        raise UsageError(f"the task {task.name} needs a text", "name a text file with --text")
+    return replace(task, split=replace(task.split, files=(str(text.absolute()),)))
+
+
+def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Examinee | None:
+    """The other model, if one of the tasks is a divergence; `against` names it then."""
+    if not any(task.kind == "diverge" for task in tasks):
+        return None
+    if against is None or against.is_dir():
+        raise UsageError("the task divergence needs another model", "name it with --against")
+    if len(tasks) > sum(task.kind in READING for task in tasks):
+        raise UsageError(
+            "--against names a model for divergence, and a folder of results for other tasks",
+            "run divergence and perplexity on their own",
+        )
+    parent = find_model(str(against))
+    refuse_other_vocabulary(path, parent)
+    return examinee(parent, Options())
+
+
 def sitting(task: Task, folder: Path, args: argparse.Namespace) -> Sitting:
     """What a task needs from the disk."""
     items = sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
-    theirs = other_outcomes(file_in(args.against, task), task, items) if args.against else []
+    other = None if args.against is None or args.against.is_file() else args.against
+    theirs = other_outcomes(file_in(other, task), task, items) if other else []
     return Sitting(task, items, file_in(folder, task), theirs)
 
 

@@ -4,9 +4,13 @@ JSON because it is plain data: a pickle from a crashed or hostile process could 
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgemed_models.base import Done, Event, Failed, Message, Piece, Prefill, Request, Timings
 
@@ -56,3 +60,14 @@ def request(table: dict[str, Any]) -> Request:
 def messages(tables: list[dict[str, Any]]) -> tuple[Message, ...]:
     """Messages from plain data."""
     return tuple(Message(**table) for table in tables)
+
+
+def packed(rows: NDArray[np.float32]) -> list[Any]:
+    """Rows of float32 as [number of rows, base64 of their little-endian bytes]."""
+    return [len(rows), b64encode(rows.astype("<f4").tobytes()).decode("ascii")]
+
+
+def unpacked(told: list[Any]) -> NDArray[np.float32]:
+    """The rows that `packed` wrote: f32 [rows, length]."""
+    count, text = told
+    return np.frombuffer(b64decode(text), "<f4").astype(np.float32).reshape(count, -1)
