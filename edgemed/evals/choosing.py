@@ -106,7 +106,8 @@ def shares_of(column: Column, ts: Sequence[float]) -> F64 | None:
     room = scores.max(axis=1, keepdims=True) - floor
     if room[0, 0] <= 0:
         return None
-    return np.divide(scores - floor, room, out=np.ones_like(scores), where=room > 0)
+    kept: F64 = np.divide(scores - floor, room, out=np.ones_like(scores), where=room > 0)
+    return kept
 
 
 def drawn_scores(measure: str, sides: Sequence[Sequence[Counts]]) -> F64:

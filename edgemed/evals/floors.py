@@ -31,9 +31,9 @@ def free(task: Task, item: Item, measure: str, length: int) -> Counts:
     """One item's."""
     if isinstance(item.wanted, Options):
         return 1 / len(item.wanted.texts), 1.0
-    if isinstance(item.wanted, tuple):
-        return followed(item.wanted, item.fields["prompt"])[measure]
-    return written(task, item, lead(item, length), (measure,))[measure]
+    if isinstance(item.wanted, str):
+        return written(task, item, lead(item, length), (measure,))[measure]
+    return followed(item.wanted, item.fields["prompt"])[measure]
 
 
 def lead(item: Item, words: int) -> str:

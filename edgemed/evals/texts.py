@@ -54,7 +54,8 @@ def divergence(model: Reader, parent: Reader, text: str) -> dict[str, Counts]:
         )
     if len(ids) < 2:
         return {"kl": (), "same-top": (0.0, 0.0)}
-    kl, same = [], 0
+    kl: list[float] = []
+    same = 0
     for ours, theirs in zip(model.text_logits(ids), parent.text_logits(ids), strict=True):
         values, tops = apart(ours, theirs)
         kl += map(float, values)
@@ -63,7 +64,7 @@ def divergence(model: Reader, parent: Reader, text: str) -> dict[str, Counts]:
 
 
 def apart(ours: F32, theirs: F32) -> tuple[F32, NDArray[np.bool_]]:
-    """KL(theirs | ours) of each row of logits f32 [rows, vocabulary], and whether the tops agree."""
+    """KL(theirs | ours) of each row of logits f32 [rows, vocabulary], and whether tops agree."""
     log_p, log_q = logs_of(theirs), logs_of(ours)
     kl = (np.exp(log_p) * (log_p - log_q)).sum(axis=1, dtype=np.float32)
     return np.maximum(kl, np.float32(0)), ours.argmax(axis=1) == theirs.argmax(axis=1)

@@ -1,7 +1,7 @@
 """What a model makes of a text as it stands, without a chat template: ids and log-probabilities.
 
-For measures of a model (perplexity, divergence), never for answers. The text is literal: `<|im_end|>`
-in it becomes no control token.
+For measures of a model (perplexity, divergence), never for answers. The text is literal: a name
+such as `<|im_end|>` in it becomes no control token.
 """
 
 from collections.abc import Iterator, Sequence

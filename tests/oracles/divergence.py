@@ -25,7 +25,5 @@ def kl(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> list[float]:
 
 def perplexity(logits: NDArray[np.float32], ids: Sequence[int]) -> float:
     """exp of the mean surprise of ids[1:], with logits behind ids[:-1]."""
-    logs = [
-        math.log(probabilities(row)[token]) for row, token in zip(logits, ids[1:], strict=True)
-    ]
+    logs = [math.log(probabilities(row)[token]) for row, token in zip(logits, ids[1:], strict=True)]
     return math.exp(-sum(logs) / len(logs))

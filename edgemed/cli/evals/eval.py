@@ -12,6 +12,7 @@ from edgemed_models.engine.settings import Settings
 
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.options.models import configure_loading, options_of
+from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
 from edgemed.cli.terminal.printing import clear_line, print_json
 from edgemed.cli.terminal.progress import minutes
@@ -67,11 +68,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     running = parser.add_argument_group("running the model").add_argument
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
     configure_loading(running)
-
-
-def names(text: str) -> list[str]:
-    """Names between commas."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 class Sitting(NamedTuple):

@@ -31,8 +31,7 @@ def splits_of(task: Task) -> str:
 def table_of(task: Task, found: Sequence[Figure]) -> Table:
     """The figures of a task, times 100."""
     rows = [
-        (f"{f.measure}{f' ({f.group})' if f.group else ''}", cell(f), str(f.items))
-        for f in found
+        (f"{f.measure}{f' ({f.group})' if f.group else ''}", cell(f), str(f.items)) for f in found
     ]
     return Table((f"{task.name}, {task.split.name}", ">of 100 (95 % interval)", ">items"), rows)
 

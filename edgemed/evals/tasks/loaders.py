@@ -11,6 +11,7 @@ from typing import Any
 
 from edgemed.errors import Refused
 from edgemed.evals.following.kinds import KINDS, Instruction
+from edgemed.evals.forms import ASKED
 from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.rows import (
     Row,
@@ -97,6 +98,15 @@ def mts_dialog(task: Task, path: Path) -> Iterator[Item]:
         fields = {"section": task.table["sections"][header], "dialogue": dialogue.strip()}
         text = words(row, "section_text")
         yield Item(words(row, "ID"), row.where, fields, text, header, source=dialogue)
+
+
+def forms(task: Task, path: Path) -> Iterator[Item]:
+    """Dialogues, each with one of the forms asked for, in turn."""
+    for number, row in enumerate(csv_rows(path, ("ID", "dialogue"))):
+        name = list(ASKED)[number % len(ASKED)]
+        dialogue = words(row, "dialogue")
+        fields = {"dialogue": dialogue.strip(), "form": ASKED[name]}
+        yield Item(words(row, "ID"), row.where, fields, "", name, source=dialogue)
 
 
 def aci_bench(task: Task, path: Path) -> Iterator[Item]:
@@ -244,6 +254,7 @@ def chosen(
 
 LOADERS: dict[str, Loader] = {
     "mts-dialog": mts_dialog,
+    "forms": forms,
     "aci-bench": aci_bench,
     "meqsum": meqsum,
     "ifeval": ifeval,

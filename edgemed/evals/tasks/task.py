@@ -5,7 +5,8 @@
     licence = "..."        source = "..."         note = "..."
     split = "test"         the split that is taken where none is named
     grouped = true         figures are shown by group too (subjects, say)
-    decides = "rougeL"     the measure by which a sweep chooses     development = "..."  on this split
+    decides = "rougeL"     the measure by which a sweep chooses
+    development = "..."    the split on which it chooses (left out: it is only tested)
     [prompts]
     write = "...{dialogue}..."
     [splits.test]

@@ -136,7 +136,7 @@ def test_a_text_is_a_task_like_others(file: Path, tmp_path: Path) -> None:
 
 def test_a_piece_that_does_not_fit_is_refused_by_its_line(file: Path, tmp_path: Path) -> None:
     task = task_on("perplexity", file)
-    with pytest.raises(Refused, match="line 1: .* do not fit into the context of 64"):
+    with pytest.raises(Refused, match=r"line 1: .* do not fit into the context of 64"):
         model = examinee(path_of("clinical"), replace(OPTIONS, context=64))
         evaluate(model, task, load(task, tmp_path), tmp_path / "r.jsonl")
 
