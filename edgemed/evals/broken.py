@@ -13,9 +13,9 @@ from edgemed.evals.texts import reading_settings, surprise
 from edgemed.local_models.loading import Options, start
 
 PLAIN = (
-    "The patient came to the clinic on Monday morning because she had a cough and a fever for three "
-    "days. The doctor listened to her lungs, and told her to rest, to drink enough water, and to "
-    "come back if she did not feel better at the end of the week."
+    "The patient came to the clinic on Monday morning because she had a cough and a fever for "
+    "three days. The doctor listened to her lungs, and told her to rest, to drink enough water, "
+    "and to come back if she did not feel better at the end of the week."
 )
 """What both parents read."""
 FAR = 10.0

@@ -1,9 +1,9 @@
 """How a sweep divides its time: rounds that halve the merges, by measured seconds.
 
-Of the time, HALF is for choosing. In every round all merges that are left answer as many items more,
-then the better half of them stays; the parents always stay. What a round or a test will take is the
-measured time of a merge and of an item of each task; nothing is assumed. What is left at the end is
-for the test.
+Of the time, HALF is for choosing. In every round all merges that are left answer twice as many
+items as before, then the better half of them stays; the parents always stay. What a round or a test
+will take is the measured time of a merge and of an item of each task; nothing is assumed. What is
+left at the end is for the test.
 """
 
 import math

@@ -4,10 +4,10 @@ The rule: of every task the share that a point keeps of what can be kept,
 
     share = (score - floor) / (best score of any point - floor)
 
-the mean of the shares of an axis's tasks, and of these the lowest: the point where it is highest is
-taken (of equals the one whose next axis keeps more, then the lowest t). Another point is "like" the
-chosen one where the 95 % interval of the difference between their lowest shares reaches 0. Items are
-resampled with all points' answers to them together, so luck with easy items counts for nobody.
+the mean of the shares of an axis's tasks, and of these the lowest: the point where it is highest
+is taken (of equals the one whose next axis keeps more, then the lowest t). Another point is "like"
+the chosen one where the 95 % interval of the difference between their lowest shares reaches 0.
+Items are resampled with all points' answers to them together: luck with easy items favours none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def choose(columns: Sequence[Column]) -> Choice | None:
 
 
 def alike(drawn: F64, best: int) -> list[bool]:
-    """Which points, but the best itself, may be as good: `drawn` are lowest shares (draws, points)."""
+    """Which points, but the best, may be as good: `drawn` are lowest shares (draws, points)."""
     ends = np.quantile(drawn[:, [best]] - drawn, ENDS[0], axis=0)
     return [n != best and bool(end <= 0) for n, end in enumerate(ends)]
 
@@ -111,7 +111,7 @@ def shares_of(column: Column, ts: Sequence[float]) -> F64 | None:
 
 
 def drawn_scores(measure: str, sides: Sequence[Sequence[Counts]]) -> F64:
-    """A measure of several sides on the same items: (1 + draws, sides), the first row as measured."""
+    """A measure of several sides on the same items: (1 + draws, sides), first as measured."""
     width = len(sides[0][0])
     rows = [[number for side in sides for number in side[n]] for n in range(len(sides[0]))]
     whole = np.array(rows, np.float64).sum(axis=0, keepdims=True)

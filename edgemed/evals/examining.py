@@ -43,19 +43,32 @@ class Outcome:
 
 def prompts(task: Task, item: Item) -> Iterator[Prompt]:
     """The prompts of an item, for counting before the work."""
-    room, given = task.max_tokens, list(task.prompts.values())
+    room, given = task.max_tokens, list(task.prompts)
     if task.kind == "reason":
-        given, more = given[:1], given[1]
-        room += SCAFFOLD + len(more.encode())
+        room += SCAFFOLD + len(task.prompts[given.pop()].encode())
     elif isinstance(item.wanted, Options):
         room = MARGIN + max(len(text.encode()) for text in item.wanted.texts)
-    for text in given:
-        yield Prompt(turns(filled(text, item.fields)), item.where, room)
+    for name in given:
+        yield Prompt(turns(task, name, item), item.where, room)
 
 
-def turns(prompt: str) -> tuple[Message, ...]:
-    """A prompt as the user's turn."""
-    return (Message("user", prompt.strip()),)
+def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
+    """The prompt called `name` as the user's turn, behind the item's examples with their answers."""
+    before = (
+        message
+        for shot in item.shots
+        for message in (*turns(task, name, shot), Message("assistant", right_answer(name, shot)))
+    )
+    return (*before, Message("user", filled(task.prompts[name], item.fields).strip()))
+
+
+def right_answer(name: str, item: Item) -> str:
+    """What an example answers."""
+    if isinstance(item.wanted, Options):
+        return (
+            LETTERS[item.wanted.right] if name == "letter" else item.wanted.texts[item.wanted.right]
+        )
+    return str(item.wanted).strip()
 
 
 def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) -> Outcome:
@@ -71,15 +84,14 @@ def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) ->
 
 def write(model: Model, task: Task, item: Item) -> Outcome:
     """The model writes a text, which is compared with the reference and the source."""
-    answer = ask(model, Request(turns(filled(task.prompts["write"], item.fields)), task.max_tokens))
+    answer = ask(model, Request(turns(task, "write", item), task.max_tokens))
     return Outcome(written(task, item, answer.text), answer.tokens, not answer.complete)
 
 
 def follow(model: Model, task: Task, item: Item) -> Outcome:
     """The model follows instructions, which a program verifies."""
     assert isinstance(item.wanted, tuple) and not isinstance(item.wanted, Options)
-    prompt = filled(task.prompts["follow"], item.fields)
-    answer = ask(model, Request(turns(prompt), task.max_tokens))
+    answer = ask(model, Request(turns(task, "follow", item), task.max_tokens))
     return Outcome(followed(item.wanted, answer.text), answer.tokens, not answer.complete)
 
 
@@ -89,9 +101,9 @@ def choose(model: Model, task: Task, item: Item) -> Outcome:
     texts, right = item.wanted
     scores: Scores = {}
     if "letter" in task.prompts:
-        prompt = turns(filled(task.prompts["letter"], item.fields))
+        prompt = turns(task, "letter", item)
         scores["letter"] = picked(logs(model, prompt, LETTERS[: len(texts)]), right)
-    prompt = turns(filled(task.prompts["text"], item.fields))
+    prompt = turns(task, "text", item)
     found = logs(model, prompt, texts)
     scores["text"] = picked(found, right)
     per_byte = [log / len(text.encode()) for log, text in zip(found, texts, strict=True)]
@@ -103,9 +115,13 @@ def reason(model: Model, task: Task, item: Item) -> Outcome:
     """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
     assert isinstance(item.wanted, Options)
     texts, right = item.wanted
-    first = turns(filled(task.prompts["reason"], item.fields))
+    first = turns(task, "reason", item)
     answer = ask(model, Request(first, task.max_tokens))
-    second = (*first, Message("assistant", answer.text), *turns(task.prompts["letter"]))
+    second = (
+        *first,
+        Message("assistant", answer.text),
+        Message("user", task.prompts["letter"].strip()),
+    )
     found = picked(logs(model, second, LETTERS[: len(texts)]), right)
     return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
 

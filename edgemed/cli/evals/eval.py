@@ -3,10 +3,10 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgemed_models.engine.settings import Settings
 
@@ -22,6 +22,7 @@ from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_ea
 from edgemed.evals.examining import READING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.scoring import refuse_missing_libraries
+from edgemed.evals.shots import Shots, shown_task, with_shots, within_context
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
@@ -64,10 +65,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "task divergence that model itself, a GGUF file",
     )
     add("--text", type=Path, metavar="FILE", help="the text of the tasks perplexity, divergence")
+    configure_shots(parser.add_argument_group("examples before each question").add_argument)
     add("--json", action="store_true", help="print the figures as JSON")
     running = parser.add_argument_group("running the model").add_argument
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
     configure_loading(running)
+
+
+def configure_shots(add: Callable[..., Any]) -> None:
+    """The options of examples."""
+    add(
+        "--shots", type=positive, metavar="K", help="so many answered examples from the task's pool"
+    )
+    add(
+        "--shots-by",
+        choices=("chance", "likeness"),
+        default="chance",
+        help="the same by chance for all items (default), or for each the nearest",
+    )
+    add("--shots-pool", type=positive, metavar="N", help="take them from N of the pool, by chance")
 
 
 class Sitting(NamedTuple):
@@ -88,8 +104,10 @@ def run(args: argparse.Namespace) -> int:
     path = find_model(args.model)
     folder: Path = args.out or user_folder() / "evals" / path.stem
     tasks = [with_text(read_task(name), args.text) for name in args.tasks]
+    if args.shots:
+        tasks = [shown_task(task, shots_of(args)) for task in tasks]
     other = parent_for(tasks, path, args.against)
-    sittings = [sitting(task, folder, args) for task in tasks]
+    sittings = [sitting(task, folder, path, args) for task in tasks]
     refuse_missing_libraries()
     make_folder(folder)
     model = replace(examinee(path, options_of(args)), parent=other)
@@ -125,9 +143,29 @@ def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Exami
     return examinee(parent, Options())
 
 
-def sitting(task: Task, folder: Path, args: argparse.Namespace) -> Sitting:
+def shots_of(args: argparse.Namespace) -> Shots:
+    """The examples that are asked for."""
+    return Shots(args.shots, args.shots_by, args.shots_pool, args.seed)
+
+
+def shown_items(
+    task: Task, items: list[Item], path: Path, data: Path, args: argparse.Namespace
+) -> list[Item]:
+    """The items with as many examples as fit; how many got fewer is said."""
+    every = with_shots(task, items, data, shots_of(args))
+    found, fewer = within_context(path, options_of(args), task, every)
+    if fewer:
+        told = f"{task.name}: {fewer} of {len(items)} items got fewer than {args.shots} examples"
+        print(f"{told}, for more do not fit into the context", file=sys.stderr)
+    return found
+
+
+def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> Sitting:
     """What a task needs from the disk."""
-    items = sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
+    data: Path = args.data or data_folder()
+    items = sampled(load(task, data), task.name, args.seed, args.limit)
+    if args.shots:
+        items = shown_items(task, items, path, data, args)
     other = None if args.against is None or args.against.is_file() else args.against
     theirs = other_outcomes(file_in(other, task), task, items) if other else []
     return Sitting(task, items, file_in(folder, task), theirs)
@@ -182,8 +220,9 @@ def make_folder(folder: Path) -> None:
 
 
 def file_in(folder: Path, task: Task) -> Path:
-    """The file of a task's results."""
-    return folder / f"{task.name}.{task.split.name}.jsonl"
+    """The file of a task's results; those with examples have another."""
+    shots = f".{task.table['shots'][0]}-shot" if "shots" in task.table else ""
+    return folder / f"{task.name}.{task.split.name}{shots}.jsonl"
 
 
 def measured(

@@ -1,4 +1,4 @@
-"""`edgemed sweep A B --tasks ...`: t chosen on published tasks, and reported on their test splits."""
+"""`edgemed sweep A B --tasks ...`: t chosen on published tasks, reported on their test splits."""
 
 import argparse
 import sys

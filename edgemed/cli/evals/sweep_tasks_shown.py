@@ -1,4 +1,4 @@
-"""What `edgemed sweep --tasks` prints: the choice on development splits, the test, what was kept."""
+"""What `edgemed sweep --tasks` prints: the choice, and on the test splits what was kept."""
 
 from collections.abc import Iterator, Sequence
 from math import isinf

@@ -5,6 +5,7 @@
     licence = "..."        source = "..."         note = "..."
     split = "test"         the split that is taken where none is named
     grouped = true         figures are shown by group too (subjects, say)
+    pool = "validation"    the split that examples come from (left out: it takes none)
     decides = "rougeL"     the measure by which a sweep chooses
     development = "..."    the split on which it chooses (left out: it is only tested)
     [prompts]
