@@ -65,9 +65,8 @@ def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
 def right_answer(name: str, item: Item) -> str:
     """What an example answers."""
     if isinstance(item.wanted, Options):
-        return (
-            LETTERS[item.wanted.right] if name == "letter" else item.wanted.texts[item.wanted.right]
-        )
+        texts, right = item.wanted
+        return LETTERS[right] if name == "letter" else texts[right]
     return str(item.wanted).strip()
 
 

@@ -1,7 +1,7 @@
 """Whether an answer has the form that was asked for: JSON, a bulleted list, or sections.
 
 Merges break forms before they lose knowledge, and a program downstream needs the form. A form is
-kept or not; what stands in it is not looked at. JSON may stand in a fenced block, as models give it.
+kept or not; what stands in it is not looked at. JSON may stand in a fenced block.
 """
 
 import json

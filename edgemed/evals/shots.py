@@ -1,10 +1,10 @@
 """Examples before a question: answered ones of a task's pool, as earlier turns of the same talk.
 
-By chance: the same for every item, the first of the pool in an order by the seed, so 4 examples hold
-the 2 of a run with 2. By likeness: for every item those of the pool that are nearest to it by
-sentence vectors, the nearest last. The pool itself can be the first N of that order, so a small pool
-is part of a large one. An item is never its own example. Where the examples do not fit into the
-context, the first ones are left out, item by item, and that is told.
+By chance: the same for every item, the first of the pool in an order by the seed, so 4 examples
+hold the 2 of a run with 2. By likeness: for every item those of the pool that are nearest to it by
+sentence vectors, the nearest last. The pool itself can be the first N of that order, so a small
+pool is part of a large one. An item is never its own example. Where the examples do not fit into
+the context, the first ones are left out, item by item, and that is told.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ By = Literal["chance", "likeness"]
 class Shots(NamedTuple):
     """How many examples, how they are taken, from a pool of how many (None: all), by what seed."""
 
-    count: int
+    number: int
     by: By = "chance"
     pool: int | None = None
     seed: int = 0
@@ -50,14 +50,14 @@ def with_shots(task: Task, items: Sequence[Item], folder: Path, shots: Shots) ->
     every = load(read_task(f"{task.name}:{task.table['pool']}"), folder)
     order = sorted(every, key=lambda item: order_of(f"{shots.seed}:shots {task.name}", item.key))
     pool = order[: shots.pool]
-    if len(pool) <= shots.count:
+    if len(pool) <= shots.number:
         raise UsageError(
-            f"{shots.count} examples for {task.name} need a pool of more, and it has {len(pool)}",
+            f"{shots.number} examples for {task.name} need a pool of more, and it has {len(pool)}",
             "give a smaller --shots or a larger --shots-pool",
         )
     chosen = nearest(items, pool) if shots.by == "likeness" else [pool] * len(items)
     return [
-        replace(item, shots=examples(item, order, shots.count))
+        replace(item, shots=examples(item, order, shots.number))
         for item, order in zip(items, chosen, strict=True)
     ]
 

@@ -11,7 +11,8 @@ from typing import Any
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 44, 30, 12
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
-table { border-collapse: collapse; margin: 1em 0; } td, th { padding: .2em .7em; text-align: right; }
+table { border-collapse: collapse; margin: 1em 0; }
+td, th { padding: .2em .7em; text-align: right; }
 th { border-bottom: 2px solid; } td:first-child, th:first-child { text-align: left; }
 tr:nth-child(even) { background: #8881; } pre { background: #8882; padding: .7em; overflow: auto; }
 svg { max-width: 100%; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }

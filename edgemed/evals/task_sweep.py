@@ -104,8 +104,8 @@ def refuse_axes(tasks: Sequence[Task], force_knowledge: bool) -> None:
 
 
 def sweep_tasks(plan: Plan, clock: Clock, listener: Listener) -> Iterator[Found]:
-    """What is found, whenever there is more of it: after the check of the parents, after each round,
-    and after the test. Raises Refused for what cannot be done, with all results so far kept."""
+    """What is found, whenever there is more of it: after the check of the parents, after each
+    round, after the test. Raises Refused for what cannot be done; all results so far are kept."""
     private_folder(plan.folder)
     with held(plan.folder / "sweep") as merged:
         bench = Bench(plan, clock, listener, merged)

@@ -80,7 +80,6 @@ def configure_shots(add: Callable[..., Any]) -> None:
     add(
         "--shots-by",
         choices=("chance", "likeness"),
-        default="chance",
         help="the same by chance for all items (default), or for each the nearest",
     )
     add("--shots-pool", type=positive, metavar="N", help="take them from N of the pool, by chance")
@@ -145,7 +144,7 @@ def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Exami
 
 def shots_of(args: argparse.Namespace) -> Shots:
     """The examples that are asked for."""
-    return Shots(args.shots, args.shots_by, args.shots_pool, args.seed)
+    return Shots(args.shots, args.shots_by or "chance", args.shots_pool, args.seed)
 
 
 def shown_items(
@@ -193,6 +192,8 @@ def refuse_usage(args: argparse.Namespace) -> None:
         raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
     if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
         raise UsageError("a task is named twice", "run its splits one after the other")
+    if not args.shots and (args.shots_by or args.shots_pool):
+        raise UsageError("no number of examples is given", "give --shots too")
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 

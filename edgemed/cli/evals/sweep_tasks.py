@@ -84,7 +84,7 @@ def tell(plan: Plan, found: Found, made: str) -> None:
         print(line)
     if found.rounds:
         show([choice_table(plan, found)])
-    for line in on_choice(found):
+    for line in on_choice(plan, found):
         print(line)
     rows = retained(plan, found)
     if rows:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import isinf
+from statistics import mean
 
 from edgemed.amounts import amount
 from edgemed.evals.choosing import KEPT, RULE
@@ -47,7 +48,7 @@ def spread(figure: Interval) -> str:
     return f"{value} ({low} to {high})"
 
 
-def on_choice(found: Found) -> Iterator[str]:
+def on_choice(plan: Plan, found: Found) -> Iterator[str]:
     """The choice in words."""
     choice = found.choice
     if choice is None:
@@ -61,6 +62,9 @@ def on_choice(found: Found) -> Iterator[str]:
         )
     for task in choice.silent:
         yield f"{task}: no point is above the floor, so this task is ignored when choosing t"
+    lost = {s.test.axis for s in plan.sections if s.development} - set(choice.kept[choice.t])
+    if lost:
+        yield f"t was chosen without the axis {' and '.join(sorted(lost))}: take more items"
     if choice.t in ENDS:
         yield "a parent was chosen: no merge keeps more of both axes"
     if found.stopped:
@@ -95,6 +99,19 @@ def test_table(rows: Sequence[Retained]) -> Table:
     return Table(head, lines)
 
 
+def lengths(found: Found) -> Iterator[str]:
+    """How long the answers are, by t."""
+    for task in found.test_items:
+        means = {
+            t: mean([outcome.scores["words"][0] for outcome in by_task[task]])
+            for t, by_task in sorted(found.tests.items())
+            if "words" in by_task[task][0].scores
+        }
+        if means:
+            each = ", ".join(f"{words:.0f} at t = {t:g}" for t, words in means.items())
+            yield f"{task}: words an answer: {each}"
+
+
 def share(found: Interval | None) -> str:
     """A share with its interval, in percent."""
     if found is None:
@@ -111,6 +128,7 @@ def on_test(plan: Plan, found: Found, rows: Sequence[Retained]) -> Iterator[str]
                 f"{row.task.name}: {100 * (row.kept.share or Interval(0, 0, 0)).value:.0f} % is "
                 f"kept, less than {KEPT:.0%}"
             )
+    yield from lengths(found)
     beside = beside_parents(found)
     if beside:
         real = sum(row["differs"] for row in beside)
