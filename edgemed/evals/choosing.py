@@ -26,6 +26,9 @@ KEPT = 0.9
 RULE = "the t at which the axis that keeps least of its best score above the floor keeps most"
 
 
+SMALL = 1e-12  # what rounding takes from a share
+
+
 class Column(NamedTuple):
     """One task of an axis: the counts of its deciding measure at every point, item by item in the
     same order, and those of the floor."""
@@ -60,7 +63,7 @@ class Kept(NamedTuple):
     @property
     def alarm(self) -> bool:
         """Whether too little is kept, as far as these items tell."""
-        return self.share is not None and self.share.value < KEPT
+        return self.share is not None and self.share.value < KEPT - SMALL
 
     @property
     def decided(self) -> bool:

@@ -53,7 +53,7 @@ def prompts(task: Task, item: Item) -> Iterator[Prompt]:
 
 
 def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
-    """The prompt called `name` as the user's turn, behind the item's examples with their answers."""
+    """The prompt called `name` as the user's turn, behind the item's answered examples."""
     before = (
         message
         for shot in item.shots

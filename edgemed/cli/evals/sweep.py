@@ -98,7 +98,7 @@ def configure_tasks(add: Callable[..., Any]) -> None:
         metavar="TIME",
         help="such as 2h, 90m: halve the merges round by round, by measured time",
     )
-    add("--html", type=Path, metavar="FILE", help="write a report in one file")
+    add("--report", type=Path, metavar="FILE", help="write a report in one file")
     add("--json", action="store_true", help="print the figures as JSON")
     add("--force-knowledge", action="store_true", help="choose t without clinical or format tasks")
     add("--force-broken", action="store_true", help="sweep also where a parent seems broken")
@@ -155,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_task_options(args: argparse.Namespace) -> None:
     """UsageError for an option that would do nothing without --tasks."""
-    for option in ("data", "limit", "budget", "html", "json", "force_knowledge", "force_broken"):
+    for option in ("data", "limit", "budget", "report", "json", "force_knowledge", "force_broken"):
         if getattr(args, option):
             raise UsageError(f"--{option.replace('_', '-')} is for --tasks", "leave it out")
 

@@ -50,8 +50,8 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
 
     plan, clock = plan_of(args, way, name), Clock(args.budget)
     plan = replace(plan, options=replace(options_of(args), chat_template=None))
-    if args.html is not None:
-        refuse_place(args.html, replace=True)
+    if args.report is not None:
+        refuse_place(args.report, replace=True)
     narrator = Narrator(0)
     found = Found()
     try:
@@ -68,8 +68,8 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     data = as_data(plan, found, clock, made)
     keep(plan.folder / "sweep.json", json.dumps(data, indent=1) + "\n")
     keep_curve(plan, found, name)
-    if args.html is not None:
-        keep(args.html, page(data, shown(sys.argv[:1] + command_again(args))))
+    if args.report is not None:
+        keep(args.report, page(data, shown(sys.argv[:1] + command_again(args))))
     if args.json:
         print_json(data)
     else:
