@@ -4,6 +4,7 @@ A file can be damaged, or made with a wrong converter, and still load and write.
 surprised by plain English, and its twin is not.
 """
 
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 from typing import NamedTuple
@@ -30,8 +31,9 @@ class Surprise(NamedTuple):
 
 
 def perplexity_of(path: Path, options: Options) -> float:
-    """The perplexity of the model at `path` on PLAIN."""
-    model = start(reading_settings(path, [("a plain sentence", PLAIN)], options))
+    """The perplexity of the model at `path` on PLAIN, whatever context its questions will have."""
+    roomy = replace(options, context=None)
+    model = start(reading_settings(path, [("plain English", PLAIN)], roomy))
     try:
         nats, tokens = surprise(model, PLAIN)["perplexity"]
     finally:

@@ -189,7 +189,7 @@ def test_examples_go_to_a_file_of_their_own(
         files.put_csv(data / name, [[f"Case {number}?", *"wxyz", "B"]])
     call = words(data, "--tasks", "mmlu-medical", "--limit", "2", "-o", str(tmp_path / "r"))
     assert main([*call, "--shots", "2"]) == 0
-    assert main([*call, "--shots", "3", "--context", "400"]) == 0
+    assert main([*call, "--shots", "3", "--context", "192"]) == 0
     assert "got fewer than 3 examples" in capsys.readouterr().err
     assert {p.name for p in (tmp_path / "r").glob("*.jsonl")} == {
         "mmlu-medical.test.2-shot.jsonl", "mmlu-medical.test.3-shot.jsonl",

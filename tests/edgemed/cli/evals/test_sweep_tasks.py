@@ -67,8 +67,7 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         ([*KNOWLEDGE, "--t", "0", "0.5"], 2, "needs both models and a merge"),
         ([*KNOWLEDGE, "--context", "64"], 3, "_dev.csv, line 1"),
         (["--tasks", "meqsum,ifeval"], 3, "needs meqsum/"),
-        (["--cases", "c.jsonl", "--budget", "1h"], 2, "--budget is for --tasks"),
-        (["--cases", "c.jsonl", "--force-broken"], 2, "--force-broken is for --tasks"),
+        (["--cases", "c.jsonl"], 2, "--data is for --tasks"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
@@ -80,3 +79,11 @@ def test_what_cannot_be_done_is_refused(
     except SystemExit as error:
         ended = int(str(error.code))
     assert ended == code and says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--budget", "1h"], ["--force-broken"], ["--json"]])
+def test_an_option_that_would_do_nothing_is_refused(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", *MODELS, "--cases", "c.jsonl", *option]) == 2
+    assert f"{option[0]} is for --tasks" in capsys.readouterr().err
