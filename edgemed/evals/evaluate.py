@@ -37,6 +37,8 @@ SAID = (
     *("decides", "development", "pool"),
 )
 """What a task's table says of the task: it changes no answer and no score."""
+ENGINES = ("llama-cpp-python", "onnxruntime")
+"""What computes answers, and vectors of sentences."""
 SECONDS_BETWEEN_WRITES = 10.0
 
 Tell = Callable[[int], None]
@@ -197,7 +199,7 @@ def identity_of(model: Examinee, task: Task) -> Identity:
         "adapters": adapters,
         "options of loading": {name: str(value) for name, value in given.items()},
         "edgemed": __version__,
-        "libraries": {name: version(name) for name in ("llama-cpp-python", *LIBRARIES.values())},
+        "libraries": {name: version(name) for name in (*ENGINES, *LIBRARIES.values())},
     }
 
 

@@ -1,7 +1,8 @@
 """Whether an answer has the form that was asked for: JSON, a bulleted list, or sections.
 
 Merges break forms before they lose knowledge, and a program downstream needs the form. A form is
-kept or not; what stands in it is not looked at. JSON may stand in a fenced block.
+kept or not; what stands in it is not looked at. JSON may stand in a fenced block. How each form is
+asked for stands in `tasks/output-forms.toml`.
 """
 
 import json
@@ -14,17 +15,6 @@ JSON_KEYS = ("complaint", "findings", "plan")
 HEADINGS = ("COMPLAINT", "FINDINGS", "PLAN")
 FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n\s*```\s*", re.DOTALL)
 HEADING = re.compile(r"[\s#*_]*(COMPLAINT|FINDINGS|PLAN)[\s*_:]*")
-
-ASKED = {
-    "json": "Answer with one JSON object and nothing else. It has the keys "
-    + ", ".join(f'"{key}"' for key in JSON_KEYS)
-    + ", each with a text.",
-    "bullets": "Answer with a list and nothing else: three to six lines, each beginning with a "
-    "hyphen and a space.",
-    "sections": "Answer with three sections in this order, each beneath its heading on a line of "
-    f"its own: {', '.join(HEADINGS)}.",
-}
-"""What is asked for, by the name of the form."""
 
 
 def is_json(answer: str) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 from edgemed.errors import Refused
 from edgemed.evals.following.kinds import KINDS, Instruction
-from edgemed.evals.forms import ASKED
 from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.rows import (
     Row,
@@ -102,10 +101,11 @@ def mts_dialog(task: Task, path: Path) -> Iterator[Item]:
 
 def forms(task: Task, path: Path) -> Iterator[Item]:
     """Dialogues, each with one of the forms asked for, in turn."""
+    asked = list(task.table["forms"].items())
     for number, row in enumerate(csv_rows(path, ("ID", "dialogue"))):
-        name = list(ASKED)[number % len(ASKED)]
+        name, form = asked[number % len(asked)]
         dialogue = words(row, "dialogue")
-        fields = {"dialogue": dialogue.strip(), "form": ASKED[name]}
+        fields = {"dialogue": dialogue.strip(), "form": form}
         yield Item(words(row, "ID"), row.where, fields, "", name, source=dialogue)
 
 

@@ -15,10 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING, Any
 
 from edgemed_models.base import (
     Done,
@@ -33,6 +30,9 @@ from edgemed_models.base import (
 )
 from edgemed_models.engine import wire
 from edgemed_models.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from edgemed_models.reading import F32
 
 LOG_LINES = 200
 SHOWN_LINES = 12
@@ -341,7 +341,7 @@ class LlamaModel:
         told = self._ask({"op": "text scores", "ids": list(ids)})
         return [float(value) for value in told["scores"]]
 
-    def text_logits(self, ids: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+    def text_logits(self, ids: Sequence[int]) -> "Iterator[F32]":
         """Logits behind every id but the last, f32 [some, vocabulary], a few rows at a time.
 
         Take all of them: a stream that is left early ends the worker, and the next request starts

@@ -7,12 +7,12 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from edgemed_models.base import Done, Event, Failed, Message, Piece, Prefill, Request, Timings
+
+if TYPE_CHECKING:
+    from edgemed_models.reading import F32
 
 
 def line(message: dict[str, Any]) -> bytes:
@@ -62,12 +62,14 @@ def messages(tables: list[dict[str, Any]]) -> tuple[Message, ...]:
     return tuple(Message(**table) for table in tables)
 
 
-def packed(rows: NDArray[np.float32]) -> list[Any]:
+def packed(rows: "F32") -> list[Any]:
     """Rows of float32 as [number of rows, base64 of their little-endian bytes]."""
     return [len(rows), b64encode(rows.astype("<f4").tobytes()).decode("ascii")]
 
 
-def unpacked(told: list[Any]) -> NDArray[np.float32]:
+def unpacked(told: list[Any]) -> "F32":
     """The rows that `packed` wrote: f32 [rows, length]."""
+    import numpy as np  # here alone: what never reads logits needs no numpy
+
     count, text = told
     return np.frombuffer(b64decode(text), "<f4").astype(np.float32).reshape(count, -1)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from edgemed.evals.forms import ASKED, FORMS, has_form
+from edgemed.evals.forms import FORMS, has_form
+from edgemed.evals.tasks.task import read_task
 
 JSON = '{"complaint": "cough", "findings": "clear lungs", "plan": "rest"}'
 SECTIONS = "COMPLAINT\nCough.\n\nFINDINGS\nClear.\nStill clear.\nPLAN\nRest."
@@ -49,4 +50,4 @@ def test_the_form_is_not_kept(form: str, answer: str) -> None:
 
 
 def test_every_form_that_is_asked_for_is_checked() -> None:
-    assert set(ASKED) == set(FORMS)
+    assert set(read_task("output-forms").table["forms"]) == set(FORMS)

@@ -186,11 +186,12 @@ def test_examples_go_to_a_file_of_their_own(
         *read_task("mmlu-medical:development").split.files,
     ]
     for number, name in enumerate(names):
-        files.put_csv(data / name, [[f"Case {number}?", *"wxyz", "B"]])
+        longer = "It hurts a little. " * (60 if "/dev/" in name else 1)
+        files.put_csv(data / name, [[f"Case {number}? {longer}", *"wxyz", "B"]])
     call = words(data, "--tasks", "mmlu-medical", "--limit", "2", "-o", str(tmp_path / "r"))
-    assert main([*call, "--shots", "2"]) == 0
-    assert main([*call, "--shots", "3", "--context", "192"]) == 0
+    assert main([*call, "--shots", "1"]) == 0
+    assert main([*call, "--shots", "3", "--context", "512"]) == 0
     assert "got fewer than 3 examples" in capsys.readouterr().err
     assert {p.name for p in (tmp_path / "r").glob("*.jsonl")} == {
-        "mmlu-medical.test.2-shot.jsonl", "mmlu-medical.test.3-shot.jsonl",
+        "mmlu-medical.test.1-shot.jsonl", "mmlu-medical.test.3-shot.jsonl",
     }  # fmt: skip
