@@ -30,11 +30,12 @@ from edgemed.evals.sweep import refuse_early as refuse_merges
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.task import Task, read_task
 from edgemed.local_models.loading import Options
-from edgemed.storage.whole import private_folder
+from edgemed.storage.bounded import json_of, read_bounded
+from edgemed.storage.whole import in_words, private_folder, write_whole
 
 ENDS = (0.0, 1.0)
+SECONDS = "seconds.json"
 CLINICAL, INSTRUCTIONS = "clinical", "instructions"
-PLENTY = 3  # points that a test needs: both parents and the merge
 
 
 class Section(NamedTuple):
@@ -108,6 +109,7 @@ def sweep_tasks(plan: Plan, clock: Clock, listener: Listener) -> Iterator[Found]
     round, after the test. Raises Refused for what cannot be done; all results so far are kept."""
     private_folder(plan.folder)
     with held(plan.folder / "sweep") as merged:
+        recall(clock, plan.folder / SECONDS)
         bench = Bench(plan, clock, listener, merged)
         for note in refuse_merges(plan.way, plan.ts, bench.exam, merged):
             listener.note(note)
@@ -174,6 +176,7 @@ class Bench:
             for task, items in wanted:
                 with self.clock.asking(task.name, lacking[task.name]):
                     found[task.name] = self.outcomes(t, task, items)
+        remember(self.clock, self.plan.folder / SECONDS)
         return found
 
     def outcomes(self, t: float, task: Task, items: Sequence[Item]) -> list[Outcome]:
@@ -218,6 +221,25 @@ class Bench:
             for t in ENDS
             for section in self.plan.sections
         )
+
+
+def remember(clock: Clock, path: Path) -> None:
+    """Keep what was measured, for a sweep that goes on."""
+    told = json.dumps({"merges": clock.merges, "items": clock.items})
+    with in_words(path):
+        write_whole(path, told.encode())
+
+
+def recall(clock: Clock, path: Path) -> None:
+    """Take what an earlier run measured; a file of another form counts as none."""
+    try:
+        found = json_of(read_bounded(path, "file of seconds").decode())
+        merges = [float(n) for n in found["merges"]]
+        items = {str(task): [float(n) for n in pair] for task, pair in found["items"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    if all(len(pair) == 2 and min(pair) >= 0 for pair in (merges, *items.values())):
+        clock.merges, clock.items = merges, items
 
 
 def choosing(plan: Plan) -> list[tuple[Task, list[Item]]]:

@@ -171,6 +171,18 @@ def test_a_budget_that_is_too_small_is_refused_by_what_was_measured(
     assert {t for t, _ in world.asked} == {0.0, 1.0}
 
 
+def test_seconds_of_an_earlier_run_are_the_measure_of_the_next(plan: Plan, world: World) -> None:
+    with pytest.raises(Refused):
+        last(sweep_tasks(plan, Clock(100, 0.0), Silent()))
+    asked, now = len(world.asked), world.now
+    with pytest.raises(Refused, match="first round of 3 merges takes"):
+        last(sweep_tasks(plan, Clock(30, now), Silent()))
+    assert len(world.asked) == asked
+    (plan.folder / "seconds.json").write_text('{"merges": [1], "items": {}}', "utf-8")
+    clock = Clock(5000, now)
+    assert last(sweep_tasks(plan, clock, Silent())).tests and clock.merges[1] > 2
+
+
 def test_a_broken_parent_is_named_before_any_question(
     plan: Plan, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

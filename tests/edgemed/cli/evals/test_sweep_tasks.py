@@ -47,8 +47,9 @@ def test_a_small_sweep_prints_writes_and_goes_on(
     (curve,) = read_sweep(next(sweeps_folder().glob("*.tasks.jsonl")))
     assert [point.t for point in curve.points] == [0, 0.5, 1]
     assert main([*call, "--json"]) == 0
-    data_again = json.loads(capsys.readouterr().out)
-    assert data_again["seconds_a_merge"] is None  # nothing was made again
+    again = capsys.readouterr()
+    assert "parents: known" in again.err
+    data_again = json.loads(again.out)
     assert data_again["rounds"] == [{"items": {"mmlu-medical": 4}, "t": [0, 0.5, 1]} | {
         "chosen": data_again["chosen"] and data_again["chosen"]["t"]}]  # fmt: skip
     assert json.loads((out / "sweep.json").read_text("utf-8"))["test"] == data_again["test"]
