@@ -232,11 +232,14 @@ def remember(clock: Clock, path: Path) -> None:
 
 def recall(clock: Clock, path: Path) -> None:
     """Take what an earlier run measured; a file of another form counts as none."""
+    if not path.exists():
+        return
+    text = read_bounded(path, "seconds of a sweep")
     try:
-        found = json_of(read_bounded(path, "file of seconds").decode())
+        found = json_of(text.decode())
         merges = [float(n) for n in found["merges"]]
         items = {str(task): [float(n) for n in pair] for task, pair in found["items"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return
     if all(len(pair) == 2 and min(pair) >= 0 for pair in (merges, *items.values())):
         clock.merges, clock.items = merges, items
