@@ -2,7 +2,7 @@
 
 The rule: of every task the share that a point keeps of what can be kept,
 
-    share = (score - floor) / (best score of any point - floor)
+    share = (score - floor) / (best score of any point - floor)        0 below the floor
 
 the mean of the shares of an axis's tasks, and of these the lowest: the point where it is highest
 is taken (of equals the one whose next axis keeps more, then the lowest t). Another point is "like"
@@ -110,7 +110,7 @@ def shares_of(column: Column, ts: Sequence[float]) -> F64 | None:
     if room[0, 0] <= 0:
         return None
     kept: F64 = np.divide(scores - floor, room, out=np.ones_like(scores), where=room > 0)
-    return kept
+    return np.maximum(kept, 0.0)  # below the floor nothing is kept, and not less than that
 
 
 def drawn_scores(measure: str, sides: Sequence[Sequence[Counts]]) -> F64:

@@ -38,6 +38,12 @@ def test_the_floor_counts_for_nothing() -> None:
     assert found.kept[1.0]["clinical"] == 0
 
 
+def test_below_the_floor_nothing_is_kept_and_not_less() -> None:
+    found = choose([column("clinical", (40, 36, 2), floor=30), column("i", (20, 40, 40))])
+    assert found is not None and found.kept[1.0]["clinical"] == 0
+    assert found.kept[0.5]["clinical"] == pytest.approx(0.6)
+
+
 def test_tasks_of_an_axis_are_averaged_and_silent_ones_left_out() -> None:
     columns = [
         column("clinical", (40, 20, 10), name="one"),
