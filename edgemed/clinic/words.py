@@ -47,6 +47,8 @@ def stem(word: str) -> str:
     """`word` without plural and tense endings: `breathing` -> `breath`."""
     word = american(word.removesuffix("'s").replace("₂", "2"))
     word = _aliases().get(word, word)
+    if word.endswith("eed"):
+        return word  # `bleed`, `need`: no tense; `ble` is short for both legs
     for ending, instead, least in ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= least:
             return _undouble(word[: len(word) - len(ending)] + instead)

@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from edgemed.clinic.checks.attributes import HABITS
+from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
+from edgemed.clinic.reading.regimens import rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import parts_of
 from edgemed.clinic.reading.source import Source
@@ -15,10 +18,19 @@ CUT = re.compile(r"[,;:]|\b(?:and|or|but|nor|because|which|who|although|however)
 SURE = 0.4
 ANY = re.compile(
     r"\b(?:reports?|reported|endorses?|admits to|complains of|has had|has|had|does have|does|"
-    r"there (?:is|are|was|were)) any\b",
+    r"there (?:is|are|was|were)) any\b"
+    r"|\b(?:he|she|it|(?:the |this )?patient)\s+(?:\w+ly\s+)?(?:(?:is|was|has|had)\s+)?"
+    r"(?:(?:been|had|\w+ly)\s+)?(?:tak\w+|use[sd]?|using|note[sd]?|notic\w+|recall\w*|remember\w*"
+    r"|experienc\w+|seen|sees|ha(?:d|s|ving)|requir\w+|need\w*|receiv\w+|tried|felt|feels"
+    r"|developed|sustained|undergone|made|gives?|gave) any\b"
+    r"|\b(?:has|have|had) ever\b(?=.*[^?]$)(?! since)"
+    r"|\bat all\b(?! (?:times?|visits|hours|four|extrem))",
     re.IGNORECASE,
 )
-OR = re.compile(r"(?<!\d )\bor\b(?! (?:so|\d|an?\b|more|less))")
+_FEW = "one|two|three|four|five|six|seven|eight|nine|ten|twelve"
+OR = re.compile(
+    rf"(?<!\d )\bor\b(?! (?:so|\d|an?\b|more|less|{_FEW})\b)(?! \d)",
+)
 AFFIRMS = re.compile(
     r"\b(?:reports|endorses|reported|endorsed|complains of|positive for|(?:has|have) had|has|had|"
     r"there (?:is|are|was|were))\b",
@@ -33,7 +45,8 @@ DIRECTIONS = frozenset("medial lateral anterior posterior left right upper lower
 CLAUSE = re.compile(r"[.;:?!]\s|\b(?:but|however|although|which|who)\b", re.IGNORECASE)
 DENIAL = re.compile(
     r"\b(?:no|not|never|denie[sd]|if|whether|without|nor|assess|evaluat\w+|potential|possible|rule"
-    r"|encourag\w+|advised|instructed|asked|told|should|call|please|exertion)\b|n't\b",
+    r"|encourag\w+|advised|instructed|asked|told|should|call|please|exertion|as|than|most|least"
+    r"|best|only|first|last|hardly|unable|unlikely|\w+est|with difficulty)\b|n't\b",
     re.IGNORECASE,
 )
 OPPOSITE = {"yes": "no", "no": "yes"}
@@ -86,6 +99,8 @@ def is_not_taken(said: Said, mention: Mention) -> bool:
     """A drug that the draft says is not taken; other denials of drugs are not reliable enough."""
     start = mention.span.start - said.sentence.span.start
     drug = mention.concept.kind == "drug" and mention.polarity == "no"
+    if any(rate.span.start >= mention.span.end for rate in rates(said)):
+        return False  # `has not been taking it daily`
     return drug and NOT_TAKEN.search(said.sentence.text, 0, start) is not None
 
 
@@ -98,6 +113,7 @@ def _polarity(
         (i, m)
         for i, m in others
         if not m.context.historical
+        and same_person(mention.context.person, m.context.person)
         and (m.polarity == mention.polarity or not is_elsewhere(here, places_of(source.said[i], m)))
     ]
     known = [m for _, m in others]
@@ -110,12 +126,23 @@ def _polarity(
         if known and mention.polarity == "yes" and not source.is_talk and is_present(said, mention):
             yield _conditional(mention, known)
         return
+    if mention.polarity == "no" and is_given_up(mention, source):
+        return
     verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
     severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
     reason = f"{mention.concept.name} is {verb} in the draft; the source {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def is_given_up(mention: Mention, source: Source) -> bool:
+    """A habit that the source says has ended: `has not smoked for 27 years`, `I quit smoking`."""
+    name = mention.concept.name
+    return name in HABITS and any(
+        name in cue.of and cue.value in ("stopped", "past") and not cue.spoken
+        for _, cue in source.cues.get("status", ())
+    )
 
 
 def is_label(said: Said, mention: Mention) -> bool:
@@ -161,12 +188,15 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             continue
         if any(is_verbatim(said, mention, source) for mention in phrase):
             continue
+        if polarities == {"no"} and any(is_given_up(mention, source) for mention in phrase):
+            continue
         weights = {m.concept.name: source.rarity(m.concept.name) or UNSEEN for m in phrase}
         least = COVERED * sum(weights.values())
         there = [
             (i, {source.said[i].mentions[k] for k in ks})
             for i, ks in source.sharing(weights).items()
-            if not is_elsewhere(
+            if same_person(phrase[0].context.person, source.said[i].mentions[ks[0]].context.person)
+            and not is_elsewhere(
                 places_of(said, phrase[0]),
                 places_of(source.said[i], source.said[i].mentions[ks[0]]),
             )
@@ -258,7 +288,9 @@ def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
 
 # One person or thing and a verb that would end in s of it.
 BARE = re.compile(
-    r"\b(?:he|she|it|(?:the |this )?patient) (?:also |still |currently )?(?:have|help|affect|notice"
+    r"\b(?:he|she|it|(?:the |this )?patient) (?:also |still |currently |just )?(?:have|help|affect"
+    r"|notice|note|seek|get|provide|bring|resolve|spend|give|go|come|become|report|complain|mention"
+    r"|follow|keep|travel|consume|participate|respond|worsen|increase|decrease"
     r"|eat|drink|smoke|take|feel|use|need|want|think|know|recall|remember|monitor|appear|seem|show"
     r"|improve|relieve|work|wear|sleep|bother|hurt|cause|require|tolerate|experience|recur|radiate"
     r"|interfere|limit|check|exercise|wake|live|believe|understand|like)\b",

@@ -65,7 +65,7 @@ LIKE: dict[str, dict[str, frozenset[str]]] = {
 }
 """Which further values of the source support a value of the draft."""
 GRAVE: dict[str, frozenset[str]] = {
-    "severity": frozenset(("severe", "mild")),
+    "severity": frozenset(("severe",)),
     "trend": frozenset(("worse", "better")),
     "level": frozenset(("high", "low")),
     "certainty": frozenset(("stated",)),
@@ -187,9 +187,17 @@ def severity_of(said: Said, cue: Cue) -> Severity:
     return "major" if cue.attribute == "status" and drugs & set(cue.of) else "minor"
 
 
+def called(said: Said, cue: Cue, other: Cue) -> str:
+    """What both are said of: a thing of the lists, if one is among the names."""
+    shared = [n for n in cue.of if n in other.of] or list(cue.of)
+    listed = {m.concept.name for m in said.mentions if m.concept.kind != "word"}
+    return next((n for n in shared if n in listed), shared[0])
+
+
 def _contradicted(said: Said, cue: Cue, rival: Bound) -> Flag:
     name = SAYS.get(cue.attribute, cue.attribute)
-    reason = f"{name} of {cue.of[0]}: {cue.value} in the draft, {rival.cue.value} in the source"
+    reason = f"{name} of {called(said, cue, rival.cue)}: {cue.value} in the draft, "
+    reason += f"{rival.cue.value} in the source"
     return Flag(
         cue.attribute, "contradicted", severity_of(said, cue), reason, cue.span, (rival.cue.span,)
     )
@@ -197,5 +205,6 @@ def _contradicted(said: Said, cue: Cue, rival: Bound) -> Flag:
 
 def _not_found(said: Said, cue: Cue) -> Flag:
     name = SAYS.get(cue.attribute, cue.attribute)
-    reason = f"{name} of {cue.of[0]}: {cue.value} in the draft; the source does not say so"
+    reason = f"{name} of {called(said, cue, cue)}: {cue.value} in the draft; "
+    reason += "the source does not say so"
     return Flag(cue.attribute, "not found", severity_of(said, cue), reason, cue.span)

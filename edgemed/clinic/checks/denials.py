@@ -25,7 +25,11 @@ KINDS = ("word", "drug", "procedure")
 SAID = frozenset(
     map(stem, "need help change start work use better worse seen see admit feel".split())
 )
-EMPTY = WEAK - SAID | frozenset(map(stem, "sign evidence few several around".split()))
+_EMPTY = (
+    "sign evidence few several around now then today currently long ever experience experiencing "
+    "undergo underwent describe concern"
+)
+EMPTY = WEAK - SAID | frozenset(map(stem, _EMPTY.split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
 BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
@@ -72,7 +76,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 def state(mention: Mention) -> Polarity:
     """Whether the word is said to be so or not, within a condition too (`if it does not help`)."""
-    if mention.context.hypothetical:
+    if mention.context.hypothetical and mention.polarity == "open":
         return "no" if mention.context.negated else "yes"
     return mention.polarity
 

@@ -8,6 +8,7 @@ from edgemed.clinic.reading.regimens import AS_NEEDED, Part, is_clock, rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
+BESIDE = 8  # characters from a count to `a day`
 NEAR, FAR = 0.5, 0.25  # as for numbers: share of the context of another frequency
 
 
@@ -18,7 +19,12 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for rate in rates(said):
         if is_clock(rate) or float(rate.value) <= AS_NEEDED:
             continue
-        holders = [i for i, other in source.rates if is_same(rate, other)]
+        counted = is_counted(rate, said)
+        holders = [
+            i
+            for i, other in source.rates
+            if is_same(rate, other) or (counted and is_within_a_day(other))
+        ]
         company = source.company(said, rate.span)
         held = max((source.kept(company, i) for i in holders), default=0.0)
         rivals = [
@@ -35,9 +41,28 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             there = source.text[best[1].span.start : best[1].span.end]
             reason = f"{words} in the draft; the source has {there}"
             yield Flag("frequency", "contradicted", severity, reason, rate.span, (best[1].span,))
-        elif not holders:
+        elif not holders and not is_denied(rate, said):
             reason = f"{words}: nothing in the source is that often"
             yield Flag("frequency", "not found", severity, reason, rate.span)
+
+
+def is_denied(rate: Part, said: Said) -> bool:
+    """`Has not been taking it daily` says no frequency."""
+    return any(
+        m.polarity == "no" and m.span.start < rate.span.end and rate.span.start < m.span.end
+        for m in said.mentions
+    )
+
+
+def is_counted(rate: Part, said: Said) -> bool:
+    """`Three pills a day` may be one three times a day."""
+    return rate.value == 1.0 and any(
+        0 <= rate.span.start - q.span.end <= BESIDE and q.values[0] > 1 for q in said.quantities
+    )
+
+
+def is_within_a_day(other: Part) -> bool:
+    return isinstance(other.value, float) and other.value > 1.0
 
 
 def is_same(a: Part, b: Part) -> bool:

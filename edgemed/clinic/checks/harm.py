@@ -23,13 +23,24 @@ def weighed(flag: Flag, said: Said, source: Source) -> Flag:
     return replace(flag, severity=severity)
 
 
+def is_of_an_allergy(flag: Flag, said: Said) -> bool:
+    """Whether the flag is of the allergy or of what may cause one, and of no other finding."""
+    flagged = [
+        m.concept
+        for m in said.mentions
+        if m.span.start < flag.draft.end and flag.draft.start < m.span.end
+    ]
+    others = [c for c in flagged if c.kind in ("finding", "disease", "procedure", "anatomy")]
+    return len(others) < len(flagged) or not flagged or any(ALLERGY.search(c.name) for c in others)
+
+
 def is_grave(flag: Flag, said: Said, source: Source) -> bool:
     """Whether an error of this kind in this sentence does most harm."""
     if flag.label == "not checked" or flag.check in ("name", "wording", "unsupported"):
         return False
     text = said.sentence.text
     if ALLERGY.search(text) and flag.check in ("negation", "entity", "allergy"):
-        return not text.lower().startswith("seasonal")
+        return not text.lower().startswith("seasonal") and is_of_an_allergy(flag, said)
     if CODE_STATUS.search(text) and flag.check in ("negation", "entity"):
         return True
     drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}

@@ -17,7 +17,9 @@ LISTED = ("finding", "disease")
 NEARLY = 0.6  # share of the best sentence's context from which another one counts as well
 SAME = 0.5  # share of a plain word's context in the sentence that doubts it
 BESIDE = re.compile(
-    r"\b(?:possibl[ey]|likely|may|might|could|suspected|questionable|suspicious for"
+    r"\b(?:possibl[ey]|likely"
+    r"|(?:may|might|could)(?= (?:\w+ )?(?:be|have|represent|indicate|reflect)\b)"
+    r"|suspected|questionable|suspicious for"
     r"|concern(?:ed|ing)? for)\s+(?:[\w-]+\s+){0,2}$",
     re.I,
 )

@@ -48,8 +48,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
         elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
-            if opposite:
-                yield _contradicted(sided, opposite)
+            of_the_same = [s for s in opposite if set(s.of) & set(sided.of)]
+            if of_the_same:
+                yield _contradicted(sided, of_the_same)
             else:
                 reason = f"the source does not say {sided.side}"
                 yield Flag("laterality", "not found", severity_of(said), reason, sided.span)

@@ -43,7 +43,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if quantity.implied or counts_nothing(quantity, said):
             continue
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
-        holders = [i for i in holders if not is_misdated(said, source.said[i])]
+        if measure(quantity) != "time":  # `two weeks before` is no value of a day
+            holders = [i for i in holders if not is_misdated(said, source.said[i])]
         holders += [] if holders else by_analyte(said, quantity, source)
         if not holders and (
             is_attached(quantity, source)
@@ -73,10 +74,11 @@ def counts_nothing(quantity: Quantity, said: Said) -> bool:
     """A number word that counts nothing of the patient: `no one`, `ten-point review of systems`."""
     text, start = said.sentence.text, quantity.span.start - said.sentence.span.start
     is_pronoun = quantity.text.lower() == "one" and NO_ONE.search(text[:start]) is not None
-    return is_pronoun or REVIEW.match(text, start) is not None
+    return is_pronoun or any(p.match(text, start) is not None for p in (REVIEW, SCALE))
 
 
 NO_ONE = re.compile(r"\b(?:no|any|every|some|this|that|which|the other|another|each) $", re.I)
+SCALE = re.compile(r"(?:0|zero)(?: ?(?:-|to) ?| out of )(?:10|ten)\b", re.I)  # `on a 0 to 10 scale`
 REVIEW = re.compile(r"\w+[ -](?:point|system)s? (?:review|ros\b)", re.I)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from edgemed.clinic.findings import Flag, Span
+from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 
@@ -22,8 +23,11 @@ GROUPS = {
 }
 SPOUSES = ("wife", "husband", "spouse")
 MARRIED = frozenset(("married", "spouse", "partner", "marriage"))
+PARTNERS = frozenset(("boyfriend", "girlfriend", "fiance", "fiancee", "relationship"))
+SAID_OF_ALL = frozenset(("death",))  # said of everyone in so many words that it tells nobody apart
 CLOSE = frozenset("mother father parent wife husband spouse son daughter child family".split())
 SUBJECT = re.compile(r"\b(?:he|she|his|her|patient|mr|mrs|ms|they|i)\b", re.IGNORECASE)
+AGES = re.compile(r"(?:[\s,-]|\d|year|and\b)*(?:-old|\bold|years?) ?", re.IGNORECASE)
 SMALLEST_AGE = 10.0  # smaller numbers are too common to say whose they are
 
 
@@ -43,7 +47,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def _is_named(name: str, source: Source) -> bool:
-    if name in SPOUSES and not source.words.isdisjoint(MARRIED):
+    if name in SPOUSES and not source.words.isdisjoint(MARRIED | PARTNERS):
         return True
     return name == "family" or any(
         other != "family" and same_person(name, other) for other in source.people
@@ -57,6 +61,8 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
     known = [m for _, m in found if m.polarity in (mention.polarity, "open")]
     if here and any(m.context.person not in ("", "family") for m in known):
         known = [m for m in known if m.context.person != "family"]  # someone is named: not anyone
+    if mention.concept.name in SAID_OF_ALL or (here and mention.polarity == "no"):
+        return
     if not known or any(same_person(here, m.context.person) for m in known):
         return
     beside = [(source.said[i], m) for i, m in found
@@ -91,11 +97,16 @@ def _may_share(here: str, said: Said, mention: Mention) -> bool:
 def _ages(said: Said, source: Source) -> Iterator[Flag]:
     """A relative's age that the source gives to another relative."""
     for quantity in said.quantities:
-        here = _person_before(said, quantity.span.start)
+        here = _person_behind(said, quantity) or _person_before(said, quantity.span.start)
         if not here or quantity.values[0] < SMALLEST_AGE:
             continue
         bearers = [
-            (_person_before(source.said[i], q.span.start) or source.said[i].carried, q)
+            (
+                _person_behind(source.said[i], q)
+                or _person_before(source.said[i], q.span.start)
+                or source.said[i].carried,
+                q,
+            )
             for i, q in source.quantities
             if quantity.values[0] in q.values
         ]
@@ -108,6 +119,17 @@ def _ages(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{quantity.text} is the {others[0][0]}'s in the source, not the {here}'s"
             spans = tuple(q.span for _, q in others[:3])
             yield Flag("experiencer", "contradicted", "minor", reason, quantity.span, spans)
+
+
+def _person_behind(said: Said, quantity: Quantity) -> str:
+    """The person right behind an age: `18- and 16-year-old brothers`."""
+    text, start = said.sentence.text, said.sentence.span.start
+    following = next((p for p in said.people if p.start >= quantity.span.end), None)
+    if following is None:
+        return ""
+    between = text[quantity.span.end - start : following.start - start]
+    aged = quantity.text.endswith("old") and not between.strip()
+    return following.name if aged or AGES.fullmatch(between) else ""
 
 
 def _person_before(said: Said, at: int) -> str:

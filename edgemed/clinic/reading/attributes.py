@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import rows_of, words_of
+from edgemed.clinic.reading import spoken
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.words import stem
@@ -36,6 +37,13 @@ OBJECT = re.compile(
 PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|it|that|this)\s+(?:\w+ly\s+)?$")
 POINTS = re.compile(r"\b(?:it|that|this|them|they|those|these|it's|that's)\b", re.I)
 WEAK = frozenset(map(stem, words_of("weak.txt")))
+# Words that say when and are nothing a cue is said of: `I quit about five years ago`.
+OF_TIME = frozenset(
+    map(
+        stem,
+        [*spoken.SMALL, *spoken.TENS, "hundred", "thousand", "ago", "now", "then", "back", "while"],
+    )
+)
 SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
 LISTED = ("drug", "finding", "disease", "organism", "procedure")
 
@@ -107,7 +115,7 @@ def _is_own(said: Said, found: Sequence[Cue]) -> bool:
 
 def _refers(said: Said, cue: Cue) -> bool:
     """Whether the cue points back: it names nothing, or its sentence has a pronoun for a thing."""
-    named = [n for n in cue.of if n not in WEAK]
+    named = [n for n in cue.of if n not in WEAK and n not in OF_TIME]
     return (not named and cue.attribute != "doing") or POINTS.search(said.sentence.text) is not None
 
 

@@ -34,6 +34,7 @@ LIGHT = frozenset("of the a an in to is with my your his her or and".split())
 TOO_COMMON = frozenset(
     "drug drugs syndrome disease symptom calcium oxygen iron water air pain hydrogen".split()
 )
+COURSE = ("acute ", "chronic ")  # `acute pain` is no other finding than pain
 SHORTEST_STEMMED = 8  # letters of a word that may be a drug by its ending alone
 
 
@@ -113,7 +114,11 @@ def _entries() -> dict[str, tuple[Phrase, ...]]:
     for name, kind in OPEN:
         for line in lines(name):
             phrase = line.strip()
-            if phrase not in TOO_COMMON and (kind == "drug" or _is_new(key(phrase), ours)):
+            if (
+                phrase not in TOO_COMMON
+                and not phrase.startswith(COURSE)
+                and (kind == "drug" or _is_new(key(phrase), ours))
+            ):
                 table.setdefault(key(phrase), Concept(kind, phrase))
     by_first: dict[str, list[Phrase]] = defaultdict(list)
     for entry in table.items():

@@ -42,11 +42,12 @@ class Context:
 
 
 ANSWER = re.compile(
-    r"\s*(?:no|nope|nah|yes|yeah|yep)\b\s*(?=[,.!?]|$|(?:just|it's|i'm|i've|only|mostly|well)\b)"
+    r"\s*(?:(?:um|uh|oh|ah|hm|well)\b[ ,]*)*(?:no|nope|nah|yes|yeah|yep)\b\s*"
+    r"(?=[,.!?]|$|(?:just|it's|i'm|i've|only|mostly|well)\b)"
 )
 INFORMS = re.compile(
     r",?\s+(?:who )?(?:also )?(?:states?|stated|reports?|reported|notes?|noted|says|said|"
-    r"indicates?|indicated|denies|denied|thinks|describes|is here|is present|has noticed|feels|"
+    r"indicates?|indicated|den(?:y|ies|ied)|thinks|describes|is here|is present|has noticed|feels|"
     r"brought)\b"
 )
 BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
@@ -60,18 +61,30 @@ GRANTED = re.compile(
     r"\b(?:since|after|before|prior to|following|at the time of|despite|because of|from|during) "
     r"(?:the|his|her|this|that|my|your|their)(?: \w+){0,2} $"
 )
+# What a subject is preceded by where a clause begins.
+OPENS = re.compile(r"[\s,;:.?]*(?:and\s+|but\s+)?")
+OR = re.compile(r"\b(?:or|nor|and)\b")
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
 NEAR = 40  # characters in front of a word in which something may grant it
 NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
 LABELLED_NO = re.compile(
-    r"(?<=\w):\s*(?:no|none|never|negative|denies|denied|non-?\w*|not (?:identified|seen|present"
-    r"|found|noted)|absent)\b(?=\W*$)"
+    r"(?<=\w)(?::|, (?=denie[sd]\W*$))\s*(?:no|none|never|negative|denies|denied|non-?\w*"
+    r"|not (?:identified|seen|present|found|noted)|absent)\b(?=\W*$)"
 )
 NEGATIVE = re.compile(r"(?<!gram[ -])\bnegative\b(?! for)")
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
-    r"[\w\s,]{0,40}?\b(?:in|with|for|of|by)\b "
-    r"(?:his|her|my|the|a|your|their|patient's)?\s?(?:maternal |paternal )?"
+    r"(?:(?!\b(?:and|lives?|comes?|came|is here|here|noticed|noted|seen|reported"
+    r"|observed|witnessed) )"
+    r"[\w\s,]){0,40}?\b(?:in|with|for|of|by)\b "
+    r"(?:(?:the )?patient's|his|her|my|the|a|an|your|their)?\s?"
+    r"(?:(?:maternal|paternal|distant|older|younger|twin|own|several|many) )?"
+)
+IN_SOMEONE = re.compile(r"\s*\(?\w*\)? ?in (?:(?:his|her|my|the|your|their|both) )?")
+# Whoever denies or reports speaks of himself again: `with one partner and denies stress`.
+TELLS = re.compile(
+    r"\b(?:and|who|he|she|patient) (?:also )?(?:denies|denied|reports?|endorses)\b"
+    r"|, (?:any|do you|did you|have you|are you)\b"
 )
 FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had)\b")
 COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed)?)\s*)$")
@@ -105,10 +118,16 @@ class Scopes:
 
     def person_at(self, start: int, end: int) -> str:
         """Whose it is: the last person named before it in its clause, or right behind it."""
-        before = [p for p in self.people if p.end <= start and not self._informs(p)]
+        before = [
+            p
+            for p in self.people
+            if p.end <= start and not self._informs(p) and not TELLS.search(self.text, p.end, start)
+        ]
+        behind = next((p for p in self.people if p.start >= end), None)
+        if behind is not None and IN_SOMEONE.fullmatch(self.text[end : behind.start]):
+            return behind.name
         if before:
             return before[-1].name
-        behind = next((p for p in self.people if p.start >= end), None)
         if behind is not None and OWNER.fullmatch(self.text[end : behind.start]):
             return behind.name
         return ""
@@ -149,6 +168,9 @@ class Scopes:
             says, side = _meaning(m.group())
             if says != "nothing":
                 found.append(self._stretch(says, side, m.start(), m.end()))
+                if m.group() in ("not", "n't") and not self.spoken:
+                    last = found[-1]
+                    found[-1] = last._replace(end=self._verb_denied(last.start, last.end))
             within = DENIED.match(m.group())  # `not sure`, `has not changed`: the word itself
             if within is not None:
                 found.append(Trigger("negated", m.start() + within.end(), m.end()))
@@ -178,8 +200,21 @@ class Scopes:
             if self.spoken and "," not in self.text[end:stop]:
                 stop = min(stop, self._unpunctuated(end))
             return Trigger(says, end, stop)
-        begin = max((b for a, b in self.ends if b <= start and self.text[a] != ":"), default=0)
-        return Trigger(says, begin, start)
+        begins = (self._opened(a) for a, b in self.ends if b <= start and self.text[a] != ":")
+        return Trigger(says, max(begins, default=0), start)
+
+    def _opened(self, at: int) -> int:
+        """Where the words of a clause begin whose beginning is met at `at`."""
+        opens = OPENS.match(self.text, at)
+        return opens.end() if opens else at
+
+    def _verb_denied(self, start: int, stop: int) -> int:
+        """Where the reach of a `not` ends in writing: at a comma, unless a list goes on with `or`.
+
+        `Does not smoke, drink or use drugs`, but `do not resuscitate, palliative care`.
+        """
+        comma = self.text.find(", ", start, stop)
+        return stop if comma < 0 or OR.search(self.text, comma, stop) else comma
 
 
 @cache

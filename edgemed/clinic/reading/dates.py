@@ -46,6 +46,7 @@ NUMERIC = re.compile(
     r"|(?P<m2>\d{1,2})(?P<by>[/-])(?P<d2>\d{1,2})(?P=by)(?P<y2>\d{4}|\d{2})"
     r"|(?P<d4>\d{1,2})\.(?P<m4>\d{1,2})\.(?P<y4>\d{4})"
     r"|(?P<m3>\d{1,2})/(?P<y3>(?:19|20)\d\d)"
+    r"|(?:(?<=\bin )|(?<=since )|(?<=until )|(?<=by ))(?P<m6>\d{1,2})/(?P<y6>3[2-9]|[4-9]\d)"
     r"|(?:(?<=\bin )|(?<=\bon )|(?<=since )|(?<=dated ))(?P<m5>\d{1,2})/\d{1,2})(?![\w/])"
 )
 # `February seven two thousand five`: a day said plainly, known by the year behind it.
@@ -79,7 +80,7 @@ def _numeric(text: str) -> Iterator[Date]:
             next(
                 (
                     int(m[f"{part}{n}"])
-                    for n in "12345"
+                    for n in "123456"
                     if m.re.groupindex.get(f"{part}{n}") and m[f"{part}{n}"]
                 ),
                 None,

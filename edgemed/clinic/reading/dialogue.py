@@ -70,6 +70,16 @@ GRANTED = re.compile(
     r"\b(?:besides|other th[ae]n|apart from|aside from|except|prior to|before|since|because of)\b",
     re.IGNORECASE,
 )
+# What a question takes for granted by the word in front: `Does your asthma bother you?`
+DEFINITE = re.compile(r"\b(?:your|his|her|their|this|that|these|those)\s+(?:\w+\s+)?$", re.I)
+# Asks how a thing is, which no `no` answers: `How is your sleep?` `I cannot sleep.`
+OPEN = re.compile(
+    r"\s*(?:(?:okay|all right|alright|and|so|well|now|great|good|um)\b[ ,.]*)*"
+    r"how(?:'s| is| are| was)(?! (?:your|the|his|her) family)\b",
+    re.IGNORECASE,
+)
+# Asks of the family's others without naming them: `Anyone with diabetes?`
+ANYONE = re.compile(r"\b(?:anyone|anybody|any one|who else)\b", re.I)
 # Asks about a thing that is taken for granted: `Where is your rash?`
 GIVEN = re.compile(
     r"\s*(?:(?:okay|all right|alright|and|so|well|now)\b[ ,.]*)*"
@@ -90,6 +100,10 @@ TELLS_OF = re.compile(
     r"\b(?:he|she) (?:also )?(?:had|has|was|is|died|got|suffered|passed|did)\b", re.I
 )
 THIRD = re.compile(r"\b(?:he|she|his|him)\b", re.IGNORECASE)
+OF_MYSELF = re.compile(
+    r"\s*(?:i|i'm|i've|my|me)\b(?! (?:think|believe|guess|know|heard) (?:that )?(?:he|she|they)\b)",
+    re.IGNORECASE,
+)
 DID = re.compile(r" (?:did|does|do|has|had|is|was)\b(?!n't| not)(?=\W*$|,| but| though)")
 PRONOUN = re.compile(
     r"\s*(?:and |but |so |oh |yes,? |yeah,? )?(?:he|she|they|him|her)\b", re.IGNORECASE
@@ -115,9 +129,7 @@ def answered(said: list[Said]) -> Iterator[Said]:
             elif not person and s.sentence.role == "patient" and TELLS_OF.search(s.sentence.text):
                 person = last
             elif person and members[0].sentence.role != "clinician" and not _goes_on(s):
-                person = (
-                    "" if re.match(r"\s*(?:i|i'm|i've|my|me)\b", s.sentence.text, re.I) else person
-                )
+                person = "" if OF_MYSELF.match(s.sentence.text) else person
             yield _resolved(s, members, following, "" if spoken_of else person)
 
 
@@ -127,10 +139,16 @@ def _speaks_on(said: Said) -> bool:
 
 
 def _turns_to_patient(said: Said) -> bool:
-    """The clinician asks of the patient or of another thing: `your`, or something named."""
-    return (
-        bool(said.mentions) or re.search(r"\byou(?:r|'re)?\b", said.sentence.text, re.I) is not None
-    )
+    """The clinician asks of the patient or of another thing: `your`, or something named.
+
+    `What about a stroke?` asks of the same people as the question before it.
+    """
+    text = said.sentence.text
+    goes_on = ASKING_AFTER.match(text) or ANYONE.search(text)
+    illness = any(m.concept.kind == "disease" for m in said.mentions)
+    return (bool(said.mentions) and not (goes_on and illness)) or re.search(
+        r"\byou(?:r|'re)?\b", said.sentence.text, re.I
+    ) is not None
 
 
 def _goes_on(said: Said) -> bool:
@@ -171,6 +189,8 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             answer = _answer(None, last=False)  # the answer is to what was asked last
         if answer["yes"] == "yes" and INVERTED.match(said.sentence.text):
             answer = {**answer, "no": "yes"}
+        if OPEN.match(said.sentence.text):
+            answer = _answer(None, last=False)
         first, choice, last = _asked(said)
         picked = _picked(said, following)
         mentions = tuple(
@@ -179,12 +199,13 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             else replace(
                 m,
                 polarity=answer[m.polarity]
-                if m.span.start >= choice and _is_meant(m, picked)
+                if m.span.start >= choice and _is_meant(m, picked) and not _is_granted(said, m)
                 else "open",
             )
             for m in mentions
         )
-        mentions = tuple(_whose(_anothers(m, following), following) for m in mentions)
+        asked = {p.name for p in said.people}
+        mentions = tuple(_whose(_anothers(m, following), asked, following) for m in mentions)
     if person:
         mentions = tuple(
             replace(m, context=replace(m.context, person=m.context.person or person))
@@ -207,6 +228,12 @@ def _is_meant(mention: Mention, picked: set[str]) -> bool:
     return not picked or not listed or mention.concept.name in picked
 
 
+def _is_granted(said: Said, mention: Mention) -> bool:
+    """Whether the question takes it for granted: `your asthma`, `this pain`."""
+    start = mention.span.start - said.sentence.span.start
+    return DEFINITE.search(said.sentence.text, 0, start) is not None
+
+
 def _anothers(mention: Mention, following: Said | None) -> Mention:
     """`Did your father have a stroke?` `My mother did.` gives the stroke to the mother."""
     asked = mention.context.person
@@ -219,12 +246,12 @@ def _anothers(mention: Mention, following: Said | None) -> Mention:
     return replace(mention, polarity="yes", context=replace(mention.context, person=told.name))
 
 
-def _whose(mention: Mention, following: Said | None) -> Mention:
-    """Something asked of the family is the relative's whom the answer names."""
-    if mention.context.person != "family" or following is None:
+def _whose(mention: Mention, asked: set[str], following: Said | None) -> Mention:
+    """Something asked of the family, or of two, is the relative's whom the answer names."""
+    if following is None or not (mention.context.person == "family" or len(asked) > 1):
         return mention
     named = {p.name for p in following.people} - {"family"}
-    if len(named) != 1:
+    if len(named) != 1 or (len(asked) > 1 and not named <= asked):
         return mention
     return replace(mention, context=replace(mention.context, person=named.pop()))
 

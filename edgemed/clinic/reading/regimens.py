@@ -45,6 +45,13 @@ NOT_ROUTE = re.compile(
     re.IGNORECASE,
 )
 NOT_DAILY = re.compile(r"\s+(?:dose|total|activit\w+|living|life|basis|weights?|labs?)\b", re.I)
+# `within a week`: how long, and not how often.
+PERIOD = re.compile(
+    r"\b(?:within|in|about|after|over|next|past|last|this|than|almost|nearly) $", re.I
+)
+AGO = re.compile(r" (?:or (?:so|two) )?(?:ago|later|before|prior|earlier|after)\b", re.I)
+LENGTH = re.compile(r"an? \w+|week|month", re.I)
+EYE = re.compile(r"\b(?:eyes?|vision|visual|cataracts?|pupils?|20/\d+)\b", re.I)
 # Before `ppd` that is packs a day and no test for tuberculosis.
 COUNTED_PACKS = re.compile(r"(?:\d|½|half(?: an?)?|one|two|three|a)[ -]?$", re.IGNORECASE)
 LEAD = r"(?:iv|i\.v\.|intravenous|oral|sublingual|subcutaneous|intramuscular|inhaled|topical)"
@@ -145,6 +152,11 @@ def rates(said: Said) -> list[Part]:
     found: list[Part] = []
     for match in _frequency().finditer(text):
         if match.group().lower() == "daily" and NOT_DAILY.match(text, match.end()):
+            continue
+        period = PERIOD.search(text[: match.start()]) or AGO.match(text, match.end())
+        if period and LENGTH.fullmatch(match.group()):
+            continue
+        if match.group() in ("OD", "OS") and EYE.search(text):
             continue
         if match.group().lower() == "ppd" and COUNTED_PACKS.search(text[: match.start()]) is None:
             continue

@@ -7,6 +7,7 @@ counts where a part of the body or a finding is next to it, or a word such as `s
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
@@ -50,6 +51,24 @@ class Sided(NamedTuple):
 
 def sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator[Sided]:
     """All sides among the words of one sentence, which have offsets into `text`."""
+    yield from _compared(text, list(_sides(text, found, things)))
+
+
+def _compared(text: str, sided: Sequence[Sided]) -> Iterator[Sided]:
+    """Two sides that are compared are of the same things: `my right hip more than my left`."""
+    of = {s: s.of for s in sided}
+    for a, b in pairwise(sided):
+        is_near = b.span.start - a.span.end <= COMPARED_WITHIN
+        if a.side != b.side and is_near and THAN.search(text, a.span.end, b.span.start):
+            of[a] = of[b] = tuple(dict.fromkeys((*of[a], *of[b])))
+    yield from (s._replace(of=of[s]) for s in sided)
+
+
+COMPARED_WITHIN = 40  # characters between two sides that are compared
+THAN = re.compile(r"\b(?:than|versus|vs\.?|compared (?:to|with))\b", re.I)
+
+
+def _sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator[Sided]:
     named = {i: f.concept.name for f in things for i in range(f.first, f.last + 1)}
     for i, word in enumerate(found):
         side = SIDES.get(word.lower)

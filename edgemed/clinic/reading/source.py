@@ -4,11 +4,13 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Any
 
 from edgemed.clinic.evidence import Index
 from edgemed.clinic.findings import Span
 from edgemed.clinic.language import Language, language_of
+from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.addressed import addressed
 from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.levels import levels
@@ -95,7 +97,13 @@ class Source:
         for i, said in enumerate(self.said):
             for cue in said.cues:
                 found[cue.attribute].append((i, cue))
+            found["level"] += [(i, cue) for cue in _implied_levels(said)]
         return found
+
+    @cached_property
+    def opposites(self) -> dict[str, list[tuple[int, Any]]]:
+        """Filled by the check of opposite words, which reads each sentence once."""
+        return {}
 
     def is_listed(self, name: str) -> bool:
         """Whether a name that the source has is one of the lists' and no plain word."""
@@ -275,6 +283,22 @@ class Source:
         for i in sentences:
             found |= names(self.said[i])
         return found
+
+
+def _implied_levels(said: Said) -> Iterator[Cue]:
+    """What the name of a finding says of a test: hyperkalemia, a high potassium."""
+    for mention in said.mentions:
+        for test, level in _tests().get(mention.concept.name, ()):
+            if mention.polarity == "yes":
+                yield Cue("level", level, mention.span, (test,))
+
+
+@cache
+def _tests() -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, test, level in rows_of("derived.tsv"):
+        found[name].append((test, level))
+    return found
 
 
 def asks(said: Said) -> bool:

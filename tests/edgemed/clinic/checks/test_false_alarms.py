@@ -65,6 +65,98 @@ def flagged(source: str, draft: str) -> bool:
         ("In March 85 kg. Today 80 kg.", "Lost 5 kg since March.", "Gained 5 kg since March."),
         ("Today 76 kg, before 82 kg.", "She lost 6 kg.", "She gained 6 kg."),
         ("Chronic urolithiasis.", "He has kidney stones.", "He has gallstones."),
+        # what a question takes for granted, and what none answers with `no`
+        (
+            "Doctor: Do you think you need any medication for your asthma?\nPatient: No.",
+            "She does have asthma.",
+            "She has pneumonia.",
+        ),
+        (
+            "Doctor: How are her eating and sleeping habits?\nPatient: I haven't missed a meal.",
+            "Eating and sleeping well.",
+            "Sleeps 5 hours.",
+        ),
+        # whose it is that the source affirms
+        (
+            "Doctor: Since you have a family history of diabetes, any numbness?\nPatient: No.",
+            "No history of diabetes.",
+            "He has numbness.",
+        ),
+        (
+            "My father had gout. My mother and father both have asthma.",
+            "Asthma in the patient's mother and father.",
+            "Asthma in his aunt.",
+        ),
+        (
+            "Smoking: none. Lives with his wife.",
+            "Is a nonsmoker and lives with his wife.",
+            "Smokes.",
+        ),
+        (
+            "Doctor: Does your aunt or sister have diabetes?\nPatient: My aunt, for a long time.",
+            "His aunt has diabetes.",
+            "His sister has diabetes.",
+        ),
+        (
+            "Four brothers aged 18, 16, 14 and 12. Mom and dad live at home.",
+            "Lives with mom, dad, and 18-, 16-, 14- and 12-year-old brothers.",
+            "Lives with mom, dad, and 18-year-old sister.",
+        ),
+        # where a denial ends
+        ("No tobacco. Rare alcohol use.", "No tobacco, rare alcohol use.", "He uses tobacco."),
+        (
+            "Do not resuscitate. Palliative care is in place.",
+            "Do not resuscitate, palliative care in place.",
+            "Do not resuscitate, no palliative care.",
+        ),
+        (
+            "He denies drug use. He drinks beer, so alcohol use is present.",
+            "He denies drug use and drinks beer.",
+            "He denies alcohol use.",
+        ),
+        ("Doctor: Alcohol?\nPatient: No.", "Alcohol use, denies.", "Drinks alcohol."),
+        (
+            "She has no difficulty urinating.",
+            "Having no difficulty urinating.",
+            "Difficulty urinating.",
+        ),
+        ("She has no allergic reactions.", "Remembers no allergic reactions.", "Allergic to eggs."),
+        # a habit that has ended, a drug that is not taken daily
+        (
+            "He quit smoking 27 years ago.",
+            "He has not smoked for 27 years.",
+            "He has smoked 40 years.",
+        ),
+        (
+            "Sometimes she takes Allegra.",
+            "She has not been taking Allegra daily.",
+            "Allegra daily.",
+        ),
+        # homonyms
+        (
+            "He uses a walker.",
+            "He walks with the aid of a walker.",
+            "He has AIDS and uses a walker.",
+        ),
+        ("Tingling of both legs.", "Tingling of BLE.", "Bleeding of both legs."),
+        (
+            "A man. Seen by Mrs. Gray.",
+            "A man, a patient of Mrs. Gray.",
+            "A woman, seen by Mrs. Gray.",
+        ),
+        # a scale, a length, a count a day, a month of a year
+        ("Pain 7 out of 10.", "Pain is 7 on a 0 to 10 scale.", "Pain is 8 on a 0 to 10 scale."),
+        ("See her in a week.", "Follow up within a week.", "Follow up within 2 weeks."),
+        ("Three times a day.", "He took three pills a day.", "He took it once a day."),
+        ("He had a bypass in August 1995.", "Bypass in 8/95.", "Bypass in 7/95."),
+        # two sides that are compared
+        (
+            "My hips hurt, my right hip more than my left.",
+            "Right hip pain and now left hip pain.",
+            "Hip pain for 3 weeks.",
+        ),
+        # a grade is a severity
+        ("Edema 2+ of both legs.", "Moderate edema of both legs.", "Trace edema of both legs."),
     ],
 )
 def test_the_right_sentence_passes_and_the_wrong_one_is_flagged(
@@ -79,6 +171,7 @@ def test_the_right_sentence_passes_and_the_wrong_one_is_flagged(
     [
         ("He has knee pain.", "He has left knee pain.", "minor"),
         ("He had knee surgery.", "He had left knee surgery.", "major"),
+        ("His right knee hurts.", "Strength is full on the left.", "minor"),
         ("He has left knee pain.", "He has right knee pain.", "major"),
         ("He was seen.", "He was seen after physical therapy.", "major"),
         ("[doctor] hello .\n[patient] hi .", "He was seen after physical therapy.", "minor"),
