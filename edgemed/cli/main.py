@@ -52,7 +52,9 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command("local_models", "see what this machine can run, and what is missing"),
     "check": Command("merging", "see from their headers whether models can be merged"),
     "merge": Command("merging", "merge GGUF models into one, by options or by a recipe"),
-    "sweep": Command("evals", "find the t at which a merge keeps both skills, on your own cases"),
+    "sweep": Command(
+        "evals", "find the t at which a merge keeps both skills, on your cases or on tasks"
+    ),
     "eval": Command("evals", "measure a model on published clinical and other tasks"),
     "diff": Command("merging", "measure how two models differ, and what a merge would keep"),
     "verify": Command("merging", "make a file again from its recipe and compare the two"),

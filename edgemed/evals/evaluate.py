@@ -7,21 +7,24 @@ larger sample holds the smaller ones, so more items can be added to a run later.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from edgemed_models.engine.settings import Settings
+from edgemed_models.reading import Reader
 
 from edgemed import __version__
 from edgemed.errors import Refused
 from edgemed.evals.asking import settings_holding
-from edgemed.evals.examining import Outcome, asked_together, prompts
+from edgemed.evals.examining import READING, Outcome, asked_together, prompts
 from edgemed.evals.results import Identity, Results, held, known_results, write_results
 from edgemed.evals.scoring import LIBRARIES
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
+from edgemed.evals.texts import places, reading_settings
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, start
 from edgemed.storage.place import refuse_place
@@ -29,8 +32,13 @@ from edgemed.storage.sha256 import sha256_of
 
 LOADED = ("gpu_layers", "kv_type", "repack", "batch")
 """Settings that some answers depend on, so that all items of a file share them."""
-SAID = ("title", "axis", "licence", "source", "note", "grouped", "split", "splits")
+SAID = (
+    *("title", "axis", "licence", "source", "note", "grouped", "split", "splits"),
+    *("decides", "development", "pool"),
+)
 """What a task's table says of the task: it changes no answer and no score."""
+ENGINES = ("llama-cpp-python", "onnxruntime")
+"""What computes answers, and vectors of sentences."""
 SECONDS_BETWEEN_WRITES = 10.0
 
 Tell = Callable[[int], None]
@@ -39,11 +47,13 @@ Tell = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Examinee:
-    """A model file and how it is loaded. `hashes`: its files with their sha256."""
+    """A model file and how it is loaded. `hashes`: its files with their sha256, or what else tells
+    it from every other model. `parent`: the model that a divergence is measured from."""
 
     path: Path
     options: Options
     hashes: tuple[tuple[str, str], ...]
+    parent: "Examinee | None" = None
 
 
 def examinee(path: Path, options: Options) -> Examinee:
@@ -87,7 +97,8 @@ def evaluate(
         if missing:
             settings = settings or planned(model, task, items)
             identity = {**identity, **settled(out, settings, before)}
-            examine(settings, task, missing, found, Kept(out, identity, by_key, tell))
+            with parent_of(model, task, items) as parent:
+                examine(settings, task, missing, found, Kept(out, identity, by_key, tell), parent)
     return [found[item.key][1] for item in items]
 
 
@@ -113,13 +124,31 @@ class Kept:
         self.written = time.monotonic()
 
 
+@contextmanager
+def parent_of(model: Examinee, task: Task, items: Sequence[Item]) -> Iterator[Reader | None]:
+    """The other model of a divergence, while it is measured; None for any other task."""
+    if task.kind != "diverge" or model.parent is None:
+        yield None
+        return
+    other = start(reading_settings(model.parent.path, places(items), model.parent.options))
+    try:
+        yield other
+    finally:
+        other.close()
+
+
 def examine(
-    settings: Settings, task: Task, items: Sequence[Item], found: Results, kept: Kept
+    settings: Settings,
+    task: Task,
+    items: Sequence[Item],
+    found: Results,
+    kept: Kept,
+    parent: Reader | None = None,
 ) -> None:
     """Ask `items` and add them to `found`, which is written also where the work is stopped."""
     model = start(settings)
     try:
-        for item, outcome in asked_together(model, task, items):
+        for item, outcome in asked_together(model, task, items, parent):
             found[item.key] = item.digest, outcome
             kept.note(found)
     finally:
@@ -129,6 +158,8 @@ def examine(
 
 def planned(model: Examinee, task: Task, items: Sequence[Item]) -> Settings:
     """How to load the model so that every prompt of the task fits."""
+    if task.kind in READING:
+        return reading_settings(model.path, places(items), model.options)
     every = [prompt for item in items for prompt in prompts(task, item)]
     return settings_holding(model.path, every, model.options, [prompt.room for prompt in every])
 
@@ -165,8 +196,15 @@ def identity_of(model: Examinee, task: Task) -> Identity:
         "split": task.split.name,
         "questions": hashlib.sha256(table.encode()).hexdigest()[:16],
         "model": [list(pair) for pair in model.hashes],
+        **({"against": parent_hashes(model)} if task.kind == "diverge" else {}),
         "adapters": adapters,
         "options of loading": {name: str(value) for name, value in given.items()},
         "edgemed": __version__,
-        "libraries": {name: version(name) for name in ("llama-cpp-python", *LIBRARIES.values())},
+        "libraries": {name: version(name) for name in (*ENGINES, *LIBRARIES.values())},
     }
+
+
+def parent_hashes(model: Examinee) -> list[list[str]]:
+    """The files of the other model of a divergence, with their sha256."""
+    assert model.parent is not None
+    return [list(pair) for pair in model.parent.hashes]

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 
 from edgemed_models.answer import Answer, ask
 from edgemed_models.base import Message, Model, ModelError, Request
+from edgemed_models.reading import Reader
 
 from edgemed.evals.asking import answered, named
 from edgemed.evals.scoring import Scores, followed, picked, written
 from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
+from edgemed.evals.texts import divergence, surprise
 
 MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
 SCORED_AFTER = 32  # items: so many write their reasons before letters are compared
+READING = ("read", "diverge")  # kinds that ask nothing
 SCAFFOLD = 128  # tokens that a chat template may put around two more turns
 
 
@@ -41,24 +44,39 @@ class Outcome:
 
 def prompts(task: Task, item: Item) -> Iterator[Prompt]:
     """The prompts of an item, for counting before the work."""
-    room, given = task.max_tokens, list(task.prompts.values())
+    room, given = task.max_tokens, list(task.prompts)
     if task.kind == "reason":
-        given, more = given[:1], given[1]
-        room += SCAFFOLD + len(more.encode())
+        room += SCAFFOLD + len(task.prompts[given.pop()].encode())
     elif isinstance(item.wanted, Options):
         room = MARGIN + max(len(text.encode()) for text in item.wanted.texts)
-    for text in given:
-        yield Prompt(turns(filled(text, item.fields)), item.where, room)
+    for name in given:
+        yield Prompt(turns(task, name, item), item.where, room)
 
 
-def turns(prompt: str) -> tuple[Message, ...]:
-    """A prompt as the user's turn."""
-    return (Message("user", prompt.strip()),)
+def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
+    """The prompt called `name` as the user's turn, behind the item's answered examples."""
+    before = (
+        message
+        for shot in item.shots
+        for message in (*turns(task, name, shot), Message("assistant", right_answer(name, shot)))
+    )
+    return (*before, Message("user", filled(task.prompts[name], item.fields).strip()))
 
 
-def asked(model: Model, task: Task, item: Item) -> Outcome:
-    """The outcome of one item. EdgemedError, with its place, where the engine breaks."""
+def right_answer(name: str, item: Item) -> str:
+    """What an example answers."""
+    if isinstance(item.wanted, Options):
+        texts, right = item.wanted
+        return LETTERS[right] if name == "letter" else texts[right]
+    return str(item.wanted).strip()
+
+
+def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) -> Outcome:
+    """The outcome of one item; `parent` is the other model of a divergence. EdgemedError, with its
+    place, where the engine breaks."""
     try:
+        if task.kind in READING:
+            return read(model, task, item, parent)
         if task.kind in WRITING:
             return WRITING[task.kind](model, task, item, ask(model, request_of(task, item)))
         return choose(model, task, item)
@@ -67,14 +85,14 @@ def asked(model: Model, task: Task, item: Item) -> Outcome:
 
 
 def asked_together(
-    model: Model, task: Task, items: Sequence[Item]
+    model: Model, task: Task, items: Sequence[Item], parent: Reader | None = None
 ) -> Iterator[tuple[Item, Outcome]]:
     """The outcomes of all `items`, in the order in which they are known; otherwise as `asked`.
 
     What the model writes itself is written many at once.
     """
     if task.kind not in WRITING:
-        yield from ((item, asked(model, task, item)) for item in items)
+        yield from ((item, asked(model, task, item, parent)) for item in items)
         return
     size = SCORED_AFTER if task.kind == "reason" else len(items)
     for at in range(0, len(items), size):
@@ -96,7 +114,7 @@ def group_asked(model: Model, task: Task, items: Sequence[Item]) -> Iterator[tup
 
 def request_of(task: Task, item: Item) -> Request:
     """What a task has the model write first: greedily, without a system prompt."""
-    return Request(turns(filled(task.prompts[task.kind], item.fields)), task.max_tokens)
+    return Request(turns(task, task.kind, item), task.max_tokens)
 
 
 def write(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
@@ -116,9 +134,9 @@ def choose(model: Model, task: Task, item: Item) -> Outcome:
     texts, right = item.wanted
     scores: Scores = {}
     if "letter" in task.prompts:
-        prompt = turns(filled(task.prompts["letter"], item.fields))
+        prompt = turns(task, "letter", item)
         scores["letter"] = picked(logs(model, prompt, LETTERS[: len(texts)]), right)
-    prompt = turns(filled(task.prompts["text"], item.fields))
+    prompt = turns(task, "text", item)
     found = logs(model, prompt, texts)
     scores["text"] = picked(found, right)
     per_byte = [log / len(text.encode()) for log, text in zip(found, texts, strict=True)]
@@ -130,10 +148,23 @@ def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
     assert isinstance(item.wanted, Options)
     texts, right = item.wanted
-    first = request_of(task, item).messages
-    second = (*first, Message("assistant", answer.text), *turns(task.prompts["letter"]))
+    second = (
+        *request_of(task, item).messages,
+        Message("assistant", answer.text),
+        Message("user", task.prompts["letter"].strip()),
+    )
     found = picked(logs(model, second, LETTERS[: len(texts)]), right)
     return Outcome({"two-pass": found}, answer.tokens, not answer.complete)
+
+
+def read(model: Model, task: Task, item: Item, parent: Reader | None) -> Outcome:
+    """The model reads a text as it stands, alone or beside its parent."""
+    assert isinstance(model, Reader)
+    text = item.fields["text"]
+    if task.kind == "read":
+        return Outcome(surprise(model, text))
+    assert parent is not None
+    return Outcome(divergence(model, parent, text))
 
 
 def logs(model: Model, prompt: tuple[Message, ...], options: Sequence[str]) -> list[float]:
@@ -147,4 +178,3 @@ WRITING: dict[str, Callable[[Model, Task, Item, Answer], Outcome]] = {
     "reason": reason,
 }
 """Kinds of tasks that judge what the model has written, by the `kind` in a task's table."""
-KINDS = (*WRITING, "choose")

@@ -4,14 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from edgemed.errors import Refused
 from edgemed.evals.examining import Outcome
-from edgemed.evals.intervals import Interval
-from edgemed.evals.measures import measured
+from edgemed.evals.intervals import Interval, bounded, resampled_sums
+from edgemed.evals.measures import SPREADS, figure_of, measured, spread_of
 from edgemed.evals.paired import Compared, compared, holm
 from edgemed.evals.results import read_results
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
+
+COMPOSITE = ("rouge1", "rouge2", "rougeL", "bleu", "meteor-stems")
+COMPOSITE_NAME = "composite 1"
+"""The mean of these figures of one task. Its number changes with its parts; it is shown beneath
+them, never alone, and no sweep chooses by it."""
 
 
 class Figure(NamedTuple):
@@ -35,6 +42,8 @@ class Verdict(NamedTuple):
 def figures(task: Task, items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Figure]:
     """Every measure of the task; then of each group, where a task shows its groups."""
     found = list(figures_of("", outcomes))
+    if (whole := composite(outcomes)) is not None:
+        found.append(whole)
     if task.table.get("grouped"):
         for group in dict.fromkeys(item.group for item in items):
             part = [o for i, o in zip(items, outcomes, strict=True) if i.group == group]
@@ -42,10 +51,29 @@ def figures(task: Task, items: Sequence[Item], outcomes: Sequence[Outcome]) -> l
     return found
 
 
+def composite(outcomes: Sequence[Outcome]) -> Figure | None:
+    """The mean of the parts' figures; None for a task that lacks one of them."""
+    if not set(COMPOSITE) <= set(outcomes[0].scores):
+        return None
+    drawn = []
+    for measure in COMPOSITE:
+        rows = [outcome.scores[measure] for outcome in outcomes]
+        sums = resampled_sums(list(zip(*rows, strict=True)))
+        whole = np.array(rows, np.float64).sum(axis=0, keepdims=True)
+        drawn.append(figure_of(measure, np.concatenate([whole, sums])))
+    means = np.mean(drawn, axis=0)
+    return Figure(COMPOSITE_NAME, "", bounded(float(means[0]), means[1:]), len(outcomes))
+
+
 def figures_of(group: str, outcomes: Sequence[Outcome]) -> Iterator[Figure]:
     """The figures of some outcomes."""
     for measure in outcomes[0].scores:
-        value = measured(measure, [outcome.scores[measure] for outcome in outcomes])
+        rows = [outcome.scores[measure] for outcome in outcomes]
+        if measure in SPREADS:
+            for name, spread in spread_of(measure, rows).items():
+                yield Figure(name, group, spread, len(outcomes))
+            continue
+        value = measured(measure, rows)
         if value is not None:
             yield Figure(measure, group, value, len(outcomes))
 
@@ -76,6 +104,7 @@ def verdicts(pairs: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]]) -
         )
         for task, (ours, theirs) in pairs.items()
         for measure in ours[0].scores
+        if measure not in SPREADS
     }
     raised = holm({f"{task} {measure}": one.p for (task, measure), one in found.items()})
     return [

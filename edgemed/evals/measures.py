@@ -4,9 +4,12 @@ Every answer adds a row of counts to a measure, and the figure is computed from 
 
     a mean or a rate    (part, whole)                         part / whole
     BLEU                (10 counts: see `bleu`)               sacrebleu's corpus BLEU
+    perplexity          (nats, tokens)                        exp(nats / tokens)
+    a spread            (a value, another value, ...)         mean, median, 99.9 % of all values
 
 So one resampling of rows gives the interval of any measure, and one exchange of rows between two
-models its test. Figures go from 0 to 1; they are shown times 100.
+models its test (not of a spread). Figures go from 0 to 1 and are shown times 100, but for those in
+UNITS, which are as they stand.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +23,7 @@ Counts = tuple[float, ...]
 Sums = NDArray[np.float64]
 """Sums of counts: (..., counts)."""
 
+SPREAD_RESAMPLES = 400  # each sorts every value
 ORDERS = 4  # BLEU counts n-grams of 1 to 4 words
 
 
@@ -50,13 +54,56 @@ def bleu_of(counts: Sequence[float]) -> float:
     return float(made.score) / 100
 
 
-FIGURES: Mapping[str, Callable[[Sums], NDArray[np.float64]]] = {"bleu": bleu}
+def perplexity(sums: Sums) -> NDArray[np.float64]:
+    """exp of nats by tokens."""
+    return np.exp(ratio(sums))
+
+
+FIGURES: Mapping[str, Callable[[Sums], NDArray[np.float64]]] = {
+    "bleu": bleu,
+    "perplexity": perplexity,
+}
 """Measures that are not a ratio."""
+
+SPREADS: Mapping[str, Mapping[str, float | None]] = {
+    "kl": {"kl mean": None, "kl median": 0.5, "kl 99.9 %": 0.999}
+}
+"""Measures that keep every value: the figures of each, as a quantile (None: the mean)."""
+
+UNITS: Mapping[str, str] = {
+    "perplexity": "a token",
+    "bits": "bits a byte",
+    "kl mean": "nats",
+    "kl median": "nats",
+    "kl 99.9 %": "nats",
+    "words": "words",
+}
+"""Figures that are no share, with what they are in."""
 
 
 def figure_of(name: str, sums: Sums) -> NDArray[np.float64]:
     """The figure of a measure from sums of counts."""
     return FIGURES.get(name, ratio)(sums)
+
+
+def spread_of(name: str, rows: Sequence[Counts]) -> dict[str, Interval]:
+    """The figures of a spread with intervals over rows (pieces of a text), not over values."""
+    kept = [np.array(row, np.float64) for row in rows if row]
+    if not kept:
+        return {}
+    every = np.concatenate(kept)
+    rng = np.random.default_rng(0)
+    picks = [rng.integers(0, len(kept), len(kept)) for _ in range(SPREAD_RESAMPLES)]
+    drawn = [np.concatenate([kept[n] for n in pick]) for pick in picks]
+    return {
+        figure: bounded(quantile(every, at), np.array([quantile(values, at) for values in drawn]))
+        for figure, at in SPREADS[name].items()
+    }
+
+
+def quantile(values: NDArray[np.float64], at: float | None) -> float:
+    """A quantile of values (the value at or above it), or their mean."""
+    return float(values.mean() if at is None else np.quantile(values, at, method="higher"))
 
 
 def measured(name: str, rows: Sequence[Counts]) -> Interval | None:

@@ -13,6 +13,7 @@ from edgemed.evals.divisions import HEADINGS, divided
 from edgemed.evals.following.kinds import Instruction
 from edgemed.evals.following.verdicts import loose, strict
 from edgemed.evals.measures import Counts
+from edgemed.evals.metrics import WORD
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
@@ -43,11 +44,11 @@ def refuse_missing_libraries() -> None:
         )
 
 
-def written(task: Task, item: Item, answer: str) -> Scores:
-    """The scores of a written answer."""
+def written(task: Task, item: Item, answer: str, metrics: Sequence[str] | None = None) -> Scores:
+    """The scores of a written answer, by the task's metrics or by these of them."""
     assert isinstance(item.wanted, str)
     found: Scores = {}
-    for name in task.metrics:
+    for name in task.metrics if metrics is None else metrics:
         found |= WRITTEN[name](task, item, answer)
     return found
 
@@ -121,11 +122,83 @@ def claims(task: Task, item: Item, answer: str) -> Scores:
     return {name: (float(count), float(len(labels))) for name, count in counts.items()}
 
 
+def meteor(task: Task, item: Item, answer: str) -> Scores:
+    """METEOR of nltk with stems and without WordNet's synonyms, so it is called `meteor-stems`.
+
+    Words are runs of letters and digits in lower case; alpha 0.9, beta 3, gamma 0.5 (nltk's own).
+    """
+    ours, theirs = (WORD.findall(text.lower()) for text in (answer, str(item.wanted)))
+    return {"meteor-stems": (meteor_of(theirs, ours) if ours and theirs else 0.0, 1.0)}
+
+
+def meteor_of(reference: Sequence[str], answer: Sequence[str]) -> float:
+    """METEOR of words."""
+    from nltk.translate.meteor_score import single_meteor_score
+
+    return float(single_meteor_score(reference, answer, wordnet=NO_SYNONYMS))
+
+
+class NoSynonyms:
+    """A WordNet that knows no word."""
+
+    def synsets(self, word: str) -> list[Any]:
+        """No synonyms."""
+        return []
+
+
+NO_SYNONYMS: Any = NoSynonyms()
+
+
+def similarity(task: Task, item: Item, answer: str) -> Scores:
+    """How near in meaning, by vectors of sentences (all-MiniLM-L6-v2), from 0 to 1.
+
+    Every sentence of the answer beside the nearest of the reference, and the other way round; the
+    harmonic mean of the two means. Vectors hardly notice a "no" or a number: nearness, not truth.
+    """
+    from edgemed_models.encoder import encoder
+
+    ours, theirs = (sentences_in(text) for text in (answer, str(item.wanted)))
+    if not ours or not theirs:
+        return {"similarity": (0.0, 1.0)}
+    near = encoder().vectors(ours) @ encoder().vectors(theirs).T
+    one, other = (max(0.0, float(near.max(axis=axis).mean())) for axis in (1, 0))
+    return {"similarity": (2 * one * other / (one + other) if one and other else 0.0, 1.0)}
+
+
+def sentences_in(text: str) -> list[str]:
+    """The sentences of a text that have a word."""
+    from edgemed.evals.following.sentences import sentences_of
+
+    every = (part for line in text.splitlines() for part in sentences_of(line))
+    return [part for part in every if WORD.search(part)]
+
+
+def words(task: Task, item: Item, answer: str) -> Scores:
+    """How long the answer is."""
+    return {"words": length_of(answer)}
+
+
+def length_of(answer: str) -> Counts:
+    """Words of an answer, as a count of one answer."""
+    return float(len(answer.split())), 1.0
+
+
+def form(task: Task, item: Item, answer: str) -> Scores:
+    """Whether the answer has the form that was asked for (see `forms`)."""
+    from edgemed.evals.forms import has_form
+
+    return {"in-form": (has_form(item.group, answer), 1.0)}
+
+
 WRITTEN: dict[str, Callable[[Task, Item, str], Scores]] = {
     **{name: rouge_named(name) for name in ("rouge1", "rouge2", "rougeL", "rougeLsum")},
     "divisions": divisions,
     "bleu": bleu,
     "claims": claims,
+    "meteor-stems": meteor,
+    "similarity": similarity,
+    "words": words,
+    "in-form": form,
 }
 """By the name in a task's `metrics`."""
 
@@ -139,7 +212,7 @@ def followed(instructions: Sequence[Instruction], answer: str) -> Scores:
     ):
         found[f"prompt-{name}"] = (float(all(verdicts)), 1.0)
         found[f"instruction-{name}"] = (float(sum(verdicts)), float(len(verdicts)))
-    return found
+    return found | {"words": length_of(answer)}
 
 
 def picked(logs: Sequence[float], right: int) -> Counts:

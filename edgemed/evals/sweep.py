@@ -167,22 +167,29 @@ def asked(t: float, settings: Settings, exam: Exam, listener: Listener) -> Exami
     return Examined(t, kind, worths, cut, loaded_with(settings))
 
 
-def identity_of(way: Way, exam: Exam) -> Identity:
-    """What two points must have in common to be in one sweep."""
+def identity_of_way(way: Way) -> Identity:
+    """What the merges are made from."""
     models = open_parents((way.a, way.b))
     paths = [path for model in models for path in model.files]
     strengths = [laid.strength for model in models for laid in model.adapters]
+    return {
+        "models": [[path.name, sha256_of(path)] for path in paths],
+        "method": way.method,
+        "options of the merge": {name: str(value) for name, value in way.changes.items()},
+        **({"strengths": strengths} if strengths else {}),
+    }
+
+
+def identity_of(way: Way, exam: Exam) -> Identity:
+    """What two points must have in common to be in one sweep."""
     given = asdict(replace(exam.options, threads=None))
     del given["at_once"]  # changes rounding alone
     adapters = given.pop("adapters")
     beside = [recorded(Path(path), strength) for path, strength in adapters]
     return {
-        "models": [[path.name, sha256_of(path)] for path in paths],
-        "method": way.method,
-        "options of the merge": {name: str(value) for name, value in way.changes.items()},
+        **identity_of_way(way),
         "options of loading": {name: str(value) for name, value in given.items()},
         **({"adapters": beside} if beside else {}),
-        **({"strengths": strengths} if strengths else {}),
         "cases": digest_of(exam.cases),
         "max tokens": exam.max_tokens,
         "edgemed": f"{__version__} {SOURCES_DIGEST}",

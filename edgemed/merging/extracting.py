@@ -5,8 +5,12 @@ its rows, see methods/subspace) and s their singular values:
 
     A = sqrt(s) V        B = D V^T / sqrt(s)        B A is the best of its rank
     share = |B A|^2 / |D|^2, the part of the change's energy that the rank holds
+
+Or, as a control of what a merge shows, a change by chance of the same size: A and B are normal
+numbers by the seed and the tensor's name, scaled so that |B A| = |D|.
 """
 
+import hashlib
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -43,11 +47,15 @@ VECTORS_STAY = "--without-vectors leaves the change of norms and biases out"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A rank for all matrices, or (None) for each the smallest that holds the share `keep`."""
+    """A rank for all matrices, or (None) for each the smallest that holds the share `keep`.
+
+    `control`: the seed of a change by chance of equal norm, in place of the change itself.
+    """
 
     rank: int | None
     keep: float = 0.95
     without_vectors: bool = False
+    control: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,10 @@ def pair_of(stream: Stream, wish: Wish) -> tuple[Pair, Extracted] | None:
     size, change = sizes(stream)
     if not change:
         return None
+    if wish.control is not None:
+        pair = by_chance(stream, most, change, wish.control)
+        moved = float(np.sqrt(change / size))
+        return pair, Extracted(stream.name, stream.rows, stream.length, moved, most, 0.0)
     basis = np.ascontiguousarray(leading_row_space(stream, most)[:most].astype(np.float64))
     left = products(stream, basis)
     energy = (left * left).sum(axis=0)
@@ -156,6 +168,16 @@ def pair_of(stream: Stream, wish: Wish) -> tuple[Pair, Extracted] | None:
         stream.name, stream.rows, stream.length, float(np.sqrt(change / size)), rank, share
     )
     return Pair(np.ascontiguousarray(a), np.ascontiguousarray(b), 1.0), told
+
+
+def by_chance(stream: Stream, rank: int, change: float, seed: int) -> Pair:
+    """Normal numbers with |B A|^2 = `change`; |B A|^2 is the sum of (B^T B) * (A A^T)."""
+    name = hashlib.sha256(f"{seed}:{stream.name}".encode()).digest()
+    rng = np.random.default_rng(list(name))
+    a = rng.standard_normal((rank, stream.length))
+    b = rng.standard_normal((stream.rows, rank))
+    root = math.sqrt(math.sqrt(change / float(((b.T @ b) * (a @ a.T)).sum())))
+    return Pair((a * root).astype(np.float32), (b * root).astype(np.float32), 1.0)
 
 
 def enough(energy: F64, change: float, keep: float) -> int:
@@ -199,6 +221,11 @@ def cells(told: Extracted) -> tuple[str, ...]:
 def summary(every: Sequence[Extracted]) -> str:
     """A one-line summary: the share of the change that the adapter holds."""
     weights = sum(t.rank * (t.rows + t.length) for t in every)
+    if not any(t.share for t in every):
+        return (
+            f"{len(every)} matrices differ; the adapter has {weights:,} weights by chance, of the "
+            "same norm in every matrix"
+        )
     least = min(every, key=lambda t: t.share)
     return (
         f"{len(every)} matrices differ; the adapter has {weights:,} weights, and holds "

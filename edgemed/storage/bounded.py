@@ -38,6 +38,7 @@ BYTES = {
     "file of examples": 256 << 20,  # training on a laptop takes about a hundredth of this
     "file of a task": 256 << 20,  # MedMCQA has 2.6 million bytes, all published rows about 130
     "results of a task": 64 << 20,
+    "seconds of a sweep": 64 << 10,  # a line for each task
 }
 """The most bytes a file may have, by kind."""
 

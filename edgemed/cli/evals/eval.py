@@ -3,27 +3,32 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgemed_models.engine.settings import Settings
 
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
+from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
 from edgemed.cli.terminal.printing import clear_line, print_json
 from edgemed.cli.terminal.progress import minutes
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
-from edgemed.evals.examining import WRITING, Outcome
+from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.scoring import refuse_missing_libraries
+from edgemed.evals.shots import Shots, shown_task, with_shots, within_context
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
+from edgemed.evals.texts import refuse_other_vocabulary
 from edgemed.local_models.library import find_model
+from edgemed.local_models.loading import Options
 from edgemed.printable import printable
 from edgemed.storage.whole import private_folder
 
@@ -56,8 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         metavar="FOLDER",
-        help="the results of another model: whether the two differ on the same items",
+        help="the results of another model: whether the two differ on the same items; for the "
+        "task divergence that model itself, a GGUF file",
     )
+    add("--text", type=Path, metavar="FILE", help="the text of the tasks perplexity, divergence")
+    configure_shots(parser.add_argument_group("examples before each question").add_argument)
     add("--json", action="store_true", help="print the figures as JSON")
     running = parser.add_argument_group("running the model").add_argument
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
@@ -65,9 +73,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_at_once(running)
 
 
-def names(text: str) -> list[str]:
-    """Names between commas."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+def configure_shots(add: Callable[..., Any]) -> None:
+    """The options of examples."""
+    add(
+        "--shots", type=positive, metavar="K", help="so many answered examples from the task's pool"
+    )
+    add(
+        "--shots-by",
+        choices=("chance", "likeness"),
+        help="the same by chance for all items (default), or for each the nearest",
+    )
+    add("--shots-pool", type=positive, metavar="N", help="take them from N of the pool, by chance")
 
 
 class Sitting(NamedTuple):
@@ -87,10 +103,14 @@ def run(args: argparse.Namespace) -> int:
     refuse_usage(args)
     path = find_model(args.model)
     folder: Path = args.out or user_folder() / "evals" / path.stem
-    sittings = [sitting(read_task(name), folder, args) for name in args.tasks]
+    tasks = [with_text(read_task(name), args.text) for name in args.tasks]
+    if args.shots:
+        tasks = [shown_task(task, shots_of(args)) for task in tasks]
+    other = parent_for(tasks, path, args.against)
+    sittings = [sitting(task, folder, path, args) for task in tasks]
     refuse_missing_libraries()
     make_folder(folder)
-    model = examinee(path, options_of(args))
+    model = replace(examinee(path, options_of(args)), parent=other)
     settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
     found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
     tell_together(sittings, found, args.json)
@@ -98,10 +118,56 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def sitting(task: Task, folder: Path, args: argparse.Namespace) -> Sitting:
+def with_text(task: Task, text: Path | None) -> Task:
+    """The task with the user's text as its file, if it takes one."""
+    if task.loader != "text":
+        return task
+    if text is None:
+        raise UsageError(f"the task {task.name} needs a text", "name a text file with --text")
+    return replace(task, split=replace(task.split, files=(str(text.absolute()),)))
+
+
+def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Examinee | None:
+    """The other model, if one of the tasks is a divergence; `against` names it then."""
+    if not any(task.kind == "diverge" for task in tasks):
+        return None
+    if against is None or against.is_dir():
+        raise UsageError("the task divergence needs another model", "name it with --against")
+    if len(tasks) > sum(task.kind in READING for task in tasks):
+        raise UsageError(
+            "--against names a model for divergence, and a folder of results for other tasks",
+            "run divergence and perplexity on their own",
+        )
+    parent = find_model(str(against))
+    refuse_other_vocabulary(path, parent)
+    return examinee(parent, Options())
+
+
+def shots_of(args: argparse.Namespace) -> Shots:
+    """The examples that are asked for."""
+    return Shots(args.shots, args.shots_by or "chance", args.shots_pool, args.seed)
+
+
+def shown_items(
+    task: Task, items: list[Item], path: Path, data: Path, args: argparse.Namespace
+) -> list[Item]:
+    """The items with as many examples as fit; how many got fewer is said."""
+    every = with_shots(task, items, data, shots_of(args))
+    found, fewer = within_context(path, options_of(args), task, every)
+    if fewer:
+        told = f"{task.name}: {fewer} of {len(items)} items got fewer than {args.shots} examples"
+        print(f"{told}, for more do not fit into the context", file=sys.stderr)
+    return found
+
+
+def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> Sitting:
     """What a task needs from the disk."""
-    items = sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
-    theirs = other_outcomes(file_in(args.against, task), task, items) if args.against else []
+    data: Path = args.data or data_folder()
+    items = sampled(load(task, data), task.name, args.seed, args.limit)
+    if args.shots:
+        items = shown_items(task, items, path, data, args)
+    other = None if args.against is None or args.against.is_file() else args.against
+    theirs = other_outcomes(file_in(other, task), task, items) if other else []
     return Sitting(task, items, file_in(folder, task), theirs)
 
 
@@ -127,6 +193,8 @@ def refuse_usage(args: argparse.Namespace) -> None:
         raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
     if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
         raise UsageError("a task is named twice", "run its splits one after the other")
+    if not args.shots and (args.shots_by or args.shots_pool):
+        raise UsageError("no number of examples is given", "give --shots too")
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 
@@ -154,8 +222,9 @@ def make_folder(folder: Path) -> None:
 
 
 def file_in(folder: Path, task: Task) -> Path:
-    """The file of a task's results."""
-    return folder / f"{task.name}.{task.split.name}.jsonl"
+    """The file of a task's results; those with examples have another."""
+    shots = f".{task.table['shots'][0]}-shot" if "shots" in task.table else ""
+    return folder / f"{task.name}.{task.split.name}{shots}.jsonl"
 
 
 def measured(

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from edgemed.amounts import amount
-from edgemed.evals.examining import Outcome
+from edgemed.evals.examining import READING, Outcome
 from edgemed.evals.figures import Figure, Verdict
 from edgemed.evals.intervals import FEW, Interval
+from edgemed.evals.measures import UNITS
 from edgemed.evals.tasks.task import Task
 from edgemed.tables import Table
 
@@ -30,10 +31,18 @@ def splits_of(task: Task) -> str:
 def table_of(task: Task, found: Sequence[Figure]) -> Table:
     """The figures of a task, times 100."""
     rows = [
-        (f"{f.measure}{f' ({f.group})' if f.group else ''}", spread(f.value), str(f.items))
-        for f in found
+        (f"{f.measure}{f' ({f.group})' if f.group else ''}", cell(f), str(f.items)) for f in found
     ]
     return Table((f"{task.name}, {task.split.name}", ">of 100 (95 % interval)", ">items"), rows)
+
+
+def cell(figure: Figure) -> str:
+    """A figure with its interval: times 100, or with its unit."""
+    unit = UNITS.get(figure.measure)
+    if unit is None:
+        return spread(figure.value)
+    value, low, high = (f"{number:.4g}" for number in figure.value)
+    return f"{value} ({low} to {high}) {unit}"
 
 
 def spread(figure: Interval) -> str:
@@ -44,7 +53,7 @@ def spread(figure: Interval) -> str:
 
 def cautions(task: Task, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What to know about the figures."""
-    if task.kind != "choose":
+    if task.kind not in ("choose", *READING):
         cut, tokens = sum(o.cut for o in outcomes), sum(o.tokens for o in outcomes)
         longest = amount(task.max_tokens, "token")
         each = amount(round(tokens / len(outcomes)), "token")
@@ -61,15 +70,20 @@ def differences(found: Sequence[Verdict]) -> Table:
         (
             v.task,
             v.measure,
-            f"{100 * v.found.ours:.1f}",
-            f"{100 * v.found.theirs:.1f}",
-            f"{100 * v.found.difference:+.1f}",
+            f"{scale(v.measure) * v.found.ours:.1f}",
+            f"{scale(v.measure) * v.found.theirs:.1f}",
+            f"{scale(v.measure) * v.found.difference:+.1f}",
             f"{v.found.p:.4f}",
             f"{v.p:.4f}",
         )
         for v in found
     ]
     return Table(("task", "measure", ">this", ">other", ">difference", ">p", ">p, corrected"), rows)
+
+
+def scale(measure: str) -> int:
+    """What a figure is multiplied with when it is shown."""
+    return 1 if measure in UNITS else 100
 
 
 def note_on(found: Sequence[Verdict]) -> str:

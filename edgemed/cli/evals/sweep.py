@@ -1,8 +1,12 @@
-"""`edgemed sweep A B --cases FILE`: merges at several t, each one asked the user's own cases."""
+"""`edgemed sweep A B --cases FILE`: merges at several t, each one asked the user's own cases.
+
+With --tasks in place of --cases they are asked published tasks (see sweep_tasks).
+"""
 
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +16,11 @@ from edgemed.adapters.naming import Parent, parent_of
 from edgemed.cli.evals.sweep_shown import Narrator, cautions, table_of, verdict
 from edgemed.cli.merging.options import read_template
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
-from edgemed.cli.options.numbers import positive
+from edgemed.cli.options.names import names
+from edgemed.cli.options.numbers import positive, seed
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
+from edgemed.evals.budget import seconds_of
 from edgemed.evals.cases import read_cases
 from edgemed.evals.scores import Examined
 from edgemed.evals.sweep import Exam, Way, sweep
@@ -37,12 +43,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--cases",
         nargs="+",
         type=Path,
-        required=True,
         metavar="FILE",
         help="prompts and what to expect of each answer, one JSON object per line: "
         '{"axis": "NAME", "prompt": "...", "expect": {"facts": ["..."]}}',
     )
-    add("-o", "--out", type=Path, help="the file of scores (default: in the folder of sweeps)")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        help="the file of scores (default: in the folder of sweeps); with --tasks a folder",
+    )
     add(
         "--t",
         nargs="+",
@@ -70,9 +80,38 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the longest answer, in tokens (256)",
     )
+    configure_tasks(parser.add_argument_group("on published tasks").add_argument)
     running = parser.add_argument_group("running the models").add_argument
     configure_loading(running)
     configure_at_once(running)
+
+
+def configure_tasks(add: Callable[..., Any]) -> None:
+    """The options of a sweep on tasks."""
+    add(
+        "--tasks", type=names, metavar="TASK,...", help="tasks in place of cases: mts-dialog,ifeval"
+    )
+    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
+    add("--limit", type=positive, metavar="N", help="so many items of each split, by chance")
+    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
+    add(
+        "--budget",
+        type=duration,
+        metavar="TIME",
+        help="such as 2h, 90m: halve the merges round by round, by measured time",
+    )
+    add("--report", type=Path, metavar="FILE", help="write a report in one file")
+    add("--json", action="store_true", help="print the figures as JSON")
+    add("--force-knowledge", action="store_true", help="choose t without clinical or format tasks")
+    add("--force-broken", action="store_true", help="sweep also where a parent seems broken")
+
+
+def duration(text: str) -> float:
+    """Seconds, for argparse."""
+    try:
+        return seconds_of(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no time such as 2h, 90m or 1h30m") from None
 
 
 def share(text: str) -> float:
@@ -87,6 +126,14 @@ def share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Measure every point, then print the best t and what it keeps."""
+    if (args.cases is None) == (args.tasks is None):
+        raise UsageError("a sweep needs cases or tasks", "give one of --cases and --tasks")
+    if args.tasks is not None:
+        from edgemed.cli.evals.sweep_tasks import run_tasks
+
+        a, b = args.models
+        return run_tasks(args, way_of(args), f"{short(a)}-{short(b)}")
+    refuse_task_options(args)
     cases, way, out = read_cases(args.cases), way_of(args), out_of(args)
     exam = Exam(cases, args.max_tokens, replace(options_of(args), chat_template=None))
     ts = sorted(set(args.t))
@@ -106,6 +153,13 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     print(f"scores: {printable(str(out))}", file=sys.stderr)
     return 0
+
+
+def refuse_task_options(args: argparse.Namespace) -> None:
+    """UsageError for an option that would do nothing without --tasks."""
+    for option in ("data", "limit", "budget", "report", "json", "force_knowledge", "force_broken"):
+        if getattr(args, option):
+            raise UsageError(f"--{option.replace('_', '-')} is for --tasks", "leave it out")
 
 
 def way_of(args: argparse.Namespace) -> Way:

@@ -9,7 +9,7 @@ from edgemed_models.machine import logical_cores
 
 from edgemed.adapters.naming import input_paths, parent_of
 from edgemed.adapters.output import FORMS, files_of, refuse_output, write_files
-from edgemed.cli.options.numbers import finite, positive, threads
+from edgemed.cli.options.numbers import finite, positive, seed, threads
 from edgemed.cli.terminal.printing import print_json
 from edgemed.cli.terminal.progress import progress_bar
 from edgemed.cli.terminal.tables import show
@@ -40,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="R",
         help=f"of every matrix; auto: for each the smallest that holds --share, up to {MOST}",
+    )
+    add(
+        "--control",
+        type=seed,
+        metavar="SEED",
+        help="a change by chance of equal norm in every matrix: what a merge is compared with",
     )
     add("--share", type=finite, metavar="X", help="of the change, with --rank auto (0.95)")
     add(
@@ -76,12 +82,15 @@ def wish_of(args: argparse.Namespace) -> Wish:
         if args.share is not None:
             raise UsageError("--share is for --rank auto", "leave out one of the two")
         try:
-            return Wish(positive(args.rank), without_vectors=args.without_vectors)
+            rank = positive(args.rank)
+            return Wish(rank, without_vectors=args.without_vectors, control=args.control)
         except (ValueError, argparse.ArgumentTypeError):
             raise UsageError(
                 f"the rank {args.rank!r} is not a whole number above zero",
                 "give one, such as 16, or auto",
             ) from None
+    if args.control is not None:
+        raise UsageError("a change by chance has no share to hold", "give --rank a number")
     share = 0.95 if args.share is None else args.share
     if not 0.0 < share <= 1.0:
         raise UsageError(f"--share {share:g} is not a share", "give a number above 0, up to 1")

@@ -23,6 +23,7 @@ class Item:
     `where`: file and line, for messages. `fields` fill the prompts. `wanted` is a reference text
     (`write`), the instructions (`follow`) or the options (`choose`, `reason`). `group`: a part of
     the task that is shown on its own. `source`: what a written answer is checked against.
+    `shots`: answered examples that are shown before it.
     """
 
     key: str
@@ -31,11 +32,15 @@ class Item:
     wanted: str | tuple[Instruction, ...] | Options
     group: str = ""
     source: str = ""
+    shots: "tuple[Item, ...]" = ()
 
     @property
     def digest(self) -> str:
         """Tells this row from another, or from a changed one, and reveals none of its text."""
-        whole = json.dumps([self.key, dict(self.fields), self.wanted, self.group], sort_keys=True)
+        shots = [[shot.digest for shot in self.shots]] if self.shots else []
+        whole = json.dumps(
+            [self.key, dict(self.fields), self.wanted, self.group, *shots], sort_keys=True
+        )
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 

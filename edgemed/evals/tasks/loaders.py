@@ -20,12 +20,14 @@ from edgemed.evals.tasks.rows import (
     json_lines,
     json_object,
     refuse_half,
+    text_in,
     words,
 )
 from edgemed.evals.tasks.sheet import sheet_rows
 from edgemed.evals.tasks.task import Task
 
 LETTERS = "ABCDEFGHIJ"
+PIECE = 2000  # characters: about 500 tokens of English
 PUBMED = ("yes", "no", "maybe")
 
 Loader = Callable[[Task, Path], Iterator[Item]]
@@ -95,6 +97,16 @@ def mts_dialog(task: Task, path: Path) -> Iterator[Item]:
         fields = {"section": task.table["sections"][header], "dialogue": dialogue.strip()}
         text = words(row, "section_text")
         yield Item(words(row, "ID"), row.where, fields, text, header, source=dialogue)
+
+
+def forms(task: Task, path: Path) -> Iterator[Item]:
+    """Dialogues, each with one of the forms asked for, in turn."""
+    asked = list(task.table["forms"].items())
+    for number, row in enumerate(csv_rows(path, ("ID", "dialogue"))):
+        name, form = asked[number % len(asked)]
+        dialogue = words(row, "dialogue")
+        fields = {"dialogue": dialogue.strip(), "form": form}
+        yield Item(words(row, "ID"), row.where, fields, "", name, source=dialogue)
 
 
 def aci_bench(task: Task, path: Path) -> Iterator[Item]:
@@ -195,6 +207,32 @@ def pubmedqa(task: Task, path: Path) -> Iterator[Item]:
         yield Item(key, row.where, fields, Options(PUBMED, PUBMED.index(right)))
 
 
+def text(task: Task, path: Path) -> Iterator[Item]:
+    """A text in pieces of at most PIECE characters, cut between lines where that is possible."""
+    number, line = 0, 1
+    for piece in pieces_of(text_in(path)):
+        if piece.strip():
+            number += 1
+            refuse_half(piece, "the text", f"{path.name}, line {line}")
+            yield Item(str(number), f"{path.name}, line {line}", {"text": piece}, "")
+        line += piece.count("\n")
+
+
+def pieces_of(whole: str) -> Iterator[str]:
+    """`whole` in pieces; joined they are `whole` again."""
+    piece = ""
+    for line in whole.splitlines(keepends=True):
+        while len(piece) + len(line) > PIECE:
+            if not piece:
+                at = line.rfind(" ", 1, PIECE) if " " in line[1:PIECE] else PIECE
+                piece, line = line[:at], line[at:]
+            yield piece
+            piece = ""
+        piece += line
+    if piece:
+        yield piece
+
+
 def letter_of(row: Row, name: str, count: int) -> int:
     """The index of a letter."""
     letter = row.cells.get(name)
@@ -216,6 +254,7 @@ def chosen(
 
 LOADERS: dict[str, Loader] = {
     "mts-dialog": mts_dialog,
+    "forms": forms,
     "aci-bench": aci_bench,
     "meqsum": meqsum,
     "ifeval": ifeval,
@@ -223,5 +262,6 @@ LOADERS: dict[str, Loader] = {
     "medmcqa": medmcqa,
     "mmlu": mmlu,
     "pubmedqa": pubmedqa,
+    "text": text,
 }
 """By the name in a task's table."""

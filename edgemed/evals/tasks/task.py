@@ -1,10 +1,13 @@
 """A task as its TOML file has it: what is asked, how it is scored, and where its rows come from.
 
-    title = "..."          axis = "clinical"      kind = "write", "follow", "choose" or "reason"
+    title = "..."          axis = "clinical"      kind = "write", "follow", "choose", ...
     loader = "..."         metrics = ["rouge1"]   max_tokens = 512
     licence = "..."        source = "..."         note = "..."
     split = "test"         the split that is taken where none is named
     grouped = true         figures are shown by group too (subjects, say)
+    pool = "validation"    the split that examples come from (left out: it takes none)
+    decides = "rougeL"     the measure by which a sweep chooses
+    development = "..."    the split on which it chooses (left out: it is only tested)
     [prompts]
     write = "...{dialogue}..."
     [splits.test]
@@ -24,7 +27,7 @@ from edgemed.errors import UsageError
 from edgemed.storage.bounded import toml_of
 
 FOLDER = Path(__file__).parent
-Kind = Literal["write", "follow", "choose", "reason"]
+Kind = Literal["write", "follow", "choose", "reason", "read", "diverge"]
 FIELD = re.compile(r"\{(\w+)\}")
 
 

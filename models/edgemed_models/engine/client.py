@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from edgemed_models.base import (
     Done,
@@ -30,6 +30,9 @@ from edgemed_models.base import (
 )
 from edgemed_models.engine import wire
 from edgemed_models.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from edgemed_models.reading import F32
 
 LOG_LINES = 200
 SHOWN_LINES = 12
@@ -353,6 +356,39 @@ class LlamaModel:
             "continuation": continuation,
         }
         return [float(value) for value in self._ask(message)["scores"]]
+
+    def text_ids(self, text: str) -> list[int]:
+        """Ids of a text as it stands, behind the token that begins one where the model has it."""
+        return [int(n) for n in self._ask({"op": "text ids", "text": text})["ids"]]
+
+    def text_scores(self, ids: Sequence[int]) -> list[float]:
+        """Natural-log probability of each id after those before it, from the second on."""
+        told = self._ask({"op": "text scores", "ids": list(ids)})
+        return [float(value) for value in told["scores"]]
+
+    def text_logits(self, ids: Sequence[int]) -> "Iterator[F32]":
+        """Logits behind every id but the last, f32 [some, vocabulary], a few rows at a time.
+
+        Take all of them: a stream that is left early ends the worker, and the next request starts
+        another. Raises ModelError where the engine breaks off.
+        """
+        self._claim()
+        ended = False
+        try:
+            message = self._first({"op": "text logits", "ids": list(ids)})
+            while "rows" in message:
+                yield wire.unpacked(message["rows"])
+                message = self._present().receive()
+            ended = True
+        except WorkerDied:
+            ended = True
+            raise self._death("while it was reading") from None
+        finally:
+            if not ended:
+                self._drop()
+            self._release()
+        if "refused" in message:
+            raise refused(message, self.log[-SHOWN_LINES:])
 
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """One question, one answer; ModelError if it was cancelled."""

@@ -121,6 +121,20 @@ def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> lis
     return found
 
 
+def rows(context: Context, ids: Sequence[int]) -> Iterator[npt.NDArray[np.float32]]:
+    """The logits behind every id but the last, f32 [some, vocabulary]; ends early on a stop.
+
+    Rows are a copy. Nothing of an earlier request is used, and nothing stays for a later one.
+    """
+    context.clear()
+    step = min(OUTPUTS, context.batch_size)
+    for at in range(0, len(ids) - 1, step):
+        batch = ids[at : min(at + step, len(ids) - 1)]
+        if not context.decode(batch, at, len(batch)):
+            return
+        yield np.stack([context.logits(row) for row in range(len(batch))])
+
+
 def log_probability(logits: npt.NDArray[np.float32], token: int) -> float:
     """log softmax of `logits` [vocabulary] at `token`, summed in float64."""
     wide = logits.astype(np.float64)

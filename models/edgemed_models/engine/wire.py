@@ -4,9 +4,10 @@ JSON because it is plain data: a pickle from a crashed or hostile process could 
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgemed_models.base import (
     Done,
@@ -19,6 +20,9 @@ from edgemed_models.base import (
     Scored,
     Timings,
 )
+
+if TYPE_CHECKING:
+    from edgemed_models.reading import F32
 
 
 def line(message: dict[str, Any]) -> bytes:
@@ -74,3 +78,16 @@ def request(table: dict[str, Any]) -> Request:
 def messages(tables: list[dict[str, Any]]) -> tuple[Message, ...]:
     """Messages from plain data."""
     return tuple(Message(**table) for table in tables)
+
+
+def packed(rows: "F32") -> list[Any]:
+    """Rows of float32 as [number of rows, base64 of their little-endian bytes]."""
+    return [len(rows), b64encode(rows.astype("<f4").tobytes()).decode("ascii")]
+
+
+def unpacked(told: list[Any]) -> "F32":
+    """The rows that `packed` wrote: f32 [rows, length]."""
+    import numpy as np  # here alone: what never reads logits needs no numpy
+
+    count, text = told
+    return np.frombuffer(b64decode(text), "<f4").astype(np.float32).reshape(count, -1)

@@ -283,6 +283,29 @@ class Worker:
         before, added = self.split(messages, answer)
         return loop.score(self.room(len(before) + len(added)), before, added)
 
+    def text_ids(self, text: str) -> list[int]:
+        """Ids of a text as it stands, behind the token that begins one."""
+        from edgemed_models.engine.encoding import encode
+        from edgemed_models.engine.prompt import Segment
+
+        return encode(self.weights, [Segment(text, True)])
+
+    def text_scores(self, ids: list[int]) -> list[float]:
+        """Log-probabilities of every id but the first."""
+        from edgemed_models.engine import loop
+
+        return loop.score(self.room(len(ids)), ids[:1], ids[1:]) if len(ids) > 1 else []
+
+    def text_logits(self, ids: list[int], out: BinaryIO) -> None:
+        """Write the logits behind every id but the last, some rows a line."""
+        from edgemed_models.engine import loop
+
+        if len(ids) > 1:
+            for rows in loop.rows(self.room(len(ids)), ids):
+                out.write(wire.line({"rows": wire.packed(rows)}))
+        out.write(wire.line({"read": len(ids)}))
+        out.flush()
+
     def split(self, messages: tuple[Message, ...], answer: str) -> tuple[list[int], list[int]]:
         """Ids of the prompt, and those that `answer` adds (or changes at the prompt's end)."""
         before, whole = self.encode(messages), self.encode(messages, answer)
@@ -338,6 +361,13 @@ class Service:
             case "score":
                 messages = wire.messages(message["messages"])
                 self.tell({"scores": self.loaded().score(messages, message["continuation"])})
+
+            case "text ids":
+                self.tell({"ids": self.loaded().text_ids(message["text"])})
+            case "text scores":
+                self.tell({"scores": self.loaded().text_scores(message["ids"])})
+            case "text logits":
+                self.loaded().text_logits(message["ids"], self.out)
 
     def tell(self, message: dict[str, Any]) -> None:
         """Write one line and flush it."""

@@ -158,3 +158,30 @@ def test_a_model_with_nan_gives_no_adapter(which: str, tmp_path: Path, capsys: A
         assert main(words) == 1
         assert "attn_q.weight: NaN or infinity" in capsys.readouterr().err
         assert not out.exists()
+
+
+def test_a_control_changes_as_much_in_every_matrix_and_something_else(
+    base: Path, tmp_path: Path
+) -> None:
+    given = pairs(1, rank=3)
+    tuned = merged(folding(base, [Use(write(tmp_path / "a.gguf", given))]), tmp_path / "t.gguf")
+    made = {}
+    for seed, threads in ((7, 1), (7, 2), (8, 1)):
+        plan = plan_extract(tuned, base, tmp_path / "x", threads)
+        adapter, told = extract(plan, base, Wish(3, control=seed))
+        made[seed, threads] = {n: p.b.astype("f8") @ p.a for n, p in adapter.pairs.items()}
+        assert {t.share for t in told} == {0.0}
+    for name, change in made[7, 1].items():
+        wanted = delta(given, name)
+        size = np.linalg.norm(wanted)
+        assert np.linalg.norm(change) == pytest.approx(size, rel=1e-4)
+        assert abs((change * wanted).sum()) < 0.5 * size**2
+        assert np.array_equal(change, made[7, 2][name])
+        assert not np.allclose(change, made[8, 1][name], atol=0.1 * np.abs(change).max())
+    assert set(made[7, 1]) == set(TOUCHED)
+
+
+def test_a_control_needs_a_rank(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["extract", str(base), str(base), "--rank", "auto", "--control", "1", "-o", "x.gguf"]
+    assert main(words) == 2
+    assert "by chance has no share" in capsys.readouterr().err

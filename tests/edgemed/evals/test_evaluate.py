@@ -144,9 +144,9 @@ def test_a_run_that_was_stopped_goes_on_and_asks_nothing_twice(
     assert len(read_results(out)[1]) == 2
     heard: list[str] = []
 
-    def counted(engine: object, task: object, item: Item) -> Outcome:
+    def counted(engine: object, task: object, item: Item, parent: None) -> Outcome:
         heard.append(item.key)
-        return asked(engine, task, item)  # type: ignore[arg-type]
+        return asked(engine, task, item, parent)  # type: ignore[arg-type]
 
     monkeypatch.setattr(examining, "asked", counted)
     whole = evaluate(model, MEDQA, questions, out)

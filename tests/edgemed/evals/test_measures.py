@@ -8,6 +8,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
 from edgemed.evals.divisions import HEADINGS, divided
+from edgemed.evals.examining import Outcome
+from edgemed.evals.figures import COMPOSITE, COMPOSITE_NAME, composite, figures
 from edgemed.evals.following.kinds import Instruction
 from edgemed.evals.measures import figure_of, measured
 from edgemed.evals.scoring import WRITTEN, bleu, claims, followed, picked, rouge, written
@@ -116,3 +118,47 @@ def test_a_division_that_both_lack_scores_1_as_in_the_benchmark() -> None:
     assert found["rougeLsum subjective"] == (1.0, 1.0)
     assert found["rougeLsum assessment_and_plan"] == (0.0, 1.0)
     assert found["rougeLsum objective_exam"] == (1.0, 1.0)
+
+
+def test_meteor_counts_stems_and_chunks_and_no_synonyms() -> None:
+    """3 of 4 words in 2 chunks: 0.75 less half of (2 / 3) cubed of it; a stem counts, took does
+    not; and the published example of one chunk that is the whole text."""
+    score = WRITTEN["meteor-stems"]
+    (found, _) = score(MTS, item("The patient takes aspirin"), "the patient took aspirin")[
+        "meteor-stems"
+    ]
+    assert found == pytest.approx(0.75 * (1 - 0.5 * (2 / 3) ** 3))
+    (found, _) = score(MTS, item("takes aspirin"), "taking aspirin")["meteor-stems"]
+    assert found == pytest.approx(1 - 0.5 * (1 / 2) ** 3)
+    assert score(MTS, item("car"), "automobile")["meteor-stems"] == (0.0, 1.0)
+
+
+def test_similarity_is_higher_for_the_same_matter() -> None:
+    reference = "The patient has a fever. He takes aspirin daily."
+    same, near, far, none = (
+        WRITTEN["similarity"](MTS, item(reference), answer)["similarity"][0]
+        for answer in (reference, "He is febrile and on aspirin.", "The sky is blue.", " ... ")
+    )
+    assert same == pytest.approx(1, abs=1e-5) and same > near > far > none == 0
+
+
+def test_a_long_answer_is_compared_sentence_by_sentence() -> None:
+    """The encoder reads 256 tokens of a text; what follows them counts here too."""
+    long = " ".join(["The weather was fine that day and nobody spoke of it."] * 40)
+    end = f"{long} The patient has a fever."
+    with_end, without = (
+        WRITTEN["similarity"](MTS, item("The patient has a fever."), answer)["similarity"][0]
+        for answer in (end, long)
+    )
+    assert with_end > 3 * without
+
+
+def test_the_composite_is_the_mean_of_its_parts_and_stands_beneath_them() -> None:
+    pairs = [("He takes aspirin 81 mg daily.", "He takes aspirin daily for pain."), ("No.", "Yes.")]
+    outcomes = [Outcome(written(MTS, item(reference), answer)) for reference, answer in pairs]
+    found = figures(MTS, [item(reference) for reference, _ in pairs], outcomes)
+    values = {figure.measure: figure.value.value for figure in found}
+    assert values["composite 1"] == pytest.approx(sum(values[name] for name in COMPOSITE) / 5)
+    assert found[-1].measure == COMPOSITE_NAME and set(COMPOSITE) < set(values)
+    assert composite([Outcome({"rouge1": (1.0, 1.0)})]) is None
+    assert values["words"] == 3.5

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgemed.errors import Refused, UsageError
-from edgemed.evals.examining import KINDS
+from edgemed.evals.examining import KINDS, READING
 from edgemed.evals.scoring import WRITTEN
 from edgemed.evals.tasks.items import Options, parted, sampled
 from edgemed.evals.tasks.loaders import LOADERS, load
@@ -17,7 +17,9 @@ from edgemed.evals.tasks.sheet import sheet_rows
 from edgemed.evals.tasks.task import FIELD, filled, keys_in, read_task, task_names
 from tests.edgemed.evals import task_files as files
 
+PUBLISHED = [name for name in task_names() if read_task(name).loader != "text"]
 SPLITS = {
+    "output-forms": {"test-1": 200, "validation": 100},
     "aci-bench": {"valid": 20, "test-1": 40},
     "ifeval": {"development": 141, "test": 400, "full": 541},
     "medmcqa": {"dev": 4183},
@@ -33,10 +35,13 @@ SPLITS = {
 def test_every_table_names_what_there_is() -> None:
     for name in task_names():
         task = read_task(name)
-        assert task.kind in KINDS and task.loader in LOADERS and task.prompts
-        assert (
-            task.licence and task.source and task.axis in ("clinical", "instructions", "knowledge")
-        )
+        assert task.kind in (*KINDS, *READING) and task.loader in LOADERS and task.prompts
+        assert task.licence and task.source
+        assert task.axis in ("clinical", "instructions", "knowledge", "text")
+        for other in ("development", "pool"):
+            assert task.table.get(other, task.split.name) in task.splits
+        if task.kind not in READING:
+            assert task.table["decides"] in (*task.metrics, "instruction-strict")
         if task.kind == "write":
             assert set(task.metrics) <= set(WRITTEN)
 
@@ -60,7 +65,7 @@ def test_splits_of_a_set_share_no_row() -> None:
 
 
 def test_published_files_give_the_items_of_every_split(data: Path) -> None:
-    assert set(SPLITS) == set(task_names())
+    assert set(SPLITS) == set(PUBLISHED)
     for name, splits in SPLITS.items():
         for split, count in splits.items():
             task = read_task(f"{name}:{split}")
@@ -120,7 +125,7 @@ def test_rows_become_what_is_asked(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_told_with_its_source(tmp_path: Path) -> None:
-    for name in task_names():
+    for name in PUBLISHED:
         with pytest.raises(Refused) as told:
             load(read_task(name), tmp_path)
         assert read_task(name).split.files[0] in told.value.message

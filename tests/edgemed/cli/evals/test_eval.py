@@ -10,7 +10,7 @@ from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
 from edgemed.evals import scoring
-from edgemed.evals.tasks.task import task_names
+from edgemed.evals.tasks.task import read_task, task_names
 from tests.edgemed.evals import task_files as files
 
 MODEL = str(path_of("instruct"))
@@ -132,3 +132,66 @@ def test_the_list_loads_no_engine_and_no_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_text_is_read_alone_and_beside_another_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("The patient takes aspirin.\n" * 9, "utf-8")
+    call = ["eval", MODEL, "--text", str(text), "--threads", "1", "-o", str(tmp_path / "r")]
+    other = str(path_of("clinical"))
+    tasks = ["--tasks", "perplexity,divergence"]
+    assert main([*call, *tasks, "--against", other, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    found = {f["measure"]: f["value"] for task in told["tasks"] for f in task["figures"]}
+    assert set(found) == {"perplexity", "bits", "kl mean", "kl median", "kl 99.9 %", "same-top"}
+    assert found["perplexity"] > 1 and found["kl 99.9 %"] >= found["kl median"] > 0
+    assert main([*call, *tasks, "--against", other]) == 0
+    out = capsys.readouterr().out
+    assert "a token" in out and "nats" in out and "answers cut" not in out
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--tasks", "perplexity"], "needs a text"),
+        (["--tasks", "divergence", "--text", "t.txt"], "needs another model"),
+        (["--tasks", "divergence,medqa", "--text", "t.txt", "--against", MODEL], "on their own"),
+        (["--tasks", "medqa", "--shots-by", "likeness"], "no number of examples"),
+        (["--tasks", "ifeval", "--shots", "2"], "has no pool of examples"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_wrong_usage(
+    data: Path, more: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(data, *more)) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_text_that_is_not_utf8_is_named_by_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_bytes(b"one\ntwo\nth\xffree\n")
+    assert main(["eval", MODEL, "--tasks", "perplexity", "--text", str(text)]) == 3
+    assert "text.txt, line 3: it is not UTF-8" in capsys.readouterr().err
+
+
+def test_examples_go_to_a_file_of_their_own(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [
+        *read_task("mmlu-medical").split.files,
+        *read_task("mmlu-medical:development").split.files,
+    ]
+    for number, name in enumerate(names):
+        longer = "It hurts a little. " * (60 if "/dev/" in name else 1)
+        files.put_csv(data / name, [[f"Case {number}? {longer}", *"wxyz", "B"]])
+    call = words(data, "--tasks", "mmlu-medical", "--limit", "2", "-o", str(tmp_path / "r"))
+    assert main([*call, "--shots", "1"]) == 0
+    assert main([*call, "--shots", "3", "--context", "512"]) == 0
+    assert "got fewer than 3 examples" in capsys.readouterr().err
+    assert {p.name for p in (tmp_path / "r").glob("*.jsonl")} == {
+        "mmlu-medical.test.1-shot.jsonl", "mmlu-medical.test.3-shot.jsonl",
+    }  # fmt: skip

@@ -1,0 +1,161 @@
+"""`edgemed sweep A B --tasks ...`: t chosen on published tasks, reported on their test splits."""
+
+import argparse
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from edgemed.cli.evals.sweep_shown import Narrator, command_for, shown
+from edgemed.cli.evals.sweep_tasks_shown import (
+    choice_table,
+    on_choice,
+    on_surprise,
+    on_test,
+    test_table,
+)
+from edgemed.cli.options.models import options_of
+from edgemed.cli.terminal.printing import print_json
+from edgemed.cli.terminal.tables import show
+from edgemed.errors import EdgemedError, UsageError
+from edgemed.evals.budget import Clock
+from edgemed.evals.scoring import refuse_missing_libraries
+from edgemed.evals.sweep import Way
+from edgemed.evals.sweep_file import sweeps_folder
+from edgemed.evals.sweep_page import page
+from edgemed.evals.sweep_report import as_data, retained
+from edgemed.evals.task_sweep import (
+    ENDS,
+    Found,
+    Plan,
+    Section,
+    curve_rows,
+    development_of,
+    refuse_axes,
+    sweep_tasks,
+)
+from edgemed.evals.tasks.items import sampled
+from edgemed.evals.tasks.loaders import load
+from edgemed.evals.tasks.task import read_task, task_names
+from edgemed.printable import printable
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import in_words, private_folder, write_whole
+
+READ_ONLY = ("read", "diverge")
+
+
+def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
+    """Refuse early, sweep, print what was found also where the work ends with an error."""
+    import json
+    from dataclasses import replace
+
+    plan, clock = plan_of(args, way, name), Clock(args.budget)
+    plan = replace(plan, options=replace(options_of(args), chat_template=None))
+    if args.report is not None:
+        refuse_place(args.report, replace=True)
+    narrator = Narrator(0)
+    found = Found()
+    try:
+        for found in sweep_tasks(plan, clock, narrator):
+            narrator.note(line_on(found))
+    except EdgemedError:
+        narrator.clear()
+        if found.rounds and not args.json:
+            show([choice_table(plan, found)])
+        raise
+    finally:
+        narrator.clear()
+    made = shown(command_for(way, found.choice.t)) if found.choice else ""
+    data = as_data(plan, found, clock, made)
+    keep(plan.folder / "sweep.json", json.dumps(data, indent=1) + "\n")
+    keep_curve(plan, found, name)
+    if args.report is not None:
+        keep(args.report, page(data, shown(sys.argv[:1] + command_again(args))))
+    if args.json:
+        print_json(data)
+    else:
+        tell(plan, found, made)
+    print(f"results: {printable(str(plan.folder))}", file=sys.stderr)
+    return 0
+
+
+def tell(plan: Plan, found: Found, made: str) -> None:
+    """Print the tables and what they mean."""
+    for line in on_surprise(plan, found):
+        print(line)
+    if found.rounds:
+        show([choice_table(plan, found)])
+    for line in on_choice(plan, found):
+        print(line)
+    rows = retained(plan, found)
+    if rows:
+        show([test_table(rows)])
+    for line in on_test(plan, found, rows):
+        print(line)
+    if made:
+        print(f"to make it: {made}")
+
+
+def line_on(found: Found) -> str:
+    """How far the sweep is."""
+    if found.tests:
+        return "test: done"
+    if not found.rounds:
+        return "parents: " + ("checked" if found.surprise else "known")
+    last = found.rounds[-1]
+    items = ", ".join(f"{count} of {name}" for name, count in last.items.items())
+    return f"round {len(found.rounds)}: {len(last.ts)} points, {items}"
+
+
+def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:
+    """What is to be done, with the items of every task."""
+    tasks = [read_task(word) for word in args.tasks]
+    if any(task.kind in READ_ONLY for task in tasks):
+        raise UsageError("a sweep takes tasks with answers", f"one of {', '.join(task_names())}")
+    if any(":" in word for word in args.tasks):
+        raise UsageError(
+            "a sweep takes each task's own splits", "name the task without a split: mts-dialog"
+        )
+    refuse_axes(tasks, args.force_knowledge)
+    if not set(ENDS) <= set(args.t) or len(set(args.t)) < 3:
+        raise UsageError("a sweep on tasks needs both models and a merge", "--t 0 ... 1")
+    refuse_missing_libraries()
+    data = args.data or sweeps_folder().parent / "tasks"
+    sections = []
+    for task in tasks:
+        test = sampled(load(task, data), task.name, args.seed, args.limit)
+        early = development_of(task)
+        some = sampled(load(early, data), task.name, args.seed, args.limit) if early else []
+        sections.append(Section(task, test, early, some))
+    folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
+    options = options_of(args)
+    ts = tuple(sorted(set(args.t)))
+    return Plan(way, ts, sections, options, folder, args.limit, args.seed, args.force_broken)
+
+
+def keep(path: Path, text: str) -> None:
+    """Write a file of the sweep, whole."""
+    with in_words(path):
+        write_whole(path, text.encode())
+
+
+def keep_curve(plan: Plan, found: Found, name: str) -> None:
+    """The points of the last round among the sweeps that the screen draws."""
+    import json
+
+    rows = curve_rows(plan, found)
+    out = sweeps_folder() / f"{name}.tasks.jsonl"
+    if rows:
+        with suppress(OSError):  # the next line reports that it is missing
+            private_folder(out.parent)
+        keep(out, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def command_again(args: argparse.Namespace) -> list[str]:
+    """The words that repeat this sweep."""
+    words = ["sweep", *map(str, args.models), "--tasks", ",".join(args.tasks)]
+    for option in ("data", "limit", "seed", "method", "out_type", "tokenizer_from", "threads"):
+        value = getattr(args, option)
+        if value is not None:
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    words += ["--t", *(f"{t:g}" for t in sorted(set(args.t)))]
+    return words + ([f"--budget={args.budget:g}"] if args.budget else [])

@@ -1,0 +1,47 @@
+"""What a task gives for nothing: the floor above which a skill begins.
+
+Options: chance. A written answer: the first k words of what is to be summarized, k the median
+length of the references. Instructions: the prompt itself as the answer.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+
+from edgemed.evals.measures import Counts
+from edgemed.evals.scoring import followed, written
+from edgemed.evals.tasks.items import Item, Options
+from edgemed.evals.tasks.task import Task
+
+FLOORS = {
+    "write": "the first words of the source",
+    "follow": "the prompt as the answer",
+    "choose": "chance",
+    "reason": "chance",
+}
+"""What the floor is, by kind of task."""
+
+
+def floor_of(task: Task, items: Sequence[Item], measure: str) -> list[Counts]:
+    """The counts of `measure` that every item gives for nothing."""
+    length = lead_length(items) if task.kind == "write" else 0
+    return [free(task, item, measure, length) for item in items]
+
+
+def free(task: Task, item: Item, measure: str, length: int) -> Counts:
+    """One item's."""
+    if isinstance(item.wanted, Options):
+        return 1 / len(item.wanted.texts), 1.0
+    if isinstance(item.wanted, str):
+        return written(task, item, lead(item, length), (measure,))[measure]
+    return followed(item.wanted, item.fields["prompt"])[measure]
+
+
+def lead(item: Item, words: int) -> str:
+    """The first words of what the model reads."""
+    source = item.source or max(item.fields.values(), key=len)
+    return " ".join(source.split()[:words])
+
+
+def lead_length(items: Sequence[Item]) -> int:
+    """k: the median length of the references in words."""
+    return max(1, round(median(len(str(item.wanted).split()) for item in items)))

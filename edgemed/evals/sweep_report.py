@@ -1,0 +1,161 @@
+"""What a sweep on tasks came to, as plain data: for tables, for JSON and for the page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from edgemed.evals.budget import Clock
+from edgemed.evals.choosing import KEPT, RULE, Kept, kept_of
+from edgemed.evals.examining import Outcome
+from edgemed.evals.figures import figures, verdicts
+from edgemed.evals.floors import FLOORS, floor_of
+from edgemed.evals.task_sweep import ENDS, Found, Plan, curve_rows
+from edgemed.evals.tasks.task import Task
+
+SURE = 0.05
+
+
+class Retained(NamedTuple):
+    """What the chosen merge keeps of a task's deciding measure on the test split.
+
+    `p`: of the smaller of its two tests against the parents, over all tasks corrected (Holm).
+    """
+
+    task: Task
+    measure: str
+    items: int
+    kept: Kept
+    verdict: str
+
+
+def retained(plan: Plan, found: Found) -> list[Retained]:
+    """Every task of the test. Empty where a parent was not swept, or is what was chosen."""
+    choice = found.choice
+    if choice is None or not {*ENDS, choice.t} <= set(found.tests) or choice.t in ENDS:
+        return []
+    rows = []
+    for section in plan.sections:
+        task, measure = section.test, section.test.table["decides"]
+        items = found.test_items[task.name]
+        ours, a, b = (
+            [o.scores[measure] for o in found.tests[t][task.name]] for t in (choice.t, *ENDS)
+        )
+        kept = kept_of(measure, ours, a, b, floor_of(task, items, measure))
+        rows.append(Retained(task, measure, len(items), kept, verdict_on(kept)))
+    return rows
+
+
+def verdict_on(kept: Kept) -> str:
+    """Kept, an alarm, or undecided, in words."""
+    if kept.share is None:
+        return "no parent is above the floor"
+    if not kept.decided:
+        return f"undecided ({'alarm' if kept.alarm else 'kept'}, but the interval holds {KEPT})"
+    return "ALARM" if kept.alarm else "kept"
+
+
+def beside_parents(found: Found) -> list[dict[str, Any]]:
+    """The chosen merge and each parent on every measure of the test: paired tests, with Holm's
+    correction over all measures of all tasks."""
+    choice = found.choice
+    if choice is None or choice.t in ENDS or choice.t not in found.tests:
+        return []
+    rows: list[dict[str, Any]] = []
+    pairs: dict[str, tuple[Sequence[Outcome], Sequence[Outcome]]] = {
+        f"{task} against t={t:g}": (ours, found.tests[t][task])
+        for t in ENDS
+        if t in found.tests
+        for task, ours in found.tests[choice.t].items()
+    }
+    for one in verdicts(pairs):
+        task, _, parent = one.task.partition(" against t=")
+        rows.append(
+            {
+                "task": task,
+                "parent": float(parent),
+                "measure": one.measure,
+                "p_corrected": one.p,
+                "differs": one.p < SURE,
+                **one.found._asdict(),
+            }
+        )
+    return rows
+
+
+def tables_of(plan: Plan, found: Found) -> dict[str, list[dict[str, Any]]]:
+    """Every measure of every point of the test, by task."""
+    return {
+        section.test.name: [
+            {"t": t, "measure": f.measure, "group": f.group, "items": f.items} | f.value._asdict()
+            for t, by_task in sorted(found.tests.items())
+            for f in figures(
+                section.test, found.test_items[section.test.name], by_task[section.test.name]
+            )
+        ]
+        for section in plan.sections
+        if found.tests
+    }
+
+
+def as_data(plan: Plan, found: Found, clock: Clock, command: str) -> dict[str, Any]:
+    """Everything, for programs; scores from 0 to 1."""
+    choice = found.choice
+    return {
+        "models": [plan.way.a.name, plan.way.b.name],
+        "method": plan.way.method,
+        "seed": plan.seed,
+        "limit": plan.limit,
+        "seconds": round(clock.spent, 1),
+        "seconds_a_merge": measured_mean(clock.merges),
+        "seconds_an_item": {name: measured_mean(found_) for name, found_ in clock.items.items()},
+        "parents_perplexity_on_plain_english": found.surprise and found.surprise._asdict(),
+        "rounds": [
+            {"items": dict(part.items), "t": list(part.ts), "chosen": part.choice and part.choice.t}
+            for part in found.rounds
+        ],
+        "development": curve_rows(plan, found),
+        "rule": RULE,
+        "chosen": chosen_data(choice),
+        "stopped": found.stopped,
+        "test": tables_of(plan, found),
+        "retention": [retained_data(row) for row in retained(plan, found)],
+        "against_parents": beside_parents(found),
+        "make": command if choice is not None else None,
+    }
+
+
+def measured_mean(pair: Sequence[float]) -> float | None:
+    """Seconds for one, to a hundredth; None where nothing was measured."""
+    return round(pair[0] / pair[1], 2) if pair[1] else None
+
+
+def chosen_data(choice: Any) -> dict[str, Any] | None:
+    """The choice for programs."""
+    if choice is None:
+        return None
+    kept: Mapping[float, Mapping[str, float]] = choice.kept
+    return {
+        "t": choice.t,
+        "axis": choice.axis,
+        "share": choice.share,
+        "undecided_with": list(choice.like),
+        "ignored_tasks": list(choice.silent),
+        "kept": [{"t": t, "axes": dict(axes)} for t, axes in kept.items()],
+    }
+
+
+def retained_data(row: Retained) -> dict[str, Any]:
+    """A row of what was kept for programs."""
+    share = row.kept.share
+    return {
+        "task": row.task.name,
+        "split": row.task.split.name,
+        "axis": row.task.axis,
+        "measure": row.measure,
+        "items": row.items,
+        "merge": row.kept.ours,
+        "better_parent": row.kept.parent,
+        "floor": row.kept.floor,
+        "floor_is": FLOORS[row.task.kind],
+        "kept": share and share._asdict(),
+        "verdict": row.verdict,
+    }

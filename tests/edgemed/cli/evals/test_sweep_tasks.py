@@ -1,0 +1,90 @@
+"""`edgemed sweep --tasks`: a small real sweep, its files, and what is refused at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from edgemed_models.scale import path_of
+
+from edgemed.cli.main import main
+from edgemed.evals.sweep_file import read_sweep, sweeps_folder
+from edgemed.evals.tasks.task import read_task
+from tests.edgemed.evals import task_files as files
+
+MODELS = [str(path_of("clinical")), str(path_of("instruct"))]
+KNOWLEDGE = ["--tasks", "mmlu-medical", "--force-knowledge"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "data"
+    for split in ("development", "test"):
+        for number, name in enumerate(read_task(f"mmlu-medical:{split}").split.files):
+            row = [f"Which sign is seen in case {number} of {split}?", "fever", "cough", "rash"]
+            files.put_csv(folder / name, [[*row, "pain", "ABCD"[number % 4]]])
+    return folder
+
+
+def words(data: Path, *more: str) -> list[str]:
+    return ["sweep", *MODELS, "--data", str(data), "--threads", "1", "--t", "0", "0.5", "1", *more]
+
+
+def test_a_small_sweep_prints_writes_and_goes_on(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    call = words(data, *KNOWLEDGE, "-o", str(out), "--report", str(page), "--limit", "4")
+    assert main(call) == 0
+    told = capsys.readouterr()
+    assert "mmlu-medical letter" in told.out and "t, development (4 of mmlu-medical)" in told.out
+    assert "round 1: 3 points" in told.err and str(out) in told.err
+    assert "perplexity on plain English" in told.out
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert "case 1" not in page.read_text("utf-8")
+    assert (out / "linear-0.5" / "mmlu-medical.development.jsonl").is_file()
+    (curve,) = read_sweep(next(sweeps_folder().glob("*.tasks.jsonl")))
+    assert [point.t for point in curve.points] == [0, 0.5, 1]
+    assert main([*call, "--json"]) == 0
+    again = capsys.readouterr()
+    assert "parents: known" in again.err
+    data_again = json.loads(again.out)
+    assert data_again["rounds"] == [{"items": {"mmlu-medical": 4}, "t": [0, 0.5, 1]} | {
+        "chosen": data_again["chosen"] and data_again["chosen"]["t"]}]  # fmt: skip
+    assert json.loads((out / "sweep.json").read_text("utf-8"))["test"] == data_again["test"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        ([], 2, "a sweep needs cases or tasks"),
+        (["--tasks", "mmlu-medical"], 2, "without a task of the axis clinical and instructions"),
+        (["--tasks", "mts-dialog"], 2, "without a task of the axis instructions"),
+        ([*KNOWLEDGE, "--cases", "c.jsonl"], 2, "needs cases or tasks"),
+        (["--tasks", "perplexity"], 2, "takes tasks with answers"),
+        (["--tasks", "mts-dialog:validation,ifeval"], 2, "takes each task's own splits"),
+        ([*KNOWLEDGE, "--budget", "soon"], 2, "no time such as"),
+        ([*KNOWLEDGE, "--t", "0", "0.5"], 2, "needs both models and a merge"),
+        ([*KNOWLEDGE, "--context", "24"], 3, "_test.csv, line 1"),
+        (["--tasks", "meqsum,ifeval"], 3, "needs meqsum/"),
+        (["--cases", "c.jsonl"], 2, "--data is for --tasks"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    data: Path, tmp_path: Path, more: list[str], code: int, says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    try:
+        ended = main(words(data, "-o", str(tmp_path / "o"), *more))
+    except SystemExit as error:
+        ended = int(str(error.code))
+    assert ended == code and says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--budget", "1h"], ["--force-broken"], ["--json"]])
+def test_an_option_that_would_do_nothing_is_refused(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", *MODELS, "--cases", "c.jsonl", *option]) == 2
+    assert f"{option[0]} is for --tasks" in capsys.readouterr().err
