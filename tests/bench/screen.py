@@ -60,13 +60,15 @@ def child() -> None:
 class Screen:
     """The app on a pty: keys in, bytes out."""
 
+    START = "from tests.bench.screen import child; child()"
+
     def __init__(self, tree: Path = HERE) -> None:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(tree)
             rooms = [str(tree / room) for room in ("", "native", "models", "tui")]
             env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": ":".join(rooms)}
-            command = [sys.executable, "-c", "from tests.bench.screen import child; child()"]
+            command = [sys.executable, "-c", self.START]
             os.execve(sys.executable, command, env)
         self.last, self.seen = 0, b""
         self.lost = 0  # keys that never came to the screen

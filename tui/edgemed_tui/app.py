@@ -37,9 +37,9 @@ from edgemed_tui.services import Services
 from edgemed_tui.themes import NAMES, THEMES
 
 if sys.platform == "win32":
-    from edgemed_tui.hangup_windows import unwatch, watch
+    from edgemed_tui.hangup_windows import continue_once, unwatch, watch
 else:
-    from edgemed_tui.hangup_posix import unwatch, watch
+    from edgemed_tui.hangup_posix import continue_once, unwatch, watch
 
 INPUT = (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
 LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
@@ -80,6 +80,7 @@ class EdgemedApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self.set_interval(LOOK_EVERY, self._lock_when_idle)
         watch(self.hung_up)
+        continue_once(self._draw_again)
         self.push_screen(SessionScreen(self.services, self.case, self, self._note))
         if not self.settings.welcomed and self._note is None:
             self.remember(welcomed=True)
@@ -258,6 +259,11 @@ class EdgemedApp(App[None]):
             self.case.save_again()
         end_soon(hangup.GRACE)
         self.exit(return_code=HUNG_UP)
+
+    def _draw_again(self) -> None:
+        """Somebody else may have written on the terminal meanwhile."""
+        for screen in self.screen_stack:
+            screen.refresh(layout=True)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every described key of the screen, then what has no key.
