@@ -21,7 +21,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from textual.app import App
 from textual.widgets import Input, TextArea
 
 from tests.bench.screen import COLUMNS, Screen, begin
@@ -38,18 +37,23 @@ WORDS_OF = {"list": b"\x14", "draft": b"e"}  # the key that opens each, in the s
 
 def child() -> None:
     """The screen; tells what its field holds when it gets SIGUSR1."""
+    from edgemed_tui.app import EdgemedApp
+
     from tests.bench import screen
 
-    def tell(number: int, frame: object) -> None:
-        app: Any = App._bench
-        Path(os.environ[HELD]).write_text(held(app), "utf-8")
+    def listen(app: EdgemedApp) -> None:
+        file = Path(os.environ[HELD])
+        signal.signal(signal.SIGUSR1, lambda number, frame: told(file, app))
 
-    def remember(self: Any) -> None:
-        App._bench = self
-        signal.signal(signal.SIGUSR1, tell)
-
-    App.on_load = remember
+    setattr(EdgemedApp, "on_load", listen)  # noqa: B010 - a handler that the app has not
     screen.child()
+
+
+def told(file: Path, app: Any) -> None:
+    """Write what is held beside the file, then in its place: nobody reads half of it."""
+    whole = file.with_suffix(".whole")
+    whole.write_text(held(app), "utf-8")
+    whole.replace(file)
 
 
 def held(app: Any) -> str:
