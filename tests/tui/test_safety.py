@@ -173,7 +173,7 @@ async def test_an_idle_screen_locks_by_itself(
     async with started(made) as pilot:
         made._lock_when_idle()
         assert not isinstance(pilot.app.screen, LockScreen)
-        made._last_input -= 60 * made.settings.lock_minutes + 1
+        made.last_input -= 60 * made.settings.lock_minutes + 1
         made._lock_when_idle()
         await pilot.pause()
         assert isinstance(pilot.app.screen, LockScreen)

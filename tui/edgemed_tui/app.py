@@ -68,7 +68,7 @@ class EdgemedApp(App[None]):
         self.case = Case(services.place, services.sessions, services.clock)
         self._note = note
         self._key_order = KeyOrder(self, super().on_event)
-        self._last_input = time.monotonic()
+        self.last_input = time.monotonic()  # a key, a click or a paste
 
     def on_mount(self) -> None:
         """Open the session screen, in the user's theme and with the user's keys."""
@@ -127,7 +127,7 @@ class EdgemedApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Note when the user was last here; keys and pastes wait for those before them."""
         if isinstance(event, INPUT):
-            self._last_input = time.monotonic()
+            self.last_input = time.monotonic()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._key_order.take(event)
         else:
@@ -139,7 +139,7 @@ class EdgemedApp(App[None]):
         return self._key_order.busy
 
     def _lock_when_idle(self) -> None:
-        idle = time.monotonic() - self._last_input
+        idle = time.monotonic() - self.last_input
         if self.settings.lock_minutes and idle > 60 * self.settings.lock_minutes:
             self.action_lock()
 

@@ -2,9 +2,10 @@
 
 Textual composes the covered page again for every change on it, and a key waits for that. Here its
 picture is kept: drawn when something opens, and then at most once in a second, those rows alone
-that have changed.
+that have changed, and while somebody types much less often.
 """
 
+import time
 from collections.abc import Container, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -25,6 +26,8 @@ else:
 VEIL = 0.6  # how much of a page's colours goes into the background
 DIM = Style(dim=True)
 EVERY = 1.0  # seconds between two pictures of the page
+TYPING = 0.3  # seconds since the last key in which somebody still types
+LONGEST = 5.0  # seconds between two pictures while somebody types
 ARRANGED = 0.1  # seconds after another size of the terminal in which the page is arranged
 
 
@@ -33,6 +36,7 @@ class PageBehind(Base):
 
     _page_picture: tuple[str, dict[int, Strip]] | None = None  # with the theme that it was drawn in
     _page_changed: list[Region] | None = None
+    _page_drawn = 0.0  # when
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
@@ -69,8 +73,17 @@ class PageBehind(Base):
         at = stack.index(self) if self in stack else 0
         return stack[at - 1] if at else None
 
+    def _is_typing(self, now: float) -> bool:
+        app: Any = self.app
+        return bool(now - app.last_input < TYPING)
+
     def _draw_page(self) -> None:
         """Draw what has changed on the page; all of it after another size of the terminal."""
+        now = time.monotonic()
+        if self._page_changed and self._is_typing(now) and now - self._page_drawn < LONGEST:
+            self.set_timer(TYPING, self._draw_page)
+            return
+        self._page_drawn = now
         regions, self._page_changed = self._page_changed or (), None
         if not regions:
             self._page_picture = None
