@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.command import CommandPalette
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 
@@ -37,6 +37,7 @@ class PageBehind(Base):
     _page_picture: tuple[str, dict[int, Strip]] | None = None  # with the theme that it was drawn in
     _page_changed: list[Region] | None = None
     _page_drawn = 0.0  # when
+    _page_size: Size | None = None
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
@@ -62,7 +63,10 @@ class PageBehind(Base):
         return self
 
     def on_resize(self) -> None:
-        """The page below gets another size too."""
+        """The page below gets another size too; the first one is its own."""
+        before, self._page_size = self._page_size, self.size
+        if before in (None, self.size):
+            return
         self._page_picture = None
         self.set_timer(ARRANGED, self._draw_page)
 
