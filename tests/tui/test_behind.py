@@ -67,6 +67,7 @@ async def test_what_changes_on_the_page_is_seen_and_so_is_another_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(behind, "EVERY", 0.05)
+    monkeypatch.setattr(behind, "TYPING", 0.0)
     async with drafted(tmp_path, size=(80, 24)) as pilot:
         await press(pilot, "ctrl+t")
         case_of(pilot).status.tell(doing="something new")

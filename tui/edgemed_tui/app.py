@@ -150,6 +150,11 @@ class EdgemedApp(App[None]):
             self.push_screen(LockScreen(self.case.lock))
 
     @property
+    def _page(self) -> Screen[Any]:
+        """The screen, or the one below the list of commands, which names its keys."""
+        return next(s for s in reversed(self.screen_stack) if not isinstance(s, Commands))
+
+    @property
     def locked(self) -> bool:
         """Whether the lock covers the screen."""
         return isinstance(self.screen, LockScreen)
@@ -159,7 +164,7 @@ class EdgemedApp(App[None]):
         if action in ("command_palette", "help", "jump", "quit") and self.locked:
             return False
         if action in ("models", "merge", "sweep"):
-            return isinstance(self.screen, SessionScreen)
+            return isinstance(self._page, SessionScreen)
         if action in ("help", "jump"):
             return not isinstance(self.screen, HelpScreen | JumpScreen)
         return super().check_action(action, parameters)

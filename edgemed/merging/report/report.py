@@ -32,13 +32,25 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("cosine", "cosine of the parents", lambda m: m.cosine),
-    Column("delta", "difference of the parents, relative", lambda m: m.delta),
-    Column("rounding", "error of rounding to the output's type, relative", lambda m: m.rounding),
-    Column("held", "cosine of the change between the files and the change held", lambda m: m.held),
+    Column(
+        "cosine",
+        "how alike the models are: the cosine between them, 1 where they are the same",
+        lambda m: m.cosine,
+    ),
+    Column("delta", "how far apart the models are, as a share of their size", lambda m: m.delta),
+    Column(
+        "rounding",
+        "the error of rounding to the result's number format, as a share of its size",
+        lambda m: m.rounding,
+    ),
+    Column(
+        "held",
+        "how much of the change asked for is in the result: their cosine, 1 where all of it is",
+        lambda m: m.held,
+    ),
     Column(
         "kept",
-        "estimated cosine of the models' own change, before they were rounded, and the change held",
+        "the same for the models before they were rounded: an estimate, 1 where all of it is kept",
         lambda m: m.estimate.kept if m.estimate else None,
     ),
 )

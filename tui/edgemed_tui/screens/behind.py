@@ -26,8 +26,8 @@ else:
 VEIL = 0.6  # how much of a page's colours goes into the background
 DIM = Style(dim=True)
 EVERY = 1.0  # seconds between two pictures of the page
-TYPING = 0.3  # seconds since the last key in which somebody still types
-LONGEST = 5.0  # seconds between two pictures while somebody types
+TYPING = 1.0  # seconds since the last key in which somebody still types
+LONGEST = 10.0  # seconds between two pictures while somebody types
 ARRANGED = 0.1  # seconds after another size of the terminal in which the page is arranged
 
 
@@ -42,7 +42,7 @@ class PageBehind(Base):
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
         if self._page_picture is None or self._page_picture[0] != self.app.theme:
-            whole = self.size.region
+            whole, self._page_drawn = self.size.region, time.monotonic()
             self._page_picture = self.app.theme, veiled(self._below, whole, whole.line_range)
         return self._page_picture[1].get(y) or Strip.blank(self.size.width)
 

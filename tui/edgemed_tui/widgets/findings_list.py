@@ -202,7 +202,6 @@ of the two texts alone, or unclear in the note.
             return literal((f"✕ dismissed  {name}", "dim"))
         return literal((f"{SIGNS[severity]:<9}", STYLES[severity]), (name, "bold"))
 
-
     def _before(self, finding: Finding) -> str:
         """The number that the verdict calls it by, where it names it; room below a group's name."""
         number = next((n for n, one in self._first.items() if one == finding), None)
