@@ -1,4 +1,4 @@
-"""A lost terminal on Linux and macOS: SIGHUP, and SIGTERM from a shutdown; and a stopped process."""
+"""A lost terminal on Linux and macOS: SIGHUP, and SIGTERM from a shutdown; a stopped process."""
 
 import asyncio
 import signal

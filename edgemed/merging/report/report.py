@@ -32,25 +32,17 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column(
-        "cosine",
-        "how alike the models are: the cosine between them, 1 where they are the same",
-        lambda m: m.cosine,
-    ),
+    Column("cosine", "how alike the models are: their cosine, 1 where alike", lambda m: m.cosine),
     Column("delta", "how far apart the models are, as a share of their size", lambda m: m.delta),
-    Column(
-        "rounding",
-        "the error of rounding to the result's number format, as a share of its size",
-        lambda m: m.rounding,
-    ),
+    Column("rounding", "error of rounding to the result's types, relative", lambda m: m.rounding),
     Column(
         "held",
-        "how much of the change asked for is in the result: their cosine, 1 where all of it is",
+        "how much of the change asked for is in the result: their cosine, 1 where all is",
         lambda m: m.held,
     ),
     Column(
         "kept",
-        "the same for the models before they were rounded: an estimate, 1 where all of it is kept",
+        "the same for the models before they were rounded: an estimate",
         lambda m: m.estimate.kept if m.estimate else None,
     ),
 )

@@ -31,8 +31,8 @@ class SweepScreen(Screen[float | None]):
     HELP = """## Sweep
 
 Each merge was scored on every axis; a bar is the 95 % interval of the
-mean. `left` and `right` choose the t whose scores are read off, `c` chooses another curve, `o` opens
-another file, `m` takes the t under the mark to the merge screen."""
+mean. `left` and `right` choose the t whose scores are read off, `c` chooses another curve, `o`
+opens another file, `m` takes the t under the mark to the merge screen."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "step(-1)", "Choose t", id="sweep.lower", key_display="←/→"),
         Binding("right,l", "step(1)", "Next t", id="sweep.higher", show=False),
@@ -153,7 +153,7 @@ def verdict(curve: Curve) -> Content:
         [
             literal(
                 (f"Best t = {found.t:g}", "bold"),
-                f": every score keeps {found.share:.0%} of its own best or more (least: {found.axis}).",
+                f": each score keeps at least {found.share:.0%} of its best ({found.axis} least).",
             ),
             literal((f"Rule: {RULE}.", "dim")),
             literal(
