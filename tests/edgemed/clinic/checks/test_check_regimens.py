@@ -122,7 +122,8 @@ def test_a_frequency_in_other_words_is_no_missing_number() -> None:
 @pytest.mark.parametrize("weight", ["from 82 to 76 kg", "82 kg", "from 180 lb to 167 lb"])
 def test_a_body_weight_is_no_dose(weight: str) -> None:
     source = (
-        f"Treated with intravenous furosemide 80 mg twice daily for four days; weight fell {weight}. "
+        "Treated with intravenous furosemide 80 mg twice daily for four days; "
+        f"weight fell {weight}. "
         "Furosemide 40 mg by mouth once daily."
     )
     (flag,) = flags(source, "Furosemide 80 mg by mouth once daily.")
