@@ -42,9 +42,17 @@ class PageBehind(Base):
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
         if self._page_picture is None or self._page_picture[0] != self.app.theme:
-            whole, self._page_drawn = self.size.region, time.monotonic()
-            self._page_picture = self.app.theme, veiled(self._below, whole, whole.line_range)
+            self._picture_all()
+        assert self._page_picture is not None
         return self._page_picture[1].get(y) or Strip.blank(self.size.width)
+
+    def _picture_all(self) -> None:
+        """Draw the whole page; once more where it was not arranged yet."""
+        whole, self._page_drawn = self.size.region, time.monotonic()
+        rows = veiled(self._below, whole, whole.line_range)
+        self._page_picture = self.app.theme, rows
+        if self._below is not None and not any(row.text.strip() for row in rows.values()):
+            self.set_timer(ARRANGED, self._draw_page)
 
     def refresh(
         self,
