@@ -20,7 +20,7 @@ from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
-from edgemed_tui.literal import Words, literal
+from edgemed_tui.literal import Words, literal, one_line
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.screens.merge_words import (
@@ -91,7 +91,7 @@ memory it takes. Nothing is written before `ctrl+g`.
             with Vertical(id="form") as form:
                 form.border_title = literal("Recipe")
                 for name, label, value in FIELDS:
-                    yield Words(label, classes="label")
+                    yield Words(label, classes="label", id=f"label-{name}")
                     yield line(name, self._start.get(name, value))
             with VerticalScroll(id="verdict") as verdict:
                 verdict.border_title = literal("What the merge will do")
@@ -139,6 +139,16 @@ memory it takes. Nothing is written before `ctrl+g`.
     @on(ChoiceLine.Asked)
     def _list_asked(self, event: ChoiceLine.Asked) -> None:
         self._choose(str(event.line.id), event.typed)
+
+    @on(Input.Changed)
+    def _named(self, event: Input.Changed) -> None:
+        """A long path is cut: its file's name stands in the label."""
+        label = next((label for name, label, _ in FIELDS if name == event.input.id), None)
+        if label is not None and event.input.id in MODELS:
+            file = one_line(Path(event.value.strip()).name) if event.value.strip() else ""
+            self.query_one(f"#label-{event.input.id}", Words).say(
+                literal(label, *((": ", (file, "bold")) if file else ()))
+            )
 
     @on(Input.Changed)
     @on(ChoiceLine.Changed)

@@ -55,6 +55,7 @@ class Picker(Over[T | None], Generic[T]):
     """A list that narrows while one types; enter takes the row, escape takes none."""
 
     CSS_PATH = "picker.tcss"
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-high")]  # noqa: RUF012
     WIDEST = 28  # columns of titles
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", id="picker.close"),
