@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.command import CommandPalette
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 
@@ -37,7 +37,6 @@ class PageBehind(Base):
     _page_picture: tuple[str, dict[int, Strip]] | None = None  # with the theme that it was drawn in
     _page_changed: list[Region] | None = None
     _page_drawn = 0.0  # when
-    _page_size: Size | None = None
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
@@ -47,12 +46,8 @@ class PageBehind(Base):
         return self._page_picture[1].get(y) or Strip.blank(self.size.width)
 
     def _picture_all(self) -> None:
-        """Draw the whole page; once more where it was not arranged yet."""
         whole, self._page_drawn = self.size.region, time.monotonic()
-        rows = veiled(self._below, whole, whole.line_range)
-        self._page_picture = self.app.theme, rows
-        if self._below is not None and not any(row.text.strip() for row in rows.values()):
-            self.set_timer(ARRANGED, self._draw_page)
+        self._page_picture = self.app.theme, veiled(self._below, whole, whole.line_range)
 
     def refresh(
         self,
@@ -71,10 +66,7 @@ class PageBehind(Base):
         return self
 
     def on_resize(self) -> None:
-        """The page below gets another size too; the first one is its own."""
-        before, self._page_size = self._page_size, self.size
-        if before in (None, self.size):
-            return
+        """The page below gets another size too, and where this has just opened its first one."""
         self._page_picture = None
         self.set_timer(ARRANGED, self._draw_page)
 
