@@ -31,7 +31,7 @@ UNUSED = (".rotary_emb.inv_freq", ".attention.masked_bias", ".attention.bias")
 """Tensors of old checkpoints that hold no weights."""
 
 
-class Part(NamedTuple):
+class StoredRows(NamedTuple):
     """A matrix or vector: rows of a tensor in a file, and the number of the expert it is of."""
 
     number: int
@@ -47,11 +47,11 @@ class Part(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All parts of a tensor of GGUF, and what its place asks for."""
+    """All slices of a tensor of GGUF, and what its place asks for."""
 
     order: Order | None
     plus: float
-    parts: list[Part]
+    slices: list[StoredRows]
 
 
 def tensors_of(
@@ -60,7 +60,7 @@ def tensors_of(
     """Every tensor by its name in GGUF; InvalidFile for one that is unknown or does not fit."""
     found: dict[str, Found] = {}
     for source in sources(tables, row):
-        for module, ending, part in parts_of(source):
+        for module, ending, piece in slices_of(source):
             place = place_of(module, metadata)
             if place is None:
                 raise InvalidFile(
@@ -70,7 +70,7 @@ def tensors_of(
                 )
             name = f"{place.stem}.{ending}"
             one = found.setdefault(name, Found(place.order, place.plus, []))
-            one.parts.append(part)
+            one.slices.append(piece)
     tie(found, tied)
     experts = metadata.get(f"{row.gguf}.expert_count", 0)
     return {name: put_together(name, one, experts) for name, one in found.items()}
@@ -91,21 +91,23 @@ def left_out(tables: Tables, row: Architecture) -> int:
     return sum(name.startswith(row.leaves_out or "\0") for name in names)
 
 
-def parts_of(source: Tensor) -> Iterator[tuple[str, str, Part]]:
-    """(module, ending, part) of what a tensor of a file holds: one matrix, or those of experts."""
+def slices_of(source: Tensor) -> Iterator[tuple[str, str, StoredRows]]:
+    """(module, ending, piece) of what a tensor of a file holds: one matrix, or those of experts."""
     expert = expert_of(source.name.removesuffix(".weight"))
     together = TOGETHER.fullmatch(source.name)
     if expert is not None and source.name.endswith(".weight"):
-        yield expert[0], "weight", Part(expert[1], source, 0, source.rows)
+        yield expert[0], "weight", StoredRows(expert[1], source, 0, source.rows)
     elif together is not None and len(source.shape) == 3:
         yield from split(source, together["before"], HALVES[together["part"]])
     else:
         ending = ENDING.fullmatch(source.name)
         module, word = (ending["module"], ending["ending"]) if ending else (source.name, "weight")
-        yield module, word, Part(0, source, 0, source.rows)
+        yield module, word, StoredRows(0, source, 0, source.rows)
 
 
-def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tuple[str, str, Part]]:
+def split(
+    source: Tensor, before: str, halves: tuple[str, ...]
+) -> Iterator[tuple[str, str, StoredRows]]:
     """The experts of one tensor: the rows of each hold one matrix, or two one after the other."""
     each, experts = source.shape[1], source.shape[2]
     rows = each // len(halves)
@@ -116,7 +118,7 @@ def split(source: Tensor, before: str, halves: tuple[str, ...]) -> Iterator[tupl
             yield (
                 of_all(before, word),
                 "weight",
-                Part(number, source, number * each + at * rows, rows),
+                StoredRows(number, source, number * each + at * rows, rows),
             )
 
 
@@ -127,7 +129,7 @@ def tie(found: dict[str, Found], tied: bool) -> None:
     if tied:
         found.pop(HEAD, None)
     elif HEAD not in found and EMBEDDING in found:
-        path = found[EMBEDDING].parts[0].source.path
+        path = found[EMBEDDING].slices[0].source.path
         raise InvalidFile(
             f"{path.parent} has no lm_head.weight, and config.json does not say that the "
             "embedding is the head",
@@ -136,15 +138,15 @@ def tie(found: dict[str, Found], tied: bool) -> None:
 
 
 def put_together(name: str, found: Found, experts: int) -> Tensor:
-    """One tensor of GGUF; InvalidFile where its parts do not fit together."""
-    parts = sorted(found.parts)
-    first, source = parts[0], parts[0].source
+    """One tensor of GGUF; InvalidFile where its slices do not fit together."""
+    slices = sorted(found.slices)
+    first, source = slices[0], slices[0].source
     stacked = "_exps." in name
-    numbers = [part.number for part in parts]
+    numbers = [piece.number for piece in slices]
     if numbers != list(range(experts if stacked else 1)):
-        what = f"{len(parts)} experts of {experts}" if stacked else f"{len(parts)} tensors"
+        what = f"{len(slices)} experts of {experts}" if stacked else f"{len(slices)} tensors"
         raise InvalidFile(f"{source.path.parent}: {name} is made of {what}", WHOLE)
-    kinds = {(part.source.type.name, part.source.row_length, part.rows) for part in parts}
+    kinds = {(piece.source.type.name, piece.source.row_length, piece.rows) for piece in slices}
     if len(kinds) > 1:
         raise InvalidFile(f"{source.path.parent}: the experts of {name} differ in shape", WHOLE)
     shape = source.shape
@@ -156,8 +158,8 @@ def put_together(name: str, found: Found, experts: int) -> Tensor:
             f"{len(found.order):,}",
             WHOLE,
         )
-    runs = tuple(part.run for part in parts)
-    nbytes = sum(part.rows * part.source.row_bytes for part in parts)
+    runs = tuple(piece.run for piece in slices)
+    nbytes = sum(piece.rows * piece.source.row_bytes for piece in slices)
     gathered = Gathered(runs, found.order, found.plus)
     return Tensor(name, shape, source.type, runs[0].path, runs[0].offset, nbytes, gathered=gathered)
 

@@ -13,7 +13,7 @@ from edgemed_models.engine.settings import KVType
 
 from edgemed import __version__
 from edgemed.instructions import asking
-from edgemed.instructions.make import Wish
+from edgemed.instructions.make import MakeSettings
 from edgemed.instructions.seeds import digest_of
 from edgemed.instructions.task import Seed
 from edgemed.instructions.tries import Identity
@@ -30,14 +30,16 @@ LOADED: dict[str, Callable[[Any], bool]] = {
 what each must be."""
 
 
-def identity_of(model: Model, sha256: str, seeds: Sequence[Seed], wish: Wish) -> Identity:
+def identity_of(
+    model: Model, sha256: str, seeds: Sequence[Seed], settings: MakeSettings
+) -> Identity:
     """The identity of a run with the model whose file has this hash."""
-    engine = decisive(model, wish.answer_tokens, wish.temperature)
+    engine = decisive(model, settings.answer_tokens, settings.temperature)
     return {
         "model": sha256,
         "seed tasks": digest_of(seeds),
         "prompts": asking.VERSION,
-        **{name.replace("_", " "): value for name, value in asdict(wish).items()},
+        **{name.replace("_", " "): value for name, value in asdict(settings).items()},
         "chat template": engine["chat_template"],
         "adapters": engine.get("adapters", []),
         "loading": {name: engine.get(name) for name in LOADED},

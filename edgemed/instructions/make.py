@@ -38,7 +38,7 @@ NOT_COMPARED: Compared = "not compared"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class MakeSettings:
     """How tasks are made. `check`: answers that contradict their input are dropped."""
 
     seed: int = 0
@@ -51,7 +51,7 @@ class Wish:
 def make(
     model: Model,
     seeds: Sequence[Seed],
-    wish: Wish,
+    settings: MakeSettings,
     source: str,
     tries: Tries,
     count: int,
@@ -69,7 +69,7 @@ def make(
     while tries.tasks < count:
         refuse_endless(tries, most)
         number = len(tries.all) + 1
-        tried = attempt(model, known, draw(seeds, wish.seed, number), wish)
+        tried = attempt(model, known, draw(seeds, settings.seed, number), settings)
         if tried.row is not None:
             origin = {"try": number, "model_sha256": source, "prompt_version": asking.VERSION}
             tried = Try(KEPT, {**tried.row, **origin})
@@ -93,16 +93,16 @@ def refuse_endless(tries: Tries, most: int) -> None:
         )
 
 
-def attempt(model: Model, known: Texts, drawn: Draw, wish: Wish) -> Try:
+def attempt(model: Model, known: Texts, drawn: Draw, settings: MakeSettings) -> Try:
     """One try: asks the model once for a task and, if that is new, once for its answer."""
-    task, fate = new_task(model, known, drawn, wish)
+    task, fate = new_task(model, known, drawn, settings)
     if task is None:
         return Try(fate)
     answer = asked(
         model,
         asking.answer_messages(task),
-        wish.answer_tokens,
-        wish.temperature,
+        settings.answer_tokens,
+        settings.temperature,
         drawn.answer_seed,
     )
     text = answer.text.strip()
@@ -110,19 +110,21 @@ def attempt(model: Model, known: Texts, drawn: Draw, wish: Wish) -> Try:
         return Try(CUT)
     if not WORD.search(text):
         return Try(SILENT)
-    compared = compare(task, text) if wish.check else NOT_COMPARED
+    compared = compare(task, text) if settings.check else NOT_COMPARED
     if compared == "contradicted":
         return Try(CONTRADICTED)
     return Try(KEPT, row_of(task, text, drawn) | {"checked": compared == "held"})
 
 
-def new_task(model: Model, known: Texts, drawn: Draw, wish: Wish) -> tuple[Task | None, str]:
+def new_task(
+    model: Model, known: Texts, drawn: Draw, settings: MakeSettings
+) -> tuple[Task | None, str]:
     """A task that is unlike all that are known; or None, and why not."""
     written = asked(
         model,
         asking.task_messages(drawn),
-        wish.task_tokens,
-        wish.temperature,
+        settings.task_tokens,
+        settings.temperature,
         drawn.task_seed,
         asking.grammar(drawn),
     )

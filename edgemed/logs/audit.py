@@ -44,7 +44,7 @@ from edgemed.logs.audit_files import (
     now,
     read_seal,
 )
-from edgemed.logs.audit_verify import Verdict, chain_faults, read, verify
+from edgemed.logs.audit_verify import LogState, chain_faults, read, verify
 from edgemed.logs.chain import (
     BEGUN,
     EVIDENCE,
@@ -65,9 +65,9 @@ __all__ = [
     "TABLE",
     "Entry",
     "Log",
+    "LogState",
     "Place",
     "Seal",
-    "Verdict",
     "default_place",
     "now",
     "parse_seal",

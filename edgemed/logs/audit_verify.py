@@ -24,7 +24,7 @@ PAUSE = 0.05  # seconds between two
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LogState:
     """How many rows were read, the seal of the last, every fault, and notes on what is odd but not
     a fault."""
 
@@ -34,7 +34,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
 
 
-def verify(place: Place, kept: Seal | None = None) -> Verdict:
+def verify(place: Place, kept: Seal | None = None) -> LogState:
     """Check every row, the order, the records, the seal, and a seal `kept` elsewhere.
 
     Changes no file.
@@ -47,7 +47,7 @@ def verify(place: Place, kept: Seal | None = None) -> Verdict:
         faults, seal = [error.message], None
     if not place.log.exists():
         missing = place.seal.exists() or kept is not None
-        return Verdict(0, BEGUN, (MISSING,) if missing else ())
+        return LogState(0, BEGUN, (MISSING,) if missing else ())
     with database.in_words("the audit log's key", place.key):
         key = read_key(place.key) or b""
     rows, marks = reading(place, lambda c: (_all(c), records.marks_by_entry(key, c)))
@@ -63,7 +63,7 @@ def verify(place: Place, kept: Seal | None = None) -> Verdict:
         notes += ["the last row is not sealed yet: the next row seals it"] if behind else []
     if kept is not None and not holds(rows, kept):
         found.append(f"row {kept.number} is not the row that the given seal names")
-    return Verdict(len(rows), seal_of(last) if last else BEGUN, tuple(found), tuple(notes))
+    return LogState(len(rows), seal_of(last) if last else BEGUN, tuple(found), tuple(notes))
 
 
 def read(place: Place) -> list[Entry]:

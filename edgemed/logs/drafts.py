@@ -17,7 +17,7 @@ Row = tuple[Entry, records.Record | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RecordedDraft:
     """A draft as recorded in the log; `row` is its audit row, or the one it was taken in with.
 
     What an earlier version did not record is empty.
@@ -37,7 +37,7 @@ class Draft:
     note_mark: str
 
 
-def drafts(place: Place, notes: Collection[str] = ()) -> list[Draft]:
+def drafts(place: Place, notes: Collection[str] = ()) -> list[RecordedDraft]:
     """Every draft of the log in order, or those of the texts `notes` alone. Changes no file."""
     if not place.log.exists():
         return []
@@ -70,10 +70,10 @@ def _rows(rows: sqlite3.Connection) -> list[Row]:
     return [(entry, record) for entry in stand for record in found.get(entry.number, EARLIER)]
 
 
-def _draft(entry: Entry, record: records.Record | None) -> Draft:
+def _draft(entry: Entry, record: records.Record | None) -> RecordedDraft:
     if record is None:
         return _of_facts(entry, _table(entry.facts))
-    return Draft(
+    return RecordedDraft(
         row=entry.number,
         at=record.at,
         who=entry.who if entry.what == records.DRAFT else "",
@@ -89,10 +89,10 @@ def _draft(entry: Entry, record: records.Record | None) -> Draft:
     )
 
 
-def _of_facts(entry: Entry, facts: dict[str, Any]) -> Draft:
+def _of_facts(entry: Entry, facts: dict[str, Any]) -> RecordedDraft:
     """A draft of the screen before drafts had records: what its audit row says."""
     settings = facts.get("settings")
-    return Draft(
+    return RecordedDraft(
         row=entry.number,
         at=entry.at,
         who=entry.who,

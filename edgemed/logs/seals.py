@@ -38,23 +38,23 @@ def keep(place: Place, to: Path, who: str, at: str) -> Path:
     The file comes before the row, for it harms nobody, and the row ends the reminders. Refuses a
     log with faults, and one that no longer holds the seal that lies there already.
     """
-    verdict = audit_verify.verify(place)
-    if verdict.faults:
-        raise InvalidFile(f"the audit log was changed: {verdict.faults[0]}", EVIDENCE)
-    if not verdict.entries:
+    log_state = audit_verify.verify(place)
+    if log_state.faults:
+        raise InvalidFile(f"the audit log was changed: {log_state.faults[0]}", EVIDENCE)
+    if not log_state.entries:
         raise Refused("nothing has been logged yet", "keep a seal after the first signature")
     name = name_of(audit_verify.key_beside(place))
     path = _file_in(to, name)
     _refuse_rollback(place, path)
     try:
-        write_whole(path, as_file(verdict.seal, name, at))
+        write_whole(path, as_file(log_state.seal, name, at))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise EdgemedError(
             f"the seal cannot be written: {reason}", "name a folder that you may write in"
         ) from error
     try:
-        Log(place).add(KEPT, who, at, {"row": verdict.seal.number})
+        Log(place).add(KEPT, who, at, {"row": log_state.seal.number})
     except EdgemedError as error:
         raise NotInLog(
             f"the seal is kept, but the audit log does not say so: {error.message}",

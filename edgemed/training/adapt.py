@@ -19,7 +19,7 @@ from edgemed.adapters.adapter import F32, Pair
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.training.encoded import Data
 from edgemed.training.packing import computed, packed
-from edgemed.training.schedule import Wish, batches, rate_at, split, steps
+from edgemed.training.schedule import RunSettings, batches, rate_at, split, steps
 
 GROUPS = {"all": ("attn_", "ffn_"), "attn": ("attn_",), "ffn": ("ffn_",)}
 """How the names of the matrices that get an adapter begin."""
@@ -84,21 +84,23 @@ class Training:
     about: Mapping[str, str] = {}
     """What the adapter's file says of how it was made."""
 
-    def __init__(self, model: Transformer, data: Data, wish: Wish) -> None:
-        self.model, self.rows, self.wish = model, data.rows, wish
+    def __init__(self, model: Transformer, data: Data, settings: RunSettings) -> None:
+        self.model, self.rows, self.settings = model, data.rows, settings
         self.paths = self.attached()
+        for path in self.paths.values():
+            path.to(model.placing.device)
         parameters = [p for path in self.paths.values() for p in path.parameters()]
         self.trained = [p for p in parameters if p.requires_grad]
-        self.learned, self.held = split(len(data.rows), wish.held_out, wish.seed)
+        self.learned, self.held = split(len(data.rows), settings.held_out, settings.seed)
         self.lengths = [len(row.ids) for row in data.rows]
-        self.batches, self.looks = steps(self.learned, self.lengths, wish)
-        self.adam = torch.optim.AdamW(decaying(self.trained), lr=wish.rate)
+        self.batches, self.looks = steps(self.learned, self.lengths, settings)
+        self.adam = torch.optim.AdamW(decaying(self.trained), lr=settings.rate)
         self.state = State(best_weights=self._weights())
         self.whole = True  # the state is consistent: it may be saved
 
     def attached(self) -> dict[str, Any]:
         """New paths beside the model's matrices, by the matrices' names."""
-        return attach(self.model, self.wish)
+        return attach(self.model, self.settings)
 
     def penalty(self) -> torch.Tensor | float:
         """What a step adds to the loss beside that of the examples."""
@@ -130,7 +132,7 @@ class Training:
     @property
     def longest_step(self) -> int:
         """Tokens that are computed in the longest step, the held-out ones' steps included."""
-        held = batches(self.held, self.lengths, self.wish.batch_tokens)
+        held = batches(self.held, self.lengths, self.settings.batch_tokens)
         return max(computed([self.rows[n] for n in batch]) for batch in [*self.batches, *held])
 
     @property
@@ -144,14 +146,14 @@ class Training:
     def over(self) -> bool:
         """Whether all steps are done, or the held-out loss has stopped falling."""
         state = self.state
-        return state.step == len(self.batches) or state.worse >= self.wish.patience
+        return state.step == len(self.batches) or state.worse >= self.settings.patience
 
     def step(self) -> float:
         """Learn from the next batch; returns its mean loss before the step."""
         state, rows = self.state, [self.rows[n] for n in self.batches[self.state.step]]
         for group in self.adam.param_groups:
-            group["lr"] = rate_at(state.step, len(self.batches), self.wish.rate)
-        ids, packing, weights = packed(rows)
+            group["lr"] = rate_at(state.step, len(self.batches), self.settings.rate)
+        ids, packing, weights = packed(rows, self.model.placing.device)
         count = float(weights.sum())
         loss = self.model.loss(ids, packing, weights) / count
         found: float = loss.item()
@@ -193,8 +195,9 @@ class Training:
     def held_loss(self) -> float:
         """Mean loss of a token of the held-out answers."""
         total = tokens = 0.0
-        for batch in batches(self.held, self.lengths, self.wish.batch_tokens):
-            ids, packing, weights = packed([self.rows[n] for n in batch])
+        for batch in batches(self.held, self.lengths, self.settings.batch_tokens):
+            rows = [self.rows[n] for n in batch]
+            ids, packing, weights = packed(rows, self.model.placing.device)
             total += float(self.model.loss(ids, packing, weights))
             tokens += float(weights.sum())
         return total / tokens
@@ -205,8 +208,8 @@ class Training:
         return replace(
             self.state,
             weights=self._weights(),
-            first=[m["exp_avg"].numpy().copy() for m in moments if m],
-            second=[m["exp_avg_sq"].numpy().copy() for m in moments if m],
+            first=[array(m["exp_avg"]) for m in moments if m],
+            second=[array(m["exp_avg_sq"]) for m in moments if m],
         )
 
     def restore(self, state: State) -> None:
@@ -218,8 +221,8 @@ class Training:
         for parameter, first, second in zip(self.trained, state.first, state.second, strict=False):
             self.adam.state[parameter] = {
                 "step": torch.tensor(float(state.step)),
-                "exp_avg": torch.from_numpy(first.copy()),
-                "exp_avg_sq": torch.from_numpy(second.copy()),
+                "exp_avg": torch.from_numpy(first.copy()).to(parameter.device),
+                "exp_avg_sq": torch.from_numpy(second.copy()).to(parameter.device),
             }
 
     def use_best(self) -> None:
@@ -246,30 +249,35 @@ class Training:
         }
 
     def _weights(self) -> list[F32]:
-        return [np.array(p.detach().numpy(), np.float32, order="C") for p in self.trained]
+        return [array(p) for p in self.trained]
 
 
-def attach(model: Transformer, wish: Wish) -> dict[str, Lora]:
+def array(values: torch.Tensor) -> F32:
+    """Its own copy, as an adapter holds it."""
+    return np.array(values.detach().cpu().numpy(), np.float32, order="C")
+
+
+def attach(model: Transformer, settings: RunSettings) -> dict[str, Lora]:
     """A new adapter for every matrix of the group, drawn from the seed; by the matrix's name."""
-    random = torch.Generator().manual_seed(wish.seed)
+    random = torch.Generator().manual_seed(settings.seed)
     found: dict[str, Lora] = {}
     for name, linear in model.linears().items():
-        if name.split(".")[-1].startswith(GROUPS[wish.matrices]):
+        if name.split(".")[-1].startswith(GROUPS[settings.matrices]):
             rows, length = linear.matrix.rows, linear.matrix.length
-            if wish.rank > min(rows, length):
+            if settings.rank > min(rows, length):
                 raise UsageError(
-                    f"{name} is {length} x {rows}: a rank of {wish.rank} is more than it has",
+                    f"{name} is {length} x {rows}: a rank of {settings.rank} is more than it has",
                     "give a smaller --rank, such as 16",
                 )
-            found[name] = linear.path = path_for(linear.matrix, wish, random)
+            found[name] = linear.path = path_for(linear.matrix, settings, random)
     return found
 
 
-def path_for(matrix: Frozen, wish: Wish, random: torch.Generator) -> Lora:
+def path_for(matrix: Frozen, settings: RunSettings, random: torch.Generator) -> Lora:
     """The new adapter of one matrix."""
-    if wish.dora:
-        return Dora(wish.rank, wish.scale, matrix, random)
-    return Lora(wish.rank, wish.scale, matrix.rows, matrix.length, random)
+    if settings.dora:
+        return Dora(settings.rank, settings.scale, matrix, random)
+    return Lora(settings.rank, settings.scale, matrix.rows, matrix.length, random)
 
 
 def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:

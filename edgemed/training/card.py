@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from edgemed import __version__
 from edgemed.training.encoded import Data
-from edgemed.training.schedule import Wish
+from edgemed.training.schedule import RunSettings
 
 if TYPE_CHECKING:
     from edgemed.training.adapt import Training
 
 
-LATER = ("rslora", "dora", "shots")
+LATER = ("rslora", "dora", "shots", "bf16")
 """Settings that a run of an earlier version did not have: without them its name stays."""
 
 
@@ -31,10 +31,10 @@ def place(out: Path) -> Path:
     return out.with_name(out.name + ".json")
 
 
-def run_name(base: Base, mark: str, wish: Wish) -> str:
+def run_name(base: Base, mark: str, settings: RunSettings) -> str:
     """Names a run: the same base, data and settings give the same adapter."""
-    settings = {k: v for k, v in asdict(wish).items() if v or k not in LATER}
-    said = json.dumps([base.sha256, mark, settings], sort_keys=True)
+    named = {k: v for k, v in asdict(settings).items() if v or k not in LATER}
+    said = json.dumps([base.sha256, mark, named], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -58,7 +58,8 @@ def card(
             "answer_tokens": sum(row.answer for row in rows),
             **data.about,
         },
-        "settings": asdict(training.wish) | {"threads": threads},
+        "settings": asdict(training.settings)
+        | {"threads": threads, "device": training.model.placing.device.type},
         "matrices": len(training.paths),
         "curve": [asdict(point) for point in state.curve],
         "steps": {"planned": len(training.batches), "done": state.step, "best": state.best},

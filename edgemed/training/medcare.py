@@ -19,9 +19,9 @@ from edgemed_models.trainable.adapters import Lora
 from edgemed_models.trainable.routed import ACTIVE, EXPERTS, Aligned, Parts, Routed
 from edgemed_models.trainable.transformer import Linear, Transformer
 
-from edgemed.adapters.adapter import F32, Adapter, Pair
+from edgemed.adapters.adapter import Adapter, Pair
 from edgemed.errors import EdgemedError, Incompatible, UsageError
-from edgemed.training.adapt import Training
+from edgemed.training.adapt import Training, array
 from edgemed.training.encoded import Data
 from edgemed.training.packing import packed
 from edgemed.training.schedule import batches
@@ -84,7 +84,7 @@ class Parted(Training):
 class Aggregating(Parted):
     """Stage 1."""
 
-    wish: StageOne
+    settings: StageOne
     judged: Parts = ("shared",)
     written: Parts = ("shared",)
     told: Mapping[str, Parts] = {
@@ -93,22 +93,22 @@ class Aggregating(Parted):
         "attention alone": (),
     }
 
-    def __init__(self, model: Transformer, data: Data, wish: StageOne) -> None:
-        if wish.noise == "keep":
+    def __init__(self, model: Transformer, data: Data, settings: StageOne) -> None:
+        if settings.noise == "keep":
             self.judged, self.written = ("shared", "routed"), ("shared", "mean")
             self.told = {**self.told, AT_ITS_MEAN: self.written}
-        super().__init__(model, data, wish)
-        self.about = {"method": "medcare", "stage": "1", "noise": wish.noise}
+        super().__init__(model, data, settings)
+        self.about = {"method": "medcare", "stage": "1", "noise": settings.noise}
 
     @property
     def kept(self) -> int:
         """A block has three feed-forward matrices and four of attention."""
-        rank = self.wish.rank
+        rank = self.settings.rank
         return 3 * (2 * rank + 2 * EXPERTS * rank + 2 * EXPERTS + 2 * ACTIVE) + 4 * rank
 
     def attached(self) -> dict[str, Any]:
-        random = torch.Generator().manual_seed(self.wish.seed)
-        rank, scale = self.wish.rank, self.wish.scale
+        random = torch.Generator().manual_seed(self.settings.seed)
+        rank, scale = self.settings.rank, self.settings.scale
         found: dict[str, Any] = {}
         for name, linear in self.model.linears().items():
             refuse_rank(name, linear, 2 * rank if is_ffn(name) else rank)
@@ -119,7 +119,7 @@ class Aggregating(Parted):
 
     def measured(self) -> dict[str, Any]:
         self.use_best()
-        if self.wish.noise == "keep":
+        if self.settings.noise == "keep":
             self.take_means()
         found = super().measured()
         self.refuse_useless(found["parts"].get(AT_ITS_MEAN))
@@ -141,8 +141,9 @@ class Aggregating(Parted):
         for path in routed:
             path.begin_tally()
         with self.counting(("shared", "routed")):
-            for batch in batches(self.learned[:MEASURED], self.lengths, self.wish.batch_tokens):
-                ids, packing, _ = packed([self.rows[n] for n in batch])
+            for batch in batches(self.learned[:MEASURED], self.lengths, self.settings.batch_tokens):
+                rows = [self.rows[n] for n in batch]
+                ids, packing, _ = packed(rows, self.model.placing.device)
                 self.model.hidden(ids, packing)
         for path in routed:
             path.end_tally()
@@ -151,15 +152,15 @@ class Aggregating(Parted):
 class Aligning(Parted):
     """Stage 2, from the adapter of stage 1."""
 
-    wish: StageTwo
+    settings: StageTwo
     judged: Parts = PARTS["both"]
     told: Mapping[str, Parts] = PARTS
 
     def __init__(
-        self, model: Transformer, data: Data, wish: StageTwo, stage_one: Adapter, part: str
+        self, model: Transformer, data: Data, settings: StageTwo, stage_one: Adapter, part: str
     ) -> None:
         self.before, self.written = stage_one, PARTS[part]
-        super().__init__(model, data, wish)
+        super().__init__(model, data, settings)
         del self.before  # its numbers are copied: they lie in the paths now
         self.about = {"method": "medcare", "stage": "2", "part": part}
         self.first_overlap = self.overlap().item()
@@ -175,8 +176,8 @@ class Aligning(Parted):
         return max(by_block.values())
 
     def attached(self) -> dict[str, Any]:
-        random = torch.Generator().manual_seed(self.wish.seed)
-        rank, scale = 2 * self.wish.rank, self.wish.scale
+        random = torch.Generator().manual_seed(self.settings.seed)
+        rank, scale = 2 * self.settings.rank, self.settings.scale
         linears = self.model.linears()
         refuse_strange(self.before, linears)
         found: dict[str, Any] = {}
@@ -184,7 +185,7 @@ class Aligning(Parted):
             pair = self.before.pairs.get(f"{name}.weight")
             if is_ffn(name):
                 refuse_rank(name, linear, rank)
-                base = lora_of(needed(name, pair), scale, not self.wish.freeze_base)
+                base = lora_of(needed(name, pair), scale, not self.settings.freeze_base)
                 rows, length = linear.matrix.rows, linear.matrix.length
                 found[name] = Aligned(base, Lora(rank, scale, rows, length, random))
             elif pair is not None:
@@ -198,7 +199,7 @@ class Aligning(Parted):
         return torch.stack([path.overlap() for path in paths]).sum()
 
     def penalty(self) -> torch.Tensor | float:
-        return self.overlap() * self.wish.orthogonal if self.wish.orthogonal else 0.0
+        return self.overlap() * self.settings.orthogonal if self.settings.orthogonal else 0.0
 
     def measured(self) -> dict[str, Any]:
         found = super().measured()
@@ -247,8 +248,3 @@ def lora_of(pair: Pair, scale: float, trained: bool) -> Lora:
     path.b.data = torch.from_numpy(pair.b * np.float32(pair.scale / scale))
     path.requires_grad_(trained)
     return path
-
-
-def array(values: torch.Tensor) -> F32:
-    """Its own copy, as an adapter holds it."""
-    return np.array(values.detach().numpy(), np.float32, order="C")

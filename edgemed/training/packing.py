@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 
 import torch
+from edgemed_models.trainable.placing import PROCESSOR
 from edgemed_models.trainable.transformer import Packing
 
 from edgemed.training.encoded import Encoded
 
 
-def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
+def packed(
+    rows: Sequence[Encoded], device: torch.device = PROCESSOR.device
+) -> tuple[torch.Tensor, Packing, torch.Tensor]:
     """Token ids of the common beginning and of the rest of each row, and a mask with 1.0 for answer
-    tokens.
+    tokens, on `device`.
 
     Prompts of one template begin alike: that part is computed once for all rows of a step.
     """
@@ -19,7 +22,7 @@ def packed(rows: Sequence[Encoded]) -> tuple[torch.Tensor, Packing, torch.Tensor
     weights = [torch.zeros(shared)]
     weights += [(torch.arange(shared, len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
     packing = Packing(tuple(len(row.ids) - shared for row in rows), shared)
-    return torch.tensor(ids), packing, torch.cat(weights)
+    return torch.tensor(ids, device=device), packing, torch.cat(weights).to(device)
 
 
 def computed(rows: Sequence[Encoded]) -> int:

@@ -13,7 +13,7 @@ Batch = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunSettings:
     """What a user may set for a run; see `edgemed adapt --help`."""
 
     rank: int = 16
@@ -28,6 +28,7 @@ class Wish:
     rslora: bool = False
     dora: bool = False
     shots: int | None = None
+    bf16: bool = False
 
     @property
     def scale(self) -> float:
@@ -67,7 +68,7 @@ def batches(numbers: Sequence[int], lengths: Sequence[int], most: int) -> list[B
 
 
 def steps(
-    numbers: Sequence[int], lengths: Sequence[int], wish: Wish
+    numbers: Sequence[int], lengths: Sequence[int], settings: RunSettings
 ) -> tuple[list[Batch], frozenset[int]]:
     """All batches of all epochs, and the counts of steps after which the held-out loss is taken.
 
@@ -75,10 +76,10 @@ def steps(
     """
     found: list[Batch] = []
     looks: set[int] = set()
-    for epoch in range(wish.epochs):
-        drawn = np.random.Generator(np.random.PCG64([wish.seed, ORDER, epoch]))
+    for epoch in range(settings.epochs):
+        drawn = np.random.Generator(np.random.PCG64([settings.seed, ORDER, epoch]))
         order = [numbers[i] for i in drawn.permutation(len(numbers))]
-        made = batches(order, lengths, wish.batch_tokens)
+        made = batches(order, lengths, settings.batch_tokens)
         looks |= {len(found) + (len(made) + 1) // 2, len(found) + len(made)}
         found += made
     return found, frozenset(looks)

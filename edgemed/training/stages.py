@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgemed.training.schedule import Wish
+from edgemed.training.schedule import RunSettings
 
 NOISE = ("drop", "keep")
 PARTS = {"both": ("base", "orth"), "base": ("base",), "orth": ("orth",)}
@@ -10,7 +10,7 @@ PARTS = {"both": ("base", "orth"), "base": ("base",), "orth": ("orth",)}
 
 
 @dataclass(frozen=True, slots=True)
-class StageOne(Wish):
+class StageOne(RunSettings):
     """`noise`: dropped from what is judged and written, or kept."""
 
     method: str = "medcare, stage 1"
@@ -18,7 +18,7 @@ class StageOne(Wish):
 
 
 @dataclass(frozen=True, slots=True)
-class StageTwo(Wish):
+class StageTwo(RunSettings):
     """`orthogonal`: the factor of the term that turns the new path away from the one before.
 
     `stage_one_sha256`: of the adapter that it starts from.

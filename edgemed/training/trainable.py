@@ -20,6 +20,7 @@ from edgemed.storage.whole import private_folder
 from edgemed.training.allocation import give_back_at_once
 
 if TYPE_CHECKING:
+    from edgemed_models.trainable.placing import Placing
     from edgemed_models.trainable.transformer import Transformer
 
 U8 = NDArray[np.uint8]
@@ -84,10 +85,11 @@ def _keep_torch_at_home() -> None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
-def load_trainable(path: Path) -> "tuple[Model, Transformer]":
+def load_trainable(path: Path, placing: "Placing | None" = None) -> "tuple[Model, Transformer]":
     """The model at `path`, ready for adapters. Refused for architectures that this code does not
     support."""
     require_torch()
+    from edgemed_models.trainable.placing import PROCESSOR
     from edgemed_models.trainable.shape import Unsupported, shape_of
     from edgemed_models.trainable.transformer import Tensors, Transformer
 
@@ -98,4 +100,4 @@ def load_trainable(path: Path) -> "tuple[Model, Transformer]":
         raise Refused(f"{path.name}: {error}", "choose another model") from error
     rows = mapped(model)
     warm_up(sorted({r.tensor.type.name for r in rows.values()}), (), lambda name: None)
-    return model, Transformer(shape, Tensors(list(rows), rows.__getitem__))
+    return model, Transformer(shape, Tensors(list(rows), rows.__getitem__, placing or PROCESSOR))

@@ -30,7 +30,7 @@ import torch
 from edgemed.training.adapt import Training
 from edgemed.training.encoded import Data, Encoded
 from edgemed.training.memory import needs, sizes_of
-from edgemed.training.schedule import Wish
+from edgemed.training.schedule import RunSettings
 
 path, tokens, rank, steps, threads, way, dora = sys.argv[1:]
 most = {"anonymous": 0, "file": 0, "both": 0}
@@ -51,9 +51,9 @@ drawn = np.random.default_rng(5)
 count = int(tokens)
 rows = tuple(Encoded(tuple(drawn.integers(0, 1000, count).tolist()), count // 4)
              for _ in range(int(steps)))
-wish = Wish(rank=int(rank), alpha=2.0 * int(rank), batch_tokens=count, held_out=0.0, epochs=1,
-            dora=dora == "dora")
-training = Training(model, Data(rows, 0, count), wish)
+settings = RunSettings(rank=int(rank), alpha=2.0 * int(rank), batch_tokens=count, held_out=0.0,
+            epochs=1, dora=dora == "dora")
+training = Training(model, Data(rows, 0, count), settings)
 model.keep = way == "kept"
 plan = {n.kept: n for n in needs(sizes_of(model, Path(path), training.kept), training.weights,
                                  training.longest_step)}[model.keep]

@@ -10,8 +10,8 @@ from typing import Any
 from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import print_json
 from edgemed.logs import audit, seals
-from edgemed.logs.audit import Entry, Place, Verdict
-from edgemed.logs.drafts import Draft, drafts
+from edgemed.logs.audit import Entry, LogState, Place
+from edgemed.logs.drafts import RecordedDraft, drafts
 from edgemed.printable import printable
 
 
@@ -50,35 +50,35 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "seal":
         return keep_seal(place, args.to, args.who)
     kept = seals.seal_from(args.seal) if args.seal else None
-    verdict = audit.verify(place, kept)
+    log = audit.verify(place, kept)
     if args.json:
-        print_json(as_data(verdict))
+        print_json(as_data(log))
     else:
-        tell(verdict, kept)
-        if not verdict.faults and (due := seals.reminder(place, audit.now())):
+        tell(log, kept)
+        if not log.faults and (due := seals.reminder(place, audit.now())):
             print(f"Note: {due}")
-    return 3 if verdict.faults else 0
+    return 3 if log.faults else 0
 
 
-def as_data(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as JSON."""
+def as_data(log: LogState) -> dict[str, Any]:
+    """The state of the log as JSON."""
     return {
-        "entries": verdict.entries,
-        "seal": str(verdict.seal),
-        "faults": verdict.faults,
-        "notes": verdict.notes,
+        "entries": log.entries,
+        "seal": str(log.seal),
+        "faults": log.faults,
+        "notes": log.notes,
     }
 
 
-def tell(verdict: Verdict, kept: audit.Seal | None) -> None:
-    """Print the verdict."""
-    for fault in verdict.faults:
+def tell(log: LogState, kept: audit.Seal | None) -> None:
+    """Print the state of the log."""
+    for fault in log.faults:
         print(f"FAULT: {printable(fault)}")
-    for note in verdict.notes:
+    for note in log.notes:
         print(f"Note: {printable(note)}")
-    state = "is not as it was written" if verdict.faults else "is as it was written"
-    print(f"The log of {amount(verdict.entries, 'entry', 'entries')} {state}. Seal: {verdict.seal}")
-    if verdict.faults:
+    state = "is not as it was written" if log.faults else "is as it was written"
+    print(f"The log of {amount(log.entries, 'entry', 'entries')} {state}. Seal: {log.seal}")
+    if log.faults:
         print("Keep the files as they are, and find out who had access.")
         print(
             "To continue working, move log, key and seal to another folder: a new log will start."
@@ -132,7 +132,7 @@ def texts_of(note: Path) -> tuple[str, ...]:
     return text, opened(text).source
 
 
-def line_of(draft: Draft) -> str:
+def line_of(draft: RecordedDraft) -> str:
     """A draft on a line: when, by which template and model, how it ended, for whom."""
     kept = ", note and draft kept" if draft.kept else ""
     who = f", {draft.who}" if draft.who else ""

@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 
 from edgemed.checkpoints.folder import checkpoint_folder, usual_type
-from edgemed.cli.merging.plans import target_of
-from edgemed.cli.options.out_types import (
+from edgemed.cli.files.out_types import (
     patterns_of,
     run_options,
     show_or_run,
     split_option,
     type_options,
 )
+from edgemed.cli.merging.plans import target_of
 from edgemed.errors import UsageError
 from edgemed.merging.plan.quantization import plan_quantize, quantization
 

@@ -17,7 +17,7 @@ from edgemed.printable import printable
 EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
 
 
-class Progress:
+class ReadingProgress:
     """How far the prompt is read, and about how long the rest takes; one line, kept up to date."""
 
     def __init__(self, out: TextIO) -> None:
@@ -54,7 +54,7 @@ def remaining(event: Prefill) -> str:
 
 def follow(events: Iterator[Event], echo: TextIO | None) -> Answer:
     """Show progress, write pieces to `echo` as they come, and collect them."""
-    answer, progress = Answer(), Progress(sys.stderr)
+    answer, progress = Answer(), ReadingProgress(sys.stderr)
 
     def show(event: Event) -> None:
         if isinstance(event, Prefill):

@@ -32,17 +32,18 @@ from edgemed.storage.place import refuse_inputs, refuse_place
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import in_words, write_whole
 from edgemed.training import card
+from edgemed.training.device import COMPUTED, DEVICES, free_on_card, placing_of
 from edgemed.training.encoded import Data
-from edgemed.training.memory import Need, planned, sizes_of
+from edgemed.training.memory import Need, needs, needs_of_card, planned, sizes_of
 from edgemed.training.overnight import Overnight
-from edgemed.training.schedule import Wish
+from edgemed.training.schedule import RunSettings
 from edgemed.training.trainable import load_trainable, require_torch
 
 if TYPE_CHECKING:  # needs torch
     from edgemed.training.adapt import Training
 
 LARGEST = 1_000_000
-PLAIN = Wish()
+PLAIN = RunSettings()
 ROOTED_ALPHA = PLAIN.alpha / math.sqrt(PLAIN.rank)
 """Where rsLoRA is to scale as LoRA does at the usual rank."""
 
@@ -61,6 +62,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     training_options(parser.add_argument_group("training"))
     medcare_options(parser.add_argument_group("MedCare: two stages"))
     add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
+    add(
+        "--compute",
+        choices=COMPUTED,
+        help="numbers of the products; bf16 only where the machine has it (float32; on cuda bf16)",
+    )
     add(
         "--overnight",
         action="store_true",
@@ -163,10 +170,10 @@ def share(text: str) -> float:
     return number
 
 
-def wish_of(args: argparse.Namespace) -> Wish:
+def settings_of(args: argparse.Namespace) -> RunSettings:
     """The options as the run takes them."""
     usual = ROOTED_ALPHA if args.rslora else 2.0 * args.rank
-    plain = Wish(
+    plain = RunSettings(
         args.rank,
         args.alpha or usual,
         args.matrices,
@@ -179,6 +186,7 @@ def wish_of(args: argparse.Namespace) -> Wish:
         args.rslora,
         args.dora,
         args.shots,
+        args.compute == "bf16" or (args.device == "cuda" and args.compute is None),
     )
     return staged(args, plain)
 
@@ -204,8 +212,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_other_base(args, base.sha256)
     data = data_of(args)
     mark = data.mark(Log(default_place()).key_for("examples"))
-    wish = wish_of(args)
-    training = trained(args, data, wish, card.run_name(base, mark, wish), progress)
+    settings = settings_of(args)
+    training = trained(args, data, settings, card.run_name(base, mark, settings), progress)
     write(args, base, data, mark, training)
     progress.unlink(missing_ok=True)
     return 0
@@ -226,7 +234,7 @@ def refuse_nonsense(args: argparse.Namespace) -> None:
 
 
 def trained(
-    args: argparse.Namespace, data: Data, wish: Wish, name: str, progress: Path
+    args: argparse.Namespace, data: Data, settings: RunSettings, name: str, progress: Path
 ) -> "Training":
     """Run the training called `name` to its end, from its start or from where it was stopped."""
     import torch
@@ -235,10 +243,12 @@ def trained(
     from edgemed.training.adapt import never, train
 
     torch.set_num_threads(args.threads)
-    _, model = load_trainable(args.model)
-    training = begun(args, model, data, wish)
+    _, model = load_trainable(args.model, placing_of(args.device, settings.bf16))
+    training = begun(args, model, data, settings)
     need = needed(args.model, training)
     model.keep = need.kept
+    if need.once:
+        model.decode_once()
     if args.resume or args.finish:
         training.restore(checkpoint.load(progress, name))
     if args.finish:
@@ -279,7 +289,11 @@ def write(
 def needed(path: Path, training: "Training") -> Need:
     """The memory of the fastest way that fits, printed by part. Refused where none does."""
     sizes = sizes_of(training.model, path, training.kept, training.still)
-    need = planned(sizes, training.weights, training.longest_step, system_memory()[1])
+    place, step = training.model.placing, (training.weights, training.longest_step)
+    if place.device.type == "cpu":
+        need = planned(needs(sizes, *step, place.dtype.itemsize), system_memory()[1])
+    else:
+        need = planned(needs_of_card(sizes, *step, place.dtype.itemsize), free_on_card())
     said = ", ".join(f"{part} {size / 1e6:,.0f} MB" for part, size in need.parts.items())
     way = (
         "every block is computed once" if need.kept else "blocks are computed twice, to save memory"

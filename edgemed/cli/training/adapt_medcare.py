@@ -16,7 +16,7 @@ from edgemed.errors import Incompatible, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.storage.sha256 import sha256_of
 from edgemed.training.encoded import Data
-from edgemed.training.schedule import Wish
+from edgemed.training.schedule import RunSettings
 from edgemed.training.stages import NOISE, PARTS, StageOne, StageTwo
 
 if TYPE_CHECKING:  # needs torch
@@ -98,7 +98,7 @@ def stage_one(args: argparse.Namespace) -> list[Path]:
     return [args.stage_one] if args.stage_one else []
 
 
-def staged(args: argparse.Namespace, plain: Wish) -> Wish:
+def staged(args: argparse.Namespace, plain: RunSettings) -> RunSettings:
     """The settings of the stage that was asked for; `plain` ones without one."""
     if args.stage is None:
         return plain
@@ -114,17 +114,19 @@ def typed(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def begun(args: argparse.Namespace, model: "Transformer", data: Data, wish: Wish) -> "Training":
+def begun(
+    args: argparse.Namespace, model: "Transformer", data: Data, settings: RunSettings
+) -> "Training":
     """The training that was asked for, before its first step."""
     from edgemed.training import medcare
     from edgemed.training.adapt import Training
 
-    if isinstance(wish, StageOne):
-        return medcare.Aggregating(model, data, wish)
-    if isinstance(wish, StageTwo):
+    if isinstance(settings, StageOne):
+        return medcare.Aggregating(model, data, settings)
+    if isinstance(settings, StageTwo):
         before = read_adapter(args.stage_one)
-        return medcare.Aligning(model, data, wish, before, args.part or "both")
-    return Training(model, data, wish)
+        return medcare.Aligning(model, data, settings, before, args.part or "both")
+    return Training(model, data, settings)
 
 
 def refuse_other_base(args: argparse.Namespace, sha256: str) -> None:

@@ -14,7 +14,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed.instructions import asking, likeness, tries
 from edgemed.instructions.draws import SHOWN, Draw
 from edgemed.instructions.identity import as_begun, identity_of
-from edgemed.instructions.make import CONTRADICTED, Wish, make
+from edgemed.instructions.make import CONTRADICTED, MakeSettings, make
 from edgemed.instructions.output import card_place, write_all
 from edgemed.instructions.seeds import own_seeds, read_seeds
 from edgemed.instructions.task import Seed
@@ -26,7 +26,7 @@ from edgemed.storage.place import refuse_inputs, refuse_place
 from edgemed.storage.sha256 import sha256_of
 
 SECONDS_BETWEEN_LINES = 30.0
-PLAIN = Wish()
+PLAIN = MakeSettings()
 COUNT, MOST = 500, 100
 
 
@@ -143,19 +143,21 @@ def refuse_run(args: argparse.Namespace, tried: Tries) -> None:
 
 def made(args: argparse.Namespace, seeds: tuple[Seed, ...], tried: Tries) -> None:
     """Load the model and try until there are enough tasks. A stop says how to go on."""
-    wish = Wish(args.seed, args.temperature, args.task_tokens, args.answer_tokens, args.check)
+    settings = MakeSettings(
+        args.seed, args.temperature, args.task_tokens, args.answer_tokens, args.check
+    )
     path, options = find_model(args.model), as_begun(options_of(args), tried.run)
     sha256 = sha256_of(path)
-    room = wish.task_tokens + wish.answer_tokens
+    room = settings.task_tokens + settings.answer_tokens
     with started_ahead() as process:
         with explained(args):
             plan, _ = plan_request(path, options, longest(seeds), range(room, room + 1), process)
         explain_if_asked(args, plan)
         model = start(settings_for(path, options, plan), process)
         try:
-            tried.begin(identity_of(model, sha256, seeds, wish))
+            tried.begin(identity_of(model, sha256, seeds, settings))
             tell = shower(args.count, tried)
-            make(model, seeds, wish, sha256, tried, args.count, args.tries, tell)
+            make(model, seeds, settings, sha256, tried, args.count, args.tries, tell)
         except KeyboardInterrupt:
             print(f"stopped: {so_far(tried)}; --resume continues", file=sys.stderr)
             raise

@@ -74,7 +74,7 @@ class Cue(NamedTuple):
     pattern: re.Pattern[str]
 
 
-class Part(NamedTuple):
+class Weighed(NamedTuple):
     """A sentence of one line as characters `start` to `end`, and what its cues add up to."""
 
     start: int
@@ -147,8 +147,8 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
             goes_on, before = 0, None
             continue
         following = lines[at + 1] if at + 1 < len(lines) else None
-        parts = _parts(text, line, following, stems, before is not None)
-        marked = [part for part in parts if part.kind is not None]
+        sentences = _sentences(text, line, following, stems, before is not None)
+        marked = [s for s in sentences if s.kind is not None]
         if not marked:
             if goes_on:
                 goes_on -= 1
@@ -159,7 +159,7 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
         first = marked[0]
         end = min(line.end, max(marked[-1].end, first.start + LONGEST))
         assert first.kind is not None
-        yield Addressed(_trimmed(text, Span(first.start, _at_sentence(parts, end))), first.kind)
+        yield Addressed(_trimmed(text, Span(first.start, _at_sentence(sentences, end))), first.kind)
         last = marked[-1].kind
         before = last
         leads = last in ("role", "marker") or text[first.start : line.end].rstrip().endswith(":")
@@ -167,9 +167,9 @@ def _instructions(text: str, lines: list[Span]) -> Iterator[Addressed]:
             goes_on, led_by = FOLLOWING, last
 
 
-def _at_sentence(parts: list[Part], end: int) -> int:
+def _at_sentence(sentences: list[Weighed], end: int) -> int:
     """The end of the sentence that holds `end`."""
-    return next((part.end for part in parts if part.end >= end), end)
+    return next((sentence.end for sentence in sentences if sentence.end >= end), end)
 
 
 def _trimmed(text: str, span: Span) -> Span:
@@ -179,17 +179,17 @@ def _trimmed(text: str, span: Span) -> Span:
     return Span(start, max(start, span.start + len(piece.rstrip())))
 
 
-def _parts(
+def _sentences(
     text: str, line: Span, following: Span | None, stems: tuple[str, ...], is_near: bool
-) -> list[Part]:
+) -> list[Weighed]:
     """The sentences of a line, weighed; a label that ends the line is read with the next line."""
     whole = text[line.start : line.end]
     first, *others = readings(whole)
     may_hold = is_near or _may_hold(first, stems)
     if not may_hold and not any(_may_hold(seen, _stems()) for seen in others):
-        return [Part(line.start, line.end, None, 0)]
+        return [Weighed(line.start, line.end, None, 0)]
     cuts = [0, *(m.end() for m in SENTENCE.finditer(whole)), len(whole)]
-    parts: list[Part] = []
+    sentences: list[Weighed] = []
     for start, end in pairwise(cuts):
         if end <= start:
             continue
@@ -200,8 +200,8 @@ def _parts(
         if weight < ENOUGH and not (weight and is_near):
             kind = None
         is_near = kind is not None
-        parts.append(Part(line.start + start, line.start + end, kind, weight))
-    return parts
+        sentences.append(Weighed(line.start + start, line.start + end, kind, weight))
+    return sentences
 
 
 def _led(piece: str, text: str, following: Span) -> tuple[Kind | None, int]:

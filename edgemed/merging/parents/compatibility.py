@@ -31,7 +31,7 @@ USE_RESTRICTED = ("research", "non-commercial", "noncommercial", "-nc", "academi
 
 
 class CheckResult(NamedTuple):
-    """One line of a verdict."""
+    """One line of what was found."""
 
     check: str
     level: Level
@@ -58,22 +58,22 @@ class Question:
         return ((self.models[0], other) for other in self.models[1:])
 
 
-class Verdict(NamedTuple):
+class Compatibility(NamedTuple):
     """All results, and the common vocabulary where there is one."""
 
     results: tuple[CheckResult, ...]
     lexicon: Lexicon | None
 
 
-def verdict(
+def compatibility(
     models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
-) -> Verdict:
+) -> Compatibility:
     """Run all checks in the table's order; one that finds nothing wrong says what is alike."""
     choice = choice or Choice()
     against = tuple((m.path, o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
         unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
-        return Verdict(results_of(ABOUT_EACH, unread), None)
+        return Compatibility(results_of(ABOUT_EACH, unread), None)
     try:
         chosen = chat.chosen_model(choice, models)
         lexicon: Lexicon | vocabulary.Unrelated = vocabulary.relate(
@@ -84,7 +84,9 @@ def verdict(
     question = Question(tuple(models), any_blocks, choice, lexicon, against)
     other = any(True for a, b in question.pairs for _ in shapes.architecture(a, b))
     checks = [name for name in CHECKS if not (other and name in WITHIN_ARCHITECTURE)]
-    return Verdict(results_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None)
+    return Compatibility(
+        results_of(checks, question), lexicon if isinstance(lexicon, Lexicon) else None
+    )
 
 
 def results_of(names: Iterable[str], question: Question) -> tuple[CheckResult, ...]:
@@ -97,7 +99,7 @@ def check_all(
 ) -> Lexicon:
     """The common vocabulary; Incompatible (InvalidFile, where it is about one file) with the first
     reason if any check refuses."""
-    results, lexicon = verdict(models, any_blocks, choice)
+    results, lexicon = compatibility(models, any_blocks, choice)
     refusals = [f for f in results if f.level == "refuse"]
     if refusals:
         reason, count = refusals[0], len(refusals)

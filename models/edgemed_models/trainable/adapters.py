@@ -34,7 +34,8 @@ class Lora(nn.Module):
         self.a, self.b = nn.Parameter(a), nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return torch.addmm(y, functional.linear(x, self.a), self.b.T, alpha=self.scale)
+        a, b = self.a.to(x.dtype), self.b.to(x.dtype)
+        return torch.addmm(y, functional.linear(x, a), b.T, alpha=self.scale)
 
 
 class Dora(Lora):
@@ -55,7 +56,7 @@ class Dora(Lora):
         self.lengths = nn.Parameter(self.squares.sqrt())
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return super().forward(x, y) * (self.lengths * self.shrinking())
+        return super().forward(x, y) * (self.lengths * self.shrinking()).to(x.dtype)
 
     @torch.no_grad()
     def shrinking(self) -> torch.Tensor:
@@ -63,9 +64,9 @@ class Dora(Lora):
         across = product(self.a, self.matrix).T  # W A^T
         inner = 2 * across + self.scale * self.b @ (self.a @ self.a.T)
         squares = self.squares + self.scale * (inner * self.b).sum(1)
-        return torch.where(squares > 0, squares.clamp_min(1e-30).rsqrt(), torch.zeros(()))
+        return torch.where(squares > 0, squares.clamp_min(1e-30).rsqrt(), squares.new_zeros(()))
 
 
 def row_squares(matrix: Frozen) -> torch.Tensor:
     """|row|^2 of every row, f32[rows]."""
-    return torch.cat([block.pow(2).sum(1) for _, block in matrix.blocks()])
+    return torch.cat([block.float().pow(2).sum(1) for _, block in matrix.blocks()])

@@ -1,7 +1,8 @@
 """Products with a frozen matrix that is decoded block by block, forward and backward.
 
 The whole matrix is never decoded at once: a decoded block of rows exists only during its product.
-The backward pass decodes it again, which costs little compared with the product itself.
+The backward pass decodes it again, which costs little compared with the product itself. A graphics
+card has a memory of its own: where all matrices fit into it, they are decoded once and stay there.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from edgemed_models.trainable.placing import PROCESSOR, Placing
 
 BLOCK = 1 << 20
 """Weights decoded at once: 4 MiB of float32."""
@@ -47,29 +50,49 @@ class Scratch:
 class Frozen:
     """A frozen matrix W[rows, length], decoded block by block as it is used."""
 
-    def __init__(self, rows: Rows, scratch: Scratch) -> None:
-        self.source, self._scratch = rows, scratch
+    def __init__(self, rows: Rows, scratch: Scratch, placing: Placing = PROCESSOR) -> None:
+        self.source, self._scratch, self.placing = rows, scratch, placing
         self.rows, self.length = rows.rows, rows.length
+        self.once = False  # decode it at the first use, and keep it where it is needed
+        self._whole: torch.Tensor | None = None
 
     def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
         """(first row, W[first : first + n]) over all rows; each is valid until the next block."""
+        if self.once:
+            yield 0, self.whole()
+        else:
+            yield from self._decoded()
+
+    def whole(self) -> torch.Tensor:
+        """W, decoded at the first call."""
+        if self._whole is None:
+            place = self.placing
+            found = torch.empty((self.rows, self.length), dtype=place.dtype, device=place.device)
+            for first, block in self._decoded():
+                found[first : first + len(block)] = block
+            self._whole = found
+        return self._whole
+
+    def _decoded(self) -> Iterator[tuple[int, torch.Tensor]]:
         at_once = max(1, min(self.rows, BLOCK // self.length))
         for first in range(0, self.rows, at_once):
             yield first, self.block(first, min(at_once, self.rows - first))
 
     def block(self, first: int, count: int) -> torch.Tensor:
-        """Decoded rows, in memory that the next call overwrites."""
+        """Decoded rows where they are needed, in memory that the next call may overwrite."""
         out = self._scratch.room(count, self.length)
         self.source.read(first, out)
-        return torch.from_numpy(out)
+        return self.placing.placed(torch.from_numpy(out))
 
     def take(self, ids: torch.Tensor) -> torch.Tensor:
-        """Rows by number: f32[len(ids), length]."""
-        wanted, places = torch.unique(ids, return_inverse=True)
+        """Rows by number: [len(ids), length]."""
+        if self.once:
+            return self.whole()[ids.to(self.placing.device)]
+        wanted, places = torch.unique(ids.cpu(), return_inverse=True)
         out = np.empty((len(wanted), self.length), np.float32)
         for place, row in enumerate(wanted.tolist()):
             self.source.read(row, out[place : place + 1])
-        return torch.from_numpy(out)[places]
+        return self.placing.placed(torch.from_numpy(out)[places])
 
 
 class Product(torch.autograd.Function):

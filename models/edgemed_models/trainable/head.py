@@ -50,7 +50,7 @@ def _slice(
     losses = (torch.logsumexp(logits.float(), 1) - own) * weights
     if gradient is not None:
         share = torch.softmax(logits, 1, dtype=torch.float32).to(h.dtype)
-        share[torch.arange(len(h)), targets] -= 1
+        share[torch.arange(len(h), device=h.device), targets] -= 1
         share *= weights[:, None].to(h.dtype)
         for first, block in matrix.blocks():
             gradient[part].addmm_(share[:, first : first + len(block)], block.to(h.dtype))

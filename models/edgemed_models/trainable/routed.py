@@ -69,19 +69,19 @@ class Routed(nn.Module):
         if "routed" in self.counted:
             y = y + self._experts(x, self.weights(x))
         if "mean" in self.counted:
-            y = y + self._experts(x, self.mean)
+            y = y + self._experts(x, self.mean.to(x.dtype))
         return y
 
     def weights(self, x: torch.Tensor) -> torch.Tensor:
         """What every expert counts for every token, [..., EXPERTS]."""
-        found = gated(functional.linear(x, self.gate, self.bias))
+        found = gated(functional.linear(x.to(self.gate.dtype), self.gate, self.bias))
         if self.tally is not None:
             self.tally += found.detach().double().reshape(-1, EXPERTS).sum(0)
-        return found
+        return found.to(x.dtype)
 
     def begin_tally(self) -> None:
         """Count the experts' weights from now on."""
-        self.tally = torch.zeros(EXPERTS, dtype=torch.float64)
+        self.tally = torch.zeros(EXPERTS, dtype=torch.float64, device=self.a.device)
 
     def end_tally(self) -> None:
         """Set `mean` to what was counted since `begin_tally`."""
@@ -99,8 +99,9 @@ class Routed(nn.Module):
         return beside([found[part] for part in parts])
 
     def _experts(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        inner = functional.linear(x, self.a).unflatten(-1, (EXPERTS, -1)) * weights[..., None]
-        return functional.linear(inner.flatten(-2), self.b) * self.scale
+        a, b = self.a.to(x.dtype), self.b.to(x.dtype)
+        inner = functional.linear(x, a).unflatten(-1, (EXPERTS, -1)) * weights[..., None]
+        return functional.linear(inner.flatten(-2), b) * self.scale
 
 
 class Aligned(nn.Module):

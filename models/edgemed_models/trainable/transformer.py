@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from edgemed_models.trainable.frozen import Frozen, Rows, Scratch, product
 from edgemed_models.trainable.head import cross_entropy
+from edgemed_models.trainable.placing import PROCESSOR, Placing
 from edgemed_models.trainable.shape import Shape
 
 OUTPUT = "output.weight"
@@ -37,7 +38,7 @@ class Linear(nn.Module):
         y = product(x, self.matrix)
         if self.path is not None:
             y = self.path(x, y)
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias.to(y.dtype)
 
 
 class Norm(nn.Module):
@@ -81,18 +82,22 @@ def gated(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
 class Tensors:
     """The model's tensors by GGUF name: frozen matrices, and vectors in float32."""
 
-    def __init__(self, names: Sequence[str], rows: Callable[[str], Rows]) -> None:
+    def __init__(
+        self, names: Sequence[str], rows: Callable[[str], Rows], placing: Placing = PROCESSOR
+    ) -> None:
         self._names, self._rows, self._scratch = frozenset(names), rows, Scratch()
+        self.placing = placing
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     def matrix(self, name: str) -> Frozen:
-        return Frozen(self._rows(name), self._scratch)
+        return Frozen(self._rows(name), self._scratch, self.placing)
 
     def vector(self, name: str) -> torch.Tensor:
-        """A 1-D tensor, f32[length]."""
-        return self.matrix(name).block(0, 1)[0].clone()
+        """A 1-D tensor, f32[length], where the model is computed."""
+        matrix = Frozen(self._rows(name), self._scratch)
+        return matrix.block(0, 1)[0].clone().to(self.placing.device)
 
     def linear(self, name: str) -> Linear:
         """A matrix with its bias, if there is one."""
@@ -205,7 +210,7 @@ class Transformer(nn.Module):
 
     def __init__(self, shape: Shape, tensors: Tensors) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.placing = shape, tensors.placing
         self.keep = False  # the activations of all blocks, for the backward pass
         self.embedding = tensors.matrix(EMBEDDING)
         self.output = tensors.matrix(OUTPUT) if OUTPUT in tensors else self.embedding
@@ -220,6 +225,16 @@ class Transformer(nn.Module):
             for number, block in enumerate(self.blocks)
             for name, linear in block.linears.items()
         }
+
+    def decode_once(self) -> None:
+        """Keep every matrix where it is computed with, from its first use on."""
+        for matrix in self.matrices():
+            matrix.once = True
+
+    def matrices(self) -> list[Frozen]:
+        """All frozen matrices; the head is one of its own only where the file has one."""
+        own = [self.embedding] if self.output is self.embedding else [self.embedding, self.output]
+        return own + [linear.matrix for linear in self.linears().values()]
 
     def hidden(self, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
         """The states before the head, [tokens, width], of packed sequences."""
@@ -249,5 +264,5 @@ def frequencies(shape: Shape, tensors: Tensors) -> torch.Tensor:
     steps = torch.arange(0, shape.head, 2, dtype=torch.float64) / shape.head
     found = shape.rope_base**-steps / shape.rope_scale
     if "rope_freqs.weight" in tensors:
-        found = found / tensors.vector("rope_freqs.weight").double()
-    return found.float()
+        found = found / tensors.vector("rope_freqs.weight").cpu().double()
+    return found.float().to(tensors.placing.device)

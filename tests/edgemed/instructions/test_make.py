@@ -12,7 +12,7 @@ from edgemed.errors import EdgemedError, Refused
 from edgemed.instructions import asking
 from edgemed.instructions import make as room
 from edgemed.instructions.draws import draw
-from edgemed.instructions.make import Wish, make
+from edgemed.instructions.make import MakeSettings, make
 from edgemed.instructions.seeds import own_seeds
 from edgemed.instructions.task import Task
 from edgemed.instructions.tries import KEPT, Tries, Try
@@ -29,10 +29,10 @@ def tries(tmp_path: Path) -> Iterator[Tries]:
 
 
 def run(
-    model: ScriptedModel, tries: Tries, count: int = 5, most: int = 20, **wish: Any
+    model: ScriptedModel, tries: Tries, count: int = 5, most: int = 20, **settings: Any
 ) -> list[Try]:
     told: list[Try] = []
-    make(model, SEEDS, Wish(**wish), "hash", tries, count, most, told.append)
+    make(model, SEEDS, MakeSettings(**settings), "hash", tries, count, most, told.append)
     assert told == tries.all[len(tries.all) - len(told) :]
     return told
 

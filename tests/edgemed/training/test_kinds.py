@@ -17,7 +17,7 @@ from edgemed.storage.sha256 import sha256_of
 from edgemed.training.card import Base, run_name
 from edgemed.training.encoded import Data, Encoded, encode_for, few
 from edgemed.training.examples import read_examples
-from edgemed.training.schedule import Wish, pool
+from edgemed.training.schedule import RunSettings, pool
 from tests.edgemed.training.test_adapt import MODEL, adapt, examples, refused, stop_at
 
 __all__ = ["examples"]  # a fixture
@@ -25,7 +25,7 @@ __all__ = ["examples"]  # a fixture
 SHORT = ("--epochs", "1", "--matrices", "attn")
 
 
-def loss_of_the_fold(examples: Path, out: str, wish: Wish) -> float:
+def loss_of_the_fold(examples: Path, out: str, settings: RunSettings) -> float:
     """The held-out loss of the model that `edgemed fold` makes of the adapter, in F32."""
     from edgemed.training.adapt import Training
     from edgemed.training.trainable import load_trainable
@@ -35,7 +35,7 @@ def loss_of_the_fold(examples: Path, out: str, wish: Wish) -> float:
     assert main([*words, "--out-type", "F32", "--threads", "1"]) == 0
     _, model = load_trainable(folded)
     data = encode_for(MODEL, None, read_examples(examples), 1024)
-    return Training(model, data, wish).held_loss()
+    return Training(model, data, settings).held_loss()
 
 
 def best_of(card: dict[str, object]) -> float:
@@ -44,23 +44,30 @@ def best_of(card: dict[str, object]) -> float:
 
 
 @pytest.mark.parametrize(
-    "out, words, wish",
+    "out, words, settings",
     [
-        ("peft", ("--dora", *SHORT), Wish(4, 8.0, "attn", dora=True)),
-        ("a.gguf", ("--rslora", *SHORT), Wish(4, 8.0, "attn", rslora=True)),
-        ("peft", ("--rslora", "--dora", "--epochs", "1"), Wish(4, 8.0, rslora=True, dora=True)),
+        ("peft", ("--dora", *SHORT), RunSettings(4, 8.0, "attn", dora=True)),
+        ("a.gguf", ("--rslora", *SHORT), RunSettings(4, 8.0, "attn", rslora=True)),
+        (
+            "peft",
+            ("--rslora", "--dora", "--epochs", "1"),
+            RunSettings(4, 8.0, rslora=True, dora=True),
+        ),
     ],
 )
 def test_the_fold_has_the_loss_that_was_trained(
-    examples: Path, out: str, words: tuple[str, ...], wish: Wish
+    examples: Path, out: str, words: tuple[str, ...], settings: RunSettings
 ) -> None:
     """Rows of q and k are put back into the checkpoint's order and turned again by the fold."""
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     assert adapt(examples, out, *words) == 0
     card = json.loads(examples.with_name(f"{out}.json").read_text())
-    assert (card["settings"]["rslora"], card["settings"]["dora"]) == (wish.rslora, wish.dora)
+    assert (card["settings"]["rslora"], card["settings"]["dora"]) == (
+        settings.rslora,
+        settings.dora,
+    )
     assert best_of(card) < 0.9 * card["curve"][0]["held"]
-    assert loss_of_the_fold(examples, out, wish) == pytest.approx(best_of(card), rel=1e-3)
+    assert loss_of_the_fold(examples, out, settings) == pytest.approx(best_of(card), rel=1e-3)
 
 
 def test_rslora_is_a_larger_alpha_to_llama_cpp(examples: Path) -> None:
@@ -113,9 +120,9 @@ def test_a_run_without_the_newer_options_has_the_name_that_it_had() -> None:
     old = {"rank": 16, "alpha": 32.0, "matrices": "all", "epochs": 3, "rate": 3e-4,
            "batch_tokens": 1024, "held_out": 0.1, "patience": 3, "seed": 0}  # fmt: skip
     said = json.dumps(["ab", "mark", old], sort_keys=True)
-    assert run_name(base, "mark", Wish()) == hashlib.sha256(said.encode()).hexdigest()
-    kinds = [Wish(), Wish(dora=True), Wish(rslora=True), Wish(shots=64)]
-    assert len({run_name(base, "mark", wish) for wish in kinds}) == 4
+    assert run_name(base, "mark", RunSettings()) == hashlib.sha256(said.encode()).hexdigest()
+    kinds = [RunSettings(), RunSettings(dora=True), RunSettings(rslora=True), RunSettings(shots=64)]
+    assert len({run_name(base, "mark", settings) for settings in kinds}) == 4
 
 
 def test_pools_lie_inside_larger_ones_of_the_same_seed() -> None:

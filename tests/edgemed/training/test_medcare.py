@@ -392,8 +392,8 @@ def test_routed_paths_learn_alike_whether_blocks_are_computed_once_or_twice(
         _, model = load_trainable(tiny.write_decoder(tmp_path / f"{kept}.gguf", kind))
         model.keep = kept
         rows = tuple(Encoded(tuple(ids), 2) for ids in tiny.sequences())
-        wish = StageOne(rank=2, alpha=4, held_out=0.3, rate=0.05, rslora=True)
-        training = Aggregating(model, Data(rows, 0, 64), wish)
+        settings = StageOne(rank=2, alpha=4, held_out=0.3, rate=0.05, rslora=True)
+        training = Aggregating(model, Data(rows, 0, 64), settings)
         assert {path.scale for path in training.paths.values()} == {4 / 2**0.5}
         losses.append([training.step() for _ in range(3)])
         assert all(torch.isfinite(p.grad).all() for p in training.trained)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from edgemed.training.schedule import Wish, batches, rate_at, split, steps
+from edgemed.training.schedule import RunSettings, batches, rate_at, split, steps
 
 
 def test_the_split_is_seeded_and_leaves_nothing_out() -> None:
@@ -27,13 +27,13 @@ def test_batches_hold_no_more_tokens_than_asked_but_one_long_example() -> None:
 
 def test_every_epoch_has_every_example_once_in_an_order_of_its_own() -> None:
     lengths = [3] * 20
-    found, looks = steps(range(20), lengths, Wish(epochs=2, batch_tokens=9))
+    found, looks = steps(range(20), lengths, RunSettings(epochs=2, batch_tokens=9))
     half = len(found) // 2
     first, second = ([n for batch in part for n in batch] for part in (found[:half], found[half:]))
     assert sorted(first) == sorted(second) == list(range(20)) and first != second
     assert looks == {4, 7, 11, 14}
-    assert steps(range(20), lengths, Wish(epochs=2, batch_tokens=9))[0] == found
-    assert steps(range(20), lengths, Wish(epochs=2, batch_tokens=9, seed=1))[0] != found
+    assert steps(range(20), lengths, RunSettings(epochs=2, batch_tokens=9))[0] == found
+    assert steps(range(20), lengths, RunSettings(epochs=2, batch_tokens=9, seed=1))[0] != found
 
 
 def test_the_rate_rises_then_falls() -> None:

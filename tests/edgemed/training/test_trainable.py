@@ -21,12 +21,12 @@ def test_loss_and_gradients_are_those_of_transformers_and_peft(
     kind: str, way: str, tmp_path: Path
 ) -> None:
     from edgemed.training.adapt import attach
-    from edgemed.training.schedule import Wish
+    from edgemed.training.schedule import RunSettings
     from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", kind))
-    wish = Wish(tiny.RANK, tiny.ALPHA, rslora=way == "rslora", dora=way == "dora")
-    paths = attach(model, wish)
+    settings = RunSettings(tiny.RANK, tiny.ALPHA, rslora=way == "rslora", dora=way == "dora")
+    paths = attach(model, settings)
     for name, (a, b) in tiny.pairs(kind).items():
         given = {"a": a, "b": b, "lengths": tiny.lengths(kind)[name]}
         for part, parameter in paths[name].named_parameters():
@@ -57,14 +57,14 @@ def test_dora_begins_as_the_model_it_is_beside(tmp_path: Path) -> None:
     from edgemed_models.trainable.transformer import Packing
 
     from edgemed.training.adapt import attach
-    from edgemed.training.schedule import Wish
+    from edgemed.training.schedule import RunSettings
     from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", "llama"))
     ids, packing = torch.tensor(tiny.sequences()[0]), Packing((7,))
     with torch.no_grad():
         plain = model.hidden(ids, packing)
-        attach(model, Wish(rank=2, alpha=4, dora=True))
+        attach(model, RunSettings(rank=2, alpha=4, dora=True))
         assert torch.allclose(model.hidden(ids, packing), plain, atol=1e-5)
 
 
@@ -91,11 +91,11 @@ def test_what_prompts_begin_with_is_computed_once_and_learned_from_as_often(
     from edgemed.training.adapt import attach
     from edgemed.training.encoded import Encoded
     from edgemed.training.packing import computed, packed
-    from edgemed.training.schedule import Wish
+    from edgemed.training.schedule import RunSettings
     from edgemed.training.trainable import load_trainable
 
     _, model = load_trainable(tiny.write_decoder(tmp_path / "m.gguf", kind))
-    paths = attach(model, Wish(rank=2, alpha=4))
+    paths = attach(model, RunSettings(rank=2, alpha=4))
     for path in paths.values():
         torch.nn.init.normal_(path.b, std=0.1, generator=torch.Generator().manual_seed(3))
     begun = tiny.sequences()[0][:4]

@@ -401,7 +401,7 @@ def set_up(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         library.write_library(Library((entry,), EVIL))
     if name in ("summarize", "chat"):
         answer = ["Takes metformin", f"{EVIL}.\n", f"Aspirin 810 {EVIL} mg.\r\n", "\ud800\r"]
-        scripted(monkeypatch, ScriptedModel(answer), name)
+        scripted(monkeypatch, ScriptedModel(answer), f"clinic.{name}")
     if name == "instructions make":
         said = json.dumps({"topic": EVIL, "instruction": f"{EVIL} {ALONE}", "input": ""})
         scripted(monkeypatch, ScriptedModel([said]), "training.instructions_make")
@@ -471,7 +471,7 @@ def test_headers_at_random_let_nothing_through(monkeypatch: pytest.MonkeyPatch) 
     ended, flaws = escapes.run(40, 7, lambda line: None)
     assert flaws == [] and ended["inspect: 0"] > 10
     assert ended["merge: 0"] + ended["merge: 3"] > 10
-    for name in ("cli.printing.printable_text", "tables.printable"):
+    for name in ("cli.terminal.printing.printable_text", "tables.printable"):
         monkeypatch.setattr(f"edgemed.{name}", lambda text: text)
     assert len(escapes.run(8, 7, lambda line: None)[1]) > 3  # what finds nothing would find this
 

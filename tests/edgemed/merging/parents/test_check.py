@@ -8,7 +8,7 @@ import pytest
 
 from edgemed.cli.main import main
 from edgemed.gguf import open_model
-from edgemed.merging.parents.compatibility import CHECKS, verdict
+from edgemed.merging.parents.compatibility import CHECKS, compatibility
 from edgemed.merging.parents.sentencepieces import read_pieces
 from tests.edgemed.merge_pairs import TOKENS, weights, write_pair_member
 
@@ -23,7 +23,7 @@ def a(tmp_path: Path) -> Path:
 def levels(*paths: Path) -> dict[str, set[str]]:
     """Check -> levels of its lines."""
     found: dict[str, set[str]] = {}
-    for result in verdict([open_model(p) for p in paths]).results:
+    for result in compatibility([open_model(p) for p in paths]).results:
         found.setdefault(result.check, set()).add(result.level)
     return found
 
@@ -95,14 +95,14 @@ def test_other_ways_of_storing_are_named(words, a, tmp_path):
         else:
             other[name] = np.zeros(shape, np.float32)
     b = write_pair_member(tmp_path / "b.gguf", other, "Q8_0")
-    found = verdict([open_model(a), open_model(b)]).results
+    found = compatibility([open_model(a), open_model(b)]).results
     assert any(f.level == "refuse" and words in f.what for f in found)
 
 
 def test_tensors_that_are_missing_are_counted_in_one_line(a, tmp_path):
     other = {name: w for name, w in weights(2).items() if "ffn" not in name}
     b = write_pair_member(tmp_path / "b.gguf", other, "Q8_0")
-    found = verdict([open_model(a), open_model(b)]).results
+    found = compatibility([open_model(a), open_model(b)]).results
     lines = [f.what for f in found if f.check == "tensors"]
     assert lines == ["b.gguf has no tensor blk.0.ffn_norm.weight, and 7 others"]
 

@@ -1,0 +1,54 @@
+"""Where a run is computed and in which numbers: what is asked for, held to what the machine has."""
+
+from typing import TYPE_CHECKING
+
+from llvmlite.binding import get_host_cpu_features
+
+from edgemed.errors import Refused
+
+if TYPE_CHECKING:  # needs torch
+    from edgemed_models.trainable.placing import Placing
+
+DEVICES = ("cpu", "cuda")
+COMPUTED = ("float32", "bf16")
+OWN_PRODUCTS = ("avx512bf16", "amx-bf16", "bf16")
+"""LLVM's names of the features of processors that multiply bf16 themselves; the last is of ARM."""
+
+
+def placing_of(device: str, bf16: bool) -> "Placing":
+    """The place for a run. Refused where the machine lacks the device, or bf16 on it."""
+    import torch
+    from edgemed_models.trainable.placing import CPU, Placing
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Refused("torch finds no CUDA card on this machine", "leave out --device cuda")
+    if bf16 and not (card_has_bf16() if device == "cuda" else processor_has_bf16()):
+        raise Refused(
+            "this card has no products in bf16"
+            if device == "cuda"
+            else "this processor has no products in bf16: it would be slower, and less exact",
+            "give --compute float32",
+        )
+    where = CPU if device == "cpu" else torch.device("cuda", torch.cuda.current_device())
+    return Placing(where, torch.bfloat16 if bf16 else torch.float32)
+
+
+def processor_has_bf16() -> bool:
+    """Whether this processor multiplies bf16 itself."""
+    features = get_host_cpu_features()
+    return any(features.get(name, False) for name in OWN_PRODUCTS)
+
+
+def card_has_bf16() -> bool:
+    """Whether the CUDA card multiplies bf16 itself."""
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def free_on_card() -> int:
+    """Bytes of the CUDA card's memory that nobody uses."""
+    import torch
+
+    free: int = torch.cuda.mem_get_info()[0]
+    return free
