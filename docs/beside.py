@@ -9,35 +9,63 @@ from pathlib import Path
 
 SNAPSHOTS = Path("tests/tui/__snapshots__/test_pictures")
 ROOT = Path(__file__).parents[1]
+FOLDER_NOW = ROOT  # whose pictures are those of now
+HEAD = "<!doctype html><meta charset=utf-8><style>td { vertical-align: top }</style>"
 
 
 def beside(revision: str, folder: Path) -> int:
-    """Write the page, and both pictures of every screen that changed or is new."""
+    """Write the page, and both pictures of every screen that changed, is new or is gone."""
+    then = names_at(revision)
+    if then is None:
+        print(f"{revision}: no such revision here; git log names those that there are")
+        return 1
     folder.mkdir(parents=True, exist_ok=True)
+    now = {path.name: path.read_bytes() for path in (FOLDER_NOW / SNAPSHOTS).glob("*.svg")}
     rows = []
-    for now in sorted((ROOT / SNAPSHOTS).glob("*.svg")):
-        before = earlier(revision, SNAPSHOTS / now.name)
-        if before == now.read_bytes():
-            continue
-        name = now.stem.replace(" ", "-").translate(str.maketrans("[]", "--"))
-        (folder / f"{name}-now.svg").write_bytes(now.read_bytes())
-        if before:
-            (folder / f"{name}-before.svg").write_bytes(before)
-        rows.append(row(now.stem, name, known=bool(before)))
+    for file in sorted({*now, *then}):
+        pictures = earlier(revision, file) if file in then else b"", now.get(file, b"")
+        if pictures[0] != pictures[1]:
+            rows.append(row(Path(file).stem, written(folder, Path(file).stem, pictures)))
     page = f"<title>{escape(revision)} and now</title><table>{''.join(rows)}</table>"
-    (folder / "index.html").write_text(page, "utf-8")
+    (folder / "index.html").write_text(HEAD + page, "utf-8")
     print(f"{folder / 'index.html'}: {len(rows)} screens")
     return 0
 
 
-def earlier(revision: str, path: Path) -> bytes:
-    """A file as it was; empty where it was not there."""
-    command = ["git", "show", f"{revision}:{path.as_posix()}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).stdout
+def names_at(revision: str) -> set[str] | None:
+    """The pictures that there were; None where the revision is not known."""
+    listed = git("ls-tree", "--name-only", "-z", revision, f"{SNAPSHOTS.as_posix()}/")
+    if listed.returncode:
+        return None
+    return {Path(name).name for name in listed.stdout.decode().split("\0") if name}
 
 
-def row(title: str, name: str, *, known: bool) -> str:
+def earlier(revision: str, file: str) -> bytes:
+    """A picture as it was."""
+    return git("show", f"{revision}:{(SNAPSHOTS / file).as_posix()}").stdout
+
+
+def git(*words: str) -> "subprocess.CompletedProcess[bytes]":
+    """What git answers."""
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, check=False)
+
+
+def written(folder: Path, title: str, pictures: tuple[bytes, bytes]) -> tuple[str, str]:
+    """Both pictures as files; their names, empty for one that there is not."""
+    name = title.replace(" ", "-").translate(str.maketrans("[]", "--"))
+    found = []
+    for when, picture in zip(("before", "now"), pictures, strict=True):
+        file = f"{name}-{when}.svg" if picture else ""
+        if file:
+            (folder / file).write_bytes(picture)
+        found.append(file)
+    return found[0], found[1]
+
+
+def row(title: str, files: tuple[str, str]) -> str:
     """Both pictures of one screen."""
-    before = f'<img width="100%" src="{name}-before.svg">' if known else "was not there"
-    now = f'<img width="100%" src="{name}-now.svg">'
-    return f"<tr><th colspan=2>{escape(title)}<tr><td width=50%>{before}<td width=50%>{now}"
+    cells = "".join(
+        f'<td width="50%"><img width="100%" src="{file}">' if file else f"<td>{words}"
+        for file, words in zip(files, ("was not there", "is no longer there"), strict=True)
+    )
+    return f"<tr><th colspan=2>{escape(title)}<tr>{cells}"

@@ -4,6 +4,7 @@ The groups are those of one kind: a check, or a kind of fact that the draft leav
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Omission
@@ -35,6 +36,13 @@ def grouped(session: Session) -> tuple[Group, ...]:
     return tuple(group for group in groups if group.findings)
 
 
+def first(session: Session) -> dict[int, Finding]:
+    """The open findings to look at first, by their number among all: dismissing changes none."""
+    every = enumerate(findings(session), 1)
+    still_open = ((n, f) for n, f in every if dismissal_of(session, f) is None)
+    return dict(islice(still_open, FIRST))
+
+
 def by_harm(found: Sequence[Finding]) -> list[Group]:
     """Groups of one kind: those with a major finding first, what is left out after the flags."""
     kinds: dict[str, list[Finding]] = {}
@@ -47,5 +55,5 @@ def by_harm(found: Sequence[Finding]) -> list[Group]:
 def kind_of(finding: Finding) -> str:
     """What its group is called."""
     if isinstance(finding, Omission):
-        return f"{finding.kind.capitalize()} missing"
+        return f"{finding.kind.capitalize()} left out"
     return finding.check.capitalize()

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from edgemed.amounts import amount
 from edgemed.clinic.counting import counted
 from edgemed.clinic.document import minute
+from edgemed.clinic.grouping import first
 from edgemed.clinic.ranking import FIRST
 from edgemed.clinic.session import Session, above_draft, open_findings
 
@@ -33,9 +34,8 @@ def verdict(session: Session) -> Verdict:
     counts = counted(still_open)
     end = "its end is missing" if session.cut else ""
     if still_open:
-        many = len(still_open)
-        things = f"Look at {amount(many, 'thing')}"
-        if many > FIRST:
-            things = f"Look at {FIRST} of {many} things first"
-        return Verdict("look", f"{things}: {', '.join(filter(None, (end, counts.words)))}")
+        what = amount(len(still_open), "finding")
+        if len(still_open) > FIRST:
+            what = f"findings {', '.join(map(str, first(session)))} first"
+        return Verdict("look", f"Look at {what}: {', '.join(filter(None, (end, counts.words)))}")
     return Verdict("look", f"Look: {end}") if end else Verdict("clear", NOTHING)

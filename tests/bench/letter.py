@@ -64,7 +64,7 @@ def steps(by: Typist, folder: Path) -> list[Step]:
         ("paste the note", lambda: by.paste(NOTE), "Follow-up:"),
         ("use it", lambda: press("C-g"), "Choose a template"),
         ("take the letter", lambda: press("3"), "Draft: Referral letter"),
-        ("let the model write", lambda: press("C-g"), "Look at 3 of 4 things first"),
+        ("let the model write", lambda: press("C-g"), "Look at findings 1, 2, 3 first"),
         ("go to the first finding", lambda: press("n"), "the note says otherwise"),
         ("ask to dismiss it", lambda: press("d"), "Dismiss this finding"),
         ("type why", lambda: typed("seen on the film", "Enter"), "dismissed"),

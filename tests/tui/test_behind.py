@@ -1,6 +1,7 @@
 """What opens over a page keeps it in sight, dimmed; the lock alone hides it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from edgemed_tui.screens import behind
@@ -66,6 +67,7 @@ async def test_what_changes_on_the_page_is_seen_and_so_is_another_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(behind, "EVERY", 0.05)
+    monkeypatch.setattr(behind, "TYPING", 0.0)
     async with drafted(tmp_path, size=(80, 24)) as pilot:
         await press(pilot, "ctrl+t")
         case_of(pilot).status.tell(doing="something new")
@@ -81,3 +83,34 @@ async def test_what_changes_on_the_page_is_seen_and_so_is_another_size(
                 break
         rows = screen_text(pilot).split("\n")
         assert len(rows) == 30 and "^p commands" in rows[0][80:]
+
+
+async def test_the_page_is_not_drawn_behind_every_letter_that_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    real = behind.veiled
+
+    def counted(*given: Any) -> Any:
+        drawn.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(behind, "EVERY", 0.01)
+    monkeypatch.setattr(behind, "TYPING", 3.0)
+    monkeypatch.setattr(behind, "LONGEST", 60.0)
+    monkeypatch.setattr(behind, "veiled", counted)
+    async with drafted(tmp_path, size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+t")
+        await pilot.pause(0.1)
+        drawn.clear()
+        for n in range(8):
+            await press(pilot, "s")
+            case_of(pilot).status.tell(doing=f"step {n}")
+            await pilot.pause(0.02)
+        assert len(drawn) <= 1  # the first change
+        monkeypatch.setattr(behind, "TYPING", 0.0)
+        for _ in range(300):
+            await pilot.pause(0.02)
+            if "step 7" in screen_text(pilot):
+                break
+        assert "step 7" in screen_text(pilot)

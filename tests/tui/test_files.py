@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from edgemed_tui import folders
-from edgemed_tui.folders import WAITING, Listing, listed, shown_path
+from edgemed_tui.folders import WAITING, Listing, folder_with, listed, shown_path
 from edgemed_tui.literal import Words
 from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.screens.notes import NotePicker
+from edgemed_tui.screens.picker import Choice, Picker
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -209,3 +210,38 @@ async def test_a_note_picker_stays_where_it_is_when_a_note_cannot_be_read(tmp_pa
         pilot.app.push_screen(picker)
         await press(pilot, *"odd", "enter")
         assert pilot.app.screen is picker and "zero" in words(pilot)
+
+
+async def test_the_last_of_many_choices_is_in_sight_in_a_small_window(tmp_path: Path) -> None:
+    about = "a word about it that is too long for any row of a window with eighty columns " * 2
+    choices = [Choice(f"choice {n}", about + str(n), n) for n in range(20)]
+    async with started(app(folder=tmp_path), size=(80, 24)) as pilot:
+        await pilot.app.push_screen(Picker("Many", choices, marked=19))
+        await pilot.pause(0.2)
+        rows = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+        assert any("choice 19" in row for row in rows)
+        assert "19" in str(pilot.app.screen.query_one("#whole", Words).content)
+        assert any("enter chooses" in row for row in rows)
+
+
+async def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("no model")
+    async with started(app(folder=tmp_path)) as pilot:
+        await pilot.app.push_screen(FilePicker("A model", tmp_path, (".gguf",)))
+        await pilot.pause(0.2)
+        said = str(pilot.app.screen.query_one("#empty", Words).content)
+        assert said.startswith("No file of the kind .gguf is in this folder")
+
+
+def test_models_are_looked_for_where_some_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "Downloads").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert folder_with(".gguf") == tmp_path
+    (tmp_path / "Downloads" / "m.gguf").write_bytes(b"")
+    assert folder_with(".gguf") == tmp_path / "Downloads"
+    (tmp_path / "here" / "m.gguf").write_bytes(b"")
+    assert folder_with(".gguf") == tmp_path / "here"

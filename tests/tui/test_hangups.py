@@ -1,5 +1,7 @@
 """The line mode loses its terminal, or the machine shuts down: what saving keeps is kept."""
 
+import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -102,3 +104,22 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+async def test_only_a_stop_that_was_prepared_begins_to_read_keys_again() -> None:
+    from edgemed_tui.hangup_posix import continue_once
+
+    done: list[str] = []
+    numbers = signal.SIGTSTP, signal.SIGCONT
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        signal.signal(signal.SIGTSTP, lambda number, frame: done.append("prepared"))
+        signal.signal(signal.SIGCONT, lambda number, frame: done.append("reads keys"))
+        continue_once(lambda: done.append("drawn"))
+        for number in (signal.SIGCONT, signal.SIGTSTP, signal.SIGCONT, signal.SIGCONT):
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0.01)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert done == ["drawn", "prepared", "reads keys", "drawn"]

@@ -1,9 +1,11 @@
 """Keys that come faster than they are handled reach the field that they were typed for."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
+from edgemed_tui.key_order import PATIENCE
 from edgemed_tui.messages import DraftEdited
 from edgemed_tui.screens.dialogs import AskPassphrase
 from textual import events
@@ -87,6 +89,19 @@ async def test_a_key_that_comes_while_a_dialog_opens_waits_for_it(turns: int) ->
             pilot.app.post_message(events.Key(key, CHARACTERS.get(key, key)))
             for _ in range(turns):
                 await asyncio.sleep(0)
+        await at_once(pilot)
+        assert values(pilot) == ["soap"]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8, 13, 21, 34])
+async def test_letters_wait_for_a_dialog_on_a_machine_that_stands_still(turns: int) -> None:
+    """The time that a key is waited for may pass before anything could run."""
+    async with started(app()) as pilot:
+        for key in ("ctrl+t", *"soap"):
+            pilot.app.post_message(events.Key(key, CHARACTERS.get(key, key)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        time.sleep(PATIENCE + 0.1)
         await at_once(pilot)
         assert values(pilot) == ["soap"]
 

@@ -103,6 +103,12 @@ async def test_the_palette_offers_no_screenshot(tmp_path: Path) -> None:
         assert {"Theme", "Lock", "Draft", "Template", "Note"} <= set(titles)
         await press(pilot, "ctrl+p")
         assert isinstance(pilot.app.screen, CommandPalette)
+        below = {c.title: c.help for c in made.get_system_commands(pilot.app.screen_stack[-2])}
+        assert (below["Models"], below["Merge models"], below["Sweep"]) == (
+            "key: f2",
+            "key: f3",
+            "key: f4",
+        )
 
 
 async def test_nothing_reaches_the_terminals_clipboard_unless_allowed(
@@ -173,7 +179,7 @@ async def test_an_idle_screen_locks_by_itself(
     async with started(made) as pilot:
         made._lock_when_idle()
         assert not isinstance(pilot.app.screen, LockScreen)
-        made._last_input -= 60 * made.settings.lock_minutes + 1
+        made.last_input -= 60 * made.settings.lock_minutes + 1
         made._lock_when_idle()
         await pilot.pause()
         assert isinstance(pilot.app.screen, LockScreen)

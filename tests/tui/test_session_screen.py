@@ -331,8 +331,8 @@ async def test_findings_of_a_kind_are_folded_and_a_step_goes_into_them(tmp_path:
         await until(pilot, "reviewed")
         findings = panes_of(pilot).findings
         rows = [str(row.prompt) for row in findings.options]
-        assert len(rows) == 5 and "▸ Medication missing: 8" in rows[-2]
-        assert "Look at 3 of 11 things first" in str(panes_of(pilot).verdict.content)
+        assert len(rows) == 5 and "▸ Medication left out: 8" in rows[-2]
+        assert "Look at findings 1, 2, 3 first" in str(panes_of(pilot).verdict.content)
         assert "2 major, 9 minor (8 left out)" in str(findings.border_title)
         findings.focus()
         await press(pilot, "end", "up", "enter")

@@ -37,9 +37,9 @@ from edgemed_tui.services import Services
 from edgemed_tui.themes import NAMES, THEMES
 
 if sys.platform == "win32":
-    from edgemed_tui.hangup_windows import unwatch, watch
+    from edgemed_tui.hangup_windows import continue_once, unwatch, watch
 else:
-    from edgemed_tui.hangup_posix import unwatch, watch
+    from edgemed_tui.hangup_posix import continue_once, unwatch, watch
 
 INPUT = (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
 LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
@@ -68,7 +68,7 @@ class EdgemedApp(App[None]):
         self.case = Case(services.place, services.sessions, services.clock)
         self._note = note
         self._key_order = KeyOrder(self, super().on_event)
-        self._last_input = time.monotonic()
+        self.last_input = time.monotonic()  # a key, a click or a paste
 
     def on_mount(self) -> None:
         """Open the session screen, in the user's theme and with the user's keys."""
@@ -80,6 +80,7 @@ class EdgemedApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
         self.set_interval(LOOK_EVERY, self._lock_when_idle)
         watch(self.hung_up)
+        continue_once(self._draw_again)
         self.push_screen(SessionScreen(self.services, self.case, self, self._note))
         if not self.settings.welcomed and self._note is None:
             self.remember(welcomed=True)
@@ -126,7 +127,7 @@ class EdgemedApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Note when the user was last here; keys and pastes wait for those before them."""
         if isinstance(event, INPUT):
-            self._last_input = time.monotonic()
+            self.last_input = time.monotonic()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._key_order.take(event)
         else:
@@ -138,7 +139,7 @@ class EdgemedApp(App[None]):
         return self._key_order.busy
 
     def _lock_when_idle(self) -> None:
-        idle = time.monotonic() - self._last_input
+        idle = time.monotonic() - self.last_input
         if self.settings.lock_minutes and idle > 60 * self.settings.lock_minutes:
             self.action_lock()
 
@@ -147,6 +148,11 @@ class EdgemedApp(App[None]):
         if not self.locked:
             self.case.end_sitting()
             self.push_screen(LockScreen(self.case.lock))
+
+    @property
+    def _page(self) -> Screen[Any]:
+        """The screen, or the one below the list of commands, which names its keys."""
+        return next(s for s in reversed(self.screen_stack) if not isinstance(s, Commands))
 
     @property
     def locked(self) -> bool:
@@ -158,7 +164,7 @@ class EdgemedApp(App[None]):
         if action in ("command_palette", "help", "jump", "quit") and self.locked:
             return False
         if action in ("models", "merge", "sweep"):
-            return isinstance(self.screen, SessionScreen)
+            return isinstance(self._page, SessionScreen)
         if action in ("help", "jump"):
             return not isinstance(self.screen, HelpScreen | JumpScreen)
         return super().check_action(action, parameters)
@@ -258,6 +264,11 @@ class EdgemedApp(App[None]):
             self.case.save_again()
         end_soon(hangup.GRACE)
         self.exit(return_code=HUNG_UP)
+
+    def _draw_again(self) -> None:
+        """Somebody else may have written on the terminal meanwhile."""
+        for screen in self.screen_stack:
+            screen.refresh(layout=True)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every described key of the screen, then what has no key.

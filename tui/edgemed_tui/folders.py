@@ -123,6 +123,16 @@ class Reader:
         waited.set()
 
 
+def folder_with(ending: str) -> Path:
+    """Where to look first for a file of this ending: here, else where downloads go, if one holds
+    such a file; else the home folder."""
+    for folder in (Path.cwd(), Path.home() / "Downloads"):
+        held = Reader((ending,), lambda: None).of(folder)  # waits for no dead drive
+        if any(not entry.is_folder for entry in held.entries):
+            return folder
+    return Path.home()
+
+
 def shown_path(folder: Path, room: int) -> str:
     """A folder's path from the home folder on; of a long one the end."""
     home = Path.home()

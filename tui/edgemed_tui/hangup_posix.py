@@ -1,4 +1,4 @@
-"""A lost terminal on Linux and macOS: SIGHUP, and SIGTERM from a shutdown."""
+"""A lost terminal on Linux and macOS: SIGHUP, and SIGTERM from a shutdown; a stopped process."""
 
 import asyncio
 import signal
@@ -23,6 +23,35 @@ if sys.platform != "win32":
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+    def continue_once(redraw: Callable[[], None]) -> None:
+        """Call on the event loop's thread when Textual reads keys already.
+
+        Textual takes every SIGCONT for the end of a stop that it has prepared (SIGTSTP), and begins
+        to read keys once more. After a SIGSTOP, or after none, two threads would read them and
+        letters change places; here such a one only calls `redraw`.
+        """
+        loop = asyncio.get_running_loop()
+        prepare, begin = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+        if not (callable(prepare) and callable(begin)):  # no terminal: a test
+            return
+        prepared = False
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            nonlocal prepared
+            prepared = True
+            prepare(number, frame)
+
+        def go_on(number: int, frame: FrameType | None) -> None:
+            nonlocal prepared
+            if prepared:
+                prepared = False
+                begin(number, frame)
+            else:
+                loop.call_soon_threadsafe(redraw)
+
+        signal.signal(signal.SIGTSTP, stop)
+        signal.signal(signal.SIGCONT, go_on)
 
     @contextmanager
     def watched(act: Callable[[], None]) -> Iterator[None]:

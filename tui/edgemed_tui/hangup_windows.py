@@ -33,6 +33,9 @@ if sys.platform == "win32":
         while _kept:
             ctypes.windll.kernel32.SetConsoleCtrlHandler(_kept.pop(), False)
 
+    def continue_once(redraw: Callable[[], None]) -> None:
+        """Nothing stops a process here and lets it go on."""
+
     @contextmanager
     def watched(act: Callable[[], None]) -> Iterator[None]:
         """Call `act` on a thread of Windows while the block runs."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from edgemed.clinic.checks.numbers import COUNTED, equal, is_counted_out
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import DOSED, may_be_dose, rates
+from edgemed.clinic.reading.regimens import may_be_dose, rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 
@@ -36,7 +36,7 @@ def pairs(said: Said) -> Iterator[tuple[Mention, Quantity]]:
     """Each dose with the drug before it in the sentence (or, without one, right behind it)."""
     drugs = [m for m in said.mentions if m.concept.kind == "drug"]
     for quantity in said.quantities:
-        if quantity.implied or quantity.unit is None or quantity.unit.dimension not in DOSED:
+        if quantity.implied or quantity.unit is None or not may_be_dose(quantity):
             continue
         before = [m for m in drugs if 0 <= quantity.span.start - m.span.end <= REACH]
         behind = [m for m in drugs if 0 <= m.span.start - quantity.span.end <= REACH // 4]

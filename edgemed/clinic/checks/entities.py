@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from edgemed.clinic.checks.numbers import equal
+from edgemed.clinic.checks.omissions import measurements
 from edgemed.clinic.findings import Flag, Severity
 from edgemed.clinic.lists import names_of, rows_of
 from edgemed.clinic.reading.concepts import Concept, key
@@ -56,8 +57,13 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         grave = GRAVE_IN_TALK if source.is_talk else GRAVE
         severity: Severity = "major" if mention.concept.kind in grave else "minor"
-        reason = f"{mention.concept.kind} {mention.concept.name} is not in the source"
+        reason = f"{kind_of(mention)} {mention.concept.name} is not in the source"
         yield Flag("entity", "not found", severity, reason, mention.span)
+
+
+def kind_of(mention: Mention) -> str:
+    """What the reason calls it; what is measured is no procedure."""
+    return "measurement" if mention.concept.name in measurements() else mention.concept.kind
 
 
 def _opposite(mention: Mention, source: Source) -> Iterator[Flag]:

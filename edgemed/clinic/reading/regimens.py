@@ -16,6 +16,7 @@ from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Mention, Said
 
 DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", "tablets", "puffs"}
+HEAVIEST_DOSE = 100.0  # grams in a unit of doses
 GAP = 40  # characters between one part of a regimen and the next
 FOLLOWING = 2  # sentences behind a drug's that may still speak of it
 SIG = re.compile(r"(?:sig|take|inject|apply|inhale|use|give)\b|\d+ (?:tab|cap|puff)", re.IGNORECASE)
@@ -182,9 +183,15 @@ def may_be_dose(quantity: Quantity) -> bool:
     halved = quantity.unit is not None and quantity.text.lower().startswith("half ")
     if quantity.implied and not (halved and quantity.unit and quantity.unit.dimension in DOSED):
         return False
-    if quantity.text.lower() in ("once", "twice", "half", "single"):
+    if quantity.text.lower() in ("once", "twice", "half", "single") or is_body_weight(quantity):
         return False
     return quantity.unit is None or quantity.unit.dimension in DOSED
+
+
+def is_body_weight(quantity: Quantity) -> bool:
+    """Kilograms and pounds: nothing is taken by them."""
+    unit = quantity.unit
+    return unit is not None and unit.dimension == "mass" and unit.factor > HEAVIEST_DOSE
 
 
 def routes(said: Said) -> Iterator[Part]:

@@ -32,13 +32,17 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("cosine", "cosine of the parents", lambda m: m.cosine),
-    Column("delta", "difference of the parents, relative", lambda m: m.delta),
-    Column("rounding", "error of rounding to the output's type, relative", lambda m: m.rounding),
-    Column("held", "cosine of the change between the files and the change held", lambda m: m.held),
+    Column("cosine", "how alike the models are: their cosine, 1 where alike", lambda m: m.cosine),
+    Column("delta", "how far apart the models are, as a share of their size", lambda m: m.delta),
+    Column("rounding", "error of rounding to the result's types, relative", lambda m: m.rounding),
+    Column(
+        "held",
+        "how much of the change asked for is in the result: their cosine, 1 where all is",
+        lambda m: m.held,
+    ),
     Column(
         "kept",
-        "estimated cosine of the models' own change, before they were rounded, and the change held",
+        "the same for the models before they were rounded: an estimate",
         lambda m: m.estimate.kept if m.estimate else None,
     ),
 )

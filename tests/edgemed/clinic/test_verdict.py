@@ -56,11 +56,11 @@ def test_findings_are_counted_by_severity_with_the_share_that_is_left_out() -> N
         (steps.opened(NOTE), "none", ""),
         (reviewed(), "clear", NOTHING),
         (reviewed(cut=True), "look", "Look: its end is missing"),
-        (reviewed(flag("dose", "major", 0)), "look", "Look at 1 thing: 1 major"),
+        (reviewed(flag("dose", "major", 0)), "look", "Look at 1 finding: 1 major"),
         (
             reviewed(*MANY),
             "look",
-            "Look at 3 of 13 things first: 3 major (1 left out), 10 minor (8 left out)",
+            "Look at findings 1, 2, 3 first: 3 major (1 left out), 10 minor (8 left out)",
         ),
         (
             reviewed(*MANY, unusable=("repeats itself",)),
@@ -87,7 +87,7 @@ def test_the_first_three_stand_alone_and_the_rest_in_groups_by_harm() -> None:
     assert [f.reason for f in groups[0].findings] == ["dose 0", "dose 1", "allergy 9"]
     assert [(g.name, len(g.findings), g.major) for g in groups[1:]] == [
         ("Wording", 2, False),
-        ("Medication missing", 8, False),
+        ("Medication left out", 8, False),
     ]
 
 

@@ -1,17 +1,20 @@
 """What opens over a page keeps it in sight, dimmed.
 
 Textual composes the covered page again for every change on it, and a key waits for that. Here its
-picture is kept: drawn when something opens, and at most once in a second while it changes.
+picture is kept: drawn when something opens, and then at most once in a second, those rows alone
+that have changed, and while somebody types much less often.
 """
 
+import time
+from collections.abc import Container, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.command import CommandPalette
-from textual.geometry import Region, Size
-from textual.renderables.background_screen import BackgroundScreen
+from textual.geometry import Region
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 
@@ -23,21 +26,28 @@ else:
 VEIL = 0.6  # how much of a page's colours goes into the background
 DIM = Style(dim=True)
 EVERY = 1.0  # seconds between two pictures of the page
+TYPING = 1.0  # seconds since the last key in which somebody still types
+LONGEST = 10.0  # seconds between two pictures while somebody types
 ARRANGED = 0.1  # seconds after another size of the terminal in which the page is arranged
 
 
 class PageBehind(Base):
     """Shows the page below where nothing of its own stands."""
 
-    _page_picture: tuple[str, list[Strip]] | None = None  # with the theme that it was drawn in
+    _page_picture: tuple[str, dict[int, Strip]] | None = None  # with the theme that it was drawn in
     _page_changed: list[Region] | None = None
+    _page_drawn = 0.0  # when
 
     def render_line(self, y: int) -> Strip:
         """Line `y` of the page below."""
         if self._page_picture is None or self._page_picture[0] != self.app.theme:
-            self._page_picture = self.app.theme, veiled(self._below, self.size)
-        rows = self._page_picture[1]
-        return rows[y] if y < len(rows) else Strip.blank(self.size.width)
+            self._picture_all()
+        assert self._page_picture is not None
+        return self._page_picture[1].get(y) or Strip.blank(self.size.width)
+
+    def _picture_all(self) -> None:
+        whole, self._page_drawn = self.size.region, time.monotonic()
+        self._page_picture = self.app.theme, veiled(self._below, whole, whole.line_range)
 
     def refresh(
         self,
@@ -56,7 +66,7 @@ class PageBehind(Base):
         return self
 
     def on_resize(self) -> None:
-        """The page below gets another size too."""
+        """The page below gets another size too, and where this has just opened its first one."""
         self._page_picture = None
         self.set_timer(ARRANGED, self._draw_page)
 
@@ -67,8 +77,23 @@ class PageBehind(Base):
         at = stack.index(self) if self in stack else 0
         return stack[at - 1] if at else None
 
+    def _is_typing(self, now: float) -> bool:
+        app: Any = self.app
+        return bool(now - app.last_input < TYPING)
+
     def _draw_page(self) -> None:
-        regions, self._page_changed, self._page_picture = self._page_changed or (), None, None
+        """Draw what has changed on the page; all of it after another size of the terminal."""
+        now = time.monotonic()
+        if self._page_changed and self._is_typing(now) and now - self._page_drawn < LONGEST:
+            self.set_timer(TYPING, self._draw_page)
+            return
+        self._page_drawn = now
+        regions, self._page_changed = self._page_changed or (), None
+        if not regions:
+            self._page_picture = None
+        elif self._page_picture is not None:
+            rows = {y for region in regions for y in region.line_range}
+            self._page_picture[1].update(veiled(self._below, Region.from_union(regions), rows))
         if self.is_current:
             super().refresh(*regions)
 
@@ -81,14 +106,34 @@ class Commands(PageBehind, CommandPalette):
     """The list of commands over a page."""
 
 
-def veiled(page: Screen[Any] | None, size: Size) -> list[Strip]:
-    """The lines of `page`, dimmed; in a theme of the terminal's own colours by the terminal."""
+def veiled(page: Screen[Any] | None, part: Region, rows: Container[int]) -> dict[int, Strip]:
+    """Those of `rows` of `page` that lie in `part`, from edge to edge, dimmed; in a theme of the
+    terminal's own colours by the terminal."""
     if page is None:
-        return []
-    app = page.app
-    background = Color.parse(app.theme_variables["background"])
-    own = background.ansi is not None
-    veil = Color(0, 0, 0, 0) if own else background.with_alpha(VEIL)
-    options = app.console.options.update_dimensions(*size)
-    rows = app.console.render_lines(BackgroundScreen(page, veil), options, pad=False)
-    return [Strip(Segment.apply_style(row, post_style=DIM if own else None)) for row in rows]
+        return {}
+    background = Color.parse(page.app.theme_variables["background"])
+    veil = None if background.ansi is not None else background.with_alpha(VEIL)
+    whole = page._compositor.size.region  # while it is arranged anew, not the page's own
+    part = Region(0, part.y, whole.width, part.height).intersection(whole)
+    chops = page._compositor._render_chops(part, rows.__contains__)
+    return {y: dimmed(chops[y].values(), veil) for y in part.line_range if y in rows}
+
+
+def dimmed(chops: Iterable[Strip | None], veil: Color | None) -> Strip:
+    """A row, put together and dimmed."""
+    return Strip(
+        [Segment(text, under(style, veil)) for chop in chops if chop for text, style, _ in chop]
+    )
+
+
+@lru_cache(4096)
+def under(style: Style | None, veil: Color | None) -> Style:
+    """`style` behind a veil, without what a click on it would do; each is worked out once."""
+    plain = (style or Style()).clear_meta_and_links()
+    if veil is None:
+        return plain + DIM
+    fore, back = (
+        (Color.from_rich_color(colour) + veil).rich_color if colour is not None else None
+        for colour in (plain.color, plain.bgcolor)
+    )
+    return plain + Style.from_color(fore, back)

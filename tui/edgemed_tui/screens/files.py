@@ -55,6 +55,7 @@ class FilePicker(Picker[Path]):
         self._what, self._keys = title, keys
         self._first = self._folder = Path(folder).absolute()
         self._extra = list(extra)
+        self._endings = tuple(endings)
         self._reader = Reader(endings, lambda: from_thread(self, self._arrived))
         self._words = ""
         self._folders: set[Path] = set()
@@ -162,7 +163,8 @@ class FilePicker(Picker[Path]):
         super()._narrow(part)
         self._narrowed_to = typed
         self._mark(above, extra)
-        self._say(listing.words)
+        some = any(not entry.is_folder for entry in listing.entries)
+        self._say(listing.words or ("" if some or typed else self._none_here()))
 
     def _heading(self, folder: Path | None) -> str:
         where = one_line(shown_path(folder, ROOM)) if folder else ""
@@ -179,6 +181,11 @@ class FilePicker(Picker[Path]):
             line = self.query_one("#empty", Words)
             line.say(words)
             line.display = True
+
+    def _none_here(self) -> str:
+        """That a folder has no file of the kind that is looked for."""
+        kinds = ", ".join(self._endings)
+        return f"No file of the kind {kinds} is in this folder: go into another, or type a path."
 
     def _arrived(self) -> None:
         """A folder was read that took long."""

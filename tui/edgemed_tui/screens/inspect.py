@@ -19,6 +19,8 @@ from edgemed_tui.remedies import complaint
 from edgemed_tui.widgets.keys_line import KeysLine
 from edgemed_tui.widgets.rows_pane import RowsPane
 
+ABOUT = "What the file says of itself: the model, then its tables of weights (tensors)."
+
 
 class InspectScreen(Screen[None]):
     """One file, read-only."""
@@ -58,4 +60,5 @@ def header_of(path: Path) -> str:
     model = open_model(path)
     found = describe(model)
     tables = (summary(found), type_table(found), tensor_table(model))
-    return "\n\n".join("\n".join(plain_lines(safe_table(table))) for table in tables)
+    parts = ("\n".join(plain_lines(safe_table(table))) for table in tables)
+    return "\n\n".join((ABOUT, *parts))

@@ -31,7 +31,11 @@ class LockScreen(ModalScreen[None]):
         with Vertical(id="lock") as box:
             box.border_title = literal("Locked")
             yield Words("The passphrase of this session:" if self._lock else HIDDEN)
-            yield Input(password=True, compact=True)
+            yield Input(
+                password=True,
+                placeholder="type the passphrase" if self._lock else "press enter",
+                compact=True,
+            )
             yield Words(id="wrong")
 
     @on(Input.Submitted)

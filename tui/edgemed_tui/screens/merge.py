@@ -19,7 +19,8 @@ from edgemed.merging.report.survey import Measure, survey
 from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
-from edgemed_tui.literal import Words, literal
+from edgemed_tui.folders import folder_with
+from edgemed_tui.literal import Words, literal, one_line
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.screens.merge_words import (
@@ -90,7 +91,7 @@ memory it takes. Nothing is written before `ctrl+g`.
             with Vertical(id="form") as form:
                 form.border_title = literal("Recipe")
                 for name, label, value in FIELDS:
-                    yield Words(label, classes="label")
+                    yield Words(label, classes="label", id=f"label-{name}")
                     yield line(name, self._start.get(name, value))
             with VerticalScroll(id="verdict") as verdict:
                 verdict.border_title = literal("What the merge will do")
@@ -140,6 +141,16 @@ memory it takes. Nothing is written before `ctrl+g`.
         self._choose(str(event.line.id), event.typed)
 
     @on(Input.Changed)
+    def _named(self, event: Input.Changed) -> None:
+        """A long path is cut: its file's name stands in the label."""
+        label = next((label for name, label, _ in FIELDS if name == event.input.id), None)
+        if label is not None and event.input.id in MODELS:
+            file = one_line(Path(event.value.strip()).name) if event.value.strip() else ""
+            self.query_one(f"#label-{event.input.id}", Words).say(
+                literal(label, *((": ", (file, "bold")) if file else ()))
+            )
+
+    @on(Input.Changed)
     @on(ChoiceLine.Changed)
     def _changed(self) -> None:
         if not self.running:
@@ -156,9 +167,9 @@ memory it takes. Nothing is written before `ctrl+g`.
         """List what a field can be; `typed` was typed already."""
         match name:
             case "method":
-                chosen = await self._of("Method", method_choices(), typed)
+                chosen = await self._of("Method", method_choices(), typed, name)
             case "type":
-                chosen = await self._of("Tensor types of the result", type_choices(), typed)
+                chosen = await self._of("Number format of the result", type_choices(), typed, name)
             case "out":
                 proposed = str(Path.cwd() / self.field("out"))
                 chosen = await self.app.push_screen_wait(AskPath("File to write", OUT, proposed))
@@ -172,8 +183,12 @@ memory it takes. Nothing is written before `ctrl+g`.
             if all(self.field(name) for name in MODELS):
                 self._consider()
 
-    async def _of(self, title: str, choices: list[Choice[str]], typed: str = "") -> str | None:
-        return await self.app.push_screen_wait(Picker(title, choices, typed=typed))
+    async def _of(
+        self, title: str, choices: list[Choice[str]], typed: str = "", of: str = ""
+    ) -> str | None:
+        """Ask; the mark stands on what the field `of` holds."""
+        marked = self.field(of) if of else None
+        return await self.app.push_screen_wait(Picker(title, choices, typed=typed, marked=marked))
 
     async def _model(self) -> str | None:
         """One that is here, or any file."""
@@ -181,7 +196,9 @@ memory it takes. Nothing is written before `ctrl+g`.
         chosen = await self._of("Model", [*self.added(), *embedded_parents(), file])
         if chosen != "":
             return chosen
-        path = await self.app.push_screen_wait(FilePicker("A model", Path.cwd(), (".gguf",)))
+        path = await self.app.push_screen_wait(
+            FilePicker("A model (.gguf)", folder_with(".gguf"), (".gguf",))
+        )
         return None if path is None else str(path)
 
     def added(self) -> list[Choice[str]]:
@@ -196,7 +213,7 @@ memory it takes. Nothing is written before `ctrl+g`.
         try:
             plan = self._planned()
             self.plan = plan
-            words = consequences(plan)
+            words = consequences(plan, self.field("method"))
         except EdgemedError as error:
             words = complaint(error)
         except Exception as error:  # the thread's outermost edge

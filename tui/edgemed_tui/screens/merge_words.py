@@ -18,7 +18,7 @@ FIELDS = (
     ("b", "Second model (t = 1)", ""),
     ("method", "Method", "slerp"),
     ("t", "t: how far to the second, 0 to 1", "0.5"),
-    ("type", "Tensor types of the result", LIKE_A),
+    ("type", "Number format of the result (types)", LIKE_A),
     ("out", "File to write", "merged.gguf"),
 )
 MODELS = ("a", "b")
@@ -36,15 +36,28 @@ What was written is kept: enter shows how much, ctrl+g continues it."""
 
 
 POLICIES: dict[str, str] = {
-    LIKE_A: "every tensor as in the first model",
-    "like-b": "every tensor as in the second model",
-    "max": "every tensor at the larger of the two types",
+    LIKE_A: "as in the first model, tensor by tensor",
+    "like-b": "as in the second model, tensor by tensor",
+    "max": "the larger of the two, tensor by tensor",
 }
 
 
+PLAIN: dict[str, str] = {
+    "linear": "the weighted mean of both models; the simplest",
+    "slerp": "from the first to the second along an arc; weights keep their size",
+    "nearswap": "goes to the second where both nearly agree, else stays at the first",
+}
+"""What a method does in a line; of one that is not here the first line of its formula is shown."""
+
+
 def method_choices() -> list[Choice[str]]:
-    """The methods, with their formulas' first lines."""
-    return [Choice(name, first_line(METHODS[name].function.__doc__), name) for name in methods()]
+    """The methods, each with what it does."""
+    return [Choice(name, does(name), name) for name in methods()]
+
+
+def does(method: str) -> str:
+    """What a method does, in a line."""
+    return PLAIN.get(method) or first_line(METHODS[method].function.__doc__)
 
 
 def first_line(words: str | None) -> str:
@@ -88,7 +101,7 @@ def begun_before(plan: Plan) -> list[str]:
     ]
 
 
-def consequences(plan: Plan) -> str:
+def consequences(plan: Plan, method: str) -> str:
     """The plan, in the figures that matter for the decision."""
     actions: dict[str, int] = {}
     for step in plan.steps:
@@ -98,10 +111,10 @@ def consequences(plan: Plan) -> str:
         "These models can be merged.",
         *begun_before(plan),
         "",
-        f"{amount(len(plan.steps), 'tensor')}: {done}",
-        f"result:  {show_size(sum(s.nbytes for s in plan.steps))} of tensors in {plan.out}",
-        f"memory:  {show_size(plan.buffers.nbytes)} of buffers, "
-        f"{amount(plan.buffers.threads, 'thread')}",
+        f"{method}: {does(method)}.",
+        f"{amount(len(plan.steps), 'table')} of weights (tensors): {done}",
+        f"result:  {show_size(sum(s.nbytes for s in plan.steps))} in {plan.out}",
+        f"memory:  {show_size(plan.buffers.nbytes)}, {amount(plan.buffers.threads, 'thread')}",
     ]
     return "\n".join([*rows, *(f"note: {note}" for note in plan.notes), "", "ctrl+g merges."])
 

@@ -24,6 +24,7 @@ from edgemed.local_models.sticks import models_on_media
 from edgemed.local_models.tuned import Speed, recall
 from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
+from edgemed_tui.folders import folder_with
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import complaint, remedy
 from edgemed_tui.screens.dialogs import AskName, Confirm
@@ -249,7 +250,7 @@ class ModelPicker(FilePicker):
     def __init__(self) -> None:
         found = [Choice(p.name, f"on {p.parent}", p) for p in models_on_media()]
         empty = " ".join(NO_FILES.split())
-        super().__init__("Add a model", Path.cwd(), (".gguf",), found, empty)
+        super().__init__("Add a model (.gguf)", folder_with(".gguf"), (".gguf",), found, empty)
 
 
 def make_default(entry: library.AddedModel) -> str:

@@ -55,6 +55,7 @@ class Picker(Over[T | None], Generic[T]):
     """A list that narrows while one types; enter takes the row, escape takes none."""
 
     CSS_PATH = "picker.tcss"
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-high")]  # noqa: RUF012
     WIDEST = 28  # columns of titles
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close", id="picker.close"),
@@ -63,10 +64,17 @@ class Picker(Over[T | None], Generic[T]):
     ]
 
     def __init__(
-        self, title: str, choices: Sequence[Choice[T]], empty: str = "", typed: str = ""
+        self,
+        title: str,
+        choices: Sequence[Choice[T]],
+        empty: str = "",
+        typed: str = "",
+        marked: T | None = None,
     ) -> None:
-        """`empty` is said where nothing matches; `typed` was typed already."""
+        """`empty` is said where nothing matches; `typed` was typed already; the mark first stands
+        on `marked`."""
         super().__init__()
+        self._marked = marked
         self._typed_before = typed
         self._title = title
         self._choices = list(choices)
@@ -89,10 +97,31 @@ class Picker(Over[T | None], Generic[T]):
             )
             yield OptionList(id="choices", markup=False, compact=True)
             yield Words(self._empty, id="empty")
+            yield Words(id="whole")
 
     def on_mount(self) -> None:
         """Everything is shown until something is typed."""
         self._narrow(self._typed_before)
+        values = [choice.value for choice in self._shown]
+        if self._marked is not None and not self._typed_before and self._marked in values:
+            self.query_one(OptionList).highlighted = values.index(self._marked)
+        self.call_after_refresh(self._make_room)
+
+    def _make_room(self) -> None:
+        """Where a row is longer than the list, the whole of the marked one stands below it."""
+        width = column(self._choices, self.WIDEST)
+        room = self.query_one(OptionList).size.width
+        longest = max((len(drawn(choice, width).plain) for choice in self._choices), default=0)
+        self.query_one("#whole").display = longest > room
+        self._tell_whole()
+
+    @on(OptionList.OptionHighlighted)
+    def _tell_whole(self) -> None:
+        whole, at = self.query_one("#whole", Words), self.query_one(OptionList).highlighted
+        if not whole.display:
+            return
+        marked = None if at is None else next(iter(self._shown[at : at + 1]), None)
+        whole.say(": ".join(filter(None, marked[:2])) if marked else "")
 
     def action_move(self, by: int) -> None:
         """Move the highlight while the search line keeps the keys."""

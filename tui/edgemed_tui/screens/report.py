@@ -70,13 +70,12 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         last = max(dot.x for one in series for dot in one.dots)
         step = max(1, -(-int(last + 1) // MOST_TICKS))
         ticks = tuple(float(n) for n in range(0, int(last) + 1, step))
-        axes = Axes((0.0, last), span(shown), "block", "", ticks)
+        axes = Axes((0.0, last), span(shown), "layer", "", ticks)
         self.query_one(Chart).show(series, axes)
         self.query_one("#legend", Words).say(legend(series))
         whole = figure(mean(self.measures, column.value))
-        self.query_one("#figure", Words).say(
-            literal((column.title, "bold"), f": {column.meaning} (mean over weights {whole})")
-        )
+        words = f": {column.meaning}. Over all weights {whole}; each mark is a table of weights."
+        self.query_one("#figure", Words).say(literal((column.title, "bold"), words))
 
     def action_figure(self, by: int) -> None:
         """The next figure, around the end."""

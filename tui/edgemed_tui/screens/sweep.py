@@ -21,6 +21,7 @@ from edgemed_tui.widgets.keys_line import KeysLine
 
 SCORES = (".json", ".jsonl")
 OPEN = "A file of scores has one JSON object a line, as docs/sweeps.md says. Type its path, or tab."
+SCORE = "score, 1 is best, of merges from the first model (t = 0) to the second (t = 1)"
 
 
 class SweepScreen(Screen[float | None]):
@@ -30,11 +31,11 @@ class SweepScreen(Screen[float | None]):
     HELP = """## Sweep
 
 Each merge was scored on every axis; a bar is the 95 % interval of the
-mean. `left` and `right` read the scores off at one t, `c` chooses another curve, `o` opens
-another file, `m` takes the t under the mark to the merge screen."""
+mean. `left` and `right` choose the t whose scores are read off, `c` chooses another curve, `o`
+opens another file, `m` takes the t under the mark to the merge screen."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "step(-1)", "Lower t", id="sweep.lower", key_display="←/→"),
-        Binding("right,l", "step(1)", "Higher t", id="sweep.higher", show=False),
+        Binding("left,h", "step(-1)", "Choose t", id="sweep.lower", key_display="←/→"),
+        Binding("right,l", "step(1)", "Next t", id="sweep.higher", show=False),
         Binding("c", "curve", "Curve", id="sweep.curve"),
         Binding("o", "open", "Open a file", id="sweep.open"),
         Binding("m", "merge", "Merge at this t", id="sweep.merge"),
@@ -87,7 +88,7 @@ another file, `m` takes the t under the mark to the merge screen."""
         assert self.curve is not None
         point = self.curve.points[self.at]
         ticks = tuple(p.t for p in self.curve.points)
-        axes = Axes((0.0, 1.0), (0.0, 1.0), "t", "score", ticks)
+        axes = Axes((0.0, 1.0), (0.0, 1.0), "t", SCORE, ticks)
         self.query_one(Chart).show(series_of(self.curve), axes, point.t)
         self.query_one("#read", Words).say(figures(point))
 
@@ -138,7 +139,7 @@ def figures(point: Point) -> Content:
     scores = "   ".join(
         f"{axis} {s.mean:.2f} ({s.low:.2f} to {s.high:.2f})" for axis, s in point.axes.items()
     )
-    return literal((f"▲ t = {point.t:g}", "bold"), f"   {scores}")
+    return literal((f"[t = {point.t:g}]", "bold"), f"   {scores}")
 
 
 def verdict(curve: Curve) -> Content:
@@ -152,7 +153,7 @@ def verdict(curve: Curve) -> Content:
         [
             literal(
                 (f"Best t = {found.t:g}", "bold"),
-                f": {found.axis} keeps least, {found.share:.0%} of its best score.",
+                f": each score keeps at least {found.share:.0%} of its best ({found.axis} least).",
             ),
             literal((f"Rule: {RULE}.", "dim")),
             literal(

@@ -46,6 +46,7 @@ class WelcomeScreen(Over[Way]):
         """The words, what was found, what to do."""
         with VerticalScroll(id="welcome", can_focus=False) as box:
             box.border_title = literal("Welcome to edgemed")
+            box.border_subtitle = literal("↑ ↓ choose, enter begins, escape closes")
             yield Words(" ".join(ABOUT.split()))
             yield OptionList(*(row(text) for _, text in self._ways), markup=False, compact=True)
             yield Words("This machine", classes="heading")

@@ -16,6 +16,7 @@ from edgemed_tui.literal import Words, literal
 
 MARKERS = ("●", "▲", "■", "◆", "✚", "○")
 STYLES = ("$primary", "$accent", "$success", "$secondary", "$error", "$foreground")
+CHOSEN = "┻"  # on the axis; no marker of a series
 WHOLE, UPPER, LOWER = "│", "╵", "╷"
 SHORTEST = 5  # rows of points below which nothing can be read
 
@@ -111,9 +112,12 @@ def drawn(
     below = under(axes, columns, marked)
     name = f" {axes.x_name} "
     yield literal((f"{'':>{gutter - 1}}└", "dim"), *below)
-    numbers = numbered(axes, columns)
+    numbers = numbered(axes, columns, at)
     room = gutter + columns - len(name)
-    yield literal((f"{'':>{gutter}}{numbers}"[:room].ljust(room) + name, "dim"))
+    line = f"{'':>{gutter}}{numbers}"[:room].ljust(room) + name
+    before, sign, rest = line.partition("[")
+    here, end, rest = rest.partition("]")
+    yield literal((before, "dim"), (sign + here + end, "bold $accent"), (rest, "dim"))
 
 
 def column_of(x: float, axes: Axes, columns: int) -> int:
@@ -164,17 +168,22 @@ def under(axes: Axes, columns: int, marked: int | None) -> list[Cell]:
     """The line of the x axis: ticks, and where the reader is."""
     ticks = {column_of(x, axes, columns) for x in axes.ticks}
     return [
-        ("▲", "bold $accent") if column == marked else ("┴" if column in ticks else "─", "dim")
+        (CHOSEN, "bold $accent") if column == marked else ("┴" if column in ticks else "─", "dim")
         for column in range(columns)
     ]
 
 
-def numbered(axes: Axes, columns: int) -> str:
-    """The numbers below the ticks, as far as there is room between them."""
+def numbered(axes: Axes, columns: int, at: float | None = None) -> str:
+    """The numbers below the ticks, as far as there is room between them; the one where the reader
+    is in brackets, whether or not its neighbours have room."""
     line = ""
+    chosen = None if at is None else column_of(at, axes, columns)
     for x in axes.ticks:
-        text = f"{x:g}"
-        start = max(0, column_of(x, axes, columns) - len(text) // 2)
+        column = column_of(x, axes, columns)
+        text = f"[{x:g}]" if column == chosen else f"{x:g}"
+        start = max(0, column - len(text) // 2)
+        if column == chosen:
+            line = line[: max(0, start - 1)].rstrip()
         if start >= len(line) + (1 if line else 0):
             line = line.ljust(start) + text
     return line

@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 from edgemed.clinic.counting import counted
 from edgemed.clinic.document import Dismissal
 from edgemed.clinic.findings import Omission, Vital
-from edgemed.clinic.grouping import DISMISSED, Group, grouped
+from edgemed.clinic.grouping import DISMISSED, Group, first, grouped
 from edgemed.clinic.session import Finding, Session, dismissal_of, open_findings, quoted
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed_tui.literal import literal, one_line, row
@@ -52,7 +52,7 @@ The **vital check** comes last: allergies, anticoagulants, code status, results,
 of the two texts alone, or unclear in the note.
 
 - `enter` shows the place in draft and note, `n` and `p` go to the next and previous
-- `enter` on a line such as "Medication missing: 8" shows these findings, or hides them
+- `enter` on a line such as "Medication left out: 8" shows these findings, or hides them
 - `d` dismisses with a reason (again: takes that back)
 - `i` takes an omitted fact over into the draft as a line to edit"""
 
@@ -67,6 +67,7 @@ of the two texts alone, or unclear in the note.
         self.session = Session()
         self.findings: tuple[Finding, ...] = ()
         self._groups: tuple[Group, ...] = ()
+        self._first: dict[int, Finding] = {}  # that the verdict names, by number
         self._rows: list[Row] = []
         self._folded: dict[str, bool] = {}
         self._written: list[str] = []  # the rows as they were drawn last
@@ -74,7 +75,7 @@ of the two texts alone, or unclear in the note.
     def show(self, session: Session) -> None:
         """List the findings of `session`; the highlight stays on its finding, or at its place."""
         place = self.highlighted
-        self.session, self._groups = session, grouped(session)
+        self.session, self._groups, self._first = session, grouped(session), first(session)
         self.findings = tuple(f for group in self._groups for f in group.findings)
         self._list(self.current)
         if self.highlighted is None and place is not None and self._rows:
@@ -192,10 +193,7 @@ of the two texts alone, or unclear in the note.
             return literal((f"{VITAL:<9}", "bold"), one_line(found.words))
         if not isinstance(found, str):
             line = line_of(found, dismissal_of(self.session, found), self.session)
-            named = any(
-                g.name and len(g.findings) > 1 and found in g.findings for g in self._groups
-            )
-            return Content("").join([literal("  " if named else ""), line])
+            return Content("").join([literal((self._before(found), "bold")), line])
         group = next(g for g in self._groups if g.name == found)
         severity = "major" if group.major else "minor"
         sign = "▸" if self._is_folded(group) else "▾"
@@ -203,6 +201,14 @@ of the two texts alone, or unclear in the note.
         if group.name == DISMISSED:
             return literal((f"✕ dismissed  {name}", "dim"))
         return literal((f"{SIGNS[severity]:<9}", STYLES[severity]), (name, "bold"))
+
+    def _before(self, finding: Finding) -> str:
+        """The number that the verdict calls it by, where it names it; room below a group's name."""
+        number = next((n for n, one in self._first.items() if one == finding), None)
+        if number is not None and len(self.findings) > len(self._first):
+            return f"{number} "
+        named = any(g.name and len(g.findings) > 1 and finding in g.findings for g in self._groups)
+        return "  " if named else ""
 
 
 def line_of(

@@ -63,3 +63,8 @@ def test_a_conversation_is_not_asked_for_the_words_of_a_conclusion() -> None:
     talk = "Doctor: We will look into your bowel with a camera.\nPatient: A colonoscopy? Okay."
     (said,) = read("An endoscopic inspection was scheduled.")
     assert "conclusion" not in {f.check for f in flags(talk, said.sentence.text)}
+
+
+def test_what_is_measured_is_called_no_procedure() -> None:
+    (flag,) = [f for f in flags(NOTE, "Ejection fraction was measured.") if f.check == "entity"]
+    assert flag.reason == "measurement ejection fraction is not in the source"

@@ -117,3 +117,20 @@ def test_an_answer_may_confirm_what_a_question_said_otherwise() -> None:
 def test_a_frequency_in_other_words_is_no_missing_number() -> None:
     assert flags("Warfarin 5 mg b.i.d.", "Warfarin 5 mg every 12 hours.") == []
     assert flags("Warfarin 5 mg TID.", "Warfarin 5 mg three times a day.") == []
+
+
+@pytest.mark.parametrize("weight", ["from 82 to 76 kg", "82 kg", "from 180 lb to 167 lb"])
+def test_a_body_weight_is_no_dose(weight: str) -> None:
+    source = (
+        "Treated with intravenous furosemide 80 mg twice daily for four days; "
+        f"weight fell {weight}. "
+        "Furosemide 40 mg by mouth once daily."
+    )
+    (flag,) = flags(source, "Furosemide 80 mg by mouth once daily.")
+    there = "40 mg, by mouth, once daily; intravenous, 80 mg, twice daily"
+    assert (
+        flag.reason
+        == f"furosemide 80 mg, by mouth, once daily in the draft; the source has {there}"
+    )
+    said = source.split(". ")[0] + "."
+    assert flags(source, said) == []
