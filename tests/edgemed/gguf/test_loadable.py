@@ -11,7 +11,7 @@ from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.loadable.vocabulary import PRE_TOKENIZERS
-from edgemed.merging.parents.compatibility import verdict
+from edgemed.merging.parents.compatibility import compatibility
 from tests.edgemed.gguf_files import assemble, pair, row
 from tests.edgemed.whole_llamas import (
     SHAPES,
@@ -395,4 +395,4 @@ def test_no_kind_of_value_ends_the_checks(kind: str, tmp_path: Path) -> None:
             model = open_model(path)
         except EdgemedError:
             continue
-        assert verdict([whole, model]).results and verdict([model, model]).results
+        assert compatibility([whole, model]).results and verdict([model, model]).results
