@@ -20,6 +20,7 @@ from edgemed.evals.intervals import ENDS, Interval, bounded, resampled_sums
 from edgemed.evals.measures import Counts, figure_of
 
 F64 = NDArray[np.float64]
+CLINICAL, INSTRUCTIONS = "clinical", "instructions"
 KEPT = 0.9
 """A skill of which less than this is kept is lost: an alarm."""
 
@@ -72,12 +73,14 @@ class Kept(NamedTuple):
 
 
 def choose(columns: Sequence[Column]) -> Choice | None:
-    """The point by the rule; None where every task is silent."""
+    """The point by the rule; None where every task is silent, or every one of an axis that no
+    choice may be made without."""
     ts = sorted(columns[0].points)
     shares = [(column, shares_of(column, ts)) for column in columns]
     silent = tuple(column.task for column, found in shares if found is None)
     axes = dict.fromkeys(column.axis for column, found in shares if found is not None)
-    if not axes:
+    lost = {column.axis for column in columns} - set(axes)
+    if not axes or lost & {CLINICAL, INSTRUCTIONS}:
         return None
     means = {
         axis: np.mean([f for c, f in shares if c.axis == axis and f is not None], axis=0)

@@ -19,7 +19,7 @@ from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 from edgemed.errors import Refused, UsageError
 from edgemed.evals.broken import Surprise, perplexity_of, refuse_broken
 from edgemed.evals.budget import Clock, better_half, rounds_for
-from edgemed.evals.choosing import Choice, Column, choose
+from edgemed.evals.choosing import CLINICAL, INSTRUCTIONS, Choice, Column, choose
 from edgemed.evals.evaluate import Examinee, evaluate, identity_of, refuse_early
 from edgemed.evals.examining import Outcome
 from edgemed.evals.floors import floor_of
@@ -35,7 +35,6 @@ from edgemed.storage.whole import in_words, private_folder, write_whole
 
 ENDS = (0.0, 1.0)
 SECONDS = "seconds.json"
-CLINICAL, INSTRUCTIONS = "clinical", "instructions"
 
 
 class Section(NamedTuple):

@@ -52,7 +52,8 @@ def on_choice(plan: Plan, found: Found) -> Iterator[str]:
     """The choice in words."""
     choice = found.choice
     if choice is None:
-        yield "no point is above the floor of any task: t cannot be chosen by these items"
+        yield "t is not chosen: no point is above the floor of any task of an axis that counts"
+        yield "take more items (--limit), or other tasks of that axis"
         return
     yield f"chosen: t = {choice.t:g}, {RULE} ({choice.axis}: {choice.share:.0%})"
     if choice.like:

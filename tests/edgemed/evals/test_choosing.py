@@ -57,6 +57,12 @@ def test_tasks_of_an_axis_are_averaged_and_silent_ones_left_out() -> None:
     assert choose([column("clinical", (3, 2, 1), floor=3)]) is None
 
 
+@pytest.mark.parametrize("axis, chosen", [("instructions", False), ("knowledge", True)])
+def test_no_point_is_chosen_where_nothing_is_known_of_a_skill(axis: str, chosen: bool) -> None:
+    silent = column(axis, (3, 2, 1), floor=3)
+    assert (choose([column("clinical", (40, 20, 10)), silent]) is not None) is chosen
+
+
 def test_of_equals_the_lowest_t_is_chosen_and_the_others_are_alike() -> None:
     found = choose([column("clinical", (20, 20, 20)), column("instructions", (20, 20, 5))])
     assert found is not None and found.t == 0.0 and found.like == (0.5,)
