@@ -14,8 +14,8 @@ from edgemed.storage.sizes import parse_size
 
 if TYPE_CHECKING:
     from edgemed.clinic.findings import Review
-    from edgemed.evals.scores import Examined
     from edgemed.evals.sweep_file import Best
+    from edgemed.evals.sweeping.scores import Examined
     from edgemed.gguf import Model
     from edgemed.local_models.loading import Options
     from edgemed.merging.parents.compatibility import CheckResult
@@ -317,10 +317,10 @@ def sweep(
     """
     from edgemed.adapters.naming import parent_of
     from edgemed.evals.cases import read_cases
-    from edgemed.evals.scores import curve_of
-    from edgemed.evals.sweep import Exam, Silent, Way
-    from edgemed.evals.sweep import sweep as swept
     from edgemed.evals.sweep_file import best
+    from edgemed.evals.sweeping.scores import curve_of
+    from edgemed.evals.sweeping.sweep import Exam, Silent, Way
+    from edgemed.evals.sweeping.sweep import sweep as swept
     from edgemed.local_models.loading import Options as Loading
 
     exam = Exam(read_cases([Path(case) for case in cases]), max_tokens, options or Loading())

@@ -20,8 +20,8 @@ from edgemed_tui.plain.line import Line
 
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
-from edgemed.evals.scores import Examined
-from edgemed.evals.sweep import LOADED
+from edgemed.evals.sweeping.scores import Examined
+from edgemed.evals.sweeping.sweep import LOADED
 from edgemed.local_models import tuned
 from edgemed.local_models.loading import Planned
 from edgemed.logs import audit
@@ -131,9 +131,9 @@ def swept() -> int:
         return Examined(t, "Q4_K", {"x": [1.0, 0.5]}, 0, dict.fromkeys(LOADED))
 
     with (
-        patch("edgemed.evals.sweep.settled", lambda *a: object()),
-        patch("edgemed.evals.sweep.asked", asked),
-        patch("edgemed.evals.sweep.plan_model", lambda *a: None),
+        patch("edgemed.evals.sweeping.sweep.settled", lambda *a: object()),
+        patch("edgemed.evals.sweeping.sweep.asked", asked),
+        patch("edgemed.evals.sweeping.sweep.plan_model", lambda *a: None),
     ):
         words = ["sweep", "a.gguf", "b.gguf", "--cases", "cases.jsonl", "--t", "0", "0.5"]
         return main(words)

@@ -23,7 +23,7 @@ MOST = 1000  # entries that are listed; a path can be typed for any other
 WAITING = "The folder is being read. A drive that does not answer takes long: escape goes back."
 
 
-class Entry(NamedTuple):
+class Listed(NamedTuple):
     """One folder or file of a folder."""
 
     path: Path
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 class Listing(NamedTuple):
     """What a folder holds, and what else must be said of it."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[Listed, ...] = ()
     words: str = ""
 
 
@@ -46,7 +46,7 @@ def listed(folder: Path, endings: Sequence[str]) -> Listing:
             found = [(e, is_folder(e)) for e in scan]
     except (OSError, ValueError) as error:
         return Listing((), f"{getattr(error, 'strerror', None) or 'No such folder'}.")
-    folders = [Entry(Path(e.path), True, kind(Path(e.path), networked)) for e, yes in found if yes]
+    folders = [Listed(Path(e.path), True, kind(Path(e.path), networked)) for e, yes in found if yes]
     folders.sort(key=lambda entry: entry.path.name.casefold())
     files = list(files_of([e for e, yes in found if not yes], endings))
     left = len(folders) + len(files) - MOST
@@ -71,9 +71,9 @@ def kind(folder: Path, networked: frozenset[Path]) -> str:
     return "folder, on the network" if is_networked(folder, networked) else "folder"
 
 
-def files_of(entries: Sequence[os.DirEntry[str]], endings: Sequence[str]) -> Iterator[Entry]:
+def files_of(entries: Sequence[os.DirEntry[str]], endings: Sequence[str]) -> Iterator[Listed]:
     """Regular files with one of these endings, the newest first; not what is gone by now."""
-    found: list[tuple[float, Entry]] = []
+    found: list[tuple[float, Listed]] = []
     for entry in entries:
         if not entry.name.lower().endswith(tuple(endings)):
             continue
@@ -84,7 +84,7 @@ def files_of(entries: Sequence[os.DirEntry[str]], endings: Sequence[str]) -> Ite
         if stat.S_ISREG(state.st_mode):
             day = time.strftime("%Y-%m-%d", time.localtime(state.st_mtime))
             about = f"{show_size(state.st_size)}, {day}"
-            found.append((state.st_mtime, Entry(Path(entry.path), False, about)))
+            found.append((state.st_mtime, Listed(Path(entry.path), False, about)))
     yield from (entry for _, entry in sorted(found, key=lambda pair: -pair[0]))
 
 

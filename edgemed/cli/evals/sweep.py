@@ -20,11 +20,11 @@ from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.evals.budget import seconds_of
 from edgemed.evals.cases import read_cases
-from edgemed.evals.scores import Examined
-from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import sweeps_folder
+from edgemed.evals.sweeping.budget import seconds_of
+from edgemed.evals.sweeping.scores import Examined
+from edgemed.evals.sweeping.sweep import Exam, Way, sweep
 from edgemed.merging.recipe.recipe import type_word
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_place

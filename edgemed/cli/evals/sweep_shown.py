@@ -12,9 +12,9 @@ from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import clear_line
 from edgemed.cli.terminal.progress import minutes
 from edgemed.evals.intervals import FEW, Interval, mean_of, ratio_of
-from edgemed.evals.scores import Examined, curve_of
-from edgemed.evals.sweep import Way
 from edgemed.evals.sweep_file import RULE, best
+from edgemed.evals.sweeping.scores import Examined, curve_of
+from edgemed.evals.sweeping.sweep import Way
 from edgemed.printable import printable
 from edgemed.tables import Table
 

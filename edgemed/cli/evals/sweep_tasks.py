@@ -17,13 +17,13 @@ from edgemed.cli.options.models import options_of
 from edgemed.cli.terminal.printing import print_json
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.evals.budget import Clock
 from edgemed.evals.scoring import refuse_missing_libraries
-from edgemed.evals.sweep import Way
 from edgemed.evals.sweep_file import sweeps_folder
-from edgemed.evals.sweep_page import page
-from edgemed.evals.sweep_report import as_data, retained
-from edgemed.evals.task_sweep import (
+from edgemed.evals.sweeping.budget import Clock
+from edgemed.evals.sweeping.page import page
+from edgemed.evals.sweeping.report import as_data, retained
+from edgemed.evals.sweeping.sweep import Way
+from edgemed.evals.sweeping.task_sweep import (
     ENDS,
     Found,
     Plan,

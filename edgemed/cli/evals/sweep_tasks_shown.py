@@ -5,11 +5,11 @@ from math import isinf
 from statistics import mean
 
 from edgemed.amounts import amount
-from edgemed.evals.choosing import KEPT, RULE
-from edgemed.evals.floors import FLOORS
 from edgemed.evals.intervals import FEW, Interval
-from edgemed.evals.sweep_report import Retained, beside_parents
-from edgemed.evals.task_sweep import ENDS, Found, Plan, curve_rows
+from edgemed.evals.sweeping.choosing import KEPT, RULE
+from edgemed.evals.sweeping.floors import FLOORS
+from edgemed.evals.sweeping.report import Retained, beside_parents
+from edgemed.evals.sweeping.task_sweep import ENDS, Found, Plan, curve_rows
 from edgemed.tables import Table
 
 WIDTH = 20  # characters of a bar

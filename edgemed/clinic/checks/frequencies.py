@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.checks.regimens import CLOSE
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.reading.regimens import AS_NEEDED, Part, is_clock, rates
+from edgemed.clinic.reading.regimens import AS_NEEDED, Detail, is_clock, rates
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
@@ -46,7 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             yield Flag("frequency", "not found", severity, reason, rate.span)
 
 
-def is_denied(rate: Part, said: Said) -> bool:
+def is_denied(rate: Detail, said: Said) -> bool:
     """`Has not been taking it daily` says no frequency."""
     return any(
         m.polarity == "no" and m.span.start < rate.span.end and rate.span.start < m.span.end
@@ -54,18 +54,18 @@ def is_denied(rate: Part, said: Said) -> bool:
     )
 
 
-def is_counted(rate: Part, said: Said) -> bool:
+def is_counted(rate: Detail, said: Said) -> bool:
     """`Three pills a day` may be one three times a day."""
     return rate.value == 1.0 and any(
         0 <= rate.span.start - q.span.end <= BESIDE and q.values[0] > 1 for q in said.quantities
     )
 
 
-def is_within_a_day(other: Part) -> bool:
+def is_within_a_day(other: Detail) -> bool:
     return isinstance(other.value, float) and other.value > 1.0
 
 
-def is_same(a: Part, b: Part) -> bool:
+def is_same(a: Detail, b: Detail) -> bool:
     """As often, or a time of day for what is once a day."""
     if is_clock(b):
         return a.value == 1.0

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from edgemed.clinic.checks.numbers import equal, is_counted_out
 from edgemed.clinic.findings import Flag, Span
 from edgemed.clinic.reading.quantities import Quantity
-from edgemed.clinic.reading.regimens import ALWAYS, AS_NEEDED, Part, Regimen, regimens
+from edgemed.clinic.reading.regimens import ALWAYS, AS_NEEDED, Detail, Regimen, regimens
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
@@ -77,7 +77,7 @@ def is_comparable(a: Quantity, b: Quantity) -> bool:
     return a.unit is None or b.unit is None or a.unit.dimension == b.unit.dimension
 
 
-def same_rate(a: Sequence[Part], b: Sequence[Part]) -> bool:
+def same_rate(a: Sequence[Detail], b: Sequence[Detail]) -> bool:
     """Times a day of one side all among the other's; without any, both or neither as needed."""
     said = [{p.value for p in side} & {AS_NEEDED, ALWAYS} for side in (a, b)]
     if said[0] and said[1] and said[0] != said[1]:

@@ -17,7 +17,7 @@ from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import Date, agree
-from edgemed.clinic.reading.regimens import Part, is_clock, rates, routes
+from edgemed.clinic.reading.regimens import Detail, is_clock, rates, routes
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import stem
@@ -164,7 +164,7 @@ def _regimen(said: Said, span: Span, source: Source, around: range) -> Iterator[
             yield text[part.span.start - start : part.span.end - start]
 
 
-def is_same_rate(a: Part, b: Part) -> bool:
+def is_same_rate(a: Detail, b: Detail) -> bool:
     """As often, or at the same time of day."""
     if is_clock(a):
         return a.value == b.value

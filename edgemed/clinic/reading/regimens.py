@@ -61,7 +61,7 @@ OF = re.compile(r"\s+(?:of\s+)?$")
 SEPARATOR = re.compile(r"[,;(]|\b(?:then|to|and|from|by)\b", re.IGNORECASE)
 
 
-class Part(NamedTuple):
+class Detail(NamedTuple):
     """A route by name, or a frequency in times a day, where it is written."""
 
     value: str | float
@@ -76,9 +76,9 @@ class Regimen(NamedTuple):
 
     drug: str
     doses: tuple[Quantity, ...]
-    routes: tuple[Part, ...]
-    rates: tuple[Part, ...]
-    clocks: tuple[Part, ...] = ()
+    routes: tuple[Detail, ...]
+    rates: tuple[Detail, ...]
+    clocks: tuple[Detail, ...] = ()
 
     def spans(self) -> list[Span]:
         """Where its parts are written, in order."""
@@ -147,10 +147,10 @@ def _joined(found: Sequence[Regimen]) -> Regimen:
     )
 
 
-def rates(said: Said) -> list[Part]:
+def rates(said: Said) -> list[Detail]:
     """Every frequency of the sentence: times a day, `AS_NEEDED`, or "clock"."""
     text, offset = said.sentence.text, said.sentence.span.start
-    found: list[Part] = []
+    found: list[Detail] = []
     for match in _frequency().finditer(text):
         if match.group().lower() == "daily" and NOT_DAILY.match(text, match.end()):
             continue
@@ -162,11 +162,11 @@ def rates(said: Said) -> list[Part]:
         if match.group().lower() == "ppd" and COUNTED_PACKS.search(text[: match.start()]) is None:
             continue
         span = Span(match.start() + offset, match.end() + offset)
-        found += [Part(value, span) for value in _times_a_day(match.group())]
+        found += [Detail(value, span) for value in _times_a_day(match.group())]
     return found
 
 
-def _written(said: Said) -> list[Quantity | Part]:
+def _written(said: Said) -> list[Quantity | Detail]:
     """Doses, routes and frequencies in order; the numbers of a frequency are no dose."""
     often = rates(said)
     doses = [
@@ -194,13 +194,13 @@ def is_body_weight(quantity: Quantity) -> bool:
     return unit is not None and unit.dimension == "mass" and unit.factor > HEAVIEST_DOSE
 
 
-def routes(said: Said) -> Iterator[Part]:
+def routes(said: Said) -> Iterator[Detail]:
     """Every route of the sentence, by name."""
     text, offset = said.sentence.text, said.sentence.span.start
     for match in _route().finditer(text):
         name = _route_names().get(match.group()) or _route_names().get(match.group().lower())
         if name is not None and not NOT_ROUTE.match(text, match.end()):
-            yield Part(name, Span(match.start() + offset, match.end() + offset))
+            yield Detail(name, Span(match.start() + offset, match.end() + offset))
 
 
 def _lead(said: Said, drug: Mention, first: bool) -> int:
@@ -217,10 +217,10 @@ def _lead(said: Said, drug: Mention, first: bool) -> int:
     return start + offset
 
 
-def _chained(parts: Sequence[Quantity | Part], drug: Mention) -> list[Quantity | Part]:
+def _chained(parts: Sequence[Quantity | Detail], drug: Mention) -> list[Quantity | Detail]:
     """The parts from the drug on, up to the first that is too far from the one before."""
     reached = drug.span.end
-    kept: list[Quantity | Part] = []
+    kept: list[Quantity | Detail] = []
     for part in parts:
         if part.span.start - reached > GAP:
             break
@@ -229,7 +229,7 @@ def _chained(parts: Sequence[Quantity | Part], drug: Mention) -> list[Quantity |
     return kept
 
 
-def _cut(said: Said, parts: Sequence[Quantity | Part]) -> list[list[Quantity | Part]]:
+def _cut(said: Said, parts: Sequence[Quantity | Detail]) -> list[list[Quantity | Detail]]:
     """The parts of one drug, cut before each further dose of the same measure."""
     text, offset = said.sentence.text, said.sentence.span.start
     doses = [p for p in parts if isinstance(p, Quantity)]
@@ -252,19 +252,19 @@ def _cut(said: Said, parts: Sequence[Quantity | Part]) -> list[list[Quantity | P
     ]
 
 
-def _regimen(drug: str, parts: Sequence[Quantity | Part], alone: bool) -> Regimen:
+def _regimen(drug: str, parts: Sequence[Quantity | Detail], alone: bool) -> Regimen:
     """Parts by kind; times of day count only where no frequency is written and no second dose."""
     doses = tuple(p for p in parts if isinstance(p, Quantity))
-    named = [p for p in parts if isinstance(p, Part)]
+    named = [p for p in parts if isinstance(p, Detail)]
     often = tuple(p for p in named if isinstance(p.value, float))
     clocks = tuple(p for p in named if is_clock(p))
     if clocks and alone and not any(p.value for p in often):
-        often += (Part(float(len(clocks)), clocks[0].span),)
+        often += (Detail(float(len(clocks)), clocks[0].span),)
     routes = tuple(p for p in named if isinstance(p.value, str) and not is_clock(p))
     return Regimen(drug, doses, routes, often, clocks)
 
 
-def is_clock(part: Part) -> bool:
+def is_clock(part: Detail) -> bool:
     """A time of day, which is a frequency only by itself."""
     return isinstance(part.value, str) and part.value.startswith(CLOCK)
 

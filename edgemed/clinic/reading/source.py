@@ -16,7 +16,7 @@ from edgemed.clinic.reading.dates import Date
 from edgemed.clinic.reading.levels import levels
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.reasons import Link, links
-from edgemed.clinic.reading.regimens import Part, Regimen, all_regimens, rates, routes
+from edgemed.clinic.reading.regimens import Detail, Regimen, all_regimens, rates, routes
 from edgemed.clinic.reading.said import Cue, Mention, Said
 from edgemed.clinic.reading.sex import LEAST, Sex, decided, tally
 from edgemed.clinic.reading.sides import Sided, parts_of
@@ -127,12 +127,12 @@ class Source:
         return [link for said in self.said for link in links(said)]
 
     @cached_property
-    def rates(self) -> list[tuple[int, Part]]:
+    def rates(self) -> list[tuple[int, Detail]]:
         """Every frequency said."""
         return [(i, rate) for i, said in enumerate(self.said) for rate in rates(said)]
 
     @cached_property
-    def routes(self) -> list[tuple[int, Part]]:
+    def routes(self) -> list[tuple[int, Detail]]:
         """Every route said."""
         return [(i, route) for i, said in enumerate(self.said) for route in routes(said)]
 

@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
 from edgemed.errors import EdgemedError, UsageError
-from edgemed_tui.folders import WAITING, Entry, Listing, Reader, shown_path
+from edgemed_tui.folders import WAITING, Listed, Listing, Reader, shown_path
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.dialogs import Dialog
@@ -305,7 +305,7 @@ class AskPath(Dialog[str]):
         if listing.words:
             self.fault(listing.words)
 
-    def _show(self, folder: Path, inside: Sequence[Entry]) -> None:
+    def _show(self, folder: Path, inside: Sequence[Listed]) -> None:
         """The folder above, then those inside."""
         up = [Choice(UP, "the folder above", folder.parent)] if folder.parent != folder else []
         shown = [*up, *choices(inside, hidden=False)]
@@ -332,7 +332,7 @@ def split(typed: str) -> tuple[str, str]:
     return head + slash, part
 
 
-def choices(entries: Sequence[Entry], *, hidden: bool) -> list[Choice[Path]]:
+def choices(entries: Sequence[Listed], *, hidden: bool) -> list[Choice[Path]]:
     """A row for each; names that begin with a full stop only where they are looked for."""
     return [
         Choice(e.path.name + ("/" if e.is_folder else ""), e.about, e.path)

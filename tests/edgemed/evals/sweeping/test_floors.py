@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgemed.evals.floors import floor_of, lead
+from edgemed.evals.sweeping.floors import floor_of, lead
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task

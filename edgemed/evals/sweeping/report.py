@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from edgemed.evals.budget import Clock
-from edgemed.evals.choosing import KEPT, RULE, Kept, kept_of
 from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, verdicts
-from edgemed.evals.floors import FLOORS, floor_of
-from edgemed.evals.task_sweep import ENDS, Found, Plan, curve_rows
+from edgemed.evals.sweeping.budget import Clock
+from edgemed.evals.sweeping.choosing import KEPT, RULE, Kept, kept_of
+from edgemed.evals.sweeping.floors import FLOORS, floor_of
+from edgemed.evals.sweeping.task_sweep import ENDS, Found, Plan, curve_rows
 from edgemed.evals.tasks.task import Task
 
 SURE = 0.05

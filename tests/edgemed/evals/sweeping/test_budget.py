@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgemed.evals import budget
-from edgemed.evals.budget import Clock, better_half, rounds_for, seconds_of
+from edgemed.evals.sweeping import budget
+from edgemed.evals.sweeping.budget import Clock, better_half, rounds_for, seconds_of
 
 
 @pytest.mark.parametrize(

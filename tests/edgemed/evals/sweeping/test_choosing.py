@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from edgemed.evals.choosing import Column, choose, kept_of, shares_of
 from edgemed.evals.measures import Counts
+from edgemed.evals.sweeping.choosing import Column, choose, kept_of, shares_of
 
 N = 40
 TS = (0.0, 0.5, 1.0)

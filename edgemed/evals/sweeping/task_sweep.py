@@ -17,16 +17,16 @@ from typing import Any, NamedTuple
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
 from edgemed.errors import Refused, UsageError
-from edgemed.evals.broken import Surprise, perplexity_of, refuse_broken
-from edgemed.evals.budget import Clock, better_half, rounds_for
-from edgemed.evals.choosing import CLINICAL, INSTRUCTIONS, Choice, Column, choose
 from edgemed.evals.evaluate import Examinee, evaluate, identity_of, refuse_early
 from edgemed.evals.examining import Outcome
-from edgemed.evals.floors import floor_of
 from edgemed.evals.results import known_results
-from edgemed.evals.scores import held, remove
-from edgemed.evals.sweep import Exam, Listener, Way, identity_of_way, merge_at
-from edgemed.evals.sweep import refuse_early as refuse_merges
+from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
+from edgemed.evals.sweeping.budget import Clock, better_half, rounds_for
+from edgemed.evals.sweeping.choosing import CLINICAL, INSTRUCTIONS, Choice, Column, choose
+from edgemed.evals.sweeping.floors import floor_of
+from edgemed.evals.sweeping.scores import held, remove
+from edgemed.evals.sweeping.sweep import Exam, Listener, Way, identity_of_way, merge_at
+from edgemed.evals.sweeping.sweep import refuse_early as refuse_merges
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.task import Task, read_task
 from edgemed.local_models.loading import Options
@@ -346,7 +346,7 @@ def affordable(bench: Bench, most: int, points: int) -> int:
 def curve_rows(plan: Plan, found: Found) -> list[dict[str, Any]]:
     """The points of the last round as lines of a sweep file, which the screen draws."""
     from edgemed.evals.measures import measured
-    from edgemed.evals.scores import UNKNOWN_TRAINING
+    from edgemed.evals.sweeping.scores import UNKNOWN_TRAINING
 
     rows = []
     for t in found.rounds[-1].ts if found.rounds else ():

@@ -16,12 +16,12 @@ from edgemed_models.scale.examination import questions
 from edgemed.cli.evals.sweep_shown import verdict
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused
-from edgemed.evals import sweep as sweeping
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import SweepCase, read_cases
-from edgemed.evals.scores import Examined, write_points
-from edgemed.evals.sweep import Exam, Way, sweep
 from edgemed.evals.sweep_file import known_sweeps, read_sweep
+from edgemed.evals.sweeping import sweep as sweeping
+from edgemed.evals.sweeping.scores import Examined, write_points
+from edgemed.evals.sweeping.sweep import Exam, Way, sweep
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options
 
@@ -228,7 +228,7 @@ def test_a_point_is_shown_though_its_scores_cannot_be_written(
     def full(*arguments: object) -> None:
         raise EdgemedError("cannot write the scores", "free disk space")
 
-    monkeypatch.setattr("edgemed.evals.sweep.write_points", full)
+    monkeypatch.setattr("edgemed.evals.sweeping.sweep.write_points", full)
     asked = ["sweep", *MODELS, "--cases", str(file), "--max-tokens", "20", "--context", "1024"]
     assert main([*asked, "--t", "0", "1"]) == 1
     out, err = capfd.readouterr()

@@ -20,7 +20,14 @@ from edgemed.adapters.running import recorded
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import SweepCase, digest_of
-from edgemed.evals.scores import Examined, Identity, held, known_points, remove, write_points
+from edgemed.evals.sweeping.scores import (
+    Examined,
+    Identity,
+    held,
+    known_points,
+    remove,
+    write_points,
+)
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options, plan_model
 from edgemed.merging.parents.opening import open_parent, open_parents

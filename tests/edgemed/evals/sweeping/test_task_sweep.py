@@ -13,14 +13,21 @@ from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused, UsageError
 from edgemed.evals import evaluate as evaluating
-from edgemed.evals import task_sweep as sweeping
-from edgemed.evals.broken import Surprise, perplexity_of, refuse_broken
-from edgemed.evals.budget import Clock
-from edgemed.evals.sweep import Silent, Way
 from edgemed.evals.sweep_file import parse_sweep
-from edgemed.evals.sweep_page import page
-from edgemed.evals.sweep_report import as_data, retained
-from edgemed.evals.task_sweep import Found, Plan, Section, development_of, refuse_axes, sweep_tasks
+from edgemed.evals.sweeping import task_sweep as sweeping
+from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
+from edgemed.evals.sweeping.budget import Clock
+from edgemed.evals.sweeping.page import page
+from edgemed.evals.sweeping.report import as_data, retained
+from edgemed.evals.sweeping.sweep import Silent, Way
+from edgemed.evals.sweeping.task_sweep import (
+    Found,
+    Plan,
+    Section,
+    development_of,
+    refuse_axes,
+    sweep_tasks,
+)
 from edgemed.evals.tasks.items import sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task
@@ -76,7 +83,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(
         evaluating, "planned", lambda model, task, items: Settings(str(model.path), 512, 1)
     )
-    monkeypatch.setattr("edgemed.evals.budget.time.monotonic", lambda: world.now)
+    monkeypatch.setattr("edgemed.evals.sweeping.budget.time.monotonic", lambda: world.now)
     return world
 
 
