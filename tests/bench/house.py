@@ -1,11 +1,11 @@
 """The house in figures, before and after: rooms, imports, functions, hops, time to start.
 
-    python -m tests.bench.house [REV ...] [--hops] [--starts 15]
+    python -m tests.bench.house [REV ...] [--hops] [--starts 15] [--work 15]
 
 A column for each git revision (a tag, a commit); `.` is the work tree as it is, and what is
 measured where none is named. Revisions are read from git, the work tree stays as it is. `--hops`
 runs a merge and a summary of the embedded models in every revision (see `house_hops`); `--starts`
-times commands of the first and the last revision, in turns.
+times short commands of the first and the last revision, in turns, and `--work` long ones.
 """
 
 import argparse
@@ -204,7 +204,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("revisions", nargs="*", default=[HERE], metavar="REV")
     parser.add_argument("--hops", action="store_true", help="run a merge and a summary")
-    parser.add_argument("--starts", type=int, default=0, metavar="PAIRS", help="time commands")
+    parser.add_argument(
+        "--starts", type=int, default=0, metavar="PAIRS", help="time short commands"
+    )
+    parser.add_argument("--work", type=int, default=0, metavar="PAIRS", help="time long ones")
     args = parser.parse_args()
     names = ["the work tree" if rev == HERE else rev for rev in args.revisions]
     with tempfile.TemporaryDirectory() as folder:
@@ -219,13 +222,14 @@ def main() -> None:
         )
         if args.hops:
             show("hops", names, [house_hops.measured(tree, Path(folder)) for tree in trees])
+        ends = [trees[0], trees[-1]]
+        compared = [names[0], names[-1], "ratio"]
         if args.starts:
-            ends = [trees[0], trees[-1]]
-            show(
-                "processor seconds to start",
-                names,
-                house_starts.measured(ends, args.starts, Path(folder)),
-            )
+            columns = house_starts.measured(ends, args.starts, Path(folder))
+            show("processor seconds to start", compared, columns)
+        if args.work:
+            columns = house_starts.work(ends, args.work, Path(folder))
+            show("processor seconds of commands", compared, columns)
 
 
 if __name__ == "__main__":
