@@ -18,6 +18,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from edgemed_models.answer import collect
 from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill, Request
 
 from edgemed.serving import replies
@@ -171,10 +172,7 @@ class Handler(BaseHTTPRequestHandler):
         for request in asked.requests:
             reply = Reply(self.path == CHAT)
             with closing(self._events(request, asked.stops)) as events:
-                for event in events:
-                    if isinstance(event, Piece):
-                        reply.add(event)
-                    self._note(reply, event)
+                collect(events, reply.hear, reply.answer)
             found.append(reply)
         scored = asked.requests[0].top is not None
         self._send(200, replies.whole(self._head(), self.path == CHAT, found, scored))
@@ -183,14 +181,16 @@ class Handler(BaseHTTPRequestHandler):
         """The answer piece by piece. What fails before the first piece is an error as any other."""
         head, chat, reply = self._head(), self.path == CHAT, Reply(self.path == CHAT)
         scored = asked.requests[0].top is not None
+
+        def send(event: Event) -> None:
+            if not isinstance(event, Prefill) and not self.replied:
+                self._begin_stream(head, chat)
+            if isinstance(event, Piece) and event.text:
+                self.wfile.write(replies.chunk(head, chat, event, None, scored))
+                self.wfile.flush()
+
         with closing(self._events(asked.requests[0], asked.stops)) as events:
-            for event in events:
-                if not isinstance(event, Prefill) and not self.replied:
-                    self._begin_stream(head, chat)
-                if isinstance(event, Piece) and event.text:
-                    self.wfile.write(replies.chunk(head, chat, event, None, scored))
-                    self.wfile.flush()
-                self._note(reply, event)
+            collect(events, send, reply.answer)
         self.wfile.write(replies.chunk(head, chat, None, reply.reason, scored) + replies.END)
 
     def _begin_stream(self, head: dict[str, Any], chat: bool) -> None:
@@ -216,15 +216,6 @@ class Handler(BaseHTTPRequestHandler):
                 if isinstance(event, Done) and event.reason == "cancelled":
                     raise Stopping
                 yield event
-
-    @staticmethod
-    def _note(reply: Reply, event: Event) -> None:
-        """Count tokens, and keep why it ended."""
-        if isinstance(event, Prefill):
-            reply.read = event.total
-        elif isinstance(event, Done):
-            reply.reason = replies.REASONS[event.reason]
-            reply.read, reply.written = event.timings.prompt_tokens, event.timings.answer_tokens
 
     def _gone(self) -> bool:
         """Whether the client has closed the connection."""

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgemed_models.base import Piece, Scored
+from edgemed_models.answer import Answer
+from edgemed_models.base import Done, Event, Piece, Prefill, Scored
 
 REASONS = {"stop": "stop", "loop": "stop", "length": "length"}
 
@@ -14,21 +15,34 @@ class Reply:
     """One answer as it grows. `chat`: in the form of a chat, else of a text."""
 
     chat: bool
-    texts: list[str] = field(default_factory=list)
+    answer: Answer = field(default_factory=Answer)
     scores: list[Scored] = field(default_factory=list)
     read: int = 0
-    written: int = 0
-    reason: str = "stop"
 
-    def add(self, piece: Piece) -> None:
-        """The next piece."""
-        self.texts.append(piece.text)
-        self.scores += piece.scores
-        self.written += piece.tokens
+    def hear(self, event: Event) -> None:
+        """What an event says beside the text: scores, and how many tokens were read."""
+        if isinstance(event, Piece):
+            self.scores += event.scores
+        elif isinstance(event, Prefill):
+            self.read = event.total
+        elif isinstance(event, Done):
+            self.read = event.timings.prompt_tokens
+
+    @property
+    def written(self) -> int:
+        """Tokens of the answer."""
+        end = self.answer.end
+        return end.timings.answer_tokens if isinstance(end, Done) else self.answer.tokens
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in the form's words."""
+        end = self.answer.end
+        return REASONS.get(end.reason, "stop") if isinstance(end, Done) else "stop"
 
     def choice(self, index: int, scored: bool) -> dict[str, Any]:
         """The answer as one of the choices."""
-        text = "".join(self.texts)
+        text = self.answer.text
         held: dict[str, Any] = (
             {"message": {"role": "assistant", "content": text}} if self.chat else {"text": text}
         )

@@ -153,6 +153,8 @@ def is_safe(value: ast.expr) -> bool:
 
 
 def is_constant(value: ast.expr) -> bool:
+    if isinstance(value, ast.IfExp):
+        return is_constant(value.body) and is_constant(value.orelse)
     return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id.isupper())
 
 

@@ -8,6 +8,7 @@ import pytest
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui.literal import literal
 from edgemed_tui.screens import session
+from edgemed_tui.screens.behind import PageBehind
 from edgemed_tui.screens.files import AskPath, FilePicker
 from edgemed_tui.widgets.status import StatusLine
 from textual.pilot import Pilot
@@ -37,6 +38,26 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 def still_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same amount of memory on every machine."""
     monkeypatch.setattr(session, "memory", lambda nbytes: "memory 1.2 GiB")
+
+
+@pytest.fixture
+def snap_compare(snap_compare: Any) -> Any:
+    """As it is, with the page behind a dialog drawn as it stands: a moment later is soon enough for
+    a user, and never the same moment twice."""
+
+    def compare(made: Any, *, run_before: Any, **options: Any) -> Any:
+        async def before(pilot: Pilot[None]) -> None:
+            await run_before(pilot)
+            await pilot.pause()
+            for screen in pilot.app.screen_stack:
+                if isinstance(screen, PageBehind):
+                    screen.on_resize()
+                    screen.refresh()
+            await pilot.pause()
+
+        return snap_compare(made, run_before=before, **options)
+
+    return compare
 
 
 async def draft(pilot: Pilot[None], theme: str, *keys: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from edgemed_models.engine.settings import Settings
 
+from edgemed.amounts import amount
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names
@@ -155,8 +156,11 @@ def shown_items(
     every = with_shots(task, items, data, shots_of(args))
     found, fewer = within_context(path, options_of(args), task, every)
     if fewer:
-        told = f"{task.name}: {fewer} of {len(items)} items got fewer than {args.shots} examples"
-        print(f"{told}, for more do not fit into the context", file=sys.stderr)
+        of, asked = amount(len(items), "item"), amount(args.shots, "example")
+        print(
+            f"{task.name}: {fewer} of {of} got fewer than {asked}: more do not fit the context",
+            file=sys.stderr,
+        )
     return found
 
 

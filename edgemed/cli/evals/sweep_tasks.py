@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from edgemed.amounts import amount
 from edgemed.cli.evals.sweep_shown import Narrator, command_for, shown
 from edgemed.cli.evals.sweep_tasks_shown import (
     choice_table,
@@ -103,7 +104,7 @@ def line_on(found: Found) -> str:
         return "parents: " + ("checked" if found.surprise else "known")
     last = found.rounds[-1]
     items = ", ".join(f"{count} of {name}" for name, count in last.items.items())
-    return f"round {len(found.rounds)}: {len(last.ts)} points, {items}"
+    return f"round {len(found.rounds)}: {amount(len(last.ts), 'point')}, {items}"
 
 
 def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -254,6 +255,12 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["inspect", p.note],
         lambda p: ["inspect", p.file("absent")],
     ),
+    "serve": (
+        lambda p: ["serve", p.stranger],
+        lambda p: ["serve", EVIL],
+        lambda p: ["serve", runnable(p.folder, "instruct"), "--token-file", p.note],
+        lambda p: ["serve", runnable(p.folder, "instruct"), "--chat-template", p.folder / FILE],
+    ),
 }  # fmt: skip
 
 REFUSED = {
@@ -265,6 +272,7 @@ REFUSED = {
     "audit seal",
     "audit drafts",
     "adapt",
+    "serve",
 }
 """Commands whose first call already is a refusal; that of all others is done."""
 
@@ -399,6 +407,8 @@ def set_up(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = AddedModel(EVIL, str(place.a), EVIL, False, EVIL, True)
     if name.startswith("models"):
         library.write_library(Library((entry,), EVIL))
+    if name == "serve":  # this process keeps its sockets
+        monkeypatch.setattr("edgemed.cli.local_models.serve.listen", nullcontext)
     if name in ("summarize", "chat"):
         answer = ["Takes metformin", f"{EVIL}.\n", f"Aspirin 810 {EVIL} mg.\r\n", "\ud800\r"]
         scripted(monkeypatch, ScriptedModel(answer), f"clinic.{name}")
