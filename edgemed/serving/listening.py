@@ -6,6 +6,7 @@ worker that runs the model never has it.
 """
 
 import errno
+import re
 import secrets
 import socket
 import sys
@@ -20,6 +21,8 @@ from edgemed.storage.whole import in_words, write_whole
 HOME = "127.0.0.1"
 WAITING = 16  # connections that the system keeps until they are accepted
 TOKEN_BYTES = 32
+TOKEN = re.compile(rb"[A-Za-z0-9_-]{43}\n")
+"""A token as it stands in a file: TOKEN_BYTES in base64."""
 
 
 def listen(port: int) -> socket.socket:
@@ -59,8 +62,17 @@ def new_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
+def holds_token(path: Path) -> bool:
+    """Whether a file holds one token and nothing else, so that a new one may take its place."""
+    with in_words(path), path.open("rb") as file:
+        return TOKEN.fullmatch(file.read(TOKEN_BYTES * 2)) is not None
+
+
 def write_token(path: Path, token: str) -> None:
-    """Replace the file at `path` with the token, readable by its user alone."""
+    """Write the token to `path`, readable by its user alone. It replaces an earlier token there;
+    Refused for a file that holds anything else."""
     refuse_place(path, replace=True)
+    if path.exists() and not holds_token(path):
+        raise Refused(f"{path} is there already, and holds no token", "name another file")
     with in_words(path):
         write_whole(path, f"{token}\n".encode())

@@ -100,7 +100,12 @@ def configure_tasks(add: Callable[..., Any]) -> None:
         metavar="TIME",
         help="such as 2h, 90m: halve the merges round by round, by measured time",
     )
-    add("--report", type=Path, metavar="FILE", help="write a report in one file")
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="a report: a page, or .json",
+    )
     add("--json", action="store_true", help="print the figures as JSON")
     add("--force-knowledge", action="store_true", help="choose t without clinical or format tasks")
     add("--force-broken", action="store_true", help="sweep also where a parent seems broken")

@@ -37,8 +37,8 @@ from edgemed.evals.sweeping.task_sweep import (
 from edgemed.evals.tasks.items import sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task, task_names
+from edgemed.merging.report.report_file import refuse_name
 from edgemed.printable import printable
-from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
 READ_ONLY = ("read", "diverge")
@@ -52,7 +52,7 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     plan, clock = plan_of(args, way, name), Clock(args.budget)
     plan = replace(plan, options=replace(options_of(args), chat_template=None))
     if args.report is not None:
-        refuse_place(args.report, replace=True)
+        refuse_name(args.report)
     narrator = Narrator(0)
     found = Found()
     try:
@@ -67,10 +67,13 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
         narrator.clear()
     made = shown(command_for(way, found.choice.t)) if found.choice else ""
     data = as_data(plan, found, clock, made)
-    keep(plan.folder / "sweep.json", json.dumps(data, indent=1) + "\n")
+    as_text = json.dumps(data, indent=1) + "\n"
+    keep(plan.folder / "sweep.json", as_text)
     keep_curve(plan, found, name)
     if args.report is not None:
-        keep(args.report, page(data, shown(sys.argv[:1] + command_again(args))))
+        is_page = args.report.suffix.lower() == ".html"
+        again = shown(sys.argv[:1] + command_again(args))
+        keep(args.report, page(data, again) if is_page else as_text)
     if args.json:
         print_json(data)
     else:

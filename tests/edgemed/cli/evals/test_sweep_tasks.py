@@ -69,6 +69,7 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         ([*KNOWLEDGE, "--context", "24"], 3, "_test.csv, line 1"),
         (["--tasks", "meqsum,ifeval"], 3, "needs meqsum/"),
         (["--cases", "c.jsonl"], 2, "--data is for --tasks"),
+        ([*KNOWLEDGE, "--report", "note.txt"], 2, "does not end in .html or .json"),
     ],
 )
 def test_what_cannot_be_done_is_refused(

@@ -79,7 +79,7 @@ def test_it_answers_with_its_token_and_sigterm_ends_it(running: Running, reached
 
 def test_a_file_holds_the_token_for_its_user_alone(tmp_path: Path, reached: None) -> None:
     kept = tmp_path / "token"
-    kept.write_text("old")
+    kept.write_text("x" * 43 + "\n")
     for running in started("--token-file", str(kept)):
         assert running.lines[1] == f"token: in {kept}"
         assert kept.stat().st_mode & 0o777 == 0o600
