@@ -31,6 +31,8 @@ LEAST_CLAIMS = 5
 UNSUPPORTED = 0.75  # of claims, more than which are not found or contradicted
 LONGEST_WORD = 60  # letters, of which
 FEWEST_LETTERS = 6  # different ones at least
+FRAGMENT = re.compile(r"(?=\w{9})(\w{2,6}?)\1{2,}")
+"""A word that is one fragment at least three times over, such as "hadhadhad"."""
 
 
 def unusable(
@@ -63,7 +65,7 @@ def repeats(draft: str, source: str = "") -> bool:
     if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
         return True
     words = plain_words(draft)
-    if ends_in_a_loop(words):
+    if any(FRAGMENT.fullmatch(word) for word in words) or ends_in_a_loop(words):
         return True
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()

@@ -8,7 +8,8 @@ from edgemed_tui.screens import behind
 from edgemed_tui.themes import NAMES
 from textual.pilot import Pilot
 
-from tests.tui.driving import case_of, drafted, press
+from tests.tui.driving import case_of, drafted, press, started, until
+from tests.tui.scripted import app
 
 
 def screen_text(pilot: Pilot[None]) -> str:
@@ -114,3 +115,19 @@ async def test_the_page_is_not_drawn_behind_every_letter_that_is_typed(
             if "step 7" in screen_text(pilot):
                 break
         assert "step 7" in screen_text(pilot)
+
+
+@pytest.mark.parametrize("key", ["f1", "f2", "f3", "f4"])
+async def test_a_page_that_was_opened_leaves_the_styles_of_the_session_alone(
+    key: str, tmp_path: Path
+) -> None:
+    async with started(app(folder=tmp_path), size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+        page = pilot.app.screen
+        before = {w.id: w.region for w in page.query("*") if w.id}
+        await press(pilot, key)
+        assert pilot.app.screen is not page
+        await press(pilot, "escape")
+        assert pilot.app.screen is page
+        assert {w.id: w.region for w in page.query("*") if w.id} == before

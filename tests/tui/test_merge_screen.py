@@ -54,7 +54,7 @@ async def test_two_models_are_merged_after_the_plan_was_seen(tmp_path: Path, pai
     out = tmp_path / "out.gguf"
     async with started(app(folder=tmp_path)) as pilot:
         screen = await filled(pilot, *pair, out)
-        assert screen.query_one("#verdict").size.height > 20  # of the screen's own style
+        assert screen.query_one("#preview").size.height > 20  # of the screen's own style
         plan = await shown(pilot, "follows", lambda words: "(tensors):" in words)
         assert "interrupted" not in plan
         assert not out.exists()

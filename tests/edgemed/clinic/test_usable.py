@@ -21,6 +21,7 @@ Blood pressure was 118/72. Discharged on furosemide 40 mg orally twice daily."""
         "Chest clear.\n" + "There is a small nodule in the left lung.\n" * 25,
         "1. Take furosemide 40 mg. 2. Take furosemide 40 mg. 3. Take furosemide 40 mg.",
         "had" * 40,
+        "hadhadhad",
         "58-year-old man with cough for 3 days and no chest pain; he smokes ten a day and works "
         "outside, lives with his wife, has two dogs, no travel, no known contacts"
         + ", no wheezing"

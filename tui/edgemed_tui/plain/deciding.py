@@ -68,7 +68,7 @@ def evidence(line: Line, rest: str) -> None:
     start = sum(len(row) for row in rows[: number - 1])
     end = start + len(rows[number - 1])
     if line.session.review is None:
-        raise UsageError("the text has not been checked", "type: draft")
+        raise UsageError("the text has not been checked", "type: findings")
     for claim in line.session.review.claims:
         if start <= claim.draft.start < end:
             line.say(f"{steps.quoted(line.session.text, claim.draft)} ({claim.says})")

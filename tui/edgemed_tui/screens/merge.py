@@ -85,7 +85,7 @@ memory it takes. Nothing is written before `ctrl+g`.
         self._told = False  # that the files are read first
 
     def compose(self) -> ComposeResult:
-        """The form, the verdict, the bar."""
+        """The form, what the merge will do, the bar."""
         yield Words(literal((" edgemed ", "bold"), "  merge two models"), id="head")
         with Horizontal():
             with Vertical(id="form") as form:
@@ -93,8 +93,8 @@ memory it takes. Nothing is written before `ctrl+g`.
                 for name, label, value in FIELDS:
                     yield Words(label, classes="label", id=f"label-{name}")
                     yield line(name, self._start.get(name, value))
-            with VerticalScroll(id="verdict") as verdict:
-                verdict.border_title = literal("What the merge will do")
+            with VerticalScroll(id="preview") as preview:
+                preview.border_title = literal("What the merge will do")
                 yield Words(" ".join(ABOUT.split()), id="follows")
         yield ProgressBar(id="bar", show_eta=True)
         yield KeysLine()
