@@ -5,16 +5,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from edgemed_models.base import Event, Piece, Request
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.services import Services
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
+from edgemed.clinic.findings import Review
 from edgemed.errors import UsageError
 from edgemed.logs import audit, database, seals
 from tests.tui.held_log import held, place
@@ -83,6 +87,23 @@ def test_what_was_left_out_is_inserted_and_stands_against_signing(
 def test_evidence_of_a_line_is_read_out(tmp_path: Path, note: Path) -> None:
     _, said = talk(tmp_path, [f"note {note}", "template soap", "draft", "evidence 2"])
     assert "the note: Three days of worsening breathlessness" in said
+
+
+def test_evidence_of_a_text_that_was_not_checked_names_what_checks_it(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(note: str, draft: str) -> Review:
+        raise RuntimeError("broke")
+
+    def with_broken(*given: Any, **how: Any) -> Services:
+        return replace(real(*given, **how), review=broken)
+
+    real = services
+    monkeypatch.setitem(globals(), "services", with_broken)
+    typed = [f"note {note}", "template soap", "draft", "evidence 2"]
+    _, said = talk(tmp_path, typed)
+    assert "findings checks it again" in said
+    assert "the text has not been checked" in said and "type: findings" in said
 
 
 def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:

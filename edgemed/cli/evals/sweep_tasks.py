@@ -41,6 +41,12 @@ from edgemed.merging.report.report_file import refuse_name
 from edgemed.printable import printable
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
+REPEATED = (
+    *("data", "limit", "seed", "method", "out_type", "tokenizer_from"),
+    *("threads", "context", "gpu_layers", "kv_type", "batch", "at_once"),
+)
+FLAGS = ("force_knowledge", "force_broken", "no_repack")
+"""What the command that repeats a sweep must name, with values and without."""
 READ_ONLY = ("read", "diverge")
 
 
@@ -157,9 +163,10 @@ def keep_curve(plan: Plan, found: Found, name: str) -> None:
 def command_again(args: argparse.Namespace) -> list[str]:
     """The words that repeat this sweep."""
     words = ["sweep", *map(str, args.models), "--tasks", ",".join(args.tasks)]
-    for option in ("data", "limit", "seed", "method", "out_type", "tokenizer_from", "threads"):
+    for option in REPEATED:
         value = getattr(args, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
+    words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(args, flag)]
     words += ["--t", *(f"{t:g}" for t in sorted(set(args.t)))]
     return words + ([f"--budget={args.budget:g}"] if args.budget else [])

@@ -41,6 +41,7 @@ def test_a_small_sweep_prints_writes_and_goes_on(
     assert "round 1: 3 points" in told.err and str(out) in told.err
     assert "perplexity on plain English" in told.out
     assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert "--force-knowledge" in page.read_text("utf-8")  # without it the sweep is refused
     assert page.stat().st_mode & 0o777 == 0o600
     assert "case 1" not in page.read_text("utf-8")
     assert (out / "linear-0.5" / "mmlu-medical.development.jsonl").is_file()
