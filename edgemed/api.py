@@ -134,7 +134,9 @@ def _recipe(
 
     if recipe is not None:
         if models or t is not None or base or weight or parameters or method != "linear":
-            raise UsageError("a recipe says everything of a merge", "give the recipe and `out`")
+            raise UsageError(
+                "a recipe cannot be combined with other settings", "give the recipe and `out`"
+            )
         return recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
     if method not in METHODS:
         raise UsageError(f"no method is named {method!r}", f"one of: {', '.join(METHODS)}")

@@ -39,10 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="OUT.jsonl",
-        help="the tasks, a JSON object a line; `edgemed adapt --examples` reads them",
+        help="the file to write: one JSON object a line, as `edgemed adapt --examples` reads it",
     )
-    add("--alpaca", type=Path, metavar="FILE.json", help="also as one list of "
-        "instruction, input and output")  # fmt: skip
+    add("--alpaca", type=Path, metavar="FILE.json", help="also write them as one "
+        "JSON list of instruction, input and output")  # fmt: skip
     add(
         "--seeds",
         nargs="+",
@@ -51,7 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="seed tasks, JSON Lines or a JSON list of topic, view, type, difficulty, "
         "instruction and input (default: those that edgemed brings)",
     )
-    add("--count", type=positive, default=COUNT, metavar="N", help=f"tasks to make ({COUNT})")
+    add(
+        "--count",
+        type=positive,
+        default=COUNT,
+        metavar="N",
+        help=f"how many tasks to make (default: {COUNT})",
+    )
     add(
         "--check",
         action="store_true",
@@ -62,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=MOST,
         metavar="N",
-        help=f"give up after so many tries in a row without a task ({MOST})",
+        help=f"give up after N tries in a row without a new task (default: {MOST})",
     )
     add("--resume", action="store_true", help="continue a run that was stopped")
     add("--finish", action="store_true", help="end a run that was stopped: write its tasks so far")
@@ -74,13 +80,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def sampling_options(parser: argparse.ArgumentParser) -> None:
     """How the model writes."""
     add = parser.add_argument_group("writing").add_argument
-    add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
+    add(
+        "--seed",
+        type=seed,
+        default=PLAIN.seed,
+        metavar="N",
+        help=f"the seed of everything random (default: {PLAIN.seed})",
+    )
     add(
         "--temperature",
         type=finite,
         default=PLAIN.temperature,
         metavar="X",
-        help=f"how freely the model writes; at 0 it repeats itself more ({PLAIN.temperature})",
+        help="how freely the model writes; at 0 it repeats itself more (default: "
+        f"{PLAIN.temperature})",
     )
     for name, number in (("task", PLAIN.task_tokens), ("answer", PLAIN.answer_tokens)):
         add(
@@ -88,7 +101,7 @@ def sampling_options(parser: argparse.ArgumentParser) -> None:
             type=positive,
             default=number,
             metavar="N",
-            help=f"the longest {name}, in tokens; a longer one is dropped ({number})",
+            help=f"the longest {name}, in tokens; a longer one is dropped (default: {number})",
         )
 
 

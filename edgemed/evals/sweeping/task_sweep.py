@@ -98,7 +98,7 @@ def refuse_axes(tasks: Sequence[Task], force_knowledge: bool) -> None:
     if lacking and not (force_knowledge and axes):
         raise UsageError(
             f"t would be chosen without a task of the axis {' and '.join(sorted(lacking))}",
-            "name one (`edgemed eval --list`); --force-knowledge chooses by the tasks named: a "
+            "name one (`edgemed eval --list`), or choose t by the tasks named: a "
             "merge can lose its skills while multiple choice stands still",
         )
 
@@ -294,8 +294,8 @@ def fits(
         raise Refused(
             f"the budget is too small: by the time of the parents, the first round of {len(left)} "
             f"merges takes {need / 60:.0f} min",
-            f"give --budget {least / 60 + 1:.0f}m, a smaller --limit or fewer --t; what was "
-            "measured is kept",
+            f"allow {least / 60 + 1:.0f} minutes in all, fewer items or fewer values of t; "
+            "what was measured is kept",
         )
     found.stopped = f"the next round would take {need / 60:.0f} min"
     return False
@@ -339,7 +339,7 @@ def affordable(bench: Bench, most: int, points: int) -> int:
             return count
     raise Refused(
         "the budget is used up before the test",
-        "run the command again: what was measured is kept, and the time counts anew",
+        "run the command again: what was measured is kept, with the budget counted from then",
     )
 
 
