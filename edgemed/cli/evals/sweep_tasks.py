@@ -128,8 +128,8 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:
     refuse_axes(tasks, args.force_knowledge)
     if not set(ENDS) <= set(args.t) or len(set(args.t)) < 3:
         raise UsageError(
-            "a sweep on tasks needs both models and a merge",
-            "give values of t from 0 to 1, such as --t 0 0.5 1",
+            "a sweep on tasks needs t = 0, t = 1 and one between",
+            "give them, such as --t 0 0.5 1",
         )
     refuse_missing_libraries()
     data = args.data or sweeps_folder().parent / "tasks"
