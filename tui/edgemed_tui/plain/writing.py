@@ -253,8 +253,10 @@ def check(line: Line) -> None:
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return
-    line.say(f"{verdict(line.session).words}.")
-    line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
+    said = verdict(line.session)
+    line.say(f"{said.words}.")
+    if said.kind == "unusable":  # any other verdict counts them
+        line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
     if line.session.review is not None and (lines := line.session.review.vital):
         line.say(f"{TITLE}: {len(lines)} to look at.")
 
