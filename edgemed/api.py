@@ -16,6 +16,8 @@ from edgemed.errors import UsageError
 from edgemed.storage.sizes import parse_size
 
 if TYPE_CHECKING:
+    from edgemed_models.base import Event
+
     from edgemed.clinic.findings import Review
     from edgemed.evals.sweep_file import Best
     from edgemed.evals.sweeping.scores import Examined
@@ -270,7 +272,6 @@ def summarize(
     True
     """
     from edgemed_models.answer import collect
-    from edgemed_models.base import Event, Piece
 
     from edgemed.clinic.note import parse, read_note, refuse_unusable
     from edgemed.clinic.summarize import prompt_of, request_fitting, write
@@ -280,27 +281,30 @@ def summarize(
     from edgemed.local_models.loading import Options as Loading
     from edgemed.local_models.loading import running
 
-    read, asked = (
-        read_note(note) if isinstance(note, Path) else parse(note),
-        load_template(template),
-    )
+    read = read_note(note) if isinstance(note, Path) else parse(note)
+    asked = load_template(template)
     refuse_unusable(read)
     name = None if model is None else str(model)
     path, loading = find_model(name), options or Loading()
     loading = replace(loading, adapters=loading.adapters or kept_adapter(name))
     prompt = prompt_of(read, asked, max_tokens)
+    with running(path, loading, prompt.messages, prompt.answer) as (engine, tokens):
+        request = request_fitting(engine, prompt, tokens, temperature, seed)
+        answer = collect(write(engine, request), _teller(on_text))
+    if answer.ending == "failed" and not answer.text.strip():
+        return Summary(answer.text, "failed", None)
+    shown = readable(asked, answer.text) if answer.complete else answer.text
+    return Summary(shown, answer.ending, review(read.text, shown))
 
-    def tell(event: Event) -> None:
+
+def _teller(on_text: Callable[[str], None] | None) -> "Callable[[Event], None]":
+    from edgemed_models.base import Piece
+
+    def tell(event: "Event") -> None:
         if on_text is not None and isinstance(event, Piece):
             on_text(event.text)
 
-    with running(path, loading, prompt.messages, prompt.answer) as (engine, tokens):
-        request = request_fitting(engine, prompt, tokens, temperature, seed)
-        answer = collect(write(engine, request), tell)
-    if answer.ending == "failed" and not answer.text.strip():
-        return Summary(answer.text, answer.ending, None)
-    shown = readable(asked, answer.text) if answer.complete else answer.text
-    return Summary(shown, answer.ending, review(read.text, shown))
+    return tell
 
 
 def review(note: str, draft: str) -> "Review":

@@ -58,6 +58,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder that holds the tasks' files (see --list)",
     )
+    result_options(add)
+    configure_shots(parser.add_argument_group("examples before each question").add_argument)
+    running = parser.add_argument_group("running the model").add_argument
+    running(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a Jinja template for the turns, in place of the model's own",
+    )
+    configure_loading(running)
+    configure_at_once(running)
+
+
+def result_options(add: Callable[..., Any]) -> None:
+    """Where results go, and what they are held against."""
     add(
         "-o",
         "--out",
@@ -76,17 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--text", type=Path, metavar="FILE", help="the text for the tasks perplexity and divergence"
     )
-    configure_shots(parser.add_argument_group("examples before each question").add_argument)
     add("--json", action="store_true", help="print the figures as JSON")
-    running = parser.add_argument_group("running the model").add_argument
-    running(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns, in place of the model's own",
-    )
-    configure_loading(running)
-    configure_at_once(running)
 
 
 def configure_shots(add: Callable[..., Any]) -> None:

@@ -53,6 +53,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the file of scores (default: in the folder of sweeps); with --tasks a folder",
     )
+    merge_options(add)
+    add(
+        "--max-tokens",
+        type=positive,
+        default=256,
+        metavar="N",
+        help="the longest answer, in tokens (default: 256)",
+    )
+    configure_tasks(parser.add_argument_group("on published tasks").add_argument)
+    running = parser.add_argument_group("running the models").add_argument
+    configure_loading(running)
+    configure_at_once(running)
+
+
+def merge_options(add: Callable[..., Any]) -> None:
+    """Which merges are made."""
     add(
         "--t",
         nargs="+",
@@ -84,17 +100,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a chat template to put into the merged files",
     )
-    add(
-        "--max-tokens",
-        type=positive,
-        default=256,
-        metavar="N",
-        help="the longest answer, in tokens (default: 256)",
-    )
-    configure_tasks(parser.add_argument_group("on published tasks").add_argument)
-    running = parser.add_argument_group("running the models").add_argument
-    configure_loading(running)
-    configure_at_once(running)
 
 
 def configure_tasks(add: Callable[..., Any]) -> None:

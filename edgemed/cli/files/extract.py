@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from edgemed_models.machine import logical_cores
 
@@ -54,6 +56,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="with --rank auto: the share of the change to hold (default: 0.95)",
     )
+    writing_options(add)
+
+
+def writing_options(add: Callable[..., Any]) -> None:
+    """What is left out, replaced and printed."""
     add(
         "--without-vectors",
         action="store_true",

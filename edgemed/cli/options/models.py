@@ -51,6 +51,19 @@ def configure_loading(add: Callable[..., Any]) -> None:
         help="layers on the GPU, the output counted as the first (default: as many as fit)",
     )
     add(
+        "--adapter",
+        action="append",
+        default=[],
+        type=use_of,
+        metavar="FILE[:STRENGTH]",
+        help="run a LoRA adapter beside the model: a GGUF file or a PEFT folder; repeatable",
+    )
+    memory_options(add)
+
+
+def memory_options(add: Callable[..., Any]) -> None:
+    """What a model keeps in memory."""
+    add(
         "--kv-type",
         choices=("f16", "q8_0", "q4_0"),
         help="the type of the KV cache (default: what fits)",
@@ -60,14 +73,6 @@ def configure_loading(add: Callable[..., Any]) -> None:
         type=positive,
         metavar="N",
         help="tokens read at a time (default: as tuned, else 128)",
-    )
-    add(
-        "--adapter",
-        action="append",
-        default=[],
-        type=use_of,
-        metavar="FILE[:STRENGTH]",
-        help="run a LoRA adapter beside the model: a GGUF file or a PEFT folder; repeatable",
     )
     add(
         "--no-repack",

@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,18 @@ def training_options(group: Any) -> None:
         metavar="N",
         help="leave out examples with more tokens, and say how many (default: 1024)",
     )
+    judging_options(add)
+    add(
+        "--seed",
+        type=seed,
+        default=PLAIN.seed,
+        metavar="N",
+        help=f"the seed of everything random (default: {PLAIN.seed})",
+    )
+
+
+def judging_options(add: Callable[..., Any]) -> None:
+    """What judges the training, and ends it."""
     add(
         "--held-out",
         type=share,
@@ -172,13 +185,6 @@ def training_options(group: Any) -> None:
         metavar="N",
         help="stop when the held-out loss, checked twice an epoch, has not improved N times "
         f"(default: {PLAIN.patience})",
-    )
-    add(
-        "--seed",
-        type=seed,
-        default=PLAIN.seed,
-        metavar="N",
-        help=f"the seed of everything random (default: {PLAIN.seed})",
     )
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from edgemed_models.base import Message
 
@@ -63,6 +64,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="drop answers that contradict their input, by the checks of check-draft",
     )
+    again_options(add)
+    sampling_options(parser)
+    configure_model(parser)
+
+
+def again_options(add: Callable[..., Any]) -> None:
+    """When a run gives up, and what becomes of one that was stopped."""
     add(
         "--tries",
         type=positive,
@@ -73,8 +81,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--resume", action="store_true", help="continue a run that was stopped")
     add("--finish", action="store_true", help="end a run that was stopped: write its tasks so far")
     add("--force", action="store_true", help="replace the output, or start a stopped run over")
-    sampling_options(parser)
-    configure_model(parser)
 
 
 def sampling_options(parser: argparse.ArgumentParser) -> None:
