@@ -47,7 +47,7 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TaskSweep:
     """What a sweep on tasks does."""
 
     way: Way
@@ -103,7 +103,7 @@ def refuse_axes(tasks: Sequence[Task], force_knowledge: bool) -> None:
         )
 
 
-def sweep_tasks(plan: Plan, clock: Clock, listener: Listener) -> Iterator[Found]:
+def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[Found]:
     """What is found, whenever there is more of it: after the check of the parents, after each
     round, after the test. Raises Refused for what cannot be done; all results so far are kept."""
     private_folder(plan.folder)
@@ -125,7 +125,7 @@ def sweep_tasks(plan: Plan, clock: Clock, listener: Listener) -> Iterator[Found]
 class Bench:
     """Makes the points of a plan and asks them."""
 
-    def __init__(self, plan: Plan, clock: Clock, listener: Listener, merged: Path) -> None:
+    def __init__(self, plan: TaskSweep, clock: Clock, listener: Listener, merged: Path) -> None:
         self.plan, self.clock, self.listener, self.merged = plan, clock, listener, merged
         longest = max(section.test.max_tokens for section in plan.sections)
         self.exam = Exam((), longest, plan.options)
@@ -244,12 +244,12 @@ def recall(clock: Clock, path: Path) -> None:
         clock.merges, clock.items = merges, items
 
 
-def choosing(plan: Plan) -> list[tuple[Task, list[Item]]]:
+def choosing(plan: TaskSweep) -> list[tuple[Task, list[Item]]]:
     """The tasks that choose, with all their development items."""
     return [(s.development, s.development_items) for s in plan.sections if s.development]
 
 
-def some(plan: Plan, task: Task, items: Sequence[Item], count: int) -> list[Item]:
+def some(plan: TaskSweep, task: Task, items: Sequence[Item], count: int) -> list[Item]:
     """`count` of the items, the same ones for every point; fewer are part of more."""
     return sampled(items, task.name, plan.seed, count)
 
@@ -343,7 +343,7 @@ def affordable(bench: Bench, most: int, points: int) -> int:
     )
 
 
-def curve_rows(plan: Plan, found: Found) -> list[dict[str, Any]]:
+def curve_rows(plan: TaskSweep, found: Found) -> list[dict[str, Any]]:
     """The points of the last round as lines of a sweep file, which the screen draws."""
     from edgemed.evals.measures import measured
     from edgemed.evals.sweeping.scores import UNKNOWN_TRAINING
