@@ -65,7 +65,7 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         ([*KNOWLEDGE, "--cases", "c.jsonl"], 2, "needs cases or tasks"),
         (["--tasks", "perplexity"], 2, "takes tasks with answers"),
         (["--tasks", "mts-dialog:validation,ifeval"], 2, "takes each task's own splits"),
-        ([*KNOWLEDGE, "--budget", "soon"], 2, "no time such as"),
+        ([*KNOWLEDGE, "--budget", "soon"], 2, "not a time such as"),
         ([*KNOWLEDGE, "--t", "0", "0.5"], 2, "needs t = 0, t = 1 and one between"),
         ([*KNOWLEDGE, "--context", "24"], 3, "_test.csv, line 1"),
         (["--tasks", "meqsum,ifeval"], 3, "needs meqsum/"),
