@@ -3,15 +3,26 @@
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 from edgemed import api
 
+RESULTS = ("Fold", "Summary", "Sweep")
 NAMES = ("merge", "fold", "check", "open_model", "quantize", "sweep", "summarize", "review")
 
 
 def functions() -> str:
-    """A section a function."""
-    return "\n".join(line for name in NAMES for line in section(name))
+    """A section a function, then what they return."""
+    lines = [line for name in NAMES for line in section(name)]
+    return "\n".join([*lines, *(line for name in RESULTS for line in result(name))])
+
+
+def result(name: str) -> Iterator[str]:
+    """A section for what a function returns: its fields, as written."""
+    made = getattr(api, name)
+    rows = [f"{field.name}: {kind(field.type)}" for field in fields(made)]
+    yield from (f"## edgemed.{name}", "", "```python", *rows, "```", "")
+    yield from (paragraph(text) for text in (inspect.getdoc(made) or "").split("\n\n"))
 
 
 def section(name: str) -> Iterator[str]:

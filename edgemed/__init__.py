@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from edgemed.api import Fold as Fold
     from edgemed.api import Summary as Summary
     from edgemed.api import Sweep as Sweep
     from edgemed.api import check as check
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "EdgemedError": "edgemed.errors",
+    "Fold": "edgemed.api",
     "Summary": "edgemed.api",
     "Sweep": "edgemed.api",
     "check": "edgemed.api",

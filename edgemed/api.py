@@ -2,6 +2,9 @@
 
 Every function raises `EdgemedError`, with what is wrong and what to do about it, before it has
 written anything. What a function needs is loaded when the function is called.
+
+The examples run in a folder that holds the models clinical.gguf and instruct.gguf, an adapter
+letters.gguf and the cases cases.jsonl.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +16,8 @@ from edgemed.errors import UsageError
 from edgemed.storage.sizes import parse_size
 
 if TYPE_CHECKING:
+    from edgemed_models.base import Event
+
     from edgemed.clinic.findings import Review
     from edgemed.evals.sweep_file import Best
     from edgemed.evals.sweeping.scores import Examined
@@ -51,6 +56,9 @@ def merge(
     a ggml type or a mix of llama.cpp (default: as the first model's). `max_ram` caps the buffers,
     in bytes or as "500M". `resume` goes on with what an earlier attempt left. With `load_check`,
     the installed llama.cpp opens the file before it gets its name.
+
+    >>> merge("clinical.gguf", "instruct.gguf", t=0.5, out="merged.gguf").out.name
+    'merged.gguf'
     """
     from dataclasses import replace as changed
 
@@ -70,7 +78,12 @@ def merge(
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A fold that is written, and what rounding leaves of every tensor's change."""
+    """A fold that is written, and what rounding leaves of every tensor's change.
+
+    `result`: what was written; `tensors`: a row for each tensor that the adapters change, with
+    `held`, the cosine (up to 1) of the change that is stored with the one that was asked for;
+    `summary`: the same in sentences.
+    """
 
     result: "Result"
     tensors: "tuple[Folded, ...]"
@@ -93,6 +106,10 @@ def fold(
 
     An adapter is a GGUF file or a PEFT folder, with its strength behind a colon where that is not
     1: "style.gguf:0.5".
+
+    >>> folded = fold("clinical.gguf", "letters.gguf", out="folded.gguf")
+    >>> min(tensor.held for tensor in folded.tensors) > 0.5
+    True
     """
     from dataclasses import replace as changed
 
@@ -134,7 +151,9 @@ def _recipe(
 
     if recipe is not None:
         if models or t is not None or base or weight or parameters or method != "linear":
-            raise UsageError("a recipe says everything of a merge", "give the recipe and `out`")
+            raise UsageError(
+                "a recipe cannot be combined with other settings", "give the recipe and `out`"
+            )
         return recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
     if method not in METHODS:
         raise UsageError(f"no method is named {method!r}", f"one of: {', '.join(METHODS)}")
@@ -152,8 +171,7 @@ def _recipe(
 def open_model(path: File) -> "Model":
     """The header of a GGUF model, one file or shards: `.metadata`, `.tensors`, no weights read.
 
-    >>> from edgemed_models.scale import path_of
-    >>> open_model(path_of("clinical")).metadata["general.architecture"]
+    >>> open_model("clinical.gguf").metadata["general.architecture"]
     'llama'
     """
     from edgemed.gguf import open_model as opened
@@ -185,6 +203,10 @@ def quantize(
     the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`
     goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
     file before it gets its name. Returns the path of the file, or of the first.
+
+    >>> small = quantize("clinical.gguf", "small.gguf", "Q4_0")
+    >>> open_model(small).tensors["blk.0.ffn_up.weight"].type.name
+    'Q4_0'
     """
     from edgemed_models.machine import logical_cores
 
@@ -203,8 +225,7 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[CheckResul
 
     They can where no result's level is "refuse".
 
-    >>> from edgemed_models.scale import path_of
-    >>> found = check(path_of("clinical"), path_of("instruct"))
+    >>> found = check("clinical.gguf", "instruct.gguf")
     >>> any(result.level == "refuse" for result in found)
     False
     """
@@ -244,9 +265,13 @@ def summarize(
 
     `note` is a text, or the Path of a file. `model` is a GGUF file or the name of a model that was
     added (default: the default model). `on_text` gets the draft piece by piece.
+
+    >>> note = "Admitted with heart failure. Furosemide 40 mg daily. Home after three days."
+    >>> draft = summarize(note, "sample", model="instruct.gguf", max_tokens=16)
+    >>> draft.ending in ("stop", "length") and len(draft.review.claims) > 0
+    True
     """
     from edgemed_models.answer import collect
-    from edgemed_models.base import Event, Piece
 
     from edgemed.clinic.note import parse, read_note, refuse_unusable
     from edgemed.clinic.summarize import prompt_of, request_fitting, write
@@ -256,27 +281,30 @@ def summarize(
     from edgemed.local_models.loading import Options as Loading
     from edgemed.local_models.loading import running
 
-    read, asked = (
-        read_note(note) if isinstance(note, Path) else parse(note),
-        load_template(template),
-    )
+    read = read_note(note) if isinstance(note, Path) else parse(note)
+    asked = load_template(template)
     refuse_unusable(read)
     name = None if model is None else str(model)
     path, loading = find_model(name), options or Loading()
     loading = replace(loading, adapters=loading.adapters or kept_adapter(name))
     prompt = prompt_of(read, asked, max_tokens)
+    with running(path, loading, prompt.messages, prompt.answer) as (engine, tokens):
+        request = request_fitting(engine, prompt, tokens, temperature, seed)
+        answer = collect(write(engine, request), _teller(on_text))
+    if answer.ending == "failed" and not answer.text.strip():
+        return Summary(answer.text, "failed", None)
+    shown = readable(asked, answer.text) if answer.complete else answer.text
+    return Summary(shown, answer.ending, review(read.text, shown))
 
-    def tell(event: Event) -> None:
+
+def _teller(on_text: Callable[[str], None] | None) -> "Callable[[Event], None]":
+    from edgemed_models.base import Piece
+
+    def tell(event: "Event") -> None:
         if on_text is not None and isinstance(event, Piece):
             on_text(event.text)
 
-    with running(path, loading, prompt.messages, prompt.answer) as (engine, tokens):
-        request = request_fitting(engine, prompt, tokens, temperature, seed)
-        answer = collect(write(engine, request), tell)
-    if answer.ending == "failed" and not answer.text.strip():
-        return Summary(answer.text, answer.ending, None)
-    shown = readable(asked, answer.text) if answer.complete else answer.text
-    return Summary(shown, answer.ending, review(read.text, shown))
+    return tell
 
 
 def review(note: str, draft: str) -> "Review":
@@ -314,6 +342,11 @@ def sweep(
 
     `cases` are files of JSON lines. Scores go to `out` (`.jsonl`) after every point; a sweep
     that finds points there does not make them again.
+
+    >>> models = "clinical.gguf", "instruct.gguf"
+    >>> found = sweep(*models, cases=["cases.jsonl"], out="scores.jsonl", ts=(0, 1), max_tokens=8)
+    >>> [point.t for point in found.points], found.best.axis
+    ([0, 1], 'short')
     """
     from edgemed.adapters.naming import parent_of
     from edgemed.evals.cases import read_cases

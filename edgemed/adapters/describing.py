@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgemed.adapters.change import Added, Change, LowRank, Whole, parts, shape_of
 from edgemed.adapters.forms import folder_of
-from edgemed.adapters.found import Found
 from edgemed.adapters.gguf_changes import open_gguf
+from edgemed.adapters.opened import OpenedAdapter
 from edgemed.adapters.peft_changes import open_modules
 
 
@@ -52,7 +52,7 @@ def describe(path: Path) -> Description:
     )
 
 
-def targets(found: Found) -> Iterator[Target]:
+def targets(found: OpenedAdapter) -> Iterator[Target]:
     """Every change, in the adapter's order."""
     for name, changes in found.changes.items():
         for change in changes:

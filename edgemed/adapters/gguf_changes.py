@@ -15,7 +15,7 @@ from pathlib import Path
 from edgemed_native.codecs import CODECS
 
 from edgemed.adapters.change import LowRank, Thin
-from edgemed.adapters.found import Found
+from edgemed.adapters.opened import OpenedAdapter
 from edgemed.errors import InvalidFile
 from edgemed.gguf import Model, Tensor, open_model
 
@@ -26,7 +26,7 @@ EMBEDDING = "token_embd.weight"
 AGAIN = "make the adapter again, with llama.cpp's converter or `edgemed adapt`"
 
 
-def open_gguf(path: Path) -> Found:
+def open_gguf(path: Path) -> OpenedAdapter:
     """The adapter in a GGUF file; InvalidFile for what llama.cpp would refuse as well."""
     model = open_model(path)
     meta = model.metadata
@@ -38,7 +38,7 @@ def open_gguf(path: Path) -> Found:
     pairs = {target: tuple(found) for target, found in _pairs(model, path, alpha)}
     if not pairs:
         raise InvalidFile(f"{path.name} holds no pair of matrices", AGAIN)
-    return Found(
+    return OpenedAdapter(
         name=path.name,
         form="GGUF",
         files=model.paths,

@@ -23,8 +23,8 @@ from edgemed.adapters.change import (
     rows_of,
     shape_of,
 )
-from edgemed.adapters.found import Found
 from edgemed.adapters.naming import Use
+from edgemed.adapters.opened import OpenedAdapter
 from edgemed.errors import Incompatible, InvalidFile
 from edgemed.gguf import Model, Tensor
 from edgemed.gguf.model import Laid
@@ -33,7 +33,7 @@ from edgemed.storage import positional
 EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 
-def lay_over(model: Model, found: Found, use: Use) -> Model:
+def lay_over(model: Model, found: OpenedAdapter, use: Use) -> Model:
     """`model` with the adapter over it, at the strength that `use` gives; Incompatible where it was
     made for another, InvalidFile where it holds no numbers."""
     refuse_architecture(model, found)
@@ -52,7 +52,7 @@ def lay_over(model: Model, found: Found, use: Use) -> Model:
     return replace(model, tensors=tensors, adapters=(*model.adapters, laid))
 
 
-def refuse_architecture(model: Model, found: Found) -> None:
+def refuse_architecture(model: Model, found: OpenedAdapter) -> None:
     """Incompatible if the adapter says that it is for another architecture."""
     own = model.metadata.text("general.architecture") or ""
     if found.architecture and found.architecture != own:
@@ -63,7 +63,7 @@ def refuse_architecture(model: Model, found: Found) -> None:
         )
 
 
-def target(model: Model, found: Found, name: str) -> Tensor:
+def target(model: Model, found: OpenedAdapter, name: str) -> Tensor:
     """The tensor that a change is for; a head that is the embedding is the embedding's."""
     tensor = model.tensors.get(name)
     if tensor is None and name == HEAD:
@@ -76,7 +76,9 @@ def target(model: Model, found: Found, name: str) -> Tensor:
     return tensor
 
 
-def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: Change) -> None:
+def refuse_shape(
+    model: Model, found: OpenedAdapter, tensor: Tensor, name: str, change: Change
+) -> None:
     """Incompatible if the change has a different shape from the tensor."""
     rows = rows_of(change)
     matrix = tensor.shape if rows is None else tensor.shape[:2]
@@ -96,7 +98,7 @@ def refuse_shape(model: Model, found: Found, tensor: Tensor, name: str, change: 
         )
 
 
-def refuse_not_finite(found: Found, change: Change) -> None:
+def refuse_not_finite(found: OpenedAdapter, change: Change) -> None:
     """InvalidFile for NaN or infinity in what the adapter holds; its files are read for that."""
     for tensor in parts(change):
         bad = not_finite(tensor)
@@ -136,7 +138,7 @@ def by_strength(change: Change, strength: float) -> Change:
     return replace(change, strength=change.strength * strength)
 
 
-def made_for(found: Found) -> str:
+def made_for(found: OpenedAdapter) -> str:
     """The remedy for an adapter that belongs to another model."""
     base = f": it says that it was trained on {found.base}" if found.base else ""
     return f"give the adapter with the model it was trained on{base}"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from edgemed.adapters.change import Added, Change, LowRank, Thin, Whole
 from edgemed.adapters.forms import WEIGHTS
-from edgemed.adapters.found import Found
+from edgemed.adapters.opened import OpenedAdapter
 from edgemed.adapters.peft_config import Config, read_config
 from edgemed.checkpoints.places import Place, place_of
 from edgemed.checkpoints.safetensors import read_table, shown, tensor_of
@@ -48,7 +48,7 @@ MATRIX = Pair("lora_A.weight", "lora_B.weight")
 EMBEDDING = Pair("lora_embedding_A", "lora_embedding_B")
 
 
-def open_folder(folder: Path, model: Model) -> Found:
+def open_folder(folder: Path, model: Model) -> OpenedAdapter:
     """The adapter in a PEFT folder, for `model`."""
 
     def place(module: str, config: Config) -> Place:
@@ -64,12 +64,12 @@ def open_folder(folder: Path, model: Model) -> Found:
     return open_placed(folder, place)
 
 
-def open_modules(folder: Path) -> Found:
+def open_modules(folder: Path) -> OpenedAdapter:
     """The adapter in a PEFT folder, under the names that the checkpoint's modules have."""
     return open_placed(folder, lambda module, config: Place(module, None, 0.0))
 
 
-def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> Found:
+def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> OpenedAdapter:
     """The adapter, each module where `place` says."""
     config, path = read_config(folder), folder / WEIGHTS
     refuse_other_weights(folder, path)
@@ -86,7 +86,7 @@ def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> Found:
     if not changes:
         raise InvalidFile(f"{path} holds no tensors", AGAIN)
     name = folder.name or folder.resolve().name
-    return Found(name, "PEFT", (config.path, path), "", config.base, changes, config.tied)
+    return OpenedAdapter(name, "PEFT", (config.path, path), "", config.base, changes, config.tied)
 
 
 def of_expert(changes: Iterable[Change], expert: int | None) -> Iterator[Change]:

@@ -41,7 +41,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
             write_new(part / name, data)
         if folder.exists():
-            raise Refused(f"{folder} was made meanwhile", "name another folder with -o")
+            raise Refused(f"{folder} was made meanwhile", "name another folder")
         part.rename(folder)  # an empty folder made this moment is taken over, a full one refuses
         sync_folder(folder.parent)
 

@@ -12,10 +12,10 @@ from edgemed.adapters.adapter import Adapter, Pair
 from edgemed.adapters.change import LowRank, parts
 from edgemed.adapters.describing import kind_of
 from edgemed.adapters.forms import adapter_files
-from edgemed.adapters.found import Found
 from edgemed.adapters.gguf_form import adapter_parts, low_rank, read_pair
 from edgemed.adapters.laying import EMBEDDING, HEAD, lay_over
 from edgemed.adapters.naming import Use
+from edgemed.adapters.opened import OpenedAdapter
 from edgemed.adapters.opening import open_adapter
 from edgemed.errors import Refused
 from edgemed.gguf import Model
@@ -50,7 +50,7 @@ def refuse_unrunnable(model: Model, use: Use) -> int:
     return sum(4 * t.rows * t.row_length for change in changes for t in parts(change))
 
 
-def refuse_others(model: Model, found: Found, use: Use) -> None:
+def refuse_others(model: Model, found: OpenedAdapter, use: Use) -> None:
     """Refused for what is no pair of thin matrices: llama.cpp runs nothing else."""
     for name, changes in found.changes.items():
         for change in changes:
@@ -104,7 +104,7 @@ def folder() -> Path:
 class Pairs(Mapping[str, Pair]):
     """The pairs of an adapter in the model's order, each read when it is asked for."""
 
-    def __init__(self, model: Model, found: Found) -> None:
+    def __init__(self, model: Model, found: OpenedAdapter) -> None:
         self._model, self._changes = model, found.changes
 
     def __getitem__(self, name: str) -> Pair:

@@ -46,7 +46,7 @@ class StoredRows(NamedTuple):
         return Run(self.source.path, offset, self.rows)
 
 
-class Found(NamedTuple):
+class StoredTensor(NamedTuple):
     """All slices of a tensor of GGUF, and what its place asks for."""
 
     order: Order | None
@@ -58,7 +58,7 @@ def tensors_of(
     tables: Tables, row: Architecture, metadata: Metadata, tied: bool
 ) -> dict[str, Tensor]:
     """Every tensor by its name in GGUF; InvalidFile for one that is unknown or does not fit."""
-    found: dict[str, Found] = {}
+    found: dict[str, StoredTensor] = {}
     for source in sources(tables, row):
         for module, ending, piece in slices_of(source):
             place = place_of(module, metadata)
@@ -69,7 +69,7 @@ def tensors_of(
                     "a newer edgemed may know it; or leave the tensor out of the checkpoint",
                 )
             name = f"{place.stem}.{ending}"
-            one = found.setdefault(name, Found(place.order, place.plus, []))
+            one = found.setdefault(name, StoredTensor(place.order, place.plus, []))
             one.slices.append(piece)
     tie(found, tied)
     experts = metadata.get(f"{row.gguf}.expert_count", 0)
@@ -122,7 +122,7 @@ def split(
             )
 
 
-def tie(found: dict[str, Found], tied: bool) -> None:
+def tie(found: dict[str, StoredTensor], tied: bool) -> None:
     """A head that is the embedding may be stored under either name, or both."""
     if tied and EMBEDDING not in found and HEAD in found:
         found[EMBEDDING] = found[HEAD]
@@ -137,7 +137,7 @@ def tie(found: dict[str, Found], tied: bool) -> None:
         )
 
 
-def put_together(name: str, found: Found, experts: int) -> Tensor:
+def put_together(name: str, found: StoredTensor, experts: int) -> Tensor:
     """One tensor of GGUF; InvalidFile where its slices do not fit together."""
     slices = sorted(found.slices)
     first, source = slices[0], slices[0].source

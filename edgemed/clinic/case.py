@@ -8,26 +8,28 @@ Each verb does all of what it says, or raises and leaves the case as it was:
   answer, `lose`, is the very `at_stake` that was asked about, and counts for nothing else;
 - a draft that is stopped, or that the engine breaks off, takes no other text's place;
 - a new draft is a new document: no text takes another's place, and a signed one never changes;
-- every text must be checked in its present form (`unchecked`).
+- every text must be checked in its present form (`unchecked`);
+- a new draft follows the template that was chosen, or that of the saved draft that was opened;
+- what prevents a deed is said before anything is asked: `may_draft`, `may_sign` and the like.
 
 Knows no screen and prints nothing. One thread at a time may use it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from edgemed_models.answer import Answer
 
 from edgemed.clinic import export, history, sessions
 from edgemed.clinic import session as steps
 from edgemed.clinic.document import Origin
+from edgemed.clinic.drafting import Draft, Ended, as_lines, template_of
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
 from edgemed.clinic.kept import AtStake, Kept, Unsaved
 from edgemed.clinic.session import Finding, Session
-from edgemed.clinic.template import Template, readable
+from edgemed.clinic.template import Template, load_template
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import seals
 from edgemed.logs.audit import now
@@ -39,24 +41,6 @@ SAVED_APART = "another window has written {0.name} meanwhile, so this session is
 
 class NotLogged(EdgemedError):
     """The audit log refuses, so nothing was done; the same call may be made again."""
-
-
-@dataclass(frozen=True, eq=False)
-class Draft:
-    """A draft that is being written; compared by identity."""
-
-    template: Template
-
-
-class Ended(NamedTuple):
-    """How a draft ended, and what the user must be told about it.
-
-    "draft": it stands; "earlier text": it broke off, and what was there stays; "nothing": no word
-    was written; "another case": it belongs to a case that was left meanwhile.
-    """
-
-    became: Literal["draft", "earlier text", "nothing", "another case"]
-    faults: tuple[EdgemedError, ...] = ()
 
 
 class Case:
@@ -72,6 +56,7 @@ class Case:
         self.ledger = Ledger(place)
         self.folder, self.clock = folder, clock
         self.draft: Draft | None = None
+        self.template: Template | None = None  # of the next draft
         self._kept = Kept()  # saved or exported
         self._in_file = Kept()
 
@@ -100,36 +85,70 @@ class Case:
         """Whether there is a text that has not been checked in its present form."""
         return steps.stage(self.session) == "draft" and bool(self.session.text.strip())
 
+    def may_open(self, text: str) -> None:
+        """Raises what prevents `text` from being a note, whatever is given up for it."""
+        steps.opened(text)
+
     def open(self, text: str, *, lose: AtStake | None = None) -> None:
         """Start over with the note `text`. Refused where it is empty."""
         session = steps.opened(text)
         self._may_lose(lose)
         self._begin(session, None)
 
+    def open_sample(self, text: str, learned: str = "", *, lose: AtStake | None = None) -> None:
+        """Start over with a sample note; `learned`: the one template that the model has learned,
+        which is chosen then; empty where it follows any."""
+        template = load_template(learned) if learned else self.template
+        self.open(text, lose=lose)
+        self.template = template
+
     def open_saved(self, path: Path, passphrase: str, *, lose: AtStake | None = None) -> None:
-        """Continue a saved session; it is saved again to its own file with its own lock."""
+        """Continue a saved session; it is saved again to its own file with its own lock.
+
+        The template of its draft is chosen, where there still is one."""
         session, lock = sessions.load(path, passphrase)
         self._may_lose(lose)
         self._begin(session, path)
         self._all_in_file()
-        self.lock = lock
+        self.lock, self.template = lock, template_of(session) or self.template
 
     def turn_to(self, number: int) -> None:
         """Open another document of the note."""
         self._at_rest()
         self.session = steps.turned_to(self.session, number)
 
+    def may_add(self) -> None:
+        """Raises what prevents an addendum to the open document."""
+        self._at_rest()
+        steps.addendum(self.session)
+
     def begin_addendum(self) -> None:
         """Begin an addendum to the open document, which must be signed."""
-        self._at_rest()
+        self.may_add()
         self.session = steps.addendum(self.session, at=self.clock())
 
-    def begin_draft(self, template: Template) -> Draft:
-        """A draft is to be written. Until `end_draft` nothing else changes."""
+    def compared(self, number: int = 0) -> str:
+        """What the open text is compared with: document `number`, or 0 for the model's draft."""
+        if number:
+            return steps.turned_to(self.session, number).text
+        if not self.session.text:
+            raise Refused("there is no text yet", "make a draft first")
+        if self.session.origin is None:
+            raise Refused("no model wrote this text", "compare it with another document")
+        return self.session.ai_draft
+
+    def may_draft(self) -> Template:
+        """The template of the next draft. Raises what prevents one, whatever model is there."""
         self._at_rest()
         if not self.session.source:
             raise Refused("there is no note", "open a note first")
-        self.draft = Draft(template)
+        if self.template is None:
+            raise Refused("no template is chosen", "choose a template first")
+        return self.template
+
+    def begin_draft(self) -> Draft:
+        """A draft is to be written. Until `end_draft` nothing else changes."""
+        self.draft = Draft(self.may_draft())
         return self.draft
 
     def end_draft(self, draft: Draft, answer: Answer, origin: Origin) -> Ended:
@@ -141,7 +160,7 @@ class Case:
             return Ended("nothing")
         if answer.ending in ("cancelled", "failed") and self.session.text.strip():
             return Ended("earlier text")
-        text, faults = _as_lines(draft.template, answer)
+        text, faults = as_lines(draft.template, answer)
         at, cut = self.clock(), not answer.complete
         self.session = steps.drafted(self.session, origin, text, cut=cut, at=at)
         row = (self.session.source, text, answer, origin, self.who, at)
@@ -164,11 +183,15 @@ class Case:
         self._at_rest()
         self.session = steps.edited(self.session, text)
 
-    def addition(self, omission: Omission) -> str:
-        """What to add at the end of the text to take over what was left out, marked for editing."""
+    def may_change(self) -> None:
+        """Raises what prevents any change of the open document, and of what was decided on it."""
         self._at_rest()
         if self.session.signature is not None:
             raise steps.signed_already()
+
+    def addition(self, omission: Omission) -> str:
+        """What to add at the end of the text to take over what was left out, marked for editing."""
+        self.may_change()
         gap = "" if not self.session.text or self.session.text.endswith("\n") else "\n"
         return gap + steps.insertion(self.session, omission)
 
@@ -205,6 +228,7 @@ class Case:
     def export(self, path: Path) -> None:
         """Write the signed text to a new file, in the format that its ending names."""
         self._at_rest()
+        self.may_give_out()
         export.write(self.session, path, lambda what: self._give_out(path.suffix, what))
         self._kept.keep(self.session.number, self.session.document)
 
@@ -228,13 +252,18 @@ class Case:
         """Name the session; the name is kept inside it, with the next saving."""
         self.session = replace(self.session, label=label)
 
+    def may_save(self) -> None:
+        """Raises what prevents saving, whatever passphrase is given. It is asked for where `lock`
+        is None."""
+        if not self.session.source:
+            raise Refused("there is nothing to save", "open a note first")
+
     def save(self, lock: sessions.Lock | None = None) -> Path:
         """Save, encrypted, to the session's own file or to a new one; `lock` is kept for later."""
+        self.may_save()
         lock = lock or self.lock
         if lock is None:
             raise Refused("no passphrase was given yet", "save it yourself once")
-        if not self.session.source:
-            raise Refused("there is nothing to save", "open a note first")
         before, self.apart = self.saved_as, ""
         if before is None:
             self.saved_as = sessions.save_new(self.folder, self.clock(), self.session, lock)
@@ -297,13 +326,3 @@ class Case:
     def _give_out(self, way: str, what: str) -> None:
         session, at = self.session, self.clock()
         self._decide(session, lambda log: history.given_out(log, session, way, self.who, at, what))
-
-
-def _as_lines(template: Template, answer: Answer) -> tuple[str, tuple[EdgemedError, ...]]:
-    """The draft as it is read, and why it stays as the model wrote it where it does."""
-    if not answer.complete:
-        return answer.text, ()
-    try:
-        return readable(template, answer.text), ()
-    except EdgemedError as error:
-        return answer.text, (error,)

@@ -258,7 +258,7 @@ def readable(template: Template, draft: str) -> str:
         return "\n".join(lines_of(json_of(draft)))
     except ValueError:
         pass
-    raise EdgemedError("the draft is not complete JSON: it was cut", "raise --max-tokens")
+    raise EdgemedError("the draft is not complete JSON: it was cut", "allow a longer draft")
 
 
 def lines_of(value: Any, label: str = "", depth: int = 0) -> Iterator[str]:

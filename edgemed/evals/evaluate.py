@@ -175,7 +175,7 @@ def settled(out: Path, settings: Settings, before: Identity) -> Identity:
             raise Refused(
                 f"the earlier items in {out} were asked with another {name.replace('_', ' ')}",
                 "free memory has changed since then: give the same value as an option, or name "
-                "another folder with -o",
+                "another folder",
             )
     return {"loaded": loaded}
 

@@ -22,7 +22,7 @@ from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import Busy, hold
 from edgemed.storage.whole import write_whole
 
-ELSEWHERE = "name another folder with -o, or move that file away"
+ELSEWHERE = "name another folder, or move that file away"
 
 Identity = Mapping[str, Any]
 """What all items of a file have in common: JSON values."""
@@ -37,7 +37,7 @@ def held(out: Path) -> Iterator[None]:
         fd = hold(out.with_name(f".{out.name}.lock"))
     except Busy:
         raise Refused(
-            f"another run is writing {out}", "wait for it, or name another folder with -o"
+            f"another run is writing {out}", "wait for it, or name another folder"
         ) from None
     try:
         yield

@@ -41,7 +41,7 @@ def shown_task(task: Task, shots: Shots) -> Task:
     """The task asked with examples: another one to the file of results. UsageError if it has none
     to show."""
     if "pool" not in task.table or task.kind not in ("write", "choose"):
-        raise UsageError(f"the task {task.name} has no pool of examples", "leave --shots out")
+        raise UsageError(f"the task {task.name} has no pool of examples", "ask it without examples")
     return replace(task, table={**task.table, "shots": list(shots)})
 
 
@@ -53,7 +53,7 @@ def with_shots(task: Task, items: Sequence[Item], folder: Path, shots: Shots) ->
     if len(pool) <= shots.number:
         raise UsageError(
             f"{shots.number} examples for {task.name} need a pool of more, and it has {len(pool)}",
-            "give a smaller --shots or a larger --shots-pool",
+            "give fewer examples before a question, or a larger pool",
         )
     chosen = nearest(items, pool) if shots.by == "likeness" else [pool] * len(items)
     return [

@@ -85,11 +85,11 @@ def refuse_endless(tries: Tries, most: int) -> None:
     if len(vain) >= most:
         why = Counter(tried.fate for tried in vain).most_common(3)
         said = ", ".join(f"{fate} ({times})" for fate, times in why)
-        end = "; --finish writes the tasks so far" if tries.tasks else ""
+        end = "; or take the tasks so far as they are" if tries.tasks else ""
         raise EdgemedError(
             f"{len(vain)} tries in a row gave no new task: {said}; tasks so far: {tries.tasks}",
-            "take a larger model, more seed tasks or a higher temperature, or go on with --resume "
-            f"and more --tries{end}",
+            "take a larger model, more seed tasks or a higher temperature, or go on where it "
+            f"stopped with more tries{end}",
         )
 
 

@@ -69,7 +69,7 @@ def refuse_others(files: Sequence[tuple[Path, bytes]], force: bool) -> None:
         if path.exists() and not force and not holds(path, data):
             raise Refused(
                 f"{path} exists already and holds something else",
-                "move it away and give the same command again, or add --force to replace it",
+                "move it away and give the same command again, or replace it",
             )
 
 

@@ -26,7 +26,7 @@ KEPT = "kept"
 KIND = "run of tasks"
 BEGUN = "run"
 FIRST = b'{"run": {'  # how the file begins
-ANEW = "give the same files and options, or start over with --force"
+ANEW = "give the same files and options, or start over and replace what is there"
 
 Identity = Mapping[str, Any]
 """What must be equal for two runs to give the same tasks, by words for a refusal; JSON values."""
@@ -109,7 +109,7 @@ class Tries:
             data = read_stream(file, KIND, str(self.path))
         size = data.rfind(b"\n") + 1
         if not size and not (data.startswith(FIRST) or FIRST.startswith(data)):
-            raise InvalidFile(f"{self.path} is no file of tries", "give the output another name")
+            raise InvalidFile(f"{self.path} is not a file of tries", "give the output another name")
         for number, line in enumerate(data[:size].splitlines()):
             self._take(line, number)
         return size
@@ -148,7 +148,7 @@ class Tries:
                 os.ftruncate(self._fd, self._size)
             raise EdgemedError(
                 f"cannot write {self.path}: {error.strerror}",
-                "free some disk space, then continue with --resume: no task is lost",
+                "free some disk space, then go on where it stopped: no task is lost",
             ) from error
         self._size += len(data)
 

@@ -30,6 +30,6 @@ def many_at_once(
         raise Refused(
             f"{options.at_once} answers at once do not fit: there is room for {count}, "
             f"{plan.context} tokens each",
-            f"give --at-once {count}, a smaller --context, or a larger --batch",
+            f"ask for {count} answers at once, a smaller context, or a larger batch",
         )
     return replace(settings, sequences=count)

@@ -121,7 +121,7 @@ def find_model(name: str | None) -> Path:
         if library.default is None:
             raise UsageError(
                 "no model has been added yet",
-                "add one: edgemed models add FILE.gguf; or name a file with --model",
+                "add one: edgemed models add FILE.gguf; or name a model's file",
             )
         name = library.default
     entry = library.find(name)
@@ -161,7 +161,7 @@ def add(
     if len(model.paths) > 1 and not link:
         raise Refused(
             "a model that is split into shards cannot be copied",
-            "add it with --link: its files stay where they are",
+            "add it as a link: its files stay where they are",
         )
     if load_check:
         refuse_unopened(model.paths, file.name)
@@ -256,10 +256,10 @@ def check_name(name: str, library: Library) -> None:
     """Refuse a name that is taken, or that is not a valid file name on every system."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be a model's name", "give a name of letters and digits with --name"
+            f"{name!r} cannot be a model's name", "give another name, of letters and digits"
         )
     if library.find(name):
-        raise UsageError(f"there is a model called {name!r} already", "give another with --name")
+        raise UsageError(f"there is a model called {name!r} already", "give another name")
 
 
 def told_twice(entry: AddedModel) -> str:
@@ -282,7 +282,7 @@ def copied(
     if size > free:
         raise Refused(
             f"the model has {size:,} bytes, but the disk has {free:,} free",
-            "free disk space, or add it with --link: it stays in its place",
+            "free disk space, or add it as a link: it stays in its place",
         )
     sha, at = hashlib.sha256(), 0
     try:

@@ -13,7 +13,7 @@ from edgemed.gguf import printable
 if TYPE_CHECKING:
     from edgemed_models.engine.load_check import LoadCheck
 
-WITHOUT = "add --no-load-check to skip this check"
+WITHOUT = "skip this check"
 
 LONG = 500_000_000
 """From this many weights on, writing takes longer than llama.cpp takes to start, so the header is

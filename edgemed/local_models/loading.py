@@ -186,8 +186,9 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
-            f"--gpu-layers {options.gpu_layers} needs a GPU, and llama.cpp finds no GPU here",
-            "leave --gpu-layers out; `edgemed doctor` shows what the installed llama.cpp can use",
+            "layers for a GPU were asked for, and llama.cpp finds no GPU here",
+            "leave all layers to the processor; `edgemed doctor` shows what the installed "
+            "llama.cpp can use",
         )
     threads, batch = threads_and_batch(model.paths[0], options)
     wish = fit.Wish(

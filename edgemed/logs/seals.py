@@ -24,7 +24,8 @@ SIGNATURES, DAYS = 20, 7  # since the last kept seal, or the first row: then one
 LONGEST = 4096  # bytes of a kept seal's file that are looked at
 CAUTION = (
     "An older copy of log, key and seal, put back together, looks like this too: only a seal kept "
-    "elsewhere shows it. Keep one: edgemed audit seal --to FOLDER. Then: audit verify --seal FILE"
+    "elsewhere shows it. Keep one: edgemed audit seal --to FOLDER. Then: edgemed audit verify "
+    "--seal FILE"
 )
 
 
@@ -136,7 +137,7 @@ def only_medium() -> Path:
     if len(found) == 1:
         return found[0]
     words = f"these are plugged in: {', '.join(map(str, found))}" if found else "none is plugged in"
-    raise UsageError(f"no stick is named, and {words}", "name a folder with --to FOLDER")
+    raise UsageError(f"no stick is named, and {words}", "name a folder")
 
 
 def reminder(place: Place, now: str) -> str:

@@ -32,7 +32,7 @@ def model_checks(path: Path) -> list[Check]:
     weights = sum(tensor.nbytes for tensor in model.tensors.values())
     checks = [Check("model", "ok", f"{path.name}, {show_size(weights)} of weights")]
     if "tokenizer.chat_template" not in model.metadata:
-        remedy = "give the one its makers publish with --chat-template FILE"
+        remedy = "give the chat template that its makers publish"
         checks.append(Check("chat template", "warning", "none in the file", remedy))
     checks.append(Check("fit", "ok", f"{plan.context} tokens: " + "; ".join(compact(plan))))
     return [*checks, speed_check(settings_for(path, Options(), plan))]

@@ -40,9 +40,9 @@ from edgemed.merging.run.chunk import Blender
 from edgemed.merging.run.run import Meter, compile_kernels, open_files, source_paths
 
 MOST = 128
-"""The largest rank that --rank auto tries."""
+"""The largest rank that is tried where none is given."""
 
-VECTORS_STAY = "--without-vectors leaves the change of norms and biases out"
+VECTORS_STAY = "leave out the change of norms and biases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def summary(every: Sequence[Extracted]) -> str:
     weights = sum(t.rank * (t.rows + t.length) for t in every)
     if not any(t.share for t in every):
         return (
-            f"{len(every)} matrices differ; the adapter has {weights:,} weights by chance, of the "
+            f"{len(every)} matrices differ; the adapter has {weights:,} random weights, of the "
             "same norm in every matrix"
         )
     least = min(every, key=lambda t: t.share)

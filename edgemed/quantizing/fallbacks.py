@@ -46,6 +46,5 @@ def refuse(found: Sequence[Fallback]) -> None:
         more = f", and {len(found) - 1} more tensors" if len(found) > 1 else ""
         raise Refused(
             f"{first.name} is {first.width:,} wide and cannot be {first.wanted}{more}",
-            f"choose a type with smaller blocks, such as {first.got}, "
-            "or leave out --no-fallback to have one chosen",
+            f"choose a type with smaller blocks, such as {first.got}, or have one chosen",
         )

@@ -50,11 +50,11 @@ def refusal(port: int, error: OSError) -> EdgemedError:
     if error.errno == errno.EADDRINUSE:
         return Refused(
             f"port {port} is in use by another program",
-            "give another --port, or 0 for any that is free",
+            "give another port, or 0 for any that is free",
         )
     if error.errno == errno.EACCES:
-        return Refused(f"port {port} is not for users", "give a --port from 1024 on")
-    return EdgemedError(f"cannot listen on port {port}: {error.strerror}", "give another --port")
+        return Refused(f"port {port} is not for users", "give a port from 1024 on")
+    return EdgemedError(f"cannot listen on port {port}: {error.strerror}", "give another port")
 
 
 def new_token() -> str:

@@ -179,7 +179,7 @@ class Output:
 
 
 def _taken(path: Path) -> Refused:
-    return Refused(f"{path} exists already", "choose another output, or add --force to replace it")
+    return Refused(f"{path} exists already", "choose another output, or replace it")
 
 
 def _disk_error(part: Path, error: OSError, size: int | None) -> EdgemedError:

@@ -10,7 +10,7 @@ from edgemed.storage.names import refuse_odd_name
 OTHER = "choose another output"
 
 
-def refuse_place(out: Path, replace: bool, force: str = "add --force to replace it") -> None:
+def refuse_place(out: Path, replace: bool, force: str = "replace it") -> None:
     """Refused unless `out` is a free name in an existing folder, or a file that may be replaced.
 
     Links, folders, pipes and devices are never replaced or written through.

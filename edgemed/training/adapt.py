@@ -159,7 +159,8 @@ class Training:
         found: float = loss.item()
         if not math.isfinite(found):
             raise EdgemedError(
-                f"the loss is not a finite number at step {state.step + 1}", "give a smaller --rate"
+                f"the loss is not a finite number at step {state.step + 1}",
+                "give a smaller learning rate",
             )
         self.adam.zero_grad(set_to_none=True)
         (loss + self.penalty()).backward()
@@ -267,7 +268,7 @@ def attach(model: Transformer, settings: RunSettings) -> dict[str, Lora]:
             if settings.rank > min(rows, length):
                 raise UsageError(
                     f"{name} is {length} x {rows}: a rank of {settings.rank} is more than it has",
-                    "give a smaller --rank, such as 16",
+                    "give a smaller rank, such as 16",
                 )
             found[name] = linear.path = path_for(linear.matrix, settings, random)
     return found

@@ -18,7 +18,7 @@ from edgemed.storage.whole import in_words, write_whole
 from edgemed.training.adapt import Point, State
 
 ARRAYS = ("weights", "first", "second", "best_weights")
-AGAIN = "give the same files and options, or start over with --force"
+AGAIN = "give the same files and options, or start over and replace what is there"
 
 
 def place(out: Path) -> Path:
@@ -51,7 +51,9 @@ def load(path: Path, run: str) -> State:
                 setattr(state, kind, _list(file, kind))
             return state
     except FileNotFoundError:
-        raise Refused(f"there is no {path} to resume from", "leave out --resume") from None
+        raise Refused(
+            f"there is no {path} to resume from", "start over instead of resuming"
+        ) from None
     except (
         OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError, MemoryError,
         RecursionError, NotImplementedError, zlib.error,

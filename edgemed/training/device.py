@@ -21,13 +21,13 @@ def placing_of(device: str, bf16: bool) -> "Placing":
     from edgemed_models.trainable.placing import CPU, Placing
 
     if device == "cuda" and not torch.cuda.is_available():
-        raise Refused("torch finds no CUDA card on this machine", "leave out --device cuda")
+        raise Refused("torch finds no CUDA card on this machine", "train on the processor")
     if bf16 and not (card_has_bf16() if device == "cuda" else processor_has_bf16()):
         raise Refused(
             "this card has no products in bf16"
             if device == "cuda"
             else "this processor has no products in bf16: it would be slower, and less exact",
-            "give --compute float32",
+            "compute every number in float32",
         )
     where = CPU if device == "cpu" else torch.device("cuda", torch.cuda.current_device())
     return Placing(where, torch.bfloat16 if bf16 else torch.float32)

@@ -54,7 +54,7 @@ def few(data: Data, shots: int, seed: int) -> Data:
     there = len(data.rows)
     if shots > there:
         raise Refused(
-            f"--shots {shots:,}: there are {there:,} examples of at most {data.longest:,} tokens",
+            f"{shots:,} examples were asked for; {there:,} have at most {data.longest:,} tokens",
             "give a smaller number, or more examples",
         )
     rows = tuple(data.rows[n] for n in pool(there, shots, seed))
@@ -88,7 +88,7 @@ def encode_all(encoder: Encoder, examples: Sequence[Example], longest: int) -> D
     if not rows:
         raise Refused(
             f"all {left_out} examples have more than {longest} tokens",
-            "give a larger --longest, or shorter examples",
+            "let the longest example have more tokens, or give others",
         )
     return Data(tuple(rows), left_out, longest)
 

@@ -131,7 +131,7 @@ class Aggregating(Parted):
             raise EdgemedError(
                 f"with every expert at its mean weight the held-out loss is {written:.4f}, "
                 "no better than that of the model alone: no adapter is written",
-                "leave out --noise keep: the experts are dropped then",
+                "train it again with the noise that is usual: the experts are dropped then",
             )
 
     @torch.no_grad()
@@ -217,7 +217,7 @@ def refuse_rank(name: str, linear: Linear, rank: int) -> None:
     if rank > min(rows, length):
         raise UsageError(
             f"{name} is {length} x {rows}: a rank of {rank} is more than it has",
-            "give a smaller --rank, such as 16; beside feed-forward matrices it counts twice",
+            "give a smaller rank, such as 16; beside feed-forward matrices it counts twice",
         )
 
 
@@ -227,7 +227,7 @@ def refuse_strange(stage_one: Adapter, linears: Mapping[str, Linear]) -> None:
         if name.removesuffix(".weight") not in linears:
             raise Incompatible(
                 f"the adapter of stage 1 changes {name}, which stage 2 cannot go on with",
-                "give the adapter that `adapt --method medcare --stage 1` wrote",
+                "give the adapter that stage 1 of MedCare wrote",
             )
 
 
@@ -236,7 +236,7 @@ def needed(name: str, pair: Pair | None) -> Pair:
     if pair is None:
         raise Incompatible(
             f"the adapter of stage 1 has nothing for {name}",
-            "give one that was trained on all matrices, as `--method medcare --stage 1` does",
+            "give one that was trained on all matrices, as stage 1 of MedCare does",
         )
     return pair
 

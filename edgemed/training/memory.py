@@ -130,5 +130,6 @@ def planned(found: Iterable[Need], free: int) -> Need:
     said = " + ".join(f"{bytes / 1e6:,.0f} MB {part}" for part, bytes in need.parts.items())
     raise Refused(
         f"training needs {need.total / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free: {said}",
-        "give a smaller --batch-tokens, --longest or --rank, or close other programs",
+        "read fewer tokens at a time, shorten the longest example, give a smaller rank, or close "
+        "other programs",
     )

@@ -4,7 +4,7 @@
 
 Makes the clinical model (the packaged adapter folded into the instruct one; or give --clinical) and
 their merge at t = .5. Every parent answers MeQSum's test questions as it is, then with an adapter
-that `edgemed adapt --shots N --seed S` trained on N questions of the pool; the 64 of a seed lie
+that `edgemed adapt --draw N --seed S` trained on N questions of the pool; the 64 of a seed lie
 inside its 256. ROUGE-1/2/L is rouge-score's with its stemmer, F averaged over questions, an empty
 answer 0. Each result is a file in FOLDER/results as soon as it is there: a later run goes on. A
 short run: --questions 10 --shots 8 16 --seeds 0 --epochs 1. The paper's claim is that the merge
@@ -110,7 +110,7 @@ def adapter_of(args: argparse.Namespace, cell: Cell, model: Path, examples: Path
 
     out = args.work / f"{cell.name}.gguf"
     words = [str(model), "--examples", str(examples), "-o", str(out)]
-    words += ["--shots", str(cell.shots), "--seed", str(cell.seed), "--threads", args.threads]
+    words += ["--draw", str(cell.shots), "--seed", str(cell.seed), "--threads", args.threads]
     words += ["--epochs", args.epochs, "--rank", args.rank, "--rate", args.rate]
     parser = argparse.ArgumentParser()
     adapt.configure(parser)

@@ -32,7 +32,7 @@ from tests.oracles.llama_adapter import answers_loss
 
 STAGE_ONE = ("--method", "medcare", "--stage", "1", "--epochs", "2", "--rate", "6e-4")
 STAGE_TWO = ("--method", "medcare", "--stage", "2", "--epochs", "1", "--rate", "3e-4",
-             "--from", "dropped.gguf")  # fmt: skip
+             "--stage-one", "dropped.gguf")  # fmt: skip
 WAYS: dict[str, tuple[str, ...]] = {
     "dropped": STAGE_ONE,
     "kept": (*STAGE_ONE, "--noise", "keep"),
@@ -55,7 +55,7 @@ class Place:
 
     def examples(self, way: str) -> Path:
         """What a way learns from."""
-        return self.work / ("second.jsonl" if "--from" in WAYS[way] else "first.jsonl")
+        return self.work / ("second.jsonl" if "--stage-one" in WAYS[way] else "first.jsonl")
 
 
 def parsed(words: list[str] | None = None) -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """edgemed from Python: the examples in its docstrings, and every function on real small files."""
 
 import doctest
+import inspect
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from edgemed_models.scale import path_of
 
 import edgemed
 from edgemed import api
+from edgemed.cli.main import main
 from edgemed.evals.cases import read_cases
 from edgemed.local_models.loading import Options
 from edgemed.merging.demo_model import merged_model
@@ -20,10 +22,22 @@ SMALL = Options(context=1024, threads=1)
 NOTE = "Admitted with heart failure. Furosemide 40 mg daily. Discharged home after three days."
 
 
-def test_the_examples_are_true() -> None:
-    found = doctest.testmod(api)
-    assert found.attempted > 3
-    assert not found.failed
+def test_the_examples_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder that the module's docstring describes; every function has one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("clinical", "instruct"):
+        Path(f"{name}.gguf").symlink_to(path_of(name))
+    row = {"axis": "short", "prompt": "Say one word.", "expect": {"words-at-most": 50}}
+    Path("cases.jsonl").write_text(json.dumps(row) + "\n")
+    made = ["extract", "instruct.gguf", "clinical.gguf", "--rank", "1", "--without-vectors"]
+    assert main([*made, "-o", "letters.gguf"]) == 0
+    found = {test.name.rpartition(".")[2]: test for test in doctest.DocTestFinder().find(api)}
+    functions = {name for name, kind in inspect.getmembers(api, inspect.isfunction)
+                 if kind.__module__ == api.__name__ and name[0] != "_"}  # fmt: skip
+    assert {name for name in functions if not found[name].examples} == set()
+    tried = doctest.testmod(api)
+    assert tried.attempted > len(functions)
+    assert not tried.failed
 
 
 def test_importing_loads_nothing_else() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.base import ModelError
-from edgemed_models.engine.binding import Weights
 from edgemed_models.engine.encoding import cut, encode
 from edgemed_models.engine.prompt import Segment
 from edgemed_models.engine.steering import is_piece
+from edgemed_models.engine.weights import Weights
 
 from tests.models.vocabularies import (
     BYTE,

@@ -19,6 +19,7 @@ from edgemed_models.base import Done, Failed, Message, ModelError, Piece, Prefil
 from edgemed_models.engine import binding
 from edgemed_models.engine.client import LlamaModel, Process
 from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.weights import Weights
 
 ONCE = (Message("user", "Once upon a time"),)
 NAMED = '{"type":"object","properties":{"name":{"type":"string","maxLength":9}},"required":["name"],"additionalProperties":false}'  # noqa: E501
@@ -350,7 +351,7 @@ def test_without_layers_on_a_gpu_no_device_but_the_cpu_is_used(settings: Setting
         patch.setattr(binding.llama, "llama_model_load_from_file", params.look)
         for layers in (0, 3):
             with pytest.raises(ModelError):
-                binding.Weights(replace(settings, gpu_layers=layers))
+                Weights(replace(settings, gpu_layers=layers))
     assert params.seen == [(0, [None]), (3, None)]
 
 

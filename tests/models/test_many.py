@@ -13,9 +13,11 @@ from edgemed_models.answer import Answer, ask, ask_many
 from edgemed_models.base import Done, Event, Failed, Message, ModelError, Piece, Prefill, Request
 from edgemed_models.engine import binding, loop, many
 from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.context import Context
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import Sequences
 from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.weights import Weights
 from edgemed_models.fake import ScriptedModel
 
 STORY = "Once upon a time there was a little girl who liked to sing. "
@@ -27,9 +29,9 @@ def asked(text: str, tokens: int = 24, **more: object) -> Request:
 
 
 def test_beside_another_sequence_only_rounding_changes(settings: Settings) -> None:
-    weights, stop = binding.Weights(settings), binding.StopFlag()
+    weights, stop = Weights(settings), binding.StopFlag()
     text, other = (weights.tokenize(STORY + end, special=False) for end in ("One day", "A dog"))
-    single = binding.Context(weights, settings, 256, stop)
+    single = Context(weights, settings, 256, stop)
     assert list(loop.read(single, text, 0)) == [len(text)]
     alone = single.logits(-1).copy()
     pool = Sequences(weights, settings, 256, 2, stop)
@@ -160,7 +162,7 @@ def test_a_grammar_that_finds_no_token_on_the_way_ends_its_answer_alone(
         def choose(self, logits: object) -> int:
             raise ModelError("the grammar allows no token of this model", "simplify the schema")
 
-    weights = binding.Weights(settings)
+    weights = Weights(settings)
     pool = Sequences(weights, settings, 256, 2, binding.StopFlag())
     ids = weights.tokenize("Once upon a time", special=False)
     asks = [

@@ -7,9 +7,9 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 from edgemed_models.base import Message, Piece, Request
-from edgemed_models.engine.binding import Weights
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.weights import Weights
 
 ONCE = (Message("user", "Once upon a time, there was a little girl named Lily."),)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.base import Message, ModelError
-from edgemed_models.engine.binding import Weights
 from edgemed_models.engine.encoding import encode
 from edgemed_models.engine.prompt import Segment, render, segments
 from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.weights import Weights
 
 NOTE = "K 5.9 [H]; take 1–2 tablets\n\n  of 0.5 mg   at night."
 HOSTILE = (

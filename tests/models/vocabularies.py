@@ -6,8 +6,8 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from edgemed_models.engine.binding import Weights
 from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.weights import Weights
 
 from edgemed.gguf import open_model
 

@@ -12,6 +12,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Omission, Review
+from edgemed.errors import Refused
 from edgemed.logs import audit, database
 from edgemed.logs.audit import Log
 from tests.tui.held_log import held, place
@@ -434,6 +435,151 @@ async def test_the_sample_is_opened_and_a_template_with_a_field_is_chosen_from_l
         await by.draft()
         assert by.session.origin is not None and by.session.origin.template == "visit-section"
         assert ("field section", "Allergies") in by.session.origin.settings
+
+
+@both_ways
+async def test_a_saved_draft_goes_on_with_its_template_and_its_fields(
+    tmp_path: Path, name: str
+) -> None:
+    origin = Origin("m", "visit-section", settings=(("field section", "Allergies"), ("seed", 1)))
+    made = steps.drafted(steps.opened(NOTE), origin, DRAFT)
+    path = sessions.save_new(
+        tmp_path / "sessions", "2026-01-01T00:00:00", made, sessions.make_lock(PASSPHRASE)
+    )
+    async with way(name, tmp_path, model()) as by:
+        assert by.template_name == "soap" or name == "screen"
+        await by.open(path)
+        assert by.template_name == "visit-section"
+        await by.draft()
+        assert by.session.number == 2 and by.session.origin is not None
+        assert by.session.origin.template == "visit-section"
+        assert ("field section", "Allergies") in by.session.origin.settings
+
+
+@both_ways
+@pytest.mark.parametrize("origin", [Origin("m", "no-such-template"), None])
+async def test_a_template_that_is_no_longer_there_leaves_the_one_that_was_chosen(
+    tmp_path: Path, name: str, origin: Origin | None
+) -> None:
+    made = steps.opened(NOTE)
+    made = steps.drafted(made, origin, DRAFT) if origin else made
+    path = sessions.save_new(
+        tmp_path / "sessions", "2026-01-01T00:00:00", made, sessions.make_lock(PASSPHRASE)
+    )
+    async with way(name, tmp_path, model()) as by:
+        chosen = by.template_name
+        await by.open(path)
+        assert by.template_name == chosen
+
+
+@both_ways
+@pytest.mark.parametrize("demonstration", [True, False])
+async def test_the_sample_comes_with_the_template_that_the_model_has_learned(
+    tmp_path: Path, name: str, demonstration: bool
+) -> None:
+    async with way(name, tmp_path, model(), demonstration=demonstration) as by:
+        chosen = by.template_name
+        await by.sample()
+        assert by.template_name == ("sample" if demonstration else chosen)
+
+
+@both_ways
+async def test_the_sample_too_takes_the_place_of_unsaved_work_only_for_a_yes(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        mine = by.session
+        await by.sample(lose=False)
+        assert (by.session, by.asked) == (mine, 1)
+        await by.sample()
+        assert (by.session, by.asked) == (steps.opened(NOTE), 2)
+
+
+@both_ways
+async def test_an_empty_note_is_refused_before_anything_is_asked(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        mine = by.session
+        await by.note("  \n")
+        assert (by.session, by.asked) == (mine, 0) and "the note is empty" in by.said
+
+
+@both_ways
+async def test_what_a_signature_is_needed_for_is_refused_before_anything_is_asked(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model(), demonstration=True) as by:
+        assert "there is no text" in await by.command("compare")
+        await by.draft()
+        assert "only a signed text takes an addendum" in await by.command("addendum")
+        for word in ("copy", "export"):
+            assert "a demonstration draft cannot be exported" in await by.command(word)
+        assert by.questions == 0
+
+
+@both_ways
+async def test_nothing_is_asked_about_a_finding_of_a_signed_text(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.dismiss(by.finding(steps.Flag))
+        await by.sign()
+        by.questions = 0
+        assert "can no longer change" in await by.command("dismiss")
+        assert by.questions == 0 and len(by.session.dismissals) == 1
+
+
+@both_ways
+async def test_without_a_note_there_is_nothing_to_write_and_nothing_to_save(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model(), note=None) as by:
+        assert "there is nothing to save" in await by.command("save")
+        assert "there is no note" in await by.command("draft")
+        assert by.questions == 0 and by.passphrases == 0
+
+
+@both_ways
+async def test_a_passphrase_is_asked_for_once(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.save()
+        await by.edit_last("Mine.")
+        await by.save()
+        await by.save(called="room 4")
+        assert by.passphrases == 1
+        assert sessions.load(saved(tmp_path)[0], PASSPHRASE)[0].text == by.session.text
+
+
+@both_ways
+async def test_copying_is_allowed_until_the_end_where_the_setting_cannot_be_kept(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.sign()
+        monkeypatch.setattr("edgemed_tui.settings.write_whole", full)
+        await by.copy(allow=True)
+        await by.copy()
+        assert by.copied == [DRAFT, DRAFT]
+    what = [row.what for row in audit.read(place(tmp_path))]
+    assert what == ["draft", "sign", "setting", "export", "export"]
+
+
+@both_ways
+async def test_an_addendum_is_compared_with_the_text_that_it_adds_to(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        await by.sign()
+        await by.add("Potassium was repeated.")
+        with pytest.raises(Refused, match="no model wrote this text"):
+            by.case.compared()
+        assert "breathlessness" in await by.compare(1)
 
 
 LINE_MODE = {

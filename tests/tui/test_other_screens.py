@@ -109,7 +109,7 @@ async def test_the_sample_comes_with_the_template_that_the_demonstration_model_k
         made = app(folder=folder, note=None, demonstration=demonstration)
         async with started(made) as pilot:
             await press(pilot, "enter")
-            template = case_of(pilot).drafting.template
+            template = case_of(pilot).case.template
             assert (template.name if template else None) == name
 
 

@@ -69,7 +69,7 @@ def test_lines_are_edited_and_checked_again(tmp_path: Path, note: Path) -> None:
     typed = [f"note {note}", "template soap", "draft", "edit 8 - Furosemide 40 mg", "findings"]
     line, said = talk(tmp_path, typed)
     assert "- Furosemide 40 mg\n" in line.session.text
-    assert "dose" not in said.split("Findings:")[-1]
+    assert "dose" not in said.split("Look at")[-1]
 
 
 def test_what_was_left_out_is_inserted_and_stands_against_signing(

@@ -274,14 +274,14 @@ async def test_a_draft_is_recorded_as_of_the_model_and_template_that_wrote_it(
         await press(pilot, "ctrl+t", "enter", "ctrl+g")
         while not panes_of(pilot).stream.text:
             await pilot.pause(0.02)
-        wrote = case_of(pilot).drafting.template
+        wrote = case_of(pilot).case.template
         await press(pilot, "ctrl+t", "down", "enter")
         case_of(pilot).drafting.take_model(ModelChoice("another", "", "11aa"))
         await until(pilot, "reviewed")
         origin = case_of(pilot).session.origin
         assert origin is not None and wrote is not None
         assert (origin.model, origin.template) == ("scripted", wrote.name)
-        assert case_of(pilot).drafting.template != wrote
+        assert case_of(pilot).case.template != wrote
 
 
 async def test_the_note_is_read_while_a_template_is_chosen(tmp_path: Path) -> None:
@@ -459,7 +459,7 @@ async def test_a_picker_narrows_as_one_types(tmp_path: Path) -> None:
         await press(pilot, *"zzzz")
         assert pilot.app.screen.query_one(OptionList).option_count == 0
         await press(pilot, "escape")
-        assert case_of(pilot).drafting.template is None
+        assert case_of(pilot).case.template is None
 
 
 async def test_the_memory_of_all_processes_stands_in_the_status_line(tmp_path: Path) -> None:
@@ -557,7 +557,7 @@ async def test_a_saved_session_comes_back_with_its_template_and_what_is_missing(
     async with started(app(folder=tmp_path)) as pilot:
         await press(pilot, "ctrl+n", *"kept", "enter", *words, "enter")
         await until(pilot, "reviewed")
-        template = case_of(pilot).drafting.template
+        template = case_of(pilot).case.template
         assert template is not None and template.name == "soap"
         assert "its end is missing" in str(panes_of(pilot).draft.border_title)
 

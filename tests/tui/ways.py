@@ -24,12 +24,15 @@ from edgemed_tui.screens.dialogs import (
 )
 from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
+from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.services import Services
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
+from edgemed.clinic.case import Case
+from edgemed.clinic.drafting import Draft
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.session import Session
 from tests.tui.driving import case_of, panes_of, press, started
@@ -48,17 +51,30 @@ ANSWERS = {
 """What the line mode is told, by the beginning of its question."""
 
 
+ACTIONS = {"draft": "action_make_draft"}
+
+
 class Way:
     """What both ways can do; `asked` counts the questions about losing work."""
 
     def __init__(self, folder: Path, model: ScriptedModel) -> None:
         self.folder, self.model, self.asked, self.lose = folder, model, 0, False
         self.allow = False  # the answer where copying is to be allowed
+        self.passphrases = self.questions = 0  # how often was asked for one, and for anything
         self.copied: list[str] = []
 
     @property
-    def session(self) -> Session:
+    def case(self) -> Case:
         raise NotImplementedError
+
+    @property
+    def session(self) -> Session:
+        return self.case.session
+
+    @property
+    def template_name(self) -> str:
+        """What the next draft follows; empty where nothing was chosen."""
+        return self.case.template.name if self.case.template else ""
 
     @property
     def said(self) -> str:
@@ -76,23 +92,28 @@ class ByLine(Way):
         self.heard: list[str] = []
         self.typed: list[str] = []
         self.wants: list[str] = []  # what is taken of the next lists
-        secret = lambda prompt: PASSPHRASE  # noqa: E731
-        self.line = Line(own, self.heard.append, self.answer, secret, self.copied.append)
+        self.line = Line(own, self.heard.append, self.answer, self.secret, self.copied.append)
 
     @property
-    def session(self) -> Session:
-        return self.line.session
+    def case(self) -> Case:
+        return self.line.case
 
     @property
     def said(self) -> str:
         return "\n".join(self.heard)
 
+    async def command(self, word: str) -> str:
+        """Give a command as one types it; what is said."""
+        self.type({"export": "export out.txt", "dismiss": "dismiss 1"}.get(word, word))
+        return self.said
+
     def answer(self, prompt: str) -> str:
+        self.questions += 1
         if "Discard it?" in prompt:
             self.asked += 1
             return "yes" if self.lose else "no"
         if not prompt:
-            return self.typed.pop(0)
+            return self.typed.pop(0) if self.typed else "."
         if "Allow copying" in prompt:
             return "yes" if self.allow else "no"
         if prompt.endswith("a number: ") and self.wants:
@@ -100,6 +121,10 @@ class ByLine(Way):
             row = next(row for row in reversed(self.heard) if f": {want}" in row)
             return row.partition(":")[0]
         return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
+
+    def secret(self, prompt: str) -> str:
+        self.passphrases += prompt == "Passphrase: "
+        return PASSPHRASE
 
     def type(self, typed: str, *, lose: bool = False) -> None:
         self.lose = lose
@@ -109,8 +134,8 @@ class ByLine(Way):
     def number(self, finding: steps.Finding) -> int:
         return steps.findings(self.session).index(finding) + 1
 
-    async def sample(self) -> None:
-        self.type("sample", lose=True)
+    async def sample(self, *, lose: bool = True) -> None:
+        self.type("sample", lose=lose)
 
     async def template(self, title: str, *values: str) -> None:
         self.wants = [title, *values]
@@ -194,10 +219,18 @@ class ByScreen(Way):
     def __init__(self, folder: Path, model: ScriptedModel, pilot: Pilot[None]) -> None:
         super().__init__(folder, model)
         self.pilot = pilot
+        self.begun = 0  # drafts; what the screen says may be of the one before
+        begin = self.case.begin_draft
+
+        def counted() -> Draft:
+            self.begun += 1
+            return begin()
+
+        self.case.begin_draft = counted  # type: ignore[method-assign]
 
     @property
-    def session(self) -> Session:
-        return case_of(self.pilot).session
+    def case(self) -> Case:
+        return case_of(self.pilot).case
 
     @property
     def said(self) -> str:
@@ -219,6 +252,20 @@ class ByScreen(Way):
             await self.pilot.pause(0.02)
         raise AssertionError("the screen never came to rest")
 
+    async def command(self, word: str) -> str:
+        """Do what a key does, shown or not; what is said."""
+        screen = case_of(self.pilot)
+        if word == "dismiss":
+            screen.post_message(DismissAsked(steps.findings(self.session)[0]))
+        elif (worker := getattr(screen, ACTIONS.get(word, f"action_{word}"))()) is not None:
+            await self.pilot.pause()
+            assert worker.is_finished or self.pilot.app.screen is not screen
+        await self.settled()
+        if self.pilot.app.screen is not screen:
+            self.questions += 1
+            await press(self.pilot, "escape")
+        return self.said
+
     async def confirm(self, lose: bool) -> None:
         if isinstance(self.pilot.app.screen, AskUnsaved):
             self.asked += 1
@@ -229,6 +276,7 @@ class ByScreen(Way):
         dialog = self.pilot.app.screen
         if not isinstance(dialog, wanted):
             return
+        self.passphrases += wanted is AskPassphrase
         for name, value in typed.items():
             for line in dialog.query(f"#{name}").results(Input):
                 line.value = value
@@ -237,9 +285,11 @@ class ByScreen(Way):
         if dialog.is_current:
             await press(self.pilot, "escape")
 
-    async def sample(self) -> None:
+    async def sample(self, *, lose: bool = True) -> None:
         await press(self.pilot, "ctrl+p", *"welcome", "enter")
         await press(self.pilot, "enter")
+        await self.pilot.pause()
+        await self.confirm(lose)
         await self.settled()
 
     async def template(self, title: str, *values: str) -> None:
@@ -291,12 +341,13 @@ class ByScreen(Way):
         await self.settled()
 
     async def draft(self) -> None:
-        screen, before = case_of(self.pilot), self.session.documents
+        before = self.begun
         await press(self.pilot, "ctrl+g")
-        for _ in range(200):  # until it has begun, or is over already
-            if screen.streaming or self.session.documents != before or "nothing" in self.said:
+        for _ in range(1000):
+            if self.begun > before:
                 break
             await self.pilot.pause(0.01)
+        assert self.begun > before
         await self.settled()
 
     async def turn_to(self, number: int) -> None:
@@ -399,19 +450,25 @@ async def way(
     folder: Path,
     model: ScriptedModel,
     review: Callable[[str, str], Review] | None = None,
+    *,
+    demonstration: bool = False,
+    note: str | None = NOTE,
 ) -> AsyncIterator[AnyWay]:
     """The screen or the line mode with a note open and a template chosen."""
-    own = services(model, folder=folder)
+    own = services(model, demonstration=demonstration, folder=folder)
     own = replace(own, review=review) if review else own
     if name == "screen":
-        async with started(EdgemedApp(own, NOTE)) as pilot:
+        async with started(EdgemedApp(own, note)) as pilot:
+            if isinstance(pilot.app.screen, WelcomeScreen):
+                await press(pilot, "escape")
             await press(pilot, "ctrl+t", "enter")
             by = ByScreen(folder, model, pilot)
             pilot.app.release = by.copied.append  # type: ignore[attr-defined]
             yield by
         return
     by_line = ByLine(folder, model, own)
-    await by_line.note(NOTE)
+    if note is not None:
+        await by_line.note(note)
     by_line.type("template soap")
     yield by_line
     by_line.line.close()

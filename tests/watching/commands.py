@@ -92,7 +92,7 @@ def rows() -> dict[str, list[list[str]]]:
         "instructions": [
             # At this temperature the small model comes to an end of a task now and then.
             [*MAKE, "--model", model, *SMALL],
-            ["instructions", "report", "tasks.jsonl", "--against", "note.txt"],
+            ["instructions", "report", "tasks.jsonl", "--test-set", "note.txt"],
         ],
         "demo": [["demo", "--items", "1"]],
         "inspect": [["inspect", "a.gguf"]],

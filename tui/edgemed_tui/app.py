@@ -195,7 +195,7 @@ class EdgemedApp(App[None]):
     def _begin(self, way: Way | None) -> None:
         for screen in self.sessions:
             if way == "sample":
-                screen.choosing.take_sample(self.services.sample)
+                screen.open_sample()
             elif way == "note":
                 screen.action_open_note()
 

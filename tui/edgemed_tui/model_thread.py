@@ -15,7 +15,7 @@ from edgemed_models.base import Event, Failed, Model, ModelError, Piece, Prefill
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from edgemed.clinic.case import Draft
+from edgemed.clinic.drafting import Draft
 from edgemed.clinic.note import Note
 from edgemed.clinic.readahead import read_ahead
 from edgemed.clinic.summarize import request_for, write

@@ -9,8 +9,10 @@ from edgemed_models.base import Model
 
 from edgemed.clinic.checks.review import review
 from edgemed.clinic.document import Origin
+from edgemed.clinic.drafting import field_settings
 from edgemed.clinic.findings import Review
 from edgemed.clinic.template import Template
+from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.logs.audit import Place, now
 from edgemed.machine.check import Check
 
@@ -31,11 +33,22 @@ class ModelChoice(NamedTuple):
     limits: str = ""
     adapter: str = ""
 
+    @property
+    def learned(self) -> str:
+        """The one template that it has learned; empty where it follows any."""
+        return LEARNED if self.demonstration and not self.limits else ""
+
+    def warning(self, template: Template | None) -> str:
+        """What is to be said before it writes by `template`: what it cannot do, or that it has not
+        learned this; empty where nothing is."""
+        other = template is not None and template.name != self.learned
+        return self.limits or (UNLEARNED if self.learned and other else "")
+
 
 def origin_of(choice: ModelChoice, template: Template, settings: Mapping[str, Any]) -> Origin:
     """The record of what made a draft; `settings` are the other settings used."""
     settings = {"recipe_sha256": choice.recipe, **settings}
-    settings |= {f"field {name}": value for name, value in template.values.items()}
+    settings |= field_settings(template)
     return Origin(
         choice.name,
         template.name,

@@ -6,8 +6,8 @@ from edgemed.checkpoints.tokenizers.files import TOKENIZER, Folder
 from edgemed.checkpoints.tokenizers.merges import merges_of, model_of, vocab_of
 from edgemed.checkpoints.tokenizers.pre_tokenizers import name_of
 from edgemed.checkpoints.tokenizers.vocabulary import (
-    Row,
     Type,
+    VocabularyToken,
     described,
     in_tokenizer,
     refuse_holes,
@@ -23,7 +23,7 @@ WRITTEN_SPACE = "Ġ"
 class BytePairs(NamedTuple):
     """Rows by number; merges as GGUF has them; llama.cpp's name of the pre-tokenizer."""
 
-    rows: dict[int, Row]
+    rows: dict[int, VocabularyToken]
     merges: list[str]
     pre: str
 
@@ -39,7 +39,7 @@ def read_byte_pairs(folder: Folder, vocab_size: int) -> BytePairs:
     added = [*in_tokenizer(folder), *sorted(described(folder))]
     refuse_other_numbers(vocab, added)
     refuse_holes(path, vocab, added)
-    rows = {id: Row(name, 0.0, Type.NORMAL) for name, id in vocab.items()}
+    rows = {id: VocabularyToken(name, 0.0, Type.NORMAL) for name, id in vocab.items()}
     rows |= {entry.id: row_of(entry) for entry in added}
     refuse_too_many(path, "it", max(rows) + 1, vocab_size)
     return BytePairs(rows, [written(*pair) for pair in pairs], pre)

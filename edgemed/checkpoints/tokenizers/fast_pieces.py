@@ -15,8 +15,8 @@ from edgemed.checkpoints.tokenizers.merges import merges_of, model_of, vocab_of
 from edgemed.checkpoints.tokenizers.pre_tokenizers import Steps, brief, steps_of
 from edgemed.checkpoints.tokenizers.sentencepieces import Pieces
 from edgemed.checkpoints.tokenizers.vocabulary import (
-    Row,
     Type,
+    VocabularyToken,
     filled,
     in_tokenizer,
     refuse_holes,
@@ -68,7 +68,10 @@ def read_fast_pieces(folder: Folder, vocab_size: int) -> Pieces:
     merges = merges_of(path, model, vocab)
     refuse_other_joins(path, plain, merges)
     places = places_of(merges, sorted(plain, key=kept.__getitem__))
-    rows = {id: Row(name, -float(places.get(name, 0)), kinds[name]) for name, id in kept.items()}
+    rows = {
+        id: VocabularyToken(name, -float(places.get(name, 0)), kinds[name])
+        for name, id in kept.items()
+    }
     return Pieces(filled(rows, count), space)
 
 

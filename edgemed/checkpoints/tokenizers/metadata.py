@@ -18,7 +18,7 @@ from edgemed.checkpoints.tokenizers.files import (
 )
 from edgemed.checkpoints.tokenizers.sentencepieces import Pieces, read_pieces
 from edgemed.checkpoints.tokenizers.special import ADDED_BY_ITSELF, IDS, read_special
-from edgemed.checkpoints.tokenizers.vocabulary import Row, Type
+from edgemed.checkpoints.tokenizers.vocabulary import Type, VocabularyToken
 from edgemed.errors import InvalidFile, Refused
 from edgemed.gguf.values import MAX_STRINGS
 
@@ -106,7 +106,9 @@ def of_bytes(files: Folder, vocab_size: int) -> dict[str, Value]:
     return keys | {f"{GGML}merges": ("string[]", found.merges)} | prefix_keys(files, True)
 
 
-def vocabulary_keys(path: Path, model: str, pre: str, rows: list[Row]) -> dict[str, Value]:
+def vocabulary_keys(
+    path: Path, model: str, pre: str, rows: list[VocabularyToken]
+) -> dict[str, Value]:
     """The keys that all vocabularies have."""
     vocabulary.refuse_duplicates(path, rows)
     return {
@@ -117,7 +119,7 @@ def vocabulary_keys(path: Path, model: str, pre: str, rows: list[Row]) -> dict[s
     }
 
 
-def refuse_without_bytes(path: Path, rows: list[Row]) -> None:
+def refuse_without_bytes(path: Path, rows: list[VocabularyToken]) -> None:
     """llama.cpp ends the program where it needs the piece of a byte and there is none."""
     missing = {f"<0x{byte:02X}>" for byte in range(256)} - {row.text for row in rows}
     if missing:
@@ -127,11 +129,11 @@ def refuse_without_bytes(path: Path, rows: list[Row]) -> None:
         )
 
 
-def added_rows(files: Folder, pieces: int, vocab_size: int) -> dict[int, Row]:
+def added_rows(files: Folder, pieces: int, vocab_size: int) -> dict[int, VocabularyToken]:
     """The rows that added tokens take, those of pieces too: the last file that tells wins."""
     judged = files.architecture not in PHIS
     rows = {
-        added.id: Row(added.text, vocabulary.ADDED_SCORE, Type.USER)
+        added.id: VocabularyToken(added.text, vocabulary.ADDED_SCORE, Type.USER)
         for added in vocabulary.listed(files)
     }
     settings = vocabulary.described(files)

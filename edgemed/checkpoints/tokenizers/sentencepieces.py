@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgemed.checkpoints.tokenizers.files import PIECES, Folder, read_file, shown, text, wrong
-from edgemed.checkpoints.tokenizers.vocabulary import Row, Type, refuse_too_many
+from edgemed.checkpoints.tokenizers.vocabulary import Type, VocabularyToken, refuse_too_many
 from edgemed.errors import InvalidFile, Refused
 
 TRAINER, NORMALIZER = 2, 3
@@ -30,7 +30,7 @@ NOT_A_MODEL = (
 class Pieces(NamedTuple):
     """Rows from 0 on; whether a space goes before a text."""
 
-    rows: list[Row]
+    rows: list[VocabularyToken]
     space: bool
 
 
@@ -57,7 +57,7 @@ def read_pieces(folder: Folder, vocab_size: int) -> Pieces:
     return Pieces([row_at(path, processor, i) for i in range(count)], space)
 
 
-def row_at(path: Path, processor: Any, i: int) -> Row:
+def row_at(path: Path, processor: Any, i: int) -> VocabularyToken:
     """A piece with its score and type."""
     try:
         name = processor.id_to_piece(i)
@@ -66,7 +66,7 @@ def row_at(path: Path, processor: Any, i: int) -> Row:
     score = processor.get_score(i)
     if not isfinite(score):
         wrong(path, f"the score of piece {i}", score, "a number")
-    return Row(text(path, f"piece {i}", name), score, type_of(processor, i))
+    return VocabularyToken(text(path, f"piece {i}", name), score, type_of(processor, i))
 
 
 def type_of(processor: Any, i: int) -> Type:

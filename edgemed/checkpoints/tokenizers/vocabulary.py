@@ -45,7 +45,7 @@ class Type(IntEnum):
     BYTE = 6
 
 
-class Row(NamedTuple):
+class VocabularyToken(NamedTuple):
     """A token of the vocabulary."""
 
     text: str
@@ -110,13 +110,13 @@ def is_special(path: Path, key: str, entry: Tree) -> bool:
     return given
 
 
-def row_of(added: Added, judged: bool = True) -> Row:
+def row_of(added: Added, judged: bool = True) -> VocabularyToken:
     """An added token as a row. `judged`: one that looks special is a control token too, and the
     others have plain spaces."""
     if added.special or (judged and looks_special(added.text)):
-        return Row(added.text, ADDED_SCORE, Type.CONTROL)
+        return VocabularyToken(added.text, ADDED_SCORE, Type.CONTROL)
     plain = added.text.replace(MARKED_SPACE, " ") if judged else added.text
-    return Row(plain, ADDED_SCORE, Type.USER)
+    return VocabularyToken(plain, ADDED_SCORE, Type.USER)
 
 
 def looks_special(name: str) -> bool:
@@ -126,12 +126,15 @@ def looks_special(name: str) -> bool:
     )
 
 
-def filled(rows: dict[int, Row], count: int) -> list[Row]:
+def filled(rows: dict[int, VocabularyToken], count: int) -> list[VocabularyToken]:
     """All rows from 0 to `count`, those without a token padded."""
-    return [rows.get(i) or Row(f"[PAD{i}]", PADDING_SCORE, Type.UNUSED) for i in range(count)]
+    return [
+        rows.get(i) or VocabularyToken(f"[PAD{i}]", PADDING_SCORE, Type.UNUSED)
+        for i in range(count)
+    ]
 
 
-def refuse_duplicates(path: Path, rows: Sequence[Row]) -> None:
+def refuse_duplicates(path: Path, rows: Sequence[VocabularyToken]) -> None:
     """llama.cpp ends the program on a vocabulary in which a text occurs twice."""
     seen: dict[str, int] = {}
     for i, row in enumerate(rows):

@@ -55,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=512,
         metavar="N",
-        help="the longest answer, in tokens (512)",
+        help="the longest answer, in tokens (default: 512)",
     )
     add(
         "--temperature",

@@ -86,6 +86,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=seed, default=0, metavar="N", help="random seed, for a temperature above 0")
     add("--in-parts", action="store_true", help="draft a note that is too long in parts")
+    result_options(parser)
+    configure_model(parser)
+
+
+def result_options(parser: argparse.ArgumentParser) -> None:
+    """What is printed, kept and checked."""
+    add = parser.add_argument
     add("--json", action="store_true", help="print one JSON document when the draft is done")
     add(
         "--keep",
@@ -109,7 +116,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="use the model that comes with edgemed (not for patients)",
     )
-    configure_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -28,9 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="every template, yours included")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="the file of one template, to read or to copy")
-    showing.add_argument("name", metavar="T")
+    showing.add_argument("name", metavar="T", help="its name, or a template file")
     checking = actions.add_parser("check", help="check a template, or all of them")
-    checking.add_argument("template", nargs="?", metavar="T", help="default: all of them")
+    checking.add_argument(
+        "template",
+        nargs="?",
+        metavar="T",
+        help="its name, or a template file (default: all of them)",
+    )
     for action in (showing, checking):
         action.epilog = "T is the name of a template, or a .toml file."
 

@@ -48,43 +48,61 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TASK,...",
         help="tasks, each as NAME or NAME:SPLIT: ifeval,medqa,mts-dialog:validation",
     )
-    add("--limit", type=positive, metavar="N", help="so many items of each task, by chance")
-    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
-    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
+    add(
+        "--limit", type=positive, metavar="N", help="ask only N items of each task, drawn by --seed"
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="the seed of what is drawn (default: 0)")
+    add(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder that holds the tasks' files (see --list)",
+    )
+    result_options(add)
+    configure_shots(parser.add_argument_group("examples before each question").add_argument)
+    running = parser.add_argument_group("running the model").add_argument
+    running(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a Jinja template for the turns, in place of the model's own",
+    )
+    configure_loading(running)
+    configure_at_once(running)
+
+
+def result_options(add: Callable[..., Any]) -> None:
+    """Where results go, and what they are held against."""
     add(
         "-o",
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the folder of results, a file a task (default: the model's, in the folder of evals)",
+        help="the folder of results, one file a task (default: the model's own, among "
+        "edgemed's data)",
     )
     add(
         "--against",
         type=Path,
         metavar="FOLDER",
-        help="the results of another model: whether the two differ on the same items; for the "
-        "task divergence that model itself, a GGUF file",
+        help="another model's results, to test whether the two differ on the same items; for the "
+        "task divergence the other model itself, a GGUF file",
     )
-    add("--text", type=Path, metavar="FILE", help="the text of the tasks perplexity, divergence")
-    configure_shots(parser.add_argument_group("examples before each question").add_argument)
+    add(
+        "--text", type=Path, metavar="FILE", help="the text for the tasks perplexity and divergence"
+    )
     add("--json", action="store_true", help="print the figures as JSON")
-    running = parser.add_argument_group("running the model").add_argument
-    running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
-    configure_loading(running)
-    configure_at_once(running)
 
 
 def configure_shots(add: Callable[..., Any]) -> None:
     """The options of examples."""
-    add(
-        "--shots", type=positive, metavar="K", help="so many answered examples from the task's pool"
-    )
+    add("--shots", type=positive, metavar="K", help="put K answered examples before each question")
     add(
         "--shots-by",
         choices=("chance", "likeness"),
-        help="the same by chance for all items (default), or for each the nearest",
+        help="draw the same examples for all items (default), or take the nearest for each",
     )
-    add("--shots-pool", type=positive, metavar="N", help="take them from N of the pool, by chance")
+    add("--shots-pool", type=positive, metavar="N", help="draw from only N of the task's pool")
 
 
 class Sitting(NamedTuple):

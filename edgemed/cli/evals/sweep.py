@@ -53,32 +53,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the file of scores (default: in the folder of sweeps); with --tasks a folder",
     )
-    add(
-        "--t",
-        nargs="+",
-        type=share,
-        default=TENTHS,
-        metavar="T",
-        help="values of t to try (default: 0, 0.1, ... 1)",
-    )
-    add("--method", choices=METHODS, default=METHODS[0], help="linear (default) or slerp")
-    add(
-        "--out-type",
-        metavar="TYPE",
-        help="type of the merged files: like-a (default), Q6_K, Q4_K_M, ...",
-    )
-    add(
-        "--tokenizer-from",
-        metavar="MODEL",
-        help="the model whose vocabulary and chat template are used: A or B",
-    )
-    add("--chat-template", type=Path, metavar="FILE", help="a chat template for the merged files")
+    merge_options(add)
     add(
         "--max-tokens",
         type=positive,
         default=256,
         metavar="N",
-        help="the longest answer, in tokens (256)",
+        help="the longest answer, in tokens (default: 256)",
     )
     configure_tasks(parser.add_argument_group("on published tasks").add_argument)
     running = parser.add_argument_group("running the models").add_argument
@@ -86,29 +67,82 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_at_once(running)
 
 
+def merge_options(add: Callable[..., Any]) -> None:
+    """Which merges are made."""
+    add(
+        "--t",
+        nargs="+",
+        type=share,
+        default=TENTHS,
+        metavar="T",
+        help="the values of t to try (default: 0, 0.1, ... 1)",
+    )
+    add(
+        "--method",
+        choices=METHODS,
+        default=METHODS[0],
+        metavar="NAME",
+        help="how the models are merged: linear (default) or slerp",
+    )
+    add(
+        "--out-type",
+        metavar="TYPE",
+        help="types of the merged files: like-a (default), Q6_K, Q4_K_M, ...",
+    )
+    add(
+        "--tokenizer-from",
+        metavar="MODEL",
+        help="the model whose vocabulary and chat template are used: A or B",
+    )
+    add(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a chat template to put into the merged files",
+    )
+
+
 def configure_tasks(add: Callable[..., Any]) -> None:
     """The options of a sweep on tasks."""
     add(
-        "--tasks", type=names, metavar="TASK,...", help="tasks in place of cases: mts-dialog,ifeval"
+        "--tasks",
+        type=names,
+        metavar="TASK,...",
+        help="published tasks in place of cases, such as mts-dialog,ifeval",
     )
-    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
-    add("--limit", type=positive, metavar="N", help="so many items of each split, by chance")
-    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
+    add(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder that holds the tasks' files (see `edgemed eval --list`)",
+    )
+    add(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="ask only N items of each split, drawn by --seed",
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="the seed of what is drawn (default: 0)")
     add(
         "--budget",
         type=duration,
         metavar="TIME",
-        help="such as 2h, 90m: halve the merges round by round, by measured time",
+        help="the time it may take, such as 2h or 90m: after each round the worse half of the "
+        "merges is dropped",
     )
     add(
         "--report",
         type=Path,
         metavar="FILE",
-        help="a report: a page, or .json",
+        help="also write a report: a .html page, or .json",
     )
     add("--json", action="store_true", help="print the figures as JSON")
-    add("--force-knowledge", action="store_true", help="choose t without clinical or format tasks")
-    add("--force-broken", action="store_true", help="sweep also where a parent seems broken")
+    add(
+        "--force-knowledge",
+        action="store_true",
+        help="choose t even without a clinical and an instruction task",
+    )
+    add("--force-broken", action="store_true", help="go on even if a parent seems broken")
 
 
 def duration(text: str) -> float:
@@ -116,7 +150,7 @@ def duration(text: str) -> float:
     try:
         return seconds_of(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no time such as 2h, 90m or 1h30m") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 2h, 90m or 1h30m") from None
 
 
 def share(text: str) -> float:

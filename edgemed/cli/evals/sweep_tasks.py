@@ -27,8 +27,8 @@ from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.sweeping.task_sweep import (
     ENDS,
     Found,
-    Plan,
     Section,
+    TaskSweep,
     curve_rows,
     development_of,
     refuse_axes,
@@ -88,7 +88,7 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     return 0
 
 
-def tell(plan: Plan, found: Found, made: str) -> None:
+def tell(plan: TaskSweep, found: Found, made: str) -> None:
     """Print the tables and what they mean."""
     for line in on_surprise(plan, found):
         print(line)
@@ -116,7 +116,7 @@ def line_on(found: Found) -> str:
     return f"round {len(found.rounds)}: {amount(len(last.ts), 'point')}, {items}"
 
 
-def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:
+def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
     """What is to be done, with the items of every task."""
     tasks = [read_task(word) for word in args.tasks]
     if any(task.kind in READ_ONLY for task in tasks):
@@ -127,7 +127,10 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:
         )
     refuse_axes(tasks, args.force_knowledge)
     if not set(ENDS) <= set(args.t) or len(set(args.t)) < 3:
-        raise UsageError("a sweep on tasks needs both models and a merge", "--t 0 ... 1")
+        raise UsageError(
+            "a sweep on tasks needs t = 0, t = 1 and one between",
+            "give them, such as --t 0 0.5 1",
+        )
     refuse_missing_libraries()
     data = args.data or sweeps_folder().parent / "tasks"
     sections = []
@@ -139,7 +142,7 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:
     folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
     options = options_of(args)
     ts = tuple(sorted(set(args.t)))
-    return Plan(way, ts, sections, options, folder, args.limit, args.seed, args.force_broken)
+    return TaskSweep(way, ts, sections, options, folder, args.limit, args.seed, args.force_broken)
 
 
 def keep(path: Path, text: str) -> None:
@@ -148,7 +151,7 @@ def keep(path: Path, text: str) -> None:
         write_whole(path, text.encode())
 
 
-def keep_curve(plan: Plan, found: Found, name: str) -> None:
+def keep_curve(plan: TaskSweep, found: Found, name: str) -> None:
     """The points of the last round among the sweeps that the screen draws."""
     import json
 

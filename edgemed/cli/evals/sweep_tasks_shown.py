@@ -9,13 +9,13 @@ from edgemed.evals.intervals import FEW, Interval
 from edgemed.evals.sweeping.choosing import KEPT, RULE
 from edgemed.evals.sweeping.floors import FLOORS
 from edgemed.evals.sweeping.report import Retained, beside_parents
-from edgemed.evals.sweeping.task_sweep import ENDS, Found, Plan, curve_rows
+from edgemed.evals.sweeping.task_sweep import ENDS, Found, TaskSweep, curve_rows
 from edgemed.tables import Table
 
 WIDTH = 20  # characters of a bar
 
 
-def on_surprise(plan: Plan, found: Found) -> Iterator[str]:
+def on_surprise(plan: TaskSweep, found: Found) -> Iterator[str]:
     """How the parents read plain English."""
     if found.surprise is not None:
         a, b = found.surprise
@@ -24,7 +24,7 @@ def on_surprise(plan: Plan, found: Found) -> Iterator[str]:
         )
 
 
-def choice_table(plan: Plan, found: Found) -> Table:
+def choice_table(plan: TaskSweep, found: Found) -> Table:
     """A row per t of the last round: the deciding measures, and the lowest share of an axis."""
     rows = curve_rows(plan, found)
     names = list(rows[0]["axes"])
@@ -48,7 +48,7 @@ def spread(figure: Interval) -> str:
     return f"{value} ({low} to {high})"
 
 
-def on_choice(plan: Plan, found: Found) -> Iterator[str]:
+def on_choice(plan: TaskSweep, found: Found) -> Iterator[str]:
     """The choice in words."""
     choice = found.choice
     if choice is None:
@@ -121,7 +121,7 @@ def share(found: Interval | None) -> str:
     return f"{100 * found.value:.0f} ({100 * found.low:.0f} to {upper})"
 
 
-def on_test(plan: Plan, found: Found, rows: Sequence[Retained]) -> Iterator[str]:
+def on_test(plan: TaskSweep, found: Found, rows: Sequence[Retained]) -> Iterator[str]:
     """What the test says, and how little it may prove."""
     for row in rows:
         if row.kept.alarm:

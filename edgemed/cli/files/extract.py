@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from edgemed_models.machine import logical_cores
 
@@ -38,22 +40,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--rank",
         required=True,
-        metavar="R",
-        help=f"of every matrix; auto: for each the smallest that holds --share, up to {MOST}",
+        metavar="N",
+        help="the rank of every matrix; auto: for each the smallest that holds --share, up to "
+        f"{MOST}",
     )
     add(
         "--control",
         type=seed,
         metavar="SEED",
-        help="a change by chance of equal norm in every matrix: what a merge is compared with",
+        help="write a random change of equal norm instead, as a control to compare a merge with",
     )
-    add("--share", type=finite, metavar="X", help="of the change, with --rank auto (0.95)")
+    add(
+        "--share",
+        type=finite,
+        metavar="X",
+        help="with --rank auto: the share of the change to hold (default: 0.95)",
+    )
+    writing_options(add)
+
+
+def writing_options(add: Callable[..., Any]) -> None:
+    """What is left out, replaced and printed."""
     add(
         "--without-vectors",
         action="store_true",
         help="ignore changes of norms and biases, which an adapter cannot hold",
     )
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add(
+        "--threads",
+        type=threads,
+        default=logical_cores(),
+        metavar="N",
+        help="processor threads (default: all cores)",
+    )
     add("--force", action="store_true", help="replace the adapter if it exists")
     add("--json", action="store_true", help="print JSON for programs")
 
@@ -90,7 +109,7 @@ def wish_of(args: argparse.Namespace) -> Wish:
                 "give one, such as 16, or auto",
             ) from None
     if args.control is not None:
-        raise UsageError("a change by chance has no share to hold", "give --rank a number")
+        raise UsageError("a random change has no share to hold", "give --rank a number")
     share = 0.95 if args.share is None else args.share
     if not 0.0 < share <= 1.0:
         raise UsageError(f"--share {share:g} is not a share", "give a number above 0, up to 1")

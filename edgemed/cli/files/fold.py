@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a LoRA adapter: a GGUF file or a PEFT folder; several are folded one by one",
     )
     add("-o", "--out", type=Path, required=True, help="the file to write")
-    type_options(parser, "default: like MODEL's; Q8_0, Q4_K_M, ...")
+    type_options(parser, "types of the output: Q8_0, Q4_K_M, ... (default: like MODEL's)")
     limit_options(parser)
     add("--dry-run", action="store_true", help="measure, print every step and stop")
     add("--force", action="store_true", help="replace the output if it exists")

@@ -22,24 +22,28 @@ from edgemed.printable import printable, printable_text
 from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
 
+ADDED = "the name of an added model"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     models_get.configure(actions.add_parser("get", help="fetch a model (uses the network)"))
     adding = actions.add_parser("add", help="check a GGUF file and add it to your models")
-    adding.add_argument("file", type=Path, metavar="FILE", help="from a stick, a folder, anywhere")
-    adding.add_argument("--name", help="its name in the list (default: the file's name)")
+    adding.add_argument("file", type=Path, metavar="FILE", help="a GGUF file, wherever it lies")
+    adding.add_argument(
+        "--name", metavar="NAME", help="its name in the list (default: the file's name)"
+    )
     adding.add_argument("--link", action="store_true", help="use the file where it is, do not copy")
     load_check_option(adding)
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
-    showing.add_argument("name", metavar="M")
+    showing.add_argument("name", metavar="M", help=ADDED)
     tuning = actions.add_parser("tune", help="find and save the fastest settings on this machine")
-    tuning.add_argument("name", metavar="M", help="an added model, or a file")
+    tuning.add_argument("name", metavar="M", help="the name of an added model, or a GGUF file")
     beside = actions.add_parser("adapter", help="keep an adapter that runs beside a model")
-    beside.add_argument("name", metavar="M")
+    beside.add_argument("name", metavar="M", help=ADDED)
     which = beside.add_mutually_exclusive_group(required=True).add_argument
     which(
         "adapter",
@@ -50,11 +54,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     which("--none", action="store_true", help="run the model without an adapter again")
     choosing = actions.add_parser("default", help="choose the model to use when none is named")
-    choosing.add_argument("name", metavar="M")
+    choosing.add_argument("name", metavar="M", help=ADDED)
     removing = actions.add_parser("remove", help="remove a model; a copied file is deleted")
-    removing.add_argument("name", metavar="M")
+    removing.add_argument("name", metavar="M", help=ADDED)
     carding = actions.add_parser("cards", help="pairs of public models that can be merged")
-    carding.add_argument("name", nargs="?", metavar="CARD")
+    carding.add_argument(
+        "name", nargs="?", metavar="CARD", help="one of them, in full (default: list all)"
+    )
     carding.add_argument("--toml", action="store_true", help="print the card's file, to copy it")
 
 

@@ -21,17 +21,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed serve`."""
     add = parser.add_argument
     add("model", metavar="MODEL", help="a GGUF file, or the name of one added")
-    add("--port", type=natural, default=PORT, metavar="N", help=f"{PORT}; 0 takes any that is free")
-    add("--token-file", type=Path, metavar="FILE", help="write the token there, not on the screen")
+    add(
+        "--port",
+        type=natural,
+        default=PORT,
+        metavar="N",
+        help=f"the port (default: {PORT}); 0 takes any that is free",
+    )
+    add(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="write the token to this file, not to the screen",
+    )
     add(
         "--queue",
         type=natural,
         default=8,
         metavar="N",
-        help="requests that may wait while one is answered (8); more are turned away",
+        help="requests that may wait while one is answered (default: 8); more are turned away",
     )
     running = parser.add_argument_group("running the model").add_argument
-    running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
+    running(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a Jinja template for the turns, in place of the model's own",
+    )
     configure_loading(running)
 
 

@@ -30,11 +30,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "a GGUF file or a checkpoint's folder, or one with a LoRA adapter: MODEL+ADAPTER[:strength]"
     )
     add("a", type=parent_of, metavar="A", help=help)
-    add("b", type=parent_of, metavar="B", help="another of the same architecture")
-    add("--t", type=finite, default=0.5, help="the t of the merge to measure, 0 to 1 (default 0.5)")
-    add("--out-type", metavar="TYPE", default="like-a", help="its types (default: like A's)")
+    add("b", type=parent_of, metavar="B", help="another model of the same architecture")
+    add(
+        "--t",
+        type=finite,
+        default=0.5,
+        metavar="T",
+        help="the t of the merge to measure, 0 to 1 (default: 0.5)",
+    )
+    add(
+        "--out-type",
+        metavar="TYPE",
+        default="like-a",
+        help="the types of the merge to measure (default: like A's)",
+    )
     add("--report", type=Path, metavar="FILE", help="also write a .html page with plots, or .json")
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add(
+        "--threads",
+        type=threads,
+        default=logical_cores(),
+        metavar="N",
+        help="processor threads (default: all cores)",
+    )
     add("--json", action="store_true", help="print JSON for programs")
 
 

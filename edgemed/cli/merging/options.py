@@ -49,10 +49,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def recipe_options(group: Any) -> None:
     """What is mixed, and how."""
     add = group.add_argument
-    add("--t", type=finite, help="how far to go from the first model to the second, 0 to 1")
+    add(
+        "--t",
+        type=finite,
+        metavar="T",
+        help="how far to go from the first model to the second, 0 to 1",
+    )
     add("--method", choices=list(METHODS), metavar="NAME", help=f"one of {', '.join(METHODS)}")
     add("--base", type=parent_of, metavar="MODEL", help="the common base of the models")
-    add("--weight", type=finite, nargs="+", metavar="W", help="one for every model but the base")
+    add(
+        "--weight",
+        type=finite,
+        nargs="+",
+        metavar="W",
+        help="one weight for every model but the base",
+    )
     add(
         "--set",
         action="append",
@@ -61,13 +72,13 @@ def recipe_options(group: Any) -> None:
         help="a parameter of the method, such as density=0.5 or t=[0,0.5,1]; repeatable",
     )
     add("--preset", choices=list(PRESETS), help="a named recipe")
-    add("--seed", type=int, help="the seed of random masks (default 0)")
+    add("--seed", type=int, metavar="N", help="the seed of random masks (default: 0)")
 
 
 def output_options(group: Any) -> None:
     """Types, vocabulary and template of the output."""
     add = group.add_argument
-    type_options(group, "like-a (default), like-b, max, Q6_K, Q4_K_M, ...")
+    type_options(group, "types of the output: like-a (default), like-b, max, or Q6_K, Q4_K_M, ...")
     add(
         "--tokenizer-from",
         metavar="MODEL",
@@ -86,7 +97,7 @@ def type_options(group: Any, out_types: str) -> None:
     add = group.add_argument
     add("--out-type", metavar="TYPE", help=out_types)
     add(
-        "--tensor-type",
+        "--part-type",
         action="append",
         default=[],
         metavar="PART=TYPE",
@@ -122,8 +133,8 @@ def changed(args: argparse.Namespace, recipe: Recipe) -> Recipe:
     changes: dict[str, Any] = {}
     if args.out_type is not None:
         changes["out_type"] = type_word(args.out_type)
-    if args.tensor_type:
-        parts = (pair(text) for text in args.tensor_type)
+    if args.part_type:
+        parts = (pair(text) for text in args.part_type)
         changes["types"] = tuple((part, type_word(word)) for part, word in parts)
     if args.imatrix:
         changes["imatrix"] = tuple(args.imatrix)

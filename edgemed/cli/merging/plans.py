@@ -23,17 +23,23 @@ from edgemed.storage.sizes import parse_size, show_size
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """Threads, memory, and whether to go on where an earlier attempt stopped."""
     add = parser.add_argument
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add(
+        "--threads",
+        type=threads,
+        default=logical_cores(),
+        metavar="N",
+        help="processor threads (default: all cores)",
+    )
     add(
         "--max-ram",
         metavar="SIZE",
-        help="cap on the buffers, such as 500M (default: about 10 MiB a thread)",
+        help="the most memory for buffers, such as 500M (default: about 10 MiB a thread)",
     )
     add(
         "--resume",
         action="store_true",
-        help="continue an unfinished output that was made with --resume, and keep this one if it "
-        "stops; first reads every byte of the inputs, to check that they are unchanged",
+        help="go on with an unfinished output that was made with --resume, and keep this one if it "
+        "stops; every byte of the inputs is read first, to see that they are unchanged",
     )
 
 

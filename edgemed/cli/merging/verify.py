@@ -34,7 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the importance matrices that were used (default: beside OUT, by name)",
     )
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
+    add(
+        "--threads",
+        type=threads,
+        default=logical_cores(),
+        metavar="N",
+        help="processor threads (default: all cores)",
+    )
     add("--json", action="store_true", help="print JSON for programs")
 
 

@@ -20,19 +20,29 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     """Which model, and how it is loaded; what is left out is planned."""
     add = parser.add_argument_group("the model").add_argument
     add("--model", metavar="M", help="a GGUF file, or the name of one added (default: yours)")
-    add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
+    add(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a Jinja template for the turns, in place of the model's own",
+    )
     configure_loading(add)
     add("--explain", action="store_true", help="print the memory plan's arithmetic")
 
 
 def configure_loading(add: Callable[..., Any]) -> None:
     """How a model is loaded; `add` is a parser's or a group's add_argument."""
-    add("--context", type=positive, metavar="N", help="tokens of prompt and answer together")
+    add(
+        "--context",
+        type=positive,
+        metavar="N",
+        help="room for prompt and answer together, in tokens (default: what fits)",
+    )
     add(
         "--threads",
         type=threads,
         metavar="N",
-        help="CPU threads (default: physical cores, or tuned)",
+        help="processor threads (default: as tuned, else the physical cores)",
     )
     add(
         "--gpu-layers",
@@ -40,8 +50,6 @@ def configure_loading(add: Callable[..., Any]) -> None:
         metavar="N",
         help="layers on the GPU, the output counted as the first (default: as many as fit)",
     )
-    add("--kv-type", choices=("f16", "q8_0", "q4_0"), help="how the KV cache is stored")
-    add("--batch", type=positive, metavar="N", help="tokens read at a time (128, or as tuned)")
     add(
         "--adapter",
         action="append",
@@ -50,7 +58,27 @@ def configure_loading(add: Callable[..., Any]) -> None:
         metavar="FILE[:STRENGTH]",
         help="run a LoRA adapter beside the model: a GGUF file or a PEFT folder; repeatable",
     )
-    add("--no-repack", action="store_true", help="no faster copy of the weights: less memory")
+    memory_options(add)
+
+
+def memory_options(add: Callable[..., Any]) -> None:
+    """What a model keeps in memory."""
+    add(
+        "--kv-type",
+        choices=("f16", "q8_0", "q4_0"),
+        help="the type of the KV cache (default: what fits)",
+    )
+    add(
+        "--batch",
+        type=positive,
+        metavar="N",
+        help="tokens read at a time (default: as tuned, else 128)",
+    )
+    add(
+        "--no-repack",
+        action="store_true",
+        help="keep no faster copy of the weights, to save memory",
+    )
 
 
 def configure_at_once(add: Callable[..., Any]) -> None:
@@ -59,8 +87,7 @@ def configure_at_once(add: Callable[..., Any]) -> None:
         "--at-once",
         type=positive,
         metavar="N",
-        help=f"answers written at the same time (default: as many as fit, up to {MOST}; "
-        "1: one by one)",
+        help=f"answers written at the same time (default: as many as fit, up to {MOST})",
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from edgemed.errors import UsageError
 
 RENAMED = {
-    "merge": {"--type": "--tensor-type"},
-    "fold": {"--type": "--tensor-type"},
+    "merge": {"--type": "--part-type", "--tensor-type": "--part-type"},
+    "fold": {"--type": "--part-type", "--tensor-type": "--part-type"},
     "quantize": {"--type": "--out-type", "--pattern": "--tensor-type"},
     "diff": {"--html": "--report"},
-    "adapt": {"--stored": "--out-type"},
+    "adapt": {"--stored": "--out-type", "--shots": "--draw", "--from": "--stage-one"},
+    "instructions": {"--against": "--test-set"},
     "extract": {"--keep": "--share"},
     "summarize": {"--plan": "--in-parts"},
 }

@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,23 +62,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adapter_options(parser.add_argument_group("adapter"))
     training_options(parser.add_argument_group("training"))
     medcare_options(parser.add_argument_group("MedCare: two stages"))
-    add("--threads", type=threads, default=logical_cores(), metavar="N", help="default: all cores")
-    add("--device", choices=DEVICES, default="cpu", help="where it is computed (cpu)")
+    add(
+        "--threads",
+        type=threads,
+        default=logical_cores(),
+        metavar="N",
+        help="processor threads (default: all cores)",
+    )
+    add("--device", choices=DEVICES, default="cpu", help="where it is trained (default: cpu)")
     add(
         "--compute",
         choices=COMPUTED,
-        help="numbers of the products; bf16 only where the machine has it (float32; on cuda bf16)",
+        help="the number type of the matrix products; bf16 only where the machine has it "
+        "(default: float32, on cuda bf16)",
     )
     add(
         "--overnight",
         action="store_true",
-        help="low priority; pause on battery, on heat, and where memory is short",
+        help="run at low priority, and pause on battery power, when it gets hot, or when memory is "
+        "short",
     )
     add("--resume", action="store_true", help="continue a run that was stopped")
     add(
         "--finish",
         action="store_true",
-        help="finish a run that was stopped: write the adapter as trained so far",
+        help="end a run that was stopped: write the adapter as trained so far",
     )
     add("--force", action="store_true", help="replace the adapter, or start a stopped run over")
 
@@ -88,62 +97,95 @@ def adapter_options(group: Any) -> None:
     add(
         "--out-type",
         choices=tuple(STORED),
-        help="type of the numbers in a GGUF file (F32)",
+        help="the type of a GGUF adapter's numbers (default: F32)",
     )
-    add("--rank", type=positive, default=PLAIN.rank, metavar="N", help=f"({PLAIN.rank})")
+    add(
+        "--rank",
+        type=positive,
+        default=PLAIN.rank,
+        metavar="N",
+        help=f"the rank of each low-rank matrix pair (default: {PLAIN.rank})",
+    )
     add(
         "--alpha",
         type=above_zero,
         metavar="X",
-        help="scales the adapter by alpha / rank (twice the rank), with --rslora by alpha / the "
-        f"square root of the rank ({ROOTED_ALPHA:g})",
+        help="scale the adapter by alpha / rank (default: twice the rank); with --rslora by "
+        f"alpha / the square root of the rank (default: {ROOTED_ALPHA:g})",
     )
-    add("--rslora", action="store_true", help="scale by the rank's square root (rsLoRA)")
-    add("--dora", action="store_true", help="train the lengths of rows too (DoRA); not as GGUF")
+    add("--rslora", action="store_true", help="divide by the square root of the rank (rsLoRA)")
+    add(
+        "--dora",
+        action="store_true",
+        help="also train the length of each row (DoRA); written as a PEFT folder only",
+    )
     add(
         "--matrices",
         choices=("all", "attn", "ffn"),
         default=PLAIN.matrices,
-        help="which matrices are trained: all, attention, or feed-forward (all)",
+        help="which matrices are trained: all (default), attention, or feed-forward",
     )
 
 
 def training_options(group: Any) -> None:
     """What it is trained on, how long, and in what steps."""
     add = group.add_argument
-    add("--epochs", type=positive, default=PLAIN.epochs, metavar="N", help=f"({PLAIN.epochs})")
-    add("--rate", type=rate, default=PLAIN.rate, metavar="X", help=f"({PLAIN.rate:g})")
+    add(
+        "--epochs",
+        type=positive,
+        default=PLAIN.epochs,
+        metavar="N",
+        help=f"how often the examples are gone through (default: {PLAIN.epochs})",
+    )
+    add(
+        "--rate",
+        type=rate,
+        default=PLAIN.rate,
+        metavar="X",
+        help=f"the highest learning rate (default: {PLAIN.rate:g})",
+    )
     add(
         "--batch-tokens",
         type=positive,
         default=PLAIN.batch_tokens,
         metavar="N",
-        help=f"tokens in one step ({PLAIN.batch_tokens})",
+        help=f"tokens in one step of training (default: {PLAIN.batch_tokens})",
     )
     add(
         "--longest",
         type=positive,
         default=1024,
         metavar="N",
-        help="examples with more tokens are left out and counted (1024)",
+        help="leave out examples with more tokens, and say how many (default: 1024)",
     )
+    judging_options(add)
+    add(
+        "--seed",
+        type=seed,
+        default=PLAIN.seed,
+        metavar="N",
+        help=f"the seed of everything random (default: {PLAIN.seed})",
+    )
+
+
+def judging_options(add: Callable[..., Any]) -> None:
+    """What judges the training, and ends it."""
     add(
         "--held-out",
         type=share,
         default=PLAIN.held_out,
         metavar="X",
-        help=f"the share of examples held out to judge the training ({PLAIN.held_out}); "
-        "0: none, and the last step is kept",
+        help=f"the share of examples that judge the training (default: {PLAIN.held_out}); with 0 "
+        "the last step is kept",
     )
     add(
         "--patience",
         type=positive,
         default=PLAIN.patience,
         metavar="N",
-        help="stop after this many checks of the held-out loss, two an epoch, without "
-        f"improvement ({PLAIN.patience})",
+        help="stop when the held-out loss, checked twice an epoch, has not improved N times "
+        f"(default: {PLAIN.patience})",
     )
-    add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
 
 
 def above_zero(text: str) -> float:
@@ -185,7 +227,7 @@ def settings_of(args: argparse.Namespace) -> RunSettings:
         args.seed,
         args.rslora,
         args.dora,
-        args.shots,
+        args.draw,
         args.compute == "bf16" or (args.device == "cuda" and args.compute is None),
     )
     return staged(args, plain)
@@ -230,7 +272,9 @@ def refuse_nonsense(args: argparse.Namespace) -> None:
             "leave it out, or name the output NAME.gguf",
         )
     if args.overnight and args.finish:
-        raise UsageError("--finish trains nothing, overnight or not", "leave out one of the two")
+        raise UsageError(
+            "--finish does not train, so --overnight has no effect", "leave out one of the two"
+        )
 
 
 def trained(

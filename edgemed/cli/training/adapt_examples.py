@@ -25,7 +25,11 @@ def example_options(group: Any) -> None:
         metavar="FILE",
         help=f"JSON Lines of {FORMS}; or a folder of NAME{NOTE} and NAME{SUMMARY}",
     )
-    add("--template", metavar="T", help="for a folder: what is asked of its notes")
+    add(
+        "--template",
+        metavar="T",
+        help="for a folder of notes: the template that the summaries follow",
+    )
     add(
         "--field",
         action="append",
@@ -34,12 +38,18 @@ def example_options(group: Any) -> None:
         help="fill a field of the template, such as section=Allergies",
     )
     add(
-        "--shots",
+        "--draw",
         type=positive,
         metavar="N",
-        help="use N of the examples, drawn by the seed; fewer lie inside more (all)",
+        help="use N of the examples, drawn by --seed (default: all); a smaller draw is part of a "
+        "larger one of the same seed",
     )
-    add("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the model's turns")
+    add(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="a Jinja template for the turns, in place of the model's own",
+    )
 
 
 def refuse_examples(args: argparse.Namespace) -> None:
@@ -47,7 +57,7 @@ def refuse_examples(args: argparse.Namespace) -> None:
     if args.examples.is_dir():
         if args.template is None:
             raise UsageError(
-                f"{args.examples} is a folder of notes: what is asked of them is not said",
+                f"{args.examples} is a folder of notes, and no template is named",
                 "add --template, such as --template soap; `edgemed templates list` shows all",
             )
         if args.examples.resolve() in args.out.resolve().parents:
@@ -73,7 +83,7 @@ def data_of(args: argparse.Namespace) -> Data:
             raise EdgemedError(f"cannot read {args.chat_template}", "check the file") from None
     examples, about = read(args)
     data = encode_for(args.model, turns, examples, args.longest, about)
-    return data if args.shots is None else few(data, args.shots, args.seed)
+    return data if args.draw is None else few(data, args.draw, args.seed)
 
 
 def read(args: argparse.Namespace) -> tuple[list[Example], dict[str, Any]]:

@@ -25,34 +25,50 @@ if TYPE_CHECKING:  # needs torch
     from edgemed.training.adapt import Training
 
 LARGEST = 1_000_000
-STAGES = {"--noise": (1,), "--from": (2,), "--orthogonal": (2,), "--freeze-base": (2,),
-          "--part": (2,)}  # fmt: skip
+STAGES = {"--noise": (1,), "--stage-one": (2,), "--orthogonal": (2,),
+          "--freeze-base": (2,), "--part": (2,)}  # fmt: skip
 """The stages that an option belongs to."""
 
 
 def medcare_options(group: Any) -> None:
     """The two stages and their ablations."""
     add = group.add_argument
-    add("--method", choices=("lora", "medcare"), default="lora", help="how it is trained (lora)")
-    add("--stage", type=int, choices=(1, 2), help="of medcare: knowledge, then alignment")
+    add(
+        "--method",
+        choices=("lora", "medcare"),
+        default="lora",
+        help="plain LoRA (default), or MedCare's two stages",
+    )
+    add(
+        "--stage",
+        type=int,
+        choices=(1, 2),
+        help="of medcare: 1 learns knowledge, 2 aligns the answers",
+    )
     add(
         "--noise",
         choices=NOISE,
-        help="stage 1: the routed experts are dropped at the end, or kept (drop)",
+        help="stage 1: whether the routed experts are dropped at the end (default) or kept",
     )
-    add("--from", dest="stage_one", type=Path, metavar="ADAPTER", help="stage 2: that of stage 1")
+    add("--stage-one", type=Path, metavar="ADAPTER", help="stage 2: the adapter of stage 1")
     add(
         "--orthogonal",
         type=factor,
         metavar="X",
-        help="stage 2: how strongly the new path is turned away from that of stage 1 "
-        f"({StageTwo.__dataclass_fields__['orthogonal'].default:g}); 0: not at all",
+        help="stage 2: how strongly its path is kept orthogonal to that of stage 1 (default: "
+        f"{StageTwo.__dataclass_fields__['orthogonal'].default:g}; 0: not at all)",
     )
-    add("--freeze-base", action="store_true", default=None, help="stage 2: leave stage 1 as it is")
+    add(
+        "--freeze-base",
+        action="store_true",
+        default=None,
+        help="stage 2: do not train the adapter of stage 1 further",
+    )
     add(
         "--part",
         choices=tuple(PARTS),
-        help="stage 2: write both paths, that of stage 1 (base) or the new one (orth) alone (both)",
+        help="stage 2: write both paths (default), only that of stage 1 (base), or only the "
+        "new one (orth)",
     )
 
 
@@ -84,13 +100,14 @@ def refuse_mixed(args: argparse.Namespace) -> None:
     if args.stage and args.dora:
         raise UsageError("--dora does not go with --method medcare", "leave out one of the two")
     if args.stage == 2 and args.stage_one is None:
-        raise UsageError("stage 2 goes on from stage 1", "add --from with the adapter of stage 1")
+        raise UsageError(
+            "stage 2 goes on from stage 1", "add --stage-one with the adapter of stage 1"
+        )
 
 
 def given(args: argparse.Namespace, option: str) -> bool:
     """Whether an option of a stage was typed."""
-    name = "stage_one" if option == "--from" else option.strip("-").replace("-", "_")
-    return getattr(args, name) is not None
+    return getattr(args, option.strip("-").replace("-", "_")) is not None
 
 
 def stage_one(args: argparse.Namespace) -> list[Path]:

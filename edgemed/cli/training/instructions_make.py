@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from edgemed_models.base import Message
 
@@ -39,10 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="OUT.jsonl",
-        help="the tasks, a JSON object a line; `edgemed adapt --examples` reads them",
+        help="the file to write: one JSON object a line, as `edgemed adapt --examples` reads it",
     )
-    add("--alpaca", type=Path, metavar="FILE.json", help="also as one list of "
-        "instruction, input and output")  # fmt: skip
+    add("--alpaca", type=Path, metavar="FILE.json", help="also write them as one "
+        "JSON list of instruction, input and output")  # fmt: skip
     add(
         "--seeds",
         nargs="+",
@@ -51,36 +52,54 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="seed tasks, JSON Lines or a JSON list of topic, view, type, difficulty, "
         "instruction and input (default: those that edgemed brings)",
     )
-    add("--count", type=positive, default=COUNT, metavar="N", help=f"tasks to make ({COUNT})")
+    add(
+        "--count",
+        type=positive,
+        default=COUNT,
+        metavar="N",
+        help=f"how many tasks to make (default: {COUNT})",
+    )
     add(
         "--check",
         action="store_true",
         help="drop answers that contradict their input, by the checks of check-draft",
     )
+    again_options(add)
+    sampling_options(parser)
+    configure_model(parser)
+
+
+def again_options(add: Callable[..., Any]) -> None:
+    """When a run gives up, and what becomes of one that was stopped."""
     add(
         "--tries",
         type=positive,
         default=MOST,
         metavar="N",
-        help=f"give up after so many tries in a row without a task ({MOST})",
+        help=f"give up after N tries in a row without a new task (default: {MOST})",
     )
     add("--resume", action="store_true", help="continue a run that was stopped")
     add("--finish", action="store_true", help="end a run that was stopped: write its tasks so far")
     add("--force", action="store_true", help="replace the output, or start a stopped run over")
-    sampling_options(parser)
-    configure_model(parser)
 
 
 def sampling_options(parser: argparse.ArgumentParser) -> None:
     """How the model writes."""
     add = parser.add_argument_group("writing").add_argument
-    add("--seed", type=seed, default=PLAIN.seed, metavar="N", help=f"({PLAIN.seed})")
+    add(
+        "--seed",
+        type=seed,
+        default=PLAIN.seed,
+        metavar="N",
+        help=f"the seed of everything random (default: {PLAIN.seed})",
+    )
     add(
         "--temperature",
         type=finite,
         default=PLAIN.temperature,
         metavar="X",
-        help=f"how freely the model writes; at 0 it repeats itself more ({PLAIN.temperature})",
+        help="how freely the model writes; at 0 it repeats itself more (default: "
+        f"{PLAIN.temperature})",
     )
     for name, number in (("task", PLAIN.task_tokens), ("answer", PLAIN.answer_tokens)):
         add(
@@ -88,7 +107,7 @@ def sampling_options(parser: argparse.ArgumentParser) -> None:
             type=positive,
             default=number,
             metavar="N",
-            help=f"the longest {name}, in tokens; a longer one is dropped ({number})",
+            help=f"the longest {name}, in tokens; a longer one is dropped (default: {number})",
         )
 
 

@@ -27,13 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="tasks: JSON Lines or a JSON list, also Alpaca's")
     add(
-        "--against",
+        "--test-set",
         type=Path,
         metavar="TESTSET",
         help="find sentences that occur in this test set: JSON, JSON Lines, CSV or plain text",
     )
-    add("--top", type=positive, default=SHOWN, metavar="N", help=f"values shown of each label "
-        f"({SHOWN})")  # fmt: skip
+    add("--top", type=positive, default=SHOWN, metavar="N", help=f"how many values of each label "
+        f"are shown (default: {SHOWN})")  # fmt: skip
     add("--json", action="store_true", help="print JSON for programs")
 
 
@@ -43,14 +43,14 @@ def run(args: argparse.Namespace) -> int:
     tasks = read_answered(args.file)
     found = report(tasks)
     against = None
-    if args.against:
-        against = contamination.contamination(tasks, read_texts(args.against))
+    if args.test_set:
+        against = contamination.contamination(tasks, read_texts(args.test_set))
     card = card_beside(args.file)
     if args.json:
         print_json(as_data(found, against, card))
     else:
         show(list(tables(found, card, args.top)))
-        for line in (*alone(against, tasks, args.against), *verdict(found)):
+        for line in (*alone(against, tasks, args.test_set), *verdict(found)):
             print(line)
     return 0
 

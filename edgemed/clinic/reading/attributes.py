@@ -48,7 +48,7 @@ SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
 LISTED = ("drug", "finding", "disease", "organism", "procedure")
 
 
-class Row(NamedTuple):
+class ListedAttribute(NamedTuple):
     """One row of the list."""
 
     attribute: str
@@ -61,7 +61,7 @@ class Row(NamedTuple):
 class Place(NamedTuple):
     """A row of the list met in a sentence."""
 
-    row: Row
+    row: ListedAttribute
     start: int
     end: int
 
@@ -130,7 +130,7 @@ def _named_before(said: list[Said], at: int) -> tuple[str, ...]:
     return ()
 
 
-def _places(text: str, rows: Sequence[Row]) -> list[Place]:
+def _places(text: str, rows: Sequence[ListedAttribute]) -> list[Place]:
     """The cues of one attribute in order: the longest where several meet."""
     met = [Place(r, m.start(), m.end()) for r in rows for m in r.pattern.finditer(text)]
     met.sort(key=lambda p: (p.start - p.end, p.row.value != "nothing", p.row.spoken, p.start))
@@ -142,7 +142,11 @@ def _places(text: str, rows: Sequence[Row]) -> list[Place]:
 
 
 def _nearest(
-    text: str, offset: int, mentions: Sequence[Mention], at: tuple[int, int, int, int], row: Row
+    text: str,
+    offset: int,
+    mentions: Sequence[Mention],
+    at: tuple[int, int, int, int],
+    row: ListedAttribute,
 ) -> tuple[str, ...]:
     """Names in the clause of a cue, nearest first, not beyond the next cue of its attribute."""
     first, start, end, last = at
@@ -166,7 +170,11 @@ def _nearest(
 
 
 def _actions(
-    text: str, offset: int, mentions: Sequence[Mention], at: tuple[int, int, int, int], row: Row
+    text: str,
+    offset: int,
+    mentions: Sequence[Mention],
+    at: tuple[int, int, int, int],
+    row: ListedAttribute,
 ) -> tuple[str, ...]:
     """What is continued, started or stopped: the list behind the word, or what comes before it."""
     first, start, end, last = at
@@ -195,11 +203,11 @@ def _actions(
 
 
 @cache
-def _table() -> dict[str, tuple[Row, ...]]:
+def _table() -> dict[str, tuple[ListedAttribute, ...]]:
     """The rows of the list by attribute."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[ListedAttribute]] = {}
     for attribute, value, who, side, body in rows_of("attributes.tsv"):
         pattern = re.compile(rf"(?<![\w-])(?:{body})(?![\w-])", re.I)
-        row = Row(attribute, value, who == "spoken", side, pattern)
+        row = ListedAttribute(attribute, value, who == "spoken", side, pattern)
         found.setdefault(attribute, []).append(row)
     return {name: tuple(rows) for name, rows in found.items()}

@@ -45,7 +45,7 @@ class Concept(NamedTuple):
     name: str
 
 
-class Found(NamedTuple):
+class NamedAt(NamedTuple):
     """A concept at the words `first` to `last` (included) of a word list."""
 
     concept: Concept
@@ -56,7 +56,7 @@ class Found(NamedTuple):
 Phrase = tuple[tuple[str, ...], Concept]
 
 
-def concepts(found: Sequence[Word]) -> Iterator[Found]:
+def concepts(found: Sequence[Word]) -> Iterator[NamedAt]:
     """All concepts among `found`, left to right, the longest at each place."""
     heavy = [i for i, word in enumerate(found) if word.lower not in LIGHT]
     stems = [found[i].stem for i in heavy]
@@ -69,13 +69,13 @@ def concepts(found: Sequence[Word]) -> Iterator[Found]:
             continue
         if entry is None:
             if is_drug_name(found[heavy[at]].lower):
-                yield Found(Concept("drug", found[heavy[at]].lower), heavy[at], heavy[at])
+                yield NamedAt(Concept("drug", found[heavy[at]].lower), heavy[at], heavy[at])
             elif is_named_by_ending(found[heavy[at]].lower):
-                yield Found(Concept("finding", found[heavy[at]].stem), heavy[at], heavy[at])
+                yield NamedAt(Concept("finding", found[heavy[at]].stem), heavy[at], heavy[at])
             at += 1
             continue
         length = len(entry[0])
-        yield Found(entry[1], heavy[at], heavy[at + length - 1])
+        yield NamedAt(entry[1], heavy[at], heavy[at + length - 1])
         at += length
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from edgemed.clinic.findings import Span
-from edgemed.clinic.reading.concepts import Found, concepts
+from edgemed.clinic.reading.concepts import NamedAt, concepts
 from edgemed.clinic.words import STOP, Word
 
 Side = Literal["left", "right", "both"]
@@ -49,7 +49,7 @@ class Sided(NamedTuple):
     of: tuple[str, ...]
 
 
-def sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator[Sided]:
+def sides(text: str, found: Sequence[Word], things: Sequence[NamedAt]) -> Iterator[Sided]:
     """All sides among the words of one sentence, which have offsets into `text`."""
     yield from _compared(text, list(_sides(text, found, things)))
 
@@ -68,7 +68,7 @@ COMPARED_WITHIN = 40  # characters between two sides that are compared
 THAN = re.compile(r"\b(?:than|versus|vs\.?|compared (?:to|with))\b", re.I)
 
 
-def _sides(text: str, found: Sequence[Word], things: Sequence[Found]) -> Iterator[Sided]:
+def _sides(text: str, found: Sequence[Word], things: Sequence[NamedAt]) -> Iterator[Sided]:
     named = {i: f.concept.name for f in things for i in range(f.first, f.last + 1)}
     for i, word in enumerate(found):
         side = SIDES.get(word.lower)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.attributes import carried_on, cues
-from edgemed.clinic.reading.concepts import Concept, Found, concepts
+from edgemed.clinic.reading.concepts import Concept, NamedAt, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
@@ -87,7 +87,7 @@ def _moved(span: Span, offset: int) -> Span:
 
 
 def _mentions(
-    sentence: Sentence, found: Sequence[Word], named: Sequence[Found], scopes: Scopes
+    sentence: Sentence, found: Sequence[Word], named: Sequence[NamedAt], scopes: Scopes
 ) -> Iterator[Mention]:
     """The concepts of a sentence, each in its context."""
     own = OWN.search(sentence.text) is not None
@@ -104,9 +104,9 @@ def _mentions(
         yield Mention(f.concept, _moved(Span(start, end), sentence.span.start), polarity, context)
 
 
-def _plain_words(found: Sequence[Word], named: Sequence[Found]) -> Iterator[Found]:
+def _plain_words(found: Sequence[Word], named: Sequence[NamedAt]) -> Iterator[NamedAt]:
     """Meaningful words that no list names, each as a concept of its own."""
     inside = {i for f in named for i in range(f.first, f.last + 1)}
     for i, word in enumerate(found):
         if i not in inside and word.lower not in STOP and len(word.lower) > 2:
-            yield Found(Concept("word", word.stem), i, i)
+            yield NamedAt(Concept("word", word.stem), i, i)

@@ -6,7 +6,7 @@ from edgemed.clinic.findings import Review
 TITLE = "Vital check"
 NO_DIFFERENCE = (
     "no difference found in allergies, anticoagulants, code status, pending and abnormal results,"
-    " follow-up; read them in the note all the same"
+    " follow-up; still read them in the note yourself"
 )
 
 

@@ -49,5 +49,5 @@ def refuse_broken(found: Surprise, names: tuple[str, str]) -> None:
         raise Refused(
             f"{names[worse]} seems broken: its perplexity on plain English is {high:,.0f}, that of "
             f"{names[1 - worse]} {low:,.0f}",
-            "get or make that file again; --force-broken sweeps all the same",
+            "get or make that file again, or sweep all the same",
         )

@@ -8,7 +8,7 @@ from edgemed.evals.figures import figures, verdicts
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.choosing import KEPT, RULE, Kept, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
-from edgemed.evals.sweeping.task_sweep import ENDS, Found, Plan, curve_rows
+from edgemed.evals.sweeping.task_sweep import ENDS, Found, TaskSweep, curve_rows
 from edgemed.evals.tasks.task import Task
 
 SURE = 0.05
@@ -27,7 +27,7 @@ class Retained(NamedTuple):
     verdict: str
 
 
-def retained(plan: Plan, found: Found) -> list[Retained]:
+def retained(plan: TaskSweep, found: Found) -> list[Retained]:
     """Every task of the test. Empty where a parent was not swept, or is what was chosen."""
     choice = found.choice
     if choice is None or not {*ENDS, choice.t} <= set(found.tests) or choice.t in ENDS:
@@ -81,7 +81,7 @@ def beside_parents(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
-def tables_of(plan: Plan, found: Found) -> dict[str, list[dict[str, Any]]]:
+def tables_of(plan: TaskSweep, found: Found) -> dict[str, list[dict[str, Any]]]:
     """Every measure of every point of the test, by task."""
     return {
         section.test.name: [
@@ -96,7 +96,7 @@ def tables_of(plan: Plan, found: Found) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def as_data(plan: Plan, found: Found, clock: Clock, command: str) -> dict[str, Any]:
+def as_data(plan: TaskSweep, found: Found, clock: Clock, command: str) -> dict[str, Any]:
     """Everything, for programs; scores from 0 to 1."""
     choice = found.choice
     return {

@@ -50,7 +50,7 @@ def held(out: Path) -> Iterator[Path]:
         fd = hold(lock)
     except Busy:
         raise Refused(
-            f"another sweep is writing {out}", "wait for it, or name another file with -o"
+            f"another sweep is writing {out}", "wait for it, or name another file"
         ) from None
     try:
         remove(merged)
@@ -86,7 +86,8 @@ def write_points(out: Path, points: Sequence[Examined], method: str, identity: I
         write_whole(out, "".join(rows).encode())
     except OSError as error:
         raise EdgemedError(
-            f"cannot write {out}: {error.strerror}", "free some disk space, run the command again"
+            f"cannot write {out}: {error.strerror}",
+            "free some disk space, and run the command again",
         ) from None
 
 
@@ -110,11 +111,11 @@ def known_points(out: Path, identity: Identity) -> list[Examined]:
     except (OSError, ValueError, KeyError, TypeError):
         raise Refused(
             f"{out} does not hold scores of a sweep",
-            "name another file with -o, or move that one away",
+            "name another file, or move that one away",
         ) from None
     if changed:
         raise Refused(
             f"{out} holds scores of a sweep with different {', '.join(sorted(changed))}",
-            "use the same command as before, or name another file with -o",
+            "use the same command as before, or name another file",
         )
     return points

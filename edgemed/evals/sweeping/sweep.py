@@ -150,8 +150,8 @@ def settled(merged: Path, exam: Exam, known: Sequence[Examined]) -> Settings:
         if known and before != {loaded[name]}:
             raise Refused(
                 f"the earlier points were loaded with a different {name.replace('_', ' ')}",
-                "free memory has changed since then: give the same value as an option, or start a "
-                "new file with -o",
+                "free memory has changed since then: give the same value as an option, or name "
+                "another file",
             )
     return settings
 

@@ -47,7 +47,7 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TaskSweep:
     """What a sweep on tasks does."""
 
     way: Way
@@ -98,12 +98,12 @@ def refuse_axes(tasks: Sequence[Task], force_knowledge: bool) -> None:
     if lacking and not (force_knowledge and axes):
         raise UsageError(
             f"t would be chosen without a task of the axis {' and '.join(sorted(lacking))}",
-            "name one (`edgemed eval --list`); --force-knowledge chooses by the tasks named: a "
+            "name one (`edgemed eval --list`), or choose t by the tasks named: a "
             "merge can lose its skills while multiple choice stands still",
         )
 
 
-def sweep_tasks(plan: Plan, clock: Clock, listener: Listener) -> Iterator[Found]:
+def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[Found]:
     """What is found, whenever there is more of it: after the check of the parents, after each
     round, after the test. Raises Refused for what cannot be done; all results so far are kept."""
     private_folder(plan.folder)
@@ -125,7 +125,7 @@ def sweep_tasks(plan: Plan, clock: Clock, listener: Listener) -> Iterator[Found]
 class Bench:
     """Makes the points of a plan and asks them."""
 
-    def __init__(self, plan: Plan, clock: Clock, listener: Listener, merged: Path) -> None:
+    def __init__(self, plan: TaskSweep, clock: Clock, listener: Listener, merged: Path) -> None:
         self.plan, self.clock, self.listener, self.merged = plan, clock, listener, merged
         longest = max(section.test.max_tokens for section in plan.sections)
         self.exam = Exam((), longest, plan.options)
@@ -244,12 +244,12 @@ def recall(clock: Clock, path: Path) -> None:
         clock.merges, clock.items = merges, items
 
 
-def choosing(plan: Plan) -> list[tuple[Task, list[Item]]]:
+def choosing(plan: TaskSweep) -> list[tuple[Task, list[Item]]]:
     """The tasks that choose, with all their development items."""
     return [(s.development, s.development_items) for s in plan.sections if s.development]
 
 
-def some(plan: Plan, task: Task, items: Sequence[Item], count: int) -> list[Item]:
+def some(plan: TaskSweep, task: Task, items: Sequence[Item], count: int) -> list[Item]:
     """`count` of the items, the same ones for every point; fewer are part of more."""
     return sampled(items, task.name, plan.seed, count)
 
@@ -294,8 +294,8 @@ def fits(
         raise Refused(
             f"the budget is too small: by the time of the parents, the first round of {len(left)} "
             f"merges takes {need / 60:.0f} min",
-            f"give --budget {least / 60 + 1:.0f}m, a smaller --limit or fewer --t; what was "
-            "measured is kept",
+            f"allow {least / 60 + 1:.0f} minutes in all, fewer items or fewer values of t; "
+            "what was measured is kept",
         )
     found.stopped = f"the next round would take {need / 60:.0f} min"
     return False
@@ -339,11 +339,11 @@ def affordable(bench: Bench, most: int, points: int) -> int:
             return count
     raise Refused(
         "the budget is used up before the test",
-        "run the command again: what was measured is kept, and the time counts anew",
+        "run the command again: what was measured is kept, with the budget counted from then",
     )
 
 
-def curve_rows(plan: Plan, found: Found) -> list[dict[str, Any]]:
+def curve_rows(plan: TaskSweep, found: Found) -> list[dict[str, Any]]:
     """The points of the last round as lines of a sweep file, which the screen draws."""
     from edgemed.evals.measures import measured
     from edgemed.evals.sweeping.scores import UNKNOWN_TRAINING

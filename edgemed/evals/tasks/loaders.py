@@ -70,7 +70,7 @@ def at(task: Task, folder: Path, name: str) -> Path:
 
 def source_of(task: Task) -> str:
     """Where a task's files come from."""
-    return f"it comes from {task.source} ({task.licence}); name its folder with --data"
+    return f"it comes from {task.source} ({task.licence}); name its folder"
 
 
 def refuse_twins(items: Sequence[Item]) -> None:

@@ -18,7 +18,8 @@ def fetch(place: HubFile, part: PartFile) -> None:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise EdgemedError(
-            "huggingface_hub is not installed", "pip install 'edgemed[hub]', or use --from FOLDER"
+            "huggingface_hub is not installed",
+            "pip install 'edgemed[hub]', or take the file from a stick",
         ) from error
     with scratch_folder(part.target.parent, "fetching") as scratch:
         try:
@@ -27,7 +28,8 @@ def fetch(place: HubFile, part: PartFile) -> None:
             kind = type(error).__name__
             raise EdgemedError(
                 f"cannot fetch {place.file} of {place.repository} from the hub ({kind})",
-                "run `hf auth login` if the model's page needs a login; or use --from FOLDER",
+                "run `hf auth login` if the model's page needs a login; "
+                "or take the file from a stick",
             ) from error
         part.restart()
         with Path(found).open("rb") as file:

@@ -19,7 +19,7 @@ from edgemed.local_models.getting.part import PartFile
 from edgemed.local_models.getting.places import Package
 from edgemed.storage.scratch import scratch_folder
 
-STICK = "take the file from a stick with --from FOLDER"
+STICK = "take the file from a stick"
 PIECE = 1 << 20
 
 

@@ -54,7 +54,7 @@ def fetch(url: str, part: PartFile) -> None:
             time.sleep(PAUSE * 2**attempt)
     raise EdgemedError(
         f"{reason}; {part.done:,} of {part.size:,} bytes were fetched",
-        "run the command again: it resumes where it stopped; or use a stick with --from FOLDER",
+        "run the command again: it resumes where it stopped; or take the file from a stick",
     )
 
 
@@ -99,7 +99,7 @@ def gone(url: str, code: int) -> EdgemedError:
     host = url.split("/")[2]
     return EdgemedError(
         f"{host} answered {code}: the file is missing or not public",
-        "take the file from a stick with --from FOLDER, or use another card",
+        "take the file from a stick, or use another card",
     )
 
 

@@ -21,7 +21,7 @@ from edgemed.merging.methods.schema import Each, Shares
 from edgemed.merging.methods.select import (
     INFINITE_BITS,
     Border,
-    Found,
+    Ranked,
     border,
     order_statistics,
 )
@@ -178,7 +178,7 @@ def ranks_of(n: int, top: int, kept: int) -> list[int]:
     return [n - top - kept, *([n - 1 - top] if top else [])] if kept else []
 
 
-def band(stream: Stream, top: int, kept: int, found: Sequence[Found]) -> Trim:
+def band(stream: Stream, top: int, kept: int, found: Sequence[Ranked]) -> Trim:
     """The trim between the elements of those ranks; nothing where none is to be kept."""
     if not kept:
         return Trim(partial(keep_band, stream.length, NOTHING, ALL_BELOW))

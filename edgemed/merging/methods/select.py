@@ -62,7 +62,7 @@ class Target(NamedTuple):
     beside: int
 
 
-class Found(NamedTuple):
+class Ranked(NamedTuple):
     """The bits of the value of some rank, how many values are below it and how many equal it."""
 
     bits: int
@@ -89,7 +89,7 @@ NOWHERE = 2**63 - 1
 
 def order_statistics(
     stream: Stream, measure: Measure, ranks: Sequence[Sequence[int]]
-) -> list[list[Found]]:
+) -> list[list[Ranked]]:
     """For every measure the values of these ascending ranks."""
     wanted = [(m, rank) for m, some in enumerate(ranks) for rank in some]
     found = search(stream, measure, guesses(stream, measure, wanted))
@@ -99,7 +99,7 @@ def order_statistics(
     return [[found[m, rank] for rank in some] for m, some in enumerate(ranks)]
 
 
-def border(stream: Stream, measure: Measure, found: Found, first: int) -> Border:
+def border(stream: Stream, measure: Measure, found: Ranked, first: int) -> Border:
     """`first` of the elements equal to the value found are before the border: those of the lowest
     indices."""
     if first >= found.equal:
@@ -116,7 +116,7 @@ def border(stream: Stream, measure: Measure, found: Found, first: int) -> Border
 
 def order_statistic_beside_zeros(
     stream: Stream, measure: Measure, rank: Callable[[int], int]
-) -> tuple[Found, int]:
+) -> tuple[Ranked, int]:
     """The value of a rank that depends on how many values are zero, and how many are.
 
     For the first measure. Zeros are counted in the same pass, and guessed before it.
@@ -212,7 +212,9 @@ def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> 
     return [target(m, rank, (at, at), running[m], stream.weights) for (m, rank), at in ends.items()]
 
 
-def search(stream: Stream, measure: Measure, targets: list[Target]) -> dict[tuple[int, int], Found]:
+def search(
+    stream: Stream, measure: Measure, targets: list[Target]
+) -> dict[tuple[int, int], Ranked]:
     """The values that lie in their targets' windows."""
     windows = [Window(target, stream.weights) for target in targets]
     for first, x in stream.chunks():
@@ -251,7 +253,7 @@ class Window:
         self._below += below
         self._ends.append(self._count)
 
-    def find(self, rank: int) -> Found | None:
+    def find(self, rank: int) -> Ranked | None:
         """The value of this rank; None if it lies outside the window, or there were too many. Call
         it once."""
         rank -= self._below
@@ -264,16 +266,16 @@ class Window:
         below = int(running[place - 1]) if place else 0
         equal = int(running[place]) - below
         self._counts = np.zeros(0, np.int64)
-        return Found(int(self._start) + place, self._below + below, equal, self)
+        return Ranked(int(self._start) + place, self._below + below, equal, self)
 
-    def _among_collected(self, rank: int) -> Found | None:
+    def _among_collected(self, rank: int) -> Ranked | None:
         assert self._values is not None
         if not 0 <= rank < self._count <= self._values.size:
             return None
         values = self._values[: self._count]
         bits = np.partition(values, rank)[rank]
         below, equal = int((values < bits).sum()), int((values == bits).sum())
-        return Found(int(bits), self._below + below, equal, self)
+        return Ranked(int(bits), self._below + below, equal, self)
 
     def chunk_of(self, bits: int, number: int) -> tuple[int, int]:
         """The chunk that holds equal element number `number`, or one before it; and its number from

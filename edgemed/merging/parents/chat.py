@@ -18,7 +18,7 @@ TURNS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("bos", "eos", "eot"
 ADDED = tuple(f"tokenizer.ggml.add_{name}_token" for name in ("bos", "eos"))
 """Whether a text begins or ends with such a token."""
 
-DECIDE = "decide with --tokenizer-from {}, or give a template with --chat-template"
+DECIDE = "decide whose vocabulary and turn tokens the output has ({}), or give a chat template"
 
 
 class Choice(NamedTuple):
@@ -78,8 +78,7 @@ def said(donor: Model, has_template: bool) -> str:
     if has_template:
         return f"chat template and turn tokens from {donor.path.name}"
     return (
-        "no model has a chat template: give one with --chat-template FILE, else chat and summarize "
-        "will refuse the output"
+        "no model has a chat template: give the output one, else chat and summarize will refuse it"
     )
 
 

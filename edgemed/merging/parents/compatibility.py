@@ -227,7 +227,7 @@ def quantizations(question: Question) -> Iterator[Line]:
             what = f"{model.path.name} has tensors of type {', '.join(lost)}"
             yield "note", f"{what}: such tensors can only be copied from one model"
     for problem in (p for name in every[0] if CODECS[name].decoder and (p := obstacle(name))):
-        yield "note", f"{problem}; or name another type with --out-type"
+        yield "note", f"{problem}; or choose another output type"
     main = [next(iter(shares), "none") for shares in every]
     word: Level = "ok" if len(set(main)) == 1 else "note"
     yield word, f"mostly {' and '.join(dict.fromkeys(main))}"

@@ -32,7 +32,7 @@ RELATED = 0.5
 """Share of the smaller vocabulary that must be common before a choice or a union makes sense."""
 
 ONE_BASE = "merge models that were trained from one base, with one vocabulary"
-CHOOSE = "name the vocabulary of the output: --tokenizer-from A, B or union"
+CHOOSE = "choose whose vocabulary the output has: A, B or union"
 
 
 class Unrelated(Exception):

@@ -59,8 +59,8 @@ def plan_buffers(work: Sequence[Work], threads: int, max_ram: int | None, held: 
         if chunk >= longest:
             return Buffers(used, chunk, sources, int(used * (chunk * per_weight + state)) + held)
     raise Refused(
-        f"--max-ram {max_ram:,} is less than one row of the widest tensor takes",
-        f"allow at least {int(longest * per_weight + state) + held + 1:,} bytes",
+        f"one row of the widest tensor takes more than {max_ram:,} bytes of memory",
+        f"allow at least {int(longest * per_weight + state) + held + 1:,} bytes of memory",
     )
 
 

@@ -111,7 +111,7 @@ def is_quantizable(output: ToWrite) -> bool:
 
 
 def is_meant(pattern: str, name: str) -> bool:
-    """Whether a pattern of --tensor-type (a group, or part of a name) matches this tensor."""
+    """Whether a pattern (a group, or part of a name) matches this tensor."""
     return pattern == group_of(name) if pattern in GROUPS else pattern in name
 
 

@@ -99,7 +99,8 @@ def with_base(recipe: Recipe, part: Slice, base: Parent | None) -> tuple[Source,
     if base is None:
         if wanted in ("required", "first of two"):
             raise UsageError(
-                f"{recipe.method} needs a base model", "name it: base_model, or --base"
+                f"{recipe.method} needs a base model",
+                "name the base model; a recipe file calls it base_model",
             )
         return part.sources
     if listed or (recipe.sliced and wanted == "none"):

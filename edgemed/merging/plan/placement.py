@@ -93,8 +93,8 @@ def shard_ends(metadata: Raw, specs: Sequence[TensorSpec], limit: int) -> list[i
             first = i - 1
         if size(i) > limit:
             raise Refused(
-                f"--split-max-size {limit:,} is less than a shard with {specs[first][0]} takes",
-                f"allow at least {size(i):,} bytes",
+                f"a file with {specs[first][0]} takes more than {limit:,} bytes",
+                f"allow at least {size(i):,} bytes a file",
             )
     return [*ends, len(specs)]
 

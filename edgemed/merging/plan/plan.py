@@ -64,7 +64,7 @@ class Target(NamedTuple):
 
 REMEDIES = Remedies(
     "such a tensor can only be copied from one model (t = 0 or t = 1)",
-    "give another --out-type, another --tensor-type for this tensor, or --imatrix",
+    "give another output type, another type for this tensor, or an importance matrix",
 )
 
 

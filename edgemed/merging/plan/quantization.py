@@ -44,8 +44,8 @@ from edgemed.quantizing.imatrix import read_imatrices
 from edgemed.quantizing.mixes import facts_of
 
 REMEDIES = Remedies(
-    "keep it: --tensor-type {name}={type}",
-    "give another --out-type, another --tensor-type for this tensor, or --imatrix",
+    "keep it: choose the type {type} for this tensor",
+    "give another output type, another type for this tensor, or an importance matrix",
 )
 
 Patterns = Sequence[tuple[str, str]]

@@ -157,7 +157,7 @@ class Entries:
 
     def _ignore(self, key: str) -> None:
         if key in ABOUT_FLOATS:
-            self._note(f"{key} is mergekit's; rows are mixed in float32, --out-type sets types")
+            self._note(f"{key} is mergekit's; rows are mixed in float32, and out_type sets types")
         else:
             self._note(f"{key} sets mergekit's memory use and changes nothing here")
 

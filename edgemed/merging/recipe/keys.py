@@ -12,7 +12,7 @@ ABOUT_MEMORY = ("int8_mask", "lazy_unpickle", "low_cpu_memory", "clone_tensors",
 """Keys that change how mergekit runs, not its result."""
 
 ABOUT_FLOATS = ("dtype", "out_dtype")
-"""Types of mergekit's arithmetic and output. Here rows are float32, and --out-type sets types."""
+"""Types of mergekit's arithmetic and output. Here rows are float32, and out_type sets types."""
 
 TOP = (
     "merge_method", "models", "slices", "modules", "base_model", "parameters", "tokenizer_source",
@@ -34,7 +34,7 @@ OWN = {("karcher", "weight")}
 """(method, parameter) pairs that mergekit does not have though it has the method."""
 
 ELSEWHERE = {
-    "random_seed": "the seed of random masks is `seed` here, or --seed",
+    "random_seed": "the seed of random masks is `seed` here",
     "experts": "mergekit-moe puts models side by side as experts; edgemed mixes their weights",
     "gate_mode": "mergekit-moe puts models side by side as experts; edgemed mixes their weights",
     "genome": "mergekit-evolve searches for a recipe; `edgemed sweep` tries several t",

@@ -67,13 +67,13 @@ def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
 
 def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     """Parameters from the command line: values are YAML, such as 0.5, true or [0, 0.5, 1]."""
-    reader = Reader(Path(), "--set")
+    reader = Reader(Path(), "the settings")
     settings: dict[str, Setting] = {}
     for name, text in pairs:
         try:
             settings[name] = reader.setting(name, value_of(text))
         except yaml.YAMLError as error:
-            problem = f"--set {name}={text}: {one_line(error)}"
+            problem = f"{name}={text}: {one_line(error)}"
             raise UsageError(problem, "give a number or a list") from error
     return settings
 

@@ -211,5 +211,5 @@ def remedy(every: Sequence[Folded]) -> str:
     for name in sorted(names, key=bits):
         held = mean_held([replace(f, held=f.larger.get(name, f.held)) for f in every])
         if held >= SOFT:
-            return f"--out-type {name} would hold it (cosine {held:.2f})."
-    return "No larger type holds it either: run the adapter unfolded, with --adapter."
+            return f"The output type {name} would hold it (cosine {held:.2f})."
+    return "No larger type holds it either: run the model with the adapter beside it."

@@ -85,12 +85,12 @@ def kept_words(kept: float, matrices: Sequence[Measure]) -> str:
         return (
             f"The parents' types ({', '.join(types)}) are too coarse for their difference: "
             f"{found}, most of it is rounding. Merge the same parents in {larger}; a larger "
-            "--out-type alone helps less."
+            "output type alone helps less."
         )
     if kept < SOFT:
         return (
             f"Part of the change is lost in rounding: {found}. Parents of a larger type, or a "
-            "larger --out-type, keep more."
+            "larger output type, keep more."
         )
     return f"The change is kept: {found}."
 

@@ -132,7 +132,7 @@ def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) 
         if not path.exists():
             raise Refused(
                 f"there is no file {path}, which {model.path.name} was made with",
-                "name it: the models with --inputs, importance matrices with --imatrix",
+                "name the models, or the importance matrices, where they are now",
             )
     return {Path(name): path for name, path in zip(names, files, strict=True)}
 

@@ -251,5 +251,5 @@ def refuse_overflow(chunk: Chunk, packed: U8, row_length: int) -> None:
     if not np.isfinite(mix.peak(back)):
         raise EdgemedError(
             f"{chunk.step.name}: a weight is too large for {chunk.step.type.name}",
-            "its largest number or scale is 65,504; keep this tensor as F32, with --tensor-type",
+            "its largest number or scale is 65,504; choose F32 as the type for this tensor",
         )

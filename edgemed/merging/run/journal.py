@@ -45,7 +45,7 @@ MOST_TIMES = 16
 """How many times over the bytes of an output may be noted: once for every time it stopped."""
 LARGEST = 1 << 30
 """Bytes of one piece, which is read into memory: a merge works in far smaller ones."""
-ANEW = "start over without --resume"
+ANEW = "start over instead of resuming"
 
 
 class Piece(NamedTuple):
@@ -157,7 +157,7 @@ class Journal:
         if changed:
             raise Refused(
                 f"{self.path.name} was begun with other {', '.join(changed)}",
-                "give the same inputs and options as before, or start over without --resume",
+                "give the same inputs and options as before, or start over instead of resuming",
             )
 
     def _append(self, text: str) -> None:

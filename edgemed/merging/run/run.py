@@ -100,15 +100,7 @@ def run_plan(
         for offset, value in changes(plan.placement, signature):
             output.write(offset, value)
         seconds = time.perf_counter() - start
-        output.sync()
-        try:
-            llama.refuse_unloadable(unfinished, plan.out.name)
-        except EdgemedError:
-            output.discard()
-            journal.remove()
-            raise
-        output.finish()
-        journal.remove()
+        finish(output, journal, partial(llama.refuse_unloadable, unfinished, plan.out.name))
     meter.finish()
     return Result(
         shards[0].path,
@@ -119,6 +111,19 @@ def run_plan(
         kept,
         meter.facts,
     )
+
+
+def finish(output: Output, journal: Journal, refuse: Callable[[], None]) -> None:
+    """Give what is written its name, unless `refuse` raises: then nothing of it stays."""
+    output.sync()
+    try:
+        refuse()
+    except EdgemedError:
+        output.discard()
+        journal.remove()
+        raise
+    output.finish()
+    journal.remove()
 
 
 def run_hashed(

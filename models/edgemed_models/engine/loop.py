@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Timings
-from edgemed_models.engine.binding import OUTPUTS, Context, Weights
+from edgemed_models.engine.context import OUTPUTS, Context
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
+from edgemed_models.engine.weights import Weights
 
 OFTEN = 0.05  # seconds: faster tokens are sent together, because each event wakes the client
 

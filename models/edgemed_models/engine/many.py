@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill, Reason, Timings
-from edgemed_models.engine.binding import Weights
 from edgemed_models.engine.loop import Text
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import FIRST, Sequences
+from edgemed_models.engine.weights import Weights
 
 OFTEN = 1.0  # seconds between two pieces of one answer: each event wakes the client
 

@@ -5,16 +5,17 @@ Without either it is the loop of `loop`. Where tokens are scored, each comes as 
 
 import codecs
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Scored, Timings
 from edgemed_models.engine import loop
-from edgemed_models.engine.binding import OUTPUTS, Context, Weights
+from edgemed_models.engine.context import OUTPUTS, Context
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
+from edgemed_models.engine.weights import Weights
 
 
 def generate(
@@ -33,12 +34,27 @@ def generate(
     `given`: the prompt came as tokens, so that a begin token in it is one of them; else it was put
     there for the model, and is not part of the echo.
     """
-    if top is None:
-        if echo:
-            yield Piece(b"".join(map(weights.piece, prompt)).decode("utf-8", "replace"), 0)
-        yield from loop.generate(weights, context, sampler, prompt, limit, loops)
+    if top is not None:
+        ours = int(not given and prompt[0] == weights.begin())
+        yield from scored(Scorer(weights, top), context, sampler, prompt, limit, loops, echo, ours)
         return
-    start, scorer, read = time.perf_counter(), Scorer(weights, top), 0
+    if echo:
+        yield Piece(b"".join(map(weights.piece, prompt)).decode("utf-8", "replace"), 0)
+    yield from loop.generate(weights, context, sampler, prompt, limit, loops)
+
+
+def scored(
+    scorer: "Scorer",
+    context: Context,
+    sampler: Sampler,
+    prompt: Sequence[int],
+    limit: int,
+    loops: Loops | None,
+    echo: bool,
+    ours: int,
+) -> Iterator[Event]:
+    """The same with the score of every token; the first `ours` of the prompt are not echoed."""
+    start, read = time.perf_counter(), 0
     context.clear()
     scores: list[Scored] = []
     for read in score_prompt(scorer, context, prompt, scores, echo):
@@ -48,29 +64,36 @@ def generate(
         yield Done("cancelled", Timings(read, begin - start, 0, 0.0))
         return
     if echo:
-        ours = int(not given and prompt[0] == weights.begin())
         yield Piece(scorer.begun, 0, tuple(scores[ours:]))
-    reason: Reason = "length"
-    written = 0
-    while written < limit:
-        logits = context.logits(-1)
-        token = sampler.choose(logits)
-        if weights.ends(token):
-            reason = "stop"
-            break
-        written += 1
-        score = scorer.take(token, logits)
-        yield Piece(scorer.fresh(), 1, (score,))
-        if loops is not None and loops.add(token, weights.piece(token).decode("utf-8", "replace")):
-            reason = "loop"
-            break
-        if written < limit and not context.step(token, len(prompt) + written - 1):
-            reason = "cancelled"
-            break
+    reason, written = yield from answer(scorer, context, sampler, len(prompt), limit, loops)
     if rest := scorer.fresh(last=True):
         yield Piece(rest, 0)
     spent = time.perf_counter() - begin
     yield Done(reason, Timings(len(prompt), begin - start, written, spent))
+
+
+def answer(
+    scorer: "Scorer",
+    context: Context,
+    sampler: Sampler,
+    at: int,
+    limit: int,
+    loops: Loops | None,
+) -> Generator[Event, None, tuple[Reason, int]]:
+    """The tokens of the answer from position `at` on; why it ended, and how many they are."""
+    weights = scorer.weights
+    for written in range(1, limit + 1):
+        logits = context.logits(-1)
+        token = sampler.choose(logits)
+        if weights.ends(token):
+            return "stop", written - 1
+        score = scorer.take(token, logits)
+        yield Piece(scorer.fresh(), 1, (score,))
+        if loops is not None and loops.add(token, weights.piece(token).decode("utf-8", "replace")):
+            return "loop", written
+        if written < limit and not context.step(token, at + written - 1):
+            return "cancelled", written
+    return "length", max(limit, 0)
 
 
 def score_prompt(

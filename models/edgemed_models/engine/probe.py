@@ -93,12 +93,13 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
     """The child's answer."""
-    from edgemed_models.engine import binding
+    from edgemed_models.engine.devices import describe
+    from edgemed_models.engine.grammar import gbnf_of
 
     try:
         if question["op"] == "describe":
-            return binding.describe()
-        binding.gbnf_of(question["schema"])
+            return describe()
+        gbnf_of(question["schema"])
         return {}
     except ModelError as error:
         return {"refused": [error.message, error.hint]}

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.binding import Weights, llama
+from edgemed_models.engine.binding import llama
+from edgemed_models.engine.weights import Weights
 
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 TOP_K, TOP_P = 40, 0.95  # used only with a temperature

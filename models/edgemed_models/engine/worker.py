@@ -21,6 +21,7 @@ from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from edgemed_models.engine.context import Context
     from edgemed_models.engine.many import Ask
     from edgemed_models.engine.prompt import Segment
     from edgemed_models.engine.sampling import Sampler
@@ -70,23 +71,27 @@ class Worker:
     """One loaded model and its context, which grows to what a request needs."""
 
     def __init__(self, settings: Settings, renderer: Renderer) -> None:
-        from edgemed_models.engine import binding
+        from edgemed_models.engine import binding, weights
 
         self.renderer = renderer
-        self.binding = binding
         self.settings = settings
         self.stop = binding.StopFlag()
-        self.weights = binding.Weights(settings)
+        self.weights = weights.Weights(settings)
         self.template = settings.chat_template or self.weights.template()
-        self.context: binding.Context | None = None
-        self.adapters = binding.Adapters(self.weights, settings)
+        self.context: Context | None = None
+        self.adapters = weights.Adapters(self.weights, settings)
         if self.adapters.names:
             self._refuse_idle()
+
+    def _new_context(self, size: int) -> "Context":
+        from edgemed_models.engine.context import Context
+
+        return Context(self.weights, self.settings, size, self.stop)
 
     def _refuse_idle(self) -> None:
         """ModelError if an adapter leaves the answer to a fixed text as it is without it."""
         text = self.weights.tokenize(FIXED_TEXT, special=False)[: PAD // 2]
-        context = self.binding.Context(self.weights, self.settings, PAD, self.stop)
+        context = self._new_context(PAD)
         try:
             bare = self._answer(context, text, ())
             for number, name in enumerate(self.adapters.names):
@@ -175,7 +180,7 @@ class Worker:
                 self.context.free()
                 self.context = None
             size = min(-(-(tokens + SPARE) // PAD) * PAD, self.settings.context)
-            self.context = self.binding.Context(self.weights, self.settings, size, self.stop)
+            self.context = self._new_context(size)
             self.adapters.put_on(self.context)
         return self.context
 
@@ -190,11 +195,12 @@ class Worker:
 
     def sampler(self, request: Request) -> "Sampler":
         """What chooses the tokens of an answer; ModelError if it cannot follow the grammar."""
+        from edgemed_models.engine.grammar import gbnf_of
         from edgemed_models.engine.sampling import Sampler
 
         grammar = request.grammar
         if request.schema is not None:
-            grammar = self.binding.gbnf_of(request.schema)
+            grammar = gbnf_of(request.schema)
         return Sampler(self.weights, request.temperature, request.seed, grammar)
 
     def generate(self, request: Request, out: BinaryIO) -> None:
@@ -341,7 +347,7 @@ class Service:
             case "ready":
                 self.tell({"ready": True})
             case "open":
-                from edgemed_models.engine.binding import try_opening
+                from edgemed_models.engine.weights import try_opening
 
                 try_opening(message["paths"])
                 self.tell({"opened": True})

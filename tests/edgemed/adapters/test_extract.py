@@ -184,4 +184,4 @@ def test_a_control_changes_as_much_in_every_matrix_and_something_else(
 def test_a_control_needs_a_rank(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["extract", str(base), str(base), "--rank", "auto", "--control", "1", "-o", "x.gguf"]
     assert main(words) == 2
-    assert "by chance has no share" in capsys.readouterr().err
+    assert "random change has no share" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sentencepiece
-from edgemed_models.engine.binding import Weights
+from edgemed_models.engine.weights import Weights
 from tokenizers import Tokenizer
 
 from edgemed.checkpoints.tokenizers import Value, tokenizer_metadata

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.base import ModelError
-from edgemed_models.engine.binding import gbnf_of
+from edgemed_models.engine.grammar import gbnf_of
 from edgemed_models.scale import path_of
 
 from edgemed.clinic.note import read_note

@@ -40,7 +40,8 @@ def case(tmp_path: Path, place: Place) -> Case:
 
 
 def begin(case: Case) -> Draft:
-    return case.begin_draft(load_template("soap"))
+    case.template = load_template("soap")
+    return case.begin_draft()
 
 
 def answer(text: str, ending: Ending) -> Answer:

@@ -288,7 +288,7 @@ def test_the_report_shows_tables_and_json(
     assert make(count=6) == 0
     rows = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
     (tmp_path / "test.csv").write_text(f"ID,text\n1,{rows[2]['output']}\n")
-    words = ["instructions", "report", "t.jsonl", "--against", "test.csv"]
+    words = ["instructions", "report", "t.jsonl", "--test-set", "test.csv"]
     capsys.readouterr()
     assert main(words) == 0
     said = capsys.readouterr().out

@@ -73,7 +73,7 @@ def test_without_fallback_they_are_refused_before_any_work(kind, pair, tmp_path,
 
 @pytest.mark.parametrize("out_type", ["F16", "like-a", "Q8_0"])
 def test_patterns_on_rows_that_they_do_not_fit_are_said(out_type, pair, tmp_path, capsys):
-    words = ["--out-type", out_type, "--tensor-type", "attn=Q4_K"]
+    words = ["--out-type", out_type, "--part-type", "attn=Q4_K"]
     options = command("merge", pair, tmp_path / "o.gguf", *words[:2]) + words[2:]
     assert main(options) == 0
     assert SAID[0] in capsys.readouterr().err

@@ -138,13 +138,13 @@ def test_few_draws_from_what_can_be_used() -> None:
     some, more = few(data, 8, 3), few(data, 32, 3)
     assert len(some.rows) == 8 and set(some.rows) < set(more.rows) and some.left_out == 5
     assert some.about == {"drawn_from": 100}
-    with pytest.raises(Refused, match="--shots 101: there are 100 examples"):
+    with pytest.raises(Refused, match="101 examples were asked for; 100 have"):
         few(data, 101, 3)
 
 
 def test_a_card_says_how_many_of_how_many(examples: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
-    assert adapt(examples, "a.gguf", "--shots", "8", *SHORT) == 0
+    assert adapt(examples, "a.gguf", "--draw", "8", *SHORT) == 0
     card = json.loads(examples.with_name("a.gguf.json").read_text())
     data = card["data"]
     assert data["learned_from"] + data["held_out"] == 8 == card["settings"]["shots"]

@@ -61,16 +61,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     ways = {
         "one": STAGE_ONE,
         "kept": (*STAGE_ONE, "--noise", "keep"),
-        "two": (*STAGE_TWO, "--from", str(folder / "one.gguf")),
-        "free": (*STAGE_TWO, "--from", str(folder / "one.gguf"), "--orthogonal", "0"),
-        "orth": (*STAGE_TWO, "--from", str(folder / "one.gguf"), "--part", "orth",
+        "two": (*STAGE_TWO, "--stage-one", str(folder / "one.gguf")),
+        "free": (*STAGE_TWO, "--stage-one", str(folder / "one.gguf"), "--orthogonal", "0"),
+        "orth": (*STAGE_TWO, "--stage-one", str(folder / "one.gguf"), "--part", "orth",
                  "--freeze-base"),
     }  # fmt: skip
 
     def make(name: str) -> Path:
         out = folder / f"{name}.gguf"
         if not out.exists():
-            if "--from" in ways[name]:
+            if "--stage-one" in ways[name]:
                 make("one")
             assert adapt(rows, out, *ways[name], *SHORT) == 0
         return out
@@ -228,7 +228,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_file(
     whole = made("one" if stage == 1 else "two")
     rows, out = whole.with_name("examples.jsonl"), tmp_path / "a.gguf"
     words = (*STAGE_ONE, *SHORT) if stage == 1 else (
-        *STAGE_TWO, "--from", str(made("one")), *SHORT)  # fmt: skip
+        *STAGE_TWO, "--stage-one", str(made("one")), *SHORT)  # fmt: skip
     stop_at(1, lambda: adapt(rows, out, *words))
     stop_at(2, lambda: adapt(rows, out, *words, "--resume"), "held_loss")
     other = ("--noise", "keep") if stage == 1 else ("--orthogonal", "0.5")
@@ -268,11 +268,11 @@ def test_without_held_out_examples_the_last_step_is_written(
         ((*STAGE_ONE, "--orthogonal", "0"), "stage 2 of medcare"),
         ((*STAGE_ONE, "--freeze-base"), "stage 2 of medcare"),
         ((*STAGE_ONE, "--part", "orth"), "stage 2 of medcare"),
-        ((*STAGE_ONE, "--from", "a.gguf"), "stage 2 of medcare"),
-        ((*STAGE_TWO, "--from", "a.gguf", "--noise", "drop"), "stage 1 of medcare"),
+        ((*STAGE_ONE, "--stage-one", "a.gguf"), "stage 2 of medcare"),
+        ((*STAGE_TWO, "--stage-one", "a.gguf", "--noise", "drop"), "stage 1 of medcare"),
         ((*STAGE_ONE, "--matrices", "ffn"), "each stage has its own matrices"),
         ((*STAGE_ONE, "--dora"), "leave out one of the two"),
-        (STAGE_TWO, "--from with the adapter of stage 1"),
+        (STAGE_TWO, "--stage-one with the adapter of stage 1"),
     ],
 )
 def test_options_that_do_not_belong_together_are_refused(
@@ -288,7 +288,7 @@ def test_options_that_do_not_belong_together_are_refused(
 @pytest.mark.parametrize("number", ["-1", "nan", "1e400"])
 def test_a_factor_that_cannot_be_meant_is_refused(examples: Path, number: str) -> None:
     with pytest.raises(SystemExit) as stopped:
-        adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--from", "a.gguf",
+        adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--stage-one", "a.gguf",
               f"--orthogonal={number}")  # fmt: skip
     assert stopped.value.code == 2
 
@@ -329,7 +329,7 @@ def test_an_adapter_that_stage_two_cannot_go_on_with_is_refused(
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     path = stage_one_like(examples.with_name("one.gguf"), **changed)
     out = examples.with_name("a.gguf")
-    assert adapt(examples, out, *STAGE_TWO, "--from", str(path)) == 3
+    assert adapt(examples, out, *STAGE_TWO, "--stage-one", str(path)) == 3
     assert said in refused(capsys)
     assert not out.exists()
 
@@ -340,7 +340,9 @@ def test_a_peft_folder_to_go_on_from_is_refused(
     pytest.importorskip("torch", reason="torch is not installed (extra `train`)")
     folder = examples.with_name("one")
     folder.mkdir()
-    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--from", str(folder)) == 3
+    assert (
+        adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--stage-one", str(folder)) == 3
+    )
     assert "write stage 1 as NAME.gguf" in refused(capsys)
 
 
@@ -353,7 +355,7 @@ def test_an_adapter_with_an_embedding_is_refused(
     a, b = np.ones((1, tensor.row_length), np.float32), np.zeros((tensor.rows, 1), np.float32)
     pair = Pair(a, b, 1.0)
     path = stage_one_like(examples.with_name("one.gguf"), more={"token_embd.weight": pair})
-    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--from", str(path)) == 3
+    assert adapt(examples, examples.with_name("a.gguf"), *STAGE_TWO, "--stage-one", str(path)) == 3
     assert "changes token_embd.weight, which stage 2" in refused(capsys)
 
 
@@ -363,7 +365,7 @@ def test_the_adapter_of_stage_one_is_not_written_over(
     one = made("one")
     before = one.read_bytes()
     rows = one.with_name("examples.jsonl")
-    assert adapt(rows, one, *STAGE_TWO, "--from", str(one), "--force") in (2, 3)
+    assert adapt(rows, one, *STAGE_TWO, "--stage-one", str(one), "--force") in (2, 3)
     assert one.read_bytes() == before
 
 

@@ -109,7 +109,7 @@ def test_summaries_without_the_headings_that_are_asked_for_are_counted(folder: P
         (("--template", "soap", "--overnight", "--finish"), 2, "--finish trains nothing"),
         (("--template", "soap", "-o", "pairs"), 3, "is one of the inputs"),
         (("--template", "soap", "-o", "old", "--force"), 3, "a folder is not replaced"),
-        (("--template", "soap", "--shots", "4"), 3, "there are 3 examples"),
+        (("--template", "soap", "--draw", "4"), 3, "3 have at most"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_any_work(
@@ -145,7 +145,7 @@ def test_a_folder_is_learned_from_and_its_template_stands_in_the_card(
     (folder / "p1.summary.txt").write_text("Cough. Paracetamol.", "utf-8")
     out = folder.parent / "a.gguf"
     words = ["adapt", str(path_of("instruct")), "--examples", str(folder), "-o", str(out)]
-    words += ["--template", "soap", "--shots", "2", "--held-out", "0", "--epochs", "1"]
+    words += ["--template", "soap", "--draw", "2", "--held-out", "0", "--epochs", "1"]
     assert main([*words, "--rank", "2", "--matrices", "attn", "--threads", "1"]) == 0
     said = capsys.readouterr().err
     assert "1 of 3 summaries lack a heading" in said and "2 examples to learn from" in said

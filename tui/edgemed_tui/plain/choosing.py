@@ -9,7 +9,6 @@ from edgemed.clinic import sessions
 from edgemed.clinic.template import Template, fill, list_templates
 from edgemed.errors import Refused, UsageError
 from edgemed_tui import clipboard
-from edgemed_tui import settings as stored
 from edgemed_tui.folders import NOTES, listed
 from edgemed_tui.plain.line import Line, number_of
 
@@ -54,26 +53,25 @@ def session(line: Line) -> str:
 
 def copy(line: Line, rest: str) -> None:
     """copy [off] (off: no signed text is copied any more)"""
-    settings = stored.load(line.services.settings)
     if rest == "off":
-        if settings.clipboard:
-            allow(line, settings, False)
+        if line.settings.clipboard:
+            allow(line, False)
         line.say("Copying is off.")
         return
+    line.case.may_give_out()
     if line.release is None:
         raise Refused("the output is no terminal that has a clipboard", "type: export FILE")
-    line.case.may_give_out()
-    if not settings.clipboard:
+    if not line.settings.clipboard:
         line.say(" ".join(clipboard.COPYING.split()))
         if line.ask("Allow copying from now on? (yes/no) ") != "yes":
             raise Refused("it is not copied", "type: export FILE")
-        allow(line, settings, True)
+        allow(line, True)
     release = line.release
     line.decide(lambda: line.case.copy_out(release))
     line.say("Sent to the terminal's clipboard; not every terminal takes it. copy off forbids it.")
 
 
-def allow(line: Line, settings: stored.Settings, allowed: bool) -> None:
+def allow(line: Line, allowed: bool) -> None:
     """Allow or forbid copying; the change is logged."""
     line.decide(lambda: line.case.allow_copying(allowed))
-    stored.save(line.services.settings, replace(settings, clipboard=allowed))
+    line.remember(replace(line.settings, clipboard=allowed))

@@ -14,7 +14,7 @@ from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, undivided
-from edgemed_tui.plain.writing import check, may_lose, read
+from edgemed_tui.plain.writing import check, may_lose, read, tell_template
 from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
@@ -79,6 +79,7 @@ def evidence(line: Line, rest: str) -> None:
 def dismiss(line: Line, rest: str) -> None:
     """dismiss NUMBER"""
     finding = meant(line, rest)
+    line.case.may_change()
     for number, reason in enumerate(steps.REASONS, 1):
         line.say(f"{number}: {reason}")
     reason = steps.REASONS[number_of(line.ask("Reason, a number: "), len(steps.REASONS)) - 1]
@@ -153,6 +154,7 @@ def keep_seal(line: Line, rest: str) -> None:
 
 def export_text(line: Line, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
+    line.case.may_give_out()
     path = path_of(rest)
     line.decide(lambda: line.case.export(path))
     line.say(f"Exported to {path}.")
@@ -160,15 +162,22 @@ def export_text(line: Line, rest: str) -> None:
 
 def save(line: Line, rest: str) -> None:
     """save [NAME] (what you call the session, kept inside it, encrypted)"""
+    line.case.may_save()
     if rest:
         line.case.call(rest)
-    lock = sessions.make_lock(line.secret("Passphrase: "))
-    if not sessions.opens(lock, line.secret("The same again: ")):
-        raise UsageError("the two are not the same", "type: save")
+    lock = None if line.case.lock else new_lock(line)
     with undivided():
         path = line.case.save(lock)
     tell_saved(line, path)
     line.say("From now on it is also saved when you quit, or when the terminal is lost.")
+
+
+def new_lock(line: Line) -> sessions.Lock:
+    """Ask for a passphrase, twice; it is kept until the end."""
+    lock = sessions.make_lock(line.secret("Passphrase: "))
+    if not sessions.opens(lock, line.secret("The same again: ")):
+        raise UsageError("the two are not the same", "type: save")
+    return lock
 
 
 def tell_saved(line: Line, path: Path | None) -> None:
@@ -200,5 +209,6 @@ def open_saved(line: Line, rest: str) -> None:
         raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
     line.at = 0
+    tell_template(line)
     check(line)
     read(line, "")

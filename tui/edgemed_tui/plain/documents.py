@@ -2,7 +2,6 @@
 
 from edgemed.clinic import export
 from edgemed.clinic.session import added_to
-from edgemed.errors import UsageError
 from edgemed_tui.plain.line import Line, number_of
 from edgemed_tui.plain.writing import check, read
 from edgemed_tui.widgets.difference import rows
@@ -31,8 +30,7 @@ def document(line: Line, rest: str) -> None:
 
 def addendum(line: Line, rest: str) -> None:
     """addendum, then its text, then a line with a single full stop"""
-    if line.session.signature is None:
-        raise UsageError("only a signed text takes an addendum", "type: edit LINE NEW TEXT")
+    line.case.may_add()
     line.say("Type the addendum; end with a line that holds only a full stop.")
     typed: list[str] = []
     while (row := line.ask("")) != ".":
@@ -47,10 +45,8 @@ def addendum(line: Line, rest: str) -> None:
 
 def compare(line: Line, rest: str) -> None:
     """compare [NUMBER] (without a number with the draft as the model wrote it)"""
-    before = line.session.ai_draft
-    if rest:
-        at = number_of(rest, len(line.session.documents))
-        before = line.session.documents[at - 1].text
+    count = len(line.session.documents)
+    before = line.case.compared(number_of(rest, count) if rest else 0)
     if before == line.session.text:
         line.say("Nothing is different.")
         return

@@ -4,7 +4,7 @@ import getpass
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -12,10 +12,12 @@ from edgemed_models.base import Model
 
 from edgemed.clinic.case import Case, NotLogged
 from edgemed.clinic.session import Session
-from edgemed.errors import Refused, UsageError
+from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed_tui import settings as stored
 from edgemed_tui.literal import one_line
 from edgemed_tui.remedies import remedy
 from edgemed_tui.services import ModelChoice, Services
+from edgemed_tui.settings import Settings
 
 if sys.platform == "win32":
     from edgemed_tui.hangup_windows import SIGNALS
@@ -39,13 +41,26 @@ class Line:
         """`release` puts text on a clipboard, where there is one."""
         self.services = services
         self.case = Case(services.place, services.sessions, services.clock)
-        self.template = ""
-        self.filled: Mapping[str, str] = {}
         self.model: Model | None = None
         self.choice: ModelChoice | None = None
         self.at = 0
         self.ask, self.secret, self.release = ask, secret, release
         self._say = say
+        self._settings: Settings | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the user has chosen, as the screen has it."""
+        self._settings = self._settings or stored.load(self.services.settings)
+        return self._settings
+
+    def remember(self, settings: Settings) -> None:
+        """Keep settings; if they cannot be written they apply until the end, which is said."""
+        self._settings = settings
+        try:
+            stored.save(self.services.settings, settings)
+        except EdgemedError as error:
+            self.say(f"Note: {error.message}. {remedy(error.hint)}.")
 
     def say(self, words: str) -> None:
         """One line, literal: a line end in it is shown as a sign."""

@@ -7,8 +7,8 @@ from edgemed_models.base import Done, Event, Failed, ModelError, Prefill
 
 from edgemed.amounts import amount
 from edgemed.clinic import session as steps
-from edgemed.clinic.case import Ended
 from edgemed.clinic.counting import counted
+from edgemed.clinic.drafting import Ended
 from edgemed.clinic.findings import SAYS
 from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse, read_note
@@ -18,7 +18,6 @@ from edgemed.clinic.template import fill, list_templates, load_template
 from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
-from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
@@ -33,8 +32,13 @@ QUARTER = 0.25  # progress is told this often: every line is read out
 
 def take(line: Line, text: str) -> None:
     """Begin a session on a note, unless that would lose work."""
-    steps.opened(text)  # an empty note is refused before anything is asked
+    line.case.may_open(text)
     line.case.open(text, lose=may_lose(line))
+    tell_note(line)
+
+
+def tell_note(line: Line) -> None:
+    """Say what note is open."""
     line.at = 0
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
@@ -61,7 +65,12 @@ def sample(line: Line, rest: str) -> None:
     """sample"""
     if not line.services.sample:
         raise UsageError("there is no sample note here", "type: note FILE")
-    take(line, line.services.sample)
+    choice = line.choice or next(iter(line.services.models()), None)  # writes if none is chosen
+    learned = choice.learned if choice else ""
+    line.case.open_sample(line.services.sample, learned, lose=may_lose(line))
+    tell_note(line)
+    if learned:
+        tell_template(line)
 
 
 def paste(line: Line, rest: str) -> None:
@@ -103,19 +112,25 @@ def template(line: Line, rest: str) -> None:
         form = fill(load_template(name), {field.strip(): value} if given else {})
     else:
         form = choosing.template(line)
-    line.template, line.filled = form.name, form.filled
+    line.case.template = form
+    tell_template(line)
+
+
+def tell_template(line: Line) -> None:
+    """Say which template the next draft follows, and what the model has to say about that."""
+    if (form := line.case.template) is None:
+        return
     fields = "".join(f", {key}: {shown}" for key, shown in form.values.items())
-    line.say(f"Template: {line.template}{fields}.")
+    line.say(f"Template: {form.name}{fields}.")
     warn_of_template(line)
 
 
 def warn_of_template(line: Line) -> None:
     """Say so where the demonstration model is to write what it has not learned."""
-    chosen = line.choice
-    if chosen is not None and chosen.limits:
-        line.say(f"{chosen.limits[0].upper()}{chosen.limits[1:]}.")
-    elif chosen is not None and chosen.demonstration and line.template not in ("", LEARNED):
-        line.say(f"{UNLEARNED[0].upper()}{UNLEARNED[1:]}. It knows: template {LEARNED}.")
+    if (choice := line.choice) is None or not (said := choice.warning(line.case.template)):
+        return
+    knows = "" if choice.limits else f" It knows: template {choice.learned}."
+    line.say(f"{said[0].upper()}{said[1:]}.{knows}")
 
 
 def models(line: Line, rest: str) -> None:
@@ -148,19 +163,15 @@ def model(line: Line, rest: str) -> None:
 
 def draft(line: Line, rest: str) -> None:
     """draft"""
-    if not line.session.source:
-        raise UsageError("there is no note", "type: note FILE")
-    if not line.template:
-        raise UsageError("no template is chosen", "type: templates, then: template NAME")
+    form = line.case.may_draft()
     if line.model is None:
         model(line, "1")
     assert line.model is not None and line.choice is not None
-    form = fill(load_template(line.template), line.filled)
     request = request_for(line.model, parse(line.session.source), form)
-    begun = line.case.begin_draft(form)
+    settings = decisive(line.model, request.max_tokens)
+    begun = line.case.begin_draft()
     try:
         answer = listen(line, write(line.model, request))
-        settings = decisive(line.model, request.max_tokens)
         origin = origin_of(hashed(line, line.choice), form, settings)
         with undivided():
             ended = line.case.end_draft(begun, answer, origin)
@@ -242,8 +253,10 @@ def check(line: Line) -> None:
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
         return
-    line.say(f"{verdict(line.session).words}.")
-    line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
+    said = verdict(line.session)
+    line.say(f"{said.words}.")
+    if said.kind == "unusable":  # any other verdict counts them
+        line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
     if line.session.review is not None and (lines := line.session.review.vital):
         line.say(f"{TITLE}: {len(lines)} to look at.")
 

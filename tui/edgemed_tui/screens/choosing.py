@@ -7,9 +7,8 @@ from pathlib import Path
 from edgemed.clinic.case import Case
 from edgemed.clinic.kept import AtStake
 from edgemed.clinic.session import DEMONSTRATION
-from edgemed.clinic.template import Template, fill, list_templates, load_template
+from edgemed.clinic.template import Template, fill, list_templates
 from edgemed.errors import EdgemedError
-from edgemed.local_models.demonstration import LEARNED
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.drafting import Drafting
 from edgemed_tui.screens.notes import NotePicker, TypeNote
@@ -46,34 +45,43 @@ class Choosing:
 
         The one that the demonstration model has learned is first where that model writes.
         """
-        choice, used = self.drafting.choice, self.owner.settings.templates
-        learned = LEARNED if choice and choice.demonstration and not choice.limits else ""
+        learned, used = self._learned, self.owner.settings.templates
         order = {name: at for at, name in enumerate(BEGIN_WITH)}
         return sorted(
             self._templates,
             key=lambda t: (t.name != learned, -used.get(t.name, 0), order.get(t.name, len(order))),
         )
 
-    def used(self, template: Template) -> None:
-        """Count a draft with `template`."""
-        used = self.owner.settings.templates
-        self.owner.remember(templates={**used, template.name: used.get(template.name, 0) + 1})
+    def used(self) -> None:
+        """Count a draft with the template that is chosen."""
+        assert self.case.template is not None
+        name, used = self.case.template.name, self.owner.settings.templates
+        self.owner.remember(templates={**used, name: used.get(name, 0) + 1})
 
     def take_note(self, text: str, *, lose: AtStake | None = None) -> None:
         """Begin a new session on `text`."""
         if self.deciding.does(lambda: self.case.open(text, lose=lose)):
             self.opened()
 
-    def take_sample(self, text: str) -> None:
+    async def pasted(self, text: str) -> None:
+        """Begin on a note that was pasted."""
+        if not self.deciding.does(lambda: self.case.may_open(text)):
+            return
+        if (given := await self.deciding.lose()) is not None:
+            self.take_note(text, lose=given.up)
+
+    async def sample(self) -> None:
         """Begin on the sample note, for the demonstration model with the template it knows."""
-        choice = self.drafting.choice
-        if choice is not None and choice.demonstration and not choice.limits:
-            try:
-                self.drafting.template = load_template(LEARNED)
-            except EdgemedError as error:  # the user's own file of that name is broken
-                self.view.complain(error)
-                return
-        self.take_note(text)
+        if (given := await self.deciding.lose()) is None:
+            return
+        text, learned = self.services.sample, self._learned
+        if self.deciding.does(lambda: self.case.open_sample(text, learned, lose=given.up)):
+            self.opened()
+
+    @property
+    def _learned(self) -> str:
+        """The one template that the model in use has learned; empty where it follows any."""
+        return self.drafting.choice.learned if self.drafting.choice else ""
 
     async def note(self) -> None:
         """Open a note file, a pasted note, or a saved session."""
@@ -84,7 +92,6 @@ class Choosing:
         if isinstance(chosen, str):
             self.take_note(chosen, lose=given.up)
         elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=given.up):
-            self.drafting.resume()
             self.opened()
 
     async def step(self, number: int) -> None:
@@ -97,7 +104,7 @@ class Choosing:
         elif number == 2 and (text := await self.view.ask(TypeNote())) is not None:
             self.take_note(text)
         elif number == 3 and self.services.sample:
-            self.take_sample(self.services.sample)
+            await self.sample()
 
     async def template(self) -> None:
         """Pick a template."""
@@ -109,7 +116,7 @@ class Choosing:
         """Draft with this template from now on, once its fields are chosen."""
         if (filled := await self._filled(template)) is None:
             return
-        self.drafting.template = filled
+        self.case.template = filled
         self.view.tell("")
         self.view.show()
         self.drafting.warn_of_template()

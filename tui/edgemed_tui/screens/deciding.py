@@ -103,7 +103,7 @@ class Deciding:
 
     async def settle(self, finding: Finding) -> None:
         """Dismiss `finding` with a reason, or take its dismissal back."""
-        if self.case.session.signature is not None:
+        if not self.does(self.case.may_change):
             return
         if steps.dismissal_of(self.case.session, finding) is not None:
             self.does(lambda: self.case.restore(finding))
@@ -152,6 +152,8 @@ class Deciding:
 
     async def export(self) -> None:
         """Ask for a file name and write the signed text."""
+        if not self.does(self.case.may_give_out):
+            return
         day = self.case.clock()[:10]
         about = f"The ending chooses the format: {', '.join(export.FORMATS)}"
         proposed = str(Path.home() / f"summary-{day}.txt")
@@ -161,6 +163,8 @@ class Deciding:
 
     async def copy(self) -> None:
         """Put the signed text on the clipboard; the first time ask whether that may be done."""
+        if not self.does(self.case.may_give_out):
+            return
         if not self.owner.settings.clipboard:
             words = f"{' '.join(COPYING.split())} {FORBIDS}"
             ask = Confirm("Allow copying?", words, "Allow it from now on, and copy", "Go back")
@@ -175,6 +179,8 @@ class Deciding:
     async def save(self) -> None:
         """Save the session, encrypted; the first time in a run asks for a passphrase."""
         passphrase: str | None = None
+        if not self.does(self.case.may_save):
+            return
         if self.case.lock is None:
             ask = AskPassphrase("Save, encrypted", " ".join(SAVING.split()), new=True)
             passphrase = await self.view.ask(ask)

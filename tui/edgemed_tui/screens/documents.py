@@ -34,12 +34,13 @@ class Documents:
     async def compare(self) -> None:
         """The model's draft, or another document, against the open text."""
         number = await self._compared_with()
-        session = self.case.session
-        if number is None:
+        before: list[str] = []
+        if number is None or not self.deciding.does(
+            lambda: before.append(self.case.compared(number))
+        ):
             return
-        before = session.documents[number - 1].text if number else session.ai_draft
         old = f"document {number}" if number else "the model's draft"
-        await self.view.ask(CompareScreen(before, session.text, old))
+        await self.view.ask(CompareScreen(before[0], self.case.session.text, old))
 
     async def _compared_with(self) -> int | None:
         """Another document's number, 0 for the draft as the model wrote it; None to go back."""

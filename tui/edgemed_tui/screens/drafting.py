@@ -4,17 +4,14 @@ Every step is begun here and ends in a message of the thread that talks to the m
 a draft is decided in `edgemed.clinic.case`.
 """
 
-from contextlib import suppress
-
 from edgemed_models.base import Done, Failed
 from textual.message import Message
 from textual.timer import Timer
 
-from edgemed.clinic.case import Case, Ended
+from edgemed.clinic.case import Case
+from edgemed.clinic.drafting import Ended
 from edgemed.clinic.note import Note
-from edgemed.clinic.template import Template, load_template
 from edgemed.errors import EdgemedError
-from edgemed.local_models.demonstration import LEARNED, UNLEARNED
 from edgemed_tui.messages import (
     Checked,
     CheckFailed,
@@ -41,7 +38,6 @@ class Drafting:
     def __init__(self, case: Case, model_thread: ModelThread, view: View) -> None:
         self.case, self.model_thread, self.view = case, model_thread, view
         self.note: Note | None = None
-        self.template: Template | None = None
         self.choice: ModelChoice | None = None
         self.context = 0
         self._writer: ModelChoice | None = None  # of the running draft
@@ -62,17 +58,10 @@ class Drafting:
         else:
             self.model_thread.read(note)
 
-    def resume(self) -> None:
-        """A saved session is open: go on with the template of its draft, if there still is one."""
-        origin = self.case.session.origin
-        if origin is not None:
-            with suppress(EdgemedError):
-                self.template = load_template(origin.template)
-
     def begin(self) -> None:
         """Let the model write for the note and the template that were chosen."""
-        assert self.note is not None and self.template is not None
-        draft = self.case.begin_draft(self.template)
+        draft = self.case.begin_draft()
+        assert self.note is not None
         self._writer = self.choice
         self.view.show()
         self.view.tell("starting")
@@ -81,15 +70,10 @@ class Drafting:
 
     def warn_of_template(self) -> None:
         """Say what a demonstration model cannot do, or that it has not learned this."""
-        if self.choice is None or self.template is None or not self.choice.demonstration:
+        choice, template = self.choice, self.case.template
+        if choice is None or template is None or not (said := choice.warning(template)):
             return
-        if self.choice.limits:
-            remedy = "a demonstration: read its draft as one; f2: add a larger model"
-            self.view.complain(EdgemedError(self.choice.limits, remedy))
-            return
-        if self.template.name != LEARNED:
-            remedy = "ctrl+t: choose Sample summary; f2: add a model"
-            self.view.complain(EdgemedError(UNLEARNED, remedy))
+        self.view.complain(EdgemedError(said, LIMITED if choice.limits else ANOTHER))
 
     def told(self, message: Message) -> None:
         """Take a message of the model's thread, or of the text that is edited."""
@@ -206,6 +190,8 @@ class Drafting:
         self._pause = self.view.set_timer(PAUSE, self.check)
 
 
+LIMITED = "a demonstration: read its draft as one; f2: add a larger model"
+ANOTHER = "ctrl+t: choose Sample summary; f2: add a model"
 EARLIER = "the earlier text is back"
 STOPPED_OVER = f"! stopped before its end: {EARLIER}"
 ENDINGS = {

@@ -130,7 +130,7 @@ class SessionScreen(Screen[None]):
         self.query_one(StageLine).show(steps.stage(session), bool(session.source))
         maker = session.origin or choice
         self.panes.head(maker is not None and maker.demonstration, session.cut)
-        template = self.drafting.template
+        template = self.case.template
         self.panes.next.show(
             note=bool(session.source),
             template=template.title if template else "",
@@ -214,9 +214,7 @@ class SessionScreen(Screen[None]):
     @on(messages.NotePasted)
     @work
     async def _pasted(self, message: messages.NotePasted) -> None:
-        given = await self.deciding.lose()
-        if given is not None:
-            self.choosing.take_note(message.text, lose=given.up)
+        await self.choosing.pasted(message.text)
 
     def _opened(self) -> None:
         """Another note is open."""
@@ -231,6 +229,11 @@ class SessionScreen(Screen[None]):
     async def action_open_note(self) -> None:
         """Open a note file, a pasted note, or a saved session."""
         await self.choosing.note()
+
+    @work
+    async def open_sample(self) -> None:
+        """Begin on the sample note."""
+        await self.choosing.sample()
 
     @work
     async def action_choose_template(self) -> None:
@@ -250,13 +253,15 @@ class SessionScreen(Screen[None]):
     @work
     async def action_make_draft(self) -> None:
         """Let the model write."""
-        if self.drafting.template is None:
+        if self.case.template is None and self.session.source:
             await self.action_choose_template().wait()
-        if self.drafting.template is None or self.drafting.note is None:
+            if self.case.template is None:
+                return
+        if not self.deciding.does(self.case.may_draft):
             return
         self.deciding.forget()
         if self.deciding.does(self.drafting.begin):
-            self.choosing.used(self.drafting.template)
+            self.choosing.used()
 
     def action_stop(self) -> None:
         """Stop the model."""

@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from edgemed.clinic.findings import Span
 from edgemed_tui.literal import visible
-from edgemed_tui.widgets.wrapping import Row, Rows, expanded, rows_of
+from edgemed_tui.widgets.wrapping import Rows, WrappedRow, expanded, rows_of
 
 MOST_DRAWN = 2000  # rows kept as they were drawn
 
@@ -147,7 +147,7 @@ class RowsPane(ScrollView, can_focus=True):
         """Columns before the text."""
         return self._digits + 2 if self._numbers else 0
 
-    def _number(self, row: Row) -> Iterator[Segment]:
+    def _number(self, row: WrappedRow) -> Iterator[Segment]:
         if self._numbers:
             number = str(row.line + 1) if row.first else ""
             if any(s.start < row.end and row.start < s.end for s in self.marked):
@@ -174,7 +174,7 @@ class RowsPane(ScrollView, can_focus=True):
         self.refresh()
         return True
 
-    def _segments(self, row: Row) -> Iterator[Segment]:
+    def _segments(self, row: WrappedRow) -> Iterator[Segment]:
         """The row's text, cut where evidence begins and ends; tabs as spaces."""
         plain, marked = self._look.text, self._look.evidence
         here = [s for s in self.evidence if s.start < row.end and row.start < s.end]

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from edgemed_tui.literal import literal, visible
 from edgemed_tui.widgets.draft_pane import banner
 from edgemed_tui.widgets.rows_pane import RowsPane
-from edgemed_tui.widgets.wrapping import Row, rows_of
+from edgemed_tui.widgets.wrapping import WrappedRow, rows_of
 
 AHEAD = 32  # rows of room made at once: each growth of the room lays the screen out again
 
@@ -54,7 +54,7 @@ end is followed as long as it is in view. All other panes and keys work meanwhil
         start = self.rows[begin].start
         self.rows.cut(begin)
         self.rows.extend(
-            Row(row.line + line, row.start + start, row.end + start, row.first)
+            WrappedRow(row.line + line, row.start + start, row.end + start, row.first)
             for row in rows_of(self.text[start:], self.wrap_width)
         )
         for at in range(begin, len(self.rows)):

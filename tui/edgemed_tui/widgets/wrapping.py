@@ -11,7 +11,7 @@ from rich.cells import cell_len, get_character_cell_size
 TAB = 8  # columns between tab stops
 
 
-class Row(NamedTuple):
+class WrappedRow(NamedTuple):
     """One row of the screen: its line (from 0), and the characters of the text it shows."""
 
     line: int
@@ -23,19 +23,19 @@ class Row(NamedTuple):
 class Rows:
     """Many rows as columns of numbers: objects by the thousand would slow every collection."""
 
-    def __init__(self, rows: Iterable[Row] = ()) -> None:
+    def __init__(self, rows: Iterable[WrappedRow] = ()) -> None:
         self._lines, self._starts, self._ends = array("q"), array("q"), array("q")
         self.extend(rows)
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    def __getitem__(self, at: int) -> Row:
+    def __getitem__(self, at: int) -> WrappedRow:
         line = self._lines[at]
         first = at == 0 or self._lines[at - 1] != line
-        return Row(line, self._starts[at], self._ends[at], first)
+        return WrappedRow(line, self._starts[at], self._ends[at], first)
 
-    def extend(self, rows: Iterable[Row]) -> None:
+    def extend(self, rows: Iterable[WrappedRow]) -> None:
         """Add rows at the end."""
         for line, start, end, _ in rows:
             self._lines.append(line)
@@ -56,7 +56,7 @@ class Rows:
         return bisect_right(self._lines, line - 1)
 
 
-def rows_of(text: str, width: int) -> Iterator[Row]:
+def rows_of(text: str, width: int) -> Iterator[WrappedRow]:
     """Every row of `text` at `width` columns, wrapped at spaces where there are any."""
     lines = text.split("\n")
     starts = accumulate((len(line) + 1 for line in lines[:-1]), initial=0)
@@ -64,7 +64,7 @@ def rows_of(text: str, width: int) -> Iterator[Row]:
         begin = 0
         while True:
             end = fitting(line, begin, width)
-            yield Row(number, start + begin, start + end, begin == 0)
+            yield WrappedRow(number, start + begin, start + end, begin == 0)
             if end >= len(line):
                 break
             begin = end

@@ -10,7 +10,10 @@ OLD = [(command, old, new) for command, names in RENAMED.items() for old, new in
 
 def options_of(command):
     parser = build_parser(command)
-    return parser._subparsers._group_actions[0].choices[command]._option_string_actions
+    every = [parser._subparsers._group_actions[0].choices[command]]
+    for group in getattr(every[0]._subparsers, "_group_actions", ()):
+        every += group.choices.values()
+    return {option for one in every for option in one._option_string_actions}
 
 
 @pytest.mark.parametrize("form", ["{} x", "{}=x"])

@@ -243,10 +243,10 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["instructions", "make", "-o", p.file("u"), "--model", EVIL],
     ),
     "instructions report": (
-        lambda p: ["instructions", "report", tasks(p), "--against", p.note],
+        lambda p: ["instructions", "report", tasks(p), "--test-set", p.note],
         lambda p: ["instructions", "report", tasks(p), "--json"],
         lambda p: ["instructions", "report", p.note],
-        lambda p: ["instructions", "report", tasks(p), "--against", p.file("absent")],
+        lambda p: ["instructions", "report", tasks(p), "--test-set", p.file("absent")],
     ),
     "demo": (lambda p: ["demo", "--items", "1"],),
     "inspect": (

@@ -22,8 +22,8 @@ from edgemed.evals.sweeping.report import as_data, retained
 from edgemed.evals.sweeping.sweep import Silent, Way
 from edgemed.evals.sweeping.task_sweep import (
     Found,
-    Plan,
     Section,
+    TaskSweep,
     development_of,
     refuse_axes,
     sweep_tasks,
@@ -88,7 +88,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
+def plan(tmp_path: Path) -> TaskSweep:
     for name in DATA["mts-dialog"]:
         rows = [
             (
@@ -103,7 +103,7 @@ def plan(tmp_path: Path) -> Plan:
     return planned(tmp_path, 24)
 
 
-def planned(folder: Path, limit: int) -> Plan:
+def planned(folder: Path, limit: int) -> TaskSweep:
     sections = []
     for name in DATA:
         task = read_task(name)
@@ -113,14 +113,16 @@ def planned(folder: Path, limit: int) -> Plan:
         early = replace(early, metrics=task.metrics)
         some = [sampled(load(t, folder / "data"), name, 0, limit) for t in (task, early)]
         sections.append(Section(task, some[0], early, some[1]))
-    return Plan(WAY, TS, sections, Options(threads=1), folder / "out", limit, 0)
+    return TaskSweep(WAY, TS, sections, Options(threads=1), folder / "out", limit, 0)
 
 
 def last(found: Iterator[Found]) -> Found:
     return list(found)[-1]
 
 
-def test_t_is_chosen_on_development_and_tested_beside_the_parents(plan: Plan, world: World) -> None:
+def test_t_is_chosen_on_development_and_tested_beside_the_parents(
+    plan: TaskSweep, world: World
+) -> None:
     found = last(sweep_tasks(plan, Clock(None, 0.0), Silent()))
     assert found.choice is not None and found.choice.t in (0.25, 0.5, 0.75)
     assert [part.ts for part in found.rounds] == [TS]
@@ -135,7 +137,9 @@ def test_t_is_chosen_on_development_and_tested_beside_the_parents(plan: Plan, wo
     assert not list(plan.folder.glob("*merged*"))
 
 
-def test_a_sweep_that_was_stopped_goes_on_and_asks_nothing_twice(plan: Plan, world: World) -> None:
+def test_a_sweep_that_was_stopped_goes_on_and_asks_nothing_twice(
+    plan: TaskSweep, world: World
+) -> None:
     first = sweep_tasks(plan, Clock(None, 0.0), Silent())
     next(first)
     next(first)
@@ -150,7 +154,7 @@ def test_a_sweep_that_was_stopped_goes_on_and_asks_nothing_twice(plan: Plan, wor
     assert again.choice == whole.choice and again.tests == whole.tests
 
 
-def test_a_budget_halves_the_merges_and_keeps_the_parents(plan: Plan, world: World) -> None:
+def test_a_budget_halves_the_merges_and_keeps_the_parents(plan: TaskSweep, world: World) -> None:
     found = last(sweep_tasks(plan, Clock(5000, 0.0), Silent()))
     assert [part.items["mts-dialog"] for part in found.rounds] == [6, 12, 24]
     assert [len(part.ts) for part in found.rounds] == [5, 4, 3]
@@ -159,7 +163,7 @@ def test_a_budget_halves_the_merges_and_keeps_the_parents(plan: Plan, world: Wor
 
 
 def test_a_round_that_does_not_fit_is_not_begun_and_the_test_shrinks(
-    plan: Plan, world: World
+    plan: TaskSweep, world: World
 ) -> None:
     clock = Clock(420, 0.0)
     found = last(sweep_tasks(plan, clock, Silent()))
@@ -170,15 +174,17 @@ def test_a_round_that_does_not_fit_is_not_begun_and_the_test_shrinks(
 
 
 def test_a_budget_that_is_too_small_is_refused_by_what_was_measured(
-    plan: Plan, world: World
+    plan: TaskSweep, world: World
 ) -> None:
     with pytest.raises(Refused, match="first round of 3 merges takes") as refused:
         last(sweep_tasks(plan, Clock(100, 0.0), Silent()))
-    assert "--budget" in refused.value.hint
+    assert "minutes in all" in refused.value.hint
     assert {t for t, _ in world.asked} == {0.0, 1.0}
 
 
-def test_seconds_of_an_earlier_run_are_the_measure_of_the_next(plan: Plan, world: World) -> None:
+def test_seconds_of_an_earlier_run_are_the_measure_of_the_next(
+    plan: TaskSweep, world: World
+) -> None:
     with pytest.raises(Refused):
         last(sweep_tasks(plan, Clock(100, 0.0), Silent()))
     asked, now = len(world.asked), world.now
@@ -191,7 +197,7 @@ def test_seconds_of_an_earlier_run_are_the_measure_of_the_next(plan: Plan, world
 
 
 def test_a_broken_parent_is_named_before_any_question(
-    plan: Plan, world: World, monkeypatch: pytest.MonkeyPatch
+    plan: TaskSweep, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = iter((31.0, 9000.0))
     monkeypatch.setattr(sweeping, "perplexity_of", lambda path, options: next(values))
@@ -227,7 +233,7 @@ def test_noise_in_the_weights_is_seen_in_plain_english(data: Path, tmp_path: Pat
         refuse_broken(Surprise(half, whole), ("broken.gguf", stories.name))
 
 
-def test_results_of_other_parents_are_not_gone_on_with(plan: Plan, world: World) -> None:
+def test_results_of_other_parents_are_not_gone_on_with(plan: TaskSweep, world: World) -> None:
     last(sweep_tasks(plan, Clock(None, 0.0), Silent()))
     other = replace(plan, way=Way(path_of("base"), path_of("instruct")))
     with pytest.raises(Refused, match="different model"):
@@ -246,7 +252,7 @@ def test_knowledge_alone_does_not_choose() -> None:
     refuse_axes([read_task("meqsum"), read_task("ifeval")], False)
 
 
-def test_curve_and_page_hold_figures_and_no_text(plan: Plan, world: World) -> None:
+def test_curve_and_page_hold_figures_and_no_text(plan: TaskSweep, world: World) -> None:
     clock = Clock(None, 0.0)
     found = last(sweep_tasks(plan, clock, Silent()))
     rows = sweeping.curve_rows(plan, found)

@@ -98,7 +98,7 @@ def test_infinity_in_a_source_is_an_error_that_names_the_tensor(method, tmp_path
 
 
 def test_what_a_method_keeps_of_a_tensor_counts_towards_the_cap(quantized, tmp_path):
-    with pytest.raises(Refused, match="max-ram") as refusal:
+    with pytest.raises(Refused, match="one row of the widest tensor") as refusal:
         plan_of("ties", quantized, tmp_path / "out.gguf", cap=1_000_000)
     least = int("".join(c for c in refusal.value.hint if c.isdigit()))
     plan = plan_of("ties", quantized, tmp_path / "out.gguf", cap=least)

@@ -108,7 +108,7 @@ def test_the_union_has_the_rows_of_their_owners_and_the_mean_of_the_common(tmp_p
     out = tmp_path / "out.gguf"
     with pytest.raises(Incompatible, match="vocabularies differ") as refusal:
         plan_merge(between(a, b, 0.5), out, 1)
-    assert "--tokenizer-from" in refusal.value.hint
+    assert "whose vocabulary" in refusal.value.hint
     run_plan(plan_merge(between(a, b, 0.5, tokenizer="union"), out, 1))
     ours, theirs, merged = rows_of(a), rows_of(b), rows_of(out)
     assert list(merged) == [*left, "<right>"]
@@ -171,7 +171,7 @@ def test_two_chat_templates_wait_for_a_decision(tmp_path):
     a, b = two_templates(tmp_path)
     with pytest.raises(Incompatible, match="different chat templates") as refusal:
         plan_merge(between(a, b, 0.5), tmp_path / "out.gguf", 1)
-    assert "--tokenizer-from" in refusal.value.hint
+    assert "whose vocabulary" in refusal.value.hint
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def test_the_command_line_takes_methods_with_parameters(pair, tmp_path):
             "--t cannot be combined with --preset",
         ),
         (["a.gguf", "b.gguf", "--t", "0.5", "--out-type", "Q9"], "not an output type"),
-        (["a.gguf", "b.gguf", "--t", "0.5", "--tensor-type", "attn_x=Q8_0"], "matches no tensor"),
+        (["a.gguf", "b.gguf", "--t", "0.5", "--part-type", "attn_x=Q8_0"], "matches no tensor"),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(words, message, pair, capsys):
@@ -364,7 +364,7 @@ def test_random_masks_depend_on_the_seed_alone(pair, tmp_path):
 def test_a_type_for_all_changes_types_file_type_and_nothing_else(pair, tmp_path):
     out = tmp_path / "out.gguf"
     words = ["merge", *map(str, pair), "--t", "0.5", "-o", str(out)]
-    assert main([*words, "--out-type", "Q8_0", "--tensor-type", "attn_q=F16"]) == 0
+    assert main([*words, "--out-type", "Q8_0", "--part-type", "attn_q=F16"]) == 0
     model = open_model(out)
     types = {name: tensor.type.name for name, tensor in model.tensors.items()}
     assert types["token_embd.weight"] == types["blk.1.ffn_down.weight"] == "Q8_0"

@@ -237,7 +237,7 @@ def test_an_input_cut_while_merging_is_an_error_that_names_it(pair, tmp_path):
 
 
 def test_a_cap_below_one_row_is_refused_with_the_least_that_works(pair, tmp_path):
-    with pytest.raises(Refused, match="max-ram") as refusal:
+    with pytest.raises(Refused, match="one row of the widest tensor") as refusal:
         edgemed.merge(*pair, t=0.5, out=tmp_path / "out.gguf", max_ram=1000)
     least = int("".join(c for c in refusal.value.hint if c.isdigit()))
     edgemed.merge(*pair, t=0.5, out=tmp_path / "out.gguf", max_ram=least)

@@ -129,7 +129,7 @@ def test_the_plan_shows_what_is_weighed_and_what_is_not(pair, matrix, tmp_path, 
 
 
 def test_importances_count_towards_the_cap(pair, matrix, tmp_path):
-    with pytest.raises(Refused, match="max-ram") as refusal:
+    with pytest.raises(Refused, match="one row of the widest tensor") as refusal:
         plan(pair, tmp_path / "out.gguf", matrix, cap=9_000)
     least = int("".join(c for c in refusal.value.hint if c.isdigit()))
     made = plan(pair, tmp_path / "out.gguf", matrix, cap=least)

@@ -8,7 +8,7 @@ from edgemed.adapters.change import Change
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OpenedAdapter:
     """`changes` by the name of the model's tensor. `architecture` and `base` are empty where the
     adapter does not state them. `tied`: a head that is the embedding changes with it."""
 
