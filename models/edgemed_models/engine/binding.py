@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edgemed_models.base import ModelError
 from edgemed_models.engine.encoding import Control
+from edgemed_models.engine.library import LlamaFailure, log_to_stderr
 from edgemed_models.engine.schema import refuse_large
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.steering import is_piece
@@ -37,10 +38,6 @@ ABORTED = 2
 NO_TOKEN = -1
 
 
-class LlamaFailure(ModelError):
-    """A call into llama.cpp failed; the last lines of its log say why."""
-
-
 class StopFlag:
     """Set from any thread, read by llama.cpp between two operations without entering Python.
 
@@ -60,16 +57,6 @@ class StopFlag:
 
     def __bool__(self) -> bool:
         return self.buffer[0] != b"\x00"
-
-
-DEBUG = 1  # ggml's log levels: none, debug, info, warn, error, continued
-
-
-def log_to_stderr(level: int, text: bytes, data: object) -> None:
-    """Write llama.cpp's lines, except debugging, to stderr; the client keeps the last ones."""
-    if level != DEBUG:
-        sys.stderr.buffer.write(text)
-        sys.stderr.buffer.flush()
 
 
 LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address, so it must live on
@@ -252,29 +239,6 @@ class Adapters:
             scales[place] = self.strengths[number]
         if llama.llama_set_adapters_lora(context.context, pointers, count, scales):
             raise LlamaFailure("llama.cpp does not use the adapter", "fold it: `edgemed fold`")
-
-
-def try_opening(paths: Sequence[str]) -> None:
-    """Read the header, vocabulary and tensor table of a model, no weights. Raises LlamaFailure.
-
-    `paths` are its shards in order; their names do not matter.
-    """
-    params = llama.llama_model_default_params()
-    fields = {name for name, *_ in params._fields_}
-    params.n_gpu_layers = 0
-    params.no_alloc = "no_alloc" in fields
-    params.vocab_only = not params.no_alloc
-    if "load_mode" in fields:  # simulated buffers and mapped files cannot be combined
-        params.load_mode = llama.LLAMA_LOAD_MODE_NONE
-    else:
-        params.use_mmap = False
-    llama.llama_log_set(LOG, None)
-    llama.llama_backend_init()
-    names = (ctypes.c_char_p * len(paths))(*map(os.fsencode, paths))
-    model = llama.llama_model_load_from_splits(names, len(paths), params)
-    if not model:
-        raise LlamaFailure("llama.cpp cannot load the model", "the last lines of its log say why")
-    llama.llama_model_free(model)
 
 
 def new_context(
