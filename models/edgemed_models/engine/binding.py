@@ -1,4 +1,4 @@
-"""llama.cpp's low-level C interface, as far as edgemed uses it: the only file that uses llama_cpp.
+"""llama.cpp's low-level C interface, as far as edgemed uses it.
 
 Owns native memory: a `Weights` holds a loaded model, a `Context` its KV cache. Raises ModelError
 if a call fails; if llama.cpp aborts, the process ends, and the client reports why.
@@ -10,18 +10,17 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import llama_cpp.llama_cpp
 import numpy as np
 import numpy.typing as npt
 
 from edgemed_models.base import ModelError
 from edgemed_models.engine.encoding import Control
-from edgemed_models.engine.library import LlamaFailure, log_to_stderr
+from edgemed_models.engine.library import LlamaFailure, functions, ggml, grammar_of, log_to_stderr
 from edgemed_models.engine.schema import refuse_large
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.steering import is_piece
 
-llama: Any = llama_cpp.llama_cpp  # its functions under their own names
+llama = functions()
 
 GGML_TYPES = {
     "f16": llama.GGML_TYPE_F16,
@@ -401,9 +400,7 @@ def describe() -> dict[str, Any]:
 
 def ggml_function(name: str, result: Any, *arguments: Any) -> Any:
     """A function of ggml's device list; it is in a different library on each system."""
-    from llama_cpp._ggml import libggml
-
-    for library in (libggml, llama._lib):
+    for library in (ggml(), llama._lib):
         function = getattr(library, name, None)
         if function is not None:
             function.restype, function.argtypes = result, arguments
@@ -443,11 +440,9 @@ STRICT_CHAR = r'char ::= [^"\\\x7F\x00-\x1F] |'
 
 def gbnf_of(schema: str) -> str:
     """A JSON schema as a grammar; ModelError if the converter cannot convert it."""
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
     refuse_large(schema)
     try:
-        return str(json_schema_to_gbnf(schema)).replace(LOOSE_CHAR, STRICT_CHAR)
+        return grammar_of(schema).replace(LOOSE_CHAR, STRICT_CHAR)
     except Exception as error:
         raise ModelError(
             f"the JSON schema cannot be turned into a grammar ({type(error).__name__})",

@@ -1,4 +1,5 @@
-"""llama.cpp's functions, loaded as lightly as they can be, and its log.
+"""llama.cpp's functions, loaded as lightly as they can be, and its log: the only file that imports
+llama_cpp.
 
 The package llama_cpp loads its own engine, numpy and a template engine when it is imported; of all
 that edgemed needs the bindings alone. A process of its own that asks for them with `without_engine`
@@ -7,6 +8,7 @@ starts in a quarter of the processor time.
 
 import sys
 from importlib.util import find_spec, module_from_spec
+from typing import Any
 
 from edgemed_models.base import ModelError
 
@@ -26,6 +28,27 @@ def without_engine() -> None:
     spec = find_spec(PACKAGE)
     if spec is not None:  # if it is missing, the import says so
         sys.modules.setdefault(PACKAGE, module_from_spec(spec))
+
+
+def functions() -> Any:
+    """llama.cpp's functions, types and constants, under their own names."""
+    import llama_cpp.llama_cpp
+
+    return llama_cpp.llama_cpp
+
+
+def ggml() -> Any:
+    """The library with ggml's device list, on systems where it is one by itself."""
+    from llama_cpp._ggml import libggml
+
+    return libggml
+
+
+def grammar_of(schema: str) -> str:
+    """llama-cpp-python's grammar for a JSON schema; any error if it has none."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    return str(json_schema_to_gbnf(schema))
 
 
 def log_to_stderr(level: int, text: bytes, data: object) -> None:

@@ -12,16 +12,14 @@ from typing import Any, BinaryIO
 from edgemed_models.base import ModelError
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
-from edgemed_models.engine.library import LlamaFailure, log_to_stderr, without_engine
+from edgemed_models.engine.library import LlamaFailure, functions, log_to_stderr, without_engine
 
 
 class Opening:
     """Opens one model after the other; the last stays in memory, for freeing it takes time."""
 
     def __init__(self) -> None:
-        import llama_cpp.llama_cpp
-
-        self.llama: Any = llama_cpp.llama_cpp
+        self.llama = functions()
         self.log = self.llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address
         self.llama.llama_log_set(self.log, None)
         self.llama.llama_backend_init()
