@@ -30,12 +30,20 @@ OTHERS = frozenset(
 ENOUGH = 3  # words of a language needed before it is named
 
 
+LATIN_END = "ɏ"
+"""The last of the extended Latin letters."""
+
+
+def is_mostly_beyond(letters: list[str]) -> bool:
+    """Whether many of the letters are of another script."""
+    return sum(c > LATIN_END for c in letters) > 0.3 * len(letters)
+
+
 def language_of(text: str) -> Language:
     """English, other, or unknown, by function words and by script."""
-    letters = [c for c in text if c.isalpha()]
-    if not letters:
+    if not any(c.isalpha() for c in text):
         return "unknown"
-    if sum(c > "ɏ" for c in letters) > 0.3 * len(letters):
+    if max(text) > LATIN_END and is_mostly_beyond([c for c in text if c.isalpha()]):
         return "other"
     words = re.findall(r"[^\W\d_]+", text.lower())
     english = sum(word in ENGLISH for word in words)

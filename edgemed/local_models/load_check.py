@@ -26,10 +26,14 @@ class Opener:
     def __init__(self, process: "LoadCheck | None") -> None:
         self._process = process
 
-    def refuse_early(self, paths: Sequence[Path], name: str, weights: int) -> None:
-        """`refuse_unloadable` before the work, if `weights` are so many that it would be long."""
-        if weights > LONG:
-            self.refuse_unloadable(paths, name)
+    def refuse_early(self, paths: Sequence[Path], name: str, weights: int) -> bool:
+        """`refuse_unloadable` before the work, if `weights` are so many that it would be long;
+        whether llama.cpp opened them. The process ends then, and takes no memory from the work."""
+        if self._process is None or weights <= LONG:
+            return False
+        self.refuse_unloadable(paths, name)
+        self._process.end()
+        return True
 
     def refuse_unloadable(
         self, paths: Sequence[Path], name: str, error: type[EdgemedError] = EdgemedError

@@ -5,7 +5,7 @@ only where everything that was read in it, to its last meaningful word, is in on
 source and says the same there; else what was not found is named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from edgemed.clinic.checks.attributes import AGAINST, SAYS, bound
@@ -37,9 +37,11 @@ class Support(NamedTuple):
 
 def support(said: Said, span: Span, source: Source, places: list[int]) -> Support:
     """The claim at `span` compared with each of the source's `places`; the best counts."""
-    found = [_at(said, span, source, place) for place in places]
-    if not found:
-        return Support(len(list(_stated(said, span))), ())
+    stated = list(_stated(said, span))
+    if not places:
+        return Support(len(stated), ())
+    everywhere = list(_attributes(said, span, source))
+    found = [_at(said, span, source, place, stated, everywhere) for place in places]
     return min(found, key=lambda s: len(s.missing))
 
 
@@ -62,11 +64,19 @@ def _compared_otherwise(said: Said) -> Iterator[Span]:
     yield from (c.span for c in said.cues if c.attribute == "status" and not c.spoken)
 
 
-def _at(said: Said, span: Span, source: Source, place: int) -> Support:
+def _at(
+    said: Said,
+    span: Span,
+    source: Source,
+    place: int,
+    stated: Sequence[Mention],
+    everywhere: Sequence[str],
+) -> Support:
+    """The claim, which states these things, compared with one place; `everywhere`: what the source
+    lacks wherever one looks."""
     around = source.around(place, BEFORE, AFTER)
-    stated = list(_stated(said, span))
     missing = [gap for mention in stated if (gap := _gap(said, mention, source, around, place))]
-    missing += _attributes(said, span, source)
+    missing += everywhere
     missing += _sides(said, span, source, place)
     missing += _figures(said, span, source, around)
     missing += _regimen(said, span, source, around)

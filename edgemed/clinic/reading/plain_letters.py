@@ -19,6 +19,7 @@ TWINS = str.maketrans({a: b for one, other in ALIKE for a, b in zip(one, other, 
 QUOTES = str.maketrans("’‘ʼ“”„«»‐‑‒–—", '\'\'\'"""""-----')
 DIGITS = str.maketrans("013457@$!", "oieastasi")
 
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 LATIN = re.compile(r"[A-Za-z]")
 FOREIGN = re.compile(r"[Ѐ-ӿͰ-Ͽᴀ-ᴥꜰꜱɢɪɴʀʏʙʜʟ]")
 DISGUISED = re.compile(r"\b[a-z]+[013457@$!]+[a-z]+|\b[013457@$!]+[a-z]{2,}[013457@$!]*[a-z]*")
@@ -31,13 +32,15 @@ def plain(text: str) -> str:
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", text.translate(QUOTES))
-    shown = (c for c in text if c.isascii() or unicodedata.category(c) not in ("Mn", "Cf"))
-    return _latin("".join(map(_bare, shown))).lower()
+    return _latin(NOT_ASCII.sub(lambda m: _bare(m[0]), text)).lower()
 
 
 @cache
 def _bare(letter: str) -> str:
-    """A Latin letter without its accent; any other character as it is."""
+    """A Latin letter without its accent, nothing for what is not seen; any other character as it
+    is."""
+    if unicodedata.category(letter) in ("Mn", "Cf"):
+        return ""
     base = unicodedata.normalize("NFD", letter)[0]
     return base if base.isascii() else letter
 

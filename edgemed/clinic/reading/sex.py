@@ -52,6 +52,8 @@ def nouns(said: Said) -> Iterator[Told]:
         return
     for m in WORD.finditer(text):
         word = m.group().lower().replace("’", "'")
+        if word not in NOUNS:
+            continue
         if len(word) == 1 and not (m.group().isupper() and AGE.search(text[: m.start()])):
             continue
         if m.group() in ("MS", "MR") and not TITLE.match(text, m.end()):
@@ -62,8 +64,7 @@ def nouns(said: Said) -> Iterator[Told]:
             continue
         if OF_ANOTHER.search(text, 0, m.start()) and TITLE.match(text, m.end()):
             continue
-        if word in NOUNS:
-            yield Told(NOUNS[word], Span(m.start() + offset, m.end() + offset))
+        yield Told(NOUNS[word], Span(m.start() + offset, m.end() + offset))
 
 
 def with_sex(said: Sequence[Said]) -> Iterator[Said]:

@@ -60,7 +60,7 @@ def read_one(sentence: Sentence) -> Said:
     mentions = tuple(_mentions(sentence, found, named, scopes))
     return Said(
         sentence,
-        tuple(w._replace(start=w.start + offset, end=w.end + offset) for w in found),
+        tuple(Word(w.lower, w.stem, w.start + offset, w.end + offset) for w in found),
         tuple(replace(q, span=_moved(q.span, offset)) for q in numbers),
         tuple(replace(d, span=_moved(d.span, offset)) for d in when),
         mentions,

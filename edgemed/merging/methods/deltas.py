@@ -9,7 +9,7 @@ only those of the elected sign, and the sum may be divided by the weights that t
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from edgemed.merging.methods.select import (
     INFINITE_BITS,
     Border,
     Ranked,
-    border,
+    borders,
     order_statistics,
 )
 from edgemed.merging.methods.stream import F32, F64, Mix, Stream, weighted
@@ -166,9 +166,11 @@ def bands(stream: Stream, cuts: Sequence[tuple[int, int] | None]) -> list[Trim |
     n = stream.weights
     ranks = [ranks_of(n, *cut) if cut is not None else [] for cut in cuts]
     found = order_statistics(stream, magnitudes, ranks) if any(ranks) else [[]] * len(ranks)
+    wanted = [edges(n, *(cut or (0, 0)), own) for cut, own in zip(cuts, found, strict=True)]
+    ends = iter(borders(stream, magnitudes, list(chain.from_iterable(wanted))))
     return [
-        None if cut is None else band(stream, *cut, own)
-        for cut, own in zip(cuts, found, strict=True)
+        None if cut is None else band(stream.length, [next(ends) for _ in own])
+        for cut, own in zip(cuts, wanted, strict=True)
     ]
 
 
@@ -178,17 +180,18 @@ def ranks_of(n: int, top: int, kept: int) -> list[int]:
     return [n - top - kept, *([n - 1 - top] if top else [])] if kept else []
 
 
-def band(stream: Stream, top: int, kept: int, found: Sequence[Ranked]) -> Trim:
-    """The trim between the elements of those ranks; nothing where none is to be kept."""
-    if not kept:
-        return Trim(partial(keep_band, stream.length, NOTHING, ALL_BELOW))
-    low, above = found[0], stream.weights - found[0].below - found[0].equal
-    least = border(stream, magnitudes, low, top + kept - above)
-    if not top:
-        return Trim(partial(keep_band, stream.length, least, ALL_BELOW))
-    above = stream.weights - found[1].below - found[1].equal
-    most = border(stream, magnitudes, found[1], top - above)
-    return Trim(partial(keep_band, stream.length, least, most))
+def edges(n: int, top: int, kept: int, found: Sequence[Ranked]) -> list[tuple[Ranked, int]]:
+    """The values of those ranks, each with how many of the elements equal to it count as larger."""
+    return [
+        (one, larger - (n - one.below - one.equal))
+        for one, larger in zip(found, (top + kept, top), strict=False)
+    ]
+
+
+def band(length: int, ends: Sequence[Border]) -> Trim:
+    """The trim between the borders of those ranks; nothing where none is to be kept."""
+    least, most = [*ends, ALL_BELOW][:2] if ends else (NOTHING, ALL_BELOW)
+    return Trim(partial(keep_band, length, least, most))
 
 
 def magnitudes(x: F32, first: int) -> F32:

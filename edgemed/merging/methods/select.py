@@ -46,7 +46,11 @@ WIDEST = 32
 
 NO_WINDOW = np.empty(0, np.int32)
 
-STATE_BYTES = 4 * (WIDEST << LOW_BITS) + 2 * 8 * BINS + 4 * SAMPLE
+ROOM = WIDEST << LOW_BITS
+"""Values that a window collects at most, as many as the counts of the widest. Collected, they tell
+near which chunk an element is; of counted ones a second pass has to find it."""
+
+STATE_BYTES = 4 * ROOM + 2 * 8 * BINS + 4 * SAMPLE
 """Bytes that one order statistic keeps while it works: a window, bins and their running sum, a
 sample."""
 
@@ -102,15 +106,42 @@ def order_statistics(
 def border(stream: Stream, measure: Measure, found: Ranked, first: int) -> Border:
     """`first` of the elements equal to the value found are before the border: those of the lowest
     indices."""
-    if first >= found.equal:
-        return Border(found.bits, NOWHERE)
-    chunk, number = found.window.chunk_of(found.bits, first)
+    return borders(stream, measure, [(found, first)])[0]
+
+
+def borders(stream: Stream, measure: Measure, wanted: Sequence[tuple[Ranked, int]]) -> list[Border]:
+    """`border` of several; those that need a pass from the same chunk on share it."""
+    passes: dict[int, dict[int, int]] = {}
+    for i, (found, first) in enumerate(wanted):
+        if first < found.equal:
+            chunk, number = found.window.chunk_of(found.bits, first)
+            passes.setdefault(chunk, {})[i] = number
+    places: dict[int, int] = {}
+    for chunk, numbers in passes.items():
+        places |= places_of(stream, measure, chunk, [found for found, _ in wanted], numbers)
+    return [Border(found.bits, places.get(i, NOWHERE)) for i, (found, _) in enumerate(wanted)]
+
+
+def places_of(
+    stream: Stream, measure: Measure, chunk: int, found: Sequence[Ranked], numbers: dict[int, int]
+) -> dict[int, int]:
+    """The indices in the tensor of elements equal to the values found, by a pass from a chunk on.
+
+    `numbers`: for some of `found`, by position, which of the equal elements from there on.
+    """
+    places: dict[int, int] = {}
     for row, x in stream.chunks(chunk):
-        values = measure(x, row)[found.window.target.measure]
-        at, seen = find_equal(values, np.uint32(found.bits), number)
-        if at >= 0:
-            return Border(found.bits, row * stream.length + at)
-        number -= seen
+        values = measure(x, row)
+        for i, number in list(numbers.items()):
+            own = values[found[i].window.target.measure]
+            at, seen = find_equal(own, np.uint32(found[i].bits), number)
+            if at >= 0:
+                places[i] = row * stream.length + at
+                del numbers[i]
+            else:
+                numbers[i] = number - seen
+        if not numbers:
+            return places
     raise AssertionError("an element that was counted was not found")
 
 
@@ -236,8 +267,8 @@ class Window:
         self._start = np.uint32(target.first << LOW_BITS)
         self._size = np.uint32(target.bins << LOW_BITS)
         self._below, self._count = 0, 0
-        room = min(weights, 2 * target.beside + 1024)
-        self._values = np.empty(room, np.uint32) if room < self._size else None
+        few = min(weights, 2 * target.beside + 1024) <= ROOM
+        self._values = np.empty(min(weights, ROOM), np.uint32) if few else None
         self._ends = array("q")  # how many had been collected after each chunk
         counts = np.int32 if weights < 2**31 else np.int64
         self._counts = np.zeros(0 if self._values is not None else self._size, counts)

@@ -33,6 +33,7 @@ from edgemed.merging.plan.plan import Plan
 from edgemed.merging.plan.provenance import signed
 from edgemed.merging.plan.steps import Step
 from edgemed.merging.run.chunk import Blender, Chunk, Sink
+from edgemed.merging.run.headers import refuse_other_headers
 from edgemed.merging.run.jobs import Jobs, Rows
 from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
 from edgemed.storage import positional
@@ -75,8 +76,8 @@ def run_plan(
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
     for that every byte of the inputs is read before the first is merged, at each attempt. Refused
     if an earlier attempt had another recipe, or inputs of which any byte was another. With
-    `load_check`, llama.cpp opens the finished file before it gets its name, and the header before
-    long work: what it refuses is removed.
+    `load_check`, llama.cpp opens the file before it gets its name: what it refuses is removed. Of
+    long work it opens the header before, and then only the same header gets the name.
     """
     meter = Meter(plan.weights, on_progress)
     contents = partial(hashes_of, plan.inputs, meter.reading) if resume else None
@@ -92,7 +93,7 @@ def run_plan(
         for shard in shards:
             output.write(shard.start, shard.layout.header)
         unfinished = [part_of(shard.path) for shard in shards]
-        llama.refuse_early(unfinished, plan.out.name, plan.weights)
+        opened = llama.refuse_early(unfinished, plan.out.name, plan.weights)
         start = time.perf_counter()
         hashes, kept = run_hashed(plan, files, journal, meter, done)
         refuse_changed(plan.inputs)
@@ -100,7 +101,11 @@ def run_plan(
         for offset, value in changes(plan.placement, signature):
             output.write(offset, value)
         seconds = time.perf_counter() - start
-        finish(output, journal, partial(llama.refuse_unloadable, unfinished, plan.out.name))
+        if opened:
+            refuse = partial(refuse_other_headers, plan.placement, signature)
+        else:
+            refuse = partial(llama.refuse_unloadable, unfinished, plan.out.name)
+        finish(output, journal, refuse)
     meter.finish()
     return Result(
         shards[0].path,

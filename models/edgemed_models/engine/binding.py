@@ -1,4 +1,4 @@
-"""llama.cpp's low-level C interface: the only file that imports llama_cpp.
+"""llama.cpp's low-level C interface, as far as edgemed uses it.
 
 `llama` has its functions under their own names. If a call fails, what made it raises LlamaFailure;
 if llama.cpp aborts, the process ends, and the client reports why.
@@ -6,20 +6,15 @@ if llama.cpp aborts, the process ends, and the client reports why.
 
 import ctypes
 import sys
-from collections.abc import Callable
 from typing import Any
 
-import llama_cpp.llama_cpp
 import numpy as np
 import numpy.typing as npt
 
 from edgemed_models.base import ModelError
+from edgemed_models.engine.library import functions, ggml, log_to_stderr
 
-llama: Any = llama_cpp.llama_cpp  # its functions under their own names
-
-
-class LlamaFailure(ModelError):
-    """A call into llama.cpp failed; the last lines of its log say why."""
+llama = functions()
 
 
 class StopFlag:
@@ -43,16 +38,6 @@ class StopFlag:
         return self.buffer[0] != b"\x00"
 
 
-DEBUG = 1  # ggml's log levels: none, debug, info, warn, error, continued
-
-
-def log_to_stderr(level: int, text: bytes, data: object) -> None:
-    """Write llama.cpp's lines, except debugging, to stderr; the client keeps the last ones."""
-    if level != DEBUG:
-        sys.stderr.buffer.write(text)
-        sys.stderr.buffer.flush()
-
-
 LOG = llama.llama_log_callback(log_to_stderr)  # llama.cpp keeps the address, so it must live on
 
 
@@ -74,19 +59,9 @@ def view(pointer: Any, length: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def ggml_function(name: str, result: Any, *arguments: Any) -> Any:
     """A function of ggml's device list; it is in a different library on each system."""
-    from llama_cpp._ggml import libggml
-
-    for library in (libggml, llama._lib):
+    for library in (ggml(), llama._lib):
         function = getattr(library, name, None)
         if function is not None:
             function.restype, function.argtypes = result, arguments
             return function
     raise ModelError(f"this llama.cpp has no {name}", "install a supported llama-cpp-python")
-
-
-def schema_converter() -> Callable[[str], str]:
-    """llama-cpp-python's converter of JSON schemas to grammars."""
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-    convert: Callable[[str], str] = json_schema_to_gbnf
-    return convert

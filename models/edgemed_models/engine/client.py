@@ -54,7 +54,9 @@ class Process:
     is killed when the *thread* that started it ends, so that thread must not end early.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "worker") -> None:
+        """Start a module of this folder, which answers lines with lines."""
+        self.module = f"edgemed_models.engine.{module}"
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self.started = threading.Event()
         self.refusal: OSError | None = None
@@ -67,7 +69,7 @@ class Process:
             )
 
     def _keep(self) -> None:
-        command = [sys.executable, "-P", "-m", "edgemed_models.engine.worker", str(os.getpid())]
+        command = [sys.executable, "-P", "-m", self.module, str(os.getpid())]
         pipe = subprocess.PIPE
         try:
             self.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)

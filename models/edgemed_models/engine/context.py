@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgemed_models.engine.binding import LlamaFailure, StopFlag, llama, view
+from edgemed_models.engine.binding import StopFlag, llama, view
+from edgemed_models.engine.library import LlamaFailure
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.weights import Weights
 

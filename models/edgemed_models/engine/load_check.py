@@ -23,8 +23,7 @@ class LoadCheck:
 
     def __init__(self) -> None:
         """Start it. Raises ModelError if no process can be started."""
-        self.process = Process()
-        self.process.send({"op": "ready", "id": 0})
+        self.process = Process("opening")
         self.ready = False
 
     def refusal(self, paths: Sequence[str]) -> str | None:
@@ -35,7 +34,7 @@ class LoadCheck:
         timer.start()
         try:
             self._wait()
-            self.process.send({"op": "open", "paths": list(paths), "id": 0})
+            self.process.send({"paths": list(paths)})
             answer = self.process.receive()
         except WorkerDied:
             if not self.ready:

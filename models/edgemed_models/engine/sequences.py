@@ -7,8 +7,9 @@ same beginning) are in it once, and a sequence that ends gives its own back.
 import numpy as np
 import numpy.typing as npt
 
-from edgemed_models.engine.binding import LlamaFailure, StopFlag, llama, view
+from edgemed_models.engine.binding import StopFlag, llama, view
 from edgemed_models.engine.context import ABORTED, new_context
+from edgemed_models.engine.library import LlamaFailure
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.weights import Weights
 

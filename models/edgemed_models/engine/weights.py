@@ -5,8 +5,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from edgemed_models.engine.binding import LlamaFailure, llama, start
+from edgemed_models.engine.binding import llama, start
 from edgemed_models.engine.encoding import Control
+from edgemed_models.engine.library import LlamaFailure
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.steering import is_piece
 
@@ -189,25 +190,3 @@ class Adapters:
             scales[place] = self.strengths[number]
         if llama.llama_set_adapters_lora(context.context, pointers, count, scales):
             raise LlamaFailure("llama.cpp does not use the adapter", "fold it: `edgemed fold`")
-
-
-def try_opening(paths: Sequence[str]) -> None:
-    """Read the header, vocabulary and tensor table of a model, no weights. Raises LlamaFailure.
-
-    `paths` are its shards in order; their names do not matter.
-    """
-    params = llama.llama_model_default_params()
-    fields = {name for name, *_ in params._fields_}
-    params.n_gpu_layers = 0
-    params.no_alloc = "no_alloc" in fields
-    params.vocab_only = not params.no_alloc
-    if "load_mode" in fields:  # simulated buffers and mapped files cannot be combined
-        params.load_mode = llama.LLAMA_LOAD_MODE_NONE
-    else:
-        params.use_mmap = False
-    start()
-    names = (ctypes.c_char_p * len(paths))(*map(os.fsencode, paths))
-    model = llama.llama_model_load_from_splits(names, len(paths), params)
-    if not model:
-        raise LlamaFailure("llama.cpp cannot load the model", "the last lines of its log say why")
-    llama.llama_model_free(model)

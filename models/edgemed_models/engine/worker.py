@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from edgemed_models.base import Event, Failed, Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
+from edgemed_models.engine.library import LlamaFailure, without_engine
 from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
@@ -344,13 +345,6 @@ class Service:
     def answer(self, message: dict[str, Any]) -> None:
         """Do what `message` asks; ends with exactly one line other than Prefill or Piece."""
         match message["op"]:
-            case "ready":
-                self.tell({"ready": True})
-            case "open":
-                from edgemed_models.engine.weights import try_opening
-
-                try_opening(message["paths"])
-                self.tell({"opened": True})
             case "load":
                 self.tell({"loaded": self.load(Settings(**message["settings"])).facts()})
             case "generate":
@@ -399,8 +393,6 @@ class Service:
 
 def refusal(error: ModelError) -> dict[str, Any]:
     """An error as a message; `logged` if llama.cpp's log says more."""
-    from edgemed_models.engine.binding import LlamaFailure
-
     logged = isinstance(error, LlamaFailure)
     return {"refused": {"message": error.message, "hint": error.hint, "logged": logged}}
 
@@ -441,6 +433,7 @@ def load_libraries() -> None:
 
     A CUDA library with its own C++ runtime crashes the process if numpy was loaded before it.
     """
+    without_engine()
     from edgemed_models.engine import binding, loop  # noqa: F401
 
 

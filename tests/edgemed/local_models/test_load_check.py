@@ -18,6 +18,7 @@ from edgemed.local_models import load_check
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.run.run import run_plan
+from edgemed.storage.output import Output, part_of
 from tests.edgemed.merge_pairs import TOKENS, weights, write_pair_member
 
 pytestmark = pytest.mark.load_check
@@ -116,13 +117,13 @@ def test_a_missing_tensor_and_a_wrong_shape_are_seen(tmp_path: Path) -> None:
 
 
 def test_a_llama_that_cannot_run_is_not_blamed_on_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    send = Process.send
+    start = Process.__init__
 
-    def die(self: Process, message: dict[str, Any]) -> None:
-        send(self, message)
+    def die(self: Process, module: str) -> None:
+        start(self, module)
         self.child.kill()
 
-    monkeypatch.setattr(Process, "send", die)
+    monkeypatch.setattr(Process, "__init__", die)
     check = LoadCheck()
     with pytest.raises(ModelError, match="while it was loaded"):
         check.refusal(["any.gguf"])
@@ -133,3 +134,68 @@ def test_a_log_gives_the_last_reason_without_paths_of_whoever_built_llama() -> N
     log = ["x: error loading model: first", "/tmp/a b/src/vocab.cpp:12: GGML_ASSERT(a == b) failed"]
     assert reason(log) == "vocab.cpp:12: GGML_ASSERT(a == b) failed"
     assert reason(log[:1]) == "first" and reason(["nothing"]) == ""
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What llama.cpp is asked to open from now on."""
+    asked, refusal = [], LoadCheck.refusal
+
+    def count(self: LoadCheck, paths: Any) -> str | None:
+        asked.append(paths)
+        return refusal(self, paths)
+
+    monkeypatch.setattr(LoadCheck, "refusal", count)
+    return asked
+
+
+@pytest.mark.parametrize("split", [None, 2_000_000])
+@pytest.mark.parametrize("long", [False, True])
+def test_llama_opens_an_output_once_and_the_bytes_do_not_depend_on_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: int | None, long: bool
+) -> None:
+    recipe = between(path_of("clinical"), path_of("instruct"), 0.5, tokenizer="B")
+    (tmp_path / "plain").mkdir()
+    plain = plan_merge(recipe, tmp_path / "plain" / "m.gguf", 1, None, split=split)
+    run_plan(plain, load_check=False)
+    monkeypatch.setattr(load_check, "LONG", 1 if long else 10**15)
+    opened = counted(monkeypatch)
+    run_plan(plan_merge(recipe, tmp_path / "m.gguf", 1, None, split=split))
+    assert len(opened) == 1
+    for path in plain.out.parent.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("change", ["a byte of the last tensor's name", "the size"])
+@pytest.mark.parametrize("split", [None, 2_000_000])
+def test_a_header_or_size_that_changed_after_llama_opened_it_gets_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, split: int | None
+) -> None:
+    plan = plan_merge(
+        between(path_of("clinical"), path_of("instruct"), 0.5, tokenizer="B"),
+        tmp_path / "m.gguf", 1, None, split=split,
+    )  # fmt: skip
+    last = plan.placement.shards[-1]
+    part, place = part_of(last.path), last.layout.header.rindex(b"weight")
+
+    def alter(self: Output) -> None:
+        with part.open("r+b") as file:
+            if change == "the size":
+                file.truncate(last.layout.total_bytes - 1)
+            else:
+                file.seek(place)
+                file.write(b"v")
+
+    monkeypatch.setattr(load_check, "LONG", 1)
+    monkeypatch.setattr(Output, "sync", alter)
+    with pytest.raises(EdgemedError, match=r"\.part is not what was written"):
+        run_plan(plan, resume=True)
+    assert names(tmp_path) == set()
+
+
+def test_no_process_is_left_while_a_long_work_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_check, "LONG", 1)
+    with load_check.opener(True) as llama:
+        assert llama.refuse_early([path_of("clinical")], "m.gguf", 2)
+        assert llama._process is not None and not llama._process.process.alive()

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.merging.methods import deltas
-from edgemed.merging.methods.select import NOWHERE, SAMPLE, border, order_statistics
+from edgemed.merging.methods import deltas, select
+from edgemed.merging.methods.select import NOWHERE, SAMPLE, border, borders, order_statistics
 from edgemed.merging.methods.table import METHODS
 from tests.edgemed.streams import merged, stream_of
 from tests.oracles import methods as oracle
@@ -397,8 +397,10 @@ def test_models_that_are_their_base_change_nothing(name):
     seed=st.integers(0, 1000),
     ranks=st.lists(st.floats(0, 1), min_size=1, max_size=3),
     kind=st.sampled_from(["normal", "few values", "zeros", "rising rows"]),
+    room=st.sampled_from([0, 3000, select.ROOM]),
 )
-def test_order_statistics_are_exact(seed, ranks, kind):
+def test_order_statistics_are_exact(seed, ranks, kind, room):
+    """Whether values are collected or counted, which `room` decides."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((300, 1024)).astype(np.float32)
     if kind == "few values":
@@ -410,9 +412,12 @@ def test_order_statistics_are_exact(seed, ranks, kind):
     assert x.size > SAMPLE
     at = [int(r * (x.size - 1)) for r in ranks]
     stream = stream_of([np.zeros_like(x), x], True, at_once=50)
-    (found,) = order_statistics(stream, deltas.magnitudes, [at])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(select, "ROOM", room)
+        (found,) = order_statistics(stream, deltas.magnitudes, [at])
     order = np.sort(np.abs(x), axis=None)
     assert [one.value for one in found] == order[at].tolist()
+    wanted = []
     for one in found:
         first = np.searchsorted(order, np.float32(one.value), side="left")
         end = np.searchsorted(order, np.float32(one.value), side="right")
@@ -421,6 +426,9 @@ def test_order_statistics_are_exact(seed, ranks, kind):
             equals = np.flatnonzero(np.abs(x).reshape(-1) == np.float32(one.value))
             expected = equals[number] if number < equals.size else NOWHERE
             assert border(stream, deltas.magnitudes, one, int(number)).place == expected
+            wanted.append((one, int(number)))
+    alone = [border(stream, deltas.magnitudes, *each) for each in wanted]
+    assert borders(stream, deltas.magnitudes, wanted) == alone
 
 
 def test_masks_depend_on_seed_tensor_and_model():
