@@ -15,6 +15,7 @@ from edgemed.clinic.reading.concepts import Concept, Found, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
+from edgemed.clinic.reading.homonyms import told_apart
 from edgemed.clinic.reading.quantities import Quantity, quantities
 from edgemed.clinic.reading.ranges import levels_by_range
 from edgemed.clinic.reading.said import Mention, Polarity, Said
@@ -55,7 +56,7 @@ def read_one(sentence: Sentence) -> Said:
     when = dates(text)
     numbers = quantities(text, [d.span for d in when])
     found = [w for w in words(text) if not _is_unit(w, numbers)]
-    named = list(concepts(found))
+    named = told_apart(text, sentence.section, found, list(concepts(found)))
     scopes = Scopes(text, bool(sentence.role))
     mentions = tuple(_mentions(sentence, found, named, scopes))
     return Said(
