@@ -50,7 +50,10 @@ INFORMS = re.compile(
     r"indicates?|indicated|den(?:y|ies|ied)|thinks|describes|is here|is present|has noticed|feels|"
     r"brought)\b"
 )
-BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
+BESIDE = re.compile(
+    r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$"
+    r"|\b(?:lives?|living|stays?|staying|resides?|residing)(?: at home)? with (?:\w+ (?:and|&|,) )?$"
+)
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
@@ -66,7 +69,10 @@ OPENS = re.compile(r"[\s,;:.?]*(?:and\s+|but\s+)?")
 OR = re.compile(r"\b(?:or|nor|and)\b")
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
 NEAR = 40  # characters in front of a word in which something may grant it
-NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
+CANNOT = re.compile(
+    r"\b(?:can't|cannot|can not|couldn't|could not|unable to|never|not able to)\b[^.,;]*$"
+)
+NON = re.compile(r"\b(?:non[- ]?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
 LABELLED_NO = re.compile(
     r"(?<=\w)(?::| [-–](?= )|, (?=denie[sd]\W*$))\s*(?:no|none|nil|never|negative|neg|denies|denied"
     r"|non-?\w*|nkd?a|not (?:identified|seen|present|found|noted)|absent)\b"
@@ -172,6 +178,8 @@ class Scopes:
         found = []
         for m in _triggers().finditer(self.text, answer.end() if answer else 0):
             says, side = _meaning(m.group())
+            if m.group() == "without" and CANNOT.search(self.text[: m.start()]):
+                continue  # `I can't run without pain` affirms the pain
             if m.group() == "none" and self.text[: m.start()].endswith((" - ", " – ")):
                 continue  # of the label right before it, which `_non` reads
             if says != "nothing":

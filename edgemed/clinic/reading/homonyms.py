@@ -44,20 +44,25 @@ def told_apart(
     text: str, section: str, found: Sequence[Word], named: Sequence[Found]
 ) -> list[Found]:
     """`named` with the words of the two lists read by what stands around them."""
-    at = [i for i, word in enumerate(found) if word.lower in _readings()]
+    spelled = [_spelled(text, word) for word in found]
+    at = [i for i, word in enumerate(spelled) if word in _readings()]
     if not at:
         return list(named)
     text, section = text.lower(), section.lower()
     changed: dict[int, Found | None] = {}
     for i in at:
-        fits = next(
-            (r for r in _readings()[found[i].lower] if _fits(r, text, section, found[i])), None
-        )
+        fits = next((r for r in _readings()[spelled[i]] if _fits(r, text, section, found[i])), None)
         alone = all(f.first == f.last for f in named if f.first <= i <= f.last)
         if fits is not None and alone:
             changed[i] = Found(fits.concept, i, i) if fits.concept is not None else None
     kept = [f for f in named if f.first not in changed]
     return sorted([*kept, *(f for f in changed.values() if f)], key=lambda f: f.first)
+
+
+def _spelled(text: str, word: Word) -> str:
+    """The word; letters that are spoken one by one keep their spaces: `P T`."""
+    whole = text[word.start : word.end]
+    return whole.lower() if " " in whole else word.lower
 
 
 def _fits(reading: Reading, text: str, section: str, word: Word) -> bool:
