@@ -15,7 +15,7 @@ _THAN = r"(?:is |are )?(?:greater|worse|more|less|larger|smaller) than|and|or|ve
 _VALUE = r"\d+(?:/\d+)?"
 DOUBLED = (
     re.compile(
-        rf"{_SIDE}(?: side)?,? (?:{_THAN}) (?:the |on the )?(?P<again>(?P=side))\b", re.IGNORECASE
+        rf"{_SIDE}(?: side)?,? (?:{_THAN}) (?:(?:on |in )?(?:the |his |her |my ))?(?P<again>(?P=side))\b", re.IGNORECASE
     ),
     re.compile(
         rf"{_VALUE} on the {_SIDE}[ ,]{{1,2}}(?:and )?{_VALUE} on the (?P<again>(?P=side))\b",
