@@ -37,6 +37,7 @@ NEW_START = re.compile(
     re.IGNORECASE,
 )
 WRAPPED = 60  # characters of a line that may go on below whatever begins there
+TITLED = re.compile(r"[A-Z][A-Za-z/& ]{1,24}:\s")  # a line that begins with what it is about
 WIDEST = 132  # characters; longer lines are not wrapped
 _DIGIT = (
     "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|[a-z]+ty)"
@@ -147,7 +148,8 @@ def _continues(text: str, block: list[Line], line: Line, width: int) -> bool:
 
     Small letters go on with a sentence that began with a capital; among lines that all begin
     small each is an item, unless the line above is as long as lines are wrapped at: the next
-    word would make it longer than the longest line, of `width` characters.
+    word would make it longer than the longest line, of `width` characters. A capital word and a
+    colon begin anew.
     """
     above = block[-1]
     if line.end == line.start or line.bullet or line.role:
@@ -157,6 +159,8 @@ def _continues(text: str, block: list[Line], line: Line, width: int) -> bool:
     is_begun = not text[block[0].start].islower() or block[0].bullet
     if text[line.start].islower() and is_begun:
         return True
+    if TITLED.match(text, line.start, line.end):
+        return False
     length = above.end - above.start
     word = text[line.start : line.end].split()[0]
     return length > WRAPPED and length + 1 + len(word) > min(width, WIDEST)

@@ -303,8 +303,8 @@ BARE = re.compile(
 BARE_OF_THING = re.compile(
     r"\b(?:the|his|her|this) (?!(?:feet|teeth|children|people|men|women|data|family|staff|rest"
     r"|will|can|may|might|could|would|should|shall|does|did|must|cannot)\b)"
-    r"[a-z]{3,}(?<!s) (?:also |still )?(?:have|interfere|relieve|resolve|radiate|improve|worsen|recur"
-    r"|bother|require|become|come|seem|appear|affect|occur|prevent|respond|tolerate)\b",
+    r"[a-z]{3,}(?<!s) (?:also |still )?(?:have|interfere|relieve|resolve|radiate|improve|worsen"
+    r"|recur|bother|require|become|come|seem|appear|affect|occur|prevent|respond|tolerate)\b",
     re.IGNORECASE,
 )
 CLAUSE_ENDS = re.compile(r"[,;:.]\s|\bbut\s", re.IGNORECASE)

@@ -52,7 +52,8 @@ INFORMS = re.compile(
 )
 BESIDE = re.compile(
     r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$"
-    r"|\b(?:lives?|living|stays?|staying|resides?|residing)(?: at home)? with (?:\w+ (?:and|&|,) )?$"
+    r"|\b(?:lives?|living|stays?|staying|resides?|residing)(?: at home)?"
+    r" with (?:\w+ (?:and|&|,) )?$"
 )
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
@@ -81,7 +82,10 @@ LABELLED_NO = re.compile(
 NEGATIVE = re.compile(r"(?<!gram[ -])\bneg(?:ative)?\b(?! for)")
 # What joins the tests of a list, and what may stand between them and what they show.
 BETWEEN_TESTS = r"(?:\s*(?:[,/&+]|\band\b)\s*(?:and )?|\s+)"
-TO_RESULT = r"(?:\s*(?:\([^)]{1,20}\)|all|both|test(?:s|ing|ed)?|swabs?|today|here|-|–|:|=|was|were|is|are|came back|come back))*\s*$"
+TO_RESULT = (
+    r"(?:\s*(?:\([^)]{1,20}\)|all|both|test(?:s|ing|ed)?|swabs?|today|here|-|–|:|="
+    r"|was|were|is|are|came back|come back))*\s*$"
+)
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
     r"(?:(?!\b(?:and|lives?|comes?|came|is here|here|noticed|noted|seen|reported"

@@ -17,14 +17,14 @@ from edgemed.clinic.words import Word
 # What stands behind a drug that is taken.
 TAKEN = (
     r"[\s:]*(?:\d+(?:\.\d+)?(?![\d.]*\s?(?:%|percent|y\.?o\b|years?|minutes?|hours?|lbs?\b|kg))"
-    r"|x ?\d|(?:p\.?o\.?|iv|im|sl|inh|[bt]\.?i\.?d|qid|qd|qod|qhs|qam|qpm|q ?\d|daily|nightly|weekly"
-    r"|prn|taper|burst|gtt|tabs?|caps?|load(?:ed)?)\b)"
+    r"|x ?\d|(?:p\.?o\.?|iv|im|sl|inh|[bt]\.?i\.?d|qid|qd|qod|qhs|qam|qpm|q ?\d|daily|nightly"
+    r"|weekly|prn|taper|burst|gtt|tabs?|caps?|load(?:ed)?)\b)"
 )
 # What stands before it.
 TAKES = re.compile(
-    r"\b(?:(?:re)?start(?:ed|ing)?|on|tak(?:es?|ing)|took|continu(?:e|es|ed|ing)|cont|giv(?:e|en|ing)"
-    r"|gave|rx|prescribed|course of|finish(?:ed)?|stop(?:ped)?|hold(?:ing)?|held|increas(?:e|ed|ing)"
-    r"|decreas(?:e|ed|ing)|wean(?:ed|ing)?|taper(?:ing)?|resumed?|refill(?:ed)?"
+    r"\b(?:(?:re)?start(?:ed|ing)?|on|tak(?:es?|ing)|took|continu(?:e|es|ed|ing)|cont"
+    r"|giv(?:e|en|ing)|gave|rx|prescribed|course of|finish(?:ed)?|stop(?:ped)?|hold(?:ing)?|held"
+    r"|increas(?:e|ed|ing)|decreas(?:e|ed|ing)|wean(?:ed|ing)?|taper(?:ing)?|resumed?|refill(?:ed)?"
     r"|(?:switch|chang)(?:e|ed)? to|abx|meds?|medications?|off)\b[:\s]*"
     r"(?:(?:home|his|her|the|my|with|low dose|high dose) )*$"
 )

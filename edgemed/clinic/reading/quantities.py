@@ -87,8 +87,8 @@ ORDINAL_OF = re.compile(
 )
 
 
-# British shorthand: `3/7` is three days, `2/52` two weeks, `6/12` six months, where the words around it
-# speak of a time.
+# British shorthand: `3/7` is three days, `2/52` two weeks, `6/12` six months, where the words
+# around it speak of a time.
 PART = re.compile(
     r"(?:(?:\b(?:for|in|past|last|over|review\w*|every|after|since|about|approx)|\bx)\s*)?"
     r"(?<![\d/.])(?P<n>\d{1,2})(?:\s?-\s?(?P<m>\d{1,2}))?\s?/\s?(?P<of>7|52|12)(?![\d/])"

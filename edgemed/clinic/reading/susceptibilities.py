@@ -10,7 +10,10 @@ from functools import cache
 from edgemed.clinic.lists import lines
 from edgemed.clinic.reading.said import Mention, Said
 
-_SAYS = r"(?:non-?|pan-?|multi-?)?(?:resist(?:ant|ance|s)?|susceptib(?:le|ility|ilities)|sensitiv(?:e|ity|ities)|sens|susc|intermediate)"
+_SAYS = (
+    r"(?:non-?|pan-?|multi-?)?(?:resist(?:ant|ance|s)?|susceptib(?:le|ility|ilities)"
+    r"|sensitiv(?:e|ity|ities)|sens|susc|intermediate)"
+)
 # In front of the drugs: `resistant to`, `R to`, `S:`.
 AHEAD = re.compile(rf"\b(?:{_SAYS}(?:(?: only)? to\b|:)|[rsi](?: to\b|:))", re.IGNORECASE)
 BEHIND = re.compile(rf"[ -]{{1,2}}(?:\([^)]*\) )?(?:is |are |was )?{_SAYS}\b", re.IGNORECASE)
@@ -21,9 +24,9 @@ ENDS = re.compile(
     re.IGNORECASE,
 )
 GERM = re.compile(
-    r"\b(?:cultures?|u?cx|bcx|isolates?|isolated|gr[eo]w\w*|sensitivities|susceptib\w+|resistan\w+|strains?"
-    r"|mic|organisms?|bacteri\w+|gram|e\.? ?coli|klebsiella|staph\w*|strep\w*|mrsa|mssa|pseudomonas"
-    r"|entero\w+|proteus|uti|urine|colonies|cfu)\b",
+    r"\b(?:cultures?|u?cx|bcx|isolates?|isolated|gr[eo]w\w*|sensitivities|susceptib\w+"
+    r"|resistan\w+|strains?|mic|organisms?|bacteri\w+|gram|e\.? ?coli|klebsiella|staph\w*|strep\w*"
+    r"|mrsa|mssa|pseudomonas|entero\w+|proteus|uti|urine|colonies|cfu)\b",
     re.IGNORECASE,
 )
 PERSON = re.compile(
@@ -55,14 +58,11 @@ def _stretches(said: Said) -> Iterator[tuple[int, int]]:
     text = said.sentence.text
     for match in AHEAD.finditer(text):
         others = text[: match.start()] + text[match.end() :]
-        if (
-            "sens" in match[0].lower()
-            and PERSON.search(text[: match.start()])
-            and not GERM.search(others)
-        ):
+        of_person = PERSON.search(text[: match.start()]) and not GERM.search(others)
+        if "sens" in match[0].lower() and of_person:
             continue  # `she is sensitive to penicillin`
-        end = ENDS.search(text, match.end())
-        yield match.end(), end.start() if end else len(text)
+        stop = ENDS.search(text, match.end())
+        yield match.end(), stop.start() if stop else len(text)
     for mention in said.mentions:
         end = mention.span.end - said.sentence.span.start
         if BEHIND.match(text, end):

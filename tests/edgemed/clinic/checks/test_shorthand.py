@@ -1,4 +1,4 @@
-"""Clinical shorthand: words of two meanings, tests in lists, germs and drugs, clipped drug names."""
+"""Clinical shorthand: words of two meanings, tests in lists, germs and drugs, clipped names."""
 
 import pytest
 
