@@ -15,6 +15,7 @@ from edgemed.clinic.findings import Omission, Severity, Span
 from edgemed.clinic.lists import lines
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.reading.susceptibilities import is_tried_on_germ
 
 # Kinds of facts in the order in which they are shown.
 KINDS: dict[str, Severity] = {
@@ -60,9 +61,17 @@ TOLD: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-TOLD_KINDS = frozenset(kind for kind, _ in TOLD)  # concepts of these names are told by sentences
-ALLERGY = re.compile(r"\ballerg(?:y|ies|ic)\b", re.I)
+# Concepts of these names are told by sentences; `room air` is how a value was measured.
+TOLD_KINDS = frozenset((*(kind for kind, _ in TOLD), "room air"))
+ALLERGY = re.compile(
+    r"\ballerg(?:y|ies|ic)\b|\b(?:hyper)?sensitiv(?:e|ity) to\b|\bintoleran(?:t|ces?) (?:to|of)\b",
+    re.I,
+)
 TAKEN = re.compile(r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now)\b", re.I)
+LABEL = re.compile(r" ?(?::|[-–] )")
+NOTHING = re.compile(
+    r"\W*(?:none|no|nil|n/a|denies)\b(?! to\b)", re.I
+)  # under a title of allergies
 SHOWN = 80  # characters of a sentence that is shown whole
 
 
@@ -119,9 +128,14 @@ def facts(source: Source) -> list[Fact]:
 def _of_concepts(source: Source) -> Iterator[Fact]:
     """One fact for each drug, disease, procedure and finding the patient is said to have."""
     for name, mentions in source.mentions.items():
-        own = [m for i, m in mentions if _is_fact(m) and not is_allergen(m, source.said[i])]
+        own = [m for i, m in mentions if _is_fact(m) and is_of_patient(m, source.said[i])]
         if own and own[0].concept.kind in OF_CONCEPT and name not in TOLD_KINDS:
             yield Fact(kind_of(own[0]), name, own[0].span, frozenset((name,)), own[0].span)
+
+
+def is_of_patient(mention: Mention, said: Said) -> bool:
+    """No allergen, and no drug that was tried on a culture."""
+    return not is_allergen(mention, said) and not is_tried_on_germ(mention, said)
 
 
 def kind_of(mention: Mention) -> str:
@@ -181,10 +195,28 @@ def _of_sentences(source: Source) -> Iterator[Fact]:
 
 def told_at(kind: str, pattern: re.Pattern[str], said: Said) -> int | None:
     """Where in the sentence a fact of the kind is told; a list of allergies need not say so."""
+    if kind == "allergy" and knows_of_none(said):
+        return None
     match = pattern.search(said.sentence.text)
     if match is not None:
         return match.start()
     return 0 if kind == "allergy" and ALLERGY.search(said.sentence.section) else None
+
+
+def knows_of_none(said: Said) -> bool:
+    """Whether all that a sentence says of allergies is that there is none: `Allergies: none known`.
+
+    A label states nothing by itself: `Allergies: NKDA`.
+    """
+    named = [m for m in said.mentions if m.concept.name == "allergy"]
+    allergens = [m for m in said.mentions if is_allergen(m, said) or m.concept.name == "latex"]
+    if any(m.polarity == "yes" for m in allergens):
+        return False
+    start, text = said.sentence.span.start, said.sentence.text
+    told = [m for m in named if not LABEL.match(text, m.span.end - start)]
+    if told or allergens:
+        return all(m.polarity == "no" for m in (*told, *allergens))
+    return bool(named and named[0].polarity == "no") or NOTHING.match(text) is not None
 
 
 def _clipped(text: str, start: int, offset: int) -> Span:

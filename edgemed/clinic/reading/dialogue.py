@@ -62,6 +62,10 @@ TAKEN = re.compile(
     r"|besides|i|we|he|she|it)\b",
     re.IGNORECASE,
 )
+PASSED = 4  # turns behind a question among which its answer is looked for
+FILLER = re.compile(
+    r"\W*(?:(?:um+|uh+|er|erm|hmm+|oh|ah|well|so|i mean|let me (?:see|think))\b\W*)*", re.I
+)
 FEW = 10  # words of a question without a verb
 ALTERNATIVE = re.compile(
     r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
@@ -118,7 +122,7 @@ def answered(said: list[Said]) -> Iterator[Said]:
     order = sorted(turns)
     person = last = ""
     for at, turn in enumerate(order):
-        following = said[turns[order[at + 1]][0]] if at + 1 < len(order) else None
+        following = _reply(said, turns, order, at)
         members = [said[i] for i in turns[turn]]
         if members[0].sentence.role == "clinician" and not any(map(_speaks_on, members)):
             person = "" if any(map(_turns_to_patient, members)) else person
@@ -131,6 +135,24 @@ def answered(said: list[Said]) -> Iterator[Said]:
             elif person and members[0].sentence.role != "clinician" and not _goes_on(s):
                 person = "" if OF_MYSELF.match(s.sentence.text) else person
             yield _resolved(s, members, following, "" if spoken_of else person)
+
+
+def _reply(said: list[Said], turns: dict[int, list[int]], order: list[int], at: int) -> Said | None:
+    """The first sentence with words in it that somebody else says behind a turn.
+
+    Whoever goes on without asking is passed over; whoever asks again had no answer.
+    """
+    role = said[turns[order[at]][0]].sentence.role
+    for turn in order[at + 1 : at + 1 + PASSED]:
+        members = [said[i] for i in turns[turn]]
+        if members[0].sentence.role == role:
+            if any(map(is_question, members)):
+                return None
+            continue
+        told = next((s for s in members if FILLER.fullmatch(s.sentence.text) is None), None)
+        if told is not None:
+            return told
+    return None
 
 
 def _speaks_on(said: Said) -> bool:
