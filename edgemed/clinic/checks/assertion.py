@@ -7,6 +7,7 @@ from edgemed.clinic.checks.attributes import HABITS
 from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
+from edgemed.clinic.reading.allergens import is_avoided
 from edgemed.clinic.reading.regimens import rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import parts_of
@@ -127,6 +128,8 @@ def _polarity(
             yield _conditional(mention, known)
         return
     if mention.polarity == "no" and is_given_up(mention, source):
+        return
+    if is_avoided(mention, source):
         return
     verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Omission, Severity, Span
 from edgemed.clinic.lists import lines
+from edgemed.clinic.reading.allergens import ALLERGY, is_allergen
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.susceptibilities import is_tried_on_germ
@@ -63,11 +64,6 @@ TOLD: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 # Concepts of these names are told by sentences; `room air` is how a value was measured.
 TOLD_KINDS = frozenset((*(kind for kind, _ in TOLD), "room air"))
-ALLERGY = re.compile(
-    r"\ballerg(?:y|ies|ic)\b|\b(?:hyper)?sensitiv(?:e|ity) to\b|\bintoleran(?:t|ces?) (?:to|of)\b",
-    re.I,
-)
-TAKEN = re.compile(r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now)\b", re.I)
 LABEL = re.compile(r" ?(?::|[-–] )")
 NOTHING = re.compile(
     r"\W*(?:none|no|nil|n/a|denies)\b(?! to\b)", re.I
@@ -159,23 +155,6 @@ def _is_fact(mention: Mention) -> bool:
         mention.polarity == "yes"
         and not context.person
         and not (context.uncertain or context.hypothetical)
-    )
-
-
-def is_allergen(mention: Mention, said: Said) -> bool:
-    """A drug that is not taken: named in a list of allergies, behind `allergic to`, or before it.
-
-    Up to the next clause only: `allergic to penicillin; takes warfarin`.
-    """
-    if mention.concept.kind != "drug":
-        return False
-    text, start = said.sentence.text, mention.span.start - said.sentence.span.start
-    if ALLERGY.search(said.sentence.section) and not TAKEN.search(text[:start]):
-        return True
-    before = [m.end() for m in ALLERGY.finditer(text, 0, start)]
-    behind = text[mention.span.end - said.sentence.span.start :]
-    return bool(before and not TAKEN.search(text[before[-1] : start])) or bool(
-        re.match(r"[ -]{1,2}allerg", behind, re.I)
     )
 
 
