@@ -37,6 +37,8 @@ NEW_START = re.compile(
     re.IGNORECASE,
 )
 WRAPPED = 60  # characters of a line that may go on below whatever begins there
+TITLED = re.compile(r"[A-Z][A-Za-z/& ]{1,24}:\s")  # a line that begins with what it is about
+WIDEST = 132  # characters; longer lines are not wrapped
 _DIGIT = (
     "(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|[a-z]+ty)"
 )
@@ -130,8 +132,9 @@ def _trim(text: str, start: int, end: int, bullet: bool, role: Role) -> Line:
 def _blocks(text: str, lines: list[Line]) -> Iterator[list[Line]]:
     """Lines that belong together: a wrapped paragraph, one item, one turn."""
     block: list[Line] = []
+    width = max((line.end - line.start for line in lines), default=0)
     for line in lines:
-        if block and not _continues(text, block, line):
+        if block and not _continues(text, block, line, width):
             yield block
             block = []
         if line.end > line.start:
@@ -140,11 +143,13 @@ def _blocks(text: str, lines: list[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _continues(text: str, block: list[Line], line: Line) -> bool:
+def _continues(text: str, block: list[Line], line: Line, width: int) -> bool:
     """Whether `line` goes on with the sentence that the lines above have begun.
 
     Small letters go on with a sentence that began with a capital; among lines that all begin
-    small each is an item, unless the line above is as long as lines are wrapped at.
+    small each is an item, unless the line above is as long as lines are wrapped at: the next
+    word would make it longer than the longest line, of `width` characters. A capital word and a
+    colon begin anew.
     """
     above = block[-1]
     if line.end == line.start or line.bullet or line.role:
@@ -152,7 +157,13 @@ def _continues(text: str, block: list[Line], line: Line) -> bool:
     if text[above.end - 1] in ".!?:;":
         return False
     is_begun = not text[block[0].start].islower() or block[0].bullet
-    return (text[line.start].islower() and is_begun) or above.end - above.start > WRAPPED
+    if text[line.start].islower() and is_begun:
+        return True
+    if TITLED.match(text, line.start, line.end):
+        return False
+    length = above.end - above.start
+    word = text[line.start : line.end].split()[0]
+    return length > WRAPPED and length + 1 + len(word) > min(width, WIDEST)
 
 
 def _is_heading(text: str, line: Line) -> bool:

@@ -7,6 +7,7 @@ from edgemed.clinic.checks.attributes import HABITS
 from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
+from edgemed.clinic.reading.allergens import is_avoided
 from edgemed.clinic.reading.regimens import rates
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.sides import parts_of
@@ -127,6 +128,8 @@ def _polarity(
             yield _conditional(mention, known)
         return
     if mention.polarity == "no" and is_given_up(mention, source):
+        return
+    if is_avoided(mention, source):
         return
     verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
@@ -277,9 +280,11 @@ def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
     text, offset = said.sentence.text, said.sentence.span.start
     if said.sentence.role:
         return
-    for match in BARE.finditer(text):
-        if GOVERNS.search(text[: match.start()]):
-            return
+    found = [*BARE.finditer(text), *BARE_OF_THING.finditer(text)]
+    for match in sorted(found, key=re.Match.start):
+        clause = max((m.end() for m in CLAUSE_ENDS.finditer(text, 0, match.start())), default=0)
+        if GOVERNS.search(text, clause, match.start()):
+            continue
         span = Span(match.start() + offset, match.end() + offset)
         reason = f"{match.group()!r}: a 'does not' may be lost"
         yield Flag("negation", "not found", "minor", reason, span)
@@ -288,7 +293,8 @@ def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
 
 # One person or thing and a verb that would end in s of it.
 BARE = re.compile(
-    r"\b(?:he|she|it|(?:the |this )?patient) (?:also |still |currently |just )?(?:have|help|affect"
+    r"\b(?:he|she|it|(?:the |this )?patient|(?:mr|mrs|ms)\.? \w+)"
+    r" (?:also |still |currently |just |now )?(?:have|help|affect|enroll|attend|drive"
     r"|notice|note|seek|get|provide|bring|resolve|spend|give|go|come|become|report|complain|mention"
     r"|follow|keep|travel|consume|participate|respond|worsen|increase|decrease"
     r"|eat|drink|smoke|take|feel|use|need|want|think|know|recall|remember|monitor|appear|seem|show"
@@ -296,6 +302,15 @@ BARE = re.compile(
     r"|interfere|limit|check|exercise|wake|live|believe|understand|like)\b",
     re.IGNORECASE,
 )
+# The same of a thing, with verbs that are no nouns: `the pain interfere`.
+BARE_OF_THING = re.compile(
+    r"\b(?:the|his|her|this) (?!(?:feet|teeth|children|people|men|women|data|family|staff|rest"
+    r"|will|can|may|might|could|would|should|shall|does|did|must|cannot)\b)"
+    r"[a-z]{3,}(?<!s) (?:also |still )?(?:have|interfere|relieve|resolve|radiate|improve|worsen"
+    r"|recur|bother|require|become|come|seem|appear|affect|occur|prevent|respond|tolerate)\b",
+    re.IGNORECASE,
+)
+CLAUSE_ENDS = re.compile(r"[,;:.]\s|\bbut\s", re.IGNORECASE)
 GOVERNS = re.compile(
     r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
     r"|important|essential|necessary|do|does|did|can|could|may|might|must|should|shall|will|would"

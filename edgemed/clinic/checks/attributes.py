@@ -84,6 +84,10 @@ OF_TAKING = ("current", "continued", "stopped")
 HABITS = frozenset(("smoking", "alcohol use", "drug use"))
 PROBLEMS = ("finding", "disease", "anatomy", "organism")
 WEAK = frozenset(map(stem, words_of("weak.txt")))
+EPISODE = re.compile(r"exacerbations?\b(?! by\b)", re.I)
+CONDITION = re.compile(
+    r"\b(?:if|should|unless|in case(?: of)?|or earlier|sooner|any|when) [^.;]*$", re.I
+)
 OUTRIGHT = 0.45  # share from which the source contradicts what is said of things no list names
 # What makes a thing better or worse: `alleviated by lying down`, `better with ibuprofen`.
 FACTOR = re.compile(r"\s*(?:by|with|when|while|during|after|on|in|at)\b", re.I)
@@ -115,8 +119,29 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         ]  # fmt: skip
         if rivals:
             yield _contradicted(said, cue, max(rivals, key=lambda b: b.share))
-        elif best == 0.0 and named and cue.value in GRAVE.get(cue.attribute, ()):
+        elif (
+            best == 0.0
+            and named
+            and cue.value in GRAVE.get(cue.attribute, ())
+            and not is_part_of_name(said, cue)
+        ):
             yield _not_found(said, cue)
+
+
+def is_part_of_name(said: Said, cue: Cue) -> bool:
+    """Whether the word says nothing beside the name: `low mood`, `COPD exacerbation`, or is of a
+    turn that has not come: `review if worsening`.
+    """
+    text, start = said.sentence.text, said.sentence.span.start
+    if EPISODE.match(text, cue.span.start - start) or CONDITION.search(
+        text[: cue.span.start - start]
+    ):
+        return True
+    return any(
+        m.span.start <= cue.span.start and cue.span.end <= m.span.end
+        for m in said.mentions
+        if m.concept.kind != "word"
+    )
 
 
 def factors(said: Said, cue: Cue) -> set[str]:

@@ -16,6 +16,7 @@ from edgemed.clinic.checks.assertion import (
     places_of,
 )
 from edgemed.clinic.findings import Flag
+from edgemed.clinic.reading.allergens import is_avoided
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.words import STOP, stem
@@ -64,7 +65,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         if is_label(said, mention) or is_verbatim(said, mention, source):
             continue
-        if not mention.context.historical:
+        if not mention.context.historical and not is_avoided(mention, source):
             rival = opposite(said, mention, source)
             if rival is not None:
                 here = "negated" if state(mention) == "no" else "affirmed"

@@ -30,6 +30,8 @@ HEDGED = re.compile(
     r"|if|think|thinks|thought|believe[sd]?|assess|evaluate|risks?|would|should|can)\b",
     re.I,
 )
+# What a clinician thinks it is, which needs no other word of doubt: `Imp: gastroenteritis`.
+IMPRESSION = re.compile(r"\W*(?:imp|impression|d?dx|differentials?)\b\s*[:-]", re.I)
 MAY = re.compile(r"may|might|could", re.I)
 IS = re.compile(r"\s+(?:\w+ly\s+)?(?:be|have|represent|indicate|reflect|suggest|show|mean)\b", re.I)
 EXCLUDED = re.compile(r"cannot|suspected|questionable|equivocal|unclear", re.I)
@@ -38,7 +40,7 @@ CLAUSE = re.compile(r"[,;:.?!]\s|\b(?:but|however|although|which|who)\b", re.I)
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
     """One flag for each problem, and at most one for another word, that is stated outright."""
-    if said.asks:
+    if said.asks or IMPRESSION.match(said.sentence.text) is not None:
         return
     doubted = {n for c in said.cues if c.attribute == "certainty" and c.value == "possible"
                for n in c.of}  # fmt: skip
@@ -47,6 +49,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         context = mention.context
         if mention.concept.name in HABITS:
             continue  # `I probably have one drink a month` doubts the number
+        if said.sentence.text[: mention.span.start - said.sentence.span.start].endswith("?"):
+            continue  # `?PE`
         if mention.polarity != "yes" or context.historical or context.uncertain:
             continue
         listed = mention.concept.kind in LISTED

@@ -11,11 +11,13 @@ from edgemed.clinic.reading.sides import Sided
 from edgemed.clinic.reading.source import Source
 
 _SIDE = r"\b(?P<side>left|right)\b"
-_THAN = r"(?:is |are )?(?:greater|worse|more|less|larger|smaller) than|and|or|versus|vs\.?"
+_THAN = r"(?:is |are )?(?:(?:greater|worse|more|less|larger|smaller) )?than|and|or|versus|vs\.?"
 _VALUE = r"\d+(?:/\d+)?"
 DOUBLED = (
     re.compile(
-        rf"{_SIDE}(?: side)?,? (?:{_THAN}) (?:the |on the )?(?P<again>(?P=side))\b", re.IGNORECASE
+        rf"{_SIDE}(?: side)?,? (?:{_THAN}) (?:(?:on |in )?(?:the |his |her |my ))?"
+        r"(?P<again>(?P=side))\b",
+        re.IGNORECASE,
     ),
     re.compile(
         rf"{_VALUE} on the {_SIDE}[ ,]{{1,2}}(?:and )?{_VALUE} on the (?P<again>(?P=side))\b",

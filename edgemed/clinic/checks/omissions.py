@@ -13,8 +13,10 @@ from typing import NamedTuple
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.findings import Omission, Severity, Span
 from edgemed.clinic.lists import lines
+from edgemed.clinic.reading.allergens import ALLERGY, is_allergen
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.reading.susceptibilities import is_tried_on_germ
 
 # Kinds of facts in the order in which they are shown.
 KINDS: dict[str, Severity] = {
@@ -60,9 +62,12 @@ TOLD: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-TOLD_KINDS = frozenset(kind for kind, _ in TOLD)  # concepts of these names are told by sentences
-ALLERGY = re.compile(r"\ballerg(?:y|ies|ic)\b", re.I)
-TAKEN = re.compile(r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now)\b", re.I)
+# Concepts of these names are told by sentences; `room air` is how a value was measured.
+TOLD_KINDS = frozenset((*(kind for kind, _ in TOLD), "room air"))
+LABEL = re.compile(r" ?(?::|[-–] )")
+NOTHING = re.compile(
+    r"\W*(?:none|no|nil|n/a|denies)\b(?! to\b)", re.I
+)  # under a title of allergies
 SHOWN = 80  # characters of a sentence that is shown whole
 
 
@@ -119,9 +124,14 @@ def facts(source: Source) -> list[Fact]:
 def _of_concepts(source: Source) -> Iterator[Fact]:
     """One fact for each drug, disease, procedure and finding the patient is said to have."""
     for name, mentions in source.mentions.items():
-        own = [m for i, m in mentions if _is_fact(m) and not is_allergen(m, source.said[i])]
+        own = [m for i, m in mentions if _is_fact(m) and is_of_patient(m, source.said[i])]
         if own and own[0].concept.kind in OF_CONCEPT and name not in TOLD_KINDS:
             yield Fact(kind_of(own[0]), name, own[0].span, frozenset((name,)), own[0].span)
+
+
+def is_of_patient(mention: Mention, said: Said) -> bool:
+    """No allergen, and no drug that was tried on a culture."""
+    return not is_allergen(mention, said) and not is_tried_on_germ(mention, said)
 
 
 def kind_of(mention: Mention) -> str:
@@ -148,23 +158,6 @@ def _is_fact(mention: Mention) -> bool:
     )
 
 
-def is_allergen(mention: Mention, said: Said) -> bool:
-    """A drug that is not taken: named in a list of allergies, behind `allergic to`, or before it.
-
-    Up to the next clause only: `allergic to penicillin; takes warfarin`.
-    """
-    if mention.concept.kind != "drug":
-        return False
-    text, start = said.sentence.text, mention.span.start - said.sentence.span.start
-    if ALLERGY.search(said.sentence.section) and not TAKEN.search(text[:start]):
-        return True
-    before = [m.end() for m in ALLERGY.finditer(text, 0, start)]
-    behind = text[mention.span.end - said.sentence.span.start :]
-    return bool(before and not TAKEN.search(text[before[-1] : start])) or bool(
-        re.match(r"[ -]{1,2}allerg", behind, re.I)
-    )
-
-
 def _of_sentences(source: Source) -> Iterator[Fact]:
     """Facts told by the wording of a whole sentence."""
     for said in source.said:
@@ -181,10 +174,28 @@ def _of_sentences(source: Source) -> Iterator[Fact]:
 
 def told_at(kind: str, pattern: re.Pattern[str], said: Said) -> int | None:
     """Where in the sentence a fact of the kind is told; a list of allergies need not say so."""
+    if kind == "allergy" and knows_of_none(said):
+        return None
     match = pattern.search(said.sentence.text)
     if match is not None:
         return match.start()
     return 0 if kind == "allergy" and ALLERGY.search(said.sentence.section) else None
+
+
+def knows_of_none(said: Said) -> bool:
+    """Whether all that a sentence says of allergies is that there is none: `Allergies: none known`.
+
+    A label states nothing by itself: `Allergies: NKDA`.
+    """
+    named = [m for m in said.mentions if m.concept.name == "allergy"]
+    allergens = [m for m in said.mentions if is_allergen(m, said) or m.concept.name == "latex"]
+    if any(m.polarity == "yes" for m in allergens):
+        return False
+    start, text = said.sentence.span.start, said.sentence.text
+    told = [m for m in named if not LABEL.match(text, m.span.end - start)]
+    if told or allergens:
+        return all(m.polarity == "no" for m in (*told, *allergens))
+    return bool(named and named[0].polarity == "no") or NOTHING.match(text) is not None
 
 
 def _clipped(text: str, start: int, offset: int) -> Span:

@@ -76,10 +76,11 @@ def places(said: Said) -> Iterator[tuple[Span, str]]:
     """Each part of the body in a sentence and where it is named."""
     found = {(m.span, m.concept.name) for m in said.mentions if m.concept.kind == "anatomy"}
     within = {part for _, part in found}
+    plain = {m.span for m in said.mentions if m.concept.kind == "word"}  # `see him back in May`
     for word in said.words:
-        found |= {
-            (Span(word.start, word.end), part) for part in parts_of(word) if part not in within
-        }
+        span = Span(word.start, word.end)
+        if span not in plain:
+            found |= {(span, part) for part in parts_of(word) if part not in within}
     yield from sorted(found)
 
 

@@ -50,7 +50,11 @@ INFORMS = re.compile(
     r"indicates?|indicated|den(?:y|ies|ied)|thinks|describes|is here|is present|has noticed|feels|"
     r"brought)\b"
 )
-BESIDE = re.compile(r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$")
+BESIDE = re.compile(
+    r"\b(?:with|by|to) (?:his|her|the|my|their)\s*(?:\w+ and )?$"
+    r"|\b(?:lives?|living|stays?|staying|resides?|residing)(?: at home)?"
+    r" with (?:\w+ (?:and|&|,) )?$"
+)
 BOX = re.compile(r"\[ ?\](?=([^\[\n]*))")
 MINUS = re.compile(r"\(-\)(?=([^,;(\n]*))")
 MINUS_BEHIND = re.compile(r"(?:^|(?<=[,;\n+]))[a-z][a-z/ ]* -(?=\s*(?:$|[,;\n]))")
@@ -66,12 +70,22 @@ OPENS = re.compile(r"[\s,;:.?]*(?:and\s+|but\s+)?")
 OR = re.compile(r"\b(?:or|nor|and)\b")
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
 NEAR = 40  # characters in front of a word in which something may grant it
-NON = re.compile(r"\b(?:non-?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
-LABELLED_NO = re.compile(
-    r"(?<=\w)(?::|, (?=denie[sd]\W*$))\s*(?:no|none|never|negative|denies|denied|non-?\w*"
-    r"|not (?:identified|seen|present|found|noted)|absent)\b(?=\W*$)"
+CANNOT = re.compile(
+    r"\b(?:can't|cannot|can not|couldn't|could not|unable to|never|not able to)\b[^.,;]*$"
 )
-NEGATIVE = re.compile(r"(?<!gram[ -])\bnegative\b(?! for)")
+NON = re.compile(r"\b(?:non[- ]?|a(?=febrile)|an(?=icteric))(?=((?:cigarette |tobacco )?\w+))")
+LABELLED_NO = re.compile(
+    r"(?<=\w)(?::| [-–](?= )|, (?=denie[sd]\W*$))\s*(?:no|none|nil|never|negative|neg|denies|denied"
+    r"|non-?\w*|nkd?a|not (?:identified|seen|present|found|noted)|absent)\b"
+    r"(?: (?:known|reported|documented|on file|to date|identified))*(?=\W*$)"
+)
+NEGATIVE = re.compile(r"(?<!gram[ -])\bneg(?:ative)?\b(?! for)")
+# What joins the tests of a list, and what may stand between them and what they show.
+BETWEEN_TESTS = r"(?:\s*(?:[,/&+]|\band\b)\s*(?:and )?|\s+)"
+TO_RESULT = (
+    r"(?:\s*(?:\([^)]{1,20}\)|all|both|test(?:s|ing|ed)?|swabs?|today|here|-|–|:|="
+    r"|was|were|is|are|came back|come back))*\s*$"
+)
 # What may stand between a finding and the person it belongs to: `colon cancer in his father`.
 OWNER = re.compile(
     r"(?:(?!\b(?:and|lives?|comes?|came|is here|here|noticed|noted|seen|reported"
@@ -148,15 +162,17 @@ class Scopes:
         """`nonsmoker`, `non-tender`, `Tobacco use: none`."""
         found = NON.finditer(self.text)
         stretches = [Trigger("negated", m.end(), m.end() + len(m[1])) for m in found]
-        return stretches + [
-            Trigger("negated", 0, m.start()) for m in LABELLED_NO.finditer(self.text)
-        ]
+        for m in LABELLED_NO.finditer(self.text):
+            dash = m[0][0] == " "  # `penicillin - rash, latex - none`
+            start = max(self.text.rfind(c, 0, m.start()) for c in ",:;") + 1 if dash else 0
+            stretches.append(Trigger("negated", start, m.start()))
+        return stretches
 
     def _boxes(self) -> list[Trigger]:
         """`[ ] cough` is an empty box: the words up to the next box are denied."""
         return [
             *(Trigger("negated", m.end(), m.end() + len(m[1])) for m in BOX.finditer(self.text)),
-            *(Trigger("negated", m.end(), m.end() + len(m[1])) for m in MINUS.finditer(self.text)),
+            *(Trigger("negated", *_minus(self.text, m)) for m in MINUS.finditer(self.text)),
             *(Trigger("negated", m.start(), m.end()) for m in MINUS_BEHIND.finditer(self.text)),
         ]
 
@@ -166,6 +182,10 @@ class Scopes:
         found = []
         for m in _triggers().finditer(self.text, answer.end() if answer else 0):
             says, side = _meaning(m.group())
+            if m.group() == "without" and CANNOT.search(self.text[: m.start()]):
+                continue  # `I can't run without pain` affirms the pain
+            if m.group() == "none" and self.text[: m.start()].endswith((" - ", " – ")):
+                continue  # of the label right before it, which `_non` reads
             if says != "nothing":
                 found.append(self._stretch(says, side, m.start(), m.end()))
                 if m.group() in ("not", "n't") and not self.spoken:
@@ -177,9 +197,18 @@ class Scopes:
         return found
 
     def _bare_negative(self) -> list[Trigger]:
-        """`strep is negative` speaks of what is in front, `negative joint pain` of what follows."""
+        """`strep is negative` speaks of what is in front, `negative joint pain` of what follows;
+        `fever, flu/covid neg` of the tests alone."""
         found = []
         for m in NEGATIVE.finditer(self.text):
+            tests = _tests_before().search(self.text, 0, m.start())
+            if tests is not None:
+                found.append(Trigger("negated", tests.start(), m.start()))
+                continue
+            tests = _tests_behind().match(self.text, m.end())
+            if tests is not None:
+                found.append(Trigger("negated", m.end(), tests.end()))
+                continue
             side = "before" if self._closes(m) else "after"
             stretch = self._stretch("negated", side, m.start(), m.end())
             if side == "before":  # `the kidney was normal and the culture was negative`
@@ -215,6 +244,28 @@ class Scopes:
         """
         comma = self.text.find(", ", start, stop)
         return stop if comma < 0 or OR.search(self.text, comma, stop) else comma
+
+
+def _minus(text: str, m: re.Match[str]) -> tuple[int, int]:
+    """What a minus in brackets denies: `(-) cough`, but `flu (-), covid (-)`."""
+    tests = _tests_before().search(text, 0, m.start())
+    return (tests.start(), m.start()) if tests is not None else (m.end(), m.end() + len(m[1]))
+
+
+@cache
+def _tests_before() -> re.Pattern[str]:
+    """A list of tests up to the end of the text searched."""
+    one = "|".join(f"(?:{line})" for line in lines("tested.txt"))
+    return re.compile(rf"(?<![\w/])(?:{one})(?:{BETWEEN_TESTS}(?:{one}))*(?!\w){TO_RESULT}")
+
+
+@cache
+def _tests_behind() -> re.Pattern[str]:
+    """A list of tests from the place on."""
+    one = "|".join(f"(?:{line})" for line in lines("tested.txt"))
+    return re.compile(
+        rf"[:\s]*(?:{one})(?:{BETWEEN_TESTS}(?:{one}))*(?!\w)(?=\s*(?:[,.;]|but\b|$))"
+    )
 
 
 @cache

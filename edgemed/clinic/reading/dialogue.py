@@ -62,6 +62,18 @@ TAKEN = re.compile(
     r"|besides|i|we|he|she|it)\b",
     re.IGNORECASE,
 )
+ALLERGIES = re.compile(r"\ballerg(?:y|ies|ic)\b", re.IGNORECASE)
+NO_ALLERGIES = re.compile(  # `No, just penicillin` names one
+    r"\W*(?:(?:oh|um|uh|well)\b\W*)*"
+    r"(?:no|nope|nah|none|nothing|never|not)\b"
+    r"(?!\W+(?:just|only|but|except|other than|apart from)\b)",
+    re.IGNORECASE,
+)
+PASSED = 4  # turns behind a question among which its answer is looked for
+FILLER = re.compile(
+    r"\W*(?:(?:um+|uh+|er|erm|hmm+|oh|ah|well|so|i mean|let me (?:see|think))\b\W*)*", re.I
+)
+NAMED = 40  # characters of an answer among which the first allergen is named
 FEW = 10  # words of a question without a verb
 ALTERNATIVE = re.compile(
     r"\bor (?:is|are|was|were|do|does|did|have|has|just|only|more|would|will)\b", re.IGNORECASE
@@ -117,8 +129,9 @@ def answered(said: list[Said]) -> Iterator[Said]:
         turns.setdefault(s.sentence.turn, []).append(i)
     order = sorted(turns)
     person = last = ""
+    allergens: Said | None = None
     for at, turn in enumerate(order):
-        following = said[turns[order[at + 1]][0]] if at + 1 < len(order) else None
+        following = _reply(said, turns, order, at)
         members = [said[i] for i in turns[turn]]
         if members[0].sentence.role == "clinician" and not any(map(_speaks_on, members)):
             person = "" if any(map(_turns_to_patient, members)) else person
@@ -130,7 +143,34 @@ def answered(said: list[Said]) -> Iterator[Said]:
                 person = last
             elif person and members[0].sentence.role != "clinician" and not _goes_on(s):
                 person = "" if OF_MYSELF.match(s.sentence.text) else person
-            yield _resolved(s, members, following, "" if spoken_of else person)
+            resolved = _resolved(s, members, following, "" if spoken_of else person)
+            yield replace(resolved, names_allergens=s is allergens)
+        allergens = following if _asks_for_allergens(members[-1], following) else allergens
+
+
+def _asks_for_allergens(said: Said, following: Said | None) -> bool:
+    """Whether it asks about allergies, and the answer is not that there are none."""
+    if following is None or ALLERGIES.search(said.sentence.text) is None:
+        return False
+    return is_question(said) and NO_ALLERGIES.match(following.sentence.text) is None
+
+
+def _reply(said: list[Said], turns: dict[int, list[int]], order: list[int], at: int) -> Said | None:
+    """The first sentence with words in it that somebody else says behind a turn.
+
+    Whoever goes on without asking is passed over; whoever asks again had no answer.
+    """
+    role = said[turns[order[at]][0]].sentence.role
+    for turn in order[at + 1 : at + 1 + PASSED]:
+        members = [said[i] for i in turns[turn]]
+        if members[0].sentence.role == role:
+            if any(map(is_question, members)):
+                return None
+            continue
+        told = next((s for s in members if FILLER.fullmatch(s.sentence.text) is None), None)
+        if told is not None:
+            return told
+    return None
 
 
 def _speaks_on(said: Said) -> bool:
@@ -191,6 +231,8 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             answer = {**answer, "no": "yes"}
         if OPEN.match(said.sentence.text):
             answer = _answer(None, last=False)
+        if _names_allergens(said, following):
+            answer = {**answer, "yes": "yes", "open": "yes"}
         first, choice, last = _asked(said)
         picked = _picked(said, following)
         mentions = tuple(
@@ -212,6 +254,14 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             for m in mentions
         )
     return replace(said, mentions=mentions, carried=person)
+
+
+def _names_allergens(said: Said, following: Said | None) -> bool:
+    """`Any allergies?` `Penicillin.` says that there is an allergy, without a yes."""
+    if following is None or not _asks_for_allergens(said, following):
+        return False
+    drugs = [m for m in following.mentions if m.concept.kind == "drug" and m.polarity == "yes"]
+    return any(m.span.start - following.sentence.span.start < NAMED for m in drugs)
 
 
 def _picked(said: Said, following: Said | None) -> set[str]:

@@ -87,13 +87,36 @@ ORDINAL_OF = re.compile(
 )
 
 
+# British shorthand: `3/7` is three days, `2/52` two weeks, `6/12` six months, where the words
+# around it speak of a time.
+PART = re.compile(
+    r"(?:(?:\b(?:for|in|past|last|over|review\w*|every|after|since|about|approx)|\bx)\s*)?"
+    r"(?<![\d/.])(?P<n>\d{1,2})(?:\s?-\s?(?P<m>\d{1,2}))?\s?/\s?(?P<of>7|52|12)(?![\d/])"
+    r"(?:\s*(?:ago|hx|history|h/o|of\b(?!\s*\d)|later|course|onset|previously))?",
+    re.IGNORECASE,
+)
+PARTS = {"7": "days", "52": "weeks", "12": "months"}
+
+
+def durations(text: str) -> Iterator[Quantity]:
+    """Times written as parts of a week or a year."""
+    for m in PART.finditer(text):
+        bare = m.start() == m.start("n") and m.end() == m.end("of")
+        if bare and m["of"] != "52":
+            continue
+        span = Span(m.start("n"), m.end("of"))
+        values = tuple(float(v) for v in (m["n"], m["m"]) if v)
+        yield Quantity(values, unit_of(PARTS[m["of"]]), span, text[span.start : span.end])
+
+
 def quantities(text: str, skip: Iterable[Span] = ()) -> list[Quantity]:
     """All quantities of `text` in order, those inside `skip` left out."""
-    taken = list(skip)
+    short = list(durations(text))
+    taken = [*skip, *(q.span for q in short)]
     found = [q for q in _numbers(text) if not _inside(q.span, taken)]
     found = _share_units(text, found)
     found = _pairs(text, found)
-    return sorted([*found, *_implied(text, found, taken)], key=lambda q: q.span)
+    return sorted([*short, *found, *_implied(text, found, taken)], key=lambda q: q.span)
 
 
 def _inside(span: Span, taken: Iterable[Span]) -> bool:

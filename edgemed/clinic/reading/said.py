@@ -57,6 +57,7 @@ class Said:
     cues: tuple[Cue, ...] = ()
     rest_says: str = ""  # the patient's sex by the other sentences of the text
     carried: str = ""  # the person still spoken of from the sentence before
+    names_allergens: bool = False  # it answers a question about allergies
 
     @property
     def asks(self) -> bool:

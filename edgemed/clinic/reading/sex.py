@@ -31,6 +31,10 @@ BODY: dict[str, Sex] = {
 WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 AGE = re.compile(r"(?:\d|year|month|day|old|y/?o|yo)[ -]*(?:y\.?o\.?\s*)?$", re.I)
 TITLE = re.compile(r"\.? [A-Z]")  # behind a title in capitals: `MS. SMITH`, and not `MS: denies`
+MISSES = re.compile(
+    r" (?:an?|any|the|my|his|her|your|its?|that|this|one|two|some|many|out|work|school|doses?|days?"
+    r"|appointments?|meals?|you|him|me)\b"
+)
 OF_ANOTHER = re.compile(r"\b(?:patient of|by|from|sent by|seeing|referred to) $", re.I)
 CLEARLY = 3  # times as often as the other
 LEAST = 3  # pronouns that say a patient's sex in a conversation
@@ -61,6 +65,8 @@ def nouns(said: Said) -> Iterator[Told]:
         if word in ("male", "female", "girl", "boy") and text[m.end() :].lower().startswith(
             (" pattern", "friend", " condom", "-pattern")
         ):
+            continue
+        if word == "miss" and MISSES.match(text, m.end()):
             continue
         if OF_ANOTHER.search(text, 0, m.start()) and TITLE.match(text, m.end()):
             continue

@@ -15,7 +15,8 @@ from edgemed.clinic.reading.concepts import Concept, NamedAt, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
-from edgemed.clinic.reading.quantities import Quantity, quantities
+from edgemed.clinic.reading.homonyms import told_apart
+from edgemed.clinic.reading.quantities import Quantity, durations, quantities
 from edgemed.clinic.reading.ranges import levels_by_range
 from edgemed.clinic.reading.said import Mention, Polarity, Said
 from edgemed.clinic.reading.sex import with_sex
@@ -52,10 +53,15 @@ def headings(text: str) -> list[Said]:
 def read_one(sentence: Sentence) -> Said:
     """What one sentence says on its own."""
     text, offset = CORRECTED.sub(_blank, sentence.text), sentence.span.start
-    when = dates(text)
+    short = [q.span for q in durations(text)]
+    when = [
+        d
+        for d in dates(text)
+        if not any(d.span.start < s.end and s.start < d.span.end for s in short)
+    ]
     numbers = quantities(text, [d.span for d in when])
     found = [w for w in words(text) if not _is_unit(w, numbers)]
-    named = list(concepts(found))
+    named = told_apart(text, sentence.section, found, list(concepts(found)))
     scopes = Scopes(text, bool(sentence.role))
     mentions = tuple(_mentions(sentence, found, named, scopes))
     return Said(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from edgemed.clinic.reading.said import Said
+from edgemed.clinic.reading.susceptibilities import is_tried_on_germ
 from edgemed.clinic.vital.items import (
     Item,
     asks,
@@ -36,7 +37,7 @@ def allergies(said: Said) -> Iterator[Item]:
     """Allergens by name, and that none are known."""
     if not may_hold(said, "allergy") and ALLERGIES.search(said.sentence.section) is None:
         return
-    if next(places(said, "allergy", "not"), None) is None:
+    if next(places(said, "allergy", "not"), None) is None and not _one_denied(said):
         for mention in said.mentions:
             if mention.concept.name == "allergy" and mention.polarity == "no" and own(mention):
                 yield Item("allergy", NONE_KNOWN, NONE_KNOWN, mention.span)
@@ -48,6 +49,15 @@ def allergies(said: Said) -> Iterator[Item]:
     topic = f"{said.sentence.section} {said.sentence.text}"
     if unclear and stretches and not found and ALLERGIES.search(topic):
         yield Item("allergy", "", clipped(said.sentence.text), said.sentence.span, unclear=True)
+
+
+def _one_denied(said: Said) -> bool:
+    """Whether one allergen is denied, not all: `no latex allergy`."""
+    return any(
+        m.polarity == "no" and m.concept.name != "allergy"
+        for _, start, end in (*_allergens_by_list(said), *_drugs(said))
+        for m in at(said, start, end)
+    )
 
 
 def answered(said: Said) -> Iterator[Item]:
@@ -120,5 +130,9 @@ def _drugs(said: Said) -> Iterator[tuple[str, int, int]]:
     offset = said.sentence.span.start
     listed = {row.name for row in rows("allergy", "named")}
     for m in said.mentions:
-        if m.concept.kind == "drug" and m.concept.name not in listed:
+        if (
+            m.concept.kind == "drug"
+            and m.concept.name not in listed
+            and not is_tried_on_germ(m, said)
+        ):
             yield m.concept.name, m.span.start - offset, m.span.end - offset

@@ -32,6 +32,15 @@ def test_a_wrapped_line_goes_on() -> None:
     assert len(split("He was seen for cough\nand fever since Monday.\nNo rash.")) == 2
 
 
+def test_a_line_that_could_have_held_the_next_word_ends() -> None:
+    note = (
+        "No chest pain today, mild ankle swelling at the end of the day, not short of breath\n"
+        "Imp: probable venous insufficiency\n"
+        "Plan: stockings, and a scan of the veins if the swelling has not gone in four weeks\n"
+    )
+    assert texts(note) == note.splitlines()
+
+
 def test_lines_that_all_begin_small_are_items() -> None:
     text = "reports palpitations\ndenies fever\ntakes aspirin 81 mg daily\n"
     assert [s.text for s in split(text)] == text.splitlines()

@@ -12,6 +12,48 @@ def flagged(source: str, draft: str) -> bool:
 @pytest.mark.parametrize(
     ("source", "right", "wrong"),
     [
+        # clinical shorthand of denials and of time
+        ("He does not smoke.", "Non smoker.", "Smoker."),
+        ("No nausea or vomiting.", "Nil nausea/vomiting.", "Nausea and vomiting."),
+        ("She has had a cough for three days.", "3/7 hx of cough.", "5/7 hx of cough."),
+        ("Last period two weeks ago.", "LMP 2/52 ago.", "LMP 6/52 ago."),
+        ("We will see him in six months.", "Review in 6/12.", "Review in 3/12."),
+        # with whom one lives, and whose habit it is
+        (
+            "He lives with his wife. He smokes.",
+            "Lives with wife, works in a factory, smokes socially.",
+            "His wife smokes.",
+        ),
+        # what a clinician thinks it is, and what may yet come
+        (
+            "[doctor] it may be gastroenteritis\n[patient] okay",
+            "Imp: gastroenteritis.",
+            "Imp: meningitis.",
+        ),
+        ("She has a fever.", "Review if worsening fever.", "Her fever is worsening."),
+        ("He has COPD with more cough.", "COPD exacerbation.", "Asthma exacerbation."),
+        # cannot without, eating and drinking, days of the week, types, hands and eyes
+        (
+            "I can't run far without pain in my knee.",
+            "He has pain in the knee on running.",
+            "He has no pain in the knee.",
+        ),
+        (
+            "[doctor] do you drink alcohol ?\n[patient] no .\n[doctor] eating and drinking okay ?"
+            "\n[patient] yes .",
+            "Drinking well.",
+            "Drinks alcohol.",
+        ),
+        ("He has beer on weekends.", "Beer Fri/sat.", "Sats 90 %."),
+        ("He has diabetes.", "Type 2 diabetes.", "Diabetes for 2 years."),
+        ("Right-handed man, hurt his finger.", "He is right-handed.", "He hurt his hand."),
+        ("She takes cetirizine once a day.", "Cetirizine OD.", "Cetirizine BD."),
+        # spelled letters
+        (
+            "[doctor] did you go to P T ?\n[patient] yes .",
+            "She had physical therapy.",
+            "She had radiation therapy.",
+        ),
         # what a denial takes for granted
         ("She had a fall on Monday. No pain.", "She denies pain since the fall.", "Denies a fall."),
         (
@@ -222,3 +264,25 @@ def test_what_is_measured_is_no_procedure() -> None:
         "procedure not in the draft: colonoscopy",
         "measurement not in the draft: blood pressure",
     ]
+
+
+@pytest.mark.parametrize(
+    ("draft", "lost"),
+    [
+        ("He had pain then, but he have none now.", True),
+        ("The pain interfere with his work.", True),
+        ("Ms. Hill report a cough.", True),
+        ("She is worried that this will occur.", False),
+        ("The pain and stiffness have improved.", False),
+        ("It is important that he take the tablets.", False),
+    ],
+)
+def test_a_form_that_only_a_lost_denial_explains(draft: str, lost: bool) -> None:
+    reasons = [f.reason for c in review(draft, draft).claims for f in c.flags]
+    assert any("may be lost" in reason for reason in reasons) is lost
+
+
+def test_a_side_is_not_compared_with_itself() -> None:
+    source = "Her thigh is worse on the right than on the left."
+    assert flagged(source, "Her thigh is worse on her right than on her right.")
+    assert not flagged(source, source)

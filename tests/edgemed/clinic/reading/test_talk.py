@@ -18,6 +18,10 @@ def persons(text: str, concept: str) -> set[str]:
 @pytest.mark.parametrize(
     ("talk", "concept", "expected"),
     [
+        # who answers: not who goes on, not who only draws breath; asked again is no answer
+        ("Doctor: Any fever?\nDoctor: In the last days.\nPatient: No.", "fever", "no"),
+        ("Doctor: Any fever?\nPatient: Um.\nPatient: No, none.", "fever", "no"),
+        ("Doctor: Any fever?\nDoctor: Or a cough?\nPatient: No.", "fever", "open"),
         # a denial ends where the next clause begins, without a comma
         ("[doctor] no fracture there you have some swelling\n[patient] okay", "edema", "yes"),
         ("[doctor] no lesions your lungs are full of wheezes\n[patient] okay", "wheezing", "yes"),
