@@ -18,7 +18,7 @@
 NAME is the model's file without its ending; NLTK holds `tokenizers/punkt_tab`. lm_eval needs
 transformers, without torch. `write` makes the same items as local task files, and the vocabulary
 and chat template of the GGUF file as a tokenizer that transformers reads. So that a slow machine
-is done with it, it takes the 24 prompts of IFEval that ask for a short answer (few words, few
+is done with it, it takes the 20 prompts of IFEval that ask for a short answer (few words, few
 sentences, or one of three given answers) and the shortest questions of each of the six subjects of
 MMLU. Exit code 1 if anything differs.
 """
@@ -40,8 +40,8 @@ from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options as Loading
 from edgemed.local_models.loading import load_model
 
-SHORT = 3  # questions of a subject
-BRIEF = {"number_words": 100, "number_sentences": 5}
+SHORT = 2  # questions of a subject
+BRIEF = {"number_words": 50, "number_sentences": 4}
 """At most so many words or sentences make a short answer."""
 CONTROL, OWN = 3, 4  # llama.cpp's types of tokens that stand for themselves
 FOLLOWED = ("prompt_level_strict_acc", "prompt_level_loose_acc")
