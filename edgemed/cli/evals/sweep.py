@@ -106,6 +106,19 @@ def configure_tasks(add: Callable[..., Any]) -> None:
         metavar="FILE",
         help="a report: a page, or .json",
     )
+    add(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="RECIPE|MODEL",
+        help="test this too: a merge by its recipe (any method), or MODEL[+ADAPTER]; repeatable",
+    )
+    add(
+        "--control",
+        type=seed,
+        metavar="SEED",
+        help="test a change by chance too, as large as that of the chosen merge",
+    )
     add("--json", action="store_true", help="print the figures as JSON")
     add("--force-knowledge", action="store_true", help="choose t without clinical or format tasks")
     add("--force-broken", action="store_true", help="sweep also where a parent seems broken")
@@ -162,9 +175,12 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_task_options(args: argparse.Namespace) -> None:
     """UsageError for an option that would do nothing without --tasks."""
-    for option in ("data", "limit", "budget", "report", "json", "force_knowledge", "force_broken"):
+    options = ("data", "limit", "budget", "report", "json", "beside", "force_knowledge")
+    for option in (*options, "force_broken"):
         if getattr(args, option):
             raise UsageError(f"--{option.replace('_', '-')} is for --tasks", "leave it out")
+    if args.control is not None:
+        raise UsageError("--control is for --tasks", "leave it out")
 
 
 def way_of(args: argparse.Namespace) -> Way:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgemed.amounts import amount
 from edgemed.cli.evals.sweep_shown import Narrator, command_for, shown
 from edgemed.cli.evals.sweep_tasks_shown import (
+    beside_table,
     choice_table,
     on_choice,
     on_surprise,
@@ -20,6 +21,7 @@ from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.sweep_file import sweeps_folder
+from edgemed.evals.sweeping.beside import refuse_same_names, row_of
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.report import as_data, retained
@@ -43,7 +45,7 @@ from edgemed.storage.whole import in_words, private_folder, write_whole
 
 REPEATED = (
     *("data", "limit", "seed", "method", "out_type", "tokenizer_from"),
-    *("threads", "context", "gpu_layers", "kv_type", "batch", "at_once"),
+    *("control", "threads", "context", "gpu_layers", "kv_type", "batch", "at_once"),
 )
 FLAGS = ("force_knowledge", "force_broken", "no_repack")
 """What the command that repeats a sweep must name, with values and without."""
@@ -99,6 +101,8 @@ def tell(plan: Plan, found: Found, made: str) -> None:
     rows = retained(plan, found)
     if rows:
         show([test_table(rows)])
+    if others := beside_table(plan, found):
+        show([others])
     for line in on_test(plan, found, rows):
         print(line)
     if made:
@@ -139,7 +143,20 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> Plan:
     folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
     options = options_of(args)
     ts = tuple(sorted(set(args.t)))
-    return Plan(way, ts, sections, options, folder, args.limit, args.seed, args.force_broken)
+    rows = tuple(map(row_of, args.beside))
+    refuse_same_names(rows)
+    return Plan(
+        way,
+        ts,
+        sections,
+        options,
+        folder,
+        args.limit,
+        args.seed,
+        args.force_broken,
+        rows,
+        args.control,
+    )
 
 
 def keep(path: Path, text: str) -> None:
@@ -167,6 +184,7 @@ def command_again(args: argparse.Namespace) -> list[str]:
         value = getattr(args, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
+    words += [word for row in args.beside for word in ("--beside", row)]
     words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(args, flag)]
     words += ["--t", *(f"{t:g}" for t in sorted(set(args.t)))]
     return words + ([f"--budget={args.budget:g}"] if args.budget else [])

@@ -81,6 +81,30 @@ def beside_parents(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
+def rows_beside(plan: Plan, found: Found) -> list[dict[str, Any]]:
+    """Every row beside on every measure, with the chosen merge on the same items: paired tests,
+    with Holm's correction over all of them."""
+    choice = found.choice
+    if choice is None or choice.t not in found.tests or not found.beside:
+        return []
+    titles = {(name, task): f"{task} beside {name}" for name, by_task in found.beside.items()
+              for task in by_task}  # fmt: skip
+    pairs = {
+        title: (found.tests[choice.t][task], found.beside[name][task])
+        for (name, task), title in titles.items()
+    }
+    named = {title: where for where, title in titles.items()}
+    rows: list[dict[str, Any]] = []
+    for one in verdicts(pairs):
+        name, task = named[one.task]
+        rows.append(
+            {"row": name, "task": task, "measure": one.measure, "merge": one.found.ours,
+             "value": one.found.theirs, "difference": one.found.difference, "p": one.found.p,
+             "items": one.found.items, "p_corrected": one.p, "differs": one.p < SURE}
+        )  # fmt: skip
+    return rows
+
+
 def tables_of(plan: Plan, found: Found) -> dict[str, list[dict[str, Any]]]:
     """Every measure of every point of the test, by task."""
     return {
@@ -119,6 +143,7 @@ def as_data(plan: Plan, found: Found, clock: Clock, command: str) -> dict[str, A
         "test": tables_of(plan, found),
         "retention": [retained_data(row) for row in retained(plan, found)],
         "against_parents": beside_parents(found),
+        "beside": rows_beside(plan, found),
         "make": command if choice is not None else None,
     }
 
