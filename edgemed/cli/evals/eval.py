@@ -3,15 +3,20 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgemed_models.engine.settings import Settings
 
-from edgemed.amounts import amount
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
+from edgemed.cli.evals.example_options import (
+    configure_shots,
+    refuse_shots,
+    shots_of,
+    shown_items,
+)
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
@@ -23,7 +28,7 @@ from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_ea
 from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
 from edgemed.evals.scoring import refuse_missing_libraries
-from edgemed.evals.shots import Shots, shown_task, with_shots, within_context
+from edgemed.evals.shots import shown_task, suffix_of
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
@@ -72,19 +77,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
     configure_loading(running)
     configure_at_once(running)
-
-
-def configure_shots(add: Callable[..., Any]) -> None:
-    """The options of examples."""
-    add(
-        "--shots", type=positive, metavar="K", help="so many answered examples from the task's pool"
-    )
-    add(
-        "--shots-by",
-        choices=("chance", "likeness"),
-        help="the same by chance for all items (default), or for each the nearest",
-    )
-    add("--shots-pool", type=positive, metavar="N", help="take them from N of the pool, by chance")
 
 
 class Sitting(NamedTuple):
@@ -144,26 +136,6 @@ def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Exami
     return examinee(parent, Options())
 
 
-def shots_of(args: argparse.Namespace) -> Shots:
-    """The examples that are asked for."""
-    return Shots(args.shots, args.shots_by or "chance", args.shots_pool, args.seed)
-
-
-def shown_items(
-    task: Task, items: list[Item], path: Path, data: Path, args: argparse.Namespace
-) -> list[Item]:
-    """The items with as many examples as fit; how many got fewer is said."""
-    every = with_shots(task, items, data, shots_of(args))
-    found, fewer = within_context(path, options_of(args), task, every)
-    if fewer:
-        of, asked = amount(len(items), "item"), amount(args.shots, "example")
-        print(
-            f"{task.name}: {fewer} of {of} got fewer than {asked}: more do not fit the context",
-            file=sys.stderr,
-        )
-    return found
-
-
 def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> Sitting:
     """What a task needs from the disk."""
     data: Path = args.data or data_folder()
@@ -197,8 +169,7 @@ def refuse_usage(args: argparse.Namespace) -> None:
         raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
     if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
         raise UsageError("a task is named twice", "run its splits one after the other")
-    if not args.shots and (args.shots_by or args.shots_pool):
-        raise UsageError("no number of examples is given", "give --shots too")
+    refuse_shots(args)
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 
@@ -227,8 +198,7 @@ def make_folder(folder: Path) -> None:
 
 def file_in(folder: Path, task: Task) -> Path:
     """The file of a task's results; those with examples have another."""
-    shots = f".{task.table['shots'][0]}-shot" if "shots" in task.table else ""
-    return folder / f"{task.name}.{task.split.name}{shots}.jsonl"
+    return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
 
 
 def measured(

@@ -20,6 +20,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed.evals.evaluate import Examinee, evaluate, identity_of, refuse_early
 from edgemed.evals.examining import Outcome
 from edgemed.evals.results import known_results
+from edgemed.evals.shots import suffix_of
 from edgemed.evals.sweeping import beside
 from edgemed.evals.sweeping.beside import At, Beside
 from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
@@ -160,7 +161,7 @@ class Bench:
         row = t.folder if isinstance(t, Beside) else f"{self.plan.way.method}-{t:g}"
         folder = self.plan.folder / row
         private_folder(folder)
-        return folder / f"{task.name}.{task.split.name}.jsonl"
+        return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
 
     def lacking(self, t: At, task: Task, items: Sequence[Item]) -> int:
         """How many of the items are not known yet."""
