@@ -1,6 +1,7 @@
 """`edgemed eval MODEL --tasks ...`: a model on published tasks, from files on this machine."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
 from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
+from edgemed.evals.harness_form import Answered, harness_form
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.shots import shown_task, suffix_of
 from edgemed.evals.tasks.items import Item, sampled
@@ -36,7 +38,8 @@ from edgemed.evals.texts import refuse_other_vocabulary
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import Options
 from edgemed.printable import printable
-from edgemed.storage.whole import private_folder
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import in_words, private_folder, write_whole
 
 EVERY = 0.2  # seconds between two updates of the line of progress
 
@@ -73,6 +76,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--text", type=Path, metavar="FILE", help="the text of the tasks perplexity, divergence")
     configure_shots(parser.add_argument_group("examples before each question").add_argument)
     add("--json", action="store_true", help="print the figures as JSON")
+    add(
+        "--harness",
+        type=Path,
+        metavar="FILE.json",
+        help="write the figures as lm-evaluation-harness does, too",
+    )
     running = parser.add_argument_group("running the model").add_argument
     running("--chat-template", type=Path, metavar="FILE", help="a Jinja template for the turns")
     configure_loading(running)
@@ -80,12 +89,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 class Sitting(NamedTuple):
-    """A task with its items, the file of its results, and another model's outcomes, if asked."""
+    """A task with its items, the file of its results, another model's outcomes, if asked, and how
+    many items the whole split has."""
 
     task: Task
     items: list[Item]
     out: Path
     theirs: list[Outcome]
+    whole: int
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
     settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
     found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
     tell_together(sittings, found, args.json)
+    if args.harness is not None:
+        write_harness(args.harness, path.stem, sittings, found)
     print(f"results: {printable(str(folder))}", file=sys.stderr)
     return 0
 
@@ -139,12 +152,13 @@ def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Exami
 def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> Sitting:
     """What a task needs from the disk."""
     data: Path = args.data or data_folder()
-    items = sampled(load(task, data), task.name, args.seed, args.limit)
+    every = load(task, data)
+    items = sampled(every, task.name, args.seed, args.limit)
     if args.shots:
         items = shown_items(task, items, path, data, args)
     other = None if args.against is None or args.against.is_file() else args.against
     theirs = other_outcomes(file_in(other, task), task, items) if other else []
-    return Sitting(task, items, file_in(folder, task), theirs)
+    return Sitting(task, items, file_in(folder, task), theirs, len(every))
 
 
 def tell_together(
@@ -161,6 +175,17 @@ def tell_together(
         print(note_on(compared))
 
 
+def write_harness(
+    out: Path, name: str, sittings: Sequence[Sitting], found: Sequence[list[Outcome]]
+) -> None:
+    """The figures in lm-evaluation-harness's form."""
+    answered = [
+        Answered(s.task, outcomes, s.whole) for s, outcomes in zip(sittings, found, strict=True)
+    ]
+    with in_words(out):
+        write_whole(out, (json.dumps(harness_form(name, answered), indent=1) + "\n").encode())
+
+
 def refuse_usage(args: argparse.Namespace) -> None:
     """UsageError unless a model, tasks and data are named."""
     if args.model is None:
@@ -170,6 +195,8 @@ def refuse_usage(args: argparse.Namespace) -> None:
     if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
         raise UsageError("a task is named twice", "run its splits one after the other")
     refuse_shots(args)
+    if args.harness is not None:
+        refuse_place(args.harness, replace=True)
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 
@@ -205,7 +232,7 @@ def measured(
     model: Examinee, asked: Sitting, settings: Settings | None, as_json: bool
 ) -> list[Outcome]:
     """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
-    task, items, out, _ = asked
+    task, items, out = asked.task, asked.items, asked.out
     together = settings is not None and task.kind in WRITING and settings.sequences > 1
     many = f", up to {settings.sequences} at once" if settings and together else ""
     print(f"{task.name}: {len(items)} items{many}", file=sys.stderr)

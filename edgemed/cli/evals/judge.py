@@ -23,12 +23,12 @@ from edgemed.cli.terminal.tables import show
 from edgemed.errors import UsageError
 from edgemed.evals.evaluate import examinee
 from edgemed.evals.examining import Outcome
-from edgemed.evals.figures import Figure, figures_of
 from edgemed.evals.intervals import FEW
 from edgemed.evals.judging.family import kinship
 from edgemed.evals.judging.judge import (
     Bench,
     Loading,
+    figures_said,
     judge_items,
     refuse_early,
     refuse_unjudged,
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(as_data(bench, told, kin))
     else:
         for each, outcomes in told:
-            show([table_of(each.task, shown(outcomes))])
+            show([table_of(each.task, figures_said(outcomes))])
             for line in (*cautions(outcomes), *kin):
                 print(line)
             print()
@@ -171,14 +171,6 @@ def progress(name: str) -> Any:
     return tell
 
 
-def shown(outcomes: Sequence[Outcome]) -> list[Figure]:
-    """The figures, each with how many items it is of: those without a verdict are left out."""
-    return [
-        found._replace(items=sum(outcome.scores[found.measure][1] > 0 for outcome in outcomes))
-        for found in figures_of("", outcomes)
-    ]
-
-
 def cautions(outcomes: Sequence[Outcome]) -> list[str]:
     """What to know about the figures."""
     lost = round(sum(outcome.scores["unparsable"][0] for outcome in outcomes))
@@ -203,7 +195,7 @@ def as_data(
                 "items": len(outcomes),
                 "figures": [
                     {"measure": f.measure, "items": f.items} | f.value._asdict()
-                    for f in shown(outcomes)
+                    for f in figures_said(outcomes)
                 ],
             }
             for each, outcomes in told

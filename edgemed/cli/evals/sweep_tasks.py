@@ -27,7 +27,7 @@ from edgemed.evals.sweep_file import sweeps_folder
 from edgemed.evals.sweeping.beside import refuse_same_names, row_of
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
-from edgemed.evals.sweeping.report import as_data, retained
+from edgemed.evals.sweeping.report import as_data, in_harness_form, retained
 from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.sweeping.task_sweep import (
     ENDS,
@@ -94,6 +94,8 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     as_text = json.dumps(data, indent=1) + "\n"
     keep(plan.folder / "sweep.json", as_text)
     keep_curve(plan, found, name)
+    for point, told in in_harness_form(plan, found):
+        keep(plan.folder / f"results-{point}.json", json.dumps(told, indent=1) + "\n")
     if args.report is not None:
         is_page = args.report.suffix.lower() == ".html"
         again = shown(sys.argv[:1] + command_again(args))

@@ -17,7 +17,9 @@ from edgemed.errors import UsageError
 from edgemed.evals.asking import answered, settings_holding
 from edgemed.evals.evaluate import Examinee, identity_of, planned, settled
 from edgemed.evals.examining import Outcome, Prompt, request_of, turns
+from edgemed.evals.figures import Figure
 from edgemed.evals.judging import questions
+from edgemed.evals.measures import measured
 from edgemed.evals.results import Identity, held, known_results, write_results
 from edgemed.evals.scoring import Scores
 from edgemed.evals.tasks.items import Item
@@ -166,6 +168,16 @@ def texts(
     finally:
         model.close()
     return [found[number] for number in range(len(requests))]
+
+
+def figures_said(outcomes: Sequence[Outcome]) -> list[Figure]:
+    """Every measure over the items on which the judge has said something, and their number."""
+    found = []
+    for measure in outcomes[0].scores:
+        rows = [o.scores[measure] for o in outcomes if o.scores[measure] != questions.NOTHING]
+        if (value := measured(measure, rows)) is not None:
+            found.append(Figure(measure, "", value, len(rows)))
+    return found
 
 
 def identity(bench: Bench, task: Task) -> Identity:

@@ -1,10 +1,12 @@
 """What a sweep on tasks came to, as plain data: for tables, for JSON and for the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, verdicts
+from edgemed.evals.harness_form import Answered, harness_form
+from edgemed.evals.sweeping.beside import ODD
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.choosing import KEPT, RULE, Kept, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
@@ -118,6 +120,21 @@ def tables_of(plan: Plan, found: Found) -> dict[str, list[dict[str, Any]]]:
         for section in plan.sections
         if found.tests
     }
+
+
+def in_harness_form(plan: Plan, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every tested point and row by a name for its file, as lm-evaluation-harness writes results.
+
+    Its "original" number of items is that of the sample which the sweep drew.
+    """
+    method = plan.way.method
+    points = {f"{method}-{t:g}": by_task for t, by_task in found.tests.items()}
+    rows = {ODD.sub("-", f"beside-{name}"): by_task for name, by_task in found.beside.items()}
+    for name, by_task in (points | rows).items():
+        answered = [
+            Answered(s.test, by_task[s.test.name], len(s.test_items)) for s in plan.sections
+        ]
+        yield name, harness_form(name, answered)
 
 
 def as_data(plan: Plan, found: Found, clock: Clock, command: str) -> dict[str, Any]:

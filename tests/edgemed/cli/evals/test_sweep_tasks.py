@@ -105,6 +105,7 @@ def test_examples_rows_beside_and_a_change_by_chance_are_part_of_the_plan(
 
     def caught(plan: Plan, *rest: object) -> Iterator[Found]:
         found.append(plan)
+        plan.folder.mkdir()
         yield Found()
 
     monkeypatch.setattr(sweep_tasks, "sweep_tasks", caught)

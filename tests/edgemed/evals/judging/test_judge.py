@@ -12,9 +12,17 @@ from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused, UsageError
 from edgemed.evals.evaluate import Examinee
+from edgemed.evals.examining import Outcome
 from edgemed.evals.judging import judge as judging
+from edgemed.evals.judging import questions
 from edgemed.evals.judging.family import kinship
-from edgemed.evals.judging.judge import Bench, judge_items, refuse_early, refuse_unjudged
+from edgemed.evals.judging.judge import (
+    Bench,
+    figures_said,
+    judge_items,
+    refuse_early,
+    refuse_unjudged,
+)
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task
@@ -90,6 +98,14 @@ def test_a_pair_is_judged_in_both_orders_and_never_with_two_models_loaded(
     assert [one.scores["unparsable"][0] for one in found] == [0] * 4 + [1]
     kept = (tmp_path / "o.jsonl").read_text()
     assert "good" not in kept and "Penicillin" not in kept
+
+
+def test_an_item_without_a_verdict_widens_no_interval() -> None:
+    said = [questions.scored_pair(("A", "A"), "x", "y")] * 2
+    unsaid = [questions.scored_pair(("A", "hm"), "x", "y")] * 2
+    found = {f.measure: f for f in figures_said([Outcome(scores) for scores in said + unsaid])}
+    assert found["win"].value == (0.5, 0.5, 0.5) and found["win"].items == 2
+    assert found["unparsable"].value.value == 0.5 and found["unparsable"].items == 4
 
 
 def test_one_model_is_judged_by_four_axes(
