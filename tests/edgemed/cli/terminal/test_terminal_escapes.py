@@ -270,6 +270,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
 }  # fmt: skip
 
 REFUSED = {
+    "judge",
     "models get",
     "models tune",
     "models cards",
