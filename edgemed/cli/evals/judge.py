@@ -67,6 +67,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder of results, a file a task (default: in the folder of evals)",
     )
+    add(
+        "--max-tokens",
+        type=positive,
+        metavar="N",
+        help="the longest answer that is judged, in tokens (default: the task's)",
+    )
     add("--json", action="store_true", help="print the figures as JSON")
     running = parser.add_argument_group("running the models").add_argument
     running(
@@ -91,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     """Refuse what cannot be done for any task, then have each task answered and judged."""
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
-    tasks = [read_task(name) for name in args.tasks]
+    tasks = [shortened(read_task(name), args.max_tokens) for name in args.tasks]
     for task in tasks:
         refuse_unjudged(task)
     bench = bench_of(args)
@@ -114,6 +120,13 @@ def run(args: argparse.Namespace) -> int:
             print()
     print(f"results: {printable(str(folder))}", file=sys.stderr)
     return 0
+
+
+def shortened(task: Task, most: int | None) -> Task:
+    """The task with so many tokens for an answer: another one to the file of results."""
+    if most is None:
+        return task
+    return replace(task, max_tokens=most, table={**task.table, "max_tokens": most})
 
 
 def bench_of(args: argparse.Namespace) -> Bench:

@@ -14,18 +14,12 @@ TASK = "mts-dialog"
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def call(tmp_path: Path) -> list[str]:
     """A run on two items, with short answers."""
-    from dataclasses import replace
-
-    from edgemed.cli.evals import judge
-    from edgemed.evals.tasks.task import read_task
-
-    monkeypatch.setattr(judge, "read_task", lambda name: replace(read_task(name), max_tokens=8))
     rows = [(str(n), "ALLERGY", "Penicillin.", f"{files.DIALOGUE} {n}") for n in range(2)]
     files.put_csv(tmp_path / files.MTS, [files.MTS_HEAD, *rows])
     given = ["--tasks", TASK, "--data", str(tmp_path), "-o", str(tmp_path / "r")]
-    return ["judge", MODEL, "--by", MODEL, *given, "--context", "1024", "--threads", "1"]
+    return ["judge", MODEL, "--by", MODEL, *given, "--max-tokens", "8", "--threads", "1"]
 
 
 def test_four_axes_with_intervals_and_the_familys_warning(
@@ -51,6 +45,15 @@ def test_a_pair_as_json(call: list[str], capsys: pytest.CaptureFixture[str]) -> 
     lost = found["unparsable"]["value"]
     # a model against itself: no order can prefer it, so what is said cancels out
     assert lost == 1 or found["win"]["value"] == 0.5
+
+
+def test_another_length_is_another_question(
+    call: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(call) == 0
+    call[call.index("8")] = "9"
+    assert main(call) == 3
+    assert "different questions" in capsys.readouterr().err
 
 
 def test_what_cannot_be_judged_is_refused_at_once(
