@@ -33,6 +33,7 @@ from typing import Any
 
 from edgemed.evals.examining import logs, turns
 from edgemed.evals.results import read_results
+from edgemed.evals.scoring import Scores
 from edgemed.evals.tasks.items import Item, Options
 from edgemed.evals.tasks.loaders import LETTERS, at, load
 from edgemed.evals.tasks.task import Task, filled, read_task
@@ -181,10 +182,17 @@ def samples(folder: Path, name: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: int(row["doc_id"]))
 
 
-def ours(folder: Path, task: Task, items: Sequence[Item]) -> list[dict[str, tuple[float, ...]]]:
-    """The scores that `edgemed eval` kept, in the order of the items."""
+def beside_ours(
+    folder: Path, task: Task, items: Sequence[Item], theirs: Sequence[dict[str, Any]]
+) -> list[tuple[Item, Scores, dict[str, Any]]]:
+    """Every item with the scores that `edgemed eval` kept and what the other logged. Items that are
+    not done yet are left out, and that is said."""
     _, found = read_results(folder / "ours" / f"{task.name}.{task.split.name}.jsonl")
-    return [found[item.key][1].scores for item in items]
+    pairs = list(zip(items, theirs, strict=True))
+    done = [(item, found[item.key][1].scores, row) for item, row in pairs if item.key in found]
+    if len(done) < len(pairs):
+        print(f"{task.name}: {len(pairs) - len(done)} of {len(pairs)} items are not done")
+    return done
 
 
 def told(title: str, pairs: Sequence[tuple[float, float]]) -> int:
@@ -199,7 +207,8 @@ def followed(folder: Path) -> int:
     """IFEval's verdicts."""
     task = read_task("ifeval:full")
     items = load(task, folder / "data")
-    pairs = list(zip(ours(folder, task, items), samples(folder, "ifeval"), strict=True))
+    done = beside_ours(folder, task, items, samples(folder, "ifeval"))
+    pairs = [(scores, row) for _, scores, row in done]
     apart = 0
     for theirs, mine in zip(FOLLOWED, ("prompt-strict", "prompt-loose"), strict=True):
         apart += told(mine, [(o[mine][0], float(t[theirs])) for o, t in pairs])
@@ -214,16 +223,13 @@ def chosen(folder: Path, model: Path) -> int:
     """Multiple choice: what was picked, and the log-probabilities of all options."""
     task = read_task("mmlu-medical")
     items = load(task, folder / "data")
-    scores = ours(folder, task, items)
     apart = 0
     loaded = load_model(model, Loading(context=2048, threads=1))
     for name, measures in MEASURES.items():
-        rows = samples(folder, name)
+        done = beside_ours(folder, task, items, samples(folder, name))
         for theirs, mine in measures.items():
-            pairs = zip(scores, rows, strict=True)
-            apart += told(mine, [(o[mine][0], float(t[theirs])) for o, t in pairs])
-        every = [pair for one, row in zip(items, rows, strict=True)
-                 for pair in beside(loaded, task, name, one, row)]  # fmt: skip
+            apart += told(mine, [(o[mine][0], float(t[theirs])) for _, o, t in done])
+        every = [p for one, _, row in done for p in beside(loaded, task, name, one, row)]
         same = sum(mine == other for mine, other in every)
         near = max(abs(mine - other) for mine, other in every)
         print(f"{len(every)} log-probabilities: {same} equal, the others within {near:.2g} nats")
@@ -248,12 +254,16 @@ def main() -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, help="the published files, for write")
+    parser.add_argument("--tasks", nargs="+", default=["ifeval", "mmlu-medical"])
     args = parser.parse_args()
     if args.what == "write":
         write(args.model, args.folder, args.data)
         return 0
-    apart = chosen(args.folder, args.model)
-    return 1 if followed(args.folder) + apart else 0
+    parts = {
+        "ifeval": lambda: followed(args.folder),
+        "mmlu-medical": lambda: chosen(args.folder, args.model),
+    }
+    return 1 if sum(parts[name]() for name in args.tasks) else 0
 
 
 if __name__ == "__main__":
