@@ -219,8 +219,8 @@ def followed(folder: Path) -> int:
     return apart + told("words of the answers", words)
 
 
-def chosen(folder: Path, model: Path) -> int:
-    """Multiple choice: what was picked, and the log-probabilities of all options."""
+def chosen(folder: Path, model: Path, most: int | None) -> int:
+    """Multiple choice: what was picked, and the log-probabilities of all options (of `most` items)."""
     task = read_task("mmlu-medical")
     items = load(task, folder / "data")
     apart = 0
@@ -229,7 +229,7 @@ def chosen(folder: Path, model: Path) -> int:
         done = beside_ours(folder, task, items, samples(folder, name))
         for theirs, mine in measures.items():
             apart += told(mine, [(o[mine][0], float(t[theirs])) for _, o, t in done])
-        every = [p for one, _, row in done for p in beside(loaded, task, name, one, row)]
+        every = [p for one, _, row in done[:most] for p in beside(loaded, task, name, one, row)]
         same = sum(mine == other for mine, other in every)
         near = max(abs(mine - other) for mine, other in every)
         print(f"{len(every)} log-probabilities: {same} equal, the others within {near:.2g} nats")
@@ -254,6 +254,7 @@ def main() -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, help="the published files, for write")
+    parser.add_argument("--logs", type=int, help="compare log-probabilities of so many items only")
     parser.add_argument("--tasks", nargs="+", default=["ifeval", "mmlu-medical"])
     args = parser.parse_args()
     if args.what == "write":
@@ -261,7 +262,7 @@ def main() -> int:
         return 0
     parts = {
         "ifeval": lambda: followed(args.folder),
-        "mmlu-medical": lambda: chosen(args.folder, args.model),
+        "mmlu-medical": lambda: chosen(args.folder, args.model, args.logs),
     }
     return 1 if sum(parts[name]() for name in args.tasks) else 0
 
