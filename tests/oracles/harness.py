@@ -220,7 +220,7 @@ def followed(folder: Path) -> int:
 
 
 def chosen(folder: Path, model: Path, most: int | None) -> int:
-    """Multiple choice: what was picked, and the log-probabilities of all options (of `most` items)."""
+    """Multiple choice: what was picked, and options' log-probabilities (of `most` items)."""
     task = read_task("mmlu-medical")
     items = load(task, folder / "data")
     apart = 0
