@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
         "evals", "find the t at which a merge keeps both skills, on your cases or on tasks"
     ),
     "eval": Command("evals", "measure a model on published clinical and other tasks"),
+    "judge": Command("evals", "have a local model judge what another one writes"),
     "diff": Command("merging", "measure how two models differ, and what a merge would keep"),
     "verify": Command("merging", "make a file again from its recipe and compare the two"),
     "recipe": Command("merging", "show a merge recipe in its normal form"),

@@ -20,7 +20,14 @@ from edgemed import __version__
 from edgemed.errors import Refused
 from edgemed.evals.asking import settings_holding
 from edgemed.evals.examining import READING, Outcome, asked_together, prompts
-from edgemed.evals.results import Identity, Results, held, known_results, write_results
+from edgemed.evals.results import (
+    Identity,
+    Results,
+    held,
+    known_results,
+    rules_of,
+    write_results,
+)
 from edgemed.evals.scoring import LIBRARIES
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
@@ -200,6 +207,7 @@ def identity_of(model: Examinee, task: Task) -> Identity:
         "adapters": adapters,
         "options of loading": {name: str(value) for name, value in given.items()},
         "edgemed": __version__,
+        **rules_of(task),
         "libraries": {name: version(name) for name in (*ENGINES, *LIBRARIES.values())},
     }
 

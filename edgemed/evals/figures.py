@@ -11,7 +11,7 @@ from edgemed.evals.examining import Outcome
 from edgemed.evals.intervals import Interval, bounded, resampled_sums
 from edgemed.evals.measures import SPREADS, figure_of, measured, spread_of
 from edgemed.evals.paired import Compared, compared, holm
-from edgemed.evals.results import read_results
+from edgemed.evals.results import read_results, rules_of
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
@@ -86,6 +86,11 @@ def other_outcomes(path: Path, task: Task, items: Sequence[Item]) -> list[Outcom
     if (identity.get("task"), identity.get("split")) != (task.name, task.split.name):
         raise Refused(
             f"{path} holds results of another task", "name the folder of a model's results"
+        )
+    if any(identity.get(name) != digest for name, digest in rules_of(task).items()):
+        raise Refused(
+            f"{path} holds results by other rules of the checks",
+            "evaluate that model again with this version, in another folder",
         )
     lacking = sum(found.get(item.key, ("",))[0] != item.digest for item in items)
     if lacking:

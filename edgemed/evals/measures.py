@@ -77,6 +77,8 @@ UNITS: Mapping[str, str] = {
     "kl median": "nats",
     "kl 99.9 %": "nats",
     "words": "words",
+    "words of the other": "words",
+    **dict.fromkeys(("fluency", "relevance", "completeness", "proficiency"), "of 5"),
 }
 """Figures that are no share, with what they are in."""
 
@@ -111,7 +113,7 @@ def measured(name: str, rows: Sequence[Counts]) -> Interval | None:
     if not rows or not any(any(row) for row in rows):
         return None
     columns = list(zip(*rows, strict=True))
-    if len(columns) == 2 and set(columns[1]) == {1.0}:
+    if len(columns) == 2 and set(columns[1]) == {1.0} and name not in UNITS:
         return mean_of(columns[0])
     sums = np.array(rows, np.float64).sum(axis=0)
     if name not in FIGURES and not sums[1]:

@@ -15,13 +15,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgemed.clinic.rules import digest_of_rules
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.examining import Outcome
 from edgemed.evals.tasks.items import Item
+from edgemed.evals.tasks.task import Task
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import Busy, hold
 from edgemed.storage.whole import write_whole
 
+CLAIMS = "claims"
+"""The metric that the checks compute: its results hold for the checks' rules as they are."""
+RULES = "rules of the checks"
 ELSEWHERE = "name another folder, or move that file away"
 
 Identity = Mapping[str, Any]
@@ -78,6 +83,11 @@ def read_results(out: Path) -> tuple[dict[str, Any], Results]:
         return dict(identity), found
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise Refused(f"{out} does not hold results of a task", ELSEWHERE) from None
+
+
+def rules_of(task: Task) -> dict[str, str]:
+    """The digest of the checks' rules, as a part of the identity, where the checks score a task."""
+    return {RULES: digest_of_rules()} if CLAIMS in task.metrics else {}
 
 
 def known_results(

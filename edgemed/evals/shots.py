@@ -45,6 +45,11 @@ def shown_task(task: Task, shots: Shots) -> Task:
     return replace(task, table={**task.table, "shots": list(shots)})
 
 
+def suffix_of(task: Task) -> str:
+    """What the name of a file of results has for the task's examples."""
+    return f".{task.table['shots'][0]}-shot" if "shots" in task.table else ""
+
+
 def with_shots(task: Task, items: Sequence[Item], folder: Path, shots: Shots) -> list[Item]:
     """The items with their examples. UsageError where the pool is too small."""
     every = load(read_task(f"{task.name}:{task.table['pool']}"), folder)

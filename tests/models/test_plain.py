@@ -6,6 +6,9 @@ import pytest
 from edgemed_models.answer import collect
 from edgemed_models.base import Done, Failed, Message, Piece, Request, Scored
 from edgemed_models.engine.client import LlamaModel
+from edgemed_models.scale import path_of
+
+from edgemed.local_models.loading import Options, load_model
 
 TEXT = "Once upon a time there was"
 
@@ -95,3 +98,21 @@ def test_a_cancel_ends_a_scored_answer(model: LlamaModel) -> None:
 def test_only_a_plain_text_has_an_echo_and_scores(more: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="plain"):
         Request((Message("user", "a"),), **more)  # type: ignore[arg-type]
+
+
+def test_the_token_that_ends_a_text_has_a_score_and_no_text() -> None:
+    model = load_model(path_of("instruct"), Options(context=512, threads=1))
+    try:
+        ids, _ = model.encode((Message("user", "What is rest good for?"),), "x")
+        request = Request((), 200, plain=True, ids=tuple(ids), top=1)
+        events = list(model.generate(request))
+    finally:
+        model.close()
+    found = [event for event in events if isinstance(event, Piece)]
+    done = events[-1]
+    assert isinstance(done, Done) and done.reason == "stop"
+    *written, end = found
+    assert (end.text, end.tokens) == ("", 0) and len(end.scores) == 1
+    (score,) = end.scores
+    assert score.log == score.top[0][1] and score.offset == len("".join(p.text for p in written))
+    assert done.timings.answer_tokens == len(scores(written))

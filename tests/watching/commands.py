@@ -50,6 +50,8 @@ def prepare(work: Path) -> None:
     case = {"axis": "facts", "prompt": question.item.prompt, "expect": {"facts": ["fever"]}}
     (work / "cases.jsonl").write_text(json.dumps(case) + "\n", "utf-8")
     task_files.put_lines(work / "tasks" / task_files.MEDQA, [task_files.medqa_row()])
+    visit = ("0", "ALLERGY", "Penicillin.", task_files.DIALOGUE)
+    task_files.put_csv(work / "tasks" / task_files.MTS, [task_files.MTS_HEAD, visit])
 
 
 def rows() -> dict[str, list[list[str]]]:
@@ -78,6 +80,12 @@ def rows() -> dict[str, list[list[str]]]:
             ["eval", "--list"],
             ["eval", model, "--tasks", "medqa", "--data", "tasks", "-o", "results", *SMALL],
         ],
+        "judge": [
+            [
+                *("judge", model, "--by", model, "--tasks", "mts-dialog", "--data", "tasks"),
+                *("--max-tokens", "8", "-o", "verdicts", *SMALL),
+            ],
+        ],
         "diff": [["diff", "a.gguf", "b.gguf"]],
         "verify": [merge, ["verify", "merged.gguf"]],
         "recipe": [["recipe", "show", "recipe.yml"]],
@@ -104,6 +112,8 @@ MADE = {
     for name in (
         *("merged.gguf", "converted.gguf", "small.gguf", "folded.gguf", "out.gguf"),
         *("adapter.gguf", "adapter.gguf.json", "tasks.jsonl", "tasks.jsonl.json"),
+        *("verdicts", "verdicts/instruct.mts-dialog.test-1.jsonl"),
+        "verdicts/.instruct.mts-dialog.test-1.jsonl.lock",
         *("results", "results/medqa.test.jsonl", "results/.medqa.test.jsonl.lock"),
     )
 }

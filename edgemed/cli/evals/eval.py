@@ -1,6 +1,7 @@
 """`edgemed eval MODEL --tasks ...`: a model on published tasks, from files on this machine."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +11,13 @@ from typing import Any, NamedTuple
 
 from edgemed_models.engine.settings import Settings
 
-from edgemed.amounts import amount
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
+from edgemed.cli.evals.example_options import (
+    configure_shots,
+    refuse_shots,
+    shots_of,
+    shown_items,
+)
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
@@ -22,8 +28,9 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
 from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
+from edgemed.evals.harness_form import Answered, harness_form
 from edgemed.evals.scoring import refuse_missing_libraries
-from edgemed.evals.shots import Shots, shown_task, with_shots, within_context
+from edgemed.evals.shots import shown_task, suffix_of
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
@@ -31,7 +38,8 @@ from edgemed.evals.texts import refuse_other_vocabulary
 from edgemed.local_models.library import find_model
 from edgemed.local_models.loading import Options
 from edgemed.printable import printable
-from edgemed.storage.whole import private_folder
+from edgemed.storage.place import refuse_place
+from edgemed.storage.whole import in_words, private_folder, write_whole
 
 EVERY = 0.2  # seconds between two updates of the line of progress
 
@@ -92,26 +100,23 @@ def result_options(add: Callable[..., Any]) -> None:
         "--text", type=Path, metavar="FILE", help="the text for the tasks perplexity and divergence"
     )
     add("--json", action="store_true", help="print the figures as JSON")
-
-
-def configure_shots(add: Callable[..., Any]) -> None:
-    """The options of examples."""
-    add("--shots", type=positive, metavar="K", help="put K answered examples before each question")
     add(
-        "--shots-by",
-        choices=("chance", "likeness"),
-        help="draw the same examples for all items (default), or take the nearest for each",
+        "--harness",
+        type=Path,
+        metavar="FILE.json",
+        help="write the figures in lm-evaluation-harness's form, too",
     )
-    add("--shots-pool", type=positive, metavar="N", help="draw from only N of the task's pool")
 
 
 class Sitting(NamedTuple):
-    """A task with its items, the file of its results, and another model's outcomes, if asked."""
+    """A task with its items, the file of its results, another model's outcomes, if asked, and how
+    many items the whole split has."""
 
     task: Task
     items: list[Item]
     out: Path
     theirs: list[Outcome]
+    whole: int
 
 
 def run(args: argparse.Namespace) -> int:
@@ -133,6 +138,8 @@ def run(args: argparse.Namespace) -> int:
     settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
     found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
     tell_together(sittings, found, args.json)
+    if args.harness is not None:
+        write_harness(args.harness, path.stem, sittings, found)
     print(f"results: {printable(str(folder))}", file=sys.stderr)
     return 0
 
@@ -162,35 +169,16 @@ def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Exami
     return examinee(parent, Options())
 
 
-def shots_of(args: argparse.Namespace) -> Shots:
-    """The examples that are asked for."""
-    return Shots(args.shots, args.shots_by or "chance", args.shots_pool, args.seed)
-
-
-def shown_items(
-    task: Task, items: list[Item], path: Path, data: Path, args: argparse.Namespace
-) -> list[Item]:
-    """The items with as many examples as fit; how many got fewer is said."""
-    every = with_shots(task, items, data, shots_of(args))
-    found, fewer = within_context(path, options_of(args), task, every)
-    if fewer:
-        of, asked = amount(len(items), "item"), amount(args.shots, "example")
-        print(
-            f"{task.name}: {fewer} of {of} got fewer than {asked}: more do not fit the context",
-            file=sys.stderr,
-        )
-    return found
-
-
 def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> Sitting:
     """What a task needs from the disk."""
     data: Path = args.data or data_folder()
-    items = sampled(load(task, data), task.name, args.seed, args.limit)
+    every = load(task, data)
+    items = sampled(every, task.name, args.seed, args.limit)
     if args.shots:
         items = shown_items(task, items, path, data, args)
     other = None if args.against is None or args.against.is_file() else args.against
     theirs = other_outcomes(file_in(other, task), task, items) if other else []
-    return Sitting(task, items, file_in(folder, task), theirs)
+    return Sitting(task, items, file_in(folder, task), theirs, len(every))
 
 
 def tell_together(
@@ -207,6 +195,17 @@ def tell_together(
         print(note_on(compared))
 
 
+def write_harness(
+    out: Path, name: str, sittings: Sequence[Sitting], found: Sequence[list[Outcome]]
+) -> None:
+    """The figures in lm-evaluation-harness's form."""
+    answered = [
+        Answered(s.task, outcomes, s.whole) for s, outcomes in zip(sittings, found, strict=True)
+    ]
+    with in_words(out):
+        write_whole(out, (json.dumps(harness_form(name, answered), indent=1) + "\n").encode())
+
+
 def refuse_usage(args: argparse.Namespace) -> None:
     """UsageError unless a model, tasks and data are named."""
     if args.model is None:
@@ -215,8 +214,9 @@ def refuse_usage(args: argparse.Namespace) -> None:
         raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
     if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
         raise UsageError("a task is named twice", "run its splits one after the other")
-    if not args.shots and (args.shots_by or args.shots_pool):
-        raise UsageError("no number of examples is given", "give --shots too")
+    refuse_shots(args)
+    if args.harness is not None:
+        refuse_place(args.harness, replace=True)
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 
@@ -245,15 +245,14 @@ def make_folder(folder: Path) -> None:
 
 def file_in(folder: Path, task: Task) -> Path:
     """The file of a task's results; those with examples have another."""
-    shots = f".{task.table['shots'][0]}-shot" if "shots" in task.table else ""
-    return folder / f"{task.name}.{task.split.name}{shots}.jsonl"
+    return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
 
 
 def measured(
     model: Examinee, asked: Sitting, settings: Settings | None, as_json: bool
 ) -> list[Outcome]:
     """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
-    task, items, out, _ = asked
+    task, items, out = asked.task, asked.items, asked.out
     together = settings is not None and task.kind in WRITING and settings.sequences > 1
     many = f", up to {settings.sequences} at once" if settings and together else ""
     print(f"{task.name}: {len(items)} items{many}", file=sys.stderr)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemed.adapters.naming import Parent, parent_of
+from edgemed.cli.evals.example_options import configure_shots
 from edgemed.cli.evals.sweep_shown import Narrator, cautions, table_of, verdict
 from edgemed.cli.merging.options import read_template
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
@@ -62,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the longest answer, in tokens (default: 256)",
     )
     configure_tasks(parser.add_argument_group("on published tasks").add_argument)
+    configure_shots(parser.add_argument_group("examples before each question").add_argument)
     running = parser.add_argument_group("running the models").add_argument
     configure_loading(running)
     configure_at_once(running)
@@ -136,6 +138,19 @@ def configure_tasks(add: Callable[..., Any]) -> None:
         metavar="FILE",
         help="also write a report: a .html page, or .json",
     )
+    add(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="RECIPE|MODEL",
+        help="test this too: a merge by its recipe (any method), or MODEL[+ADAPTER]; repeatable",
+    )
+    add(
+        "--control",
+        type=seed,
+        metavar="SEED",
+        help="test a change by chance too, as large as that of the chosen merge",
+    )
     add("--json", action="store_true", help="print the figures as JSON")
     add(
         "--force-knowledge",
@@ -196,9 +211,12 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_task_options(args: argparse.Namespace) -> None:
     """UsageError for an option that would do nothing without --tasks."""
-    for option in ("data", "limit", "budget", "report", "json", "force_knowledge", "force_broken"):
+    options = ("data", "limit", "budget", "report", "json", "beside", "force_knowledge")
+    for option in (*options, "force_broken", "shots", "shots_by", "shots_pool"):
         if getattr(args, option):
             raise UsageError(f"--{option.replace('_', '-')} is for --tasks", "leave it out")
+    if args.control is not None:
+        raise UsageError("--control is for --tasks", "leave it out")
 
 
 def way_of(args: argparse.Namespace) -> Way:

@@ -27,13 +27,14 @@ class Narrator:
         self.live = sys.stderr.isatty()
         self.began: float | None = None
 
-    def at_work(self, t: float, what: str) -> None:
-        """Show what is being done at `t`, on a terminal only."""
+    def at_work(self, t: float | str, what: str) -> None:
+        """Show what is being done at `t`, or for a row, on a terminal only."""
         if self.began is None:
             self.began = time.monotonic()
         if self.live:
             clear_line(sys.stderr)
-            sys.stderr.write(printable(f"t = {t:g}: {what}"))
+            where = t if isinstance(t, str) else f"t = {t:g}"
+            sys.stderr.write(printable(f"{where}: {what}"))
             sys.stderr.flush()
 
     def note(self, text: str) -> None:

@@ -5,9 +5,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from edgemed.adapters.naming import model_file
 from edgemed.amounts import amount
+from edgemed.cli.evals.example_options import refuse_shots, shots_of, shown_items
 from edgemed.cli.evals.sweep_shown import Narrator, command_for, shown
 from edgemed.cli.evals.sweep_tasks_shown import (
+    beside_table,
     choice_table,
     on_choice,
     on_surprise,
@@ -19,10 +22,12 @@ from edgemed.cli.terminal.printing import print_json
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.scoring import refuse_missing_libraries
+from edgemed.evals.shots import shown_task
 from edgemed.evals.sweep_file import sweeps_folder
+from edgemed.evals.sweeping.beside import refuse_same_names, row_of
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
-from edgemed.evals.sweeping.report import as_data, retained
+from edgemed.evals.sweeping.report import as_data, in_harness_form, retained
 from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.sweeping.task_sweep import (
     ENDS,
@@ -34,19 +39,32 @@ from edgemed.evals.sweeping.task_sweep import (
     refuse_axes,
     sweep_tasks,
 )
-from edgemed.evals.tasks.items import sampled
+from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
-from edgemed.evals.tasks.task import read_task, task_names
+from edgemed.evals.tasks.task import Task, read_task, task_names
+from edgemed.gguf import open_model
 from edgemed.merging.report.report_file import refuse_name
 from edgemed.printable import printable
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
 REPEATED = (
     *("data", "limit", "seed", "method", "out_type", "tokenizer_from"),
-    *("threads", "context", "gpu_layers", "kv_type", "batch", "at_once"),
+    *(
+        "shots",
+        "shots_by",
+        "shots_pool",
+        "control",
+        "threads",
+        "context",
+        "gpu_layers",
+        "kv_type",
+        "batch",
+        "at_once",
+    ),
 )
 FLAGS = ("force_knowledge", "force_broken", "no_repack")
 """What the command that repeats a sweep must name, with values and without."""
+TEMPLATE = "tokenizer.chat_template"
 READ_ONLY = ("read", "diverge")
 
 
@@ -76,6 +94,8 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     as_text = json.dumps(data, indent=1) + "\n"
     keep(plan.folder / "sweep.json", as_text)
     keep_curve(plan, found, name)
+    for point, told in in_harness_form(plan, found):
+        keep(plan.folder / f"results-{point}.json", json.dumps(told, indent=1) + "\n")
     if args.report is not None:
         is_page = args.report.suffix.lower() == ".html"
         again = shown(sys.argv[:1] + command_again(args))
@@ -99,6 +119,8 @@ def tell(plan: TaskSweep, found: Found, made: str) -> None:
     rows = retained(plan, found)
     if rows:
         show([test_table(rows)])
+    if others := beside_table(plan, found):
+        show([others])
     for line in on_test(plan, found, rows):
         print(line)
     if made:
@@ -126,6 +148,7 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
             "a sweep takes each task's own splits", "name the task without a split: mts-dialog"
         )
     refuse_axes(tasks, args.force_knowledge)
+    refuse_shots(args)
     if not set(ENDS) <= set(args.t) or len(set(args.t)) < 3:
         raise UsageError(
             "a sweep on tasks needs t = 0, t = 1 and one between",
@@ -135,14 +158,49 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
     data = args.data or sweeps_folder().parent / "tasks"
     sections = []
     for task in tasks:
-        test = sampled(load(task, data), task.name, args.seed, args.limit)
         early = development_of(task)
-        some = sampled(load(early, data), task.name, args.seed, args.limit) if early else []
-        sections.append(Section(task, test, early, some))
+        asked, items = asked_items(args, task, data, way)
+        chosen, some = asked_items(args, early, data, way) if early else (None, [])
+        sections.append(Section(asked, items, chosen, some))
     folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
     options = options_of(args)
     ts = tuple(sorted(set(args.t)))
-    return TaskSweep(way, ts, sections, options, folder, args.limit, args.seed, args.force_broken)
+    rows = tuple(map(row_of, args.beside))
+    refuse_same_names(rows)
+    return TaskSweep(
+        way,
+        ts,
+        sections,
+        options,
+        folder,
+        args.limit,
+        args.seed,
+        args.force_broken,
+        rows,
+        args.control,
+    )
+
+
+def asked_items(
+    args: argparse.Namespace, task: Task, data: Path, way: Way
+) -> tuple[Task, list[Item]]:
+    """A task and its items, each with as many examples as are asked for and fit."""
+    items = sampled(load(task, data), task.name, args.seed, args.limit)
+    if not args.shots:
+        return task, items
+    shown = shown_task(task, shots_of(args))
+    return shown, shown_items(shown, items, counting_model(way), data, args)
+
+
+def counting_model(way: Way) -> Path:
+    """The parent by which tokens are counted: the one whose vocabulary the merges have, or the
+    other where that one has no chat template."""
+    parents = (way.b, way.a) if way.changes.get("tokenizer") == "B" else (way.a, way.b)
+    paths = [path for path in map(model_file, parents) if path.suffix.lower() == ".gguf"]
+    if not paths:
+        raise UsageError("--shots needs a GGUF file to count tokens with", "convert a parent")
+    templates = (path for path in paths if TEMPLATE in open_model(path).metadata)
+    return next(templates, paths[0])
 
 
 def keep(path: Path, text: str) -> None:
@@ -170,6 +228,7 @@ def command_again(args: argparse.Namespace) -> list[str]:
         value = getattr(args, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
+    words += [word for row in args.beside for word in ("--beside", row)]
     words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(args, flag)]
     words += ["--t", *(f"{t:g}" for t in sorted(set(args.t)))]
     return words + ([f"--budget={args.budget:g}"] if args.budget else [])

@@ -8,7 +8,7 @@ from edgemed.amounts import amount
 from edgemed.evals.intervals import FEW, Interval
 from edgemed.evals.sweeping.choosing import KEPT, RULE
 from edgemed.evals.sweeping.floors import FLOORS
-from edgemed.evals.sweeping.report import Retained, beside_parents
+from edgemed.evals.sweeping.report import Retained, beside_parents, rows_beside
 from edgemed.evals.sweeping.task_sweep import ENDS, Found, TaskSweep, curve_rows
 from edgemed.tables import Table
 
@@ -98,6 +98,26 @@ def test_table(rows: Sequence[Retained]) -> Table:
         "verdict",
     )
     return Table(head, lines)
+
+
+def beside_table(plan: TaskSweep, found: Found) -> Table | None:
+    """The rows beside on each task's deciding measure, next to the chosen merge."""
+    decides = {s.test.name: s.test.table["decides"] for s in plan.sections}
+    lines = [
+        (
+            row["row"],
+            row["task"],
+            row["measure"],
+            f"{100 * row['value']:.1f}",
+            f"{100 * row['merge']:.1f}",
+            f"{100 * row['difference']:+.1f}",
+            f"{row['p_corrected']:.4f}",
+        )
+        for row in rows_beside(plan, found)
+        if row["measure"] == decides[row["task"]]
+    ]
+    head = ("beside", "task", "measure", ">its value", ">merge", ">difference", ">p, corrected")
+    return Table(head, lines) if lines else None
 
 
 def lengths(found: Found) -> Iterator[str]:

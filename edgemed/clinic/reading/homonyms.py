@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple, cast
 
 from edgemed.clinic.lists import rows_of
-from edgemed.clinic.reading.concepts import Concept, Found, Kind
+from edgemed.clinic.reading.concepts import Concept, NamedAt, Kind
 from edgemed.clinic.words import Word
 
 # What stands behind a drug that is taken.
@@ -41,20 +41,20 @@ class Reading(NamedTuple):
 
 
 def told_apart(
-    text: str, section: str, found: Sequence[Word], named: Sequence[Found]
-) -> list[Found]:
+    text: str, section: str, found: Sequence[Word], named: Sequence[NamedAt]
+) -> list[NamedAt]:
     """`named` with the words of the two lists read by what stands around them."""
     spelled = [_spelled(text, word) for word in found]
     at = [i for i, word in enumerate(spelled) if word in _readings()]
     if not at:
         return list(named)
     text, section = text.lower(), section.lower()
-    changed: dict[int, Found | None] = {}
+    changed: dict[int, NamedAt | None] = {}
     for i in at:
         fits = next((r for r in _readings()[spelled[i]] if _fits(r, text, section, found[i])), None)
         alone = all(f.first == f.last for f in named if f.first <= i <= f.last)
         if fits is not None and alone:
-            changed[i] = Found(fits.concept, i, i) if fits.concept is not None else None
+            changed[i] = NamedAt(fits.concept, i, i) if fits.concept is not None else None
     kept = [f for f in named if f.first not in changed]
     return sorted([*kept, *(f for f in changed.values() if f)], key=lambda f: f.first)
 

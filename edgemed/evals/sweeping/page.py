@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from edgemed.evals.measures import UNITS
+
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 44, 30, 12
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
@@ -30,6 +32,7 @@ def page(data: Mapping[str, Any], command: str) -> str:
         "<h2>Test</h2>",
         retention(data["retention"]),
         *(measures(task, rows) for task, rows in data["test"].items()),
+        *beside(data["beside"]),
         "<h2>Choice of t</h2>",
         f"<p>The rule: {escape(data['rule'])}. On development splits; bars are 95 % intervals.</p>",
         *plots(data["development"], data["chosen"]),
@@ -91,6 +94,20 @@ def measures(task: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"<h3>{escape(task)}</h3>" + table(("measure", *(f"t = {t:g}" for t in ts)), lines)
 
 
+def beside(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The rows beside, on every measure."""
+    if not rows:
+        return
+    yield "<h2>Beside the merge</h2><p>On the same items; p is corrected over all rows.</p>"
+    lines = []
+    for row in rows:
+        by = 1 if row["measure"] in UNITS else 100
+        values = (f"{by * row[name]:.1f}" for name in ("value", "merge"))
+        p = f"{row['p_corrected']:.4f}"
+        lines.append((row["row"], row["task"], row["measure"], str(row["items"]), *values, p))
+    yield table(("row", "task", "measure", "items", "its value", "merge", "p, corrected"), lines)
+
+
 def hundred(value: float) -> str:
     """A share times 100."""
     return f"{100 * value:.1f}"
@@ -98,8 +115,6 @@ def hundred(value: float) -> str:
 
 def spread(row: Mapping[str, Any]) -> str:
     """A figure with its interval: times 100, or as it stands."""
-    from edgemed.evals.measures import UNITS
-
     plain = row.get("measure") in UNITS
     value, low, high = (
         f"{row[name]:.4g}" if plain else hundred(row[name]) for name in ("value", "low", "high")

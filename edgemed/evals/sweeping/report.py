@@ -1,10 +1,12 @@
 """What a sweep on tasks came to, as plain data: for tables, for JSON and for the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, verdicts
+from edgemed.evals.harness_form import Answered, harness_form
+from edgemed.evals.sweeping.beside import ODD
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.choosing import KEPT, RULE, Kept, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
@@ -81,6 +83,30 @@ def beside_parents(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
+def rows_beside(plan: TaskSweep, found: Found) -> list[dict[str, Any]]:
+    """Every row beside on every measure, with the chosen merge on the same items: paired tests,
+    with Holm's correction over all of them."""
+    choice = found.choice
+    if choice is None or choice.t not in found.tests or not found.beside:
+        return []
+    titles = {(name, task): f"{task} beside {name}" for name, by_task in found.beside.items()
+              for task in by_task}  # fmt: skip
+    pairs = {
+        title: (found.tests[choice.t][task], found.beside[name][task])
+        for (name, task), title in titles.items()
+    }
+    named = {title: where for where, title in titles.items()}
+    rows: list[dict[str, Any]] = []
+    for one in verdicts(pairs):
+        name, task = named[one.task]
+        rows.append(
+            {"row": name, "task": task, "measure": one.measure, "merge": one.found.ours,
+             "value": one.found.theirs, "difference": one.found.difference, "p": one.found.p,
+             "items": one.found.items, "p_corrected": one.p, "differs": one.p < SURE}
+        )  # fmt: skip
+    return rows
+
+
 def tables_of(plan: TaskSweep, found: Found) -> dict[str, list[dict[str, Any]]]:
     """Every measure of every point of the test, by task."""
     return {
@@ -94,6 +120,21 @@ def tables_of(plan: TaskSweep, found: Found) -> dict[str, list[dict[str, Any]]]:
         for section in plan.sections
         if found.tests
     }
+
+
+def in_harness_form(plan: TaskSweep, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every tested point and row by a name for its file, as lm-evaluation-harness writes results.
+
+    Its "original" number of items is that of the sample which the sweep drew.
+    """
+    method = plan.way.method
+    points = {f"{method}-{t:g}": by_task for t, by_task in found.tests.items()}
+    rows = {ODD.sub("-", f"beside-{name}"): by_task for name, by_task in found.beside.items()}
+    for name, by_task in (points | rows).items():
+        answered = [
+            Answered(s.test, by_task[s.test.name], len(s.test_items)) for s in plan.sections
+        ]
+        yield name, harness_form(name, answered)
 
 
 def as_data(plan: TaskSweep, found: Found, clock: Clock, command: str) -> dict[str, Any]:
@@ -119,6 +160,7 @@ def as_data(plan: TaskSweep, found: Found, clock: Clock, command: str) -> dict[s
         "test": tables_of(plan, found),
         "retention": [retained_data(row) for row in retained(plan, found)],
         "against_parents": beside_parents(found),
+        "beside": rows_beside(plan, found),
         "make": command if choice is not None else None,
     }
 

@@ -46,8 +46,8 @@ LOADED = ("context", "gpu_layers", "kv_type", "repack", "batch")
 class Listener(Protocol):
     """Is told of a sweep's progress."""
 
-    def at_work(self, t: float, what: str) -> None:
-        """What is being done at `t` at the moment."""
+    def at_work(self, t: float | str, what: str) -> None:
+        """What is being done at `t`, or for what is called so, at the moment."""
 
     def note(self, text: str) -> None:
         """A note on the merges, or why one starts slowly."""
@@ -56,7 +56,7 @@ class Listener(Protocol):
 class Silent:
     """A listener that shows nothing."""
 
-    def at_work(self, t: float, what: str) -> None:
+    def at_work(self, t: float | str, what: str) -> None:
         """Does nothing."""
 
     def note(self, text: str) -> None:

@@ -20,6 +20,9 @@ from edgemed.errors import Refused, UsageError
 from edgemed.evals.evaluate import Examinee, evaluate, identity_of, refuse_early
 from edgemed.evals.examining import Outcome
 from edgemed.evals.results import known_results
+from edgemed.evals.shots import suffix_of
+from edgemed.evals.sweeping import beside
+from edgemed.evals.sweeping.beside import At, Beside
 from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
 from edgemed.evals.sweeping.budget import Clock, better_half, rounds_for
 from edgemed.evals.sweeping.choosing import CLINICAL, INSTRUCTIONS, Choice, Column, choose
@@ -48,7 +51,8 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskSweep:
-    """What a sweep on tasks does."""
+    """What a sweep on tasks does. `beside` is tested with the parents and the chosen merge;
+    `control` is the seed of a change by chance that is tested too."""
 
     way: Way
     ts: tuple[float, ...]
@@ -58,6 +62,8 @@ class TaskSweep:
     limit: int | None
     seed: int
     force_broken: bool = False
+    beside: tuple[Beside, ...] = ()
+    control: int | None = None
 
 
 class Round(NamedTuple):
@@ -70,13 +76,15 @@ class Round(NamedTuple):
 
 @dataclass(slots=True)
 class Found:
-    """What a sweep came to. `tests`: by t and task, the outcomes on `test_items`."""
+    """What a sweep came to. `tests`: by t and task, the outcomes on `test_items`; `beside`: by name
+    of a row, the same."""
 
     surprise: Surprise | None = None
     rounds: list[Round] = field(default_factory=list)
     answers: dict[float, dict[str, list[Outcome]]] = field(default_factory=dict)
     tests: dict[float, dict[str, list[Outcome]]] = field(default_factory=dict)
     test_items: dict[str, list[Item]] = field(default_factory=dict)
+    beside: dict[str, dict[str, list[Outcome]]] = field(default_factory=dict)
     stopped: str = ""
 
     @property
@@ -110,7 +118,10 @@ def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[F
     with held(plan.folder / "sweep") as merged:
         recall(clock, plan.folder / SECONDS)
         bench = Bench(plan, clock, listener, merged)
-        for note in refuse_merges(plan.way, plan.ts, bench.exam, merged):
+        notes = refuse_merges(plan.way, plan.ts, bench.exam, merged)
+        for row in plan.beside:
+            notes += beside.planned(row, merged, plan.options).notes
+        for note in dict.fromkeys(notes):
             listener.note(note)
         found = Found(surprise=bench.surprise())
         yield found
@@ -131,39 +142,49 @@ class Bench:
         self.exam = Exam((), longest, plan.options)
         self.origin = identity_of_way(plan.way)
         self.checked = False
+        self.digests: dict[str, str] = {}
 
-    def point(self, t: float) -> Examinee:
-        """The merge at `t`, known by what it is made from."""
+    def point(self, t: At) -> Examinee:
+        """The merge at `t` or the file of a row beside, known by what it is made from."""
+        if isinstance(t, Beside):
+            if t.folder not in self.digests:
+                self.digests[t.folder] = beside.digest_of(t)
+            return Examinee(self.merged, self.plan.options, ((t.name, self.digests[t.folder]),))
         made = json.dumps([self.origin, t, SOURCES_DIGEST], sort_keys=True)
         name = f"{self.plan.way.method} t={t:g}"
         return Examinee(
             self.merged, self.plan.options, ((name, hashlib.sha256(made.encode()).hexdigest()),)
         )
 
-    def file(self, t: float, task: Task) -> Path:
+    def file(self, t: At, task: Task) -> Path:
         """The results of a task at `t`."""
-        folder = self.plan.folder / f"{self.plan.way.method}-{t:g}"
+        row = t.folder if isinstance(t, Beside) else f"{self.plan.way.method}-{t:g}"
+        folder = self.plan.folder / row
         private_folder(folder)
-        return folder / f"{task.name}.{task.split.name}.jsonl"
+        return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
 
-    def lacking(self, t: float, task: Task, items: Sequence[Item]) -> int:
+    def lacking(self, t: At, task: Task, items: Sequence[Item]) -> int:
         """How many of the items are not known yet."""
         by_key = {item.key: item for item in items}
         _, found = known_results(self.file(t, task), identity_of(self.point(t), task), by_key)
         return sum(item.key not in found for item in items)
 
     @contextmanager
-    def made(self, t: float) -> Iterator[Path]:
-        """The merge at `t` as a file, while the block runs."""
+    def made(self, t: At) -> Iterator[Path]:
+        """The merge at `t`, or what a row beside makes, as a file while the block runs."""
         with self.clock.merging():
-            merge_at(self.plan.way, t, self.exam, self.merged, self.listener)
+            if isinstance(t, Beside):
+                self.listener.at_work(t.name, "merging")
+                beside.make(t, self.merged, self.plan.options, self.listener.note)
+            else:
+                merge_at(self.plan.way, t, self.exam, self.merged, self.listener)
         try:
             yield self.merged
         finally:
             remove(self.merged)
 
     def asked(
-        self, t: float, wanted: Sequence[tuple[Task, Sequence[Item]]]
+        self, t: At, wanted: Sequence[tuple[Task, Sequence[Item]]]
     ) -> dict[str, list[Outcome]]:
         """The outcomes of tasks at `t`, by task; merged only if something is not known."""
         lacking = {task.name: self.lacking(t, task, items) for task, items in wanted}
@@ -178,15 +199,16 @@ class Bench:
         remember(self.clock, self.plan.folder / SECONDS)
         return found
 
-    def outcomes(self, t: float, task: Task, items: Sequence[Item]) -> list[Outcome]:
+    def outcomes(self, t: At, task: Task, items: Sequence[Item]) -> list[Outcome]:
         """The outcomes of a task at `t`; the merged file is there if one is not known."""
 
         def tell(done: int) -> None:
-            self.listener.at_work(t, f"{task.name}: {done} of {len(items)}")
+            where = t.name if isinstance(t, Beside) else t
+            self.listener.at_work(where, f"{task.name}: {done} of {len(items)}")
 
         return evaluate(self.point(t), task, items, self.file(t, task), tell)
 
-    def refuse_unfit(self, t: float) -> None:
+    def refuse_unfit(self, t: At) -> None:
         """Refuse, before the first question of all, an item of any split that does not fit."""
         if self.checked:
             return
@@ -319,8 +341,9 @@ def test(bench: Bench, found: Found, chosen: float) -> None:
     """Ask the parents and the chosen merge the test splits, as many items as the time allows."""
     plan = bench.plan
     ts = [t for t in dict.fromkeys((*ENDS, chosen)) if t in plan.ts]
+    rows = rows_beside(plan, chosen)
     most = max(len(section.test_items) for section in plan.sections)
-    count = most if bench.clock.budget is None else affordable(bench, most, len(ts))
+    count = most if bench.clock.budget is None else affordable(bench, most, len(ts) + len(rows))
     wanted = [
         (section.test, some(plan, section.test, section.test_items, count))
         for section in plan.sections
@@ -328,6 +351,18 @@ def test(bench: Bench, found: Found, chosen: float) -> None:
     found.test_items = {task.name: list(items) for task, items in wanted}
     for t in ts:
         found.tests[t] = bench.asked(t, wanted)
+    for row in rows:
+        found.beside[row.name] = bench.asked(row, wanted)
+
+
+def rows_beside(plan: TaskSweep, chosen: float) -> list[Beside]:
+    """What is tested beside the parents and the chosen merge, the change by chance last. There is
+    none where a parent was chosen."""
+    if plan.control is None or chosen in ENDS:
+        return list(plan.beside)
+    way, out = plan.way, plan.folder / f"control-{plan.control}.gguf"
+    threads = plan.options.threads
+    return [*plan.beside, beside.control(way.a, way.b, chosen, plan.control, out, threads)]
 
 
 def affordable(bench: Bench, most: int, points: int) -> int:

@@ -49,6 +49,14 @@ def order_of(name: str, key: str) -> str:
     return hashlib.sha256(f"{name}:{key}".encode()).hexdigest()
 
 
+def in_parts(name: str, key: str, parts: tuple[int, int, int] | None) -> bool:
+    """Whether the key falls into these parts (see `Split`)."""
+    if parts is None:
+        return True
+    first, end, of = parts
+    return first <= int(order_of(f"part {name}", key)[:12], 16) % of < end
+
+
 def sampled(items: Sequence[Item], name: str, seed: int, limit: int | None) -> list[Item]:
     """`limit` of the items by chance, in their own order; a smaller sample is part of a larger."""
     if limit is None or limit >= len(items):

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgemed.errors import Refused
 from edgemed.evals.following.kinds import KINDS, Instruction
-from edgemed.evals.tasks.items import Item, Options
+from edgemed.evals.tasks.items import Item, Options, in_parts
 from edgemed.evals.tasks.rows import (
     Row,
     bad,
@@ -19,6 +19,7 @@ from edgemed.evals.tasks.rows import (
     csv_rows,
     json_lines,
     json_object,
+    large_csv_rows,
     refuse_half,
     text_in,
     words,
@@ -123,6 +124,27 @@ def meqsum(task: Task, path: Path) -> Iterator[Item]:
     for row in sheet_rows(path, ("File", "CHQ", "Summary")):
         fields = {"message": words(row, "CHQ").strip()}
         yield Item(words(row, "File"), row.where, fields, words(row, "Summary").strip())
+
+
+def open_i(task: Task, path: Path) -> Iterator[Item]:
+    """Findings of chest X-rays with their impressions. Many reports lack one of the two: those are
+    no items. A row without a number is broken."""
+    for row in csv_rows(path, ("uid", "findings", "impression")):
+        key = words(row, "uid")
+        whole = all(row.cells[name].strip() for name in ("findings", "impression"))
+        if whole and in_parts(task.name, key, task.split.parts):
+            findings = words(row, "findings").strip()
+            wanted = words(row, "impression").strip()
+            yield Item(key, row.where, {"findings": findings}, wanted, source=findings)
+
+
+def mimic_iv_bhc(task: Task, path: Path) -> Iterator[Item]:
+    """Discharge notes without their hospital course, and that course."""
+    for row in large_csv_rows(path, ("note_id", "input", "target")):
+        key = words(row, "note_id")
+        if in_parts(task.name, key, task.split.parts):
+            note = words(row, "input").strip()
+            yield Item(key, row.where, {"note": note}, words(row, "target").strip(), source=note)
 
 
 def ifeval(task: Task, path: Path) -> Iterator[Item]:
@@ -257,6 +279,8 @@ LOADERS: dict[str, Loader] = {
     "forms": forms,
     "aci-bench": aci_bench,
     "meqsum": meqsum,
+    "open-i": open_i,
+    "mimic-iv-bhc": mimic_iv_bhc,
     "ifeval": ifeval,
     "medqa": medqa,
     "medmcqa": medmcqa,

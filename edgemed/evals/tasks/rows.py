@@ -59,6 +59,34 @@ def csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         yield Row(where, dict(zip(head, row, strict=True)))
 
 
+def large_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """As `csv_rows`, for a file of gigabytes: a row at a time, never the whole."""
+    before = csv.field_size_limit(MOST_CELL)
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            head = next(reader, [])
+            if not set(columns) <= set(head) or len(set(head)) < len(head):
+                bad(f"{path.name}, line 1", f"the columns must be {', '.join(columns)}")
+            line = reader.line_num + 1
+            for row in reader:
+                where = f"{path.name}, line {line}"
+                if row and len(row) != len(head):
+                    bad(where, f"it has {len(row)} cells where the first line has {len(head)}")
+                if row:
+                    yield Row(where, dict(zip(head, row, strict=True)))
+                line = reader.line_num + 1
+    except OSError as error:
+        bad(str(path), f"it cannot be read: {error.strerror}", "check the path")
+    except csv.Error:
+        bad(f"{path.name}, line {line}", "it is no CSV: a quote or a cell does not end")
+    except UnicodeDecodeError:
+        bad(f"{path.name}, behind line {line - 1}", "it is not UTF-8", "convert the file to UTF-8")
+    finally:
+        csv.field_size_limit(before)
+
+
 def csv_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The cells of every row with the line on which it begins; empty lines are passed over."""
     reader = csv.reader(io.StringIO(text_in(path), newline=""), strict=True)

@@ -14,7 +14,8 @@
     files = ["folder/file.csv"]                   keys = "ifeval-test.txt" (left out: every row)
 
 `{name}` in a prompt is a field that the loader fills. A split's keys stand in `splits/`; they name
-rows and hold no text of them.
+rows and hold no text of them. Where keys may not be passed on, or are too many, a split has
+`parts = [2, 16, 16]` in their place: of 16 parts by a hash of the key, those from 2 on.
 """
 
 import re
@@ -33,11 +34,13 @@ FIELD = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which rows: those of `files` whose keys are in `keys`; None: all of them."""
+    """Which rows: those of `files` whose keys are in `keys`; None: all of them. With `parts` those
+    whose keys fall, by a hash, into the parts from the first to before the second, of the third."""
 
     name: str
     files: tuple[str, ...]
     keys: frozenset[str] | None
+    parts: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def read_task(called: str) -> Task:
 def split_of(name: str, table: Mapping[str, Any]) -> Split:
     """One split of a task's table."""
     keys = keys_in(table["keys"]) if "keys" in table else None
-    return Split(name, tuple(table["files"]), keys)
+    first, end, of = table.get("parts", (0, 1, 1))
+    return Split(name, tuple(table["files"]), keys, (first, end, of) if of > 1 else None)
 
 
 def keys_in(name: str) -> frozenset[str]:

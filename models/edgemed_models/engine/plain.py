@@ -31,6 +31,9 @@ def generate(
 ) -> Iterator[Event]:
     """Prefill..., Piece..., one Done; with `echo` the first piece is the prompt.
 
+    The token that ends the text has a score too, and no text: programs that score an answer as the
+    end of an echo leave the last token out, which is the one that was written behind it.
+
     `given`: the prompt came as tokens, so that a begin token in it is one of them; else it was put
     there for the model, and is not part of the echo.
     """
@@ -86,6 +89,7 @@ def answer(
         logits = context.logits(-1)
         token = sampler.choose(logits)
         if weights.ends(token):
+            yield Piece("", 0, (scorer.take(token, logits),))
             return "stop", written - 1
         score = scorer.take(token, logits)
         yield Piece(scorer.fresh(), 1, (score,))

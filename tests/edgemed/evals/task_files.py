@@ -16,6 +16,8 @@ MEDMCQA = "medmcqa/dev.json"
 PUBMEDQA = "pubmedqa/ori_pqal.json"
 MMLU = "mmlu-med/test/anatomy_test.csv"
 MEQSUM = "meqsum/MeQSum_ACL2019_BenAbacha_Demner-Fushman.xlsx"
+OPEN_I = "open-i/indiana_reports.csv"
+BHC = "mimic-iv-bhc/mimic-iv-bhc.csv"
 SPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 MTS_HEAD = ("ID", "section_header", "section_text", "dialogue")

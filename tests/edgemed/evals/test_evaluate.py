@@ -12,7 +12,7 @@ from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused
 from edgemed.evals import evaluate as evaluating
-from edgemed.evals import examining
+from edgemed.evals import examining, results
 from edgemed.evals.evaluate import Examinee, evaluate, examinee, refuse_early
 from edgemed.evals.examining import Outcome, asked, asked_together, prompts
 from edgemed.evals.figures import figures, other_outcomes, verdicts
@@ -272,3 +272,18 @@ def test_so_many_at_once_as_do_not_fit_are_refused(
     asking = replace(model, options=replace(OPTIONS, at_once=200))  # more than a batch takes
     with pytest.raises(Refused, match="200 answers at once do not fit"):
         refuse_early(asking, SHORT, load(SHORT, folder), tmp_path / "r.jsonl")
+
+
+def test_what_the_checks_score_holds_for_their_rules_alone(
+    model: Examinee, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, out, short = load(MTS, folder), tmp_path / "m.jsonl", replace(MTS, max_tokens=4)
+    evaluate(model, short, items, out)
+    assert read_results(out)[0]["rules of the checks"]
+    assert len(other_outcomes(out, short, items)) == len(items)
+    monkeypatch.setattr(results, "digest_of_rules", lambda: "another")
+    with pytest.raises(Refused, match="different rules of the checks"):
+        evaluate(model, short, items, out)
+    with pytest.raises(Refused, match="other rules of the checks"):
+        other_outcomes(out, short, items)
+    assert results.rules_of(MEDQA) == {}

@@ -17,7 +17,9 @@ from edgemed.evals.tasks.sheet import sheet_rows
 from edgemed.evals.tasks.task import FIELD, filled, keys_in, read_task, task_names
 from tests.edgemed.evals import task_files as files
 
-PUBLISHED = [name for name in task_names() if read_task(name).loader != "text"]
+ABSENT = ("text", "open-i", "mimic-iv-bhc")
+"""Loaders of files that are the user's own, or are not among the shared ones."""
+PUBLISHED = [name for name in task_names() if read_task(name).loader not in ABSENT]
 SPLITS = {
     "output-forms": {"test-1": 200, "validation": 100},
     "aci-bench": {"valid": 20, "test-1": 40},
@@ -143,11 +145,66 @@ Put = Callable[[Path], Path]
 SECRET = "Zebediah"
 HEAD = ",".join(files.MTS_HEAD)
 # task, the file, and what the error says
+OPEN_I_HEAD = ("uid", "MeSH", "findings", "impression")
+BHC_HEAD = ("note_id", "input", "target", "input_tokens", "target_tokens")
+
+
+def test_reports_without_findings_or_impression_are_no_items(tmp_path: Path) -> None:
+    rows = [(str(n), "normal", f"Lungs clear {n}.", "Normal.") for n in range(64)]
+    rows += [("64", "normal", " ", "Normal."), ("65", "normal", "Clear.", "")]
+    files.put_csv(tmp_path / files.OPEN_I, [OPEN_I_HEAD, *rows])
+    parts = [load(read_task(f"open-i:{split}"), tmp_path) for split in ("development", "test")]
+    keys = [{item.key for item in part} for part in parts]
+    assert keys[0] | keys[1] == {str(n) for n in range(64)} and not keys[0] & keys[1]
+    assert 1 <= len(keys[0]) <= 20
+    (first, *_) = parts[0]
+    assert first.wanted == "Normal." and first.source == first.fields["findings"]
+
+
+def test_a_part_of_a_large_file_is_read_row_by_row(tmp_path: Path) -> None:
+    rows = [
+        (f"{n}-DS-1", f"Admitted\nwith pain {n}.", "He did well.", "9", "4") for n in range(3000)
+    ]
+    files.put_csv(tmp_path / files.BHC, [BHC_HEAD, *rows])
+    found = {split: load(read_task(f"mimic-iv-bhc:{split}"), tmp_path)
+             for split in ("development", "test")}  # fmt: skip
+    keys = [{item.key for item in part} for part in found.values()]
+    assert not keys[0] & keys[1] and 3 <= len(keys[0]) < len(keys[1]) <= 60
+    item = found["test"][0]
+    assert item.where == f"mimic-iv-bhc.csv, line {2 + 2 * int(item.key.partition('-')[0])}"
+    assert "with pain" in item.fields["note"] and item.wanted == "He did well."
+
+
 BAD: dict[str, tuple[str, Put, str]] = {
     "no such header": (
         "mts-dialog",
         lambda f: files.put_csv(f / files.MTS, [files.MTS_HEAD, ("0", SECRET, "t", "d")]),
         "2023.csv, line 2: section_header is none",
+    ),
+    "a cell too few in a large file": (
+        "mimic-iv-bhc",
+        lambda f: files.put_csv(f / files.BHC, [BHC_HEAD, ("1", SECRET)]),
+        "bhc.csv, line 2: it has 2 cells where the first line has 5",
+    ),
+    "an endless quote in a large file": (
+        "mimic-iv-bhc",
+        lambda f: files.put(f / files.BHC, f'{",".join(BHC_HEAD)}\r\n1,"{SECRET}'),
+        "bhc.csv, line 2: it is no CSV",
+    ),
+    "a large file in another encoding": (
+        "mimic-iv-bhc",
+        lambda f: files.put(f / files.BHC, f"{','.join(BHC_HEAD)}\n1,\xe9,".encode("latin-1")),
+        "bhc.csv, behind line .: it is not UTF-8",
+    ),
+    "a large file with other columns": (
+        "mimic-iv-bhc",
+        lambda f: files.put(f / files.BHC, "id,text\n1,2\n"),
+        "the columns must be note_id, input, target",
+    ),
+    "a report without a number": (
+        "open-i",
+        lambda f: files.put_csv(f / files.OPEN_I, [OPEN_I_HEAD, ("", "", SECRET, SECRET)]),
+        "reports.csv, line 2: uid is empty",
     ),
     "an empty reference": (
         "mts-dialog",

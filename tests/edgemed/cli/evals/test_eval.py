@@ -61,7 +61,11 @@ def test_two_models_beside_each_other(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = words(data, "--tasks", "medqa", "-o", str(tmp_path / "r"))
-    assert main([*call]) == 0
+    theirs = tmp_path / "theirs.json"
+    assert main([*call, "--harness", str(theirs)]) == 0
+    form = json.loads(theirs.read_text("utf-8"))
+    assert form["n-samples"]["medqa"] == {"original": 5, "effective": 5}
+    assert 0 <= form["results"]["medqa"]["acc,none"] <= 1
     assert main([*call, "--against", str(tmp_path / "r")]) == 0
     out = capsys.readouterr().out
     assert "0 of 3 measures differ by more than chance" in out and "+0.0" in out

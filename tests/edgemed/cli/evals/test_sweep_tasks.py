@@ -1,13 +1,16 @@
 """`edgemed sweep --tasks`: a small real sweep, its files, and what is refused at once."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from edgemed_models.scale import path_of
 
+from edgemed.cli.evals import sweep_tasks
 from edgemed.cli.main import main
 from edgemed.evals.sweep_file import read_sweep, sweeps_folder
+from edgemed.evals.sweeping.task_sweep import Found, Plan
 from edgemed.evals.tasks.task import read_task
 from tests.edgemed.evals import task_files as files
 
@@ -70,6 +73,9 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         ([*KNOWLEDGE, "--context", "24"], 3, "_test.csv, line 1"),
         (["--tasks", "meqsum,ifeval"], 3, "needs meqsum/"),
         (["--cases", "c.jsonl"], 2, "--data is for --tasks"),
+        ([*KNOWLEDGE, "--shots-pool", "2"], 2, "no number of examples is given"),
+        ([*KNOWLEDGE, "--beside", "no.gguf"], 3, "no.gguf"),
+        (["--tasks", "ifeval", "--force-knowledge", "--shots", "2"], 3, "needs ifeval/"),
         ([*KNOWLEDGE, "--report", "note.txt"], 2, "does not end in .html or .json"),
     ],
 )
@@ -90,3 +96,30 @@ def test_an_option_that_would_do_nothing_is_refused(
 ) -> None:
     assert main(["sweep", *MODELS, "--cases", "c.jsonl", *option]) == 2
     assert f"{option[0]} is for --tasks" in capsys.readouterr().err
+
+
+def test_examples_rows_beside_and_a_change_by_chance_are_part_of_the_plan(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Plan] = []
+
+    def caught(plan: Plan, *rest: object) -> Iterator[Found]:
+        found.append(plan)
+        plan.folder.mkdir()
+        yield Found()
+
+    monkeypatch.setattr(sweep_tasks, "sweep_tasks", caught)
+    page = tmp_path / "page.html"
+    more = ["--shots", "1", "--beside", MODELS[1], "--control", "3", "--report", str(page)]
+    assert main(words(data, *KNOWLEDGE, "-o", str(tmp_path / "out"), *more)) == 0
+    (plan,) = found
+    (section,) = plan.sections
+    items = [*section.test_items, *section.development_items]
+    assert items and all(len(item.shots) == 1 for item in items)
+    assert section.development is not None
+    assert (
+        section.test.table["shots"] == section.development.table["shots"] == [1, "chance", None, 0]
+    )
+    assert [row.name for row in plan.beside] == [Path(MODELS[1]).name] and plan.control == 3
+    again = page.read_text("utf-8")
+    assert all(part in again for part in ("--shots 1", f"--beside {MODELS[1]}", "--control 3"))

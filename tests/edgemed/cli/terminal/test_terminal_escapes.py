@@ -178,6 +178,12 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["eval", p.a, "--tasks", "mts-dialog", "--data", task_folder(p.folder)],
         lambda p: ["eval", p.a, "--tasks", "medqa", "--data", p.folder],
     ),
+    "judge": (
+        lambda p: ["judge", p.a, "--by", p.b, "--tasks", EVIL],
+        lambda p: ["judge", p.a, "--by", p.b, "--tasks", "mts-dialog", "--data",
+                   task_folder(p.folder), "-o", p.folder / f"j{FILE}"],
+        lambda p: ["judge", p.note, "--by", p.b, "--tasks", "mts-dialog", "--data", p.folder],
+    ),
     "diff": (
         lambda p: ["diff", p.a, p.b, "--report", p.folder / "d.html"],
         lambda p: ["diff", p.a, p.stranger],
@@ -264,6 +270,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
 }  # fmt: skip
 
 REFUSED = {
+    "judge",
     "models get",
     "models tune",
     "models cards",
