@@ -74,7 +74,7 @@ def counts_nothing(quantity: Quantity, said: Said) -> bool:
     """A number word that counts nothing of the patient: `no one`, `ten-point review of systems`."""
     text, start = said.sentence.text, quantity.span.start - said.sentence.span.start
     is_pronoun = quantity.text.lower() == "one" and NO_ONE.search(text[:start]) is not None
-    if text[:start].lower().endswith("type "):
+    if text[:start].lower().endswith("type ") and quantity.text in ("1", "2"):
         return True  # of diabetes; its own check compares the types
     return is_pronoun or any(p.match(text, start) is not None for p in (REVIEW, SCALE))
 

@@ -45,7 +45,7 @@ def flagged(source: str, draft: str) -> bool:
             "Drinks alcohol.",
         ),
         ("He has beer on weekends.", "Beer Fri/sat.", "Sats 90 %."),
-        ("He has diabetes.", "Type 2 diabetes.", "Diabetes for 2 years."),
+        ("He has diabetes.", "Type 2 diabetes.", "Type 7 diabetes."),
         ("Right-handed man, hurt his finger.", "He is right-handed.", "He hurt his hand."),
         ("She takes cetirizine once a day.", "Cetirizine OD.", "Cetirizine BD."),
         # spelled letters
