@@ -1,7 +1,8 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
-A draft that repeats itself or only counts up, that copies what the model was asked, that is mostly
-not supported by the note, or that is in another language, says so above itself. Thresholds are held
+A draft that holds no words, that repeats itself or only counts up, that copies what the model was
+asked, that is in another language, or that is mostly not supported by the note, says so above
+itself, and is a major finding for it. Thresholds are held
 to texts written by people, read as drafts: notes of ACI-Bench and sections of MTS-Dialog, training
 and validation parts (`python -m tests.bench.usable`; a sample of them is a test).
 """
@@ -13,10 +14,13 @@ from functools import lru_cache
 
 from edgemed_models.engine.counting import counts
 
-from edgemed.clinic.findings import Claim
+from edgemed.clinic.findings import Claim, Flag, Review, Span
+from edgemed.clinic.language import is_in_another_language
+from edgemed.clinic.spelling import LETTERS, odd_words
 from edgemed.errors import EdgemedError
 
 REMEDY = "another model is needed"
+WHOLE = "whole draft"  # the check, as the list of findings and the log name it
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -27,6 +31,8 @@ REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is
 TAIL = 12  # words at the end that stand right before themselves
 RUN = 8  # words in a row that stand in what was asked
 COPIED = 0.3  # of all words, in such runs
+IN_A_ROW = 3  # times the same stands in a row; in no text by a person does anything
+MOSTLY = 0.5  # of all words, more than which stand so, or cannot be words
 LEAST_CLAIMS = 5
 UNSUPPORTED = 0.75  # of claims, more than which are not found or contradicted
 LONGEST_WORD = 60  # letters, of which
@@ -43,7 +49,10 @@ def unusable(
 
     `claims` as they were checked; `asked` are the texts that told the model what to write.
     """
+    foreign = is_in_another_language(draft, source)
     found = {
+        "holds no words": not LETTERS.search(draft) or (not foreign and is_mash(draft, source)),
+        "is in another language": foreign,
         "repeats itself": repeats(draft, source),
         "counts up without end": counts(draft) and not counts(source),
         "copies what it was asked": copies(draft, asked),
@@ -57,6 +66,19 @@ def above(reasons: Sequence[str]) -> str:
     return f"Not usable: {', '.join(reasons)}; {REMEDY}" if reasons else ""
 
 
+def whole(review: Review) -> Flag | None:
+    """That the draft cannot be used, as a finding among the others; None where it can."""
+    if not review.unusable:
+        return None
+    return Flag(WHOLE, "not usable", "major", above(review.unusable), Span(0, 0))
+
+
+def is_mash(draft: str, source: str) -> bool:
+    """Whether most of its words cannot be words, as where keys were hit at random."""
+    odd, count = len(odd_words(draft, source)), len(LETTERS.findall(draft))
+    return odd > 1 and odd > MOSTLY * count
+
+
 def repeats(draft: str, source: str = "") -> bool:
     """Whether much of it is repeated, numbers and labels aside, or a word of it never ends.
 
@@ -66,6 +88,9 @@ def repeats(draft: str, source: str = "") -> bool:
         return True
     words = plain_words(draft)
     if any(FRAGMENT.fullmatch(word) for word in words) or ends_in_a_loop(words):
+        return True
+    every = WORD.findall(draft.lower())
+    if in_a_row(every) > MOSTLY * len(every):
         return True
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()
@@ -85,6 +110,18 @@ def ends_in_a_loop(words: Sequence[str]) -> bool:
         if run >= max(period, TAIL):
             return True
     return False
+
+
+def in_a_row(words: Sequence[str]) -> int:
+    """How many words stand in runs of the same, one word or more, three times in a row or more."""
+    held = set[int]()
+    for period in range(1, len(words) // IN_A_ROW + 1):
+        again = 0
+        for at in range(period, len(words)):
+            again = again + 1 if words[at] == words[at - period] else 0
+            if again >= (IN_A_ROW - 1) * period:
+                held.update(range(at + 1 - again - period, at + 1))
+    return len(held)
 
 
 def plain_words(text: str) -> list[str]:

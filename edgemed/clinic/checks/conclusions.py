@@ -52,7 +52,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             if new:
                 words = ", ".join(dict.fromkeys(w.lower for w in new))
                 reason = (
-                    f"the draft concludes this in words that are nowhere in the source: {words}"
+                    f"the draft concludes this in words that are nowhere in the note: {words}"
                 )
                 span = Span(new[0].start, new[-1].end)
                 yield Flag("conclusion", "not found", "minor", reason, span)

@@ -64,14 +64,14 @@ def test_a_dismissal_needs_a_listed_reason_and_other_needs_words() -> None:
         steps.dismissed(checked(), MAJOR, "because", at=WHEN)
     with pytest.raises(Refused, match="no reason"):
         steps.dismissed(checked(), MAJOR, "other", "  ", at=WHEN)
-    assert steps.major_flags(settled()) == []
+    assert steps.major_open(settled()) == []
 
 
 def test_a_dismissal_outlives_an_edit_elsewhere_and_can_be_taken_back() -> None:
     edited = steps.edited(settled(), DRAFT + " Stable.")
     again = steps.reviewed(edited, edited.text, REVIEW)
     assert steps.dismissal_of(again, MAJOR) is not None
-    assert steps.major_flags(steps.restored(again, MAJOR)) == [MAJOR]
+    assert steps.major_open(steps.restored(again, MAJOR)) == [MAJOR]
 
 
 def test_an_omission_is_taken_over_marked_and_the_mark_stands_against_signing() -> None:

@@ -29,7 +29,7 @@ def test_flags_and_omissions_are_printed(
 ) -> None:
     assert main(["check-draft", *files]) == 0
     out = capsys.readouterr().out
-    assert "lisinopril 40 mg in the draft; the source has 20 mg" in out
+    assert "lisinopril 40 mg in the draft; the note has 20 mg" in out
     assert "major, allergy not in the draft: Allergic to penicillin." in out
     last = out.splitlines()[-2:]
     assert last == ["vital check:", "    allergy, not in the draft: penicillin"]

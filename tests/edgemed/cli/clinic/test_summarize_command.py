@@ -144,7 +144,7 @@ def test_a_number_that_the_note_does_not_hold_is_flagged(
     scripted(monkeypatch, ScriptedModel(["Aspirin 810 mg daily."]))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main([*arguments, "--fail-on", "major"]) == 3
-    assert "dose: aspirin 810 mg in the draft; the source has 81 mg" in capsys.readouterr().err
+    assert "dose: aspirin 810 mg in the draft; the note has 81 mg" in capsys.readouterr().err
 
 
 def answers(request: Request) -> list[str]:
