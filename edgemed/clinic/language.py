@@ -36,8 +36,8 @@ TELLING = (
     OTHERS
     | frozenset(
         # French
-        "de le la les l d du des un une et est sont dans pour avec sans aux sous sur par ne pas qui "
-        "que ses il elle ce cette été depuis ans an jours jour deux fois patiente femme homme "
+        "de le la les l d du des un une et est sont dans pour avec sans aux sous sur par ne pas "
+        "qui que ses il elle ce cette été depuis ans an jours jour deux fois patiente femme homme "
         "douleur fièvre toux gauche droite sortie hospitalisé hospitalisée "
         # Spanish
         "el los las del una y en con por sin se su es lo desde hace años días día dos veces mujer "
@@ -47,10 +47,13 @@ TELLING = (
         "auf zur zum im dem den sich nach seit aus wegen sie er jahre jahr jahren tage tagen "
         "zweimal täglich patientin frau mann schmerzen links rechts fieber husten "
         # Italian, Portuguese, Dutch
-        "di gli della dei che nel è anni giorni donna uomo os dos das em um uma com sem não ao dias "
-        "het een van voor niet geen bij zijn jaar dagen vrouw".split()
+        "di gli della dei che nel è anni giorni donna uomo os dos das em um uma com sem não ao "
+        "dias het een van voor niet geen bij zijn jaar dagen vrouw".split()
     )
 ) - STOP - ENGLISH - {"an", "man", "mann", "alta"}
+
+# As in von Willebrand, de Quervain, van der Woude.
+OF_A_NAME = re.compile(r"\b(?:(?:[Vv]on|van|de|di|da|la|le|del|der|den) )+(?=[A-Z])")
 
 ENOUGH = 3  # words of a language needed before it is named
 
@@ -82,7 +85,7 @@ def is_in_another_language(draft: str, note: str) -> bool:
         return False
     if language_of(draft) == "other":
         return True
-    words = re.findall(r"[^\W\d_]+", draft.lower())
+    words = re.findall(r"[^\W\d_]+", OF_A_NAME.sub(" ", draft).lower())
     there = set(re.findall(r"[^\W\d_]+", note.lower()))
     english = sum(word in ENGLISH or word in STOP for word in words)
     unknown = [word for word in words if word not in there and word not in known_words()]

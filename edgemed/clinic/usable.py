@@ -17,6 +17,7 @@ from edgemed_models.engine.counting import counts
 from edgemed.clinic.findings import Claim, Flag, Review, Span
 from edgemed.clinic.language import is_in_another_language
 from edgemed.clinic.spelling import LETTERS, odd_words
+from edgemed.clinic.words import content, words
 from edgemed.errors import EdgemedError
 
 REMEDY = "another model is needed"
@@ -33,8 +34,10 @@ RUN = 8  # words in a row that stand in what was asked
 COPIED = 0.3  # of all words, in such runs
 IN_A_ROW = 3  # times the same stands in a row; in no text by a person does anything
 MOSTLY = 0.5  # of all words, more than which stand so, or cannot be words
-LEAST_CLAIMS = 5
-UNSUPPORTED = 0.75  # of claims, more than which are not found or contradicted
+MANY_CLAIMS, AGAINST_MANY = 6, 0.8  # from so many on, more than this share is against
+FEW_CLAIMS, AGAINST_FEW = 3, 0.75
+SHARED = 0.1  # of the words of a few such claims that the note has too; of people's at least 0.14
+WORDS_ALONE = 8  # of fewer than FEW_CLAIMS claims, none of which the note has
 LONGEST_WORD = 60  # letters, of which
 FEWEST_LETTERS = 6  # different ones at least
 FRAGMENT = re.compile(r"(?=\w{9})(\w{2,6}?)\1{2,}")
@@ -56,7 +59,7 @@ def unusable(
         "repeats itself": repeats(draft, source),
         "counts up without end": counts(draft) and not counts(source),
         "copies what it was asked": copies(draft, asked),
-        "is mostly not in the note": unsupported(claims),
+        "is mostly not in the note": unsupported(claims, draft, source),
     }
     return tuple(said for said, true in found.items() if true)
 
@@ -86,8 +89,8 @@ def repeats(draft: str, source: str = "") -> bool:
     """
     if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
         return True
-    words = plain_words(draft)
-    if any(FRAGMENT.fullmatch(word) for word in words) or ends_in_a_loop(words):
+    plain = plain_words(draft)
+    if any(FRAGMENT.fullmatch(word) for word in plain) or ends_in_a_loop(plain):
         return True
     every = WORD.findall(draft.lower())
     if in_a_row(every) > MOSTLY * len(every):
@@ -95,10 +98,10 @@ def repeats(draft: str, source: str = "") -> bool:
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()
     again = []
-    for run in runs(words, AGAIN):
+    for run in runs(plain, AGAIN):
         seen[run] += 1
         again.append(seen[run] > max(due[run], 1))
-    return covered(again, AGAIN) > REPEATED * len(words)
+    return covered(again, AGAIN) > REPEATED * len(plain)
 
 
 def ends_in_a_loop(words: Sequence[str]) -> bool:
@@ -113,9 +116,12 @@ def ends_in_a_loop(words: Sequence[str]) -> bool:
 
 
 def in_a_row(words: Sequence[str]) -> int:
-    """How many words stand in runs of the same, one word or more, three times in a row or more."""
+    """How many words stand in runs of the same few, three times in a row or more.
+
+    What is longer than a few is found as words in a row that appeared before.
+    """
     held = set[int]()
-    for period in range(1, len(words) // IN_A_ROW + 1):
+    for period in range(1, AGAIN + 1):
         again = 0
         for at in range(period, len(words)):
             again = again + 1 if words[at] == words[at - period] else 0
@@ -126,8 +132,8 @@ def in_a_row(words: Sequence[str]) -> int:
 
 def plain_words(text: str) -> list[str]:
     """Words in small letters, without those that hold a digit and without labels of a list."""
-    words = WORD.findall(LABEL.sub(" ", text).lower())
-    return [word for word in words if not any(map(str.isdigit, word))]
+    every = WORD.findall(LABEL.sub(" ", text).lower())
+    return [word for word in every if not any(map(str.isdigit, word))]
 
 
 def covered(held: Sequence[bool], length: int) -> int:
@@ -138,9 +144,9 @@ def covered(held: Sequence[bool], length: int) -> int:
 def copies(draft: str, asked: Sequence[str]) -> bool:
     """Whether much of the draft is what the model was told to do."""
     told = {run for text in asked for run in runs(WORD.findall(text.lower()), RUN)}
-    words = WORD.findall(draft.lower())
-    held = [run in told for run in runs(words, RUN)]
-    return covered(held, RUN) > COPIED * len(words)
+    every = WORD.findall(draft.lower())
+    held = [run in told for run in runs(every, RUN)]
+    return covered(held, RUN) > COPIED * len(every)
 
 
 def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
@@ -148,10 +154,28 @@ def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
     return (tuple(words[at : at + length]) for at in range(len(words) - length + 1))
 
 
-def unsupported(claims: Sequence[Claim]) -> bool:
-    """Whether most claims are not found in the note, or contradict it."""
+def unsupported(claims: Sequence[Claim], draft: str, source: str) -> bool:
+    """Whether most claims are not found in the note, or contradict it.
+
+    A section of a note may be three sentences, each in other words than what was said, and is then
+    against the source as often as an invented one. It shares some of its words all the same: of a
+    few claims, the words decide too.
+    """
     against = sum(claim.label in ("not found", "contradicted") for claim in claims)
-    return len(claims) >= LEAST_CLAIMS and against > UNSUPPORTED * len(claims)
+    if len(claims) >= MANY_CLAIMS:
+        return against > AGAINST_MANY * len(claims)
+    if against <= AGAINST_FEW * len(claims):
+        return False
+    own, held = meaning(draft), meaning(source)
+    shared = len(own & held)
+    if len(claims) >= FEW_CLAIMS:
+        return shared <= max(1, SHARED * len(own))
+    return not shared and len(own) >= WORDS_ALONE
+
+
+def meaning(text: str) -> set[str]:
+    """The stems of the words that carry meaning."""
+    return {word.stem for word in content(words(text))}
 
 
 @lru_cache(maxsize=1)
