@@ -4,7 +4,8 @@
 
 Writes FOLDER/examples.jsonl (dialogues of the sets: keep it out of any repository), says how many
 rows were kept, cut and left out, then runs `edgemed adapt` on it, which a second call goes on with
-after a stop. The adapter is FOLDER/partner.gguf, its card beside it.
+after a stop. The adapter is FOLDER/partner.gguf, its card beside it. With --full all weights are
+trained instead, to a model FOLDER/full.gguf in F32, for experiments: it is not shipped.
 """
 
 import argparse
@@ -36,6 +37,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     add("--batch-tokens", default="3000", metavar="N")
     add("--held-out", default="0.03", metavar="X")
     add("--threads", default="1", metavar="N")
+    add("--full", action="store_true", help="train all weights, in F32, instead of an adapter")
     return parser.parse_args(words)
 
 
@@ -75,6 +77,10 @@ def main(words: list[str] | None = None) -> int:
     told = json.dumps(about(found, args), indent=2) + "\n"
     write_whole(args.work / "rows.json", told.encode())
     print(told, flush=True)
+    if args.full:
+        from models.partner import full  # needs torch
+
+        return full.run(args, examples)
     again = ["--resume"] if place(out).exists() else []
     longest = str(max(args.longest, args.longest_visit))
     own = ["--batch-tokens", args.batch_tokens, "--held-out", args.held_out, "--longest", longest]

@@ -50,8 +50,10 @@ class Scratch:
 class Frozen:
     """A frozen matrix W[rows, length], decoded block by block as it is used."""
 
+    weight: torch.Tensor | None = None  # what is trained, where it is (see opened)
+
     def __init__(self, rows: Rows, scratch: Scratch, placing: Placing = PROCESSOR) -> None:
-        self.source, self._scratch, self.placing = rows, scratch, placing
+        self.source, self.scratch, self.placing = rows, scratch, placing
         self.rows, self.length = rows.rows, rows.length
         self.once = False  # decode it at the first use, and keep it where it is needed
         self._whole: torch.Tensor | None = None
@@ -80,9 +82,13 @@ class Frozen:
 
     def block(self, first: int, count: int) -> torch.Tensor:
         """Decoded rows where they are needed, in memory that the next call may overwrite."""
-        out = self._scratch.room(count, self.length)
+        out = self.scratch.room(count, self.length)
         self.source.read(first, out)
         return self.placing.placed(torch.from_numpy(out))
+
+    def times(self, x: torch.Tensor) -> torch.Tensor:
+        """x[..., length] times W^T: [..., rows]; only x gets a gradient."""
+        return Product.apply(x, self)
 
     def take(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows by number: [len(ids), length]."""
@@ -119,4 +125,4 @@ class Product(torch.autograd.Function):
 
 def product(x: torch.Tensor, matrix: Frozen) -> torch.Tensor:
     """x[..., length] times W^T: [..., rows]."""
-    return Product.apply(x, matrix)
+    return matrix.times(x)

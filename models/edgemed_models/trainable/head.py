@@ -1,9 +1,10 @@
 """The loss over a large vocabulary, in slices of positions, so that all logits never exist at once.
 
-The gradient with respect to the hidden states is computed in the same pass, from the same logits.
+The gradient with respect to the hidden states is computed in the same pass, from the same logits,
+and that of the head where its weights are trained.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,10 +19,15 @@ class CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, h: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, matrix: Frozen
+        ctx: Any,
+        h: torch.Tensor,
+        targets: torch.Tensor,
+        weights: torch.Tensor,
+        matrix: Frozen,
+        head: torch.Tensor | None,
     ) -> torch.Tensor:
         total = h.new_zeros((), dtype=torch.float64)
-        gradient = torch.zeros_like(h) if h.requires_grad else None
+        gradient = Gradient.of(h, head) if h.requires_grad else None
         at_once = max(1, SLICE // matrix.rows)
         for first in range(0, len(h), at_once):
             part = slice(first, first + at_once)
@@ -30,8 +36,31 @@ class CrossEntropy(torch.autograd.Function):
         return total.to(h.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, None, None, None]:
-        return (None if ctx.gradient is None else ctx.gradient * grad), None, None, None
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        states, head = ctx.gradient or (None, None)
+        found = (None if part is None else part * grad for part in (states, head))
+        return next(found), None, None, None, next(found)
+
+
+class Gradient(NamedTuple):
+    """With respect to the states h[n, width], and to the head [rows, width] where it is trained."""
+
+    states: torch.Tensor
+    head: torch.Tensor | None
+
+    @classmethod
+    def of(cls, h: torch.Tensor, head: torch.Tensor | None) -> "Gradient":
+        """Zeros."""
+        trained = head is not None and head.requires_grad
+        return cls(torch.zeros_like(h), torch.zeros_like(head) if trained else None)
+
+    def add(self, h: torch.Tensor, share: torch.Tensor, matrix: Frozen, part: slice) -> None:
+        """What the positions `part` have in it: `share` is the gradient of their logits."""
+        for first, block in matrix.blocks():
+            columns = share[:, first : first + len(block)]
+            self.states[part].addmm_(columns, block.to(h.dtype))
+        if self.head is not None:
+            self.head.addmm_(share.T.to(self.head.dtype), h.to(self.head.dtype))
 
 
 def _slice(
@@ -39,7 +68,7 @@ def _slice(
     targets: torch.Tensor,
     weights: torch.Tensor,
     matrix: Frozen,
-    gradient: torch.Tensor | None,
+    gradient: Gradient | None,
     part: slice,
 ) -> torch.Tensor:
     """The loss of some positions; fills their part of `gradient`."""
@@ -52,8 +81,7 @@ def _slice(
         share = torch.softmax(logits, 1, dtype=torch.float32).to(h.dtype)
         share[torch.arange(len(h), device=h.device), targets] -= 1
         share *= weights[:, None].to(h.dtype)
-        for first, block in matrix.blocks():
-            gradient[part].addmm_(share[:, first : first + len(block)], block.to(h.dtype))
+        gradient.add(h, share, matrix, part)
     return losses.double().sum()
 
 
@@ -61,4 +89,4 @@ def cross_entropy(
     h: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, matrix: Frozen
 ) -> torch.Tensor:
     """Sum of weights[i] * -log p(targets[i] | h[i]) over h[n, width], with logits h W^T."""
-    return CrossEntropy.apply(h, targets, weights, matrix)
+    return CrossEntropy.apply(h, targets, weights, matrix, matrix.weight)

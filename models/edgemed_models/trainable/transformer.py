@@ -226,6 +226,14 @@ class Transformer(nn.Module):
             for name, linear in block.linears.items()
         }
 
+    def norms(self) -> dict[str, Norm]:
+        """Every norm, by GGUF name without `.weight`."""
+        found = {"output_norm": self.norm}
+        for number, block in enumerate(self.blocks):
+            own = {"attn_norm": block.attn_norm, "ffn_norm": block.ffn_norm, **block.head_norms}
+            found |= {f"blk.{number}.{name}": norm for name, norm in own.items()}
+        return found
+
     def decode_once(self) -> None:
         """Keep every matrix where it is computed with, from its first use on."""
         for matrix in self.matrices():
