@@ -32,25 +32,23 @@ OTHERS = frozenset(
 
 # Words that are rare in English notes, and tell much of a draft beside its note. A note is not read
 # by them: notes have shorthand of every kind, and a note that counts as foreign is not checked.
-TELLING = (
-    OTHERS
-    | frozenset(
-        # French
-        "de le la les l d du des un une et est sont dans pour avec sans aux sous sur par ne pas "
-        "qui que ses il elle ce cette été depuis ans an jours jour deux fois patiente femme homme "
-        "douleur fièvre toux gauche droite sortie hospitalisé hospitalisée "
-        # Spanish
-        "el los las del una y en con por sin se su es lo desde hace años días día dos veces mujer "
-        "hombre dolor fiebre izquierda derecha alta "
-        # German
-        "der das und mit ein eine einer eines einem einen von ist nicht bei keine kein wurde wird "
-        "auf zur zum im dem den sich nach seit aus wegen sie er jahre jahr jahren tage tagen "
-        "zweimal täglich patientin frau mann schmerzen links rechts fieber husten "
-        # Italian, Portuguese, Dutch
-        "di gli della dei che nel è anni giorni donna uomo os dos das em um uma com sem não ao "
-        "dias het een van voor niet geen bij zijn jaar dagen vrouw".split()
-    )
-) - STOP - ENGLISH - {"an", "man", "mann", "alta"}
+FURTHER = frozenset(
+    # French
+    "de le la les l d du des un une et est sont dans pour avec sans aux sous sur par ne "
+    "pas qui que ses il elle ce cette été depuis ans jours jour deux fois patiente femme "
+    "homme douleur fièvre toux gauche droite sortie hospitalisé hospitalisée "
+    # Spanish
+    "el los las del una y en con por sin se su es lo desde hace años días día dos veces "
+    "mujer hombre dolor fiebre izquierda derecha "
+    # German
+    "der das und mit ein eine einer eines einem einen von ist nicht bei keine kein wurde "
+    "wird auf zur zum im dem den sich nach seit aus wegen sie er jahre jahr jahren tage "
+    "tagen zweimal täglich patientin frau schmerzen links rechts fieber husten "
+    # Italian, Portuguese, Dutch
+    "di gli della dei che nel è anni giorni donna uomo os dos das em um uma com sem não "
+    "ao dias het een van voor niet geen bij zijn jaar dagen vrouw".split()
+)
+TELLING = (OTHERS | FURTHER) - STOP - ENGLISH
 
 # As in von Willebrand, de Quervain, van der Woude.
 OF_A_NAME = re.compile(r"\b(?:(?:[Vv]on|van|de|di|da|la|le|del|der|den) )+(?=[A-Z])")

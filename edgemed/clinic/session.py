@@ -21,7 +21,7 @@ Finding = Flag | Omission
 
 TO_EDIT = "[edit] "  # before a line copied from the note until the clinician has edited it
 DEMONSTRATION = "DEMONSTRATION, NOT FOR PATIENTS"
-ANOTHER_MODEL = "add a real model: f2 on the screen, or `edgemed models add FILE` in a terminal"
+ANOTHER_MODEL = "add a real model: f2 on the screen, or `edgemed models add FILE`"
 
 # Why a finding may be dismissed. The log keeps these words; words of one's own stay in the session.
 OTHER = "other"

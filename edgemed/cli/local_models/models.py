@@ -1,4 +1,4 @@
-"""`edgemed models get|add|alias|list|show|tune|adapter|default|remove|cards`: models that are here."""
+"""`edgemed models get|add|alias|list|show|tune|adapter|default|remove|cards`."""
 
 import argparse
 import sys

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgemed.clinic import session as steps
 from edgemed.cli.options.fail_on import fails
+from edgemed.clinic import session as steps
 from edgemed.clinic.checks.review import review
 from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.document import Origin

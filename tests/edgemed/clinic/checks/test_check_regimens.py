@@ -129,8 +129,7 @@ def test_a_body_weight_is_no_dose(weight: str) -> None:
     (flag,) = flags(source, "Furosemide 80 mg by mouth once daily.")
     there = "40 mg, by mouth, once daily; intravenous, 80 mg, twice daily"
     assert (
-        flag.reason
-        == f"furosemide 80 mg, by mouth, once daily in the draft; the note has {there}"
+        flag.reason == f"furosemide 80 mg, by mouth, once daily in the draft; the note has {there}"
     )
     said = source.split(". ")[0] + "."
     assert flags(source, said) == []
