@@ -67,10 +67,11 @@ def test_the_axis_of_scores_is_as_long_as_the_intervals_need() -> None:
         points = [Point(0.5, {"a": Score((low + high) / 2, low, high, 9)}) for low, high in ends]
         return Curve("slerp", "F16", 1, tuple(points))
 
-    assert ends_of(curve((0.42, 0.55), (0.61, 0.68))) == (0.4, 0.7)
+    assert ends_of(curve((0.42, 0.55), (0.61, 0.68))) == (0.4, 0.8)
     assert ends_of(curve((0.0, 1.0))) == (0.0, 1.0)
-    assert ends_of(curve((1.0, 1.0))) == (0.9, 1.0)
-    assert ends_of(curve((0.5, 0.5))) == (0.4, 0.6)
+    assert ends_of(curve((1.0, 1.0))) == (0.8, 1.0)
+    assert ends_of(curve((0.5, 0.5))) == (0.5, 0.7)
+    assert ends_of(curve((0.0, 0.0))) == (0.0, 0.2)
 
 
 async def test_a_sweep_is_drawn_and_read_off_at_its_best_t(tmp_path: Path) -> None:

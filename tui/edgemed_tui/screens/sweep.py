@@ -136,12 +136,14 @@ def series_of(curve: Curve) -> list[Series]:
 
 
 def ends_of(curve: Curve) -> tuple[float, float]:
-    """The ends of the axis of scores, in tenths around all intervals: from 0 to 1 a short one
-    would be a mark and no line."""
+    """The ends of the axis of scores around all intervals, two or more tenths apart: from 0 to 1 a
+    short interval would be a mark and no line. The four parts of the axis are round numbers."""
     scores = [score for point in curve.points for score in point.axes.values()]
-    low = math.floor(10 * min(score.low for score in scores) + 1e-9) / 10
-    high = math.ceil(10 * max(score.high for score in scores) - 1e-9) / 10
-    return (low, high) if low < high else (max(0.0, low - 0.1), min(1.0, high + 0.1))
+    low = math.floor(10 * min(score.low for score in scores) + 1e-9)
+    high = math.ceil(10 * max(score.high for score in scores) - 1e-9)
+    while low == high or (high - low) % 2:
+        low, high = (low, high + 1) if high < 10 else (low - 1, high)
+    return low / 10, high / 10
 
 
 def figures(point: Point) -> Content:

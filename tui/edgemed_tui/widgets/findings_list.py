@@ -228,14 +228,21 @@ def line_of(
 ) -> Content:
     """A finding in one line: sign and word of severity, the check, its reason, and, of a session,
     as much of what the note says as has room in `room` columns."""
-    kind = "left out" if isinstance(finding, Omission) else finding.check
+    kind, reason = finding_words(finding)
     if dismissal is not None:
         why = dismissal.words or dismissal.reason
-        return literal((f"✕ dismissed  {kind}: {finding.reason}  ({why})", "dim"))
+        return literal((f"✕ dismissed  {kind}: {reason}  ({why})", "dim"))
     sign = (f"{SIGNS[finding.severity]:<9}", STYLES[finding.severity])
-    words = f"{kind}: {finding.reason}"
+    words = f"{kind}: {reason}"
     left = MOST_QUOTED if room is None else room - len(sign[0]) - len(words)
     return literal(sign, words, (evidence(finding, session, left), "dim"))
+
+
+def finding_words(finding: Finding) -> tuple[str, str]:
+    """The kind of a finding and its reason; "left out" says already that it is not in the draft."""
+    if not isinstance(finding, Omission):
+        return finding.check, finding.reason
+    return "left out", finding.reason.replace(" not in the draft: ", ": ", 1)
 
 
 def evidence(finding: Finding, session: Session | None, room: int) -> str:
