@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edgemed.clinic.findings import Flag, Omission, Review
+from edgemed.clinic.usable import whole
 
 
 class Counts(NamedTuple):
@@ -41,5 +42,12 @@ def counted(findings: Iterable[Flag | Omission]) -> Counts:
 
 
 def all_of(review: Review) -> list[Flag | Omission]:
-    """Every finding of a review."""
-    return [*(flag for claim in review.claims for flag in claim.flags), *review.omissions]
+    """Every finding of a review, that of the draft as a whole first."""
+    return [*flags_of(review), *review.omissions]
+
+
+def flags_of(review: Review) -> list[Flag]:
+    """Every flag of a review: of the draft as a whole, then of its claims."""
+    of_all = whole(review)
+    flags = [flag for claim in review.claims for flag in claim.flags]
+    return flags if of_all is None else [of_all, *flags]

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edgemed.amounts import amount
+from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.document import Document, Origin, Signature
 from edgemed.clinic.findings import SAYS, Addressed, Claim, Flag, Omission, Span, Vital
 from edgemed.clinic.session import (
@@ -18,9 +20,11 @@ from edgemed.clinic.session import (
     added_to,
     dismissal_of,
     key_of,
+    open_findings,
     quoted,
     why_not_given_out,
 )
+from edgemed.clinic.usable import whole
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.whole import write_new
@@ -102,7 +106,10 @@ def attestation(signature: Signature) -> str:
     """Who signed, when, and with what left open."""
     line = f"Signed by {signature.by}, {signature.at}."
     if signature.open:
-        line += f" Signed with {len(signature.open)} major flag(s) open: {signature.reason}"
+        count = len(signature.open)
+        line += f" {amount(count, 'major finding')} {'was' if count == 1 else 'were'} open."
+    if signature.reason:
+        line += f" Signed anyway because: {signature.reason}"
     return line
 
 
@@ -128,6 +135,10 @@ def as_data(session: Session) -> dict[str, Any]:
         "adds_to": _added_to(added_to(session)),
         "source": session.source,
         "claims": [_claim(session, claim) for claim in review.claims],
+        "unusable": list(review.unusable),
+        "whole": [_flag(session, flag) for flag in filter(None, (whole(review),))],
+        "counts": counted(all_of(review))._asdict(),
+        "open": counted(open_findings(session))._asdict(),
         "omissions": [_omission(session, omission) for omission in review.omissions],
         "addressed": [_addressed(session, place) for place in review.addressed],
         "vital": [_vital(session, line) for line in review.vital],
@@ -180,6 +191,7 @@ def _flag(session: Session, flag: Flag) -> dict[str, Any]:
 def _omission(session: Session, omission: Omission) -> dict[str, Any]:
     return {
         "kind": omission.kind,
+        "name": omission.name,
         "severity": omission.severity,
         "reason": omission.reason,
         "source": _evidence(session, omission.source),

@@ -14,6 +14,7 @@ Label = Literal[
     "not found",
     "nothing to compare",
     "not checked",
+    "not usable",
 ]
 Severity = Literal["major", "minor"]
 Kind = Literal["instruction", "role", "marker", "code", "letters", "end", "closed"]
@@ -91,12 +92,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """A source fact that the draft does not carry."""
+    """A source fact that the draft does not carry.
+
+    `name`: what is left out as the checks call it, which holds no other word of the note; empty
+    where they have no name for it.
+    """
 
     kind: str
     severity: Severity
     reason: str
     source: Span
+    name: str = ""
 
 
 Lack = Literal["not in the draft", "not in the note", "unclear in the note"]

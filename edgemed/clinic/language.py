@@ -7,6 +7,9 @@ only on positive evidence, and as unknown where there is too little of anything.
 import re
 from typing import Literal
 
+from edgemed.clinic.spelling import known_words
+from edgemed.clinic.words import STOP
+
 Language = Literal["English", "other", "unknown"]
 
 ENGLISH = frozenset(
@@ -26,6 +29,29 @@ OTHERS = frozenset(
     # Polish, Turkish, Indonesian, Vietnamese, in Latin letters
     "się jest nie oraz ve bir ile için olarak yang dan dengan tidak của và không".split()
 )
+
+# Words that are rare in English notes, and tell much of a draft beside its note. A note is not read
+# by them: notes have shorthand of every kind, and a note that counts as foreign is not checked.
+FURTHER = frozenset(
+    # French
+    "de le la les l d du des un une et est sont dans pour avec sans aux sous sur par ne "
+    "pas qui que ses il elle ce cette été depuis ans jours jour deux fois patiente femme "
+    "homme douleur fièvre toux gauche droite sortie hospitalisé hospitalisée "
+    # Spanish
+    "el los las del una y en con por sin se su es lo desde hace años días día dos veces "
+    "mujer hombre dolor fiebre izquierda derecha "
+    # German
+    "der das und mit ein eine einer eines einem einen von ist nicht bei keine kein wurde "
+    "wird auf zur zum im dem den sich nach seit aus wegen sie er jahre jahr jahren tage "
+    "tagen zweimal täglich patientin frau schmerzen links rechts fieber husten "
+    # Italian, Portuguese, Dutch
+    "di gli della dei che nel è anni giorni donna uomo os dos das em um uma com sem não "
+    "ao dias het een van voor niet geen bij zijn jaar dagen vrouw".split()
+)
+TELLING = (OTHERS | FURTHER) - STOP - ENGLISH
+
+# As in von Willebrand, de Quervain, van der Woude.
+OF_A_NAME = re.compile(r"\b(?:(?:[Vv]on|van|de|di|da|la|le|del|der|den) )+(?=[A-Z])")
 
 ENOUGH = 3  # words of a language needed before it is named
 
@@ -52,3 +78,26 @@ def language_of(text: str) -> Language:
     if len(others) >= ENOUGH and len(set(others)) > 1 and len(others) > english:
         return "other"
     return "English" if english else "unknown"
+
+
+def is_in_another_language(draft: str, note: str) -> bool:
+    """Whether a draft of a note that is English, or too short to say, is in another language.
+
+    Of what people wrote, no text has two different telling words that its note does not have and
+    that outnumber its English ones; one is enough where no word is English and most words are known
+    neither to the note nor to the lists.
+    """
+    if language_of(note) == "other":
+        return False
+    if language_of(draft) == "other":
+        return True
+    words = re.findall(r"[^\W\d_]+", OF_A_NAME.sub(" ", draft).lower())
+    there = set(re.findall(r"[^\W\d_]+", note.lower()))
+    english = sum(word in ENGLISH or word in STOP for word in words)
+    unknown = [word for word in words if word not in there and word not in known_words()]
+    telling = {w for w in words if w in TELLING and w not in there}
+    telling |= {word for word in unknown if not word.isascii()}
+    count = sum(word in telling for word in words)
+    if len(telling) > 1 and count > english:
+        return True
+    return bool(telling) and not english and 2 * len(unknown) > len(words) > 1

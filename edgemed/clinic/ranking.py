@@ -6,8 +6,9 @@ from edgemed.clinic.findings import Flag
 
 FIRST = 3  # flags of a draft that are listed first
 ORDER = (
-    "planted", "dose", "status", "regimen", "entity", "laterality", "negation", "number", "sex",
-    "frequency", "level", "site", "reason", "certainty", "severity", "trend", "experiencer", "date",
+    "whole draft", "planted", "dose", "status", "regimen", "entity", "laterality", "negation",
+    "number", "sex", "frequency", "level", "site", "reason", "certainty", "severity", "trend",
+    "experiencer", "date",
 )  # fmt: skip
 """Checks in the order in which their flags are shown where they are equally serious."""
 

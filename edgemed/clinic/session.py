@@ -9,10 +9,11 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from edgemed.amounts import amount
+from edgemed.clinic.counting import counted, flags_of
 from edgemed.clinic.document import Dismissal, Document, Key, Origin, Signature
 from edgemed.clinic.findings import Flag, Omission, Review, Span
 from edgemed.clinic.ranking import first_then_rest
-from edgemed.clinic.usable import above
+from edgemed.clinic.usable import whole
 from edgemed.errors import Refused
 
 Stage = Literal["note", "draft", "reviewed", "signed"]
@@ -20,7 +21,7 @@ Finding = Flag | Omission
 
 TO_EDIT = "[edit] "  # before a line copied from the note until the clinician has edited it
 DEMONSTRATION = "DEMONSTRATION, NOT FOR PATIENTS"
-ANOTHER_MODEL = "add a real model: f2 on the screen, or `edgemed models add FILE` in a terminal"
+ANOTHER_MODEL = "add a real model: f2 on the screen, or `edgemed models add FILE`"
 
 # Why a finding may be dismissed. The log keeps these words; words of one's own stay in the session.
 OTHER = "other"
@@ -193,7 +194,7 @@ def insertion(session: Session, omission: Omission) -> str:
 
 
 def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
-    """Sign the text that stands; open major flags and a cut draft need a typed reason."""
+    """Sign the text that stands; open major findings and a cut draft need a typed reason."""
     refusal = why_not_signed(session)
     if refusal is not None:
         raise refusal
@@ -201,10 +202,10 @@ def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
         raise Refused("a signature needs a name", "type your name")
     if needs_reason(session) and not reason.strip():
         raise Refused(
-            above_draft(session) or "major flags are open",
+            why_a_reason(session),
             "settle each one, or type why you sign anyway",
         )
-    still_open = tuple(key_of(session, f) for f in major_flags(session))
+    still_open = tuple(key_of(session, f) for f in major_open(session))
     digest = sha256(session.text.encode()).hexdigest()
     signature = Signature(by.strip(), at, digest, reason.strip(), still_open)
     return _changed(session, signature=signature)
@@ -239,12 +240,23 @@ def why_not_given_out(session: Session) -> Refused | None:
 
 def needs_reason(session: Session) -> bool:
     """Whether signing now would need a typed reason."""
-    return session.cut or bool(major_flags(session)) or bool(above_draft(session))
+    return bool(why_a_reason(session))
+
+
+def why_a_reason(session: Session) -> str:
+    """What stands in the way of a signature without a typed reason; empty where nothing does."""
+    if said := above_draft(session):
+        return said
+    if major := major_open(session):
+        return f"still open: {counted(major).words}"
+    return "the end of the draft is missing" if session.cut else ""
 
 
 def above_draft(session: Session) -> str:
-    """The warning above a text that cannot be used as a whole; empty where it can."""
-    return above(session.review.unusable) if session.review else ""
+    """The warning above a text that cannot be used as a whole; empty where it can, or where that
+    finding was dismissed."""
+    found = whole(session.review) if session.review else None
+    return found.reason if found and dismissal_of(session, found) is None else ""
 
 
 def findings(session: Session) -> list[Finding]:
@@ -252,8 +264,7 @@ def findings(session: Session) -> list[Finding]:
     then omissions as ranked."""
     if session.review is None:
         return []
-    flags = [flag for claim in session.review.claims for flag in claim.flags]
-    first, rest = first_then_rest(flags)
+    first, rest = first_then_rest(flags_of(session.review))
     found: list[Finding] = [*first, *rest, *session.review.omissions]
     return sorted(found, key=lambda finding: finding.severity != "major")
 
@@ -264,13 +275,9 @@ def open_findings(session: Session) -> list[Finding]:
     return [f for f in findings(session) if key_of(session, f) not in gone]
 
 
-def major_flags(session: Session) -> list[Flag]:
-    """Open flags of major severity: they stand in the way of a signature without a reason."""
-    return [f for f in open_findings(session) if isinstance(f, Flag) and f.severity == "major"]
-
-
 def major_open(session: Session) -> list[Finding]:
-    """Open findings of major severity, what is left out among them."""
+    """Open findings of major severity, what is left out among them: they stand in the way of a
+    signature without a reason."""
     return [f for f in open_findings(session) if f.severity == "major"]
 
 

@@ -1,7 +1,8 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
-A draft that repeats itself or only counts up, that copies what the model was asked, that is mostly
-not supported by the note, or that is in another language, says so above itself. Thresholds are held
+A draft that holds no words, that repeats itself or only counts up, that copies what the model was
+asked, that is in another language, or that is mostly not supported by the note, says so above
+itself, and is a major finding for it. Thresholds are held
 to texts written by people, read as drafts: notes of ACI-Bench and sections of MTS-Dialog, training
 and validation parts (`python -m tests.bench.usable`; a sample of them is a test).
 """
@@ -13,10 +14,14 @@ from functools import lru_cache
 
 from edgemed_models.engine.counting import counts
 
-from edgemed.clinic.findings import Claim
+from edgemed.clinic.findings import Claim, Flag, Review, Span
+from edgemed.clinic.language import is_in_another_language
+from edgemed.clinic.spelling import LETTERS, odd_words
+from edgemed.clinic.words import content, words
 from edgemed.errors import EdgemedError
 
 REMEDY = "another model is needed"
+WHOLE = "whole draft"  # the check, as the list of findings and the log name it
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -27,8 +32,12 @@ REPEATED = 0.36  # of all words, in such runs; the most in a text by a person is
 TAIL = 12  # words at the end that stand right before themselves
 RUN = 8  # words in a row that stand in what was asked
 COPIED = 0.3  # of all words, in such runs
-LEAST_CLAIMS = 5
-UNSUPPORTED = 0.75  # of claims, more than which are not found or contradicted
+IN_A_ROW = 3  # times the same stands in a row; in no text by a person does anything
+MOSTLY = 0.5  # of all words, more than which stand so, or cannot be words
+MANY_CLAIMS, AGAINST_MANY = 6, 0.8  # from so many on, more than this share is against
+FEW_CLAIMS, AGAINST_FEW = 3, 0.75
+SHARED = 0.1  # of the words of a few such claims that the note has too; of people's at least 0.14
+WORDS_ALONE = 8  # of fewer than FEW_CLAIMS claims, none of which the note has
 LONGEST_WORD = 60  # letters, of which
 FEWEST_LETTERS = 6  # different ones at least
 FRAGMENT = re.compile(r"(?=\w{9})(\w{2,6}?)\1{2,}")
@@ -43,11 +52,14 @@ def unusable(
 
     `claims` as they were checked; `asked` are the texts that told the model what to write.
     """
+    foreign = is_in_another_language(draft, source)
     found = {
+        "holds no words": not LETTERS.search(draft) or (not foreign and is_mash(draft, source)),
+        "is in another language": foreign,
         "repeats itself": repeats(draft, source),
         "counts up without end": counts(draft) and not counts(source),
         "copies what it was asked": copies(draft, asked),
-        "is mostly not in the note": unsupported(claims),
+        "is mostly not in the note": unsupported(claims, draft, source),
     }
     return tuple(said for said, true in found.items() if true)
 
@@ -57,6 +69,19 @@ def above(reasons: Sequence[str]) -> str:
     return f"Not usable: {', '.join(reasons)}; {REMEDY}" if reasons else ""
 
 
+def whole(review: Review) -> Flag | None:
+    """That the draft cannot be used, as a finding among the others; None where it can."""
+    if not review.unusable:
+        return None
+    return Flag(WHOLE, "not usable", "major", above(review.unusable), Span(0, 0))
+
+
+def is_mash(draft: str, source: str) -> bool:
+    """Whether most of its words cannot be words, as where keys were hit at random."""
+    odd, count = len(odd_words(draft, source)), len(LETTERS.findall(draft))
+    return odd > 1 and odd > MOSTLY * count
+
+
 def repeats(draft: str, source: str = "") -> bool:
     """Whether much of it is repeated, numbers and labels aside, or a word of it never ends.
 
@@ -64,16 +89,19 @@ def repeats(draft: str, source: str = "") -> bool:
     """
     if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
         return True
-    words = plain_words(draft)
-    if any(FRAGMENT.fullmatch(word) for word in words) or ends_in_a_loop(words):
+    plain = plain_words(draft)
+    if any(FRAGMENT.fullmatch(word) for word in plain) or ends_in_a_loop(plain):
+        return True
+    every = WORD.findall(draft.lower())
+    if in_a_row(every) > MOSTLY * len(every):
         return True
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()
     again = []
-    for run in runs(words, AGAIN):
+    for run in runs(plain, AGAIN):
         seen[run] += 1
         again.append(seen[run] > max(due[run], 1))
-    return covered(again, AGAIN) > REPEATED * len(words)
+    return covered(again, AGAIN) > REPEATED * len(plain)
 
 
 def ends_in_a_loop(words: Sequence[str]) -> bool:
@@ -87,10 +115,25 @@ def ends_in_a_loop(words: Sequence[str]) -> bool:
     return False
 
 
+def in_a_row(words: Sequence[str]) -> int:
+    """How many words stand in runs of the same few, three times in a row or more.
+
+    What is longer than a few is found as words in a row that appeared before.
+    """
+    held = set[int]()
+    for period in range(1, AGAIN + 1):
+        again = 0
+        for at in range(period, len(words)):
+            again = again + 1 if words[at] == words[at - period] else 0
+            if again >= (IN_A_ROW - 1) * period:
+                held.update(range(at + 1 - again - period, at + 1))
+    return len(held)
+
+
 def plain_words(text: str) -> list[str]:
     """Words in small letters, without those that hold a digit and without labels of a list."""
-    words = WORD.findall(LABEL.sub(" ", text).lower())
-    return [word for word in words if not any(map(str.isdigit, word))]
+    every = WORD.findall(LABEL.sub(" ", text).lower())
+    return [word for word in every if not any(map(str.isdigit, word))]
 
 
 def covered(held: Sequence[bool], length: int) -> int:
@@ -101,9 +144,9 @@ def covered(held: Sequence[bool], length: int) -> int:
 def copies(draft: str, asked: Sequence[str]) -> bool:
     """Whether much of the draft is what the model was told to do."""
     told = {run for text in asked for run in runs(WORD.findall(text.lower()), RUN)}
-    words = WORD.findall(draft.lower())
-    held = [run in told for run in runs(words, RUN)]
-    return covered(held, RUN) > COPIED * len(words)
+    every = WORD.findall(draft.lower())
+    held = [run in told for run in runs(every, RUN)]
+    return covered(held, RUN) > COPIED * len(every)
 
 
 def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
@@ -111,10 +154,28 @@ def runs(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
     return (tuple(words[at : at + length]) for at in range(len(words) - length + 1))
 
 
-def unsupported(claims: Sequence[Claim]) -> bool:
-    """Whether most claims are not found in the note, or contradict it."""
+def unsupported(claims: Sequence[Claim], draft: str, source: str) -> bool:
+    """Whether most claims are not found in the note, or contradict it.
+
+    A section of a note may be three sentences, each in other words than what was said, and is then
+    against the source as often as an invented one. It shares some of its words all the same: of a
+    few claims, the words decide too.
+    """
     against = sum(claim.label in ("not found", "contradicted") for claim in claims)
-    return len(claims) >= LEAST_CLAIMS and against > UNSUPPORTED * len(claims)
+    if len(claims) >= MANY_CLAIMS:
+        return against > AGAINST_MANY * len(claims)
+    if against <= AGAINST_FEW * len(claims):
+        return False
+    own, held = meaning(draft), meaning(source)
+    shared = len(own & held)
+    if len(claims) >= FEW_CLAIMS:
+        return shared <= max(1, SHARED * len(own))
+    return not shared and len(own) >= WORDS_ALONE
+
+
+def meaning(text: str) -> set[str]:
+    """The stems of the words that carry meaning."""
+    return {word.stem for word in content(words(text))}
 
 
 @lru_cache(maxsize=1)

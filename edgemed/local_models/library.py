@@ -210,11 +210,12 @@ def take_in(name: str, path: Path, sha256: str) -> AddedModel:
 def enlist(entry: AddedModel, finish: Callable[[], None]) -> AddedModel:
     """Give a model's file its final name with `finish`, and add it to the current list.
 
-    Refused, with no file changed, if another program has taken the name since; if the list cannot
-    be written, the model's copy is removed again.
+    Refused, with no file changed, if another program has taken the name since, or the list has the
+    same bytes; if the list cannot be written, the model's copy is removed again.
     """
     with changing() as library:
         check_name(entry.name, library)
+        refuse_twin(entry.sha256, library)
         finish()
         try:
             write_library(Library((*library.entries, entry), library.default or entry.name))
@@ -252,24 +253,49 @@ def named_after(file: Path) -> str:
     return "-".join(parts).strip("-._")[:64] or "model"
 
 
-def check_name(name: str, library: Library) -> None:
-    """Refuse a name that is taken, or that is not a valid file name on every system."""
+def check_name(name: str, library: Library, other: str = "give another name") -> None:
+    """Refuse a name that is taken, or that is not a valid file name on every system.
+
+    `other` is the remedy where the name is taken.
+    """
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a model's name", "give another name, of letters and digits"
         )
     if library.find(name):
-        raise UsageError(f"there is a model called {name!r} already", "give another name")
+        raise UsageError(f"there is a model called {name!r} already", other)
 
 
-def told_twice(entry: AddedModel) -> str:
-    """That the bytes of `entry` were among the models before it, and how to undo that; or ""."""
-    twins = [e for e in read_library().entries if e.sha256 == entry.sha256 and e.name != entry.name]
-    if not twins:
-        return ""
-    names = ", ".join(twin.name for twin in twins)
-    undo = f"edgemed models remove {entry.name}"
-    return f"the same bytes are among your models already, as {names}; to undo: {undo}"
+def twin_of(sha256: str, library: Library) -> AddedModel | None:
+    """The model of the list that has these bytes."""
+    return next((entry for entry in library.entries if entry.sha256 == sha256), None)
+
+
+def refuse_twin(sha256: str, library: Library) -> None:
+    """Refuse bytes that are in the list already: a second copy only fills the disk."""
+    if (twin := twin_of(sha256, library)) is not None:
+        raise Refused(
+            f"the same bytes are among your models already, as {twin.name}",
+            f"use {twin.name}; for a second name: edgemed models alias {twin.name} NAME",
+        )
+
+
+def alias(name: str, second: str) -> AddedModel:
+    """List the model `name` under a `second` name too, which may have an adapter of its own; the
+    file is not copied."""
+    with changing() as library:
+        entry = library.find(name)
+        if entry is None:
+            raise no_model(name)
+        check_name(second, library, "choose another name")
+        added = replace(entry, name=second, own=False, adapter="")
+        write_library(Library((*library.entries, added), library.default))
+    return added
+
+
+def no_model(name: str) -> UsageError:
+    """That no model is called so."""
+    return UsageError(f"there is no model {name!r}", "see `edgemed models list`")
 
 
 @contextmanager
@@ -315,16 +341,23 @@ def digest(file: Path, progress: Callable[[int], None]) -> str:
 
 
 def remove(name: str) -> AddedModel:
-    """Take `name` off the list; its file is deleted only if it is edgemed's own copy."""
+    """Take `name` off the list; its file is deleted only if it is edgemed's own copy.
+
+    While another name has the same file, it stays, and is that one's from then on.
+    """
     with changing() as library:
         entry = library.find(name)
         if entry is None:
-            raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
-        rest = tuple(e for e in library.entries if e.name != name)
+            raise no_model(name)
+        rest, heir = [e for e in library.entries if e.name != name], None
+        if entry.own:
+            heir = next((n for n, e in enumerate(rest) if e.path == entry.path), None)
+        if heir is not None:
+            rest[heir], entry = replace(rest[heir], own=True), replace(entry, own=False)
         default = library.default
         if default == name:
             default = rest[0].name if rest else None
-        write_library(Library(rest, default))
+        write_library(Library(tuple(rest), default))
         if entry.own:
             Path(entry.path).unlink(missing_ok=True)
     return entry
@@ -334,7 +367,7 @@ def set_default(name: str) -> None:
     """Make `name` the default model."""
     with changing() as library:
         if library.find(name) is None:
-            raise UsageError(f"there is no model {name!r}", "see `edgemed models list`")
+            raise no_model(name)
         write_library(Library(library.entries, name))
 
 

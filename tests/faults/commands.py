@@ -300,6 +300,7 @@ SCENES = (
         shrugs=HASH,
     ),
     Scene("models default", command("models", "default", "b"), first(inputs, added)),
+    Scene("models alias", command("models", "alias", "b", "c"), first(inputs, added)),
     Scene("models remove", command("models", "remove", "a"), first(inputs, added)),
     Scene(
         "tuning is remembered",

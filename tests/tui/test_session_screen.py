@@ -148,7 +148,7 @@ async def test_an_edit_is_checked_again_and_undone_and_redone(tmp_path: Path) ->
 
 async def test_signing_with_open_major_flags_takes_a_typed_reason(tmp_path: Path) -> None:
     async with drafted(tmp_path) as pilot:
-        assert steps.major_flags(case_of(pilot).session)
+        assert steps.major_open(case_of(pilot).session)
         await press(pilot, "s")
         assert isinstance(pilot.app.screen, AskSignature)
         await press(pilot, *"Dr A", "enter")

@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 from edgemed_tui.screens.merge import MergeScreen
-from edgemed_tui.screens.sweep import SweepScreen
+from edgemed_tui.screens.sweep import SweepScreen, ends_of
 from edgemed_tui.widgets.chart import MARKERS, Axes, Chart, Dot, Series, drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.widgets import Input
 
-from edgemed.evals.sweep_file import sweeps_folder
+from edgemed.evals.sweep_file import Curve, Point, Score, sweeps_folder
 from tests.tui.driving import press, shown, started
 from tests.tui.scripted import app
 
@@ -60,6 +60,18 @@ def test_an_interval_spans_the_rows_of_its_ends() -> None:
     column = next(row.index("●") for row in rows if "●" in row)
     marks = [row[column] if len(row) > column else " " for row in rows]
     assert "".join(marks) == "   │●││   "
+
+
+def test_the_axis_of_scores_is_as_long_as_the_intervals_need() -> None:
+    def curve(*ends: tuple[float, float]) -> Curve:
+        points = [Point(0.5, {"a": Score((low + high) / 2, low, high, 9)}) for low, high in ends]
+        return Curve("slerp", "F16", 1, tuple(points))
+
+    assert ends_of(curve((0.42, 0.55), (0.61, 0.68))) == (0.4, 0.8)
+    assert ends_of(curve((0.0, 1.0))) == (0.0, 1.0)
+    assert ends_of(curve((1.0, 1.0))) == (0.8, 1.0)
+    assert ends_of(curve((0.5, 0.5))) == (0.5, 0.7)
+    assert ends_of(curve((0.0, 0.0))) == (0.0, 0.2)
 
 
 async def test_a_sweep_is_drawn_and_read_off_at_its_best_t(tmp_path: Path) -> None:

@@ -88,18 +88,18 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
         yield f"  {one_line(draft, claim.draft)}"
         for flag in claim.flags:
             yield f"    {flag.severity}, {flag.label}: {flag.reason}"
-            yield from (f"      source: {one_line(source, s)}" for s in where(flag, claim))
+            yield from (f"      note: {one_line(source, s)}" for s in where(flag, claim))
     yield from _partly(found, draft)
     if found.omissions:
         yield ""
-        yield "in the source, not in the draft:"
+        yield "in the note, not in the draft:"
         yield from _omitted(found.omissions)
     if found.addressed:
         yield ""
-        yield "in the source, for you to judge: text that may speak to the model:"
+        yield "in the note, for you to judge: text that may speak to the model:"
         for place, words in zip(found.addressed, told(source, found.addressed), strict=True):
             yield f"    {words}"
-            yield f"      source: {clipped(one_line(source, place.span))}"
+            yield f"      note: {clipped(one_line(source, place.span))}"
     if lines := vital_lines(found):
         yield ""
         yield f"{TITLE.lower()}:"
@@ -169,6 +169,7 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
         "omissions": [
             {
                 "kind": o.kind,
+                "name": o.name,
                 "severity": o.severity,
                 "reason": o.reason,
                 "source": list(o.source),

@@ -10,8 +10,8 @@ from edgemed_models.engine.client import LlamaModel
 
 from edgemed.amounts import amount
 from edgemed.cli.terminal.asking import one_line
-from edgemed.clinic.counting import all_of, counted
-from edgemed.clinic.findings import Review
+from edgemed.clinic.counting import all_of, counted, flags_of
+from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.note import Note
 from edgemed.clinic.template import Template
 from edgemed.clinic.usable import above
@@ -41,24 +41,31 @@ def tell_addressed(checked: Review | None, note: Note) -> None:
 def tell_flags(checked: Review | None, text: str) -> None:
     """What the checks found, on stderr; an empty list says nothing about correctness.
 
-    Reasons hold words of the note: they go to a terminal, and not into a file of messages.
+    Reasons hold words of the note: they go to a terminal, and not into a file of messages, which
+    has what is left out by the name that the checks have for it, a drug's say.
     """
     if checked is None:
         return
     if checked.unusable:
         print(above(checked.unusable).upper(), file=sys.stderr)
     told = sys.stderr.isatty()
-    for flag in (flag for claim in checked.claims for flag in claim.flags):
-        place = f"{flag.draft.start}-{flag.draft.end}"
+    for flag in flags_of(checked):
+        place = f" at {flag.draft.start}-{flag.draft.end}" if any(flag.draft) else ""
         why = f"{flag.check}: {one_line(flag.reason)}" if told else flag.check
-        print(f"check: {flag.severity}, {flag.label} at {place}: {why}", file=sys.stderr)
+        print(f"check: {flag.severity}, {flag.label}{place}: {why}", file=sys.stderr)
     for omission in checked.omissions:
-        place = f"{omission.source.start}-{omission.source.end} of the note"
-        what = one_line(omission.reason) if told else f"left out: {omission.kind}, at {place}"
-        print(f"check: {omission.severity}, {what}", file=sys.stderr)
+        what = omission.reason if told else by_name(omission)
+        print(f"check: {omission.severity}, {one_line(what)}", file=sys.stderr)
     print(f"findings: {counted(all_of(checked)).words}", file=sys.stderr)
     for line in vital_lines(checked, named=told):
         print(f"{TITLE.lower()}: {one_line(line)}", file=sys.stderr)
+
+
+def by_name(omission: Omission) -> str:
+    """What is left out and where the note has it, in none of the note's own words."""
+    called = f" {omission.name}" if omission.name else ""
+    place = f"{omission.source.start}-{omission.source.end} of the note"
+    return f"left out: {omission.kind}{called}, at {place}"
 
 
 def document(
@@ -83,6 +90,7 @@ def document(
             "fields": template.values,
         },
         "unusable": above(checked.unusable) if checked else "",
+        "counts": counted(all_of(checked))._asdict() if checked else None,
         "model": model.name,
         "timings": answer.timings or None,
         "review": asdict(checked) if checked else "not checked",

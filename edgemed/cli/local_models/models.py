@@ -1,4 +1,4 @@
-"""`edgemed models get|add|list|show|tune|adapter|default|remove|cards`: models of this machine."""
+"""`edgemed models get|add|alias|list|show|tune|adapter|default|remove|cards`."""
 
 import argparse
 import sys
@@ -36,6 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     adding.add_argument("--link", action="store_true", help="use the file where it is, do not copy")
     load_check_option(adding)
+    naming = actions.add_parser("alias", help="a second name for a model; its file is not copied")
+    naming.add_argument("name", metavar="M")
+    naming.add_argument("second", metavar="NAME", help="may have an adapter of its own")
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")
@@ -69,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     actions = {
         "get": models_get.run,
         "add": add,
+        "alias": add_name,
         "list": list_all,
         "show": show_one,
         "tune": tune_one,
@@ -106,8 +110,13 @@ def add(args: argparse.Namespace) -> int:
         print("no chat template in the file: give one with --chat-template FILE", file=sys.stderr)
     if library.read_library().default == entry.name:
         print(f"default: {name}")
-    if twice := library.told_twice(entry):
-        print(printable(twice), file=sys.stderr)
+    return 0
+
+
+def add_name(args: argparse.Namespace) -> int:
+    """Give a model a second name."""
+    entry = library.alias(args.name, args.second)
+    print(f"added {printable(entry.name)}: the file of {printable(args.name)}, not copied")
     return 0
 
 
@@ -123,22 +132,42 @@ def list_all(args: argparse.Namespace) -> int:
         print_json(asdict(found))
         return 0
     rows = [
-        ("*" if e.name == found.default else "", e.name, e.licence, e.path, e.adapter)
+        ("*" if e.name == found.default else "", e.name, e.licence, file_of(e, found), e.adapter)
         for e in found.entries
     ]
     many = 5 if any(e.adapter for e in found.entries) else 4
     columns = ("", "name", "licence", "file", "adapter")
     show([Table(columns[:many], [row[:many] for row in rows])])
+    tell_copies(found)
     if not rows:
         print("no models yet: edgemed models add FILE.gguf", file=sys.stderr)
     return 0
+
+
+def file_of(entry: library.AddedModel, found: library.Library) -> str:
+    """The path of its file; of a second name the model that has the file."""
+    first = next(other for other in found.entries if other.path == entry.path)
+    return entry.path if first is entry else f"the same file as {first.name}"
+
+
+def tell_copies(found: library.Library) -> None:
+    """Models whose files are copies of each other, as earlier versions took them in."""
+    for entry in found.entries:
+        first = library.twin_of(entry.sha256, found)
+        if first is not None and first.path != entry.path:
+            print(
+                printable(
+                    f"{entry.name} is a copy of {first.name}: edgemed models remove {entry.name}"
+                ),
+                file=sys.stderr,
+            )
 
 
 def show_one(args: argparse.Namespace) -> int:
     """Print one model with its licence and its full chat template."""
     entry = library.read_library().find(args.name)
     if entry is None:
-        raise UsageError(f"there is no model {args.name!r}", "see `edgemed models list`")
+        raise library.no_model(args.name)
     rows = [(key.replace("_", " "), str(value)) for key, value in asdict(entry).items()]
     show([Table(("", ""), rows)])
     if template := template_of(entry):

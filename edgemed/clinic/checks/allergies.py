@@ -35,9 +35,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         allergens = [is_allergen(m, source.said[i]) for i, m in there]
         told = not source.is_talk or any(s.names_allergens for s in source.said)
         if here and mention.polarity == "yes" and not any(allergens) and told:
-            yield _contradicted(mention, "an allergen in the draft, a drug in the source", there)
+            yield _contradicted(mention, "an allergen in the draft, a drug in the note", there)
         elif not here and all(allergens) and is_taken(mention, said):
-            yield _contradicted(mention, "taken in the draft, an allergen in the source", there)
+            yield _contradicted(mention, "taken in the draft, an allergen in the note", there)
     match = NONE.search(said.sentence.text)
     if match is not None:
         known = [m for said_there in source.said for m in said_there.mentions
@@ -45,7 +45,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if known:
             start = said.sentence.span.start
             span = said.sentence.span._replace(start=start + match.start(), end=start + match.end())
-            reason = f"no allergies in the draft; the source has {known[0].concept.name}"
+            reason = f"no allergies in the draft; the note has {known[0].concept.name}"
             yield Flag("allergy", "contradicted", "major", reason, span, (known[0].span,))
 
 

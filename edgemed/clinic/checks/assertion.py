@@ -134,7 +134,7 @@ def _polarity(
     verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
     severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
-    reason = f"{mention.concept.name} is {verb} in the draft; the source {there} it"
+    reason = f"{mention.concept.name} is {verb} in the draft; the note {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
 
@@ -165,7 +165,7 @@ def is_present(said: Said, mention: Mention) -> bool:
 
 
 def _conditional(mention: Mention, known: list[Mention]) -> Flag:
-    reason = f"{mention.concept.name} is present in the draft, a condition in the source"
+    reason = f"{mention.concept.name} is present in the draft, a condition in the note"
     spans = tuple(m.span for m in known[:3])
     return Flag("negation", "contradicted", "minor", reason, mention.span, spans)
 
@@ -213,7 +213,7 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             verb = "affirms" if here == "no" else "negates"
             words = " ".join(m.concept.name for m in phrase)
             spans = tuple(source.span(i) for i, _ in there[:3])
-            reason = f"{words}: {said_here} in the draft; the source {verb} it"
+            reason = f"{words}: {said_here} in the draft; the note {verb} it"
             yield Flag("negation", "contradicted", "minor", reason, span, spans)
 
 

@@ -222,7 +222,7 @@ def called(said: Said, cue: Cue, other: Cue) -> str:
 def _contradicted(said: Said, cue: Cue, rival: Bound) -> Flag:
     name = SAYS.get(cue.attribute, cue.attribute)
     reason = f"{name} of {called(said, cue, rival.cue)}: {cue.value} in the draft, "
-    reason += f"{rival.cue.value} in the source"
+    reason += f"{rival.cue.value} in the note"
     return Flag(
         cue.attribute, "contradicted", severity_of(said, cue), reason, cue.span, (rival.cue.span,)
     )
@@ -231,5 +231,5 @@ def _contradicted(said: Said, cue: Cue, rival: Bound) -> Flag:
 def _not_found(said: Said, cue: Cue) -> Flag:
     name = SAYS.get(cue.attribute, cue.attribute)
     reason = f"{name} of {called(said, cue, cue)}: {cue.value} in the draft; "
-    reason += "the source does not say so"
+    reason += "the note does not say so"
     return Flag(cue.attribute, "not found", severity_of(said, cue), reason, cue.span)

@@ -21,11 +21,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         known = {code for code in source.levels if code[0] == match["letter"]}
         if known and not known & set(levels_of(match)):
             named = ", ".join(sorted(known))
-            yield _flag(f"{match[0]} in the draft; the source has {named}", match, offset)
+            yield _flag(f"{match[0]} in the draft; the note has {named}", match, offset)
     for match in BIRTHS.finditer(text):
         births = {_bare(m[0]) for m in BIRTHS.finditer(source.text)}
         if births and _bare(match[0]) not in births:
-            yield _flag(f"{match[0]} in the draft; the source has {min(births)}", match, offset)
+            yield _flag(f"{match[0]} in the draft; the note has {min(births)}", match, offset)
 
 
 def _bare(code: str) -> str:

@@ -51,9 +51,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             new = [w for w in content(new) if w.stem not in WEAK and is_new(w, said, source)]
             if new:
                 words = ", ".join(dict.fromkeys(w.lower for w in new))
-                reason = (
-                    f"the draft concludes this in words that are nowhere in the source: {words}"
-                )
+                reason = f"the draft concludes this in words that are nowhere in the note: {words}"
                 span = Span(new[0].start, new[-1].end)
                 yield Flag("conclusion", "not found", "minor", reason, span)
                 return

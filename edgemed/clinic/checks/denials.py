@@ -70,7 +70,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             if rival is not None:
                 here = "negated" if state(mention) == "no" else "affirmed"
                 verb = "affirms" if state(mention) == "no" else "negates"
-                reason = f"{mention.concept.name}: {here} in the draft; the source {verb} it"
+                reason = f"{mention.concept.name}: {here} in the draft; the note {verb} it"
                 yield Flag("negation", "contradicted", "minor", reason, mention.span, (rival.span,))
                 return
 

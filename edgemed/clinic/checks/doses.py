@@ -21,7 +21,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
                 continue
             there = [q for q in there if q.unit is not None] or there
             text = ", ".join(dict.fromkeys(q.text for q in there[:3]))
-            reason = f"{drug.concept.name} {dose.text} in the draft; the source has {text}"
+            reason = f"{drug.concept.name} {dose.text} in the draft; the note has {text}"
             spans = tuple(q.span for q in there[:3])
             yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
 

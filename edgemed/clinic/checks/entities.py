@@ -57,7 +57,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         grave = GRAVE_IN_TALK if source.is_talk else GRAVE
         severity: Severity = "major" if mention.concept.kind in grave else "minor"
-        reason = f"{kind_of(mention)} {mention.concept.name} is not in the source"
+        reason = f"{kind_of(mention)} {mention.concept.name} is not in the note"
         yield Flag("entity", "not found", severity, reason, mention.span)
 
 
@@ -73,7 +73,7 @@ def _opposite(mention: Mention, source: Source) -> Iterator[Flag]:
         if name.startswith(one) and name not in source.mentions:
             there = source.mentions.get(other + name.removeprefix(one), [])
             if there and mention.polarity == "yes":
-                reason = f"{name} in the draft, {there[0][1].concept.name} in the source"
+                reason = f"{name} in the draft, {there[0][1].concept.name} in the note"
                 spans = tuple(m.span for _, m in there[:3])
                 yield Flag("level", "contradicted", "major", reason, mention.span, spans)
 
@@ -86,7 +86,7 @@ def _of_other_level(mention: Mention, source: Source) -> Iterator[Flag]:
         there = [c for _, c in source.cues.get("level", ()) if test in c.of and not c.spoken]
         against = [c for c in there if c.value in OPPOSITE_LEVEL[level]]
         if against and not any(c.value == level for c in there):
-            reason = f"{name} in the draft; the source calls the {test} {against[0].value}"
+            reason = f"{name} in the draft; the note calls the {test} {against[0].value}"
             spans = tuple(c.span for c in against[:3])
             yield Flag("level", "contradicted", "major", reason, mention.span, spans)
 

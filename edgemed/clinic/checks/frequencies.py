@@ -39,10 +39,10 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         ]
         if best is not None and best[0] >= (NEAR if holders else FAR) and held <= FAR * best[0]:
             there = source.text[best[1].span.start : best[1].span.end]
-            reason = f"{words} in the draft; the source has {there}"
+            reason = f"{words} in the draft; the note has {there}"
             yield Flag("frequency", "contradicted", severity, reason, rate.span, (best[1].span,))
         elif not holders and not is_denied(rate, said):
-            reason = f"{words}: nothing in the source is that often"
+            reason = f"{words}: nothing in the note is that often"
             yield Flag("frequency", "not found", severity, reason, rate.span)
 
 

@@ -61,7 +61,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         there = doubts(said, mention, source, listed)
         if there:
             flagged = flagged or not listed
-            reason = f"{mention.concept.name} is stated in the draft, possible in the source"
+            reason = f"{mention.concept.name} is stated in the draft, possible in the note"
             yield Flag("certainty", "contradicted", "minor", reason, mention.span, tuple(there))
 
 

@@ -46,7 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if against:
             yield _contradicted(sided, [s for _, s in against])
         elif not same and is_sideless(sided, source):
-            reason = f"the source does not say {sided.side} of it"
+            reason = f"the note does not say {sided.side} of it"
             yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
         elif not same and not any(s.side == sided.side for _, s in source.sides):
             opposite = [s for _, s in source.sides if s.side == OTHER[sided.side]]
@@ -54,7 +54,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             if of_the_same:
                 yield _contradicted(sided, of_the_same)
             else:
-                reason = f"the source does not say {sided.side}"
+                reason = f"the note does not say {sided.side}"
                 yield Flag("laterality", "not found", severity_of(said), reason, sided.span)
 
 
@@ -148,6 +148,6 @@ def _weight(company: dict[str, float], source: Source, i: int, sided: Sided) -> 
 
 
 def _contradicted(sided: Sided, against: list[Sided]) -> Flag:
-    reason = f"{sided.side} in the draft, {against[0].side} in the source"
+    reason = f"{sided.side} in the draft, {against[0].side} in the note"
     spans = tuple(s.span for s in against[:3])
     return Flag("laterality", "contradicted", "major", reason, sided.span, spans)

@@ -46,7 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if start < reached or is_thing(span, said) or is_held(text[start:end], source):
             continue
         reached = end
-        reason = f"{text[start:end]} is not named in the source"
+        reason = f"{text[start:end]} is not named in the note"
         yield Flag("name", "not found", "minor", reason, span)
 
 

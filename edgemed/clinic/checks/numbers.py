@@ -61,11 +61,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if rivals and not crossed:
             text = ", ".join(dict.fromkeys(q.text for q in rivals[:3]))
             where = "that number appears in the note for something else; " if holders else ""
-            reason = f"{quantity.text} in the draft; {where}the source has {text}"
+            reason = f"{quantity.text} in the draft; {where}the note has {text}"
             spans = tuple(q.span for q in rivals[:3])
             yield Flag("number", "contradicted", severity, reason, quantity.span, spans)
         elif not (quantity.unit is None and quantity.values == (1.0,)):
-            where = "is in another pair in the source" if crossed else "is not in the source"
+            where = "is in another pair in the note" if crossed else "is not in the note"
             reason = f"{quantity.text} {where}"
             yield Flag("number", "not found", severity, reason, quantity.span, tuple(crossed[:3]))
 

@@ -74,7 +74,8 @@ SHOWN = 80  # characters of a sentence that is shown whole
 class Fact(NamedTuple):
     """Something the source says: its kind, how to name it, where, and the names that carry it.
 
-    `what` shows the characters `shown` of the source, where it is not a name.
+    `what` shows the characters `shown` of the source, where it is not a name. `called`: the names
+    that the checks have for it, without any other word of the source.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class Fact(NamedTuple):
     span: Span
     names: frozenset[str]
     shown: Span
+    called: str = ""
 
 
 def omissions(source: Source, draft: Iterable[Said]) -> tuple[Omission, ...]:
@@ -92,7 +94,7 @@ def omissions(source: Source, draft: Iterable[Said]) -> tuple[Omission, ...]:
     order = list(KINDS)
     missing.sort(key=lambda fact: (order.index(fact.kind), fact.span))
     return tuple(
-        Omission(f.kind, KINDS[f.kind], f"{f.kind} not in the draft: {f.what}", f.span)
+        Omission(f.kind, KINDS[f.kind], f"{f.kind} not in the draft: {f.what}", f.span, f.called)
         for f in missing
     )
 
@@ -126,7 +128,7 @@ def _of_concepts(source: Source) -> Iterator[Fact]:
     for name, mentions in source.mentions.items():
         own = [m for i, m in mentions if _is_fact(m) and is_of_patient(m, source.said[i])]
         if own and own[0].concept.kind in OF_CONCEPT and name not in TOLD_KINDS:
-            yield Fact(kind_of(own[0]), name, own[0].span, frozenset((name,)), own[0].span)
+            yield Fact(kind_of(own[0]), name, own[0].span, frozenset((name,)), own[0].span, name)
 
 
 def is_of_patient(mention: Mention, said: Said) -> bool:
@@ -169,7 +171,13 @@ def _of_sentences(source: Source) -> Iterator[Fact]:
                 names = frozenset(m.concept.name for m in said.mentions)
                 shown = _clipped(said.sentence.text, start, said.sentence.span.start)
                 what = source.text[shown.start : shown.end]
-                yield Fact(kind, what, said.sentence.span, names, shown)
+                called = ", ".join(dict.fromkeys(named_drugs(said))) if kind == "allergy" else ""
+                yield Fact(kind, what, said.sentence.span, names, shown, called)
+
+
+def named_drugs(said: Said) -> Iterator[str]:
+    """The drugs that a sentence names."""
+    return (m.concept.name for m in said.mentions if m.concept.kind == "drug")
 
 
 def told_at(kind: str, pattern: re.Pattern[str], said: Said) -> int | None:

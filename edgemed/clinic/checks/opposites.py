@@ -57,7 +57,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         there = Span(at.start + start, at.end + start)
         name = SAYS.get(attribute, attribute)
         reason = f"{name}: {said.sentence.text[word.start : word.end]} in the draft; "
-        reason += f"nearly the same sentence of the source has {source.text[slice(*there)]}"
+        reason += f"nearly the same sentence of the note has {source.text[slice(*there)]}"
         yield Flag(attribute, "contradicted", "minor", reason, span, (there,))
 
 

@@ -36,7 +36,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     for person in said.people:
         may_speak = source.has_relatives_speaking and person.name in CLOSE
         if not may_speak and not _is_named(person.name, source):
-            reason = f"{person.name} is not mentioned in the source"
+            reason = f"{person.name} is not mentioned in the note"
             span = Span(person.start, person.end)
             yield Flag("experiencer", "not found", "minor", reason, span)
     told = bool(said.people) or SUBJECT.search(said.sentence.text) is not None
@@ -73,7 +73,7 @@ def _bearer(mention: Mention, source: Source) -> Iterator[Flag]:
     if not here and (mention.polarity == "no" or there not in BLOOD):
         return
     reason = f"{mention.concept.name} is the {here or 'patient'}'s in the draft, "
-    reason += f"the {there or 'patient'}'s in the source"
+    reason += f"the {there or 'patient'}'s in the note"
     spans = tuple(m.span for m in known[:3])
     yield Flag("experiencer", "contradicted", "minor", reason, mention.span, spans)
 
@@ -116,7 +116,7 @@ def _ages(said: Said, source: Source) -> Iterator[Flag]:
             and len(others) == len(bearers)
             and not any(same_person(here, p) for p, _ in others)
         ):
-            reason = f"{quantity.text} is the {others[0][0]}'s in the source, not the {here}'s"
+            reason = f"{quantity.text} is the {others[0][0]}'s in the note, not the {here}'s"
             spans = tuple(q.span for _, q in others[:3])
             yield Flag("experiencer", "contradicted", "minor", reason, quantity.span, spans)
 

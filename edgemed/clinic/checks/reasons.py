@@ -26,11 +26,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         severity: Severity = "major" if drug else "minor"
         if others:
             reason = f"{link.what} because of {link.reason} in the draft; "
-            reason += f"the source gives {others[0].reason}"
+            reason += f"the note gives {others[0].reason}"
             spans = tuple(x.span for x in others[:3])
             yield Flag("reason", "contradicted", severity, reason, link.span, spans)
         elif link.reason in source.mentions:
-            reason = f"the source does not give {link.reason} as the reason of {link.what}"
+            reason = f"the note does not give {link.reason} as the reason of {link.what}"
             yield Flag("reason", "not found", "minor", reason, link.span)
 
 

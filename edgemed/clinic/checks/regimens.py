@@ -31,7 +31,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         rivals.sort(key=lambda r: likeness(regimen, r), reverse=True)
         texts = dict.fromkeys(written(r, source.text, 0) for r in rivals[:SHOWN])
         draft = written(regimen, said.sentence.text, said.sentence.span.start)
-        reason = f"{regimen.drug} {draft} in the draft; the source has {'; '.join(texts)}"
+        reason = f"{regimen.drug} {draft} in the draft; the note has {'; '.join(texts)}"
         spans = tuple(whole(r) for r in rivals[:SHOWN])
         at = differing(regimen, rivals[0])[0]
         yield Flag("regimen", "contradicted", "major", reason, at, spans)

@@ -26,7 +26,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         cosine = float(source.index.cosines(text).max())
         overlap = float(source.index.overlaps(text).max())
     if cosine < COSINE and overlap < OVERLAP:
-        reason = "nothing in the source resembles this sentence"
+        reason = "nothing in the note resembles this sentence"
         yield Flag("unsupported", "not found", "minor", reason, said.sentence.span)
 
 

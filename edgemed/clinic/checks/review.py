@@ -10,7 +10,7 @@ from edgemed.clinic.checks import flags, planted
 from edgemed.clinic.checks.omissions import omissions
 from edgemed.clinic.checks.support import Support, support
 from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
-from edgemed.clinic.language import language_of
+from edgemed.clinic.language import is_in_another_language
 from edgemed.clinic.note import KNOWN_HEADINGS
 from edgemed.clinic.reading.claims import claims
 from edgemed.clinic.reading.said import Said
@@ -67,7 +67,8 @@ def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:
 
 def review_read(source: Source, draft: list[Said]) -> Review:
     """`review` of a source read before: many drafts of one note are checked against one reading."""
-    if "other" in (source.language, language_of("\n".join(said.sentence.text for said in draft))):
+    text = "\n".join(said.sentence.text for said in draft)
+    if source.language == "other" or is_in_another_language(text, source.text):
         return replace(unread(draft), addressed=source.addressed)
     found = [claim for said in draft for claim in claims_of(source, said)]
     lines = vital(source, draft)

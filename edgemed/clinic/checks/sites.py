@@ -43,12 +43,12 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         best = max(there, default=(0.0, "", 0))
         least = NEAR if part in source.parts else FAR
         if best[0] >= least and own < CLEARLY * best[0]:
-            reason = f"{part} in the draft, {best[1]} in the source"
+            reason = f"{part} in the draft, {best[1]} in the note"
             spans = (source.span(best[2]),)
             yield Flag("site", "contradicted", "minor", reason, span, spans)
         elif is_absent(said, part, rivals, source):
             other = min(rivals & source.parts.keys())
-            reason = f"the source does not name the {part}; it has {other}"
+            reason = f"the note does not name the {part}; it has {other}"
             yield Flag("site", "not found", "minor", reason, span)
 
 

@@ -26,7 +26,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         found = instead(said, mention, source, here)
         if found is not None:
-            reason = f"{mention.concept.name} in the draft, {found.concept.name} in the source"
+            reason = f"{mention.concept.name} in the draft, {found.concept.name} in the note"
             yield Flag("entity", "contradicted", "minor", reason, mention.span, (found.span,))
 
 

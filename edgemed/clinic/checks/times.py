@@ -16,11 +16,11 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         others = [d for _, d in source.dates if _same_kind(date, d)]
         if others:
             text = ", ".join(dict.fromkeys(d.text for d in others[:3]))
-            reason = f"{date.text} is not in the source; it has {text}"
+            reason = f"{date.text} is not in the note; it has {text}"
             spans = tuple(d.span for d in others[:3])
             yield Flag("date", "contradicted", "minor", reason, date.span, spans)
         else:
-            yield Flag("date", "not found", "minor", f"{date.text} is not in the source", date.span)
+            yield Flag("date", "not found", "minor", f"{date.text} is not in the note", date.span)
 
 
 def _year_said(date: Date, source: Source) -> bool:

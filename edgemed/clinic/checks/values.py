@@ -36,7 +36,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if not any(is_comparable(value, other) for other in there):
             continue
         text = ", ".join(dict.fromkeys(q.text for q in there[:3]))
-        reason = f"{test.concept.name} {value.text} in the draft; the source has {text}"
+        reason = f"{test.concept.name} {value.text} in the draft; the note has {text}"
         spans = tuple(q.span for q in there[:3])
         yield Flag("number", "contradicted", "major", reason, value.span, spans)
 

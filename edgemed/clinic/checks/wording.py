@@ -46,7 +46,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
     ]
     if new:
         words = ", ".join(dict.fromkeys(w.lower for w in new))
-        reason = f"like a sentence of the source, except for: {words}"
+        reason = f"like a sentence of the note, except for: {words}"
         span = Span(new[0].start, new[-1].end)
         yield Flag("wording", "not found", "minor", reason, span, (source.span(best),))
 
@@ -57,7 +57,7 @@ def lost_hedge(said: Said, source: Source, best: int) -> Iterator[Flag]:
     if there is not None and HEDGE.search(said.sentence.text) is None:
         start = source.span(best).start
         spans = (Span(start + there.start(), start + there.end()),)
-        reason = f"like a sentence of the source, without its {there[0].lower()!r}"
+        reason = f"like a sentence of the note, without its {there[0].lower()!r}"
         yield Flag("certainty", "contradicted", "minor", reason, said.sentence.span, spans)
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple, cast
 
 from edgemed.clinic.lists import rows_of
-from edgemed.clinic.reading.concepts import Concept, NamedAt, Kind
+from edgemed.clinic.reading.concepts import Concept, Kind, NamedAt
 from edgemed.clinic.words import Word
 
 # What stands behind a drug that is taken.

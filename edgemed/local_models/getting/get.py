@@ -88,8 +88,12 @@ def wanted_of(found: Card) -> tuple[Wanted, ...]:
 
 
 def have(wanted: Wanted) -> bool:
-    """Whether the library has exactly this file. UsageError if a different one has its name."""
-    entry = library.read_library().find(wanted.name)
+    """Whether the library has exactly this file. UsageError if a different one has its name,
+    Refused if it has this one by another name."""
+    found = library.read_library()
+    entry = found.find(wanted.name)
+    if entry is None:
+        library.refuse_twin(wanted.file.sha256, found)
     if entry is not None and entry.sha256 != wanted.file.sha256:
         raise UsageError(
             f"there is another model called {wanted.name!r}",

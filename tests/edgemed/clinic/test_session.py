@@ -36,6 +36,10 @@ def checked(*, demonstration: bool = False, cut: bool = False) -> Session:
 
 
 def settled() -> Session:
+    return steps.dismissed(half_settled(), LEFT_OUT, steps.REASONS[2], at=WHEN)
+
+
+def half_settled() -> Session:
     return steps.dismissed(checked(), MAJOR, steps.REASONS[0], at=WHEN)
 
 
@@ -64,14 +68,14 @@ def test_a_dismissal_needs_a_listed_reason_and_other_needs_words() -> None:
         steps.dismissed(checked(), MAJOR, "because", at=WHEN)
     with pytest.raises(Refused, match="no reason"):
         steps.dismissed(checked(), MAJOR, "other", "  ", at=WHEN)
-    assert steps.major_flags(settled()) == []
+    assert steps.major_open(settled()) == []
 
 
 def test_a_dismissal_outlives_an_edit_elsewhere_and_can_be_taken_back() -> None:
     edited = steps.edited(settled(), DRAFT + " Stable.")
     again = steps.reviewed(edited, edited.text, REVIEW)
     assert steps.dismissal_of(again, MAJOR) is not None
-    assert steps.major_flags(steps.restored(again, MAJOR)) == [MAJOR]
+    assert steps.major_open(steps.restored(again, MAJOR)) == [MAJOR]
 
 
 def test_an_omission_is_taken_over_marked_and_the_mark_stands_against_signing() -> None:
@@ -84,15 +88,24 @@ def test_an_omission_is_taken_over_marked_and_the_mark_stands_against_signing() 
 
 
 def test_open_major_flags_and_a_cut_draft_need_a_typed_reason() -> None:
-    for session in (
-        checked(),
-        steps.dismissed(checked(cut=True), MAJOR, steps.REASONS[0], at=WHEN),
-    ):
-        with pytest.raises(Refused, match="major flags are open"):
+    cut = steps.dismissed(checked(cut=True), MAJOR, steps.REASONS[0], at=WHEN)
+    cut = steps.dismissed(cut, LEFT_OUT, steps.REASONS[0], at=WHEN)
+    for session, why in ((checked(), "2 major"), (cut, "the end of the draft is missing")):
+        with pytest.raises(Refused, match=why):
             steps.signed(session, "Dr A", at=WHEN, reason=" ")
     signed = steps.signed(checked(), "Dr A", at=WHEN, reason="seen, the lab has corrected it")
     assert signed.signature is not None
-    assert [key.check for key in signed.signature.open] == ["number"]
+    assert [key.check for key in signed.signature.open] == ["number", "omission: allergy"]
+
+
+def test_what_is_left_out_needs_a_typed_reason_too() -> None:
+    with pytest.raises(Refused, match=r"still open: 1 major \(1 left out\)"):
+        steps.signed(half_settled(), "Dr A", at=WHEN)
+    signed = steps.signed(half_settled(), "Dr A", at=WHEN, reason="the family knows")
+    assert signed.signature is not None
+    assert [key.check for key in signed.signature.open] == ["omission: allergy"]
+    assert not steps.needs_reason(settled())
+    assert steps.signed(settled(), "Dr A", at=WHEN).signature is not None
 
 
 def test_a_signature_needs_a_name_a_check_and_a_text() -> None:

@@ -2,12 +2,15 @@
 
 import pytest
 
+from edgemed.cli.options.fail_on import fails
 from edgemed.clinic import session as steps
 from edgemed.clinic.checks.review import review
+from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Claim, Review, Span
 from edgemed.clinic.template import RULES, load_template
 from edgemed.clinic.usable import above, copies, instructions, repeats, unsupported, unusable
+from edgemed.clinic.verdict import verdict
 from edgemed.errors import Refused
 from tests.edgemed.clinic.written import pairs, written
 
@@ -22,6 +25,9 @@ Blood pressure was 118/72. Discharged on furosemide 40 mg orally twice daily."""
         "1. Take furosemide 40 mg. 2. Take furosemide 40 mg. 3. Take furosemide 40 mg.",
         "had" * 40,
         "hadhadhad",
+        "the the the",
+        "the " * 40,
+        "Chest clear. " * 3,
         "58-year-old man with cough for 3 days and no chest pain; he smokes ten a day and works "
         "outside, lives with his wife, has two dogs, no travel, no known contacts"
         + ", no wheezing"
@@ -64,12 +70,84 @@ def test_the_rules_before_all_notes_count_as_asked() -> None:
     assert not copies(NOTE, instructions())
 
 
+@pytest.mark.parametrize("draft", ["", "---", "...", "- - -\n- - -\n", "•\n•\n", "12 34"])
+def test_a_draft_without_words_says_so(draft: str) -> None:
+    assert review(NOTE, draft).unusable == ("holds no words",)
+
+
+@pytest.mark.parametrize(
+    "draft", ["asdf jkl qwer", "Asdf; jkl. QWER uiop", "sdkfjh skdjfh wkejrh", "aspirin xcvb hjkl"]
+)
+def test_keys_hit_at_random_make_no_words(draft: str) -> None:
+    assert review(NOTE, draft).unusable == ("holds no words",)
+    assert "holds no words" not in review(f"{NOTE} {draft}", draft).unusable
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "Patient de 71 ans admise pour insuffisance cardiaque. Sortie sous furosémide 40 mg.",
+        "Douleur thoracique gauche.",
+        "Mujer de 71 años con hinchazón de piernas. Se da de alta con furosemida 40 mg.",
+        "Paciente estable",
+        "Frau, 71 Jahre, Herzinsuffizienz, Furosemid 40 mg zweimal täglich",
+        "Brustschmerzen seit drei Tagen.",
+        "Donna di 71 anni con gonfiore alle gambe.",
+        "Женщина 71 года, отёки ног.",
+    ],
+)
+def test_a_draft_in_another_language_than_its_note_says_so(draft: str) -> None:
+    found = review(NOTE, draft)
+    assert found.unusable == ("is in another language",)
+    assert all(claim.label == "not checked" for claim in found.claims)
+
+
+def test_a_draft_in_the_language_of_its_note_is_not_in_another() -> None:
+    note = "Die Patientin wurde wegen Herzinsuffizienz aufgenommen und hat keine Schmerzen."
+    assert "is in another language" not in review(note, note).unusable
+    assert "is in another language" not in review(NOTE, "Sjögren, von Willebrand, PT/OT").unusable
+
+
+INVENTED = (
+    "There is a small nodule in the left lung. The patient has stage 4 cancer. Start cisplatin.",
+    "The patient has a broken left arm. He fell from a ladder. A cast was applied.",
+    "Take amoxicillin 500 mg. Stop warfarin. Chest CT in June. Allergic to latex.",
+    "Mother of three. Works as a teacher. Likes tennis.",
+)
+
+
+@pytest.mark.parametrize("draft", INVENTED)
+def test_a_few_invented_sentences_are_mostly_not_in_the_note(draft: str) -> None:
+    assert review(NOTE, draft).unusable == ("is mostly not in the note",)
+
+
 def test_a_draft_most_of_which_is_not_in_the_note_says_so() -> None:
-    claims = [Claim(Span(n, n + 1), "not found", ()) for n in range(4)]
+    claims = [Claim(Span(n, n + 1), "not found", ()) for n in range(5)]
     good = [Claim(Span(9, 10), "supported", ())]
-    assert not unsupported(claims)  # too few to say
-    assert unsupported(claims + good)
-    assert not unsupported(claims + good * 2)
+    many, same = "small nodule lung stage cancer cisplatin ladder cast", "swelling furosemide"
+    assert unsupported(claims + good, same, NOTE)
+    assert not unsupported(claims + good * 2, many, NOTE)
+    assert unsupported(claims[:3], many, NOTE)
+    assert not unsupported(claims[:3], same, NOTE)  # said in other words, perhaps
+    assert not unsupported(claims[:3] + good * 2, many, NOTE)
+    assert unsupported(claims[:1], many, NOTE)
+    assert not unsupported(claims[:1], "small nodule", NOTE)  # too few to say
+
+
+@pytest.mark.parametrize("draft", ["---", "the the the", "asdf jkl qwer", *INVENTED, RULES])
+def test_verdict_and_list_agree_on_a_draft_that_cannot_be_used(draft: str) -> None:
+    found = review(NOTE, draft)
+    session = steps.drafted(steps.opened(NOTE), Origin("m", "t"), draft)
+    session = steps.reviewed(session, draft, found)
+    assert verdict(session).kind == "unusable"
+    first = steps.findings(session)[0]
+    assert (first.severity, first.reason) == ("major", verdict(session).words)
+    assert counted(all_of(found)) == counted(steps.findings(session))
+    assert fails(found, "major")
+    with pytest.raises(Refused, match="Not usable"):
+        steps.signed(session, "A", at="now")
+    settled = steps.dismissed(session, first, steps.REASONS[1], at="now")
+    assert verdict(settled).kind != "unusable" and first not in steps.open_findings(settled)
 
 
 def test_a_draft_of_the_note_is_usable() -> None:

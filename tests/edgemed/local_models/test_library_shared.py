@@ -82,7 +82,7 @@ def test_many_changes_at_once_are_all_kept(files: list[Path]) -> None:
 
 
 def listed(file: Path, name: str) -> library.AddedModel:
-    return library.AddedModel(name, str(file), "00", False, "none", False)
+    return library.AddedModel(name, str(file), f"00 {name}", False, "none", False)
 
 
 def test_a_list_that_another_holds_for_long_is_said(

@@ -1,15 +1,17 @@
 """`edgemed models`: checked before it is taken in, copied or linked, chosen, removed; and cards."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from edgemed_models.catalog import read_cards
+from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, UsageError
-from edgemed.local_models.library import find_model, folder, read_library
+from edgemed.local_models.library import Library, find_model, folder, read_library, write_library
 from edgemed.logs.audit import Log, default_place
 from edgemed.logs.file_hashes import file_hash
 
@@ -39,15 +41,49 @@ def test_a_linked_model_stays_where_it_is_also_when_it_is_removed(file: Path) ->
     assert file.exists() and read_library().entries == ()
 
 
-def test_the_same_bytes_under_another_name_are_noticed(
-    file: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("link", [[], ["--link"]])
+def test_the_same_bytes_are_not_added_under_another_name(
+    file: Path, link: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "add", str(file), "--name", "one"]) == 0
     assert "same bytes" not in capsys.readouterr().err
-    assert main(["models", "add", str(file), "--name", "two", "--link"]) == 0
+    assert main(["models", "add", str(file), "--name", "two", *link]) == 3
     said = capsys.readouterr().err
     assert "the same bytes are among your models already, as one" in said
-    assert "edgemed models remove two" in said
+    assert "edgemed models alias one NAME" in said
+    assert [entry.name for entry in read_library().entries] == ["one"]
+    assert [path.name for path in folder().glob("*.gguf*")] == ["one.gguf"]
+
+
+def test_a_second_name_has_the_same_file_which_goes_with_the_last_name(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "add", str(file), "--name", "one"]) == 0
+    assert main(["models", "alias", "one", "one"]) == 2
+    assert main(["models", "alias", "none", "two"]) == 2
+    capsys.readouterr()
+    assert main(["models", "alias", "one", "two"]) == 0
+    assert capsys.readouterr().out == "added two: the file of one, not copied\n"
+    copied = find_model("one")
+    assert find_model("two") == copied
+    assert main(["models", "list"]) == 0
+    assert "the same file as one" in capsys.readouterr().out
+    assert main(["models", "remove", "one"]) == 0
+    assert "its file stays" in capsys.readouterr().out
+    assert find_model(None) == find_model("two") == copied
+    assert main(["models", "remove", "two"]) == 0
+    assert not copied.exists()
+
+
+def test_copies_that_an_earlier_version_took_in_are_told(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "add", str(file), "--name", "one"]) == 0
+    (one,) = read_library().entries
+    write_library(Library((one, replace(one, name="two", path=str(file))), "one"))
+    capsys.readouterr()
+    assert main(["models", "list"]) == 0
+    assert "two is a copy of one: edgemed models remove two" in capsys.readouterr().err
 
 
 def test_a_checkpoint_is_to_be_converted_first(tmp_path: Path) -> None:
@@ -59,8 +95,8 @@ def test_a_checkpoint_is_to_be_converted_first(tmp_path: Path) -> None:
 
 
 def test_a_removed_copy_is_deleted_and_the_default_moves_on(file: Path) -> None:
-    for name in ("one", "two"):
-        assert main(["models", "add", str(file), "--name", name]) == 0
+    assert main(["models", "add", str(file), "--name", "one"]) == 0
+    assert main(["models", "add", str(path_of("instruct")), "--name", "two", "--link"]) == 0
     copied = find_model("one")
     assert main(["models", "remove", "one"]) == 0
     assert not copied.exists() and read_library().default == "two"
@@ -71,8 +107,8 @@ def test_a_name_is_made_from_a_file_name_that_is_none(
 ) -> None:
     odd = tmp_path / "My Model (v1.5).gguf"
     odd.write_bytes(file.read_bytes())
-    for link in ([], ["--link", "--name", "other"]):
-        assert main(["models", "add", str(odd), *link]) == 0
+    assert main(["models", "add", str(odd)]) == 0
+    assert main(["models", "add", str(path_of("instruct")), "--link", "--name", "other"]) == 0
     assert [e.name for e in read_library().entries] == ["My-Model-v1.5", "other"]
     assert capsys.readouterr().out.count("default:") == 1
     assert main(["models", "remove", "My-Model-v1.5"]) == 0
@@ -105,8 +141,8 @@ def test_a_hash_that_cannot_be_kept_is_said_and_the_model_is_added(
 
 
 def test_the_default_can_be_chosen(file: Path) -> None:
-    for name in ("one", "two"):
-        main(["models", "add", str(file), "--link", "--name", name])
+    main(["models", "add", str(file), "--link", "--name", "one"])
+    main(["models", "alias", "one", "two"])
     assert main(["models", "default", "two"]) == 0
     assert read_library().default == "two"
     assert main(["models", "default", "three"]) == 2

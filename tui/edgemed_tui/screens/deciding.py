@@ -215,7 +215,7 @@ class Deciding:
         return True
 
 
-LISTED = 6  # open findings above a signature
+LISTED, ROW = 6, 64  # open findings above a signature; columns of each in the narrowest dialog
 
 
 def sure_of(answer: Attest, session: Session) -> Confirm:
@@ -247,7 +247,7 @@ def what_is_signed(session: Session) -> Content:
     if still_open := steps.open_findings(session):
         rows.append(literal((f"Still open: {counted(still_open).words}.", "bold")))
         major = steps.major_open(session)
-        rows += [line_of(finding, None) for finding in major[:LISTED]]
+        rows += [line_of(finding, None).truncate(ROW, ellipsis=True) for finding in major[:LISTED]]
         if major[LISTED:]:
             rows.append(literal(f"and {len(major) - LISTED} more major"))
     rows.append(literal("You sign that you have read this text against the note."))

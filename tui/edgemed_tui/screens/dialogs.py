@@ -163,6 +163,9 @@ class AskReason(Dialog[Reason]):
         self.dismiss(Reason(reason, self.typed("words")))
 
 
+WHY_ANYWAY = "type why; without a reason it is not signed"
+
+
 class Attest(NamedTuple):
     """Who signs, and why with something open."""
 
@@ -174,7 +177,9 @@ class AskSignature(Dialog[Attest]):
     """Name and, where something major is open, a typed reason."""
 
     def __init__(self, about: Content, name: str, *, reason_needed: bool, reason: str = "") -> None:
-        super().__init__("Sign this summary", "enter signs, escape goes back")
+        super().__init__(
+            "Sign this summary", "enter goes on, tab to the next line, escape goes back"
+        )
         self._about, self._name, self._reason_needed = about, name, reason_needed
         self._reason = reason
 
@@ -182,10 +187,10 @@ class AskSignature(Dialog[Attest]):
         """What is signed, by whom, and why anyway."""
         yield Words(self._about, classes="about")
         yield Words("Your name", classes="label")
-        yield Input(self._name, id="by", compact=True)
+        yield Input(self._name, placeholder="type it here", id="by", compact=True)
         if self._reason_needed:
             yield Words("Why you sign anyway", classes="label")
-            yield Input(self._reason, id="reason", compact=True)
+            yield Input(self._reason, placeholder=WHY_ANYWAY, id="reason", compact=True)
 
     @on(Input.Submitted)
     def _answer(self) -> None:

@@ -147,8 +147,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
 
         def add() -> str:
             entry = library.add(path, None, False, progress)
-            twice = library.told_twice(entry)
-            return f"added {entry.name}{f'; {twice}' if twice else ''}"
+            return f"added {entry.name}"
 
         words = told(add)
         self.app.call_from_thread(self.say, words)

@@ -51,7 +51,7 @@ class SessionScreen(Screen[None]):
         Binding("o", "documents", "Documents", id="case.documents"),
         Binding("x", "export", "Export", id="case.export"),
         Binding("c", "copy", "Copy", id="case.copy"),
-        Binding("ctrl+s", "save", "Save", id="case.save", show=False),
+        Binding("ctrl+s", "save", "Save", id="case.save"),
         Binding("l", "name", "Name the session", id="case.name", show=False),
         Binding("z", "keep_seal", "Keep a seal", id="case.seal", show=False),
         Binding("escape", "stop", "Stop", id="session.stop"),

@@ -1,5 +1,6 @@
 """The sweep screen: scores against t, read off at one t, and the t that a stated rule takes."""
 
+import math
 from pathlib import Path
 from typing import ClassVar
 
@@ -88,7 +89,7 @@ opens another file, `m` takes the t under the mark to the merge screen."""
         assert self.curve is not None
         point = self.curve.points[self.at]
         ticks = tuple(p.t for p in self.curve.points)
-        axes = Axes((0.0, 1.0), (0.0, 1.0), "t", SCORE, ticks)
+        axes = Axes((0.0, 1.0), ends_of(self.curve), "t", SCORE, ticks)
         self.query_one(Chart).show(series_of(self.curve), axes, point.t)
         self.query_one("#read", Words).say(figures(point))
 
@@ -132,6 +133,17 @@ def series_of(curve: Curve) -> list[Series]:
         Series(axis, tuple(Dot(p.t, *p.axes[axis][:3]) for p in curve.points))
         for axis in curve.axes
     ]
+
+
+def ends_of(curve: Curve) -> tuple[float, float]:
+    """The ends of the axis of scores around all intervals, two or more tenths apart: from 0 to 1 a
+    short interval would be a mark and no line. The four parts of the axis are round numbers."""
+    scores = [score for point in curve.points for score in point.axes.values()]
+    low = math.floor(10 * min(score.low for score in scores) + 1e-9)
+    high = math.ceil(10 * max(score.high for score in scores) - 1e-9)
+    while low == high or (high - low) % 2:
+        low, high = (low, high + 1) if high < 10 else (low - 1, high)
+    return low / 10, high / 10
 
 
 def figures(point: Point) -> Content:

@@ -3,6 +3,7 @@
 Reading and editing are two modes, so that single letters can be keys while reading.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,6 +14,8 @@ from edgemed_tui.messages import DraftEdited
 from edgemed_tui.widgets.text_pane import TextPane
 
 CUT = "! its end is missing"
+CORNERS = 4  # columns that a title cannot have
+GAP = "  "
 
 
 class DraftPane(TextPane):
@@ -40,7 +43,7 @@ says about it is underlined in the note.
         self.frozen = True
         self.number = 0  # of the document that is shown
         self._demonstration = self._cut = False
-        self._label = ""
+        self._labels: Sequence[str] = ()
         self.title_words = ("Draft", "")
 
     def head(self, demonstration: bool, cut: bool) -> None:
@@ -48,22 +51,26 @@ says about it is underlined in the note.
         self._demonstration, self._cut = demonstration, cut
         self._say_head()
 
-    def tell(self, label: str) -> None:
-        """Say what the note says to the sentence under the cursor."""
-        self._label = label
+    def tell(self, labels: Sequence[str]) -> None:
+        """Say what the note says to the sentence under the cursor: the longest of `labels` that
+        has room; they begin with the longest."""
+        self._labels = labels
         self._say_head()
 
     def _say_head(self) -> None:
         """Banner in the title; what is going on at the bottom, or in the title of a flat pane."""
-        label = self._label if self.read_only else "editing: escape when done"
+        labels = self._labels if self.read_only else ("editing: escape when done",)
         flat = self.screen.has_class("-narrow")
-        shown = f"  {label}" if flat and label else ""
         cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
-        heads = (*banner(self._demonstration), *cut)  # before the name, which may be cut off
+        heads = (*banner(self._demonstration), *cut)
         what, name = self.title_words
+        room = self.outer_size.width - CORNERS - len(literal(what, *heads))
         named = f"{'  ' if heads else ': '}{name}" if name else ""
+        named = named if len(named) <= room else ""  # the status line has it too
+        shown = fitting(labels, room - len(named)) if flat else ""
         self.border_title = literal(what, *heads, named, shown)
-        self.border_subtitle = literal("" if flat else label)
+        below = fitting(labels, self.outer_size.width - CORNERS + len(GAP))
+        self.border_subtitle = literal("" if flat else below.strip())
 
     def on_resize(self) -> None:
         """A narrow screen has no line at the bottom."""
@@ -114,6 +121,11 @@ says about it is underlined in the note.
         self.set_class(not self.read_only, "-editing")
         self._say_head()
         self.refresh_bindings()
+
+
+def fitting(labels: Sequence[str], room: int) -> str:
+    """The first of the labels that fits whole behind a title, with a gap before it; or none."""
+    return next((f"{GAP}{label}" for label in labels if len(GAP) + len(label) <= room), "")
 
 
 def banner(demonstration: bool) -> tuple[Part, ...]:

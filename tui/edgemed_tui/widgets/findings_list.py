@@ -25,6 +25,8 @@ VITAL = "◆ vital"
 STYLES = {"major": "bold $error", "minor": "$warning"}
 MOST_OPEN = 3  # findings of a group that is not folded by itself
 MOST_QUOTED = 70  # characters of the note beside a finding
+LEAST_QUOTED = 12  # fewer are none
+NOTE = "   note: "
 NOTHING_FOUND = (
     "Nothing was found. That does not mean the draft is right: read it against the note."
 )
@@ -89,6 +91,11 @@ of the two texts alone, or unclear in the note.
         self.findings, self._groups, self._rows = (), (), []
         self._write([(literal((words, "dim")), True)] if words else [])
         self.border_title = literal(title)
+
+    def on_resize(self) -> None:
+        """More or less of the note has room beside a finding."""
+        if self._rows:
+            self._list(self._row)
 
     def wait(self) -> None:
         """The text was edited: its findings stay in sight until it is checked again."""
@@ -192,8 +199,10 @@ of the two texts alone, or unclear in the note.
         if isinstance(found, Vital):
             return literal((f"{VITAL:<9}", "bold"), one_line(found.words))
         if not isinstance(found, str):
-            line = line_of(found, dismissal_of(self.session, found), self.session)
-            return Content("").join([literal((self._before(found), "bold")), line])
+            before = self._before(found)
+            room = self.scrollable_content_region.width - len(before) or None
+            line = line_of(found, dismissal_of(self.session, found), self.session, room)
+            return Content("").join([literal((before, "bold")), line])
         group = next(g for g in self._groups if g.name == found)
         severity = "major" if group.major else "minor"
         sign = "▸" if self._is_folded(group) else "▾"
@@ -212,22 +221,38 @@ of the two texts alone, or unclear in the note.
 
 
 def line_of(
-    finding: Finding, dismissal: Dismissal | None, session: Session | None = None
+    finding: Finding,
+    dismissal: Dismissal | None,
+    session: Session | None = None,
+    room: int | None = None,
 ) -> Content:
     """A finding in one line: sign and word of severity, the check, its reason, and, of a session,
-    what the note says."""
-    kind = "left out" if isinstance(finding, Omission) else finding.check
+    as much of what the note says as has room in `room` columns."""
+    kind, reason = finding_words(finding)
     if dismissal is not None:
         why = dismissal.words or dismissal.reason
-        return literal((f"✕ dismissed  {kind}: {finding.reason}  ({why})", "dim"))
+        return literal((f"✕ dismissed  {kind}: {reason}  ({why})", "dim"))
     sign = (f"{SIGNS[finding.severity]:<9}", STYLES[finding.severity])
-    return literal(sign, f"{kind}: {finding.reason}", (evidence(finding, session), "dim"))
+    words = f"{kind}: {reason}"
+    left = MOST_QUOTED if room is None else room - len(sign[0]) - len(words)
+    return literal(sign, words, (evidence(finding, session, left), "dim"))
 
 
-def evidence(finding: Finding, session: Session | None) -> str:
-    """What the note says to a finding, to stand beside it; empty where it says nothing."""
+def finding_words(finding: Finding) -> tuple[str, str]:
+    """The kind of a finding and its reason; "left out" says already that it is not in the draft."""
+    if not isinstance(finding, Omission):
+        return finding.check, finding.reason
+    return "left out", finding.reason.replace(" not in the draft: ", ": ", 1)
+
+
+def evidence(finding: Finding, session: Session | None, room: int) -> str:
+    """What the note says to a finding, to stand beside it in `room` columns; empty where it says
+    nothing, or where a few letters of it would have room."""
     spans = (finding.source,) if isinstance(finding, Omission) else finding.source
     if session is None or not spans:
         return ""
     words = one_line(" ".join(quoted(session.source, spans[0]).split()))
-    return f"   note: {words if len(words) <= MOST_QUOTED else f'{words[:MOST_QUOTED]}…'}"
+    most = min(MOST_QUOTED, room - len(NOTE))
+    if len(words) > most:
+        words = f"{words[: max(0, most - 1)]}…" if most >= LEAST_QUOTED else ""
+    return f"{NOTE}{words}" if words else ""

@@ -250,8 +250,7 @@ class ReviewPane(Container):
     def _mark_draft(self) -> None:
         self.draft.mark(self._draft_marks())
         claim = self._claim_at_cursor()
-        label = f"this sentence: {told(claim)}" if claim else ""
-        self.draft.tell(label)
+        self.draft.tell(told(claim) if claim else ())
 
     def _draft_marks(self) -> Iterator[Mark]:
         if self.session.review is None:
@@ -278,10 +277,13 @@ LABELS = {
     "contradicted": "the note says otherwise",
     "not found": "not found in the note",
     "not checked": "not checked",
+    "not usable": "not usable",
 }
 
 
-def told(claim: Claim) -> str:
-    """What the note shows of a sentence, and what of it was not found."""
+def told(claim: Claim) -> tuple[str, ...]:
+    """What the note shows of a sentence, and what of it was not found; shorter and shorter."""
+    words = LABELS[claim.label]
     missing = f"; not found: {', '.join(claim.missing)}" if claim.missing else ""
-    return LABELS[claim.label] + missing
+    shown = f"this sentence: {words}"
+    return f"{shown}{missing}", *((shown,) if missing else ()), words

@@ -3,6 +3,7 @@
 A note of many thousand lines scrolls at once, and text that grows costs one row a word.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
@@ -30,6 +31,9 @@ class Look(NamedTuple):
     marked: Style
     left: tuple[Segment, ...]
     right: tuple[Segment, ...]
+
+
+KEY = re.compile(r"  \d(?=  )")  # a key that begins a row of an empty pane
 
 
 class RowsPane(ScrollView, can_focus=True):
@@ -104,8 +108,11 @@ class RowsPane(ScrollView, can_focus=True):
         """One row inside the border; only asked for where nothing else knows how it looks."""
         rows = self._empty.split("\n") if not self.text else []
         words = rows[y] if y < len(rows) else ""
-        style = self.get_component_rich_style("rows--number") if y else Style(bold=True)
-        strip = Strip([Segment(words, self.rich_style + style)])
+        key = KEY.match(words)
+        first = key.end() if key else 0 if y else len(words)
+        muted = self.get_component_rich_style("rows--number") if not key else Style()
+        parts = (words[:first], Style(bold=True)), (words[first:], muted)
+        strip = Strip([Segment(part, self.rich_style + style) for part, style in parts if part])
         return strip.adjust_cell_length(self.size.width, self.rich_style)
 
     def _look_up(self, y: int) -> None:

@@ -1,5 +1,7 @@
 """The two lines around a session: how far it is, and how the engine is doing. Numbers only."""
 
+from collections.abc import Mapping
+
 from edgemed_models.base import Prefill, Timings
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -57,14 +59,24 @@ class StatusLine(Words):
         self._draw()
 
     def _draw(self) -> None:
-        names, doing, numbers = (
-            GAP.join(self.facts[name] for name in part if self.facts.get(name))
-            for part in (NAMES, DOING, NUMBERS)
+        left, right = fitting(self.facts, self.size.width - 2)
+        room = max(0, self.size.width - 2 - len(right))
+        self.say(literal(f" {left:<{room}}{right} "))
+
+
+def fitting(facts: Mapping[str, str], room: int) -> tuple[str, str]:
+    """What stands at the left and at the right: what has no room is not there at all, but for the
+    last, which is cut."""
+    spared: set[str] = set()
+    for gone in ("", *SPARED):
+        spared.add(gone)
+        left, right = (
+            GAP.join(facts[name] for name in part if facts.get(name) and name not in spared)
+            for part in (LEFT, RIGHT)
         )
-        said = f"{GAP}{doing}" if doing else ""
-        room = max(0, self.size.width - len(numbers) - 4)
-        words = cut(cut(names, max(MOST_NAMES, room - len(said))) + said, room)
-        self.say(literal(f" {words:<{room}}  {numbers} "))
+        if len(left) + len(right) + 2 * bool(right) <= room:
+            return left, right
+    return cut(left, room), ""
 
 
 def cut(text: str, room: int) -> str:
@@ -73,32 +85,44 @@ def cut(text: str, room: int) -> str:
 
 
 class Notice(Words):
-    """What went wrong and what helps: two lines that are there only when needed."""
+    """What went wrong and what helps: a line or two that are there only when needed. A narrow
+    screen has no status line meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(id="notice")
+        self._error: EdgemedError | None = None
         self.display = False
 
     def complain(self, error: EdgemedError) -> None:
         """Show `error`."""
-        self.say(
-            literal(
-                (f"! {error.message}", "bold"), f"\n  {remedy(error.hint)}" if error.hint else ""
-            )
-        )
-        self.display = True
+        self._say(error)
+        self._error, self.display = error, True
+        self.screen.add_class("-noticed")
+
+    def _say(self, error: EdgemedError) -> None:
+        helps = remedy(error.hint) if error.hint else ""
+        fits = len(error.message) + len(helps) + 6 <= self.screen.size.width
+        between = (": " if fits else "\n  ") if helps else ""
+        self.say(literal((f"! {error.message}", "bold"), f"{between}{helps}"))
+
+    def on_resize(self) -> None:
+        """What was one line may need two."""
+        if self._error is not None:
+            self._say(self._error)
 
     def clear(self) -> None:
         """Nothing is wrong any more."""
         self.say("")
-        self.display = False
+        self._error, self.display = None, False
+        self.screen.remove_class("-noticed")
 
 
 GAP = "  ·  "
-MOST_NAMES = 12  # columns that the names keep beside what is said
-NAMES = ("model", "template")  # cut where there is no room for all
-DOING = ("doing",)
-NUMBERS = ("speed", "memory")
+LEFT = ("model", "template", "doing")
+RIGHT = ("speed", "memory")
+SPARED = ("memory", "speed", "template", "model")
+"""What goes first where there is no room for all: a title says the template too, and the list of
+models (ctrl+l) the model."""
 
 
 def memory(nbytes: int) -> str:

@@ -29,7 +29,7 @@ def test_flags_and_omissions_are_printed(
 ) -> None:
     assert main(["check-draft", *files]) == 0
     out = capsys.readouterr().out
-    assert "lisinopril 40 mg in the draft; the source has 20 mg" in out
+    assert "lisinopril 40 mg in the draft; the note has 20 mg" in out
     assert "major, allergy not in the draft: Allergic to penicillin." in out
     last = out.splitlines()[-2:]
     assert last == ["vital check:", "    allergy, not in the draft: penicillin"]
@@ -72,8 +72,21 @@ def test_a_draft_that_is_not_english_does_not_pass_as_checked(
 
 
 def test_a_clean_draft_passes_whatever_is_asked(files: list[str], tmp_path: Path) -> None:
-    (tmp_path / "draft.txt").write_text("No fever.", "utf-8")
+    (tmp_path / "draft.txt").write_text(NOTE, "utf-8")
     assert main(["check-draft", *files, "--fail-on", "minor"]) == 0
+
+
+def test_an_allergy_that_is_left_out_fails_as_a_flag_does(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_out = "Brian takes lisinopril 20 mg daily for his blood pressure. He has no fever."
+    (tmp_path / "draft.txt").write_text(left_out, "utf-8")
+    assert main(["check-draft", *files, "--fail-on", "major"]) == 3
+    assert "findings: 1 major (1 left out)\n" in capsys.readouterr().out
+    assert main(["check-draft", *files, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(o["kind"], o["name"]) for o in found["omissions"]] == [("allergy", "penicillin")]
+    assert found["counts"]["major"] == found["counts"]["major_left_out"] == 1
 
 
 def test_a_missing_draft_is_an_error_without_a_name(

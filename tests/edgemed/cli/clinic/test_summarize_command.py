@@ -144,7 +144,23 @@ def test_a_number_that_the_note_does_not_hold_is_flagged(
     scripted(monkeypatch, ScriptedModel(["Aspirin 810 mg daily."]))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main([*arguments, "--fail-on", "major"]) == 3
-    assert "dose: aspirin 810 mg in the draft; the source has 81 mg" in capsys.readouterr().err
+    assert "dose: aspirin 810 mg in the draft; the note has 81 mg" in capsys.readouterr().err
+
+
+def test_what_is_left_out_is_named_in_a_file_of_messages_by_the_name_of_the_lists(
+    note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note.write_text("Takes asa 81 mg and coumadin. Allergic to sulfa, said Zyxwood.\n")
+    scripted(monkeypatch, ScriptedModel(["She is well."]))
+    assert main(["summarize", str(note), "--template", "soap"]) == 0
+    err = capsys.readouterr().err
+    assert "check: major, left out: medication aspirin, at 6-9 of the note\n" in err
+    assert "left out: medication warfarin, at " in err and "left out: allergy sulfa" in err
+    assert "asa" not in err.split() and "Zyxwood" not in err
+    scripted(monkeypatch, ScriptedModel(["She is well."]))
+    assert main(["summarize", str(note), "--template", "soap", "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]
+    assert (counts["major"], counts["major_left_out"]) == (3, 3)
 
 
 def answers(request: Request) -> list[str]:

@@ -10,7 +10,7 @@ from edgemed_models.scale import path_of
 from edgemed.cli.evals import sweep_tasks
 from edgemed.cli.main import main
 from edgemed.evals.sweep_file import read_sweep, sweeps_folder
-from edgemed.evals.sweeping.task_sweep import Found, Plan
+from edgemed.evals.sweeping.task_sweep import Found, TaskSweep
 from edgemed.evals.tasks.task import read_task
 from tests.edgemed.evals import task_files as files
 
@@ -101,9 +101,9 @@ def test_an_option_that_would_do_nothing_is_refused(
 def test_examples_rows_beside_and_a_change_by_chance_are_part_of_the_plan(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[Plan] = []
+    found: list[TaskSweep] = []
 
-    def caught(plan: Plan, *rest: object) -> Iterator[Found]:
+    def caught(plan: TaskSweep, *rest: object) -> Iterator[Found]:
         found.append(plan)
         plan.folder.mkdir()
         yield Found()

@@ -127,6 +127,10 @@ CALLS: dict[str, tuple[Call, ...]] = {
         lambda p: ["models", "add", p.stranger, "--name", EVIL],
         lambda p: ["models", "add", p.note],
     ),
+    "models alias": (
+        lambda p: ["models", "alias", EVIL, "second"],
+        lambda p: ["models", "alias", FILE, EVIL],
+    ),
     "models adapter": (
         lambda p: ["models", "adapter", EVIL, "--none"],
         lambda p: ["models", "adapter", EVIL, p.a],

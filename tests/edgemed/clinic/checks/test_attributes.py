@@ -56,7 +56,7 @@ def test_one_wrong_word_is_flagged_and_the_right_one_is_not(
 
 def test_a_finding_names_the_attribute_both_values_and_both_places() -> None:
     (flag,) = flags(read("Severe aortic stenosis.")[0], Source(ECHO))
-    assert flag.reason == "severity of aortic stenosis: severe in the draft, mild in the source"
+    assert flag.reason == "severity of aortic stenosis: severe in the draft, mild in the note"
     assert ECHO[slice(*flag.source[0])] == "Mild"
     assert "Severe aortic stenosis."[slice(*flag.draft)] == "Severe"
 

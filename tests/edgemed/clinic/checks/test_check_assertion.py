@@ -125,7 +125,7 @@ def test_spans_of_a_flag_show_the_words_on_both_sides() -> None:
 def test_a_level_between_two_tests_at_one_distance_belongs_to_the_first() -> None:
     source = "The ldl high hdl were repeated."
     found = [f for f in flags(source, "The ldl low hdl were repeated.") if f.check == "level"]
-    assert [f.reason for f in found] == ["level of ldl: low in the draft, high in the source"]
+    assert [f.reason for f in found] == ["level of ldl: low in the draft, high in the note"]
 
 
 def test_a_list_that_begins_with_changes_is_denied_to_its_end() -> None:

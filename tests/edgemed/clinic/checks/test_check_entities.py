@@ -67,4 +67,4 @@ def test_a_conversation_is_not_asked_for_the_words_of_a_conclusion() -> None:
 
 def test_what_is_measured_is_called_no_procedure() -> None:
     (flag,) = [f for f in flags(NOTE, "Ejection fraction was measured.") if f.check == "entity"]
-    assert flag.reason == "measurement ejection fraction is not in the source"
+    assert flag.reason == "measurement ejection fraction is not in the note"

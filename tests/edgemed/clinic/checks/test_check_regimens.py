@@ -65,7 +65,7 @@ def test_the_same_regimen_in_other_words_is_not_flagged(draft: str) -> None:
 def test_the_reason_names_both_regimens_and_corrects_neither() -> None:
     (flag,) = flags(STAY, "Furosemide 80 mg by mouth once daily.")
     assert flag.reason == (
-        "furosemide 80 mg, by mouth, once daily in the draft; the source has "
+        "furosemide 80 mg, by mouth, once daily in the draft; the note has "
         "40 mg, by mouth, once daily; intravenous, 80 mg, twice daily; 20 mg"
     )
 
@@ -129,8 +129,7 @@ def test_a_body_weight_is_no_dose(weight: str) -> None:
     (flag,) = flags(source, "Furosemide 80 mg by mouth once daily.")
     there = "40 mg, by mouth, once daily; intravenous, 80 mg, twice daily"
     assert (
-        flag.reason
-        == f"furosemide 80 mg, by mouth, once daily in the draft; the source has {there}"
+        flag.reason == f"furosemide 80 mg, by mouth, once daily in the draft; the note has {there}"
     )
     said = source.split(". ")[0] + "."
     assert flags(source, said) == []

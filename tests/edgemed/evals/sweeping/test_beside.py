@@ -15,7 +15,7 @@ from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.report import as_data, rows_beside
 from edgemed.evals.sweeping.sweep import Silent
-from edgemed.evals.sweeping.task_sweep import Plan, sweep_tasks
+from edgemed.evals.sweeping.task_sweep import TaskSweep, sweep_tasks
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options
 from tests.edgemed.evals.sweeping.test_task_sweep import World, last, plan, world
@@ -55,7 +55,7 @@ def test_a_row_is_a_recipe_a_model_or_a_model_with_adapters(tmp_path: Path) -> N
 
 
 def test_rows_answer_the_test_alone_and_are_not_asked_twice(
-    plan: Plan, world: World, made: list[str]
+    plan: TaskSweep, world: World, made: list[str]
 ) -> None:
     more = replace(plan, beside=(row_of(str(B)),))
     found = last(sweep_tasks(more, Clock(None, 0.0), Silent()))
@@ -74,7 +74,9 @@ def test_rows_answer_the_test_alone_and_are_not_asked_twice(
     assert not world.asked and again.beside == found.beside and made == [B.name]
 
 
-def test_the_page_shows_them_on_every_measure(plan: Plan, world: World, made: list[str]) -> None:
+def test_the_page_shows_them_on_every_measure(
+    plan: TaskSweep, world: World, made: list[str]
+) -> None:
     more = replace(plan, beside=(row_of(str(B)),))
     found = last(sweep_tasks(more, Clock(None, 0.0), Silent()))
     text = page(as_data(more, found, Clock(None, 0.0), ""), "edgemed sweep")
