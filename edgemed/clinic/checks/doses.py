@@ -13,7 +13,8 @@ REACH = 60  # characters from a drug to its dose
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
-    """One flag for each dose that differs from all doses the source gives the drug."""
+    """One flag for each dose that differs from all doses the source gives the drug, or that a note
+    gives another drug and none to this one."""
     for drug, dose in pairs(said):
         there = [q for q in doses_of(drug, source) if is_comparable(dose, q)]
         if there and not any(equal(dose, other) for other in there):
@@ -24,6 +25,25 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             reason = f"{drug.concept.name} {dose.text} in the draft; the note has {text}"
             spans = tuple(q.span for q in there[:3])
             yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
+        elif not doses_of(drug, source) and (theirs := borrowed(drug, dose, source)):
+            name, there = theirs
+            reason = f"{dose.text} is the dose of {name} in the note; {drug.concept.name} has none"
+            yield Flag("dose", "not found", "major", reason, dose.span, (there.span,))
+
+
+def borrowed(drug: Mention, dose: Quantity, source: Source) -> tuple[str, Quantity] | None:
+    """The drug of a note whose dose this is, where the note names `drug` without a dose.
+
+    In talk a dose may be said far from its drug.
+    """
+    if source.is_talk or drug.concept.name not in source.mentions:
+        return None
+    for name, mentions in source.mentions.items():
+        if name != drug.concept.name and mentions[0][1].concept.kind == "drug":
+            for there in doses_of(mentions[0][1], source):
+                if there.unit is not None and equal(dose, there):
+                    return name, there
+    return None
 
 
 def is_comparable(dose: Quantity, other: Quantity) -> bool:

@@ -154,15 +154,27 @@ def is_narrative(said: Said) -> bool:
     return len(said.dates) > 1 or len(said.sentence.text) > LONGEST_DATED
 
 
+TIMES = ("once", "twice", "thrice")
+
+
 def is_held(quantity: Quantity, other: Quantity, source: Source) -> bool:
     """Whether a number of the source is this value, in this measure or in none."""
     if not equal(quantity, other) or is_crossed(quantity, other):
         return False
+    if measure(quantity) == "time" and other.text.lower() in TIMES:
+        return False  # `2 weeks` of one with `twice daily`
+    if is_age(quantity) and not is_age(other) and not source.is_talk and is_short(other):
+        return False  # `4-month-old` of one with `4 months of cough`
     if quantity.unit is None or other.unit is not None:
         return True
     if quantity.text.endswith("old") and quantity.unit.code != "a":
         return False  # an age said without a unit is in years
     return quantity.unit.code in UNSAID or quantity.unit.code in source.units
+
+
+def is_short(quantity: Quantity) -> bool:
+    """A time that is written in months, weeks, days or hours."""
+    return measure(quantity) == "time" and quantity.unit is not None and quantity.unit.code != "a"
 
 
 def is_crossed(a: Quantity, b: Quantity) -> bool:

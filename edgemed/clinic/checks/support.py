@@ -5,6 +5,7 @@ only where everything that was read in it, to its last meaningful word, is in on
 source and says the same there; else what was not found is named.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Span
 from edgemed.clinic.lists import words_of
 from edgemed.clinic.reading.dates import Date, agree
+from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.regimens import Detail, is_clock, rates, routes
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
@@ -25,6 +27,8 @@ from edgemed.clinic.words import stem
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 NEAR = 0.3  # share of a number's context in a sentence that holds it elsewhere
 BEFORE, AFTER = 2, 2  # sentences around the best one that count as one place
+FOR = re.compile(r"\bfor (?:about |around |approximately |the (?:past|last) )?$", re.I)
+AHEAD = re.compile(r"\b(?:in|within|after|every) (?:about )?$", re.I)
 POLARITY = {"yes": "that it is so", "no": "that it is not so", "open": ""}
 
 
@@ -145,16 +149,51 @@ def _figures(said: Said, span: Span, source: Source, around: range) -> Iterator[
     for q in said.quantities:
         if any(o.start <= q.span.start < o.end for o in often) or is_difference(q, said, source):
             continue
-        held = [i for i, other in source.quantities if is_held(q, other, source)]
+        held = [i for i, other in source.quantities if is_borne(q, said, other, source)]
         if q.span.start not in inside or q.implied:
             continue
         company = source.company(said, q.span)
+        if lasts(q, said):
+            held = [i for i in held if i in told_of(said, span, source)]
         if not any(i in around or source.kept(company, i) >= NEAR for i in held):
             yield q.text
     for date in said.dates:
         known = any(agree(date, other) and is_as_full(other, date) for _, other in source.dates)
         if date.span.start in inside and not known:
             yield date.text
+
+
+def is_borne(quantity: Quantity, said: Said, other: Quantity, source: Source) -> bool:
+    """Whether a number of the source is this one, and how long something lasts no day to come."""
+    if not is_held(quantity, other, source):
+        return False
+    return not (lasts(quantity, said) and is_ahead(other, source))
+
+
+def lasts(quantity: Quantity, said: Said) -> bool:
+    """How long something has gone on: `for 2 weeks`."""
+    start = quantity.span.start - said.sentence.span.start
+    timed = quantity.unit is not None and quantity.unit.dimension == "time"
+    return timed and FOR.search(said.sentence.text, 0, start) is not None
+
+
+def is_ahead(quantity: Quantity, source: Source) -> bool:
+    """When something is to be done, and not how long it goes on: `back in 2 weeks`."""
+    return AHEAD.search(source.text, 0, quantity.span.start) is not None
+
+
+def told_of(said: Said, span: Span, source: Source) -> frozenset[int]:
+    """The sentences that speak of what the claim names, in talk also the next ones; all where it
+    names nothing that a list knows."""
+    names = {
+        m.concept.name for m in said.mentions
+        if m.concept.kind != "word" and span.start <= m.span.start < span.end
+    }  # fmt: skip
+    there = {i for name in names for i, _ in source.mentions.get(name, ())}
+    if not there:
+        return frozenset(range(len(source.said)))
+    reach = AFTER if source.is_talk else 0
+    return frozenset(j for i in there for j in source.around(i, reach, reach))
 
 
 def _regimen(said: Said, span: Span, source: Source, around: range) -> Iterator[str]:
