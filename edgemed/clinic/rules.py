@@ -16,7 +16,7 @@ CODE = ("checks", "reading", "vital", "lists")
 """Folders of `edgemed/clinic` whose modules a review runs."""
 MODULES = tuple(
     f"{name}.py"
-    for name in "evidence findings language note sentences template usable words".split()
+    for name in "evidence findings language note sentences spelling template usable words".split()
 )
 """Single modules that it runs."""
 

@@ -182,7 +182,7 @@ def test_it_gives_up_after_so_many_tries_in_a_row(tries: Tries) -> None:
     with pytest.raises(EdgemedError) as ended:
         run(model, tries, 10, most=7)
     assert "7 tries in a row gave no new task: task without its form (7)" in ended.value.message
-    assert "--finish" in ended.value.hint and len(tries.all) == 10 and tries.tasks == 3
+    assert "tasks so far" in ended.value.hint and len(tries.all) == 10 and tries.tasks == 3
     run(model, tries, 3, most=7)  # enough tasks: nothing is tried
     with pytest.raises(EdgemedError):
         run(model, tries, 4, most=7)

@@ -31,7 +31,7 @@ def test_a_model_is_planned_and_timed(data: Path, capsys: pytest.CaptureFixture[
     checks = {c["name"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
     assert "needed" in checks["fit"]["found"]
     assert "1,000 note tokens" in checks["speed"]["found"]
-    assert "--chat-template" in checks["chat template"]["remedy"]
+    assert "chat template" in checks["chat template"]["remedy"]
 
 
 def test_what_is_given_up_is_said_and_what_is_not() -> None:
