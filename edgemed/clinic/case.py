@@ -23,7 +23,7 @@ from edgemed_models.answer import Answer
 
 from edgemed.clinic import export, history, sessions
 from edgemed.clinic import session as steps
-from edgemed.clinic.document import Origin
+from edgemed.clinic.document import Origin, with_line
 from edgemed.clinic.drafting import Draft, Ended, as_lines, template_of
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
@@ -183,6 +183,10 @@ class Case:
         self._at_rest()
         self.session = steps.edited(self.session, text)
 
+    def edit_line(self, number: int, words: str) -> None:
+        """Line `number` of the text, from 1, is now `words`; without words it goes."""
+        self.edit(with_line(self.session.text, number, words))
+
     def may_change(self) -> None:
         """Raises what prevents any change of the open document, and of what was decided on it."""
         self._at_rest()
@@ -199,6 +203,12 @@ class Case:
         """Take over what was left out as the last line, marked for editing."""
         self.edit(self.session.text + self.addition(omission))
 
+    def may_dismiss(self, finding: Finding) -> None:
+        """Raises what prevents a dismissal, whatever reason is given."""
+        self.may_change()
+        if steps.dismissal_of(self.session, finding) is not None:
+            raise steps.dismissed_already()
+
     def dismiss(self, finding: Finding, reason: str, words: str = "") -> None:
         """Set a finding aside with one of `session.REASONS`."""
         at = self.clock()
@@ -208,7 +218,7 @@ class Case:
     def restore(self, finding: Finding) -> None:
         """Undo a dismissal."""
         if steps.dismissal_of(self.session, finding) is None:
-            raise Refused("that finding is not dismissed", "it is open already")
+            raise Refused("that finding is not dismissed", "choose one that was dismissed")
         at, after = self.clock(), steps.restored(self.session, finding)
         self._decide(after, lambda log: history.restored(log, after, finding, self.who, at))
 
@@ -227,7 +237,6 @@ class Case:
 
     def export(self, path: Path) -> None:
         """Write the signed text to a new file, in the format that its ending names."""
-        self._at_rest()
         self.may_give_out()
         export.write(self.session, path, lambda what: self._give_out(path.suffix, what))
         self._kept.keep(self.session.number, self.session.document)
@@ -240,6 +249,7 @@ class Case:
 
     def may_give_out(self) -> None:
         """Raises what prevents the text from leaving the session."""
+        self._at_rest()
         if (refusal := steps.why_not_given_out(self.session)) is not None:
             raise refusal
 

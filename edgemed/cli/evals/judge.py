@@ -57,15 +57,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TASK,...",
         help="clinical tasks that are written: mts-dialog, meqsum, aci-bench:valid",
     )
-    add("--limit", type=positive, metavar="N", help="so many items of each task, by chance")
-    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
-    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
+    add(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="judge only N items of each task, drawn by --seed",
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="the seed of what is drawn (default: 0)")
+    add("--data", type=Path, metavar="FOLDER", help="the folder that holds the tasks' files")
     add(
         "-o",
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the folder of results, a file a task (default: in the folder of evals)",
+        help="the folder of results, one file a task (default: in the folder of evals)",
     )
     add(
         "--max-tokens",

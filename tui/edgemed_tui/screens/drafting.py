@@ -83,7 +83,7 @@ class Drafting:
             case ModelHashed():
                 self._hashed(message)
             case Reading():
-                self.view.tell(reading(message.progress))
+                self.view.status.tell(doing=reading(message.progress))
             case DraftGrew():
                 self._grew(message)
             case DraftEnded():
@@ -99,7 +99,7 @@ class Drafting:
                 self.view.show()
             case CheckFailed():
                 said = f"the check failed: {message.where}"
-                self.view.complain(EdgemedError(said, "the draft is unchecked"))
+                self.view.complain(EdgemedError(said, CHECK_AGAIN))
 
     def check(self) -> None:
         """Have the present text checked, if it is not."""
@@ -110,7 +110,7 @@ class Drafting:
         self.context = context
         if self.case.draft:  # asked for while the model was loading: it is on its way
             return
-        self.view.tell("")
+        self.view.status.tell(doing="")
         self.warn_of_template()
         if self.note is not None and not self.case.session.text:
             self.model_thread.read(self.note)
@@ -190,6 +190,7 @@ class Drafting:
         self._pause = self.view.set_timer(PAUSE, self.check)
 
 
+CHECK_AGAIN = "s checks it again; until then the draft is unchecked"
 LIMITED = "a demonstration: read its draft as one; f2: add a larger model"
 ANOTHER = "ctrl+t: choose Sample summary; f2: add a model"
 EARLIER = "the earlier text is back"
