@@ -7,7 +7,7 @@ the judge gives scores on four axes.
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +43,27 @@ from edgemed.printable import printable
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed judge`."""
     add = parser.add_argument
+    configure_judged(add)
+    add("--data", type=Path, metavar="FOLDER", help="the folder that holds the tasks' files")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of results, one file a task (default: in the folder of evals)",
+    )
+    add(
+        "--max-tokens",
+        type=positive,
+        metavar="N",
+        help="the longest answer that is judged, in tokens (default: the task's)",
+    )
+    add("--json", action="store_true", help="print the figures as JSON")
+    configure_running(parser.add_argument_group("running the models").add_argument)
+
+
+def configure_judged(add: Callable[..., Any]) -> None:
+    """Which models, and on which items."""
     add("model", metavar="MODEL", help="the model that is judged: a GGUF file, or one added")
     add("--by", required=True, metavar="JUDGE", help="the model that judges")
     add(
@@ -64,22 +85,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="judge only N items of each task, drawn by --seed",
     )
     add("--seed", type=seed, default=0, metavar="N", help="the seed of what is drawn (default: 0)")
-    add("--data", type=Path, metavar="FOLDER", help="the folder that holds the tasks' files")
-    add(
-        "-o",
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="the folder of results, one file a task (default: in the folder of evals)",
-    )
-    add(
-        "--max-tokens",
-        type=positive,
-        metavar="N",
-        help="the longest answer that is judged, in tokens (default: the task's)",
-    )
-    add("--json", action="store_true", help="print the figures as JSON")
-    running = parser.add_argument_group("running the models").add_argument
+
+
+def configure_running(running: Callable[..., Any]) -> None:
+    """How the models are run."""
     running(
         "--chat-template",
         type=Path,
