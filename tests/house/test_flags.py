@@ -79,6 +79,7 @@ def test_every_setting_of_a_remedy_is_spoken_of_somewhere() -> None:
 
 
 VARIES = {
+    "--control": "a random change of equal norm: written as an adapter, or tested in a sweep",
     "--data": "where the tasks are listed differs",
     "--chat-template": "merge and sweep put it into what they write; the others use it for a run",
     "--dry-run": "what is printed differs; nothing is written",

@@ -362,4 +362,4 @@ def test_only_one_file_imports_llama_cpp() -> None:
     ]
     importing = re.compile(r"^\s*(import|from) llama_cpp", re.MULTILINE)
     found = [p.name for p in files if importing.search(p.read_text(encoding="utf-8"))]
-    assert found == ["binding.py"]
+    assert found == ["library.py"]

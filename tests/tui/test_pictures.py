@@ -50,6 +50,8 @@ def snap_compare(snap_compare: Any) -> Any:
             await run_before(pilot)
             await pilot.pause()
             for screen in pilot.app.screen_stack:
+                if isinstance(screen, session.SessionScreen):
+                    screen._measure()  # its timer may have run, or not
                 if isinstance(screen, PageBehind):
                     screen.on_resize()
                     screen.refresh()

@@ -1,6 +1,6 @@
 """`edgemed judge MODEL --by JUDGE --tasks ...`: a local model judges what another one writes.
 
-With --against OTHER the two models are compared, answer by answer and in both orders; without it
+With --versus OTHER the two models are compared, answer by answer and in both orders; without it
 the judge gives scores on four axes.
 """
 
@@ -67,7 +67,7 @@ def configure_judged(add: Callable[..., Any]) -> None:
     add("model", metavar="MODEL", help="the model that is judged: a GGUF file, or one added")
     add("--by", required=True, metavar="JUDGE", help="the model that judges")
     add(
-        "--against",
+        "--versus",
         metavar="OTHER",
         help="a second judged model: the two are compared, in both orders",
     )
@@ -149,8 +149,8 @@ def bench_of(args: argparse.Namespace) -> Bench:
     other = replace(options, adapters=())
     judge = examinee(find_model(args.by), replace(other, chat_template=None))
     judged = [examinee(find_model(args.model), options)]
-    if args.against is not None:
-        judged.append(examinee(find_model(args.against), other))
+    if args.versus is not None:
+        judged.append(examinee(find_model(args.versus), other))
     return Bench(judge, tuple(judged))
 
 

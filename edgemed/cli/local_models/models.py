@@ -37,8 +37,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--link", action="store_true", help="use the file where it is, do not copy")
     load_check_option(adding)
     naming = actions.add_parser("alias", help="a second name for a model; its file is not copied")
-    naming.add_argument("name", metavar="M")
-    naming.add_argument("second", metavar="NAME", help="may have an adapter of its own")
+    naming.add_argument("name", metavar="M", help=ADDED)
+    naming.add_argument(
+        "second", metavar="NAME", help="the second name; it may have an adapter of its own"
+    )
     listing = actions.add_parser("list", help="the models that were added")
     listing.add_argument("--json", action="store_true", help="print JSON for programs")
     showing = actions.add_parser("show", help="one model: file, hash, licence, chat template")

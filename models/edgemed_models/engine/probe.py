@@ -93,9 +93,10 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
     """The child's answer."""
-    from edgemed_models.engine.library import without_engine
+    from edgemed_models.engine.library import functions, without_engine
 
     without_engine()
+    functions()  # before numpy, as in a worker
     from edgemed_models.engine.devices import describe
     from edgemed_models.engine.grammar import gbnf_of
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from edgemed_models.base import Event, Failed, Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.isolation import isolate
-from edgemed_models.engine.library import LlamaFailure, without_engine
+from edgemed_models.engine.library import LlamaFailure, functions, without_engine
 from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.settings import Settings
 
@@ -434,6 +434,7 @@ def load_libraries() -> None:
     A CUDA library with its own C++ runtime crashes the process if numpy was loaded before it.
     """
     without_engine()
+    functions()
     from edgemed_models.engine import binding, loop  # noqa: F401
 
 

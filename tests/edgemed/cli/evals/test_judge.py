@@ -37,7 +37,7 @@ def test_four_axes_with_intervals_and_the_familys_warning(
 
 
 def test_a_pair_as_json(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*call, "--against", MODEL, "--json"]) == 0
+    assert main([*call, "--versus", MODEL, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["judged"]) == len(told["warnings"]) == 2
     (task,) = told["tasks"]
