@@ -27,7 +27,7 @@ from edgemed.clinic.document import Origin, with_line
 from edgemed.clinic.drafting import Draft, Ended, as_lines, template_of
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
-from edgemed.clinic.kept import AtStake, Kept, Unsaved
+from edgemed.clinic.kept import AtStake, SafeDocuments, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.clinic.template import Template, load_template
 from edgemed.errors import EdgemedError, Refused
@@ -57,8 +57,8 @@ class Case:
         self.folder, self.clock = folder, clock
         self.draft: Draft | None = None
         self.template: Template | None = None  # of the next draft
-        self._kept = Kept()  # saved or exported
-        self._in_file = Kept()
+        self._kept = SafeDocuments()  # saved or exported
+        self._in_file = SafeDocuments()
 
     @property
     def shown(self) -> Session:
@@ -70,7 +70,7 @@ class Case:
         """Who signed last in this sitting; empty if nobody did."""
         return "" if self.who == NOBODY else self.who
 
-    def end_sitting(self) -> None:
+    def forget_signer(self) -> None:
         """Another person may be here now: no name is used until somebody signs."""
         self.who = NOBODY
 
@@ -308,7 +308,7 @@ class Case:
         return seals.reminder(self.ledger.place, self.clock())
 
     def _begin(self, session: Session, path: Path | None) -> None:
-        self.session, self._kept, self._in_file = session, Kept(), Kept()
+        self.session, self._kept, self._in_file = session, SafeDocuments(), SafeDocuments()
         self.saved_as, self.draft, self.apart = path, None, ""
 
     def _all_in_file(self) -> None:

@@ -165,7 +165,7 @@ class EdgemedApp(App[None]):
     def action_lock(self) -> None:
         """Cover the screen; whoever returns enters a name again to sign."""
         if not self.locked:
-            self.case.end_sitting()
+            self.case.forget_signer()
             self.push_screen(LockScreen(self.case.lock))
 
     @property
