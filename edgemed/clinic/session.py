@@ -122,7 +122,9 @@ def addendum(session: Session, *, at: str = "") -> Session:
 def turned_to(session: Session, number: int) -> Session:
     """Another document is open."""
     if not 1 <= number <= len(session.documents):
-        raise Refused(f"there is no document {number}", f"there are {len(session.documents)}")
+        count = len(session.documents)
+        helps = f"choose one from 1 to {count}" if count else "make a draft first"
+        raise Refused(f"there is no document {number}", helps)
     return replace(session, number=number)
 
 

@@ -225,7 +225,7 @@ def read_template(source: str, path: Path) -> Template:
 
 def like(faults: Iterable[str]) -> str:
     """A template of the package that shows how it is done: one with a field for a field's fault."""
-    return "visit-section" if any(fault.startswith("field ") for fault in faults) else "soap"
+    return "visit-section" if any("field" in fault for fault in faults) else "soap"
 
 
 def faults_of(table: Mapping[str, Any]) -> Iterator[str]:

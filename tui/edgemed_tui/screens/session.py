@@ -169,7 +169,7 @@ class SessionScreen(Foresees, Screen[None]):
         match action:
             case "sign" | "sign_not":
                 ready = may(self.case.may_sign)
-                waits = steps.stage(session) == "reviewed" or self.case.unchecked
+                waits = steps.stage(session) == "reviewed" or self.drafting.check_broke
                 return waits and not self.editing and ready == (action == "sign")
             case "documents":
                 return len(session.documents) > 1 and not self.editing
