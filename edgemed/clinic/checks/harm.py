@@ -6,9 +6,10 @@ denied finding on which the note's own assessment rests.
 
 import re
 from dataclasses import replace
+from functools import cache
 
 from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.lists import words_of
+from edgemed.clinic.lists import lines, words_of
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 
@@ -46,8 +47,18 @@ def is_grave(flag: Flag, said: Said, source: Source) -> bool:
     drugs = {m.concept.name for m in said.mentions if m.concept.kind == "drug"}
     if flag.check in OF_DRUGS and drugs & words_of("grave.txt"):
         return True
-    return flag.check == "negation" and any(
-        m.concept.name in source.assessed
+    names = {
+        m.concept.name
         for m in said.mentions
         if m.span.start < flag.draft.end and flag.draft.start < m.span.end
-    )
+    }
+    if flag.check in ("negation", "entity") and any(map(grave_diagnoses().fullmatch, names)):
+        return True
+    return flag.check == "negation" and any(name in source.assessed for name in names)
+
+
+@cache
+def grave_diagnoses() -> re.Pattern[str]:
+    """Names of diagnoses with which an error does the most harm, alone or with other words."""
+    any_of = "|".join(f"(?:{line})" for line in lines("grave_diagnoses.txt"))
+    return re.compile(rf"(?:.*\b)?(?:{any_of})(?:\b.*)?")

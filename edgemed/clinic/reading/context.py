@@ -6,7 +6,7 @@ ends nothing. Triggers and ends are lists; knows no findings.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -79,7 +79,7 @@ LABELLED_NO = re.compile(
     r"|non-?\w*|nkd?a|not (?:identified|seen|present|found|noted)|absent)\b"
     r"(?: (?:known|reported|documented|on file|to date|identified))*(?=\W*$)"
 )
-NEGATIVE = re.compile(r"(?<!gram[ -])\bneg(?:ative)?\b(?! for)")
+NEGATIVE = re.compile(r"(?<!gram[ -])(?:\bneg(?:ative)?\b|(?<!\w)-ve\b)(?! for)")
 # What joins the tests of a list, and what may stand between them and what they show.
 BETWEEN_TESTS = r"(?:\s*(?:[,/&+]|\band\b)\s*(?:and )?|\s+)"
 TO_RESULT = (
@@ -107,11 +107,13 @@ COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed
 class Scopes:
     """All stretches of one sentence that a trigger speaks of."""
 
-    def __init__(self, sentence: str, spoken: bool = False) -> None:
+    def __init__(self, sentence: str, spoken: bool = False, dosed: Sequence[int] = ()) -> None:
+        """`dosed`: where drugs begin that stand with their dose, which nothing before reaches."""
         self.text = sentence.lower().replace("’", "'")
         if len(self.text) != len(sentence):  # a letter whose lower case is longer: keep offsets
             self.text = "".join(c.lower() if len(c.lower()) == 1 else c for c in sentence)
         self.spoken = spoken
+        self.dosed = () if spoken else dosed
         ends = [_ends(), *([_clauses()] if spoken else [])]
         self.ends = sorted(m.span() for end in ends for m in end.finditer(self.text))
         self.reach = [*self._listed(), *self._bare_negative(), *self._non(), *self._boxes()]
@@ -228,7 +230,9 @@ class Scopes:
             stop = next((a for a, _ in self.ends if a >= end), len(self.text))
             if self.spoken and "," not in self.text[end:stop]:
                 stop = min(stop, self._unpunctuated(end))
-            return Trigger(says, end, stop)
+            return Trigger(
+                says, end, min((at for at in self.dosed if end < at < stop), default=stop)
+            )
         begins = (self._opened(a) for a, b in self.ends if b <= start and self.text[a] != ":")
         return Trigger(says, max(begins, default=0), start)
 

@@ -173,3 +173,61 @@ def test_clipped_names_and_brands(note: str, drug: str) -> None:
 )
 def test_words_that_are_no_drugs(note: str) -> None:
     assert left_out(note, "medication") == []
+
+
+@pytest.mark.parametrize(
+    ("note", "drugs"),
+    [
+        (
+            "Medications: acetaminophen 650 mg PRN, warfarin 5 mg daily, insulin 10 units nightly.",
+            "acetaminophen warfarin insulin",
+        ),
+        ("Denies chest pain, on warfarin 5 mg daily and insulin 10 units.", "warfarin insulin"),
+        ("Denies chest pain, on warfarin.", "warfarin"),
+        ("No bleeding, warfarin 5 mg daily, lisinopril 10 mg daily.", "warfarin lisinopril"),
+        ("Return if fever, continue warfarin 5 mg daily.", "warfarin"),
+        ("Instructed to take warfarin 5 mg daily.", "warfarin"),
+        ("Advised to continue metformin.", "metformin"),
+        ("Ibuprofen prn pain, methocarbamol 750 mg tid.", "ibuprofen methocarbamol"),
+        ("Monitor for bleeding, apixaban 5 mg BID.", "apixaban"),
+        ("Without fever, started on ceftriaxone.", "ceftriaxone"),
+        ("MTX 15 weekly, metf 500 bid.", "methotrexate metformin"),
+    ],
+)
+def test_what_is_denied_before_a_drug_does_not_hide_it(note: str, drugs: str) -> None:
+    missing = {o.name for o in review(note, "Seen today.").omissions if o.kind == "medication"}
+    assert missing == set(drugs.split())
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Avoid ibuprofen 800 mg.",
+        "Denies taking warfarin or aspirin 81 mg.",
+        "No aspirin, ibuprofen or naproxen.",
+        "He is not on warfarin.",
+        "She has never taken warfarin, aspirin or clopidogrel.",
+        "Iron deficiency anemia, seasonal asthma.",
+    ],
+)
+def test_a_drug_that_is_denied_itself_is_no_medication(note: str) -> None:
+    found = [o.name for o in review(note, "Seen today.").omissions if o.kind == "medication"]
+    assert found == []
+
+
+@pytest.mark.parametrize("note", ["covid -ve, flu -ve.", "Flu/covid -ve."])
+def test_minus_ve_is_negative(note: str) -> None:
+    assert [o.name for o in review(note, "Seen today.").omissions if o.kind == "diagnosis"] == []
+
+
+@pytest.mark.parametrize(
+    ("note", "draft"),
+    [
+        ("HIV negative. Cough.", "HIV positive."),
+        ("PE ruled out by CT.", "PE found on CT."),
+        ("Cough for 2 weeks.", "Lung cancer."),
+    ],
+)
+def test_a_grave_diagnosis_that_is_wrong_is_major(note: str, draft: str) -> None:
+    flags = [flag for claim in review(note, draft).claims for flag in claim.flags]
+    assert "major" in {flag.severity for flag in flags}
