@@ -1,4 +1,4 @@
-"""edgemed from Python: a function for each thing that the command line does.
+"""edgemed from Python: merge, fold, quantize, check, summarize, review and sweep as functions.
 
 Every function raises `EdgemedError`, with what is wrong and what to do about it, before it has
 written anything. What a function needs is loaded when the function is called.

@@ -23,11 +23,11 @@ from edgemed_models.answer import Answer
 
 from edgemed.clinic import export, history, sessions
 from edgemed.clinic import session as steps
-from edgemed.clinic.document import Origin
+from edgemed.clinic.document import Origin, with_line
 from edgemed.clinic.drafting import Draft, Ended, as_lines, template_of
 from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
-from edgemed.clinic.kept import AtStake, Kept, Unsaved
+from edgemed.clinic.kept import AtStake, SafeDocuments, Unsaved
 from edgemed.clinic.session import Finding, Session
 from edgemed.clinic.template import Template, load_template
 from edgemed.errors import EdgemedError, Refused
@@ -57,8 +57,8 @@ class Case:
         self.folder, self.clock = folder, clock
         self.draft: Draft | None = None
         self.template: Template | None = None  # of the next draft
-        self._kept = Kept()  # saved or exported
-        self._in_file = Kept()
+        self._kept = SafeDocuments()  # saved or exported
+        self._in_file = SafeDocuments()
 
     @property
     def shown(self) -> Session:
@@ -70,7 +70,7 @@ class Case:
         """Who signed last in this sitting; empty if nobody did."""
         return "" if self.who == NOBODY else self.who
 
-    def end_sitting(self) -> None:
+    def forget_signer(self) -> None:
         """Another person may be here now: no name is used until somebody signs."""
         self.who = NOBODY
 
@@ -183,6 +183,10 @@ class Case:
         self._at_rest()
         self.session = steps.edited(self.session, text)
 
+    def edit_line(self, number: int, words: str) -> None:
+        """Line `number` of the text, from 1, is now `words`; without words it goes."""
+        self.edit(with_line(self.session.text, number, words))
+
     def may_change(self) -> None:
         """Raises what prevents any change of the open document, and of what was decided on it."""
         self._at_rest()
@@ -199,6 +203,12 @@ class Case:
         """Take over what was left out as the last line, marked for editing."""
         self.edit(self.session.text + self.addition(omission))
 
+    def may_dismiss(self, finding: Finding) -> None:
+        """Raises what prevents a dismissal, whatever reason is given."""
+        self.may_change()
+        if steps.dismissal_of(self.session, finding) is not None:
+            raise steps.dismissed_already()
+
     def dismiss(self, finding: Finding, reason: str, words: str = "") -> None:
         """Set a finding aside with one of `session.REASONS`."""
         at = self.clock()
@@ -208,7 +218,7 @@ class Case:
     def restore(self, finding: Finding) -> None:
         """Undo a dismissal."""
         if steps.dismissal_of(self.session, finding) is None:
-            raise Refused("that finding is not dismissed", "it is open already")
+            raise Refused("that finding is not dismissed", "choose one that was dismissed")
         at, after = self.clock(), steps.restored(self.session, finding)
         self._decide(after, lambda log: history.restored(log, after, finding, self.who, at))
 
@@ -227,7 +237,6 @@ class Case:
 
     def export(self, path: Path) -> None:
         """Write the signed text to a new file, in the format that its ending names."""
-        self._at_rest()
         self.may_give_out()
         export.write(self.session, path, lambda what: self._give_out(path.suffix, what))
         self._kept.keep(self.session.number, self.session.document)
@@ -240,6 +249,7 @@ class Case:
 
     def may_give_out(self) -> None:
         """Raises what prevents the text from leaving the session."""
+        self._at_rest()
         if (refusal := steps.why_not_given_out(self.session)) is not None:
             raise refusal
 
@@ -298,7 +308,7 @@ class Case:
         return seals.reminder(self.ledger.place, self.clock())
 
     def _begin(self, session: Session, path: Path | None) -> None:
-        self.session, self._kept, self._in_file = session, Kept(), Kept()
+        self.session, self._kept, self._in_file = session, SafeDocuments(), SafeDocuments()
         self.saved_as, self.draft, self.apart = path, None, ""
 
     def _all_in_file(self) -> None:

@@ -85,3 +85,13 @@ class Document:
 def minute(at: str) -> str:
     """A time to the minute, as one reads it."""
     return at[:16].replace("T", " ")
+
+
+def with_line(text: str, number: int, words: str) -> str:
+    """`text` with line `number`, from 1, as `words`; without words the line and its end go. Every
+    other line keeps its bytes, whatever ends it."""
+    rows = text.splitlines(keepends=True)
+    line = rows[number - 1]
+    end = line[len(line.splitlines()[0]) :]
+    rows[number - 1] = words + end if words else ""
+    return "".join(rows)

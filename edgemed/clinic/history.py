@@ -19,7 +19,7 @@ from edgemed.clinic.session import (
     key_of,
 )
 from edgemed.logs.audit import Entry, Log
-from edgemed.logs.records import Drafted, Kept
+from edgemed.logs.records import Drafted, KeptText
 
 NOBODY = "not named"  # the name in the log until somebody has signed
 
@@ -32,7 +32,7 @@ def drafted(
     origin: Origin,
     who: str,
     at: str,
-    kept: Kept | None = None,
+    kept: KeptText | None = None,
 ) -> Entry:
     """A draft was written: by what, from which note, and how it ended. `text`: as it is read."""
     row = Drafted(

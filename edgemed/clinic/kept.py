@@ -29,7 +29,7 @@ class AtStake(NamedTuple):
         return f"documents {', '.join(named[:-1])} and {named[-1]} are neither saved nor exported"
 
 
-class Kept:
+class SafeDocuments:
     """The documents of a session as they were last saved or exported, by their numbers."""
 
     def __init__(self) -> None:

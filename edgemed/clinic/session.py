@@ -122,7 +122,9 @@ def addendum(session: Session, *, at: str = "") -> Session:
 def turned_to(session: Session, number: int) -> Session:
     """Another document is open."""
     if not 1 <= number <= len(session.documents):
-        raise Refused(f"there is no document {number}", f"there are {len(session.documents)}")
+        count = len(session.documents)
+        helps = f"choose one from 1 to {count}" if count else "make a draft first"
+        raise Refused(f"there is no document {number}", helps)
     return replace(session, number=number)
 
 
@@ -170,15 +172,16 @@ def reviewed(session: Session, text: str, review: Review) -> Session:
 def dismissed(
     session: Session, finding: Finding, reason: str, words: str = "", *, at: str
 ) -> Session:
-    """Set one finding aside; "other" needs words."""
+    """Set one finding aside, once; "other" needs words."""
     _must_be_unsigned(session)
     if reason not in REASONS:
         raise Refused("a finding is dismissed with one of the listed reasons", "choose a reason")
     if reason == OTHER and not words.strip():
         raise Refused("no reason given", "type why this finding does not count")
+    if dismissal_of(session, finding) is not None:
+        raise dismissed_already()
     entry = Dismissal(key_of(session, finding), reason, words.strip(), at)
-    kept = tuple(d for d in session.dismissals if d.key != entry.key)
-    return _changed(session, dismissals=(*kept, entry))
+    return _changed(session, dismissals=(*session.dismissals, entry))
 
 
 def restored(session: Session, finding: Finding) -> Session:
@@ -220,7 +223,10 @@ def why_not_signed(session: Session) -> Refused | None:
     if session.origin is not None and session.origin.demonstration:
         return Refused("a demonstration draft cannot be signed", ANOTHER_MODEL)
     if session.review is None:
-        return Refused("the text has not been checked since the last change", "wait a moment")
+        return Refused(
+            "the text has not been checked since the last change",
+            "it can be signed once a check of it has ended",
+        )
     if marked := sum(line.startswith(TO_EDIT) for line in session.text.splitlines()):
         return Refused(
             f"{amount(marked, 'inserted line is', 'inserted lines are')} still marked for editing",
@@ -308,6 +314,11 @@ def key_of(session: Session, finding: Finding) -> Key:
 def quoted(text: str, span: Span) -> str:
     """The characters of `text` that `span` names."""
     return text[span.start : span.end]
+
+
+def dismissed_already() -> Refused:
+    """The refusal of a second dismissal: the first one's reason is in the log."""
+    return Refused("that finding is dismissed already", "restore it first, to give another reason")
 
 
 def signed_already() -> Refused:

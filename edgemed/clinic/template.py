@@ -9,11 +9,11 @@ prefix. Knows nothing of how a model is run.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from edgemed_models.base import Message
 
@@ -140,9 +140,31 @@ def own_folder() -> Path:
     return user_config_path("edgemed", appauthor=False) / "templates"
 
 
+class BrokenTemplate(NamedTuple):
+    """A file that is no template, and what is wrong with it."""
+
+    path: Path
+    fault: EdgemedError
+
+
+def read_templates() -> tuple[list[Template], list[BrokenTemplate]]:
+    """Every template that can be used, by name, and the files that cannot. A broken file of the
+    user's still stands in the place of the package's template of that name."""
+    found, broken = [], []
+    for _, (source, path) in sorted(find_templates().items()):
+        try:
+            found.append(read_template(source, path))
+        except EdgemedError as error:
+            broken.append(BrokenTemplate(path, error))
+    return found, broken
+
+
 def list_templates() -> list[Template]:
-    """Every template that can be used, by name; a broken file of the user is an error."""
-    return [read_template(source, path) for _, (source, path) in sorted(find_templates().items())]
+    """Every template, by name; a broken file of the user is an error."""
+    found, broken = read_templates()
+    for _, fault in broken:
+        raise fault
+    return found
 
 
 def load_template(name: str) -> Template:
@@ -180,7 +202,7 @@ def read_template(source: str, path: Path) -> Template:
     if faults:
         raise InvalidFile(
             f"template {path}: " + "; ".join(faults),
-            "see `edgemed templates show soap` for a valid template",
+            f"see `edgemed templates show {like(faults)}` for a valid template",
         )
     return Template(
         name=path.stem,
@@ -199,6 +221,11 @@ def read_template(source: str, path: Path) -> Template:
             for name, about in table.get("fields", {}).items()
         },
     )
+
+
+def like(faults: Iterable[str]) -> str:
+    """A template of the package that shows how it is done: one with a field for a field's fault."""
+    return "visit-section" if any("field" in fault for fault in faults) else "soap"
 
 
 def faults_of(table: Mapping[str, Any]) -> Iterator[str]:

@@ -105,12 +105,19 @@ def evaluate(
             settings = settings or planned(model, task, items)
             identity = {**identity, **settled(out, settings, before)}
             with parent_of(model, task, items) as parent:
-                examine(settings, task, missing, found, Kept(out, identity, by_key, tell), parent)
+                examine(
+                    settings,
+                    task,
+                    missing,
+                    found,
+                    ResultsWriter(out, identity, by_key, tell),
+                    parent,
+                )
     return [found[item.key][1] for item in items]
 
 
 @dataclass(slots=True)
-class Kept:
+class ResultsWriter:
     """Writes the results from time to time, and tells how far the work is."""
 
     out: Path
@@ -149,7 +156,7 @@ def examine(
     task: Task,
     items: Sequence[Item],
     found: Results,
-    kept: Kept,
+    kept: ResultsWriter,
     parent: Reader | None = None,
 ) -> None:
     """Ask `items` and add them to `found`, which is written also where the work is stopped."""

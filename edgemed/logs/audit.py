@@ -58,7 +58,7 @@ from edgemed.logs.chain import (
     subkey,
 )
 from edgemed.logs.keys import make_key, read_key
-from edgemed.logs.records import Drafted, Kept, Record
+from edgemed.logs.records import Drafted, KeptText, Record
 from edgemed.storage.whole import write_whole
 
 __all__ = [
@@ -102,7 +102,7 @@ class Log:
         """
         return self._add(what, who, at, facts, ())
 
-    def add_draft(self, drafted: Drafted, who: str, at: str, kept: Kept | None = None) -> Entry:
+    def add_draft(self, drafted: Drafted, who: str, at: str, kept: KeptText | None = None) -> Entry:
         """Append the row of a draft and its record, both or neither."""
         record = records.record_of(self._key, drafted, at, kept)
         facts = records.facts_of(self._key, drafted, record)

@@ -53,7 +53,7 @@ RECORD = "record"  # the fact of an audit row that carries the mark of its recor
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptText:
     """What --keep stores in clear: file name, note and draft."""
 
     name: str
@@ -94,7 +94,7 @@ class Record(NamedTuple):
     kept_draft: str | None = None
 
 
-def record_of(key: bytes, drafted: Drafted, at: str, kept: Kept | None = None) -> Record:
+def record_of(key: bytes, drafted: Drafted, at: str, kept: KeptText | None = None) -> Record:
     """The record of a draft. Patient text goes in only as `kept`."""
     texts = (
         at,

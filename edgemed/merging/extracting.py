@@ -46,7 +46,7 @@ VECTORS_STAY = "leave out the change of norms and biases"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExtractSettings:
     """A rank for all matrices, or (None) for each the smallest that holds the share `keep`.
 
     `control`: the seed of a change by chance of equal norm, in place of the change itself.
@@ -86,7 +86,10 @@ def plan_extract(tuned: Parent, base: Parent, out: Path, threads: int) -> Plan:
 
 
 def extract(
-    plan: Plan, base: Parent, wish: Wish, on_progress: OnProgress = lambda done, of: None
+    plan: Plan,
+    base: Parent,
+    settings: ExtractSettings,
+    on_progress: OnProgress = lambda done, of: None,
 ) -> tuple[Adapter, list[Extracted]]:
     """The adapter, and what it holds of every tensor that differs."""
     model = open_parent(base)
@@ -96,11 +99,11 @@ def extract(
     lock = threading.Lock()
     with ExitStack() as stack:
         files = open_files(source_paths(plan), stack)
-        refuse_vectors(plan, files, wish)
+        refuse_vectors(plan, files, settings)
 
         def one(step: Step) -> None:
             blender = Blender(files, Nowhere(), plan.buffers, plan.recipe.seed)
-            pair = pair_of(blender.stream(step), wish)
+            pair = pair_of(blender.stream(step), settings)
             with lock:
                 found[step.name] = pair
                 on_progress(len(found), len(matrices))
@@ -134,31 +137,31 @@ def pairable(plan: Plan) -> set[str]:
     return {s.name for s in plan.steps if len(s.sources[0].shape) == 2}
 
 
-def refuse_vectors(plan: Plan, files: dict[Path, int], wish: Wish) -> None:
+def refuse_vectors(plan: Plan, files: dict[Path, int], settings: ExtractSettings) -> None:
     """Refused if a norm or bias differs: a low-rank pair cannot hold that."""
     blender = Blender(files, Nowhere(), plan.buffers, plan.recipe.seed)
     for step in (s for s in plan.steps if len(s.sources[0].shape) < 2):
         for _, x in blender.stream(step).chunks():
-            if len(x) > 1 and not np.array_equal(x[0], x[1]) and not wish.without_vectors:
+            if len(x) > 1 and not np.array_equal(x[0], x[1]) and not settings.without_vectors:
                 raise Refused(
                     f"{step.name} differs between the models and is not a matrix", VECTORS_STAY
                 )
 
 
-def pair_of(stream: Stream, wish: Wish) -> tuple[Pair, Extracted] | None:
+def pair_of(stream: Stream, settings: ExtractSettings) -> tuple[Pair, Extracted] | None:
     """The thin matrices of one tensor's change; None where it does not change."""
-    most = min(wish.rank or MOST, stream.rows, stream.length)
+    most = min(settings.rank or MOST, stream.rows, stream.length)
     size, change = sizes(stream)
     if not change:
         return None
-    if wish.control is not None:
-        pair = by_chance(stream, most, change, wish.control)
+    if settings.control is not None:
+        pair = by_chance(stream, most, change, settings.control)
         moved = float(np.sqrt(change / size))
         return pair, Extracted(stream.name, stream.rows, stream.length, moved, most, 0.0)
     basis = np.ascontiguousarray(leading_row_space(stream, most)[:most].astype(np.float64))
     left = products(stream, basis)
     energy = (left * left).sum(axis=0)
-    rank = most if wish.rank else enough(energy, change, wish.keep)
+    rank = most if settings.rank else enough(energy, change, settings.keep)
     rank = max(1, min(rank, int((energy > 0).sum())))
     roots = np.sqrt(np.sqrt(energy[:rank]))
     a = (basis[:rank] * roots[:, None]).astype(np.float32)

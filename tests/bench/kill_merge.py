@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from itertools import pairwise
 from pathlib import Path
@@ -145,6 +145,14 @@ def check(out: Path, known: str, complete: bool) -> bool:
     return True
 
 
+def finish(words: Sequence[str], out: Path, known: str) -> None:
+    """Go on once more, to the end."""
+    last = Attempt([*words, "-o", str(out)])
+    while not last.ended():
+        time.sleep(0.01)
+    check(out, known, complete=True)
+
+
 def bench(args: argparse.Namespace, folder: Path) -> None:
     """Kill and resume until there were enough kills, then once more to the end."""
     a, b, whole, out = (folder / f"{name}.gguf" for name in ("a", "b", "whole", "out"))
@@ -176,10 +184,7 @@ def bench(args: argparse.Namespace, folder: Path) -> None:
         if check(out, known, complete=not killed):
             outputs += 1
             out.unlink()
-    last = Attempt([*words, "-o", str(out)])
-    while not last.ended():
-        time.sleep(0.01)
-    check(out, known, complete=True)
+    finish(words, out, known)
     seconds = time.perf_counter() - start
     print(
         f"{args.shape}, {args.method}, {args.threads} threads; an undisturbed merge takes "

@@ -128,6 +128,12 @@ def test_a_planted_stale_name_is_found(text: str, found: list[str]) -> None:
     assert list(stale_in(text)) == found
 
 
+def test_what_the_next_version_brings_names_only_what_there_is() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    part = text.partition("## Unreleased")[2].partition("\n## ")[0]
+    assert list(stale_in(part)) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_only_what_there_is(page: Path) -> None:
     assert list(stale_in(page.read_text("utf-8"))) == []

@@ -1,5 +1,6 @@
 """What may be done to a case, on the screen and in line mode alike: one suite for both ways."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,16 +8,18 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.keymap import binding_names
+from edgemed_tui.services import ModelChoice
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Omission, Review
-from edgemed.errors import Refused
+from edgemed.clinic.template import own_folder
+from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import audit, database
 from edgemed.logs.audit import Log
 from tests.tui.held_log import held, place
-from tests.tui.scripted import DRAFT, NOTE, pieces
+from tests.tui.scripted import DRAFT, NOTE, pieces, review, services
 from tests.tui.ways import NAMES, PASSPHRASE, AnyWay, way
 
 OTHER = "Another patient, seen today for a cough. No fever. Home with advice.\n"
@@ -356,6 +359,98 @@ async def test_a_check_that_breaks_leaves_the_draft_and_says_so(tmp_path: Path, 
         assert "DISCHARGE" not in by.said.partition("check failed")[2].partition("\n")[0]
         await by.sign()
         assert by.session.signature is None
+
+
+@both_ways
+async def test_after_a_check_that_broke_nothing_is_said_of_findings_and_another_check_can_be_had(
+    tmp_path: Path, name: str
+) -> None:
+    broken = [True]
+
+    def once(source: str, draft: str) -> Review:
+        if broken:
+            raise KeyError(source)
+        return review(source, draft)
+
+    async with way(name, tmp_path, model(), once) as by:
+        await by.draft()
+        assert "checks it again" in by.said
+        if name == "line mode":
+            for word in ("next", "previous"):
+                said = await by.command(word)
+                assert "the text has not been checked" in said and "no findings" not in said
+        await by.sign()
+        assert "wait a moment" not in by.said
+        assert "has not been checked" in by.said or "the check failed" in by.said
+        broken.clear()
+        await by.sign()
+        assert by.session.review is not None
+
+
+@both_ways
+async def test_a_finding_is_dismissed_once(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.draft()
+        flag = by.finding(steps.Flag)
+        await by.dismiss(flag)
+        before = by.session
+        with pytest.raises(Refused, match="is dismissed already"):
+            by.case.dismiss(flag, steps.REASONS[1])
+        by.questions = 0
+        await by.dismiss(flag)
+        assert by.questions == 0
+        assert by.session == before or by.session.dismissals == ()
+    kinds = ["draft", "dismiss", *(["restore"] if name == "screen" else [])]
+    assert logged(tmp_path) == kinds
+
+
+@both_ways
+async def test_an_edit_changes_the_line_that_is_meant_and_no_other_byte(
+    tmp_path: Path, name: str
+) -> None:
+    text = "One\u2028two.\n\n  Three. \nFour."
+    origin, lock = Origin("m", "soap"), sessions.make_lock(PASSPHRASE)
+    made = steps.drafted(steps.opened(NOTE), origin, text)
+    path = sessions.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", made, lock)
+    async with way(name, tmp_path, model()) as by:
+        await by.open(path)
+        await by.edit_last("Mine.")
+        assert by.session.text == "One\u2028two.\n\n  Three. \nMine."
+
+
+@both_ways
+async def test_a_broken_template_is_named_and_the_others_can_be_chosen(
+    tmp_path: Path, name: str
+) -> None:
+    own_folder().mkdir(parents=True)
+    (own_folder() / "mine.toml").write_text('title = "x"\n')
+    async with way(name, tmp_path, model()) as by:
+        chosen = by.template_name
+        said = await by.broken_template("mine")
+        assert "mine.toml" in said and "is missing" in said and "templates show soap" in said
+        assert by.template_name == chosen
+        await by.template("One section from a dialogue", "Allergies")
+        assert by.template_name == "visit-section"
+
+
+@both_ways
+async def test_a_list_of_models_that_is_damaged_is_said_and_ends_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    here = services(model()).models
+    damaged: list[bool] = []
+
+    def models() -> Sequence[ModelChoice]:
+        if damaged:
+            raise EdgemedError("library.json is damaged", "move it away and add the models again")
+        return here()
+
+    async with way(name, tmp_path, model(), models=models) as by:
+        await by.draft()
+        damaged.append(True)
+        said = await by.command("model")
+        assert "library.json is damaged" in said and "move it away" in said
+        assert by.session.text == DRAFT
 
 
 @both_ways

@@ -3,7 +3,7 @@
 Every verb waits until it is done. `lose` is the answer where losing unsaved work is asked.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from edgemed_tui.screens.dialogs import (
 from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
 from edgemed_tui.screens.welcome import WelcomeScreen
-from edgemed_tui.services import Services
+from edgemed_tui.services import ModelChoice, Services
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
@@ -51,7 +51,11 @@ ANSWERS = {
 """What the line mode is told, by the beginning of its question."""
 
 
-ACTIONS = {"draft": "action_make_draft"}
+ACTIONS = {
+    "draft": "action_make_draft",
+    "template": "action_choose_template",
+    "model": "action_choose_model",
+}
 
 
 class Way:
@@ -140,6 +144,10 @@ class ByLine(Way):
     async def template(self, title: str, *values: str) -> None:
         self.wants = [title, *values]
         self.type("template")
+
+    async def broken_template(self, name: str) -> str:
+        self.type(f"template {name}")
+        return self.said
 
     async def look_at(self, words: str) -> str:
         rows = self.session.text.splitlines()
@@ -297,6 +305,10 @@ class ByScreen(Way):
         for value in values:
             await press(self.pilot, *value, "enter")
 
+    async def broken_template(self, name: str) -> str:
+        await press(self.pilot, "ctrl+t", *name, "enter")
+        return self.said
+
     async def look_at(self, words: str) -> str:
         pane = panes_of(self.pilot).draft
         pane.focus()
@@ -453,10 +465,11 @@ async def way(
     *,
     demonstration: bool = False,
     note: str | None = NOTE,
+    models: Callable[[], Sequence[ModelChoice]] | None = None,
 ) -> AsyncIterator[AnyWay]:
     """The screen or the line mode with a note open and a template chosen."""
     own = services(model, demonstration=demonstration, folder=folder)
-    own = replace(own, review=review) if review else own
+    own = replace(own, review=review or own.review, models=models or own.models)
     if name == "screen":
         async with started(EdgemedApp(own, note)) as pilot:
             if isinstance(pilot.app.screen, WelcomeScreen):

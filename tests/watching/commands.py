@@ -56,7 +56,6 @@ def prepare(work: Path) -> None:
 
 def rows() -> dict[str, list[list[str]]]:
     """Words by command; `edgemed` stands before them. The screen has its sessions instead."""
-    merge = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "-o", "merged.gguf"]
     model, other = str(path_of("instruct")), str(path_of("clinical"))
     return {
         "summarize": [
@@ -73,8 +72,6 @@ def rows() -> dict[str, list[list[str]]]:
             ["models", "remove", "mine"],
         ],
         "doctor": [["doctor"], ["doctor", model]],
-        "check": [["check", "a.gguf", "b.gguf"]],
-        "merge": [merge],
         "sweep": [["sweep", other, model, "--cases", "cases.jsonl", "--t", "0", "1", *SMALL]],
         "eval": [
             ["eval", "--list"],
@@ -86,15 +83,7 @@ def rows() -> dict[str, list[list[str]]]:
                 *("--max-tokens", "8", "-o", "verdicts", *SMALL),
             ],
         ],
-        "diff": [["diff", "a.gguf", "b.gguf"]],
-        "verify": [merge, ["verify", "merged.gguf"]],
-        "recipe": [["recipe", "show", "recipe.yml"]],
-        "convert": [["convert", "checkpoint", "-o", "converted.gguf", "--out-type", "Q8_0"]],
-        "quantize": [["quantize", "a.gguf", "small.gguf", "--out-type", "Q8_0"]],
-        "fold": [["fold", "a.gguf", "lora.gguf", "-o", "folded.gguf"]],
-        "extract": [
-            ["extract", "b.gguf", "a.gguf", "--rank", "1", "--without-vectors", "-o", "out.gguf"]
-        ],
+        **of_files(),
         "audit": [["audit", "verify"]],
         "adapt": [["adapt", model, "--examples", "examples.jsonl", "-o", "adapter.gguf", *SMALL]],
         "instructions": [
@@ -104,6 +93,24 @@ def rows() -> dict[str, list[list[str]]]:
         ],
         "demo": [["demo", "--items", "1"]],
         "inspect": [["inspect", "a.gguf"]],
+    }
+
+
+def of_files() -> dict[str, list[list[str]]]:
+    """The commands that read and write model files, and run none."""
+    merge = ["merge", "a.gguf", "b.gguf", "--t", "0.5", "-o", "merged.gguf"]
+    return {
+        "check": [["check", "a.gguf", "b.gguf"]],
+        "merge": [merge],
+        "diff": [["diff", "a.gguf", "b.gguf"]],
+        "verify": [merge, ["verify", "merged.gguf"]],
+        "recipe": [["recipe", "show", "recipe.yml"]],
+        "convert": [["convert", "checkpoint", "-o", "converted.gguf", "--out-type", "Q8_0"]],
+        "quantize": [["quantize", "a.gguf", "small.gguf", "--out-type", "Q8_0"]],
+        "fold": [["fold", "a.gguf", "lora.gguf", "-o", "folded.gguf"]],
+        "extract": [
+            ["extract", "b.gguf", "a.gguf", "--rank", "1", "--without-vectors", "-o", "out.gguf"]
+        ],
     }
 
 

@@ -2,28 +2,33 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from rich.text import Text
 from textual import events
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import WorkerFailed
 
 from edgemed.clinic.case import Case
 from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter
 from edgemed_tui import settings as stored
-from edgemed_tui.crash import report
+from edgemed_tui.crash import place_of, report
+from edgemed_tui.foreseen import foreseen
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.key_order import KeyOrder
 from edgemed_tui.keymap import binding_names
 from edgemed_tui.literal import literal
+from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.behind import Commands
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
@@ -43,6 +48,14 @@ else:
 
 INPUT = (events.Key, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp, events.Paste)
 LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
+
+
+@runtime_checkable
+class Says(Protocol):
+    """A page with a line for what is to be said."""
+
+    def say(self, words: str) -> None:
+        """Say it there."""
 
 
 class EdgemedApp(App[None]):
@@ -120,9 +133,15 @@ class EdgemedApp(App[None]):
         except EdgemedError as error:
             self.call_after_refresh(self._complain, error)
 
+    def complain(self, error: EdgemedError) -> None:
+        """Say what went wrong, and what helps, once what is being done has ended."""
+        self.call_later(self._complain, error)
+
     def _complain(self, error: EdgemedError) -> None:
         for screen in self.sessions:
             screen.complain(error)
+        if isinstance(self._page, Says):
+            self._page.say(f"! {error.message} ({remedy(error.hint)})")
 
     async def on_event(self, event: events.Event) -> None:
         """Note when the user was last here; keys and pastes wait for those before them."""
@@ -146,7 +165,7 @@ class EdgemedApp(App[None]):
     def action_lock(self) -> None:
         """Cover the screen; whoever returns enters a name again to sign."""
         if not self.locked:
-            self.case.end_sitting()
+            self.case.forget_signer()
             self.push_screen(LockScreen(self.case.lock))
 
     @property
@@ -292,12 +311,55 @@ class EdgemedApp(App[None]):
         clipboard = "Forbid copying" if self.settings.clipboard else "Allow copying of signed text"
         yield SystemCommand("Clipboard", clipboard, self.action_clipboard)
 
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key is for. A fault that was foreseen is said."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:
+            if (fault := foreseen(error)) is None:
+                raise
+            self.complain(fault)
+            return True
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A worker that ended with a fault that was foreseen ends nothing else."""
+        if isinstance(error, WorkerFailed) and (fault := foreseen(error)) is not None:
+            self.complain(fault)
+        else:
+            super()._handle_exception(error)
+
+    def panic(self, *renderables: object) -> None:
+        """Textual would print what the error says of itself."""
+        self._fatal_error()
+
     def _fatal_error(self) -> None:
         """Textual would print every variable of the crashed frames; edgemed prints only type and
-        place."""
-        error = sys.exc_info()[1] or self._exception
-        self._exit_renderables.append(literal(report(error) if error else "edgemed stopped").plain)
+        place, of the first error alone. What saving keeps is kept, as for a lost terminal."""
+        if not self._exit_renderables:
+            error = sys.exc_info()[1] or self._exception
+            words = report(error) if error else "edgemed stopped"
+            self._exit_renderables.append(literal(f"{words}\n{self._kept()}").plain)
         self._close_messages_no_wait()
+
+    def _kept(self) -> str:
+        """Save if the session was saved before; what is said of it."""
+        try:
+            saved = self.case.save_again()
+        except Exception as error:  # the first error is the one to be told
+            return f"The session could not be saved: {place_of(error)}."
+        if saved is not None:
+            return f"The session is saved as {saved.stem}."
+        return "The session was not saved before, so it is lost." if self.case.at_stake else ""
+
+    def _print_error_renderables(self) -> None:
+        """Of several only the first is printed, and Textual does not count them."""
+        del self._exit_renderables[1:]
+        super()._print_error_renderables()
 
 
 def start(model: str | None, options: Options, note: str | None, *, plain: bool) -> int:

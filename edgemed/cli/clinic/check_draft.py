@@ -14,7 +14,7 @@ from edgemed.cli.options.fail_on import FLAGGED, add_fail_on, fails
 from edgemed.cli.terminal.printing import print_json
 from edgemed.clinic.checks.review import review
 from edgemed.clinic.counting import all_of, counted
-from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span
+from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, Span, Vital
 from edgemed.clinic.note import decode, read_note, read_piped
 from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.reading.addressed import told
@@ -155,17 +155,7 @@ def one_line(text: str, span: Span) -> str:
 def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
     """The review as JSON data: offsets count characters of the decoded files."""
     return {
-        "claims": [
-            {
-                "text": draft[claim.draft.start : claim.draft.end],
-                "draft": list(claim.draft),
-                "label": claim.label,
-                "missing": list(claim.missing),
-                "evidence": [list(span) for span in claim.evidence],
-                "flags": [_flag(flag) for flag in claim.flags],
-            }
-            for claim in found.claims
-        ],
+        "claims": [_claim(claim, draft) for claim in found.claims],
         "omissions": [
             {
                 "kind": o.kind,
@@ -181,18 +171,30 @@ def as_data(found: Review, source: str, draft: str) -> dict[str, Any]:
             for place in found.addressed
         ],
         "unusable": list(found.unusable),
-        "vital": [
-            {
-                "kind": line.kind,
-                "lack": line.lack,
-                "items": list(line.items),
-                "source": [list(span) for span in line.source],
-                "draft": [list(span) for span in line.draft],
-            }
-            for line in found.vital
-        ],
+        "vital": [_vital(line) for line in found.vital],
         "counts": counted(all_of(found))._asdict(),
         "characters": {"source": len(source), "draft": len(draft)},
+    }
+
+
+def _claim(claim: Claim, draft: str) -> dict[str, Any]:
+    return {
+        "text": draft[claim.draft.start : claim.draft.end],
+        "draft": list(claim.draft),
+        "label": claim.label,
+        "missing": list(claim.missing),
+        "evidence": [list(span) for span in claim.evidence],
+        "flags": [_flag(flag) for flag in claim.flags],
+    }
+
+
+def _vital(line: Vital) -> dict[str, Any]:
+    return {
+        "kind": line.kind,
+        "lack": line.lack,
+        "items": list(line.items),
+        "source": [list(span) for span in line.source],
+        "draft": [list(span) for span in line.draft],
     }
 
 

@@ -21,7 +21,7 @@ from edgemed.local_models.loading import decisive
 from edgemed.logs.audit import Log, default_place, now
 from edgemed.logs.database import Held
 from edgemed.logs.file_hashes import file_hash
-from edgemed.logs.records import Kept
+from edgemed.logs.records import KeptText
 
 UNRECORDED = EdgemedError.exit_code
 WITHOUT = "--no-record drafts without a record"
@@ -83,7 +83,7 @@ def record(
         args.demo,
         tuple(decisive(model, limit, args.temperature, args.seed).items()),
     )
-    kept = Kept(args.note, note.text, text) if args.keep else None
+    kept = KeptText(args.note, note.text, text) if args.keep else None
     history.drafted(log, note.text, text, answer, origin, history.NOBODY, now(), kept)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import data, print_json, shown_hint
 from edgemed.cli.terminal.tables import show
 from edgemed.clinic.template import (
+    BrokenTemplate,
     Template,
     find_templates,
-    list_templates,
     load_template,
     own_folder,
     read_template,
+    read_templates,
 )
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.printable import printable
@@ -53,15 +55,29 @@ def run(args: argparse.Namespace) -> int:
 
 def list_all(as_json: bool) -> int:
     """Print all templates as a table or as JSON, and where to put your own."""
-    found = list_templates()
+    found, broken = read_templates()
     if as_json:
         print_json([table_of(template) for template in found])
-        return 0
+        return refuse(broken, len(found) + len(broken))
     rows = [(t.name, t.title, t.form, str(t.version), whose(t)) for t in found]
     show([Table(("name", "title", "form", ">version", "from"), rows)])
     with suppress(OSError):  # the next line names the folder even if it cannot be created
         private_folder(own_folder())
     print(f"put your own .toml files into {own_folder()}", file=sys.stderr)
+    return refuse(broken, len(found) + len(broken))
+
+
+def refuse(broken: Sequence[BrokenTemplate], count: int) -> int:
+    """Name the files that cannot be used, of `count` in all, and end with InvalidFile; 0 where
+    there is none."""
+    for path, fault in broken:
+        print(f"{printable(path.name)}: {printable(fault.message)}", file=sys.stderr)
+        print(f"    {shown_hint(fault.hint)}", file=sys.stderr)
+    if broken:
+        raise InvalidFile(
+            f"{len(broken)} of {amount(count, 'template')} cannot be used",
+            "correct what is said above",
+        )
     return 0
 
 
@@ -98,21 +114,14 @@ def check(template: str | None) -> int:
     """Read each file, and try schemas with the converter that drafting uses."""
     there = {name: path for name, (_, path) in find_templates().items()}
     files = [there.get(template, Path(template))] if template else list(there.values())
-    wrong = 0
+    broken = []
     for path in sorted(files):
         try:
             check_file(path)
             print(f"{printable(path.name)}: ok")
         except EdgemedError as error:
-            wrong += 1
-            print(f"{printable(path.name)}: {printable(error.message)}", file=sys.stderr)
-            print(f"    {shown_hint(error.hint)}", file=sys.stderr)
-    if wrong:
-        raise InvalidFile(
-            f"{wrong} of {amount(len(files), 'template')} cannot be used",
-            "correct them as said above",
-        )
-    return 0
+            broken.append(BrokenTemplate(path, error))
+    return refuse(broken, len(files))
 
 
 def check_file(path: Path) -> None:

@@ -108,7 +108,7 @@ def result_options(add: Callable[..., Any]) -> None:
     )
 
 
-class Sitting(NamedTuple):
+class TaskToAsk(NamedTuple):
     """A task with its items, the file of its results, another model's outcomes, if asked, and how
     many items the whole split has."""
 
@@ -131,15 +131,15 @@ def run(args: argparse.Namespace) -> int:
     if args.shots:
         tasks = [shown_task(task, shots_of(args)) for task in tasks]
     other = parent_for(tasks, path, args.against)
-    sittings = [sitting(task, folder, path, args) for task in tasks]
+    to_ask = [task_to_ask(task, folder, path, args) for task in tasks]
     refuse_missing_libraries()
     make_folder(folder)
     model = replace(examinee(path, options_of(args)), parent=other)
-    settings = [refuse_early(model, s.task, s.items, s.out) for s in sittings]
-    found = [measured(model, *pair, args.json) for pair in zip(sittings, settings, strict=True)]
-    tell_together(sittings, found, args.json)
+    settings = [refuse_early(model, s.task, s.items, s.out) for s in to_ask]
+    found = [measured(model, *pair, args.json) for pair in zip(to_ask, settings, strict=True)]
+    tell_together(to_ask, found, args.json)
     if args.harness is not None:
-        write_harness(args.harness, path.stem, sittings, found)
+        write_harness(args.harness, path.stem, to_ask, found)
     print(f"results: {printable(str(folder))}", file=sys.stderr)
     return 0
 
@@ -169,7 +169,7 @@ def parent_for(tasks: Sequence[Task], path: Path, against: Path | None) -> Exami
     return examinee(parent, Options())
 
 
-def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> Sitting:
+def task_to_ask(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> TaskToAsk:
     """What a task needs from the disk."""
     data: Path = args.data or data_folder()
     every = load(task, data)
@@ -178,14 +178,14 @@ def sitting(task: Task, folder: Path, path: Path, args: argparse.Namespace) -> S
         items = shown_items(task, items, path, data, args)
     other = None if args.against is None or args.against.is_file() else args.against
     theirs = other_outcomes(file_in(other, task), task, items) if other else []
-    return Sitting(task, items, file_in(folder, task), theirs, len(every))
+    return TaskToAsk(task, items, file_in(folder, task), theirs, len(every))
 
 
 def tell_together(
-    sittings: Sequence[Sitting], found: Sequence[list[Outcome]], as_json: bool
+    to_ask: Sequence[TaskToAsk], found: Sequence[list[Outcome]], as_json: bool
 ) -> None:
     """What is said of all tasks together: whether two models differ; as JSON, everything."""
-    pairs = list(zip(sittings, found, strict=True))
+    pairs = list(zip(to_ask, found, strict=True))
     compared = verdicts({s.task.name: (ours, s.theirs) for s, ours in pairs if s.theirs})
     if as_json:
         every = [(s.task, figures(s.task, s.items, ours), ours) for s, ours in pairs]
@@ -196,11 +196,11 @@ def tell_together(
 
 
 def write_harness(
-    out: Path, name: str, sittings: Sequence[Sitting], found: Sequence[list[Outcome]]
+    out: Path, name: str, to_ask: Sequence[TaskToAsk], found: Sequence[list[Outcome]]
 ) -> None:
     """The figures in lm-evaluation-harness's form."""
     answered = [
-        Answered(s.task, outcomes, s.whole) for s, outcomes in zip(sittings, found, strict=True)
+        Answered(s.task, outcomes, s.whole) for s, outcomes in zip(to_ask, found, strict=True)
     ]
     with in_words(out):
         write_whole(out, (json.dumps(harness_form(name, answered), indent=1) + "\n").encode())
@@ -249,7 +249,7 @@ def file_in(folder: Path, task: Task) -> Path:
 
 
 def measured(
-    model: Examinee, asked: Sitting, settings: Settings | None, as_json: bool
+    model: Examinee, asked: TaskToAsk, settings: Settings | None, as_json: bool
 ) -> list[Outcome]:
     """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
     task, items, out = asked.task, asked.items, asked.out

@@ -7,7 +7,7 @@ the judge gives scores on four axes.
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from edgemed.evals.examining import Outcome
 from edgemed.evals.intervals import FEW
 from edgemed.evals.judging.family import kinship
 from edgemed.evals.judging.judge import (
-    Bench,
+    Judging,
     Loading,
     figures_said,
     judge_items,
@@ -43,6 +43,27 @@ from edgemed.printable import printable
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `edgemed judge`."""
     add = parser.add_argument
+    configure_judged(add)
+    add("--data", type=Path, metavar="FOLDER", help="the folder that holds the tasks' files")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="the folder of results, one file a task (default: in the folder of evals)",
+    )
+    add(
+        "--max-tokens",
+        type=positive,
+        metavar="N",
+        help="the longest answer that is judged, in tokens (default: the task's)",
+    )
+    add("--json", action="store_true", help="print the figures as JSON")
+    configure_running(parser.add_argument_group("running the models").add_argument)
+
+
+def configure_judged(add: Callable[..., Any]) -> None:
+    """Which models, and on which items."""
     add("model", metavar="MODEL", help="the model that is judged: a GGUF file, or one added")
     add("--by", required=True, metavar="JUDGE", help="the model that judges")
     add(
@@ -57,24 +78,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TASK,...",
         help="clinical tasks that are written: mts-dialog, meqsum, aci-bench:valid",
     )
-    add("--limit", type=positive, metavar="N", help="so many items of each task, by chance")
-    add("--seed", type=seed, default=0, metavar="N", help="what the choice begins from (0)")
-    add("--data", type=Path, metavar="FOLDER", help="the folder with the files of the tasks")
     add(
-        "-o",
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="the folder of results, a file a task (default: in the folder of evals)",
-    )
-    add(
-        "--max-tokens",
+        "--limit",
         type=positive,
         metavar="N",
-        help="the longest answer that is judged, in tokens (default: the task's)",
+        help="judge only N items of each task, drawn by --seed",
     )
-    add("--json", action="store_true", help="print the figures as JSON")
-    running = parser.add_argument_group("running the models").add_argument
+    add("--seed", type=seed, default=0, metavar="N", help="the seed of what is drawn (default: 0)")
+
+
+def configure_running(running: Callable[..., Any]) -> None:
+    """How the models are run."""
     running(
         "--chat-template",
         type=Path,
@@ -85,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_at_once(running)
 
 
-class Sitting(NamedTuple):
+class TaskToJudge(NamedTuple):
     """A task with its items, and the file of its verdicts."""
 
     task: Task
@@ -100,18 +114,18 @@ def run(args: argparse.Namespace) -> int:
     tasks = [shortened(read_task(name), args.max_tokens) for name in args.tasks]
     for task in tasks:
         refuse_unjudged(task)
-    bench = bench_of(args)
-    folder: Path = args.out or user_folder() / "evals" / f"judged by {bench.judge.path.stem}"
+    judging = judging_of(args)
+    folder: Path = args.out or user_folder() / "evals" / f"judged by {judging.judge.path.stem}"
     make_folder(folder)
-    sittings = [sitting(task, bench, folder, args) for task in tasks]
-    kin = warnings(bench)
+    to_judge = [task_to_judge(task, judging, folder, args) for task in tasks]
+    kin = warnings(judging)
     for line in kin:
         print(f"warning: {line}", file=sys.stderr)
-    loadings = [refuse_early(bench, s.task, s.items, s.out) for s in sittings]
-    found = [judged(bench, *pair) for pair in zip(sittings, loadings, strict=True)]
-    told = list(zip(sittings, found, strict=True))
+    loadings = [refuse_early(judging, s.task, s.items, s.out) for s in to_judge]
+    found = [judged(judging, *pair) for pair in zip(to_judge, loadings, strict=True)]
+    told = list(zip(to_judge, found, strict=True))
     if args.json:
-        print_json(as_data(bench, told, kin))
+        print_json(as_data(judging, told, kin))
     else:
         for each, outcomes in told:
             show([table_of(each.task, figures_said(outcomes))])
@@ -129,7 +143,7 @@ def shortened(task: Task, most: int | None) -> Task:
     return replace(task, max_tokens=most, table={**task.table, "max_tokens": most})
 
 
-def bench_of(args: argparse.Namespace) -> Bench:
+def judging_of(args: argparse.Namespace) -> Judging:
     """The models: the judged ones have the chat template that is named, MODEL the adapters."""
     options = options_of(args)
     other = replace(options, adapters=())
@@ -137,20 +151,22 @@ def bench_of(args: argparse.Namespace) -> Bench:
     judged = [examinee(find_model(args.model), options)]
     if args.versus is not None:
         judged.append(examinee(find_model(args.versus), other))
-    return Bench(judge, tuple(judged))
+    return Judging(judge, tuple(judged))
 
 
-def sitting(task: Task, bench: Bench, folder: Path, args: argparse.Namespace) -> Sitting:
+def task_to_judge(
+    task: Task, judging: Judging, folder: Path, args: argparse.Namespace
+) -> TaskToJudge:
     """What a task needs from the disk."""
     items = sampled(load(task, args.data or data_folder()), task.name, args.seed, args.limit)
-    who = " against ".join(model.path.stem for model in bench.judged)
-    return Sitting(task, items, folder / f"{who}.{task.name}.{task.split.name}.jsonl")
+    who = " against ".join(model.path.stem for model in judging.judged)
+    return TaskToJudge(task, items, folder / f"{who}.{task.name}.{task.split.name}.jsonl")
 
 
-def warnings(bench: Bench) -> list[str]:
+def warnings(judging: Judging) -> list[str]:
     """What to know of a judge of the judged models' family."""
-    judge, found = bench.judge.path, []
-    for model in bench.judged:
+    judge, found = judging.judge.path, []
+    for model in judging.judged:
         if why := kinship(judge, model.path):
             found.append(
                 f"{judge.name} judges {model.path.name}, of its own family ({why}): such a judge "
@@ -159,12 +175,12 @@ def warnings(bench: Bench) -> list[str]:
     return found
 
 
-def judged(bench: Bench, sitting: Sitting, loading: Loading | None) -> list[Outcome]:
+def judged(judging: Judging, task_to_judge: TaskToJudge, loading: Loading | None) -> list[Outcome]:
     """The verdicts on a task, with progress on a terminal."""
-    task, items, out = sitting
+    task, items, out = task_to_judge
     print(f"{task.name}: {amount(len(items), 'item')}", file=sys.stderr)
     try:
-        return judge_items(bench, task, items, out, progress(task.name), loading)
+        return judge_items(judging, task, items, out, progress(task.name), loading)
     finally:
         clear_line(sys.stderr)
 
@@ -194,12 +210,12 @@ def cautions(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def as_data(
-    bench: Bench, told: Sequence[tuple[Sitting, Sequence[Outcome]]], kin: Sequence[str]
+    judging: Judging, told: Sequence[tuple[TaskToJudge, Sequence[Outcome]]], kin: Sequence[str]
 ) -> dict[str, Any]:
     """The figures for programs: shares from 0 to 1, scores from 1 to 5."""
     return {
-        "judge": bench.judge.path.name,
-        "judged": [model.path.name for model in bench.judged],
+        "judge": judging.judge.path.name,
+        "judged": [model.path.name for model in judging.judged],
         "warnings": list(kin),
         "tasks": [
             {

@@ -132,6 +132,11 @@ def configure_tasks(add: Callable[..., Any]) -> None:
         help="the time it may take, such as 2h or 90m: after each round the worse half of the "
         "merges is dropped",
     )
+    configure_beside(add)
+
+
+def configure_beside(add: Callable[..., Any]) -> None:
+    """What else is tested on the tasks, and what is said of it."""
     add(
         "--report",
         type=Path,

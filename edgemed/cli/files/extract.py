@@ -17,7 +17,7 @@ from edgemed.cli.terminal.progress import progress_bar
 from edgemed.cli.terminal.tables import show
 from edgemed.errors import UsageError
 from edgemed.merging import extracting
-from edgemed.merging.extracting import MOST, Wish
+from edgemed.merging.extracting import MOST, ExtractSettings
 from edgemed.merging.parents.opening import open_parent
 from edgemed.printable import printable
 from edgemed.storage.place import refuse_inputs
@@ -79,13 +79,13 @@ def writing_options(add: Callable[..., Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Refuse early, pass over the models, write the adapter, tell what it holds."""
-    wish = wish_of(args)
+    settings = settings_of(args)
     inputs = [path for parent in (args.tuned, args.base) for path in input_paths(parent)]
     refuse_inputs(args.out, (args.out,), inputs)
     refuse_output(args.out, args.force)
     plan = extracting.plan_extract(args.tuned, args.base, args.out, args.threads)
     with progress_bar("extracting", len(plan.steps)) as (bar, _):
-        adapter, found = extracting.extract(plan, args.base, wish, lambda done, of: bar(done))
+        adapter, found = extracting.extract(plan, args.base, settings, lambda done, of: bar(done))
     write_files(args.out, files_of(args.out, adapter, open_parent(args.base)))
     print(printable(extracting.summary(found)), file=sys.stderr)
     if args.json:
@@ -95,14 +95,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def wish_of(args: argparse.Namespace) -> Wish:
+def settings_of(args: argparse.Namespace) -> ExtractSettings:
     """The rank that is asked for."""
     if args.rank != "auto":
         if args.share is not None:
             raise UsageError("--share is for --rank auto", "leave out one of the two")
         try:
             rank = positive(args.rank)
-            return Wish(rank, without_vectors=args.without_vectors, control=args.control)
+            return ExtractSettings(rank, without_vectors=args.without_vectors, control=args.control)
         except (ValueError, argparse.ArgumentTypeError):
             raise UsageError(
                 f"the rank {args.rank!r} is not a whole number above zero",
@@ -113,4 +113,4 @@ def wish_of(args: argparse.Namespace) -> Wish:
     share = 0.95 if args.share is None else args.share
     if not 0.0 < share <= 1.0:
         raise UsageError(f"--share {share:g} is not a share", "give a number above 0, up to 1")
-    return Wish(None, share, args.without_vectors)
+    return ExtractSettings(None, share, args.without_vectors)

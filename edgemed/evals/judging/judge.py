@@ -38,7 +38,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Judging:
     """The judge, and whom it judges: one model by axes, or ours and another as a pair."""
 
     judge: Examinee
@@ -67,37 +67,37 @@ def refuse_unjudged(task: Task) -> None:
         )
 
 
-def refuse_early(bench: Bench, task: Task, items: Sequence[Item], out: Path) -> Loading | None:
+def refuse_early(judging: Judging, task: Task, items: Sequence[Item], out: Path) -> Loading | None:
     """How to load the models for what `out` lacks; None if it lacks nothing.
 
     Raises Refused before any question where an item does not fit into a model's context (the
     judge's with the longest answers included), or where `out` holds something else.
     """
     refuse_place(out, replace=True)
-    before, found = known_results(out, identity(bench, task), {item.key: item for item in items})
+    before, found = known_results(out, identity(judging, task), {item.key: item for item in items})
     if all(item.key in found for item in items):
         return None
-    loading = loading_of(bench, task, items)
+    loading = loading_of(judging, task, items)
     settled_all(out, loading, before)
     return loading
 
 
-def loading_of(bench: Bench, task: Task, items: Sequence[Item]) -> Loading:
+def loading_of(judging: Judging, task: Task, items: Sequence[Item]) -> Loading:
     """How to load every model so that all prompts fit."""
-    judged = tuple(planned(model, task, items) for model in bench.judged)
+    judged = tuple(planned(model, task, items) for model in judging.judged)
     longest = round(ROOM * len(judged) * task.max_tokens)
     prompts = [
         Prompt(request.messages, item.where, longest + request.max_tokens)
         for item in items
-        for request in asked(bench, task, item, [""] * len(judged))[:1]
+        for request in asked(judging, task, item, [""] * len(judged))[:1]
     ]
     rooms = [prompt.room for prompt in prompts]
-    judge = bench.judge
+    judge = judging.judge
     return Loading(judged, settings_holding(judge.path, prompts, judge.options, rooms))
 
 
 def judge_items(
-    bench: Bench,
+    judging: Judging,
     task: Task,
     items: Sequence[Item],
     out: Path,
@@ -109,16 +109,16 @@ def judge_items(
     `loading`: what `refuse_early` has found. Raises what it raises; EdgemedError where an engine
     breaks, with all whole groups so far in `out`.
     """
-    by_key, whole = {item.key: item for item in items}, identity(bench, task)
+    by_key, whole = {item.key: item for item in items}, identity(judging, task)
     with held(out):
         before, found = known_results(out, whole, by_key)
         missing = [item for item in items if item.key not in found]
         if missing:
-            loading = loading or loading_of(bench, task, items)
+            loading = loading or loading_of(judging, task, items)
             whole = {**whole, **settled_all(out, loading, before)}
             for at in range(0, len(missing), GROUP):
                 group = missing[at : at + GROUP]
-                said = verdicts(bench, loading, task, group, tell)
+                said = verdicts(judging, loading, task, group, tell)
                 for item, outcome in zip(group, said, strict=True):
                     found[item.key] = item.digest, outcome
                 write_results(out, whole, by_key, found)
@@ -126,30 +126,30 @@ def judge_items(
 
 
 def verdicts(
-    bench: Bench, loading: Loading, task: Task, items: Sequence[Item], tell: Tell
+    judging: Judging, loading: Loading, task: Task, items: Sequence[Item], tell: Tell
 ) -> Iterator[Outcome]:
     """What the judge says of each item of a group."""
     places = [item.where for item in items]
     requests = [request_of(task, item) for item in items]
     written = [
         texts(settings, places, requests, partial(tell, model.path.stem))
-        for model, settings in zip(bench.judged, loading.judged, strict=True)
+        for model, settings in zip(judging.judged, loading.judged, strict=True)
     ]
     answers = list(zip(*written, strict=True))
-    each = [asked(bench, task, *pair) for pair in zip(items, answers, strict=True)]
+    each = [asked(judging, task, *pair) for pair in zip(items, answers, strict=True)]
     width = len(each[0])
     flat = [request for requests in each for request in requests]
     repeated = [place for place in places for _ in range(width)]
     replies = texts(loading.judge, repeated, flat, partial(tell, "judge"))
     for number, pair in enumerate(answers):
         said = replies[number * width : (number + 1) * width]
-        yield Outcome(SCORED[bench.kind](said, pair))
+        yield Outcome(SCORED[judging.kind](said, pair))
 
 
-def asked(bench: Bench, task: Task, item: Item, answers: Sequence[str]) -> Sequence[Request]:
+def asked(judging: Judging, task: Task, item: Item, answers: Sequence[str]) -> Sequence[Request]:
     """What the judge is asked of an item with these answers."""
     (message,) = turns(task, task.kind, item)
-    return ASKED[bench.kind](message, str(item.wanted).strip(), answers)
+    return ASKED[judging.kind](message, str(item.wanted).strip(), answers)
 
 
 def texts(
@@ -180,13 +180,13 @@ def figures_said(outcomes: Sequence[Outcome]) -> list[Figure]:
     return found
 
 
-def identity(bench: Bench, task: Task) -> Identity:
+def identity(judging: Judging, task: Task) -> Identity:
     """What two verdicts must have in common to be in one file."""
-    judged = [identity_of(model, task) for model in bench.judged]
+    judged = [identity_of(model, task) for model in judging.judged]
     return {
-        "judge": identity_of(bench.judge, task)["model"],
-        "judge's options": identity_of(bench.judge, task)["options of loading"],
-        "judge's question": dict(questions.questions()[bench.kind]),
+        "judge": identity_of(judging.judge, task)["model"],
+        "judge's options": identity_of(judging.judge, task)["options of loading"],
+        "judge's question": dict(questions.questions()[judging.kind]),
         **{name: value for name, value in judged[0].items() if name != "model"},
         "model": [one["model"] for one in judged],
         "options of loading": [one["options of loading"] for one in judged],
@@ -214,4 +214,4 @@ SCORED: dict[str, Callable[[Sequence[str], Sequence[str]], Scores]] = {
     "pairs": lambda said, pair: questions.scored_pair((said[0], said[1]), *pair),
     "axes": lambda said, one: questions.scored_axes(said[0], *one),
 }
-"""By kind of bench."""
+"""By kind of judging."""

@@ -101,11 +101,13 @@ def control(a: Parent, b: Parent, t: float, seed: int, out: Path, threads: int |
     """
     from edgemed.adapters.output import files_of as adapter_files
     from edgemed.adapters.output import write_files
-    from edgemed.merging.extracting import Wish, extract, plan_extract
+    from edgemed.merging.extracting import ExtractSettings, extract, plan_extract
 
     if not out.exists():
         plan = plan_extract(a, b, out, threads or logical_cores())
-        adapter, _ = extract(plan, b, Wish(CONTROL_RANK, without_vectors=True, control=seed))
+        adapter, _ = extract(
+            plan, b, ExtractSettings(CONTROL_RANK, without_vectors=True, control=seed)
+        )
         write_files(out, adapter_files(out, adapter, open_parent(b)))
     uses = (*(b.uses if isinstance(b, Adapted) else ()), Use(out, 1.0 - t))
     model = b.model if isinstance(b, Adapted) else b

@@ -53,7 +53,7 @@ class Choice(NamedTuple):
     kept: Mapping[float, Mapping[str, float]]
 
 
-class Kept(NamedTuple):
+class KeptShare(NamedTuple):
     """What a merge keeps of the better parent, above the floor; None where that has nothing."""
 
     ours: float
@@ -128,14 +128,14 @@ def drawn_scores(measure: str, sides: Sequence[Sequence[Counts]]) -> F64:
 
 
 def kept_of(measure: str, ours: Sequence[Counts], a: Sequence[Counts], b: Sequence[Counts],
-            floor: Sequence[Counts]) -> Kept:  # fmt: skip
+            floor: Sequence[Counts]) -> KeptShare:  # fmt: skip
     """What `ours` keeps of the better of the parents `a` and `b`, on the same items."""
     scores = drawn_scores(measure, [ours, a, b, floor])
     parent = 1 + int(scores[0, 2] > scores[0, 1])
     mine, other, free = scores[:, 0], scores[:, parent], scores[:, 3]
     room = other - free
     if room[0] <= 0:
-        return Kept(float(mine[0]), float(other[0]), float(free[0]), None)
+        return KeptShare(float(mine[0]), float(other[0]), float(free[0]), None)
     shares = np.divide(mine - free, room, out=np.full_like(mine, np.inf), where=room > 0)
     share = bounded(float(shares[0]), shares[1:])
-    return Kept(float(mine[0]), float(other[0]), float(free[0]), share)
+    return KeptShare(float(mine[0]), float(other[0]), float(free[0]), share)

@@ -8,7 +8,7 @@ from edgemed.evals.figures import figures, verdicts
 from edgemed.evals.harness_form import Answered, harness_form
 from edgemed.evals.sweeping.beside import ODD
 from edgemed.evals.sweeping.budget import Clock
-from edgemed.evals.sweeping.choosing import KEPT, RULE, Kept, kept_of
+from edgemed.evals.sweeping.choosing import KEPT, RULE, KeptShare, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
 from edgemed.evals.sweeping.task_sweep import ENDS, Found, TaskSweep, curve_rows
 from edgemed.evals.tasks.task import Task
@@ -25,7 +25,7 @@ class Retained(NamedTuple):
     task: Task
     measure: str
     items: int
-    kept: Kept
+    kept: KeptShare
     verdict: str
 
 
@@ -46,7 +46,7 @@ def retained(plan: TaskSweep, found: Found) -> list[Retained]:
     return rows
 
 
-def verdict_on(kept: Kept) -> str:
+def verdict_on(kept: KeptShare) -> str:
     """Kept, an alarm, or undecided, in words."""
     if kept.share is None:
         return "no parent is above the floor"

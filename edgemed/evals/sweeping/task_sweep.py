@@ -117,23 +117,23 @@ def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[F
     private_folder(plan.folder)
     with held(plan.folder / "sweep") as merged:
         recall(clock, plan.folder / SECONDS)
-        bench = Bench(plan, clock, listener, merged)
-        notes = refuse_merges(plan.way, plan.ts, bench.exam, merged)
+        examiner = Examiner(plan, clock, listener, merged)
+        notes = refuse_merges(plan.way, plan.ts, examiner.exam, merged)
         for row in plan.beside:
             notes += beside.planned(row, merged, plan.options).notes
         for note in dict.fromkeys(notes):
             listener.note(note)
-        found = Found(surprise=bench.surprise())
+        found = Found(surprise=examiner.surprise())
         yield found
-        for part in rounds_of(bench, found):
+        for part in rounds_of(examiner, found):
             found.rounds.append(part)
             yield found
         if found.choice is not None:
-            test(bench, found, found.choice.t)
+            test(examiner, found, found.choice.t)
             yield found
 
 
-class Bench:
+class Examiner:
     """Makes the points of a plan and asks them."""
 
     def __init__(self, plan: TaskSweep, clock: Clock, listener: Listener, merged: Path) -> None:
@@ -276,22 +276,22 @@ def some(plan: TaskSweep, task: Task, items: Sequence[Item], count: int) -> list
     return sampled(items, task.name, plan.seed, count)
 
 
-def rounds_of(bench: Bench, found: Found) -> Iterator[Round]:
+def rounds_of(examiner: Examiner, found: Found) -> Iterator[Round]:
     """The rounds, until one t is left, all items are answered, or the time for choosing is over."""
-    plan, tasks = bench.plan, choosing(bench.plan)
+    plan, tasks = examiner.plan, choosing(examiner.plan)
     left = [t for t in plan.ts if t not in ENDS]
-    halved = bench.clock.budget is not None
+    halved = examiner.clock.budget is not None
     steps = {task.name: rounds_for(len(left), len(items), halved) for task, items in tasks}
     for n in range(max(map(len, steps.values()))):
         sizes = {name: counts[min(n, len(counts) - 1)] for name, counts in steps.items()}
         wanted = [(task, some(plan, task, items, sizes[task.name])) for task, items in tasks]
         ends = [t for t in ENDS if t in plan.ts]
         for t in ends:
-            found.answers[t] = bench.asked(t, wanted)
-        if not fits(bench, left, wanted, found):
+            found.answers[t] = examiner.asked(t, wanted)
+        if not fits(examiner, left, wanted, found):
             return
         for t in left:
-            found.answers[t] = bench.asked(t, wanted)
+            found.answers[t] = examiner.asked(t, wanted)
         ts = tuple(sorted({*left, *ends}))
         choice = choose(columns_of(found.answers, ts, wanted))
         yield Round(sizes, ts, choice)
@@ -301,18 +301,23 @@ def rounds_of(bench: Bench, found: Found) -> Iterator[Round]:
 
 
 def fits(
-    bench: Bench, left: Sequence[float], wanted: Sequence[tuple[Task, Sequence[Item]]], found: Found
+    examiner: Examiner,
+    left: Sequence[float],
+    wanted: Sequence[tuple[Task, Sequence[Item]]],
+    found: Found,
 ) -> bool:
     """Whether the merges that are left can answer a round in the time for choosing. Refused if not
     even the first round fits."""
-    lacking = [{task.name: bench.lacking(t, task, items) for task, items in wanted} for t in left]
+    lacking = [
+        {task.name: examiner.lacking(t, task, items) for task, items in wanted} for t in left
+    ]
     merges = sum(any(one.values()) for one in lacking)
     items = {task.name: sum(one[task.name] for one in lacking) for task, _ in wanted}
-    need = bench.clock.forecast(merges, items)
-    if need <= bench.clock.left_to_choose:
+    need = examiner.clock.forecast(merges, items)
+    if need <= examiner.clock.left_to_choose:
         return True
     if not found.rounds:
-        least = 2 * (bench.clock.spent + need)
+        least = 2 * (examiner.clock.spent + need)
         raise Refused(
             f"the budget is too small: by the time of the parents, the first round of {len(left)} "
             f"merges takes {need / 60:.0f} min",
@@ -337,22 +342,24 @@ def columns_of(
     return found
 
 
-def test(bench: Bench, found: Found, chosen: float) -> None:
+def test(examiner: Examiner, found: Found, chosen: float) -> None:
     """Ask the parents and the chosen merge the test splits, as many items as the time allows."""
-    plan = bench.plan
+    plan = examiner.plan
     ts = [t for t in dict.fromkeys((*ENDS, chosen)) if t in plan.ts]
     rows = rows_beside(plan, chosen)
     most = max(len(section.test_items) for section in plan.sections)
-    count = most if bench.clock.budget is None else affordable(bench, most, len(ts) + len(rows))
+    count = (
+        most if examiner.clock.budget is None else affordable(examiner, most, len(ts) + len(rows))
+    )
     wanted = [
         (section.test, some(plan, section.test, section.test_items, count))
         for section in plan.sections
     ]
     found.test_items = {task.name: list(items) for task, items in wanted}
     for t in ts:
-        found.tests[t] = bench.asked(t, wanted)
+        found.tests[t] = examiner.asked(t, wanted)
     for row in rows:
-        found.beside[row.name] = bench.asked(row, wanted)
+        found.beside[row.name] = examiner.asked(row, wanted)
 
 
 def rows_beside(plan: TaskSweep, chosen: float) -> list[Beside]:
@@ -365,12 +372,12 @@ def rows_beside(plan: TaskSweep, chosen: float) -> list[Beside]:
     return [*plan.beside, beside.control(way.a, way.b, chosen, plan.control, out, threads)]
 
 
-def affordable(bench: Bench, most: int, points: int) -> int:
+def affordable(examiner: Examiner, most: int, points: int) -> int:
     """The most items of every task that all points can answer in the time that is left."""
-    sizes = {s.test.name: len(s.test_items) for s in bench.plan.sections}
+    sizes = {s.test.name: len(s.test_items) for s in examiner.plan.sections}
     for count in range(most, 0, -1):
         items = {name: points * min(count, size) for name, size in sizes.items()}
-        if bench.clock.forecast(points, items) <= bench.clock.left:
+        if examiner.clock.forecast(points, items) <= examiner.clock.left:
             return count
     raise Refused(
         "the budget is used up before the test",

@@ -14,7 +14,7 @@ from edgemed.checkpoints.safetensors import read_table
 from edgemed.cli.main import main
 from edgemed.errors import Refused, UsageError
 from edgemed.gguf import open_model
-from edgemed.merging.extracting import Wish, extract, plan_extract
+from edgemed.merging.extracting import ExtractSettings, extract, plan_extract
 from edgemed.merging.recipe.folding import folding
 from tests.edgemed.adapters.test_fold import TOUCHED, delta, merged, pairs, tensor_of, write
 from tests.edgemed.whole_llamas import SHAPES, write_llama
@@ -28,7 +28,7 @@ def base(tmp_path: Path) -> Path:
 def test_a_fold_gives_its_adapter_back(base: Path, tmp_path: Path) -> None:
     given = pairs(1, rank=3)
     tuned = merged(folding(base, [Use(write(tmp_path / "a.gguf", given))]), tmp_path / "t.gguf")
-    adapter, told = extract(plan_extract(tuned, base, tmp_path / "x", 2), base, Wish(3))
+    adapter, told = extract(plan_extract(tuned, base, tmp_path / "x", 2), base, ExtractSettings(3))
     assert set(adapter.pairs) == set(TOUCHED) == {t.name for t in told}
     for name, found in adapter.pairs.items():
         wanted = delta(given, name)
@@ -46,7 +46,7 @@ def basis_of(columns: Any) -> Any:
 
 def test_a_rank_holds_what_the_singular_values_say(base: Path, tmp_path: Path) -> None:
     other = write_llama(tmp_path / "other.gguf", seed=3, change=keep_vectors)
-    _, told = extract(plan_extract(other, base, tmp_path / "x", 1), base, Wish(6))
+    _, told = extract(plan_extract(other, base, tmp_path / "x", 1), base, ExtractSettings(6))
     assert {t.name for t in told} == {name for name, shape in SHAPES.items() if len(shape) == 2}
     for each in told:
         change = tensor_of(other, each.name).astype("f8") - tensor_of(base, each.name)
@@ -65,7 +65,9 @@ def keep_vectors(metadata: Any, weights: Any) -> None:
 def test_auto_takes_the_smallest_rank_that_holds_the_share(base: Path, tmp_path: Path) -> None:
     given = pairs(1, rank=5)
     tuned = merged(folding(base, [Use(write(tmp_path / "a.gguf", given))]), tmp_path / "t.gguf")
-    _, told = extract(plan_extract(tuned, base, tmp_path / "x", 2), base, Wish(None, 0.8))
+    _, told = extract(
+        plan_extract(tuned, base, tmp_path / "x", 2), base, ExtractSettings(None, 0.8)
+    )
     for each in told:
         squares = np.linalg.svd(delta(given, each.name), compute_uv=False) ** 2
         shares = np.cumsum(squares) / squares.sum()
@@ -76,13 +78,13 @@ def test_auto_takes_the_smallest_rank_that_holds_the_share(base: Path, tmp_path:
 def test_vectors_that_differ_are_refused_or_left_out(base: Path, tmp_path: Path) -> None:
     other = write_llama(tmp_path / "other.gguf", seed=3)
     with pytest.raises(Refused, match=r"attn_norm\.weight differs"):
-        extract(plan_extract(other, base, tmp_path / "x", 1), base, Wish(2))
-    wish = Wish(2, without_vectors=True)
-    adapter, _ = extract(plan_extract(other, base, tmp_path / "x", 1), base, wish)
+        extract(plan_extract(other, base, tmp_path / "x", 1), base, ExtractSettings(2))
+    settings = ExtractSettings(2, without_vectors=True)
+    adapter, _ = extract(plan_extract(other, base, tmp_path / "x", 1), base, settings)
     assert "blk.0.attn_norm.weight" not in adapter.pairs
     with pytest.raises(Refused, match="every matrix is the same"):
         copy = write_llama(tmp_path / "copy.gguf")
-        extract(plan_extract(copy, base, tmp_path / "x", 1), base, Wish(2))
+        extract(plan_extract(copy, base, tmp_path / "x", 1), base, ExtractSettings(2))
     with pytest.raises(UsageError, match="the same file"):
         plan_extract(base, base, tmp_path / "x", 1)
 
@@ -168,7 +170,7 @@ def test_a_control_changes_as_much_in_every_matrix_and_something_else(
     made = {}
     for seed, threads in ((7, 1), (7, 2), (8, 1)):
         plan = plan_extract(tuned, base, tmp_path / "x", threads)
-        adapter, told = extract(plan, base, Wish(3, control=seed))
+        adapter, told = extract(plan, base, ExtractSettings(3, control=seed))
         made[seed, threads] = {n: p.b.astype("f8") @ p.a for n, p in adapter.pairs.items()}
         assert {t.share for t in told} == {0.0}
     for name, change in made[7, 1].items():

@@ -1,5 +1,6 @@
 """Templates: ten come with the package, a clinic adds its own, a wrong file says what is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -145,5 +146,7 @@ def test_a_field_takes_one_line_and_must_exist(given: dict[str, str]) -> None:
     ],
 )
 def test_faults_of_fields_are_named(fields: str, fault: str) -> None:
-    with pytest.raises(InvalidFile, match=fault):
+    with pytest.raises(InvalidFile, match=fault) as caught:
         load_template(str(own("mine", GOOD + fields)))
+    shown = re.findall("templates show ([a-z-]+)", caught.value.hint)
+    assert [bool(load_template(name).fields) for name in shown] == [True]

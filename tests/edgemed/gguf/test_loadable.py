@@ -59,7 +59,7 @@ def of_a_list(name: str, kind: str, count: int) -> Change:
 
 def of_vocabularies() -> dict[str, Change]:
     """Changes of a vocabulary of any kind."""
-    one: dict[str, Change] = {
+    return {
         "a token twice": texts({20: "same", 40: "same"}),
         "three tokens twice": texts({20: "same", 40: "same", 41: "b", 42: "b", 43: "b"}),
         "an empty token": texts({20: ""}),
@@ -77,14 +77,7 @@ def of_vocabularies() -> dict[str, Change]:
         "scores to spare": of_a_list("scores", "float32[]", 65),
         "scores in float64": of_a_list("scores", "float64[]", 64),
         "whole scores": of_a_list("scores", "int32[]", 64),
-        "no tokens": set_keys(**{GGML + "tokens": None}),
-        "an empty list of tokens": set_keys(**{GGML + "tokens": ("string[]", [])}),
-        "tokens in one string": set_keys(**{GGML + "tokens": ("string", "ab")}),
-        "no tokenizer": set_keys(**{GGML + "model": None}),
-        "an unknown tokenizer": set_keys(**{GGML + "model": ("string", "martian")}),
-        "a tokenizer without tokens": set_keys(**{GGML + "model": ("string", "none")}),
-        "an unknown pre-tokenizer": set_keys(**{GGML + "pre": ("string", "martian")}),
-        "a pre-tokenizer by number": set_keys(**{GGML + "pre": ("uint32", 1)}),
+        **of_tokenizers(),
         "an end beyond the tokens": set_keys(**{GGML + "eos_token_id": ("uint32", 64)}),
         "an end in int32": set_keys(**{GGML + "eos_token_id": ("int32", 2)}),
         "an end by name": set_keys(**{GGML + "eos_token_id": ("string", "</s>")}),
@@ -98,7 +91,20 @@ def of_vocabularies() -> dict[str, Change]:
         "a head of 96 rows": set_tensors({"output.weight": (32, 96)}),
         "another vocab_size": set_keys(llama__vocab_size=("uint32", 96)),
     }
-    return one
+
+
+def of_tokenizers() -> dict[str, Change]:
+    """No tokens, and tokenizers that are none."""
+    return {
+        "no tokens": set_keys(**{GGML + "tokens": None}),
+        "an empty list of tokens": set_keys(**{GGML + "tokens": ("string[]", [])}),
+        "tokens in one string": set_keys(**{GGML + "tokens": ("string", "ab")}),
+        "no tokenizer": set_keys(**{GGML + "model": None}),
+        "an unknown tokenizer": set_keys(**{GGML + "model": ("string", "martian")}),
+        "a tokenizer without tokens": set_keys(**{GGML + "model": ("string", "none")}),
+        "an unknown pre-tokenizer": set_keys(**{GGML + "pre": ("string", "martian")}),
+        "a pre-tokenizer by number": set_keys(**{GGML + "pre": ("uint32", 1)}),
+    }
 
 
 def of_merges() -> dict[str, Change]:

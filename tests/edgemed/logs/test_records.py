@@ -13,7 +13,7 @@ from edgemed.errors import EdgemedError
 from edgemed.logs import audit, database, records
 from edgemed.logs.audit import Log, Place
 from edgemed.logs.file_hashes import file_hash, remember
-from edgemed.logs.records import Drafted, Kept
+from edgemed.logs.records import Drafted, KeptText
 from tests.edgemed.logs.earlier_logs import NOTES, old_audit, old_records
 from tests.edgemed.logs.earlier_logs import WHEN as OLD
 
@@ -41,7 +41,7 @@ def execute(place: Place, statement: str, *values: object) -> list[tuple[object,
         return rows.execute(statement, values).fetchall()
 
 
-def draft(place: Place, kept: Kept | None = None) -> audit.Entry:
+def draft(place: Place, kept: KeptText | None = None) -> audit.Entry:
     return Log(place).add_draft(ROW, "Dr A", WHEN, kept)
 
 
@@ -57,14 +57,14 @@ def test_a_draft_is_an_audit_row_and_a_record_that_hold_no_text(place: Place) ->
 
 def test_names_and_drafts_that_are_not_utf_8_are_recorded_as_escapes(place: Place) -> None:
     row = replace(ROW, draft="half \ud83d", template="t\udcff", settings={"a": "\udcff"})
-    Log(place).add_draft(row, "Dr \udcff", WHEN, Kept("s\udcff.txt", "n\udc80", "half \ud83d"))
+    Log(place).add_draft(row, "Dr \udcff", WHEN, KeptText("s\udcff.txt", "n\udc80", "half \ud83d"))
     kept = execute(place, f"SELECT {records.KEPT} FROM drafts")
     assert kept == [("s\\udcff.txt", "n\\udc80", "half \\ud83d")]
     assert audit.verify(place).faults == ()
 
 
 def test_keep_stores_note_draft_and_name_and_they_may_be_deleted(place: Place) -> None:
-    draft(place, Kept("smith.txt", ROW.note, ROW.draft))
+    draft(place, KeptText("smith.txt", ROW.note, ROW.draft))
     kept = execute(place, f"SELECT {records.KEPT} FROM drafts")
     assert kept == [("smith.txt", ROW.note, ROW.draft)]
     with closing(sqlite3.connect(place.log)) as rows, rows:  # as the guide for IT people says it
@@ -118,7 +118,7 @@ def test_a_full_disk_leaves_neither_row_nor_record(
     with monkeypatch.context() as patch:
         patch.setattr(database, "open_rows", narrow)
         with pytest.raises(EdgemedError, match="full") as error:
-            log.add_draft(ROW, "Dr A", WHEN, Kept("smith.txt", "x" * 100_000, ROW.draft))
+            log.add_draft(ROW, "Dr A", WHEN, KeptText("smith.txt", "x" * 100_000, ROW.draft))
         assert "smith" not in str(error.value)
     assert audit.read(place) == [] == execute(place, "SELECT * FROM drafts")
     log.add_draft(ROW, "Dr A", WHEN)
@@ -176,7 +176,7 @@ def test_the_drafts_are_listed_by_the_note_whatever_key_made_their_mark(
     note = tmp_path / "note.txt"
     note.write_text(f"{NOTES[0]}\r\n", newline="")
     log = Log(place)
-    log.add_draft(replace(ROW, note=f"{NOTES[0]}\n"), "Dr A", WHEN, Kept("n", NOTES[0], "x"))
+    log.add_draft(replace(ROW, note=f"{NOTES[0]}\n"), "Dr A", WHEN, KeptText("n", NOTES[0], "x"))
     log.add_draft(ROW, "Dr B", WHEN)
     assert main(["audit", "drafts"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -102,20 +102,13 @@ def test_what_prompts_begin_with_is_computed_once_and_learned_from_as_often(
     rows = [Encoded((*begun, *rest), 2) for rest in tiny.sequences()]
     ids, packing, weights = packed(rows)
     assert packing.shared == 4 and len(ids) == computed(rows) == sum(tiny.LENGTHS) + 4
+    apart = (
+        torch.tensor([i for row in rows for i in row.ids]),
+        Packing(tuple(len(row.ids) for row in rows)),
+        torch.cat([(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]),
+    )
     found = {}
-    for name, way in (
-        ("shared", (ids, packing, weights)),
-        (
-            "apart",
-            (
-                torch.tensor([i for row in rows for i in row.ids]),
-                Packing(tuple(len(row.ids) for row in rows)),
-                torch.cat(
-                    [(torch.arange(len(r.ids)) >= len(r.ids) - r.answer).float() for r in rows]
-                ),
-            ),
-        ),
-    ):
+    for name, way in {"shared": (ids, packing, weights), "apart": apart}.items():
         model.keep = keep and name == "shared"
         model.zero_grad()
         loss = model.loss(*way)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgemed.clinic import sessions
-from edgemed.clinic.template import Template, fill, list_templates
+from edgemed.clinic.template import BrokenTemplate, Template, fill, read_templates
 from edgemed.errors import Refused, UsageError
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
 from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.remedies import remedy
 
 T = TypeVar("T")
 MOST = 40  # files that are read out
@@ -28,13 +29,21 @@ def one_of(line: Line, what: str, rows: Iterable[tuple[str, T]]) -> T:
 
 def template(line: Line) -> Template:
     """A template, and what its fields hold."""
-    rows = [(f"{form.title}. {form.purpose}", form) for form in list_templates()]
+    found, broken = read_templates()
+    tell_broken(line, broken)
+    rows = [(f"{form.title}. {form.purpose}", form) for form in found]
     form = one_of(line, "Template", rows)
     given = {}
     for name, field in form.fields.items():
         values = dict.fromkeys((field.default, *field.values))
         given[name] = one_of(line, field.label, [(value, value) for value in values])
     return fill(form, given)
+
+
+def tell_broken(line: Line, broken: Iterable[BrokenTemplate]) -> None:
+    """Name the template files that cannot be used, and what helps."""
+    for path, fault in broken:
+        line.say(f"{path.name} cannot be used: {fault.message}. {remedy(fault.hint)}.")
 
 
 def note(line: Line) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 from edgemed.amounts import amount
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
-from edgemed.clinic.findings import Omission
+from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
@@ -47,18 +47,30 @@ def describe(line: Line, number: int) -> None:
 
 def following(line: Line, rest: str) -> None:
     """next"""
-    count = len(steps.findings(line.session))
-    if not count:
-        raise UsageError("there are no findings", "still compare the draft with the note yourself")
-    describe(line, line.at % count + 1)
+    describe(line, line.at % count_of(line) + 1)
 
 
 def previous(line: Line, rest: str) -> None:
     """previous"""
-    count = len(steps.findings(line.session))
-    if not count:
-        raise UsageError("there are no findings", "still compare the draft with the note yourself")
-    describe(line, (line.at - 2) % count + 1)
+    describe(line, (line.at - 2) % count_of(line) + 1)
+
+
+def count_of(line: Line) -> int:
+    """How many findings there are to go through. UsageError where there is none, which a text that
+    was not checked does not say."""
+    checked(line)
+    if count := len(steps.findings(line.session)):
+        return count
+    raise UsageError("there are no findings", "still compare the draft with the note yourself")
+
+
+def checked(line: Line) -> Review:
+    """What the check of the open text found. UsageError where there was none."""
+    if line.session.review is not None:
+        return line.session.review
+    if line.session.text.strip():
+        raise UsageError("the text has not been checked", "type: findings")
+    raise UsageError("there is no text yet", "type: draft")
 
 
 def evidence(line: Line, rest: str) -> None:
@@ -67,9 +79,7 @@ def evidence(line: Line, rest: str) -> None:
     number = number_of(rest, len(rows))
     start = sum(len(row) for row in rows[: number - 1])
     end = start + len(rows[number - 1])
-    if line.session.review is None:
-        raise UsageError("the text has not been checked", "type: findings")
-    for claim in line.session.review.claims:
+    for claim in checked(line).claims:
         if start <= claim.draft.start < end:
             line.say(f"{steps.quoted(line.session.text, claim.draft)} ({claim.says})")
             for span in claim.evidence:
@@ -79,7 +89,7 @@ def evidence(line: Line, rest: str) -> None:
 def dismiss(line: Line, rest: str) -> None:
     """dismiss NUMBER"""
     finding = meant(line, rest)
-    line.case.may_change()
+    line.case.may_dismiss(finding)
     for number, reason in enumerate(steps.REASONS, 1):
         line.say(f"{number}: {reason}")
     reason = steps.REASONS[number_of(line.ask("Reason, a number: "), len(steps.REASONS)) - 1]
@@ -113,15 +123,14 @@ def insert(line: Line, rest: str) -> None:
 def edit(line: Line, rest: str) -> None:
     """edit LINE NEW TEXT (without new text the line goes)"""
     number, _, words = rest.partition(" ")
-    rows = line.session.text.splitlines()
-    at = number_of(number, len(rows)) - 1
-    rows[at : at + 1] = [words] if words else []
-    line.case.edit("\n".join(rows) + "\n")
+    at = number_of(number, len(line.session.text.splitlines()))
+    line.case.edit_line(at, words)
     check(line)
 
 
 def sign(line: Line, rest: str) -> None:
     """sign"""
+    check(line)  # an earlier check may have broken, or have been stopped
     line.case.may_sign()
     reason = ""
     if steps.needs_reason(line.session):
@@ -145,7 +154,7 @@ def keep_seal(line: Line, rest: str) -> None:
     try:
         path = line.case.keep_seal(folder)
     except seals.NotInLog as fault:
-        line.say(f"Seal kept. {fault.message}. {remedy(fault.hint)}.")
+        line.say(f"{fault.message[0].upper()}{fault.message[1:]}. {remedy(fault.hint)}.")
         return
     line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
     if seals.on_this_disk(line.services.place, path):

@@ -14,7 +14,7 @@ from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import request_for, write
-from edgemed.clinic.template import fill, list_templates, load_template
+from edgemed.clinic.template import fill, load_template, read_templates
 from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -22,6 +22,7 @@ from edgemed.local_models.loading import decisive
 from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.plain import choosing
+from edgemed_tui.plain.choosing import tell_broken
 from edgemed_tui.plain.line import Line, number_of, sentence, undivided
 from edgemed_tui.remedies import remedy
 from edgemed_tui.services import ModelChoice, origin_of
@@ -97,7 +98,9 @@ def source(line: Line, rest: str) -> None:
 
 def templates(line: Line, rest: str) -> None:
     """templates"""
-    for template in list_templates():
+    found, broken = read_templates()
+    tell_broken(line, broken)
+    for template in found:
         fields = "".join(
             f" Field {name}: {about.default}." for name, about in template.fields.items()
         )

@@ -1,13 +1,12 @@
 """What a draft is made of, chosen on the screen: note, template and its fields, model."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from edgemed.clinic.case import Case
 from edgemed.clinic.kept import AtStake
 from edgemed.clinic.session import DEMONSTRATION
-from edgemed.clinic.template import Template, fill, list_templates
+from edgemed.clinic.template import Template, fill, read_templates
 from edgemed.errors import EdgemedError
 from edgemed_tui.screens.deciding import Deciding
 from edgemed_tui.screens.drafting import Drafting
@@ -36,8 +35,18 @@ class Choosing:
         self.drafting, self.deciding = helpers
         self.opened = opened
         self._templates: list[Template] = []
-        with suppress(EdgemedError):  # a broken one of the user's is told where all are listed
-            self._templates = list_templates()
+
+    def begin(self) -> list[EdgemedError]:
+        """Load the first model and list the templates; what cannot be used of them."""
+        self._templates, broken = read_templates()
+        faults = [fault for _, fault in broken]
+        try:
+            choices = self.services.models()
+        except EdgemedError as error:
+            return [*faults, error]
+        if choices:
+            self.drafting.take_model(choices[0])
+        return faults
 
     @property
     def usual(self) -> list[Template]:
@@ -108,9 +117,16 @@ class Choosing:
 
     async def template(self) -> None:
         """Pick a template."""
-        choices = [Choice(t.title, t.purpose, t) for t in list_templates()]
-        if (template := await self.view.ask(Picker("Template", choices))) is not None:
-            await self._use(template)
+        found, broken = read_templates()
+        choices: list[Choice[Template | EdgemedError]] = [
+            Choice(t.title, t.purpose, t) for t in found
+        ]
+        choices += [Choice(f"! {path.name}", fault.message, fault) for path, fault in broken]
+        chosen = await self.view.ask(Picker("Template", choices))
+        if isinstance(chosen, EdgemedError):
+            self.view.complain(chosen)
+        elif chosen is not None:
+            await self._use(chosen)
 
     async def _use(self, template: Template) -> None:
         """Draft with this template from now on, once its fields are chosen."""

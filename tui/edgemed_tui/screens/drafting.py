@@ -40,6 +40,7 @@ class Drafting:
         self.note: Note | None = None
         self.choice: ModelChoice | None = None
         self.context = 0
+        self.check_broke = False  # the last check of the open text, which is still unchecked
         self._writer: ModelChoice | None = None  # of the running draft
         self._pause: Timer | None = None
 
@@ -51,7 +52,7 @@ class Drafting:
 
     def take_note(self, note: Note) -> None:
         """The case has another note; what was written for the last one ends."""
-        self.note = note
+        self.note, self.check_broke = note, False
         if self.case.session.text:
             self.model_thread.stop()
             self.check()
@@ -61,6 +62,7 @@ class Drafting:
     def begin(self) -> None:
         """Let the model write for the note and the template that were chosen."""
         draft = self.case.begin_draft()
+        self.check_broke = False
         assert self.note is not None
         self._writer = self.choice
         self.view.show()
@@ -83,7 +85,7 @@ class Drafting:
             case ModelHashed():
                 self._hashed(message)
             case Reading():
-                self.view.tell(reading(message.progress))
+                self.view.status.tell(doing=reading(message.progress))
             case DraftGrew():
                 self._grew(message)
             case DraftEnded():
@@ -98,11 +100,14 @@ class Drafting:
                 self.case.reviewed(message.text, message.review)
                 self.view.show()
             case CheckFailed():
+                self.check_broke = self.case.unchecked
                 said = f"the check failed: {message.where}"
-                self.view.complain(EdgemedError(said, "the draft is unchecked"))
+                self.view.show()
+                self.view.complain(EdgemedError(said, CHECK_AGAIN))
 
     def check(self) -> None:
         """Have the present text checked, if it is not."""
+        self.check_broke = False
         if self.case.unchecked:
             self.model_thread.check(self.case.session.source, self.case.session.text)
 
@@ -110,7 +115,7 @@ class Drafting:
         self.context = context
         if self.case.draft:  # asked for while the model was loading: it is on its way
             return
-        self.view.tell("")
+        self.view.status.tell(doing="")
         self.warn_of_template()
         if self.note is not None and not self.case.session.text:
             self.model_thread.read(self.note)
@@ -177,6 +182,7 @@ class Drafting:
         if not self.view.panes.draft.holds(text):
             return  # more was typed since: what the pane holds now comes in a message of its own
         self.case.edit(text)
+        self.check_broke = False
         if session.review is not None:
             self.view.show()
         else:
@@ -190,6 +196,7 @@ class Drafting:
         self._pause = self.view.set_timer(PAUSE, self.check)
 
 
+CHECK_AGAIN = "s checks it again; until then the draft is unchecked"
 LIMITED = "a demonstration: read its draft as one; f2: add a larger model"
 ANOTHER = "ctrl+t: choose Sample summary; f2: add a model"
 EARLIER = "the earlier text is back"

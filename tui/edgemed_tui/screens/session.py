@@ -3,6 +3,7 @@
 To `choosing`, `drafting`, `deciding` and `documents`; their rules are in `edgemed.clinic.case`.
 """
 
+from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 from textual import on, work
@@ -15,8 +16,9 @@ from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
 from edgemed.clinic.note import parse
 from edgemed.clinic.session import Session
-from edgemed.errors import EdgemedError
+from edgemed.errors import EdgemedError, Refused
 from edgemed_tui import interpreter, messages
+from edgemed_tui.foreseen import Foresees
 from edgemed_tui.model_thread import ModelThread
 from edgemed_tui.screens.choosing import Choosing
 from edgemed_tui.screens.deciding import Deciding
@@ -34,7 +36,7 @@ T = TypeVar("T")
 MEMORY_EVERY = 3.0  # seconds
 
 
-class SessionScreen(Screen[None]):
+class SessionScreen(Foresees, Screen[None]):
     """One note, one draft, one signature."""
 
     CSS_PATH = "session.tcss"
@@ -86,12 +88,12 @@ class SessionScreen(Screen[None]):
     def on_mount(self) -> None:
         """Load the first model and take the note that came from the command line."""
         self.set_interval(MEMORY_EVERY, self._measure)
-        choices = self.services.models()
-        if choices:
-            self.drafting.take_model(choices[0])
+        faults = self.choosing.begin()
         if self._first_note is not None:
             self.choosing.take_note(self._first_note)
         self.show()
+        for fault in faults:
+            self.complain(fault)
 
     def on_unmount(self) -> None:
         """The engine ends with its screen."""
@@ -166,13 +168,13 @@ class SessionScreen(Screen[None]):
         session = self.case.shown
         match action:
             case "sign" | "sign_not":
-                can = steps.why_not_signed(session) is None
-                reviewed = steps.stage(session) == "reviewed"
-                return reviewed and not self.editing and can == (action == "sign")
+                ready = may(self.case.may_sign)
+                waits = steps.stage(session) == "reviewed" or self.drafting.check_broke
+                return waits and not self.editing and ready == (action == "sign")
             case "documents":
                 return len(session.documents) > 1 and not self.editing
             case "addendum":
-                return session.signature is not None
+                return may(self.case.may_add)
             case "compare" | "save":
                 return bool(session.text) and not (action == "compare" and self.editing)
             case "name":
@@ -180,7 +182,7 @@ class SessionScreen(Screen[None]):
             case "keep_seal":
                 return not self.editing
             case "export" | "copy":
-                return session.signature is not None
+                return may(self.case.may_give_out)
             case "stop":
                 return self.streaming
             case "pick":
@@ -269,11 +271,13 @@ class SessionScreen(Screen[None]):
 
     @work
     async def action_sign(self) -> None:
-        """Ask for name and reason, then sign."""
+        """Ask for name and reason, then sign; what was not checked is checked again first."""
+        self.drafting.check()
         await self.deciding.sign()
 
     def action_sign_not(self) -> None:
-        """Say why the text cannot be signed."""
+        """Say why the text cannot be signed; one that was not checked is checked again."""
+        self.drafting.check()
         self.deciding.does(self.case.may_sign)
 
     @work
@@ -314,3 +318,12 @@ class SessionScreen(Screen[None]):
     def action_addendum(self) -> None:
         """Add to the signed text."""
         self.documents.add()
+
+
+def may(step: Callable[[], object]) -> bool:
+    """Whether the case allows a step; it is asked, and nothing is done."""
+    try:
+        step()
+    except Refused:
+        return False
+    return True

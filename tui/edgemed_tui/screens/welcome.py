@@ -11,9 +11,11 @@ from textual.content import Content
 from textual.widgets import OptionList
 
 from edgemed.clinic.session import DEMONSTRATION
+from edgemed.errors import EdgemedError
 from edgemed.machine.check import Check
 from edgemed_tui.crash import place_of
 from edgemed_tui.literal import Words, lines, literal, row
+from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.behind import Over
 from edgemed_tui.services import Services
 
@@ -92,8 +94,12 @@ def checks(found: Sequence[Check]) -> Content:
 
 def models(services: Services) -> Content:
     """The models that are here, and how to add one."""
+    try:
+        found = services.models()
+    except EdgemedError as error:
+        return literal(complaint(error))
     rows = [
         literal(f"  {m.name}  {m.about}", (f"  {DEMONSTRATION}" if m.demonstration else "", "bold"))
-        for m in services.models()
+        for m in found
     ] or [literal("  none yet")]
     return lines([*rows, literal(""), *(literal(line) for line in ADD.splitlines())])

@@ -34,6 +34,18 @@ def test_the_list_holds_ones_own_templates(capsys: pytest.CaptureFixture[str]) -
     assert len(names) == len(shipped) + 1 and {*names} == {*shipped, "mine"}
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_broken_template_is_named_beside_the_others(
+    capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    own("mine", 'title = "x"\n')
+    assert main(["templates", "list", *more]) == 3
+    said = capsys.readouterr()
+    assert "discharge-summary" in said.out and "mine" not in said.out
+    assert "mine.toml: " in said.err and "`purpose` is missing" in said.err
+    assert "1 of " in said.err and "cannot be used" in said.err
+
+
 def test_a_template_is_shown_as_its_file_stands(capsys: pytest.CaptureFixture[str]) -> None:
     path = own("mine", STRUCTURED + 'type="string"')
     assert main(["templates", "show", "mine"]) == 0

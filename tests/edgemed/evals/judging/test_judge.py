@@ -17,7 +17,7 @@ from edgemed.evals.judging import judge as judging
 from edgemed.evals.judging import questions
 from edgemed.evals.judging.family import kinship
 from edgemed.evals.judging.judge import (
-    Bench,
+    Judging,
     figures_said,
     judge_items,
     refuse_early,
@@ -43,7 +43,7 @@ def items(tmp_path: Path) -> list[Item]:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Bench:
+def pair(tmp_path: Path) -> Judging:
     """Three copies of one model under other names, told apart by what stands for their hashes."""
 
     def copied(name: str) -> Examinee:
@@ -51,7 +51,7 @@ def pair(tmp_path: Path) -> Bench:
         path.write_bytes(path_of("instruct").read_bytes())
         return Examinee(path, OPTIONS, ((path.name, name),))
 
-    return Bench(copied("judge"), (copied("ours"), copied("theirs")))
+    return Judging(copied("judge"), (copied("ours"), copied("theirs")))
 
 
 def told(settings: Settings, request: Request) -> str:
@@ -88,7 +88,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def test_a_pair_is_judged_in_both_orders_and_never_with_two_models_loaded(
-    pair: Bench, items: list[Item], heard: list[tuple[str, int]], tmp_path: Path
+    pair: Judging, items: list[Item], heard: list[tuple[str, int]], tmp_path: Path
 ) -> None:
     found = judge_items(pair, TASK, items, tmp_path / "o.jsonl")
     assert heard == [
@@ -109,16 +109,16 @@ def test_an_item_without_a_verdict_widens_no_interval() -> None:
 
 
 def test_one_model_is_judged_by_four_axes(
-    pair: Bench, items: list[Item], heard: list[tuple[str, int]], tmp_path: Path
+    pair: Judging, items: list[Item], heard: list[tuple[str, int]], tmp_path: Path
 ) -> None:
-    alone = Bench(pair.judge, pair.judged[:1])
+    alone = Judging(pair.judge, pair.judged[:1])
     found = judge_items(alone, TASK, items[:2], tmp_path / "o.jsonl")
     assert [one.scores["completeness"] for one in found] == [(4, 1)] * 2
     assert [who for who, _ in heard if who != "closed"] == ["ours", "judge"]
 
 
 def test_a_run_that_was_stopped_goes_on_behind_its_last_group(
-    pair: Bench,
+    pair: Judging,
     items: list[Item],
     heard: list[tuple[str, int]],
     tmp_path: Path,
@@ -144,17 +144,17 @@ def test_a_run_that_was_stopped_goes_on_behind_its_last_group(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda b: Bench(replace(b.judge, hashes=(("j", "0"),)), b.judged), "judge"),
-        (lambda b: Bench(b.judge, b.judged[::-1]), "model"),
-        (lambda b: Bench(b.judge, b.judged[:1]), "judge's question, model"),
+        (lambda b: Judging(replace(b.judge, hashes=(("j", "0"),)), b.judged), "judge"),
+        (lambda b: Judging(b.judge, b.judged[::-1]), "model"),
+        (lambda b: Judging(b.judge, b.judged[:1]), "judge's question, model"),
     ],
 )
 def test_verdicts_of_another_bench_are_never_mixed_in(
-    pair: Bench,
+    pair: Judging,
     items: list[Item],
     heard: list[tuple[str, int]],
     tmp_path: Path,
-    change: Callable[[Bench], Bench],
+    change: Callable[[Judging], Judging],
     says: str,
 ) -> None:
     out = tmp_path / "o.jsonl"
@@ -164,7 +164,7 @@ def test_verdicts_of_another_bench_are_never_mixed_in(
 
 
 def test_room_is_asked_for_the_longest_answers_before_any_question(
-    pair: Bench, items: list[Item], heard: list[tuple[str, int]], tmp_path: Path
+    pair: Judging, items: list[Item], heard: list[tuple[str, int]], tmp_path: Path
 ) -> None:
     long = replace(TASK, max_tokens=700)
     with pytest.raises(Refused, match=r"MTS.*line 2: .*do not fit into the context of 1024"):
@@ -179,7 +179,7 @@ def test_what_a_program_verifies_is_not_judged() -> None:
     refuse_unjudged(read_task("meqsum"))
 
 
-def test_a_family_is_known_by_its_vocabulary_or_its_name(pair: Bench) -> None:
+def test_a_family_is_known_by_its_vocabulary_or_its_name(pair: Judging) -> None:
     instruct, clinical = path_of("instruct"), path_of("clinical")
     assert kinship(pair.judge.path, pair.judged[0].path) == "they have the same vocabulary"
     assert kinship(instruct, instruct) == "it is the judged model itself"
