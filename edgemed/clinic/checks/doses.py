@@ -26,9 +26,9 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(q.span for q in there[:3])
             yield Flag("dose", "contradicted", "major", reason, dose.span, spans)
         elif not doses_of(drug, source) and (theirs := borrowed(drug, dose, source)):
-            name, there = theirs
+            name, own = theirs
             reason = f"{dose.text} is the dose of {name} in the note; {drug.concept.name} has none"
-            yield Flag("dose", "not found", "major", reason, dose.span, (there.span,))
+            yield Flag("dose", "not found", "major", reason, dose.span, (own.span,))
 
 
 def borrowed(drug: Mention, dose: Quantity, source: Source) -> tuple[str, Quantity] | None:
