@@ -4,7 +4,8 @@ Each verb does all of what it says, or raises and leaves the case as it was:
 
 - what a person decides is logged first, and is not done where the log refuses (`NotLogged`);
 - a draft is there once it is written: it is taken, and a row that the log refuses is owed;
-- work that is neither saved nor exported is not lost without being asked for (`Unsaved`); the
+- work that is neither saved nor exported is not lost without being asked for (`Unsaved`), nor is
+  a note that was pasted or typed, until it is saved: it may be nowhere else; the
   answer, `lose`, is the very `at_stake` that was asked about, and counts for nothing else;
 - a draft that is stopped, or that the engine breaks off, takes no other text's place;
 - a new draft is a new document: no text takes another's place, and a signed one never changes;
@@ -59,6 +60,7 @@ class Case:
         self.template: Template | None = None  # of the next draft
         self._kept = SafeDocuments()  # saved or exported
         self._in_file = SafeDocuments()
+        self._only_here = False  # the note was pasted or typed, and is not saved
 
     @property
     def shown(self) -> Session:
@@ -77,7 +79,8 @@ class Case:
     @property
     def at_stake(self) -> AtStake | None:
         """What would be lost by ending now, or by another note; None where nothing would."""
-        at_stake = AtStake(self._kept.lacks(self.session.documents), self.draft)
+        note = self.session.source if self._only_here else ""
+        at_stake = AtStake(self._kept.lacks(self.session.documents), self.draft, note)
         return at_stake if any(at_stake) else None
 
     @property
@@ -89,11 +92,13 @@ class Case:
         """Raises what prevents `text` from being a note, whatever is given up for it."""
         steps.opened(text)
 
-    def open(self, text: str, *, lose: AtStake | None = None) -> None:
-        """Start over with the note `text`. Refused where it is empty."""
+    def open(self, text: str, *, typed: bool = False, lose: AtStake | None = None) -> None:
+        """Start over with the note `text`, `typed` where it was pasted or typed: it is then kept
+        nowhere until it is saved. Refused where it is empty."""
         session = steps.opened(text)
         self._may_lose(lose)
         self._begin(session, None)
+        self._only_here = typed
 
     def open_sample(self, text: str, learned: str = "", *, lose: AtStake | None = None) -> None:
         """Start over with a sample note; `learned`: the one template that the model has learned,
@@ -294,7 +299,7 @@ class Case:
         would still be lost."""
         documents = self.session.documents
         file_lacks = self.saved_as is not None and self._in_file.lacks(documents)
-        saved = self.save_again() if file_lacks or self._kept.lacks(documents) else None
+        saved = self.save_again() if file_lacks or self.at_stake else None
         self._may_lose(None)
         return saved
 
@@ -310,8 +315,10 @@ class Case:
     def _begin(self, session: Session, path: Path | None) -> None:
         self.session, self._kept, self._in_file = session, SafeDocuments(), SafeDocuments()
         self.saved_as, self.draft, self.apart = path, None, ""
+        self._only_here = False
 
     def _all_in_file(self) -> None:
+        self._only_here = False
         for kept in (self._kept, self._in_file):
             kept.keep_all(self.session.documents)
 

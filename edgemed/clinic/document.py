@@ -76,10 +76,11 @@ class Document:
     @property
     def state(self) -> str:
         """How far it is, in words."""
+        cut = ", its end is missing" if self.cut else ""
         if self.signature is not None:
-            return f"signed by {self.signature.by}, {minute(self.signature.at)}"
+            return f"signed by {self.signature.by}, {minute(self.signature.at)}{cut}"
         begun = f", begun {minute(self.at)}" if self.at else ""
-        return f"draft{', its end is missing' if self.cut else ''}{begun}"
+        return f"draft{cut}{begun}"
 
 
 def minute(at: str) -> str:

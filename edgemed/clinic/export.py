@@ -34,7 +34,7 @@ def as_text(session: Session) -> str:
     """The signed text and one line that says who signed it; an addendum says to what it adds."""
     signature, base = _given_out(session), added_to(session)
     head = f"{heading(base)}\n\n" if base else ""
-    return f"{head}{session.text.rstrip()}\n\n{attestation(signature)}\n"
+    return f"{head}{session.text.rstrip()}\n\n{attestation(signature, cut=session.cut)}\n"
 
 
 def as_markdown(session: Session) -> str:
@@ -44,7 +44,7 @@ def as_markdown(session: Session) -> str:
     body = session.text.rstrip()
     base = added_to(session)
     head = f"# Addendum\n\n{heading(base)}" if base else "# Summary"
-    return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n{attestation(signature)}\n"
+    return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n{attestation(signature, cut=session.cut)}\n"
 
 
 def as_json(session: Session) -> str:
@@ -102,9 +102,11 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def attestation(signature: Signature) -> str:
-    """Who signed, when, and with what left open."""
+def attestation(signature: Signature, *, cut: bool = False) -> str:
+    """Who signed, when, and with what left open; that the draft was cut."""
     line = f"Signed by {signature.by}, {signature.at}."
+    if cut:
+        line += " The model's draft was cut: its end is missing."
     if signature.open:
         count = len(signature.open)
         line += f" {amount(count, 'major finding')} {'was' if count == 1 else 'were'} open."

@@ -7,20 +7,30 @@ from typing import NamedTuple
 from edgemed.clinic.document import Document
 from edgemed.errors import Refused
 
+TYPED = "was pasted or typed here and is not saved"
+
 
 class Unsaved(Refused):
     """Going on would lose work; the same call with `lose=case.at_stake` goes on."""
 
 
 class AtStake(NamedTuple):
-    """What going on would lose: documents by their numbers as they are, and a running draft."""
+    """What going on would lose: documents by their numbers as they are, a running draft, and the
+    text of a note that is in no file."""
 
     documents: tuple[tuple[int, Document], ...]
     draft: object | None
+    note: str = ""
 
     @property
     def words(self) -> str:
         """What it is, for a question or a refusal."""
+        if not self.documents and self.draft is None:
+            return f"the note {TYPED}"
+        return f"{self._texts}, and the note {TYPED}" if self.note else self._texts
+
+    @property
+    def _texts(self) -> str:
         if not self.documents:
             return "the draft that is being written is not finished"
         named = [f"{number} ({document.name})" for number, document in self.documents]

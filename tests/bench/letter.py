@@ -23,7 +23,6 @@ from tests.tui.scripted import DRAFT, NOTE, app, pieces
 from tests.tui.terminal import Terminal
 
 PACE = 1 / 15  # seconds a key
-AFTER_ESCAPE = 0.2  # a terminal takes Escape and a key within a tenth of a second for Alt and that
 PASSPHRASE = "four words of mine"
 Step = tuple[str, Callable[[], None], str]
 
@@ -38,7 +37,7 @@ class Typist:
         """Keys by their tmux names."""
         for key in keys:
             self.terminal.tmux("send-keys", key)
-            time.sleep(AFTER_ESCAPE if key == "Escape" else PACE)
+            time.sleep(PACE)
 
     def type(self, text: str, *keys: str) -> None:
         """Letters, then keys."""

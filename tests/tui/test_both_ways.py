@@ -106,6 +106,41 @@ async def test_unsaved_work_is_lost_only_to_a_yes_for_that_very_thing(
 
 
 @both_ways
+async def test_a_pasted_note_is_lost_only_to_a_yes_for_it(tmp_path: Path, name: str) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.paste(OTHER)
+        assert by.session == steps.opened(OTHER) and by.asked == 0  # the one before is in a file
+        ways = (lambda: by.paste(NOTE), lambda: by.note(NOTE), lambda: by.sample(lose=False))
+        for number, ask in enumerate((*ways, by.quit), 1):
+            assert await ask() is not True
+            assert (by.session, by.asked) == (steps.opened(OTHER), number)
+        await by.paste(NOTE, lose=True)
+        assert (by.session, by.asked) == (steps.opened(NOTE), 5)
+        await by.note(OTHER, lose=True)
+        assert (by.session, by.asked) == (steps.opened(OTHER), 6)
+        assert await by.quit() and by.asked == 6
+
+
+@both_ways
+async def test_a_pasted_note_is_kept_once_it_is_saved_and_not_by_an_exported_text(
+    tmp_path: Path, name: str
+) -> None:
+    async with way(name, tmp_path, model()) as by:
+        await by.paste(NOTE)
+        await by.draft()
+        await by.sign()
+        await by.export(tmp_path / "out.txt")
+        assert not await by.quit() and by.asked == 1
+        await by.save()
+        await by.paste(OTHER)
+        assert by.session == steps.opened(OTHER) and by.asked == 1
+        assert await by.quit() and by.asked == 1  # saving has begun: it is saved
+        assert sorted(sessions.load(p, PASSPHRASE)[0].source for p in saved(tmp_path)) == sorted(
+            (NOTE, OTHER)
+        )
+
+
+@both_ways
 async def test_ending_saves_where_saving_has_begun_and_else_asks(tmp_path: Path, name: str) -> None:
     async with way(name, tmp_path, model()) as by:
         await by.draft()
@@ -596,7 +631,8 @@ async def test_an_empty_note_is_refused_before_anything_is_asked(tmp_path: Path,
     async with way(name, tmp_path, model()) as by:
         await by.draft()
         mine = by.session
-        await by.note("  \n")
+        given = by.paste if name == "screen" else by.note  # the other two ask before it is known
+        await given("  \n")
         assert (by.session, by.asked) == (mine, 0) and "the note is empty" in by.said
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from edgemed_tui import machine
 from edgemed_tui.literal import Words
+from edgemed_tui.screens.dialogs import Confirm
 from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.notes import NotePicker, TypeNote
@@ -13,7 +14,7 @@ from edgemed_tui.screens.picker import Picker
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.settings import Settings, load
 from edgemed_tui.widgets.keys_line import KeysLine, Shown, fitting
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, TextArea
 
 from edgemed.machine.check import Check
 from tests.tui.driving import case_of, drafted, panes_of, press, shown, started, until
@@ -125,15 +126,33 @@ async def test_a_note_is_found_by_name_by_path_and_typed(tmp_path: Path) -> None
         pilot.app.screen.query_one(Input).value = "deep/x.md"
         await press(pilot, "enter")
         assert case_of(pilot).session.source.startswith("Na 128 [L]")
-        await press(pilot, "ctrl+n", "ctrl+v")
-        assert isinstance(pilot.app.screen, TypeNote)
-        await press(pilot, *"typed by hand five words", "ctrl+g")
-        assert case_of(pilot).session.source == "typed by hand five words"
         await press(pilot, "ctrl+n")
         pilot.app.screen.query_one(Input).value = "none.txt"
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, NotePicker)
         assert "cannot be read" in str(pilot.app.screen.query_one("#empty", Words).content)
+        await press(pilot, "ctrl+v")
+        assert isinstance(pilot.app.screen, TypeNote)
+        await press(pilot, *"typed by hand five words", "ctrl+g")
+        assert case_of(pilot).session.source == "typed by hand five words"
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+q"])
+async def test_a_page_with_a_text_is_left_only_with_a_yes(key: str) -> None:
+    async with started(app(note=None)) as pilot:
+        await press(pilot, "escape", "2", *"all mine", key)
+        assert isinstance(pilot.app.screen, Confirm)
+        await press(pilot, "enter")  # go back
+        page = pilot.app.screen
+        assert isinstance(page, TypeNote) and page.query_one(TextArea).text == "all mine"
+        await press(pilot, key, "down", "enter")
+        assert pilot.app._exit or pilot.app.screen is case_of(pilot)
+
+
+async def test_an_empty_page_is_left_at_once() -> None:
+    async with started(app(note=None)) as pilot:
+        await press(pilot, "escape", "2", "space", "escape")
+        assert pilot.app.screen is case_of(pilot)
 
 
 async def test_the_palette_runs_what_a_key_would(tmp_path: Path) -> None:

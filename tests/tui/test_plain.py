@@ -50,6 +50,22 @@ def talk(folder: Path, typed: Sequence[str], **how: object) -> tuple[Line, str]:
     return line, "\n".join(said)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_opened_text_says_how_it_stands(tmp_path: Path, signed: bool) -> None:
+    origin = steps.Origin("m", "soap")
+    session = steps.drafted(steps.opened(NOTE), origin, "I cannot help with that.", cut=True)
+    session = steps.reviewed(session, session.text, Review((), (), (), ("refuses to answer",)))
+    if signed:
+        session = steps.signed(session, "Dr A", at="2026-01-02T03:04:05+00:00", reason="seen")
+    lock = sessions.make_lock("four words of mine")
+    path = sessions.save_new(tmp_path / "sessions", "2026-01-02T03:04:05", session, lock)
+    for typed in ([f"open {path.stem}"], [f"open {path.stem}", "read"]):
+        said = talk(tmp_path, typed)[1]
+        assert said.count("its end is missing") == len(typed)
+        assert said.count("signed by Dr A") == (len(typed) if signed else 0)
+        assert said.count("Not usable: refuses to answer") == (0 if signed else len(typed))
+
+
 def test_from_a_note_to_an_exported_signature(tmp_path: Path, note: Path) -> None:
     out = tmp_path / "out.json"
     begin = [f"note {note}", "template soap", "draft", "next", "dismiss", "2", "seen"]

@@ -174,6 +174,10 @@ class ByLine(Way):
         path.write_text(text, encoding="utf-8")
         self.type(f"note {path}", lose=lose)
 
+    async def paste(self, text: str, *, lose: bool = False) -> None:
+        self.typed = [*text.splitlines(), "."]
+        self.type("paste", lose=lose)
+
     async def draft(self) -> None:
         self.type("draft")
 
@@ -346,6 +350,16 @@ class ByScreen(Way):
         await self.settled()
 
     async def note(self, text: str, *, lose: bool = False) -> None:
+        path = self.folder / "another.txt"
+        path.write_text(text, encoding="utf-8")
+        await press(self.pilot, "ctrl+n")
+        await self.confirm(lose)
+        if self.pilot.app.screen is not case_of(self.pilot):
+            self.pilot.app.screen.query_one(Input).value = str(path)
+            await press(self.pilot, "enter")
+        await self.settled()
+
+    async def paste(self, text: str, *, lose: bool = False) -> None:
         case_of(self.pilot).post_message(NotePasted(text))
         await self.pilot.pause()
         await self.pilot.pause()

@@ -13,6 +13,7 @@ from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkerFailed
@@ -23,6 +24,7 @@ from edgemed.local_models.loading import Options
 from edgemed_tui import hangup, interpreter
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import place_of, report
+from edgemed_tui.escape import keeps_escape
 from edgemed_tui.foreseen import foreseen
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.key_order import KeyOrder
@@ -34,6 +36,7 @@ from edgemed_tui.screens.help import HelpScreen
 from edgemed_tui.screens.jump import JumpScreen
 from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.screens.models import ModelsScreen
+from edgemed_tui.screens.notes import TypeNote
 from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.sweep import SweepScreen
@@ -82,6 +85,10 @@ class EdgemedApp(App[None]):
         self._note = note
         self._key_order = KeyOrder(self, super().on_event)
         self.last_input = time.monotonic()  # a key, a click or a paste
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver of this terminal; Escape is a key of its own to it."""
+        return keeps_escape(super().get_driver_class())
 
     def on_mount(self) -> None:
         """Open the session screen, in the user's theme and with the user's keys."""
@@ -272,6 +279,9 @@ class EdgemedApp(App[None]):
         self.run_worker(self._quit(), exclusive=True, group="quit")
 
     async def _quit(self) -> None:
+        for page in self.screen_stack:
+            if isinstance(page, TypeNote) and not await page.may_close():
+                return
         for screen in self.sessions:
             if not await screen.deciding.may_close():
                 return

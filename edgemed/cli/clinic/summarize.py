@@ -30,12 +30,20 @@ from edgemed.cli.terminal.asking import (
     write_again,
 )
 from edgemed.cli.terminal.printing import data, print_json
-from edgemed.cli.terminal.stream import close_text, exit_code, follow, tell_failure, timing_line
+from edgemed.cli.terminal.stream import (
+    close_text,
+    exit_code,
+    follow,
+    is_saved,
+    tell_failure,
+    timing_line,
+)
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
 from edgemed.clinic.template import Template, fill, load_template, readable
+from edgemed.clinic.usable import above
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
@@ -238,7 +246,7 @@ def draft(
     """Stream the draft, in one pass or part by part; text goes to stdout as it comes unless it has
     to be complete first."""
     sampling = {"max_tokens": limit, "temperature": args.temperature, "seed": args.seed}
-    echo = None if args.json or template.form == "json" else data()
+    echo = None if args.json or is_held(template) else data()
     try:
         if parts:
             return follow(summarize_parts(model, note, template, parts, **sampling), echo)
@@ -258,11 +266,18 @@ def finish(
 ) -> int:
     """Print what comes after the stream, and check the draft; the exit code."""
     text = drafted(template, answer)
-    if not args.json:
-        if template.form == "json":
-            data().write(text)
+    checked: Review | None = None
+    if args.json:
+        checked = check_what_stands(note, text, answer)
+    elif is_held(template):
+        try:
+            checked = check_what_stands(note, text, answer)
+        finally:  # the draft is printed, whatever becomes of its check
+            print_held(text, checked, answer, limit)
+    else:
         close_text(answer, limit)
-    checked = check_what_stands(note, text, answer)
+        checked = check_what_stands(note, text, answer)
+        tell_at_end(checked)
     if args.json:
         whole = document(model, note, template, answer, text, checked)
         if args.demo:
@@ -288,6 +303,27 @@ def finish(
         )
     code = exit_code(answer)
     return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
+
+
+def is_held(template: Template) -> bool:
+    """Whether the draft is printed when all of it is there: as lines, or into a file, which says at
+    its head where it cannot be used."""
+    return template.form == "json" or is_saved(sys.stdout)
+
+
+def print_held(text: str, checked: Review | None, answer: Answer, limit: int) -> None:
+    """Print a draft that was held back, below what is to be known of it."""
+    if checked and checked.unusable:
+        print(f"{above(checked.unusable)}\n")
+    data().write(text)
+    close_text(answer, limit)
+
+
+def tell_at_end(checked: Review | None) -> None:
+    """Say behind a draft that was streamed into a pipe that it cannot be used; a terminal shows
+    what stderr says."""
+    if checked and checked.unusable and not sys.stdout.isatty():
+        print(f"[{above(checked.unusable)}]", flush=True)
 
 
 def ask_again(

@@ -1,6 +1,8 @@
 """Events of a model on a terminal or a pipe: progress and timings on stderr, text on stdout."""
 
 import argparse
+import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -83,6 +85,14 @@ def close_text(answer: Answer, limit: int, what: str = "DRAFT") -> None:
         "failed": f"\n[{what} BROKEN OFF: not complete]",
     }
     print(marks.get(answer.ending, ""), flush=True)
+
+
+def is_saved(stream: TextIO) -> bool:
+    """Whether what is written there goes straight into a file."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # a stream without a file of the system, or a closed one
+        return False
 
 
 def exit_code(answer: Answer) -> int:

@@ -19,6 +19,7 @@ from edgemed.clinic.checks import (
     numbers,
     opposites,
     people,
+    placeholders,
     planted,
     reasons,
     regimens,
@@ -61,6 +62,7 @@ CHECKS: dict[str, Callable[[Said, Source], Iterator[Flag]]] = {
     "wording": wording.check,
     "names": names.check,
     "forms": forms.check,
+    "placeholders": placeholders.check,
 }
 
 

@@ -13,6 +13,7 @@ from edgemed.clinic.findings import SAYS, Claim, Flag, Label, Omission, Review, 
 from edgemed.clinic.language import is_in_another_language
 from edgemed.clinic.note import KNOWN_HEADINGS
 from edgemed.clinic.reading.claims import claims
+from edgemed.clinic.reading.machine_talk import machine_talk
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.reading.text import headings, read
@@ -51,9 +52,8 @@ def review_text(source: Source, draft: str) -> Review:
     alone = not found.claims
     own = [c for said in headings(draft) for c in heading_claims(source, said, alone=alone)]
     claims = tuple(sorted((*found.claims, *own), key=lambda c: c.draft))
-    return replace(
-        found, claims=claims, unusable=unusable(source.text, draft, claims, instructions())
-    )
+    why = unusable(source.text, draft, claims, instructions())
+    return replace(found, claims=claims, unusable=(*why, *machine_talk(draft, source.text)))
 
 
 def heading_claims(source: Source, said: Said, *, alone: bool) -> list[Claim]:

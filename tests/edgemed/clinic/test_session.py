@@ -138,6 +138,15 @@ def test_only_a_document_that_is_there_is_opened_and_a_note_alone_has_no_text_to
         steps.edited(steps.opened(NOTE), "x")
 
 
+def test_a_signed_text_whose_draft_was_cut_says_so_wherever_it_is_read() -> None:
+    cut = steps.signed(checked(cut=True), "Dr A", at=WHEN, reason="I wrote its end")
+    assert cut.document.state == "signed by Dr A, 2026-01-02 03:04, its end is missing"
+    for text in (export.as_text(cut), export.as_markdown(cut)):
+        assert "The model's draft was cut: its end is missing." in text
+    whole = steps.signed(checked(), "Dr A", at=WHEN, reason="read")
+    assert "missing" not in whole.document.state + export.as_text(whole)
+
+
 def test_a_demonstration_draft_is_neither_signed_nor_exported(tmp_path: Path) -> None:
     session = checked(demonstration=True)
     with pytest.raises(Refused, match="demonstration"):

@@ -8,6 +8,7 @@ from edgemed.clinic.checks.review import review
 from edgemed.clinic.counting import all_of, counted
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Claim, Review, Span
+from edgemed.clinic.reading.machine_talk import machine_talk, placeholders
 from edgemed.clinic.template import RULES, load_template
 from edgemed.clinic.usable import above, copies, instructions, repeats, unsupported, unusable
 from edgemed.clinic.verdict import verdict
@@ -150,6 +151,57 @@ def test_verdict_and_list_agree_on_a_draft_that_cannot_be_used(draft: str) -> No
     assert verdict(settled).kind != "unusable" and first not in steps.open_findings(settled)
 
 
+@pytest.mark.parametrize(
+    ("draft", "why"),
+    [
+        ("I cannot help with that request.", "refuses to answer"),
+        ("I’m sorry, but I can’t assist with that.", "refuses to answer"),
+        ("As an AI language model, I cannot give medical advice.", "refuses to answer"),
+        ("I am unable to write a referral letter.", "refuses to answer"),
+        ("Please provide the clinical note.", "refuses to answer"),
+        (f"{NOTE}\nSummarize the note above.", "tells the model what to write"),
+        (f"<|im_start|>assistant\n{NOTE}", "holds marks of a chat program"),
+        (f"{NOTE}<|im_end|>", "holds marks of a chat program"),
+        ("Patient: [Name] / Diagnosis: [Diagnosis]", "is a form that was not filled in"),
+        ("Patient: [Name]\nDoctor: [Your name]", "is a form that was not filled in"),
+        ("Patient: <patient name>\nDOB: {{date_of_birth}}", "is a form that was not filled in"),
+        ("T h e  p a t i e n t  i s  w e l l", "is written letter by letter"),
+        (" ".join(NOTE), "is written letter by letter"),
+    ],
+)
+def test_a_draft_that_is_no_text_about_a_patient_says_so(draft: str, why: str) -> None:
+    found = review(NOTE, draft)
+    assert why in found.unusable
+    assert fails(found, "major")
+    if why != "is written letter by letter":  # what the note has so is copied
+        assert why not in review(draft, draft).unusable
+
+
+@pytest.mark.parametrize("place", ["[Your name]", "[insert date]", "<dose>", "{patient_name}"])
+def test_a_place_that_was_not_filled_in_is_major_in_a_draft_that_can_be_used(place: str) -> None:
+    found = review(NOTE, f"{NOTE}\nSigned by {place}.")
+    assert found.unusable == ()
+    (flag,) = (f for claim in found.claims for f in claim.flags if f.check == "placeholder")
+    assert flag.severity == "major"
+    assert f"Signed by {place}."[flag.draft.start - len(NOTE) - 1 :].startswith(place)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[edit] Discharged.",
+        "Potassium 3.1 [L].",
+        "See [1].",
+        "Took aspirin q.d. p.r.n. b.i.d. and p.o.",
+        "I cannot give her ibuprofen. I am unable to palpate the spleen.",
+        "Hepatitis C V A was spelled. S T E M I.",
+        "Pressure <120 and >90. Name: ____",
+    ],
+)
+def test_what_people_write_is_no_talk_of_a_machine(words: str) -> None:
+    assert list(machine_talk(words, "")) == list(placeholders(words, "")) == []
+
+
 def test_a_draft_of_the_note_is_usable() -> None:
     assert review(NOTE, NOTE).unusable == ()
     assert above(()) == ""
@@ -158,6 +210,7 @@ def test_a_draft_of_the_note_is_usable() -> None:
 def test_nothing_speaks_against_what_people_wrote() -> None:
     for text in written():
         assert unusable("", text, (), instructions()) == ()
+        assert not any(machine_talk(text, "")) and not any(placeholders(text, ""))
 
 
 def test_notes_held_against_their_dialogues_are_not_mostly_unsupported() -> None:

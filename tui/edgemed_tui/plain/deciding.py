@@ -14,7 +14,7 @@ from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, undivided
-from edgemed_tui.plain.writing import check, may_lose, read, tell_template
+from edgemed_tui.plain.writing import check, may_lose, read_checked, tell_template
 from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
@@ -219,5 +219,4 @@ def open_saved(line: Line, rest: str) -> None:
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
     line.at = 0
     tell_template(line)
-    check(line)
-    read(line, "")
+    read_checked(line)

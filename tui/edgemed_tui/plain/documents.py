@@ -3,7 +3,7 @@
 from edgemed.clinic import export
 from edgemed.clinic.session import added_to
 from edgemed_tui.plain.line import Line, number_of
-from edgemed_tui.plain.writing import check, read
+from edgemed_tui.plain.writing import check, read_checked
 from edgemed_tui.widgets.difference import rows
 
 
@@ -24,8 +24,7 @@ def document(line: Line, rest: str) -> None:
         rest = line.ask("Document, a number: ")
     line.case.turn_to(number_of(rest, len(line.session.documents)))
     line.at = 0
-    check(line)
-    read(line, "")
+    read_checked(line)
 
 
 def addendum(line: Line, rest: str) -> None:

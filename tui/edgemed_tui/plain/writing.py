@@ -32,7 +32,7 @@ QUARTER = 0.25  # progress is told this often: every line is read out
 
 
 def take(line: Line, text: str) -> None:
-    """Begin a session on a note, unless that would lose work."""
+    """Begin a session on a note from a file, unless that would lose work."""
     line.case.may_open(text)
     line.case.open(text, lose=may_lose(line))
     tell_note(line)
@@ -76,6 +76,7 @@ def sample(line: Line, rest: str) -> None:
 
 def paste(line: Line, rest: str) -> None:
     """paste, then the note, then a line with a single full stop"""
+    lose = may_lose(line)  # before it is typed: nobody types it twice
     line.say("Paste the note; end with a line that holds only a full stop.")
     rows: list[str] = []
     try:
@@ -83,7 +84,8 @@ def paste(line: Line, rest: str) -> None:
             rows.append(row)
     except EOFError:  # the other usual way to end what is typed
         line.say("")
-    take(line, "\n".join(rows) + "\n")
+    line.case.open("\n".join(rows) + "\n", typed=True, lose=lose)
+    tell_note(line)
 
 
 def source(line: Line, rest: str) -> None:
@@ -192,8 +194,7 @@ def tell_ended(line: Line, ended: Ended) -> None:
         wrote = "The model wrote nothing" if ended.became == "nothing" else "Not used"
         line.say(f"{wrote}: {before}.")
         return
-    check(line)
-    read(line, "")
+    read_checked(line)
 
 
 def hashed(line: Line, choice: ModelChoice) -> ModelChoice:
@@ -245,33 +246,41 @@ def teller(line: Line) -> Callable[[Event], None]:
     return tell
 
 
-def check(line: Line) -> None:
-    """Compare the text with the note where that is still to be done, and say how much was found."""
+def read_checked(line: Line) -> None:
+    """Check the text where that is still to be done, and read it."""
+    read(line, "", told=check(line))
+
+
+def check(line: Line) -> bool:
+    """Compare the text with the note where that is still to be done, and say how much was found;
+    whether it was said."""
     if not line.case.unchecked:
-        return
+        return False
     line.at, text = 0, line.session.text
     try:
         line.case.reviewed(text, line.services.review(line.session.source, text))
     except Exception as error:  # the text is kept, whatever failed; an error's words could quote it
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
         line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
-        return
+        return False
     said = verdict(line.session)
     line.say(f"{said.words}.")
     if said.kind == "unusable":  # any other verdict counts them
         line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
     if line.session.review is not None and (lines := line.session.review.vital):
         line.say(f"{TITLE}: {len(lines)} to look at.")
+    return True
 
 
-def read(line: Line, rest: str) -> None:
+def read(line: Line, rest: str, *, told: bool = False) -> None:
     """read"""
     number, document, origin = line.session.number, line.session.document, line.session.origin
-    if len(line.session.documents) > 1:
+    if len(line.session.documents) > 1 or document.cut or document.signature:
         line.say(f"Document {number}, {document.name}: {document.state}.")
     if origin is not None and origin.demonstration:
         line.say(f"{steps.DEMONSTRATION}.")
-    if said := steps.above_draft(line.session):
-        line.say(f"{said}.")
+    said = verdict(line.session)
+    if said.kind not in ("none", "signed") and not told:  # a signed document's state says it
+        line.say(f"{said.words}.")
     for number, row in enumerate(line.session.text.splitlines(), 1):
         line.say(f"{number}: {row}")

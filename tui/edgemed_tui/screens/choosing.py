@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgemed.clinic.case import Case
 from edgemed.clinic.kept import AtStake
+from edgemed.clinic.note import Note
 from edgemed.clinic.session import DEMONSTRATION
 from edgemed.clinic.template import Template, fill, read_templates
 from edgemed.errors import EdgemedError
@@ -67,9 +68,9 @@ class Choosing:
         name, used = self.case.template.name, self.owner.settings.templates
         self.owner.remember(templates={**used, name: used.get(name, 0) + 1})
 
-    def take_note(self, text: str, *, lose: AtStake | None = None) -> None:
-        """Begin a new session on `text`."""
-        if self.deciding.does(lambda: self.case.open(text, lose=lose)):
+    def take_note(self, text: str, *, typed: bool = False, lose: AtStake | None = None) -> None:
+        """Begin a new session on `text`, from a file or pasted or typed."""
+        if self.deciding.does(lambda: self.case.open(text, typed=typed, lose=lose)):
             self.opened()
 
     async def pasted(self, text: str) -> None:
@@ -77,7 +78,7 @@ class Choosing:
         if not self.deciding.does(lambda: self.case.may_open(text)):
             return
         if (given := await self.deciding.lose()) is not None:
-            self.take_note(text, lose=given.up)
+            self.take_note(text, typed=True, lose=given.up)
 
     async def sample(self) -> None:
         """Begin on the sample note, for the demonstration model with the template it knows."""
@@ -98,8 +99,10 @@ class Choosing:
         if given is None:
             return
         chosen = await self.view.ask(NotePicker(self.services.notes, self.services.sessions))
-        if isinstance(chosen, str):
-            self.take_note(chosen, lose=given.up)
+        if isinstance(chosen, Note):
+            self.take_note(chosen.text, lose=given.up)
+        elif isinstance(chosen, str):
+            self.take_note(chosen, typed=True, lose=given.up)
         elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=given.up):
             self.opened()
 
@@ -111,7 +114,7 @@ class Choosing:
         elif number == 1:
             await self.note()
         elif number == 2 and (text := await self.view.ask(TypeNote())) is not None:
-            self.take_note(text)
+            self.take_note(text, typed=True)
         elif number == 3 and self.services.sample:
             await self.sample()
 

@@ -21,7 +21,9 @@ class Documents:
     async def choose(self) -> None:
         """Open another document of the note."""
         choices = document_choices(self.case.session)
-        number = await self.view.ask(Picker("Documents of this note", choices))
+        number = await self.view.ask(
+            Picker("Documents of this note", choices, marked=self.case.session.number)
+        )
         if number is not None and self.deciding.does(lambda: self.case.turn_to(number)):
             self._turned()
 

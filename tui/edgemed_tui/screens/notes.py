@@ -17,7 +17,7 @@ from edgemed.errors import EdgemedError
 from edgemed_tui.folders import NOTES
 from edgemed_tui.literal import literal
 from edgemed_tui.screens.behind import Over
-from edgemed_tui.screens.dialogs import AskPassphrase
+from edgemed_tui.screens.dialogs import AskPassphrase, Confirm
 from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.picker import Choice
 from edgemed_tui.widgets.exact_area import ExactArea
@@ -25,11 +25,13 @@ from edgemed_tui.widgets.exact_area import ExactArea
 MOST_NAMED = 50  # newest sessions whose names are looked for: each takes a tenth of a second
 ONE_OF_THEM = "Sessions that this passphrase opens are shown with the names you gave them."
 MOST = 500  # saved sessions listed
+UNUSED = "This text is kept nowhere yet: ctrl+g uses it as the note. If you go on, it is lost."
 KEYS = "enter opens, ctrl+v pastes or types, ctrl+l names sessions, escape"
 
 
 class NotePicker(FilePicker):
-    """Saved sessions, then the notes of a folder; what is chosen is a session's path or a note."""
+    """Saved sessions, then the notes of a folder; what is chosen is a session's path,
+    the note of a file, or the text of one that was pasted or typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+v", "type_note", "Paste or type", id="notes.type", priority=True),
@@ -58,12 +60,12 @@ class NotePicker(FilePicker):
                 self.refuse(EdgemedError("no session opens with that", hint))
 
     def choose(self, path: Path) -> None:
-        """A saved session is handed on as its path, a note as its text."""
+        """A saved session is handed on as its path, a file as its note."""
         if path.suffix == sessions.ENDING:
             self.dismiss(path)
             return
         try:
-            self.dismiss(read_note(path).text)
+            self.dismiss(read_note(path))
         except EdgemedError as error:
             self.refuse(error)
 
@@ -83,7 +85,7 @@ class TypeNote(Over[str | None]):
 
     CSS_PATH = "notes.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Back", id="notes.back"),
+        Binding("escape", "leave", "Back", id="notes.back"),
         Binding("ctrl+g", "use", "Use this note", id="notes.use", priority=True),
     ]
 
@@ -97,6 +99,19 @@ class TypeNote(Over[str | None]):
     def action_use(self) -> None:
         """The text is the note."""
         self.dismiss(self.query_one(PastePage).exact)
+
+    @work
+    async def action_leave(self) -> None:
+        """Back, without the text; where there is one, that is asked."""
+        if await self.may_close():
+            self.dismiss(None)
+
+    async def may_close(self) -> bool:
+        """Whether nothing is on the page, or the user says that it may be lost."""
+        if not self.query_one(PastePage).exact.strip():
+            return True
+        ask = Confirm("Unused note", UNUSED, "Discard it", "Go back")
+        return bool(await self.app.push_screen_wait(ask))
 
 
 class PastePage(ExactArea):

@@ -70,6 +70,41 @@ def test_a_draft_cut_by_its_limit_is_marked_and_exits_1(
     assert "DRAFT CUT" in out and "--max-tokens" in err
 
 
+def test_a_draft_that_cannot_be_used_says_so_where_it_is_saved(
+    note: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the head of a file, behind what was streamed into a pipe."""
+    refusal = "I cannot help with that request."
+    said = "Not usable: refuses to answer; another model is needed"
+    asked = ["summarize", str(note), "--template", "soap"]
+    for name, expected in (("file", f"{said}\n\n{refusal}\n"), ("pipe", f"{refusal}\n[{said}]\n")):
+        scripted(monkeypatch, ScriptedModel([refusal]))
+        reading, writing = os.pipe()
+        out = tmp_path / "draft.txt"
+        target = writing if name == "pipe" else os.open(out, os.O_CREAT | os.O_WRONLY)
+        with os.fdopen(target, "w", encoding="utf-8") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert main(asked) == 0
+        saved = os.read(reading, 1000).decode() if name == "pipe" else out.read_text("utf-8")
+        assert saved == expected
+
+
+def test_a_saved_draft_is_whole_though_its_check_was_ended(
+    note: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, ScriptedModel(["Plan: ", "rest."]))
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "check", stopped)
+    out = tmp_path / "draft.txt"
+    with out.open("w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main(["summarize", str(note), "--template", "soap"]) == 130
+    assert out.read_text("utf-8") == "Plan: rest.\n"
+
+
 def test_an_engine_that_breaks_leaves_the_text_so_far_and_says_why(
     note: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
