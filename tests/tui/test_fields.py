@@ -56,4 +56,5 @@ def test_the_line_mode_fills_a_field_and_says_what_cannot_be_used(tmp_path: Path
     said = said_by(tmp_path, model, note, "template visit-section section=Past history", "draft")
     assert "Template: visit-section, section: Past history." in said
     assert 'the section "Past history"' in model.requests[-1].messages[-1].content
-    assert said.count(UNUSABLE) == 2  # with the findings, and above the draft as it is read
+    assert said.count(UNUSABLE) == 1  # above the findings and the draft
+    assert said.index(UNUSABLE) < said.index("Findings: ") < said.index("1: Reason for")
