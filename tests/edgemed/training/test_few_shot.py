@@ -97,7 +97,7 @@ def test_only_what_was_not_learned_counts_as_the_model_as_it_is(
     monkeypatch.setattr(few_shot.adapt, "run", trained)
     out = few_shot.adapter_of(args, cell, Path("m.gguf"), Path("pool.jsonl"))
     assert out == tmp_path / "merged-64-2.gguf"
-    assert (given[0].shots, given[0].seed, given[0].force, given[0].resume) == (64, 2, True, False)
+    assert (given[0].draw, given[0].seed, given[0].force, given[0].resume) == (64, 2, True, False)
     (tmp_path / "merged-64-2.gguf.progress").touch()
     few_shot.adapter_of(args, cell, Path("m.gguf"), Path("pool.jsonl"))
     assert given[1].resume and not given[1].force

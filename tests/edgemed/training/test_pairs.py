@@ -106,7 +106,7 @@ def test_summaries_without_the_headings_that_are_asked_for_are_counted(folder: P
         (("--template", "soap", "--examples", "rows.jsonl"), 2, "are for a folder of notes"),
         (("--template", "soap", "--dora"), 3, "cannot hold the lengths of DoRA"),
         (("--template", "soap", "--out-type", "F16", "-o", "a"), 2, "a PEFT folder holds float32"),
-        (("--template", "soap", "--overnight", "--finish"), 2, "--finish trains nothing"),
+        (("--template", "soap", "--overnight", "--finish"), 2, "--finish does not train"),
         (("--template", "soap", "-o", "pairs"), 3, "is one of the inputs"),
         (("--template", "soap", "-o", "old", "--force"), 3, "a folder is not replaced"),
         (("--template", "soap", "--draw", "4"), 3, "3 have at most"),
