@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from edgemed.clinic.lists import lines, names_of, rows_of
+from edgemed.clinic.reading.dosed import DrugAt
 
 
 class Person(NamedTuple):
@@ -107,13 +108,12 @@ COPULA = re.compile(r"(?:\b(?:is|are|was|were|been|came back|come back|test(?:ed
 class Scopes:
     """All stretches of one sentence that a trigger speaks of."""
 
-    def __init__(self, sentence: str, spoken: bool = False, dosed: Sequence[int] = ()) -> None:
-        """`dosed`: where drugs begin that stand with their dose, which nothing before reaches."""
+    def __init__(self, sentence: str, spoken: bool = False, drugs: Sequence[DrugAt] = ()) -> None:
         self.text = sentence.lower().replace("’", "'")
         if len(self.text) != len(sentence):  # a letter whose lower case is longer: keep offsets
             self.text = "".join(c.lower() if len(c.lower()) == 1 else c for c in sentence)
         self.spoken = spoken
-        self.dosed = () if spoken else dosed
+        self.drugs = () if spoken else drugs
         ends = [_ends(), *([_clauses()] if spoken else [])]
         self.ends = sorted(m.span() for end in ends for m in end.finditer(self.text))
         self.reach = [*self._listed(), *self._bare_negative(), *self._non(), *self._boxes()]
@@ -230,11 +230,16 @@ class Scopes:
             stop = next((a for a, _ in self.ends if a >= end), len(self.text))
             if self.spoken and "," not in self.text[end:stop]:
                 stop = min(stop, self._unpunctuated(end))
-            return Trigger(
-                says, end, min((at for at in self.dosed if end < at < stop), default=stop)
-            )
+            return Trigger(says, end, self._before_a_dose(end, stop))
         begins = (self._opened(a) for a, b in self.ends if b <= start and self.text[a] != ":")
         return Trigger(says, max(begins, default=0), start)
+
+    def _before_a_dose(self, start: int, stop: int) -> int:
+        """Where a reach ends at the latest: before the first drug in it that stands with its dose
+        behind a comma, but not in a list of drugs, which the first of them begins."""
+        first = next((drug for drug in self.drugs if start <= drug.start < stop), None)
+        free = first is not None and first.dosed and set(",;") & set(self.text[start : first.start])
+        return first.start if first is not None and free else stop
 
     def _opened(self, at: int) -> int:
         """Where the words of a clause begin whose beginning is met at `at`."""

@@ -1,11 +1,13 @@
-"""Drugs that stand with a dose or how often, where what was said before a comma does not reach.
+"""Drugs that stand behind a comma with their dose or how often.
 
-`Denies chest pain, warfarin 5 mg daily`: one who writes the dose writes of a drug that is taken.
-`Avoid ibuprofen 800 mg` and `no aspirin, ibuprofen 800 mg` have no comma, or a drug before it.
+`Denies chest pain, warfarin 5 mg daily`: one who writes the dose writes of a drug that is taken, so
+what is denied before does not reach it. A list of drugs that are denied goes on over its commas:
+`avoid aspirin 325 mg, ibuprofen 800 mg`.
 """
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from edgemed.clinic.reading.concepts import NamedAt
 from edgemed.clinic.words import Word
@@ -19,27 +21,16 @@ DOSE = re.compile(
     r"|t\.i\.d|prn|as needed)\b)",
     re.IGNORECASE,
 )
-# What was said of one thing goes on over these to the drug: `denies taking aspirin 81 mg`.
-OF_DRUGS = re.compile(r"\b(?:tak\w+|took|us(?:e|es|ed|ing)|on|with|to|for)\s*$", re.IGNORECASE)
 
 
-def dosed(text: str, found: Sequence[Word], named: Sequence[NamedAt]) -> list[int]:
-    """Where drugs begin that stand behind a comma with their dose, no drug between the two."""
-    drugs = [f for f in named if f.concept.kind == "drug"]
-    starts = []
-    for f in drugs:
-        start, end = found[f.first].start, found[f.last].end
-        clause = max(text.rfind(c, 0, start) for c in ",;") + 1
-        free = clause and OF_DRUGS.search(text, clause, start) is None
-        if free and DOSE.match(text, end) and not _follows_a_drug(text, found, drugs, clause):
-            starts.append(start)
-    return starts
+class DrugAt(NamedTuple):
+    """Where a drug begins, and whether it stands with its dose or how often."""
+
+    start: int
+    dosed: bool
 
 
-def _follows_a_drug(
-    text: str, found: Sequence[Word], drugs: Sequence[NamedAt], clause: int
-) -> bool:
-    """Whether the part of the sentence before the comma is a drug without a dose: a list."""
-    begin = max(text.rfind(c, 0, clause - 1) for c in ",;:.") + 1
-    before = [f for f in drugs if begin <= found[f.first].start < clause]
-    return bool(before) and DOSE.match(text, found[before[-1].last].end) is None
+def drugs_at(text: str, found: Sequence[Word], named: Sequence[NamedAt]) -> list[DrugAt]:
+    """Every drug of a sentence, in order."""
+    drugs = [(found[f.first].start, found[f.last].end) for f in named if f.concept.kind == "drug"]
+    return [DrugAt(start, DOSE.match(text, end) is not None) for start, end in sorted(drugs)]

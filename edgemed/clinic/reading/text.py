@@ -15,7 +15,7 @@ from edgemed.clinic.reading.concepts import Concept, NamedAt, concepts
 from edgemed.clinic.reading.context import Scopes
 from edgemed.clinic.reading.dates import dates
 from edgemed.clinic.reading.dialogue import answered
-from edgemed.clinic.reading.dosed import dosed
+from edgemed.clinic.reading.dosed import drugs_at
 from edgemed.clinic.reading.homonyms import told_apart
 from edgemed.clinic.reading.quantities import Quantity, durations, quantities
 from edgemed.clinic.reading.ranges import levels_by_range
@@ -63,7 +63,7 @@ def read_one(sentence: Sentence) -> Said:
     numbers = quantities(text, [d.span for d in when])
     found = [w for w in words(text) if not _is_unit(w, numbers)]
     named = told_apart(text, sentence.section, found, list(concepts(found)))
-    scopes = Scopes(text, bool(sentence.role), dosed(text, found, named))
+    scopes = Scopes(text, bool(sentence.role), drugs_at(text, found, named))
     mentions = tuple(_mentions(sentence, found, named, scopes))
     return Said(
         sentence,

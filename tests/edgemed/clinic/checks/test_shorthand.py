@@ -203,6 +203,10 @@ def test_what_is_denied_before_a_drug_does_not_hide_it(note: str, drugs: str) ->
     "note",
     [
         "Avoid ibuprofen 800 mg.",
+        "Avoid aspirin 325 mg, ibuprofen 800 mg.",
+        "Denies taking aspirin 81 mg, ibuprofen 800 mg.",
+        "Never took warfarin 5 mg, aspirin 81 mg.",
+        "He denies bleeding, taking ibuprofen.",
         "Denies taking warfarin or aspirin 81 mg.",
         "No aspirin, ibuprofen or naproxen.",
         "He is not on warfarin.",
