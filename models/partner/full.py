@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,9 +116,9 @@ def finish(
     args: argparse.Namespace, out: Path, base: card.Base, data: Data, training: Whole
 ) -> None:
     """The model and its card; the model has its name only when it is whole."""
-    part = out.with_name(f"{out.stem}.{time.time_ns()}.gguf")
+    part = out.with_name(f"{out.stem}.part.gguf")
     try:
-        quantize(args.model, part, "F32", threads=int(args.threads))
+        quantize(args.model, part, "F32", threads=int(args.threads), replace=True)
         put(part, training.tensors())
         made = card.card(base, data, "", training, b"", int(args.threads))
         made["sha256"] = sha256_of(part)
