@@ -141,7 +141,7 @@ def share(found: Interval | None) -> str:
     return f"{100 * found.value:.0f} ({100 * found.low:.0f} to {upper})"
 
 
-def on_test(plan: TaskSweep, found: Swept, rows: Sequence[Retained]) -> Iterator[str]:
+def on_test(plan: TaskSweep, swept: Swept, rows: Sequence[Retained]) -> Iterator[str]:
     """What the test says, and how little it may prove."""
     for row in rows:
         if row.kept.alarm:
