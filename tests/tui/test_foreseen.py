@@ -3,13 +3,15 @@
 A fault that nobody foresaw ends it, and keeps what saving keeps.
 """
 
+import errno
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edgemed_models.base import ModelError
 from edgemed_tui import machine
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.literal import Words
@@ -17,8 +19,11 @@ from edgemed_tui.messages import InsertAsked
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.services import ModelChoice
+from edgemed_tui.widgets.draft_pane import DraftPane
 from edgemed_tui.widgets.next_step import NextStep
 from edgemed_tui.widgets.status import Notice
+from textual.pilot import Pilot
+from textual.widget import Widget
 
 from edgemed.clinic import sessions
 from edgemed.clinic.template import own_folder
@@ -82,6 +87,62 @@ async def test_a_foreseen_fault_anywhere_is_said_with_its_remedy(
             said = str(screen.query_one(Notice).content)
             assert "the stick is gone" in said and "plug it in again" in said
         assert case_of(pilot).session.text == DRAFT
+
+
+WAYS: dict[str, Callable[[Widget, Callable[[], None]], object]] = {
+    "a message": lambda widget, fail: widget.call_later(fail),
+    "after a message": lambda widget, fail: widget.call_next(fail),
+    "after drawing": lambda widget, fail: widget.call_after_refresh(fail),
+    "a timer": lambda widget, fail: widget.set_timer(0.001, fail),
+    "a worker": lambda widget, fail: widget.run_worker(later(fail)),
+    "the app": lambda widget, fail: widget.app.call_later(fail),
+    "after the app": lambda widget, fail: widget.app.call_next(fail),
+}
+FAULTS = {
+    "plug it in again": EdgemedError("the stick is gone", "plug it in again"),
+    "load it again": ModelError("the engine is gone", "load it again"),
+    "/media/stick: Permission denied": PermissionError(
+        errno.EACCES, "Permission denied", "/media/stick"
+    ),
+    "free some disk space": OSError(errno.ENOSPC, "No space left on device"),
+}
+"""Foreseen faults, and what is said of each."""
+
+
+async def later(fail: Callable[[], None]) -> None:
+    fail()
+
+
+def failing(words: str) -> Callable[[], None]:
+    def fail() -> None:
+        raise FAULTS[words]
+
+    return fail
+
+
+async def said_after(pilot: Pilot[None], part: Widget, way: str, words: str) -> None:
+    """A foreseen fault comes up in `part`: it is said, and `part` hears its next message."""
+    notice, heard = case_of(pilot).query_one(Notice), list[bool]()
+    notice.clear()
+    WAYS[way](part, failing(words))
+    await pilot.pause(0.002)
+    part.call_later(heard.append, True)
+    await pilot.pause()
+    assert heard and words in str(notice.content), (part, way)
+
+
+async def test_after_a_foreseen_fault_every_part_of_the_screen_goes_on(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        pilot.app.action_help()
+        await pilot.pause()
+        below, above = case_of(pilot), pilot.app.screen
+        parts = (below, *below.query("*"), above, *above.query("*"))
+        for part in {type(part): part for part in parts}.values():
+            await said_after(pilot, part, "a message", "plug it in again")
+        for way in WAYS:
+            for words in FAULTS:
+                await said_after(pilot, below.query_one(DraftPane), way, words)
+        assert below.session.text == DRAFT
 
 
 async def test_the_screen_begins_where_the_list_of_models_is_damaged(tmp_path: Path) -> None:

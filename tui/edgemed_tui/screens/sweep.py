@@ -13,7 +13,6 @@ from textual.screen import Screen
 from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweep_file import RULE, Curve, Point, best, known_sweeps, read_sweep
-from edgemed_tui.foreseen import Foresees
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import FilePicker
@@ -26,7 +25,7 @@ OPEN = "A file of scores has one JSON object a line, as docs/sweeps.md says. Typ
 SCORE = "score, 1 is best, of merges from the first model (t = 0) to the second (t = 1)"
 
 
-class SweepScreen(Foresees, Screen[float | None]):
+class SweepScreen(Screen[float | None]):
     """One curve of one file; answers with a t to merge at, or with nothing."""
 
     CSS_PATH = "sweep.tcss"
