@@ -107,10 +107,10 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
         refuse_old(name, arguments)
     except UsageError as error:
         return complain(error)
-    parser = build_parser(name)
     try:
+        parser = build_parser(name)
         args = parser.parse_args(arguments)
-    except EdgemedError as error:  # a name of a model or adapter that cannot be right
+    except EdgemedError as error:  # a name that cannot be right, or a site's list of words
         return complain(error)
     if args.command is None:
         parser.print_help()

@@ -7,6 +7,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from edgemed_tui import machine
 from edgemed_tui.app import EdgemedApp
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import InsertAsked
+from edgemed_tui.screens.notes import NotePicker
 from edgemed_tui.screens.session import SessionScreen
+from edgemed_tui.screens.sweep import SweepScreen
 from edgemed_tui.screens.welcome import WelcomeScreen
 from edgemed_tui.services import ModelChoice
 from edgemed_tui.widgets.draft_pane import DraftPane
@@ -28,7 +31,9 @@ from textual.widget import Widget
 from edgemed.clinic import sessions
 from edgemed.clinic.template import own_folder
 from edgemed.errors import EdgemedError
+from edgemed.evals.sweep_file import sweeps_folder
 from edgemed.local_models import library
+from tests.modes import unreadable
 from tests.tui.driving import case_of, drafted, press
 from tests.tui.scripted import DRAFT, NOTE, OMISSION, app, services
 
@@ -176,6 +181,29 @@ async def test_a_broken_template_is_said_at_the_start_and_takes_no_others_number
         screen = case_of(pilot)
         assert "mine.toml" in str(screen.query_one(Notice).content)
         assert screen.query_one(NextStep).display and len(screen.choosing.usual) > 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
+async def test_folders_that_may_not_be_read_are_said_and_the_rest_can_be_chosen(
+    tmp_path: Path,
+) -> None:
+    places = (own_folder(), tmp_path / "sessions", sweeps_folder())
+    with ExitStack() as held:
+        for place in places:
+            place.mkdir(parents=True, exist_ok=True)
+            held.enter_context(unreadable(place))
+        async with app(folder=tmp_path).run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            screen = case_of(pilot)
+            assert f"{places[0]} cannot be read" in str(screen.query_one(Notice).content)
+            assert len(screen.choosing.usual) > 3
+            await press(pilot, "ctrl+n")
+            assert isinstance(pilot.app.screen, NotePicker)
+            assert f"{places[1]} cannot be read" in str(screen.query_one(Notice).content)
+            await press(pilot, "escape", "f4")
+            assert isinstance(pilot.app.screen, SweepScreen) and pilot.app.screen.curve
+            said = str(pilot.app.screen.query_one("#said", Words).content)
+            assert f"{places[2]} cannot be read" in said
 
 
 def crashed(folder: Path, saved: str) -> "subprocess.CompletedProcess[str]":
