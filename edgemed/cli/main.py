@@ -5,7 +5,6 @@ Only the module of the command asked for is imported, so `edgemed --help` loads 
 """
 
 import argparse
-import errno
 import os
 import sys
 import traceback
@@ -24,9 +23,9 @@ from edgemed.cli.terminal.printing import cleaned, shown_hint
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.printable import printable
 from edgemed.storage.names import ANOTHER, REFUSED
+from edgemed.storage.system_errors import FULL, worded
 
 INTERRUPTED = 130
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNHEARD = "send standard output to a file or a pipe, or to /dev/null"
 ROOM = "the output is incomplete: free some disk space and run the command again"
 
@@ -108,10 +107,10 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
         refuse_old(name, arguments)
     except UsageError as error:
         return complain(error)
-    parser = build_parser(name)
     try:
+        parser = build_parser(name)
         args = parser.parse_args(arguments)
-    except EdgemedError as error:  # a name of a model or adapter that cannot be right
+    except EdgemedError as error:  # a name that cannot be right, or a site's list of words
         return complain(error)
     if args.command is None:
         parser.print_help()
@@ -178,7 +177,7 @@ def guarded(args: argparse.Namespace) -> int:
         if error.errno in REFUSED:  # a name that is made of a given one can be too long as well
             return complain(UsageError(f"a file cannot have that name: {error.strerror}", ANOTHER))
         if error.errno not in (*FULL, standard.CLOSED):
-            return complain(unforeseen(error, args.debug))
+            return complain(worded(error) or unforeseen(error, args.debug))
         drop_output()
         if error.errno == standard.CLOSED:
             return complain(EdgemedError("standard output is closed", UNHEARD))

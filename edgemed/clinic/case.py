@@ -30,7 +30,7 @@ from edgemed.clinic.findings import Omission, Review
 from edgemed.clinic.history import NOBODY
 from edgemed.clinic.kept import AtStake, SafeDocuments, Unsaved
 from edgemed.clinic.session import Finding, Session
-from edgemed.clinic.template import Template, load_template
+from edgemed.clinic.template import Template, load_packaged
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import seals
 from edgemed.logs.audit import now
@@ -103,7 +103,7 @@ class Case:
     def open_sample(self, text: str, learned: str = "", *, lose: AtStake | None = None) -> None:
         """Start over with a sample note; `learned`: the one template that the model has learned,
         which is chosen then; empty where it follows any."""
-        template = load_template(learned) if learned else self.template
+        template = load_packaged(learned) if learned else self.template
         self.open(text, lose=lose)
         self.template = template
 

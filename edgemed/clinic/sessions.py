@@ -25,6 +25,7 @@ from edgemed.clinic.session_data import from_data, to_data
 from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import give_up, hold
+from edgemed.storage.listing import files_in
 from edgemed.storage.whole import private_folder, write_new, write_whole
 
 MAGIC = b"EDGEMED1"
@@ -154,8 +155,8 @@ def _said(folder: Path) -> Iterator[None]:
 
 
 def saved_in(folder: Path) -> list[Path]:
-    """The files of saved sessions, newest first."""
-    return sorted(folder.glob(f"*{ENDING}"), reverse=True) if folder.is_dir() else []
+    """The files of saved sessions, newest first. EdgemedError where `folder` cannot be read."""
+    return files_in(folder, ENDING)[::-1]
 
 
 def labels(paths: Iterable[Path], passphrase: str) -> dict[Path, str]:

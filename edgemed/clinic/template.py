@@ -20,6 +20,7 @@ from edgemed_models.base import Message
 from edgemed.clinic.note import Note
 from edgemed.errors import EdgemedError, InvalidFile, UsageError
 from edgemed.storage.bounded import json_of, read_bounded, toml_of
+from edgemed.storage.listing import files_in
 
 Form = Literal["text", "json"]
 
@@ -141,17 +142,22 @@ def own_folder() -> Path:
 
 
 class BrokenTemplate(NamedTuple):
-    """A file that is no template, and what is wrong with it."""
+    """A file that is no template, or the user's folder that cannot be read, and what is wrong."""
 
     path: Path
     fault: EdgemedError
 
 
 def read_templates() -> tuple[list[Template], list[BrokenTemplate]]:
-    """Every template that can be used, by name, and the files that cannot. A broken file of the
+    """Every template that can be used, by name, and what cannot be read. A broken file of the
     user's still stands in the place of the package's template of that name."""
     found, broken = [], []
-    for _, (source, path) in sorted(find_templates().items()):
+    files = packaged()
+    try:
+        files = find_templates()
+    except EdgemedError as error:
+        broken.append(BrokenTemplate(own_folder(), error))
+    for _, (source, path) in sorted(files.items()):
         try:
             found.append(read_template(source, path))
         except EdgemedError as error:
@@ -177,14 +183,22 @@ def load_template(name: str) -> Template:
     return read_template(*found[name])
 
 
+def load_packaged(name: str) -> Template:
+    """The package's template called `name`, whatever the user has: a model has learned this one."""
+    return read_template(*packaged()[name])
+
+
 def find_templates() -> dict[str, tuple[str, Path]]:
-    """Name to (source, path); the user's folder wins over the package."""
-    with resources.as_file(resources.files("edgemed.clinic") / "templates") as packaged:
-        found = {path.stem: ("edgemed", path) for path in packaged.glob("*.toml")}
-    folder = own_folder()
-    if folder.is_dir():
-        found |= {path.stem: (str(path), path) for path in folder.glob("*.toml")}
-    return found
+    """Name to (source, path); the user's folder wins over the package. EdgemedError where that
+    folder cannot be read: it may hold a template of any name."""
+    own = {path.stem: (str(path), path) for path in files_in(own_folder(), ".toml")}
+    return packaged() | own
+
+
+def packaged() -> dict[str, tuple[str, Path]]:
+    """Name to (source, path) of the templates that come with edgemed."""
+    with resources.as_file(resources.files("edgemed.clinic") / "templates") as folder:
+        return {path.stem: ("edgemed", path) for path in folder.glob("*.toml")}
 
 
 def read_template(source: str, path: Path) -> Template:

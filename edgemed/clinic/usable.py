@@ -19,7 +19,6 @@ from edgemed.clinic.findings import Claim, Flag, Review, Span
 from edgemed.clinic.language import is_in_another_language
 from edgemed.clinic.spelling import LETTERS, odd_words
 from edgemed.clinic.words import content, words
-from edgemed.errors import EdgemedError
 
 REMEDY = "another model is needed"
 WHOLE = "whole draft"  # the check, as the list of findings and the log name it
@@ -182,12 +181,7 @@ def meaning(text: str) -> set[str]:
 @lru_cache(maxsize=1)
 def instructions() -> tuple[str, ...]:
     """What every template asks, and the rules before all notes."""
-    from edgemed.clinic.template import RULES, find_templates, read_template
+    from edgemed.clinic.template import RULES, read_templates
 
-    found = [RULES]
-    for source, path in find_templates().values():
-        try:
-            found.append(read_template(source, path).asked)
-        except EdgemedError:  # a broken file of the user's is told where templates are chosen
-            continue
-    return tuple(found)
+    found, _ = read_templates()  # what is broken is told where templates are chosen
+    return (RULES, *(template.asked for template in found))

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from edgemed_models.answer import Answer, ask_many, refuse_broken
 from edgemed_models.base import Message, Model, ModelError, Request
-from edgemed_models.engine.client import LlamaModel, Process
+from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.process import Process
 from edgemed_models.engine.settings import Settings
 
 from edgemed.errors import EdgemedError, Refused

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from edgemed.errors import InvalidFile
 from edgemed.storage.bounded import read_bounded
+from edgemed.storage.listing import files_in
 
 FORM = (
     'write each line as {"method": "linear", "type": "Q8_0", "t": 0.5, "seed": 1, '
@@ -192,10 +193,13 @@ def sweeps_folder() -> Path:
     return user_data_path("edgemed", appauthor=False) / "sweeps"
 
 
-def known_sweeps() -> list[tuple[str, Path]]:
-    """The sweeps on this machine by name: the user's, then that of the embedded models."""
+def own_sweeps() -> list[tuple[str, Path]]:
+    """The sweeps of this user by name. EdgemedError where their folder cannot be read."""
+    return [(path.stem, path) for path in files_in(sweeps_folder(), ".jsonl")]
+
+
+def embedded_sweep() -> tuple[str, Path]:
+    """The sweep of the embedded models, and its name."""
     from edgemed_models.scale import path_of
 
-    own = sorted(sweeps_folder().glob("*.jsonl")) if sweeps_folder().is_dir() else []
-    embedded = path_of("base").with_name("sweep.jsonl")
-    return [*((p.stem, p) for p in own), ("the embedded models", embedded)]
+    return "the embedded models", path_of("base").with_name("sweep.jsonl")

@@ -22,6 +22,7 @@ from edgemed.local_models.load_check import refuse_unloadable as refuse_unopened
 from edgemed.printable import is_utf8
 from edgemed.storage.bounded import json_of, read_bounded
 from edgemed.storage.held import Busy, give_up, hold
+from edgemed.storage.listing import is_missing
 from edgemed.storage.names import refuse_odd_name
 from edgemed.storage.output import Output
 from edgemed.storage.whole import private_folder, write_whole
@@ -70,9 +71,9 @@ def read_library() -> Library:
     try:
         table = json_of(read_bounded(path, "list of models"))
         return Library(tuple(entry_of(entry) for entry in table["entries"]), table["default"])
-    except (FileNotFoundError, NotADirectoryError):  # the latter where home is /dev/null
-        return Library()
     except OSError as error:
+        if is_missing(folder(), error):
+            return Library()
         raise EdgemedError(
             f"the list of models {path} cannot be read: {error.strerror}",
             "check that it is a file that you may read",

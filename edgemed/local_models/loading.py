@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from edgemed_models import base
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine import fit
-from edgemed_models.engine.client import LlamaModel, Process
+from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.probe import find_gpu
+from edgemed_models.engine.process import Process
 from edgemed_models.engine.settings import KVType, Settings
 from edgemed_models.machine import memory, usable_cores
 

@@ -87,8 +87,8 @@ def in_words(what: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise EdgemedError(
-            f"{what} cannot be written: {reason}",
-            f"check for free space and that you may write in {path.parent}; {AGAIN}",
+            f"{what} cannot be read or written: {reason}",
+            f"check for free space and that you may read and write in {path.parent}; {AGAIN}",
         ) from error
 
 

@@ -38,11 +38,11 @@ from edgemed_models.answer import Answer, ask, ask_many
 from edgemed_models.base import Request
 from edgemed_models.engine import binding, loop, many
 from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.loaded import LoadedModel
 from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import Sequences
 from edgemed_models.engine.settings import Settings
-from edgemed_models.engine.worker import Worker
 
 from edgemed.evals.examining import prompts
 from edgemed.evals.tasks.items import sampled
@@ -91,7 +91,7 @@ class Bare:
     """The batches of a recorded run, ready to be decoded again."""
 
     def __init__(self, settings: Settings, requests: Sequence[Request]) -> None:
-        self.worker = Worker(settings, Renderer())
+        self.worker = LoadedModel(settings, Renderer())
         asks = [self.noting(n, request) for n, request in enumerate(requests)]
         longest = max(ask.most for ask in asks)
         count = min(settings.sequences, len(asks))

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from edgemed_models.base import Done, Failed, Message, ModelError, Piece, Prefill, Request
 from edgemed_models.engine import binding
-from edgemed_models.engine.client import LlamaModel, Process
+from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.process import Process
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.weights import Weights
 

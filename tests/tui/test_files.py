@@ -206,7 +206,7 @@ def test_a_folder_of_many_is_listed_in_part_and_said(
 async def test_a_note_picker_stays_where_it_is_when_a_note_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "odd.txt").write_bytes(b"\0\0\0\0")
     async with drafted(tmp_path) as pilot:
-        picker = NotePicker(tmp_path, tmp_path / "sessions")
+        picker = NotePicker(tmp_path, [])
         pilot.app.push_screen(picker)
         await press(pilot, *"odd", "enter")
         assert pilot.app.screen is picker and "zero" in words(pilot)

@@ -1,5 +1,6 @@
 """The line mode: the same way from note to signature, one question at a time."""
 
+import errno
 import json
 import os
 import subprocess
@@ -287,6 +288,18 @@ def test_what_nobody_foresaw_is_said_without_a_word_of_the_note(
     line, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
     assert "Not done: KeyError in test_plain.py, line " in said
     assert "DISCHARGE NOTE" not in said and line.session.text == DRAFT
+
+
+def test_what_the_system_refuses_is_said_with_what_helps(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(line: Line, rest: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/media/stick")
+
+    monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(refused, "breaks"))
+    _, said = talk(tmp_path, [f"note {note}", *DRAFTED, "findings", "help"])
+    assert "Not done: /media/stick: Permission denied." in said
+    assert "What helps: give this user the right" in said
 
 
 def converse(folder: Path, *typed: str | type[BaseException], **how: object) -> tuple[int, str]:

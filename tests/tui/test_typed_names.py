@@ -38,7 +38,7 @@ async def test_an_odd_name_for_a_note_or_a_model_is_said_in_the_list(
     tmp_path: Path, name: str
 ) -> None:
     async with started(app(folder=tmp_path)) as pilot:
-        for picker in (NotePicker(tmp_path, tmp_path / "sessions"), ModelPicker()):
+        for picker in (NotePicker(tmp_path, []), ModelPicker()):
             pilot.app.push_screen(picker)
             await pilot.pause()
             picker.query_one("#search", Input).value = name

@@ -16,7 +16,6 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.worker import WorkerFailed
 
 from edgemed.clinic.case import Case
 from edgemed.errors import EdgemedError
@@ -25,7 +24,7 @@ from edgemed_tui import hangup, interpreter
 from edgemed_tui import settings as stored
 from edgemed_tui.crash import place_of, report
 from edgemed_tui.escape import keeps_escape
-from edgemed_tui.foreseen import foreseen
+from edgemed_tui.foreseen import foreseen, go_on
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.key_order import KeyOrder
 from edgemed_tui.keymap import binding_names
@@ -85,6 +84,7 @@ class EdgemedApp(App[None]):
         self._note = note
         self._key_order = KeyOrder(self, super().on_event)
         self.last_input = time.monotonic()  # a key, a click or a paste
+        go_on(self, self.complain)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's driver of this terminal; Escape is a key of its own to it."""
@@ -336,9 +336,16 @@ class EdgemedApp(App[None]):
             self.complain(fault)
             return True
 
+    def _register_child(
+        self, parent: DOMNode, child: Widget, before: int | None, after: int | None
+    ) -> None:
+        """Every part of the screen passes here before its first message."""
+        go_on(child, self.complain)
+        super()._register_child(parent, child, before, after)
+
     def _handle_exception(self, error: Exception) -> None:
-        """A worker that ended with a fault that was foreseen ends nothing else."""
-        if isinstance(error, WorkerFailed) and (fault := foreseen(error)) is not None:
+        """A timer or a worker that ended with a fault that was foreseen ends nothing else."""
+        if self.is_running and (fault := foreseen(error)) is not None:
             self.complain(fault)
         else:
             super()._handle_exception(error)

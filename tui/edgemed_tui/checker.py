@@ -16,7 +16,7 @@ from edgemed.clinic.findings import Review
 
 
 class CheckBroke(Exception):
-    """The check failed; its message names type and place, never values."""
+    """The check failed; its message names type and place, or what is wrong and what helps."""
 
 
 class Checker:
@@ -80,7 +80,7 @@ class Checker:
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Check what comes in until it ends; a note without a draft is read ahead."""
     from edgemed.clinic.checks.review import Reviewer
-    from edgemed_tui.crash import place_of
+    from edgemed_tui.crash import told
 
     review = Reviewer()
     while True:
@@ -95,7 +95,7 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
             else:
                 send(answers, review(source, draft))
         except Exception as error:  # last resort of the process
-            send(answers, place_of(error))
+            send(answers, told(error))
 
 
 def send(end: IO[bytes] | None, value: Any) -> None:

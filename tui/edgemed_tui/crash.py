@@ -2,6 +2,8 @@
 
 import traceback
 
+from edgemed.errors import EdgemedError
+
 
 def place_of(error: BaseException) -> str:
     """`TypeError in draft_pane.py, line 12`; a message is left out, for it can quote a note."""
@@ -12,6 +14,14 @@ def place_of(error: BaseException) -> str:
     last = frames[-1]
     name = last.filename.replace("\\", "/").rsplit("/", 1)[-1]
     return f"{type(error).__name__} in {name}, line {last.lineno}"
+
+
+def told(error: BaseException) -> str:
+    """What may be said of an error that a check ended with: its own words where it has some that
+    quote no note, else type and place."""
+    if isinstance(error, EdgemedError):
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    return place_of(error)
 
 
 def root_of(error: BaseException) -> BaseException:

@@ -1,30 +1,19 @@
 """A fault that was foreseen is said on the screen with its remedy, wherever it comes up.
 
-Actions pass through `EdgemedApp.run_action`, workers through `EdgemedApp._handle_exception`, and
-what a page is sent through `Foresees`. What nobody foresaw still ends the screen.
+Foreseen is what has words: errors of edgemed's own, of a model, and what the system refuses about
+a file. Every part of the screen goes on after it, and so do timers and workers. What nobody
+foresaw still ends the screen.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable
 
 from edgemed_models.base import ModelError
 from textual.message import Message
-from textual.screen import Screen
+from textual.message_pump import MessagePump
 from textual.worker import WorkerFailed
 
 from edgemed.errors import EdgemedError
-
-if TYPE_CHECKING:
-    Base = Screen[Any]
-else:
-    Base = object  # Textual takes styles of the first base class that is a screen
-
-
-@runtime_checkable
-class Complains(Protocol):
-    """An app that says what went wrong."""
-
-    def complain(self, error: EdgemedError) -> None:
-        """Say it, and what helps, once what is being done has ended."""
+from edgemed.storage.system_errors import worded
 
 
 def foreseen(error: BaseException) -> EdgemedError | None:
@@ -33,16 +22,26 @@ def foreseen(error: BaseException) -> EdgemedError | None:
         error = error.error
     if isinstance(error, ModelError):
         return EdgemedError(error.message, error.hint)
+    if isinstance(error, OSError):
+        return worded(error)
     return error if isinstance(error, EdgemedError) else None
 
 
-class Foresees(Base):
-    """A page that goes on after a foreseen fault in whatever it was sent."""
+def go_on(part: MessagePump, complain: Callable[[EdgemedError], None]) -> None:
+    """Let `part` (a screen, a widget, the app) go on with its next message after a foreseen fault.
 
-    async def _dispatch_message(self, message: Message) -> None:
+    Textual ends the loop of a part in which a message raised an error. Again does no harm.
+    """
+    if "_dispatch_message" in vars(part):
+        return
+    dispatch = part._dispatch_message
+
+    async def guarded(message: Message) -> None:
         try:
-            await super()._dispatch_message(message)
-        except (EdgemedError, ModelError) as error:
-            fault, app = foreseen(error), self.app
-            assert fault is not None and isinstance(app, Complains)
-            app.complain(fault)
+            await dispatch(message)
+        except Exception as error:
+            if (fault := foreseen(error)) is None:
+                raise
+            complain(fault)
+
+    part._dispatch_message = guarded  # type: ignore[method-assign]

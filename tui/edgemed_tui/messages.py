@@ -84,7 +84,7 @@ class Checked(Message):
 
 @dataclass
 class CheckFailed(Message):
-    """The check broke; `where` names type and place, never values."""
+    """The check broke; `where` names type and place, or what is wrong and what helps."""
 
     where: str
 

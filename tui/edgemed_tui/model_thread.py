@@ -23,7 +23,7 @@ from edgemed.errors import EdgemedError
 from edgemed.local_models.loading import decisive
 from edgemed.local_models.process_memory import resident_bytes
 from edgemed_tui.checker import CheckBroke, Checker
-from edgemed_tui.crash import place_of
+from edgemed_tui.crash import place_of, told
 from edgemed_tui.messages import (
     Checked,
     CheckFailed,
@@ -168,7 +168,7 @@ class ModelThread:
         except CheckBroke as error:
             self._tell(CheckFailed(str(error)))
         except Exception as error:  # last resort of the thread
-            self._tell(CheckFailed(place_of(error)))
+            self._tell(CheckFailed(told(error)))
 
 
 def pump(draft: Draft, events: Iterator[Event], tell: Callable[[Message], None]) -> Answer:

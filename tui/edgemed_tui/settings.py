@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.storage.bounded import read_bounded, toml_of
+from edgemed.storage.listing import is_missing
 from edgemed.storage.whole import private_folder, write_whole
 from edgemed_tui.themes import NAMES
 
@@ -39,9 +40,9 @@ def load(path: Path) -> Settings:
     """The settings in `path`; the defaults where there is no file, InvalidFile if it is wrong."""
     try:
         table = toml_of(read_bounded(path, "file of settings").decode("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):  # the latter where home is /dev/null
-        return Settings()
     except OSError as error:
+        if is_missing(path.parent, error):
+            return Settings()
         raise InvalidFile(
             f"{path} cannot be read: {error.strerror}", "check that it is a file that you may read"
         ) from error

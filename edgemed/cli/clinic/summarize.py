@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edgemed_models.answer import Answer
 from edgemed_models.base import Failed, ModelError
-from edgemed_models.engine.client import LlamaModel, Process
+from edgemed_models.engine.client import LlamaModel
+from edgemed_models.engine.process import Process
 
 from edgemed.amounts import amount
 from edgemed.cli.clinic.recording import log_for, recorded

@@ -15,6 +15,7 @@ from edgemed.clinic.template import (
     find_templates,
     load_template,
     own_folder,
+    packaged,
     read_template,
     read_templates,
 )
@@ -69,8 +70,10 @@ def list_all(as_json: bool) -> int:
 
 def refuse(broken: Sequence[BrokenTemplate], count: int) -> int:
     """Name the files that cannot be used, of `count` in all, and end with InvalidFile; 0 where
-    there is none."""
+    there is none. A folder that cannot be read is an error by itself."""
     for path, fault in broken:
+        if path == own_folder():
+            raise fault
         print(f"{printable(path.name)}: {printable(fault.message)}", file=sys.stderr)
         print(f"    {shown_hint(fault.hint)}", file=sys.stderr)
     if broken:
@@ -112,9 +115,8 @@ def show_file(name: str) -> int:
 
 def check(template: str | None) -> int:
     """Read each file, and try schemas with the converter that drafting uses."""
-    there = {name: path for name, (_, path) in find_templates().items()}
-    files = [there.get(template, Path(template))] if template else list(there.values())
-    broken = []
+    broken: list[BrokenTemplate] = []
+    files = [file_of(template)] if template else files_to_check(broken)
     for path in sorted(files):
         try:
             check_file(path)
@@ -122,6 +124,22 @@ def check(template: str | None) -> int:
         except EdgemedError as error:
             broken.append(BrokenTemplate(path, error))
     return refuse(broken, len(files))
+
+
+def files_to_check(broken: list[BrokenTemplate]) -> list[Path]:
+    """The file of every template; into `broken` goes the user's folder if it cannot be read."""
+    try:
+        files = find_templates()
+    except EdgemedError as error:
+        broken.append(BrokenTemplate(own_folder(), error))
+        files = packaged()
+    return [path for _, path in files.values()]
+
+
+def file_of(name: str) -> Path:
+    """The file of the template called `name`, or the file at that path."""
+    found = None if name.endswith(".toml") else find_templates().get(name)
+    return found[1] if found else Path(name)
 
 
 def check_file(path: Path) -> None:

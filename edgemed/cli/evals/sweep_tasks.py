@@ -29,15 +29,15 @@ from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.report import as_data, in_harness_form, retained
 from edgemed.evals.sweeping.sweep import Way
+from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import (
     ENDS,
-    Found,
     Section,
+    Swept,
     TaskSweep,
     curve_rows,
     development_of,
     refuse_axes,
-    sweep_tasks,
 )
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
@@ -78,23 +78,23 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     if args.report is not None:
         refuse_name(args.report)
     narrator = Narrator(0)
-    found = Found()
+    swept = Swept()
     try:
-        for found in sweep_tasks(plan, clock, narrator):
-            narrator.note(line_on(found))
+        for swept in sweep_tasks(plan, clock, narrator):
+            narrator.note(line_on(swept))
     except EdgemedError:
         narrator.clear()
-        if found.rounds and not args.json:
-            show([choice_table(plan, found)])
+        if swept.rounds and not args.json:
+            show([choice_table(plan, swept)])
         raise
     finally:
         narrator.clear()
-    made = shown(command_for(way, found.choice.t)) if found.choice else ""
-    data = as_data(plan, found, clock, made)
+    made = shown(command_for(way, swept.choice.t)) if swept.choice else ""
+    data = as_data(plan, swept, clock, made)
     as_text = json.dumps(data, indent=1) + "\n"
     keep(plan.folder / "sweep.json", as_text)
-    keep_curve(plan, found, name)
-    for point, told in in_harness_form(plan, found):
+    keep_curve(plan, swept, name)
+    for point, told in in_harness_form(plan, swept):
         keep(plan.folder / f"results-{point}.json", json.dumps(told, indent=1) + "\n")
     if args.report is not None:
         is_page = args.report.suffix.lower() == ".html"
@@ -103,39 +103,39 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     if args.json:
         print_json(data)
     else:
-        tell(plan, found, made)
+        tell(plan, swept, made)
     print(f"results: {printable(str(plan.folder))}", file=sys.stderr)
     return 0
 
 
-def tell(plan: TaskSweep, found: Found, made: str) -> None:
+def tell(plan: TaskSweep, swept: Swept, made: str) -> None:
     """Print the tables and what they mean."""
-    for line in on_surprise(plan, found):
+    for line in on_surprise(plan, swept):
         print(line)
-    if found.rounds:
-        show([choice_table(plan, found)])
-    for line in on_choice(plan, found):
+    if swept.rounds:
+        show([choice_table(plan, swept)])
+    for line in on_choice(plan, swept):
         print(line)
-    rows = retained(plan, found)
+    rows = retained(plan, swept)
     if rows:
         show([test_table(rows)])
-    if others := beside_table(plan, found):
+    if others := beside_table(plan, swept):
         show([others])
-    for line in on_test(plan, found, rows):
+    for line in on_test(plan, swept, rows):
         print(line)
     if made:
         print(f"to make it: {made}")
 
 
-def line_on(found: Found) -> str:
+def line_on(swept: Swept) -> str:
     """How far the sweep is."""
-    if found.tests:
+    if swept.tests:
         return "test: done"
-    if not found.rounds:
-        return "parents: " + ("checked" if found.surprise else "known")
-    last = found.rounds[-1]
+    if not swept.rounds:
+        return "parents: " + ("checked" if swept.surprise else "known")
+    last = swept.rounds[-1]
     items = ", ".join(f"{count} of {name}" for name, count in last.items.items())
-    return f"round {len(found.rounds)}: {amount(len(last.ts), 'point')}, {items}"
+    return f"round {len(swept.rounds)}: {amount(len(last.ts), 'point')}, {items}"
 
 
 def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
@@ -209,11 +209,11 @@ def keep(path: Path, text: str) -> None:
         write_whole(path, text.encode())
 
 
-def keep_curve(plan: TaskSweep, found: Found, name: str) -> None:
+def keep_curve(plan: TaskSweep, swept: Swept, name: str) -> None:
     """The points of the last round among the sweeps that the screen draws."""
     import json
 
-    rows = curve_rows(plan, found)
+    rows = curve_rows(plan, swept)
     out = sweeps_folder() / f"{name}.tasks.jsonl"
     if rows:
         with suppress(OSError):  # the next line reports that it is missing

@@ -9,26 +9,26 @@ from edgemed.evals.intervals import FEW, Interval
 from edgemed.evals.sweeping.choosing import KEPT, RULE
 from edgemed.evals.sweeping.floors import FLOORS
 from edgemed.evals.sweeping.report import Retained, beside_parents, rows_beside
-from edgemed.evals.sweeping.task_sweep import ENDS, Found, TaskSweep, curve_rows
+from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, curve_rows
 from edgemed.tables import Table
 
 WIDTH = 20  # characters of a bar
 
 
-def on_surprise(plan: TaskSweep, found: Found) -> Iterator[str]:
+def on_surprise(plan: TaskSweep, swept: Swept) -> Iterator[str]:
     """How the parents read plain English."""
-    if found.surprise is not None:
-        a, b = found.surprise
+    if swept.surprise is not None:
+        a, b = swept.surprise
         yield (
             f"perplexity on plain English: {a:.1f} ({plan.way.a.name}), {b:.1f} ({plan.way.b.name})"
         )
 
 
-def choice_table(plan: TaskSweep, found: Found) -> Table:
+def choice_table(plan: TaskSweep, swept: Swept) -> Table:
     """A row per t of the last round: the deciding measures, and the lowest share of an axis."""
-    rows = curve_rows(plan, found)
+    rows = curve_rows(plan, swept)
     names = list(rows[0]["axes"])
-    choice = found.choice
+    choice = swept.choice
     lines = []
     for row in rows:
         kept = min(choice.kept[row["t"]].values()) if choice else 0.0
@@ -37,7 +37,7 @@ def choice_table(plan: TaskSweep, found: Found) -> Table:
         bar = "█" * round(WIDTH * max(0.0, min(1.0, kept)))
         mark = " *" if choice and choice.t == row["t"] else ""
         lines.append((f"{row['t']:g}{mark}", *cells, f"{100 * kept:.0f} %", bar))
-    items = ", ".join(f"{n} of {task}" for task, n in found.rounds[-1].items.items())
+    items = ", ".join(f"{n} of {task}" for task, n in swept.rounds[-1].items.items())
     titles = (f"t, development ({items})", *(f">{name}" for name in names), ">kept", "least kept")
     return Table(titles, lines)
 
@@ -48,9 +48,9 @@ def spread(figure: Interval) -> str:
     return f"{value} ({low} to {high})"
 
 
-def on_choice(plan: TaskSweep, found: Found) -> Iterator[str]:
+def on_choice(plan: TaskSweep, swept: Swept) -> Iterator[str]:
     """The choice in words."""
-    choice = found.choice
+    choice = swept.choice
     if choice is None:
         yield "t is not chosen: no point is above the floor of any task of an axis that counts"
         yield "take more items (--limit), or other tasks of that axis"
@@ -68,8 +68,8 @@ def on_choice(plan: TaskSweep, found: Found) -> Iterator[str]:
         yield f"t was chosen without the axis {' and '.join(sorted(lost))}: take more items"
     if choice.t in ENDS:
         yield "a parent was chosen: no merge keeps more of both axes"
-    if found.stopped:
-        yield f"the time for choosing is over: {found.stopped}"
+    if swept.stopped:
+        yield f"the time for choosing is over: {swept.stopped}"
 
 
 def test_table(rows: Sequence[Retained]) -> Table:
@@ -100,7 +100,7 @@ def test_table(rows: Sequence[Retained]) -> Table:
     return Table(head, lines)
 
 
-def beside_table(plan: TaskSweep, found: Found) -> Table | None:
+def beside_table(plan: TaskSweep, swept: Swept) -> Table | None:
     """The rows beside on each task's deciding measure, next to the chosen merge."""
     decides = {s.test.name: s.test.table["decides"] for s in plan.sections}
     lines = [
@@ -113,19 +113,19 @@ def beside_table(plan: TaskSweep, found: Found) -> Table | None:
             f"{100 * row['difference']:+.1f}",
             f"{row['p_corrected']:.4f}",
         )
-        for row in rows_beside(plan, found)
+        for row in rows_beside(plan, swept)
         if row["measure"] == decides[row["task"]]
     ]
     head = ("beside", "task", "measure", ">its value", ">merge", ">difference", ">p, corrected")
     return Table(head, lines) if lines else None
 
 
-def lengths(found: Found) -> Iterator[str]:
+def lengths(swept: Swept) -> Iterator[str]:
     """How long the answers are, by t."""
-    for task in found.test_items:
+    for task in swept.test_items:
         means = {
             t: mean([outcome.scores["words"][0] for outcome in by_task[task]])
-            for t, by_task in sorted(found.tests.items())
+            for t, by_task in sorted(swept.tests.items())
             if "words" in by_task[task][0].scores
         }
         if means:
@@ -141,7 +141,7 @@ def share(found: Interval | None) -> str:
     return f"{100 * found.value:.0f} ({100 * found.low:.0f} to {upper})"
 
 
-def on_test(plan: TaskSweep, found: Found, rows: Sequence[Retained]) -> Iterator[str]:
+def on_test(plan: TaskSweep, swept: Swept, rows: Sequence[Retained]) -> Iterator[str]:
     """What the test says, and how little it may prove."""
     for row in rows:
         if row.kept.alarm:
@@ -149,8 +149,8 @@ def on_test(plan: TaskSweep, found: Found, rows: Sequence[Retained]) -> Iterator
                 f"{row.task.name}: {100 * (row.kept.share or Interval(0, 0, 0)).value:.0f} % is "
                 f"kept, less than {KEPT:.0%}"
             )
-    yield from lengths(found)
-    beside = beside_parents(found)
+    yield from lengths(swept)
+    beside = beside_parents(swept)
     if beside:
         real = sum(row["differs"] for row in beside)
         yield (

@@ -21,7 +21,7 @@ from edgemed.clinic import samples
 from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, parse
 from edgemed.clinic.summarize import prompt_of, request_of, write
-from edgemed.clinic.template import load_template
+from edgemed.clinic.template import load_packaged
 from edgemed.clinic.usable import above
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.local_models import library
@@ -79,7 +79,7 @@ def draft_both(name: str, path: Path) -> None:
     try:
         for template, text in WRITTEN:
             note = parse(text())
-            asked = load_template(template)
+            asked = load_packaged(template)
             print(f"\n--- {name}, {asked.title}\n", flush=True)
             request = request_of(prompt_of(note, asked), LIMIT)
             outcome = follow(write(model, request), sys.stdout)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
+from edgemed.errors import EdgemedError, InvalidFile
+from edgemed.storage.listing import is_missing
+
 SHIPPED = Path(__file__).parent
 
 
@@ -42,11 +45,26 @@ def rows_of(name: str) -> tuple[tuple[str, ...], ...]:
 def lines(name: str) -> Iterator[str]:
     """Lines of the shipped list, then of the site's, without comments and blank lines."""
     for folder in (SHIPPED, site_folder()):
-        path = folder / name
-        if path.is_file():
-            for line in path.read_text("utf-8").splitlines():
-                if line.strip() and not line.startswith("#"):
-                    yield line
+        for line in text_of(folder, name).splitlines():
+            if line.strip() and not line.startswith("#"):
+                yield line
+
+
+def text_of(folder: Path, name: str) -> str:
+    """The text of a list; empty where there is none. EdgemedError where it cannot be read: without
+    a site's own words the checks would say less."""
+    path = folder / name
+    try:
+        return path.read_text("utf-8")
+    except UnicodeError:
+        raise InvalidFile(f"the list {path} is not UTF-8 text", "save it as UTF-8") from None
+    except OSError as error:
+        if is_missing(folder, error):
+            return ""
+        raise EdgemedError(
+            f"the list {path} cannot be read: {error.strerror}",
+            f"give this user the right to read {folder}, or move it away",
+        ) from error
 
 
 def site_folder() -> Path:

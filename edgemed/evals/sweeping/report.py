@@ -10,7 +10,7 @@ from edgemed.evals.sweeping.beside import ODD
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.choosing import KEPT, RULE, KeptShare, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
-from edgemed.evals.sweeping.task_sweep import ENDS, Found, TaskSweep, curve_rows
+from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, curve_rows
 from edgemed.evals.tasks.task import Task
 
 SURE = 0.05
@@ -29,17 +29,17 @@ class Retained(NamedTuple):
     verdict: str
 
 
-def retained(plan: TaskSweep, found: Found) -> list[Retained]:
+def retained(plan: TaskSweep, swept: Swept) -> list[Retained]:
     """Every task of the test. Empty where a parent was not swept, or is what was chosen."""
-    choice = found.choice
-    if choice is None or not {*ENDS, choice.t} <= set(found.tests) or choice.t in ENDS:
+    choice = swept.choice
+    if choice is None or not {*ENDS, choice.t} <= set(swept.tests) or choice.t in ENDS:
         return []
     rows = []
     for section in plan.sections:
         task, measure = section.test, section.test.table["decides"]
-        items = found.test_items[task.name]
+        items = swept.test_items[task.name]
         ours, a, b = (
-            [o.scores[measure] for o in found.tests[t][task.name]] for t in (choice.t, *ENDS)
+            [o.scores[measure] for o in swept.tests[t][task.name]] for t in (choice.t, *ENDS)
         )
         kept = kept_of(measure, ours, a, b, floor_of(task, items, measure))
         rows.append(Retained(task, measure, len(items), kept, verdict_on(kept)))
@@ -55,18 +55,18 @@ def verdict_on(kept: KeptShare) -> str:
     return "ALARM" if kept.alarm else "kept"
 
 
-def beside_parents(found: Found) -> list[dict[str, Any]]:
+def beside_parents(swept: Swept) -> list[dict[str, Any]]:
     """The chosen merge and each parent on every measure of the test: paired tests, with Holm's
     correction over all measures of all tasks."""
-    choice = found.choice
-    if choice is None or choice.t in ENDS or choice.t not in found.tests:
+    choice = swept.choice
+    if choice is None or choice.t in ENDS or choice.t not in swept.tests:
         return []
     rows: list[dict[str, Any]] = []
     pairs: dict[str, tuple[Sequence[Outcome], Sequence[Outcome]]] = {
-        f"{task} against t={t:g}": (ours, found.tests[t][task])
+        f"{task} against t={t:g}": (ours, swept.tests[t][task])
         for t in ENDS
-        if t in found.tests
-        for task, ours in found.tests[choice.t].items()
+        if t in swept.tests
+        for task, ours in swept.tests[choice.t].items()
     }
     for one in verdicts(pairs):
         task, _, parent = one.task.partition(" against t=")
@@ -83,16 +83,16 @@ def beside_parents(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
-def rows_beside(plan: TaskSweep, found: Found) -> list[dict[str, Any]]:
+def rows_beside(plan: TaskSweep, swept: Swept) -> list[dict[str, Any]]:
     """Every row beside on every measure, with the chosen merge on the same items: paired tests,
     with Holm's correction over all of them."""
-    choice = found.choice
-    if choice is None or choice.t not in found.tests or not found.beside:
+    choice = swept.choice
+    if choice is None or choice.t not in swept.tests or not swept.beside:
         return []
-    titles = {(name, task): f"{task} beside {name}" for name, by_task in found.beside.items()
+    titles = {(name, task): f"{task} beside {name}" for name, by_task in swept.beside.items()
               for task in by_task}  # fmt: skip
     pairs = {
-        title: (found.tests[choice.t][task], found.beside[name][task])
+        title: (swept.tests[choice.t][task], swept.beside[name][task])
         for (name, task), title in titles.items()
     }
     named = {title: where for where, title in titles.items()}
@@ -107,29 +107,29 @@ def rows_beside(plan: TaskSweep, found: Found) -> list[dict[str, Any]]:
     return rows
 
 
-def tables_of(plan: TaskSweep, found: Found) -> dict[str, list[dict[str, Any]]]:
+def tables_of(plan: TaskSweep, swept: Swept) -> dict[str, list[dict[str, Any]]]:
     """Every measure of every point of the test, by task."""
     return {
         section.test.name: [
             {"t": t, "measure": f.measure, "group": f.group, "items": f.items} | f.value._asdict()
-            for t, by_task in sorted(found.tests.items())
+            for t, by_task in sorted(swept.tests.items())
             for f in figures(
-                section.test, found.test_items[section.test.name], by_task[section.test.name]
+                section.test, swept.test_items[section.test.name], by_task[section.test.name]
             )
         ]
         for section in plan.sections
-        if found.tests
+        if swept.tests
     }
 
 
-def in_harness_form(plan: TaskSweep, found: Found) -> Iterator[tuple[str, dict[str, Any]]]:
+def in_harness_form(plan: TaskSweep, swept: Swept) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every tested point and row by a name for its file, as lm-evaluation-harness writes results.
 
     Its "original" number of items is that of the sample which the sweep drew.
     """
     method = plan.way.method
-    points = {f"{method}-{t:g}": by_task for t, by_task in found.tests.items()}
-    rows = {ODD.sub("-", f"beside-{name}"): by_task for name, by_task in found.beside.items()}
+    points = {f"{method}-{t:g}": by_task for t, by_task in swept.tests.items()}
+    rows = {ODD.sub("-", f"beside-{name}"): by_task for name, by_task in swept.beside.items()}
     for name, by_task in (points | rows).items():
         answered = [
             Answered(s.test, by_task[s.test.name], len(s.test_items)) for s in plan.sections
@@ -137,9 +137,9 @@ def in_harness_form(plan: TaskSweep, found: Found) -> Iterator[tuple[str, dict[s
         yield name, harness_form(name, answered)
 
 
-def as_data(plan: TaskSweep, found: Found, clock: Clock, command: str) -> dict[str, Any]:
+def as_data(plan: TaskSweep, swept: Swept, clock: Clock, command: str) -> dict[str, Any]:
     """Everything, for programs; scores from 0 to 1."""
-    choice = found.choice
+    choice = swept.choice
     return {
         "models": [plan.way.a.name, plan.way.b.name],
         "method": plan.way.method,
@@ -148,19 +148,19 @@ def as_data(plan: TaskSweep, found: Found, clock: Clock, command: str) -> dict[s
         "seconds": round(clock.spent, 1),
         "seconds_a_merge": measured_mean(clock.merges),
         "seconds_an_item": {name: measured_mean(found_) for name, found_ in clock.items.items()},
-        "parents_perplexity_on_plain_english": found.surprise and found.surprise._asdict(),
+        "parents_perplexity_on_plain_english": swept.surprise and swept.surprise._asdict(),
         "rounds": [
             {"items": dict(part.items), "t": list(part.ts), "chosen": part.choice and part.choice.t}
-            for part in found.rounds
+            for part in swept.rounds
         ],
-        "development": curve_rows(plan, found),
+        "development": curve_rows(plan, swept),
         "rule": RULE,
         "chosen": chosen_data(choice),
-        "stopped": found.stopped,
-        "test": tables_of(plan, found),
-        "retention": [retained_data(row) for row in retained(plan, found)],
-        "against_parents": beside_parents(found),
-        "beside": rows_beside(plan, found),
+        "stopped": swept.stopped,
+        "test": tables_of(plan, swept),
+        "retention": [retained_data(row) for row in retained(plan, swept)],
+        "against_parents": beside_parents(swept),
+        "beside": rows_beside(plan, swept),
         "make": command if choice is not None else None,
     }
 

@@ -26,6 +26,7 @@ from edgemed.evals.tasks.rows import (
 )
 from edgemed.evals.tasks.sheet import sheet_rows
 from edgemed.evals.tasks.task import Task
+from edgemed.storage.listing import entries_in
 
 LETTERS = "ABCDEFGHIJ"
 PIECE = 2000  # characters: about 500 tokens of English
@@ -61,7 +62,8 @@ def load(task: Task, folder: Path) -> list[Item]:
 
 def at(task: Task, folder: Path, name: str) -> Path:
     """The file called `name`. Refused, with where it comes from, if it is not there."""
-    found = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    places = (folder, *entries_in(folder))
+    found = [place / name for place in places if (place / name).is_file()]
     if not found:
         raise Refused(
             f"the task {task.name} needs {name}, which is not in {folder}", source_of(task)

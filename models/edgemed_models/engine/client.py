@@ -5,17 +5,12 @@ the running request ends with a Failed event and the last log lines. The caller 
 and the next request starts a new worker.
 """
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from edgemed_models.base import (
     Done,
@@ -29,97 +24,17 @@ from edgemed_models.base import (
     Timings,
 )
 from edgemed_models.engine import wire
+from edgemed_models.engine.process import Process, WorkerDied, hint_for, how_it_ended
 from edgemed_models.engine.settings import Settings
 
 if TYPE_CHECKING:
     from edgemed_models.reading import F32
 
-LOG_LINES = 200
 SHOWN_LINES = 12
 ENDINGS = (Done, Failed)
 GRACE = 0.8  # seconds that a cancelled worker has to stop by itself before it is killed
 
-
 Ready = Callable[[Settings], AbstractContextManager[Settings]]
-
-
-class WorkerDied(Exception):
-    """The process ended before it had answered."""
-
-
-class Process:
-    """One worker process, its pipes, and the last lines it logged.
-
-    The thread that starts the process lives as long as it and collects its log: on Linux the child
-    is killed when the *thread* that started it ends, so that thread must not end early.
-    """
-
-    def __init__(self, module: str = "worker") -> None:
-        """Start a module of this folder, which answers lines with lines."""
-        self.module = f"edgemed_models.engine.{module}"
-        self.log: deque[str] = deque(maxlen=LOG_LINES)
-        self.started = threading.Event()
-        self.refusal: OSError | None = None
-        self.thread = threading.Thread(target=self._keep, name="edgemed-engine", daemon=True)
-        self.thread.start()
-        self.started.wait()
-        if self.refusal is not None:
-            raise ModelError(
-                f"the engine cannot start: {self.refusal.strerror}", "free some memory"
-            )
-
-    def _keep(self) -> None:
-        command = [sys.executable, "-P", "-m", self.module, str(os.getpid())]
-        pipe = subprocess.PIPE
-        try:
-            self.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
-        except OSError as error:
-            self.refusal = error
-            return
-        finally:
-            self.started.set()
-        assert self.child.stderr is not None
-        with self.child.stderr as stream:
-            for data in stream:
-                self.log.append(data.decode("utf-8", "replace").rstrip())
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Write one line; a dead worker is noticed when its answer is read."""
-        try:
-            stream = self._pipe(self.child.stdin)
-            stream.write(wire.line(message))
-            stream.flush()
-        except (OSError, ValueError):
-            return
-
-    def receive(self) -> dict[str, Any]:
-        """The next line of the answer. Raises WorkerDied at the end of the output."""
-        try:
-            return wire.parse(self._pipe(self.child.stdout).readline())
-        except ValueError:  # no line, or half of one
-            raise WorkerDied from None
-
-    @staticmethod
-    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-        assert stream is not None
-        return stream
-
-    def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self.child.poll() is None
-
-    def end(self) -> int:
-        """Make sure that the process has ended and its pipes are closed; returns its exit code."""
-        if self.alive():
-            self.child.kill()
-        code = self.child.wait()
-        self.thread.join()
-        for stream in (self.child.stdin, self.child.stdout):
-            try:
-                self._pipe(stream).close()
-            except OSError:  # unsent bytes of a dead worker
-                continue
-        return code
 
 
 class LlamaModel:
@@ -234,7 +149,7 @@ class LlamaModel:
         if not count:
             return
         self._claim()
-        open_ = {number: Progress() for number in range(count)}
+        open_ = {number: Sent() for number in range(count)}
         try:
             message = self._first(question)
             while True:
@@ -310,7 +225,7 @@ class LlamaModel:
         error = refused(message, self.log[-SHOWN_LINES:])
         return [(number, Failed(error.message, error.hint, error.log)) for number in left]
 
-    def _endings(self, left: dict[int, "Progress"]) -> list[tuple[int, Event]]:
+    def _endings(self, left: dict[int, "Sent"]) -> list[tuple[int, Event]]:
         """The last events of streams whose worker is dead: cancelled, or failed with the reason."""
         if self._cancelled:
             self._drop()
@@ -416,7 +331,7 @@ class LlamaModel:
         self._drop()
 
 
-class Progress:
+class Sent:
     """What a stream has sent so far, for the timings if it ends without any."""
 
     def __init__(self) -> None:
@@ -440,22 +355,3 @@ def refused(message: dict[str, Any], log: tuple[str, ...]) -> ModelError:
     """The worker's refusal as an error, with `log` if llama.cpp was the cause."""
     told = message["refused"]
     return ModelError(told["message"], told["hint"], log if told["logged"] else ())
-
-
-def how_it_ended(code: int) -> str:
-    """An exit code in words."""
-    if code >= 0:
-        return f"ended (exit code {code})"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"
-
-
-def hint_for(code: int) -> str:
-    """The usual cause of an exit code, and what to do."""
-    if code == -getattr(signal, "SIGKILL", 9):
-        return "probably out of memory: close programs or give a smaller context; then try again"
-    if code == -getattr(signal, "SIGILL", 4):
-        return "this llama.cpp build uses instructions that the CPU lacks: run `edgemed doctor`"
-    return "the note is not lost: try again; the log lines say more"

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.client import Process, WorkerDied, hint_for, how_it_ended
+from edgemed_models.engine.process import Process, WorkerDied, hint_for, how_it_ended
 
 SECONDS = 300  # a vocabulary of 256,000 tokens takes about one second
 REASON = re.compile(r"error loading model: (.*)")

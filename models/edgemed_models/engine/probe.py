@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.client import hint_for, how_it_ended
 from edgemed_models.engine.fit import Gpu
+from edgemed_models.engine.process import hint_for, how_it_ended
 
 GPU_BACKENDS = ("cuda", "metal", "vulkan", "hip", "sycl", "musa", "cann", "opencl", "webgpu")
 SECONDS = 60  # a GPU's driver may take long to start

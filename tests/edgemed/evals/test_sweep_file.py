@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgemed.errors import InvalidFile
-from edgemed.evals.sweep_file import best, known_sweeps, parse_sweep, read_sweep, sweeps_folder
+from edgemed.evals.sweep_file import (
+    best,
+    embedded_sweep,
+    own_sweeps,
+    parse_sweep,
+    read_sweep,
+    sweeps_folder,
+)
 
 
 def line(t: float, seed: int = 1, method: str = "linear", **axes: float) -> dict[str, Any]:
@@ -108,8 +115,9 @@ def test_any_text_is_a_sweep_or_a_refusal(written: str) -> None:
 
 
 def test_the_sweep_of_the_embedded_models_is_there_and_whole() -> None:
-    assert [name for name, _ in known_sweeps()] == ["the embedded models"]
-    curves = read_sweep(known_sweeps()[0][1])
+    name, path = embedded_sweep()
+    assert name == "the embedded models" and own_sweeps() == []
+    curves = read_sweep(path)
     assert {"clinical", "instruction", "composite"} == set(curves[0].axes)
     assert [curves[0].points[0].t, curves[0].points[-1].t] == [0.0, 1.0]
     assert 0.0 < best(curves[0]).t < 1.0
@@ -118,7 +126,7 @@ def test_the_sweep_of_the_embedded_models_is_there_and_whole() -> None:
 def test_the_users_own_sweeps_come_first_and_what_is_no_text_is_refused(tmp_path: Path) -> None:
     sweeps_folder().mkdir(parents=True)
     (sweeps_folder() / "ours.jsonl").write_text(text(line(0.5)), "utf-8")
-    assert known_sweeps()[0][0] == "ours"
+    assert own_sweeps()[0][0] == "ours"
     (tmp_path / "x.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidFile, match="not UTF-8"):
         read_sweep(tmp_path / "x.jsonl")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from edgemed_models.base import ModelError
-from edgemed_models.engine.client import Process
 from edgemed_models.engine.load_check import LoadCheck, reason
+from edgemed_models.engine.process import Process
 from edgemed_models.scale import path_of
 
 import edgemed

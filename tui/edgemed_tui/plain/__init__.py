@@ -11,12 +11,11 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NamedTuple
 
-from edgemed_models.base import ModelError
-
 from edgemed.clinic.kept import Unsaved
 from edgemed.errors import LOG_LINE, EdgemedError
 from edgemed_tui import clipboard, hangup
 from edgemed_tui.crash import place_of
+from edgemed_tui.foreseen import foreseen
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.plain import choosing, deciding, documents, writing
 from edgemed_tui.plain.line import Line, sentence, undivided
@@ -141,18 +140,25 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
     """Run a command; any error is reported, and the session stays."""
     try:
         act()
-    except (EdgemedError, ModelError) as error:
-        line.say(f"Not done: {error.message}.")
-        if error.hint:
-            for row in f"What helps: {remedy(error.hint)}.".split(LOG_LINE):
-                line.say(row)
     except KeyboardInterrupt:
         line.say("Stopped.")
     except EOFError:
         line.say("Not done: the answer is missing.")
-    except Exception as error:  # last resort: the error's text could quote a note, its place cannot
+    except Exception as error:
+        tell_fault(line, error)
+
+
+def tell_fault(line: Line, error: Exception) -> None:
+    """What went wrong, and what helps. Of what nobody foresaw only the place: its text could quote
+    a note."""
+    if (fault := foreseen(error)) is None:
         line.say(f"Not done: {place_of(error)}. The session is as it was.")
         line.say("What helps: save the session, and report this line.")
+        return
+    line.say(f"Not done: {fault.message}.")
+    if fault.hint:
+        for row in f"What helps: {remedy(fault.hint)}.".split(LOG_LINE):
+            line.say(row)
 
 
 def kept(line: Line) -> bool:

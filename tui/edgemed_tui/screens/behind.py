@@ -18,8 +18,6 @@ from textual.geometry import Region
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 
-from edgemed_tui.foreseen import Foresees
-
 if TYPE_CHECKING:
     Base = Screen[Any]
 else:
@@ -33,7 +31,7 @@ LONGEST = 10.0  # seconds between two pictures while somebody types
 ARRANGED = 0.1  # seconds after another size of the terminal in which the page is arranged
 
 
-class PageBehind(Foresees, Base):
+class PageBehind(Base):
     """Shows the page below where nothing of its own stands."""
 
     _page_picture: tuple[str, dict[int, Strip]] | None = None  # with the theme that it was drawn in

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from edgemed.clinic import sessions
 from edgemed.clinic.case import Case
 from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import Note
@@ -98,13 +99,21 @@ class Choosing:
         given = await self.deciding.lose()
         if given is None:
             return
-        chosen = await self.view.ask(NotePicker(self.services.notes, self.services.sessions))
+        chosen = await self.view.ask(NotePicker(self.services.notes, self._saved_sessions()))
         if isinstance(chosen, Note):
             self.take_note(chosen.text, lose=given.up)
         elif isinstance(chosen, str):
             self.take_note(chosen, typed=True, lose=given.up)
         elif isinstance(chosen, Path) and await self.deciding.open_saved(chosen, lose=given.up):
             self.opened()
+
+    def _saved_sessions(self) -> list[Path]:
+        """The files of saved sessions; where they cannot be listed that is said."""
+        try:
+            return sessions.saved_in(self.services.sessions)
+        except EdgemedError as error:
+            self.view.complain(error)
+            return []
 
     async def step(self, number: int) -> None:
         """Take the step that an empty pane names with this number."""

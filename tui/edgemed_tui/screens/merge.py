@@ -20,7 +20,6 @@ from edgemed.merging.run import unfinished
 from edgemed.merging.run.run import Progress, run_plan
 from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
-from edgemed_tui.foreseen import Foresees
 from edgemed_tui.literal import Words, literal, one_line
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import AskPath, FilePicker
@@ -53,7 +52,7 @@ class Cancelled(EdgemedError):
     """The user stopped the merge."""
 
 
-class MergeScreen(Foresees, Screen[None]):
+class MergeScreen(Screen[None]):
     """A form left, its consequences right, progress below."""
 
     CSS_PATH = "merge.tcss"

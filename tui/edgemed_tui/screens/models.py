@@ -25,7 +25,6 @@ from edgemed.local_models.tuned import Speed, recall
 from edgemed.storage.sizes import show_size
 from edgemed_tui.crash import place_of
 from edgemed_tui.folders import folder_with
-from edgemed_tui.foreseen import Foresees
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import complaint, remedy
 from edgemed_tui.screens.dialogs import AskName, Confirm
@@ -45,7 +44,7 @@ ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5
 of it counts. It is tried first. Leave the line empty to run the model without one."""
 
 
-class ModelsScreen(Foresees, Screen[None]):
+class ModelsScreen(Screen[None]):
     """Models left, the highlighted one's facts right."""
 
     CSS_PATH = "models.tcss"

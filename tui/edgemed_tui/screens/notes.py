@@ -38,10 +38,12 @@ class NotePicker(FilePicker):
         Binding("ctrl+l", "names", "Names of sessions", id="notes.names", priority=True),
     ]
 
-    def __init__(self, folder: Path, saved: Path) -> None:
+    def __init__(self, folder: Path, saved: Sequence[Path]) -> None:
+        """`saved`: the files of saved sessions, newest first."""
         endings = (*NOTES, sessions.ENDING)
-        super().__init__("Open", folder, endings, saved_sessions(saved), NO_FILES, KEYS)
-        self._saved = sessions.saved_in(saved)[:MOST_NAMED]
+        rows = [Choice(path.stem, "saved session, encrypted", path) for path in saved[:MOST]]
+        super().__init__("Open", folder, endings, rows, NO_FILES, KEYS)
+        self._saved = saved[:MOST_NAMED]
 
     def action_type_note(self) -> None:
         """Go on with a page to paste or type on."""
@@ -126,12 +128,6 @@ def named(choice: Choice[Path], labels: dict[Path, str]) -> Choice[Path]:
     """The row of a session with its name, where that is known."""
     label = labels.get(Path(choice.value), "")
     return Choice(choice.title, f"{label}  (saved session)", choice.value) if label else choice
-
-
-def saved_sessions(folder: Path) -> Sequence[Choice[Path]]:
-    """Saved sessions, newest first."""
-    found = sessions.saved_in(folder)
-    return [Choice(p.stem, "saved session, encrypted", p) for p in found[:MOST]]
 
 
 NO_FILES = "No note here matches. Go into a folder, type a path, or press ctrl+v to paste."

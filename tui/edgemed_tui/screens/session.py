@@ -18,7 +18,6 @@ from edgemed.clinic.note import parse
 from edgemed.clinic.session import Session
 from edgemed.errors import EdgemedError, Refused
 from edgemed_tui import interpreter, messages
-from edgemed_tui.foreseen import Foresees
 from edgemed_tui.model_thread import ModelThread
 from edgemed_tui.screens.choosing import Choosing
 from edgemed_tui.screens.deciding import Deciding
@@ -36,7 +35,7 @@ T = TypeVar("T")
 MEMORY_EVERY = 3.0  # seconds
 
 
-class SessionScreen(Foresees, Screen[None]):
+class SessionScreen(Screen[None]):
     """One note, one draft, one signature."""
 
     CSS_PATH = "session.tcss"

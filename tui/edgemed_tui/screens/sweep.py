@@ -12,8 +12,15 @@ from textual.screen import Screen
 
 from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
-from edgemed.evals.sweep_file import RULE, Curve, Point, best, known_sweeps, read_sweep
-from edgemed_tui.foreseen import Foresees
+from edgemed.evals.sweep_file import (
+    RULE,
+    Curve,
+    Point,
+    best,
+    embedded_sweep,
+    own_sweeps,
+    read_sweep,
+)
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import FilePicker
@@ -26,7 +33,7 @@ OPEN = "A file of scores has one JSON object a line, as docs/sweeps.md says. Typ
 SCORE = "score, 1 is best, of merges from the first model (t = 0) to the second (t = 1)"
 
 
-class SweepScreen(Foresees, Screen[float | None]):
+class SweepScreen(Screen[float | None]):
     """One curve of one file; answers with a t to merge at, or with nothing."""
 
     CSS_PATH = "sweep.tcss"
@@ -58,11 +65,27 @@ opens another file, `m` takes the t under the mark to the merge screen."""
         yield Words(id="legend")
         yield Words(id="read")
         yield Words(id="best")
+        yield Words(id="said")
         yield KeysLine()
 
     def on_mount(self) -> None:
         """Show the first sweep that can be read."""
-        self.load(*known_sweeps()[0])
+        self.query_one("#said").display = False
+        self.load(*self._known()[0])
+
+    def say(self, words: str) -> None:
+        """A line above the keys."""
+        line = self.query_one("#said", Words)
+        line.display = True
+        line.say(words)
+
+    def _known(self) -> list[tuple[str, Path]]:
+        """The sweeps on this machine by name: the user's, then that of the embedded models."""
+        try:
+            return [*own_sweeps(), embedded_sweep()]
+        except EdgemedError as error:
+            self.say(complaint(error))
+            return [embedded_sweep()]
 
     def load(self, name: str, path: Path) -> None:
         """Show the longest curve of a file, or say why not."""
@@ -103,7 +126,7 @@ opens another file, `m` takes the t under the mark to the merge screen."""
     @work
     async def action_curve(self) -> None:
         """Choose a file that is here, and of it a curve."""
-        files = [Choice(name, str(path.parent), (name, path)) for name, path in known_sweeps()]
+        files = [Choice(name, str(path.parent), (name, path)) for name, path in self._known()]
         if len(files) > 1:
             chosen = await self.app.push_screen_wait(Picker("Sweep", files))
             if chosen is None:

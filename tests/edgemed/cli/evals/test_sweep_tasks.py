@@ -10,7 +10,7 @@ from edgemed_models.scale import path_of
 from edgemed.cli.evals import sweep_tasks
 from edgemed.cli.main import main
 from edgemed.evals.sweep_file import read_sweep, sweeps_folder
-from edgemed.evals.sweeping.task_sweep import Found, TaskSweep
+from edgemed.evals.sweeping.task_sweep import Swept, TaskSweep
 from edgemed.evals.tasks.task import read_task
 from tests.edgemed.evals import task_files as files
 
@@ -103,10 +103,10 @@ def test_examples_rows_beside_and_a_change_by_chance_are_part_of_the_plan(
 ) -> None:
     found: list[TaskSweep] = []
 
-    def caught(plan: TaskSweep, *rest: object) -> Iterator[Found]:
+    def caught(plan: TaskSweep, *rest: object) -> Iterator[Swept]:
         found.append(plan)
         plan.folder.mkdir()
-        yield Found()
+        yield Swept()
 
     monkeypatch.setattr(sweep_tasks, "sweep_tasks", caught)
     page = tmp_path / "page.html"

@@ -15,7 +15,8 @@ from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.report import as_data, rows_beside
 from edgemed.evals.sweeping.sweep import Silent
-from edgemed.evals.sweeping.task_sweep import TaskSweep, sweep_tasks
+from edgemed.evals.sweeping.task_rounds import sweep_tasks
+from edgemed.evals.sweeping.task_sweep import TaskSweep
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options
 from tests.edgemed.evals.sweeping.test_task_sweep import World, last, plan, world

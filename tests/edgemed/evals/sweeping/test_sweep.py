@@ -18,7 +18,7 @@ from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.asking import examined, planned_settings
 from edgemed.evals.cases import SweepCase, read_cases
-from edgemed.evals.sweep_file import known_sweeps, read_sweep
+from edgemed.evals.sweep_file import own_sweeps, read_sweep
 from edgemed.evals.sweeping import sweep as sweeping
 from edgemed.evals.sweeping.scores import Examined, write_points
 from edgemed.evals.sweeping.sweep import Exam, Way, sweep
@@ -216,7 +216,7 @@ def test_the_command_says_which_t_is_best_and_what_it_keeps(
     out, err = capfd.readouterr()
     assert "best: t = " in out and "to make it: edgemed merge " in out and "only 2 cases" in out
     assert "chat template and turn tokens from instruct.gguf" in err and "t = 0.5: facts " in err
-    (name, path), *_ = known_sweeps()
+    (name, path), *_ = own_sweeps()
     assert name == "clinical-instruct" and len(read_sweep(path)[0].points) == 3
     assert main([*asked, "--t", "0.5", "1"]) == 0
     assert "add t = 0 and t = 1" in capfd.readouterr().out

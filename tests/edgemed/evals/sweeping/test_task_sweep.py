@@ -14,19 +14,20 @@ from edgemed_models.scale import path_of
 from edgemed.errors import Refused, UsageError
 from edgemed.evals import evaluate as evaluating
 from edgemed.evals.sweep_file import parse_sweep
-from edgemed.evals.sweeping import task_sweep as sweeping
+from edgemed.evals.sweeping import points, task_rounds
 from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.report import as_data, retained
 from edgemed.evals.sweeping.sweep import Silent, Way
+from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import (
-    Found,
     Section,
+    Swept,
     TaskSweep,
+    curve_rows,
     development_of,
     refuse_axes,
-    sweep_tasks,
 )
 from edgemed.evals.tasks.items import sampled
 from edgemed.evals.tasks.loaders import load
@@ -76,9 +77,9 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(sweeping, "merge_at", world.merge)
-    monkeypatch.setattr(sweeping, "perplexity_of", lambda path, options: 30.0)
-    monkeypatch.setattr(sweeping, "refuse_merges", lambda *_: [])
+    monkeypatch.setattr(points, "merge_at", world.merge)
+    monkeypatch.setattr(points, "perplexity_of", lambda path, options: 30.0)
+    monkeypatch.setattr(task_rounds, "refuse_merges", lambda *_: [])
     monkeypatch.setattr(evaluating, "start", world.start)
     monkeypatch.setattr(
         evaluating, "planned", lambda model, task, items: Settings(str(model.path), 512, 1)
@@ -116,7 +117,7 @@ def planned(folder: Path, limit: int) -> TaskSweep:
     return TaskSweep(WAY, TS, sections, Options(threads=1), folder / "out", limit, 0)
 
 
-def last(found: Iterator[Found]) -> Found:
+def last(found: Iterator[Swept]) -> Swept:
     return list(found)[-1]
 
 
@@ -200,7 +201,7 @@ def test_a_broken_parent_is_named_before_any_question(
     plan: TaskSweep, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = iter((31.0, 9000.0))
-    monkeypatch.setattr(sweeping, "perplexity_of", lambda path, options: next(values))
+    monkeypatch.setattr(points, "perplexity_of", lambda path, options: next(values))
     with pytest.raises(Refused, match=r"instruct.gguf seems broken.* 9,000, .*clinical.gguf 31"):
         last(sweep_tasks(plan, Clock(None, 0.0), Silent()))
     assert not world.asked
@@ -255,7 +256,7 @@ def test_knowledge_alone_does_not_choose() -> None:
 def test_curve_and_page_hold_figures_and_no_text(plan: TaskSweep, world: World) -> None:
     clock = Clock(None, 0.0)
     found = last(sweep_tasks(plan, clock, Silent()))
-    rows = sweeping.curve_rows(plan, found)
+    rows = curve_rows(plan, found)
     import json
 
     (curve,) = parse_sweep("".join(json.dumps(row) + "\n" for row in rows), "x")

@@ -1,19 +1,10 @@
-"""The two ways to work on a case, screen and line mode, behind one set of verbs: for one suite.
+"""The screen behind the verbs of both ways, driven by keys and by the messages of its panes."""
 
-Every verb waits until it is done. `lose` is the answer where losing unsaved work is asked.
-"""
-
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
-from edgemed_tui import plain
-from edgemed_tui.app import EdgemedApp
 from edgemed_tui.literal import Words
 from edgemed_tui.messages import DismissAsked, InsertAsked, NotePasted
-from edgemed_tui.plain.line import Line
 from edgemed_tui.screens.compare import CompareScreen
 from edgemed_tui.screens.dialogs import (
     AskPassphrase,
@@ -24,8 +15,6 @@ from edgemed_tui.screens.dialogs import (
 )
 from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.picker import Picker
-from edgemed_tui.screens.welcome import WelcomeScreen
-from edgemed_tui.services import ModelChoice, Services
 from edgemed_tui.widgets.status import Notice, StatusLine
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
@@ -33,196 +22,15 @@ from textual.widgets import Input, OptionList
 from edgemed.clinic import session as steps
 from edgemed.clinic.case import Case
 from edgemed.clinic.drafting import Draft
-from edgemed.clinic.findings import Omission, Review
-from edgemed.clinic.session import Session
-from tests.tui.driving import case_of, panes_of, press, started
-from tests.tui.scripted import NOTE, services
-
-PASSPHRASE = "four words of mine"
-NAMES = ("screen", "line mode")
-
-ANSWERS = {
-    "Why": "seen",
-    "Your name": "Dr A",
-    "Dr A signs": "yes",
-    "Reason": "1",
-    "Try again": "no",
-}
-"""What the line mode is told, by the beginning of its question."""
-
+from edgemed.clinic.findings import Omission
+from tests.tui.both_ways.verbs import PASSPHRASE, Way
+from tests.tui.driving import case_of, panes_of, press
 
 ACTIONS = {
     "draft": "action_make_draft",
     "template": "action_choose_template",
     "model": "action_choose_model",
 }
-
-
-class Way:
-    """What both ways can do; `asked` counts the questions about losing work."""
-
-    def __init__(self, folder: Path, model: ScriptedModel) -> None:
-        self.folder, self.model, self.asked, self.lose = folder, model, 0, False
-        self.allow = False  # the answer where copying is to be allowed
-        self.passphrases = self.questions = 0  # how often was asked for one, and for anything
-        self.copied: list[str] = []
-
-    @property
-    def case(self) -> Case:
-        raise NotImplementedError
-
-    @property
-    def session(self) -> Session:
-        return self.case.session
-
-    @property
-    def template_name(self) -> str:
-        """What the next draft follows; empty where nothing was chosen."""
-        return self.case.template.name if self.case.template else ""
-
-    @property
-    def said(self) -> str:
-        raise NotImplementedError
-
-    def finding(self, kind: type) -> steps.Finding:
-        return next(f for f in steps.findings(self.session) if isinstance(f, kind))
-
-
-class ByLine(Way):
-    """The line mode."""
-
-    def __init__(self, folder: Path, model: ScriptedModel, own: Services) -> None:
-        super().__init__(folder, model)
-        self.heard: list[str] = []
-        self.typed: list[str] = []
-        self.wants: list[str] = []  # what is taken of the next lists
-        self.line = Line(own, self.heard.append, self.answer, self.secret, self.copied.append)
-
-    @property
-    def case(self) -> Case:
-        return self.line.case
-
-    @property
-    def said(self) -> str:
-        return "\n".join(self.heard)
-
-    async def command(self, word: str) -> str:
-        """Give a command as one types it; what is said."""
-        self.type({"export": "export out.txt", "dismiss": "dismiss 1"}.get(word, word))
-        return self.said
-
-    def answer(self, prompt: str) -> str:
-        self.questions += 1
-        if "Discard it?" in prompt:
-            self.asked += 1
-            return "yes" if self.lose else "no"
-        if not prompt:
-            return self.typed.pop(0) if self.typed else "."
-        if "Allow copying" in prompt:
-            return "yes" if self.allow else "no"
-        if prompt.endswith("a number: ") and self.wants:
-            want = self.wants.pop(0)
-            row = next(row for row in reversed(self.heard) if f": {want}" in row)
-            return row.partition(":")[0]
-        return next((ANSWERS[head] for head in ANSWERS if prompt.startswith(head)), "")
-
-    def secret(self, prompt: str) -> str:
-        self.passphrases += prompt == "Passphrase: "
-        return PASSPHRASE
-
-    def type(self, typed: str, *, lose: bool = False) -> None:
-        self.lose = lose
-        self.heard.clear()
-        plain.answer(self.line, typed)
-
-    def number(self, finding: steps.Finding) -> int:
-        return steps.findings(self.session).index(finding) + 1
-
-    async def sample(self, *, lose: bool = True) -> None:
-        self.type("sample", lose=lose)
-
-    async def template(self, title: str, *values: str) -> None:
-        self.wants = [title, *values]
-        self.type("template")
-
-    async def broken_template(self, name: str) -> str:
-        self.type(f"template {name}")
-        return self.said
-
-    async def look_at(self, words: str) -> str:
-        rows = self.session.text.splitlines()
-        self.type(f"evidence {1 + next(n for n, row in enumerate(rows) if words in row)}")
-        return self.said
-
-    async def step(self, by: int) -> str:
-        self.type("next" if by > 0 else "previous")
-        return self.said
-
-    async def compare(self, number: int) -> str:
-        self.type(f"compare {number or ''}")
-        return self.said
-
-    async def copy(self, *, allow: bool = False) -> None:
-        self.allow = allow
-        self.type("copy")
-
-    async def forbid_copying(self) -> None:
-        self.type("copy off")
-
-    async def note(self, text: str, *, lose: bool = False) -> None:
-        path = self.folder / "another.txt"
-        path.write_text(text, encoding="utf-8")
-        self.type(f"note {path}", lose=lose)
-
-    async def paste(self, text: str, *, lose: bool = False) -> None:
-        self.typed = [*text.splitlines(), "."]
-        self.type("paste", lose=lose)
-
-    async def draft(self) -> None:
-        self.type("draft")
-
-    async def turn_to(self, number: int) -> None:
-        self.type(f"document {number}")
-
-    async def add(self, words: str) -> None:
-        self.typed = [words, "."]
-        self.type("addendum")
-
-    async def open(self, path: Path, *, lose: bool = False) -> None:
-        self.type(f"open {path.stem}", lose=lose)
-
-    async def dismiss(self, finding: steps.Finding) -> None:
-        self.type(f"dismiss {self.number(finding)}")
-
-    async def restore(self, finding: steps.Finding) -> None:
-        self.type(f"restore {self.number(finding)}")
-
-    async def insert(self, omission: Omission) -> None:
-        self.type(f"insert {self.number(omission)}")
-
-    async def edit_last(self, words: str) -> None:
-        self.type(f"edit {len(self.session.text.splitlines())} {words}")
-
-    async def sign(self) -> None:
-        self.type("sign")
-
-    async def export(self, path: Path | str) -> None:
-        self.type(f"export {path}")
-
-    async def seal(self, folder: Path) -> None:
-        self.type(f"seal {folder}")
-
-    async def save(self, called: str = "") -> None:
-        self.type(f"save {called}")
-
-    async def names(self) -> str:
-        self.type("sessions names")
-        return self.said
-
-    async def quit(self, *, lose: bool = False) -> bool:
-        self.lose = lose
-        self.heard.clear()
-        return not plain.answer(self.line, "quit")
 
 
 class ByScreen(Way):
@@ -465,37 +273,3 @@ class ByScreen(Way):
         await self.confirm(lose)
         await self.pilot.pause()
         return self.pilot.app._exit
-
-
-AnyWay = ByLine | ByScreen
-
-
-@asynccontextmanager
-async def way(
-    name: str,
-    folder: Path,
-    model: ScriptedModel,
-    review: Callable[[str, str], Review] | None = None,
-    *,
-    demonstration: bool = False,
-    note: str | None = NOTE,
-    models: Callable[[], Sequence[ModelChoice]] | None = None,
-) -> AsyncIterator[AnyWay]:
-    """The screen or the line mode with a note open and a template chosen."""
-    own = services(model, demonstration=demonstration, folder=folder)
-    own = replace(own, review=review or own.review, models=models or own.models)
-    if name == "screen":
-        async with started(EdgemedApp(own, note)) as pilot:
-            if isinstance(pilot.app.screen, WelcomeScreen):
-                await press(pilot, "escape")
-            await press(pilot, "ctrl+t", "enter")
-            by = ByScreen(folder, model, pilot)
-            pilot.app.release = by.copied.append  # type: ignore[attr-defined]
-            yield by
-        return
-    by_line = ByLine(folder, model, own)
-    if note is not None:
-        await by_line.note(note)
-    by_line.type("template soap")
-    yield by_line
-    by_line.line.close()
