@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from edgemed_models.engine.counting import counts
+from edgemed_models.engine.rewording import rewords
 
 from edgemed.clinic.findings import Claim, Flag, Review, Span
 from edgemed.clinic.language import is_in_another_language
@@ -84,7 +85,8 @@ def is_mash(draft: str, source: str) -> bool:
 
 
 def repeats(draft: str, source: str = "") -> bool:
-    """Whether much of it is repeated, numbers and labels aside, or a word of it never ends.
+    """Whether much of it is repeated, numbers and labels aside, or a word of it never ends; or
+    it goes on saying one thing in other words.
 
     What the source has as often is no repetition: a list of medicines may say "by mouth" ten times.
     """
@@ -95,6 +97,8 @@ def repeats(draft: str, source: str = "") -> bool:
         return True
     every = WORD.findall(draft.lower())
     if in_a_row(every) > MOSTLY * len(every):
+        return True
+    if source and rewords(LABEL.sub(" ", draft), source):
         return True
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()
