@@ -178,6 +178,15 @@ def unsupported(claims: Sequence[Claim], draft: str, source: str) -> bool:
     return not shared and len(own) >= WORDS_ALONE
 
 
+def nothing_found(claims: Sequence[Claim]) -> bool:
+    """Whether not one of its claims was found in the note.
+
+    Of a sentence or two this is no reason to call a draft not usable: of 778 short sections by
+    people it is so in 204 ("Noncontributory."). The verdict says it all the same.
+    """
+    return bool(claims) and all(claim.label == "not found" for claim in claims)
+
+
 def meaning(text: str) -> set[str]:
     """The stems of the words that carry meaning."""
     return {word.stem for word in content(words(text))}
