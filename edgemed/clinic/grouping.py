@@ -32,7 +32,7 @@ def grouped(session: Session) -> tuple[Group, ...]:
     still_open = [f for f in every if dismissal_of(session, f) is None]
     gone = tuple(f for f in every if dismissal_of(session, f) is not None)
     first, rest = still_open[:FIRST], still_open[FIRST:]
-    groups = [Group("", tuple(first)), *by_harm(rest), Group(DISMISSED, gone)]
+    groups = [Group("", tuple(first)), *by_harm(rest, every), Group(DISMISSED, gone)]
     return tuple(group for group in groups if group.findings)
 
 
@@ -43,13 +43,18 @@ def first(session: Session) -> dict[int, Finding]:
     return dict(islice(still_open, FIRST))
 
 
-def by_harm(found: Sequence[Finding]) -> list[Group]:
-    """Groups of one kind: those with a major finding first, what is left out after the flags."""
+def by_harm(found: Sequence[Finding], every: Sequence[Finding]) -> list[Group]:
+    """Groups of one kind: those with a major finding first, what is left out after the flags.
+
+    `every` finding, the dismissed too, decides their order, so that none moves meanwhile.
+    """
     kinds: dict[str, list[Finding]] = {}
-    for finding in found:
+    for finding in every:
         kinds.setdefault(kind_of(finding), []).append(finding)
-    groups = [Group(name, tuple(members)) for name, members in kinds.items()]
-    return sorted(groups, key=lambda g: (not g.major, isinstance(g.findings[0], Omission)))
+    whole = [Group(name, tuple(members)) for name, members in kinds.items()]
+    whole.sort(key=lambda g: (not g.major, isinstance(g.findings[0], Omission)))
+    groups = (Group(g.name, tuple(f for f in found if kind_of(f) == g.name)) for g in whole)
+    return [group for group in groups if group.findings]
 
 
 def kind_of(finding: Finding) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from edgemed_models.engine.counting import counts
+from edgemed_models.engine.rewording import rewords
 
 from edgemed.clinic.findings import Claim, Flag, Review, Span
 from edgemed.clinic.language import is_in_another_language
@@ -83,7 +84,8 @@ def is_mash(draft: str, source: str) -> bool:
 
 
 def repeats(draft: str, source: str = "") -> bool:
-    """Whether much of it is repeated, numbers and labels aside, or a word of it never ends.
+    """Whether much of it is repeated, numbers and labels aside, or a word of it never ends; or
+    it goes on saying one thing in other words.
 
     What the source has as often is no repetition: a list of medicines may say "by mouth" ten times.
     """
@@ -94,6 +96,8 @@ def repeats(draft: str, source: str = "") -> bool:
         return True
     every = WORD.findall(draft.lower())
     if in_a_row(every) > MOSTLY * len(every):
+        return True
+    if source and rewords(LABEL.sub(" ", draft), source):
         return True
     due = Counter(runs(plain_words(source), AGAIN))
     seen: Counter[tuple[str, ...]] = Counter()
@@ -171,6 +175,15 @@ def unsupported(claims: Sequence[Claim], draft: str, source: str) -> bool:
     if len(claims) >= FEW_CLAIMS:
         return shared <= max(1, SHARED * len(own))
     return not shared and len(own) >= WORDS_ALONE
+
+
+def nothing_found(claims: Sequence[Claim]) -> bool:
+    """Whether not one of its claims was found in the note.
+
+    Of a sentence or two this is no reason to call a draft not usable: of 778 short sections by
+    people it is so in 204 ("Noncontributory."). The verdict says it all the same.
+    """
+    return bool(claims) and all(claim.label == "not found" for claim in claims)
 
 
 def meaning(text: str) -> set[str]:

@@ -8,7 +8,9 @@ from edgemed.clinic.document import minute
 from edgemed.clinic.grouping import first
 from edgemed.clinic.ranking import FIRST
 from edgemed.clinic.session import Session, above_draft, open_findings
+from edgemed.clinic.usable import nothing_found
 
+NONE_OF_IT = "nothing in it was found in the note"
 NOTHING = "No findings; that does not make it right: read it against the note"
 
 
@@ -33,9 +35,12 @@ def verdict(session: Session) -> Verdict:
     still_open = open_findings(session)
     counts = counted(still_open)
     end = "its end is missing" if session.cut else ""
+    none = NONE_OF_IT if nothing_found(session.review.claims) else ""
     if still_open:
         what = amount(len(still_open), "finding")
         if len(still_open) > FIRST:
             what = f"findings {', '.join(map(str, first(session)))} first"
-        return Verdict("look", f"Look at {what}: {', '.join(filter(None, (end, counts.words)))}")
+        return Verdict(
+            "look", f"Look at {what}: {', '.join(filter(None, (none, end, counts.words)))}"
+        )
     return Verdict("look", f"Look: {end}") if end else Verdict("clear", NOTHING)

@@ -20,7 +20,7 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.process import Process
 from edgemed_models.engine.settings import KVType, Settings
-from edgemed_models.machine import memory, usable_cores
+from edgemed_models.machine import has_tiles, memory, usable_cores
 
 from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
@@ -302,7 +302,7 @@ def shape_of(model: Model) -> fit.Shape:
     value = whole(meta, f"{arch}.attention.value_length") or width // max(heads)
     sizes = layer_sizes(model, count)
     output = model.tensors.get("output.weight") or model.tensors.get("token_embd.weight")
-    kind = REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
+    kind = repacked_types()
     return fit.Shape(
         layers=tuple(fit.Layer(sizes[i], kv_heads[i], key, value) for i in range(count)),
         other_bytes=sum(t.nbytes for t in model.tensors.values()) - sum(sizes),
@@ -316,6 +316,13 @@ def shape_of(model: Model) -> fit.Shape:
         vocabulary=vocabulary_of(model),
         train_context=whole(meta, f"{arch}.context_length") or fit.CONTEXT_STEP,
     )
+
+
+def repacked_types() -> frozenset[str]:
+    """The types that llama.cpp copies on this processor; none with AMX (`copies_weights`)."""
+    if has_tiles():
+        return frozenset()
+    return REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
 
 
 def layer_sizes(model: Model, count: int) -> list[int]:

@@ -10,17 +10,27 @@ import argparse
 import re
 
 from edgemed_models.engine.loops import Loops
+from edgemed_models.engine.rewording import ENOUGH, TIMES, Rewording
 
 from edgemed.clinic.checks.review import review
 from edgemed.clinic.usable import instructions, unusable
 from tests.edgemed.clinic.written import pairs
 
 
-def loops(text: str) -> bool:
-    """Whether the engine would have ended it, a word or sign counted as a token."""
-    found, numbers = Loops(), dict[str, int]()
-    pieces = re.findall(r"\w+|[^\w\s]|\n", text)
-    return any(found.add(numbers.setdefault(piece, len(numbers))) for piece in pieces)
+def loops(text: str, read: str) -> bool:
+    """Whether the engine, having read `read`, would have ended it; a word or sign is a token."""
+    found, numbers = Loops(read), dict[str, int]()
+    pieces = re.findall(r"\s*(?:\w+|[^\w\s]|\n)", text)
+    return any(found.add(numbers.setdefault(p.strip(" "), len(numbers)), p) for p in pieces)
+
+
+def said_again(text: str, read: str) -> int:
+    """The highest count of signs that say nothing new, of the two ways to cut a text."""
+    rewording, most = Rewording(read), 0
+    for piece in [*re.findall(r"\s*\S+", text), "\n"]:
+        rewording.add(piece)
+        most = max([most, *(row.count for row in rewording.rows if row.times >= TIMES)])
+    return most
 
 
 def main() -> None:
@@ -32,7 +42,9 @@ def main() -> None:
     each = parser.parse_args().each
     texts = list(pairs())
     print(f"{len(texts)} texts")
-    print(f"ended as a loop: {sum(loops(text) for text, _ in texts)}")
+    print(f"ended as a loop: {sum(loops(text, dialogue) for text, dialogue in texts)}")
+    again = max(said_again(text, dialogue) for text, dialogue in texts)
+    print(f"signs in a row that say nothing new: {again} at most, {ENOUGH} are a loop")
     print(f"repeat or copy: {sum(bool(unusable('', t, (), instructions())) for t, _ in texts)}")
     held = texts[::each]
     against = [review(dialogue, text) for text, dialogue in held]

@@ -7,10 +7,11 @@ import pytest
 from edgemed_models.base import Done, Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.counting import Counting, counts
-from edgemed_models.engine.loops import Loops, needed
+from edgemed_models.engine.loops import Loops, loops_of, needed
+from edgemed_models.engine.rewording import Rewording, rewords
 from edgemed_models.engine.settings import Settings
 
-from tests.edgemed.clinic.written import written
+from tests.edgemed.clinic.written import pairs, written
 
 WITHIN = 40  # tokens of a repetition
 
@@ -81,11 +82,90 @@ def test_no_note_that_a_person_wrote_counts() -> None:
     assert not [text for text in written() if counts(text)]
 
 
+READ = """A man came with knee pain. He has diabetes, asthma and hypertension. He takes lisinopril
+10 mg, metoprolol 25 mg, atorvastatin 40 mg, metformin 500 mg, aspirin 81 mg, sertraline 50 mg."""
+TAPER = "Prednisone tablets: day 1 6 tablets, day 2 5 tablets, day 3 4 tablets, day 4 3 tablets."
+INVENTED = tuple(
+    "gout lupus scabies hepatitis anemia migraine epilepsy psoriasis glaucoma dementia rosacea "
+    "eczema cataracts pneumonia sarcoidosis tinnitus".split()
+)
+REWORDED = {
+    "a form of a word": [f"{n}. Patient has {'coughs' if n % 2 else 'cough'}. " for n in range(40)],
+    "a number": [f"{n}. The patient has a cough.\n" for n in range(40)],
+    "a day": [f"Day {n}: the patient is stable.\n" for n in range(1, 40)],
+    "a count": [f"Take {n} tablets of aspirin.\n" for n in range(40)],
+    "a finding": [f"The patient has {x}. " for x in INVENTED],
+    "a bullet": [f"- {x}: continue to monitor the patient\n" for x in INVENTED],
+    "after commas": [f", no evidence of {x}" for x in INVENTED],
+    "after and": [f" and the patient has {x}" for x in INVENTED],
+    "after semicolons": [f"the patient has {x}; " for x in INVENTED],
+    "some of the note's": [
+        f"The patient has {x}. " for x in ("asthma", "diabetes", "gout", "asthma", *INVENTED)
+    ],
+}
+
+
+def signs(text: str) -> list[str]:
+    """Words and marks with the blanks before them, as tokens are."""
+    return re.findall(r"\s*\w+|[^\w\s]|\s", text)
+
+
+@pytest.mark.parametrize("items", REWORDED.values(), ids=REWORDED)
+def test_one_thing_said_in_other_words_is_ended_within_forty_tokens(items: list[str]) -> None:
+    loops = Loops(READ)
+    before, again = signs(READ + items[0]), signs("".join(items[1:]))
+    assert not [n for n, sign in enumerate(before) if loops.add(n, sign)]
+    told = [loops.add(n, sign) for n, sign in enumerate(again, len(before))]
+    assert True in told[: WITHIN + 1]
+    assert rewords("".join(items), READ)
+
+
+DRUGS = ("lisinopril", "metoprolol", "atorvastatin", "metformin", "aspirin", "sertraline")
+SAYING = {
+    "drugs of the note": "".join(f"- {x} 1 tablet by mouth once daily\n" for x in DRUGS),
+    "with commas": "".join(f"{x} 10 mg, one tablet, by mouth, once a day\n" for x in DRUGS),
+    "in sentences": "".join(f"Please continue to take {x} as before. " for x in DRUGS),
+    "denied": "No fever, no chills, no nausea, no vomiting, no rash, no cough, no chest pain, "
+    "no edema, no dysuria, no bleeding, no headache, no dizziness, no falls, no syncope.",
+    "the note's taper": "".join(f"Take {n} tablets on day {7 - n}. " for n in range(6, 0, -1)),
+    "an examination": "Left knee: full range. Right knee: full range. Left hip: full range. "
+    "Right hip: full range.",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", SAYING.values(), ids=SAYING)
+def test_lists_of_what_was_read_denials_and_tapers_say_something(text: str) -> None:
+    assert not rewords(text, f"{READ} {TAPER}")
+
+
+def test_rewording_does_not_depend_on_the_pieces() -> None:
+    text = "".join(REWORDED["a finding"])
+    for size in (1, 2, 3, 7):
+        rewording = Rewording(READ)
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        assert any(rewording.add(piece) for piece in pieces)
+
+
+def test_where_a_grammar_asks_for_the_same_words_they_are_no_rewording() -> None:
+    text = "".join(REWORDED["a finding"])
+
+    def ended(request: Request) -> bool:
+        loops = loops_of(request)
+        return loops is not None and any(loops.add(n, sign) for n, sign in enumerate(signs(text)))
+
+    messages = (Message("user", READ),)
+    assert ended(Request(messages, stop_loops=True))
+    assert not ended(Request(messages, stop_loops=True, grammar="root ::= [a-z]*"))
+    assert not ended(Request(messages))
+
+
 def test_no_note_that_a_person_wrote_is_a_loop() -> None:
     numbers: dict[str, int] = {}
-    for text in written():
+    for text, dialogue in pairs():
         pieces = re.findall(r"\w+|[^\w\s]|\n", text)
         assert stopped([numbers.setdefault(piece, len(numbers)) for piece in pieces]) is None
+        assert not rewords(text, dialogue)
 
 
 def test_the_engine_ends_a_loop_and_says_so_where_it_is_asked_to(settings: Settings) -> None:

@@ -330,6 +330,35 @@ def test_ctrl_c_at_any_question_ends_only_what_was_asked(tmp_path: Path, note: P
     assert said.count("1: Reason for admission") == 2
 
 
+@pytest.mark.parametrize("answer", ["yes", "no", KeyboardInterrupt])
+def test_ctrl_c_amid_typed_lines_asks_what_becomes_of_them(
+    tmp_path: Path, answer: str | type[BaseException]
+) -> None:
+    stop = KeyboardInterrupt
+    typed = ("paste", "A cough for", "three days.", stop, answer, "source")
+    _, said = converse(tmp_path, *typed, "quit", "yes")
+    assert ("2: three days." in said) == (answer == "yes")
+    assert ("Not done: what was typed, 2 lines, is not used." in said) == (answer == "no")
+    begin = ("sample", *DRAFTED, "sign", "checked", "Dr A", "yes", "addendum", "More.")
+    for ends in ((stop, answer), (EOFError,)):
+        _, said = converse(tmp_path, *begin, *ends, "documents", "quit", "yes")
+        assert ("Addendum" in said) == (answer == "yes" or ends == (EOFError,))
+
+
+@pytest.mark.parametrize("typed", ["template 7", "template 99", "template 0", "template ³"])
+def test_a_template_goes_by_its_number_in_the_list_too(tmp_path: Path, typed: str) -> None:
+    line, said = talk(tmp_path, ["templates", typed])
+    listed = [row for row in said.splitlines() if row.startswith("7: ")]
+    if typed == "template 7":
+        assert line.case.template is not None
+        assert listed[0].startswith(f"7: {line.case.template.name}: ")
+    else:
+        assert line.case.template is None
+        assert said.splitlines()[-2].startswith("Not done: ")
+    if "9" in typed or "0" in typed:
+        assert "Not done: a number from 1 to 11 is needed." in said
+
+
 def test_ctrl_c_while_the_model_writes_keeps_what_came(tmp_path: Path, note: Path) -> None:
     class Stopped(ScriptedModel):
         def generate(self, request: Request) -> Iterator[Event]:

@@ -30,7 +30,7 @@ from textual.widgets import Input, OptionList
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.document import Origin
-from edgemed.clinic.findings import Omission, Review, Span
+from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.vital.shown import NO_DIFFERENCE
 from edgemed.errors import EdgemedError
 from edgemed.local_models.process_memory import resident_bytes
@@ -86,6 +86,59 @@ async def test_a_dismissal_asks_for_a_reason_and_is_logged(tmp_path: Path) -> No
         await press(pilot, "d")
         assert steps.dismissal_of(case_of(pilot).session, finding) is None
     assert [row.what for row in audit.read(place(tmp_path))] == ["draft", "dismiss", "restore"]
+
+
+async def test_after_a_dismissal_the_next_finding_stands_at_its_place(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        found, first_to_last = panes_of(pilot).findings, panes_of(pilot).findings.findings
+        await press(pilot, "n", "d", "down", "enter")
+        await press(pilot, "n")  # with the draft in hand, n shows the next: none is passed over
+        assert found.current == first_to_last[1]
+        found.focus()
+        await press(pilot, "d", "down", "enter")
+        assert found.current == first_to_last[2] and found.highlighted == 0
+        await press(pilot, "n")  # in the list it was seen already
+        assert found.current == first_to_last[3]
+        assert len(case_of(pilot).session.dismissals) == 2
+
+
+async def test_what_n_has_gone_to_is_what_d_asks_about(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        omission = next(
+            f for f in panes_of(pilot).findings.findings if isinstance(f, steps.Omission)
+        )
+        panes_of(pilot).draft.focus()
+        while panes_of(pilot).findings.current != omission:
+            await press(pilot, "n")  # over flags: the cursor of the draft stays on the last
+        await press(pilot, "d", "down", "enter")
+        (entry,) = case_of(pilot).session.dismissals
+        assert entry.key == steps.key_of(case_of(pilot).session, omission)
+
+
+async def test_a_long_list_keeps_its_place_when_one_is_dismissed(tmp_path: Path) -> None:
+    made = app(folder=tmp_path, review=lambda source, draft: many_flags(draft))
+    async with started(made) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+        found = panes_of(pilot).findings
+        found.focus()
+        await press(pilot, *["down"] * 15)
+        top, order = found.scroll_offset.y, list(found.findings)
+        assert top > 0
+        for _ in range(3):
+            assert found.current is not None
+            after = order[order.index(found.current) + 1]
+            await press(pilot, "d", "down", "enter")
+            assert found.current == after
+            assert abs(found.scroll_offset.y - top) <= 3  # the next may be in the next group
+
+
+def many_flags(draft: str) -> Review:
+    """Three flags of each of eight kinds."""
+    flags = tuple(
+        Flag(f"kind {n % 8}", "contradicted", "major", f"{n}", Span(n, n + 1)) for n in range(24)
+    )
+    return Review((Claim(Span(0, len(draft)), "contradicted", (), flags),), ())
 
 
 async def test_other_as_a_reason_needs_words(tmp_path: Path) -> None:

@@ -161,13 +161,13 @@ class LoadedModel:
     def generate(self, request: Request, out: BinaryIO) -> None:
         """Write the events of `request` as they happen."""
         from edgemed_models.engine import loop, plain
-        from edgemed_models.engine.loops import Loops
+        from edgemed_models.engine.loops import loops_of
 
         prompt, pause = self.encode_shared(request)
         context = self.room(len(prompt) + request.max_tokens)
         sampler = self.sampler(request)
         try:
-            loops, limit = Loops() if request.stop_loops else None, request.max_tokens
+            loops, limit = loops_of(request), request.max_tokens
             made = (self.weights, context, sampler, prompt, limit, loops)
             if request.plain:
                 given = bool(request.ids)
@@ -206,15 +206,15 @@ class LoadedModel:
 
     def ready(self, number: int, request: Request) -> "Ask":
         """A request as ids and a sampler; ModelError where it does not fit or has no grammar."""
-        from edgemed_models.engine.loops import Loops
+        from edgemed_models.engine.loops import loops_of
         from edgemed_models.engine.many import Ask
 
         if request.echo or request.top is not None:
             raise ModelError("echo and log-probabilities come one by one", "ask them alone")
         prompt, _ = self.encode_shared(request)
         self.refuse_long(len(prompt) + request.max_tokens)
-        loops = Loops() if request.stop_loops else None
-        return Ask(number, prompt, request.max_tokens, self.sampler(request), loops)
+        sampler = self.sampler(request)
+        return Ask(number, prompt, request.max_tokens, sampler, loops_of(request))
 
     @contextmanager
     def pool(self, asks: "Sequence[Ask]") -> "Iterator[Sequences]":

@@ -1,6 +1,7 @@
 """Whether a model has begun to repeat itself: the end of what it wrote is what stood before it.
 
-Counting ("1000/1500/2000/...") is a loop too: see counting.py.
+Counting ("1000/1500/2000/...") is a loop too: see counting.py; and so is saying one thing again and
+again in other words: see rewording.py.
 
 A run of tokens that equals the tokens `period` before it, one by one, is a loop once it is long
 enough. A character, a line and a group of lines that come again and again are all such runs.
@@ -16,7 +17,9 @@ run at a period up to 128 is 18 tokens, and no run is as long as its period.
 from collections import defaultdict
 from itertools import takewhile
 
+from edgemed_models.base import Request
 from edgemed_models.engine.counting import Counting
+from edgemed_models.engine.rewording import Rewording
 
 SHORT, MIDDLE, LONGEST = 24, 128, 512  # tokens of a period
 SHORT_RUN, MIDDLE_RUN = 24, 40  # tokens
@@ -30,13 +33,18 @@ def needed(period: int) -> int:
 
 
 class Loops:
-    """The tokens of an answer, one by one; only the runs that still go on are looked at."""
+    """The tokens of an answer, one by one; only the runs that still go on are looked at.
 
-    def __init__(self) -> None:
+    `read` is what the model read, where the answer is free text: what it then says in other words
+    is looked at too.
+    """
+
+    def __init__(self, read: str | None = None) -> None:
         self._ids: list[int] = []
         self._places: defaultdict[int, list[int]] = defaultdict(list)
         self._runs: dict[int, int] = {}  # period: how many tokens in a row equal those before
         self._counting = Counting()
+        self._rewording = None if read is None else Rewording(read)
 
     def add(self, token: int, piece: str = "") -> bool:
         """Take the next token and its text; whether the answer is in a loop now."""
@@ -47,4 +55,17 @@ class Loops:
         self._ids.append(token)
         places.append(at)
         again = any(run >= needed(period) for period, run in self._runs.items())
-        return self._counting.add(piece) or again
+        rewords = self._rewording is not None and self._rewording.add(piece)
+        return self._counting.add(piece) or rewords or again
+
+
+def loops_of(request: Request) -> Loops | None:
+    """What ends the answer to `request` where it repeats itself; None where that is not asked.
+
+    A grammar may ask for the same words line after line, so there only copies are looked for.
+    """
+    if not request.stop_loops:
+        return None
+    if request.grammar is not None or request.schema is not None:
+        return Loops()
+    return Loops("\n".join(message.content for message in request.messages))

@@ -20,7 +20,7 @@ class Weights:
     def __init__(self, settings: Settings) -> None:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = settings.gpu_layers
-        params.use_extra_bufts = settings.repack
+        params.use_extra_bufts = settings.copies_weights
         params.vocab_only = settings.vocab_only
         nowhere = (ctypes.c_void_p * 1)()  # an empty list of devices, ended by NULL
         # Even with no layer on it, a GPU would process long batches and reserve memory for them,

@@ -34,10 +34,15 @@ Blood pressure was 118/72. Discharged on furosemide 40 mg orally twice daily."""
         + ", no wheezing"
         * 9,
         "Day 1: the patient is stable. Day 2: the patient is stable. Day 3: the patient is stable.",
+        "Leg swelling. "
+        + "".join(
+            f"The patient has {x}. " for x in "gout lupus anemia scabies tinnitus".split() * 2
+        ),
+        "".join(f"{n}. The leg has a{' small' * (n % 2)} nodule.\n" for n in range(1, 9)),
     ],
 )
 def test_a_draft_that_says_one_thing_again_and_again_repeats_itself(draft: str) -> None:
-    assert repeats(draft)
+    assert repeats(draft, NOTE)
     assert above(review(NOTE, draft).unusable).startswith("Not usable: repeats itself")
 
 

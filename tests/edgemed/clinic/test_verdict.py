@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgemed.clinic import session as steps
+from edgemed.clinic.checks.review import review
 from edgemed.clinic.counting import Counts, all_of, counted
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Severity, Span
@@ -71,6 +72,18 @@ def test_findings_are_counted_by_severity_with_the_share_that_is_left_out() -> N
 )
 def test_the_verdict_says_how_it_stands(session: Session, kind: str, words: str) -> None:
     assert verdict(session) == (kind, words)
+
+
+@pytest.mark.parametrize("words", ["There is a small nodule.", "He fell. A cast was applied."])
+def test_a_sentence_or_two_of_which_the_note_says_nothing_is_said_so(words: str) -> None:
+    found = review(NOTE, words)
+    session = steps.drafted(steps.opened(NOTE), Origin("m", "soap"), words)
+    said = verdict(steps.reviewed(session, words, found))
+    assert said.kind == "look"
+    assert ": nothing in it was found in the note, " in said.words
+    both = f"{words} Potassium was 5.9."
+    session = steps.drafted(steps.opened(NOTE), Origin("m", "soap"), both)
+    assert "nothing in it" not in verdict(steps.reviewed(session, both, review(NOTE, both))).words
 
 
 def test_a_verdict_follows_what_is_decided() -> None:

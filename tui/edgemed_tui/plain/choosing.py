@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgemed.clinic import sessions
-from edgemed.clinic.template import BrokenTemplate, Template, fill, read_templates
+from edgemed.clinic.template import BrokenTemplate, Template, fill, load_template, read_templates
 from edgemed.errors import Refused, UsageError
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
@@ -38,6 +38,14 @@ def template(line: Line) -> Template:
         values = dict.fromkeys((field.default, *field.values))
         given[name] = one_of(line, field.label, [(value, value) for value in values])
     return fill(form, given)
+
+
+def named(typed: str) -> Template:
+    """The template of that name, or of that number in the list."""
+    found, _ = read_templates()
+    if not typed.strip().isdecimal() or typed in (form.name for form in found):
+        return load_template(typed)
+    return found[number_of(typed, len(found)) - 1]
 
 
 def tell_broken(line: Line, broken: Iterable[BrokenTemplate]) -> None:

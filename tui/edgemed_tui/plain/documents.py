@@ -3,7 +3,7 @@
 from edgemed.clinic import export
 from edgemed.clinic.session import added_to
 from edgemed_tui.plain.line import Line, number_of
-from edgemed_tui.plain.writing import check, read_checked
+from edgemed_tui.plain.writing import check, read_checked, rows_typed
 from edgemed_tui.widgets.difference import rows
 
 
@@ -31,9 +31,7 @@ def addendum(line: Line, rest: str) -> None:
     """addendum, then its text, then a line with a single full stop"""
     line.case.may_add()
     line.say("Type the addendum; end with a line that holds only a full stop.")
-    typed: list[str] = []
-    while (row := line.ask("")) != ".":
-        typed.append(row)
+    typed = rows_typed(line, "addendum")
     line.case.begin_addendum()
     line.case.edit("\n".join(typed) + "\n" if typed else "")
     base = added_to(line.session)

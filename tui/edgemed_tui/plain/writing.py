@@ -14,7 +14,7 @@ from edgemed.clinic.kept import AtStake
 from edgemed.clinic.note import parse, read_note
 from edgemed.clinic.reading.addressed import addressed, marked_lines, told
 from edgemed.clinic.summarize import request_for, write
-from edgemed.clinic.template import fill, load_template, read_templates
+from edgemed.clinic.template import fill, read_templates
 from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -78,14 +78,27 @@ def paste(line: Line, rest: str) -> None:
     """paste, then the note, then a line with a single full stop"""
     lose = may_lose(line)  # before it is typed: nobody types it twice
     line.say("Paste the note; end with a line that holds only a full stop.")
+    rows = rows_typed(line, "paste")
+    line.case.open("\n".join(rows) + "\n", typed=True, lose=lose)
+    tell_note(line)
+
+
+def rows_typed(line: Line, command: str) -> list[str]:
+    """What is typed up to a line with a single full stop. Ctrl-C on the way asks what becomes of
+    it; Refused where it is not to be used."""
     rows: list[str] = []
     try:
         while (row := line.ask("")) != ".":
             rows.append(row)
     except EOFError:  # the other usual way to end what is typed
         line.say("")
-    line.case.open("\n".join(rows) + "\n", typed=True, lose=lose)
-    tell_note(line)
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        count = amount(len(rows), "line")
+        if line.ask(f"Stopped after {count}. Use them as they are? (yes/no) ") != "yes":
+            raise Refused(f"what was typed, {count}, is not used", f"type: {command}") from None
+    return rows
 
 
 def source(line: Line, rest: str) -> None:
@@ -102,19 +115,20 @@ def templates(line: Line, rest: str) -> None:
     """templates"""
     found, broken = read_templates()
     tell_broken(line, broken)
-    for template in found:
+    for number, template in enumerate(found, 1):
         fields = "".join(
             f" Field {name}: {about.default}." for name, about in template.fields.items()
         )
-        line.say(f"{template.name}: {template.title}. {template.purpose}.{fields}")
+        about = f"{template.title}. {template.purpose}.{fields}"
+        line.say(f"{number}: {template.name}: {about}")
 
 
 def template(line: Line, rest: str) -> None:
-    """template [NAME [FIELD=VALUE]] (without a name all are listed)"""
+    """template [NAME or NUMBER [FIELD=VALUE]] (without one all are listed)"""
     name, _, given = rest.partition(" ") if "=" in rest else (rest, "", "")
     field, _, value = given.partition("=")
     if name:
-        form = fill(load_template(name), {field.strip(): value} if given else {})
+        form = fill(choosing.named(name), {field.strip(): value} if given else {})
     else:
         form = choosing.template(line)
     line.case.template = form

@@ -221,9 +221,9 @@ class AskPath(Dialog[str]):
         self._reader = Reader((), lambda: from_thread(self, self._arrived))
 
     def body(self) -> ComposeResult:
-        """One line with a proposal in it, and the folders there."""
+        """One line with a proposal, marked so that typing replaces it; and the folders there."""
         yield Words(self._about, classes="about")
-        yield Input(self._proposed, id="path", compact=True, select_on_focus=False)
+        yield Input(self._proposed, id="path", compact=True)
         rows = OptionList(id="folders", markup=False, compact=True)
         rows.can_focus = False
         yield rows

@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 
 from edgemed.clinic.counting import counted
 from edgemed.clinic.document import Dismissal
-from edgemed.clinic.findings import Omission, Vital
+from edgemed.clinic.findings import Flag, Omission, Vital
 from edgemed.clinic.grouping import DISMISSED, Group, first, grouped
 from edgemed.clinic.session import Finding, Session, dismissal_of, open_findings, quoted
 from edgemed.clinic.vital.shown import TITLE, vital_lines
@@ -55,7 +55,8 @@ of the two texts alone, or unclear in the note.
 
 - `enter` shows the place in draft and note, `n` and `p` go to the next and previous
 - `enter` on a line such as "Medication left out: 8" shows these findings, or hides them
-- `d` dismisses with a reason (again: takes that back)
+- `d` dismisses with a reason, and the next one takes its place; on a dismissed one it takes that
+  back
 - `i` takes an omitted fact over into the draft as a line to edit"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,19 +73,31 @@ of the two texts alone, or unclear in the note.
         self._first: dict[int, Finding] = {}  # that the verdict names, by number
         self._rows: list[Row] = []
         self._folded: dict[str, bool] = {}
+        self._ahead = False  # the highlight has moved on by itself, and nobody was shown that yet
         self._written: list[str] = []  # the rows as they were drawn last
 
     def show(self, session: Session) -> None:
-        """List the findings of `session`; the highlight stays on its finding, or at its place."""
-        place = self.highlighted
+        """List the findings of `session`; the highlight stays on its row, or goes to the next."""
+        here, rows, place = self._row, self._rows, self.highlighted or 0
+        was_open = here is not None and not is_dismissed(self.session, here)
         self.session, self._groups, self._first = session, grouped(session), first(session)
         self.findings = tuple(f for group in self._groups for f in group.findings)
-        self._list(self.current)
-        if self.highlighted is None and place is not None and self._rows:
-            last = len(self._rows) - 1 - isinstance(self._rows[-1], Told)
-            self.highlighted = min(place, last) if last >= 0 else None
+        settled = was_open and here is not None and is_dismissed(session, here)
+        self._list(None if settled else here)
+        if here is not None and self.highlighted is None:
+            self._go_near((*rows[place:], *rows[place::-1]))
+        self._ahead = settled and not self.has_focus
         words = counted(open_findings(session)).words
         self.border_title = literal(f"Findings: {words}")
+
+    def _go_near(self, rows: Sequence[Row]) -> None:
+        """Highlight the first of `rows` that is still there to be settled."""
+        folded = {group.name for group in self._groups if self._is_folded(group)} - {DISMISSED}
+        for one in rows:
+            settles = isinstance(one, Flag | Omission) and not is_dismissed(self.session, one)
+            if one in self._rows and (settles or isinstance(one, Vital) or one in folded):
+                self.highlighted = self._rows.index(one)
+                return
 
     def say(self, title: str, words: str) -> None:
         """No findings to list: say why."""
@@ -130,6 +143,7 @@ of the two texts alone, or unclear in the note.
 
     def choose(self, finding: Finding) -> None:
         """Highlight `finding`, in a group that is shown."""
+        self._ahead = False
         if finding not in self.findings:
             return
         if finding not in self._rows:
@@ -141,8 +155,10 @@ of the two texts alone, or unclear in the note.
     def step(self, by: int) -> Finding | None:
         """Highlight the next (1) or previous (-1) open finding, around the end; what it is now."""
         if self.findings:
-            found = [f for f in self.findings if dismissal_of(self.session, f) is None]
+            found = [f for f in self.findings if not is_dismissed(self.session, f)]
             found = found or list(self.findings)
+            if self._ahead and by > 0 and self.current in found:
+                by = 0
             self.choose(found[(self._place(found, by) + by) % len(found)])
         return self.current
 
@@ -218,6 +234,11 @@ of the two texts alone, or unclear in the note.
             return f"{number} "
         named = any(g.name and len(g.findings) > 1 and finding in g.findings for g in self._groups)
         return "  " if named else ""
+
+
+def is_dismissed(session: Session, row: Row) -> bool:
+    """Whether a row is a finding that was dismissed, with a reason."""
+    return isinstance(row, Flag | Omission) and dismissal_of(session, row) is not None
 
 
 def line_of(

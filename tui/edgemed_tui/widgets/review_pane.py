@@ -50,6 +50,7 @@ class ReviewPane(Container):
         self.findings = FindingsList()
         self.verdict = VerdictLine()
         self._meant: tuple[Finding | None, Finding | None] = (None, None)
+        self._stepped = False  # to a finding, and the cursor of the draft was not moved since
 
     def compose(self) -> ComposeResult:
         """The verdict, note left, draft right, findings below; narrow terminals stack them."""
@@ -145,6 +146,8 @@ class ReviewPane(Container):
         finding = self.findings.step(by)
         if finding is not None:
             self._show_finding(finding)
+        self._stepped = True
+        self._offer()
 
     def action_jump(self) -> None:
         """From a sentence to its evidence; from the note or a finding to where it points."""
@@ -174,6 +177,7 @@ class ReviewPane(Container):
         """Mark the sentence under the cursor, and its evidence in the note."""
         if not self.session.review or not self.draft.has_focus:
             return
+        self._stepped = False
         self._mark_draft()
         claim = self._claim_at_cursor()
         flag = self._flag_at_cursor()
@@ -215,8 +219,9 @@ class ReviewPane(Container):
         self.source.show_evidence(line.source)
 
     def _finding_meant(self) -> Finding | None:
-        """The one under the draft's cursor, else the one highlighted in the list."""
-        flag = self._flag_at_cursor() if self.draft.has_focus else None
+        """The one that was gone to, or under the draft's cursor, else highlighted in the list."""
+        by_cursor = self.draft.has_focus and not self._stepped
+        flag = self._flag_at_cursor() if by_cursor else None
         return flag or self.findings.current
 
     def _claim_at_cursor(self) -> Claim | None:
