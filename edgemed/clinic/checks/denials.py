@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterator
 from edgemed.clinic.checks.assertion import (
     OPPOSITE,
     WEAK,
+    is_comparable,
     is_elsewhere,
     is_label,
     is_verbatim,
     places_of,
 )
+from edgemed.clinic.checks.narrowing import SOME
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.allergens import is_avoided
 from edgemed.clinic.reading.said import Mention, Polarity, Said
@@ -30,7 +32,7 @@ _EMPTY = (
     "sign evidence few several around now then today currently long ever experience experiencing "
     "undergo underwent describe concern"
 )
-EMPTY = WEAK - SAID | frozenset(map(stem, _EMPTY.split()))
+EMPTY = WEAK - SAID | SOME | frozenset(map(stem, _EMPTY.split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
 BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
@@ -111,7 +113,7 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     (denied, at), (other, beside) = sides if here == "no" else sides[::-1]
     if is_hardly(other, beside) or not is_denied(denied, at, other, beside):
         return None
-    return best[2]
+    return best[2] if is_comparable(said, mention, source, best[1], best[2]) else None
 
 
 def is_short(said: Said, company: Collection[str]) -> bool:
