@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from edgemed.clinic.checks.attributes import HABITS
 from edgemed.clinic.checks.narrowing import is_narrower, stems_at, stems_of
@@ -301,15 +302,26 @@ def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
     text, offset = said.sentence.text, said.sentence.span.start
     if said.sentence.role:
         return
-    found = [*BARE.finditer(text), *BARE_OF_THING.finditer(text)]
-    for match in sorted(found, key=re.Match.start):
+    found = [(m, GOVERNS) for p in (BARE, BARE_OF_THING) for m in p.finditer(text)]
+    found += [(m, WISHES) for m in bare_of_one().finditer(text)]
+    for match, governs in sorted(found, key=lambda f: f[0].start()):
         clause = max((m.end() for m in CLAUSE_ENDS.finditer(text, 0, match.start())), default=0)
-        if GOVERNS.search(text, clause, match.start()):
+        if governs.search(text, clause, match.start()):
             continue
         span = Span(match.start() + offset, match.end() + offset)
         reason = f"{match.group()!r}: a 'does not' may be lost"
         yield Flag("negation", "not found", "minor", reason, span)
         return
+
+
+@cache
+def bare_of_one() -> re.Pattern[str]:
+    """`He` or `she`, which are always what acts, and any verb that would end in s."""
+    verbs = "|".join(sorted(words_of("verbs.txt")))
+    return re.compile(
+        rf"\b(?:he|she) (?:(?:also|still|just|now|often|\w+ly) )?(?:{verbs})\b",
+        re.IGNORECASE,
+    )
 
 
 # One person or thing and a verb that would end in s of it.
@@ -336,6 +348,14 @@ GOVERNS = re.compile(
     r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
     r"|important|essential|necessary|do|does|did|can|could|may|might|must|should|shall|will|would"
     r"|let|make|makes|made|have|had|help\w*|see|saw|watch\w*|hear\w*|feel|lest|than|and|or|to)\b",
+    re.IGNORECASE,
+)
+
+# Behind these alone `he` may have the form: `we ask that he return`, `does he smoke`.
+WISHES = re.compile(
+    r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
+    r"|propos\w+|instruct\w*|wish\w*|important|essential|necessary|imperative|crucial|lest|should"
+    r"|(?:do|does|did|can|could|may|might|must|shall|will|would)\s+$)",
     re.IGNORECASE,
 )
 

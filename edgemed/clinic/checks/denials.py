@@ -10,13 +10,12 @@ from collections.abc import Collection, Iterator
 from edgemed.clinic.checks.assertion import (
     OPPOSITE,
     WEAK,
-    is_comparable,
     is_elsewhere,
     is_label,
     is_verbatim,
     places_of,
 )
-from edgemed.clinic.checks.narrowing import SOME
+from edgemed.clinic.checks.narrowing import SOME, is_narrower, stems_at, stems_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.allergens import is_avoided
 from edgemed.clinic.reading.said import Mention, Polarity, Said
@@ -113,7 +112,8 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     (denied, at), (other, beside) = sides if here == "no" else sides[::-1]
     if is_hardly(other, beside) or not is_denied(denied, at, other, beside):
         return None
-    return best[2] if is_comparable(said, mention, source, best[1], best[2]) else None
+    reach = stems_at(source, best[1]) if here == "no" else stems_of(said)
+    return None if is_narrower(denied, at, reach) else best[2]
 
 
 def is_short(said: Said, company: Collection[str]) -> bool:

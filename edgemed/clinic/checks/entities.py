@@ -41,7 +41,8 @@ ALIKE = 0.65  # share of letters from which one name may be taken for another
 BESIDE = 16  # characters from a test to its value
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
 PART = re.compile(
-    r"[,;:]|\b(?:and|or|but|with|without|as well as|because|due to|secondary to|that|which|who)\b", re.I
+    r"[,;:]|\b(?:and|or|but|with|without|as well as|because|due to|secondary to|that|which|who)\b",
+    re.I,
 )
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
-from edgemed.clinic.words import STOP, Word, stem
+from edgemed.clinic.words import Word, stem
 
 # Words before a thing with which only some of it is denied.
 SOME = frozenset(
     map(
         stem,
-        """other else further additional more new specific particular significant appreciable obvious
-        overt gross frank major acute recent current generalized undue extra excessive severe marked
-        much focal frequent such similar prior previous""".split(),
+        """other else further additional more new specific particular significant appreciable
+        obvious overt gross frank major acute recent current generalized undue extra excessive
+        severe marked much focal frequent such similar prior previous""".split(),
     )
 )
 DENIAL = frozenset("no not never any denies denied deny without nor or and".split())
@@ -48,5 +48,4 @@ def _before(said: Said, at: Mention) -> Iterator[Word]:
         if text[word.end - start : end - start].strip() or word.lower in DENIAL:
             return
         end = word.start
-        if word.lower not in STOP:
-            yield word
+        yield word
