@@ -26,6 +26,7 @@ SHA256 = {
 LENGTH = 256  # tokens the model was trained to read; of a longer sentence only the start is used
 SIZE = 384
 SIDE_BY_SIDE = 16  # from this many sentences on, several threads are faster
+AT_ONCE = 256  # sentences tokenized together: what is known of a token takes much memory
 
 
 class DamagedModel(ValueError):
@@ -58,13 +59,19 @@ class Encoder:
         """Unit vectors of `texts`, f32 [len(texts), 384]; equal texts get equal vectors."""
         places: dict[str, int] = {}
         rows = [places.setdefault(text, len(places)) for text in texts]
-        encodings = self._tokenizer.encode_batch(list(places))
-        if len(encodings) < SIDE_BY_SIDE:
-            found = [self._vector(encoding.ids) for encoding in encodings]
-        else:
-            with ThreadPoolExecutor(self._workers) as pool:
-                found = list(pool.map(self._vector, [encoding.ids for encoding in encodings]))
-        return np.array(found, np.float32).reshape(-1, SIZE)[rows]
+        found = np.empty((len(places), SIZE), np.float32)
+        own = list(places)
+        for i in range(0, len(own), AT_ONCE):
+            found[i : i + AT_ONCE] = self._of_a_few(own[i : i + AT_ONCE])
+        return found[rows]
+
+    def _of_a_few(self, texts: list[str]) -> list[NDArray[np.float32]]:
+        """The vectors of texts that are tokenized together."""
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        if len(ids) < SIDE_BY_SIDE:
+            return [self._vector(i) for i in ids]
+        with ThreadPoolExecutor(self._workers) as pool:
+            return list(pool.map(self._vector, ids))
 
     def _vector(self, ids: Sequence[int]) -> NDArray[np.float32]:
         tokens = np.array([ids], np.int64)

@@ -25,6 +25,14 @@ def test_a_vector_does_not_depend_on_its_neighbours() -> None:
     assert np.array_equal(alone[0], among[3])
 
 
+def test_vectors_of_many_texts_are_made_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*SENTENCES, SENTENCES[0], "No chest pain."]
+    whole = encoder().vectors(texts)
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    assert np.array_equal(encoder().vectors(texts), whole)
+    assert encoder().vectors([]).shape == (0, 384)
+
+
 def test_empty_text_and_long_text_have_vectors_of_unit_length() -> None:
     vectors = encoder().vectors(["", "pain " * 1000])
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from edgemed.clinic.checks.attributes import HABITS
+from edgemed.clinic.checks.narrowing import is_narrower, stems_at, stems_of
 from edgemed.clinic.checks.people import same_person
 from edgemed.clinic.findings import Flag, Severity, Span
 from edgemed.clinic.lists import words_of
@@ -131,12 +133,23 @@ def _polarity(
         return
     if is_avoided(mention, source):
         return
+    if not any(is_comparable(said, mention, source, i, m) for i, m in others):
+        return
     verb = "negated" if mention.polarity == "no" else "affirmed"
     there = "affirms" if mention.polarity == "no" else "negates"
     severity: Severity = "major" if mention.concept.kind == "drug" else "minor"
     reason = f"{mention.concept.name} is {verb} in the draft; the note {there} it"
     spans = tuple(m.span for m in known[:3])
     yield Flag("negation", "contradicted", severity, reason, mention.span, spans)
+
+
+def is_comparable(said: Said, mention: Mention, source: Source, i: int, there: Mention) -> bool:
+    """Whether the i-th sentence of the source says the opposite of as much as the draft does."""
+    if there.polarity == mention.polarity:
+        return False
+    if mention.polarity == "no":
+        return not is_narrower(said, mention, stems_at(source, i))
+    return not is_narrower(source.said[i], there, stems_of(said))
 
 
 def is_given_up(mention: Mention, source: Source) -> bool:
@@ -207,7 +220,8 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             >= least
         ]
         (here,) = polarities
-        if there and all({m.polarity for m in ms} == {OPPOSITE[here]} for _, ms in there):
+        opposed = all({m.polarity for m in ms} == {OPPOSITE[here]} for _, ms in there)
+        if opposed and any(is_denied_of(phrase, said, source, i, ms) for i, ms in there):
             span = Span(phrase[0].span.start, phrase[-1].span.end)
             said_here = "negated" if here == "no" else "affirmed"
             verb = "affirms" if here == "no" else "negates"
@@ -215,6 +229,14 @@ def _phrases(said: Said, source: Source) -> Iterator[Flag]:
             spans = tuple(source.span(i) for i, _ in there[:3])
             reason = f"{words}: {said_here} in the draft; the note {verb} it"
             yield Flag("negation", "contradicted", "minor", reason, span, spans)
+
+
+def is_denied_of(
+    phrase: list[Mention], said: Said, source: Source, i: int, there: set[Mention]
+) -> bool:
+    """Whether each thing of the phrase that the i-th sentence has is comparable there."""
+    pairs = [(m, t) for m in phrase for t in there if m.concept.name == t.concept.name]
+    return all(is_comparable(said, m, source, i, t) for m, t in pairs)
 
 
 def places_of(said: Said, mention: Mention) -> frozenset[str]:
@@ -280,15 +302,26 @@ def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
     text, offset = said.sentence.text, said.sentence.span.start
     if said.sentence.role:
         return
-    found = [*BARE.finditer(text), *BARE_OF_THING.finditer(text)]
-    for match in sorted(found, key=re.Match.start):
+    found = [(m, GOVERNS) for p in (BARE, BARE_OF_THING) for m in p.finditer(text)]
+    found += [(m, WISHES) for m in bare_of_one().finditer(text)]
+    for match, governs in sorted(found, key=lambda f: f[0].start()):
         clause = max((m.end() for m in CLAUSE_ENDS.finditer(text, 0, match.start())), default=0)
-        if GOVERNS.search(text, clause, match.start()):
+        if governs.search(text, clause, match.start()):
             continue
         span = Span(match.start() + offset, match.end() + offset)
         reason = f"{match.group()!r}: a 'does not' may be lost"
         yield Flag("negation", "not found", "minor", reason, span)
         return
+
+
+@cache
+def bare_of_one() -> re.Pattern[str]:
+    """`He` or `she`, which are always what acts, and any verb that would end in s."""
+    verbs = "|".join(sorted(words_of("verbs.txt")))
+    return re.compile(
+        rf"\b(?:he|she) (?:(?:also|still|just|now|often|\w+ly) )?(?:{verbs})\b",
+        re.IGNORECASE,
+    )
 
 
 # One person or thing and a verb that would end in s of it.
@@ -315,6 +348,14 @@ GOVERNS = re.compile(
     r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
     r"|important|essential|necessary|do|does|did|can|could|may|might|must|should|shall|will|would"
     r"|let|make|makes|made|have|had|help\w*|see|saw|watch\w*|hear\w*|feel|lest|than|and|or|to)\b",
+    re.IGNORECASE,
+)
+
+# Behind these alone `he` may have the form: `we ask that he return`, `does he smoke`.
+WISHES = re.compile(
+    r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
+    r"|propos\w+|instruct\w*|wish\w*|important|essential|necessary|imperative|crucial|lest|should"
+    r"|(?:do|does|did|can|could|may|might|must|shall|will|would)\s+$)",
     re.IGNORECASE,
 )
 

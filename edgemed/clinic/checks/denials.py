@@ -15,6 +15,7 @@ from edgemed.clinic.checks.assertion import (
     is_verbatim,
     places_of,
 )
+from edgemed.clinic.checks.narrowing import SOME, is_narrower, stems_at, stems_of
 from edgemed.clinic.findings import Flag
 from edgemed.clinic.reading.allergens import is_avoided
 from edgemed.clinic.reading.said import Mention, Polarity, Said
@@ -30,7 +31,7 @@ _EMPTY = (
     "sign evidence few several around now then today currently long ever experience experiencing "
     "undergo underwent describe concern"
 )
-EMPTY = WEAK - SAID | frozenset(map(stem, _EMPTY.split()))
+EMPTY = WEAK - SAID | SOME | frozenset(map(stem, _EMPTY.split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
 BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
@@ -111,7 +112,8 @@ def opposite(said: Said, mention: Mention, source: Source) -> Mention | None:
     (denied, at), (other, beside) = sides if here == "no" else sides[::-1]
     if is_hardly(other, beside) or not is_denied(denied, at, other, beside):
         return None
-    return best[2]
+    reach = stems_at(source, best[1]) if here == "no" else stems_of(said)
+    return None if is_narrower(denied, at, reach) else best[2]
 
 
 def is_short(said: Said, company: Collection[str]) -> bool:

@@ -9,12 +9,14 @@ import numpy as np
 
 from edgemed.clinic.checks.numbers import equal
 from edgemed.clinic.checks.omissions import measurements
-from edgemed.clinic.findings import Flag, Severity
-from edgemed.clinic.lists import names_of, rows_of
+from edgemed.clinic.findings import Flag, Severity, Span
+from edgemed.clinic.lists import names_of, rows_of, words_of
 from edgemed.clinic.reading.concepts import Concept, key
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.reading.source import Source
+from edgemed.clinic.words import stem
 
+WEAK = frozenset(map(stem, words_of("weak.txt")))
 LISTS = {
     "drug": "drugs.txt",
     "finding": "findings.txt",
@@ -34,9 +36,14 @@ PLAIN = frozenset(
 SHORTEST_MISSPELLED = 7  # letters; shorter names have too many neighbours
 NEARED = 0.42  # cosine from which a phrase counts as met; chosen on the development sets
 NEARED_IN_NOTE = 0.6  # the same where clinicians wrote both sides, in the same words
+CLAUSE_NEARED = 0.45  # the same of all that is said of a symptom, where the source is talk
 ALIKE = 0.65  # share of letters from which one name may be taken for another
 BESIDE = 16  # characters from a test to its value
 LABEL = re.compile(r"[^:.]{1,48}:\s")  # `Patient education and counseling: `
+PART = re.compile(
+    r"[,;:]|\b(?:and|or|but|with|without|as well as|because|due to|secondary to|that|which|who)\b",
+    re.I,
+)
 
 
 def check(said: Said, source: Source) -> Iterator[Flag]:
@@ -167,7 +174,37 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
         and not is_of_another_part(mention, source.parts_at(int(i)))
         for p in {phrase, mention.concept.name}
         for i in np.flatnonzero(source.index.cosines(p) >= least)
+    ) or _is_told_otherwise(said, mention, source)
+
+
+def _is_told_otherwise(said: Said, mention: Mention, source: Source) -> bool:
+    """Whether talk comes near the symptom's own part of the sentence: `felt unsteady on her feet`.
+
+    A part that names something else is near for that, and one that names nothing beside the
+    symptom says no more than its name: `he reports hemoptysis` must not pass for a cough.
+    """
+    if not source.is_talk or mention.concept.kind not in ("finding", "procedure"):
+        return False
+    part = part_around(said, mention.span)
+    beside = [m.concept for m in said.mentions
+              if m is not mention and part.start <= m.span.start < part.end]  # fmt: skip
+    if any(c.kind in LISTS for c in beside) or all(c.name in WEAK for c in beside):
+        return False
+    start = said.sentence.span.start
+    words = said.sentence.text[part.start - start : part.end - start].strip(" .")
+    return any(
+        not is_of_another_part(mention, source.parts_at(int(i)))
+        for i in np.flatnonzero(source.index.cosines(words) >= CLAUSE_NEARED)
     )
+
+
+def part_around(said: Said, at: Span) -> Span:
+    """The stretch between commas and conjunctions in which something stands."""
+    start = said.sentence.span.start
+    cuts = [(m.start() + start, m.end() + start) for m in PART.finditer(said.sentence.text)]
+    low = max((end for _, end in cuts if end <= at.start), default=start)
+    high = min((begin for begin, _ in cuts if begin >= at.end), default=said.sentence.span.end)
+    return Span(low, high)
 
 
 def is_another(mention: Mention, i: int, source: Source) -> bool:

@@ -48,7 +48,9 @@ NOT_ROUTE = re.compile(
 NOT_DAILY = re.compile(r"\s+(?:dose|total|activit\w+|living|life|basis|weights?|labs?)\b", re.I)
 # `within a week`: how long, and not how often.
 PERIOD = re.compile(
-    r"\b(?:within|in|about|after|over|next|past|last|this|than|almost|nearly) $", re.I
+    r"\b(?:within|in|about|after|over|next|past|last|this|than|almost|nearly|of|for|during"
+    r"|last(?:s|ed|ing)|takes|took|wait(?:ed)?) $",
+    re.I,
 )
 AGO = re.compile(r" (?:or (?:so|two) )?(?:ago|later|before|prior|earlier|after)\b", re.I)
 LENGTH = re.compile(r"an? \w+|week|month", re.I)

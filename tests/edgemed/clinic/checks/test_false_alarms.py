@@ -271,6 +271,10 @@ def test_what_is_measured_is_no_procedure() -> None:
     [
         ("He had pain then, but he have none now.", True),
         ("The pain interfere with his work.", True),
+        ("She took an antacid and had some relief so she seek no one.", True),
+        ("Both are healthy and she spend much time with them.", True),
+        ("Does she smoke at home?", False),
+        ("We recommended rest and that she return in May.", False),
         ("Ms. Hill report a cough.", True),
         ("She is worried that this will occur.", False),
         ("The pain and stiffness have improved.", False),
@@ -286,3 +290,36 @@ def test_a_side_is_not_compared_with_itself() -> None:
     source = "Her thigh is worse on the right than on the left."
     assert flagged(source, "Her thigh is worse on her right than on her right.")
     assert not flagged(source, source)
+
+
+WOBBLY = """Doctor: How did it go?
+Patient: I could hardly stay up on my feet, I nearly fell over.
+Doctor: Any cough?
+Patient: Yes, a cough."""
+
+
+def test_a_symptom_is_met_by_the_words_around_it_and_not_by_its_neighbours() -> None:
+    assert not flagged(WOBBLY, "She felt unsteady on her feet.")
+    assert flagged(WOBBLY, "She felt unsteady on her feet and had hemoptysis.")
+    assert flagged(WOBBLY, "She also reports hemoptysis.")
+
+
+def test_a_denial_of_some_of_a_thing_leaves_room_for_it() -> None:
+    source = "Doctor: Any weakness?\nPatient: Yes, I have weakness in my leg."
+    assert not flagged(source, "She denied any other weakness.")
+    assert flagged(source, "She denied any weakness.")
+
+
+@pytest.mark.parametrize(("draft", "wrong"), [("over the course of a day", False),
+                                             ("twice a day", True)])  # fmt: skip
+def test_how_long_is_not_how_often(draft: str, wrong: bool) -> None:
+    source = "The numbness began in a finger and spread to the wrist within hours."
+    found = [f.check for c in review(source, f"The numbness spread {draft}.").claims
+             for f in c.flags]  # fmt: skip
+    assert ("frequency" in found) is wrong
+
+
+def test_documented_is_no_certainty() -> None:
+    source = "Doctor: You have had asthma since childhood.\nPatient: Yes."
+    assert not flagged(source, "She has documented asthma since childhood.")
+    assert flagged(source, "She has proven asthma since childhood.")
