@@ -40,7 +40,7 @@ from edgemed.storage.sha256 import sha256_of
 LOADED = ("gpu_layers", "kv_type", "repack", "batch")
 """Settings that some answers depend on, so that all items of a file share them."""
 SAID = (
-    *("title", "axis", "licence", "source", "note", "grouped", "split", "splits"),
+    *("title", "axis", "licence", "source", "note", "grouped", "split", "splits", "synthetic"),
     *("decides", "development", "pool"),
 )
 """What a task's table says of the task: it changes no answer and no score."""

@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 def figures(task: Task, items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Figure]:
     """Every measure of the task; then of each group, where a task shows its groups."""
     found = list(figures_of("", outcomes))
-    if (whole := composite(outcomes)) is not None:
+    if not task.table.get("synthetic") and (whole := composite(outcomes)) is not None:
         found.append(whole)
     if task.table.get("grouped"):
         for group in dict.fromkeys(item.group for item in items):

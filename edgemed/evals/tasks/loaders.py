@@ -29,6 +29,7 @@ from edgemed.evals.tasks.task import Task
 from edgemed.storage.listing import entries_in
 
 LETTERS = "ABCDEFGHIJ"
+SYNTHETIC = Path(__file__).parents[1] / "synthetic"
 PIECE = 2000  # characters: about 500 tokens of English
 PUBMED = ("yes", "no", "maybe")
 
@@ -61,7 +62,10 @@ def load(task: Task, folder: Path) -> list[Item]:
 
 
 def at(task: Task, folder: Path, name: str) -> Path:
-    """The file called `name`. Refused, with where it comes from, if it is not there."""
+    """The file called `name`: one that edgemed brings, or the user's. Refused, with where it comes
+    from, if it is not there."""
+    if task.table.get("synthetic"):
+        return SYNTHETIC / name
     places = (folder, *entries_in(folder))
     found = [place / name for place in places if (place / name).is_file()]
     if not found:
@@ -147,6 +151,15 @@ def mimic_iv_bhc(task: Task, path: Path) -> Iterator[Item]:
         if in_parts(task.name, key, task.split.parts):
             note = words(row, "input").strip()
             yield Item(key, row.where, {"note": note}, words(row, "target").strip(), source=note)
+
+
+def synthetic(task: Task, path: Path) -> Iterator[Item]:
+    """Invented cases that edgemed brings; `group` is the kind of a case."""
+    for row in json_lines(path):
+        source, wanted = words(row, "source"), words(row, "reference")
+        yield Item(
+            words(row, "id"), row.where, {"source": source}, wanted, words(row, "kind"), source
+        )
 
 
 def ifeval(task: Task, path: Path) -> Iterator[Item]:
@@ -283,6 +296,7 @@ LOADERS: dict[str, Loader] = {
     "meqsum": meqsum,
     "open-i": open_i,
     "mimic-iv-bhc": mimic_iv_bhc,
+    "synthetic": synthetic,
     "ifeval": ifeval,
     "medqa": medqa,
     "medmcqa": medmcqa,

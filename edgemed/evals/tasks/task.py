@@ -8,6 +8,7 @@
     pool = "validation"    the split that examples come from (left out: it takes none)
     decides = "rougeL"     the measure by which a sweep chooses
     development = "..."    the split on which it chooses (left out: it is only tested)
+    synthetic = true       invented cases that edgemed brings: in no composite
     [prompts]
     write = "...{dialogue}..."
     [splits.test]

@@ -17,8 +17,8 @@ from edgemed.evals.tasks.sheet import sheet_rows
 from edgemed.evals.tasks.task import FIELD, filled, keys_in, read_task, task_names
 from tests.edgemed.evals import task_files as files
 
-ABSENT = ("text", "open-i", "mimic-iv-bhc")
-"""Loaders of files that are the user's own, or are not among the shared ones."""
+ABSENT = ("text", "open-i", "mimic-iv-bhc", "synthetic")
+"""Loaders of files that are the user's own, not among the shared ones, or brought along."""
 PUBLISHED = [name for name in task_names() if read_task(name).loader not in ABSENT]
 SPLITS = {
     "output-forms": {"test-1": 200, "validation": 100},

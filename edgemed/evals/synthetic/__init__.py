@@ -1,0 +1,1 @@
+"""Invented clinical cases, made by a seeded program from tables of our own: CC0 (NOTICE.md)."""
