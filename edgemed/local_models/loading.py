@@ -20,7 +20,8 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.process import Process
 from edgemed_models.engine.settings import KVType, Settings
-from edgemed_models.machine import has_tiles, memory, usable_cores
+from edgemed_models.engine.tiles import tiles_crash
+from edgemed_models.machine import memory, usable_cores
 
 from edgemed.adapters.naming import Use
 from edgemed.errors import LOG_LINE, EdgemedError, Refused, UsageError
@@ -199,7 +200,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
         context=options.context,
         gpu_layers=options.gpu_layers,
         kv_type=options.kv_type,
-        repack=options.repack,
+        repack=False if tiles_crash() else options.repack,
     )
     if tokens is None and options.context is None:
         longest = min(fit.largest_context(shape, room, wish, gpu), MOST_TOKENS)
@@ -302,7 +303,7 @@ def shape_of(model: Model) -> fit.Shape:
     value = whole(meta, f"{arch}.attention.value_length") or width // max(heads)
     sizes = layer_sizes(model, count)
     output = model.tensors.get("output.weight") or model.tensors.get("token_embd.weight")
-    kind = repacked_types()
+    kind = REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
     return fit.Shape(
         layers=tuple(fit.Layer(sizes[i], kv_heads[i], key, value) for i in range(count)),
         other_bytes=sum(t.nbytes for t in model.tensors.values()) - sum(sizes),
@@ -316,13 +317,6 @@ def shape_of(model: Model) -> fit.Shape:
         vocabulary=vocabulary_of(model),
         train_context=whole(meta, f"{arch}.context_length") or fit.CONTEXT_STEP,
     )
-
-
-def repacked_types() -> frozenset[str]:
-    """The types that llama.cpp copies on this processor; none with AMX (`copies_weights`)."""
-    if has_tiles():
-        return frozenset()
-    return REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
 
 
 def layer_sizes(model: Model, count: int) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from edgemed_models import machine
 from edgemed_models.engine.probe import Build
+from edgemed_models.engine.tiles import tiles_crash
 
 from edgemed.machine.check import Check
 from edgemed.storage.sizes import show_size
@@ -22,6 +23,12 @@ INSTRUCTIONS = {
 }
 MATTERS = ("AVX2", "FMA", "F16C", "DOTPROD")  # without these, models run several times slower
 
+CRASHES = (
+    "the compiler of this llama.cpp breaks its code for AMX: models run without it, reading notes "
+    "more slowly"
+)
+OTHER_BUILD = "build llama-cpp-python with GCC 14, or with CMAKE_ARGS=-DGGML_NATIVE=OFF set"
+
 
 def build_checks(build: Build) -> Iterator[Check]:
     """Whether the llama.cpp build fits this processor, and the devices it finds."""
@@ -36,6 +43,8 @@ def build_checks(build: Build) -> Iterator[Check]:
     )
     found = f"llama-cpp-python {build.version}, uses {listed}"
     yield Check("llama.cpp", "warning" if slow else "ok", found, remedy if slow else "")
+    if tiles_crash():
+        yield Check("AMX", "warning", CRASHES, OTHER_BUILD)
     for device in build.devices:
         size = f", {show_size(device.free)} of {show_size(device.total)} free"
         yield Check("device", "ok", f"{device.kind}: {device.description}{size}")

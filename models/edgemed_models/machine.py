@@ -153,11 +153,6 @@ def cpu_features() -> frozenset[str]:
     return frozenset()
 
 
-def has_tiles() -> bool:
-    """Whether the processor has AMX tiles, as Xeons have from 2023 on."""
-    return "amx_tile" in cpu_features()
-
-
 if sys.platform == "win32":
     import ctypes
 

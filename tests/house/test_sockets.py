@@ -11,6 +11,8 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,15 @@ def test_a_session_with_a_checked_draft_opens_none_and_leaves_none(
     assert user.files() == before
 
 
+@contextmanager
+def killed_after(child: subprocess.Popen[str]) -> Iterator[None]:
+    """A child that a failed test would otherwise wait for without end."""
+    try:
+        yield
+    finally:
+        child.kill()
+
+
 SERVER = Path(__file__).parents[1] / "watching" / "server.py"
 
 
@@ -100,9 +111,16 @@ def test_a_server_asks_for_no_socket_after_the_one_that_listens(
     watch = {"EDGEMED_WATCH": str(log), "PYTHONPATH": str(INSIDE)}
     command = [sys.executable, str(SERVER), *sessions.SERVE]
     monkeypatch.setattr(socket.socket, "connect", _socket.socket.connect)
-    with subprocess.Popen(
-        command, cwd=user.work, env=user.environment() | watch, stdout=subprocess.PIPE, text=True
-    ) as child:
+    with (
+        subprocess.Popen(
+            command,
+            cwd=user.work,
+            env=user.environment() | watch,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child,
+        killed_after(child),
+    ):
         assert child.stdout is not None
         port, token = (child.stdout.readline().split()[1] for _ in range(2))
         body = json.dumps({"messages": [{"role": "user", "content": "Rest?"}], "max_tokens": 4})

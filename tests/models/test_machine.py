@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 from edgemed_models import machine
-from edgemed_models.engine.settings import Settings
-
-from edgemed.local_models.loading import repacked_types
 
 
 def cgroup(folder: Path, lines: str, files: dict[str, str]) -> tuple[Path, Path]:
@@ -83,14 +80,3 @@ def test_cores_are_counted_within_what_this_process_was_given(
     monkeypatch.setattr(machine, "container_cores", lambda: share)
     monkeypatch.setattr(machine, "physical_cores", lambda: counted(tmp_path))
     assert (machine.logical_cores(), machine.usable_cores()) == (logical, physical)
-
-
-@pytest.mark.parametrize("features", [{"avx2", "amx_tile", "amx_int8"}, {"avx2"}])
-def test_the_weights_are_not_copied_for_tiles(
-    features: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "cpu_features", lambda: frozenset(features))
-    tiles = "amx_tile" in features
-    assert Settings("", 0, 1).copies_weights != tiles
-    assert bool(repacked_types()) != tiles
-    assert not Settings("", 0, 1, repack=False).copies_weights

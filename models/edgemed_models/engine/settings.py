@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from edgemed_models.machine import has_tiles
-
 KVType = Literal["f16", "q8_0", "q4_0"]
 
 
@@ -36,12 +34,3 @@ class Settings:
     vocab_only: bool = False
     adapters: tuple[tuple[str, float], ...] = ()
     sequences: int = 1
-
-    @property
-    def copies_weights(self) -> bool:
-        """Whether llama.cpp makes its faster copy: where `repack` says so and it can be used.
-
-        On processors with AMX tiles the copy is made for them, and the compiler removes half of
-        what sets them up: the process ends with SIGSEGV (ggml-org/llama.cpp, issue 20824).
-        """
-        return self.repack and not has_tiles()

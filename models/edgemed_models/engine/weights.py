@@ -10,6 +10,7 @@ from edgemed_models.engine.encoding import Control
 from edgemed_models.engine.library import LlamaFailure
 from edgemed_models.engine.settings import Settings
 from edgemed_models.engine.steering import is_piece
+from edgemed_models.engine.tiles import tiles_crash
 
 NO_TOKEN = -1
 
@@ -20,7 +21,7 @@ class Weights:
     def __init__(self, settings: Settings) -> None:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = settings.gpu_layers
-        params.use_extra_bufts = settings.copies_weights
+        params.use_extra_bufts = settings.repack and not tiles_crash()
         params.vocab_only = settings.vocab_only
         nowhere = (ctypes.c_void_p * 1)()  # an empty list of devices, ended by NULL
         # Even with no layer on it, a GPU would process long batches and reserve memory for them,
