@@ -3,6 +3,7 @@
 import traceback
 
 from edgemed.errors import EdgemedError
+from edgemed_tui.remedies import remedy
 
 
 def place_of(error: BaseException) -> str:
@@ -20,7 +21,8 @@ def told(error: BaseException) -> str:
     """What may be said of an error that a check ended with: its own words where it has some that
     quote no note, else type and place."""
     if isinstance(error, EdgemedError):
-        return f"{error.message} ({error.hint})" if error.hint else error.message
+        hint = remedy(error.hint)
+        return f"{error.message} ({hint})" if hint else error.message
     return place_of(error)
 
 

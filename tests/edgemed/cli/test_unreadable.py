@@ -1,5 +1,6 @@
 """Files and folders of the user's that cannot be read: said in one line, never passed over."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ import pytest
 from edgemed_models.scale import path_of
 
 from edgemed.cli.main import main
-from edgemed.clinic import lists
 from edgemed.logs.audit import Log
 from edgemed.logs.audit_files import default_place
 from tests.modes import unreadable
@@ -60,9 +60,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "edgemed").mkdir()
     (tmp_path / "note.txt").write_text(NOTE)
-    for function in (lists.words_of, lists.names_of, lists.rows_of):
-        function.cache_clear()
+    forget_lists()
     return tmp_path
+
+
+def forget_lists() -> None:
+    """What tests before this one read of the lists, and made of it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("edgemed.clinic"):
+            for thing in vars(module).values():
+                if isinstance(thing, functools._lru_cache_wrapper):
+                    thing.cache_clear()
 
 
 def place(home: Path, room: Room) -> Path:
