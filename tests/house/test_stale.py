@@ -25,14 +25,8 @@ DOTTED = re.compile(r"\b((?:edgemed|edgemed_native|edgemed_models|edgemed_tui)(?
 CALL = re.compile(r"(?:^|\$ )edgemed ([a-z][a-z-]*)\b([^\n`|;]*)", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
 FILES = {"edgemed.lock"}  # which a program writes
-OTHERS = {
-    "--platform",
-    "--lora",
-    "--dist",
-    "--extra-index-url",
-    "--no-index",
-    "--find-links",
-}  # elsewhere
+# Of other programs:
+OTHERS = {"--platform", "--lora", "--dist", "--extra-index-url", "--no-index", "--find-links"}
 
 
 @cache
