@@ -14,7 +14,8 @@ from edgemed.gguf import Model
 from edgemed.gguf.reading import read_rows
 
 LOGITS = """
-import json, sys, llama_cpp, numpy as np
+import json, sys, numpy as np
+from tests.oracles.bare_llama import llama_cpp
 found = []
 for path, tokens, adapter in json.loads(sys.stdin.read()):
     llama = llama_cpp.Llama(path, n_ctx=256, logits_all=True, verbose=False, type_k=0, type_v=0,
@@ -25,6 +26,8 @@ for path, tokens, adapter in json.loads(sys.stdin.read()):
 np.savez(sys.argv[1], *found)
 """
 """F32 keys and values (type 0), no flash attention."""
+
+ROOT = Path(__file__).parents[2]
 
 
 def logits_of(
@@ -37,7 +40,7 @@ def logits_of(
     given = json.dumps(
         [[str(run[0]), run[1], str(run[2]) if len(run) > 2 and run[2] else None] for run in runs]
     )
-    found = subprocess.run(words, input=given, capture_output=True, text=True)
+    found = subprocess.run(words, input=given, capture_output=True, text=True, cwd=ROOT)
     assert found.returncode == 0, found.stderr[-2000:]
     with np.load(out) as arrays:
         return [arrays[f"arr_{number}"] for number in range(len(runs))]

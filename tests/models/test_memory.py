@@ -11,6 +11,7 @@ import pytest
 from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.fit import MIB
+from edgemed_models.engine.tiles import tiles_crash
 from edgemed_models.machine import container_limit
 from edgemed_models.scale import path_of
 
@@ -98,7 +99,9 @@ def test_under_a_limit_it_runs_with_less_or_is_refused_but_never_breaks(
         else:
             assert "not complete" not in done.stderr or "cut at 24" in done.stderr
             seen.append("less" if "switched off" in done.stderr else "all")
-    assert seen[0] == "all" and seen[-1] == "refused" and "less" in seen
+    assert (
+        seen[0] == ("less" if tiles_crash() else "all") and seen[-1] == "refused" and "less" in seen
+    )
 
 
 def limit_of(root: Path) -> tuple[int, int] | None:

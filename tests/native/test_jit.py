@@ -32,6 +32,7 @@ def in_a_process_of_its_own() -> list[str]:
 
 
 @needs_cache
+@pytest.mark.timeout(1200)  # every kernel is compiled
 def test_every_kernel_runs_from_the_cache_and_the_compiler_stays_away() -> None:
     in_a_process_of_its_own()
     assert in_a_process_of_its_own() == ["0", "False"]

@@ -32,7 +32,7 @@ def answers_loss(model: Path, adapter: Path | None, rows: Sequence[Row]) -> floa
 
 
 def _measure(model: str, adapter: str, rows: Sequence[Row]) -> float:
-    import llama_cpp
+    from tests.oracles.bare_llama import llama_cpp
 
     llama = llama_cpp.Llama(
         model,

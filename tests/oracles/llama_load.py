@@ -15,7 +15,8 @@ import pytest
 
 CHILD = """
 import json, os, sys, tempfile
-import llama_cpp.llama_cpp as llama
+from tests.oracles.bare_llama import llama_cpp
+llama = llama_cpp.llama_cpp
 llama.llama_backend_init()
 @llama.llama_log_callback
 def say(level, text, data):
@@ -49,6 +50,7 @@ for path in sys.argv[2:]:
     print(json.dumps([status, lines]), flush=True)
 """
 
+ROOT = Path(__file__).parents[2]
 QUIET = os.environ | {"GGML_NO_BACKTRACE": "1"}
 TELLING = ("error loading", "assert", "invalid", "failed")
 
@@ -77,7 +79,7 @@ def loaded(paths: Sequence[Path], texts: Sequence[str] = ()) -> list[Outcome]:
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
     words = [sys.executable, "-c", CHILD, json.dumps(texts), *map(str, paths)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, env=QUIET)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, env=QUIET, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     found = [json.loads(line) for line in done.stdout.splitlines()]
     return [Outcome(status, tuple(lines)) for status, lines in found]

@@ -24,7 +24,7 @@ def mean_nll(model: Path, text: str = TEXT) -> float:
 
 
 def _measure(model: str, text: str) -> float:
-    import llama_cpp
+    from tests.oracles.bare_llama import llama_cpp
 
     llama = llama_cpp.Llama(model, n_ctx=256, logits_all=True, verbose=False)
     tokens = llama.tokenize(text.encode())
