@@ -37,6 +37,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
     add("--batch-tokens", default="3000", metavar="N")
     add("--held-out", default="0.03", metavar="X")
     add("--threads", default="1", metavar="N")
+    add("--compute", default="float32", help="float32, or bf16 where the processor multiplies it")
     add("--full", action="store_true", help="train all weights, in F32, instead of an adapter")
     return parser.parse_args(words)
 
@@ -84,7 +85,7 @@ def main(words: list[str] | None = None) -> int:
     again = ["--resume"] if place(out).exists() else []
     longest = str(max(args.longest, args.longest_visit))
     own = ["--batch-tokens", args.batch_tokens, "--held-out", args.held_out, "--longest", longest]
-    own += ["--threads", args.threads]
+    own += ["--threads", args.threads, "--compute", args.compute]
     return edgemed(
         [
             "adapt",

@@ -33,7 +33,7 @@ class CrossEntropy(torch.autograd.Function):
             part = slice(first, first + at_once)
             total += _slice(h[part], targets[part], weights[part], matrix, gradient, part)
         ctx.gradient = gradient
-        return total.to(h.dtype)
+        return total.float()
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

@@ -63,6 +63,7 @@ def test_bf16_differs_from_float32_by_its_rounding(kind: str, once: bool, tmp_pa
     near, other = learned(path, bf16=True, once=once)
     assert near != loss and near == pytest.approx(loss, rel=0.02)
     assert other.dtype == torch.float32 and alike(gradient, other) > 0.98
+    assert torch.tensor(near).bfloat16().item() != near  # the sum has more digits than bf16
 
 
 def test_bf16_is_refused_where_the_processor_does_not_multiply_it(
