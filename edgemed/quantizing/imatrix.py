@@ -264,4 +264,5 @@ def _means(entry: Sums) -> F32:
     """Sums over counts; 1 for an expert that was never called."""
     seen = entry.counts > 0
     means = np.where(seen, entry.sums / np.where(seen, entry.counts, 1), 1)
-    return np.ascontiguousarray(means, np.float32)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        return np.ascontiguousarray(means, np.float32)

@@ -202,7 +202,8 @@ def _same(ours: Any, theirs: Any) -> bool:
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return str(np.float32(value))  # in GGUF these are float32: no more digits than it has
+        with np.errstate(over="ignore"):  # a Python float may be larger than any float32
+            return str(np.float32(value))  # in GGUF these are float32: no more digits than it has
     return "missing" if value is None else repr(value)[:60]
 
 
