@@ -16,16 +16,22 @@ SUMMARY = "summarize {folder}/note.txt --template sample --demo --no-record --ma
 NOTE = f"HPI:\n{house_trace.WORD} 10 mg daily for a cough of two weeks. No fever.\n"
 
 
+COMMANDS = {"t": MERGE.replace("{t}", str(house_trace.T)), "a note": SUMMARY}
+
+
 def measured(tree: Path, folder: Path) -> dict[str, str]:
     """The figures of a merge and of a summary, by title."""
     home = folder / "hops"
     home.mkdir(exist_ok=True)
+    return way(tree, "t", home) | way(tree, "a note", home)
+
+
+def way(tree: Path, what: str, home: Path) -> dict[str, str]:
+    """The figures of a run that is given t or a note, by title."""
     (home / "note.txt").write_text(NOTE, "utf-8")
-    merge = MERGE.replace("{t}", str(house_trace.T))
-    found = {"t": traced(tree, "t", merge, home), "a note": traced(tree, "note", SUMMARY, home)}
+    figures = traced(tree, what.removeprefix("a "), COMMANDS[what], home)
     return {
         f"{what}, {title}": str(figure)
-        for what, figures in found.items()
         for title, figure in figures.items()
         if what == "a note" or title not in house_trace.COUNTED
     }
