@@ -72,7 +72,7 @@ SPREADS: Mapping[str, Mapping[str, float | None]] = {
 
 UNITS: Mapping[str, str] = {
     "perplexity": "a token",
-    "bits": "bits a byte",
+    "bits": "bits per byte",
     "kl mean": "nats",
     "kl median": "nats",
     "kl 99.9 %": "nats",

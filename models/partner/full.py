@@ -32,7 +32,7 @@ from edgemed.training.trainable import load_trainable
 RATE = 1e-4
 """The highest learning rate: a sixth of the adapter's, for every weight moves."""
 SAVED_EVERY = 900.0
-"""Seconds: the state has 16 bytes a weight."""
+"""Seconds: the state has 16 bytes per weight."""
 
 
 class Held(nn.Module):

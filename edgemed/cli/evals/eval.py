@@ -86,7 +86,7 @@ def result_options(add: Callable[..., Any]) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the folder of results, one file a task (default: the model's own, among "
+        help="the folder of results, one file per task (default: the model's own, among "
         "edgemed's data)",
     )
     add(

@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the folder of results, one file a task (default: in the folder of evals)",
+        help="the folder of results, one file per task (default: in the folder of evals)",
     )
     add(
         "--max-tokens",

@@ -33,7 +33,7 @@ def limit_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-ram",
         metavar="SIZE",
-        help="the most memory for buffers, such as 500M (default: about 10 MiB a thread)",
+        help="the most memory for buffers, such as 500M (default: about 10 MiB per thread)",
     )
     add(
         "--resume",

@@ -94,7 +94,7 @@ def shard_ends(metadata: Raw, specs: Sequence[TensorSpec], limit: int) -> list[i
         if size(i) > limit:
             raise Refused(
                 f"a file with {specs[first][0]} takes more than {limit:,} bytes",
-                f"allow at least {size(i):,} bytes a file",
+                f"allow at least {size(i):,} bytes per file",
             )
     return [*ends, len(specs)]
 

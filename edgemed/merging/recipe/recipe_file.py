@@ -56,7 +56,7 @@ def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
     if len(trees) > 1:
         raise UsageError(
             f"{name} holds {len(trees)} recipes, divided by ---",
-            "`edgemed merge` runs such a file; elsewhere give one recipe a file",
+            "`edgemed merge` runs such a file; elsewhere give one recipe per file",
         )
     if not trees or not isinstance(trees[0], dict):
         raise UsageError(
@@ -143,7 +143,7 @@ class Reader(Entries):
     def _slice(self, part: Any) -> Slice:
         self._known(part, keys.SLICE, "a slice")
         if part.get("residual_weight") is not None:
-            self._note("residual_weight has no effect, nor in mergekit")
+            self._note("residual_weight has no effect, here or in mergekit")
         given = self._list(part, "sources")
         sources = [self._source(source, ("model", "layer_range")) for source in given]
         return Slice(

@@ -258,7 +258,7 @@ class LoadedModel:
         return loop.score(self.room(len(ids)), ids[:1], ids[1:]) if len(ids) > 1 else []
 
     def text_logits(self, ids: list[int], out: BinaryIO) -> None:
-        """Write the logits behind every id but the last, some rows a line."""
+        """Write the logits behind every id but the last, some rows per line."""
         from edgemed_models.engine import loop
 
         if len(ids) > 1:

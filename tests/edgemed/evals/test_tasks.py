@@ -253,7 +253,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a wrong letter": (
         "medqa",
         lambda f: files.put_lines(f / files.MEDQA, [files.medqa_row(answer_idx="E")]),
-        "line 1: answer_idx is none of the letters A to D",
+        "line 1: answer_idx is not one of the letters A to D",
     ),
     "a small letter": (
         "medqa",
@@ -285,7 +285,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a right option that is not there": (
         "medmcqa",
         lambda f: files.put_lines(f / files.MEDMCQA, [files.medmcqa_row(cop=0)]),
-        "dev.json, line 1: cop is none of 1 to 4",
+        "dev.json, line 1: cop is not 1, 2, 3 or 4",
     ),
     "an empty option": (
         "medmcqa",
@@ -295,7 +295,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a list in place of a text": (
         "medmcqa",
         lambda f: files.put_lines(f / files.MEDMCQA, [files.medmcqa_row(opc=[SECRET])]),
-        "line 1: opc is no text",
+        "line 1: opc is not text",
     ),
     "no decision": (
         "pubmedqa",
@@ -314,7 +314,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a list for an object": (
         "pubmedqa",
         lambda f: files.put(f / files.PUBMEDQA, json.dumps([SECRET])),
-        "ori_pqal.json: it is no JSON object",
+        "ori_pqal.json: it is not a JSON object",
     ),
     "five cells": (
         "mmlu-medical",
@@ -353,7 +353,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "no Excel file": (
         "meqsum",
         lambda f: files.put(f / files.MEQSUM, SECRET),
-        "it is no Excel file",
+        "it is not an Excel file",
     ),
     "a sheet with an empty cell": (
         "meqsum",

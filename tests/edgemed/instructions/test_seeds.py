@@ -81,9 +81,9 @@ BAD = {
     "difficulty true": GOOD | {"difficulty": True},
     "difficulty 2.0": GOOD | {"difficulty": 2.0},
     "no instruction": GOOD | {"instruction": " "},
-    "an instruction that is no text": GOOD | {"instruction": 5},
+    "an instruction that is not text": GOOD | {"instruction": 5},
     "half a character": GOOD | {"instruction": "a \ud800"},
-    "an input that is no text": GOOD | {"input": [SECRET]},
+    "an input that is not text": GOOD | {"input": [SECRET]},
     "too long": GOOD | {"input": "x" * 8001},
     "id": GOOD | {"id": 7},
 }

@@ -77,7 +77,7 @@ def copy(line: Line, rest: str) -> None:
         return
     line.case.may_give_out()
     if line.release is None:
-        raise Refused("the output is no terminal that has a clipboard", "type: export FILE")
+        raise Refused("the output is not a terminal with a clipboard", "type: export FILE")
     if not line.settings.clipboard:
         line.say(" ".join(clipboard.COPYING.split()))
         if line.ask("Allow copying from now on? (yes/no) ") != "yes":

@@ -277,7 +277,9 @@ class AskPath(Dialog[str]):
     def _go(self, folder: Path) -> None:
         """The file goes into another folder, under the name that is in the line."""
         if one_line(str(folder)) != str(folder):
-            self.fault("The name of that folder has signs that cannot be typed: take another.")
+            self.fault(
+                "The name of that folder has characters that cannot be typed: choose another."
+            )
             return
         self._fill(f"{str(folder).rstrip('/')}/{split(self.typed('path'))[1]}")
 

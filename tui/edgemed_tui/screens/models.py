@@ -40,7 +40,7 @@ NO_FILES = """No model here matches. Go into a folder, or type a path: the file 
 copied into edgemed's own folder."""
 
 
-ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 behind it, half
+ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 after it, half
 of it counts. It is tried first. Leave the line empty to run the model without one."""
 
 
@@ -314,7 +314,7 @@ def figures(found: Description) -> list[str]:
     types = ", ".join(f"{name} {show_size(share.nbytes)}" for name, share in found.types.items())
     return [
         f"{found.architecture}, {found.weights / 1e6:,.0f} M weights, {show_size(found.nbytes)}",
-        f"{found.bits_per_weight:.2f} bits a weight: {types}",
+        f"{found.bits_per_weight:.2f} bits per weight: {types}",
         f"trained on {trained_on(found.context_length)}",
         f"chat template: {'yes' if found.chat_template else 'none in the file'}",
     ]
