@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.evals.example_options import (
@@ -28,7 +28,7 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
 from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
-from edgemed.evals.harness_form import Answered, harness_form
+from edgemed.evals.harness_form import ScoredTask, harness_form
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.shots import shown_task, suffix_of
 from edgemed.evals.tasks.items import Item, sampled
@@ -200,7 +200,7 @@ def write_harness(
 ) -> None:
     """The figures in lm-evaluation-harness's form."""
     answered = [
-        Answered(s.task, outcomes, s.whole) for s, outcomes in zip(to_ask, found, strict=True)
+        ScoredTask(s.task, outcomes, s.whole) for s, outcomes in zip(to_ask, found, strict=True)
     ]
     with in_words(out):
         write_whole(out, (json.dumps(harness_form(name, answered), indent=1) + "\n").encode())
@@ -249,7 +249,7 @@ def file_in(folder: Path, task: Task) -> Path:
 
 
 def measured(
-    model: Examinee, asked: TaskToAsk, settings: Settings | None, as_json: bool
+    model: Examinee, asked: TaskToAsk, settings: EngineSettings | None, as_json: bool
 ) -> list[Outcome]:
     """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
     task, items, out = asked.task, asked.items, asked.out

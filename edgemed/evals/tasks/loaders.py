@@ -11,7 +11,7 @@ from typing import Any
 
 from edgemed.errors import Refused
 from edgemed.evals.following.kinds import KINDS, Instruction
-from edgemed.evals.tasks.items import Item, Options, in_parts
+from edgemed.evals.tasks.items import AnswerOptions, Item, in_parts
 from edgemed.evals.tasks.rows import (
     Row,
     bad,
@@ -241,7 +241,7 @@ def pubmedqa(task: Task, path: Path) -> Iterator[Item]:
         if right not in PUBMED:
             bad(row.where, "final_decision is not yes, no or maybe")
         fields = {"question": words(row, "QUESTION"), "abstract": abstract}
-        yield Item(key, row.where, fields, Options(PUBMED, PUBMED.index(right)))
+        yield Item(key, row.where, fields, AnswerOptions(PUBMED, PUBMED.index(right)))
 
 
 def text(task: Task, path: Path) -> Iterator[Item]:
@@ -286,7 +286,7 @@ def chosen(
     listed = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=False))
     fields = {"question": question.strip(), "options": listed}
     key = key or hashed(group, question, *options)
-    return Item(key, row.where, fields, Options(tuple(options), right), group)
+    return Item(key, row.where, fields, AnswerOptions(tuple(options), right), group)
 
 
 LOADERS: dict[str, Loader] = {

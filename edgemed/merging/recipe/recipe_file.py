@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
 
 def parse_recipe(text: str, folder: Path, name: str) -> Recipe:
     """The recipe in `text`; model paths are relative to `folder`."""
-    return Reader(folder, name).recipe(one_recipe(documents(text, name), name))
+    return RecipeReader(folder, name).recipe(one_recipe(documents(text, name), name))
 
 
 def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
@@ -67,7 +67,7 @@ def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
 
 def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     """Parameters from the command line: values are YAML, such as 0.5, true or [0, 0.5, 1]."""
-    reader = Reader(Path(), "the settings")
+    reader = RecipeReader(Path(), "the settings")
     settings: dict[str, Setting] = {}
     for name, text in pairs:
         try:
@@ -78,7 +78,7 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     return settings
 
 
-class Reader(Entries):
+class RecipeReader(Entries):
     """One recipe being read, from its document to the normal form."""
 
     def recipe(self, tree: Mapping[str, Any]) -> Recipe:

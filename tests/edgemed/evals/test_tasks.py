@@ -10,7 +10,7 @@ import pytest
 from edgemed.errors import Refused, UsageError
 from edgemed.evals.examining import READING, WRITING
 from edgemed.evals.scoring import WRITTEN
-from edgemed.evals.tasks.items import Options, parted, sampled
+from edgemed.evals.tasks.items import AnswerOptions, parted, sampled
 from edgemed.evals.tasks.loaders import LOADERS, load
 from edgemed.evals.tasks.rows import json_lines, json_object
 from edgemed.evals.tasks.sheet import sheet_rows
@@ -123,7 +123,7 @@ def test_rows_become_what_is_asked(tmp_path: Path) -> None:
     for other in read_task("mmlu-medical").split.files[1:]:
         files.put_csv(tmp_path / other, [(other, "a", "b", "c", "d", "A")])
     item = load(read_task("mmlu-medical"), tmp_path)[0]
-    assert item.wanted == Options(("hip", "jaw", "rib", "toe"), 2) and item.group == "anatomy"
+    assert item.wanted == AnswerOptions(("hip", "jaw", "rib", "toe"), 2) and item.group == "anatomy"
     assert item.fields["options"] == "A. hip\nB. jaw\nC. rib\nD. toe"
 
 
@@ -189,12 +189,12 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "an endless quote in a large file": (
         "mimic-iv-bhc",
         lambda f: files.put(f / files.BHC, f'{",".join(BHC_HEAD)}\r\n1,"{SECRET}'),
-        "bhc.csv, line 2: it is no CSV",
+        "bhc.csv, line 2: it is not valid CSV",
     ),
     "a large file in another encoding": (
         "mimic-iv-bhc",
         lambda f: files.put(f / files.BHC, f"{','.join(BHC_HEAD)}\n1,\xe9,".encode("latin-1")),
-        "bhc.csv, behind line .: it is not UTF-8",
+        "bhc.csv, after line .: it is not UTF-8",
     ),
     "a large file with other columns": (
         "mimic-iv-bhc",
@@ -226,7 +226,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a quote that does not end": (
         "aci-bench",
         lambda f: files.put(f / files.ACI, ",".join(files.ACI_HEAD) + f'\naci,D1,"{SECRET}'),
-        "line 2: it is no CSV",
+        "line 2: it is not valid CSV",
     ),
     "mixed encodings": (
         "mts-dialog",

@@ -12,7 +12,7 @@ from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.instructions import seeds as room
 from edgemed.instructions.likeness import Texts
 from edgemed.instructions.seeds import own_seeds, read_seeds
-from edgemed.instructions.task import Task
+from edgemed.instructions.task import InstructionTask
 
 SECRET = "Mrs Example"
 GOOD = {
@@ -60,7 +60,7 @@ def test_the_papers_form_is_read(tmp_path: Path) -> None:
     path = tmp_path / "med_seed.json"
     path.write_text(json.dumps(rows, indent=4))
     found = read_seeds([path])
-    assert found[0].task == Task(
+    assert found[0].task == InstructionTask(
         "Genetics", "Student (Medicine)", "Open Q&A", 1, "Explain what a gene is."
     )
     assert [seed.task.difficulty for seed in found] == [1, 5, 2]

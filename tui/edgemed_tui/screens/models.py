@@ -17,7 +17,7 @@ from edgemed.adapters.naming import use_of
 from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
-from edgemed.gguf.description import Description, describe
+from edgemed.gguf.description import ModelDescription, describe
 from edgemed.local_models import beside, library, tuning
 from edgemed.local_models.loading import Options, plan_model
 from edgemed.local_models.sticks import models_on_media
@@ -309,7 +309,7 @@ def tuned(path: Path) -> list[str]:
     return [f"tuned: {tuning.shown(found)}"]
 
 
-def figures(found: Description) -> list[str]:
+def figures(found: ModelDescription) -> list[str]:
     """The figures a person asks for first."""
     types = ", ".join(f"{name} {show_size(share.nbytes)}" for name, share in found.types.items())
     return [
