@@ -163,7 +163,7 @@ def reviewed(session: Session, text: str, review: Review) -> Session:
     """`text` was checked; a review of any other text than the present one is dropped."""
     if text != session.text or session.signature is not None:
         return session
-    if session.document.adds_to:  # it is no summary of the note
+    if session.document.adds_to:  # it is not a summary of the note
         lines = tuple(line for line in review.vital if line.draft)
         review = replace(review, omissions=(), unusable=(), vital=lines)
     return _changed(session, review=review)

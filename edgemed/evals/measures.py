@@ -80,7 +80,7 @@ UNITS: Mapping[str, str] = {
     "words of the other": "words",
     **dict.fromkeys(("fluency", "relevance", "completeness", "proficiency"), "of 5"),
 }
-"""Figures that are no share, with what they are in."""
+"""Figures that are not shares, with what they are in."""
 
 
 def figure_of(name: str, sums: Sums) -> NDArray[np.float64]:

@@ -282,8 +282,8 @@ def path_for(matrix: Frozen, settings: RunSettings, random: torch.Generator) -> 
 
 
 def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
-    """AdamW's two groups: matrices decay; the lengths of DoRA do not, for zero is no rest for
-    them."""
+    """AdamW's two groups: matrices decay towards zero, which is no change; the lengths
+    of DoRA do not, for zero would be a change."""
     matrices, lengths = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
     groups = [{"params": matrices, "weight_decay": DECAY}]
     return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups

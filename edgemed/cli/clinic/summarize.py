@@ -20,7 +20,8 @@ from edgemed.cli.options.models import (
     options_of,
     take_kept_adapter,
 )
-from edgemed.cli.options.numbers import finite, positive, seed
+from edgemed.cli.options.numbers import positive
+from edgemed.cli.options.sampling import sampling_options
 from edgemed.cli.terminal.asking import (
     Asked,
     as_data,
@@ -86,14 +87,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="fill a field of the template, such as section=Allergies",
     )
     add("--max-tokens", type=positive, metavar="N", help="the most tokens of the draft")
-    add(
-        "--temperature",
-        type=finite,
-        default=0.0,
-        metavar="X",
-        help="0 (the default) always takes the likeliest token",
-    )
-    add("--seed", type=seed, default=0, metavar="N", help="random seed, for a temperature above 0")
+    sampling_options(add)
     add("--in-parts", action="store_true", help="draft a note that is too long in parts")
     result_options(parser)
     configure_model(parser)

@@ -18,6 +18,7 @@ from edgemed.cli.evals.example_options import (
     shots_of,
     shown_items,
 )
+from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
@@ -69,12 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     result_options(add)
     configure_shots(parser.add_argument_group("examples before each question").add_argument)
     running = parser.add_argument_group("running the model").add_argument
-    running(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns, in place of the model's own",
-    )
+    chat_template_option(running)
     configure_loading(running)
     configure_at_once(running)
 

@@ -69,7 +69,7 @@ class Occurrence(NamedTuple):
 def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) -> tuple[Cue, ...]:
     """All cues of a sentence that begins at `offset`, each with the names it is said of.
 
-    What is denied (`did not help`) is no cue.
+    What is denied (`did not help`) is not a cue.
     """
     found: list[Cue] = []
     for attribute, rows in _table().items():

@@ -20,7 +20,7 @@ from edgemed.clinic.vital.items import (
 )
 
 NONE_KNOWN = "no known allergies"
-# Behind an allergy: what is told from here on is no allergen.
+# Behind an allergy: what is told from here on is not an allergen.
 TAKEN = re.compile(
     r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now|instead|avoid\w*"
     r"|treat\w*|with (?:rash|hives|swelling)|causes?|caus(?:ed|ing)|which|reaction)\b",

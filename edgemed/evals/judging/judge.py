@@ -59,7 +59,7 @@ class Loading:
 
 
 def refuse_unjudged(task: Task) -> None:
-    """UsageError for a task whose answers are no free text beside a clinician's."""
+    """UsageError for a task whose answers are not free text beside a clinician's."""
     if task.kind != "write" or task.axis != "clinical":
         raise UsageError(
             f"the answers to {task.name} are verified by a program, not judged",

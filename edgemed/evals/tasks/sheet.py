@@ -55,7 +55,7 @@ def part(archive: zipfile.ZipFile, name: str, path: Path) -> Element:
 
 
 def shared(tree: Element, path: Path) -> list[str]:
-    """The shared texts; what is said of pronunciation (`rPh`) is no part of a text."""
+    """The shared texts; what is said of pronunciation (`rPh`) is not part of a text."""
     return [
         "".join(
             plain(t.text or "") for run in (item, *item.findall(f"{SPACE}r"))

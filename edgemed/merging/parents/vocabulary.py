@@ -59,7 +59,7 @@ class Lexicon:
 
 
 class TokenNumbers(NamedTuple):
-    """One model's vocabulary: every token, and the number of each that is no padding."""
+    """One model's vocabulary: every token, and the number of each that is not padding."""
 
     model: Model
     tokens: list[str]

@@ -26,7 +26,7 @@ class ResolvedSlice(NamedTuple):
 
     `sources` has the base as well; `order` is their numbers as the method takes them, the base
     first where the method is about deltas (`based`) or mixes a base with another. `lead` is the
-    source whose list of tensors and types leads: the first that is no base of deltas. `settings`
+    source whose list of tensors and types leads: the first that is not a base of deltas. `settings`
     are those of all its models, the nearest first.
     """
 

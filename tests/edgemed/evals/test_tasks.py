@@ -179,7 +179,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "no such header": (
         "mts-dialog",
         lambda f: files.put_csv(f / files.MTS, [files.MTS_HEAD, ("0", SECRET, "t", "d")]),
-        "2023.csv, line 2: section_header is none",
+        "2023.csv, line 2: section_header is not one",
     ),
     "a cell too few in a large file": (
         "mimic-iv-bhc",
@@ -258,12 +258,12 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a small letter": (
         "medqa",
         lambda f: files.put_lines(f / files.MEDQA, [files.medqa_row(answer_idx="b")]),
-        "line 1: answer_idx is none",
+        "line 1: answer_idx is not one",
     ),
     "two letters": (
         "medqa",
         lambda f: files.put_lines(f / files.MEDQA, [files.medqa_row(answer_idx="AB")]),
-        "line 1: answer_idx is none",
+        "line 1: answer_idx is not one",
     ),
     "letters with a gap": (
         "medqa",
@@ -302,7 +302,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
         lambda f: files.put(
             f / files.PUBMEDQA, json.dumps({"1": files.pubmedqa_row(final_decision="no idea")})
         ),
-        "ori_pqal.json, entry 1: final_decision is none",
+        "ori_pqal.json, entry 1: final_decision is not yes, no",
     ),
     "no abstract": (
         "pubmedqa",

@@ -76,7 +76,7 @@ def talk(line: LineMode, note: str | None = None) -> int:
 
 
 def decode_anything() -> None:
-    """Bytes that are no text in the terminal's encoding become visible signs, and no error."""
+    """Bytes that are not text in the terminal's encoding become visible signs, and no error."""
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
 
