@@ -6,26 +6,23 @@ functions: 20 s. A test holds the page to a tenth of what it would measure.
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.bench import house, house_hops
 
 REVISION = "80e7c6e"
 """The last commit in which merging was one row of 43 files."""
-PAGE = Path(__file__).parent / "architecture.md"
-BLOCK = re.compile(r"(?<=<!-- measured: figures -->\n).*?(?=<!-- end -->)", re.DOTALL)
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
+BLOCK = r"(?<=<!-- measured: {} -->\n).*?(?=<!-- end -->)"
 ROW = re.compile(r"^\| ([a-zA-Z].+) \| (.+) \| (.+) \|$", re.MULTILINE)
 
 
-def measured(revisions: tuple[str, ...]) -> list[dict[str, str]]:
+def measured(revisions: tuple[str, ...], folder: Path) -> list[dict[str, str]]:
     """A column for each tree: its figures, then the hops of t and of a note."""
-    with tempfile.TemporaryDirectory() as folder:
-        trees = [house.unpack(revision, Path(folder)) for revision in revisions]
-        return [
-            house.figures(house.read(tree)) | house_hops.measured(tree, Path(folder))
-            for tree in trees
-        ]
+    trees = [house.unpack(revision, folder) for revision in revisions]
+    return [house.figures(house.read(tree)) | house_hops.measured(tree, folder) for tree in trees]
 
 
 def table(before: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -34,17 +31,33 @@ def table(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     return f"\n| | {REVISION} | this one |\n| --- | --- | --- |\n{rows}\n"
 
 
-def shown() -> dict[str, str]:
+def way(what: str, rooms: Sequence[str]) -> str:
+    """The rooms that t or a note passes, as a line of the page."""
+    return f"{what + ':':<9}{' -> '.join(rooms)}\n"
+
+
+def shown(block: str) -> str:
+    """What the page has between the marks of a measured part."""
+    found = re.search(BLOCK.format(block), PAGE.read_text("utf-8"), re.DOTALL)
+    assert found, f"{PAGE} has no part {block}"
+    return found[0]
+
+
+def shown_figures() -> dict[str, str]:
     """What the page says of this tree, by title."""
-    block = BLOCK.search(PAGE.read_text("utf-8"))
-    assert block, f"{PAGE} has no figures"
-    return {title: now for title, _, now in ROW.findall(block[0])}
+    return {title: now for title, _, now in ROW.findall(shown("figures"))}
 
 
 def figures() -> int:
     """Measures both trees and writes the page."""
-    made = table(*measured((REVISION, house.HERE)))
+    with tempfile.TemporaryDirectory() as folder:
+        made = {"figures": table(*measured((REVISION, house.HERE), Path(folder)))}
+        ways = [way(w, house_hops.traced(ROOT, w, Path(folder))[1]) for w in house_hops.COMMANDS]
+    made["ways"] = f"```\n{''.join(ways)}```\n"
     text = PAGE.read_text("utf-8")
-    PAGE.write_text(BLOCK.sub(lambda _: made, text, count=1), "utf-8")
+    for block, new in made.items():
+        pattern = re.compile(BLOCK.format(block), re.DOTALL)
+        text = pattern.sub(lambda _, new=new: new, text, count=1)
+    PAGE.write_text(text, "utf-8")
     print(f"renewed {PAGE.name}")
     return 0

@@ -6,6 +6,7 @@ Real runs with the embedded models, in the code of any revision; `house_trace` f
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import house_starts, house_trace
@@ -28,8 +29,11 @@ def measured(tree: Path, folder: Path) -> dict[str, str]:
 
 def way(tree: Path, what: str, home: Path) -> dict[str, str]:
     """The figures of a run that is given t or a note, by title."""
-    (home / "note.txt").write_text(NOTE, "utf-8")
-    figures = traced(tree, what.removeprefix("a "), COMMANDS[what], home)
+    return told(what, traced(tree, what, home)[0])
+
+
+def told(what: str, figures: Mapping[str, int]) -> dict[str, str]:
+    """The figures that are shown of t or of a note."""
     return {
         f"{what}, {title}": str(figure)
         for title, figure in figures.items()
@@ -37,11 +41,12 @@ def way(tree: Path, what: str, home: Path) -> dict[str, str]:
     }
 
 
-def traced(tree: Path, what: str, command: str, home: Path) -> dict[str, int]:
-    """What came of one run; its calls are kept beside the note, in a file for each tree."""
-    line = [sys.executable, "-P", str(TRACE), str(tree), what]
+def traced(tree: Path, what: str, home: Path) -> tuple[dict[str, int], tuple[str, ...]]:
+    """What came of one run, and the folders of the functions it passed, first met first."""
+    (home / "note.txt").write_text(NOTE, "utf-8")
+    line = [sys.executable, "-P", str(TRACE), str(tree), what.removeprefix("a ")]
     done = subprocess.run(
-        line + house_starts.words(tree, command, home),
+        line + house_starts.words(tree, COMMANDS[what], home),
         env=house_starts.environment(tree, home),
         cwd=home,
         capture_output=True,
@@ -49,6 +54,7 @@ def traced(tree: Path, what: str, command: str, home: Path) -> dict[str, int]:
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{command}: {done.stderr[-2000:]}")
+        raise SystemExit(f"{COMMANDS[what]}: {done.stderr[-2000:]}")
     figures: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    passed = (line.partition(" -> ")[2] for line in done.stderr.splitlines() if ".py:" in line)
+    return figures, tuple(dict.fromkeys(to.rpartition("/")[0] for to in passed))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from edgemed_native import _jit
 
-from docs.figures import shown
+from docs.figures import shown, shown_figures, way
 from tests.bench import house, house_hops
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def number(figure: str) -> float:
 
 def far_off(now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """The figures of the page that are more than a tenth from those of now, with both."""
-    page = shown()
+    page = shown_figures()
     pairs = {title: (page.get(title, "0"), figure) for title, figure in now.items()}
     return {
         title: (said, figure)
@@ -39,7 +39,10 @@ def test_the_figures_of_the_tree() -> None:
 def test_the_way_of_t_and_of_a_note(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A merge and a summary in processes of their own, with the kernels of this one."""
+    """A merge and a summary in processes of their own, with the kernels of this one: the figures
+    to a tenth, the rooms as they are."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(_jit.CACHE.parent))
-    counted = house_hops.way(ROOT, what, tmp_path)
+    figures, rooms = house_hops.traced(ROOT, what, tmp_path)
+    counted = house_hops.told(what, figures)
     assert len(counted) >= 3 and not far_off(counted), "run `python -m docs figures`"
+    assert way(what, rooms) in shown("ways"), "run `python -m docs figures`"
