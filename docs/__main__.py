@@ -1,5 +1,6 @@
 """The pages: `python -m docs write` makes their made parts again, `python -m docs site` the site.
 
+`python -m docs figures` measures those of the page about architecture (it needs git's history),
 `python -m docs pictures` makes the pictures of the screens again, and `python -m docs beside REV
 FOLDER` a page with the screens of an earlier state beside those of now. Made parts stand between
 `<!-- made: NAME -->` and `<!-- end -->`. The site needs the extra `docs` and no network.
@@ -51,6 +52,10 @@ def main(verb: str, *rest: str) -> int:
         from docs.screens import pictures  # loads the whole program
 
         return pictures()
+    if verb == "figures":
+        from docs.figures import figures  # runs commands of the program
+
+        return figures()
     if verb == "beside" and len(rest) == 2:
         return beside(rest[0], Path(rest[1]))
     if verb == "write":
@@ -59,7 +64,7 @@ def main(verb: str, *rest: str) -> int:
     if verb == "site":
         command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
         return subprocess.run(command, cwd=FOLDER.parent, check=False).returncode
-    print("python -m docs write|site|pictures, or beside REV FOLDER", file=sys.stderr)
+    print("python -m docs write|site|pictures|figures, or beside REV FOLDER", file=sys.stderr)
     return 2
 
 

@@ -32,7 +32,7 @@ from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.local_models import library
 from edgemed.local_models.demonstration import PARENTS
-from edgemed.logs.audit import Place
+from edgemed.logs.audit import LogFiles
 from edgemed.machine.check import Check
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
@@ -70,7 +70,7 @@ WORDS = {" ": "space", ".": "full_stop", "-": "minus", "/": "slash"}
 def services(home: Path) -> Services:
     """Services with the scripted model, and files below `home`."""
     model = ScriptedModel(re.findall(r"\s*\S+|\s+$", DRAFT))
-    place = Place(home / "log", home / "key", home / "seal")
+    place = LogFiles(home / "log", home / "key", home / "seal")
     choice = ModelChoice("scripted", "writes a given draft")
     return Services(
         models=lambda: [choice],

@@ -230,13 +230,13 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[CheckResul
     False
     """
     from edgemed.adapters.naming import parent_of
-    from edgemed.merging.parents.chat import Choice
+    from edgemed.merging.parents.chat import TokenizerChoice
     from edgemed.merging.parents.compatibility import compatibility
     from edgemed.merging.parents.opening import open_parents
 
     if len(models) < 2:
         raise UsageError("check needs at least two models", "name two or more GGUF files")
-    choice = Choice(tokenizer_from)
+    choice = TokenizerChoice(tokenizer_from)
     return compatibility(open_parents(parent_of(str(m)) for m in models), choice=choice).results
 
 

@@ -63,7 +63,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddedVector:
     """A vector that is added to another."""
 
     tensor: Tensor
@@ -71,7 +71,7 @@ class Added:
     order: Order | None = None
 
 
-Change = LowRank | Whole | Added
+Change = LowRank | Whole | AddedVector
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def shape_of(change: Change) -> tuple[int, int]:
 
 def rows_of(change: Change) -> range | None:
     """The rows of the tensor that it changes; None: all."""
-    expert = None if isinstance(change, Added) else change.expert
+    expert = None if isinstance(change, AddedVector) else change.expert
     if expert is None:
         return None
     rows = shape_of(change)[0]
@@ -148,7 +148,7 @@ def at_once(tensor: Tensor, sizes: Sequence[float]) -> float:
     """What changes of these sizes take together; of experts there is one at a time."""
     experts: dict[int | None, float] = {}
     for change, size in zip(changes_of(tensor), sizes, strict=True):
-        expert = None if isinstance(change, Added) else change.expert
+        expert = None if isinstance(change, AddedVector) else change.expert
         experts[expert] = experts.get(expert, 0) + size
     return experts.pop(None, 0) + max(experts.values(), default=0)
 

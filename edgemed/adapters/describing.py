@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemed.adapters.change import Added, Change, LowRank, Whole, parts, shape_of
+from edgemed.adapters.change import AddedVector, Change, LowRank, Whole, parts, shape_of
 from edgemed.adapters.forms import folder_of
 from edgemed.adapters.gguf_changes import open_gguf
 from edgemed.adapters.opened import OpenedAdapter
@@ -12,7 +12,7 @@ from edgemed.adapters.peft_changes import open_modules
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ChangedTensor:
     """A change of one tensor: its kind, rows and row length, and the rank and scale of a pair."""
 
     name: str
@@ -24,7 +24,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class AdapterDescription:
     """`base` and `architecture` are empty where the adapter does not say; `weights` are its own."""
 
     files: tuple[str, ...]
@@ -33,15 +33,15 @@ class Description:
     architecture: str
     base: str
     weights: int
-    targets: tuple[Target, ...]
+    targets: tuple[ChangedTensor, ...]
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path) -> AdapterDescription:
     """The adapter at `path`. A PEFT folder's targets have the checkpoint's names."""
     folder = folder_of(path)
     found = open_gguf(path) if folder is None else open_modules(folder)
     every = [c for changes in found.changes.values() for c in changes]
-    return Description(
+    return AdapterDescription(
         tuple(map(str, found.files)),
         sum(file.stat().st_size for file in found.files),
         found.form,
@@ -52,15 +52,15 @@ def describe(path: Path) -> Description:
     )
 
 
-def targets(found: OpenedAdapter) -> Iterator[Target]:
+def targets(found: OpenedAdapter) -> Iterator[ChangedTensor]:
     """Every change, in the adapter's order."""
     for name, changes in found.changes.items():
         for change in changes:
             low = change if isinstance(change, LowRank) else None
             rank, scale = (low.rank, low.scale) if low else (None, None)
-            expert = None if isinstance(change, Added) else change.expert
+            expert = None if isinstance(change, AddedVector) else change.expert
             whose = name if expert is None else f"{name} of expert {expert}"
-            yield Target(whose, kind_of(change), *shape_of(change), rank, scale)
+            yield ChangedTensor(whose, kind_of(change), *shape_of(change), rank, scale)
 
 
 def kind_of(change: Change) -> str:

@@ -14,7 +14,7 @@ from edgemed_native.finite import first_not_finite
 
 from edgemed.adapters.change import (
     AT_ONCE,
-    Added,
+    AddedVector,
     Change,
     Changed,
     LowRank,
@@ -131,7 +131,7 @@ def not_finite(tensor: Tensor) -> int | None:
 
 def by_strength(change: Change, strength: float) -> Change:
     """The change, scaled by the strength."""
-    if isinstance(change, Added):
+    if isinstance(change, AddedVector):
         return replace(change, scale=change.scale * strength)
     if isinstance(change, LowRank) and change.lengths is None:
         return replace(change, scale=change.scale * strength)

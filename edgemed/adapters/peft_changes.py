@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from edgemed.adapters.change import Added, Change, LowRank, Thin, Whole
+from edgemed.adapters.change import AddedVector, Change, LowRank, Thin, Whole
 from edgemed.adapters.forms import WEIGHTS
 from edgemed.adapters.opened import OpenedAdapter
-from edgemed.adapters.peft_config import Config, read_config
+from edgemed.adapters.peft_config import PeftConfig, read_config
 from edgemed.checkpoints.places import Place, place_of
 from edgemed.checkpoints.safetensors import read_table, shown, tensor_of
 from edgemed.errors import Incompatible, InvalidFile, Refused
@@ -37,21 +37,21 @@ PART = re.compile(
 Parts = dict[str, Tensor]
 
 
-class Pair(NamedTuple):
+class HalfNames(NamedTuple):
     """Names of the halves of a pair in a module."""
 
     a: str
     b: str
 
 
-MATRIX = Pair("lora_A.weight", "lora_B.weight")
-EMBEDDING = Pair("lora_embedding_A", "lora_embedding_B")
+MATRIX = HalfNames("lora_A.weight", "lora_B.weight")
+EMBEDDING = HalfNames("lora_embedding_A", "lora_embedding_B")
 
 
 def open_folder(folder: Path, model: Model) -> OpenedAdapter:
     """The adapter in a PEFT folder, for `model`."""
 
-    def place(module: str, config: Config) -> Place:
+    def place(module: str, config: PeftConfig) -> Place:
         found = place_of(module, model.metadata)
         if found is None:
             raise Incompatible(
@@ -69,7 +69,7 @@ def open_modules(folder: Path) -> OpenedAdapter:
     return open_placed(folder, lambda module, config: Place(module, None, 0.0))
 
 
-def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> OpenedAdapter:
+def open_placed(folder: Path, place: Callable[[str, PeftConfig], Place]) -> OpenedAdapter:
     """The adapter, each module where `place` says."""
     config, path = read_config(folder), folder / WEIGHTS
     refuse_other_weights(folder, path)
@@ -92,12 +92,12 @@ def open_placed(folder: Path, place: Callable[[str, Config], Place]) -> OpenedAd
 def of_expert(changes: Iterable[Change], expert: int | None) -> Iterator[Change]:
     """The changes, of one expert's rows; of a bias none is known."""
     for change in changes:
-        yield change if isinstance(change, Added) else replace(change, expert=expert)
+        yield change if isinstance(change, AddedVector) else replace(change, expert=expert)
 
 
 def experts_of(changes: Iterable[Change]) -> set[int | None]:
     """The experts that are changed."""
-    return {None if isinstance(change, Added) else change.expert for change in changes}
+    return {None if isinstance(change, AddedVector) else change.expert for change in changes}
 
 
 def refuse_other_weights(folder: Path, path: Path) -> None:
@@ -130,7 +130,7 @@ def modules(path: Path) -> dict[str, Parts]:
 
 
 def changes_of(
-    config: Config, module: str, place: Place, parts: Mapping[str, Tensor]
+    config: PeftConfig, module: str, place: Place, parts: Mapping[str, Tensor]
 ) -> dict[str, tuple[Change, ...]]:
     """Changes of a module's weight and bias, by the ending of the tensor's name."""
     left = dict(parts)
@@ -146,7 +146,7 @@ def changes_of(
     if pair is not None:
         weight.append(low_rank(config, module, place, left, pair))
     if "lora_B.bias" in left:
-        bias.append(Added(left.pop("lora_B.bias"), config.scale_of(module), place.order))
+        bias.append(AddedVector(left.pop("lora_B.bias"), config.scale_of(module), place.order))
     if left:
         raise InvalidFile(
             f"{config.path.parent}: {shown(module)} has {', '.join(left)} without the rest", AGAIN
@@ -155,7 +155,9 @@ def changes_of(
     return {ending: changes for ending, changes in found.items() if changes}
 
 
-def low_rank(config: Config, module: str, place: Place, left: Parts, pair: Pair) -> LowRank:
+def low_rank(
+    config: PeftConfig, module: str, place: Place, left: Parts, pair: HalfNames
+) -> LowRank:
     """The pair of a module, taken out of `left`, with its lengths where it has any."""
     what = f"{config.path.parent}: {shown(module)}"
     if pair.a not in left or pair.b not in left:
@@ -187,7 +189,7 @@ def low_rank(config: Config, module: str, place: Place, left: Parts, pair: Pair)
     return LowRank(outer, inner, scale, thin, "columns" if is_embedding else "rows")
 
 
-def refuse_turned(config: Config, place: Place, tensor: Tensor) -> None:
+def refuse_turned(config: PeftConfig, place: Place, tensor: Tensor) -> None:
     """A whole matrix of a layer that is stored the other way round cannot be told from one that is
     not."""
     if config.turned and len(tensor.shape) > 1 and place.stem.startswith("blk."):

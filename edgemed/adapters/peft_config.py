@@ -42,7 +42,7 @@ LARGEST = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class PeftConfig:
     """What an adapter says of itself."""
 
     path: Path
@@ -67,7 +67,7 @@ class Config:
         return alpha / (math.sqrt(rank) if self.rooted else rank)
 
 
-def read_config(folder: Path) -> Config:
+def read_config(folder: Path) -> PeftConfig:
     """The config in a folder; InvalidFile or Refused for what cannot be folded correctly."""
     path = folder / CONFIG
     tree = read_tree(path)
@@ -87,7 +87,7 @@ def read_config(folder: Path) -> Config:
             "the base first, so that the adapter does not fit the original",
             "save the adapter as a plain LoRA: PEFT's path_initial_model_for_weight_conversion",
         )
-    return Config(
+    return PeftConfig(
         path,
         number(path, tree, "r", whole=True),
         number(path, tree, "lora_alpha"),

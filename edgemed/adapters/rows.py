@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgemed.adapters.change import (
     AT_ONCE,
-    Added,
+    AddedVector,
     Change,
     Changed,
     LowRank,
@@ -79,7 +79,7 @@ class Changer:
         """One change of rows `numbers` of the matrix that it is for."""
         if isinstance(change, LowRank):
             self._low_rank(tensor, at, change, numbers, x)
-        elif isinstance(change, Added):
+        elif isinstance(change, AddedVector):
             x += change.scale * self._other(change.tensor, change.order, numbers)
         else:
             y = self._other(change.tensor, change.order, numbers) + change.plus

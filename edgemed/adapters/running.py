@@ -51,7 +51,7 @@ def refuse_unrunnable(model: Model, use: Use) -> int:
 
 
 def refuse_others(model: Model, found: OpenedAdapter, use: Use) -> None:
-    """Refused for what is no pair of thin matrices: llama.cpp runs nothing else."""
+    """Refused for what is not a pair of thin matrices: llama.cpp runs nothing else."""
     for name, changes in found.changes.items():
         for change in changes:
             if not isinstance(change, LowRank) or change.lengths is not None:

@@ -14,7 +14,7 @@ from edgemed.errors import Refused
 from edgemed.printable import printable
 
 
-class Key(NamedTuple):
+class HeaderKey(NamedTuple):
     """A key of GGUF behind the architecture's name, its type, and the name in config.json."""
 
     name: str
@@ -30,7 +30,7 @@ class Architecture:
 
     names: tuple[str, ...]
     gguf: str
-    keys: tuple[Key, ...]
+    keys: tuple[HeaderKey, ...]
     usual: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=lambda: MappingProxyType({}))
     tied: bool = False
@@ -38,35 +38,37 @@ class Architecture:
 
 
 COMMON = (
-    Key("block_count", "uint32", "num_hidden_layers"),
-    Key("context_length", "uint32", "max_position_embeddings"),
-    Key("embedding_length", "uint32", "hidden_size"),
-    Key("feed_forward_length", "uint32", "intermediate_size"),
-    Key("attention.head_count", "uint32", "num_attention_heads"),
-    Key("attention.head_count_kv", "uint32", "num_key_value_heads"),
-    Key("attention.layer_norm_rms_epsilon", "float32", "rms_norm_eps"),
+    HeaderKey("block_count", "uint32", "num_hidden_layers"),
+    HeaderKey("context_length", "uint32", "max_position_embeddings"),
+    HeaderKey("embedding_length", "uint32", "hidden_size"),
+    HeaderKey("feed_forward_length", "uint32", "intermediate_size"),
+    HeaderKey("attention.head_count", "uint32", "num_attention_heads"),
+    HeaderKey("attention.head_count_kv", "uint32", "num_key_value_heads"),
+    HeaderKey("attention.layer_norm_rms_epsilon", "float32", "rms_norm_eps"),
 )
 HEAD = (
-    Key("attention.key_length", "uint32", "head_dim"),
-    Key("attention.value_length", "uint32", "head_dim"),
+    HeaderKey("attention.key_length", "uint32", "head_dim"),
+    HeaderKey("attention.value_length", "uint32", "head_dim"),
 )
 VOCABULARY = (
-    Key("vocab_size", "uint32", "vocab_size"),
-    Key("rope.dimension_count", "uint32", "rope_dimensions"),
+    HeaderKey("vocab_size", "uint32", "vocab_size"),
+    HeaderKey("rope.dimension_count", "uint32", "rope_dimensions"),
 )
-USED = Key("expert_used_count", "uint32", "num_experts_per_tok")
+USED = HeaderKey("expert_used_count", "uint32", "num_experts_per_tok")
 EXPERTS = (
-    Key("expert_count", "uint32", "num_experts"),
+    HeaderKey("expert_count", "uint32", "num_experts"),
     USED,
-    Key("expert_feed_forward_length", "uint32", "moe_intermediate_size"),
+    HeaderKey("expert_feed_forward_length", "uint32", "moe_intermediate_size"),
 )
-SHARED = Key("expert_shared_feed_forward_length", "uint32", "shared_expert_intermediate_size")
-WINDOW = Key("attention.sliding_window", "uint32", "sliding_window")
+SHARED = HeaderKey("expert_shared_feed_forward_length", "uint32", "shared_expert_intermediate_size")
+WINDOW = HeaderKey("attention.sliding_window", "uint32", "sliding_window")
 CAPS = (
-    Key("attn_logit_softcapping", "float32", "attn_logit_softcapping"),
-    Key("final_logit_softcapping", "float32", "final_logit_softcapping"),
+    HeaderKey("attn_logit_softcapping", "float32", "attn_logit_softcapping"),
+    HeaderKey("final_logit_softcapping", "float32", "final_logit_softcapping"),
 )
-LONG = Key("rope.scaling.original_context_length", "uint32", "original_max_position_embeddings")
+LONG = HeaderKey(
+    "rope.scaling.original_context_length", "uint32", "original_max_position_embeddings"
+)
 
 SILU = {"hidden_act": ("silu", "swish")}
 GELU = {"hidden_activation": ("gelu_pytorch_tanh", None)}
@@ -80,7 +82,7 @@ ARCHITECTURES = (
     ),
     Architecture(
         ("MixtralForCausalLM",), "llama",
-        (*COMMON, *VOCABULARY, Key("expert_count", "uint32", "num_local_experts"), USED),
+        (*COMMON, *VOCABULARY, HeaderKey("expert_count", "uint32", "num_local_experts"), USED),
         {"rms_norm_eps": 1e-5, "rope_theta": 1e6, "hidden_act": "silu"}, SILU,
     ),
     Architecture(
@@ -123,7 +125,7 @@ ARCHITECTURES = (
     ),
     Architecture(
         ("Phi3ForCausalLM",), "phi3",
-        (*COMMON, Key("rope.dimension_count", "uint32", "rope_dimensions"), LONG, WINDOW),
+        (*COMMON, HeaderKey("rope.dimension_count", "uint32", "rope_dimensions"), LONG, WINDOW),
         {"rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
          "original_max_position_embeddings": 4096}, SILU,
     ),

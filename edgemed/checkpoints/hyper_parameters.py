@@ -28,7 +28,7 @@ OTHERWISE = {"num_experts": "num_local_experts"}
 """What newer versions of transformers call a value."""
 
 
-class Config:
+class CheckpointConfig:
     """The language model's part of config.json, read value by value."""
 
     def __init__(self, path: Path, tree: Mapping[str, Any], row: Architecture) -> None:
@@ -100,7 +100,7 @@ class Config:
         return self.row.tied if found is None else bool(found)
 
 
-def hyper_parameters(config: Config) -> Values:
+def hyper_parameters(config: CheckpointConfig) -> Values:
     """Every `ARCH.*` key but those of the rope."""
     found: Values = {}
     for key in config.row.keys:
@@ -112,7 +112,7 @@ def hyper_parameters(config: Config) -> Values:
     return found
 
 
-def value_of(config: Config, source: str, kind: str) -> int | float | None:
+def value_of(config: CheckpointConfig, source: str, kind: str) -> int | float | None:
     """The value of one key; None where the model has no such thing."""
     if source == "head_dim":
         return config.head_length
@@ -127,7 +127,7 @@ def value_of(config: Config, source: str, kind: str) -> int | float | None:
     return config.real(source) if kind == "float32" else config.whole(source)
 
 
-def partial(config: Config) -> float:
+def partial(config: CheckpointConfig) -> float:
     """The share of a head that is turned."""
     table = config.get("rope_parameters")
     inside = table.get("partial_rotary_factor") if isinstance(table, dict) else None
@@ -139,7 +139,7 @@ def partial(config: Config) -> float:
     )
 
 
-def refuse_other_scale(config: Config) -> None:
+def refuse_other_scale(config: CheckpointConfig) -> None:
     """llama.cpp scales gemma's queries by a head's length; of its 27B models by the width."""
     if config.get("query_pre_attn_scalar") is None:
         return
@@ -151,7 +151,7 @@ def refuse_other_scale(config: Config) -> None:
         config.refuse("query_pre_attn_scalar", f"llama.cpp computes with {length}")
 
 
-def refuse_other_layers(config: Config) -> None:
+def refuse_other_layers(config: CheckpointConfig) -> None:
     """Which blocks have a sliding window is not in the file: llama.cpp knows it of gemma."""
     every = {"gemma2": 2, "gemma3": 6}.get(config.row.gguf)
     found = config.get("layer_types")
@@ -164,7 +164,7 @@ def refuse_other_layers(config: Config) -> None:
         config.refuse("layer_types", f"llama.cpp has full attention in every {every}. block")
 
 
-def notes(config: Config) -> Iterator[str]:
+def notes(config: CheckpointConfig) -> Iterator[str]:
     """What llama.cpp does otherwise than transformers, and it matters only to long texts."""
     window, arch = config.get("sliding_window"), config.row.gguf
     used = config.get("use_sliding_window") is not False or arch == "phi3"

@@ -14,7 +14,7 @@ from pathlib import Path
 from edgemed.checkpoints.architectures import architecture_of
 from edgemed.checkpoints.card import general
 from edgemed.checkpoints.folder import Tables, files_beside, read_config, weight_tables
-from edgemed.checkpoints.hyper_parameters import Config, Values, hyper_parameters, notes
+from edgemed.checkpoints.hyper_parameters import CheckpointConfig, Values, hyper_parameters, notes
 from edgemed.checkpoints.rope import rope_of
 from edgemed.checkpoints.weights import EMBEDDING, in_order, left_out, of_numbers, tensors_of
 from edgemed.errors import InvalidFile
@@ -32,7 +32,7 @@ def open_checkpoint(folder: Path) -> Model:
 
     tree = read_config(folder)
     row = architecture_of(tree, str(folder))
-    config = Config(folder / "config.json", tree, row)
+    config = CheckpointConfig(folder / "config.json", tree, row)
     rope = rope_of(config)
     shape: Values = {ARCHITECTURE: ("string", row.gguf), **hyper_parameters(config), **rope.keys}
     tables = weight_tables(folder)
@@ -60,7 +60,7 @@ def paths_of(folder: Path, tables: Tables) -> tuple[Path, ...]:
     return (first, *tables, *rest)
 
 
-def vocabulary_rows(config: Config, tensors: Mapping[str, Tensor]) -> int:
+def vocabulary_rows(config: CheckpointConfig, tensors: Mapping[str, Tensor]) -> int:
     """Rows of the embedding; InvalidFile if there is none, or config.json says otherwise."""
     embedding, stated = tensors.get(EMBEDDING), config.whole("vocab_size")
     if embedding is None or len(embedding.shape) != 2:

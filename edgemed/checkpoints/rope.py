@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgemed.checkpoints.hyper_parameters import Config, Values, partial
+from edgemed.checkpoints.hyper_parameters import CheckpointConfig, Values, partial
 
 F32 = np.float32
 
@@ -32,7 +32,7 @@ class Rope(NamedTuple):
     factors: dict[str, list[float]]
 
 
-def rope_of(config: Config) -> Rope:
+def rope_of(config: CheckpointConfig) -> Rope:
     """The rope of a checkpoint; Refused for a kind that llama.cpp does not have."""
     arch, table = config.row.gguf, table_of(config)
     keys: Values = {}
@@ -54,7 +54,7 @@ def rope_of(config: Config) -> Rope:
     return Rope({f"{arch}.rope.{key}": value for key, value in keys.items()}, factors)
 
 
-def table_of(config: Config) -> Mapping[str, Any]:
+def table_of(config: CheckpointConfig) -> Mapping[str, Any]:
     """The settings of the rope of full attention, `rope_theta` among them."""
     inner = config.get("rope_parameters")
     if isinstance(inner, dict):
@@ -67,7 +67,7 @@ def table_of(config: Config) -> Mapping[str, Any]:
     return table
 
 
-def local_theta(config: Config) -> float:
+def local_theta(config: CheckpointConfig) -> float:
     """The base frequency of blocks with a sliding window."""
     inner = config.get("rope_parameters")
     table = inner.get(SLIDING) if isinstance(inner, dict) else None
@@ -76,7 +76,9 @@ def local_theta(config: Config) -> float:
     return config.real("rope_local_base_freq")
 
 
-def original_length(config: Config, table: Mapping[str, Any], usual: int | None = None) -> int:
+def original_length(
+    config: CheckpointConfig, table: Mapping[str, Any], usual: int | None = None
+) -> int:
     """The context that the model was trained with before it was stretched."""
     name = "original_max_position_embeddings"
     found = table.get(name) or config.get(name) or usual
@@ -85,7 +87,7 @@ def original_length(config: Config, table: Mapping[str, Any], usual: int | None 
     return found
 
 
-def scaling(config: Config, kind: str, table: Mapping[str, Any]) -> Values:
+def scaling(config: CheckpointConfig, kind: str, table: Mapping[str, Any]) -> Values:
     """Positions that are divided, by one factor or by yarn."""
     keys: Values = {
         "scaling.type": ("string", kind),
@@ -102,7 +104,7 @@ def scaling(config: Config, kind: str, table: Mapping[str, Any]) -> Values:
     return keys
 
 
-def llama3(config: Config, table: Mapping[str, Any]) -> list[float]:
+def llama3(config: CheckpointConfig, table: Mapping[str, Any]) -> list[float]:
     """A divisor for every frequency: none for short waves, all for long ones, between by share."""
     length = config.head_length
     theta, factor = config.real("rope_theta", table), config.real("factor", table)
@@ -126,19 +128,19 @@ def divisor(frequency: np.float32, context: int, low: float, high: float, factor
     return F32(1) / ((F32(1) - share) / F32(factor) + share)
 
 
-def stretch(config: Config, table: Mapping[str, Any]) -> tuple[float, int]:
+def stretch(config: CheckpointConfig, table: Mapping[str, Any]) -> tuple[float, int]:
     """How many times longer the context is than it was, and that."""
     context = original_length(config, table)
     return config.whole("max_position_embeddings") / context, context
 
 
-def attention_factor(config: Config, table: Mapping[str, Any]) -> float:
+def attention_factor(config: CheckpointConfig, table: Mapping[str, Any]) -> float:
     """What attention is scaled by for the longer context."""
     times, context = stretch(config, table)
     return math.sqrt(1 + math.log(times) / math.log(context)) if times > 1 else 1.0
 
 
-def longrope(config: Config, table: Mapping[str, Any]) -> dict[str, list[float]]:
+def longrope(config: CheckpointConfig, table: Mapping[str, Any]) -> dict[str, list[float]]:
     """Divisors of the frequencies for long and for short texts."""
     count = int(config.head_length * partial(config)) // 2
     names = {LONG: "long_factor", SHORT: "short_factor"}

@@ -112,7 +112,7 @@ def split(
     each, experts = source.shape[1], source.shape[2]
     rows = each // len(halves)
     if rows * len(halves) != each:
-        raise InvalidFile(f"{source.path}: {shown(source.name)} has {each} rows a matrix", WHOLE)
+        raise InvalidFile(f"{source.path}: {shown(source.name)} has {each} rows per matrix", WHOLE)
     for at, word in enumerate(halves):
         for number in range(experts):
             yield (

@@ -133,7 +133,7 @@ def shield(command: Command, arguments: Sequence[str]) -> None:
 
 
 def command_named(arguments: Sequence[str]) -> str | None:
-    """The command that `arguments` name, if they name one: the first word that is no option."""
+    """The command that `arguments` name, if they name one: the first word that is not an option."""
     word = next((a for a in arguments if not a.startswith("-")), None)
     return word if word in COMMANDS else None
 

@@ -34,7 +34,7 @@ from edgemed.clinic.template import Template, load_packaged
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import seals
 from edgemed.logs.audit import now
-from edgemed.logs.audit_files import Place
+from edgemed.logs.audit_files import LogFiles
 from edgemed.logs.ledger import Ledger, Write
 
 SAVED_APART = "another window has written {0.name} meanwhile, so this session is saved as {1}"
@@ -47,7 +47,7 @@ class NotLogged(EdgemedError):
 class Case:
     """One note on its way to a signed summary."""
 
-    def __init__(self, place: Place, folder: Path, clock: Callable[[], str] = now) -> None:
+    def __init__(self, place: LogFiles, folder: Path, clock: Callable[[], str] = now) -> None:
         """`place` of the audit log, `folder` of saved sessions, `clock` in ISO 8601."""
         self.session = Session()
         self.saved_as: Path | None = None

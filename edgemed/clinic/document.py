@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from edgemed.clinic.findings import Review
 
 
-class Key(NamedTuple):
+class FindingKey(NamedTuple):
     """What makes a finding the same one after the draft was edited and checked again."""
 
     check: str
@@ -30,7 +30,7 @@ class Origin:
 class Dismissal:
     """A finding set aside: one of `session.REASONS`, and the clinician's own words if any."""
 
-    key: Key
+    key: FindingKey
     reason: str
     words: str
     at: str
@@ -44,7 +44,7 @@ class Signature:
     at: str
     digest: str
     reason: str = ""
-    open: tuple[Key, ...] = ()
+    open: tuple[FindingKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

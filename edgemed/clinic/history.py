@@ -8,7 +8,7 @@ from typing import Any
 
 from edgemed_models.answer import Answer
 
-from edgemed.clinic.document import Dismissal, Key, Origin
+from edgemed.clinic.document import Dismissal, FindingKey, Origin
 from edgemed.clinic.findings import Omission
 from edgemed.clinic.session import (
     Finding,
@@ -92,7 +92,9 @@ def given_out(
     return log.add(what, who, at, facts)
 
 
-def _stand(log: Log, session: Session, finding: Finding, still_open: set[Key]) -> dict[str, Any]:
+def _stand(
+    log: Log, session: Session, finding: Finding, still_open: set[FindingKey]
+) -> dict[str, Any]:
     entry = dismissal_of(session, finding)
     facts = _finding(log, session, finding)
     if entry is not None:

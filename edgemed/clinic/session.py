@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from edgemed.amounts import amount
 from edgemed.clinic.counting import counted, flags_of
-from edgemed.clinic.document import Dismissal, Document, Key, Origin, Signature
+from edgemed.clinic.document import Dismissal, Document, FindingKey, Origin, Signature
 from edgemed.clinic.findings import Flag, Omission, Review, Span
 from edgemed.clinic.ranking import first_then_rest
 from edgemed.clinic.usable import whole
@@ -163,7 +163,7 @@ def reviewed(session: Session, text: str, review: Review) -> Session:
     """`text` was checked; a review of any other text than the present one is dropped."""
     if text != session.text or session.signature is not None:
         return session
-    if session.document.adds_to:  # it is no summary of the note
+    if session.document.adds_to:  # it is not a summary of the note
         lines = tuple(line for line in review.vital if line.draft)
         review = replace(review, omissions=(), unusable=(), vital=lines)
     return _changed(session, review=review)
@@ -303,12 +303,12 @@ def dismissal_of(session: Session, finding: Finding) -> Dismissal | None:
     return next((d for d in session.dismissals if d.key == key), None)
 
 
-def key_of(session: Session, finding: Finding) -> Key:
+def key_of(session: Session, finding: Finding) -> FindingKey:
     """The finding's key: its check, the words it is about, and its reason."""
     if isinstance(finding, Omission):
         words = quoted(session.source, finding.source)
-        return Key(f"omission: {finding.kind}", words, finding.reason)
-    return Key(finding.check, quoted(session.text, finding.draft), finding.reason)
+        return FindingKey(f"omission: {finding.kind}", words, finding.reason)
+    return FindingKey(finding.check, quoted(session.text, finding.draft), finding.reason)
 
 
 def quoted(text: str, span: Span) -> str:

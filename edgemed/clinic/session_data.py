@@ -10,7 +10,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from edgemed.clinic.document import Dismissal, Document, Key, Origin, Signature
+from edgemed.clinic.document import Dismissal, Document, FindingKey, Origin, Signature
 from edgemed.clinic.findings import Addressed, Claim, Flag, Omission, Review, Span, Vital
 from edgemed.clinic.session import Session
 from edgemed.errors import InvalidFile
@@ -72,11 +72,11 @@ def _origin(data: dict[str, Any]) -> Origin:
 
 
 def _signature(data: dict[str, Any]) -> Signature:
-    return Signature(**data | {"open": tuple(Key(*key) for key in data["open"])})
+    return Signature(**data | {"open": tuple(FindingKey(*key) for key in data["open"])})
 
 
 def _dismissal(data: dict[str, Any]) -> Dismissal:
-    return Dismissal(**data | {"key": Key(*data["key"])})
+    return Dismissal(**data | {"key": FindingKey(*data["key"])})
 
 
 def _review(data: dict[str, Any]) -> Review:

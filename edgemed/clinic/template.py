@@ -142,7 +142,7 @@ def own_folder() -> Path:
 
 
 class BrokenTemplate(NamedTuple):
-    """A file that is no template, or the user's folder that cannot be read, and what is wrong."""
+    """A file that is not a template, or the user's folder if it cannot be read; what is wrong."""
 
     path: Path
     fault: EdgemedError

@@ -1,7 +1,7 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
 A draft that holds no words, that repeats itself or only counts up, that copies what the model was
-asked, that is in another language, that is mostly not supported by the note, or that is no text
+asked, that is in another language, that is mostly not supported by the note, or that is not a text
 about a patient (`reading/machine_talk`), says so above itself, and is a major finding for it.
 Thresholds are held to texts written by people, read as drafts: notes of ACI-Bench and sections
 of MTS-Dialog, training and validation parts (`python -m tests.bench.usable`; a sample of them is
@@ -87,7 +87,7 @@ def repeats(draft: str, source: str = "") -> bool:
     """Whether much of it is repeated, numbers and labels aside, or a word of it never ends; or
     it goes on saying one thing in other words.
 
-    What the source has as often is no repetition: a list of medicines may say "by mouth" ten times.
+    What the source has as often does not count: a list of medicines may say "by mouth" ten times.
     """
     if any(len(w) > LONGEST_WORD and len(set(w)) < FEWEST_LETTERS for w in WORD.findall(draft)):
         return True

@@ -11,7 +11,7 @@ from edgemed_models.answer import Answer, ask_many, refuse_broken
 from edgemed_models.base import Message, Model, ModelError, Request
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.process import Process
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.errors import EdgemedError, Refused
 from edgemed.evals.cases import SweepCase
@@ -43,14 +43,14 @@ class Prompted(Protocol):
 
 def planned_settings(
     path: Path, cases: Sequence[SweepCase], options: Options, max_tokens: int
-) -> Settings:
+) -> EngineSettings:
     """How to load `path` so that every case and its answer fit. Raises Refused with the line."""
     return settings_holding(path, cases, options, [max_tokens] * len(cases))
 
 
 def settings_holding(
     path: Path, cases: Sequence[Prompted], options: Options, rooms: Sequence[int]
-) -> Settings:
+) -> EngineSettings:
     """As `planned_settings`, with a room of tokens for each answer."""
     with started_ahead() as process:
         most = longest(path, cases, options, rooms, process)
@@ -99,7 +99,10 @@ def named(where: str, error: ModelError) -> EdgemedError:
 
 
 def examined(
-    settings: Settings, cases: Sequence[SweepCase], max_tokens: int, tell: Callable[[int], None]
+    settings: EngineSettings,
+    cases: Sequence[SweepCase],
+    max_tokens: int,
+    tell: Callable[[int], None],
 ) -> tuple[dict[str, list[float]], int]:
     """The scores of a file's greedy answers by axis, and how many were cut at `max_tokens`."""
     worths, cut = defaultdict(list), 0

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.reading import Reader
 
 from edgemed import __version__
@@ -69,7 +69,9 @@ def examinee(path: Path, options: Options) -> Examinee:
     return Examinee(path, options, tuple((file.name, sha256_of(file)) for file in files))
 
 
-def refuse_early(model: Examinee, task: Task, items: Sequence[Item], out: Path) -> Settings | None:
+def refuse_early(
+    model: Examinee, task: Task, items: Sequence[Item], out: Path
+) -> EngineSettings | None:
     """How to load the model for what `out` lacks; None if it lacks nothing.
 
     Raises Refused before any question if an item does not fit into the model's context, if `out`
@@ -90,7 +92,7 @@ def evaluate(
     items: Sequence[Item],
     out: Path,
     tell: Tell = lambda done: None,
-    settings: Settings | None = None,
+    settings: EngineSettings | None = None,
 ) -> list[Outcome]:
     """The outcomes of `items` in order; those in `out` are not asked again.
 
@@ -152,7 +154,7 @@ def parent_of(model: Examinee, task: Task, items: Sequence[Item]) -> Iterator[Re
 
 
 def examine(
-    settings: Settings,
+    settings: EngineSettings,
     task: Task,
     items: Sequence[Item],
     found: Results,
@@ -170,7 +172,7 @@ def examine(
         kept.write(found)
 
 
-def planned(model: Examinee, task: Task, items: Sequence[Item]) -> Settings:
+def planned(model: Examinee, task: Task, items: Sequence[Item]) -> EngineSettings:
     """How to load the model so that every prompt of the task fits."""
     if task.kind in READING:
         return reading_settings(model.path, places(items), model.options)
@@ -178,7 +180,7 @@ def planned(model: Examinee, task: Task, items: Sequence[Item]) -> Settings:
     return settings_holding(model.path, every, model.options, [prompt.room for prompt in every])
 
 
-def settled(out: Path, settings: Settings, before: Identity) -> Identity:
+def settled(out: Path, settings: EngineSettings, before: Identity) -> Identity:
     """The settings of this run as part of the identity; Refused if earlier items had others.
 
     The context may differ: a larger sample can need more, and it changes no answer.

@@ -13,7 +13,7 @@ from edgemed_models.reading import Reader
 
 from edgemed.evals.asking import answered, named
 from edgemed.evals.scoring import Scores, followed, picked, written
-from edgemed.evals.tasks.items import Item, Options
+from edgemed.evals.tasks.items import AnswerOptions, Item
 from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
 from edgemed.evals.texts import divergence, surprise
@@ -25,7 +25,7 @@ SCAFFOLD = 128  # tokens that a chat template may put around two more turns
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class ItemPrompt:
     """A prompt of an item, and the most tokens that may follow it."""
 
     messages: tuple[Message, ...]
@@ -42,15 +42,15 @@ class Outcome:
     cut: bool = False
 
 
-def prompts(task: Task, item: Item) -> Iterator[Prompt]:
+def prompts(task: Task, item: Item) -> Iterator[ItemPrompt]:
     """The prompts of an item, for counting before the work."""
     room, given = task.max_tokens, list(task.prompts)
     if task.kind == "reason":
         room += SCAFFOLD + len(task.prompts[given.pop()].encode())
-    elif isinstance(item.wanted, Options):
+    elif isinstance(item.wanted, AnswerOptions):
         room = MARGIN + max(len(text.encode()) for text in item.wanted.texts)
     for name in given:
-        yield Prompt(turns(task, name, item), item.where, room)
+        yield ItemPrompt(turns(task, name, item), item.where, room)
 
 
 def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
@@ -65,7 +65,7 @@ def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
 
 def right_answer(name: str, item: Item) -> str:
     """What an example answers."""
-    if isinstance(item.wanted, Options):
+    if isinstance(item.wanted, AnswerOptions):
         texts, right = item.wanted
         return LETTERS[right] if name == "letter" else texts[right]
     return str(item.wanted).strip()
@@ -124,13 +124,13 @@ def write(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
 
 def follow(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     """The model follows instructions, which a program verifies."""
-    assert isinstance(item.wanted, tuple) and not isinstance(item.wanted, Options)
+    assert isinstance(item.wanted, tuple) and not isinstance(item.wanted, AnswerOptions)
     return Outcome(followed(item.wanted, answer.text), answer.tokens, not answer.complete)
 
 
 def choose(model: Model, task: Task, item: Item) -> Outcome:
     """The likeliest option, by its letter after the options, and by its text after the question."""
-    assert isinstance(item.wanted, Options)
+    assert isinstance(item.wanted, AnswerOptions)
     texts, right = item.wanted
     scores: Scores = {}
     if "letter" in task.prompts:
@@ -146,7 +146,7 @@ def choose(model: Model, task: Task, item: Item) -> Outcome:
 
 def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
     """In two passes, as MedCare is asked: the model explains, then the likeliest letter counts."""
-    assert isinstance(item.wanted, Options)
+    assert isinstance(item.wanted, AnswerOptions)
     texts, right = item.wanted
     second = (
         *request_of(task, item).messages,

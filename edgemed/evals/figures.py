@@ -30,7 +30,7 @@ class Figure(NamedTuple):
     items: int
 
 
-class Verdict(NamedTuple):
+class ComparedMeasure(NamedTuple):
     """A measure of two models, and the p that is left after Holm's correction over all measures."""
 
     task: str
@@ -101,7 +101,9 @@ def other_outcomes(path: Path, task: Task, items: Sequence[Item]) -> list[Outcom
     return [found[item.key][1] for item in items]
 
 
-def verdicts(pairs: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]]) -> list[Verdict]:
+def verdicts(
+    pairs: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]],
+) -> list[ComparedMeasure]:
     """Our outcomes beside theirs by task: every measure, with p corrected over all of them."""
     found = {
         (task, measure): compared(
@@ -113,6 +115,6 @@ def verdicts(pairs: Mapping[str, tuple[Sequence[Outcome], Sequence[Outcome]]]) -
     }
     raised = holm({f"{task} {measure}": one.p for (task, measure), one in found.items()})
     return [
-        Verdict(task, measure, one, raised[f"{task} {measure}"])
+        ComparedMeasure(task, measure, one, raised[f"{task} {measure}"])
         for (task, measure), one in found.items()
     ]

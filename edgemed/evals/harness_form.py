@@ -33,7 +33,7 @@ LESS_IS_BETTER = frozenset(
 NO_DIRECTION = frozenset(("words",))
 
 
-class Answered(NamedTuple):
+class ScoredTask(NamedTuple):
     """A task with what a model's answers came to, out of how many items of its split."""
 
     task: Task
@@ -41,7 +41,7 @@ class Answered(NamedTuple):
     whole: int
 
 
-def harness_form(model: str, answered: Iterable[Answered]) -> dict[str, Any]:
+def harness_form(model: str, answered: Iterable[ScoredTask]) -> dict[str, Any]:
     """The results of one model."""
     every = list(answered)
     return {
@@ -57,7 +57,7 @@ def harness_form(model: str, answered: Iterable[Answered]) -> dict[str, Any]:
     }
 
 
-def results_of(one: Answered) -> dict[str, Any]:
+def results_of(one: ScoredTask) -> dict[str, Any]:
     """The figures of a task."""
     found: dict[str, Any] = {"alias": one.task.name}
     for figure in figures_of("", one.outcomes):
@@ -77,7 +77,7 @@ def error_of(measure: str, outcomes: Sequence[Outcome]) -> float | str:
     return sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1) / len(values))
 
 
-def directions(one: Answered) -> dict[str, bool | None]:
+def directions(one: ScoredTask) -> dict[str, bool | None]:
     """Whether more is better, by measure."""
     names = [figure.measure for figure in figures_of("", one.outcomes)]
     return {

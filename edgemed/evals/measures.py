@@ -72,7 +72,7 @@ SPREADS: Mapping[str, Mapping[str, float | None]] = {
 
 UNITS: Mapping[str, str] = {
     "perplexity": "a token",
-    "bits": "bits a byte",
+    "bits": "bits per byte",
     "kl mean": "nats",
     "kl median": "nats",
     "kl 99.9 %": "nats",
@@ -80,7 +80,7 @@ UNITS: Mapping[str, str] = {
     "words of the other": "words",
     **dict.fromkeys(("fluency", "relevance", "completeness", "proficiency"), "of 5"),
 }
-"""Figures that are no share, with what they are in."""
+"""Figures that are not shares, with what they are in."""
 
 
 def figure_of(name: str, sums: Sums) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from edgemed_models.base import ModelError
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.reading import Reader
 from numpy.typing import NDArray
 
@@ -76,7 +76,9 @@ def logs_of(logits: F32) -> F32:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)
 
 
-def reading_settings(path: Path, texts: Sequence[tuple[str, str]], options: Options) -> Settings:
+def reading_settings(
+    path: Path, texts: Sequence[tuple[str, str]], options: Options
+) -> EngineSettings:
     """How to load `path` so that every (place, text) fits. Raises Refused with the place."""
     with started_ahead() as process:
         model = start(replace(bare_settings(path, options), vocab_only=True), process)

@@ -21,7 +21,7 @@ class TypeShare(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class ModelDescription:
     """None, empty or 0 where the file does not say. `nbytes` is the size of all files. A checkpoint
     has its folder for a file, and the version 0."""
 
@@ -43,12 +43,12 @@ class Description:
     trained_rounding: str | None
 
 
-def describe(model: Model) -> Description:
+def describe(model: Model) -> ModelDescription:
     """The figures of an open model. Asks for the files' sizes; reads nothing more from them."""
     metadata = model.metadata
     architecture = _text(metadata, "general.architecture")
     types = type_shares(model.tensors.values())
-    return Description(
+    return ModelDescription(
         files=tuple(str(path) for path in ([model.folder] if model.folder else model.paths)),
         nbytes=sum(path.stat().st_size for path in model.paths),
         version=model.version,

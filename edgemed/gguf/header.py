@@ -14,7 +14,7 @@ from edgemed.gguf import values
 from edgemed.gguf.cursor import Cursor
 from edgemed.gguf.flaw import DAMAGED, MALFORMED, Flaw, quoted
 from edgemed.gguf.foreign import BIG_ENDIAN, foreign_file
-from edgemed.gguf.metadata import Metadata, Span
+from edgemed.gguf.metadata import Metadata, ValueSpan
 from edgemed.gguf.tensors import (
     MAX_DIMENSIONS,
     MAX_NAME,
@@ -100,8 +100,8 @@ def _read_count(cursor: Cursor, things: str, least: int, limit: int) -> int:
     return count
 
 
-def _read_spans(cursor: Cursor, count: int, like: Metadata | None) -> dict[str, Span]:
-    spans: dict[str, Span] = {}
+def _read_spans(cursor: Cursor, count: int, like: Metadata | None) -> dict[str, ValueSpan]:
+    spans: dict[str, ValueSpan] = {}
     for number in range(count):
         key = cursor.name(MAX_KEY, f"key number {number}")
         if key in spans:
@@ -109,11 +109,11 @@ def _read_spans(cursor: Cursor, count: int, like: Metadata | None) -> dict[str, 
         start = cursor.at
         if like is None or key not in like or not cursor.skip_same(like.view(key)):
             values.skip_value(cursor, f"the value of {quoted(key)}")
-        spans[key] = Span(start, cursor.at)
+        spans[key] = ValueSpan(start, cursor.at)
     return spans
 
 
-def _value(cursor: Cursor, span: Span | None) -> bytes | None:
+def _value(cursor: Cursor, span: ValueSpan | None) -> bytes | None:
     return bytes(cursor.data[span.start : span.end]) if span else None
 
 

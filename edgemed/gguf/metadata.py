@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 from edgemed.gguf import values
 
 
-class Span(NamedTuple):
+class ValueSpan(NamedTuple):
     """Where a value (type id included) lies in the header."""
 
     start: int
@@ -22,17 +22,17 @@ class Metadata(Mapping[str, Any]):
 
     __slots__ = ("_header", "_spans")
 
-    def __init__(self, header: bytes | bytearray, spans: Mapping[str, Span]) -> None:
+    def __init__(self, header: bytes | bytearray, spans: Mapping[str, ValueSpan]) -> None:
         self._header = memoryview(header).toreadonly()
         self._spans = dict(spans)
 
     @classmethod
     def of(cls, raw: Mapping[str, bytes]) -> Self:
         """The metadata of these values, as `values.encode` gives them."""
-        spans: dict[str, Span] = {}
+        spans: dict[str, ValueSpan] = {}
         at = 0
         for key, value in raw.items():
-            spans[key] = Span(at, at + len(value))
+            spans[key] = ValueSpan(at, at + len(value))
             at += len(value)
         return cls(b"".join(raw.values()), spans)
 

@@ -1,13 +1,13 @@
 """What stands in a model's header, as tables of text: facts, types, every tensor."""
 
 from edgemed.amounts import amount
-from edgemed.gguf.description import Description
+from edgemed.gguf.description import ModelDescription
 from edgemed.gguf.model import NOT_GGUF, Model
 from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
 
 
-def summary(d: Description) -> Table:
+def summary(d: ModelDescription) -> Table:
     """The main facts, one per line."""
     more = len(d.files) - 1
     shards = f" and {amount(more, 'more shard')}" if more else ""
@@ -32,14 +32,14 @@ def summary(d: Description) -> Table:
     )
 
 
-def form(d: Description) -> str:
+def form(d: ModelDescription) -> str:
     """The kind of file."""
     if d.version == NOT_GGUF:
         return "Hugging Face checkpoint"
     return f"GGUF version {d.version}, aligned to {d.alignment}"
 
 
-def type_table(d: Description) -> Table:
+def type_table(d: ModelDescription) -> Table:
     """How many tensors, weights and bytes each tensor type has."""
     columns = ("type", ">tensors", ">weights", ">bytes")
     return Table(columns, [(n, *(f"{x:,}" for x in share)) for n, share in d.types.items()])

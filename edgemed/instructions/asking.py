@@ -10,7 +10,7 @@ from edgemed_models.base import Message
 
 from edgemed.evals.cases import SURROGATE
 from edgemed.instructions.draws import Draw
-from edgemed.instructions.task import Seed, Task
+from edgemed.instructions.task import InstructionTask, Seed
 
 VERSION = 1
 
@@ -48,7 +48,7 @@ def task_messages(drawn: Draw) -> tuple[Message, ...]:
     return Message("system", TASK_RULES), Message("user", f"Three tasks:\n\n{shown}\n\n{wanted}")
 
 
-def answer_messages(task: Task) -> tuple[Message, ...]:
+def answer_messages(task: InstructionTask) -> tuple[Message, ...]:
     """The task as it will be asked, under the rules for answers."""
     return Message("system", ANSWER_RULES), Message("user", task.asked)
 
@@ -84,7 +84,7 @@ def literal(text: str) -> str:
     return f'"{escaped}"'
 
 
-def parsed(text: str, drawn: Draw) -> Task | None:
+def parsed(text: str, drawn: Draw) -> InstructionTask | None:
     """The task that a model wrote; None where it is not one, as without a grammar or its end."""
     try:
         row = json.loads(text)
@@ -93,4 +93,4 @@ def parsed(text: str, drawn: Draw) -> Task | None:
         return None
     if SURROGATE.search(topic + instruction + given):
         return None
-    return Task(topic, drawn.view, drawn.type, drawn.difficulty, instruction, given)
+    return InstructionTask(topic, drawn.view, drawn.type, drawn.difficulty, instruction, given)

@@ -1,6 +1,6 @@
 """What a run is made of: two runs with the same identity give the same tasks in the same order.
 
-How many tasks are wanted is no part of it: a longer run begins with the tasks of a shorter one.
+How many tasks are wanted is not part of it: a longer run begins with the tasks of a shorter one.
 """
 
 from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from edgemed.evals.metrics import WORD
 from edgemed.instructions import asking
 from edgemed.instructions.draws import Draw, draw
 from edgemed.instructions.likeness import Texts, too_like
-from edgemed.instructions.task import Seed, Task
+from edgemed.instructions.task import InstructionTask, Seed
 from edgemed.instructions.tries import KEPT, Tries, Try
 from edgemed.local_models.loading import translated
 
@@ -118,7 +118,7 @@ def attempt(model: Model, known: Texts, drawn: Draw, settings: MakeSettings) -> 
 
 def new_task(
     model: Model, known: Texts, drawn: Draw, settings: MakeSettings
-) -> tuple[Task | None, str]:
+) -> tuple[InstructionTask | None, str]:
     """A task that is unlike all that are known; or None, and why not."""
     written = asked(
         model,
@@ -159,7 +159,7 @@ def asked(
         raise translated(error) from None
 
 
-def compare(task: Task, answer: str) -> Compared:
+def compare(task: InstructionTask, answer: str) -> Compared:
     """What the checks find between an answer and its input. Without an input, in a language that
     they do not know, or where the answer states nothing, they compare nothing."""
     if not task.input:
@@ -172,7 +172,7 @@ def compare(task: Task, answer: str) -> Compared:
     return "held" if labels - {"not checked", "nothing to compare"} else NOT_COMPARED
 
 
-def row_of(task: Task, answer: str, drawn: Draw) -> dict[str, object]:
+def row_of(task: InstructionTask, answer: str, drawn: Draw) -> dict[str, object]:
     """A task and its answer, and what both were made from."""
     table = asdict(task)
     return {

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgemed.errors import InvalidFile, Refused
-from edgemed.instructions.task import DIFFICULTIES, LABELS, Seed, Task
+from edgemed.instructions.task import DIFFICULTIES, LABELS, InstructionTask, Seed
 from edgemed.training.examples import given_input, read_rows
 
 KIND = "file of seed tasks"
@@ -80,7 +80,7 @@ def seed_of(row: Any, place: str) -> Seed:
         bad(place, "`instruction` is empty")
     if len(instruction) + len(given) > LONGEST:
         bad(place, f"it is longer than {LONGEST:,} characters")
-    task = Task(topic, view, type, difficulty(row, place), instruction, given.strip())
+    task = InstructionTask(topic, view, type, difficulty(row, place), instruction, given.strip())
     return Seed(name_of(row, place), task)
 
 

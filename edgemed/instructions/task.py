@@ -12,7 +12,7 @@ DIFFICULTIES = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class InstructionTask:
     """`difficulty` from 1 (easy) to 5 (hard); `input` is empty where the task needs none."""
 
     topic: str
@@ -32,7 +32,7 @@ class Seed(NamedTuple):
     """A task that was written by a person; `id` is its name in what is made of it."""
 
     id: str
-    task: Task
+    task: InstructionTask
 
 
 Row = Mapping[str, Any]

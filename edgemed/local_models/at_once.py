@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from edgemed_models.engine import fit
 from edgemed_models.engine.probe import find_gpu
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.machine import memory
 
 from edgemed.errors import Refused
@@ -16,8 +16,8 @@ MOST = 8
 
 
 def many_at_once(
-    model: Model, settings: Settings, options: Options, plan: fit.MemoryPlan
-) -> Settings:
+    model: Model, settings: EngineSettings, options: Options, plan: fit.MemoryPlan
+) -> EngineSettings:
     """The settings of a plan with room for many requests at once.
 
     Raises Refused if the user's number of them does not fit.

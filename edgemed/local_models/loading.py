@@ -19,7 +19,7 @@ from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.process import Process
-from edgemed_models.engine.settings import KVType, Settings
+from edgemed_models.engine.settings import EngineSettings, KVType
 from edgemed_models.engine.tiles import tiles_crash
 from edgemed_models.machine import memory, usable_cores
 
@@ -129,7 +129,7 @@ def count(path: Path, options: Options, messages: Sequence[Message], process: Pr
         raise translated(error) from None
 
 
-def start(settings: Settings, process: Process | None = None) -> LlamaModel:
+def start(settings: EngineSettings, process: Process | None = None) -> LlamaModel:
     """A running model, in `process` if one was started ahead; the engine's error becomes ours."""
     try:
         return LlamaModel(settings, process, with_adapters)
@@ -138,7 +138,7 @@ def start(settings: Settings, process: Process | None = None) -> LlamaModel:
 
 
 @contextmanager
-def with_adapters(settings: Settings) -> Iterator[Settings]:
+def with_adapters(settings: EngineSettings) -> Iterator[EngineSettings]:
     """The settings with every adapter in the form that llama.cpp reads, while it loads them."""
     if settings.vocab_only or not settings.adapters:
         yield settings
@@ -211,7 +211,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
         raise translated(error) from None
 
 
-def settings_for(path: Path, options: Options, plan: fit.MemoryPlan) -> Settings:
+def settings_for(path: Path, options: Options, plan: fit.MemoryPlan) -> EngineSettings:
     """The plan and the user's options, as the engine takes them."""
     return replace(
         bare_settings(path, options),
@@ -222,10 +222,10 @@ def settings_for(path: Path, options: Options, plan: fit.MemoryPlan) -> Settings
     )
 
 
-def bare_settings(path: Path, options: Options) -> Settings:
+def bare_settings(path: Path, options: Options) -> EngineSettings:
     """The settings that do not depend on a plan."""
     threads, batch = threads_and_batch(path, options)
-    return Settings(
+    return EngineSettings(
         path=str(path.resolve()),
         context=0,
         threads=threads,
@@ -241,7 +241,7 @@ def decisive(
     """Everything that decides a draft besides note, model and template, as it is recorded."""
     engine = getattr(model, "settings", None)
     table: dict[str, Any] = {"context": model.context}
-    if isinstance(engine, Settings):
+    if isinstance(engine, EngineSettings):
         table = asdict(engine)
     # The model's hash says which file it is; a draft is written alone.
     for name in ("path", "vocab_only", "sequences"):
@@ -289,7 +289,7 @@ def read_template_file(path: Path | None) -> str | None:
         raise UsageError(f"cannot read the chat template {path}", "name a text file") from None
 
 
-def shape_of(model: Model) -> fit.Shape:
+def shape_of(model: Model) -> fit.ModelSizes:
     """The sizes in a header. Raises Refused for a file that holds no transformer with weights."""
     meta = model.metadata
     arch = str(meta.get("general.architecture", ""))
@@ -304,7 +304,7 @@ def shape_of(model: Model) -> fit.Shape:
     sizes = layer_sizes(model, count)
     output = model.tensors.get("output.weight") or model.tensors.get("token_embd.weight")
     kind = REPACKED["arm" if platform.machine().lower() in ("arm64", "aarch64") else "x86"]
-    return fit.Shape(
+    return fit.ModelSizes(
         layers=tuple(fit.Layer(sizes[i], kv_heads[i], key, value) for i in range(count)),
         other_bytes=sum(t.nbytes for t in model.tensors.values()) - sum(sizes),
         output_bytes=output.nbytes if output is not None else 0,

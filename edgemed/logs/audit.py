@@ -35,7 +35,7 @@ from edgemed.logs import database, earlier, records
 from edgemed.logs.audit_files import (
     MISSING,
     TABLE,
-    Place,
+    LogFiles,
     default_place,
     disagreement,
     entries,
@@ -65,8 +65,8 @@ __all__ = [
     "TABLE",
     "Entry",
     "Log",
+    "LogFiles",
     "LogState",
-    "Place",
     "Seal",
     "default_place",
     "now",
@@ -83,7 +83,7 @@ class Log:
     logged, and the same call may be made again. InvalidFile: the log was changed.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: LogFiles) -> None:
         """Start the log, or continue one that agrees with its seal; a log of an earlier version is
         migrated, and its records are taken in."""
         self.place = place
@@ -149,7 +149,7 @@ class Log:
 
 
 @contextmanager
-def written(place: Place) -> Iterator[sqlite3.Connection]:
+def written(place: LogFiles) -> Iterator[sqlite3.Connection]:
     """The rows, with the write lock held; on the disk when the block ends without an error."""
     if place.seal.exists() and not place.log.exists():  # in this order: the log comes first
         raise InvalidFile(f"the audit log was changed: {MISSING}", EVIDENCE)
@@ -163,7 +163,7 @@ def written(place: Place) -> Iterator[sqlite3.Connection]:
         yield rows
 
 
-def _begun(place: Place, rows: sqlite3.Connection) -> bytes:
+def _begun(place: LogFiles, rows: sqlite3.Connection) -> bytes:
     """The key, and a seal beside it; made where nothing has been logged yet."""
     key = read_key(place.key)
     sealed = place.seal.exists()
@@ -207,7 +207,7 @@ def _refuse_gaps(rows: sqlite3.Connection) -> None:
         raise InvalidFile("the audit log was changed: a row is missing", EVIDENCE)
 
 
-def _agreed(place: Place, key: bytes, rows: sqlite3.Connection) -> Entry | None:
+def _agreed(place: LogFiles, key: bytes, rows: sqlite3.Connection) -> Entry | None:
     """The last row, once it agrees with the seal; one that a crash left unsealed is sealed."""
     try:
         seal = read_seal(place, key)

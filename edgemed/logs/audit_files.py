@@ -20,7 +20,7 @@ SLACK = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogFiles:
     """The files: the log, and apart from it the key and the seal."""
 
     log: Path
@@ -28,13 +28,13 @@ class Place:
     seal: Path
 
 
-def default_place() -> Place:
+def default_place() -> LogFiles:
     """The user's own log."""
     from platformdirs import user_config_path, user_data_path
 
     config = user_config_path("edgemed", appauthor=False)
     data = user_data_path("edgemed", appauthor=False)
-    return Place(data / "audit.sqlite", config / "audit.key", config / "audit.seal")
+    return LogFiles(data / "audit.sqlite", config / "audit.key", config / "audit.seal")
 
 
 def entries(rows: sqlite3.Connection, condition: str = "1", *values: object) -> Iterator[Entry]:
@@ -48,7 +48,7 @@ def last_of(rows: sqlite3.Connection) -> Entry | None:
     return next(entries(rows, "number = (SELECT max(number) FROM entries)"), None)
 
 
-def read_seal(place: Place, key: bytes) -> Seal | None:
+def read_seal(place: LogFiles, key: bytes) -> Seal | None:
     """The seal beside the key; None where there is none. InvalidFile if another key wrote it."""
     try:
         line = read_bounded(place.seal, "kept seal", "the seal")

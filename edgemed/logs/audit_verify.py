@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.logs import database, earlier, records
-from edgemed.logs.audit_files import MISSING, Place, disagreement, entries, is_back, read_seal
+from edgemed.logs.audit_files import MISSING, LogFiles, disagreement, entries, is_back, read_seal
 from edgemed.logs.chain import BEGUN, EVIDENCE, START, Entry, Seal, follows, seal_of
 from edgemed.logs.journal import rolled_back
 from edgemed.logs.keys import read_key
@@ -34,7 +34,7 @@ class LogState:
     notes: tuple[str, ...] = ()
 
 
-def verify(place: Place, kept: Seal | None = None) -> LogState:
+def verify(place: LogFiles, kept: Seal | None = None) -> LogState:
     """Check every row, the order, the records, the seal, and a seal `kept` elsewhere.
 
     Changes no file.
@@ -66,7 +66,7 @@ def verify(place: Place, kept: Seal | None = None) -> LogState:
     return LogState(len(rows), seal_of(last) if last else BEGUN, tuple(found), tuple(notes))
 
 
-def read(place: Place) -> list[Entry]:
+def read(place: LogFiles) -> list[Entry]:
     """Every row, in order, without a row that a kill cut short. Changes no file.
 
     InvalidFile where the file is not a log, EdgemedError where it cannot be read now.
@@ -74,7 +74,7 @@ def read(place: Place) -> list[Entry]:
     return reading(place, _all)
 
 
-def reading(place: Place, work: Callable[[sqlite3.Connection], Made]) -> Made:
+def reading(place: LogFiles, work: Callable[[sqlite3.Connection], Made]) -> Made:
     """The result of `work` on the log at one moment; see `read`."""
     try:
         with database.in_words("the audit log", place.log):
@@ -90,7 +90,7 @@ def holds(rows: list[Entry], seal: Seal) -> bool:
     return seal.number <= len(rows) and seal_of(rows[seal.number - 1]) == seal
 
 
-def key_beside(place: Place) -> bytes:
+def key_beside(place: LogFiles) -> bytes:
     """The key of a log that was begun."""
     with database.in_words("the audit log's key", place.key):
         key = read_key(place.key)
@@ -99,7 +99,7 @@ def key_beside(place: Place) -> bytes:
     return key
 
 
-def seal_beside(place: Place) -> Seal | None:
+def seal_beside(place: LogFiles) -> Seal | None:
     """The seal beside the key; None where there is none yet."""
     if not place.seal.exists():
         return None
@@ -107,7 +107,7 @@ def seal_beside(place: Place) -> Seal | None:
         return read_seal(place, key_beside(place))
 
 
-def against_seal(place: Place, key: bytes, seal: Seal, rows: list[Entry]) -> tuple[str, bool]:
+def against_seal(place: LogFiles, key: bytes, seal: Seal, rows: list[Entry]) -> tuple[str, bool]:
     """How the seal contradicts the rows, and whether it is a row behind.
 
     Rows may have come since `seal` was read: then the seal as it is now must have come along.

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgemed.errors import InvalidFile
 from edgemed.logs import earlier, records
-from edgemed.logs.audit_files import Place, entries
+from edgemed.logs.audit_files import LogFiles, entries
 from edgemed.logs.audit_verify import key_beside, reading
 from edgemed.logs.chain import EVIDENCE, Entry, mark_of
 
@@ -37,7 +37,7 @@ class RecordedDraft:
     note_mark: str
 
 
-def drafts(place: Place, notes: Collection[str] = ()) -> list[RecordedDraft]:
+def drafts(place: LogFiles, notes: Collection[str] = ()) -> list[RecordedDraft]:
     """Every draft of the log in order, or those of the texts `notes` alone. Changes no file."""
     if not place.log.exists():
         return []

@@ -23,7 +23,7 @@ def read_key(path: Path) -> bytes | None:
 
 
 def make_key(path: Path) -> bytes:
-    """A new key, on the disk when this returns, in the place of whatever was no whole key."""
+    """A new key, on the disk when this returns, in the place of whatever was not a whole key."""
     private_folder(path.parent)
     key = secrets.token_bytes(KEY_BYTES)
     write_whole(path, key)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from edgemed.errors import EdgemedError
-from edgemed.logs.audit import Entry, Log, Place
+from edgemed.logs.audit import Entry, Log, LogFiles
 
 Write = Callable[[Log], Entry]
 
@@ -17,7 +17,7 @@ Write = Callable[[Log], Entry]
 class Ledger:
     """A log, and rows that are still to be written."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: LogFiles) -> None:
         self.place = place
         self.owed: deque[Write] = deque()
         self._log: Log | None = None

@@ -14,7 +14,7 @@ from edgemed.amounts import amount
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.logs import audit_verify, database
 from edgemed.logs.audit import Log
-from edgemed.logs.audit_files import Place
+from edgemed.logs.audit_files import LogFiles
 from edgemed.logs.chain import EVIDENCE, SEAL, Seal, name_of, parse_seal
 from edgemed.storage.media import media
 from edgemed.storage.whole import write_whole
@@ -33,7 +33,7 @@ class NotInLog(EdgemedError):
     """The seal was kept as asked, but the log could not take the row that says so."""
 
 
-def keep(place: Place, to: Path, who: str, at: str) -> Path:
+def keep(place: LogFiles, to: Path, who: str, at: str) -> Path:
     """Write the log's seal into the folder or file `to`, then a row that says so; the file's path.
 
     The file comes before the row, for it harms nobody, and the row ends the reminders. Refuses a
@@ -118,7 +118,7 @@ def others_in(folder: Path, path: Path) -> int:
     return sum(other.name != path.name for other in folder.glob("edgemed-seal-*.txt"))
 
 
-def on_this_disk(place: Place, path: Path) -> bool:
+def on_this_disk(place: LogFiles, path: Path) -> bool:
     """Whether a kept seal lies on the log's own disk, where a copy put back takes it along."""
     try:
         return path.stat().st_dev == place.log.stat().st_dev
@@ -140,7 +140,7 @@ def only_medium() -> Path:
     raise UsageError(f"no stick is named, and {words}", "name a folder")
 
 
-def reminder(place: Place, now: str) -> str:
+def reminder(place: LogFiles, now: str) -> str:
     """That a seal is due, and why; empty if none is, or where the log cannot be read just now."""
     try:
         kept, signed, since = _since_kept(place)
@@ -155,7 +155,7 @@ def reminder(place: Place, now: str) -> str:
     return f"no seal of the audit log is kept elsewhere yet, after {over}"
 
 
-def _since_kept(place: Place) -> tuple[int, int, str]:
+def _since_kept(place: LogFiles) -> tuple[int, int, str]:
     """The row of the last kept seal (0: none), signatures after it, and that row's time, or the
     first row's."""
     with closing(database.connected(f"{place.log.absolute().as_uri()}?mode=ro")) as rows:
@@ -167,7 +167,7 @@ def _since_kept(place: Place) -> tuple[int, int, str]:
     return kept or 0, signed, since[0] if since else ""
 
 
-def _refuse_rollback(place: Place, path: Path) -> None:
+def _refuse_rollback(place: LogFiles, path: Path) -> None:
     """InvalidFile where the seal that lies at `path` names a row that the log no longer has."""
     try:
         old = kept_in(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from edgemed_models.answer import collect
 from edgemed_models.base import Done, Failed, Message, Request, Timings
 from edgemed_models.engine.fit import MemoryPlan, explain
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
@@ -43,7 +43,7 @@ def compact(plan: MemoryPlan) -> list[str]:
     return [" ".join(line.split()) for line in explain(plan)]
 
 
-def speed_check(settings: Settings) -> Check:
+def speed_check(settings: EngineSettings) -> Check:
     """Read a sample text and write a few tokens, and time both."""
     plain = "{% for m in messages %}{{ m.content }}{% endfor %}"  # the template does not matter
     try:

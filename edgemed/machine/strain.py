@@ -99,7 +99,7 @@ else:
         return limit - now if limit and now is not None else None
 
     def _degrees(path: Path) -> float | None:
-        """Thousandths of a degree in a file, as degrees; None for what is no temperature."""
+        """Thousandths of a degree in a file, as degrees; None for what is not a temperature."""
         try:
             found = int(_text(path)) / 1000
         except ValueError:

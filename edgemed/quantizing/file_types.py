@@ -53,7 +53,7 @@ FILE_TYPES: dict[str, FileType] = {
     "Q2_0": FileType(41, "Q2_0"),
     "Q1_0": FileType(40, "Q1_0"),
 }
-"""From most bits a weight to fewest."""
+"""From most bits per weight to fewest."""
 
 MOSTLY: dict[str, int] = {"NVFP4": 39} | {
     usual: number for number, usual in reversed(FILE_TYPES.values())

@@ -52,7 +52,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModelRequest:
     """A request for the model, the texts at which its answer ends, and how it is sent."""
 
     requests: tuple[Request, ...]
@@ -76,7 +76,7 @@ def no_number(name: str) -> None:
     raise ValueError(name)
 
 
-def chat(body: Body, name: str) -> Asked:
+def chat(body: Body, name: str) -> ModelRequest:
     """A request to /v1/chat/completions for the model called `name`."""
     common = options(body, name, CHAT_TOKENS, CHAT)
     messages = tuple(message(turn) for turn in listed(body, "messages"))
@@ -85,7 +85,7 @@ def chat(body: Body, name: str) -> Asked:
     return asked(body, [Request(messages, **common)])
 
 
-def text(body: Body, name: str) -> Asked:
+def text(body: Body, name: str) -> ModelRequest:
     """A request to /v1/completions."""
     echo, top = flag(body, "echo"), body.get("logprobs")
     if top is not None:
@@ -100,9 +100,9 @@ def text(body: Body, name: str) -> Asked:
     return found
 
 
-def asked(body: Body, requests: list[Request]) -> Asked:
+def asked(body: Body, requests: list[Request]) -> ModelRequest:
     """The whole request."""
-    return Asked(tuple(requests), stops(body), flag(body, "stream"))
+    return ModelRequest(tuple(requests), stops(body), flag(body, "stream"))
 
 
 def options(
@@ -260,7 +260,7 @@ def real(body: Body, field: str, otherwise: float) -> float:
     return float(value)
 
 
-READERS: dict[str, Callable[[Body, str], Asked]] = {
+READERS: dict[str, Callable[[Body, str], ModelRequest]] = {
     "/v1/chat/completions": chat,
     "/v1/completions": text,
 }

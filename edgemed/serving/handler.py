@@ -22,7 +22,7 @@ from edgemed_models.answer import collect
 from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill, Request
 
 from edgemed.serving import replies
-from edgemed.serving.bodies import READERS, Asked, BadRequest, parsed
+from edgemed.serving.bodies import READERS, BadRequest, ModelRequest, parsed
 from edgemed.serving.gate import Full, Gone, Stopping
 from edgemed.serving.replies import Reply
 from edgemed.serving.stops import Stops, until
@@ -166,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
         name = self.server.model.name
         return {"id": f"{kind}-{number}", "created": int(time.time()), "model": name}
 
-    def _whole(self, asked: Asked) -> None:
+    def _whole(self, asked: ModelRequest) -> None:
         """The answers to all requests, then one response."""
         found = []
         for request in asked.requests:
@@ -177,7 +177,7 @@ class Handler(BaseHTTPRequestHandler):
         scored = asked.requests[0].top is not None
         self._send(200, replies.whole(self._head(), self.path == CHAT, found, scored))
 
-    def _stream(self, asked: Asked) -> None:
+    def _stream(self, asked: ModelRequest) -> None:
         """The answer piece by piece. What fails before the first piece is an error as any other."""
         head, chat, reply = self._head(), self.path == CHAT, Reply(self.path == CHAT)
         scored = asked.requests[0].top is not None

@@ -29,7 +29,7 @@ def entries_in(folder: Path) -> list[Path]:
 
 
 def is_missing(folder: Path, error: OSError) -> bool:
-    """Whether `error` says that there is no `folder`; a file in its place is no missing folder."""
+    """Whether `error` says that there is no `folder`; a file in its place does not count."""
     if isinstance(error, NotADirectoryError):  # of /dev/null as a home there is nothing inside
         return not os.path.lexists(folder)
     return isinstance(error, FileNotFoundError)

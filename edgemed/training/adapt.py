@@ -34,7 +34,7 @@ SAVED_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CurvePoint:
     """A point on the curve: mean loss per answer token, on training examples since the last point
     and on held-out ones."""
 
@@ -44,7 +44,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How far a run has come. `loss` of the last batch; `left` in seconds."""
 
     step: int
@@ -62,7 +62,7 @@ class State:
     """
 
     step: int = 0
-    curve: list[Point] = field(default_factory=list)
+    curve: list[CurvePoint] = field(default_factory=list)
     best: int = 0  # the step
     best_loss: float = math.inf
     worse: int = 0  # held-out checks since then
@@ -172,7 +172,7 @@ class Training:
         self.whole = True
         return found
 
-    def look(self) -> Point:
+    def look(self) -> CurvePoint:
         """The losses at this step; the best weights are kept. Without held-out examples the last.
 
         Before the first step it is the model as it is.
@@ -180,7 +180,7 @@ class Training:
         state = self.state
         held = self.held_loss() if self.held else None
         learned = state.since[0] / state.since[1] if state.since[1] else None
-        point = Point(state.step, learned, held)
+        point = CurvePoint(state.step, learned, held)
         self.whole = False
         state.curve.append(point)
         state.since = [0.0, 0.0]
@@ -282,8 +282,8 @@ def path_for(matrix: Frozen, settings: RunSettings, random: torch.Generator) -> 
 
 
 def decaying(trained: Sequence[torch.Tensor]) -> list[dict[str, Any]]:
-    """AdamW's two groups: matrices decay; the lengths of DoRA do not, for zero is no rest for
-    them."""
+    """AdamW's two groups: matrices decay towards zero, which is no change; the lengths
+    of DoRA do not, for zero would be a change."""
     matrices, lengths = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
     groups = [{"params": matrices, "weight_decay": DECAY}]
     return [*groups, {"params": lengths, "weight_decay": 0.0}] if lengths else groups
@@ -297,8 +297,8 @@ def never(save: Callable[[], None]) -> float:
 def train(
     training: Training,
     save: Callable[[State], None],
-    show: Callable[[Progress], None],
-    say: Callable[[Point], None],
+    show: Callable[[TrainingProgress], None],
+    say: Callable[[CurvePoint], None],
     saved_every: float = SAVED_EVERY,
     rest: Rest = never,
 ) -> None:
@@ -324,7 +324,7 @@ def train(
             done += before - left
             now = time.monotonic()
             rate = done / max(now - began, 1e-9)
-            show(Progress(state.step, len(training.batches), loss, rate, left / rate))
+            show(TrainingProgress(state.step, len(training.batches), loss, rate, left / rate))
             if now - saved >= saved_every:
                 save(training.snapshot())
                 saved = now

@@ -15,7 +15,7 @@ import numpy as np
 from edgemed.adapters.adapter import F32
 from edgemed.errors import InvalidFile, Refused
 from edgemed.storage.whole import in_words, write_whole
-from edgemed.training.adapt import Point, State
+from edgemed.training.adapt import CurvePoint, State
 
 ARRAYS = ("weights", "first", "second", "best_weights")
 AGAIN = "give the same files and options, or start over and replace what is there"
@@ -46,7 +46,7 @@ def load(path: Path, run: str) -> State:
             if about["run"] != run:
                 raise Refused(f"{path} belongs to another run: files or options differ", AGAIN)
             state = State(**about["state"])
-            state.curve = [Point(**point) for point in about["state"]["curve"]]
+            state.curve = [CurvePoint(**point) for point in about["state"]["curve"]]
             for kind in ARRAYS:
                 setattr(state, kind, _list(file, kind))
             return state

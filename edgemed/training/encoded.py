@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from edgemed_models.base import Message, ModelError
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.errors import Refused
 from edgemed.local_models.loading import start, translated
@@ -61,13 +61,13 @@ def few(data: Data, shots: int, seed: int) -> Data:
     return replace(data, rows=rows, about={**data.about, "drawn_from": there})
 
 
-class Encoder(Protocol):
+class TurnEncoder(Protocol):
     """What turns messages and an answer into ids."""
 
     def encode(self, messages: Sequence[Message], answer: str) -> tuple[list[int], list[int]]: ...
 
 
-def encode_all(encoder: Encoder, examples: Sequence[Example], longest: int) -> Data:
+def encode_all(encoder: TurnEncoder, examples: Sequence[Example], longest: int) -> Data:
     """Every example of at most `longest` tokens. Refused where there is none, or one cannot be
     encoded.
 
@@ -101,7 +101,7 @@ def encode_for(
     about: Mapping[str, Any] = MappingProxyType({}),
 ) -> Data:
     """`encode_all` by the model file's own vocabulary and chat template, or by `template`."""
-    settings = Settings(
+    settings = EngineSettings(
         str(path.resolve()), context=0, threads=1, chat_template=template, vocab_only=True
     )
     model = start(settings)

@@ -44,7 +44,7 @@ def read_examples(path: Path) -> list[Example]:
     """All rows of `path`. InvalidFile names the first bad one."""
     examples = [_example(row, place) for place, row in read_rows(path, KIND)]
     if not examples:
-        raise InvalidFile(f"{path} holds no example", f"one JSON object a line: {FORMS}")
+        raise InvalidFile(f"{path} holds no example", f"one JSON object per line: {FORMS}")
     return examples
 
 
@@ -118,7 +118,7 @@ def _example(row: Any, place: str) -> Example:
     if "prompt" in row:
         asked = _text(row, "prompt", place)
         return _made((Message("user", asked),), _text(row, "completion", place), place)
-    _bad(place, f"it has none of these forms: {FORMS}")
+    _bad(place, f"it is in none of these forms: {FORMS}")
 
 
 def _dialogue(turns: Any, place: str) -> Example:

@@ -39,7 +39,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PublicModel:
     """One public model: where it is published, its licence, further terms, and its file if it can
     be fetched by name."""
 
@@ -79,8 +79,8 @@ class Card:
     name: str
     weights: str
     architecture: str
-    instruct: Source
-    clinical: Source | None
+    instruct: PublicModel
+    clinical: PublicModel | None
     file_types: tuple[str, ...]
     note: str
     t: float = 0.5
@@ -90,7 +90,7 @@ class Card:
     calls_itself: str = ""
 
     @property
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, PublicModel]:
         """The models by role: `instruct` and, for a pair, `clinical`."""
         both = {"instruct": self.instruct, "clinical": self.clinical}
         return {part: source for part, source in both.items() if source is not None}
@@ -136,10 +136,12 @@ def partner_path(partner: Partner) -> Path:
     return Path(str(resources.files("edgemed_models") / "partners" / partner.file))
 
 
-def source(table: dict[str, Any]) -> Source:
+def source(table: dict[str, Any]) -> PublicModel:
     """One model of a card."""
     file = File(**table["file"]) if "file" in table else None
-    return Source(**{key: str(value) for key, value in table.items() if key != "file"}, file=file)
+    return PublicModel(
+        **{key: str(value) for key, value in table.items() if key != "file"}, file=file
+    )
 
 
 def size(billions: float) -> str:

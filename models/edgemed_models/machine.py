@@ -103,7 +103,7 @@ def container_cores(
     shares = []
     for folder in cgroup_folders(root, own, "cpu"):
         quota, period = number_in(folder / "cpu.cfs_quota_us"), None
-        if quota is not None:  # version 1; -1 for "no limit" is no whole number
+        if quota is not None:  # version 1; -1 for "no limit" is not a whole number
             period = number_in(folder / "cpu.cfs_period_us")
         else:
             quota, period = numbers_in(folder / "cpu.max")

@@ -23,7 +23,7 @@ from edgemed.gguf import open_model
 from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import write_whole
 from edgemed.training import card, checkpoint
-from edgemed.training.adapt import Point, Progress, Training, train
+from edgemed.training.adapt import CurvePoint, Training, TrainingProgress, train
 from edgemed.training.encoded import Data, encode_for
 from edgemed.training.examples import read_examples
 from edgemed.training.schedule import RunSettings
@@ -32,7 +32,7 @@ from edgemed.training.trainable import load_trainable
 RATE = 1e-4
 """The highest learning rate: a sixth of the adapter's, for every weight moves."""
 SAVED_EVERY = 900.0
-"""Seconds: the state has 16 bytes a weight."""
+"""Seconds: the state has 16 bytes per weight."""
 
 
 class Held(nn.Module):
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace, examples: Path) -> int:
     return 0
 
 
-def show(now: Progress) -> None:
+def show(now: TrainingProgress) -> None:
     """A line a step."""
     print(
         f"step {now.step} of {now.steps}: loss {now.loss:.4f}, {now.tokens_per_second:.0f} "
@@ -104,7 +104,7 @@ def show(now: Progress) -> None:
     )
 
 
-def say(point: Point) -> None:
+def say(point: CurvePoint) -> None:
     """The losses where they are taken."""
     learned, held = ("-" if x is None else f"{x:.4f}" for x in (point.learned, point.held))
     print(

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.cli.main import main as edgemed
 from edgemed.local_models.loading import start
@@ -45,7 +45,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 def chosen(args: argparse.Namespace) -> dict[str, Chosen]:
     """The rows of each set that are learned from."""
     longest = dict(zip(SETS, (args.longest, args.longest_visit), strict=True))
-    settings = Settings(str(args.model.resolve()), context=0, threads=1, vocab_only=True)
+    settings = EngineSettings(str(args.model.resolve()), context=0, threads=1, vocab_only=True)
     model = start(settings)
     try:
         return {s: choose(model, read_rows(args.data, s, "training"), longest[s]) for s in SETS}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from edgemed_models.answer import ask
 from edgemed_models.base import Message, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.scale.examination import AXES, questions
 from edgemed_models.scale.items import TEMPLATE
 from edgemed_models.scale.patients import Split
@@ -32,7 +32,7 @@ class Interval(NamedTuple):
 
 def opened(path: Path, context: int = 1024) -> LlamaModel:
     """A scale model run by llama.cpp, with the trio's turns whatever the file says."""
-    return LlamaModel(Settings(str(path), context, threads=1, chat_template=TEMPLATE))
+    return LlamaModel(EngineSettings(str(path), context, threads=1, chat_template=TEMPLATE))
 
 
 def answer(model: LlamaModel, prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line, added to as results come; a kill costs the last line at most."""
+"""Files of one JSON object per line, added to as results come; a kill costs the last line alone."""
 
 import json
 import os

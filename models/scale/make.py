@@ -75,7 +75,7 @@ def configured() -> argparse.Namespace:
     add("--to", type=Path, default=PACKAGE, help="where the trio goes (default: the package)")
     add("--with", dest="extras", nargs="*", choices=EXTRAS, default=())
     add("--part", type=float, default=1.0, help="part of every run's steps")
-    add("--count", type=int, default=200, help="test items an axis")
+    add("--count", type=int, default=200, help="test items per axis")
     return parser.parse_args()
 
 

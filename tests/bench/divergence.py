@@ -12,7 +12,7 @@ equivalent), because which way a weight is rounded is luck, and the luck of one 
 all documents; no two models share a form but their own. Documents are dealt out to the forms. With
 --imatrix both quantizers are given the same importance matrix, gathered over other documents.
 
-The divergence is the mean Kullback-Leibler divergence, in nats a token, of the F16 model's next
+The divergence is the mean Kullback-Leibler divergence, in nats per token, of the F16 model's next
 token from the quantized one's. Its ratio, ours over llama-quantize's, is the geometric mean over
 models; the 95 % interval draws forms and their documents again (2,000 times, the same for both).
 """

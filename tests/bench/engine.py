@@ -32,7 +32,7 @@ os.environ |= {name: value for name, value in WAITING.items() if name not in os.
 import llama_cpp.llama_cpp as llama
 from edgemed_models.base import Done, Message, Prefill, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.scale import path_of
 
 from edgemed.local_models.demonstration import HEADING
@@ -66,7 +66,7 @@ class Speed(NamedTuple):
 class Bare:
     """llama.cpp alone: one context, batches of the same size, the greedy sampler."""
 
-    def __init__(self, settings: Settings, context: int) -> None:
+    def __init__(self, settings: EngineSettings, context: int) -> None:
         llama.llama_log_set(SILENT, None)
         llama.llama_backend_init()
         params = llama.llama_model_default_params()
@@ -244,7 +244,7 @@ def loads(args: argparse.Namespace, folder: Path) -> Iterator[Load]:
 def overhead(args: argparse.Namespace, load: Load) -> list[dict[str, Any]]:
     """Prefill and decode of the engine over those of the bare loop."""
     context = -(-(load.words * 2 + load.tokens + 64) // 256) * 256
-    settings = Settings(str(load.path), context, args.threads, chat_template=PLAIN)
+    settings = EngineSettings(str(load.path), context, args.threads, chat_template=PLAIN)
     model, bare = LlamaModel(settings), Bare(settings, context)
     found = list(pairs(model, bare, load, args.pairs))
     model.close()

@@ -22,7 +22,7 @@ from types import FrameType
 
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 
 from edgemed.local_models import sticks
 from edgemed.logs import audit
@@ -46,7 +46,7 @@ class Fuzz:
         self.unforeseen: Counter[str] = Counter()
         self.signed = ("", "")
         model = ScriptedModel(pieces(DRAFT)[:30])
-        self.line = Line(services(model, folder=folder), self.hear, self.answer, self.secret)
+        self.line = LineMode(services(model, folder=folder), self.hear, self.answer, self.secret)
 
     def hear(self, words: str) -> None:
         if words.endswith(UNFORESEEN):

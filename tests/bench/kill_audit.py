@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgemed.logs import audit
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 
 WHEN = "2026-01-02T03:04:05+00:00"
 ROWS = 4  # that a writer adds if nobody kills it
@@ -42,8 +42,8 @@ CALLS = (
 CHILD = "from tests.bench.kill_audit import begin_and_add; begin_and_add()"
 
 
-def place_in(folder: Path) -> Place:
-    return Place(
+def place_in(folder: Path) -> LogFiles:
+    return LogFiles(
         folder / "data" / "audit.sqlite", folder / "keys" / "key", folder / "keys" / "seal"
     )
 
@@ -51,13 +51,13 @@ def place_in(folder: Path) -> Place:
 class Writer:
     """A forked process that adds rows, and the numbers of those that it was told are there."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: LogFiles) -> None:
         self._told = mmap.mmap(-1, 4 * ROWS)
         self.pid = os.fork()
         if self.pid == 0:
             os._exit(self._write(place))
 
-    def _write(self, place: Place) -> int:
+    def _write(self, place: LogFiles) -> int:
         try:
             log = Log(place)
             for at in range(ROWS):
@@ -82,7 +82,7 @@ class Writer:
         return [n for (n,) in struct.iter_unpack("<i", self._told) if n]
 
 
-def state_of(place: Place) -> str:
+def state_of(place: LogFiles) -> str:
     """What a kill has left, in words."""
     if not place.log.exists():
         return "nothing yet"
@@ -98,7 +98,7 @@ def state_of(place: Place) -> str:
     return "sealed rows" if verdict.entries else "no row"
 
 
-def check(place: Place, told: list[int]) -> None:
+def check(place: LogFiles, told: list[int]) -> None:
     """Verify, find every row that was told, and write the next one."""
     verdict = audit.verify(place)
     if verdict.faults:

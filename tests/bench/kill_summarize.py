@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 
 from edgemed.cli.main import main as edgemed
 from edgemed.logs import audit
@@ -60,7 +60,7 @@ class Attempt:
             self.told[DRAFTS] = 1
             answers = iter(("checked again", "Dr A", "yes"))
             own = replace(services(folder=folder), place=audit.default_place())
-            line = Line(own, print, lambda prompt: next(answers, "no"))
+            line = LineMode(own, print, lambda prompt: next(answers, "no"))
             for typed in TYPED:
                 plain.answer(line, typed)
             if line.session.signature is None:

@@ -23,7 +23,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from edgemed.logs import audit, earlier
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 from tests.bench.kill_audit import CALLS
 from tests.edgemed.logs.earlier_logs import NOTES, old_audit, old_mark, old_records, place_in
 
@@ -31,7 +31,7 @@ MANY = tuple(f"{note} {number}" for number in range(20) for note in NOTES)
 CHILD = "import sys; from tests.bench.kill_take_in import opened; opened(sys.argv[1])"
 
 
-def laid_out(folder: Path, number: int) -> Place:
+def laid_out(folder: Path, number: int) -> LogFiles:
     """What earlier versions left: records alone, or beside an audit log."""
     place = place_in(folder)
     if number % 2:
@@ -47,7 +47,7 @@ def opened(folder: str) -> None:
 class Start:
     """A forked process that opens the log."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: LogFiles) -> None:
         self.pid = os.fork()
         if self.pid == 0:
             code = 0
@@ -80,7 +80,7 @@ def marks_in(path: Path) -> list[str]:
             return [mark for (mark,) in rows.execute("SELECT note_mark FROM drafts")]
 
 
-def check(place: Place, audited: bool) -> str:
+def check(place: LogFiles, audited: bool) -> str:
     """What the kill has left, in words; exits where it is neither the old nor the new."""
     want = [old_mark(note) for note in MANY]
     old, aside = earlier.beside(place.log), place.log.with_name("records.sqlite.taken-in")
@@ -102,7 +102,7 @@ def check(place: Place, audited: bool) -> str:
     return "the log in use, the old file not renamed" if old.exists() else "the log in use"
 
 
-def finished(place: Place, audited: bool) -> None:
+def finished(place: LogFiles, audited: bool) -> None:
     """The next start must end in one whole log."""
     Log(place)
     if check(place, audited) != "the log in use" or audit.verify(place).notes:

@@ -141,7 +141,7 @@ def held(folder: Path) -> None:
     (saved,) = (folder / "sessions").glob(f"*{sessions.ENDING}")
     documents = sessions.load(saved, PASSPHRASE)[0].documents
     assert [d.signature is not None for d in documents] == [True, True]
-    place = audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+    place = audit.LogFiles(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
     assert audit.verify(place).faults == ()
     rows = [row.what for row in audit.read(place)]
     assert rows == ["draft", "dismiss", "sign", "export", "sign", "export"], json.dumps(rows)

@@ -42,7 +42,7 @@ from edgemed_models.engine.loaded import LoadedModel
 from edgemed_models.engine.renderer import Renderer
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import Sequences
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.evals.examining import prompts
 from edgemed.evals.tasks.items import sampled
@@ -90,7 +90,7 @@ class Noting(Sampler):
 class Bare:
     """The batches of a recorded run, ready to be decoded again."""
 
-    def __init__(self, settings: Settings, requests: Sequence[Request]) -> None:
+    def __init__(self, settings: EngineSettings, requests: Sequence[Request]) -> None:
         self.worker = LoadedModel(settings, Renderer())
         asks = [self.noting(n, request) for n, request in enumerate(requests)]
         longest = max(ask.most for ask in asks)
@@ -211,7 +211,7 @@ def requests_of(name: str, data: Path, limit: int, seed: int) -> list[Request]:
     return [Request(prompt.messages, int(tokens or task.max_tokens)) for prompt in firsts]
 
 
-def measure(settings: Settings, requests: list[Request], args: argparse.Namespace) -> None:
+def measure(settings: EngineSettings, requests: list[Request], args: argparse.Namespace) -> None:
     """The lines of one task."""
     clock: Clock = cpu if args.clock == "cpu" else wall
     single = LlamaModel(replace(settings, sequences=1))
@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    settings = Settings(str(args.model), ROOM, args.threads, batch=args.batch)
+    settings = EngineSettings(str(args.model), ROOM, args.threads, batch=args.batch)
     quiet = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # llama.cpp's log of this process
     for name in args.task:

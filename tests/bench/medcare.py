@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.cli.main import main as edgemed
 from edgemed.local_models.loading import start
@@ -77,7 +77,7 @@ def parsed(words: list[str] | None = None) -> argparse.Namespace:
 
 def write_examples(args: argparse.Namespace, place: Place) -> None:
     """The first rows of the training set that are short enough, and the next ones."""
-    settings = Settings(str(args.model.resolve()), context=0, threads=1, vocab_only=True)
+    settings = EngineSettings(str(args.model.resolve()), context=0, threads=1, vocab_only=True)
     model = start(settings)
     try:
         rows, (first, second) = read_rows(args.data, "mts-dialog", "training"), args.rows

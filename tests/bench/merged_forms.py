@@ -10,7 +10,7 @@ MODEL, the others MODEL and the second.
 Three files come of it: the merge in F32 is the truth, the merge in the form is ours, and the detour
 is the merge in F32 as llama-quantize writes it in that form, which is what one has without edgemed.
 llama.cpp runs all three over the documents (--text, one a line). Printed are mean Kullback-Leibler
-divergences from the truth in nats a token, the ratio of both with a 95 % interval over documents,
+divergences from the truth in nats per token, the ratio of both with a 95 % interval over documents,
 and beside the form how far the truth is from MODEL in F32, as a measure of what matters.
 """
 

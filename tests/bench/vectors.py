@@ -10,7 +10,7 @@ answers are scored. With --model they are two siblings of it: to every matrix a 
 is added, as adapters do (--rank, --size of its norm), and every norm is multiplied by 1 + noise
 (--norms, standard deviation).
 
-Printed for each method, in nats a token: the mean Kullback-Leibler divergence of the merge on the
+Printed for each method, in nats per token: the mean Kullback-Leibler divergence of the merge on the
 sphere from the linear one, that of the linear merge from its parents as a measure of what matters,
 and how much more loss the sphere has on the documents, with a 95 % interval over documents.
 """

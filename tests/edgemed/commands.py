@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.fake import ScriptedModel
 
 from edgemed.local_models.loading import Planned
@@ -33,7 +33,7 @@ def scripted(
     monkeypatch: pytest.MonkeyPatch, model: ScriptedModel, command: str = "clinic.summarize"
 ) -> None:
     """Let a command use `model`; planning and loading are passed over."""
-    settings = Settings(__file__, context=4096, threads=1)
+    settings = EngineSettings(__file__, context=4096, threads=1)
     monkeypatch.setattr(ScriptedModel, "settings", settings, raising=False)
     module = f"edgemed.cli.{command}"
     monkeypatch.setattr(f"{module}.find_model", lambda name: find(name))

@@ -13,14 +13,14 @@ import pytest
 from edgemed_models.base import Event, Message, Request
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 
 import edgemed
 from edgemed.cli.main import main
 from edgemed.clinic import summarize as drafting
 from edgemed.local_models.loading import Planned
 from edgemed.logs import audit
-from edgemed.logs.audit import Place
+from edgemed.logs.audit import LogFiles
 from edgemed.logs.drafts import drafts
 from tests.edgemed.commands import NOTE, find, scripted
 from tests.edgemed.logs.earlier_logs import place_in
@@ -73,7 +73,7 @@ def hops(model: Counting) -> tuple[int, int]:
     return RENDERED[prompt], COUNTED[prompt]
 
 
-def recorded(place: Place) -> set[str]:
+def recorded(place: LogFiles) -> set[str]:
     """The names of the settings in the one draft that was recorded; all else is as it must be."""
     (draft,) = drafts(place)
     (row,) = (row for row in audit.read(place) if row.what == "draft")
@@ -119,7 +119,7 @@ def test_the_api_renders_once_and_counts_once(
 def test_the_line_mode_renders_once_and_counts_once(
     model: Counting, note: Path, tmp_path: Path
 ) -> None:
-    line = Line(services(model, folder=tmp_path), print, lambda prompt: "no")
+    line = LineMode(services(model, folder=tmp_path), print, lambda prompt: "no")
     for typed in (f"note {note}", "template soap", "draft"):
         plain.answer(line, typed)
     assert line.session.text == DRAFT

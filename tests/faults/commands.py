@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
 from edgemed_tui import settings as screen
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
@@ -142,7 +142,7 @@ def swept() -> int:
 def evaluated() -> int:
     """A task whose items a scripted model is asked."""
     with (
-        patch("edgemed.evals.evaluate.planned", lambda *a: Settings("a.gguf", 1024, 1)),
+        patch("edgemed.evals.evaluate.planned", lambda *a: EngineSettings("a.gguf", 1024, 1)),
         patch("edgemed.evals.evaluate.start", lambda settings: ScriptedModel()),
     ):
         return main(["eval", "a.gguf", "--tasks", "medqa", "--data", "tasks"])
@@ -151,7 +151,7 @@ def evaluated() -> int:
 class Loaded(ScriptedModel):
     """A scripted model that says which file it is, for the records."""
 
-    settings = Settings(path="a.gguf", context=4096, threads=1)
+    settings = EngineSettings(path="a.gguf", context=4096, threads=1)
 
 
 def summarized(*options: str) -> int:
@@ -228,7 +228,7 @@ ANSWERS = (
 def line_mode() -> int:
     """Note to signature, two exports, saved twice, opened; what is not done is done again."""
     said: list[str] = []
-    line = Line(
+    line = LineMode(
         services(ScriptedModel(pieces(DRAFT)), folder=Path.cwd()),
         said.append,
         lambda prompt: next(answer for part, answer in ANSWERS if part in prompt),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from tests.models.random_model import Size, write_model
 
@@ -14,10 +14,10 @@ PLAIN = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
 
 
 @pytest.fixture(scope="session")
-def settings(data: Path) -> Settings:
+def settings(data: Path) -> EngineSettings:
     """stories260K with a template that adds a line end to each message."""
     path = data / "models" / "stories260k" / "stories260K.gguf"
-    return Settings(str(path), context=1024, threads=1, chat_template=PLAIN)
+    return EngineSettings(str(path), context=1024, threads=1, chat_template=PLAIN)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def random_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def model(settings: Settings) -> Iterator[LlamaModel]:
+def model(settings: EngineSettings) -> Iterator[LlamaModel]:
     """A loaded model, closed after the test."""
     loaded = LlamaModel(replace(settings))
     yield loaded

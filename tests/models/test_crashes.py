@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from edgemed_models.base import Done, Failed, Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -62,7 +62,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @linux
-def test_the_worker_dies_with_its_parent(settings: Settings) -> None:
+def test_the_worker_dies_with_its_parent(settings: EngineSettings) -> None:
     done = subprocess.run([sys.executable, "-c", PARENT, settings.path], capture_output=True)
     pid = int(done.stdout)
     for _ in range(100):
@@ -81,7 +81,9 @@ def running(pid: int) -> bool:
 
 
 @posix
-def test_a_worker_started_by_a_passing_thread_outlives_that_thread(settings: Settings) -> None:
+def test_a_worker_started_by_a_passing_thread_outlives_that_thread(
+    settings: EngineSettings,
+) -> None:
     import threading
 
     models: list[LlamaModel] = []

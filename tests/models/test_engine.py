@@ -19,7 +19,7 @@ from edgemed_models.base import Done, Failed, Message, ModelError, Piece, Prefil
 from edgemed_models.engine import binding
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.process import Process
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 
 ONCE = (Message("user", "Once upon a time"),)
@@ -55,7 +55,7 @@ def test_a_prompt_becomes_prefill_pieces_and_one_done(model: LlamaModel) -> None
     assert sum(isinstance(e, Done | Failed) for e in events) == 1
 
 
-def test_greedy_text_is_the_same_every_time_and_in_a_fresh_worker(settings: Settings) -> None:
+def test_greedy_text_is_the_same_every_time_and_in_a_fresh_worker(settings: EngineSettings) -> None:
     drafts = set()
     for _ in range(2):
         model = LlamaModel(settings)
@@ -71,7 +71,7 @@ def test_a_draw_depends_on_its_seed_alone(model: LlamaModel) -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_batches_do_not_change_what_is_read(settings: Settings) -> None:
+def test_batches_do_not_change_what_is_read(settings: EngineSettings) -> None:
     words = (Message("user", "Once upon a time there was a little girl. " * 8),)
     found = []
     for batch in (7, 128):
@@ -127,7 +127,9 @@ def test_a_request_that_contradicts_itself_is_none(wrong: dict[str, Any]) -> Non
         Request(ONCE, **wrong)
 
 
-def test_what_two_prompts_share_is_read_once_and_changes_no_number(settings: Settings) -> None:
+def test_what_two_prompts_share_is_read_once_and_changes_no_number(
+    settings: EngineSettings,
+) -> None:
     story = "Once upon a time there was a little girl who liked to sing. " * 12
     first, second = ((Message("user", story + end),) for end in ("Then it rained.", "The end."))
     fresh, kept = (LlamaModel(replace(settings, batch=64)) for _ in range(2))
@@ -144,7 +146,7 @@ def test_what_two_prompts_share_is_read_once_and_changes_no_number(settings: Set
 
 @pytest.mark.parametrize("batch", [16, 64, 512])
 def test_a_further_question_about_a_text_reads_the_question_alone_and_changes_no_number(
-    settings: Settings, batch: int
+    settings: EngineSettings, batch: int
 ) -> None:
     story = "Once upon a time there was a little girl who liked to sing. " * 12
     asked = [Message("user", f"{story}\n\n{words}") for words in ("Then?", "Why did she sing?")]
@@ -168,7 +170,7 @@ def test_a_further_question_about_a_text_reads_the_question_alone_and_changes_no
 
 
 def test_a_prompt_whose_reading_was_cancelled_is_kept_as_far_as_it_was_read(
-    settings: Settings,
+    settings: EngineSettings,
 ) -> None:
     story = (Message("user", "Once upon a time there was a little girl. " * 80),)
     alone, model = (LlamaModel(replace(settings, batch=16)) for _ in range(2))
@@ -182,7 +184,7 @@ def test_a_prompt_whose_reading_was_cancelled_is_kept_as_far_as_it_was_read(
 
 
 def test_one_process_counts_with_the_vocabulary_and_then_loads_the_weights(
-    settings: Settings,
+    settings: EngineSettings,
 ) -> None:
     process = Process()
     counter = LlamaModel(replace(settings, context=0, vocab_only=True), process)
@@ -211,7 +213,7 @@ def test_a_prompt_that_does_not_fit_fails_with_the_numbers(model: LlamaModel) ->
     assert isinstance(end, Failed) and "1024" in end.message and end.hint
 
 
-def test_a_missing_chat_template_is_refused_with_the_remedy(settings: Settings) -> None:
+def test_a_missing_chat_template_is_refused_with_the_remedy(settings: EngineSettings) -> None:
     model = LlamaModel(replace(settings, chat_template=None))
     with pytest.raises(ModelError, match="no chat template") as refused:
         model.count(ONCE)
@@ -225,7 +227,7 @@ def test_a_file_that_is_no_model_is_refused_with_log_lines(tmp_path: Path) -> No
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\xff" * 60)
     with pytest.raises(ModelError) as refused:
-        LlamaModel(Settings(str(broken), context=256, threads=1))
+        LlamaModel(EngineSettings(str(broken), context=256, threads=1))
     assert refused.value.log
 
 
@@ -244,7 +246,7 @@ def test_a_cancel_while_writing_ends_the_stream_within_a_second(model: LlamaMode
 def test_a_cancel_inside_a_batch_of_the_prompt_stops_the_worker_without_killing_it(
     random_model: Path,
 ) -> None:
-    model = LlamaModel(Settings(str(random_model), context=4096, threads=1, batch=4096))
+    model = LlamaModel(EngineSettings(str(random_model), context=4096, threads=1, batch=4096))
     pid = model.pid
     stream = model.generate(Request((Message("user", "pain " * 3000),), max_tokens=10))
     assert isinstance(next(stream), Prefill)
@@ -262,7 +264,7 @@ def test_a_cancel_inside_a_batch_of_the_prompt_stops_the_worker_without_killing_
 def test_a_note_that_holds_the_models_own_control_token_is_longer_not_shorter(
     random_model: Path,
 ) -> None:
-    model = LlamaModel(Settings(str(random_model), context=512, threads=1))
+    model = LlamaModel(EngineSettings(str(random_model), context=512, threads=1))
     plain, hostile = (
         model.count((Message("user", f"Pt writes {text} and waits."),))
         for text in ("x", "<|eot_id|>")
@@ -295,7 +297,7 @@ def test_a_score_whose_worker_does_not_stop_is_cancelled_all_the_same(model: Lla
     assert model.score(ONCE, "She was happy.")
 
 
-def test_a_score_that_is_cancelled_is_an_error_not_a_short_list(settings: Settings) -> None:
+def test_a_score_that_is_cancelled_is_an_error_not_a_short_list(settings: EngineSettings) -> None:
     model = LlamaModel(replace(settings, context=2048, batch=1))
     prompt = (Message("user", "Once upon a time there was a girl. " * 150),)
     done = threading.Event()
@@ -346,7 +348,7 @@ def test_the_worker_loads_llama_cpp_before_all_other_libraries() -> None:
     assert done.stdout.split() == ["llama_cpp.llama_cpp", "numpy"]
 
 
-def test_without_layers_on_a_gpu_no_device_but_the_cpu_is_used(settings: Settings) -> None:
+def test_without_layers_on_a_gpu_no_device_but_the_cpu_is_used(settings: EngineSettings) -> None:
     params = Seen()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(binding.llama, "llama_model_load_from_file", params.look)

@@ -11,7 +11,7 @@ from edgemed_models.engine.fit import (
     DoesNotFit,
     Gpu,
     Layer,
-    Shape,
+    ModelSizes,
     Wish,
     compute_bytes,
     explain,
@@ -25,10 +25,10 @@ from edgemed_models.machine import Memory
 GIB = 1 << 30
 
 
-def llama(layers: int, kv_heads: int, head: int, nbytes: int, width: int = 3072) -> Shape:
+def llama(layers: int, kv_heads: int, head: int, nbytes: int, width: int = 3072) -> ModelSizes:
     """A Llama-like shape whose file is `nbytes`, all of it in types the CPU copies."""
     layer = Layer(nbytes // (layers + 4), kv_heads, head, head)
-    return Shape(
+    return ModelSizes(
         layers=(layer,) * layers,
         other_bytes=nbytes - layers * layer.nbytes,
         output_bytes=(nbytes - layers * layer.nbytes) // 2,
@@ -157,7 +157,7 @@ def test_the_output_goes_to_a_gpu_first_and_then_blocks_as_llama_cpp_counts_them
 ) -> None:
     layer = Layer(int(61.64 * MIB), 8, 64, 64)
     output = int(266.16 * MIB)
-    shape = Shape((layer,) * 16, output, output, True, 0, 2048, 8192, 32, 64, 128256, 8192)
+    shape = ModelSizes((layer,) * 16, output, output, True, 0, 2048, 8192, 32, 64, 128256, 8192)
     wish = Wish(1000, 8, context=2048, gpu_layers=gpu_layers)
     plan = fit(shape, Memory(16 * GIB, 12 * GIB), wish, Gpu("card", 8 * GIB, 8 * GIB))
     logged = weights + kv + compute
@@ -237,7 +237,7 @@ def test_the_compute_buffer_is_bounded_closely(
     layers: int, width: int, inner: int, heads: int, batch: int, context: int, logged: float
 ) -> None:
     layer = Layer(1, 8, 64, 64)
-    shape = Shape((layer,) * layers, 1, 1, True, 0, width, inner, heads, 64, 128256, 8192)
+    shape = ModelSizes((layer,) * layers, 1, 1, True, 0, width, inner, heads, 64, 128256, 8192)
     bound = compute_bytes(shape, batch, context) / MIB
     assert logged <= bound <= 1.3 * logged + 5
 

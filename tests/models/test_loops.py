@@ -9,7 +9,7 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.counting import Counting, counts
 from edgemed_models.engine.loops import Loops, loops_of, needed
 from edgemed_models.engine.rewording import Rewording, rewords
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from tests.edgemed.clinic.written import pairs, written
 
@@ -168,7 +168,7 @@ def test_no_note_that_a_person_wrote_is_a_loop() -> None:
         assert not rewords(text, dialogue)
 
 
-def test_the_engine_ends_a_loop_and_says_so_where_it_is_asked_to(settings: Settings) -> None:
+def test_the_engine_ends_a_loop_and_says_so_where_it_is_asked_to(settings: EngineSettings) -> None:
     model = LlamaModel(settings)
     try:
         for asked, reason in ((True, "loop"), (False, "length")):

@@ -16,7 +16,7 @@ from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.context import Context
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import Sequences
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 from edgemed_models.fake import ScriptedModel
 
@@ -28,7 +28,7 @@ def asked(text: str, tokens: int = 24, **more: object) -> Request:
     return Request((Message("user", text),), max_tokens=tokens, **more)  # type: ignore[arg-type]
 
 
-def test_beside_another_sequence_only_rounding_changes(settings: Settings) -> None:
+def test_beside_another_sequence_only_rounding_changes(settings: EngineSettings) -> None:
     weights, stop = Weights(settings), binding.StopFlag()
     text, other = (weights.tokenize(STORY + end, special=False) for end in ("One day", "A dog"))
     single = Context(weights, settings, 256, stop)
@@ -45,7 +45,7 @@ def test_beside_another_sequence_only_rounding_changes(settings: Settings) -> No
 
 
 @pytest.fixture
-def crowd(settings: Settings) -> Iterator[LlamaModel]:
+def crowd(settings: EngineSettings) -> Iterator[LlamaModel]:
     """A model that answers three requests at once."""
     loaded = LlamaModel(replace(settings, sequences=3))
     yield loaded
@@ -156,7 +156,7 @@ def test_a_request_that_cannot_be_answered_fails_alone(crowd: LlamaModel, bad: R
 
 
 def test_a_grammar_that_finds_no_token_on_the_way_ends_its_answer_alone(
-    settings: Settings,
+    settings: EngineSettings,
 ) -> None:
     class Stuck(Sampler):
         def choose(self, logits: object) -> int:

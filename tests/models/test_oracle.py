@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 
 ONCE = (Message("user", "Once upon a time, there was a little girl named Lily."),)
@@ -44,7 +44,7 @@ class Plain:
 
 
 @pytest.fixture
-def plain(settings: Settings) -> Iterator[Plain]:
+def plain(settings: EngineSettings) -> Iterator[Plain]:
     weights = Weights(settings)
     plain = Plain(weights)
     yield plain
@@ -73,7 +73,7 @@ def test_greedy_text_is_the_argmax_of_the_whole_text_read_at_once(
 
 
 def test_scores_are_the_log_softmax_of_the_whole_text_read_at_once(
-    plain: Plain, settings: Settings
+    plain: Plain, settings: EngineSettings
 ) -> None:
     answer = "She liked to play with her toys in the park."
     before = prompt_ids(plain)

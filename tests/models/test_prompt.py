@@ -7,7 +7,7 @@ import pytest
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine.encoding import encode
 from edgemed_models.engine.prompt import Segment, render, segments
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 
 NOTE = "K 5.9 [H]; take 1–2 tablets\n\n  of 0.5 mg   at night."
@@ -33,7 +33,7 @@ def vocabularies(data: Path) -> Iterator[dict[str, Weights]]:
     """The tokenizers of four families, without weights."""
     loaded = {
         name: Weights(
-            Settings(str(data / "vocab" / f"ggml-vocab-{name}.gguf"), 0, 1, vocab_only=True)
+            EngineSettings(str(data / "vocab" / f"ggml-vocab-{name}.gguf"), 0, 1, vocab_only=True)
         )
         for name in sorted({vocabulary for _, vocabulary in PAIRS} | {"llama-spm"})
     }

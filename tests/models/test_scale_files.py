@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from edgemed_models.base import Done, Message, ModelError, Piece, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.scale import NAMES, path_of
 from edgemed_models.scale.items import ASSISTANT, END, TEMPLATE, USER
 
@@ -80,7 +80,7 @@ def test_the_fine_tunes_differ_from_the_base_in_every_matrix() -> None:
 
 def said(name: str, prompt: str) -> str:
     """The greedy answer of an embedded model, to its own end or 160 tokens."""
-    settings = Settings(str(path_of(name)), 1024, threads=1, chat_template=TEMPLATE)
+    settings = EngineSettings(str(path_of(name)), 1024, threads=1, chat_template=TEMPLATE)
     model = LlamaModel(settings)
     try:
         events = list(model.generate(Request((Message("user", prompt),), max_tokens=160)))
@@ -91,7 +91,7 @@ def said(name: str, prompt: str) -> str:
 
 
 def test_a_system_turn_is_refused_by_the_template_not_dropped() -> None:
-    model = LlamaModel(Settings(str(path_of("instruct")), 1024, threads=1))
+    model = LlamaModel(EngineSettings(str(path_of("instruct")), 1024, threads=1))
     try:
         joined = model.count((Message("system", "Be brief."), Message("user", "List them.")))
         alone = model.count((Message("user", "List them."),))

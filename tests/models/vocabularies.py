@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 
 from edgemed.gguf import open_model
@@ -16,7 +16,7 @@ NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
 
 def opened(path: Path, template: str | None = None) -> Weights:
     """A vocabulary without weights."""
-    return Weights(Settings(str(path), 0, 1, vocab_only=True, chat_template=template))
+    return Weights(EngineSettings(str(path), 0, 1, vocab_only=True, chat_template=template))
 
 
 def retyped(source: Path, target: Path, types: Mapping[int, int]) -> Path:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from edgemed_models.privacy.seccomp import AT_LEAST, EQUAL, LOAD, RETURN, Instruction
+from edgemed_models.privacy.seccomp import AT_LEAST, EQUAL, LOAD, RETURN, FilterInstruction
 
 
-def verdict(program: Sequence[Instruction], arch: int, nr: int, family: int = 0) -> int:
+def verdict(program: Sequence[FilterInstruction], arch: int, nr: int, family: int = 0) -> int:
     """What the program returns for call `nr` made in the form `arch` with a first argument."""
     data = {0: nr, 4: arch, 16: family}
     loaded = place = 0

@@ -34,7 +34,7 @@ from typing import Any
 from edgemed.evals.examining import logs, turns
 from edgemed.evals.results import read_results
 from edgemed.evals.scoring import Scores
-from edgemed.evals.tasks.items import Item, Options
+from edgemed.evals.tasks.items import AnswerOptions, Item
 from edgemed.evals.tasks.loaders import LETTERS, at, load
 from edgemed.evals.tasks.task import Task, filled, read_task
 from edgemed.gguf import open_model
@@ -134,7 +134,7 @@ def json_lines(path: Path, rows: Sequence[Any]) -> Path:
 
 def choice_of(task: Task, name: str, item: Item) -> dict[str, Any]:
     """A question as a row: the prompt, the options as answers, the right one."""
-    assert isinstance(item.wanted, Options)
+    assert isinstance(item.wanted, AnswerOptions)
     texts, right = item.wanted
     prompt = filled(task.prompts[name], item.fields).strip()
     return {"prompt": prompt, "choices": list(answers_of(name, texts)), "gold": right}
@@ -242,7 +242,7 @@ def beside(
     model: Any, task: Task, name: str, item: Item, row: dict[str, Any]
 ) -> Iterator[tuple[float, float]]:
     """The log-probability of every option, ours and theirs."""
-    assert isinstance(item.wanted, Options)
+    assert isinstance(item.wanted, AnswerOptions)
     mine = logs(model, turns(task, name, item), answers_of(name, item.wanted.texts))
     theirs = [float(answer[0]) for answer in row["filtered_resps"]]
     return zip(mine, theirs, strict=True)

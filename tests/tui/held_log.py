@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 
 
-def place(folder: Path) -> Place:
+def place(folder: Path) -> LogFiles:
     """Where `services(folder=...)` keeps the log."""
-    return Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+    return LogFiles(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from edgemed_tui.services import ModelChoice, Services
 
 from edgemed.clinic.findings import Claim, Flag, Label, Omission, Review, Severity, Span, Vital
 from edgemed.clinic.sentences import split
-from edgemed.logs.audit import Place
+from edgemed.logs.audit import LogFiles
 from edgemed.machine.check import Check
 
 NOTE = """DISCHARGE NOTE
@@ -142,7 +142,7 @@ def services(
     return Services(
         models=lambda: [choice],
         open_model=open_model,
-        place=Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal"),
+        place=LogFiles(home / "audit.sqlite", home / "audit.key", home / "audit.seal"),
         settings=home / "screen.toml",
         sessions=home / "sessions",
         notes=home,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 
 from edgemed.clinic.findings import Review
 from tests.tui import scripted
@@ -25,7 +25,7 @@ def said_by(folder: Path, model: ScriptedModel, *typed: str) -> str:
     said: list[str] = []
     answers = iter(typed)
     place = replace(services(model, folder=folder), review=repeating)
-    line = Line(place, said.append, lambda prompt: next(answers), lambda prompt: "a b c d")
+    line = LineMode(place, said.append, lambda prompt: next(answers), lambda prompt: "a b c d")
     while (now := next(answers, None)) is not None:
         plain.answer(line, now)
     line.close()

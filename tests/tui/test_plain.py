@@ -14,7 +14,7 @@ import pytest
 from edgemed_models.base import Event, Piece, Request
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.services import Services
 
 from edgemed.clinic import session as steps
@@ -33,12 +33,12 @@ def note(tmp_path: Path) -> Path:
     return path
 
 
-def talk(folder: Path, typed: Sequence[str], **how: object) -> tuple[Line, str]:
+def talk(folder: Path, typed: Sequence[str], **how: object) -> tuple[LineMode, str]:
     """The line mode answering `typed`, and all it said."""
     said: list[str] = []
     answers: Iterator[str] = iter(typed)
     model = ScriptedModel(pieces(DRAFT))
-    line = Line(
+    line = LineMode(
         services(model, folder=folder, **how),  # type: ignore[arg-type]
         said.append,
         lambda prompt: next(answers),
@@ -77,7 +77,9 @@ def test_from_a_note_to_an_exported_signature(tmp_path: Path, note: Path) -> Non
     assert "Finding 1, major, dose: 80 mg, 40 mg." in said
     assert "The note says: Furosemide 40 mg" in said
     assert line.session.dismissals[0].words == "seen"
-    place = audit.Place(tmp_path / "audit.sqlite", tmp_path / "audit.key", tmp_path / "audit.seal")
+    place = audit.LogFiles(
+        tmp_path / "audit.sqlite", tmp_path / "audit.key", tmp_path / "audit.seal"
+    )
     assert [row.what for row in audit.read(place)] == ["draft", "dismiss", "sign", "export"]
     assert audit.verify(place).faults == ()
 
@@ -229,7 +231,7 @@ def test_the_same_step_goes_through_when_the_log_is_free_again(tmp_path: Path, n
 
     answers = iter(["checked again", "Dr A", "yes"])
     said: list[str] = []
-    line = Line(services(ScriptedModel(pieces(DRAFT)), folder=tmp_path), said.append, free)
+    line = LineMode(services(ScriptedModel(pieces(DRAFT)), folder=tmp_path), said.append, free)
     for typed in (f"note {note}", *DRAFTED, "sign"):
         plain.answer(line, typed)
     assert line.session.signature is not None
@@ -281,7 +283,7 @@ def test_digits_of_any_script_are_numbers(tmp_path: Path, note: Path) -> None:
 def test_what_nobody_foresaw_is_said_without_a_word_of_the_note(
     tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(line: Line, rest: str) -> None:
+    def broken(line: LineMode, rest: str) -> None:
         raise KeyError(line.session.source)
 
     monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(broken, "breaks"))
@@ -293,7 +295,7 @@ def test_what_nobody_foresaw_is_said_without_a_word_of_the_note(
 def test_what_the_system_refuses_is_said_with_what_helps(
     tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(line: Line, rest: str) -> None:
+    def refused(line: LineMode, rest: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/media/stick")
 
     monkeypatch.setitem(plain.COMMANDS, "findings", plain.Command(refused, "breaks"))
@@ -314,7 +316,7 @@ def converse(folder: Path, *typed: str | type[BaseException], **how: object) -> 
         raise line
 
     model = ScriptedModel(pieces(DRAFT))
-    line = Line(
+    line = LineMode(
         services(model, folder=folder), said.append, ask, lambda prompt: "four words of mine"
     )
     return plain.conversation(line), "\n".join(said)
@@ -366,7 +368,7 @@ def test_ctrl_c_while_the_model_writes_keeps_what_came(tmp_path: Path, note: Pat
             raise KeyboardInterrupt
 
     said: list[str] = []
-    line = Line(services(Stopped([]), folder=tmp_path), said.append, lambda prompt: "")
+    line = LineMode(services(Stopped([]), folder=tmp_path), said.append, lambda prompt: "")
     for typed in (f"note {note}", *DRAFTED):
         assert plain.answer(line, typed)
     assert line.session.text == "Half a sentence" and line.session.cut

@@ -538,8 +538,8 @@ async def test_a_long_note_that_does_not_fit_is_refused_with_numbers(tmp_path: P
         assert "the note does not fit" in status_of(pilot)
 
 
-def place(folder: Path) -> audit.Place:
-    return audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+def place(folder: Path) -> audit.LogFiles:
+    return audit.LogFiles(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
 
 
 def status_of(pilot: object) -> str:

@@ -51,7 +51,7 @@ def test_a_note_becomes_a_signed_file_in_a_terminal(scripted: Terminal, folder: 
     walk(scripted, folder)
     screen = signed(scripted, folder)
     assert "● signed" in screen
-    place = audit.Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+    place = audit.LogFiles(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
     held(place, folder)
 
 
@@ -60,7 +60,7 @@ def test_the_same_with_a_scale_model_in_the_real_engine(real: Terminal, folder: 
     walk(real, folder, "Sample summary")
     signed(real, folder)
     home = folder / "home" / "edgemed"
-    place = audit.Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
+    place = audit.LogFiles(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
     held(place, folder, samples.note())
 
 
@@ -124,7 +124,7 @@ def signed(terminal: Terminal, folder: Path) -> str:
     return terminal.shows("exported")
 
 
-def held(place: audit.Place, folder: Path, note: str = NOTE) -> None:
+def held(place: audit.LogFiles, folder: Path, note: str = NOTE) -> None:
     """The file is whole, the log holds and names no patient."""
     data = json.loads((folder / "out.json").read_text(encoding="utf-8"))
     assert "Seen. " in data["text"]

@@ -18,7 +18,7 @@ def sequence(text: str) -> str:
 
 
 def of_terminal() -> Callable[[str], None] | None:
-    """What puts text on the clipboard; None where standard output is no terminal."""
+    """What puts text on the clipboard; None where standard output is not a terminal."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
 

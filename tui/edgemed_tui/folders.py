@@ -88,7 +88,7 @@ def files_of(entries: Sequence[os.DirEntry[str]], endings: Sequence[str]) -> Ite
     yield from (entry for _, entry in sorted(found, key=lambda pair: -pair[0]))
 
 
-class Reader:
+class FolderReader:
     """Reads one folder at a time, and keeps what it holds until another is asked for."""
 
     def __init__(self, endings: Sequence[str], arrived: Callable[[], None]) -> None:
@@ -127,7 +127,7 @@ def folder_with(ending: str) -> Path:
     """Where to look first for a file of this ending: here, else where downloads go, if one holds
     such a file; else the home folder."""
     for folder in (Path.cwd(), Path.home() / "Downloads"):
-        held = Reader((ending,), lambda: None).of(folder)  # waits for no dead drive
+        held = FolderReader((ending,), lambda: None).of(folder)  # waits for no dead drive
         if any(not entry.is_folder for entry in held.entries):
             return folder
     return Path.home()

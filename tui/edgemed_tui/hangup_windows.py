@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SIGNALS: tuple[signal.Signals, ...] = ()  # what happens here is no signal
+SIGNALS: tuple[signal.Signals, ...] = ()  # what happens here is not a signal
 
 if sys.platform == "win32":
     import ctypes

@@ -13,7 +13,7 @@ from edgemed.clinic.drafting import field_settings
 from edgemed.clinic.findings import Review
 from edgemed.clinic.template import Template
 from edgemed.local_models.demonstration import LEARNED, UNLEARNED
-from edgemed.logs.audit import Place, now
+from edgemed.logs.audit import LogFiles, now
 from edgemed.machine.check import Check
 
 
@@ -65,7 +65,7 @@ class Services:
 
     models: Callable[[], Sequence[ModelChoice]]
     open_model: Callable[[ModelChoice], Model]
-    place: Place
+    place: LogFiles
     settings: Path
     sessions: Path
     notes: Path

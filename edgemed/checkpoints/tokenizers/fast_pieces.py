@@ -13,7 +13,7 @@ from pathlib import Path
 from edgemed.checkpoints.tokenizers.files import TOKENIZER, Folder, Tree, shown, wrong
 from edgemed.checkpoints.tokenizers.merges import merges_of, model_of, vocab_of
 from edgemed.checkpoints.tokenizers.pre_tokenizers import Steps, brief, steps_of
-from edgemed.checkpoints.tokenizers.sentencepieces import Pieces
+from edgemed.checkpoints.tokenizers.sentencepieces import SentencePieces
 from edgemed.checkpoints.tokenizers.vocabulary import (
     Type,
     VocabularyToken,
@@ -51,7 +51,7 @@ def is_of_pieces(folder: Folder) -> bool:
     return model_of(folder).get("byte_fallback") is True
 
 
-def read_fast_pieces(folder: Folder, vocab_size: int) -> Pieces:
+def read_fast_pieces(folder: Folder, vocab_size: int) -> SentencePieces:
     """The pieces of the folder's tokenizer.json. A row that only an added token has is padding."""
     path, model = folder.file(TOKENIZER), model_of(folder)
     space = space_before(path, folder.tokenizer or {})
@@ -72,7 +72,7 @@ def read_fast_pieces(folder: Folder, vocab_size: int) -> Pieces:
         id: VocabularyToken(name, -float(places.get(name, 0)), kinds[name])
         for name, id in kept.items()
     }
-    return Pieces(filled(rows, count), space)
+    return SentencePieces(filled(rows, count), space)
 
 
 def space_before(path: Path, tree: Tree) -> bool:

@@ -16,7 +16,7 @@ from edgemed.checkpoints.tokenizers.files import (
     shown,
     wrong,
 )
-from edgemed.checkpoints.tokenizers.sentencepieces import Pieces, read_pieces
+from edgemed.checkpoints.tokenizers.sentencepieces import SentencePieces, read_pieces
 from edgemed.checkpoints.tokenizers.special import ADDED_BY_ITSELF, IDS, read_special
 from edgemed.checkpoints.tokenizers.vocabulary import Type, VocabularyToken
 from edgemed.errors import InvalidFile, Refused
@@ -88,7 +88,7 @@ def no_tokenizer(files: Folder) -> Refused:
     )
 
 
-def of_pieces(files: Folder, pieces: Pieces, vocab_size: int) -> dict[str, Value]:
+def of_pieces(files: Folder, pieces: SentencePieces, vocab_size: int) -> dict[str, Value]:
     """The keys of a SentencePiece vocabulary."""
     path = files.file(PIECES if files.has(PIECES) else TOKENIZER)
     refuse_without_bytes(path, pieces.rows)

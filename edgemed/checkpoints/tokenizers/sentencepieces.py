@@ -27,14 +27,14 @@ NOT_A_MODEL = (
 )
 
 
-class Pieces(NamedTuple):
+class SentencePieces(NamedTuple):
     """Rows from 0 on; whether a space goes before a text."""
 
     rows: list[VocabularyToken]
     space: bool
 
 
-def read_pieces(folder: Folder, vocab_size: int) -> Pieces:
+def read_pieces(folder: Folder, vocab_size: int) -> SentencePieces:
     """The pieces of the folder's tokenizer.model."""
     from sentencepiece import SentencePieceProcessor  # only where there is such a file
 
@@ -54,7 +54,7 @@ def read_pieces(folder: Folder, vocab_size: int) -> Pieces:
             "only SentencePiece models of the kind bpe can be converted",
         )
     refuse_too_many(path, "it", count, vocab_size)
-    return Pieces([row_at(path, processor, i) for i in range(count)], space)
+    return SentencePieces([row_at(path, processor, i) for i in range(count)], space)
 
 
 def row_at(path: Path, processor: Any, i: int) -> VocabularyToken:

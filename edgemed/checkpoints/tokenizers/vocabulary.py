@@ -53,7 +53,7 @@ class VocabularyToken(NamedTuple):
     type: Type
 
 
-class Added(NamedTuple):
+class AddedToken(NamedTuple):
     """A token that was added to a vocabulary: its row, whether its file calls it special, and that
     file with the key."""
 
@@ -64,16 +64,16 @@ class Added(NamedTuple):
     key: str
 
 
-def listed(folder: Folder) -> list[Added]:
+def listed(folder: Folder) -> list[AddedToken]:
     """The added tokens of added_tokens.json: {text: row}."""
     path = folder.file(ADDED)
     return [
-        Added(whole(path, name, id), text(path, "a token", name), False, path, name)
+        AddedToken(whole(path, name, id), text(path, "a token", name), False, path, name)
         for name, id in folder.added.items()
     ]
 
 
-def described(folder: Folder) -> list[Added]:
+def described(folder: Folder) -> list[AddedToken]:
     """Those of tokenizer_config.json's added_tokens_decoder: {row: {content, special}}."""
     path, key = folder.file(SETTINGS), "added_tokens_decoder"
     found = []
@@ -84,15 +84,15 @@ def described(folder: Folder) -> list[Added]:
         if not isinstance(entry, dict):
             wrong(path, name, entry, "a table")
         content = text(path, name, entry.get("content"))
-        found.append(Added(int(number), content, is_special(path, name, entry), path, name))
+        found.append(AddedToken(int(number), content, is_special(path, name, entry), path, name))
     return found
 
 
-def in_tokenizer(folder: Folder) -> list[Added]:
+def in_tokenizer(folder: Folder) -> list[AddedToken]:
     """The added tokens of tokenizer.json: [{id, content, special}]."""
     path, key = folder.file(TOKENIZER), "added_tokens"
     return [
-        Added(
+        AddedToken(
             whole(path, f"{key}: id", entry.get("id")),
             text(path, f"{key}: content", entry.get("content")),
             is_special(path, key, entry),
@@ -110,7 +110,7 @@ def is_special(path: Path, key: str, entry: Tree) -> bool:
     return given
 
 
-def row_of(added: Added, judged: bool = True) -> VocabularyToken:
+def row_of(added: AddedToken, judged: bool = True) -> VocabularyToken:
     """An added token as a row. `judged`: one that looks special is a control token too, and the
     others have plain spaces."""
     if added.special or (judged and looks_special(added.text)):
@@ -145,7 +145,7 @@ def refuse_duplicates(path: Path, rows: Sequence[VocabularyToken]) -> None:
             )
 
 
-def refuse_holes(path: Path, vocab: Mapping[str, int], added: Iterable[Added]) -> None:
+def refuse_holes(path: Path, vocab: Mapping[str, int], added: Iterable[AddedToken]) -> None:
     """Every row up to the last token that is not an added one must have a token."""
     texts = {entry.text for entry in added}
     end = max((id for name, id in vocab.items() if name not in texts), default=0)
@@ -158,7 +158,7 @@ def refuse_holes(path: Path, vocab: Mapping[str, int], added: Iterable[Added]) -
         )
 
 
-def refuse_other_numbers(vocab: Mapping[str, int], added: Iterable[Added]) -> None:
+def refuse_other_numbers(vocab: Mapping[str, int], added: Iterable[AddedToken]) -> None:
     """The numbers that files give to added tokens must be those that they get.
 
     The tokenizers library, which reads these files for transformers, gives a token that the

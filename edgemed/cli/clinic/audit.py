@@ -10,7 +10,7 @@ from typing import Any
 from edgemed.amounts import amount
 from edgemed.cli.terminal.printing import print_json
 from edgemed.logs import audit, seals
-from edgemed.logs.audit import Entry, LogState, Place
+from edgemed.logs.audit import Entry, LogFiles, LogState
 from edgemed.logs.drafts import RecordedDraft, drafts
 from edgemed.printable import printable
 
@@ -89,7 +89,7 @@ def tell(log: LogState, kept: audit.Seal | None) -> None:
         print(f"It still holds row {kept.number}, which the given seal names, and all rows before.")
 
 
-def export(place: Place) -> int:
+def export(place: LogFiles) -> int:
     """Print the rows on stdout, one JSON object per line, and the seal on stderr."""
     rows = audit.read(place) if place.log.exists() else []
     for row in rows:
@@ -102,7 +102,7 @@ def export(place: Place) -> int:
     return nothing(place, "the log has no rows")
 
 
-def nothing(place: Place, words: str) -> int:
+def nothing(place: LogFiles, words: str) -> int:
     """Say that nothing was found; with the faults of a log that was taken away or cut, and 3."""
     faults = audit.verify(place).faults
     for line in (words, *(f"FAULT: {printable(fault)}" for fault in faults)):
@@ -110,7 +110,7 @@ def nothing(place: Place, words: str) -> int:
     return 3 if faults else 0
 
 
-def list_drafts(place: Place, note: Path | None, as_json: bool) -> int:
+def list_drafts(place: LogFiles, note: Path | None, as_json: bool) -> int:
     """Drafts to stdout, a line each; of one note, where it is given and known by its mark."""
     found = list(drafts(place, texts_of(note) if note else ()))
     if not found:
@@ -149,7 +149,7 @@ def facts_of(row: Entry) -> Any:
         return row.facts
 
 
-def keep_seal(place: Place, to: Path | None, who: str) -> int:
+def keep_seal(place: LogFiles, to: Path | None, who: str) -> int:
     """Write a seal to another place, and print how to check the log against it."""
     path = seals.keep(place, to or seals.only_medium(), who, audit.now())
     print(f"seal kept: {path}")
@@ -161,8 +161,8 @@ def keep_seal(place: Place, to: Path | None, who: str) -> int:
     return 0
 
 
-def place_of(args: argparse.Namespace) -> Place:
+def place_of(args: argparse.Namespace) -> LogFiles:
     """The user's own log, or the files given as options; a seal is in the folder of its key."""
     own = audit.default_place()
     key = args.key or own.key
-    return Place(args.log or own.log, key, key.with_suffix(".seal"))
+    return LogFiles(args.log or own.log, key, key.with_suffix(".seal"))

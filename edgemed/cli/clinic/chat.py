@@ -14,7 +14,8 @@ from edgemed.cli.options.models import (
     options_of,
     take_kept_adapter,
 )
-from edgemed.cli.options.numbers import finite, positive, seed
+from edgemed.cli.options.numbers import positive
+from edgemed.cli.options.sampling import sampling_options
 from edgemed.cli.terminal.printing import data
 from edgemed.cli.terminal.stream import close_text, exit_code, follow, tell_failure, timing_line
 from edgemed.clinic.note import parse
@@ -57,20 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the longest answer, in tokens (default: 512)",
     )
-    add(
-        "--temperature",
-        type=finite,
-        default=0.0,
-        metavar="X",
-        help="0 (the default) always takes the likeliest token",
-    )
-    add(
-        "--seed",
-        type=seed,
-        default=0,
-        metavar="N",
-        help="random seed, for a temperature above 0",
-    )
+    sampling_options(add)
     configure_model(parser)
 
 

@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 from edgemed_models.answer import Answer
-from edgemed_models.base import Failed, ModelError
+from edgemed_models.base import ModelError
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.process import Process
 
 from edgemed.amounts import amount
 from edgemed.cli.clinic.recording import log_for, recorded
-from edgemed.cli.clinic.summary_shown import document, tell_about, tell_addressed, tell_flags
-from edgemed.cli.options.fail_on import FLAGGED, add_fail_on, fails
+from edgemed.cli.clinic.summary_end import drafted, finish, is_held
+from edgemed.cli.clinic.summary_shown import tell_about
+from edgemed.cli.options.fail_on import add_fail_on
 from edgemed.cli.options.models import (
     configure_model,
     explain_if_asked,
@@ -20,32 +21,22 @@ from edgemed.cli.options.models import (
     options_of,
     take_kept_adapter,
 )
-from edgemed.cli.options.numbers import finite, positive, seed
+from edgemed.cli.options.numbers import positive
+from edgemed.cli.options.sampling import sampling_options
 from edgemed.cli.terminal.asking import (
     Asked,
-    as_data,
     look_again,
-    not_asked,
-    tell_looks,
-    tell_revisions,
     write_again,
 )
-from edgemed.cli.terminal.printing import data, print_json
+from edgemed.cli.terminal.printing import data
 from edgemed.cli.terminal.stream import (
-    close_text,
-    exit_code,
     follow,
-    is_saved,
-    tell_failure,
-    timing_line,
 )
-from edgemed.clinic.findings import Review
 from edgemed.clinic.note import Note, read_note, read_piped, refuse_unusable
 from edgemed.clinic.parts import Part, divide, stated, summarize_parts
 from edgemed.clinic.summarize import Prompt, budget, prompt_of, refusal, request_of, write
-from edgemed.clinic.template import Template, fill, load_template, readable
-from edgemed.clinic.usable import above
-from edgemed.errors import EdgemedError, Refused, UsageError
+from edgemed.clinic.template import Template, fill, load_template
+from edgemed.errors import Refused, UsageError
 from edgemed.gguf import open_model
 from edgemed.local_models.demonstration import (
     HEADING,
@@ -86,14 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="fill a field of the template, such as section=Allergies",
     )
     add("--max-tokens", type=positive, metavar="N", help="the most tokens of the draft")
-    add(
-        "--temperature",
-        type=finite,
-        default=0.0,
-        metavar="X",
-        help="0 (the default) always takes the likeliest token",
-    )
-    add("--seed", type=seed, default=0, metavar="N", help="random seed, for a temperature above 0")
+    sampling_options(add)
     add("--in-parts", action="store_true", help="draft a note that is too long in parts")
     result_options(parser)
     configure_model(parser)
@@ -256,77 +240,6 @@ def draft(
         raise translated(error) from None
 
 
-def finish(
-    args: argparse.Namespace,
-    model: LlamaModel,
-    note: Note,
-    template: Template,
-    answer: Answer,
-    asked: Asked | None,
-    limit: int,
-) -> int:
-    """Print what comes after the stream, and check the draft; the exit code."""
-    text = drafted(template, answer)
-    checked: Review | None = None
-    if args.json:
-        checked = check_what_stands(note, text, answer)
-    elif is_held(template):
-        try:
-            checked = check_what_stands(note, text, answer)
-        finally:  # the draft is printed, whatever becomes of its check
-            print_held(text, checked, answer, limit)
-    else:
-        close_text(answer, limit)
-        checked = check_what_stands(note, text, answer)
-        tell_at_end(checked)
-    if args.json:
-        whole = document(model, note, template, answer, text, checked)
-        if args.demo:
-            whole = {"heading": HEADING} | whole
-        print_json(whole | (as_data(args, asked, text) if asked else not_asked(args)))
-    else:
-        tell_addressed(checked, note)
-        tell_flags(checked, text)
-        tell_looks(asked.looked if asked else [])
-        tell_revisions(asked.revisions if asked else [], text)
-    if isinstance(answer.end, Failed):
-        tell_failure(answer.end, args)
-    elif answer.end is not None:
-        print(timing_line(answer.end.timings), file=sys.stderr)
-    if answer.ending == "loop":
-        raise EdgemedError("the draft was stopped: the model repeats itself", "take another model")
-    if answer.ending == "length":
-        raise EdgemedError(
-            f"the draft was cut at {amount(limit, 'token')} and is not complete",
-            "raise --max-tokens"
-            if args.max_tokens or limit == template.max_tokens
-            else "this model has no room for more: choose another, or use --in-parts",
-        )
-    code = exit_code(answer)
-    return FLAGGED if code == 0 and checked and fails(checked, args.fail_on) else code
-
-
-def is_held(template: Template) -> bool:
-    """Whether the draft is printed when all of it is there: as lines, or into a file, which says at
-    its head where it cannot be used."""
-    return template.form == "json" or is_saved(sys.stdout)
-
-
-def print_held(text: str, checked: Review | None, answer: Answer, limit: int) -> None:
-    """Print a draft that was held back, below what is to be known of it."""
-    if checked and checked.unusable:
-        print(f"{above(checked.unusable)}\n")
-    data().write(text)
-    close_text(answer, limit)
-
-
-def tell_at_end(checked: Review | None) -> None:
-    """Say behind a draft that was streamed into a pipe that it cannot be used; a terminal shows
-    what stderr says."""
-    if checked and checked.unusable and not sys.stdout.isatty():
-        print(f"[{above(checked.unusable)}]", flush=True)
-
-
 def ask_again(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
@@ -340,29 +253,3 @@ def ask_again(
     if args.revise:
         write_again(model, note.text, text, asked)
     return asked
-
-
-def drafted(template: Template, answer: Answer) -> str:
-    """The draft as it is shown."""
-    return readable(template, answer.text) if answer.complete else answer.text
-
-
-def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
-    """The review of a draft; None where nothing was written before it broke off, or where the user
-    also stopped the check."""
-    if not (text.strip() or answer.ending in ("stop", "length", "loop")):
-        return None
-    try:
-        return check(note, text)
-    except KeyboardInterrupt:
-        if not answer.interrupted:
-            raise
-        print("check: stopped", file=sys.stderr)
-        return None
-
-
-def check(note: Note, text: str) -> Review:
-    """The draft against its note; what checking needs is loaded only now, after the text is out."""
-    from edgemed.clinic.checks.review import review
-
-    return review(note.text, text)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.evals.example_options import (
@@ -18,6 +18,7 @@ from edgemed.cli.evals.example_options import (
     shots_of,
     shown_items,
 )
+from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
@@ -28,7 +29,7 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.evaluate import Examinee, Tell, evaluate, examinee, refuse_early
 from edgemed.evals.examining import READING, WRITING, Outcome
 from edgemed.evals.figures import figures, other_outcomes, verdicts
-from edgemed.evals.harness_form import Answered, harness_form
+from edgemed.evals.harness_form import ScoredTask, harness_form
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.shots import shown_task, suffix_of
 from edgemed.evals.tasks.items import Item, sampled
@@ -69,12 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     result_options(add)
     configure_shots(parser.add_argument_group("examples before each question").add_argument)
     running = parser.add_argument_group("running the model").add_argument
-    running(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns, in place of the model's own",
-    )
+    chat_template_option(running)
     configure_loading(running)
     configure_at_once(running)
 
@@ -86,7 +82,7 @@ def result_options(add: Callable[..., Any]) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the folder of results, one file a task (default: the model's own, among "
+        help="the folder of results, one file per task (default: the model's own, among "
         "edgemed's data)",
     )
     add(
@@ -200,7 +196,7 @@ def write_harness(
 ) -> None:
     """The figures in lm-evaluation-harness's form."""
     answered = [
-        Answered(s.task, outcomes, s.whole) for s, outcomes in zip(to_ask, found, strict=True)
+        ScoredTask(s.task, outcomes, s.whole) for s, outcomes in zip(to_ask, found, strict=True)
     ]
     with in_words(out):
         write_whole(out, (json.dumps(harness_form(name, answered), indent=1) + "\n").encode())
@@ -249,7 +245,7 @@ def file_in(folder: Path, task: Task) -> Path:
 
 
 def measured(
-    model: Examinee, asked: TaskToAsk, settings: Settings | None, as_json: bool
+    model: Examinee, asked: TaskToAsk, settings: EngineSettings | None, as_json: bool
 ) -> list[Outcome]:
     """The outcomes of a task, with progress on a terminal; its figures, unless as JSON later."""
     task, items, out = asked.task, asked.items, asked.out

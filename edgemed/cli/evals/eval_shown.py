@@ -5,7 +5,7 @@ from typing import Any
 
 from edgemed.amounts import amount
 from edgemed.evals.examining import READING, Outcome
-from edgemed.evals.figures import Figure, Verdict
+from edgemed.evals.figures import ComparedMeasure, Figure
 from edgemed.evals.intervals import FEW, Interval
 from edgemed.evals.measures import UNITS
 from edgemed.evals.tasks.task import Task
@@ -64,7 +64,7 @@ def cautions(task: Task, outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield task.note
 
 
-def differences(found: Sequence[Verdict]) -> Table:
+def differences(found: Sequence[ComparedMeasure]) -> Table:
     """Two models on the same items."""
     rows = [
         (
@@ -86,7 +86,7 @@ def scale(measure: str) -> int:
     return 1 if measure in UNITS else 100
 
 
-def note_on(found: Sequence[Verdict]) -> str:
+def note_on(found: Sequence[ComparedMeasure]) -> str:
     """How many of the differences are more than chance."""
     real = sum(v.p < RARE for v in found)
     return (
@@ -96,7 +96,8 @@ def note_on(found: Sequence[Verdict]) -> str:
 
 
 def as_data(
-    every: Sequence[tuple[Task, Sequence[Figure], Sequence[Outcome]]], compared: Sequence[Verdict]
+    every: Sequence[tuple[Task, Sequence[Figure], Sequence[Outcome]]],
+    compared: Sequence[ComparedMeasure],
 ) -> dict[str, Any]:
     """The figures for programs, from 0 to 1."""
     return {

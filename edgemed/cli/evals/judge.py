@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from edgemed.amounts import amount
 from edgemed.cli.evals.eval import EVERY, data_folder, make_folder, user_folder
 from edgemed.cli.evals.eval_shown import table_of
+from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.models import configure_at_once, configure_loading, options_of
 from edgemed.cli.options.names import names
 from edgemed.cli.options.numbers import positive, seed
@@ -50,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="the folder of results, one file a task (default: in the folder of evals)",
+        help="the folder of results, one file per task (default: in the folder of evals)",
     )
     add(
         "--max-tokens",
@@ -89,12 +90,7 @@ def configure_judged(add: Callable[..., Any]) -> None:
 
 def configure_running(running: Callable[..., Any]) -> None:
     """How the models are run."""
-    running(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns of the judged",
-    )
+    chat_template_option(running, "a Jinja template for the turns of the judged")
     configure_loading(running)
     configure_at_once(running)
 

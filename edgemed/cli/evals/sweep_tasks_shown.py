@@ -130,7 +130,7 @@ def lengths(swept: Swept) -> Iterator[str]:
         }
         if means:
             each = ", ".join(f"{words:.0f} at t = {t:g}" for t, words in means.items())
-            yield f"{task}: words an answer: {each}"
+            yield f"{task}: words per answer: {each}"
 
 
 def share(found: Interval | None) -> str:

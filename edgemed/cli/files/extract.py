@@ -7,11 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edgemed_models.machine import logical_cores
-
 from edgemed.adapters.naming import input_paths, parent_of
 from edgemed.adapters.output import FORMS, files_of, refuse_output, write_files
-from edgemed.cli.options.numbers import finite, positive, seed, threads
+from edgemed.cli.options.numbers import finite, positive, seed
+from edgemed.cli.options.threads import threads_option
 from edgemed.cli.terminal.printing import print_json
 from edgemed.cli.terminal.progress import progress_bar
 from edgemed.cli.terminal.tables import show
@@ -66,13 +65,7 @@ def writing_options(add: Callable[..., Any]) -> None:
         action="store_true",
         help="ignore changes of norms and biases, which an adapter cannot hold",
     )
-    add(
-        "--threads",
-        type=threads,
-        default=logical_cores(),
-        metavar="N",
-        help="processor threads (default: all cores)",
-    )
+    threads_option(add)
     add("--force", action="store_true", help="replace the adapter if it exists")
     add("--json", action="store_true", help="print JSON for programs")
 

@@ -13,7 +13,7 @@ from edgemed.checkpoints.folder import is_checkpoint
 from edgemed.cli.terminal.printing import print_json
 from edgemed.cli.terminal.tables import show
 from edgemed.gguf import Model, Tensor, printable
-from edgemed.gguf.description import Description, describe
+from edgemed.gguf.description import ModelDescription, describe
 from edgemed.gguf.loadable.obstacle import Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.tables import summary, tensor_table, type_table
@@ -22,7 +22,7 @@ from edgemed.storage.sizes import show_size
 from edgemed.tables import Table
 
 if TYPE_CHECKING:
-    from edgemed.adapters.describing import Description as Adapter
+    from edgemed.adapters.describing import AdapterDescription as Adapter
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -116,7 +116,7 @@ def against(model: Model) -> list[Obstacle]:
     return [obstacle for obstacle in obstacles(model) if obstacle.about != "unknown"]
 
 
-def as_json(model: Model, description: Description, tensors: bool) -> dict[str, Any]:
+def as_json(model: Model, description: ModelDescription, tensors: bool) -> dict[str, Any]:
     """The description, its types by name; with `tensors`, also a list of them."""
     types = {name: share._asdict() for name, share in description.types.items()}
     document = asdict(description) | {"types": types}

@@ -95,7 +95,7 @@ def print_plan(plan: Plan) -> None:
     for shard in plan.placement.shards:
         total = shard.layout.total_bytes
         print(f"{printable(str(shard.path))}: {amount(total, 'byte')} ({show_size(total)})")
-    print(f"{8 * plan.placement.total_bytes / max(plan.weights, 1):.2f} bits a weight")
+    print(f"{8 * plan.placement.total_bytes / max(plan.weights, 1):.2f} bits per weight")
     print(f"buffers: {show_size(plan.buffers.nbytes)} for {amount(plan.buffers.threads, 'thread')}")
     for note in plan.notes:
         print(printable(note))

@@ -88,7 +88,7 @@ def merge_parents(out: Path) -> None:
 def picture(merged: Path, asked: dict[str, list[Question]]) -> None:
     """One line for each model: its mean score on each axis, as a bar and a number."""
     count = len(next(iter(asked.values())))
-    print(f"\nmean score on {count} held-out synthetic items an axis (a small sample)")
+    print(f"\nmean score on {count} held-out synthetic items per axis (a small sample)")
     print("".join((" " * 10, *(f"{COLUMNS[axis]:<20}" for axis in AXES))).rstrip())
     for name, path in (
         ("clinical", path_of("clinical")),

@@ -48,16 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tuning = actions.add_parser("tune", help="find and save the fastest settings on this machine")
     tuning.add_argument("name", metavar="M", help="the name of an added model, or a GGUF file")
     beside = actions.add_parser("adapter", help="keep an adapter that runs beside a model")
-    beside.add_argument("name", metavar="M", help=ADDED)
-    which = beside.add_mutually_exclusive_group(required=True).add_argument
-    which(
-        "adapter",
-        nargs="?",
-        type=use_of,
-        metavar="ADAPTER[:STRENGTH]",
-        help="a LoRA adapter: a GGUF file or a PEFT folder; it stays where it is",
-    )
-    which("--none", action="store_true", help="run the model without an adapter again")
+    adapter_options(beside)
     choosing = actions.add_parser("default", help="choose the model to use when none is named")
     choosing.add_argument("name", metavar="M", help=ADDED)
     removing = actions.add_parser("remove", help="remove a model; a copied file is deleted")
@@ -67,6 +58,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "name", nargs="?", metavar="CARD", help="one of them, in full (default: list all)"
     )
     carding.add_argument("--toml", action="store_true", help="print the card's file, to copy it")
+
+
+def adapter_options(parser: argparse.ArgumentParser) -> None:
+    """Which adapter is kept with which model, or none."""
+    parser.add_argument("name", metavar="M", help=ADDED)
+    which = parser.add_mutually_exclusive_group(required=True).add_argument
+    which(
+        "adapter",
+        nargs="?",
+        type=use_of,
+        metavar="ADAPTER[:STRENGTH]",
+        help="a LoRA adapter: a GGUF file or a PEFT folder; it stays where it is",
+    )
+    which("--none", action="store_true", help="run the model without an adapter again")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.models import configure_loading, options_of, take_kept_adapter
 from edgemed.cli.options.numbers import natural
 from edgemed.errors import UsageError
@@ -42,12 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="requests that may wait while one is answered (default: 8); more are turned away",
     )
     running = parser.add_argument_group("running the model").add_argument
-    running(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns, in place of the model's own",
-    )
+    chat_template_option(running)
     configure_loading(running)
 
 

@@ -8,7 +8,7 @@ from edgemed.adapters.naming import parent_of
 from edgemed.cli.terminal.printing import print_json
 from edgemed.errors import UsageError
 from edgemed.gguf import Model, printable
-from edgemed.merging.parents.chat import Choice
+from edgemed.merging.parents.chat import TokenizerChoice
 from edgemed.merging.parents.compatibility import CheckResult, compatibility
 from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.parents.sentencepieces import first_difference, read_pieces
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if len(args.models) < 2:
         raise UsageError("check needs at least two models", "name two or more GGUF files")
     models = open_parents(args.models)
-    found = compatibility(models, choice=Choice(args.tokenizer_from)).results
+    found = compatibility(models, choice=TokenizerChoice(args.tokenizer_from)).results
     if args.tokenizer_model:
         found = (*found, *held_against(args.tokenizer_model, models))
     refused = any(result.level == "refuse" for result in found)

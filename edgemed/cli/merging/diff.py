@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgemed_models.machine import logical_cores
 from edgemed_native.codecs import CODECS
 
 from edgemed.adapters.naming import model_file, parent_of
 from edgemed.cli.merging.plans import progress_report
-from edgemed.cli.options.numbers import finite, threads
+from edgemed.cli.options.numbers import finite
+from edgemed.cli.options.threads import threads_option
 from edgemed.cli.terminal.printing import print_json
 from edgemed.cli.terminal.tables import show
 from edgemed.gguf import Model, printable
@@ -45,13 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the types of the merge to measure (default: like A's)",
     )
     add("--report", type=Path, metavar="FILE", help="also write a .html page with plots, or .json")
-    add(
-        "--threads",
-        type=threads,
-        default=logical_cores(),
-        metavar="N",
-        help="processor threads (default: all cores)",
-    )
+    threads_option(add)
     add("--json", action="store_true", help="print JSON for programs")
 
 

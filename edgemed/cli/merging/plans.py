@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from edgemed_models.machine import logical_cores
-
 from edgemed.amounts import amount
-from edgemed.cli.options.numbers import threads
+from edgemed.cli.options.threads import threads_option
 from edgemed.cli.terminal.progress import progress_bar
 from edgemed.merging.plan.plan import Plan, Target
 from edgemed.merging.run.journal import can_go_on
@@ -23,17 +21,11 @@ from edgemed.storage.sizes import parse_size, show_size
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """Threads, memory, and whether to go on where an earlier attempt stopped."""
     add = parser.add_argument
-    add(
-        "--threads",
-        type=threads,
-        default=logical_cores(),
-        metavar="N",
-        help="processor threads (default: all cores)",
-    )
+    threads_option(add)
     add(
         "--max-ram",
         metavar="SIZE",
-        help="the most memory for buffers, such as 500M (default: about 10 MiB a thread)",
+        help="the most memory for buffers, such as 500M (default: about 10 MiB per thread)",
     )
     add(
         "--resume",

@@ -4,10 +4,8 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from edgemed_models.machine import logical_cores
-
 from edgemed.cli.merging.plans import progress_report
-from edgemed.cli.options.numbers import threads
+from edgemed.cli.options.threads import threads_option
 from edgemed.cli.terminal.printing import print_json
 from edgemed.gguf import open_model, printable
 from edgemed.merging.report.verify import verify
@@ -34,13 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the importance matrices that were used (default: beside OUT, by name)",
     )
-    add(
-        "--threads",
-        type=threads,
-        default=logical_cores(),
-        metavar="N",
-        help="processor threads (default: all cores)",
-    )
+    threads_option(add)
     add("--json", action="store_true", help="print JSON for programs")
 
 

@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from edgemed_models.engine.fit import MemoryPlan, explain
 
 from edgemed.adapters.naming import use_of
+from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.numbers import natural, positive, threads
 from edgemed.local_models.at_once import MOST
 from edgemed.local_models.loading import Options, Unfit
@@ -20,12 +20,7 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     """Which model, and how it is loaded; what is left out is planned."""
     add = parser.add_argument_group("the model").add_argument
     add("--model", metavar="M", help="a GGUF file, or the name of one added (default: yours)")
-    add(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns, in place of the model's own",
-    )
+    chat_template_option(add)
     configure_loading(add)
     add("--explain", action="store_true", help="print the memory plan's arithmetic")
 

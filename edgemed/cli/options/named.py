@@ -16,7 +16,7 @@ OPTIONS = (
     ("answers at once", "at_once", "--at-once N"),
     ("as a link", "link", "--link"),
     ("base model", "base", "--base MODEL"),
-    ("bytes a file", "split_max_size", "--split-max-size SIZE"),
+    ("bytes per file", "split_max_size", "--split-max-size SIZE"),
     ("bytes of memory", "max_ram", "--max-ram SIZE"),
     ("chat template", "chat_template", "--chat-template FILE"),
     ("context", "context", "--context N"),

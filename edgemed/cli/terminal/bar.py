@@ -21,7 +21,7 @@ class Rate(ProgressColumn):
         return Text(f"{(task.speed or 0.0) / 1e6:,.0f} M weights/s")
 
 
-class Memory(ProgressColumn):
+class MemoryColumn(ProgressColumn):
     """Resident memory of this process."""
 
     def render(self, task: Task) -> Text:
@@ -32,7 +32,7 @@ class Memory(ProgressColumn):
 def bar(verb: str, total: int) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
     """A bar on stderr, gone when it is done: what moves it, and what prints a line above it."""
     console = Console(file=beneath(sys.stderr))
-    columns = (TextColumn(verb), BarColumn(), Rate(), TimeRemainingColumn(), Memory())
+    columns = (TextColumn(verb), BarColumn(), Rate(), TimeRemainingColumn(), MemoryColumn())
     with Progress(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as progress:  # redirected, other output would pass by what cleans it

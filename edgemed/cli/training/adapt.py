@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgemed_models.machine import logical_cores, system_memory
+from edgemed_models.machine import system_memory
 
 from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.gguf_form import IN_A_FOLDER, NO_LENGTHS, STORED
 from edgemed.adapters.output import FORMS, files_of, is_gguf, refuse_output, write_files
 from edgemed.amounts import amount
-from edgemed.cli.options.numbers import finite, positive, seed, threads
+from edgemed.cli.options.numbers import finite, positive, seed
+from edgemed.cli.options.threads import threads_option
 from edgemed.cli.training.adapt_examples import data_of, example_options, refuse_examples
 from edgemed.cli.training.adapt_medcare import (
     begun,
@@ -62,13 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adapter_options(parser.add_argument_group("adapter"))
     training_options(parser.add_argument_group("training"))
     medcare_options(parser.add_argument_group("MedCare: two stages"))
-    add(
-        "--threads",
-        type=threads,
-        default=logical_cores(),
-        metavar="N",
-        help="processor threads (default: all cores)",
-    )
+    threads_option(add)
     add("--device", choices=DEVICES, default="cpu", help="where it is trained (default: cpu)")
     add(
         "--compute",

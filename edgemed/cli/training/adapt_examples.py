@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edgemed.cli.options.chat_template import chat_template_option
 from edgemed.cli.options.numbers import positive
 from edgemed.clinic.template import Template, fill, load_template
 from edgemed.errors import EdgemedError, Refused, UsageError
@@ -44,12 +45,7 @@ def example_options(group: Any) -> None:
         help="use N of the examples, drawn by --seed (default: all); a smaller draw is part of a "
         "larger one of the same seed",
     )
-    add(
-        "--chat-template",
-        type=Path,
-        metavar="FILE",
-        help="a Jinja template for the turns, in place of the model's own",
-    )
+    chat_template_option(add)
 
 
 def refuse_examples(args: argparse.Namespace) -> None:

@@ -43,7 +43,7 @@ def medcare_options(group: Any) -> None:
         "--stage",
         type=int,
         choices=(1, 2),
-        help="of medcare: 1 learns knowledge, 2 aligns the answers",
+        help="stage of medcare: 1 learns knowledge, 2 aligns the answers",
     )
     add(
         "--noise",
@@ -101,7 +101,7 @@ def refuse_mixed(args: argparse.Namespace) -> None:
         raise UsageError("--dora does not go with --method medcare", "leave out one of the two")
     if args.stage == 2 and args.stage_one is None:
         raise UsageError(
-            "stage 2 goes on from stage 1", "add --stage-one with the adapter of stage 1"
+            "stage 2 continues from stage 1", "add --stage-one with the adapter of stage 1"
         )
 
 
@@ -152,7 +152,7 @@ def refuse_other_base(args: argparse.Namespace, sha256: str) -> None:
     for path in stage_one(args):
         if folder_of(path) is not None:
             raise Refused(
-                f"{path} is a PEFT folder, and stage 2 goes on from a GGUF adapter",
+                f"{path} is a PEFT folder, and stage 2 continues from a GGUF adapter",
                 "write stage 1 as NAME.gguf",
             )
         lay_over(open_model(args.model), open_gguf(path), Use(path))

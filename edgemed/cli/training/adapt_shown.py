@@ -9,7 +9,7 @@ from edgemed.amounts import amount
 from edgemed.training.encoded import Data
 
 if TYPE_CHECKING:  # needs torch
-    from edgemed.training.adapt import Point, Progress, Training
+    from edgemed.training.adapt import CurvePoint, Training, TrainingProgress
 
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -34,7 +34,7 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def tell_look(point: "Point") -> None:
+def tell_look(point: "CurvePoint") -> None:
     """Losses at a step, a line each."""
     said = [] if point.learned is None else [f"learned from {point.learned:.4f}"]
     said += [] if point.held is None else [f"held out {point.held:.4f}"]
@@ -42,11 +42,11 @@ def tell_look(point: "Point") -> None:
         print(f"step {point.step}: loss {', '.join(said)}", file=sys.stderr)
 
 
-def shower() -> Callable[["Progress"], None]:
+def shower() -> Callable[["TrainingProgress"], None]:
     """What prints how far a run is, not too often."""
     shown = time.monotonic()
 
-    def show(progress: "Progress") -> None:
+    def show(progress: "TrainingProgress") -> None:
         nonlocal shown
         now = time.monotonic()
         if now - shown >= SECONDS_BETWEEN_LINES:

@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="OUT.jsonl",
-        help="the file to write: one JSON object a line, as `edgemed adapt --examples` reads it",
+        help="the file to write: one JSON object per line, as `edgemed adapt --examples` reads it",
     )
     add("--alpaca", type=Path, metavar="FILE.json", help="also write them as one "
         "JSON list of instruction, input and output")  # fmt: skip

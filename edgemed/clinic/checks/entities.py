@@ -69,7 +69,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def kind_of(mention: Mention) -> str:
-    """What the reason calls it; what is measured is no procedure."""
+    """What the reason calls it; what is measured is not a procedure."""
     return "measurement" if mention.concept.name in measurements() else mention.concept.kind
 
 

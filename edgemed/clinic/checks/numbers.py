@@ -43,7 +43,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         if quantity.implied or counts_nothing(quantity, said):
             continue
         holders = [i for i, other in source.quantities if is_held(quantity, other, source)]
-        if measure(quantity) != "time":  # `two weeks before` is no value of a day
+        if measure(quantity) != "time":  # `two weeks before` is not a value of a day
             holders = [i for i in holders if not is_misdated(said, source.said[i])]
         holders += [] if holders else by_analyte(said, quantity, source)
         if not holders and (

@@ -137,7 +137,7 @@ def is_of_patient(mention: Mention, said: Said) -> bool:
 
 
 def kind_of(mention: Mention) -> str:
-    """What kind of fact a concept is; what is measured is no procedure."""
+    """What kind of fact a concept is; what is measured is not a procedure."""
     name = mention.concept.name
     if name in DEVICES:
         return "device"
@@ -151,7 +151,7 @@ def measurements() -> frozenset[str]:
 
 
 def _is_fact(mention: Mention) -> bool:
-    """Affirmed of the patient; a guess or a condition is no fact."""
+    """Affirmed of the patient; a guess or a condition is not a fact."""
     context = mention.context
     return (
         mention.polarity == "yes"

@@ -27,7 +27,7 @@ DENIED = re.compile(
 )
 
 
-class Word(NamedTuple):
+class SidedWord(NamedTuple):
     """A word of one of two sides, where it stands in its sentence, and which side it says."""
 
     start: int
@@ -61,7 +61,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
         yield Flag(attribute, "contradicted", "minor", reason, span, (there,))
 
 
-def by_attribute(source: Source) -> dict[str, list[tuple[int, Word]]]:
+def by_attribute(source: Source) -> dict[str, list[tuple[int, SidedWord]]]:
     """The words of sentences that tell, kept with the source."""
     found = source.opposites
     if not found:
@@ -75,10 +75,12 @@ def by_attribute(source: Source) -> dict[str, list[tuple[int, Word]]]:
     return found
 
 
-def words(text: str, attribute: str) -> list[Word]:
+def words(text: str, attribute: str) -> list[SidedWord]:
     """The words of both sides in a sentence; a denied one counts for the other side."""
     return [
-        Word(m.start(), m.end(), (m["one"] is None) == (DENIED.search(text, 0, m.start()) is None))
+        SidedWord(
+            m.start(), m.end(), (m["one"] is None) == (DENIED.search(text, 0, m.start()) is None)
+        )
         for m in _sides()[attribute].finditer(text)
     ]
 

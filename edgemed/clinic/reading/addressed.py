@@ -64,7 +64,7 @@ UNREAD = re.compile(
 MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0400-\u04ff])[A-Za-z\u0400-\u04ff]{4,}")
 
 
-class Cue(NamedTuple):
+class AddressedCue(NamedTuple):
     """One row of the list: what kind of text it gives away, how surely, and how."""
 
     kind: Kind
@@ -234,7 +234,7 @@ def weigh(sentence: str, *, is_near: bool = False) -> tuple[Kind | None, int]:
 
 
 def _weighed(seen: str) -> tuple[Kind | None, int]:
-    groups: dict[str, Cue] = {}
+    groups: dict[str, AddressedCue] = {}
     for cue in _cues():
         if cue.group in groups and groups[cue.group].weight >= cue.weight:
             continue
@@ -335,10 +335,10 @@ def _words() -> frozenset[str]:
 
 
 @cache
-def _cues() -> tuple[Cue, ...]:
+def _cues() -> tuple[AddressedCue, ...]:
     rows = [row for row in rows_of("addressed.tsv") if len(row) == 4]
     return tuple(
-        Cue(KINDS[kind], 1 if weight == "near" else int(weight), weight != "near", group,
+        AddressedCue(KINDS[kind], 1 if weight == "near" else int(weight), weight != "near", group,
             re.compile(_spelled_out(pattern)))
         for kind, weight, group, pattern in rows
     )  # fmt: skip

@@ -58,7 +58,7 @@ class ListedAttribute(NamedTuple):
     pattern: re.Pattern[str]
 
 
-class Place(NamedTuple):
+class Occurrence(NamedTuple):
     """A row of the list met in a sentence."""
 
     row: ListedAttribute
@@ -69,7 +69,7 @@ class Place(NamedTuple):
 def cues(text: str, offset: int, mentions: Sequence[Mention], scopes: Scopes) -> tuple[Cue, ...]:
     """All cues of a sentence that begins at `offset`, each with the names it is said of.
 
-    What is denied (`did not help`) is no cue.
+    What is denied (`did not help`) is not a cue.
     """
     found: list[Cue] = []
     for attribute, rows in _table().items():
@@ -130,11 +130,11 @@ def _named_before(said: list[Said], at: int) -> tuple[str, ...]:
     return ()
 
 
-def _places(text: str, rows: Sequence[ListedAttribute]) -> list[Place]:
+def _places(text: str, rows: Sequence[ListedAttribute]) -> list[Occurrence]:
     """The cues of one attribute in order: the longest where several meet."""
-    met = [Place(r, m.start(), m.end()) for r in rows for m in r.pattern.finditer(text)]
+    met = [Occurrence(r, m.start(), m.end()) for r in rows for m in r.pattern.finditer(text)]
     met.sort(key=lambda p: (p.start - p.end, p.row.value != "nothing", p.row.spoken, p.start))
-    taken: list[Place] = []
+    taken: list[Occurrence] = []
     for place in met:
         if not any(place.start < p.end and p.start < place.end for p in taken):
             taken.append(place)

@@ -33,7 +33,7 @@ class Date:
 
 _ORDINAL = "|".join(spoken.ORDINALS)
 _TENS = "twenty|thirty"
-# A number of two digits that can be a day, and is no measure: `in March 85 kg`.
+# A number of two digits that can be a day, and is not a measure: `in March 85 kg`.
 _DAY = (
     rf"(?:(?:{_TENS})[ -])?(?:{_ORDINAL})|(?:[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d/])"
     r"(?!\s?(?:kg|lbs?|pounds?|mg|mcg|g|ml|cm|mm|units?|mmol|bpm|percent|weeks|months|days)\b|\s?%)"

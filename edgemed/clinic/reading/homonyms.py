@@ -31,7 +31,7 @@ TAKES = re.compile(
 MEDICATIONS = re.compile(r"\bmed(?:s|ications?)\b|\brx\b", re.IGNORECASE)
 
 
-class Reading(NamedTuple):
+class Meaning(NamedTuple):
     """What a word is where both patterns fit; `concept` is none where it names nothing."""
 
     concept: Concept | None
@@ -65,7 +65,7 @@ def _spelled(text: str, word: Word) -> str:
     return whole.lower() if " " in whole else word.lower
 
 
-def _fits(reading: Reading, text: str, section: str, word: Word) -> bool:
+def _fits(reading: Meaning, text: str, section: str, word: Word) -> bool:
     before = f"{section}\n{text[: word.start]}"
     if reading.before.search(before) is None:
         return False
@@ -75,26 +75,26 @@ def _fits(reading: Reading, text: str, section: str, word: Word) -> bool:
 
 
 @cache
-def _readings() -> dict[str, tuple[Reading, ...]]:
-    found: dict[str, list[Reading]] = defaultdict(list)
+def _readings() -> dict[str, tuple[Meaning, ...]]:
+    found: dict[str, list[Meaning]] = defaultdict(list)
     for word, reading in (*_homonyms(), *_clipped()):
         found[word].append(reading)
     return {word: tuple(readings) for word, readings in found.items()}
 
 
-def _homonyms() -> Iterator[tuple[str, Reading]]:
+def _homonyms() -> Iterator[tuple[str, Meaning]]:
     for word, before, behind, means in rows_of("homonyms.tsv"):
         kind, _, name = means.partition(": ")
         concept = Concept(cast("Kind", kind), name) if name else None
-        yield word, Reading(concept, _pattern(before), _pattern(behind))
+        yield word, Meaning(concept, _pattern(before), _pattern(behind))
 
 
-def _clipped() -> Iterator[tuple[str, Reading]]:
+def _clipped() -> Iterator[tuple[str, Meaning]]:
     for word, drug, behind, never in rows_of("clipped.tsv"):
         before = "" if never == "-" else rf"(?s)\A(?!.*(?:{never})\Z)"
         taken = behind == "TAKEN"
         pattern = _pattern(TAKEN if taken else behind)
-        yield word, Reading(Concept("drug", drug), re.compile(before), pattern, taken)
+        yield word, Meaning(Concept("drug", drug), re.compile(before), pattern, taken)
 
 
 def _pattern(written: str) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from edgemed.clinic.findings import SAYS, Kind
 from edgemed.clinic.reading.addressed import addressed
 
 OPENING = 200  # characters at the beginning, where a refusal stands
-LETTERS_APART = 6  # single letters in a row that are no abbreviation any more
+LETTERS_APART = 6  # single letters in a row that are no longer an abbreviation
 MOSTLY = 0.5  # of all lines, or of all letters
 LEFT: tuple[Kind, ...] = ("instruction", "role", "marker", "code")
 

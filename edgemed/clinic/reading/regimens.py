@@ -169,7 +169,7 @@ def rates(said: Said) -> list[Detail]:
 
 
 def _written(said: Said) -> list[Quantity | Detail]:
-    """Doses, routes and frequencies in order; the numbers of a frequency are no dose."""
+    """Doses, routes and frequencies in order; the numbers of a frequency are not a dose."""
     often = rates(said)
     doses = [
         q

@@ -42,14 +42,14 @@ LEAST = 3  # pronouns that say a patient's sex in a conversation
 FACE_TO_FACE = re.compile(r"\b(?:you|your|you're|me|my|i'm|i've|i)\b", re.I)
 
 
-class Told(NamedTuple):
+class SexTold(NamedTuple):
     """A noun or a title that says the patient's sex, and where."""
 
     sex: Sex
     span: Span
 
 
-def nouns(said: Said) -> Iterator[Told]:
+def nouns(said: Said) -> Iterator[SexTold]:
     """The nouns and titles of a sentence that names nobody else."""
     text, offset = said.sentence.text, said.sentence.span.start
     if said.people:
@@ -70,7 +70,7 @@ def nouns(said: Said) -> Iterator[Told]:
             continue
         if OF_ANOTHER.search(text, 0, m.start()) and TITLE.match(text, m.end()):
             continue
-        yield Told(NOUNS[word], Span(m.start() + offset, m.end() + offset))
+        yield SexTold(NOUNS[word], Span(m.start() + offset, m.end() + offset))
 
 
 def with_sex(said: Sequence[Said]) -> Iterator[Said]:

@@ -83,7 +83,7 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _is_unit(word: Word, numbers: Sequence[Quantity]) -> bool:
-    """A letter or two of a unit, not a word: the `K` of `150 K/uL` is no potassium."""
+    """A letter or two of a unit, not a word: the `K` of `150 K/uL` is not potassium."""
     return len(word.lower) < 3 and any(
         q.span.start < word.start and word.end <= q.span.end for q in numbers
     )

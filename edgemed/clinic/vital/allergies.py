@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.susceptibilities import is_tried_on_germ
 from edgemed.clinic.vital.items import (
-    Item,
+    VitalItem,
     asks,
     at,
     clipped,
@@ -20,7 +20,7 @@ from edgemed.clinic.vital.items import (
 )
 
 NONE_KNOWN = "no known allergies"
-# Behind an allergy: what is told from here on is no allergen.
+# Behind an allergy: what is told from here on is not an allergen.
 TAKEN = re.compile(
     r";|\b(?:takes?|taking|tolerat\w+|start\w*|given|gave|is on|but|now|instead|avoid\w*"
     r"|treat\w*|with (?:rash|hives|swelling)|causes?|caus(?:ed|ing)|which|reaction)\b",
@@ -33,14 +33,14 @@ def asks_for_allergies(said: Said) -> bool:
     return asks(said) and ALLERGIES.search(said.sentence.text) is not None
 
 
-def allergies(said: Said) -> Iterator[Item]:
+def allergies(said: Said) -> Iterator[VitalItem]:
     """Allergens by name, and that none are known."""
     if not may_hold(said, "allergy") and ALLERGIES.search(said.sentence.section) is None:
         return
     if next(places(said, "allergy", "not"), None) is None and not _one_denied(said):
         for mention in said.mentions:
             if mention.concept.name == "allergy" and mention.polarity == "no" and own(mention):
-                yield Item("allergy", NONE_KNOWN, NONE_KNOWN, mention.span)
+                yield VitalItem("allergy", NONE_KNOWN, NONE_KNOWN, mention.span)
     if asks(said):
         return
     unclear, stretches = is_unclear(said, "allergy"), list(of_allergens(said))
@@ -48,7 +48,9 @@ def allergies(said: Said) -> Iterator[Item]:
     yield from found
     topic = f"{said.sentence.section} {said.sentence.text}"
     if unclear and stretches and not found and ALLERGIES.search(topic):
-        yield Item("allergy", "", clipped(said.sentence.text), said.sentence.span, unclear=True)
+        yield VitalItem(
+            "allergy", "", clipped(said.sentence.text), said.sentence.span, unclear=True
+        )
 
 
 def _one_denied(said: Said) -> bool:
@@ -60,14 +62,16 @@ def _one_denied(said: Said) -> bool:
     )
 
 
-def answered(said: Said) -> Iterator[Item]:
+def answered(said: Said) -> Iterator[VitalItem]:
     """What the answer to a question for allergies names."""
     if said.sentence.role and not asks(said):
         whole = [(0, _until_taken(said.sentence.text, 0))]
         yield from _allergens(said, whole, is_unclear(said, "allergy"))
 
 
-def _allergens(said: Said, stretches: Sequence[tuple[int, int]], unclear: bool) -> Iterator[Item]:
+def _allergens(
+    said: Said, stretches: Sequence[tuple[int, int]], unclear: bool
+) -> Iterator[VitalItem]:
     """Every allergen that the stretches affirm, each once."""
     text, told = said.sentence.text, set[str]()
     for name, start, end in (*_allergens_by_list(said), *_drugs(said)):
@@ -76,10 +80,10 @@ def _allergens(said: Said, stretches: Sequence[tuple[int, int]], unclear: bool) 
             told.add(name)
             doubted = unclear or any(m.context.uncertain for m in at(said, start, end))
             span = span_of(said, start, end)
-            yield Item("allergy", name, clipped(text[start:end]), span, unclear=doubted)
+            yield VitalItem("allergy", name, clipped(text[start:end]), span, unclear=doubted)
 
 
-def _unlisted(said: Said, unclear: bool) -> Iterator[Item]:
+def _unlisted(said: Said, unclear: bool) -> Iterator[VitalItem]:
     """An allergen that no list names: `allergic to Tegaderm`."""
     for match in ALLERGIC_TO.finditer(said.sentence.text):
         start, end = match.span("what")
@@ -90,7 +94,7 @@ def _unlisted(said: Said, unclear: bool) -> Iterator[Item]:
             continue
         if is_so(said, start, end):
             span = span_of(said, start, end)
-            yield Item("allergy", word[0].concept.name, match["what"], span, unclear=unclear)
+            yield VitalItem("allergy", word[0].concept.name, match["what"], span, unclear=unclear)
 
 
 BECAUSE = re.compile(r"\b(?:because of|due to|given) (?:an? |his |her |the )?$", re.IGNORECASE)

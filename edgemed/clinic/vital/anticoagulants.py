@@ -8,7 +8,7 @@ from edgemed.clinic.vital.items import (
     ENDED,
     GENERAL,
     NEAR,
-    Item,
+    VitalItem,
     asks,
     at,
     is_unclear,
@@ -21,7 +21,7 @@ from edgemed.clinic.vital.items import (
 KIND = "anticoagulant"
 
 
-def anticoagulants(said: Said) -> Iterator[Item]:
+def anticoagulants(said: Said) -> Iterator[VitalItem]:
     """Drugs against clotting by name; those only considered, denied or allergens are left out."""
     if asks(said) or not may_hold(said, KIND):
         return
@@ -40,7 +40,7 @@ def anticoagulants(said: Said) -> Iterator[Item]:
                 shown = f"{shown} ({state})" if state in ENDED else shown
                 doubted = unclear or any(m.context.uncertain for m in at(said, start, end))
                 span = span_of(said, start, end)
-                yield Item(KIND, row.name, shown, span, state=state, unclear=doubted)
+                yield VitalItem(KIND, row.name, shown, span, state=state, unclear=doubted)
 
 
 def is_taken(said: Said, start: int, end: int, unclear: bool) -> bool:

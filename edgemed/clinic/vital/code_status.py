@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from edgemed.clinic.reading.said import Said
 from edgemed.clinic.vital.items import (
-    Item,
+    VitalItem,
     asks,
     at,
     clipped,
@@ -19,7 +19,7 @@ from edgemed.clinic.vital.items import (
 REFUSES = re.compile(r"(?:no|not|do[- ]not|allow)[- ]", re.IGNORECASE)
 
 
-def code_status(said: Said) -> Iterator[Item]:
+def code_status(said: Said) -> Iterator[VitalItem]:
     """What is to be done if the heart stops."""
     kind, text = "code status", said.sentence.text
     if asks(said) or not may_hold(said, kind):
@@ -28,7 +28,9 @@ def code_status(said: Said) -> Iterator[Item]:
     for row, start, end in places(said, kind, "named"):
         denied = any(m.polarity == "no" for m in at(said, start, end))
         if REFUSES.match(text, start) or not denied:
-            yield Item(kind, row.name, text[start:end], span_of(said, start, end), unclear=unclear)
+            yield VitalItem(
+                kind, row.name, text[start:end], span_of(said, start, end), unclear=unclear
+            )
     named = next(places(said, kind, "named"), None)
     if unclear and named is None and next(places(said, kind, "general"), None) is not None:
-        yield Item(kind, "", clipped(text), said.sentence.span, unclear=True)
+        yield VitalItem(kind, "", clipped(text), said.sentence.span, unclear=True)

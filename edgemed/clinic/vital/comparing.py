@@ -15,7 +15,7 @@ from edgemed.clinic.reading.said import Said
 from edgemed.clinic.reading.source import Source
 from edgemed.clinic.vital.allergies import NONE_KNOWN
 from edgemed.clinic.vital.follow_ups import DAY, is_time
-from edgemed.clinic.vital.items import ENDED, GENERAL, Item
+from edgemed.clinic.vital.items import ENDED, GENERAL, VitalItem
 from edgemed.clinic.vital.kinds import READERS, vital_items
 
 MOST = 4  # items named in a line
@@ -24,11 +24,11 @@ FEW = 3  # sentences that may be nothing but a list of allergies
 SHARED = 1 / 3  # of the names of a sentence, for it to speak of the same
 
 
-class Text(NamedTuple):
+class ComparedText(NamedTuple):
     """A text as it is compared: what it says, its items of one kind, and whether it is talk."""
 
     said: Sequence[Said]
-    items: Sequence[Item]
+    items: Sequence[VitalItem]
     is_talk: bool
 
 
@@ -42,18 +42,20 @@ def vital(source: Source, draft: Sequence[Said]) -> tuple[Vital, ...]:
     borne = there if trusted is source else vital_items(trusted.said)
     found: list[Vital] = []
     for kind in READERS:
-        note = Text(source.said, _of_kind(there, kind), source.is_talk)
-        rest = Text(trusted.said, _of_kind(borne, kind), source.is_talk)
-        own = Text(draft, _of_kind(here, kind), is_talk=False)
+        note = ComparedText(source.said, _of_kind(there, kind), source.is_talk)
+        rest = ComparedText(trusted.said, _of_kind(borne, kind), source.is_talk)
+        own = ComparedText(draft, _of_kind(here, kind), is_talk=False)
         found += _lines(kind, note, rest, own)
     return tuple(found)
 
 
-def _of_kind(items: Sequence[Item], kind: str) -> list[Item]:
+def _of_kind(items: Sequence[VitalItem], kind: str) -> list[VitalItem]:
     return [item for item in items if item.kind == kind]
 
 
-def _lines(kind: str, note: Text, rest: Text, draft: Text) -> Iterator[Vital]:
+def _lines(
+    kind: str, note: ComparedText, rest: ComparedText, draft: ComparedText
+) -> Iterator[Vital]:
     """The lines of one kind: lost, added, unclear."""
     carried = CARRIED[kind]
     unclear = [*(i for i in note.items if i.unclear), *disagreeing(note.items)]
@@ -68,7 +70,7 @@ def _lines(kind: str, note: Text, rest: Text, draft: Text) -> Iterator[Vital]:
         yield _line(kind, "unclear in the note", unclear, source=True)
 
 
-def _line(kind: str, lack: Lack, items: Sequence[Item], *, source: bool) -> Vital:
+def _line(kind: str, lack: Lack, items: Sequence[VitalItem], *, source: bool) -> Vital:
     """One line that names each thing once, and the first few of many."""
     named = list({(i.name or i.shown, i.state): i.shown for i in reversed(items)}.values())[::-1]
     more = len(named) - MOST
@@ -77,7 +79,7 @@ def _line(kind: str, lack: Lack, items: Sequence[Item], *, source: bool) -> Vita
     return Vital(kind, lack, shown, spans if source else (), () if source else spans)
 
 
-def disagreeing(items: Sequence[Item]) -> list[Item]:
+def disagreeing(items: Sequence[VitalItem]) -> list[VitalItem]:
     """Items of a text that cannot all be so: an allergy and none known, full code and DNR."""
     for one, others in DISAGREE:
         against = [item for item in items if item.name in others or (not others and
@@ -93,12 +95,12 @@ DISAGREE: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def by_name(item: Item, other: Text) -> bool:
+def by_name(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text has an item of that name."""
     return not item.name or any(item.name == o.name for o in other.items)
 
 
-def as_allergen(item: Item, other: Text) -> bool:
+def as_allergen(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text has the allergen; a few words may be the list of allergies itself.
 
     `Penicillin and latex` carries them, `penicillin 500 mg` does not.
@@ -114,7 +116,7 @@ def as_allergen(item: Item, other: Text) -> bool:
     )
 
 
-def as_drug(item: Item, other: Text) -> bool:
+def as_drug(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text has the drug, and stops or holds it where this one does.
 
     That a drug is for thinning the blood names none, so any drug bears it out.
@@ -125,7 +127,7 @@ def as_drug(item: Item, other: Text) -> bool:
     return bool(same) and (item.state not in ENDED or any(o.state in ENDED for o in same))
 
 
-def as_told(item: Item, other: Text) -> bool:
+def as_told(item: VitalItem, other: ComparedText) -> bool:
     """Whether a sentence of the kind speaks of the same things."""
     if not item.names:
         return bool(other.items)
@@ -133,7 +135,7 @@ def as_told(item: Item, other: Text) -> bool:
                for o in other.items)  # fmt: skip
 
 
-def as_time(item: Item, other: Text) -> bool:
+def as_time(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text gives one of the times or dates for coming back."""
     times = [v for o in other.items for v in o.values]
     if other.is_talk:  # a time may stand in another sentence than what it is for
@@ -152,7 +154,7 @@ def is_close(a: float, b: float) -> bool:
     return abs(a - b) <= CLOSE * max(a, b)
 
 
-def as_result(item: Item, other: Text) -> bool:
+def as_result(item: VitalItem, other: ComparedText) -> bool:
     """Whether the other text has the test with the same level, with a value, or by its name."""
     wanted = {item.state, "abnormal"} if item.state != "abnormal" else {"high", "low", "abnormal"}
     names = {name for name, test, level in rows_of("derived.tsv")
@@ -171,12 +173,12 @@ def as_result(item: Item, other: Text) -> bool:
     return any(item.name == o.name and o.state == "abnormal" for o in other.items)
 
 
-def telling(item: Item) -> set[float]:
+def telling(item: VitalItem) -> set[float]:
     """The numbers of a result that can hardly be those of anything else."""
     return {v for v in item.values if v >= 10 or v != int(v)}
 
 
-CARRIED: dict[str, Callable[[Item, Text], bool]] = {
+CARRIED: dict[str, Callable[[VitalItem, ComparedText], bool]] = {
     "allergy": as_allergen,
     "anticoagulant": as_drug,
     "code status": by_name,

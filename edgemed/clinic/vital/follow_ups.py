@@ -5,12 +5,20 @@ from collections.abc import Iterator, Sequence
 from edgemed.clinic.findings import Span
 from edgemed.clinic.reading.quantities import Quantity
 from edgemed.clinic.reading.said import Said
-from edgemed.clinic.vital.items import NEAR, Item, asks, is_unclear, may_hold, of_sentence, places
+from edgemed.clinic.vital.items import (
+    NEAR,
+    VitalItem,
+    asks,
+    is_unclear,
+    may_hold,
+    of_sentence,
+    places,
+)
 
 DAY = 86400.0  # seconds
 
 
-def follow_ups(said: Said) -> Iterator[Item]:
+def follow_ups(said: Said) -> Iterator[VitalItem]:
     """When the patient is to come back, or a test to be done again."""
     kind, text, offset = "follow-up", said.sentence.text, said.sentence.span.start
     if not (said.dates or said.quantities or may_hold(said, kind)):

@@ -19,7 +19,7 @@ TOPICS = ("allergy", "follow-up")  # never items of another kind
 SHOWN = 70  # characters of a sentence that is shown
 
 
-class Item(NamedTuple):
+class VitalItem(NamedTuple):
     """One thing that must not be lost: its kind, its name, the words to show, and where.
 
     `names` carry it where the kind is told by a sentence; `state` is "", `GENERAL`, "stopped" or
@@ -38,7 +38,7 @@ class Item(NamedTuple):
     unclear: bool = False
 
 
-class Row(NamedTuple):
+class VitalRow(NamedTuple):
     """One row of the list."""
 
     kind: str
@@ -48,10 +48,10 @@ class Row(NamedTuple):
 
 
 @cache
-def rows(kind: str, tells: str) -> tuple[Row, ...]:
+def rows(kind: str, tells: str) -> tuple[VitalRow, ...]:
     """The rows of a kind that tell the same, in the order of the list."""
     return tuple(
-        Row(kind, tells, row[2], re.compile(rf"(?<![\w-])(?:{row[3]})(?!\w)", re.IGNORECASE))
+        VitalRow(kind, tells, row[2], re.compile(rf"(?<![\w-])(?:{row[3]})(?!\w)", re.IGNORECASE))
         for row in rows_of("vital.tsv")
         if row[:2] == (kind, tells)
     )
@@ -70,7 +70,7 @@ def may_hold(said: Said, kind: str) -> bool:
     return any(part in text for part in anchors(kind))
 
 
-def places(said: Said, kind: str, tells: str) -> Iterator[tuple[Row, int, int]]:
+def places(said: Said, kind: str, tells: str) -> Iterator[tuple[VitalRow, int, int]]:
     """Where the sentence has words of the rows, in characters of the sentence."""
     for row in rows(kind, tells):
         for match in row.pattern.finditer(said.sentence.text):
@@ -106,11 +106,11 @@ def at(said: Said, start: int, end: int) -> list[Mention]:
             if m.span.start - offset < end and start < m.span.end - offset]  # fmt: skip
 
 
-def of_sentence(kind: str, said: Said) -> Item:
+def of_sentence(kind: str, said: Said) -> VitalItem:
     """An item that a whole sentence tells, by what it names."""
     names = frozenset(m.concept.name for m in said.mentions if m.concept.kind in LISTED
                       and m.concept.name not in TOPICS)  # fmt: skip
-    return Item(kind, "", clipped(said.sentence.text), said.sentence.span, names,
+    return VitalItem(kind, "", clipped(said.sentence.text), said.sentence.span, names,
                 unclear=is_unclear(said, kind))  # fmt: skip
 
 

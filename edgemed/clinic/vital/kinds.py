@@ -7,10 +7,10 @@ from edgemed.clinic.vital.allergies import allergies, answered, asks_for_allergi
 from edgemed.clinic.vital.anticoagulants import anticoagulants
 from edgemed.clinic.vital.code_status import code_status
 from edgemed.clinic.vital.follow_ups import follow_ups
-from edgemed.clinic.vital.items import Item
+from edgemed.clinic.vital.items import VitalItem
 from edgemed.clinic.vital.results import abnormal_results, pending_results
 
-READERS: dict[str, Callable[[Said], Iterator[Item]]] = {
+READERS: dict[str, Callable[[Said], Iterator[VitalItem]]] = {
     "allergy": allergies,
     "anticoagulant": anticoagulants,
     "code status": code_status,
@@ -21,7 +21,7 @@ READERS: dict[str, Callable[[Said], Iterator[Item]]] = {
 """Each kind with what reads it, in the order in which they are shown."""
 
 
-def vital_items(text: Sequence[Said]) -> list[Item]:
+def vital_items(text: Sequence[Said]) -> list[VitalItem]:
     """Every item of a text that was read, in order of kinds, then of the text."""
     answers = {i + 1 for i, said in enumerate(text) if asks_for_allergies(said)}
     found = [item for said in text for read in READERS.values() for item in read(said)]

@@ -9,7 +9,7 @@ from edgemed.clinic.lists import rows_of
 from edgemed.clinic.reading.said import Mention, Said
 from edgemed.clinic.vital.items import (
     NEAR,
-    Item,
+    VitalItem,
     asks,
     clipped,
     is_so,
@@ -31,7 +31,7 @@ MARKED = re.compile(
 )
 
 
-def pending_results(said: Said) -> Iterator[Item]:
+def pending_results(said: Said) -> Iterator[VitalItem]:
     """Results that are not there yet, by the tests that the sentence names."""
     kind = "pending result"
     if asks(said) or not may_hold(said, kind):
@@ -44,7 +44,7 @@ def pending_results(said: Said) -> Iterator[Item]:
         yield of_sentence(kind, said)
 
 
-def abnormal_results(said: Said) -> Iterator[Item]:
+def abnormal_results(said: Said) -> Iterator[VitalItem]:
     """Tests whose result is out of its range, positive or critical."""
     if asks(said) or not any(m.concept.kind in (*TESTED, "finding") for m in said.mentions):
         return
@@ -107,10 +107,10 @@ def named_by_level(said: Said) -> Iterator[tuple[Mention, str, str]]:
             yield mention, test, level
 
 
-def _result(said: Said, test: str, level: str, span: Span) -> Item:
+def _result(said: Said, test: str, level: str, span: Span) -> VitalItem:
     values = tuple(v for q in said.quantities for v in q.values)
     unclear, shown = is_unclear(said, ABNORMAL), clipped(said.sentence.text)
-    return Item(ABNORMAL, test, shown, span, state=level, values=values, unclear=unclear)
+    return VitalItem(ABNORMAL, test, shown, span, state=level, values=values, unclear=unclear)
 
 
 def nearest(said: Said, tests: dict[str, Mention], start: int, end: int) -> Mention | None:

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from edgemed_models.base import Message, Request
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.errors import UsageError
 from edgemed.evals.asking import answered, settings_holding
 from edgemed.evals.evaluate import Examinee, identity_of, planned, settled
-from edgemed.evals.examining import Outcome, Prompt, request_of, turns
+from edgemed.evals.examining import ItemPrompt, Outcome, request_of, turns
 from edgemed.evals.figures import Figure
 from edgemed.evals.judging import questions
 from edgemed.evals.measures import measured
@@ -54,12 +54,12 @@ class Judging:
 class Loading:
     """How the models are loaded: every judged one, then the judge."""
 
-    judged: tuple[Settings, ...]
-    judge: Settings
+    judged: tuple[EngineSettings, ...]
+    judge: EngineSettings
 
 
 def refuse_unjudged(task: Task) -> None:
-    """UsageError for a task whose answers are no free text beside a clinician's."""
+    """UsageError for a task whose answers are not free text beside a clinician's."""
     if task.kind != "write" or task.axis != "clinical":
         raise UsageError(
             f"the answers to {task.name} are verified by a program, not judged",
@@ -87,7 +87,7 @@ def loading_of(judging: Judging, task: Task, items: Sequence[Item]) -> Loading:
     judged = tuple(planned(model, task, items) for model in judging.judged)
     longest = round(ROOM * len(judged) * task.max_tokens)
     prompts = [
-        Prompt(request.messages, item.where, longest + request.max_tokens)
+        ItemPrompt(request.messages, item.where, longest + request.max_tokens)
         for item in items
         for request in asked(judging, task, item, [""] * len(judged))[:1]
     ]
@@ -153,7 +153,7 @@ def asked(judging: Judging, task: Task, item: Item, answers: Sequence[str]) -> S
 
 
 def texts(
-    settings: Settings,
+    settings: EngineSettings,
     places: Sequence[str],
     requests: Sequence[Request],
     tell: Callable[[int, int], None],

@@ -9,7 +9,7 @@ from statistics import median
 
 from edgemed.evals.measures import Counts
 from edgemed.evals.scoring import followed, written
-from edgemed.evals.tasks.items import Item, Options
+from edgemed.evals.tasks.items import AnswerOptions, Item
 from edgemed.evals.tasks.task import Task
 
 FLOORS = {
@@ -29,7 +29,7 @@ def floor_of(task: Task, items: Sequence[Item], measure: str) -> list[Counts]:
 
 def free(task: Task, item: Item, measure: str, length: int) -> Counts:
     """One item's."""
-    if isinstance(item.wanted, Options):
+    if isinstance(item.wanted, AnswerOptions):
         return 1 / len(item.wanted.texts), 1.0
     if isinstance(item.wanted, str):
         return written(task, item, lead(item, length), (measure,))[measure]

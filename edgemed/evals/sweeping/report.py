@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, verdicts
-from edgemed.evals.harness_form import Answered, harness_form
+from edgemed.evals.harness_form import ScoredTask, harness_form
 from edgemed.evals.sweeping.beside import ODD
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.choosing import KEPT, RULE, KeptShare, kept_of
@@ -132,7 +132,7 @@ def in_harness_form(plan: TaskSweep, swept: Swept) -> Iterator[tuple[str, dict[s
     rows = {ODD.sub("-", f"beside-{name}"): by_task for name, by_task in swept.beside.items()}
     for name, by_task in (points | rows).items():
         answered = [
-            Answered(s.test, by_task[s.test.name], len(s.test_items)) for s in plan.sections
+            ScoredTask(s.test, by_task[s.test.name], len(s.test_items)) for s in plan.sections
         ]
         yield name, harness_form(name, answered)
 

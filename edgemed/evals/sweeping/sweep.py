@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.machine import logical_cores
 from edgemed_native._jit import DIGEST as SOURCES_DIGEST
 
@@ -101,7 +101,7 @@ def sweep(
         missing = [t for t in ts if t not in known]
         for note in refuse_early(way, missing, exam, merged):
             listener.note(note)
-        settings: Settings | None = None
+        settings: EngineSettings | None = None
         for t in ts:
             if t in missing:
                 merge_at(way, t, exam, merged, listener)
@@ -141,7 +141,7 @@ def merge_at(way: Way, t: float, exam: Exam, merged: Path, listener: Listener) -
     run_plan(planned(way, t, exam, merged), report)
 
 
-def settled(merged: Path, exam: Exam, known: Sequence[Examined]) -> Settings:
+def settled(merged: Path, exam: Exam, known: Sequence[Examined]) -> EngineSettings:
     """How to load this and all later points; Refused if earlier ones were loaded differently."""
     settings = planned_settings(merged, exam.cases, exam.options, exam.max_tokens)
     loaded = loaded_with(settings)
@@ -156,12 +156,12 @@ def settled(merged: Path, exam: Exam, known: Sequence[Examined]) -> Settings:
     return settings
 
 
-def loaded_with(settings: Settings) -> dict[str, Any]:
+def loaded_with(settings: EngineSettings) -> dict[str, Any]:
     """The settings of LOADED."""
     return {name: value for name, value in asdict(settings).items() if name in LOADED}
 
 
-def asked(t: float, settings: Settings, exam: Exam, listener: Listener) -> Examined:
+def asked(t: float, settings: EngineSettings, exam: Exam, listener: Listener) -> Examined:
     """The merged file's scores."""
 
     def tell(done: int) -> None:

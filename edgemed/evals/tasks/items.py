@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edgemed.evals.following.kinds import Instruction
 
 
-class Options(NamedTuple):
+class AnswerOptions(NamedTuple):
     """The options of a multiple-choice question in order, and the index of the right one."""
 
     texts: tuple[str, ...]
@@ -29,7 +29,7 @@ class Item:
     key: str
     where: str
     fields: Mapping[str, str]
-    wanted: str | tuple[Instruction, ...] | Options
+    wanted: str | tuple[Instruction, ...] | AnswerOptions
     group: str = ""
     source: str = ""
     shots: "tuple[Item, ...]" = ()

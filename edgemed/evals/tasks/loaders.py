@@ -11,7 +11,7 @@ from typing import Any
 
 from edgemed.errors import Refused
 from edgemed.evals.following.kinds import KINDS, Instruction
-from edgemed.evals.tasks.items import Item, Options, in_parts
+from edgemed.evals.tasks.items import AnswerOptions, Item, in_parts
 from edgemed.evals.tasks.rows import (
     Row,
     bad,
@@ -99,7 +99,7 @@ def mts_dialog(task: Task, path: Path) -> Iterator[Item]:
     for row in csv_rows(path, ("ID", "section_header", "section_text", "dialogue")):
         header = words(row, "section_header")
         if header not in task.table["sections"]:
-            bad(row.where, "section_header is none of the published ones")
+            bad(row.where, "section_header is not one of the published ones")
         dialogue = words(row, "dialogue")
         fields = {"section": task.table["sections"][header], "dialogue": dialogue.strip()}
         text = words(row, "section_text")
@@ -167,7 +167,7 @@ def ifeval(task: Task, path: Path) -> Iterator[Item]:
     for row in json_lines(path):
         key, prompt = row.cells.get("key"), words(row, "prompt")
         if not isinstance(key, int):
-            bad(row.where, "key is no whole number")
+            bad(row.where, "key is not a whole number")
         yield Item(str(key), row.where, {"prompt": prompt}, instructions_of(row))
 
 
@@ -187,7 +187,7 @@ def instruction_of(kind: Any, arguments: Any, where: str) -> Instruction:
         bad(where, "it has an instruction of an unknown kind")
     given = {} if arguments is None else arguments
     if not isinstance(given, dict):
-        bad(where, f"the arguments of {kind} are no object")
+        bad(where, f"the arguments of {kind} are not an object")
     given = {name: value for name, value in given.items() if value is not None}
     takes = KINDS[kind].takes
     if set(given) != set(takes):
@@ -214,7 +214,7 @@ def medmcqa(task: Task, path: Path) -> Iterator[Item]:
         texts = [words(row, f"op{letter}") for letter in "abcd"]
         right = row.cells.get("cop")
         if not isinstance(right, int) or not 1 <= right <= len(texts):
-            bad(row.where, "cop is none of 1 to 4")
+            bad(row.where, "cop is not 1, 2, 3 or 4")
         item = chosen(row, words(row, "question"), texts, right - 1, words(row, "id"))
         yield item
 
@@ -224,7 +224,7 @@ def mmlu(task: Task, path: Path) -> Iterator[Item]:
     subject = path.stem.rpartition("_")[0].replace("_", " ")
     for where, cells in csv_cells(path):
         if len(cells) != 6:
-            bad(where, f"it has {len(cells)} cells in place of 6")
+            bad(where, f"it has {len(cells)} cells, not 6")
         row = Row(where, dict(zip(("question", *"ABCD", "right"), cells, strict=True)))
         texts = [words(row, letter) for letter in "ABCD"]
         yield chosen(row, words(row, "question"), texts, letter_of(row, "right", 4), group=subject)
@@ -239,9 +239,9 @@ def pubmedqa(task: Task, path: Path) -> Iterator[Item]:
         abstract = refuse_half("\n".join(parts), "CONTEXTS", row.where)
         right = row.cells.get("final_decision")
         if right not in PUBMED:
-            bad(row.where, "final_decision is none of yes, no and maybe")
+            bad(row.where, "final_decision is not yes, no or maybe")
         fields = {"question": words(row, "QUESTION"), "abstract": abstract}
-        yield Item(key, row.where, fields, Options(PUBMED, PUBMED.index(right)))
+        yield Item(key, row.where, fields, AnswerOptions(PUBMED, PUBMED.index(right)))
 
 
 def text(task: Task, path: Path) -> Iterator[Item]:
@@ -274,7 +274,7 @@ def letter_of(row: Row, name: str, count: int) -> int:
     """The index of a letter."""
     letter = row.cells.get(name)
     if not isinstance(letter, str) or letter not in tuple(LETTERS[:count]):
-        bad(row.where, f"{name} is none of the letters A to {LETTERS[count - 1]}")
+        bad(row.where, f"{name} is not one of the letters A to {LETTERS[count - 1]}")
     return LETTERS.index(letter)
 
 
@@ -286,7 +286,7 @@ def chosen(
     listed = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=False))
     fields = {"question": question.strip(), "options": listed}
     key = key or hashed(group, question, *options)
-    return Item(key, row.where, fields, Options(tuple(options), right), group)
+    return Item(key, row.where, fields, AnswerOptions(tuple(options), right), group)
 
 
 LOADERS: dict[str, Loader] = {

@@ -80,9 +80,9 @@ def large_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     except OSError as error:
         bad(str(path), f"it cannot be read: {error.strerror}", "check the path")
     except csv.Error:
-        bad(f"{path.name}, line {line}", "it is no CSV: a quote or a cell does not end")
+        bad(f"{path.name}, line {line}", "it is not valid CSV: a quote or a cell does not end")
     except UnicodeDecodeError:
-        bad(f"{path.name}, behind line {line - 1}", "it is not UTF-8", "convert the file to UTF-8")
+        bad(f"{path.name}, after line {line - 1}", "it is not UTF-8", "convert the file to UTF-8")
     finally:
         csv.field_size_limit(before)
 
@@ -98,7 +98,7 @@ def csv_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
                 yield f"{path.name}, line {line}", row
             line = reader.line_num + 1
     except csv.Error:
-        bad(f"{path.name}, line {line}", "it is no CSV: a quote or a cell does not end")
+        bad(f"{path.name}, line {line}", "it is not valid CSV: a quote or a cell does not end")
     finally:
         csv.field_size_limit(before)
 
@@ -118,7 +118,7 @@ def object_of(text: str, where: str) -> dict[str, Any]:
     except ValueError:
         bad(where, "it is not JSON")
     if not isinstance(found, dict):
-        bad(where, "it is no JSON object")
+        bad(where, "it is not a JSON object")
     return found
 
 
@@ -127,7 +127,7 @@ def json_object(path: Path) -> Iterator[tuple[str, Row]]:
     for number, (key, value) in enumerate(object_of(text_in(path), path.name).items(), 1):
         where = f"{path.name}, entry {number}"
         if not isinstance(value, dict):
-            bad(where, "it is no JSON object")
+            bad(where, "it is not a JSON object")
         yield key, Row(where, value)
 
 
@@ -135,7 +135,7 @@ def words(row: Row, name: str) -> str:
     """A text of a row that is not empty."""
     value = row.cells.get(name)
     if not isinstance(value, str):
-        bad(row.where, f"{name} is missing" if value is None else f"{name} is no text")
+        bad(row.where, f"{name} is missing" if value is None else f"{name} is not text")
     if not value.strip():
         bad(row.where, f"{name} is empty")
     return refuse_half(value, name, row.where)

@@ -28,7 +28,7 @@ def sheet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             texts = shared(part(archive, TEXTS, path), path)
             rows = part(archive, SHEET, path).iter(f"{SPACE}row")
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
-        bad(path.name, "it is no Excel file (.xlsx)")
+        bad(path.name, "it is not an Excel file (.xlsx)")
     lines = [(f"{path.name}, row {row.get('r')}", cells_of(row, texts, path)) for row in rows]
     _, head = lines[0] if lines else ("", {})
     if not set(columns) <= set(head.values()):
@@ -51,11 +51,11 @@ def part(archive: zipfile.ZipFile, name: str, path: Path) -> Element:
     try:
         return ElementTree.fromstring(data)
     except ElementTree.ParseError:
-        bad(path.name, f"{name} is no XML")
+        bad(path.name, f"{name} is not XML")
 
 
 def shared(tree: Element, path: Path) -> list[str]:
-    """The shared texts; what is said of pronunciation (`rPh`) is no part of a text."""
+    """The shared texts; what is said of pronunciation (`rPh`) is not part of a text."""
     return [
         "".join(
             plain(t.text or "") for run in (item, *item.findall(f"{SPACE}r"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
-from edgemed_models.catalog import Card, File, Source, card, read_cards
+from edgemed_models.catalog import Card, File, PublicModel, card, read_cards
 
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.local_models import library
@@ -26,7 +26,7 @@ class Wanted:
 
     name: str
     part: str
-    source: Source
+    source: PublicModel
     file: File
     place: Place
 

@@ -17,7 +17,7 @@ LINEAR, SPHERE = VECTORS = ("linear", "sphere")
 """How slerp, nuslerp, multislerp and karcher mix vectors (norms, biases).
 
 `linear` is the default, `sphere` the way of matrices and of mergekit. Where norms differ by 1 or
-2 %, as in fine-tunes, the two give merges at most 4e-4 nats a token apart and neither has a lower
+2 %, as in fine-tunes, the two give merges at most 4e-4 nats per token apart and neither has a lower
 loss; where they differ by 14 %, the sphere's is higher (see docs/methods.md). Nor does linear
 depend on how a converter stores norms: GGUF adds 1 to those of Gemma, which turns a vector.
 """

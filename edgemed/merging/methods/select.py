@@ -55,7 +55,7 @@ STATE_BYTES = 4 * ROOM + 2 * 8 * BINS + 4 * SAMPLE
 sample."""
 
 
-class Target(NamedTuple):
+class RankedValue(NamedTuple):
     """The value of ascending `rank` (0 the smallest) of a measure, expected to have the bits of one
     of `bins` bins from the bin `first`, together with about `beside` other values."""
 
@@ -172,14 +172,14 @@ def order_statistic_beside_zeros(
     return found, zeros
 
 
-def guesses(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[Target]:
+def guesses(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[RankedValue]:
     """Windows around the values of these ranks in a sample of rows, evenly spread."""
     return guesses_in(stream, sampled(stream, measure), wanted)
 
 
 def guesses_in(
     stream: Stream, sample: NDArray[np.float32], wanted: list[tuple[int, int]]
-) -> list[Target]:
+) -> list[RankedValue]:
     """Windows around the values of these ranks. sample f32[measures, places, elements]."""
     running: dict[int, I64] = {}
     for m in dict.fromkeys(m for m, _ in wanted):
@@ -198,7 +198,9 @@ def sampled(stream: Stream, measure: Measure) -> NDArray[np.float32]:
     return np.stack([measure(stream.read(first, rows), first).copy() for first in starts], axis=1)
 
 
-def guess(m: int, rank: int, weights: int, sample: NDArray[np.float32], running: I64) -> Target:
+def guess(
+    m: int, rank: int, weights: int, sample: NDArray[np.float32], running: I64
+) -> RankedValue:
     """The window for one rank. sample f32[places, elements]; running: up to and with each bin."""
     place = rank * sample.size // weights
     middle = bin_of(running, place)
@@ -215,11 +217,11 @@ def guess(m: int, rank: int, weights: int, sample: NDArray[np.float32], running:
     return target(m, rank, (low, min(high, BINS - 1)), running, weights)
 
 
-def target(m: int, rank: int, ends: tuple[int, int], running: I64, weights: int) -> Target:
+def target(m: int, rank: int, ends: tuple[int, int], running: I64, weights: int) -> RankedValue:
     """The target in a window of bins, from counts of so many (or a sample) of the weights."""
     low, high = ends
     inside = int(running[high]) - (int(running[low - 1]) if low else 0)
-    return Target(m, rank, low, high + 1 - low, inside * weights // int(running[-1]))
+    return RankedValue(m, rank, low, high + 1 - low, inside * weights // int(running[-1]))
 
 
 def add_to_bins(values: F32, bins: dict[int, I64]) -> None:
@@ -233,7 +235,7 @@ def bin_of(running: I64, rank: int) -> int:
     return int(np.searchsorted(running, rank, "right"))
 
 
-def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[Target]:
+def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> list[RankedValue]:
     """Windows that hold the values of these ranks, by a count of all values."""
     bins: dict[int, I64] = {m: np.zeros(BINS, np.int64) for m, _ in wanted}
     for first, x in stream.chunks():
@@ -244,7 +246,7 @@ def located(stream: Stream, measure: Measure, wanted: list[tuple[int, int]]) -> 
 
 
 def search(
-    stream: Stream, measure: Measure, targets: list[Target]
+    stream: Stream, measure: Measure, targets: list[RankedValue]
 ) -> dict[tuple[int, int], Ranked]:
     """The values that lie in their targets' windows."""
     windows = [Window(target, stream.weights) for target in targets]
@@ -262,7 +264,7 @@ def search(
 class Window:
     """The values of a measure in a target's window, collected or counted by their bits."""
 
-    def __init__(self, target: Target, weights: int) -> None:
+    def __init__(self, target: RankedValue, weights: int) -> None:
         self.target = target
         self._start = np.uint32(target.first << LOW_BITS)
         self._size = np.uint32(target.bins << LOW_BITS)

@@ -21,7 +21,7 @@ ADDED = tuple(f"tokenizer.ggml.add_{name}_token" for name in ("bos", "eos"))
 DECIDE = "decide whose vocabulary and turn tokens the output has ({}), or give a chat template"
 
 
-class Choice(NamedTuple):
+class TokenizerChoice(NamedTuple):
     """What was decided: `tokenizer` is base, union, a path or a model's letter (A, B, ...)."""
 
     tokenizer: str | None = None
@@ -37,7 +37,7 @@ class Undecided(Exception):
         self.what, self.remedy = what, remedy
 
 
-def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
+def chosen_model(choice: TokenizerChoice, models: Sequence[Model]) -> Model | None:
     """The model that `choice` names; UsageError if it names none of these."""
     if choice.tokenizer in (None, "union"):
         return None
@@ -54,7 +54,7 @@ def chosen_model(choice: Choice, models: Sequence[Model]) -> Model | None:
     return found
 
 
-def donor_of(models: Sequence[Model], choice: Choice) -> tuple[Model, str]:
+def donor_of(models: Sequence[Model], choice: TokenizerChoice) -> tuple[Model, str]:
     """Whose template and turn tokens the output has, and a line that says so, or Undecided."""
     chosen = chosen_model(choice, models)
     having = [m for m in models if m.metadata.text(TEMPLATE)]

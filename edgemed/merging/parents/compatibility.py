@@ -21,7 +21,7 @@ from edgemed.gguf.loadable.obstacle import OF_EVERY_COPY, Obstacle
 from edgemed.gguf.loadable.obstacles import obstacles
 from edgemed.gguf.trained_rounding import REMEDY, warnings
 from edgemed.merging.parents import chat, heads, shapes, vocabulary
-from edgemed.merging.parents.chat import TEMPLATE, Choice
+from edgemed.merging.parents.chat import TEMPLATE, TokenizerChoice
 from edgemed.merging.parents.vocabulary import Lexicon
 
 Level = Literal["ok", "note", "refuse"]
@@ -48,7 +48,7 @@ class Question:
 
     models: tuple[Model, ...]
     any_blocks: bool
-    choice: Choice
+    choice: TokenizerChoice
     lexicon: Lexicon | vocabulary.Unrelated
     against: tuple[tuple[Path, Obstacle], ...]
 
@@ -66,10 +66,10 @@ class Compatibility(NamedTuple):
 
 
 def compatibility(
-    models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
+    models: Sequence[Model], any_blocks: bool = False, choice: TokenizerChoice | None = None
 ) -> Compatibility:
     """Run all checks in the table's order; one that finds nothing wrong says what is alike."""
-    choice = choice or Choice()
+    choice = choice or TokenizerChoice()
     against = tuple((m.path, o) for m in dict.fromkeys(models) for o in obstacles(m))
     if any(obstacle.about == "keys" for _, obstacle in against):
         unread = Question(tuple(models), any_blocks, choice, vocabulary.Unrelated("", ""), against)
@@ -95,7 +95,7 @@ def results_of(names: Iterable[str], question: Question) -> tuple[CheckResult, .
 
 
 def check_all(
-    models: Sequence[Model], any_blocks: bool = False, choice: Choice | None = None
+    models: Sequence[Model], any_blocks: bool = False, choice: TokenizerChoice | None = None
 ) -> Lexicon:
     """The common vocabulary; Incompatible (InvalidFile, where it is about one file) with the first
     reason if any check refuses."""

@@ -13,12 +13,12 @@ from edgemed.merging.parents.vocabulary import SCORES, TOKENS
 from edgemed.storage.bounded import read_bounded
 
 
-class Piece(NamedTuple):
+class SentencePiece(NamedTuple):
     text: str
     score: float
 
 
-def read_pieces(path: Path) -> list[Piece]:
+def read_pieces(path: Path) -> list[SentencePiece]:
     """All pieces in their order; InvalidFile if this is not a SentencePiece model."""
     from sentencepiece import SentencePieceProcessor  # only where such a file is given
 
@@ -29,10 +29,10 @@ def read_pieces(path: Path) -> list[Piece]:
         raise InvalidFile(
             f"{path} is not a SentencePiece model", "name the tokenizer.model of the checkpoint"
         ) from error
-    return [Piece(processor.id_to_piece(i), processor.get_score(i)) for i in range(count)]
+    return [SentencePiece(processor.id_to_piece(i), processor.get_score(i)) for i in range(count)]
 
 
-def first_difference(pieces: Sequence[Piece], model: Model) -> str | None:
+def first_difference(pieces: Sequence[SentencePiece], model: Model) -> str | None:
     """The first place where a model's vocabulary differs from the pieces; None if it has them all,
     in order."""
     name = model.path.name

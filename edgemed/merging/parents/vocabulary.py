@@ -58,8 +58,8 @@ class Lexicon:
     note: str
 
 
-class Pieces(NamedTuple):
-    """One model's vocabulary: every token, and the number of each that is no padding."""
+class TokenNumbers(NamedTuple):
+    """One model's vocabulary: every token, and the number of each that is not padding."""
 
     model: Model
     tokens: list[str]
@@ -94,7 +94,7 @@ def relate(models: Sequence[Model], chosen: Model | None = None, union: bool = F
     return ordered("extended", host, every)
 
 
-def pieces_of(model: Model) -> Pieces:
+def pieces_of(model: Model) -> TokenNumbers:
     """The tokens of one model; padding has no number."""
     metadata = model.metadata
     tokens: list[str] = metadata.get(TOKENS, [])
@@ -103,10 +103,10 @@ def pieces_of(model: Model) -> Pieces:
     for i, (token, type) in enumerate(zip(tokens, types, strict=False)):  # types may go on
         if type != UNUSED and not PADDING.fullmatch(token):
             numbers.setdefault(token, i)
-    return Pieces(model, tokens, numbers)
+    return TokenNumbers(model, tokens, numbers)
 
 
-def ordered(kind: str, host: Pieces, every: Sequence[Pieces]) -> Lexicon:
+def ordered(kind: str, host: TokenNumbers, every: Sequence[TokenNumbers]) -> Lexicon:
     """All models in the order of the host's tokens."""
     orders = {p.model.path: order_of(p, host) for p in every}
     left_out = {t for p in every for t in p.numbers} - host.numbers.keys()
@@ -129,7 +129,7 @@ def moved(order: Sequence[int]) -> bool:
     return any(row not in (-1, i) for i, row in enumerate(order))
 
 
-def order_of(pieces: Pieces, host: Pieces) -> tuple[int, ...]:
+def order_of(pieces: TokenNumbers, host: TokenNumbers) -> tuple[int, ...]:
     """The row of each of the host's tokens in another model; its own rows as they are."""
     if pieces.model is host.model:
         return tuple(range(len(host.tokens)))
@@ -140,19 +140,19 @@ def order_of(pieces: Pieces, host: Pieces) -> tuple[int, ...]:
     )
 
 
-def joined(every: Sequence[Pieces]) -> Lexicon:
+def joined(every: Sequence[TokenNumbers]) -> Lexicon:
     """The first model's tokens, then those that others add, in their order."""
     host = every[0]
     tokens = list(host.tokens)
     known = dict(host.numbers)
-    origin: list[tuple[Pieces, int]] = [(host, i) for i in range(len(tokens))]
+    origin: list[tuple[TokenNumbers, int]] = [(host, i) for i in range(len(tokens))]
     for other in every[1:]:
         for token, number in other.numbers.items():
             if token not in known:
                 known[token] = len(tokens)
                 tokens.append(token)
                 origin.append((other, number))
-    union = Pieces(host.model, tokens, known)
+    union = TokenNumbers(host.model, tokens, known)
     orders = {
         p.model.path: tuple(
             i if p is host and i < len(host.tokens) else p.numbers.get(t, -1)
@@ -166,7 +166,7 @@ def joined(every: Sequence[Pieces]) -> Lexicon:
 
 
 def joined_lists(
-    every: Sequence[Pieces], origin: Sequence[tuple[Pieces, int]]
+    every: Sequence[TokenNumbers], origin: Sequence[tuple[TokenNumbers, int]]
 ) -> Iterator[tuple[str, tuple[str, Any]]]:
     """Types and scores from the model a token is from; merges of all, the first model's first.
 
@@ -211,7 +211,7 @@ def refuse_other_rules(models: Sequence[Model]) -> None:
                 )
 
 
-def refuse_strangers(every: Sequence[Pieces]) -> None:
+def refuse_strangers(every: Sequence[TokenNumbers]) -> None:
     """Refuse vocabularies that share few tokens: the models are unrelated."""
     host = every[0]
     for other in every[1:]:
@@ -225,7 +225,7 @@ def refuse_strangers(every: Sequence[Pieces]) -> None:
             )
 
 
-def refuse_other_pieces(host: Pieces, every: Sequence[Pieces]) -> None:
+def refuse_other_pieces(host: TokenNumbers, every: Sequence[TokenNumbers]) -> None:
     """The common tokens must come from the same rules: scores and merges agree."""
     scores, merges = host.model.metadata.get(SCORES), set(host.model.metadata.get(MERGES, ()))
     for other in every:
@@ -248,7 +248,7 @@ def refuse_other_pieces(host: Pieces, every: Sequence[Pieces]) -> None:
             )
 
 
-def first_difference(every: Sequence[Pieces]) -> str:
+def first_difference(every: Sequence[TokenNumbers]) -> str:
     """The first difference of two vocabularies, for a message."""
     a = every[0]
     b = next(p for p in every if p.tokens != a.tokens)

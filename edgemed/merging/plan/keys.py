@@ -4,7 +4,7 @@ from collections.abc import Container
 from typing import NamedTuple
 
 
-class Record(NamedTuple):
+class KeySet(NamedTuple):
     """The keys of one kind of work. `recipe` is the recipe's normal form as JSON, `files` are the
     names of all files that were read, `inputs` those of the models."""
 
@@ -21,13 +21,13 @@ class Record(NamedTuple):
 
 
 MERGE_PREFIX, QUANTIZE_PREFIX = "edgemed.merge.", "edgemed.quantize."
-MERGE = Record(*(MERGE_PREFIX + word for word in Record._fields))
-QUANTIZE = Record(*(QUANTIZE_PREFIX + word for word in Record._fields))
+MERGE = KeySet(*(MERGE_PREFIX + word for word in KeySet._fields))
+QUANTIZE = KeySet(*(QUANTIZE_PREFIX + word for word in KeySet._fields))
 
 RECIPE, RECIPE_HASH = MERGE.recipe, MERGE.recipe_sha256
 
 
-def last_record(metadata: Container[str]) -> Record:
+def last_record(metadata: Container[str]) -> KeySet:
     """The keys of the latest step: a merge drops those of an earlier quantization, a quantization
     keeps those of an earlier merge."""
     return QUANTIZE if QUANTIZE.recipe in metadata else MERGE

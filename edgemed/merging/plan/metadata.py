@@ -11,7 +11,7 @@ from edgemed.errors import Incompatible
 from edgemed.gguf import SPLIT_KEYS, Model, edit_metadata
 from edgemed.gguf.values import encode
 from edgemed.merging.parents import chat
-from edgemed.merging.parents.chat import ADDED, TEMPLATE, TURNS, Choice
+from edgemed.merging.parents.chat import ADDED, TEMPLATE, TURNS, TokenizerChoice
 from edgemed.merging.parents.vocabulary import TOKENS, Lexicon
 from edgemed.merging.plan import provenance
 from edgemed.merging.plan.out_types import file_type_of
@@ -66,7 +66,7 @@ def with_vocabulary(raw: Raw, asked: Resolved) -> Raw:
 
 
 def with_chat(
-    raw: Raw, every: Sequence[Model], lexicon: Lexicon, choice: Choice
+    raw: Raw, every: Sequence[Model], lexicon: Lexicon, choice: TokenizerChoice
 ) -> tuple[Raw, str]:
     """The donor's template and turn tokens, by their numbers in the output's vocabulary."""
     donor, note = chat.donor_of(every, choice)

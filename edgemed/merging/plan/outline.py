@@ -26,7 +26,7 @@ class ResolvedSlice(NamedTuple):
 
     `sources` has the base as well; `order` is their numbers as the method takes them, the base
     first where the method is about deltas (`based`) or mixes a base with another. `lead` is the
-    source whose list of tensors and types leads: the first that is no base of deltas. `settings`
+    source whose list of tensors and types leads: the first that is not a base of deltas. `settings`
     are those of all its models, the nearest first.
     """
 
@@ -42,7 +42,7 @@ class ResolvedSlice(NamedTuple):
         return self.order[self.based :]
 
 
-class Place(NamedTuple):
+class OutputPlace(NamedTuple):
     """An output tensor: its name, its slice, its depth there (0 to 1; 0 outside the blocks), and
     the name it is made from in every source of the slice."""
 
@@ -74,7 +74,7 @@ def resolved_slice(recipe: Recipe, part: Slice) -> ResolvedSlice:
     return ResolvedSlice(sources, tuple(numbers), based, lead, (part.parameters, recipe.parameters))
 
 
-def outline(parts: Sequence[ResolvedSlice], models: Models, sliced: bool) -> list[Place]:
+def outline(parts: Sequence[ResolvedSlice], models: Models, sliced: bool) -> list[OutputPlace]:
     """Every output tensor, in the order in which they are written."""
     if not sliced:
         return list(whole(parts[0], models[parts[0].lead.model]))
@@ -113,16 +113,16 @@ def with_base(recipe: Recipe, part: Slice, base: Parent | None) -> tuple[Source,
     return (*part.sources, Source(base))
 
 
-def whole(part: ResolvedSlice, lead: Model) -> Iterator[Place]:
+def whole(part: ResolvedSlice, lead: Model) -> Iterator[OutputPlace]:
     """All tensors of whole models, in the order of `lead`."""
     count = block_count(lead)
     for name in lead.tensors:
         block = block_of(name)
         depth = 0.0 if block is None else depth_of(block, count)
-        yield Place(name, part, depth, (name,) * len(part.sources))
+        yield OutputPlace(name, part, depth, (name,) * len(part.sources))
 
 
-def blocks(part: ResolvedSlice, model: Model, done: int) -> Iterator[Place]:
+def blocks(part: ResolvedSlice, model: Model, done: int) -> Iterator[OutputPlace]:
     """The blocks of one slice, numbered from `done`, each with the tensors of the lead's block."""
     assert part.lead.layers is not None
     start = part.lead.layers[0]
@@ -130,7 +130,7 @@ def blocks(part: ResolvedSlice, model: Model, done: int) -> Iterator[Place]:
         for name in (n for n in model.tensors if block_of(n) == start + i):
             names = tuple(in_block(name, s.layers[0] + i) for s in part.sources if s.layers)
             depth = depth_of(i, slice_length(part))
-            yield Place(in_block(name, done + i), part, depth, names)
+            yield OutputPlace(in_block(name, done + i), part, depth, names)
 
 
 def refuse_layers(source: Source, model: Model) -> None:
@@ -152,9 +152,9 @@ def refuse_many(count: int) -> None:
         )
 
 
-def outside(name: str, part: ResolvedSlice) -> Place:
+def outside(name: str, part: ResolvedSlice) -> OutputPlace:
     """A tensor outside the blocks: every gradient has the value of its first anchor."""
-    return Place(name, part, 0.0, (name,) * len(part.sources))
+    return OutputPlace(name, part, 0.0, (name,) * len(part.sources))
 
 
 def depth_of(block: int, count: int) -> float:

@@ -13,7 +13,7 @@ from edgemed.merging.methods.schema import Bound
 from edgemed.merging.methods.table import METHODS
 from edgemed.merging.parents import shapes, token_rows
 from edgemed.merging.parents.vocabulary import Lexicon
-from edgemed.merging.plan.outline import Models, Place, outline
+from edgemed.merging.plan.outline import Models, OutputPlace, outline
 from edgemed.merging.plan.resolved import Resolved
 from edgemed.merging.plan.steps import OutputTensor
 from edgemed.merging.recipe.filters import Namer, any_filters, idle_filters, namer
@@ -39,7 +39,7 @@ def output_tensors_of(asked: Resolved) -> tuple[list[OutputTensor], tuple[str, .
 
 
 def output_tensor(
-    models: Models, lexicon: Lexicon, method: Method, place: Place, names: Namer
+    models: Models, lexicon: Lexicon, method: Method, place: OutputPlace, names: Namer
 ) -> OutputTensor:
     """The sources of one tensor, the base first where the method is about deltas."""
     part = place.part
@@ -60,7 +60,7 @@ def alone_in(method: Method, name: str, parameters: Bound) -> int | None:
     return 0 if name.startswith(ROPE) else method.alone(group_of(name), **dict(parameters))
 
 
-def parameters_of(method: Method, place: Place, names: Namer) -> Bound:
+def parameters_of(method: Method, place: OutputPlace, names: Namer) -> Bound:
     """The method's parameters for this tensor, by mergekit's precedence."""
     part = place.part
 
@@ -74,7 +74,7 @@ def parameters_of(method: Method, place: Place, names: Namer) -> Bound:
     return schema.bind(method.parameters, len(part.own), of_all, of_model, place.name)
 
 
-def tensor_of(models: Models, lexicon: Lexicon, place: Place, source: int) -> Tensor:
+def tensor_of(models: Models, lexicon: Lexicon, place: OutputPlace, source: int) -> Tensor:
     """The tensor that a source puts in this place; Incompatible if it has none of that shape."""
     model, name = models[place.sources[source].model], place.names[source]
     if name not in model.tensors:

@@ -23,7 +23,7 @@ from edgemed.storage.place import refuse_inputs, refuse_place
 Raw = Mapping[str, bytes]
 
 
-class Shard(NamedTuple):
+class OutputShard(NamedTuple):
     """One file, whose byte 0 is byte `start` of the whole output; tensors `first` to `end`."""
 
     path: Path
@@ -37,7 +37,7 @@ class Shard(NamedTuple):
 class Placement:
     """All files of the output, and the tensors and metadata that they hold."""
 
-    shards: tuple[Shard, ...]
+    shards: tuple[OutputShard, ...]
     specs: tuple[TensorSpec, ...]
     metadata: dict[str, bytes]
 
@@ -65,14 +65,14 @@ def place_shards(
 ) -> Placement:
     """A file for the tensors up to each of `ends`, counted from the first; one alone is `out`."""
     if len(ends) == 1:
-        whole = Shard(out, 0, plan_layout(metadata, specs), 0, len(specs))
+        whole = OutputShard(out, 0, plan_layout(metadata, specs), 0, len(specs))
         return Placement((whole,), tuple(specs), metadata)
-    shards: list[Shard] = []
+    shards: list[OutputShard] = []
     start, first = 0, 0
     for number, end in enumerate(ends):
         path = out.with_name(f"{out.stem}-{number + 1:05d}-of-{len(ends):05d}.gguf")
         raw = shard_metadata(metadata, number, len(ends), len(specs))
-        shards.append(Shard(path, start, plan_layout(raw, specs[first:end]), first, end))
+        shards.append(OutputShard(path, start, plan_layout(raw, specs[first:end]), first, end))
         start, first = start + shards[-1].layout.total_bytes, end
     return Placement(tuple(shards), tuple(specs), metadata)
 
@@ -94,7 +94,7 @@ def shard_ends(metadata: Raw, specs: Sequence[TensorSpec], limit: int) -> list[i
         if size(i) > limit:
             raise Refused(
                 f"a file with {specs[first][0]} takes more than {limit:,} bytes",
-                f"allow at least {size(i):,} bytes a file",
+                f"allow at least {size(i):,} bytes per file",
             )
     return [*ends, len(specs)]
 

@@ -23,7 +23,7 @@ from edgemed.errors import InvalidFile
 from edgemed.gguf import Metadata, Model
 from edgemed.gguf.values import encode
 from edgemed.merging.parents.opening import files_of
-from edgemed.merging.plan.keys import MERGE, MERGE_PREFIX, QUANTIZE_PREFIX, Record, last_record
+from edgemed.merging.plan.keys import MERGE, MERGE_PREFIX, QUANTIZE_PREFIX, KeySet, last_record
 from edgemed.merging.recipe.recipe import Recipe, Slice, Source, normal_form, parent_from
 from edgemed.merging.recipe.settings import Filter, Setting
 from edgemed.quantizing.imatrix import Importances, keys_of
@@ -77,7 +77,7 @@ def describe(
 
 
 def making(
-    record: Record, recipe: Recipe, models: Sequence[Model], importances: Importances | None
+    record: KeySet, recipe: Recipe, models: Sequence[Model], importances: Importances | None
 ) -> Keys:
     """All keys about making, with zeros for what waits for the inputs' hashes."""
     columns = {} if importances is None else importance_keys(record, recipe, importances)
@@ -96,7 +96,7 @@ def making(
     }
 
 
-def importance_keys(record: Record, recipe: Recipe, importances: Importances) -> Keys:
+def importance_keys(record: KeySet, recipe: Recipe, importances: Importances) -> Keys:
     """The importance matrices, by name and hash, and what llama.cpp notes of them."""
     return {
         record.imatrix: ("string[]", list(names_of(recipe.imatrix).values())),
@@ -105,7 +105,7 @@ def importance_keys(record: Record, recipe: Recipe, importances: Importances) ->
     }
 
 
-def signature(record: Record, recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
+def signature(record: KeySet, recipe: str, hashes: Sequence[str], columns: bytes = b"") -> Keys:
     """The keys that wait for the inputs' hashes, always of one length; a uuid that follows, where
     the output is another model than its inputs.
 
@@ -177,7 +177,7 @@ def with_paths(recipe: Recipe, paths: Mapping[Path, Path]) -> Recipe:
     return replace(recipe, slices=slices, base=base, tokenizer=tokenizer)
 
 
-def recipe_from(metadata: Metadata, record: Record = MERGE) -> Recipe:
+def recipe_from(metadata: Metadata, record: KeySet = MERGE) -> Recipe:
     """The recipe in a file, its models by name; InvalidFile if it was changed."""
     text = metadata[record.recipe]
     if sha256(text) != metadata.get(record.recipe_sha256):

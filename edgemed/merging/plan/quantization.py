@@ -92,7 +92,7 @@ def decide_quantization(recipe: Recipe, target: Target, keep_split: bool = False
 
 
 def source_of(recipe: Recipe) -> Path:
-    """The one file; UsageError for a model with adapters, which is no file yet."""
+    """The one file; UsageError for a model with adapters, which is not a file yet."""
     (parent,) = recipe.models
     if isinstance(parent, Adapted):
         raise UsageError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edgemed.adapters.naming import model_file
 from edgemed.gguf import Model
 from edgemed.merging.parents import compatibility
-from edgemed.merging.parents.chat import Choice
+from edgemed.merging.parents.chat import TokenizerChoice
 from edgemed.merging.parents.opening import open_parents
 from edgemed.merging.parents.vocabulary import Lexicon
 from edgemed.merging.plan.outline import Models, ResolvedSlice, slices_of
@@ -42,7 +42,7 @@ def resolve(recipe: Recipe) -> Resolved:
     return Resolved(recipe, models, lexicon, importances, slices_of(recipe))
 
 
-def choice_of(recipe: Recipe) -> Choice:
+def choice_of(recipe: Recipe) -> TokenizerChoice:
     """What the recipe decides about vocabulary and template."""
     base = None if recipe.base is None else model_file(recipe.base)
-    return Choice(recipe.tokenizer, recipe.chat_template, base)
+    return TokenizerChoice(recipe.tokenizer, recipe.chat_template, base)

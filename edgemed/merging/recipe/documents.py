@@ -29,7 +29,7 @@ def documents(text: str, name: str) -> list[Any]:
         count = sum(1 for _ in values(found, MOST_VALUES))
     except yaml.YAMLError as error:
         raise UsageError(
-            f"{name} is not YAML: {one_line(error)}", "indent with spaces, one key a line"
+            f"{name} is not YAML: {one_line(error)}", "indent with spaces, one key per line"
         ) from error
     if count > MOST_VALUES:
         raise UsageError(f"{name} has more than {MOST_VALUES:,} values", "a recipe has a few dozen")

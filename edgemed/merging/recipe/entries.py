@@ -91,11 +91,11 @@ class Entries:
             if key in (*ABOUT_MEMORY, *ABOUT_FLOATS):
                 self._ignore(key)
             elif key in keys.FORMER:
-                self._note(f"{key} has no effect, nor in today's mergekit")
+                self._note(f"{key} has no effect, here or in today's mergekit")
             elif keys.stray_parameter(key, self._method):
                 self._note(f"{self._method} has no parameter {key}: it has no effect")
             elif own and key in known and not known[key].each:
-                self._note(f"{key} of a single model has no effect, nor in mergekit")
+                self._note(f"{key} of a single model has no effect, here or in mergekit")
             elif value is not None:
                 settings[key] = self.setting(key, value)
                 self._say_of_own(key)
@@ -153,7 +153,7 @@ class Entries:
             objection = keys.objection(key, known)
             if objection:
                 self._fail(f"{thing} has no key {key!r}", objection)
-            self._note(f"{key} is not a key of {thing}: it has no effect, nor in mergekit")
+            self._note(f"{key} is not a key of {thing}: it has no effect, here or in mergekit")
 
     def _ignore(self, key: str) -> None:
         if key in ABOUT_FLOATS:

@@ -48,7 +48,7 @@ def read_text(path: Path) -> str:
 
 def parse_recipe(text: str, folder: Path, name: str) -> Recipe:
     """The recipe in `text`; model paths are relative to `folder`."""
-    return Reader(folder, name).recipe(one_recipe(documents(text, name), name))
+    return RecipeReader(folder, name).recipe(one_recipe(documents(text, name), name))
 
 
 def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
@@ -56,7 +56,7 @@ def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
     if len(trees) > 1:
         raise UsageError(
             f"{name} holds {len(trees)} recipes, divided by ---",
-            "`edgemed merge` runs such a file; elsewhere give one recipe a file",
+            "`edgemed merge` runs such a file; elsewhere give one recipe per file",
         )
     if not trees or not isinstance(trees[0], dict):
         raise UsageError(
@@ -67,7 +67,7 @@ def one_recipe(trees: Sequence[Any], name: str) -> Mapping[str, Any]:
 
 def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     """Parameters from the command line: values are YAML, such as 0.5, true or [0, 0.5, 1]."""
-    reader = Reader(Path(), "the settings")
+    reader = RecipeReader(Path(), "the settings")
     settings: dict[str, Setting] = {}
     for name, text in pairs:
         try:
@@ -78,7 +78,7 @@ def parse_settings(pairs: Sequence[tuple[str, str]]) -> dict[str, Setting]:
     return settings
 
 
-class Reader(Entries):
+class RecipeReader(Entries):
     """One recipe being read, from its document to the normal form."""
 
     def recipe(self, tree: Mapping[str, Any]) -> Recipe:
@@ -143,7 +143,7 @@ class Reader(Entries):
     def _slice(self, part: Any) -> Slice:
         self._known(part, keys.SLICE, "a slice")
         if part.get("residual_weight") is not None:
-            self._note("residual_weight has no effect, nor in mergekit")
+            self._note("residual_weight has no effect, here or in mergekit")
         given = self._list(part, "sources")
         sources = [self._source(source, ("model", "layer_range")) for source in given]
         return Slice(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from edgemed.errors import UsageError
 from edgemed.merging.recipe.documents import documents
 from edgemed.merging.recipe.recipe import Recipe
-from edgemed.merging.recipe.recipe_file import Reader, one_recipe, read_text
+from edgemed.merging.recipe.recipe_file import RecipeReader, one_recipe, read_text
 
 Outputs = Mapping[str, Path]
 """Name -> where the output of that recipe is, or will be."""
@@ -43,7 +43,7 @@ def read_stages(path: Path) -> list[Stage]:
     outputs = {name: Path(name) for name in names if name}
     stages = []
     for name, tree in named:
-        reader = Reader(path.parent, str(path), outputs)
+        reader = RecipeReader(path.parent, str(path), outputs)
         reader.recipe(without_name(tree))
         stages.append(Stage(name, without_name(tree), frozenset(reader.used)))
     return with_last(in_order(stages, path), path)
@@ -51,7 +51,7 @@ def read_stages(path: Path) -> list[Stage]:
 
 def recipe_of(stage: Stage, path: Path, outputs: Outputs) -> Recipe:
     """The recipe of one stage of the file `path`, with the outputs of others in their places."""
-    return Reader(path.parent, str(path), outputs).recipe(stage.tree)
+    return RecipeReader(path.parent, str(path), outputs).recipe(stage.tree)
 
 
 def name_of(tree: Mapping[str, Any], path: Path) -> str:

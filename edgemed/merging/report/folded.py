@@ -61,12 +61,12 @@ def measure_fold(plan: Plan) -> list[Folded]:
     buffers = replace(plan.buffers, chunk=TOGETHER * longest, sources=1)
     with ExitStack() as stack:
         files = open_files(source_paths(plan), stack)
-        sampler = Sampler(files, Nowhere(), buffers, plan.recipe.seed)
+        sampler = RowSampler(files, Nowhere(), buffers, plan.recipe.seed)
         steps = [s for s in plan.steps if token_rows.is_changed(s.sources[0])]
         return [measured(sampler, step) for step in steps]
 
 
-class Sampler(Blender):
+class RowSampler(Blender):
     """Reads some rows the way a merge does."""
 
     def rows(self, step: Step, first: int, count: int) -> tuple[F32, F32]:
@@ -77,7 +77,7 @@ class Sampler(Blender):
         return plain, self._decode(step, first, packed)[0]
 
 
-def measured(sampler: Sampler, step: Step) -> Folded:
+def measured(sampler: RowSampler, step: Step) -> Folded:
     """The figures of one tensor."""
     tensor = step.sources[0]
     types = [step.type.name, *larger_types(step)]

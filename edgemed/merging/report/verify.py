@@ -54,7 +54,7 @@ BY_NAMES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Verification:
     """What was found, in lines; `tensors` are those whose bytes differ."""
 
     state: State
@@ -68,7 +68,7 @@ def verify(
     threads: int,
     on_progress: OnProgress | None = None,
     imatrix: Sequence[Path] | None = None,
-) -> Answer:
+) -> Verification:
     """Make `out` again from its recipe; inputs are looked for beside it unless given in order."""
     model = open_model(out)
     record = last_record(model.metadata)
@@ -83,11 +83,11 @@ def verify(
     other = other_inputs(model.metadata, list(paths.values()))
     other += other_importances(model.metadata, list(columns.values()))
     if other:
-        return Answer("different", tuple(other))
+        return Verification("different", tuple(other))
     made_by = model.metadata.get(record.encoder_version)
     if made_by != ENCODERS:
         words = f"the file was written by encoders of version {made_by}, these are {ENCODERS}"
-        return Answer("cannot compare", (words, "verify it with the edgemed that made it"))
+        return Verification("cannot compare", (words, "verify it with the edgemed that made it"))
     here = replace(provenance.with_paths(recipe, paths), imatrix=tuple(columns.values()))
     target = Target(out, threads)
     plan = (decide_quantization if record == QUANTIZE else decide)(here, target)
@@ -98,25 +98,27 @@ def verify(
     return judged(model, recipe.method, [f"{name} has different bytes" for name in wrong], wrong)
 
 
-def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]) -> Answer:
+def judged(model: Model, method: str, lines: Sequence[str], wrong: Sequence[str]) -> Verification:
     """The answer; a difference that another version or platform can explain is not reported as
     one."""
     if not lines:
-        return Answer("same", (f"all {len(model.tensors):,} tensors are what the recipe makes",))
+        return Verification(
+            "same", (f"all {len(model.tensors):,} tensors are what the recipe makes",)
+        )
     made_by = model.metadata.get(last_record(model.metadata).version)
     if made_by != __version__:
         words = f"the file was made by edgemed {made_by}, this is {__version__}"
-        return Answer("cannot compare", (words, *lines), tuple(wrong))
+        return Verification("cannot compare", (words, *lines), tuple(wrong))
     foreign = {t.type.name for n in wrong if not CODECS[(t := model.tensors[n]).type.name].encoder}
     if foreign:
         words = (
             f"{', '.join(sorted(foreign))} is written by libggml, whose builds round differently"
         )
-        return Answer("cannot compare", (words, *lines), tuple(wrong))
+        return Verification("cannot compare", (words, *lines), tuple(wrong))
     if wrong and method in BY_ANGLES:
         words = f"{method} uses angles, which another platform may round differently"
-        return Answer("cannot compare", (words, *lines), tuple(wrong))
-    return Answer("different", tuple(lines), tuple(wrong))
+        return Verification("cannot compare", (words, *lines), tuple(wrong))
+    return Verification("different", tuple(lines), tuple(wrong))
 
 
 def located(model: Model, key: str, given: Sequence[Path] | None, folder: Path) -> dict[Path, Path]:

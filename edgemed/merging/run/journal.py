@@ -48,7 +48,7 @@ LARGEST = 1 << 30
 ANEW = "start over instead of resuming"
 
 
-class Piece(NamedTuple):
+class WrittenPiece(NamedTuple):
     """Bytes that were written."""
 
     offset: int
@@ -84,7 +84,7 @@ class Journal:
             if not opened:
                 self._close()
 
-    def of(self, output: Output) -> list[Piece]:
+    def of(self, output: Output) -> list[WrittenPiece]:
         """Keep the journal of `output` from now on; returns the pieces that are there, each read
         again."""
         self._output, self._keep = output, self._contents is not None
@@ -118,7 +118,7 @@ class Journal:
         self._keep = False
         self._append(checked(json.dumps(self._identity | {HASHES: self.hashes})))
 
-    def _before(self) -> Iterator[Piece]:
+    def _before(self) -> Iterator[WrittenPiece]:
         """The pieces an earlier attempt noted; Refused if it made something else.
 
         Leaves the file's position, and its end, after the last line that is whole.
@@ -195,7 +195,7 @@ class Journal:
         self._close()
 
 
-def shown(piece: Piece) -> str:
+def shown(piece: WrittenPiece) -> str:
     """The piece's line."""
     return f"{piece.offset} {piece.nbytes} {piece.checksum:016x}"
 
@@ -248,7 +248,7 @@ def beginning_of(line: str | None, path: Path) -> dict[str, Any]:
     return begun
 
 
-def piece_in(line: str, path: Path) -> Piece:
+def piece_in(line: str, path: Path) -> WrittenPiece:
     """The piece that a line of the journal `path` names; InvalidFile where it names none."""
     found = PIECE.fullmatch(line)
     if found is None:
@@ -257,25 +257,25 @@ def piece_in(line: str, path: Path) -> Piece:
         raise InvalidFile(
             f"{path} names a piece of {int(found[2]):,} bytes, more than {LARGEST:,}", ANEW
         )
-    return Piece(int(found[1]), int(found[2]), int(found[3], 16))
+    return WrittenPiece(int(found[1]), int(found[2]), int(found[3], 16))
 
 
-def _holds(output: Output, piece: Piece) -> bool:
+def _holds(output: Output, piece: WrittenPiece) -> bool:
     buffer = np.empty(piece.nbytes, np.uint8)
     output.read(piece.offset, buffer)
     return piece_of(piece.offset, buffer) == piece
 
 
-def piece_of(offset: int, buffer: Buffer) -> Piece:
+def piece_of(offset: int, buffer: Buffer) -> WrittenPiece:
     """What to note of a buffer that was written at `offset`."""
     data = np.frombuffer(buffer, np.uint8)
-    return Piece(offset, data.size, xxh64(data))
+    return WrittenPiece(offset, data.size, xxh64(data))
 
 
-class Pieces:
+class WrittenPieces:
     """Pieces in the order of their offsets; a piece lies in one tensor and has whole rows."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[WrittenPiece]) -> None:
         self._spans = sorted((p.offset, p.offset + p.nbytes) for p in pieces)
 
     def missing_rows(self, offset: int, row_bytes: int, rows: int) -> list[tuple[int, int]]:

@@ -35,7 +35,7 @@ from edgemed.merging.plan.steps import Step
 from edgemed.merging.run.chunk import Blender, Chunk, Sink
 from edgemed.merging.run.headers import refuse_other_headers
 from edgemed.merging.run.jobs import Jobs, Rows
-from edgemed.merging.run.journal import Identity, Journal, Piece, Pieces
+from edgemed.merging.run.journal import Identity, Journal, WrittenPiece, WrittenPieces
 from edgemed.storage import positional
 from edgemed.storage.output import Output, journal_of, part_of
 
@@ -132,7 +132,11 @@ def finish(output: Output, journal: Journal, refuse: Callable[[], None]) -> None
 
 
 def run_hashed(
-    plan: Plan, files: dict[Path, int], journal: Journal, meter: "Meter", done: Sequence[Piece]
+    plan: Plan,
+    files: dict[Path, int],
+    journal: Journal,
+    meter: "Meter",
+    done: Sequence[WrittenPiece],
 ) -> tuple[list[str], int]:
     """All steps; the hash of every input, taken meanwhile unless it is known, and rows kept."""
     if journal.hashes:
@@ -181,7 +185,11 @@ def try_method(step: Step) -> None:
 
 
 def run_steps(
-    plan: Plan, files: dict[Path, int], output: Sink, meter: "Meter", done: Sequence[Piece] = ()
+    plan: Plan,
+    files: dict[Path, int],
+    output: Sink,
+    meter: "Meter",
+    done: Sequence[WrittenPiece] = (),
 ) -> int:
     """All chunks of all steps on the plan's threads; returns how many rows were kept as is.
 
@@ -195,7 +203,7 @@ def run_steps(
 
 
 def work(
-    plan: Plan, blender: Callable[[], Blender], meter: "Meter", done: Sequence[Piece] = ()
+    plan: Plan, blender: Callable[[], Blender], meter: "Meter", done: Sequence[WrittenPiece] = ()
 ) -> int:
     """Every chunk through a worker's own blender; the sum of what they return."""
     missing = missing_rows(plan, done)
@@ -225,9 +233,9 @@ def work(
             jobs.stop()
 
 
-def missing_rows(plan: Plan, done: Sequence[Piece]) -> dict[str, Rows]:
+def missing_rows(plan: Plan, done: Sequence[WrittenPiece]) -> dict[str, Rows]:
     """Of each step, the runs of rows that no piece of an earlier attempt covers."""
-    pieces = Pieces(done)
+    pieces = WrittenPieces(done)
     return {
         step.name: pieces.missing_rows(step.offset, step.nbytes // rows, rows)
         for step in plan.steps

@@ -25,7 +25,7 @@ from edgemed_models.base import (
 )
 from edgemed_models.engine import wire
 from edgemed_models.engine.process import Process, WorkerDied, hint_for, how_it_ended
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from edgemed_models.reading import F32
@@ -34,14 +34,14 @@ SHOWN_LINES = 12
 ENDINGS = (Done, Failed)
 GRACE = 0.8  # seconds that a cancelled worker has to stop by itself before it is killed
 
-Ready = Callable[[Settings], AbstractContextManager[Settings]]
+Ready = Callable[[EngineSettings], AbstractContextManager[EngineSettings]]
 
 
 class LlamaModel:
     """A GGUF model run by llama.cpp in its own process; follows the Model protocol."""
 
     def __init__(
-        self, settings: Settings, process: Process | None = None, ready: Ready = nullcontext
+        self, settings: EngineSettings, process: Process | None = None, ready: Ready = nullcontext
     ) -> None:
         """Load the model in `process`, or in a new one.
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from edgemed_models.engine.binding import StopFlag, llama, view
 from edgemed_models.engine.library import LlamaFailure
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 
 GGML_TYPES = {
@@ -27,7 +27,7 @@ ABORTED = 2
 
 
 def new_context(
-    weights: Weights, settings: Settings, size: int, stop: StopFlag, sequences: int = 1
+    weights: Weights, settings: EngineSettings, size: int, stop: StopFlag, sequences: int = 1
 ) -> Any:
     """llama.cpp's context for `size` tokens of `sequences` together; its decodes end at `stop`.
 
@@ -56,7 +56,9 @@ def new_context(
 class Context:
     """A KV cache of `size` tokens and the batch that fills it. One sequence, number 0."""
 
-    def __init__(self, weights: Weights, settings: Settings, size: int, stop: StopFlag) -> None:
+    def __init__(
+        self, weights: Weights, settings: EngineSettings, size: int, stop: StopFlag
+    ) -> None:
         self.size, self.batch_size = size, min(settings.batch, size)
         self.context = new_context(weights, settings, size, stop)
         self.n_vocab = weights.n_vocab

@@ -49,7 +49,7 @@ class Layer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelSizes:
     """The numbers from a model's header. `repackable`: bytes the CPU would copy.
 
     `output_bytes`: the output matrix; `tied`: it is also the embedding, which the CPU needs too.
@@ -148,7 +148,7 @@ class DoesNotFit(ModelError):
         self.plan = plan
 
 
-def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> MemoryPlan:
+def fit(shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> MemoryPlan:
     """The first plan that fits. Raises DoesNotFit with the numbers and what would fit."""
     context = check_context(shape, wish)
     plans = [costs(shape, memory, choice, gpu) for choice in choices(shape, wish, context)]
@@ -158,7 +158,7 @@ def fit(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> Mem
     raise refusal(shape, memory, wish, gpu, plans[-1])
 
 
-def check_context(shape: Shape, wish: Wish) -> int:
+def check_context(shape: ModelSizes, wish: Wish) -> int:
     """The context to plan for: the user's, or what the tokens need; at most the training length."""
     context = wish.context or round_up(wish.tokens)
     limit = max(round_up(shape.train_context), CONTEXT_STEP)
@@ -170,7 +170,7 @@ def check_context(shape: Shape, wish: Wish) -> int:
     return context
 
 
-def choices(shape: Shape, wish: Wish, context: int) -> Iterator[Wish]:
+def choices(shape: ModelSizes, wish: Wish, context: int) -> Iterator[Wish]:
     """The wish with its open options filled in, in order of preference."""
     eight_bit = all(layer.key_length % KV_BLOCK == 0 for layer in shape.layers)
     kinds: list[KVType] = ["f16", "q8_0"] if eight_bit else ["f16"]
@@ -179,7 +179,7 @@ def choices(shape: Shape, wish: Wish, context: int) -> Iterator[Wish]:
             yield replace(wish, context=context, kv_type=kv_type, repack=repack)
 
 
-def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> MemoryPlan:
+def costs(shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None) -> MemoryPlan:
     """The plan for a `wish` of which at most the GPU layers are open."""
     context, kv_type = wish.context or 0, wish.kv_type or "f16"
     compute = compute_bytes(shape, wish.batch, context)
@@ -213,7 +213,7 @@ def costs(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None) -> MemoryPl
 
 
 def sequences_for(
-    shape: Shape, memory: Memory, plan: MemoryPlan, wish: Wish, most: int, gpu: Gpu | None
+    shape: ModelSizes, memory: Memory, plan: MemoryPlan, wish: Wish, most: int, gpu: Gpu | None
 ) -> int:
     """How many requests of a plan's context have room beside each other: 1 to `most`.
 
@@ -237,7 +237,7 @@ def kv_bytes(layers: tuple[Layer, ...], context: int, kv_type: KVType) -> int:
     return int(round_up(context) * values * KV_BYTES[kv_type])
 
 
-def compute_bytes(shape: Shape, batch: int, context: int) -> int:
+def compute_bytes(shape: ModelSizes, batch: int, context: int) -> int:
     """Upper bound of llama.cpp's compute buffer with flash attention.
 
     Per batch token in f32: gate and up rows of the feed-forward part, and eight rows of the
@@ -248,7 +248,7 @@ def compute_bytes(shape: Shape, batch: int, context: int) -> int:
     return max(4 * batch * rows, logits) + 2 * batch * round_up(context) + logits
 
 
-def layers_for(shape: Shape, gpu: Gpu, context: int, kv_type: KVType, compute: int) -> int:
+def layers_for(shape: ModelSizes, gpu: Gpu, context: int, kv_type: KVType, compute: int) -> int:
     """How many layers fit on the GPU: the output, then blocks from the last on with their cache."""
     left = gpu.free - GPU_MARGIN - compute - shape.output_bytes
     fitting = 0
@@ -265,7 +265,7 @@ def round_up(tokens: int) -> int:
     return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP
 
 
-def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> int:
+def largest_context(shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None = None) -> int:
     """The longest context, up to the training length, that fits in some way; 0 if none does."""
     fitting, above = 0, shape.train_context // CONTEXT_STEP + 1
     while above - fitting > 1:  # if a context fits, so does every smaller one
@@ -279,7 +279,7 @@ def largest_context(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None = 
 
 
 def refusal(
-    shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: MemoryPlan
+    shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None, least: MemoryPlan
 ) -> DoesNotFit:
     """The error if nothing fits: the smallest plan's numbers, and what would fit."""
     room, needed, what = least.room, least.needed, memory.limited_by
@@ -293,7 +293,9 @@ def refusal(
     )
 
 
-def nearest(shape: Shape, memory: Memory, wish: Wish, gpu: Gpu | None, least: MemoryPlan) -> str:
+def nearest(
+    shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None, least: MemoryPlan
+) -> str:
     """What would fit: this model with less text, or a smaller model."""
     context = largest_context(shape, memory, wish, gpu)
     if context >= max(wish.tokens, 1):

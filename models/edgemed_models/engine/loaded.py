@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from edgemed_models.base import Event, Failed, Message, ModelError, Request
 from edgemed_models.engine import wire
 from edgemed_models.engine.renderer import Renderer
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from edgemed_models.engine.context import Context
@@ -25,7 +25,7 @@ SPARE = 1536  # extra tokens, so that a further question about the same text can
 class LoadedModel:
     """One loaded model and its context, which grows to what a request needs."""
 
-    def __init__(self, settings: Settings, renderer: Renderer) -> None:
+    def __init__(self, settings: EngineSettings, renderer: Renderer) -> None:
         from edgemed_models.engine import binding, weights
 
         self.renderer = renderer
@@ -258,7 +258,7 @@ class LoadedModel:
         return loop.score(self.room(len(ids)), ids[:1], ids[1:]) if len(ids) > 1 else []
 
     def text_logits(self, ids: list[int], out: BinaryIO) -> None:
-        """Write the logits behind every id but the last, some rows a line."""
+        """Write the logits behind every id but the last, some rows per line."""
         from edgemed_models.engine import loop
 
         if len(ids) > 1:

@@ -43,7 +43,7 @@ def generate(
     if done < len(prompt):
         yield Done("cancelled", Timings(done, begin - start, 0, 0.0, kept))
         return
-    text, told = Text(weights), 0.0
+    text, told = TokenText(weights), 0.0
     reason: Reason = "length"
     written = 0
     while written < limit:
@@ -67,7 +67,7 @@ def generate(
     yield Done(reason, Timings(len(prompt), begin - start, written, spent, kept))
 
 
-class Text:
+class TokenText:
     """Collects tokens until they form whole characters; several tokens become one piece."""
 
     def __init__(self, weights: Weights) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgemed_models.base import Done, Event, Failed, ModelError, Piece, Prefill, Reason, Timings
-from edgemed_models.engine.loop import Text
+from edgemed_models.engine.loop import TokenText
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.sequences import FIRST, Sequences
@@ -50,7 +50,7 @@ class Running:
     ask: Ask
     sequence: int
     kept: int
-    text: Text
+    text: TokenText
     read: int = 0
     written: int = 0
     token: int | None = None  # chosen, and to be read next
@@ -79,7 +79,7 @@ def generate(weights: Weights, pool: Sequences, asks: Sequence[Ask]) -> Iterator
         while places and waiting and waiting[0].most - shared <= free:
             ask = waiting.popleft()
             free -= ask.most - shared
-            one = Running(ask, places.popleft(), shared, Text(weights), shared)
+            one = Running(ask, places.popleft(), shared, TokenText(weights), shared)
             if shared:
                 pool.branch(one.sequence)
             running.append(one)

@@ -145,7 +145,7 @@ class Scorer:
         return Scored(self.name(token), offset, float(logs[token]), top)
 
     def name(self, token: int) -> str:
-        """A token's text; its bytes where they are no whole characters; a control token's name."""
+        """A token's text; its bytes where they are not whole characters; a control token's name."""
         data = self.weights.piece(token) or self.weights.special_text(token).encode()
         try:
             return data.decode("utf-8")

@@ -47,7 +47,7 @@ class Rewording:
     def __init__(self, read: str) -> None:
         known = frozenset(map(stem, telling(SIGN.findall(read.lower()))))
         self._rest = ""
-        self.rows = Row(known, SENTENCE_ENDS, 2), Row(known, CLAUSE_ENDS, 3)
+        self.rows = Statements(known, SENTENCE_ENDS, 2), Statements(known, CLAUSE_ENDS, 3)
 
     def add(self, piece: str) -> bool:
         """Take the next piece; whether the answer has been saying nothing new somewhere in it."""
@@ -71,7 +71,7 @@ class Rewording:
         return sentences.is_loop or clauses.is_loop
 
 
-class Row:
+class Statements:
     """The statements of an answer that end at one of `ends`.
 
     `known` are the stems of what was read; two statements that are alike share `least` words.

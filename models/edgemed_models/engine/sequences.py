@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgemed_models.engine.binding import StopFlag, llama, view
 from edgemed_models.engine.context import ABORTED, new_context
 from edgemed_models.engine.library import LlamaFailure
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.weights import Weights
 
 FIRST = 0
@@ -21,7 +21,7 @@ class Sequences:
     """`count` sequences in a pool of `size` tokens, beside the one that holds what they share."""
 
     def __init__(
-        self, weights: Weights, settings: Settings, size: int, count: int, stop: StopFlag
+        self, weights: Weights, settings: EngineSettings, size: int, count: int, stop: StopFlag
     ) -> None:
         self.size, self.count, self.stop = size, count, stop
         self.n_vocab = weights.n_vocab

@@ -7,7 +7,7 @@ KVType = Literal["f16", "q8_0", "q4_0"]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class EngineSettings:
     """What the worker needs to load `path`.
 
     `context` is the most tokens that a request may take; the KV cache is made large enough for a

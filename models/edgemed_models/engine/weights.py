@@ -8,7 +8,7 @@ from typing import Any
 from edgemed_models.engine.binding import llama, start
 from edgemed_models.engine.encoding import Control
 from edgemed_models.engine.library import LlamaFailure
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.engine.steering import is_piece
 from edgemed_models.engine.tiles import tiles_crash
 
@@ -18,7 +18,7 @@ NO_TOKEN = -1
 class Weights:
     """A loaded model and its vocabulary."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = settings.gpu_layers
         params.use_extra_bufts = settings.repack and not tiles_crash()
@@ -165,7 +165,7 @@ class Weights:
 class Adapters:
     """LoRA adapters beside a model's weights, which stay as they are."""
 
-    def __init__(self, weights: Weights, settings: Settings) -> None:
+    def __init__(self, weights: Weights, settings: EngineSettings) -> None:
         """Load them; llama.cpp compares shapes. They go with the model when it is freed."""
         asked = () if settings.vocab_only else settings.adapters
         self.names = [os.path.basename(path) for path, _ in asked]  # noqa: PTH119

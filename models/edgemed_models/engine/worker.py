@@ -18,7 +18,7 @@ from edgemed_models.engine.isolation import isolate
 from edgemed_models.engine.library import LlamaFailure, functions, without_engine
 from edgemed_models.engine.loaded import LoadedModel
 from edgemed_models.engine.renderer import Renderer
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 
 
 class Inbox:
@@ -68,7 +68,7 @@ class Service:
         """Do what `message` asks; ends with exactly one line other than Prefill or Piece."""
         match message["op"]:
             case "load":
-                self.tell({"loaded": self.load(Settings(**message["settings"])).facts()})
+                self.tell({"loaded": self.load(EngineSettings(**message["settings"])).facts()})
             case "generate":
                 self.loaded().generate(wire.request(message["request"]), self.out)
             case "generate many":
@@ -96,7 +96,7 @@ class Service:
         self.out.write(wire.line(message))
         self.out.flush()
 
-    def load(self, settings: Settings) -> LoadedModel:
+    def load(self, settings: EngineSettings) -> LoadedModel:
         """Load a model in place of the current one."""
         if self.model is not None:
             self.model.free()

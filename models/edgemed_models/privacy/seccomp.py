@@ -50,7 +50,7 @@ MACHINES = {
 }
 
 
-class Instruction(NamedTuple):
+class FilterInstruction(NamedTuple):
     """`struct sock_filter`: jumps count instructions from the next one."""
 
     code: int
@@ -59,15 +59,15 @@ class Instruction(NamedTuple):
     k: int
 
 
-def program(machine: Machine, refusal: int = REFUSE) -> list[Instruction]:
+def program(machine: Machine, refusal: int = REFUSE) -> list[FilterInstruction]:
     """The filter; `refusal` is what the kernel does with a call that is not allowed."""
     allow, refuse = 10, 11  # indices in the list below
 
-    def load(offset: int) -> Instruction:
-        return Instruction(LOAD, 0, 0, offset)
+    def load(offset: int) -> FilterInstruction:
+        return FilterInstruction(LOAD, 0, 0, offset)
 
-    def jump(here: int, code: int, k: int, true: int, false: int) -> Instruction:
-        return Instruction(code, true - here - 1, false - here - 1, k)
+    def jump(here: int, code: int, k: int, true: int, false: int) -> FilterInstruction:
+        return FilterInstruction(code, true - here - 1, false - here - 1, k)
 
     return [
         load(ARCH),
@@ -80,12 +80,12 @@ def program(machine: Machine, refusal: int = REFUSE) -> list[Instruction]:
         load(FAMILY),
         jump(8, EQUAL, AF_UNIX, allow, 9),
         jump(9, EQUAL, AF_NETLINK, allow, refuse),
-        Instruction(RETURN, 0, 0, ALLOW),
-        Instruction(RETURN, 0, 0, refusal),
+        FilterInstruction(RETURN, 0, 0, ALLOW),
+        FilterInstruction(RETURN, 0, 0, refusal),
     ]
 
 
-def packed(instructions: list[Instruction]) -> bytes:
+def packed(instructions: list[FilterInstruction]) -> bytes:
     """The program as the kernel reads it, 8 bytes an instruction."""
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
 

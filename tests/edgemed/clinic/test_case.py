@@ -19,7 +19,7 @@ from edgemed.clinic.kept import Unsaved
 from edgemed.clinic.template import load_template
 from edgemed.errors import EdgemedError, Refused
 from edgemed.logs import audit, seals
-from edgemed.logs.audit import Place
+from edgemed.logs.audit import LogFiles
 
 NOTE, OTHER = "Na 128 [L] K 5.9 [H]\n", "Another patient, with a cough.\n"
 ORIGIN = Origin("m", "soap")
@@ -28,12 +28,12 @@ ONE_TEXT = Path(__file__).parent / "one_text"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "audit.sqlite", tmp_path / "audit.key", tmp_path / "audit.seal")
+def place(tmp_path: Path) -> LogFiles:
+    return LogFiles(tmp_path / "audit.sqlite", tmp_path / "audit.key", tmp_path / "audit.seal")
 
 
 @pytest.fixture
-def case(tmp_path: Path, place: Place) -> Case:
+def case(tmp_path: Path, place: LogFiles) -> Case:
     made = Case(place, tmp_path / "sessions", lambda: "2026-01-02T03:04:05+00:00")
     made.open(NOTE)
     return made
@@ -61,7 +61,7 @@ def checked(case: Case) -> Case:
     return case
 
 
-def logged(place: Place) -> list[str]:
+def logged(place: LogFiles) -> list[str]:
     return [row.what for row in audit.read(place)]
 
 
@@ -74,7 +74,7 @@ def refusing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("reason", ["stop", "length", "cancelled", "failed"])
 def test_a_first_draft_stands_and_is_marked_unless_the_model_ended_it(
-    case: Case, place: Place, reason: Ending
+    case: Case, place: LogFiles, reason: Ending
 ) -> None:
     assert write(case, "Sodium", reason).became == "draft"
     assert (case.session.text, case.session.cut) == ("Sodium", reason != "stop")
@@ -105,7 +105,7 @@ def test_a_second_draft_is_a_second_document_unless_it_was_broken_off(
         assert (case.session, case.saved_as, case.at_stake) == (before, file, None)
 
 
-def test_a_draft_without_a_word_is_none(case: Case, place: Place) -> None:
+def test_a_draft_without_a_word_is_none(case: Case, place: LogFiles) -> None:
     assert write(case, " \n").became == "nothing"
     assert case.session == steps.opened(NOTE) and not case.at_stake
     assert not place.log.exists()
@@ -201,7 +201,7 @@ def test_an_export_keeps_the_exported_document_alone(case: Case, tmp_path: Path)
 
 
 def test_an_addendum_names_the_signed_text_and_is_checked_signed_and_exported_by_itself(
-    case: Case, tmp_path: Path, place: Place
+    case: Case, tmp_path: Path, place: LogFiles
 ) -> None:
     with pytest.raises(Refused, match="only a signed text"):
         checked(case).begin_addendum()
@@ -319,7 +319,7 @@ def test_ending_saves_where_saving_has_begun_and_says_where_it_cannot(
 
 
 def test_a_signed_text_stands_and_its_signer_is_who_decides_from_then_on(
-    case: Case, place: Place
+    case: Case, place: LogFiles
 ) -> None:
     checked(case).sign(" Dr A ")
     assert case.who == "Dr A"

@@ -10,7 +10,7 @@ import pytest
 from edgemed.errors import Refused, UsageError
 from edgemed.evals.examining import READING, WRITING
 from edgemed.evals.scoring import WRITTEN
-from edgemed.evals.tasks.items import Options, parted, sampled
+from edgemed.evals.tasks.items import AnswerOptions, parted, sampled
 from edgemed.evals.tasks.loaders import LOADERS, load
 from edgemed.evals.tasks.rows import json_lines, json_object
 from edgemed.evals.tasks.sheet import sheet_rows
@@ -123,7 +123,7 @@ def test_rows_become_what_is_asked(tmp_path: Path) -> None:
     for other in read_task("mmlu-medical").split.files[1:]:
         files.put_csv(tmp_path / other, [(other, "a", "b", "c", "d", "A")])
     item = load(read_task("mmlu-medical"), tmp_path)[0]
-    assert item.wanted == Options(("hip", "jaw", "rib", "toe"), 2) and item.group == "anatomy"
+    assert item.wanted == AnswerOptions(("hip", "jaw", "rib", "toe"), 2) and item.group == "anatomy"
     assert item.fields["options"] == "A. hip\nB. jaw\nC. rib\nD. toe"
 
 
@@ -179,7 +179,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "no such header": (
         "mts-dialog",
         lambda f: files.put_csv(f / files.MTS, [files.MTS_HEAD, ("0", SECRET, "t", "d")]),
-        "2023.csv, line 2: section_header is none",
+        "2023.csv, line 2: section_header is not one",
     ),
     "a cell too few in a large file": (
         "mimic-iv-bhc",
@@ -189,12 +189,12 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "an endless quote in a large file": (
         "mimic-iv-bhc",
         lambda f: files.put(f / files.BHC, f'{",".join(BHC_HEAD)}\r\n1,"{SECRET}'),
-        "bhc.csv, line 2: it is no CSV",
+        "bhc.csv, line 2: it is not valid CSV",
     ),
     "a large file in another encoding": (
         "mimic-iv-bhc",
         lambda f: files.put(f / files.BHC, f"{','.join(BHC_HEAD)}\n1,\xe9,".encode("latin-1")),
-        "bhc.csv, behind line .: it is not UTF-8",
+        "bhc.csv, after line .: it is not UTF-8",
     ),
     "a large file with other columns": (
         "mimic-iv-bhc",
@@ -226,7 +226,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a quote that does not end": (
         "aci-bench",
         lambda f: files.put(f / files.ACI, ",".join(files.ACI_HEAD) + f'\naci,D1,"{SECRET}'),
-        "line 2: it is no CSV",
+        "line 2: it is not valid CSV",
     ),
     "mixed encodings": (
         "mts-dialog",
@@ -253,17 +253,17 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a wrong letter": (
         "medqa",
         lambda f: files.put_lines(f / files.MEDQA, [files.medqa_row(answer_idx="E")]),
-        "line 1: answer_idx is none of the letters A to D",
+        "line 1: answer_idx is not one of the letters A to D",
     ),
     "a small letter": (
         "medqa",
         lambda f: files.put_lines(f / files.MEDQA, [files.medqa_row(answer_idx="b")]),
-        "line 1: answer_idx is none",
+        "line 1: answer_idx is not one",
     ),
     "two letters": (
         "medqa",
         lambda f: files.put_lines(f / files.MEDQA, [files.medqa_row(answer_idx="AB")]),
-        "line 1: answer_idx is none",
+        "line 1: answer_idx is not one",
     ),
     "letters with a gap": (
         "medqa",
@@ -285,7 +285,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a right option that is not there": (
         "medmcqa",
         lambda f: files.put_lines(f / files.MEDMCQA, [files.medmcqa_row(cop=0)]),
-        "dev.json, line 1: cop is none of 1 to 4",
+        "dev.json, line 1: cop is not 1, 2, 3 or 4",
     ),
     "an empty option": (
         "medmcqa",
@@ -295,14 +295,14 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a list in place of a text": (
         "medmcqa",
         lambda f: files.put_lines(f / files.MEDMCQA, [files.medmcqa_row(opc=[SECRET])]),
-        "line 1: opc is no text",
+        "line 1: opc is not text",
     ),
     "no decision": (
         "pubmedqa",
         lambda f: files.put(
             f / files.PUBMEDQA, json.dumps({"1": files.pubmedqa_row(final_decision="no idea")})
         ),
-        "ori_pqal.json, entry 1: final_decision is none",
+        "ori_pqal.json, entry 1: final_decision is not yes, no",
     ),
     "no abstract": (
         "pubmedqa",
@@ -314,7 +314,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "a list for an object": (
         "pubmedqa",
         lambda f: files.put(f / files.PUBMEDQA, json.dumps([SECRET])),
-        "ori_pqal.json: it is no JSON object",
+        "ori_pqal.json: it is not a JSON object",
     ),
     "five cells": (
         "mmlu-medical",
@@ -353,7 +353,7 @@ BAD: dict[str, tuple[str, Put, str]] = {
     "no Excel file": (
         "meqsum",
         lambda f: files.put(f / files.MEQSUM, SECRET),
-        "it is no Excel file",
+        "it is not an Excel file",
     ),
     "a sheet with an empty cell": (
         "meqsum",

@@ -7,17 +7,19 @@ from collections import Counter
 import pytest
 from edgemed_models.answer import ask
 from edgemed_models.base import Request
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.scale import path_of
 from edgemed_models.scale.items import TEMPLATE
 
 from edgemed.instructions import asking
 from edgemed.instructions.draws import SAMPLING, Draw, draw
 from edgemed.instructions.seeds import own_seeds
-from edgemed.instructions.task import Seed, Task
+from edgemed.instructions.task import InstructionTask, Seed
 from edgemed.local_models.loading import start
 
-ODD = Seed("odd", Task("T", 'Nurse "A" \\ é', "Type [x] 'y'", 5, "Do it well.", "Some data."))
+ODD = Seed(
+    "odd", InstructionTask("T", 'Nurse "A" \\ é', "Type [x] 'y'", 5, "Do it well.", "Some data.")
+)
 
 
 def test_a_change_of_the_prompts_changes_their_version() -> None:
@@ -72,11 +74,15 @@ def test_a_task_is_read_back() -> None:
     drawn = draw(own_seeds(), 1, 2)
     row = {"topic": " Fever ", "instruction": 'Say "what".', "input": "a\nb", "view": "ignored"}
     found = asking.parsed(json.dumps(row), drawn)
-    assert found == Task("Fever", drawn.view, drawn.type, drawn.difficulty, 'Say "what".', "a\nb")
+    assert found == InstructionTask(
+        "Fever", drawn.view, drawn.type, drawn.difficulty, 'Say "what".', "a\nb"
+    )
 
 
 def test_the_engine_writes_within_the_grammar() -> None:
-    settings = Settings(str(path_of("instruct")), context=1024, threads=1, chat_template=TEMPLATE)
+    settings = EngineSettings(
+        str(path_of("instruct")), context=1024, threads=1, chat_template=TEMPLATE
+    )
     model = start(settings)
     drawn = Draw((ODD, ODD, ODD), 0, 0)
     begun = json.dumps(

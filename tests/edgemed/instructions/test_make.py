@@ -14,7 +14,7 @@ from edgemed.instructions import make as room
 from edgemed.instructions.draws import draw
 from edgemed.instructions.make import MakeSettings, make
 from edgemed.instructions.seeds import own_seeds
-from edgemed.instructions.task import Task
+from edgemed.instructions.task import InstructionTask
 from edgemed.instructions.tries import KEPT, Tries, Try
 from tests.edgemed.instructions.writer import pieces, script, task_text, writer
 
@@ -173,7 +173,7 @@ def test_answers_that_contradict_their_input_are_dropped_on_request(
     ],
 )  # fmt: skip
 def test_a_row_says_whether_anything_was_compared(given: str, answer: str, found: str) -> None:
-    task = Task("Knee", "Nurse", "Summarization", 2, "Summarize the note.", given)
+    task = InstructionTask("Knee", "Nurse", "Summarization", 2, "Summarize the note.", given)
     assert room.compare(task, answer) == found
 
 

@@ -12,7 +12,7 @@ from edgemed.errors import EdgemedError, InvalidFile, Refused
 from edgemed.instructions import seeds as room
 from edgemed.instructions.likeness import Texts
 from edgemed.instructions.seeds import own_seeds, read_seeds
-from edgemed.instructions.task import Task
+from edgemed.instructions.task import InstructionTask
 
 SECRET = "Mrs Example"
 GOOD = {
@@ -60,7 +60,7 @@ def test_the_papers_form_is_read(tmp_path: Path) -> None:
     path = tmp_path / "med_seed.json"
     path.write_text(json.dumps(rows, indent=4))
     found = read_seeds([path])
-    assert found[0].task == Task(
+    assert found[0].task == InstructionTask(
         "Genetics", "Student (Medicine)", "Open Q&A", 1, "Explain what a gene is."
     )
     assert [seed.task.difficulty for seed in found] == [1, 5, 2]
@@ -81,9 +81,9 @@ BAD = {
     "difficulty true": GOOD | {"difficulty": True},
     "difficulty 2.0": GOOD | {"difficulty": 2.0},
     "no instruction": GOOD | {"instruction": " "},
-    "an instruction that is no text": GOOD | {"instruction": 5},
+    "an instruction that is not text": GOOD | {"instruction": 5},
     "half a character": GOOD | {"instruction": "a \ud800"},
-    "an input that is no text": GOOD | {"input": [SECRET]},
+    "an input that is not text": GOOD | {"input": [SECRET]},
     "too long": GOOD | {"input": "x" * 8001},
     "id": GOOD | {"id": 7},
 }

@@ -7,7 +7,7 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
-from edgemed.logs.audit_files import TABLE, Place
+from edgemed.logs.audit_files import TABLE, LogFiles
 from edgemed.logs.chain import BEGUN, Entry, as_line, mac_of, seal_of
 
 WHEN = "2025-11-12T13:14:15+00:00"
@@ -37,12 +37,12 @@ TABLES = (
 )
 
 
-def place_in(folder: Path) -> Place:
+def place_in(folder: Path) -> LogFiles:
     """The log's files as they lie in one folder."""
-    return Place(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
+    return LogFiles(folder / "audit.sqlite", folder / "audit.key", folder / "audit.seal")
 
 
-def old_audit(place: Place, count: int = 3) -> None:
+def old_audit(place: LogFiles, count: int = 3) -> None:
     """An audit log of so many rows, sealed."""
     place.log.parent.mkdir(parents=True, exist_ok=True)
     place.key.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def old_mark(text: str) -> str:
     return hmac.new(RECORDS_KEY, text.encode(), sha256).hexdigest()
 
 
-def old_records(place: Place, version: int = 2, notes: tuple[str, ...] = NOTES) -> None:
+def old_records(place: LogFiles, version: int = 2, notes: tuple[str, ...] = NOTES) -> None:
     """Records of a note each, beside the log, in the tables of that version."""
     path = place.log.with_name("records.sqlite")
     path.parent.mkdir(parents=True, exist_ok=True)

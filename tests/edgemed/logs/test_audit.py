@@ -12,32 +12,34 @@ from hypothesis import strategies as st
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.logs import audit
-from edgemed.logs.audit import Log, Place, Seal
+from edgemed.logs.audit import Log, LogFiles, Seal
 
 WHEN = "2026-01-02T03:04:05+00:00"
 COLUMNS = ("at", "who", "what", "facts", "mac")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal")
+def place(tmp_path: Path) -> LogFiles:
+    return LogFiles(
+        tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal"
+    )
 
 
 @pytest.fixture
-def filled(place: Place) -> Iterator[Place]:
+def filled(place: LogFiles) -> Iterator[LogFiles]:
     log = Log(place)
     for i in range(5):
         log.add("dismiss", "Dr A", WHEN, {"check": "dose", "i": i})
     yield place
 
 
-def execute(place: Place, statement: str, *values: object) -> None:
+def execute(place: LogFiles, statement: str, *values: object) -> None:
     with sqlite3.connect(place.log) as rows:
         rows.execute(statement, values)
     rows.close()
 
 
-def test_an_untouched_log_has_no_fault(filled: Place) -> None:
+def test_an_untouched_log_has_no_fault(filled: LogFiles) -> None:
     verdict = audit.verify(filled)
     assert verdict.faults == ()
     assert verdict.entries == 5
@@ -46,31 +48,31 @@ def test_an_untouched_log_has_no_fault(filled: Place) -> None:
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("number", [1, 3, 5])
 def test_a_change_of_any_column_of_any_row_is_found(
-    filled: Place, column: str, number: int
+    filled: LogFiles, column: str, number: int
 ) -> None:
     value: object = b"\0" * 32 if column == "mac" else "other"
     execute(filled, f"UPDATE entries SET {column} = ? WHERE number = ?", value, number)
     assert any(f"row {number}" in fault for fault in audit.verify(filled).faults)
 
 
-def test_a_removed_row_is_found(filled: Place) -> None:
+def test_a_removed_row_is_found(filled: LogFiles) -> None:
     execute(filled, "DELETE FROM entries WHERE number = 2")
     assert "row 2 is missing" in audit.verify(filled).faults
 
 
-def test_a_cut_tail_is_found_though_the_rows_left_agree(filled: Place) -> None:
+def test_a_cut_tail_is_found_though_the_rows_left_agree(filled: LogFiles) -> None:
     execute(filled, "DELETE FROM entries WHERE number > 3")
     assert audit.verify(filled).faults == ("the seal names row 5, the log ends at row 3",)
 
 
-def test_two_rows_exchanged_are_found(filled: Place) -> None:
+def test_two_rows_exchanged_are_found(filled: LogFiles) -> None:
     for old, new in ((2, 99), (3, 2), (99, 3)):
         execute(filled, "UPDATE entries SET number = ? WHERE number = ?", new, old)
     assert audit.verify(filled).faults
 
 
-def test_a_log_written_anew_without_the_key_is_found(filled: Place, tmp_path: Path) -> None:
-    other = Place(tmp_path / "x" / "log", tmp_path / "x" / "key", tmp_path / "x" / "seal")
+def test_a_log_written_anew_without_the_key_is_found(filled: LogFiles, tmp_path: Path) -> None:
+    other = LogFiles(tmp_path / "x" / "log", tmp_path / "x" / "key", tmp_path / "x" / "seal")
     log = Log(other)
     for i in range(5):
         log.add("dismiss", "Dr A", WHEN, {"check": "dose", "i": i})
@@ -78,7 +80,7 @@ def test_a_log_written_anew_without_the_key_is_found(filled: Place, tmp_path: Pa
     assert audit.verify(filled).faults
 
 
-def test_a_seal_kept_elsewhere_finds_a_rewrite_by_one_who_has_the_key(filled: Place) -> None:
+def test_a_seal_kept_elsewhere_finds_a_rewrite_by_one_who_has_the_key(filled: LogFiles) -> None:
     kept = audit.verify(filled).seal
     filled.log.unlink()
     filled.seal.unlink()
@@ -89,7 +91,7 @@ def test_a_seal_kept_elsewhere_finds_a_rewrite_by_one_who_has_the_key(filled: Pl
     assert audit.verify(filled, kept).faults == ("row 5 is not the row that the given seal names",)
 
 
-def test_a_changed_or_missing_seal_is_found(filled: Place) -> None:
+def test_a_changed_or_missing_seal_is_found(filled: LogFiles) -> None:
     text = filled.seal.read_text()
     filled.seal.write_text(text.replace("5 ", "4 ", 1))
     assert audit.verify(filled).faults == ("the seal was changed",)
@@ -97,14 +99,14 @@ def test_a_changed_or_missing_seal_is_found(filled: Place) -> None:
     assert audit.verify(filled).faults == ("the seal is missing",)
 
 
-def test_a_missing_log_is_found_and_no_new_one_is_begun(filled: Place) -> None:
+def test_a_missing_log_is_found_and_no_new_one_is_begun(filled: LogFiles) -> None:
     filled.log.unlink()
     assert audit.verify(filled).faults == ("the log is missing, but its seal is there",)
     with pytest.raises(InvalidFile):
         Log(filled)
 
 
-def test_a_crash_between_row_and_seal_is_no_fault(filled: Place) -> None:
+def test_a_crash_between_row_and_seal_is_no_fault(filled: LogFiles) -> None:
     before = filled.seal.read_text()
     log = Log(filled)
     log.add("sign", "Dr A", WHEN, {})
@@ -112,13 +114,13 @@ def test_a_crash_between_row_and_seal_is_no_fault(filled: Place) -> None:
     assert audit.verify(filled).faults == ()
 
 
-def test_a_changed_log_is_not_written_to(filled: Place) -> None:
+def test_a_changed_log_is_not_written_to(filled: LogFiles) -> None:
     execute(filled, "DELETE FROM entries WHERE number = 5")
     with pytest.raises(InvalidFile, match="changed"):
         Log(filled)
 
 
-def test_two_open_logs_write_one_chain(place: Place) -> None:
+def test_two_open_logs_write_one_chain(place: LogFiles) -> None:
     first, second = Log(place), Log(place)
     for log in (first, second, second, first):
         log.add("draft", "Dr A", WHEN, {})
@@ -127,7 +129,9 @@ def test_two_open_logs_write_one_chain(place: Place) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.text(max_size=30), st.text(max_size=30), st.integers(1, 5))
-def test_any_other_text_in_a_row_is_found(filled: Place, who: str, facts: str, number: int) -> None:
+def test_any_other_text_in_a_row_is_found(
+    filled: LogFiles, who: str, facts: str, number: int
+) -> None:
     rows = audit.read(filled)
     if (who, facts) == (rows[number - 1].who, rows[number - 1].facts):
         return
@@ -138,9 +142,9 @@ def test_any_other_text_in_a_row_is_found(filled: Place, who: str, facts: str, n
     execute(filled, statement, rows[number - 1].who, rows[number - 1].facts, number)
 
 
-def test_a_mark_is_keyed(place: Place, tmp_path: Path) -> None:
+def test_a_mark_is_keyed(place: LogFiles, tmp_path: Path) -> None:
     log = Log(place)
-    other = Log(Place(tmp_path / "y" / "log", tmp_path / "y" / "key", tmp_path / "y" / "seal"))
+    other = Log(LogFiles(tmp_path / "y" / "log", tmp_path / "y" / "key", tmp_path / "y" / "seal"))
     assert log.mark("note") == log.mark("note") != other.mark("note")
 
 
@@ -152,7 +156,7 @@ def test_a_seal_reads_back_as_printed() -> None:
 
 
 def test_the_command_says_where_and_exits_3(
-    filled: Place, capsys: pytest.CaptureFixture[str]
+    filled: LogFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--log", str(filled.log), "--key", str(filled.key)]
     filled.seal.rename(filled.key.with_suffix(".seal"))

@@ -15,15 +15,17 @@ import pytest
 
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.logs import audit, database
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 from edgemed.storage import whole
 
 WHEN = "2026-01-02T03:04:05+00:00"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal")
+def place(tmp_path: Path) -> LogFiles:
+    return LogFiles(
+        tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,7 @@ def sign(log: Log, number: int = 0) -> None:
 
 
 @contextmanager
-def held(place: Place) -> Iterator[None]:
+def held(place: LogFiles) -> Iterator[None]:
     """Another program that holds the log."""
     other = sqlite3.connect(place.log, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -46,7 +48,7 @@ def held(place: Place) -> Iterator[None]:
         other.close()
 
 
-def test_a_log_that_another_program_holds_is_a_refusal_and_then_written(place: Place) -> None:
+def test_a_log_that_another_program_holds_is_a_refusal_and_then_written(place: LogFiles) -> None:
     log = Log(place)
     with held(place):
         with pytest.raises(EdgemedError, match="another program") as refusal:
@@ -59,7 +61,7 @@ def test_a_log_that_another_program_holds_is_a_refusal_and_then_written(place: P
     assert audit.verify(place).faults == ()
 
 
-def test_a_short_hold_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_hold_is_waited_for(place: LogFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE", 20.0)
     log = Log(place)
     other = sqlite3.connect(place.log, isolation_level=None, check_same_thread=False)
@@ -70,7 +72,7 @@ def test_a_short_hold_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_log_that_sqlite_cannot_write_is_a_refusal_and_can_be_written_later(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Log(place)
     sign(log)
@@ -97,7 +99,7 @@ def full(*arguments: object) -> None:
 
 
 def test_a_row_whose_seal_finds_no_room_counts_and_is_sealed_before_the_next(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Log(place)
     sign(log, 1)
@@ -116,7 +118,7 @@ def test_a_row_whose_seal_finds_no_room_counts_and_is_sealed_before_the_next(
 
 
 def test_a_full_disk_at_the_first_start_leaves_nothing_that_stands_in_the_way(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("edgemed.logs.database.write_new", "edgemed.logs.keys.write_whole"):
         with monkeypatch.context() as patch:
@@ -127,7 +129,7 @@ def test_a_full_disk_at_the_first_start_leaves_nothing_that_stands_in_the_way(
     assert audit.verify(place).faults == ()
 
 
-def test_two_rows_after_the_seal_are_no_crash(place: Place) -> None:
+def test_two_rows_after_the_seal_are_no_crash(place: LogFiles) -> None:
     log = Log(place)
     sign(log)
     old = place.seal.read_bytes()
@@ -139,7 +141,9 @@ def test_two_rows_after_the_seal_are_no_crash(place: Place) -> None:
         sign(log)
 
 
-def test_a_key_that_was_never_written_whole_is_made_where_nothing_was_logged(place: Place) -> None:
+def test_a_key_that_was_never_written_whole_is_made_where_nothing_was_logged(
+    place: LogFiles,
+) -> None:
     place.key.parent.mkdir()
     place.key.write_bytes(b"")
     sign(Log(place))
@@ -150,7 +154,7 @@ def test_a_key_that_was_never_written_whole_is_made_where_nothing_was_logged(pla
     assert place.key.read_bytes() == b""
 
 
-def test_every_state_between_two_steps_of_the_first_start_goes_on(place: Place) -> None:
+def test_every_state_between_two_steps_of_the_first_start_goes_on(place: LogFiles) -> None:
     Log(place)
     whole_files = {path: path.read_bytes() for path in (place.log, place.key, place.seal)}
     for there in ((), (place.log,), (place.log, place.key), (place.log, place.key, place.seal)):
@@ -165,7 +169,9 @@ def test_every_state_between_two_steps_of_the_first_start_goes_on(place: Place) 
             assert audit.verify(place).entries == 1
 
 
-def test_the_first_row_without_its_seal_is_accepted_and_a_missing_seal_is_not(place: Place) -> None:
+def test_the_first_row_without_its_seal_is_accepted_and_a_missing_seal_is_not(
+    place: LogFiles,
+) -> None:
     log = Log(place)
     begun = place.seal.read_bytes()
     sign(log)
@@ -179,7 +185,7 @@ def test_the_first_row_without_its_seal_is_accepted_and_a_missing_seal_is_not(pl
         sign(log)
 
 
-def interrupted(place: Place) -> None:
+def interrupted(place: LogFiles) -> None:
     """Leave the journal of a transaction that was killed after it had changed the log."""
     other = sqlite3.connect(place.log, isolation_level=None)
     other.execute("PRAGMA cache_spill = 1")
@@ -198,7 +204,7 @@ def interrupted(place: Place) -> None:
 
 
 def test_a_hot_journal_is_read_without_touching_it_and_rolled_back_by_the_next_row(
-    place: Place,
+    place: LogFiles,
 ) -> None:
     log = Log(place)
     sign(log)
@@ -214,7 +220,7 @@ def test_a_hot_journal_is_read_without_touching_it_and_rolled_back_by_the_next_r
 
 
 def test_two_first_starts_at_once_write_one_chain(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 20.0)
     failures: list[BaseException] = []
@@ -237,7 +243,7 @@ def test_two_first_starts_at_once_write_one_chain(
     assert (verdict.entries, verdict.faults) == (8, ())
 
 
-def test_a_log_that_is_taken_away_while_it_is_open_is_not_begun_anew(place: Place) -> None:
+def test_a_log_that_is_taken_away_while_it_is_open_is_not_begun_anew(place: LogFiles) -> None:
     log = Log(place)
     sign(log)
     place.log.unlink()
@@ -246,14 +252,14 @@ def test_a_log_that_is_taken_away_while_it_is_open_is_not_begun_anew(place: Plac
     assert not place.log.exists()
 
 
-def test_a_file_that_is_no_log_is_an_error_in_words(place: Place) -> None:
+def test_a_file_that_is_no_log_is_an_error_in_words(place: LogFiles) -> None:
     place.log.parent.mkdir()
     place.log.write_bytes(b"no database" * 100)
     with pytest.raises(EdgemedError, match="audit log"):
         Log(place)
 
 
-def test_a_row_of_another_kind_is_an_error_and_no_memory(place: Place) -> None:
+def test_a_row_of_another_kind_is_an_error_and_no_memory(place: LogFiles) -> None:
     log = Log(place)
     sign(log)
     with sqlite3.connect(place.log) as rows:
@@ -266,7 +272,7 @@ def test_a_row_of_another_kind_is_an_error_and_no_memory(place: Place) -> None:
         sign(log)
 
 
-def test_a_clock_that_was_set_back_is_recorded_and_said(place: Place) -> None:
+def test_a_clock_that_was_set_back_is_recorded_and_said(place: LogFiles) -> None:
     log = Log(place)
     log.add("draft", "Dr A", "2026-01-02T03:04:05+00:00", {})
     log.add("sign", "Dr A", "2026-01-02T03:04:03+00:00", {})  # another process came between
@@ -283,7 +289,7 @@ def test_a_clock_that_was_set_back_is_recorded_and_said(place: Place) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
-def test_every_file_is_readable_by_its_user_alone_whatever_the_umask(place: Place) -> None:
+def test_every_file_is_readable_by_its_user_alone_whatever_the_umask(place: LogFiles) -> None:
     before = os.umask(0)
     try:
         sign(Log(place))

@@ -14,7 +14,7 @@ import pytest
 
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.logs import audit, database, earlier, seals
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 from edgemed.logs.records import RECORD, Drafted
 from tests.edgemed.logs.earlier_logs import (
     AUDIT_KEY,
@@ -30,28 +30,28 @@ ROW = Drafted("A new note.", "A draft.", "m", "0" * 64, "soap", "1" * 64, {}, "s
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> LogFiles:
     return place_in(tmp_path / "edgemed")
 
 
-def drafts(place: Place) -> list[tuple[object, ...]]:
+def drafts(place: LogFiles) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(place.log)) as rows:
         query = "SELECT note_mark, kept_note, entry FROM drafts ORDER BY number"
         return rows.execute(query).fetchall()
 
 
-def files(place: Place) -> dict[str, bytes]:
+def files(place: LogFiles) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in place.log.parent.iterdir()}
 
 
-def taken(place: Place) -> list[audit.Entry]:
+def taken(place: LogFiles) -> list[audit.Entry]:
     return [row for row in audit.read(place) if row.what == earlier.TAKEN_IN]
 
 
 @pytest.mark.parametrize("audited", [False, True])
 @pytest.mark.parametrize("version", [None, 0, 1, 2])
 def test_whatever_earlier_versions_left_becomes_one_log(
-    place: Place, audited: bool, version: int | None
+    place: LogFiles, audited: bool, version: int | None
 ) -> None:
     if audited:
         old_audit(place)
@@ -76,7 +76,7 @@ def test_whatever_earlier_versions_left_becomes_one_log(
         assert not place.log.with_name("records.sqlite").exists()
 
 
-def test_what_was_recorded_under_the_old_key_is_recognised(place: Place) -> None:
+def test_what_was_recorded_under_the_old_key_is_recognised(place: LogFiles) -> None:
     old_audit(place)
     old_records(place)
     Log(place)
@@ -86,14 +86,14 @@ def test_what_was_recorded_under_the_old_key_is_recognised(place: Place) -> None
         earlier.mark(AUDIT_KEY, audit.read(place)[0], NOTES[1])
 
 
-def test_hashes_of_models_are_taken_along(place: Place) -> None:
+def test_hashes_of_models_are_taken_along(place: LogFiles) -> None:
     old_records(place)
     Log(place)
     with closing(sqlite3.connect(place.log)) as rows:
         assert rows.execute("SELECT hash FROM files").fetchall() == [("known",)]
 
 
-def test_a_seal_kept_before_still_counts_after(place: Place, tmp_path: Path) -> None:
+def test_a_seal_kept_before_still_counts_after(place: LogFiles, tmp_path: Path) -> None:
     old_audit(place)
     (tmp_path / "stick").mkdir()
     with closing(sqlite3.connect(place.log)) as rows:
@@ -105,7 +105,7 @@ def test_a_seal_kept_before_still_counts_after(place: Place, tmp_path: Path) -> 
     assert audit.verify(place, seals.seal_from(str(old))).faults == ()
 
 
-def test_a_second_opening_takes_nothing_twice(place: Place) -> None:
+def test_a_second_opening_takes_nothing_twice(place: LogFiles) -> None:
     old_records(place)
     Log(place)
     for ending in ("sqlite", "key"):  # as if it had been killed before the files were renamed
@@ -117,7 +117,7 @@ def test_a_second_opening_takes_nothing_twice(place: Place) -> None:
     assert "records.sqlite.taken-in-2" in names and "records.sqlite" not in names
 
 
-def test_what_an_earlier_version_adds_later_is_taken_in_too(place: Place) -> None:
+def test_what_an_earlier_version_adds_later_is_taken_in_too(place: LogFiles) -> None:
     old_records(place, notes=NOTES[:2])
     Log(place)
     old_records(place)
@@ -129,7 +129,7 @@ def test_what_an_earlier_version_adds_later_is_taken_in_too(place: Place) -> Non
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_into_a_log_that_was_changed_nothing_is_taken_and_nothing_is_repaired(
-    place: Place, number: int
+    place: LogFiles, number: int
 ) -> None:
     old_audit(place)
     old_records(place)
@@ -149,7 +149,7 @@ def test_into_a_log_that_was_changed_nothing_is_taken_and_nothing_is_repaired(
     assert audit.verify(place_in(apart)).faults
 
 
-def test_a_changed_row_without_old_records_stays_evidence_as_well(place: Place) -> None:
+def test_a_changed_row_without_old_records_stays_evidence_as_well(place: LogFiles) -> None:
     old_audit(place)
     with closing(sqlite3.connect(place.log)) as rows, rows:
         rows.execute("UPDATE entries SET who = 'Dr B' WHERE number = 1")
@@ -160,7 +160,7 @@ def test_a_changed_row_without_old_records_stays_evidence_as_well(place: Place) 
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="POSIX modes, no root")
-def test_in_a_folder_that_cannot_be_written_it_is_refused_in_words(place: Place) -> None:
+def test_in_a_folder_that_cannot_be_written_it_is_refused_in_words(place: LogFiles) -> None:
     old_audit(place)
     old_records(place)
     before = files(place)
@@ -177,7 +177,9 @@ def test_in_a_folder_that_cannot_be_written_it_is_refused_in_words(place: Place)
 
 
 @pytest.mark.parametrize("damage", ["key gone", "key short", "no database"])
-def test_records_that_cannot_be_read_are_named_with_two_ways_on(place: Place, damage: str) -> None:
+def test_records_that_cannot_be_read_are_named_with_two_ways_on(
+    place: LogFiles, damage: str
+) -> None:
     old_audit(place)
     old_records(place)
     key, old = (place.log.with_name(f"records.{e}") for e in ("key", "sqlite"))
@@ -212,7 +214,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_values_of_other_kinds_in_old_records_are_refused_and_never_quoted(
-    place: Place, damage: str, capsys: pytest.CaptureFixture[str]
+    place: LogFiles, damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old_audit(place)
     old_records(place)
@@ -235,7 +237,7 @@ def test_values_of_other_kinds_in_old_records_are_refused_and_never_quoted(
 
 
 def test_records_that_an_earlier_version_writes_just_now_are_waited_for(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
     old_records(place)
@@ -249,7 +251,7 @@ def test_records_that_an_earlier_version_writes_just_now_are_waited_for(
 
 
 def test_first_starts_at_once_take_the_records_in_once(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 20.0)
     old_audit(place)
@@ -274,7 +276,7 @@ def test_first_starts_at_once_take_the_records_in_once(
     assert audit.verify(place).faults == ()
 
 
-def test_a_record_that_was_taken_in_and_changed_is_found(place: Place) -> None:
+def test_a_record_that_was_taken_in_and_changed_is_found(place: LogFiles) -> None:
     old_records(place)
     Log(place)
     with closing(sqlite3.connect(place.log)) as rows, rows:

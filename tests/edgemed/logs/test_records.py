@@ -11,7 +11,7 @@ import pytest
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError
 from edgemed.logs import audit, database, records
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 from edgemed.logs.file_hashes import file_hash, remember
 from edgemed.logs.records import Drafted, KeptText
 from tests.edgemed.logs.earlier_logs import NOTES, old_audit, old_records
@@ -32,20 +32,22 @@ ROW = Drafted(
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal")
+def place(tmp_path: Path) -> LogFiles:
+    return LogFiles(
+        tmp_path / "data" / "log", tmp_path / "keys" / "key", tmp_path / "keys" / "seal"
+    )
 
 
-def execute(place: Place, statement: str, *values: object) -> list[tuple[object, ...]]:
+def execute(place: LogFiles, statement: str, *values: object) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(place.log)) as rows, rows:
         return rows.execute(statement, values).fetchall()
 
 
-def draft(place: Place, kept: KeptText | None = None) -> audit.Entry:
+def draft(place: LogFiles, kept: KeptText | None = None) -> audit.Entry:
     return Log(place).add_draft(ROW, "Dr A", WHEN, kept)
 
 
-def test_a_draft_is_an_audit_row_and_a_record_that_hold_no_text(place: Place) -> None:
+def test_a_draft_is_an_audit_row_and_a_record_that_hold_no_text(place: LogFiles) -> None:
     entry = draft(place)
     ((mark, number),) = execute(place, "SELECT note_mark, entry FROM drafts")
     assert mark == Log(place).mark(ROW.note) != Log(place).mark(ROW.note + " ")
@@ -55,7 +57,7 @@ def test_a_draft_is_an_audit_row_and_a_record_that_hold_no_text(place: Place) ->
     assert b"Chest pain" not in b"".join(p.read_bytes() for p in place.log.parent.iterdir())
 
 
-def test_names_and_drafts_that_are_not_utf_8_are_recorded_as_escapes(place: Place) -> None:
+def test_names_and_drafts_that_are_not_utf_8_are_recorded_as_escapes(place: LogFiles) -> None:
     row = replace(ROW, draft="half \ud83d", template="t\udcff", settings={"a": "\udcff"})
     Log(place).add_draft(row, "Dr \udcff", WHEN, KeptText("s\udcff.txt", "n\udc80", "half \ud83d"))
     kept = execute(place, f"SELECT {records.KEPT} FROM drafts")
@@ -63,7 +65,7 @@ def test_names_and_drafts_that_are_not_utf_8_are_recorded_as_escapes(place: Plac
     assert audit.verify(place).faults == ()
 
 
-def test_keep_stores_note_draft_and_name_and_they_may_be_deleted(place: Place) -> None:
+def test_keep_stores_note_draft_and_name_and_they_may_be_deleted(place: LogFiles) -> None:
     draft(place, KeptText("smith.txt", ROW.note, ROW.draft))
     kept = execute(place, f"SELECT {records.KEPT} FROM drafts")
     assert kept == [("smith.txt", ROW.note, ROW.draft)]
@@ -75,7 +77,7 @@ def test_keep_stores_note_draft_and_name_and_they_may_be_deleted(place: Place) -
 
 
 @pytest.mark.parametrize("column", records.PLAIN.split(", "))
-def test_a_change_of_any_column_of_a_record_is_found(place: Place, column: str) -> None:
+def test_a_change_of_any_column_of_a_record_is_found(place: LogFiles, column: str) -> None:
     draft(place)
     draft(place)
     execute(place, f"UPDATE drafts SET {column} = 'other' WHERE entry = 2")
@@ -95,7 +97,7 @@ def test_a_change_of_any_column_of_a_record_is_found(place: Place, column: str) 
     ],
 )
 def test_a_record_that_is_taken_away_or_put_in_is_found(
-    place: Place, statement: str, fault: str
+    place: LogFiles, statement: str, fault: str
 ) -> None:
     draft(place)
     log = Log(place)
@@ -105,7 +107,7 @@ def test_a_record_that_is_taken_away_or_put_in_is_found(
 
 
 def test_a_full_disk_leaves_neither_row_nor_record(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, opened = Log(place), database.open_rows
 
@@ -125,7 +127,7 @@ def test_a_full_disk_leaves_neither_row_nor_record(
     assert audit.verify(place).entries == 1
 
 
-def test_a_log_of_a_newer_edgemed_is_refused_and_stays_as_it_is(place: Place) -> None:
+def test_a_log_of_a_newer_edgemed_is_refused_and_stays_as_it_is(place: LogFiles) -> None:
     draft(place)
     execute(place, f"PRAGMA user_version = {len(records.SCHEMA) + 1}")
     before = place.log.read_bytes()
@@ -135,7 +137,7 @@ def test_a_log_of_a_newer_edgemed_is_refused_and_stays_as_it_is(place: Place) ->
     assert place.log.read_bytes() == before
 
 
-def test_a_files_hash_is_remembered_until_the_file_changes(place: Place, tmp_path: Path) -> None:
+def test_a_files_hash_is_remembered_until_the_file_changes(place: LogFiles, tmp_path: Path) -> None:
     log, file = Log(place), tmp_path / "model.gguf"
     file.write_bytes(b"one")
     first = file_hash(log, file)
@@ -149,7 +151,7 @@ def test_a_files_hash_is_remembered_until_the_file_changes(place: Place, tmp_pat
 
 
 def test_while_another_program_holds_the_log_every_step_says_so_and_later_works(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: LogFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.05)
     log, file = Log(place), tmp_path / "model.gguf"

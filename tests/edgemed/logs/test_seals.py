@@ -8,15 +8,15 @@ import pytest
 from edgemed.cli.main import main
 from edgemed.errors import EdgemedError, InvalidFile, Refused, UsageError
 from edgemed.logs import audit, seals
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 
 WHEN = "2026-01-02T03:04:05+00:00"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> LogFiles:
     home = tmp_path / "home"
-    return Place(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
+    return LogFiles(home / "audit.sqlite", home / "audit.key", home / "audit.seal")
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def stick(tmp_path: Path) -> Path:
     return folder
 
 
-def sign(place: Place, times: int = 1, at: str = WHEN) -> None:
+def sign(place: LogFiles, times: int = 1, at: str = WHEN) -> None:
     log = Log(place)
     for _ in range(times):
         log.add("sign", "Dr A", at, {})
 
 
 def test_an_older_copy_of_all_files_is_shown_by_a_kept_seal_alone(
-    place: Place, stick: Path, tmp_path: Path
+    place: LogFiles, stick: Path, tmp_path: Path
 ) -> None:
     sign(place, 3)
     shutil.copytree(place.log.parent, tmp_path / "older")
@@ -51,7 +51,7 @@ def test_an_older_copy_of_all_files_is_shown_by_a_kept_seal_alone(
 
 
 def test_files_taken_away_altogether_are_shown_by_a_kept_seal_alone(
-    place: Place, stick: Path
+    place: LogFiles, stick: Path
 ) -> None:
     sign(place, 3)
     kept = seals.seal_from(str(seals.keep(place, stick, "Dr A", WHEN)))
@@ -64,7 +64,7 @@ def test_files_taken_away_altogether_are_shown_by_a_kept_seal_alone(
 
 
 def test_a_newer_seal_never_hides_that_the_log_lost_what_the_older_one_names(
-    place: Place, stick: Path, tmp_path: Path
+    place: LogFiles, stick: Path, tmp_path: Path
 ) -> None:
     sign(place)
     shutil.copytree(place.log.parent, tmp_path / "older")
@@ -80,7 +80,7 @@ def test_a_newer_seal_never_hides_that_the_log_lost_what_the_older_one_names(
     assert path.read_bytes() == before
 
 
-def test_a_log_with_a_fault_gets_no_seal(place: Place, stick: Path) -> None:
+def test_a_log_with_a_fault_gets_no_seal(place: LogFiles, stick: Path) -> None:
     sign(place, 2)
     place.seal.unlink()
     with pytest.raises(InvalidFile, match="the seal is missing"):
@@ -88,8 +88,10 @@ def test_a_log_with_a_fault_gets_no_seal(place: Place, stick: Path) -> None:
     assert list(stick.iterdir()) == []
 
 
-def test_seals_of_two_machines_lie_side_by_side(place: Place, stick: Path, tmp_path: Path) -> None:
-    other = Place(tmp_path / "b" / "log", tmp_path / "b" / "key", tmp_path / "b" / "seal")
+def test_seals_of_two_machines_lie_side_by_side(
+    place: LogFiles, stick: Path, tmp_path: Path
+) -> None:
+    other = LogFiles(tmp_path / "b" / "log", tmp_path / "b" / "key", tmp_path / "b" / "seal")
     sign(place)
     sign(other)
     path = seals.keep(place, stick, "Dr A", WHEN)
@@ -97,7 +99,7 @@ def test_seals_of_two_machines_lie_side_by_side(place: Place, stick: Path, tmp_p
     assert seals.others_in(stick, path) == 1
 
 
-def test_what_is_no_seal_is_neither_read_nor_replaced(place: Place, stick: Path) -> None:
+def test_what_is_no_seal_is_neither_read_nor_replaced(place: LogFiles, stick: Path) -> None:
     sign(place)
     file = stick / "letter.txt"
     file.write_text("Dear colleague")
@@ -117,7 +119,9 @@ def test_what_is_no_seal_is_neither_read_nor_replaced(place: Place, stick: Path)
             seals.seal_from(given)
 
 
-def test_a_seal_is_due_after_days_or_signatures_since_the_last(place: Place, stick: Path) -> None:
+def test_a_seal_is_due_after_days_or_signatures_since_the_last(
+    place: LogFiles, stick: Path
+) -> None:
     assert seals.reminder(place, WHEN) == ""
     sign(place)
     assert seals.reminder(place, WHEN) == ""

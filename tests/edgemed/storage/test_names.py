@@ -11,7 +11,7 @@ from edgemed.cli.main import main
 from edgemed.clinic.note import read_note
 from edgemed.errors import EdgemedError, UsageError
 from edgemed.gguf import open_model
-from edgemed.logs.audit import Log, Place
+from edgemed.logs.audit import Log, LogFiles
 from edgemed.storage import held, whole
 from edgemed.storage.bounded import read_bounded
 from edgemed.storage.place import refuse_place
@@ -84,7 +84,7 @@ def test_a_link_that_leads_to_itself_is_no_model_and_no_log(
         assert main(command.format(loop).split()) in (1, 2, 3)
         assert "internal error" not in capsys.readouterr().err
     with pytest.raises(EdgemedError, match="no file can have this name"):
-        Log(Place(loop, tmp_path / "key", tmp_path / "seal"))
+        Log(LogFiles(loop, tmp_path / "key", tmp_path / "seal"))
 
 
 @pytest.mark.parametrize("name", [LONG, "x\0y", "\ud800"], ids=["long", "NUL", "half a pair"])

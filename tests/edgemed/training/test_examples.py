@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from edgemed_models.base import Message, ModelError
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.scale import path_of
 
 from edgemed.errors import EdgemedError, InvalidFile, Refused
@@ -138,7 +138,7 @@ def test_ids_are_those_of_the_prompt_that_the_product_sends() -> None:
     path = path_of("instruct")
     rows = [Example((Message("user", "Dose 5 mg?"),), "Take <|end|> 5 mg.", "f, line 1")]
     (found,) = encode_for(path, None, rows, 500).rows
-    model = LlamaModel(Settings(str(path), context=512, threads=1))
+    model = LlamaModel(EngineSettings(str(path), context=512, threads=1))
     try:
         prompt = model.count(rows[0].messages)
         scores = model.score(rows[0].messages, rows[0].answer)

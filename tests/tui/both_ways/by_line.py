@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 from edgemed_tui.services import Services
 
 from edgemed.clinic import session as steps
@@ -30,7 +30,7 @@ class ByLine(Way):
         self.heard: list[str] = []
         self.typed: list[str] = []
         self.wants: list[str] = []  # what is taken of the next lists
-        self.line = Line(own, self.heard.append, self.answer, self.secret, self.copied.append)
+        self.line = LineMode(own, self.heard.append, self.answer, self.secret, self.copied.append)
 
     @property
     def case(self) -> Case:

@@ -18,7 +18,7 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.foreseen import foreseen
 from edgemed_tui.hangup import HUNG_UP, end_soon
 from edgemed_tui.plain import choosing, deciding, documents, writing
-from edgemed_tui.plain.line import Line, sentence, undivided
+from edgemed_tui.plain.line import LineMode, sentence, undivided
 from edgemed_tui.remedies import remedy
 from edgemed_tui.services import Services
 
@@ -42,7 +42,7 @@ def run(services: Services, note: str | None = None) -> int:
     A terminal that is lost, and a shutdown, end it too (129); what saving keeps is kept before.
     """
     decode_anything()
-    line = Line(services, release=clipboard.of_terminal())
+    line = LineMode(services, release=clipboard.of_terminal())
     try:
         with watched(lambda: hung_up(line)):
             return talk(line, note)
@@ -50,7 +50,7 @@ def run(services: Services, note: str | None = None) -> int:
         return HUNG_UP
 
 
-def hung_up(line: Line) -> None:
+def hung_up(line: LineMode) -> None:
     """The terminal is gone: keep what saving keeps, then end. As on the screen."""
     ignore()
     end_soon(hangup.GRACE)
@@ -60,7 +60,7 @@ def hung_up(line: Line) -> None:
         raise HungUp
 
 
-def talk(line: Line, note: str | None = None) -> int:
+def talk(line: LineMode, note: str | None = None) -> int:
     """A whole conversation: nothing but `quit` and the end of the input ends it."""
     try:
         line.say("edgemed, line by line. Type help for the commands.")
@@ -76,12 +76,12 @@ def talk(line: Line, note: str | None = None) -> int:
 
 
 def decode_anything() -> None:
-    """Bytes that are no text in the terminal's encoding become visible signs, and no error."""
+    """Bytes that are not text in the terminal's encoding become visible signs, and no error."""
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
 
 
-def conversation(line: Line) -> int:
+def conversation(line: LineMode) -> int:
     """One line after the other. Ctrl-C ends what is being done, never the conversation."""
     warned = False
     while True:
@@ -108,7 +108,7 @@ def conversation(line: Line) -> int:
             return 0
 
 
-def answer(line: Line, typed: str) -> bool:
+def answer(line: LineMode, typed: str) -> bool:
     """Run one line; false when it asks to end. Nothing else ends."""
     word, _, rest = typed.strip().partition(" ")
     if not word:
@@ -125,7 +125,7 @@ def answer(line: Line, typed: str) -> bool:
     return True
 
 
-def may_end(line: Line) -> bool:
+def may_end(line: LineMode) -> bool:
     """Whether nothing is lost by ending, or the user says that it may be."""
     try:
         end(line)
@@ -136,7 +136,7 @@ def may_end(line: Line) -> bool:
     return True
 
 
-def guarded(line: Line, act: Callable[[], None]) -> None:
+def guarded(line: LineMode, act: Callable[[], None]) -> None:
     """Run a command; any error is reported, and the session stays."""
     try:
         act()
@@ -148,7 +148,7 @@ def guarded(line: Line, act: Callable[[], None]) -> None:
         tell_fault(line, error)
 
 
-def tell_fault(line: Line, error: Exception) -> None:
+def tell_fault(line: LineMode, error: Exception) -> None:
     """What went wrong, and what helps. Of what nobody foresaw only the place: its text could quote
     a note."""
     if (fault := foreseen(error)) is None:
@@ -161,21 +161,21 @@ def tell_fault(line: Line, error: Exception) -> None:
             line.say(row)
 
 
-def kept(line: Line) -> bool:
+def kept(line: LineMode) -> bool:
     """Whether nothing is lost by ending now; saves where saving has begun in this conversation."""
     with suppress(EdgemedError, OSError):
         end(line)
     return line.case.at_stake is None
 
 
-def end(line: Line) -> None:
+def end(line: LineMode) -> None:
     """End the case; EdgemedError where it may not end, or cannot be saved."""
     with undivided():
         saved = line.case.close()
     deciding.tell_saved(line, saved)
 
 
-def help_text(line: Line, rest: str) -> None:
+def help_text(line: LineMode, rest: str) -> None:
     """help"""
     for command in COMMANDS.values():
         line.say(f"{(command.run.__doc__ or '').splitlines()[0]}: {command.about}.")
@@ -190,7 +190,7 @@ models, edgemed merge, edgemed sweep, edgemed inspect.""".replace("\n", " ")
 class Command(NamedTuple):
     """A word's function and what it is for; the function's docstring is its usage."""
 
-    run: Callable[[Line, str], None]
+    run: Callable[[LineMode, str], None]
     about: str
 
 

@@ -10,14 +10,14 @@ from edgemed.clinic.template import BrokenTemplate, Template, fill, load_templat
 from edgemed.errors import Refused, UsageError
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
-from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.remedies import remedy
 
 T = TypeVar("T")
 MOST = 40  # files that are read out
 
 
-def one_of(line: Line, what: str, rows: Iterable[tuple[str, T]]) -> T:
+def one_of(line: LineMode, what: str, rows: Iterable[tuple[str, T]]) -> T:
     """Say the rows with their numbers, and ask for one."""
     found = list(rows)
     for number, (words, _) in enumerate(found, 1):
@@ -27,7 +27,7 @@ def one_of(line: Line, what: str, rows: Iterable[tuple[str, T]]) -> T:
     return found[number_of(line.ask(f"{what}, a number: "), len(found)) - 1][1]
 
 
-def template(line: Line) -> Template:
+def template(line: LineMode) -> Template:
     """A template, and what its fields hold."""
     found, broken = read_templates()
     tell_broken(line, broken)
@@ -48,13 +48,13 @@ def named(typed: str) -> Template:
     return found[number_of(typed, len(found)) - 1]
 
 
-def tell_broken(line: Line, broken: Iterable[BrokenTemplate]) -> None:
+def tell_broken(line: LineMode, broken: Iterable[BrokenTemplate]) -> None:
     """Name the template files that cannot be used, and what helps."""
     for path, fault in broken:
         line.say(f"{path.name} cannot be used: {fault.message}. {remedy(fault.hint)}.")
 
 
-def note(line: Line) -> Path:
+def note(line: LineMode) -> Path:
     """A note of the folder of notes."""
     found = [e for e in listed(line.services.notes, NOTES).entries if not e.is_folder][:MOST]
     if not found:
@@ -62,13 +62,13 @@ def note(line: Line) -> Path:
     return one_of(line, "Note", [(f"{e.path.name}, {e.about}", e.path) for e in found])
 
 
-def session(line: Line) -> str:
+def session(line: LineMode) -> str:
     """The name of a saved session."""
     found = sessions.saved_in(line.services.sessions)
     return one_of(line, "Session", [(path.stem, path.stem) for path in found])
 
 
-def copy(line: Line, rest: str) -> None:
+def copy(line: LineMode, rest: str) -> None:
     """copy [off] (off: no signed text is copied any more)"""
     if rest == "off":
         if line.settings.clipboard:
@@ -77,7 +77,7 @@ def copy(line: Line, rest: str) -> None:
         return
     line.case.may_give_out()
     if line.release is None:
-        raise Refused("the output is no terminal that has a clipboard", "type: export FILE")
+        raise Refused("the output is not a terminal with a clipboard", "type: export FILE")
     if not line.settings.clipboard:
         line.say(" ".join(clipboard.COPYING.split()))
         if line.ask("Allow copying from now on? (yes/no) ") != "yes":
@@ -88,7 +88,7 @@ def copy(line: Line, rest: str) -> None:
     line.say("Sent to the terminal's clipboard; not every terminal takes it. copy off forbids it.")
 
 
-def allow(line: Line, allowed: bool) -> None:
+def allow(line: LineMode, allowed: bool) -> None:
     """Allow or forbid copying; the change is logged."""
     line.decide(lambda: line.case.allow_copying(allowed))
     line.remember(replace(line.settings, clipboard=allowed))

@@ -13,13 +13,13 @@ from edgemed.logs import seals
 from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain import choosing
-from edgemed_tui.plain.line import Line, number_of, undivided
+from edgemed_tui.plain.line import LineMode, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read_checked, tell_template
 from edgemed_tui.remedies import remedy
 from edgemed_tui.typed import path_of
 
 
-def findings(line: Line, rest: str) -> None:
+def findings(line: LineMode, rest: str) -> None:
     """findings"""
     check(line)  # an earlier check may have broken, or have been stopped
     for number in range(1, len(steps.findings(line.session)) + 1):
@@ -28,7 +28,7 @@ def findings(line: Line, rest: str) -> None:
         line.say(f"{TITLE}: {words}")
 
 
-def describe(line: Line, number: int) -> None:
+def describe(line: LineMode, number: int) -> None:
     """One finding in words, with what the note says."""
     finding = steps.findings(line.session)[number - 1]
     line.at = number
@@ -45,17 +45,17 @@ def describe(line: Line, number: int) -> None:
         line.say(f"The note says: {steps.quoted(line.session.source, span)}")
 
 
-def following(line: Line, rest: str) -> None:
+def following(line: LineMode, rest: str) -> None:
     """next"""
     describe(line, line.at % count_of(line) + 1)
 
 
-def previous(line: Line, rest: str) -> None:
+def previous(line: LineMode, rest: str) -> None:
     """previous"""
     describe(line, (line.at - 2) % count_of(line) + 1)
 
 
-def count_of(line: Line) -> int:
+def count_of(line: LineMode) -> int:
     """How many findings there are to go through. UsageError where there is none, which a text that
     was not checked does not say."""
     checked(line)
@@ -64,7 +64,7 @@ def count_of(line: Line) -> int:
     raise UsageError("there are no findings", "still compare the draft with the note yourself")
 
 
-def checked(line: Line) -> Review:
+def checked(line: LineMode) -> Review:
     """What the check of the open text found. UsageError where there was none."""
     if line.session.review is not None:
         return line.session.review
@@ -73,7 +73,7 @@ def checked(line: Line) -> Review:
     raise UsageError("there is no text yet", "type: draft")
 
 
-def evidence(line: Line, rest: str) -> None:
+def evidence(line: LineMode, rest: str) -> None:
     """evidence LINE"""
     rows = line.session.text.splitlines(keepends=True)
     number = number_of(rest, len(rows))
@@ -86,7 +86,7 @@ def evidence(line: Line, rest: str) -> None:
                 line.say(f"  the note: {steps.quoted(line.session.source, span)}")
 
 
-def dismiss(line: Line, rest: str) -> None:
+def dismiss(line: LineMode, rest: str) -> None:
     """dismiss NUMBER"""
     finding = meant(line, rest)
     line.case.may_dismiss(finding)
@@ -98,20 +98,20 @@ def dismiss(line: Line, rest: str) -> None:
     line.say("Dismissed.")
 
 
-def restore(line: Line, rest: str) -> None:
+def restore(line: LineMode, rest: str) -> None:
     """restore NUMBER"""
     finding = meant(line, rest)
     line.decide(lambda: line.case.restore(finding))
     line.say("The finding is open again.")
 
 
-def meant(line: Line, rest: str) -> steps.Finding:
+def meant(line: LineMode, rest: str) -> steps.Finding:
     """The finding with that number, or the one read out last."""
     found = steps.findings(line.session)
     return found[number_of(rest or str(line.at), len(found)) - 1]
 
 
-def insert(line: Line, rest: str) -> None:
+def insert(line: LineMode, rest: str) -> None:
     """insert NUMBER"""
     finding = meant(line, rest)
     if not isinstance(finding, Omission):
@@ -120,7 +120,7 @@ def insert(line: Line, rest: str) -> None:
     check(line)
 
 
-def edit(line: Line, rest: str) -> None:
+def edit(line: LineMode, rest: str) -> None:
     """edit LINE NEW TEXT (without new text the line goes)"""
     number, _, words = rest.partition(" ")
     at = number_of(number, len(line.session.text.splitlines()))
@@ -128,7 +128,7 @@ def edit(line: Line, rest: str) -> None:
     check(line)
 
 
-def sign(line: Line, rest: str) -> None:
+def sign(line: LineMode, rest: str) -> None:
     """sign"""
     check(line)  # an earlier check may have broken, or have been stopped
     line.case.may_sign()
@@ -148,7 +148,7 @@ def sign(line: Line, rest: str) -> None:
         line.say(f"Note: {due}.")
 
 
-def keep_seal(line: Line, rest: str) -> None:
+def keep_seal(line: LineMode, rest: str) -> None:
     """seal [FOLDER] (without a folder the stick that is plugged in)"""
     folder = path_of(rest) if rest else seals.only_medium()
     try:
@@ -161,7 +161,7 @@ def keep_seal(line: Line, rest: str) -> None:
         line.say("This is the log's own disk: keep a copy on a stick.")
 
 
-def export_text(line: Line, rest: str) -> None:
+def export_text(line: LineMode, rest: str) -> None:
     """export FILE (ending in .txt, .md or .json)"""
     line.case.may_give_out()
     path = path_of(rest)
@@ -169,7 +169,7 @@ def export_text(line: Line, rest: str) -> None:
     line.say(f"Exported to {path}.")
 
 
-def save(line: Line, rest: str) -> None:
+def save(line: LineMode, rest: str) -> None:
     """save [NAME] (what you call the session, kept inside it, encrypted)"""
     line.case.may_save()
     if rest:
@@ -181,7 +181,7 @@ def save(line: Line, rest: str) -> None:
     line.say("From now on it is also saved when you quit, or when the terminal is lost.")
 
 
-def new_lock(line: Line) -> sessions.Lock:
+def new_lock(line: LineMode) -> sessions.Lock:
     """Ask for a passphrase, twice; it is kept until the end."""
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
@@ -189,7 +189,7 @@ def new_lock(line: Line) -> sessions.Lock:
     return lock
 
 
-def tell_saved(line: Line, path: Path | None) -> None:
+def tell_saved(line: LineMode, path: Path | None) -> None:
     """Say under which name the session was saved, if it was."""
     if path is not None:
         line.say(f"Saved, encrypted, as {path.stem}.")
@@ -197,7 +197,7 @@ def tell_saved(line: Line, path: Path | None) -> None:
         line.say(f"Note: {line.case.apart}.")
 
 
-def saved(line: Line, rest: str) -> None:
+def saved(line: LineMode, rest: str) -> None:
     """sessions [names] (names: those you gave, of the sessions that a passphrase opens)"""
     found = sessions.saved_in(line.services.sessions)
     asked = rest == "names" and bool(found)
@@ -208,7 +208,7 @@ def saved(line: Line, rest: str) -> None:
         line.say("No session is saved.")
 
 
-def open_saved(line: Line, rest: str) -> None:
+def open_saved(line: LineMode, rest: str) -> None:
     """open [NAME] (without a name the saved sessions are listed)"""
     lose = may_lose(line)
     rest = rest or choosing.session(line)

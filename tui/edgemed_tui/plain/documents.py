@@ -2,12 +2,12 @@
 
 from edgemed.clinic import export
 from edgemed.clinic.session import added_to
-from edgemed_tui.plain.line import Line, number_of
+from edgemed_tui.plain.line import LineMode, number_of
 from edgemed_tui.plain.writing import check, read_checked, rows_typed
 from edgemed_tui.widgets.difference import rows
 
 
-def documents(line: Line, rest: str) -> None:
+def documents(line: LineMode, rest: str) -> None:
     """documents"""
     for number, document in enumerate(line.session.documents, 1):
         here = " Open now." if number == line.session.number else ""
@@ -17,7 +17,7 @@ def documents(line: Line, rest: str) -> None:
         line.say("There is no document yet. Type draft.")
 
 
-def document(line: Line, rest: str) -> None:
+def document(line: LineMode, rest: str) -> None:
     """document [NUMBER] (without a number all are listed)"""
     if not rest and line.session.documents:
         documents(line, "")
@@ -27,7 +27,7 @@ def document(line: Line, rest: str) -> None:
     read_checked(line)
 
 
-def addendum(line: Line, rest: str) -> None:
+def addendum(line: LineMode, rest: str) -> None:
     """addendum, then its text, then a line with a single full stop"""
     line.case.may_add()
     line.say("Type the addendum; end with a line that holds only a full stop.")
@@ -40,7 +40,7 @@ def addendum(line: Line, rest: str) -> None:
     check(line)
 
 
-def compare(line: Line, rest: str) -> None:
+def compare(line: LineMode, rest: str) -> None:
     """compare [NUMBER] (without a number with the draft as the model wrote it)"""
     count = len(line.session.documents)
     before = line.case.compared(number_of(rest, count) if rest else 0)

@@ -27,7 +27,7 @@ else:
 LONGEST = 9  # digits of a number that counts lines or findings
 
 
-class Line:
+class LineMode:
     """The line mode: a case, a model, and two ways to talk, so that a test can listen."""
 
     def __init__(
@@ -119,7 +119,7 @@ def undivided() -> Iterator[None]:
         before[signal.Signals(last)](last, None)
 
 
-def sentence(line: Line) -> str:
+def sentence(line: LineMode) -> str:
     """What would be lost now, as a sentence of its own; empty where nothing would."""
     words = line.case.at_stake.words if line.case.at_stake else ""
     return f"{words[:1].upper()}{words[1:]}." if words else ""

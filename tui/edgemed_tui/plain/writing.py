@@ -23,7 +23,7 @@ from edgemed_tui.checker import CheckBroke
 from edgemed_tui.crash import place_of
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.choosing import tell_broken
-from edgemed_tui.plain.line import Line, number_of, sentence, undivided
+from edgemed_tui.plain.line import LineMode, number_of, sentence, undivided
 from edgemed_tui.remedies import remedy
 from edgemed_tui.services import ModelChoice, origin_of
 from edgemed_tui.typed import path_of
@@ -31,14 +31,14 @@ from edgemed_tui.typed import path_of
 QUARTER = 0.25  # progress is told this often: every line is read out
 
 
-def take(line: Line, text: str) -> None:
+def take(line: LineMode, text: str) -> None:
     """Begin a session on a note from a file, unless that would lose work."""
     line.case.may_open(text)
     line.case.open(text, lose=may_lose(line))
     tell_note(line)
 
 
-def tell_note(line: Line) -> None:
+def tell_note(line: LineMode) -> None:
     """Say what note is open."""
     line.at = 0
     note = parse(line.session.source)
@@ -48,7 +48,7 @@ def tell_note(line: Line) -> None:
         line.say(f"Check whether it belongs there: {words}.")
 
 
-def may_lose(line: Line) -> AtStake | None:
+def may_lose(line: LineMode) -> AtStake | None:
     """What the user gives up, None where nothing would be lost; else Refused."""
     at_stake = line.case.at_stake
     if at_stake and line.ask(f"{sentence(line)} Discard it? (yes/no) ") != "yes":
@@ -56,13 +56,13 @@ def may_lose(line: Line) -> AtStake | None:
     return at_stake
 
 
-def open_note(line: Line, rest: str) -> None:
+def open_note(line: LineMode, rest: str) -> None:
     """note [FILE] (without a file those of this folder are listed)"""
     path = path_of(rest) if rest else choosing.note(line)
     take(line, read_note(path).text)
 
 
-def sample(line: Line, rest: str) -> None:
+def sample(line: LineMode, rest: str) -> None:
     """sample"""
     if not line.services.sample:
         raise UsageError("there is no sample note here", "type: note FILE")
@@ -74,7 +74,7 @@ def sample(line: Line, rest: str) -> None:
         tell_template(line)
 
 
-def paste(line: Line, rest: str) -> None:
+def paste(line: LineMode, rest: str) -> None:
     """paste, then the note, then a line with a single full stop"""
     lose = may_lose(line)  # before it is typed: nobody types it twice
     line.say("Paste the note; end with a line that holds only a full stop.")
@@ -83,7 +83,7 @@ def paste(line: Line, rest: str) -> None:
     tell_note(line)
 
 
-def rows_typed(line: Line, command: str) -> list[str]:
+def rows_typed(line: LineMode, command: str) -> list[str]:
     """What is typed up to a line with a single full stop. Ctrl-C on the way asks what becomes of
     it; Refused where it is not to be used."""
     rows: list[str] = []
@@ -101,7 +101,7 @@ def rows_typed(line: Line, command: str) -> list[str]:
     return rows
 
 
-def source(line: Line, rest: str) -> None:
+def source(line: LineMode, rest: str) -> None:
     """source [FIRST-LAST]"""
     rows = line.session.source.splitlines()
     first, _, last = (rest or f"1-{len(rows)}").partition("-")
@@ -111,7 +111,7 @@ def source(line: Line, rest: str) -> None:
         line.say(f"{number}: {sign}{rows[number - 1]}")
 
 
-def templates(line: Line, rest: str) -> None:
+def templates(line: LineMode, rest: str) -> None:
     """templates"""
     found, broken = read_templates()
     tell_broken(line, broken)
@@ -123,7 +123,7 @@ def templates(line: Line, rest: str) -> None:
         line.say(f"{number}: {template.name}: {about}")
 
 
-def template(line: Line, rest: str) -> None:
+def template(line: LineMode, rest: str) -> None:
     """template [NAME or NUMBER [FIELD=VALUE]] (without one all are listed)"""
     name, _, given = rest.partition(" ") if "=" in rest else (rest, "", "")
     field, _, value = given.partition("=")
@@ -135,7 +135,7 @@ def template(line: Line, rest: str) -> None:
     tell_template(line)
 
 
-def tell_template(line: Line) -> None:
+def tell_template(line: LineMode) -> None:
     """Say which template the next draft follows, and what the model has to say about that."""
     if (form := line.case.template) is None:
         return
@@ -144,7 +144,7 @@ def tell_template(line: Line) -> None:
     warn_of_template(line)
 
 
-def warn_of_template(line: Line) -> None:
+def warn_of_template(line: LineMode) -> None:
     """Say so where the demonstration model is to write what it has not learned."""
     if (choice := line.choice) is None or not (said := choice.warning(line.case.template)):
         return
@@ -152,7 +152,7 @@ def warn_of_template(line: Line) -> None:
     line.say(f"{said[0].upper()}{said[1:]}.{knows}")
 
 
-def models(line: Line, rest: str) -> None:
+def models(line: LineMode, rest: str) -> None:
     """models"""
     for number, choice in enumerate(line.services.models(), 1):
         line.say(f"{number}: {about(choice)}.")
@@ -164,7 +164,7 @@ def about(choice: ModelChoice) -> str:
     return f"{choice.name}, {choice.about}{banner}"
 
 
-def model(line: Line, rest: str) -> None:
+def model(line: LineMode, rest: str) -> None:
     """model [NUMBER] (without a number all are listed)"""
     choices = line.services.models()
     if rest or len(choices) < 2:
@@ -180,7 +180,7 @@ def model(line: Line, rest: str) -> None:
     warn_of_template(line)
 
 
-def draft(line: Line, rest: str) -> None:
+def draft(line: LineMode, rest: str) -> None:
     """draft"""
     form = line.case.may_draft()
     if line.model is None:
@@ -199,7 +199,7 @@ def draft(line: Line, rest: str) -> None:
     tell_ended(line, ended)
 
 
-def tell_ended(line: Line, ended: Ended) -> None:
+def tell_ended(line: LineMode, ended: Ended) -> None:
     """Say how the draft ended."""
     for fault in ended.faults:
         line.say(f"{fault.message}. {remedy(fault.hint)}.")
@@ -211,7 +211,7 @@ def tell_ended(line: Line, ended: Ended) -> None:
     read_checked(line)
 
 
-def hashed(line: Line, choice: ModelChoice) -> ModelChoice:
+def hashed(line: LineMode, choice: ModelChoice) -> ModelChoice:
     """The choice with its hashes; without them if they cannot be computed, because the draft exists
     already."""
     try:
@@ -226,7 +226,7 @@ def sayable(error: BaseException) -> str:
     return error.message if isinstance(error, EdgemedError | ModelError) else place_of(error)
 
 
-def listen(line: Line, events: Iterator[Event]) -> Answer:
+def listen(line: LineMode, events: Iterator[Event]) -> Answer:
     """What the model writes, and how it ended; progress in quarters."""
     answer = Answer()
     try:
@@ -241,7 +241,7 @@ def listen(line: Line, events: Iterator[Event]) -> Answer:
     return answer
 
 
-def teller(line: Line) -> Callable[[Event], None]:
+def teller(line: LineMode) -> Callable[[Event], None]:
     """What says how far the note is read, and how the draft ended."""
     told = 0.0
 
@@ -260,12 +260,12 @@ def teller(line: Line) -> Callable[[Event], None]:
     return tell
 
 
-def read_checked(line: Line) -> None:
+def read_checked(line: LineMode) -> None:
     """Check the text where that is still to be done, and read it."""
     read(line, "", told=check(line))
 
 
-def check(line: Line) -> bool:
+def check(line: LineMode) -> bool:
     """Compare the text with the note where that is still to be done, and say how much was found;
     whether it was said."""
     if not line.case.unchecked:
@@ -286,7 +286,7 @@ def check(line: Line) -> bool:
     return True
 
 
-def read(line: Line, rest: str, *, told: bool = False) -> None:
+def read(line: LineMode, rest: str, *, told: bool = False) -> None:
     """read"""
     number, document, origin = line.session.number, line.session.document, line.session.origin
     if len(line.session.documents) > 1 or document.cut or document.signature:

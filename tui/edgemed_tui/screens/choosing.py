@@ -169,5 +169,5 @@ class Choosing:
 
 
 def about(model: ModelChoice) -> str:
-    """What is to be known of a model; first that it is no model for patients."""
+    """What is to be known of a model; first that it is not a model for patients."""
     return f"{DEMONSTRATION}, {model.about}" if model.demonstration else model.about

@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
 from edgemed.errors import EdgemedError, UsageError
-from edgemed_tui.folders import WAITING, Listed, Listing, Reader, shown_path
+from edgemed_tui.folders import WAITING, FolderReader, Listed, Listing, shown_path
 from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.dialogs import Dialog
@@ -56,7 +56,7 @@ class FilePicker(Picker[Path]):
         self._first = self._folder = Path(folder).absolute()
         self._extra = list(extra)
         self._endings = tuple(endings)
-        self._reader = Reader(endings, lambda: from_thread(self, self._arrived))
+        self._reader = FolderReader(endings, lambda: from_thread(self, self._arrived))
         self._words = ""
         self._folders: set[Path] = set()
 
@@ -218,7 +218,7 @@ class AskPath(Dialog[str]):
         self._shown: list[Path] = []
         self._listed: str | None = None
         self._late: Timer | None = None
-        self._reader = Reader((), lambda: from_thread(self, self._arrived))
+        self._reader = FolderReader((), lambda: from_thread(self, self._arrived))
 
     def body(self) -> ComposeResult:
         """One line with a proposal, marked so that typing replaces it; and the folders there."""
@@ -277,7 +277,9 @@ class AskPath(Dialog[str]):
     def _go(self, folder: Path) -> None:
         """The file goes into another folder, under the name that is in the line."""
         if one_line(str(folder)) != str(folder):
-            self.fault("The name of that folder has signs that cannot be typed: take another.")
+            self.fault(
+                "The name of that folder has characters that cannot be typed: choose another."
+            )
             return
         self._fill(f"{str(folder).rstrip('/')}/{split(self.typed('path'))[1]}")
 

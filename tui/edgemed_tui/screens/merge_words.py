@@ -68,7 +68,7 @@ def first_line(words: str | None) -> str:
 def type_choices() -> list[Choice[str]]:
     """What the types of a result can be: as in a model, or a mix of llama.cpp."""
     kept = [Choice(name, about, name) for name, about in POLICIES.items()]
-    bits = "most matrices at {:.2f} bits a weight"
+    bits = "most matrices at {:.2f} bits per weight"
     mixes = [Choice(name, bits.format(usual_bits(name)), name) for name in FILE_TYPES]
     return [*kept, *mixes]
 
@@ -125,7 +125,7 @@ def outcome(result: Result) -> str:
     rows = [
         f"Done: {result.out}",
         f"{show_size(result.nbytes)}, {result.weights / 1e6:,.1f} M weights",
-        f"{result.seconds:.1f} s ({rate:,.0f} M weights a second), "
+        f"{result.seconds:.1f} s ({rate:,.0f} M weights per second), "
         f"{result.sync_seconds:.1f} s to sync",
     ]
     if result.rows_kept:

@@ -17,7 +17,7 @@ from edgemed.adapters.naming import use_of
 from edgemed.amounts import amount
 from edgemed.errors import EdgemedError
 from edgemed.gguf import open_model
-from edgemed.gguf.description import Description, describe
+from edgemed.gguf.description import ModelDescription, describe
 from edgemed.local_models import beside, library, tuning
 from edgemed.local_models.loading import Options, plan_model
 from edgemed.local_models.sticks import models_on_media
@@ -40,7 +40,7 @@ NO_FILES = """No model here matches. Go into a folder, or type a path: the file 
 copied into edgemed's own folder."""
 
 
-ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 behind it, half
+ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 after it, half
 of it counts. It is tried first. Leave the line empty to run the model without one."""
 
 
@@ -309,12 +309,12 @@ def tuned(path: Path) -> list[str]:
     return [f"tuned: {tuning.shown(found)}"]
 
 
-def figures(found: Description) -> list[str]:
+def figures(found: ModelDescription) -> list[str]:
     """The figures a person asks for first."""
     types = ", ".join(f"{name} {show_size(share.nbytes)}" for name, share in found.types.items())
     return [
         f"{found.architecture}, {found.weights / 1e6:,.0f} M weights, {show_size(found.nbytes)}",
-        f"{found.bits_per_weight:.2f} bits a weight: {types}",
+        f"{found.bits_per_weight:.2f} bits per weight: {types}",
         f"trained on {trained_on(found.context_length)}",
         f"chat template: {'yes' if found.chat_template else 'none in the file'}",
     ]

@@ -25,7 +25,7 @@ from edgemed_tui.widgets.exact_area import ExactArea
 MOST_NAMED = 50  # newest sessions whose names are looked for: each takes a tenth of a second
 ONE_OF_THEM = "Sessions that this passphrase opens are shown with the names you gave them."
 MOST = 500  # saved sessions listed
-UNUSED = "This text is kept nowhere yet: ctrl+g uses it as the note. If you go on, it is lost."
+UNUSED = "This text is not saved yet: ctrl+g uses it as the note. If you continue, it is lost."
 KEYS = "enter opens, ctrl+v pastes or types, ctrl+l names sessions, escape"
 
 

@@ -29,7 +29,9 @@ from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
 
 SCORES = (".json", ".jsonl")
-OPEN = "A file of scores has one JSON object a line, as docs/sweeps.md says. Type its path, or tab."
+OPEN = (
+    "A file of scores has one JSON object per line, as docs/sweeps.md says. Type its path, or tab."
+)
 SCORE = "score, 1 is best, of merges from the first model (t = 0) to the second (t = 1)"
 
 
@@ -181,7 +183,7 @@ def figures(point: Point) -> Content:
 def verdict(curve: Curve) -> Content:
     """The best t and the rule it comes from."""
     if len(curve.points) < 2:
-        return literal("One point is no sweep: there is nothing to choose between.")
+        return literal("One point is not a sweep: there is nothing to choose between.")
     found = best(curve)
     like = ", ".join(f"{t:g}" for t in found.like) or "no other t"
     items = min(score.items for point in curve.points for score in point.axes.values())

@@ -32,13 +32,13 @@ NOTHING_FOUND = (
 )
 
 
-class Told(NamedTuple):
+class TextRow(NamedTuple):
     """A row that only says something."""
 
     words: str
 
 
-Row = Finding | Vital | Told | str  # a string is the name of a group
+Row = Finding | Vital | TextRow | str  # a string is the name of a group
 
 
 class FindingsList(OptionList):
@@ -128,7 +128,7 @@ of the two texts alone, or unclear in the note.
     def current(self) -> Finding | None:
         """The highlighted finding; None on the line of a group."""
         found = self._row
-        return None if isinstance(found, Vital | Told | str) else found
+        return None if isinstance(found, Vital | TextRow | str) else found
 
     @property
     def vital(self) -> Vital | None:
@@ -165,7 +165,7 @@ of the two texts alone, or unclear in the note.
     def _place(self, among: Sequence[Finding], by: int) -> int:
         """Where the highlight is among findings; on a line of a group before its first."""
         here = self.current if self.current is not None else self._row
-        if isinstance(here, Vital | Told):
+        if isinstance(here, Vital | TextRow):
             return len(among) if by < 0 else -1
         if isinstance(here, str):
             first = next(g.findings[0] for g in self._groups if g.name == here)
@@ -188,7 +188,7 @@ of the two texts alone, or unclear in the note.
     def _list(self, highlighted: Row | None) -> None:
         """Draw every row again."""
         self._rows = list(self._laid_out())
-        self._write([(self._drawn(found), isinstance(found, Told)) for found in self._rows])
+        self._write([(self._drawn(found), isinstance(found, TextRow)) for found in self._rows])
         shown = highlighted is not None and highlighted in self._rows
         self.highlighted = self._rows.index(highlighted) if highlighted and shown else None
 
@@ -196,7 +196,7 @@ of the two texts alone, or unclear in the note.
         """Findings and the names of groups, from the top; one of a kind needs no name. Then the
         vital check."""
         if not self._groups:
-            yield Told(NOTHING_FOUND)
+            yield TextRow(NOTHING_FOUND)
         for group in self._groups:
             if group.name and len(group.findings) > 1:
                 yield group.name
@@ -207,10 +207,10 @@ of the two texts alone, or unclear in the note.
         if review is not None and review.vital:
             yield from review.vital
         else:
-            yield from (Told(f"{TITLE}: {words}") for words in vital_lines(review))
+            yield from (TextRow(f"{TITLE}: {words}") for words in vital_lines(review))
 
     def _drawn(self, found: Row) -> Content:
-        if isinstance(found, Told):
+        if isinstance(found, TextRow):
             return literal((found.words, "dim"))
         if isinstance(found, Vital):
             return literal((f"{VITAL:<9}", "bold"), one_line(found.words))

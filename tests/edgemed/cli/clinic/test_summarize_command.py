@@ -97,7 +97,7 @@ def test_a_saved_draft_is_whole_though_its_check_was_ended(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "check", stopped)
+    monkeypatch.setattr("edgemed.cli.clinic.summary_end.check", stopped)
     out = tmp_path / "draft.txt"
     with out.open("w", encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdout", stream)

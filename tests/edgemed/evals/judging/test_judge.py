@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from edgemed_models.base import Request
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
@@ -54,7 +54,7 @@ def pair(tmp_path: Path) -> Judging:
     return Judging(copied("judge"), (copied("ours"), copied("theirs")))
 
 
-def told(settings: Settings, request: Request) -> str:
+def told(settings: EngineSettings, request: Request) -> str:
     """Ours is good in visits 0 to 3; the judge says nothing of visit 4."""
     text = request.messages[0].content
     name = Path(settings.path).stem
@@ -72,7 +72,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Who was loaded, and how many requests it got, in order."""
     calls: list[tuple[str, int]] = []
 
-    def fake(settings: Settings) -> ScriptedModel:
+    def fake(settings: EngineSettings) -> ScriptedModel:
         class Told(ScriptedModel):
             def generate_many(self, requests):  # type: ignore[no-untyped-def]
                 calls.append((Path(settings.path).stem, len(requests)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgemed_models.base import Request
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
@@ -58,7 +58,7 @@ class World:
         merged.write_text(str(t), "utf-8")
         self.now += 1
 
-    def start(self, settings: Settings) -> ScriptedModel:
+    def start(self, settings: EngineSettings) -> ScriptedModel:
         t = float(Path(settings.path).read_text("utf-8"))
         return ScriptedModel(lambda request: self.answer(t, request))
 
@@ -82,7 +82,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(task_rounds, "refuse_merges", lambda *_: [])
     monkeypatch.setattr(evaluating, "start", world.start)
     monkeypatch.setattr(
-        evaluating, "planned", lambda model, task, items: Settings(str(model.path), 512, 1)
+        evaluating, "planned", lambda model, task, items: EngineSettings(str(model.path), 512, 1)
     )
     monkeypatch.setattr("edgemed.evals.sweeping.budget.time.monotonic", lambda: world.now)
     return world

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from edgemed_models.base import Message, Piece, Request
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
+from edgemed_models.engine.settings import EngineSettings
 from edgemed_models.scale import path_of
 from edgemed_models.scale.examination import AXES, questions
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def write_float_merge(out: Path) -> None:
 
 def worths(path: Path, axis: str) -> list[float]:
     """Scores on held-out items of an axis."""
-    model = LlamaModel(Settings(str(path), 1024, threads=1))
+    model = LlamaModel(EngineSettings(str(path), 1024, threads=1))
     found = []
     try:
         for question in questions(axis, ITEMS, seed=11):

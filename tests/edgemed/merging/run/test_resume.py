@@ -23,7 +23,14 @@ from edgemed.gguf import open_model
 from edgemed.merging.plan.plan import plan_merge
 from edgemed.merging.recipe.recipe import between
 from edgemed.merging.run.chunk import Blender
-from edgemed.merging.run.journal import Journal, Piece, Pieces, can_go_on, checked, lines_of
+from edgemed.merging.run.journal import (
+    Journal,
+    WrittenPiece,
+    WrittenPieces,
+    can_go_on,
+    checked,
+    lines_of,
+)
 from edgemed.merging.run.run import run_plan
 from edgemed.storage.output import journal_of
 from tests.edgemed.merge_pairs import weights, write_pair_member
@@ -283,12 +290,12 @@ def test_a_disk_filled_by_others_meanwhile_is_a_clear_error(pair, small_disk):
 )
 def test_missing_rows_are_those_that_no_piece_covers(rows, spans):
     inside = [(first, min(n, rows - first)) for first, n in spans if first < rows]
-    pieces = [Piece(1000 + 7 * first, 7 * n, 0) for first, n in inside]
+    pieces = [WrittenPiece(1000 + 7 * first, 7 * n, 0) for first, n in inside]
     covered = np.zeros(rows, bool)
     for first, n in inside:
         covered[first : first + n] = True
     found = np.ones(rows, bool)
-    for first, n in Pieces(pieces).missing_rows(1000, 7, rows):
+    for first, n in WrittenPieces(pieces).missing_rows(1000, 7, rows):
         assert not covered[first : first + n].any()
         found[first : first + n] = False
     np.testing.assert_array_equal(found, covered)
