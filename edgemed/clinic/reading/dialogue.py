@@ -14,7 +14,7 @@ FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
     r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't"
     r"|i(?:'m| am) (?:fine|good|okay))"
-    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no)"
+    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no| never)"
     r"|(?:a little|a bit)(?=\W*$| bit| of | when | here | now | sometimes | but | and )"
     r"|sometimes|mm-hmm"
     r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally)\b"
@@ -101,7 +101,10 @@ GIVEN = re.compile(
 ANOTHER = re.compile(
     r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I
 )
-ANY = re.compile(r"(?:(?!n't\b|\bnot\b|\bno\b).)*\bany\b", re.IGNORECASE)
+# `stop taking any of these`, `if you have any pain`, `tylenol for any pain` ask nothing.
+ANY = re.compile(
+    r"(?:(?!n't\b|\bnot\b|\bno\b|\bif\b|\bstop\b|\bavoid\b|\bwithout\b).)*(?<!\bfor )\bany\b", re.I
+)
 CUE = re.compile(
     r"\b(?:any|anything|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
     r"|how about|what about)\b",
@@ -246,6 +249,7 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             )
             for m in mentions
         )
+        mentions = tuple(_as_repeated(m, following) for m in mentions)
         asked = {p.name for p in said.people}
         mentions = tuple(_whose(_anothers(m, following), asked, following) for m in mentions)
     if person:
@@ -262,6 +266,18 @@ def _names_allergens(said: Said, following: Said | None) -> bool:
         return False
     drugs = [m for m in following.mentions if m.concept.kind == "drug" and m.polarity == "yes"]
     return any(m.span.start - following.sentence.span.start < NAMED for m in drugs)
+
+
+def _as_repeated(mention: Mention, following: Said | None) -> Mention:
+    """What the answer says of a problem that it names again, whatever its first words are.
+
+    `Any swelling?` `From all the walking I do, I do not have any swelling.`
+    """
+    if following is None or following.asks or mention.concept.kind not in ("finding", "disease"):
+        return mention
+    told = {m.polarity for m in following.mentions
+            if m.concept.name == mention.concept.name and not m.context.historical}  # fmt: skip
+    return replace(mention, polarity="no") if told == {"no"} else mention
 
 
 def _picked(said: Said, following: Said | None) -> set[str]:
