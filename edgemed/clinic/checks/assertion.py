@@ -81,7 +81,7 @@ def _polarity(
     said: Said, mention: Mention, source: Source, others: list[tuple[int, Mention]]
 ) -> Iterator[Flag]:
     """The source only ever says the opposite."""
-    here = places_of(said, mention)
+    here, found = places_of(said, mention), others
     others = [
         (i, m)
         for i, m in others
@@ -89,6 +89,8 @@ def _polarity(
         and same_person(mention.context.person, m.context.person)
         and (m.polarity == mention.polarity or not is_elsewhere(here, places_of(source.said[i], m)))
     ]
+    if not others and mention.polarity == "yes" and all(m.polarity == "no" for _, m in found):
+        others = found  # denied of whomever and whenever: `anyone with cancer?` `no`
     known = [m for _, m in others]
     if mention.context.historical or mention.context.uncertain or is_label(said, mention):
         return

@@ -5,10 +5,10 @@ spoken of goes on being spoken of (`My mom.` `She had a stroke.`) until the talk
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from edgemed.clinic.reading.said import Mention, Polarity, Said
+from edgemed.clinic.reading.said import Cue, Mention, Polarity, Said
 
 FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
@@ -69,6 +69,7 @@ NO_ALLERGIES = re.compile(  # `No, just penicillin` names one
     r"(?!\W+(?:just|only|but|except|other than|apart from)\b)",
     re.IGNORECASE,
 )
+OUTCOME = {"yes": "some", "no": "none"}  # of a treatment that a question asks for, by its answer
 PASSED = 4  # turns behind a question among which its answer is looked for
 FILLER = re.compile(
     r"\W*(?:(?:um+|uh+|er|erm|hmm+|oh|ah|well|so|i mean|let me (?:see|think))\b\W*)*", re.I
@@ -250,6 +251,7 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             for m in mentions
         )
         mentions = tuple(_as_repeated(m, following) for m in mentions)
+        said = replace(said, cues=tuple(_outcomes(said.cues, mentions)))
         asked = {p.name for p in said.people}
         mentions = tuple(_whose(_anothers(m, following), asked, following) for m in mentions)
     if person:
@@ -266,6 +268,15 @@ def _names_allergens(said: Said, following: Said | None) -> bool:
         return False
     drugs = [m for m in following.mentions if m.concept.kind == "drug" and m.polarity == "yes"]
     return any(m.span.start - following.sentence.span.start < NAMED for m in drugs)
+
+
+def _outcomes(cues: Iterable[Cue], mentions: Iterable[Mention]) -> Iterator[Cue]:
+    """The cues of a question, what came of a treatment by its answer: `Did it help?` `No.`"""
+    values = {m.span.start: OUTCOME.get(m.polarity, "") for m in mentions}
+    for cue in cues:
+        value = values.get(cue.span.start, "") if cue.attribute == "effect" else cue.value
+        if value:
+            yield cue._replace(value=value, spoken=cue.spoken and cue.attribute != "effect")
 
 
 def _as_repeated(mention: Mention, following: Said | None) -> Mention:
