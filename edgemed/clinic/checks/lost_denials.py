@@ -99,7 +99,8 @@ def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
 def bare_of_one() -> tuple[re.Pattern[str], ...]:
     """`He` or `she`, which are always what acts, and any verb that would end in s; `it` and `the
     patient` where they begin a clause."""
-    verbs = rf"(?:(?:also|still|just|now|often|only|\w+ly) )?(?:{'|'.join(sorted(words_of('verbs.txt')))})\b"
+    any_of = "|".join(sorted(words_of("verbs.txt")))
+    verbs = rf"(?:(?:also|still|just|now|often|only|\w+ly) )?(?:{any_of})\b"
     begins = r"(?:(?<=^)|(?<=[,;:] )|\b(?:and|so|but|because|since|that|when|where) )"
     return (
         re.compile(rf"\b(?:he|she) {verbs}", re.IGNORECASE),

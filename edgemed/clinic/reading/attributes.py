@@ -175,7 +175,7 @@ def _nearest(
 
 
 def _treated_with(text: str, offset: int, mentions: Sequence[Mention], start: int) -> Iterator[str]:
-    """The treatments of the last clause in front that names any: `tried ice, but it was no help`."""
+    """The treatments of the last clause in front with any: `tried ice, but it was no help`."""
     given = [m for m in mentions if m.concept.kind in TREATMENTS and m.span.end - offset <= start]
     if given:
         cuts = [m.end() for m in CLAUSE.finditer(text, 0, given[-1].span.start - offset)

@@ -1,4 +1,4 @@
-"""Denials that a draft has lost, known by its own words, and denials in talk that were overlooked."""
+"""Denials that a draft has lost, known by its own words, and denials in talk."""
 
 import pytest
 
@@ -19,16 +19,16 @@ def polarity(text: str, concept: str) -> set[str]:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("He finished the course without any problems.", "He finished the course with any problems."),
+        ("He took it without any problems.", "He took it with any problems."),
         ("She has not seen the surgeon yet.", "She has seen the surgeon yet."),
         ("He has not used drugs in over 15 years.", "He has used drugs in over 15 years."),
         ("She rested without much relief.", "She rested with much relief."),
         ("She has no symptoms except for fatigue.", "She has symptoms except for fatigue."),
-        ("She reports no other complaints at this time.", "She reports other complaints at this time."),
+        ("She reports no other complaints today.", "She reports other complaints today."),
         ("No other abnormalities are noted.", "Other abnormalities are noted."),
         ("He has not done any physical therapy.", "He has done any physical therapy."),
         ("She was treated, but did not improve.", "She was treated, but improve."),
-        ("We have tried both and it just does not seem to help.", "We have tried both and it just seem to help."),
+        ("We tried both and it does not seem to help.", "We tried both and it just seem to help."),
         ("He did not present to the clinic.", "He present to the clinic."),
     ],
 )  # fmt: skip
@@ -61,7 +61,7 @@ def test_the_same_words_where_english_has_them_without_a_denial(draft: str) -> N
         ("Doctor: Any swelling?\nPatient: From all the walking I do, I have no swelling.",
          "edema", {"no"}),
         ("Doctor: Do you use drugs?\nPatient: I have never used drugs.", "drug use", {"no"}),
-        ("Doctor: Any fever?\nPatient: No. I also forgot that my hand is numb.", "numbness", {"yes"}),
+        ("Doctor: Any fever?\nPatient: No. I forgot, my hand is numb.", "numbness", {"yes"}),
         ("Doctor: Fine.\nPatient: I always stayed away from drugs.", "drug use", {"no"}),
         ("[doctor] stop taking any motrin the only thing i want you to take is tylenol\n"
          "[patient] no problem", "acetaminophen", {"yes"}),
