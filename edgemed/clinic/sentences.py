@@ -224,5 +224,7 @@ def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
         return POINT.fullmatch(text[mark.start() - 15 : mark.end() + 15]) is None
     if word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
         following = text[mark.end() :].lstrip()
+        if word == "no":  # `No. 5` counts, `No. It is gone.` answers
+            return not following[:1].isdigit()
         return not following
     return True

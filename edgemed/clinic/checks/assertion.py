@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 from edgemed.clinic.checks.attributes import HABITS
 from edgemed.clinic.checks.narrowing import is_narrower, stems_at, stems_of
@@ -19,39 +18,12 @@ from edgemed.clinic.words import stem
 WEAK = frozenset(map(stem, words_of("weak.txt")))
 CUT = re.compile(r"[,;:]|\b(?:and|or|but|nor|because|which|who|although|however)\b", re.IGNORECASE)
 SURE = 0.4
-ANY = re.compile(
-    r"\b(?:reports?|reported|endorses?|admits to|complains of|has had|has|had|does have|does|"
-    r"there (?:is|are|was|were)) any\b"
-    r"|\b(?:he|she|it|(?:the |this )?patient)\s+(?:\w+ly\s+)?(?:(?:is|was|has|had)\s+)?"
-    r"(?:(?:been|had|\w+ly)\s+)?(?:tak\w+|use[sd]?|using|note[sd]?|notic\w+|recall\w*|remember\w*"
-    r"|experienc\w+|seen|sees|ha(?:d|s|ving)|requir\w+|need\w*|receiv\w+|tried|felt|feels"
-    r"|developed|sustained|undergone|made|gives?|gave) any\b"
-    r"|\b(?:has|have|had) ever\b(?=.*[^?]$)(?! since)"
-    r"|\bat all\b(?! (?:times?|visits|hours|four|extrem))",
-    re.IGNORECASE,
-)
-_FEW = "one|two|three|four|five|six|seven|eight|nine|ten|twelve"
-OR = re.compile(
-    rf"(?<!\d )\bor\b(?! (?:so|\d|an?\b|more|less|{_FEW})\b)(?! \d)",
-)
-AFFIRMS = re.compile(
-    r"\b(?:reports|endorses|reported|endorsed|complains of|positive for|(?:has|have) had|has|had|"
-    r"there (?:is|are|was|were))\b",
-    re.IGNORECASE,
-)
 PRESENT = re.compile(
     r"\b(?:has|had|have|reports?|reported|is|with|shows?|presents?|developed)\b", re.I
 )
-BESIDE = 12  # characters between `or` and what it joins
 NEARBY = 40  # characters from a finding to where it is
 DIRECTIONS = frozenset("medial lateral anterior posterior left right upper lower".split())
 CLAUSE = re.compile(r"[.;:?!]\s|\b(?:but|however|although|which|who)\b", re.IGNORECASE)
-DENIAL = re.compile(
-    r"\b(?:no|not|never|denie[sd]|if|whether|without|nor|assess|evaluat\w+|potential|possible|rule"
-    r"|encourag\w+|advised|instructed|asked|told|should|call|please|exertion|as|than|most|least"
-    r"|best|only|first|last|hardly|unable|unlikely|\w+est|with difficulty)\b|n't\b",
-    re.IGNORECASE,
-)
 OPPOSITE = {"yes": "no", "no": "yes"}
 COVERED = 0.75  # share of a phrase's weight that a source sentence must have to speak of the same
 UNSEEN = 5.0  # weight of a word the source lacks
@@ -71,8 +43,6 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         yield from _polarity(said, mention, source, others)
     yield from _phrases(said, source)
-    yield from _lost_denials(said)
-    yield from _lost_auxiliaries(said)
 
 
 def is_verbatim(said: Said, mention: Mention, source: Source) -> bool:
@@ -111,7 +81,7 @@ def _polarity(
     said: Said, mention: Mention, source: Source, others: list[tuple[int, Mention]]
 ) -> Iterator[Flag]:
     """The source only ever says the opposite."""
-    here = places_of(said, mention)
+    here, found = places_of(said, mention), others
     others = [
         (i, m)
         for i, m in others
@@ -119,6 +89,8 @@ def _polarity(
         and same_person(mention.context.person, m.context.person)
         and (m.polarity == mention.polarity or not is_elsewhere(here, places_of(source.said[i], m)))
     ]
+    if not others and mention.polarity == "yes" and all(m.polarity == "no" for _, m in found):
+        others = found  # denied of whomever and whenever: `anyone with cancer?` `no`
     known = [m for _, m in others]
     if mention.context.historical or mention.context.uncertain or is_label(said, mention):
         return
@@ -277,97 +249,3 @@ def _telling(phrase: list[Mention], said: Said) -> bool:
     """Two words, a finding, or all that the sentence says: enough to recognise the same thing."""
     alone = all(m in phrase or m.concept.name in WEAK for m in said.mentions)
     return len(phrase) > 1 or phrase[0].concept.kind in COMPARED or alone
-
-
-def _lost_denials(said: Said) -> Iterator[Flag]:
-    """`reports any pain`, `reports fever or chills`: English says so of what is denied or asked.
-
-    Where nothing denies or asks, a `no` may be lost.
-    """
-    text, offset = said.sentence.text, said.sentence.span.start
-    for pattern, of in ((ANY, None), (OR, _listed)):
-        for match in pattern.finditer(text):
-            if DENIAL.search(text[: match.start()]) or "?" in text or (of and not of(said, match)):
-                continue
-            span = Span(match.start() + offset, match.end() + offset)
-            reason = f"{match.group()!r} without a denial: a negation may be lost"
-            yield Flag("negation", "not found", "minor", reason, span)
-
-
-def _lost_auxiliaries(said: Said) -> Iterator[Flag]:
-    """`He notice the pain`, `it help`: behind one person English has this form after `does not`.
-
-    Where nothing else asks for the form (`recommended that he take`), a `does not` may be lost.
-    """
-    text, offset = said.sentence.text, said.sentence.span.start
-    if said.sentence.role:
-        return
-    found = [(m, GOVERNS) for p in (BARE, BARE_OF_THING) for m in p.finditer(text)]
-    found += [(m, WISHES) for m in bare_of_one().finditer(text)]
-    for match, governs in sorted(found, key=lambda f: f[0].start()):
-        clause = max((m.end() for m in CLAUSE_ENDS.finditer(text, 0, match.start())), default=0)
-        if governs.search(text, clause, match.start()):
-            continue
-        span = Span(match.start() + offset, match.end() + offset)
-        reason = f"{match.group()!r}: a 'does not' may be lost"
-        yield Flag("negation", "not found", "minor", reason, span)
-        return
-
-
-@cache
-def bare_of_one() -> re.Pattern[str]:
-    """`He` or `she`, which are always what acts, and any verb that would end in s."""
-    verbs = "|".join(sorted(words_of("verbs.txt")))
-    return re.compile(
-        rf"\b(?:he|she) (?:(?:also|still|just|now|often|\w+ly) )?(?:{verbs})\b",
-        re.IGNORECASE,
-    )
-
-
-# One person or thing and a verb that would end in s of it.
-BARE = re.compile(
-    r"\b(?:he|she|it|(?:the |this )?patient|(?:mr|mrs|ms)\.? \w+)"
-    r" (?:also |still |currently |just |now )?(?:have|help|affect|enroll|attend|drive"
-    r"|notice|note|seek|get|provide|bring|resolve|spend|give|go|come|become|report|complain|mention"
-    r"|follow|keep|travel|consume|participate|respond|worsen|increase|decrease"
-    r"|eat|drink|smoke|take|feel|use|need|want|think|know|recall|remember|monitor|appear|seem|show"
-    r"|improve|relieve|work|wear|sleep|bother|hurt|cause|require|tolerate|experience|recur|radiate"
-    r"|interfere|limit|check|exercise|wake|live|believe|understand|like)\b",
-    re.IGNORECASE,
-)
-# The same of a thing, with verbs that are no nouns: `the pain interfere`.
-BARE_OF_THING = re.compile(
-    r"\b(?:the|his|her|this) (?!(?:feet|teeth|children|people|men|women|data|family|staff|rest"
-    r"|will|can|may|might|could|would|should|shall|does|did|must|cannot)\b)"
-    r"[a-z]{3,}(?<!s) (?:also |still )?(?:have|interfere|relieve|resolve|radiate|improve|worsen"
-    r"|recur|bother|require|become|come|seem|appear|affect|occur|prevent|respond|tolerate)\b",
-    re.IGNORECASE,
-)
-CLAUSE_ENDS = re.compile(r"[,;:.]\s|\bbut\s", re.IGNORECASE)
-GOVERNS = re.compile(
-    r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
-    r"|important|essential|necessary|do|does|did|can|could|may|might|must|should|shall|will|would"
-    r"|let|make|makes|made|have|had|help\w*|see|saw|watch\w*|hear\w*|feel|lest|than|and|or|to)\b",
-    re.IGNORECASE,
-)
-
-# Behind these alone `he` may have the form: `we ask that he return`, `does he smoke`.
-WISHES = re.compile(
-    r"\b(?:recommend\w*|suggest\w*|advis\w+|request\w*|ask\w*|insist\w*|demand\w*|urg\w+|prefer\w*"
-    r"|propos\w+|instruct\w*|wish\w*|important|essential|necessary|imperative|crucial|lest|should"
-    r"|(?:do|does|did|can|could|may|might|must|shall|will|would)\s+$)",
-    re.IGNORECASE,
-)
-
-
-def _listed(said: Said, match: re.Match[str]) -> bool:
-    """Whether `or` joins findings that are said to be so: both, or one behind `reports`."""
-    text, offset = said.sentence.text, said.sentence.span.start
-    told = [m for m in said.mentions if m.concept.kind in COMPARED]
-    before = [m for m in told if 0 <= match.start() + offset - m.span.end <= BESIDE]
-    behind = [m for m in told if 0 <= m.span.start - match.end() - offset <= BESIDE]
-    if any(m.polarity != "yes" or m.context.uncertain for m in before + behind):
-        return False
-    return bool(before and behind) or bool(
-        before + behind and AFFIRMS.search(text, 0, match.start())
-    )

@@ -34,6 +34,7 @@ AGAINST: dict[str, dict[str, frozenset[str]]] = {
         "abnormal": frozenset(("normal",)),
     },
     "doing": {"done": frozenset(("planned",)), "planned": frozenset()},
+    "effect": {"some": frozenset(("none",)), "none": frozenset(("some",)), "slight": frozenset()},
     "type": {"one": frozenset(("two",)), "two": frozenset(("one",))},
     "certainty": {"stated": frozenset(("possible",)), "possible": frozenset()},
     "status": {
@@ -53,6 +54,7 @@ LIKE: dict[str, dict[str, frozenset[str]]] = {
     "severity": {"moderate": frozenset(("mild", "severe"))},
     "trend": {"same": frozenset(("better", "worse"))},
     "level": {"abnormal": frozenset(("high", "low"))},
+    "effect": {"slight": frozenset(("some", "none"))},
     "status": {
         "continued": frozenset(("current", "increased", "decreased", "started")),
         "started": frozenset(("continued", "current", "increased")),
@@ -107,6 +109,8 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
             continue
         if cue.attribute == "doing" and source.is_talk:
             continue  # what is planned at a visit may be done before it ends
+        if cue.attribute == "effect" and not is_of_its_kind(cue, said):
+            continue
         factor = factors(said, cue)
         own, against = bound(cue, source, factor)
         best = max((b.share for b in own), default=0.0)
@@ -166,6 +170,8 @@ def is_of_its_kind(cue: Cue, said: Said) -> bool:
         return False
     if cue.attribute == "doing":
         return "procedure" in kinds
+    if cue.attribute == "effect":
+        return bool(kinds & {"drug", "procedure"})
     return bool(kinds - {"word"}) or cue.attribute != "trend" or "pain" in cue.of
 
 
@@ -192,7 +198,9 @@ def bound(
             continue  # `okay` bears out no stop
         if other.value in like:
             own.append(Bound(share * (SPOKEN if other.spoken else 1.0), other))
-        elif source.said[i].asks or (other.spoken and not set(factor) & set(other.of)):
+        elif (source.said[i].asks and attribute != "effect") or (
+            other.spoken and not set(factor) & set(other.of)
+        ):
             continue
         elif other.value in AGAINST[attribute].get(value, ()):
             against.append(Bound(share, other))

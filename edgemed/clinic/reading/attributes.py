@@ -45,6 +45,7 @@ OF_TIME = frozenset(
     )
 )
 SORTS = ("drug", "finding", "disease", "organism", "procedure", "anatomy")
+TREATMENTS = ("drug", "procedure")
 LISTED = ("drug", "finding", "disease", "organism", "procedure")
 
 
@@ -166,7 +167,20 @@ def _nearest(
         near = [(start - (m.span.end - offset), m.concept.name) for m in mentions
                 if m.span.end - offset <= start]  # fmt: skip
     near.sort(key=lambda n: n[0])
+    if row.attribute == "effect" and not any(
+        m.concept.name == name for m in mentions if m.concept.kind in TREATMENTS for _, name in near
+    ):
+        near += [(0, name) for name in _treated_with(text, offset, mentions, start)]
     return tuple(dict.fromkeys(name for _, name in near))[:MOST]
+
+
+def _treated_with(text: str, offset: int, mentions: Sequence[Mention], start: int) -> Iterator[str]:
+    """The treatments of the last clause in front with any: `tried ice, but it was no help`."""
+    given = [m for m in mentions if m.concept.kind in TREATMENTS and m.span.end - offset <= start]
+    if given:
+        cuts = [m.end() for m in CLAUSE.finditer(text, 0, given[-1].span.start - offset)
+                if m[0].strip() not in ",:"]  # fmt: skip
+        yield from (m.concept.name for m in given if m.span.start - offset >= max(cuts, default=0))
 
 
 def _actions(

@@ -5,16 +5,16 @@ spoken of goes on being spoken of (`My mom.` `She had a stroke.`) until the talk
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from edgemed.clinic.reading.said import Mention, Polarity, Said
+from edgemed.clinic.reading.said import Cue, Mention, Polarity, Said
 
 FIRST_WORDS = 7  # of an answer, among which its yes or no is looked for
 ANSWERS = re.compile(
     r"\b(?:(?P<no>no|nope|nah|not|none|never|nothing|negative|neither|denies|\w*n't"
     r"|i(?:'m| am) (?:fine|good|okay))"
-    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no)"
+    r"|yes|yeah|yep|yup|sure|right|correct|i (?:do|have|am|did)(?! not| n't| none| no| never)"
     r"|(?:a little|a bit)(?=\W*$| bit| of | when | here | now | sometimes | but | and )"
     r"|sometimes|mm-hmm"
     r"|uh-huh|definitely|of course|absolutely(?! not)|occasionally)\b"
@@ -69,6 +69,7 @@ NO_ALLERGIES = re.compile(  # `No, just penicillin` names one
     r"(?!\W+(?:just|only|but|except|other than|apart from)\b)",
     re.IGNORECASE,
 )
+OUTCOME = {"yes": "some", "no": "none"}  # of a treatment that a question asks for, by its answer
 PASSED = 4  # turns behind a question among which its answer is looked for
 FILLER = re.compile(
     r"\W*(?:(?:um+|uh+|er|erm|hmm+|oh|ah|well|so|i mean|let me (?:see|think))\b\W*)*", re.I
@@ -101,7 +102,10 @@ GIVEN = re.compile(
 ANOTHER = re.compile(
     r"\b(?:how(?:'s|'re| is| are| do| did| long| often)|what|when|where|why)\b", re.I
 )
-ANY = re.compile(r"(?:(?!n't\b|\bnot\b|\bno\b).)*\bany\b", re.IGNORECASE)
+# `stop taking any of these`, `if you have any pain`, `tylenol for any pain` ask nothing.
+ANY = re.compile(
+    r"(?:(?!n't\b|\bnot\b|\bno\b|\bif\b|\bstop\b|\bavoid\b|\bwithout\b).)*(?<!\bfor )\bany\b", re.I
+)
 CUE = re.compile(
     r"\b(?:any|anything|(?:do|did|have|has|are|were|is|does|can|could) (?:you|he|she|your|it|there)"
     r"|how about|what about)\b",
@@ -246,6 +250,8 @@ def _resolved(said: Said, turn: list[Said], following: Said | None, person: str)
             )
             for m in mentions
         )
+        mentions = tuple(_as_repeated(m, following) for m in mentions)
+        said = replace(said, cues=tuple(_outcomes(said.cues, mentions)))
         asked = {p.name for p in said.people}
         mentions = tuple(_whose(_anothers(m, following), asked, following) for m in mentions)
     if person:
@@ -262,6 +268,27 @@ def _names_allergens(said: Said, following: Said | None) -> bool:
         return False
     drugs = [m for m in following.mentions if m.concept.kind == "drug" and m.polarity == "yes"]
     return any(m.span.start - following.sentence.span.start < NAMED for m in drugs)
+
+
+def _outcomes(cues: Iterable[Cue], mentions: Iterable[Mention]) -> Iterator[Cue]:
+    """The cues of a question, what came of a treatment by its answer: `Did it help?` `No.`"""
+    values = {m.span.start: OUTCOME.get(m.polarity, "") for m in mentions}
+    for cue in cues:
+        value = values.get(cue.span.start, "") if cue.attribute == "effect" else cue.value
+        if value:
+            yield cue._replace(value=value, spoken=cue.spoken and cue.attribute != "effect")
+
+
+def _as_repeated(mention: Mention, following: Said | None) -> Mention:
+    """What the answer says of a problem that it names again, whatever its first words are.
+
+    `Any swelling?` `From all the walking I do, I do not have any swelling.`
+    """
+    if following is None or following.asks or mention.concept.kind not in ("finding", "disease"):
+        return mention
+    told = {m.polarity for m in following.mentions
+            if m.concept.name == mention.concept.name and not m.context.historical}  # fmt: skip
+    return replace(mention, polarity="no") if told == {"no"} else mention
 
 
 def _picked(said: Said, following: Said | None) -> set[str]:
