@@ -25,6 +25,7 @@ from edgemed.evals.cases import read_cases
 from edgemed.evals.sweep_file import sweeps_folder
 from edgemed.evals.sweeping.budget import seconds_of
 from edgemed.evals.sweeping.scores import Examined
+from edgemed.evals.sweeping.search import MERGES
 from edgemed.evals.sweeping.sweep import Exam, Way, sweep
 from edgemed.merging.recipe.recipe import type_word
 from edgemed.printable import printable
@@ -151,6 +152,23 @@ def configure_beside(add: Callable[..., Any]) -> None:
         help="test this too: a merge by its recipe (any method), or MODEL[+ADAPTER]; repeatable",
     )
     add(
+        "--among",
+        action="append",
+        default=[],
+        metavar="RECIPE|MODEL",
+        help="choose among this too: a merge by its recipe (any method), or MODEL[+ADAPTER]; "
+        "repeatable",
+    )
+    add(
+        "--search",
+        type=positive,
+        nargs="?",
+        const=MERGES,
+        metavar="MERGES",
+        help="then search a t for attention, feed-forward and the rest, by depth, with so many "
+        f"merges (default: {MERGES})",
+    )
+    add(
         "--control",
         type=seed,
         metavar="SEED",
@@ -216,8 +234,16 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_task_options(args: argparse.Namespace) -> None:
     """UsageError for an option that would do nothing without --tasks."""
-    options = ("data", "limit", "budget", "report", "json", "beside", "force_knowledge")
-    for option in (*options, "force_broken", "shots", "shots_by", "shots_pool"):
+    options = ("data", "limit", "budget", "report", "json", "beside", "among")
+    for option in (
+        *options,
+        "search",
+        "force_knowledge",
+        "force_broken",
+        "shots",
+        "shots_by",
+        "shots_pool",
+    ):
         if getattr(args, option):
             raise UsageError(f"--{option.replace('_', '-')} is for --tasks", "leave it out")
     if args.control is not None:

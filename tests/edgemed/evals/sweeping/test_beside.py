@@ -9,10 +9,11 @@ from edgemed_models.scale import path_of
 
 from edgemed.adapters.naming import Adapted, Use
 from edgemed.errors import UsageError
-from edgemed.evals.sweeping import beside as rows
-from edgemed.evals.sweeping.beside import Beside, control, make, refuse_same_names, row_of
+from edgemed.evals.sweeping import point as rows
+from edgemed.evals.sweeping.beside import control
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
+from edgemed.evals.sweeping.point import ByRecipe, make, refuse_same_names, row_of
 from edgemed.evals.sweeping.report import as_data, rows_beside
 from edgemed.evals.sweeping.sweep import Silent
 from edgemed.evals.sweeping.task_rounds import sweep_tasks
@@ -31,7 +32,7 @@ def made(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The rows that were made; each answers as t = 0.5 does."""
     names: list[str] = []
 
-    def fake(row: Beside, merged: Path, options: Options, note: object) -> None:
+    def fake(row: ByRecipe, merged: Path, options: Options, note: object) -> None:
         names.append(row.name)
         merged.write_text("0.5", "utf-8")
         world.now += 1
@@ -51,7 +52,7 @@ def test_a_row_is_a_recipe_a_model_or_a_model_with_adapters(tmp_path: Path) -> N
     assert row_of(str(B)).recipe.models == (B,)
     (tuned,) = row_of(f"{B}+shots.gguf:0.5").recipe.models
     assert tuned == Adapted(B, (Use(Path("shots.gguf"), 0.5),))
-    with pytest.raises(UsageError, match="two rows beside the sweep are called"):
+    with pytest.raises(UsageError, match="two recipes or models of the sweep are called"):
         refuse_same_names([row_of(str(B)), row_of(str(B))])
 
 
@@ -61,14 +62,14 @@ def test_rows_answer_the_test_alone_and_are_not_asked_twice(
     more = replace(plan, beside=(row_of(str(B)),))
     found = last(sweep_tasks(more, Clock(None, 0.0), Silent()))
     assert made == [B.name] and found.choice is not None
-    assert B.name not in {part.ts for part in found.rounds}
+    assert B.name not in {part.points for part in found.rounds}
     assert len(world.asked) == 2 * 24 * (5 + 3 + 1)
     outcomes = found.beside[B.name]
     assert set(outcomes) == {"mts-dialog", "output-forms"}
     assert all(len(each) == 24 for each in outcomes.values())
     told = {(r["task"], r["measure"]): r for r in rows_beside(more, found)}
     assert told["mts-dialog", "rougeL"]["items"] == 24
-    if found.choice.t == 0.5:
+    if found.choice.point == 0.5:
         assert all(row["difference"] == 0 and row["p"] == 1 for row in told.values())
     world.asked.clear()
     again = last(sweep_tasks(more, Clock(None, 0.0), Silent()))
@@ -92,7 +93,9 @@ def test_a_change_by_chance_is_as_large_as_what_the_merge_takes_from_the_first(
     out = tmp_path / "control.gguf"
     row = control(A, B, 0.75, 5, out, 1)
     written = out.read_bytes()
-    assert control(A, B, 0.25, 5, out, 1) != row and out.read_bytes() == written  # made once
+    assert (
+        control(A, B, 0.25, 5, out, 1).recipe != row.recipe and out.read_bytes() == written
+    )  # made once
     target = tmp_path / "made.gguf"
     make(replace(row, recipe=replace(row.recipe, out_type="F32")), target, Options(threads=1),
          lambda text: None)  # fmt: skip
