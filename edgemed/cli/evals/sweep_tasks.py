@@ -50,20 +50,9 @@ from edgemed.printable import printable
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
 REPEATED = (
-    *("data", "limit", "seed", "method", "out_type", "tokenizer_from"),
-    *(
-        "shots",
-        "shots_by",
-        "shots_pool",
-        "control",
-        "search",
-        "threads",
-        "context",
-        "gpu_layers",
-        "kv_type",
-        "batch",
-        "at_once",
-    ),
+    *("data", "limit", "seed", "method", "out_type", "tokenizer_from", "shots", "shots_by"),
+    *("shots_pool", "control", "search", "keep_text", "threads", "context", "gpu_layers"),
+    *("kv_type", "batch", "at_once"),
 )
 FLAGS = ("force_knowledge", "force_broken", "no_repack")
 """What the command that repeats a sweep must name, with values and without."""
@@ -102,7 +91,7 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     if args.report is not None:
         is_page = args.report.suffix.lower() == ".html"
         again = shown(sys.argv[:1] + command_again(args))
-        keep(args.report, page(data, again) if is_page else as_text)
+        keep(args.report, page(data, again, swept.examples) if is_page else as_text)
     if args.json:
         print_json(data)
     else:
@@ -172,6 +161,8 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
             "give them, such as --t 0 0.5 1",
         )
     refuse_missing_libraries()
+    if args.keep_text and (args.report is None or args.report.suffix.lower() != ".html"):
+        raise UsageError("--keep-text is for a page", "name one, such as --report sweep.html")
     data = args.data or sweeps_folder().parent / "tasks"
     sections = []
     for task in tasks:
@@ -192,11 +183,12 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
         folder,
         args.limit,
         args.seed,
-        args.force_broken,
-        rows,
-        args.control,
-        among,
-        args.search or 0,
+        force_broken=args.force_broken,
+        beside=rows,
+        control=args.control,
+        among=among,
+        search=args.search or 0,
+        examples=args.keep_text or 0,
     )
 
 

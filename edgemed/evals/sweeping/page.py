@@ -1,7 +1,7 @@
 """A sweep on tasks as one HTML file: plots as SVG, tables, and the commands that repeat it.
 
 No script, no font and no picture from elsewhere; every text in it is escaped. It holds figures, and
-no word of a prompt or an answer.
+no word of a prompt or an answer unless it is given examples to show.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from edgemed.evals.measures import UNITS
+from edgemed.evals.sweeping.task_sweep import Example
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 44, 30, 12
 STYLE = """
@@ -19,12 +20,13 @@ th { border-bottom: 2px solid; } td:first-child, th:first-child { text-align: le
 tr:nth-child(even) { background: #8881; } pre { background: #8882; padding: .7em; overflow: auto; }
 svg { max-width: 100%; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
 .alarm { font-weight: bold; }
+pre.text { white-space: pre-wrap; }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(data: Mapping[str, Any], command: str) -> str:
-    """The page of what `sweep_report.as_data` gave, and the command that it came from."""
+def page(data: Mapping[str, Any], command: str, examples: Sequence[Example] = ()) -> str:
+    """The page of what `report.as_data` gave, the command that it came from, and examples."""
     title = f"Sweep: {' and '.join(data['models'])}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -37,6 +39,7 @@ def page(data: Mapping[str, Any], command: str) -> str:
         f"<p>The rule: {escape(data['rule'])}. On development splits; bars are 95 % intervals.</p>",
         *plots(data["development"], data["chosen"]),
         *without_t(data["development"], data["chosen"]),
+        *told(examples),
         "<h2>To repeat it</h2>",
         f"<pre>{escape(command)}</pre>",
         *([f"<p>The merge alone:</p><pre>{escape(data['make'])}</pre>"] if data["make"] else []),
@@ -113,6 +116,21 @@ def beside(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         p = f"{row['p_corrected']:.4f}"
         lines.append((row["row"], row["task"], row["measure"], str(row["items"]), *values, p))
     yield table(("row", "task", "measure", "items", "its value", "merge", "p, corrected"), lines)
+
+
+def told(examples: Sequence[Example]) -> Iterator[str]:
+    """Questions and answers as they stand, with what may be done with them."""
+    if examples:
+        yield "<h2>Examples</h2><p>This page holds texts of the tasks. Their licences:</p>"
+        terms = dict.fromkeys(f"{one.task.name}: {one.task.licence}" for one in examples)
+        yield "<ul>" + "".join(f"<li>{escape(term)}</li>" for term in terms) + "</ul>"
+    for one in examples:
+        parts = {"question": one.question, "reference": one.reference, **one.answers}
+        yield f"<h3>{escape(one.task.name)}</h3>" + "".join(
+            f"<h4>{escape(name)}</h4><pre class='text'>{escape(text)}</pre>"
+            for name, text in parts.items()
+            if text or name != "reference"
+        )
 
 
 def hundred(value: float) -> str:

@@ -8,6 +8,7 @@ from edgemed.evals.examining import Outcome
 from edgemed.evals.sweeping.beside import control
 from edgemed.evals.sweeping.budget import HALF, Clock, better_half, rounds_for
 from edgemed.evals.sweeping.choosing import Choice, Column, choose
+from edgemed.evals.sweeping.examples import examples
 from edgemed.evals.sweeping.floors import floor_of
 from edgemed.evals.sweeping.point import At, ByRecipe, in_order, said
 from edgemed.evals.sweeping.point import planned as planned_recipe
@@ -175,6 +176,9 @@ def test(points: Points, swept: Swept, choice: Choice) -> None:
         swept.tests[point] = points.asked(point, wanted)
     for name, row in rows.items():
         swept.beside[name] = points.asked(row, wanted)
+    if plan.examples:
+        every = {said(point): point for point in tested} | rows
+        swept.examples = examples(points, every, swept.test_items, plan.examples)
 
 
 def rows_beside(points: Points, swept: Swept, chosen: At) -> dict[str, At]:

@@ -33,7 +33,8 @@ class Section(NamedTuple):
 class TaskSweep:
     """What a sweep on tasks does. The point is chosen among `ts`, the recipes `among` and up to
     `search` merges with a t by group. `beside` is tested with the parents and the chosen merge;
-    `control` is the seed of a change by chance that is tested too."""
+    `control` is the seed of a change by chance that is tested too. `examples`: so many answers to
+    each task are kept for the page."""
 
     way: Way
     ts: tuple[float, ...]
@@ -47,6 +48,7 @@ class TaskSweep:
     control: int | None = None
     among: tuple[ByRecipe, ...] = ()
     search: int = 0
+    examples: int = 0
 
 
 class Round(NamedTuple):
@@ -57,6 +59,16 @@ class Round(NamedTuple):
     points: tuple[At, ...]
     choice: Choice | None
     searched: bool = False
+
+
+class Example(NamedTuple):
+    """One item: the question, the reference (empty where instructions are verified) and the
+    answers, by point."""
+
+    task: Task
+    question: str
+    reference: str
+    answers: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -70,6 +82,7 @@ class Swept:
     tests: dict[At, dict[str, list[Outcome]]] = field(default_factory=dict)
     test_items: dict[str, list[Item]] = field(default_factory=dict)
     beside: dict[str, dict[str, list[Outcome]]] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
     stopped: str = ""
 
     @property

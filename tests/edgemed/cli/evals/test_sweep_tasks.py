@@ -84,6 +84,8 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         ([*KNOWLEDGE, "--among", "no.gguf"], 3, "no.gguf"),
         ([*KNOWLEDGE, "--among", MODELS[0], "--beside", MODELS[0]], 2, "are called clinical.gguf"),
         ([*KNOWLEDGE, "--search", "none"], 2, "--search"),
+        ([*KNOWLEDGE, "--keep-text", "2"], 2, "--keep-text is for a page"),
+        ([*KNOWLEDGE, "--keep-text", "2", "--report", "x.json"], 2, "--keep-text is for a page"),
         (["--tasks", "ifeval", "--force-knowledge", "--shots", "2"], 3, "needs ifeval/"),
         ([*KNOWLEDGE, "--report", "note.txt"], 2, "does not end in .html or .json"),
     ],
@@ -133,7 +135,10 @@ def test_examples_rows_beside_and_a_change_by_chance_are_part_of_the_plan(
     assert [row.name for row in plan.beside] == [Path(MODELS[1]).name] and plan.control == 3
     assert [row.name for row in plan.among] == [Path(MODELS[0]).name] and plan.search == 32
     again = page.read_text("utf-8")
-    assert all(part in again for part in ("--shots 1", f"--beside {MODELS[1]}", "--control 3", "--search 32"))
+    assert all(
+        part in again
+        for part in ("--shots 1", f"--beside {MODELS[1]}", "--control 3", "--search 32")
+    )
 
 
 def test_a_merge_by_group_is_written_as_a_recipe_that_makes_it_again(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused, UsageError
+from edgemed.evals import answers
 from edgemed.evals import evaluate as evaluating
 from edgemed.evals.sweep_file import parse_sweep
+from edgemed.evals.sweeping import examples as examining
 from edgemed.evals.sweeping import points, task_rounds
 from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
 from edgemed.evals.sweeping.budget import Clock
@@ -82,9 +84,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(points, "perplexity_of", lambda path, options: 30.0)
     monkeypatch.setattr(task_rounds, "refuse_merges", lambda *_: [])
     monkeypatch.setattr(evaluating, "start", world.start)
-    monkeypatch.setattr(
-        evaluating, "planned", lambda model, task, items: Settings(str(model.path), 512, 1)
-    )
+    monkeypatch.setattr(answers, "start", world.start)
+    for module in (evaluating, examining):
+        monkeypatch.setattr(
+            module, "planned", lambda model, task, items: Settings(str(model.path), 512, 1)
+        )
     monkeypatch.setattr("edgemed.evals.sweeping.budget.time.monotonic", lambda: world.now)
     return world
 
@@ -267,3 +271,23 @@ def test_curve_and_page_hold_figures_and_no_text(plan: TaskSweep, world: World) 
     assert written.count("<svg") == 2 and "&lt;a&gt; b" in written and "<script" not in written
     kept = "".join(path.read_text("utf-8") for path in plan.folder.rglob("*.jsonl"))
     assert "asthma" not in kept + written + json.dumps(data)
+
+
+def test_examples_are_on_the_page_alone_and_only_where_they_are_asked_for(
+    plan: TaskSweep, world: World
+) -> None:
+    clock = Clock(None, 0.0)
+    found = last(sweep_tasks(replace(plan, examples=2), clock, Silent()))
+    assert found.choice is not None and len(found.examples) == 4
+    one = found.examples[0]
+    assert one.reference == REFERENCE and "This is case" in one.question
+    assert list(one.answers) == ["t = 0", f"t = {found.choice.point:g}", "t = 1"]
+    assert one.answers["t = 0"] == REFERENCE != one.answers["t = 1"]
+    assert not found.examples[2].reference and found.examples[2].answers["t = 0"] == "no list"
+    data = as_data(plan, found, clock, "")
+    written = page(data, "x", found.examples)
+    assert written.count(REFERENCE) == 4 and "CC BY 4.0" in written
+    kept = "".join(path.read_text("utf-8") for path in plan.folder.rglob("*.json*"))
+    assert "asthma" not in kept + str(data) + page(data, "x")
+    odd = one._replace(question="<script>alert(1)</script>")
+    assert "<script" not in page(data, "x", [odd])
