@@ -42,6 +42,8 @@ from edgemed.printable import printable
 from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
+ASKING = ("out", "limit", "against", "text", "json", "harness")
+"""Options that say what is asked, and what becomes of it."""
 EVERY = 0.2  # seconds between two updates of the line of progress
 
 
@@ -159,6 +161,10 @@ def write_shots(args: argparse.Namespace) -> int:
     from edgemed.evals.shots import rows_to_learn
 
     refuse_tasks(args)
+    if idle := [f"--{name}" for name in ASKING if getattr(args, name)]:
+        raise UsageError("--write-shots asks nothing", f"leave out {', '.join(idle)}")
+    if args.model is not None:
+        raise UsageError("--write-shots asks no model", f"leave out {args.model}")
     if not args.shots or args.shots_by == "likeness":
         raise UsageError(
             "--write-shots needs a number of examples, drawn by chance", "give --shots K"

@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from edgemed.adapters.naming import model_file
+from edgemed.adapters.naming import Use, model_file
 from edgemed.amounts import amount
 from edgemed.cli.evals.example_options import refuse_shots, shots_of, shown_items
 from edgemed.cli.evals.sweep_shown import Narrator, command_for, shown
@@ -52,10 +52,11 @@ from edgemed.storage.whole import in_words, private_folder, write_whole
 REPEATED = (
     *("data", "limit", "seed", "method", "out_type", "tokenizer_from", "shots", "shots_by"),
     *("shots_pool", "control", "search", "keep_text", "threads", "context", "gpu_layers"),
-    *("kv_type", "batch", "at_once"),
+    *("kv_type", "batch", "at_once", "chat_template"),
 )
+SEVERAL = ("beside", "among", "adapter")
 FLAGS = ("force_knowledge", "force_broken", "no_repack")
-"""What the command that repeats a sweep must name, with values and without."""
+"""What the command that repeats a sweep must name: once, as often as it is given, without value."""
 TEMPLATE = "tokenizer.chat_template"
 READ_ONLY = ("read", "diverge")
 
@@ -239,8 +240,10 @@ def command_again(args: argparse.Namespace) -> list[str]:
         value = getattr(args, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
-    words += [word for row in args.beside for word in ("--beside", row)]
-    words += [word for row in args.among for word in ("--among", row)]
+    for option in SEVERAL:
+        for value in getattr(args, option):
+            text = f"{value.path}{value.suffix}" if isinstance(value, Use) else value
+            words += [f"--{option}", text]
     words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(args, flag)]
     words += ["--t", *(f"{t:g}" for t in sorted(set(args.t)))]
     return words + ([f"--budget={args.budget:g}"] if args.budget else [])

@@ -208,6 +208,8 @@ def test_examples_of_a_pool_are_written_for_adapt(
     out = tmp_path / "shots.jsonl"
     call = ["eval", "--tasks", "synthetic-radiology", "--write-shots", str(out)]
     assert main(call) == 2 and "give --shots K" in capsys.readouterr().err
+    for more, says in ((["--limit", "3"], "leave out --limit"), ([MODEL], "asks no model")):
+        assert main([*call, "--shots", "3", *more]) == 2 and says in capsys.readouterr().err
     assert main([*call, "--shots", "3"]) == 0
     assert "3 examples" in capsys.readouterr().err
     assert out.stat().st_mode & 0o777 == 0o600

@@ -1,5 +1,6 @@
 """`edgemed sweep --tasks`: a small real sweep, its files, and what is refused at once."""
 
+import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from edgemed_models.scale import path_of
 
 from edgemed.cli.evals import sweep_tasks
+from edgemed.cli.evals.sweep import configure
 from edgemed.cli.main import main
 from edgemed.evals.sweep_file import read_sweep, sweeps_folder
 from edgemed.evals.sweeping.choosing import Choice
@@ -149,3 +151,20 @@ def test_a_merge_by_group_is_written_as_a_recipe_that_makes_it_again(tmp_path: P
     made = sweep_tasks.command_to_make(plan, Swept(rounds=[Round({}, (point,), choice)]))
     assert made == f"edgemed merge {tmp_path / 'recipe.yml'} -o merged.gguf"
     assert read_recipe(tmp_path / "recipe.yml") == replace(point.recipe, tokenizer=MODELS[1])
+
+
+SAID_ELSEWHERE = {
+    *("models", "tasks", "t", "budget"),  # always repeated
+    *("help", "cases", "max_tokens", "out", "report", "json"),  # they change no figure
+}
+
+
+def test_the_command_that_repeats_a_sweep_names_every_option_that_changes_it() -> None:
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    known = {*sweep_tasks.REPEATED, *sweep_tasks.SEVERAL, *sweep_tasks.FLAGS, *SAID_ELSEWHERE}
+    assert {action.dest for action in parser._actions} == known
+    given = ["a.gguf", "b.gguf", "--tasks", "ifeval", "--adapter", "x.gguf:0.5", "--among", "r.yml"]
+    args = parser.parse_args([*given, "--chat-template", "c.jinja", "--search", "16", "--t", "0"])
+    again = parser.parse_args(sweep_tasks.command_again(args)[1:])
+    assert vars(again) == vars(args)
