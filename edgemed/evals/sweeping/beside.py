@@ -7,13 +7,18 @@ merge that is no better than noise of its own size has not earned its place: tha
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from edgemed_models.machine import logical_cores
 
+from edgemed.adapters.adapter import Adapter
 from edgemed.adapters.naming import Adapted, Parent, Use
 from edgemed.evals.sweeping.point import ByRecipe, alone
+from edgemed.gguf import Model
+from edgemed.gguf.tensor_names import block_of, names_of
 from edgemed.merging.parents.opening import open_parent
-from edgemed.merging.recipe.recipe import between
-from edgemed.merging.recipe.settings import Setting
+from edgemed.merging.plan.outline import block_count, depth_of
+from edgemed.merging.recipe.recipe import as_share
+from edgemed.merging.recipe.settings import Setting, evaluate
 
 CONTROL_RANK = 16
 CONTROL = "change by chance"
@@ -26,22 +31,36 @@ def control(
     merge at `t` takes from the first one: (1 - t) |A - B|. Norms and biases stay as they are.
 
     The adapter is written to `out` once, and found there again. Where t differs between tensors,
-    the parent with the whole change is mixed with the parent itself by that t.
+    the adapter itself holds each change by that tensor's t, so `out` is for this t alone.
     """
     from edgemed.adapters.output import files_of as adapter_files
     from edgemed.adapters.output import write_files
     from edgemed.merging.extracting import ExtractSettings, extract, plan_extract
 
+    single = isinstance(t, float)
     if not out.exists():
         plan = plan_extract(a, b, out, threads or logical_cores())
         adapter, _ = extract(
             plan, b, ExtractSettings(CONTROL_RANK, without_vectors=True, control=seed)
         )
-        write_files(out, adapter_files(out, adapter, open_parent(b)))
-    if isinstance(t, float):
-        return ByRecipe(CONTROL, alone(changed(b, out, 1.0 - t)))
-    mixed = between(changed(b, out, 1.0), b, t)
-    return ByRecipe(CONTROL, replace(mixed, tokenizer="B"))
+        model = open_parent(b)
+        write_files(
+            out, adapter_files(out, adapter if single else by_tensor(adapter, t, model), model)
+        )
+    return ByRecipe(CONTROL, alone(changed(b, out, 1.0 - t if isinstance(t, float) else 1.0)))
+
+
+def by_tensor(adapter: Adapter, t: Setting, model: Model) -> Adapter:
+    """Every change times 1 - t of its tensor; those of which nothing is left are left out."""
+    blocks, pairs = block_count(model), {}
+    for name, pair in adapter.pairs.items():
+        block = block_of(name)
+        depth = 0.0 if block is None else depth_of(block, blocks)
+        value = evaluate(t, names_of(name, adapter.architecture), depth)
+        share = np.float32(1.0 - as_share(0.0 if value is None else value))
+        if share:
+            pairs[name] = replace(pair, b=pair.b * share)
+    return replace(adapter, pairs=pairs)
 
 
 def changed(b: Parent, adapter: Path, strength: float) -> Adapted:

@@ -205,7 +205,8 @@ def by_chance(points: Points, chosen: At) -> ByRecipe | None:
             "much it takes from the first model"
         )
         return None
-    out = plan.folder / f"control-{plan.control}.gguf"
+    of_point = f"-{chosen.folder}" if isinstance(chosen, ByRecipe) else ""
+    out = plan.folder / f"control-{plan.control}{of_point}.gguf"
     return control(plan.way.a, plan.way.b, t, plan.control, out, plan.options.threads)
 
 

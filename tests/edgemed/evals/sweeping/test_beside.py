@@ -20,6 +20,7 @@ from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import TaskSweep
 from edgemed.gguf import open_model
 from edgemed.local_models.loading import Options
+from edgemed.merging.recipe.settings import Filter
 from tests.edgemed.evals.sweeping.test_task_sweep import World, last, plan, world
 
 __all__ = ["plan", "world"]  # fixtures
@@ -104,6 +105,18 @@ def test_a_change_by_chance_is_as_large_as_what_the_merge_takes_from_the_first(
     change, wanted = np.linalg.norm(ours - b), 0.25 * np.linalg.norm(a - b)
     assert change == pytest.approx(wanted, rel=0.02)
     assert abs(np.vdot(ours - b, a - b)) < 0.2 * change * np.linalg.norm(a - b)  # it is chance
+
+
+def test_where_t_differs_by_group_so_does_the_change_by_chance(tmp_path: Path) -> None:
+    by_group = (Filter("attn_", (0.25, 0.25)), Filter(None, 1.0))
+    row = control(A, B, by_group, 5, tmp_path / "control.gguf", 1)
+    target = tmp_path / "made.gguf"
+    make(replace(row, recipe=replace(row.recipe, out_type="F32")), target, Options(threads=1),
+         lambda text: None)  # fmt: skip
+    for name, share in (("blk.1.attn_q.weight", 0.75), ("blk.1.ffn_up.weight", 0.0)):
+        ours, a, b = (weights(path, name) for path in (target, A, B))
+        wanted = share * np.linalg.norm(a - b)
+        assert np.linalg.norm(ours - b) == pytest.approx(wanted, rel=0.02)
 
 
 def weights(path: Path, name: str) -> np.ndarray:

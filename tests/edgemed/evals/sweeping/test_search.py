@@ -11,6 +11,7 @@ import pytest
 from edgemed.errors import EdgemedError
 from edgemed.evals.sweeping import point as rows
 from edgemed.evals.sweeping import search as searching
+from edgemed.evals.sweeping import task_rounds
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.point import ByRecipe, row_of
@@ -20,7 +21,7 @@ from edgemed.evals.sweeping.sweep import Silent, Way
 from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import TaskSweep, curve_rows
 from edgemed.local_models.loading import Options
-from edgemed.merging.recipe.settings import at_depth, rules
+from edgemed.merging.recipe.settings import Setting, at_depth, rules
 from tests.edgemed.evals.sweeping.test_task_sweep import TS, WAY, World, last, plan, world
 
 __all__ = ["plan", "world"]  # fixtures
@@ -99,7 +100,17 @@ def wide(plan: TaskSweep, world: World, monkeypatch: pytest.MonkeyPatch) -> Task
     return replace(plan, search=MERGES)
 
 
-def test_a_search_finds_what_no_single_t_has(wide: TaskSweep, world: World) -> None:
+def test_a_search_finds_what_no_single_t_has(
+    wide: TaskSweep, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise: list[object] = []
+
+    def fake(a: Path, b: Path, t: Setting, seed: int, out: Path, threads: int) -> ByRecipe:
+        noise.extend((t, seed, out.name))
+        return replace(point_of(WAY, [0.5] * 5), name="change by chance")
+
+    monkeypatch.setattr(task_rounds, "control", fake)
+    wide = replace(wide, control=7)
     found = last(sweep_tasks(wide, Clock(None, 0.0), Silent()))
     first, *later = found.rounds
     assert not first.searched and len(later) == MERGES / 8 and all(r.searched for r in later)
@@ -110,8 +121,9 @@ def test_a_search_finds_what_no_single_t_has(wide: TaskSweep, world: World) -> N
     assert float(attention) < 0.5 < float(feed_forward)
     assert found.rounds[-1].points[: len(TS)] == TS
     single = f"t = {first.choice.point:g}"
-    assert set(found.beside) == {single} and set(found.tests) == {0.0, 1.0, found.choice.point}
-    assert {row["row"] for row in rows_beside(wide, found)} == {single}
+    assert set(found.tests) == {0.0, 1.0, found.choice.point}
+    assert {row["row"] for row in rows_beside(wide, found)} == {single, "change by chance"}
+    assert noise == [found.choice.point.t, 7, f"control-7-{found.choice.point.folder}.gguf"]
     assert len(retained(wide, found)) == 2
     assert [row["t"] for row in curve_rows(wide, found)] == list(TS)
     text = page(as_data(wide, found, Clock(None, 0.0), "made <so>"), "again")
