@@ -207,7 +207,7 @@ def by_chance(points: Points, chosen: At) -> ByRecipe | None:
         return None
     of_point = f"-{chosen.folder}" if isinstance(chosen, ByRecipe) else ""
     out = plan.folder / f"control-{plan.control}{of_point}.gguf"
-    return control(plan.way.a, plan.way.b, t, plan.control, out, plan.options.threads)
+    return control(plan.way, t, plan.control, out, plan.options.threads)
 
 
 def affordable(points: Points, most: int, asked: int) -> int:

@@ -10,12 +10,12 @@ from edgemed_models.scale import path_of
 from edgemed.adapters.naming import Adapted, Use
 from edgemed.errors import UsageError
 from edgemed.evals.sweeping import point as rows
-from edgemed.evals.sweeping.beside import control
+from edgemed.evals.sweeping.beside import control, out_type_of
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
 from edgemed.evals.sweeping.point import ByRecipe, make, refuse_same_names, row_of
 from edgemed.evals.sweeping.report import as_data, rows_beside
-from edgemed.evals.sweeping.sweep import Silent
+from edgemed.evals.sweeping.sweep import NAMES, Silent, Way
 from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import TaskSweep
 from edgemed.gguf import open_model
@@ -25,6 +25,7 @@ from tests.edgemed.evals.sweeping.test_task_sweep import World, last, plan, worl
 
 __all__ = ["plan", "world"]  # fixtures
 
+WAY = Way(path_of("clinical"), path_of("instruct"))
 A, B = path_of("clinical"), path_of("instruct")
 
 
@@ -92,10 +93,10 @@ def test_a_change_by_chance_is_as_large_as_what_the_merge_takes_from_the_first(
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "control.gguf"
-    row = control(A, B, 0.75, 5, out, 1)
+    row = control(WAY, 0.75, 5, out, 1)
     written = out.read_bytes()
     assert (
-        control(A, B, 0.25, 5, out, 1).recipe != row.recipe and out.read_bytes() == written
+        control(WAY, 0.25, 5, out, 1).recipe != row.recipe and out.read_bytes() == written
     )  # made once
     target = tmp_path / "made.gguf"
     make(replace(row, recipe=replace(row.recipe, out_type="F32")), target, Options(threads=1),
@@ -109,7 +110,7 @@ def test_a_change_by_chance_is_as_large_as_what_the_merge_takes_from_the_first(
 
 def test_where_t_differs_by_group_so_does_the_change_by_chance(tmp_path: Path) -> None:
     by_group = (Filter("attn_", (0.25, 0.25)), Filter(None, 1.0))
-    row = control(A, B, by_group, 5, tmp_path / "control.gguf", 1)
+    row = control(WAY, by_group, 5, tmp_path / "control.gguf", 1)
     target = tmp_path / "made.gguf"
     make(replace(row, recipe=replace(row.recipe, out_type="F32")), target, Options(threads=1),
          lambda text: None)  # fmt: skip
@@ -117,6 +118,13 @@ def test_where_t_differs_by_group_so_does_the_change_by_chance(tmp_path: Path) -
         ours, a, b = (weights(path, name) for path in (target, A, B))
         wanted = share * np.linalg.norm(a - b)
         assert np.linalg.norm(ours - b) == pytest.approx(wanted, rel=0.02)
+
+
+def test_the_change_by_chance_has_the_types_of_the_merges(tmp_path: Path) -> None:
+    """A parent of coarse types would round the change away, and the row would be the parent."""
+    assert control(WAY, 0.5, 5, tmp_path / "c.gguf", 1).recipe.out_type == out_type_of(WAY)
+    assert out_type_of(WAY) == NAMES[int(open_model(A).metadata["general.file_type"])]
+    assert out_type_of(replace(WAY, changes={"out_type": "Q4_K_M"})) == "Q4_K_M"
 
 
 def weights(path: Path, name: str) -> np.ndarray:

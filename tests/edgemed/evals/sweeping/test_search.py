@@ -105,7 +105,7 @@ def test_a_search_finds_what_no_single_t_has(
 ) -> None:
     noise: list[object] = []
 
-    def fake(a: Path, b: Path, t: Setting, seed: int, out: Path, threads: int) -> ByRecipe:
+    def fake(way: Way, t: Setting, seed: int, out: Path, threads: int) -> ByRecipe:
         noise.extend((t, seed, out.name))
         return replace(point_of(WAY, [0.5] * 5), name="change by chance")
 
