@@ -7,9 +7,10 @@ larger sample holds the smaller ones, so more items can be added to a run later.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -217,8 +218,14 @@ def identity_of(model: Examinee, task: Task) -> Identity:
         "options of loading": {name: str(value) for name, value in given.items()},
         "edgemed": __version__,
         **rules_of(task),
-        "libraries": {name: version(name) for name in (*ENGINES, *LIBRARIES.values())},
+        "libraries": dict(library_versions()),
     }
+
+
+@cache
+def library_versions() -> Mapping[str, str]:
+    """The versions of what asks and scores; each is read from a file."""
+    return {name: version(name) for name in (*ENGINES, *LIBRARIES.values())}
 
 
 def parent_hashes(model: Examinee) -> list[list[str]]:

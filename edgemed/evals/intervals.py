@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 4000
 ENDS = (0.025, 0.975)
+AT_ONCE = 1_000_000  # numbers of samples in memory
 Z = 1.959964  # the normal distribution's 97.5 % point
 FEW = 30  # with fewer cases a bootstrap interval is too narrow
 
@@ -57,8 +58,11 @@ def ratio_of(ours: Sequence[float], theirs: Sequence[float]) -> Interval | None:
 def resampled_sums(columns: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     """Sums of each column over samples of cases with replacement: (RESAMPLES, columns)."""
     rows, rng = np.array(columns, np.float64).T, np.random.default_rng(0)
-    count = len(rows)
-    return np.stack([rows[rng.integers(0, count, count)].sum(axis=0) for _ in range(RESAMPLES)])
+    count, step = len(rows), max(1, AT_ONCE // rows.size)
+    sizes = (min(step, RESAMPLES - at) for at in range(0, RESAMPLES, step))
+    return np.concatenate(
+        [rows[rng.integers(0, count, (size, count))].sum(axis=1) for size in sizes]
+    )
 
 
 def bounded(value: float, drawn: NDArray[np.float64]) -> Interval:

@@ -18,7 +18,7 @@ from edgemed_models.encoder import encoder
 
 from edgemed.errors import UsageError
 from edgemed.evals.asking import named
-from edgemed.evals.examining import prompts
+from edgemed.evals.examining import prompts, right_answer, turns
 from edgemed.evals.tasks.items import Item, order_of
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task
@@ -52,9 +52,7 @@ def suffix_of(task: Task) -> str:
 
 def with_shots(task: Task, items: Sequence[Item], folder: Path, shots: Shots) -> list[Item]:
     """The items with their examples. UsageError where the pool is too small."""
-    every = load(read_task(f"{task.name}:{task.table['pool']}"), folder)
-    order = sorted(every, key=lambda item: order_of(f"{shots.seed}:shots {task.name}", item.key))
-    pool = order[: shots.pool]
+    pool = pool_of(task, folder, shots)
     if len(pool) <= shots.number:
         raise UsageError(
             f"{shots.number} examples for {task.name} need a pool of more, and it has {len(pool)}",
@@ -64,6 +62,32 @@ def with_shots(task: Task, items: Sequence[Item], folder: Path, shots: Shots) ->
     return [
         replace(item, shots=examples(item, order, shots.number))
         for item, order in zip(items, chosen, strict=True)
+    ]
+
+
+def pool_of(task: Task, folder: Path, shots: Shots) -> list[Item]:
+    """The pool in its order by the seed."""
+    every = load(read_task(f"{task.name}:{task.table['pool']}"), folder)
+    order = sorted(every, key=lambda item: order_of(f"{shots.seed}:shots {task.name}", item.key))
+    return order[: shots.pool]
+
+
+def rows_to_learn(task: Task, folder: Path, shots: Shots) -> list[dict[str, str]]:
+    """The first examples of the pool as `edgemed adapt` reads them: what is asked, word for word,
+    and what is answered. UsageError where the pool has fewer, or a task none to show."""
+    shown_task(task, shots)
+    pool = pool_of(task, folder, shots)
+    if len(pool) < shots.number:
+        raise UsageError(
+            f"the pool of {task.name} has {len(pool)} examples, not {shots.number}", "ask for fewer"
+        )
+    asked = task.kind if task.kind in task.prompts else next(iter(task.prompts))
+    return [
+        {
+            "prompt": turns(task, asked, item)[-1].content,
+            "completion": right_answer(asked, item),
+        }
+        for item in pool[: shots.number]
     ]
 
 

@@ -54,8 +54,8 @@ def test_the_worker_may_write_no_core_dump(model: LlamaModel) -> None:
 PARENT = """
 import os, signal, sys, threading
 from edgemed_models.engine.client import LlamaModel
-from edgemed_models.engine.settings import Settings
-model = LlamaModel(Settings(sys.argv[1], context=256, threads=1, chat_template="{{ messages }}"))
+from edgemed_models.engine.settings import EngineSettings
+model = LlamaModel(EngineSettings(sys.argv[1], context=256, threads=1, chat_template="{{ messages }}"))
 print(model.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

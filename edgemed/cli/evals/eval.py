@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from edgemed_models.engine.settings import EngineSettings
 
+from edgemed.amounts import amount
 from edgemed.cli.evals.eval_shown import as_data, cautions, differences, listed, note_on, table_of
 from edgemed.cli.evals.example_options import (
     configure_shots,
@@ -42,6 +43,8 @@ from edgemed.printable import printable
 from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
+ASKING = ("out", "limit", "against", "text", "json", "harness")
+"""Options that say what is asked, and what becomes of it."""
 EVERY = 0.2  # seconds between two updates of the line of progress
 
 
@@ -68,7 +71,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the folder that holds the tasks' files (see --list)",
     )
     result_options(add)
-    configure_shots(parser.add_argument_group("examples before each question").add_argument)
+    showing = parser.add_argument_group("examples before each question").add_argument
+    configure_shots(showing)
+    showing(
+        "--write-shots",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="write K examples of each task's pool for `edgemed adapt`, and ask nothing",
+    )
     running = parser.add_argument_group("running the model").add_argument
     chat_template_option(running)
     configure_loading(running)
@@ -120,6 +130,8 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         show([listed(map(read_task, task_names()))])
         return 0
+    if args.write_shots is not None:
+        return write_shots(args)
     refuse_usage(args)
     path = find_model(args.model)
     folder: Path = args.out or user_folder() / "evals" / path.stem
@@ -137,6 +149,29 @@ def run(args: argparse.Namespace) -> int:
     if args.harness is not None:
         write_harness(args.harness, path.stem, to_ask, found)
     print(f"results: {printable(str(folder))}", file=sys.stderr)
+    return 0
+
+
+def write_shots(args: argparse.Namespace) -> int:
+    """Write the examples of every task's pool, and ask nothing."""
+    from edgemed.evals.shots import rows_to_learn
+
+    refuse_tasks(args)
+    if idle := [f"--{name}" for name in ASKING if getattr(args, name)]:
+        raise UsageError("--write-shots asks nothing", f"leave out {', '.join(idle)}")
+    if args.model is not None:
+        raise UsageError("--write-shots asks no model", f"leave out {args.model}")
+    if not args.shots or args.shots_by == "likeness":
+        raise UsageError(
+            "--write-shots needs a number of examples, drawn by chance", "give --shots K"
+        )
+    refuse_place(args.write_shots, replace=False)
+    data: Path = args.data or data_folder()
+    tasks = map(read_task, args.tasks)
+    rows = [row for task in tasks for row in rows_to_learn(task, data, shots_of(args))]
+    with in_words(args.write_shots):
+        write_whole(args.write_shots, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    print(f"{amount(len(rows), 'example')}: {printable(str(args.write_shots))}", file=sys.stderr)
     return 0
 
 
@@ -203,16 +238,21 @@ def write_harness(
 
 
 def refuse_usage(args: argparse.Namespace) -> None:
-    """UsageError unless a model, tasks and data are named."""
+    """UsageError unless a model is named, and what `refuse_tasks` asks for."""
     if args.model is None:
         raise UsageError("no model is named", "name a GGUF file, or use --list to see the tasks")
+    refuse_tasks(args)
+    if args.harness is not None:
+        refuse_place(args.harness, replace=True)
+
+
+def refuse_tasks(args: argparse.Namespace) -> None:
+    """UsageError unless tasks and data are named."""
     if not args.tasks:
         raise UsageError("no task is named", f"give --tasks with one of {', '.join(task_names())}")
     if len({name.partition(":")[0] for name in args.tasks}) < len(args.tasks):
         raise UsageError("a task is named twice", "run its splits one after the other")
     refuse_shots(args)
-    if args.harness is not None:
-        refuse_place(args.harness, replace=True)
     if args.data is not None and not args.data.is_dir():
         raise UsageError(f"there is no folder {args.data}", "name the folder with the files")
 

@@ -25,6 +25,7 @@ from edgemed.evals.cases import read_cases
 from edgemed.evals.sweep_file import sweeps_folder
 from edgemed.evals.sweeping.budget import seconds_of
 from edgemed.evals.sweeping.scores import Examined
+from edgemed.evals.sweeping.search import MERGES
 from edgemed.evals.sweeping.sweep import Exam, Way, sweep
 from edgemed.merging.recipe.recipe import type_word
 from edgemed.printable import printable
@@ -34,6 +35,11 @@ from edgemed.storage.whole import private_folder
 TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
 METHODS = ("linear", "slerp")
 LIKE_A = "like-a"
+FOR_TASKS = (
+    *("data", "limit", "budget", "report", "keep_text", "json", "beside", "among", "search"),
+    *("control", "force_knowledge", "force_broken", "shots", "shots_by", "shots_pool"),
+)
+"""Options that do nothing without --tasks."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -144,11 +150,34 @@ def configure_beside(add: Callable[..., Any]) -> None:
         help="also write a report: a .html page, or .json",
     )
     add(
+        "--keep-text",
+        type=positive,
+        metavar="N",
+        help="show N items of each task in the .html page, with question, reference and answers",
+    )
+    add(
         "--beside",
         action="append",
         default=[],
         metavar="RECIPE|MODEL",
         help="test this too: a merge by its recipe (any method), or MODEL[+ADAPTER]; repeatable",
+    )
+    add(
+        "--among",
+        action="append",
+        default=[],
+        metavar="RECIPE|MODEL",
+        help="choose among this too: a merge by its recipe (any method), or MODEL[+ADAPTER]; "
+        "repeatable",
+    )
+    add(
+        "--search",
+        type=positive,
+        nargs="?",
+        const=MERGES,
+        metavar="MERGES",
+        help="then search a t for attention, feed-forward and the rest, by depth, with so many "
+        f"merges (default: {MERGES})",
     )
     add(
         "--control",
@@ -216,12 +245,10 @@ def run(args: argparse.Namespace) -> int:
 
 def refuse_task_options(args: argparse.Namespace) -> None:
     """UsageError for an option that would do nothing without --tasks."""
-    options = ("data", "limit", "budget", "report", "json", "beside", "force_knowledge")
-    for option in (*options, "force_broken", "shots", "shots_by", "shots_pool"):
-        if getattr(args, option):
+    for option in FOR_TASKS:
+        given = getattr(args, option)
+        if given or (given is not None and option == "control"):  # its seed may be 0
             raise UsageError(f"--{option.replace('_', '-')} is for --tasks", "leave it out")
-    if args.control is not None:
-        raise UsageError("--control is for --tasks", "leave it out")
 
 
 def way_of(args: argparse.Namespace) -> Way:

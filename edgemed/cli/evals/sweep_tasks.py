@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from edgemed.adapters.naming import model_file
+from edgemed.adapters.naming import Use, model_file
 from edgemed.amounts import amount
 from edgemed.cli.evals.example_options import refuse_shots, shots_of, shown_items
 from edgemed.cli.evals.sweep_shown import Narrator, command_for, shown
@@ -24,10 +24,11 @@ from edgemed.errors import EdgemedError, UsageError
 from edgemed.evals.scoring import refuse_missing_libraries
 from edgemed.evals.shots import shown_task
 from edgemed.evals.sweep_file import sweeps_folder
-from edgemed.evals.sweeping.beside import refuse_same_names, row_of
 from edgemed.evals.sweeping.budget import Clock
 from edgemed.evals.sweeping.page import page
+from edgemed.evals.sweeping.point import ByRecipe, refuse_same_names, row_of
 from edgemed.evals.sweeping.report import as_data, in_harness_form, retained
+from edgemed.evals.sweeping.search import require as require_search
 from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.sweeping.task_rounds import sweep_tasks
 from edgemed.evals.sweeping.task_sweep import (
@@ -43,27 +44,19 @@ from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import Task, read_task, task_names
 from edgemed.gguf import open_model
+from edgemed.merging.recipe.writing import recipe_yaml
 from edgemed.merging.report.report_file import refuse_name
 from edgemed.printable import printable
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
 REPEATED = (
-    *("data", "limit", "seed", "method", "out_type", "tokenizer_from"),
-    *(
-        "shots",
-        "shots_by",
-        "shots_pool",
-        "control",
-        "threads",
-        "context",
-        "gpu_layers",
-        "kv_type",
-        "batch",
-        "at_once",
-    ),
+    *("data", "limit", "seed", "method", "out_type", "tokenizer_from", "shots", "shots_by"),
+    *("shots_pool", "control", "search", "keep_text", "threads", "context", "gpu_layers"),
+    *("kv_type", "batch", "at_once", "chat_template"),
 )
+SEVERAL = ("beside", "among", "adapter")
 FLAGS = ("force_knowledge", "force_broken", "no_repack")
-"""What the command that repeats a sweep must name, with values and without."""
+"""What the command that repeats a sweep must name: once, as often as it is given, without value."""
 TEMPLATE = "tokenizer.chat_template"
 READ_ONLY = ("read", "diverge")
 
@@ -89,7 +82,7 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
         raise
     finally:
         narrator.clear()
-    made = shown(command_for(way, swept.choice.t)) if swept.choice else ""
+    made = command_to_make(plan, swept)
     data = as_data(plan, swept, clock, made)
     as_text = json.dumps(data, indent=1) + "\n"
     keep(plan.folder / "sweep.json", as_text)
@@ -99,13 +92,25 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
     if args.report is not None:
         is_page = args.report.suffix.lower() == ".html"
         again = shown(sys.argv[:1] + command_again(args))
-        keep(args.report, page(data, again) if is_page else as_text)
+        keep(args.report, page(data, again, swept.examples) if is_page else as_text)
     if args.json:
         print_json(data)
     else:
         tell(plan, swept, made)
     print(f"results: {printable(str(plan.folder))}", file=sys.stderr)
     return 0
+
+
+def command_to_make(plan: TaskSweep, swept: Swept) -> str:
+    """The command that makes the chosen merge; its recipe is written where it has no single t."""
+    if swept.choice is None:
+        return ""
+    point = swept.choice.point
+    if not isinstance(point, ByRecipe):
+        return shown(command_for(plan.way, point))
+    path = plan.folder / "recipe.yml"
+    keep(path, recipe_yaml(point.recipe))
+    return shown(["edgemed", "merge", str(path), "-o", "merged.gguf"])
 
 
 def tell(plan: TaskSweep, swept: Swept, made: str) -> None:
@@ -135,7 +140,7 @@ def line_on(swept: Swept) -> str:
         return "parents: " + ("checked" if swept.surprise else "known")
     last = swept.rounds[-1]
     items = ", ".join(f"{count} of {name}" for name, count in last.items.items())
-    return f"round {len(swept.rounds)}: {amount(len(last.ts), 'point')}, {items}"
+    return f"round {len(swept.rounds)}: {amount(len(last.points), 'point')}, {items}"
 
 
 def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
@@ -149,12 +154,16 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
         )
     refuse_axes(tasks, args.force_knowledge)
     refuse_shots(args)
-    if not set(ENDS) <= set(args.t) or len(set(args.t)) < 3:
+    if args.search:
+        require_search()
+    if not set(ENDS) <= set(args.t) or len(set(args.t)) + len(args.among) < 3:
         raise UsageError(
-            "a sweep on tasks needs t = 0, t = 1 and one between",
+            "a sweep on tasks needs t = 0, t = 1 and one between, or a recipe",
             "give them, such as --t 0 0.5 1",
         )
     refuse_missing_libraries()
+    if args.keep_text and (args.report is None or args.report.suffix.lower() != ".html"):
+        raise UsageError("--keep-text is for a page", "name one, such as --report sweep.html")
     data = args.data or sweeps_folder().parent / "tasks"
     sections = []
     for task in tasks:
@@ -165,8 +174,8 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
     folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
     options = options_of(args)
     ts = tuple(sorted(set(args.t)))
-    rows = tuple(map(row_of, args.beside))
-    refuse_same_names(rows)
+    rows, among = tuple(map(row_of, args.beside)), tuple(map(row_of, args.among))
+    refuse_same_names([*rows, *among])
     return TaskSweep(
         way,
         ts,
@@ -175,9 +184,12 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
         folder,
         args.limit,
         args.seed,
-        args.force_broken,
-        rows,
-        args.control,
+        force_broken=args.force_broken,
+        beside=rows,
+        control=args.control,
+        among=among,
+        search=args.search or 0,
+        examples=args.keep_text or 0,
     )
 
 
@@ -228,7 +240,10 @@ def command_again(args: argparse.Namespace) -> list[str]:
         value = getattr(args, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
-    words += [word for row in args.beside for word in ("--beside", row)]
+    for option in SEVERAL:
+        for value in getattr(args, option):
+            text = f"{value.path}{value.suffix}" if isinstance(value, Use) else value
+            words += [f"--{option}", text]
     words += [f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(args, flag)]
     words += ["--t", *(f"{t:g}" for t in sorted(set(args.t)))]
     return words + ([f"--budget={args.budget:g}"] if args.budget else [])

@@ -6,13 +6,15 @@ from statistics import mean
 
 from edgemed.amounts import amount
 from edgemed.evals.intervals import FEW, Interval
-from edgemed.evals.sweeping.choosing import KEPT, RULE
+from edgemed.evals.sweeping.choosing import KEPT, RULE, Choice
 from edgemed.evals.sweeping.floors import FLOORS
+from edgemed.evals.sweeping.point import At, ByRecipe, in_order, label, said
 from edgemed.evals.sweeping.report import Retained, beside_parents, rows_beside
-from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, curve_rows
+from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, point_rows
 from edgemed.tables import Table
 
 WIDTH = 20  # characters of a bar
+MOST_RECIPES = 8  # lines of the table
 
 
 def on_surprise(plan: TaskSweep, swept: Swept) -> Iterator[str]:
@@ -25,21 +27,34 @@ def on_surprise(plan: TaskSweep, swept: Swept) -> Iterator[str]:
 
 
 def choice_table(plan: TaskSweep, swept: Swept) -> Table:
-    """A row per t of the last round: the deciding measures, and the lowest share of an axis."""
-    rows = curve_rows(plan, swept)
-    names = list(rows[0]["axes"])
+    """A row per point of the last round: the deciding measures, and the lowest share of an axis."""
+    rows = dict(point_rows(plan, swept))
+    names = list(next(iter(rows.values())))
     choice = swept.choice
+    shown = in_order(rows) if choice is None else worth_showing(choice)
     lines = []
-    for row in rows:
-        kept = min(choice.kept[row["t"]].values()) if choice else 0.0
-        cells = [spread(Interval(*(row["axes"][n][k] for k in ("mean", "low", "high"))))
+    for point in shown:
+        kept = choice.worth(point)[0] if choice else 0.0
+        cells = [spread(Interval(*(rows[point][n][k] for k in ("mean", "low", "high"))))
                  for n in names]  # fmt: skip
         bar = "█" * round(WIDTH * max(0.0, min(1.0, kept)))
-        mark = " *" if choice and choice.t == row["t"] else ""
-        lines.append((f"{row['t']:g}{mark}", *cells, f"{100 * kept:.0f} %", bar))
+        mark = " *" if choice and choice.point == point else ""
+        lines.append((f"{label(point)}{mark}", *cells, f"{100 * kept:.0f} %", bar))
     items = ", ".join(f"{n} of {task}" for task, n in swept.rounds[-1].items.items())
-    titles = (f"t, development ({items})", *(f">{name}" for name in names), ">kept", "least kept")
+    titles = (
+        f"{'t' if rows.keys() <= set(plan.ts) else 'point'}, development ({items})",
+        *(f">{name}" for name in names),
+        ">kept",
+        "least kept",
+    )
     return Table(titles, lines)
+
+
+def worth_showing(choice: Choice) -> list[At]:
+    """Every t, and of the recipes the best ones."""
+    recipes = [point for point in choice.kept if isinstance(point, ByRecipe)]
+    best = sorted(recipes, key=choice.worth, reverse=True)[:MOST_RECIPES]
+    return in_order(point for point in choice.kept if point in best or point not in recipes)
 
 
 def spread(figure: Interval) -> str:
@@ -52,24 +67,30 @@ def on_choice(plan: TaskSweep, swept: Swept) -> Iterator[str]:
     """The choice in words."""
     choice = swept.choice
     if choice is None:
-        yield "t is not chosen: no point is above the floor of any task of an axis that counts"
+        yield "nothing is chosen: no point is above the floor of any task of an axis that counts"
         yield "take more items (--limit), or other tasks of that axis"
         return
-    yield f"chosen: t = {choice.t:g}, {RULE} ({choice.axis}: {choice.share:.0%})"
+    yield f"chosen: {said(choice.point)}, {RULE} ({choice.axis}: {choice.share:.0%})"
     if choice.like:
-        yield (
-            "undecided: these items cannot tell it apart from t = "
-            f"{', '.join(f'{t:g}' for t in choice.like)}"
-        )
+        yield f"undecided: these items cannot tell it apart from {alike(choice.like)}"
     for task in choice.silent:
-        yield f"{task}: no point is above the floor, so this task is ignored when choosing t"
-    lost = {s.test.axis for s in plan.sections if s.development} - set(choice.kept[choice.t])
+        yield f"{task}: no point is above the floor, so this task is ignored when choosing"
+    lost = {s.test.axis for s in plan.sections if s.development} - set(choice.kept[choice.point])
     if lost:
-        yield f"t was chosen without the axis {' and '.join(sorted(lost))}: take more items"
-    if choice.t in ENDS:
+        which = " and ".join(sorted(lost))
+        yield f"{said(choice.point)} was chosen without the axis {which}: take more items"
+    if choice.point in ENDS:
         yield "a parent was chosen: no merge keeps more of both axes"
     if swept.stopped:
         yield f"the time for choosing is over: {swept.stopped}"
+
+
+def alike(points: Sequence[At]) -> str:
+    """Points in a line: every t, and how many others."""
+    ts = [label(point) for point in points if not isinstance(point, ByRecipe)]
+    others = len(points) - len(ts)
+    told = [f"t = {', '.join(ts)}"] if ts else []
+    return " and ".join([*told, *([amount(others, "recipe")] if others else [])])
 
 
 def test_table(rows: Sequence[Retained]) -> Table:
@@ -124,12 +145,12 @@ def lengths(swept: Swept) -> Iterator[str]:
     """How long the answers are, by t."""
     for task in swept.test_items:
         means = {
-            t: mean([outcome.scores["words"][0] for outcome in by_task[task]])
-            for t, by_task in sorted(swept.tests.items())
-            if "words" in by_task[task][0].scores
+            point: mean([o.scores["words"][0] for o in swept.tests[point][task]])
+            for point in in_order(swept.tests)
+            if "words" in swept.tests[point][task][0].scores
         }
         if means:
-            each = ", ".join(f"{words:.0f} at t = {t:g}" for t, words in means.items())
+            each = ", ".join(f"{words:.0f} at {said(point)}" for point, words in means.items())
             yield f"{task}: words per answer: {each}"
 
 

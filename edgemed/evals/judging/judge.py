@@ -14,7 +14,8 @@ from edgemed_models.base import Message, Request
 from edgemed_models.engine.settings import EngineSettings
 
 from edgemed.errors import UsageError
-from edgemed.evals.asking import answered, settings_holding
+from edgemed.evals.answers import texts
+from edgemed.evals.asking import settings_holding
 from edgemed.evals.evaluate import Examinee, identity_of, planned, settled
 from edgemed.evals.examining import ItemPrompt, Outcome, request_of, turns
 from edgemed.evals.figures import Figure
@@ -24,7 +25,6 @@ from edgemed.evals.results import Identity, held, known_results, write_results
 from edgemed.evals.scoring import Scores
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
-from edgemed.local_models.loading import start
 from edgemed.storage.place import refuse_place
 
 GROUP = 32
@@ -150,24 +150,6 @@ def asked(judging: Judging, task: Task, item: Item, answers: Sequence[str]) -> S
     """What the judge is asked of an item with these answers."""
     (message,) = turns(task, task.kind, item)
     return ASKED[judging.kind](message, str(item.wanted).strip(), answers)
-
-
-def texts(
-    settings: EngineSettings,
-    places: Sequence[str],
-    requests: Sequence[Request],
-    tell: Callable[[int, int], None],
-) -> list[str]:
-    """The model's answers to all requests, in their order."""
-    found = dict[int, str]()
-    model = start(settings)
-    try:
-        for number, answer in answered(places, model, requests):
-            found[number] = answer.text.strip()
-            tell(len(found), len(requests))
-    finally:
-        model.close()
-    return [found[number] for number in range(len(requests))]
 
 
 def figures_said(outcomes: Sequence[Outcome]) -> list[Figure]:

@@ -1,9 +1,9 @@
 """How a sweep divides its time: rounds that halve the merges, by measured seconds.
 
-Of the time, HALF is for choosing. In every round all merges that are left answer twice as many
-items as before, then the better half of them stays; the parents always stay. What a round or a test
-will take is the measured time of a merge and of an item of each task; nothing is assumed. What is
-left at the end is for the test.
+Of the time, HALF is for choosing; where a search follows, half of that is for it. In every round
+all merges that are left answer twice as many items as before, then the better half of them stays;
+the parents always stay. What a round or a test will take is the measured time of a merge and of an
+item of each task; nothing is assumed. What is left at the end is for the test.
 """
 
 import math
@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from edgemed.evals.sweeping.point import At, in_order
 
 HALF = 0.5
 LEAST = 5
@@ -36,10 +38,9 @@ class Clock:
         """Seconds of the budget that are left."""
         return math.inf if self.budget is None else self.budget - self.spent
 
-    @property
-    def left_to_choose(self) -> float:
-        """Seconds left of the half that is for choosing."""
-        return math.inf if self.budget is None else HALF * self.budget - self.spent
+    def left_of(self, share: float) -> float:
+        """Seconds left of a share of the budget, counted from the beginning."""
+        return math.inf if self.budget is None else share * self.budget - self.spent
 
     @contextmanager
     def merging(self) -> Iterator[None]:
@@ -89,10 +90,10 @@ def rounds_for(merges: int, items: int, halved: bool) -> list[int]:
     return [math.ceil(items / 2 ** (count - n)) for n in range(count + 1)]
 
 
-def better_half(worth: Mapping[float, float]) -> list[float]:
-    """The t of the better half, one more where the number is odd; of equals the lowest t."""
-    order = sorted(worth, key=lambda t: (-worth[t], t))
-    return sorted(order[: math.ceil(len(order) / 2)])
+def better_half(worth: Mapping[At, float]) -> list[At]:
+    """The points of the better half, one more where the number is odd; of equals the lowest t."""
+    order = sorted(in_order(worth), key=lambda point: -worth[point])
+    return in_order(order[: math.ceil(len(order) / 2)])
 
 
 def seconds_of(text: str) -> float:

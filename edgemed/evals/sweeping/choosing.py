@@ -5,9 +5,10 @@ The rule: of every task the share that a point keeps of what can be kept,
     share = (score - floor) / (best score of any point - floor)        0 below the floor
 
 the mean of the shares of an axis's tasks, and of these the lowest: the point where it is highest
-is taken (of equals the one whose next axis keeps more, then the lowest t). Another point is "like"
-the chosen one where the 95 % interval of the difference between their lowest shares reaches 0.
-Items are resampled with all points' answers to them together: luck with easy items favours none.
+is taken (of equals the one whose next axis keeps more, then the lowest t, and a t before a recipe).
+Another point is "like" the chosen one where the 95 % interval of the difference between their
+lowest shares reaches 0. Items are resampled with all points' answers to them together: luck with
+easy items favours none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +19,14 @@ from numpy.typing import NDArray
 
 from edgemed.evals.intervals import ENDS, Interval, bounded, resampled_sums
 from edgemed.evals.measures import Counts, figure_of
+from edgemed.evals.sweeping.point import At, in_order
 
 F64 = NDArray[np.float64]
 CLINICAL, INSTRUCTIONS = "clinical", "instructions"
 KEPT = 0.9
 """A skill of which less than this is kept is lost: an alarm."""
 
-RULE = "the t at which the axis that keeps least of its best score above the floor keeps most"
+RULE = "the point at which the axis that keeps least of its best score above the floor keeps most"
 
 
 SMALL = 1e-12  # what rounding takes from a share
@@ -37,7 +39,7 @@ class Column(NamedTuple):
     task: str
     axis: str
     measure: str
-    points: Mapping[float, Sequence[Counts]]
+    points: Mapping[At, Sequence[Counts]]
     floor: Sequence[Counts]
 
 
@@ -45,12 +47,16 @@ class Choice(NamedTuple):
     """The chosen point, the axis that keeps least there and how much, the points `like` it, and the
     tasks that say nothing since no point is above their floor."""
 
-    t: float
+    point: At
     axis: str
     share: float
-    like: tuple[float, ...]
+    like: tuple[At, ...]
     silent: tuple[str, ...]
-    kept: Mapping[float, Mapping[str, float]]
+    kept: Mapping[At, Mapping[str, float]]
+
+    def worth(self, point: At) -> tuple[float, ...]:
+        """What the rule compares: the shares of the axes, the lowest first."""
+        return tuple(sorted(self.kept[point].values()))
 
 
 class KeptShare(NamedTuple):
@@ -75,8 +81,8 @@ class KeptShare(NamedTuple):
 def choose(columns: Sequence[Column]) -> Choice | None:
     """The point by the rule; None where every task is silent, or every one of an axis that no
     choice may be made without."""
-    ts = sorted(columns[0].points)
-    shares = [(column, shares_of(column, ts)) for column in columns]
+    points = in_order(columns[0].points)
+    shares = [(column, shares_of(column, points)) for column in columns]
     silent = tuple(column.task for column, found in shares if found is None)
     axes = dict.fromkeys(column.axis for column, found in shares if found is not None)
     lost = {column.axis for column in columns} - set(axes)
@@ -87,14 +93,14 @@ def choose(columns: Sequence[Column]) -> Choice | None:
         for axis in axes
     }
     lowest = np.min(list(means.values()), axis=0)
-    best = max(range(len(ts)), key=lambda n: (sorted(m[0, n] for m in means.values()), -ts[n]))
+    best = max(range(len(points)), key=lambda n: (sorted(m[0, n] for m in means.values()), -n))
     return Choice(
-        ts[best],
+        points[best],
         min(means, key=lambda axis: means[axis][0, best]),
         float(lowest[0, best]),
-        tuple(t for t, reaches in zip(ts, alike(lowest[1:], best), strict=True) if reaches),
+        tuple(p for p, reaches in zip(points, alike(lowest[1:], best), strict=True) if reaches),
         silent,
-        {t: {axis: float(m[0, n]) for axis, m in means.items()} for n, t in enumerate(ts)},
+        {p: {axis: float(m[0, n]) for axis, m in means.items()} for n, p in enumerate(points)},
     )
 
 
@@ -104,10 +110,10 @@ def alike(drawn: F64, best: int) -> list[bool]:
     return [n != best and bool(end <= 0) for n, end in enumerate(ends)]
 
 
-def shares_of(column: Column, ts: Sequence[float]) -> F64 | None:
+def shares_of(column: Column, points: Sequence[At]) -> F64 | None:
     """Shares kept, (1 + draws, points), the first row as measured; None where no point is above the
     floor."""
-    scores = drawn_scores(column.measure, [*(column.points[t] for t in ts), column.floor])
+    scores = drawn_scores(column.measure, [*(column.points[p] for p in points), column.floor])
     scores, floor = scores[:, :-1], scores[:, [-1]]
     room = scores.max(axis=1, keepdims=True) - floor
     if room[0, 0] <= 0:

@@ -1,7 +1,7 @@
 """A sweep on tasks as one HTML file: plots as SVG, tables, and the commands that repeat it.
 
 No script, no font and no picture from elsewhere; every text in it is escaped. It holds figures, and
-no word of a prompt or an answer.
+no word of a prompt or an answer unless it is given examples to show.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from edgemed.evals.measures import UNITS
+from edgemed.evals.sweeping.task_sweep import Example
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 260, 44, 30, 12
 STYLE = """
@@ -19,12 +20,13 @@ th { border-bottom: 2px solid; } td:first-child, th:first-child { text-align: le
 tr:nth-child(even) { background: #8881; } pre { background: #8882; padding: .7em; overflow: auto; }
 svg { max-width: 100%; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
 .alarm { font-weight: bold; }
+pre.text { white-space: pre-wrap; }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(data: Mapping[str, Any], command: str) -> str:
-    """The page of what `sweep_report.as_data` gave, and the command that it came from."""
+def page(data: Mapping[str, Any], command: str, examples: Sequence[Example] = ()) -> str:
+    """The page of what `report.as_data` gave, the command that it came from, and examples."""
     title = f"Sweep: {' and '.join(data['models'])}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -33,9 +35,11 @@ def page(data: Mapping[str, Any], command: str) -> str:
         retention(data["retention"]),
         *(measures(task, rows) for task, rows in data["test"].items()),
         *beside(data["beside"]),
-        "<h2>Choice of t</h2>",
+        "<h2>Choice</h2>",
         f"<p>The rule: {escape(data['rule'])}. On development splits; bars are 95 % intervals.</p>",
         *plots(data["development"], data["chosen"]),
+        *without_t(data["development"], data["chosen"]),
+        *told(examples),
         "<h2>To repeat it</h2>",
         f"<pre>{escape(command)}</pre>",
         *([f"<p>The merge alone:</p><pre>{escape(data['make'])}</pre>"] if data["make"] else []),
@@ -54,12 +58,18 @@ def verdict(data: Mapping[str, Any]) -> Iterator[str]:
     """The choice in a sentence or two."""
     chosen = data["chosen"]
     if chosen is None:
-        yield "<p>No t was chosen.</p>"
+        yield "<p>No point was chosen.</p>"
         return
-    yield f"<p>Chosen: t = {chosen['t']:g}; {escape(chosen['axis'])} keeps least there.</p>"
+    which = headed(chosen)
+    yield f"<p>Chosen: {escape(which)}; {escape(chosen['axis'])} keeps least there.</p>"
     if chosen["undecided_with"]:
-        others = ", ".join(f"{t:g}" for t in chosen["undecided_with"])
-        yield f"<p>Undecided: these items cannot tell it apart from t = {others}.</p>"
+        others = "; ".join(escape(str(point)) for point in chosen["undecided_with"])
+        yield f"<p>Undecided: these items cannot tell it apart from {others}.</p>"
+
+
+def headed(row: Mapping[str, Any]) -> str:
+    """A point over a column."""
+    return str(row["point"]) if row["t"] is None else f"t = {row['t']:g}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -85,13 +95,13 @@ def retention(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def measures(task: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Every measure of a task by t."""
+    """Every measure of a task by point."""
     whole = [row for row in rows if not row["group"]]
-    ts = list(dict.fromkeys(row["t"] for row in whole))
+    heads = list(dict.fromkeys(map(headed, whole)))
     names = dict.fromkeys(row["measure"] for row in whole)
-    cells = {(row["t"], row["measure"]): spread(row) for row in whole}
-    lines = [(name, *(cells.get((t, name), "-") for t in ts)) for name in names]
-    return f"<h3>{escape(task)}</h3>" + table(("measure", *(f"t = {t:g}" for t in ts)), lines)
+    cells = {(headed(row), row["measure"]): spread(row) for row in whole}
+    lines = [(name, *(cells.get((head, name), "-") for head in heads)) for name in names]
+    return f"<h3>{escape(task)}</h3>" + table(("measure", *heads), lines)
 
 
 def beside(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -106,6 +116,21 @@ def beside(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         p = f"{row['p_corrected']:.4f}"
         lines.append((row["row"], row["task"], row["measure"], str(row["items"]), *values, p))
     yield table(("row", "task", "measure", "items", "its value", "merge", "p, corrected"), lines)
+
+
+def told(examples: Sequence[Example]) -> Iterator[str]:
+    """Questions and answers as they stand, with what may be done with them."""
+    if examples:
+        yield "<h2>Examples</h2><p>This page holds texts of the tasks. Their licences:</p>"
+        terms = dict.fromkeys(f"{one.task.name}: {one.task.licence}" for one in examples)
+        yield "<ul>" + "".join(f"<li>{escape(term)}</li>" for term in terms) + "</ul>"
+    for one in examples:
+        parts = {"question": one.question, "reference": one.reference, **one.answers}
+        yield f"<h3>{escape(one.task.name)}</h3>" + "".join(
+            f"<h4>{escape(name)}</h4><pre class='text'>{escape(text)}</pre>"
+            for name, text in parts.items()
+            if text or name != "reference"
+        )
 
 
 def hundred(value: float) -> str:
@@ -123,10 +148,26 @@ def spread(row: Mapping[str, Any]) -> str:
 
 
 def plots(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None) -> Iterator[str]:
-    """A plot for each deciding measure."""
+    """A plot for each deciding measure, of the points that have one t."""
     for name in rows[0]["axes"] if rows else ():
-        points = [(row["t"], row["axes"][name]) for row in rows]
+        points = [(row["t"], row["axes"][name]) for row in rows if row["t"] is not None]
+        if not points:
+            continue
         yield f"<h3>{escape(name)}</h3>" + plot(points, chosen["t"] if chosen else None)
+
+
+def without_t(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None) -> Iterator[str]:
+    """The other points in a table: recipes, and merges of a search."""
+    others = [row for row in rows if row["t"] is None]
+    if not others:
+        return
+    names = list(others[0]["axes"])
+    lines = []
+    for row in others:
+        mark = " *" if chosen and chosen["point"] == row["point"] else ""
+        figures = ({"value": axis["mean"]} | axis for axis in (row["axes"][n] for n in names))
+        lines.append((row["point"] + mark, *map(spread, figures)))
+    yield "<h3>Points without a single t</h3>" + table(("point", *names), lines)
 
 
 def plot(points: Sequence[tuple[float, Mapping[str, float]]], chosen: float | None) -> str:

@@ -5,9 +5,10 @@ for every point, in the form of `edgemed eval`, so a sweep that was stopped goes
 The file of a point is named by what it is made from, so what is known needs no merge.
 """
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,16 +18,17 @@ from edgemed.evals.evaluate import Examinee, evaluate, identity_of, refuse_early
 from edgemed.evals.examining import Outcome
 from edgemed.evals.results import known_results
 from edgemed.evals.shots import suffix_of
-from edgemed.evals.sweeping import beside
-from edgemed.evals.sweeping.beside import At, Beside
+from edgemed.evals.sweeping import point as points
 from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
 from edgemed.evals.sweeping.budget import Clock
+from edgemed.evals.sweeping.point import At, ByRecipe
 from edgemed.evals.sweeping.scores import remove
 from edgemed.evals.sweeping.sweep import Exam, Listener, identity_of_way, merge_at
 from edgemed.evals.sweeping.task_sweep import ENDS, TaskSweep
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 from edgemed.storage.bounded import json_of, read_bounded
+from edgemed.storage.sha256 import sha256_of
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
 SECONDS = "seconds.json"
@@ -41,14 +43,12 @@ class Points:
         self.exam = Exam((), longest, plan.options)
         self.origin = identity_of_way(plan.way)
         self.checked = False
-        self.digests: dict[str, str] = {}
+        self.digest_of = digests()
 
     def point(self, t: At) -> Examinee:
-        """The merge at `t` or the file of a row beside, known by what it is made from."""
-        if isinstance(t, Beside):
-            if t.folder not in self.digests:
-                self.digests[t.folder] = beside.digest_of(t)
-            return Examinee(self.merged, self.plan.options, ((t.name, self.digests[t.folder]),))
+        """The merge at `t` or the file of a recipe, known by what it is made from."""
+        if isinstance(t, ByRecipe):
+            return Examinee(self.merged, self.plan.options, ((t.name, self.digest_of(t)),))
         made = json.dumps([self.origin, t, SOURCES_DIGEST], sort_keys=True)
         name = f"{self.plan.way.method} t={t:g}"
         return Examinee(
@@ -57,7 +57,7 @@ class Points:
 
     def file(self, t: At, task: Task) -> Path:
         """The results of a task at `t`."""
-        row = t.folder if isinstance(t, Beside) else f"{self.plan.way.method}-{t:g}"
+        row = t.folder if isinstance(t, ByRecipe) else f"{self.plan.way.method}-{t:g}"
         folder = self.plan.folder / row
         private_folder(folder)
         return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
@@ -70,11 +70,11 @@ class Points:
 
     @contextmanager
     def made(self, t: At) -> Iterator[Path]:
-        """The merge at `t`, or what a row beside makes, as a file while the block runs."""
+        """The merge at `t`, or what a recipe makes, as a file while the block runs."""
         with self.clock.merging():
-            if isinstance(t, Beside):
+            if isinstance(t, ByRecipe):
                 self.listener.at_work(t.name, "merging")
-                beside.make(t, self.merged, self.plan.options, self.listener.note)
+                points.make(t, self.merged, self.plan.options, self.listener.note)
             else:
                 merge_at(self.plan.way, t, self.exam, self.merged, self.listener)
         try:
@@ -102,7 +102,7 @@ class Points:
         """The outcomes of a task at `t`; the merged file is there if one is not known."""
 
         def tell(done: int) -> None:
-            where = t.name if isinstance(t, Beside) else t
+            where = t.name if isinstance(t, ByRecipe) else t
             self.listener.at_work(where, f"{task.name}: {done} of {len(items)}")
 
         return evaluate(self.point(t), task, items, self.file(t, task), tell)
@@ -141,6 +141,12 @@ class Points:
             for t in ENDS
             for section in self.plan.sections
         )
+
+
+def digests() -> Callable[[ByRecipe], str]:
+    """What tells a recipe's file from others; no file is hashed twice."""
+    hashed = functools.cache(sha256_of)
+    return functools.cache(lambda row: points.digest_of(row, hashed))
 
 
 def remember(clock: Clock, path: Path) -> None:

@@ -1,16 +1,16 @@
 """What a sweep on tasks came to, as plain data: for tables, for JSON and for the page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from edgemed.evals.examining import Outcome
 from edgemed.evals.figures import figures, verdicts
 from edgemed.evals.harness_form import ScoredTask, harness_form
-from edgemed.evals.sweeping.beside import ODD
 from edgemed.evals.sweeping.budget import Clock
-from edgemed.evals.sweeping.choosing import KEPT, RULE, KeptShare, kept_of
+from edgemed.evals.sweeping.choosing import KEPT, RULE, Choice, KeptShare, kept_of
 from edgemed.evals.sweeping.floors import FLOORS, floor_of
-from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, curve_rows
+from edgemed.evals.sweeping.point import ODD, ByRecipe, in_order, named, plain
+from edgemed.evals.sweeping.task_sweep import ENDS, Swept, TaskSweep, development_rows
 from edgemed.evals.tasks.task import Task
 
 SURE = 0.05
@@ -32,14 +32,14 @@ class Retained(NamedTuple):
 def retained(plan: TaskSweep, swept: Swept) -> list[Retained]:
     """Every task of the test. Empty where a parent was not swept, or is what was chosen."""
     choice = swept.choice
-    if choice is None or not {*ENDS, choice.t} <= set(swept.tests) or choice.t in ENDS:
+    if choice is None or not {*ENDS, choice.point} <= set(swept.tests) or choice.point in ENDS:
         return []
     rows = []
     for section in plan.sections:
         task, measure = section.test, section.test.table["decides"]
         items = swept.test_items[task.name]
         ours, a, b = (
-            [o.scores[measure] for o in swept.tests[t][task.name]] for t in (choice.t, *ENDS)
+            [o.scores[measure] for o in swept.tests[t][task.name]] for t in (choice.point, *ENDS)
         )
         kept = kept_of(measure, ours, a, b, floor_of(task, items, measure))
         rows.append(Retained(task, measure, len(items), kept, verdict_on(kept)))
@@ -59,14 +59,14 @@ def beside_parents(swept: Swept) -> list[dict[str, Any]]:
     """The chosen merge and each parent on every measure of the test: paired tests, with Holm's
     correction over all measures of all tasks."""
     choice = swept.choice
-    if choice is None or choice.t in ENDS or choice.t not in swept.tests:
+    if choice is None or choice.point in ENDS or choice.point not in swept.tests:
         return []
     rows: list[dict[str, Any]] = []
     pairs: dict[str, tuple[Sequence[Outcome], Sequence[Outcome]]] = {
         f"{task} against t={t:g}": (ours, swept.tests[t][task])
         for t in ENDS
         if t in swept.tests
-        for task, ours in swept.tests[choice.t].items()
+        for task, ours in swept.tests[choice.point].items()
     }
     for one in verdicts(pairs):
         task, _, parent = one.task.partition(" against t=")
@@ -87,12 +87,12 @@ def rows_beside(plan: TaskSweep, swept: Swept) -> list[dict[str, Any]]:
     """Every row beside on every measure, with the chosen merge on the same items: paired tests,
     with Holm's correction over all of them."""
     choice = swept.choice
-    if choice is None or choice.t not in swept.tests or not swept.beside:
+    if choice is None or choice.point not in swept.tests or not swept.beside:
         return []
     titles = {(name, task): f"{task} beside {name}" for name, by_task in swept.beside.items()
               for task in by_task}  # fmt: skip
     pairs = {
-        title: (swept.tests[choice.t][task], swept.beside[name][task])
+        title: (swept.tests[choice.point][task], swept.beside[name][task])
         for (name, task), title in titles.items()
     }
     named = {title: where for where, title in titles.items()}
@@ -111,10 +111,14 @@ def tables_of(plan: TaskSweep, swept: Swept) -> dict[str, list[dict[str, Any]]]:
     """Every measure of every point of the test, by task."""
     return {
         section.test.name: [
-            {"t": t, "measure": f.measure, "group": f.group, "items": f.items} | f.value._asdict()
-            for t, by_task in sorted(swept.tests.items())
+            named(point)
+            | {"measure": f.measure, "group": f.group, "items": f.items}
+            | f.value._asdict()
+            for point in in_order(swept.tests)
             for f in figures(
-                section.test, swept.test_items[section.test.name], by_task[section.test.name]
+                section.test,
+                swept.test_items[section.test.name],
+                swept.tests[point][section.test.name],
             )
         ]
         for section in plan.sections
@@ -128,7 +132,10 @@ def in_harness_form(plan: TaskSweep, swept: Swept) -> Iterator[tuple[str, dict[s
     Its "original" number of items is that of the sample which the sweep drew.
     """
     method = plan.way.method
-    points = {f"{method}-{t:g}": by_task for t, by_task in swept.tests.items()}
+    points = {
+        point.folder if isinstance(point, ByRecipe) else f"{method}-{point:g}": by_task
+        for point, by_task in swept.tests.items()
+    }
     rows = {ODD.sub("-", f"beside-{name}"): by_task for name, by_task in swept.beside.items()}
     for name, by_task in (points | rows).items():
         answered = [
@@ -150,10 +157,14 @@ def as_data(plan: TaskSweep, swept: Swept, clock: Clock, command: str) -> dict[s
         "seconds_an_item": {name: measured_mean(found_) for name, found_ in clock.items.items()},
         "parents_perplexity_on_plain_english": swept.surprise and swept.surprise._asdict(),
         "rounds": [
-            {"items": dict(part.items), "t": list(part.ts), "chosen": part.choice and part.choice.t}
+            {
+                "items": dict(part.items),
+                "t": [plain(point) for point in part.points],
+                "chosen": part.choice and plain(part.choice.point),
+            }
             for part in swept.rounds
         ],
-        "development": curve_rows(plan, swept),
+        "development": development_rows(plan, swept),
         "rule": RULE,
         "chosen": chosen_data(choice),
         "stopped": swept.stopped,
@@ -170,18 +181,17 @@ def measured_mean(pair: Sequence[float]) -> float | None:
     return round(pair[0] / pair[1], 2) if pair[1] else None
 
 
-def chosen_data(choice: Any) -> dict[str, Any] | None:
+def chosen_data(choice: Choice | None) -> dict[str, Any] | None:
     """The choice for programs."""
     if choice is None:
         return None
-    kept: Mapping[float, Mapping[str, float]] = choice.kept
     return {
-        "t": choice.t,
+        **named(choice.point),
         "axis": choice.axis,
         "share": choice.share,
-        "undecided_with": list(choice.like),
+        "undecided_with": [plain(point) for point in choice.like],
         "ignored_tasks": list(choice.silent),
-        "kept": [{"t": t, "axes": dict(axes)} for t, axes in kept.items()],
+        "kept": [named(point) | {"axes": dict(axes)} for point, axes in choice.kept.items()],
     }
 
 

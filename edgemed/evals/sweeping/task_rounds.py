@@ -1,22 +1,29 @@
-"""A sweep on tasks, run: t is chosen on development splits in rounds, and tested on test splits."""
+"""A sweep on tasks, run: the point is chosen on development splits in rounds, and tested on test
+splits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from edgemed.errors import Refused
 from edgemed.evals.examining import Outcome
-from edgemed.evals.sweeping import beside
-from edgemed.evals.sweeping.beside import Beside
-from edgemed.evals.sweeping.budget import Clock, better_half, rounds_for
-from edgemed.evals.sweeping.choosing import Column, choose
+from edgemed.evals.sweeping.beside import control
+from edgemed.evals.sweeping.budget import HALF, Clock, better_half, rounds_for
+from edgemed.evals.sweeping.choosing import Choice, Column, choose
+from edgemed.evals.sweeping.examples import examples
 from edgemed.evals.sweeping.floors import floor_of
+from edgemed.evals.sweeping.point import At, ByRecipe, in_order, said
+from edgemed.evals.sweeping.point import planned as planned_recipe
 from edgemed.evals.sweeping.points import SECONDS, Points, recall
 from edgemed.evals.sweeping.scores import held
+from edgemed.evals.sweeping.search import Search, point_of
 from edgemed.evals.sweeping.sweep import Listener
 from edgemed.evals.sweeping.sweep import refuse_early as refuse_merges
 from edgemed.evals.sweeping.task_sweep import ENDS, Round, Swept, TaskSweep, choosing
 from edgemed.evals.tasks.items import Item, sampled
 from edgemed.evals.tasks.task import Task
 from edgemed.storage.whole import private_folder
+
+Wanted = Sequence[tuple[Task, Sequence[Item]]]
+"""Tasks with the items that a round asks of each."""
 
 
 def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[Swept]:
@@ -27,8 +34,8 @@ def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[S
         recall(clock, plan.folder / SECONDS)
         points = Points(plan, clock, listener, merged)
         notes = refuse_merges(plan.way, plan.ts, points.exam, merged)
-        for row in plan.beside:
-            notes += beside.planned(row, merged, plan.options).notes
+        for row in (*plan.beside, *plan.among, *first_of_search(plan)):
+            notes += planned_recipe(row, merged, plan.options).notes
         for note in dict.fromkeys(notes):
             listener.note(note)
         swept = Swept(surprise=points.surprise())
@@ -36,9 +43,17 @@ def sweep_tasks(plan: TaskSweep, clock: Clock, listener: Listener) -> Iterator[S
         for part in rounds_of(points, swept):
             swept.rounds.append(part)
             yield swept
-        if swept.choice is not None:
-            test(points, swept, swept.choice.t)
+        for part in search_rounds(points, swept):
+            swept.rounds.append(part)
             yield swept
+        if swept.choice is not None:
+            test(points, swept, swept.choice)
+            yield swept
+
+
+def first_of_search(plan: TaskSweep) -> list[ByRecipe]:
+    """A point like those of a search, to see from headers that they can be made."""
+    return [point_of(plan.way, [0.4, 0.6, 0.4, 0.6, 0.5])] if plan.search else []
 
 
 def some(plan: TaskSweep, task: Task, items: Sequence[Item], count: int) -> list[Item]:
@@ -46,96 +61,153 @@ def some(plan: TaskSweep, task: Task, items: Sequence[Item], count: int) -> list
     return sampled(items, task.name, plan.seed, count)
 
 
+def wanted_of(plan: TaskSweep, sizes: Mapping[str, int]) -> Wanted:
+    """The tasks that choose, each with so many of its items."""
+    return [(task, some(plan, task, items, sizes[task.name])) for task, items in choosing(plan)]
+
+
 def rounds_of(points: Points, swept: Swept) -> Iterator[Round]:
-    """The rounds, until one t is left, all items are answered, or the time for choosing is over."""
-    plan, tasks = points.plan, choosing(points.plan)
-    left = [t for t in plan.ts if t not in ENDS]
+    """The rounds, until one merge is left, all items are answered, or their time is over."""
+    plan = points.plan
+    left: list[At] = [*(t for t in plan.ts if t not in ENDS), *plan.among]
+    ends = [t for t in ENDS if t in plan.ts]
     halved = points.clock.budget is not None
-    steps = {task.name: rounds_for(len(left), len(items), halved) for task, items in tasks}
+    steps = {task.name: rounds_for(len(left), len(items), halved) for task, items in choosing(plan)}
     for n in range(max(map(len, steps.values()))):
         sizes = {name: counts[min(n, len(counts) - 1)] for name, counts in steps.items()}
-        wanted = [(task, some(plan, task, items, sizes[task.name])) for task, items in tasks]
-        ends = [t for t in ENDS if t in plan.ts]
+        wanted = wanted_of(plan, sizes)
         for t in ends:
             swept.answers[t] = points.asked(t, wanted)
-        if not fits(points, left, wanted, swept):
+        if not fits(points, left, wanted, swept, HALF / 2 if plan.search else HALF):
             return
-        for t in left:
-            swept.answers[t] = points.asked(t, wanted)
-        ts = tuple(sorted({*left, *ends}))
-        choice = choose(columns_of(swept.answers, ts, wanted))
-        yield Round(sizes, ts, choice)
+        for point in left:
+            swept.answers[point] = points.asked(point, wanted)
+        every = tuple(in_order([*left, *ends]))
+        choice = choose(columns_of(swept.answers, every, wanted))
+        yield Round(sizes, every, choice)
         if choice is None:
             return
-        left = better_half({t: min(choice.kept[t].values()) for t in left}) if halved else left
+        left = better_half({p: choice.worth(p)[0] for p in left}) if halved else left
 
 
-def fits(
-    points: Points,
-    left: Sequence[float],
-    wanted: Sequence[tuple[Task, Sequence[Item]]],
-    swept: Swept,
-) -> bool:
-    """Whether the merges that are left can answer a round in the time for choosing. Refused if not
-    even the first round fits."""
+def search_rounds(points: Points, swept: Swept) -> Iterator[Round]:
+    """The generations of a search around the best single t, on the items of the last round, until
+    so many merges are asked or the time for choosing is over."""
+    plan = points.plan
+    if not plan.search or swept.choice is None:
+        return
+    single = best_single(swept.rounds)
+    start = 0.5 if single is None else single
+    sizes, every = swept.rounds[-1].items, swept.rounds[-1].points
+    wanted, search = wanted_of(plan, sizes), Search(start, plan.seed)
+    for asked in range(0, plan.search, search.size):
+        drawn = [point_of(plan.way, values) for values in search.ask()]
+        new = drawn[: plan.search - asked]
+        if not fits(points, list(dict.fromkeys(new)), wanted, swept, HALF):
+            return
+        for point in new:
+            swept.answers[point] = points.asked(point, wanted)
+        every = tuple(in_order([*every, *new]))
+        choice = choose(columns_of(swept.answers, every, wanted))
+        yield Round(sizes, every, choice, True)
+        if choice is None or len(new) < len(drawn):
+            return
+        search.tell([choice.worth(point) for point in drawn])
+
+
+def best_single(rounds: Sequence[Round]) -> float | None:
+    """The best t between the parents, by the last round that had one; None if none had."""
+    for choice in (part.choice for part in reversed(rounds)):
+        kept = choice.kept if choice is not None else {}
+        ts = [p for p in kept if not isinstance(p, ByRecipe) and p not in ENDS]
+        if choice is not None and ts:
+            return max(ts, key=lambda t: (choice.worth(t), -t))
+    return None
+
+
+def fits(points: Points, left: Sequence[At], wanted: Wanted, swept: Swept, share: float) -> bool:
+    """Whether these merges can answer a round in their share of the budget. Refused if not even
+    the first round fits."""
     lacking = [{task.name: points.lacking(t, task, items) for task, items in wanted} for t in left]
     merges = sum(any(one.values()) for one in lacking)
     items = {task.name: sum(one[task.name] for one in lacking) for task, _ in wanted}
     need = points.clock.forecast(merges, items)
-    if need <= points.clock.left_to_choose:
+    if need <= points.clock.left_of(share):
         return True
     if not swept.rounds:
-        least = 2 * (points.clock.spent + need)
+        least = (points.clock.spent + need) / share
         raise Refused(
             f"the budget is too small: by the time of the parents, the first round of {len(left)} "
             f"merges takes {need / 60:.0f} min",
             f"allow {least / 60 + 1:.0f} minutes in all, fewer items or fewer values of t; "
             "what was measured is kept",
         )
-    swept.stopped = f"the next round would take {need / 60:.0f} min"
+    swept.stopped = f"the next {len(left)} merges would take {need / 60:.0f} min"
     return False
 
 
 def columns_of(
-    answers: Mapping[float, Mapping[str, Sequence[Outcome]]],
-    ts: Sequence[float],
-    wanted: Sequence[tuple[Task, Sequence[Item]]],
+    answers: Mapping[At, Mapping[str, Sequence[Outcome]]], points: Sequence[At], wanted: Wanted
 ) -> list[Column]:
-    """The deciding measure of every task at these t, with its floor."""
+    """The deciding measure of every task at these points, with its floor."""
     found = []
     for task, items in wanted:
         measure = task.table["decides"]
-        points = {t: [o.scores[measure] for o in answers[t][task.name]] for t in ts}
-        found.append(Column(task.name, task.axis, measure, points, floor_of(task, items, measure)))
+        counts = {p: [o.scores[measure] for o in answers[p][task.name]] for p in points}
+        found.append(Column(task.name, task.axis, measure, counts, floor_of(task, items, measure)))
     return found
 
 
-def test(points: Points, swept: Swept, chosen: float) -> None:
+def test(points: Points, swept: Swept, choice: Choice) -> None:
     """Ask the parents and the chosen merge the test splits, as many items as the time allows."""
     plan = points.plan
-    ts = [t for t in dict.fromkeys((*ENDS, chosen)) if t in plan.ts]
-    rows = rows_beside(plan, chosen)
+    ends = [t for t in ENDS if t in plan.ts]
+    tested = in_order([*ends, choice.point])
+    rows = rows_beside(points, swept, choice.point)
     most = max(len(section.test_items) for section in plan.sections)
-    count = most if points.clock.budget is None else affordable(points, most, len(ts) + len(rows))
+    asked = len(tested) + len(rows)
+    count = most if points.clock.budget is None else affordable(points, most, asked)
     wanted = [
         (section.test, some(plan, section.test, section.test_items, count))
         for section in plan.sections
     ]
     swept.test_items = {task.name: list(items) for task, items in wanted}
-    for t in ts:
-        swept.tests[t] = points.asked(t, wanted)
-    for row in rows:
-        swept.beside[row.name] = points.asked(row, wanted)
+    for point in tested:
+        swept.tests[point] = points.asked(point, wanted)
+    for name, row in rows.items():
+        swept.beside[name] = points.asked(row, wanted)
+    if plan.examples:
+        every = {said(point): point for point in tested} | rows
+        swept.examples = examples(points, every, swept.test_items, plan.examples)
 
 
-def rows_beside(plan: TaskSweep, chosen: float) -> list[Beside]:
-    """What is tested beside the parents and the chosen merge, the change by chance last. There is
-    none where a parent was chosen."""
-    if plan.control is None or chosen in ENDS:
-        return list(plan.beside)
-    way, out = plan.way, plan.folder / f"control-{plan.control}.gguf"
-    threads = plan.options.threads
-    return [*plan.beside, beside.control(way.a, way.b, chosen, plan.control, out, threads)]
+def rows_beside(points: Points, swept: Swept, chosen: At) -> dict[str, At]:
+    """What is tested beside the parents and the chosen merge, by name: the best single t where
+    another merge was chosen, the user's rows, and a change by chance."""
+    plan, rows = points.plan, dict[str, At]()
+    single = best_single(swept.rounds)
+    if isinstance(chosen, ByRecipe) and single is not None:
+        rows[said(single)] = single
+    rows |= {row.name: row for row in plan.beside}
+    noise = by_chance(points, chosen)
+    return rows | ({noise.name: noise} if noise else {})
+
+
+def by_chance(points: Points, chosen: At) -> ByRecipe | None:
+    """The change by chance, where it was asked for and a merge of the parents was chosen."""
+    plan = points.plan
+    t = chosen.t if isinstance(chosen, ByRecipe) else chosen
+    if plan.control is None or t in ENDS:
+        return None
+    if t is None:
+        points.listener.note(
+            f"no change by chance is tested: {said(chosen)} is a recipe, which does not say how "
+            "much it takes from the first model"
+        )
+        return None
+    of_point = f"-{chosen.folder}" if isinstance(chosen, ByRecipe) else ""
+    out = plan.folder / f"control-{plan.control}{of_point}.gguf"
+    return control(plan.way, t, plan.control, out, plan.options.threads)
 
 
 def affordable(points: Points, most: int, asked: int) -> int:

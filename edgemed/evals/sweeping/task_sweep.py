@@ -1,6 +1,6 @@
 """A sweep on published tasks: what is swept and asked, and what it came to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from edgemed.errors import UsageError
 from edgemed.evals.examining import Outcome
 from edgemed.evals.measures import measured
-from edgemed.evals.sweeping.beside import Beside
 from edgemed.evals.sweeping.broken import Surprise
 from edgemed.evals.sweeping.choosing import CLINICAL, INSTRUCTIONS, Choice
+from edgemed.evals.sweeping.point import At, ByRecipe, in_order, named
 from edgemed.evals.sweeping.scores import UNKNOWN_TRAINING
 from edgemed.evals.sweeping.sweep import Way
 from edgemed.evals.tasks.items import Item
@@ -31,8 +31,10 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TaskSweep:
-    """What a sweep on tasks does. `beside` is tested with the parents and the chosen merge;
-    `control` is the seed of a change by chance that is tested too."""
+    """What a sweep on tasks does. The point is chosen among `ts`, the recipes `among` and up to
+    `search` merges with a t by group. `beside` is tested with the parents and the chosen merge;
+    `control` is the seed of a change by chance that is tested too. `examples`: so many answers to
+    each task are kept for the page."""
 
     way: Way
     ts: tuple[float, ...]
@@ -42,29 +44,45 @@ class TaskSweep:
     limit: int | None
     seed: int
     force_broken: bool = False
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[ByRecipe, ...] = ()
     control: int | None = None
+    among: tuple[ByRecipe, ...] = ()
+    search: int = 0
+    examples: int = 0
 
 
 class Round(NamedTuple):
-    """One round: the items of each task that every t has answered, and what came of it."""
+    """One round: the items of each task that every point has answered, and what came of it. It is
+    `searched` where points were added by what the earlier ones came to."""
 
     items: Mapping[str, int]
-    ts: tuple[float, ...]
+    points: tuple[At, ...]
     choice: Choice | None
+    searched: bool = False
+
+
+class Example(NamedTuple):
+    """One item: the question, the reference (empty where instructions are verified) and the
+    answers, by point."""
+
+    task: Task
+    question: str
+    reference: str
+    answers: Mapping[str, str]
 
 
 @dataclass(slots=True)
 class Swept:
-    """What a sweep came to. `tests`: by t and task, the outcomes on `test_items`; `beside`: by name
-    of a row, the same."""
+    """What a sweep came to. `tests`: by point and task, the outcomes on `test_items`; `beside`: by
+    name of a row, the same."""
 
     surprise: Surprise | None = None
     rounds: list[Round] = field(default_factory=list)
-    answers: dict[float, dict[str, list[Outcome]]] = field(default_factory=dict)
-    tests: dict[float, dict[str, list[Outcome]]] = field(default_factory=dict)
+    answers: dict[At, dict[str, list[Outcome]]] = field(default_factory=dict)
+    tests: dict[At, dict[str, list[Outcome]]] = field(default_factory=dict)
     test_items: dict[str, list[Item]] = field(default_factory=dict)
     beside: dict[str, dict[str, list[Outcome]]] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
     stopped: str = ""
 
     @property
@@ -96,20 +114,30 @@ def choosing(plan: TaskSweep) -> list[tuple[Task, list[Item]]]:
     return [(s.development, s.development_items) for s in plan.sections if s.development]
 
 
-def curve_rows(plan: TaskSweep, swept: Swept) -> list[dict[str, Any]]:
-    """The points of the last round as lines of a sweep file, which the screen draws."""
-    rows = []
-    for t in swept.rounds[-1].ts if swept.rounds else ():
+def point_rows(plan: TaskSweep, swept: Swept) -> Iterator[tuple[At, dict[str, Any]]]:
+    """The points of the last round, with the figure of every task's deciding measure by axis."""
+    for point in in_order(swept.rounds[-1].points) if swept.rounds else ():
         axes = {}
         for task, _ in choosing(plan):
             measure = task.table["decides"]
-            counts = [o.scores[measure] for o in swept.answers[t][task.name]]
+            counts = [o.scores[measure] for o in swept.answers[point][task.name]]
             figure = measured(measure, counts)
             value = figure._asdict() if figure else {"value": 0.0, "low": 0.0, "high": 0.0}
             value["mean"] = value.pop("value")
             axes[f"{task.name} {measure}"[:40]] = value | {"items": len(counts)}
-        rows.append(
-            {"method": plan.way.method, "type": plan.way.options.get("--out-type", "like-a"),
-             "t": t, "seed": UNKNOWN_TRAINING, "axes": axes}
-        )  # fmt: skip
-    return rows
+        yield point, axes
+
+
+def curve_rows(plan: TaskSweep, swept: Swept) -> list[dict[str, Any]]:
+    """Those with one t as lines of a sweep file, which the screen draws."""
+    kind = plan.way.options.get("--out-type", "like-a")
+    return [
+        {"method": plan.way.method, "type": kind, "t": t, "seed": UNKNOWN_TRAINING, "axes": axes}
+        for t, axes in point_rows(plan, swept)
+        if not isinstance(t, ByRecipe)
+    ]
+
+
+def development_rows(plan: TaskSweep, swept: Swept) -> list[dict[str, Any]]:
+    """All of them for the report; `t` is None for what a recipe makes."""
+    return [named(point) | {"axes": axes} for point, axes in point_rows(plan, swept)]

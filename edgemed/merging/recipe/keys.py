@@ -37,8 +37,8 @@ ELSEWHERE = {
     "random_seed": "the seed of random masks is `seed` here",
     "experts": "mergekit-moe puts models side by side as experts; edgemed mixes their weights",
     "gate_mode": "mergekit-moe puts models side by side as experts; edgemed mixes their weights",
-    "genome": "mergekit-evolve searches for a recipe; `edgemed sweep` tries several t",
-    "tasks": "mergekit-evolve searches for a recipe; `edgemed sweep` tries several t",
+    "genome": "mergekit-evolve searches for a recipe; `edgemed sweep` searches for t",
+    "tasks": "mergekit-evolve searches for a recipe; `edgemed sweep` searches for t",
 }
 """Keys of mergekit's other tools and options, and what to do instead."""
 

@@ -15,7 +15,7 @@ from edgemed.adapters.naming import Adapted, Parent, Use, parent_of
 from edgemed.errors import UsageError
 from edgemed.merging.methods.schema import ranged
 from edgemed.merging.methods.table import METHODS
-from edgemed.merging.recipe.settings import Filter, Setting, Settings
+from edgemed.merging.recipe.settings import Filter, Scalar, Setting, Settings, Values, rules
 
 LIKE_A = "like-a"
 POLICIES = (LIKE_A, "like-b", "max")
@@ -135,19 +135,40 @@ def type_word(word: str) -> str:
 def between(
     a: str | Parent, b: str | Parent, t: Setting, method: str = "linear", **more: Any
 ) -> Recipe:
-    """Two models and how far to go from the first (t = 0) to the second (t = 1)."""
-    if isinstance(t, float | int):
-        ranged("t", float(t), 0.0, 1.0)
+    """Two models and how far to go from the first (t = 0) to the second (t = 1): one t, anchors
+    over depth, or filters that all have one."""
+    for rule in rules(t):
+        for value in rule.value if isinstance(rule.value, tuple) else (rule.value,):
+            ranged("t", as_share(value), 0.0, 1.0)
     if method != "linear":
         return of_models((a, b), method, a, parameters={"t": t}, **more)
-    if not isinstance(t, float | int):
-        raise UsageError("linear takes one t, not a schedule", "use slerp, or give weights")
-    weights = (1.0 - float(t), float(t))
     sources = tuple(
         Source(as_parent(model), parameters={"weight": weight})
-        for model, weight in zip((a, b), weights, strict=True)
+        for model, weight in zip((a, b), (rest_of(t), t), strict=True)
     )
     return Recipe(method, (Slice(sources),), **more)
+
+
+def rest_of(t: Setting) -> Setting:
+    """1 - t, where t is one number, anchors over depth, or filters."""
+    if isinstance(t, tuple) and any(isinstance(item, Filter) for item in t):
+        return tuple(Filter(rule.pattern, rest_of_values(rule.value)) for rule in rules(t))
+    (rule,) = rules(t)
+    return rest_of_values(rule.value)
+
+
+def rest_of_values(values: Values) -> Values:
+    """1 - each number."""
+    if isinstance(values, tuple):
+        return tuple(1.0 - as_share(value) for value in values)
+    return 1.0 - as_share(values)
+
+
+def as_share(value: Scalar) -> float:
+    """A number; UsageError for a word."""
+    if isinstance(value, str | bool):
+        raise UsageError(f"t is {value!r}", "give numbers from 0 to 1")
+    return float(value)
 
 
 def refuse_unknown_parameters(recipe: Recipe) -> None:

@@ -7,7 +7,7 @@ from edgemed_models.scale import path_of
 
 from edgemed.errors import UsageError
 from edgemed.evals.examining import prompts
-from edgemed.evals.shots import Shots, shown_task, with_shots, within_context
+from edgemed.evals.shots import Shots, rows_to_learn, shown_task, with_shots, within_context
 from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.loaders import load
 from edgemed.evals.tasks.task import read_task
@@ -81,6 +81,19 @@ def test_a_question_with_options_shows_the_letter_or_the_text(tmp_path: Path) ->
     letter, text = prompts(task, item)
     assert [m.content for m in letter.messages if m.role == "assistant"] == ["C", "C"]
     assert [m.content for m in text.messages if m.role == "assistant"] == ["y", "y"]
+
+
+def test_examples_to_learn_are_what_is_asked_and_answered(folder: Path) -> None:
+    rows = rows_to_learn(MTS, folder, Shots(3))
+    shots = with_shots(MTS, load(MTS, folder), folder, Shots(3))[0].shots
+    assert [row["completion"] for row in rows] == [str(shot.wanted) for shot in reversed(shots)]
+    (prompt,) = prompts(MTS, shots[-1])
+    assert rows[0]["prompt"] == prompt.messages[-1].content
+    assert rows_to_learn(MTS, folder, Shots(2)) == rows[:2]
+    with pytest.raises(UsageError, match="the pool of mts-dialog has 4 examples, not 5"):
+        rows_to_learn(MTS, folder, Shots(5))
+    with pytest.raises(UsageError, match="has no pool"):
+        rows_to_learn(read_task("ifeval"), folder, Shots(1))
 
 
 def test_what_does_not_fit_is_left_out_from_the_front(folder: Path) -> None:

@@ -11,6 +11,7 @@ from edgemed_models.scale import path_of
 from edgemed.cli.main import main
 from edgemed.evals import scoring
 from edgemed.evals.tasks.task import read_task, task_names
+from edgemed.training.examples import read_examples
 from tests.edgemed.evals import task_files as files
 
 MODEL = str(path_of("instruct"))
@@ -199,3 +200,19 @@ def test_examples_go_to_a_file_of_their_own(
     assert {p.name for p in (tmp_path / "r").glob("*.jsonl")} == {
         "mmlu-medical.test.1-shot.jsonl", "mmlu-medical.test.3-shot.jsonl",
     }  # fmt: skip
+
+
+def test_examples_of_a_pool_are_written_for_adapt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "shots.jsonl"
+    call = ["eval", "--tasks", "synthetic-radiology", "--write-shots", str(out)]
+    assert main(call) == 2 and "give --shots K" in capsys.readouterr().err
+    for more, says in ((["--limit", "3"], "leave out --limit"), ([MODEL], "asks no model")):
+        assert main([*call, "--shots", "3", *more]) == 2 and says in capsys.readouterr().err
+    assert main([*call, "--shots", "3"]) == 0
+    assert "3 examples" in capsys.readouterr().err
+    assert out.stat().st_mode & 0o777 == 0o600
+    found = read_examples(out)
+    assert len(found) == 3 and all(one.answer and one.messages for one in found)
+    assert main([*call, "--shots", "3"]) == 3 and "exists" in capsys.readouterr().err

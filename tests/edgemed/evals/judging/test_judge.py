@@ -11,6 +11,7 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused, UsageError
+from edgemed.evals import answers
 from edgemed.evals.evaluate import Examinee
 from edgemed.evals.examining import Outcome
 from edgemed.evals.judging import judge as judging
@@ -83,7 +84,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
         return Told(lambda request: [told(settings, request)])
 
-    monkeypatch.setattr(judging, "start", fake)
+    monkeypatch.setattr(answers, "start", fake)
     return calls
 
 

@@ -39,7 +39,7 @@ def test_a_forecast_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> Non
     with clock.asking("a", 0):
         now[0] += 4  # loading a model for nothing new counts too
     assert clock.forecast(3, {"a": 5, "never asked": 9}) == 3 * 10 + 5 * 6
-    assert (clock.spent, clock.left, clock.left_to_choose) == (34, 966, 466)
+    assert (clock.spent, clock.left, clock.left_of(0.5), clock.left_of(0.25)) == (34, 966, 466, 216)
 
 
 @pytest.mark.parametrize(

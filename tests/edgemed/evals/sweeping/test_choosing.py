@@ -26,7 +26,7 @@ def column(axis: str, hits: Sequence[int], floor: int = 0, name: str = "") -> Co
 def test_the_point_whose_worst_axis_keeps_most_is_chosen() -> None:
     found = choose([column("clinical", (40, 34, 10)), column("instructions", (8, 36, 40))])
     assert found is not None
-    assert (found.t, found.axis, found.share) == (0.5, "clinical", 0.85)
+    assert (found.point, found.axis, found.share) == (0.5, "clinical", 0.85)
     assert found.like == () and found.silent == ()
     assert found.kept[0.0] == {"clinical": 1.0, "instructions": 0.2}
 
@@ -34,7 +34,7 @@ def test_the_point_whose_worst_axis_keeps_most_is_chosen() -> None:
 def test_the_floor_counts_for_nothing() -> None:
     """Of 40 items 20 are right by chance: 26 against 30 is 60 % of the skill, not 87 %."""
     found = choose([column("clinical", (30, 26, 20), floor=20), column("i", (10, 40, 40))])
-    assert found is not None and found.share == pytest.approx(0.6) and found.t == 0.5
+    assert found is not None and found.share == pytest.approx(0.6) and found.point == 0.5
     assert found.kept[1.0]["clinical"] == 0
 
 
@@ -65,13 +65,13 @@ def test_no_point_is_chosen_where_nothing_is_known_of_a_skill(axis: str, chosen:
 
 def test_of_equals_the_lowest_t_is_chosen_and_the_others_are_alike() -> None:
     found = choose([column("clinical", (20, 20, 20)), column("instructions", (20, 20, 5))])
-    assert found is not None and found.t == 0.0 and found.like == (0.5,)
+    assert found is not None and found.point == 0.0 and found.like == (0.5,)
 
 
 def test_few_items_cannot_tell_points_apart() -> None:
     near = [column("clinical", (20, 21, 19)), column("instructions", (20, 20, 20))]
     found = choose(near)
-    assert found is not None and found.t == 0.5 and found.like == (0.0, 1.0)
+    assert found is not None and found.point == 0.5 and found.like == (0.0, 1.0)
 
 
 def test_items_are_resampled_in_pairs() -> None:

@@ -12,8 +12,10 @@ from edgemed_models.fake import ScriptedModel
 from edgemed_models.scale import path_of
 
 from edgemed.errors import Refused, UsageError
+from edgemed.evals import answers
 from edgemed.evals import evaluate as evaluating
 from edgemed.evals.sweep_file import parse_sweep
+from edgemed.evals.sweeping import examples as examining
 from edgemed.evals.sweeping import points, task_rounds
 from edgemed.evals.sweeping.broken import Surprise, perplexity_of, refuse_broken
 from edgemed.evals.sweeping.budget import Clock
@@ -46,7 +48,8 @@ REFERENCE = "the patient has asthma and takes aspirin every day"
 
 
 class World:
-    """Models of which the writing gets worse with t, and the form better: at 0.5 both are fair."""
+    """Models of which the writing gets worse with t, and the form better: at 0.5 both are fair.
+    Where t is not the same everywhere, the file holds that of the writing and that of the form."""
 
     def __init__(self) -> None:
         self.merged: list[float] = []
@@ -59,16 +62,16 @@ class World:
         self.now += 1
 
     def start(self, settings: EngineSettings) -> ScriptedModel:
-        t = float(Path(settings.path).read_text("utf-8"))
-        return ScriptedModel(lambda request: self.answer(t, request))
+        ts = [float(word) for word in Path(settings.path).read_text("utf-8").split()]
+        return ScriptedModel(lambda request: self.answer(ts[0], ts[-1], request))
 
-    def answer(self, t: float, request: Request) -> Sequence[str]:
+    def answer(self, t: float, form: float, request: Request) -> Sequence[str]:
         self.now += 2
         prompt = request.messages[-1].content
         self.asked.append((t, prompt))
         if "hyphen" in prompt or "JSON" in prompt or "three sections" in prompt:
             number = int(prompt.rpartition("case ")[2].split()[0])
-            right = "hyphen" in prompt and number % 4 < 4 * t + 1
+            right = "hyphen" in prompt and number % 4 < 4 * form + 1
             return ["- a\n- b\n- c" if right else "no list"]
         words = REFERENCE.split()
         return [" ".join(words[: max(1, round(len(words) * (1 - 0.6 * t)))])]
@@ -81,9 +84,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(points, "perplexity_of", lambda path, options: 30.0)
     monkeypatch.setattr(task_rounds, "refuse_merges", lambda *_: [])
     monkeypatch.setattr(evaluating, "start", world.start)
-    monkeypatch.setattr(
-        evaluating, "planned", lambda model, task, items: EngineSettings(str(model.path), 512, 1)
-    )
+    monkeypatch.setattr(answers, "start", world.start)
+    for module in (evaluating, examining):
+        monkeypatch.setattr(
+            module, "planned", lambda model, task, items: EngineSettings(str(model.path), 512, 1)
+        )
     monkeypatch.setattr("edgemed.evals.sweeping.budget.time.monotonic", lambda: world.now)
     return world
 
@@ -125,9 +130,9 @@ def test_t_is_chosen_on_development_and_tested_beside_the_parents(
     plan: TaskSweep, world: World
 ) -> None:
     found = last(sweep_tasks(plan, Clock(None, 0.0), Silent()))
-    assert found.choice is not None and found.choice.t in (0.25, 0.5, 0.75)
-    assert [part.ts for part in found.rounds] == [TS]
-    assert set(found.tests) == {0.0, found.choice.t, 1.0}
+    assert found.choice is not None and found.choice.point in (0.25, 0.5, 0.75)
+    assert [part.points for part in found.rounds] == [TS]
+    assert set(found.tests) == {0.0, found.choice.point, 1.0}
     ours = [t for t, prompt in world.asked if "Test" not in prompt and "of MTS-" in prompt]
     assert {t for t, _ in world.asked} == set(TS) and ours
     development = {item.key for s in plan.sections for item in s.development_items}
@@ -158,8 +163,8 @@ def test_a_sweep_that_was_stopped_goes_on_and_asks_nothing_twice(
 def test_a_budget_halves_the_merges_and_keeps_the_parents(plan: TaskSweep, world: World) -> None:
     found = last(sweep_tasks(plan, Clock(5000, 0.0), Silent()))
     assert [part.items["mts-dialog"] for part in found.rounds] == [6, 12, 24]
-    assert [len(part.ts) for part in found.rounds] == [5, 4, 3]
-    assert all({0.0, 1.0} <= set(part.ts) for part in found.rounds)
+    assert [len(part.points) for part in found.rounds] == [5, 4, 3]
+    assert all({0.0, 1.0} <= set(part.points) for part in found.rounds)
     assert world.now <= 5000
 
 
@@ -169,7 +174,7 @@ def test_a_round_that_does_not_fit_is_not_begun_and_the_test_shrinks(
     clock = Clock(420, 0.0)
     found = last(sweep_tasks(plan, clock, Silent()))
     assert len(found.rounds) == 1 and "would take" in found.stopped
-    assert len(found.rounds[0].ts) == 5
+    assert len(found.rounds[0].points) == 5
     sizes = {len(items) for items in found.test_items.values()}
     assert all(0 < size < 24 for size in sizes) and clock.spent <= 420 + 10
 
@@ -266,3 +271,23 @@ def test_curve_and_page_hold_figures_and_no_text(plan: TaskSweep, world: World) 
     assert written.count("<svg") == 2 and "&lt;a&gt; b" in written and "<script" not in written
     kept = "".join(path.read_text("utf-8") for path in plan.folder.rglob("*.jsonl"))
     assert "asthma" not in kept + written + json.dumps(data)
+
+
+def test_examples_are_on_the_page_alone_and_only_where_they_are_asked_for(
+    plan: TaskSweep, world: World
+) -> None:
+    clock = Clock(None, 0.0)
+    found = last(sweep_tasks(replace(plan, examples=2), clock, Silent()))
+    assert found.choice is not None and len(found.examples) == 4
+    one = found.examples[0]
+    assert one.reference == REFERENCE and "This is case" in one.question
+    assert list(one.answers) == ["t = 0", f"t = {found.choice.point:g}", "t = 1"]
+    assert one.answers["t = 0"] == REFERENCE != one.answers["t = 1"]
+    assert not found.examples[2].reference and found.examples[2].answers["t = 0"] == "no list"
+    data = as_data(plan, found, clock, "")
+    written = page(data, "x", found.examples)
+    assert written.count(REFERENCE) == 4 and "CC BY 4.0" in written
+    kept = "".join(path.read_text("utf-8") for path in plan.folder.rglob("*.json*"))
+    assert "asthma" not in kept + str(data) + page(data, "x")
+    odd = one._replace(question="<script>alert(1)</script>")
+    assert "<script" not in page(data, "x", [odd])
