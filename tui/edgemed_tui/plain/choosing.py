@@ -11,7 +11,7 @@ from edgemed.errors import Refused, UsageError
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
 from edgemed_tui.plain.line import Line, number_of
-from edgemed_tui.remedies import remedy
+from edgemed_tui.sentences import sentences
 
 T = TypeVar("T")
 MOST = 40  # files that are read out
@@ -21,7 +21,7 @@ def one_of(line: Line, what: str, rows: Iterable[tuple[str, T]]) -> T:
     """Say the rows with their numbers, and ask for one."""
     found = list(rows)
     for number, (words, _) in enumerate(found, 1):
-        line.say(f"{number}: {words}.")
+        line.tell(f"{number}: {words}")
     if not found:
         raise UsageError("there is nothing to choose from", "type: help")
     return found[number_of(line.ask(f"{what}, a number: "), len(found)) - 1][1]
@@ -31,7 +31,7 @@ def template(line: Line) -> Template:
     """A template, and what its fields hold."""
     found, broken = read_templates()
     tell_broken(line, broken)
-    rows = [(f"{form.title}. {form.purpose}", form) for form in found]
+    rows = [(sentences(form.title, form.purpose), form) for form in found]
     form = one_of(line, "Template", rows)
     given = {}
     for name, field in form.fields.items():
@@ -51,7 +51,7 @@ def named(typed: str) -> Template:
 def tell_broken(line: Line, broken: Iterable[BrokenTemplate]) -> None:
     """Name the template files that cannot be used, and what helps."""
     for path, fault in broken:
-        line.say(f"{path.name} cannot be used: {fault.message}. {remedy(fault.hint)}.")
+        line.complain(f"{path.name} cannot be used: ", fault)
 
 
 def note(line: Line) -> Path:

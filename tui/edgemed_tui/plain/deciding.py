@@ -15,8 +15,10 @@ from edgemed_tui.literal import one_line
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read_checked, tell_template
-from edgemed_tui.remedies import remedy
+from edgemed_tui.sentences import sentences
 from edgemed_tui.typed import path_of
+
+SHOWS = "It shows later whether the log still holds these rows."
 
 
 def findings(line: Line, rest: str) -> None:
@@ -33,13 +35,13 @@ def describe(line: Line, number: int) -> None:
     finding = steps.findings(line.session)[number - 1]
     line.at = number
     entry = steps.dismissal_of(line.session, finding)
-    state = f" Dismissed: {entry.reason}." if entry else ""
+    state = f"Dismissed: {entry.reason}" if entry else ""
     head = f"Finding {number}, {finding.severity}"
     if isinstance(finding, Omission):
-        line.say(f"{head}, left out, {finding.kind}: {finding.reason}.{state}")
+        line.tell(f"{head}, left out, {finding.kind}: {finding.reason}", state)
         line.say(f"The note says: {steps.quoted(line.session.source, finding.source)}")
         return
-    line.say(f"{head}, {finding.check}: {finding.reason}.{state}")
+    line.tell(f"{head}, {finding.check}: {finding.reason}", state)
     line.say(f"The draft says: {steps.quoted(line.session.text, finding.draft)}")
     for span in finding.source:
         line.say(f"The note says: {steps.quoted(line.session.source, span)}")
@@ -134,18 +136,18 @@ def sign(line: Line, rest: str) -> None:
     line.case.may_sign()
     reason = ""
     if steps.needs_reason(line.session):
-        line.say(f"{verdict(line.session).words}.")
+        line.tell(verdict(line.session).words)
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
-    asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change."
-    asked = " ".join(filter(None, (asked, steps.staying_open(line.session))))
+    asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change"
+    asked = sentences(asked, steps.staying_open(line.session))
     if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
         raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))
     line.say("Signed. The text can no longer change. To keep a seal of the log: seal FOLDER.")
     if due := line.case.reminder():
-        line.say(f"Note: {due}.")
+        line.tell(f"Note: {due}")
 
 
 def keep_seal(line: Line, rest: str) -> None:
@@ -154,9 +156,9 @@ def keep_seal(line: Line, rest: str) -> None:
     try:
         path = line.case.keep_seal(folder)
     except seals.NotInLog as fault:
-        line.say(f"{fault.message[0].upper()}{fault.message[1:]}. {remedy(fault.hint)}.")
+        line.complain("Note: ", fault)
         return
-    line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
+    line.tell(f"Seal kept as {path.name}", SHOWS)
     if seals.on_this_disk(line.services.place, path):
         line.say("This is the log's own disk: keep a copy on a stick.")
 
@@ -166,7 +168,7 @@ def export_text(line: Line, rest: str) -> None:
     line.case.may_give_out()
     path = path_of(rest)
     line.decide(lambda: line.case.export(path))
-    line.say(f"Exported to {path}.")
+    line.tell(f"Exported to {path}")
 
 
 def save(line: Line, rest: str) -> None:
@@ -192,9 +194,9 @@ def new_lock(line: Line) -> sessions.Lock:
 def tell_saved(line: Line, path: Path | None) -> None:
     """Say under which name the session was saved, if it was."""
     if path is not None:
-        line.say(f"Saved, encrypted, as {path.stem}.")
+        line.tell(f"Saved, encrypted, as {path.stem}")
     if line.case.apart:
-        line.say(f"Note: {line.case.apart}.")
+        line.tell(f"Note: {line.case.apart}")
 
 
 def saved(line: Line, rest: str) -> None:
