@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from edgemed_tui.screens.merge import MergeScreen
 from edgemed_tui.screens.sweep import SweepScreen, ends_of
 from edgemed_tui.widgets.chart import MARKERS, Axes, Chart, Dot, Series, drawn
@@ -56,10 +57,21 @@ def test_a_chart_fills_its_room_and_no_more(
 def test_an_interval_spans_the_rows_of_its_ends() -> None:
     series = [Series("a", (Dot(0.5, 0.5, 0.3, 0.7),))]
     axes = Axes((0.0, 1.0), (0.0, 1.0), "t", "score", (0.5,))
-    rows = [row.plain for row in drawn(series, axes, 40, 13)][1:-2]
+    rows = [row.plain for row in drawn(series, axes, 40, 12)][1:-2]
     column = next(row.index("●") for row in rows if "●" in row)
     marks = [row[column] if len(row) > column else " " for row in rows]
-    assert "".join(marks) == "   │●││   "
+    assert "".join(marks) == "  ╷│●│╵  "
+
+
+@pytest.mark.parametrize("height", range(8, 24))
+def test_a_point_stands_beside_the_number_of_its_value(height: int) -> None:
+    values = (0.8, 0.6, 0.4)
+    dots = tuple(Dot(n / 2, y, y, y) for n, y in enumerate(values))
+    axes = Axes((0.0, 1.0), (0.4, 0.8), "t", "score", (0.5,))
+    rows = [row.plain for row in drawn([Series("a", dots)], axes, 40, height)]
+    beside = [row for row in rows if "●" in row]
+    assert [row.split("┤")[0].strip() for row in beside] == [f"{y:.2f}" for y in values]
+    assert len(rows) == height
 
 
 def test_the_axis_of_scores_is_as_long_as_the_intervals_need() -> None:
