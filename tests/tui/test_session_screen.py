@@ -232,11 +232,12 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
 async def test_a_new_draft_is_kept_in_the_file_of_the_signed_one(tmp_path: Path) -> None:
     words = "eight letters"
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
-        await press(pilot, "ctrl+s", *words, "enter", *words, "enter")
-        await press(pilot, "ctrl+g")
+        await press(pilot, "s", *"A", "enter", *"ok", "enter", "down", "enter")
+        case_of(pilot).case.lock = sessions.make_lock(words)
+        await press(pilot, "ctrl+s", "ctrl+g")
         await until(pilot, "reviewed")
         await press(pilot, "ctrl+s")
+        await pilot.app.workers.wait_for_complete()
     (path,) = sessions.saved_in(tmp_path / "sessions")
     kept = sessions.load(path, words)[0].documents
     assert [document.signature is not None for document in kept] == [True, False]
