@@ -156,7 +156,8 @@ def _said(folder: Path) -> Iterator[None]:
 
 def saved_in(folder: Path) -> list[Path]:
     """The files of saved sessions, newest first. EdgemedError where `folder` cannot be read."""
-    return files_in(folder, ENDING)[::-1]
+    by_name = sorted(files_in(folder, ENDING), key=lambda path: path.stem)
+    return by_name[::-1]  # of one second the numbered are newer
 
 
 def labels(paths: Iterable[Path], passphrase: str) -> dict[Path, str]:

@@ -8,10 +8,12 @@ from typing import TypeVar
 from edgemed.clinic import sessions
 from edgemed.clinic.template import BrokenTemplate, Template, fill, load_template, read_templates
 from edgemed.errors import Refused, UsageError
+from edgemed.storage.names import refuse_odd_name
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
 from edgemed_tui.plain.line import Line, number_of
 from edgemed_tui.sentences import sentences
+from edgemed_tui.typed import path_of
 
 T = TypeVar("T")
 MOST = 40  # files that are read out
@@ -62,10 +64,22 @@ def note(line: Line) -> Path:
     return one_of(line, "Note", [(f"{e.path.name}, {e.about}", e.path) for e in found])
 
 
-def session(line: Line) -> str:
-    """The name of a saved session."""
+def session(line: Line) -> Path:
+    """The file of a saved session."""
     found = sessions.saved_in(line.services.sessions)
-    return one_of(line, "Session", [(path.stem, path.stem) for path in found])
+    return one_of(line, "Session", [(path.stem, path) for path in found])
+
+
+def saved_as(line: Line, typed: str) -> Path:
+    """The file of the saved session of that name, or of that number in the list."""
+    path = line.services.sessions / path_of(f"{typed}{sessions.ENDING}")
+    refuse_odd_name(path, "the session")
+    if path.is_file():
+        return path
+    found = sessions.saved_in(line.services.sessions)
+    if typed.strip().isdecimal() and found:
+        return found[number_of(typed, len(found)) - 1]
+    raise UsageError(f"no session is saved as {typed}", "type: sessions; for a note: note FILE")
 
 
 def copy(line: Line, rest: str) -> None:

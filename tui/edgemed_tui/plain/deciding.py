@@ -10,7 +10,6 @@ from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
-from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import Line, number_of, undivided
@@ -204,20 +203,16 @@ def saved(line: Line, rest: str) -> None:
     found = sessions.saved_in(line.services.sessions)
     asked = rest == "names" and bool(found)
     labels = sessions.labels(found, line.secret("Passphrase: ")) if asked else {}
-    for path in found:
-        line.say(f"{path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
+    for number, path in enumerate(found, 1):
+        line.say(f"{number}: {path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
     if not found:
         line.say("No session is saved.")
 
 
 def open_saved(line: Line, rest: str) -> None:
-    """open [NAME] (without a name the saved sessions are listed)"""
+    """open [NAME or NUMBER] (without one the saved sessions are listed)"""
+    path = choosing.saved_as(line, rest) if rest else choosing.session(line)
     lose = may_lose(line)
-    rest = rest or choosing.session(line)
-    path = line.services.sessions / path_of(f"{rest}{sessions.ENDING}")
-    refuse_odd_name(path, "the session")
-    if not path.is_file():
-        raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
     line.at = 0
     tell_template(line)
