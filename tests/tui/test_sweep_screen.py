@@ -63,14 +63,18 @@ def test_an_interval_spans_the_rows_of_its_ends() -> None:
     assert "".join(marks) == "  ╷│●│╵  "
 
 
-@pytest.mark.parametrize("height", range(8, 24))
+@pytest.mark.parametrize("height", range(8, 30))
 def test_a_point_stands_beside_the_number_of_its_value(height: int) -> None:
-    values = (0.8, 0.6, 0.4)
-    dots = tuple(Dot(n / 2, y, y, y) for n, y in enumerate(values))
     axes = Axes((0.0, 1.0), (0.4, 0.8), "t", "score", (0.5,))
-    rows = [row.plain for row in drawn([Series("a", dots)], axes, 40, height)]
-    beside = [row for row in rows if "●" in row]
-    assert [row.split("┤")[0].strip() for row in beside] == [f"{y:.2f}" for y in values]
+
+    def rows_with(*values: float) -> list[str]:
+        dots = tuple(Dot(0.5, y, y, y) for y in values)
+        return [row.plain for row in drawn([Series("a", dots)], axes, 40, height)]
+
+    labels = [row.split("┤")[0].strip() for row in rows_with() if "┤" in row]
+    assert len(labels) >= 3 and (labels[0], labels[-1]) == ("0.80", "0.40")
+    rows = rows_with(*map(float, labels))
+    assert [row.split("┤")[0].strip() for row in rows if "●" in row] == labels
     assert len(rows) == height
 
 

@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList
 from edgemed.clinic.session import OTHER
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.behind import Over
+from edgemed_tui.widgets.typed_line import TypedLine
 
 T = TypeVar("T")
 
@@ -120,7 +121,7 @@ class AskReason(Dialog[Reason]):
         """The finding, the listed reasons, a line for one's own words."""
         yield Words(self._finding, classes="about")
         yield OptionList(*(row(r) for r in self._reasons), markup=False, compact=True)
-        yield Input(
+        yield TypedLine(
             self._words,
             placeholder=OWN_WORDS,
             id="words",
@@ -187,10 +188,10 @@ class AskSignature(Dialog[Attest]):
         """What is signed, by whom, and why anyway."""
         yield Words(self._about, classes="about")
         yield Words("Your name", classes="label")
-        yield Input(self._name, placeholder="type it here", id="by", compact=True)
+        yield TypedLine(self._name, placeholder="type it here", id="by", compact=True)
         if self._reason_needed:
             yield Words("Why you sign anyway", classes="label")
-            yield Input(self._reason, placeholder=WHY_ANYWAY, id="reason", compact=True)
+            yield TypedLine(self._reason, placeholder=WHY_ANYWAY, id="reason", compact=True)
 
     @on(Input.Submitted)
     def _answer(self) -> None:
@@ -244,7 +245,7 @@ class AskName(Dialog[str]):
     def body(self) -> ComposeResult:
         """One line."""
         yield Words(self._about, classes="about")
-        yield Input(self._present, id="name", compact=True)
+        yield TypedLine(self._present, id="name", compact=True)
 
     @on(Input.Submitted)
     def _answer(self) -> None:

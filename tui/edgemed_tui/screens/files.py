@@ -214,7 +214,7 @@ class AskPath(Dialog[str]):
     ]
 
     def __init__(self, title: str, about: str, proposed: str) -> None:
-        super().__init__(title, "enter confirms, ↑ ↓ choose a folder, tab completes, escape")
+        super().__init__(title, "enter confirms, ↑ ↓ a folder, tab completes, escape goes back")
         self._about, self._proposed = about, proposed
         self._shown: list[Path] = []
         self._listed: str | None = None

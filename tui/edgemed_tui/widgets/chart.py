@@ -19,6 +19,7 @@ STYLES = ("$primary", "$accent", "$success", "$secondary", "$error", "$foregroun
 CHOSEN = "┻"  # on the axis; no marker of a series
 WHOLE, UPPER, LOWER = "│", "╵", "╷"
 SHORTEST = 5  # rows of points below which nothing can be read
+FEW = 12  # rows of which none but one is given up for the numbers
 
 
 class Dot(NamedTuple):
@@ -161,14 +162,14 @@ def interval(
 
 
 def rows_of(most: int) -> int:
-    """How many rows of `most` are used: an odd number, so that one stands in the middle."""
-    return most - 1 + most % 2
+    """How many rows of `most` are used: so many that round numbers can stand on rows."""
+    return most - (most - 1) % (4 if most > FEW else 2)
 
 
 def parts_of(rows: int) -> int:
     """Into how many parts the numbers cut an axis: each must stand on a row of its own, and a
     point of its value on that very row."""
-    return 2 if (rows - 1) % 4 else 4
+    return next(parts for parts in (4, 5, 2) if (rows - 1) % parts == 0)
 
 
 def labels_of(ends: tuple[float, float], parts: int) -> list[str]:
