@@ -47,13 +47,18 @@ class Lock:
     key: bytes
 
 
-def make_lock(passphrase: str) -> Lock:
-    """A fresh lock; refuses a passphrase that is too short to help."""
+def may_lock(passphrase: str) -> None:
+    """Raises what prevents a lock of it: a passphrase that is too short to help."""
     if len(passphrase) < SHORTEST:
         raise Refused(
             f"the passphrase has fewer than {SHORTEST} characters",
             "choose a longer one, such as four words",
         )
+
+
+def make_lock(passphrase: str) -> Lock:
+    """A fresh lock; refuses what `may_lock` refuses."""
+    may_lock(passphrase)
     header = MAGIC + bytes((LOG2_N, R, P)) + secrets.token_bytes(16)
     return Lock(header, _key(passphrase, header))
 

@@ -10,9 +10,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
+from edgemed.clinic import sessions
 from edgemed.clinic.session import OTHER
+from edgemed.errors import Refused
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.behind import Over
+from edgemed_tui.sentences import capital, sentences
 from edgemed_tui.widgets.typed_line import TypedLine
 
 T = TypeVar("T")
@@ -222,17 +225,26 @@ class AskPassphrase(Dialog[str]):
 
     @on(Input.Submitted, "#first")
     def _first(self) -> None:
-        if self._new:
-            self.query_one("#second").focus()
-        else:
+        if not self._new:
             self.dismiss(self.typed("first"))
+            return
+        try:
+            sessions.may_lock(self.typed("first"))
+        except Refused as error:
+            self.fault(sentences(capital(error.message), capital(error.hint)))
+            return
+        self.fault("")
+        self.query_one("#second").focus()
 
     @on(Input.Submitted, "#second")
     def _second(self) -> None:
-        if self.typed("first") != self.typed("second"):
-            self.fault("The two are not the same.")
-        else:
+        if self.typed("first") == self.typed("second"):
             self.dismiss(self.typed("first"))
+            return
+        for line in self.query(Input):
+            line.clear()
+        self.query_one("#first").focus()
+        self.fault("The two were not the same: type both again.")
 
 
 class AskName(Dialog[str]):
