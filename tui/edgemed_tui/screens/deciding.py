@@ -216,7 +216,7 @@ class Deciding:
         return True
 
 
-LISTED, ROW = 6, 64  # open findings above a signature; columns of each in the narrowest dialog
+LISTED, ROW = 3, 64  # open findings above a signature; columns of each in the narrowest dialog
 
 
 def sure_of(answer: Attest, session: Session) -> Confirm:
@@ -247,7 +247,7 @@ def what_is_signed(session: Session) -> Content:
         rows.append(literal((said, "bold")))
     if still_open := steps.open_findings(session):
         rows.append(literal((sentences(f"Still open: {counted(still_open).words}"), "bold")))
-        major = steps.major_open(session)
+        major = [f for f in steps.major_open(session) if not said or f.reason != said]
         rows += [line_of(finding, None).truncate(ROW, ellipsis=True) for finding in major[:LISTED]]
         if major[LISTED:]:
             rows.append(literal(f"and {len(major) - LISTED} more major"))

@@ -48,7 +48,9 @@ class Dialog(Over[T | None]):
 
     def fault(self, words: str) -> None:
         """Say why the answer is not accepted."""
-        self.query_one("#fault", Words).say(words)
+        said = self.query_one("#fault", Words)
+        said.say(words)
+        said.call_after_refresh(said.scroll_visible, animate=False)
 
     def typed(self, name: str) -> str:
         """The text of the line called `name`."""
