@@ -39,6 +39,10 @@ KNOWN: dict[Path, bytes] = {}
 """SHA-256 of every session's file as this process last read or wrote it."""
 
 
+class WrongPassphrase(Refused):
+    """A saved session is there, and another passphrase may open it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A key made from a passphrase once, for saving again and again without asking."""
@@ -193,7 +197,9 @@ def _opened(file: bytes, passphrase: str) -> tuple[Session, Lock]:
     try:
         plain = AESGCM(lock.key).decrypt(nonce, sealed, header)
     except InvalidTag:
-        raise Refused("the passphrase does not open this session", "type it again") from None
+        raise WrongPassphrase(
+            "the passphrase does not open this session", "type it again"
+        ) from None
     return _session_in(plain), lock
 
 

@@ -18,6 +18,7 @@ from textual import events
 from textual.command import CommandPalette
 from textual.widgets import Input
 
+from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.history import NOBODY
 from edgemed.errors import InvalidFile
@@ -150,6 +151,18 @@ async def test_saving_asks_once_and_the_file_opens_again(tmp_path: Path) -> None
         assert session == case_of(pilot).session
         await press(pilot, "ctrl+s")
         assert not isinstance(pilot.app.screen, AskPassphrase)
+
+
+async def test_a_wrong_passphrase_of_a_saved_session_is_asked_for_again(tmp_path: Path) -> None:
+    lock = sessions.make_lock(PASSPHRASE)
+    sessions.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", steps.opened(NOTE), lock)
+    async with started(app(folder=tmp_path, note=None)) as pilot:
+        await press(pilot, "escape", "ctrl+n", "enter", *"wrong", "enter")
+        assert isinstance(pilot.app.screen, AskPassphrase)
+        about = pilot.app.screen.query(".about").results(Words)
+        assert "does not open this session" in "".join(str(one.content) for one in about)
+        await press(pilot, *PASSPHRASE, "enter")
+        assert case_of(pilot).session.source == NOTE
 
 
 async def test_a_paste_beside_every_editor_is_told_and_changes_nothing(tmp_path: Path) -> None:

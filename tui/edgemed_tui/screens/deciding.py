@@ -89,12 +89,23 @@ class Deciding:
         return Given(at_stake) if answer == "lose" else None
 
     async def open_saved(self, path: Path, *, lose: AtStake | None) -> bool:
-        """Ask for the passphrase of a saved session and open it; whether it is open."""
-        ask = AskPassphrase("Open a saved session", sentences(f"Saved as {path.stem}"), new=False)
-        passphrase = await self.view.ask(ask)
-        return passphrase is not None and self.does(
-            lambda: self.case.open_saved(path, passphrase, lose=lose)
-        )
+        """Ask for the passphrase of a saved session, until it opens it; whether it is open."""
+        about = sentences(f"Saved as {path.stem}")
+        while (passphrase := await self._passphrase_of(about)) is not None:
+            try:
+                self.case.open_saved(path, passphrase, lose=lose)
+            except sessions.WrongPassphrase as error:
+                about = sentences(f"Saved as {path.stem}", capital(error.message), "Type it again")
+                continue
+            except EdgemedError as error:
+                self.view.complain(error)
+                return False
+            self.view.show()
+            return True
+        return False
+
+    async def _passphrase_of(self, about: str) -> str | None:
+        return await self.view.ask(AskPassphrase("Open a saved session", about, new=False))
 
     def insert(self, omission: Omission) -> None:
         """Take over what was left out, as an edit that can be undone like any other."""
