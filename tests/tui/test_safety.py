@@ -178,6 +178,13 @@ async def test_a_paste_beside_every_editor_is_told_and_changes_nothing(tmp_path:
                     break
             assert "has no place here" in str(case_of(pilot).query_one(Notice).content)
             assert case_of(pilot).session.source == NOTE and panes_of(pilot).draft.text == DRAFT
+        panes_of(pilot).draft.focus()
+        await press(pilot, "e")
+        case_of(pilot).query_one(Notice).clear()
+        pilot.app.post_message(events.Paste("Pasted. "))
+        await until(pilot, "draft")
+        assert panes_of(pilot).draft.text == f"Pasted. {DRAFT}"
+        assert not case_of(pilot).query_one(Notice).display
 
 
 async def test_a_passphrase_that_will_not_do_is_refused_where_it_is_typed(tmp_path: Path) -> None:
