@@ -81,7 +81,7 @@ class Deciding:
         """What the user gives up so that nothing holds up going on; None to go back."""
         if (at_stake := self.case.at_stake) is None:
             return Given(None)
-        words = sentences(capital(at_stake.words), "If you go on, it is lost.")
+        words = sentences(capital(at_stake.words), "If you go on, that is lost.")
         answer = await self.view.ask(AskUnsaved(words, can_save=at_stake.draft is None))
         if answer == "save":
             await self.save()
