@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import edgemed_models
+
 from edgemed.clinic.lists import SHIPPED, site_folder
 
 ROOM = Path(__file__).parent
@@ -19,6 +21,9 @@ MODULES = tuple(
     for name in "evidence findings language note sentences spelling template usable words".split()
 )
 """Single modules that it runs."""
+MODELS = ("encoder.py", "engine/counting.py", "engine/rewording.py")
+"""Modules of the models that it runs: which passages are evidence (the encoder names its files by
+their hash), and what repeats itself."""
 
 
 @cache
@@ -35,13 +40,20 @@ def files() -> Iterator[tuple[str, Path]]:
     """Every file by a name that does not depend on where edgemed lies."""
     for path in sorted(code()):
         yield path.relative_to(ROOM).as_posix(), path
+    for name in MODELS:
+        yield f"models/{name}", of_models(name)
     for label, folder in (("shipped", SHIPPED), ("site", site_folder())):
         for path in sorted(p for p in folder.rglob("*") if p.suffix in (".txt", ".tsv")):
             yield f"{label}/{path.relative_to(folder).as_posix()}", path
 
 
+def of_models(name: str) -> Path:
+    """The file of one of `MODELS`."""
+    return Path(edgemed_models.__file__).parent / name
+
+
 def code() -> Iterator[Path]:
-    """The modules."""
+    """The modules of this room."""
     yield from (ROOM / name for name in MODULES)
     for folder in CODE:
         yield from (ROOM / folder).rglob("*.py")

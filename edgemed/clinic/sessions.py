@@ -39,6 +39,10 @@ KNOWN: dict[Path, bytes] = {}
 """SHA-256 of every session's file as this process last read or wrote it."""
 
 
+class WrongPassphrase(Refused):
+    """A saved session is there, and another passphrase may open it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A key made from a passphrase once, for saving again and again without asking."""
@@ -47,13 +51,18 @@ class Lock:
     key: bytes
 
 
-def make_lock(passphrase: str) -> Lock:
-    """A fresh lock; refuses a passphrase that is too short to help."""
+def may_lock(passphrase: str) -> None:
+    """Raises what prevents a lock of it: a passphrase that is too short to help."""
     if len(passphrase) < SHORTEST:
         raise Refused(
             f"the passphrase has fewer than {SHORTEST} characters",
             "choose a longer one, such as four words",
         )
+
+
+def make_lock(passphrase: str) -> Lock:
+    """A fresh lock; refuses what `may_lock` refuses."""
+    may_lock(passphrase)
     header = MAGIC + bytes((LOG2_N, R, P)) + secrets.token_bytes(16)
     return Lock(header, _key(passphrase, header))
 
@@ -156,7 +165,8 @@ def _said(folder: Path) -> Iterator[None]:
 
 def saved_in(folder: Path) -> list[Path]:
     """The files of saved sessions, newest first. EdgemedError where `folder` cannot be read."""
-    return files_in(folder, ENDING)[::-1]
+    by_name = sorted(files_in(folder, ENDING), key=lambda path: path.stem)
+    return by_name[::-1]  # of one second the numbered are newer
 
 
 def labels(paths: Iterable[Path], passphrase: str) -> dict[Path, str]:
@@ -187,7 +197,9 @@ def _opened(file: bytes, passphrase: str) -> tuple[Session, Lock]:
     try:
         plain = AESGCM(lock.key).decrypt(nonce, sealed, header)
     except InvalidTag:
-        raise Refused("the passphrase does not open this session", "type it again") from None
+        raise WrongPassphrase(
+            "the passphrase does not open this session", "type it again"
+        ) from None
     return _session_in(plain), lock
 
 

@@ -55,7 +55,8 @@ PARENT = """
 import os, signal, sys, threading
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.settings import EngineSettings
-model = LlamaModel(EngineSettings(sys.argv[1], context=256, threads=1, chat_template="{{ messages }}"))
+settings = EngineSettings(sys.argv[1], context=256, threads=1, chat_template="{{ messages }}")
+model = LlamaModel(settings)
 print(model.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -1,5 +1,6 @@
 """How tests drive the screen: keys, and waiting for what a key has begun."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,13 +36,16 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 
 
 async def until(pilot: Pilot[None], wanted: Stage) -> None:
-    """Wait until the session has come to `wanted`."""
-    for _ in range(500):
+    """Wait until the session has come to `wanted`, a minute at most: a busy machine takes seconds
+    for a single pause."""
+    end = time.monotonic() + 60.0
+    while time.monotonic() < end:
         if stage(case_of(pilot).session) == wanted and not case_of(pilot).streaming:
             await pilot.pause()
             return
         await pilot.pause(0.02)
-    raise AssertionError(f"the session never came to {wanted!r}")
+    at = stage(case_of(pilot).session)
+    raise AssertionError(f"at {at!r} under {pilot.app.screen}, and never came to {wanted!r}")
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ import os, signal, sys
 from pathlib import Path
 from edgemed_models.fake import ScriptedModel
 from edgemed_tui import plain
-from edgemed_tui.plain.line import Line
+from edgemed_tui.plain.line import LineMode
 from tests.tui.scripted import DRAFT, NOTE, services, pieces
 
 number, when, folder = getattr(signal, sys.argv[1]), sys.argv[2], Path(sys.argv[3])
@@ -39,7 +39,7 @@ class Model(ScriptedModel):
                 os.kill(os.getpid(), number)
             yield event
 
-class Signals(Line):
+class Signals(LineMode):
     def decide(self, step):
         def hit():
             step()
@@ -53,7 +53,7 @@ signing = ["sign", "seen", "Dr A", "yes"]
 words += {"drafting again": ["draft", "yes"], "signing": signing}.get(when, [])
 typed = iter(words)
 model = Model(pieces(DRAFT))
-plain.Line = lambda own, **more: Signals(
+plain.LineMode = lambda own, **more: Signals(
     own, ask=asks, secret=lambda prompt: "four words of mine", **more
 )
 sys.exit(plain.run(services(model, folder=folder)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from edgemed_tui.key_order import PATIENCE
 from edgemed_tui.messages import DraftEdited
-from edgemed_tui.screens.dialogs import AskPassphrase
+from edgemed_tui.screens.dialogs import AskName, AskPassphrase
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -54,6 +54,16 @@ async def test_a_paste_keeps_its_place_between_keys() -> None:
         await dialog(pilot)
         await at_once(pilot, "A", "paste:one", "tab", "paste:two", "B")
         assert values(pilot) == ["Aone", "twoB"]
+
+
+async def test_of_a_paste_into_a_line_of_words_every_line_is_kept() -> None:
+    async with started(app()) as pilot:
+        await pilot.app.push_screen(AskName("t", "about", ""))
+        await at_once(pilot, "A", "paste:one\r\n\n two\n", "B", "paste:\n")
+        assert values(pilot) == ["Aone twoB"]
+        pilot.app.copy_to_clipboard("three\nfour")
+        await press(pilot, "ctrl+v")
+        assert values(pilot) == ["Aone twoBthree four"]
 
 
 async def test_letters_behind_a_key_that_opens_a_list_search_in_it() -> None:

@@ -132,6 +132,24 @@ def test_a_saved_session_opens_again(tmp_path: Path, note: Path) -> None:
     assert line.session.text == DRAFT
 
 
+def test_a_session_goes_by_its_number_in_the_list_too(tmp_path: Path, note: Path) -> None:
+    begin = [f"note {note}", "template soap", "draft"]
+    for edit in ("edit 1 First", "edit 1 Second"):  # the newest is listed first
+        talk(tmp_path, [*begin, edit, "save"])
+    line, said = talk(tmp_path, ["sessions", "open 2"])
+    rows = [row for row in said.splitlines() if "2026-01-02" in row]
+    assert [row[:3] for row in rows[:2]] == ["1: ", "2: "]
+    assert line.session.text.startswith("First")
+    for typed in ("open 3", "open 0", "open ²"):
+        line, said = talk(tmp_path, ["sample", typed])
+        assert "Not done: " in said and not line.session.documents
+
+
+def test_unsaved_work_is_asked_about_only_for_a_session_that_is_there(tmp_path: Path) -> None:
+    _, said = talk(tmp_path, ["paste", "A note.", ".", "open nothing"])
+    assert "no session is saved as nothing" in said
+
+
 def test_a_session_whose_name_no_file_can_have_is_none(tmp_path: Path) -> None:
     _, said = talk(tmp_path, [f"open {'x' * 5000}"])
     assert "the session: no file can have this name" in said and "internal" not in said
@@ -395,7 +413,7 @@ def test_another_note_does_not_take_a_drafts_place_without_a_yes(
     tmp_path: Path, note: Path
 ) -> None:
     begin = [f"note {note}", *DRAFTED]
-    for taking in ([f"note {note}"], ["paste", "x", "."], ["open x"]):
+    for taking in ([f"note {note}"], ["paste", "x", "."]):
         line, said = talk(tmp_path, [*begin, *taking, "no"])
         assert line.session.text == DRAFT and "Not done: it stays." in said
 

@@ -13,12 +13,16 @@ from edgemed_tui.messages import NotePasted
 from edgemed_tui.screens.dialogs import AskPassphrase, AskUnsaved, Confirm
 from edgemed_tui.screens.locked import LockScreen
 from edgemed_tui.settings import Settings, load, save
+from edgemed_tui.widgets.status import Notice
+from textual import events
 from textual.command import CommandPalette
+from textual.widgets import Input
 
+from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
 from edgemed.clinic.history import NOBODY
 from edgemed.errors import InvalidFile
-from tests.tui.driving import case_of, drafted, panes_of, press, started, until
+from tests.tui.driving import case_of, drafted, panes_of, press, shown, started, until
 from tests.tui.scripted import DRAFT, NOTE, app, pieces
 
 PASSPHRASE = "four words of mine"
@@ -147,6 +151,52 @@ async def test_saving_asks_once_and_the_file_opens_again(tmp_path: Path) -> None
         assert session == case_of(pilot).session
         await press(pilot, "ctrl+s")
         assert not isinstance(pilot.app.screen, AskPassphrase)
+
+
+async def test_a_wrong_passphrase_of_a_saved_session_is_asked_for_again(tmp_path: Path) -> None:
+    lock = sessions.make_lock(PASSPHRASE)
+    sessions.save_new(tmp_path / "sessions", "2026-01-01T00:00:00", steps.opened(NOTE), lock)
+    async with started(app(folder=tmp_path, note=None)) as pilot:
+        await press(pilot, "escape", "ctrl+n", "enter", *"wrong", "enter")
+        assert isinstance(pilot.app.screen, AskPassphrase)
+        about = pilot.app.screen.query(".about").results(Words)
+        assert "does not open this session" in "".join(str(one.content) for one in about)
+        await press(pilot, *PASSPHRASE, "enter")
+        assert case_of(pilot).session.source == NOTE
+
+
+async def test_a_paste_beside_every_editor_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        for pane in (panes_of(pilot).draft, panes_of(pilot).findings):
+            pane.focus()
+            await pilot.pause()
+            case_of(pilot).query_one(Notice).clear()
+            pilot.app.post_message(events.Paste("Another note.\nIts second line."))
+            for _ in range(200):
+                await pilot.pause(0.02)
+                if case_of(pilot).query_one(Notice).display:
+                    break
+            assert "has no place here" in str(case_of(pilot).query_one(Notice).content)
+            assert case_of(pilot).session.source == NOTE and panes_of(pilot).draft.text == DRAFT
+        panes_of(pilot).draft.focus()
+        await press(pilot, "e")
+        case_of(pilot).query_one(Notice).clear()
+        pilot.app.post_message(events.Paste("Pasted. "))
+        await until(pilot, "draft")
+        assert panes_of(pilot).draft.text == f"Pasted. {DRAFT}"
+        assert not case_of(pilot).query_one(Notice).display
+
+
+async def test_a_passphrase_that_will_not_do_is_refused_where_it_is_typed(tmp_path: Path) -> None:
+    async with drafted(tmp_path) as pilot:
+        await press(pilot, "ctrl+s", *"short", "enter")
+        dialog = pilot.app.screen
+        assert "fewer than 8 characters" in await shown(pilot, "fault", bool)
+        await press(pilot, *" no more", "enter", *"another", "enter")
+        assert "type both again" in await shown(pilot, "fault", bool)
+        assert isinstance(dialog.focused, Input) and dialog.focused.id == "first"
+        await press(pilot, *PASSPHRASE, "enter", *PASSPHRASE, "enter")
+        assert pilot.app.screen is not dialog and sessions.saved_in(tmp_path / "sessions")
 
 
 async def test_closing_with_unsaved_work_warns(tmp_path: Path) -> None:

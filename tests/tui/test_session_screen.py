@@ -29,6 +29,7 @@ from textual.widgets import Input, OptionList
 
 from edgemed.clinic import session as steps
 from edgemed.clinic import sessions
+from edgemed.clinic.checks.review import review as real_review
 from edgemed.clinic.document import Origin
 from edgemed.clinic.findings import Claim, Flag, Omission, Review, Span
 from edgemed.clinic.vital.shown import NO_DIFFERENCE
@@ -232,11 +233,12 @@ async def test_signed_text_is_exported_with_its_evidence_and_the_log_holds(tmp_p
 async def test_a_new_draft_is_kept_in_the_file_of_the_signed_one(tmp_path: Path) -> None:
     words = "eight letters"
     async with drafted(tmp_path) as pilot:
-        await press(pilot, "s", *"Dr A", "enter", *"seen", "enter", "down", "enter")
-        await press(pilot, "ctrl+s", *words, "enter", *words, "enter")
-        await press(pilot, "ctrl+g")
+        await press(pilot, "s", *"A", "enter", *"ok", "enter", "down", "enter")
+        case_of(pilot).case.lock = sessions.make_lock(words)
+        await press(pilot, "ctrl+s", "ctrl+g")
         await until(pilot, "reviewed")
         await press(pilot, "ctrl+s")
+        await pilot.app.workers.wait_for_complete()
     (path,) = sessions.saved_in(tmp_path / "sessions")
     kept = sessions.load(path, words)[0].documents
     assert [document.signature is not None for document in kept] == [True, False]
@@ -648,3 +650,24 @@ async def test_eighty_columns_keep_every_main_key(tmp_path: Path, signed: bool) 
         shown = [key.does for key in pilot.app.screen.query_one(KeysLine).shown]
         own = ["Addendum", "Export", "Copy"] if signed else ["Edit", "Dismiss", "Sign"]
         assert {"Finding", "Note", "Template", "Draft", *own} <= set(shown)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 14)])
+async def test_a_signature_shows_its_fields_and_what_is_missing_in_a_small_window(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    written = "Dear colleague,\n" + "There is a mass in the left lung.\n" * 25
+    made = app(ScriptedModel(pieces(written)), folder=tmp_path, review=real_review)
+    async with started(made, size) as pilot:
+        await press(pilot, "ctrl+t", "enter", "ctrl+g")
+        await until(pilot, "reviewed")
+        await press(pilot, "s", "A")
+        dialog = pilot.app.screen
+
+        def seen() -> str:
+            return "\n".join(strip.text for strip in dialog._compositor.render_strips())
+
+        assert "Your name" in seen() and " A " in seen()
+        await press(pilot, "enter")
+        await pilot.pause(0.1)
+        assert "type why; without a reason" in seen() and "Type a reason, or go back" in seen()

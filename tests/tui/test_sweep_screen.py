@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from edgemed_tui.screens.merge import MergeScreen
 from edgemed_tui.screens.sweep import SweepScreen, ends_of
 from edgemed_tui.widgets.chart import MARKERS, Axes, Chart, Dot, Series, drawn
@@ -56,10 +57,25 @@ def test_a_chart_fills_its_room_and_no_more(
 def test_an_interval_spans_the_rows_of_its_ends() -> None:
     series = [Series("a", (Dot(0.5, 0.5, 0.3, 0.7),))]
     axes = Axes((0.0, 1.0), (0.0, 1.0), "t", "score", (0.5,))
-    rows = [row.plain for row in drawn(series, axes, 40, 13)][1:-2]
+    rows = [row.plain for row in drawn(series, axes, 40, 12)][1:-2]
     column = next(row.index("●") for row in rows if "●" in row)
     marks = [row[column] if len(row) > column else " " for row in rows]
-    assert "".join(marks) == "   │●││   "
+    assert "".join(marks) == "  ╷│●│╵  "
+
+
+@pytest.mark.parametrize("height", range(8, 30))
+def test_a_point_stands_beside_the_number_of_its_value(height: int) -> None:
+    axes = Axes((0.0, 1.0), (0.4, 0.8), "t", "score", (0.5,))
+
+    def rows_with(*values: float) -> list[str]:
+        dots = tuple(Dot(0.5, y, y, y) for y in values)
+        return [row.plain for row in drawn([Series("a", dots)], axes, 40, height)]
+
+    labels = [row.split("┤")[0].strip() for row in rows_with() if "┤" in row]
+    assert len(labels) >= 3 and (labels[0], labels[-1]) == ("0.80", "0.40")
+    rows = rows_with(*map(float, labels))
+    assert [row.split("┤")[0].strip() for row in rows if "●" in row] == labels
+    assert len(rows) == height
 
 
 def test_the_axis_of_scores_is_as_long_as_the_intervals_need() -> None:

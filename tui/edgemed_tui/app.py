@@ -40,6 +40,7 @@ from edgemed_tui.screens.picker import Choice, Picker
 from edgemed_tui.screens.session import SessionScreen
 from edgemed_tui.screens.sweep import SweepScreen
 from edgemed_tui.screens.welcome import Way, WelcomeScreen
+from edgemed_tui.sentences import sentences
 from edgemed_tui.services import Services
 from edgemed_tui.themes import NAMES, THEMES
 
@@ -368,9 +369,9 @@ class EdgemedApp(App[None]):
         try:
             saved = self.case.save_again()
         except Exception as error:  # the first error is the one to be told
-            return f"The session could not be saved: {place_of(error)}."
+            return sentences(f"The session could not be saved: {place_of(error)}")
         if saved is not None:
-            return f"The session is saved as {saved.stem}."
+            return sentences(f"The session is saved as {saved.stem}")
         return "The session was not saved before, so it is lost." if self.case.at_stake else ""
 
     def _print_error_renderables(self) -> None:

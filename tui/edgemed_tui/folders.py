@@ -14,6 +14,7 @@ from typing import NamedTuple
 from edgemed.amounts import amount
 from edgemed.storage.networked import is_networked, network_folders
 from edgemed.storage.sizes import show_size
+from edgemed_tui.sentences import sentences
 
 NOTES = (".txt", ".md", ".text", ".note")
 """What the names of notes end with."""
@@ -45,7 +46,7 @@ def listed(folder: Path, endings: Sequence[str]) -> Listing:
         with os.scandir(folder) as scan:
             found = [(e, is_folder(e)) for e in scan]
     except (OSError, ValueError) as error:
-        return Listing((), f"{getattr(error, 'strerror', None) or 'No such folder'}.")
+        return Listing((), sentences(getattr(error, "strerror", None) or "No such folder"))
     folders = [Listed(Path(e.path), True, kind(Path(e.path), networked)) for e, yes in found if yes]
     folders.sort(key=lambda entry: entry.path.name.casefold())
     files = list(files_of([e for e, yes in found if not yes], endings))

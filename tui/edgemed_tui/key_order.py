@@ -16,6 +16,8 @@ from textual.dom import DOMNode
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
+from edgemed_tui.escape import meant
+
 PATIENCE = 0.5
 """Seconds after which the next key goes on all the same: something that is busy takes no keys."""
 
@@ -54,7 +56,10 @@ class KeyOrder:
     async def _hand_on_all(self) -> None:
         while self._waiting:
             screens = tuple(self._app.screen_stack)
-            await self._hand_on(self._waiting.popleft())
+            focused = screens[-1].focused if screens else None
+            key, *then = meant(self._waiting.popleft(), focused)
+            self._waiting.extendleft(reversed(then))
+            await self._hand_on(key)
             if not await handled(self._app, screens):  # also behind the last: more may come
                 self._waiting.clear()
 

@@ -69,6 +69,8 @@ GRANTED = re.compile(
 # What a subject is preceded by where a clause begins.
 OPENS = re.compile(r"[\s,;:.?]*(?:and\s+|but\s+)?")
 OR = re.compile(r"\b(?:or|nor|and)\b")
+NEEDED = re.compile(r"prn|p\.r\.n\.|as needed")
+OTHERWISE = re.compile(r"[,;]|^\W*(?:(?:po|iv|im|sl|pr|oral|home)\W+)?$")
 SPOKEN_REACH = 16  # words; speech may come without the punctuation that would end a reach
 NEAR = 40  # characters in front of a word in which something may grant it
 CANNOT = re.compile(
@@ -193,6 +195,9 @@ class Scopes:
                 if m.group() in ("not", "n't") and not self.spoken:
                     last = found[-1]
                     found[-1] = last._replace(end=self._verb_denied(last.start, last.end))
+                elif NEEDED.match(m.group()):
+                    last = found[-1]
+                    found[-1] = last._replace(end=self._before_a_drug(last.start, last.end))
             within = DENIED.match(m.group())  # `not sure`, `has not changed`: the word itself
             if within is not None:
                 found.append(Trigger("negated", m.start() + within.end(), m.end()))
@@ -240,6 +245,13 @@ class Scopes:
         first = next((drug for drug in self.drugs if start <= drug.start < stop), None)
         free = first is not None and first.dosed and set(",;") & set(self.text[start : first.start])
         return first.start if first is not None and free else stop
+
+    def _before_a_drug(self, start: int, stop: int) -> int:
+        """Where a reach of `prn` ends at the latest: before a drug right behind it, or behind a
+        comma, for neither is what something is needed for: `prn zofran 4`, `prn nausea, lasix`."""
+        between = ((drug.start, self.text[start : drug.start]) for drug in self.drugs)
+        own = (at for at, words in between if start <= at < stop and OTHERWISE.search(words))
+        return next(own, stop)
 
     def _opened(self, at: int) -> int:
         """Where the words of a clause begin whose beginning is met at `at`."""

@@ -119,7 +119,7 @@ def answer(line: LineMode, typed: str) -> bool:
         return ending != [True]
     command = COMMANDS.get(word)
     if command is None:
-        line.say(f"There is no command {word[:LONGEST_WORD]}. Type help.")
+        line.tell(f"There is no command {word[:LONGEST_WORD]}", "Type help.")
         return True
     guarded(line, lambda: command.run(line, rest.strip()))
     return True
@@ -131,7 +131,7 @@ def may_end(line: LineMode) -> bool:
         end(line)
     except EdgemedError as error:  # unsaved, or saving failed
         if not isinstance(error, Unsaved):
-            line.say(f"Not saved: {error.message}. {remedy(error.hint)}.")
+            line.complain("Not saved: ", error)
         writing.may_lose(line)
     return True
 
@@ -152,12 +152,14 @@ def tell_fault(line: LineMode, error: Exception) -> None:
     """What went wrong, and what helps. Of what nobody foresaw only the place: its text could quote
     a note."""
     if (fault := foreseen(error)) is None:
-        line.say(f"Not done: {place_of(error)}. The session is as it was.")
+        line.tell(f"Not done: {place_of(error)}", "The session is as it was.")
         line.say("What helps: save the session, and report this line.")
         return
-    line.say(f"Not done: {fault.message}.")
+    line.tell(f"Not done: {fault.message}")
     if fault.hint:
-        for row in f"What helps: {remedy(fault.hint)}.".split(LOG_LINE):
+        words, *log = remedy(fault.hint).split(LOG_LINE)
+        line.tell(f"What helps: {words}")
+        for row in log:
             line.say(row)
 
 
@@ -178,7 +180,7 @@ def end(line: LineMode) -> None:
 def help_text(line: LineMode, rest: str) -> None:
     """help"""
     for command in COMMANDS.values():
-        line.say(f"{(command.run.__doc__ or '').splitlines()[0]}: {command.about}.")
+        line.tell(f"{(command.run.__doc__ or '').splitlines()[0]}: {command.about}")
     line.say("quit: end.")
     line.say(ELSEWHERE)
 

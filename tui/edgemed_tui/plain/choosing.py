@@ -8,10 +8,12 @@ from typing import TypeVar
 from edgemed.clinic import sessions
 from edgemed.clinic.template import BrokenTemplate, Template, fill, load_template, read_templates
 from edgemed.errors import Refused, UsageError
+from edgemed.storage.names import refuse_odd_name
 from edgemed_tui import clipboard
 from edgemed_tui.folders import NOTES, listed
 from edgemed_tui.plain.line import LineMode, number_of
-from edgemed_tui.remedies import remedy
+from edgemed_tui.sentences import sentences
+from edgemed_tui.typed import path_of
 
 T = TypeVar("T")
 MOST = 40  # files that are read out
@@ -21,7 +23,7 @@ def one_of(line: LineMode, what: str, rows: Iterable[tuple[str, T]]) -> T:
     """Say the rows with their numbers, and ask for one."""
     found = list(rows)
     for number, (words, _) in enumerate(found, 1):
-        line.say(f"{number}: {words}.")
+        line.tell(f"{number}: {words}")
     if not found:
         raise UsageError("there is nothing to choose from", "type: help")
     return found[number_of(line.ask(f"{what}, a number: "), len(found)) - 1][1]
@@ -31,7 +33,7 @@ def template(line: LineMode) -> Template:
     """A template, and what its fields hold."""
     found, broken = read_templates()
     tell_broken(line, broken)
-    rows = [(f"{form.title}. {form.purpose}", form) for form in found]
+    rows = [(sentences(form.title, form.purpose), form) for form in found]
     form = one_of(line, "Template", rows)
     given = {}
     for name, field in form.fields.items():
@@ -51,7 +53,7 @@ def named(typed: str) -> Template:
 def tell_broken(line: LineMode, broken: Iterable[BrokenTemplate]) -> None:
     """Name the template files that cannot be used, and what helps."""
     for path, fault in broken:
-        line.say(f"{path.name} cannot be used: {fault.message}. {remedy(fault.hint)}.")
+        line.complain(f"{path.name} cannot be used: ", fault)
 
 
 def note(line: LineMode) -> Path:
@@ -62,10 +64,22 @@ def note(line: LineMode) -> Path:
     return one_of(line, "Note", [(f"{e.path.name}, {e.about}", e.path) for e in found])
 
 
-def session(line: LineMode) -> str:
-    """The name of a saved session."""
+def session(line: LineMode) -> Path:
+    """The file of a saved session."""
     found = sessions.saved_in(line.services.sessions)
-    return one_of(line, "Session", [(path.stem, path.stem) for path in found])
+    return one_of(line, "Session", [(path.stem, path) for path in found])
+
+
+def saved_as(line: LineMode, typed: str) -> Path:
+    """The file of the saved session of that name, or of that number in the list."""
+    path = line.services.sessions / path_of(f"{typed}{sessions.ENDING}")
+    refuse_odd_name(path, "the session")
+    if path.is_file():
+        return path
+    found = sessions.saved_in(line.services.sessions)
+    if typed.strip().isdecimal() and found:
+        return found[number_of(typed, len(found)) - 1]
+    raise UsageError(f"no session is saved as {typed}", "type: sessions; for a note: note FILE")
 
 
 def copy(line: LineMode, rest: str) -> None:

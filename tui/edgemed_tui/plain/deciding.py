@@ -10,13 +10,14 @@ from edgemed.clinic.verdict import verdict
 from edgemed.clinic.vital.shown import TITLE, vital_lines
 from edgemed.errors import Refused, UsageError
 from edgemed.logs import seals
-from edgemed.storage.names import refuse_odd_name
 from edgemed_tui.literal import one_line
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.line import LineMode, number_of, undivided
 from edgemed_tui.plain.writing import check, may_lose, read_checked, tell_template
-from edgemed_tui.remedies import remedy
+from edgemed_tui.sentences import sentences
 from edgemed_tui.typed import path_of
+
+SHOWS = "It shows later whether the log still holds these rows."
 
 
 def findings(line: LineMode, rest: str) -> None:
@@ -33,13 +34,13 @@ def describe(line: LineMode, number: int) -> None:
     finding = steps.findings(line.session)[number - 1]
     line.at = number
     entry = steps.dismissal_of(line.session, finding)
-    state = f" Dismissed: {entry.reason}." if entry else ""
+    state = f"Dismissed: {entry.reason}" if entry else ""
     head = f"Finding {number}, {finding.severity}"
     if isinstance(finding, Omission):
-        line.say(f"{head}, left out, {finding.kind}: {finding.reason}.{state}")
+        line.tell(f"{head}, left out, {finding.kind}: {finding.reason}", state)
         line.say(f"The note says: {steps.quoted(line.session.source, finding.source)}")
         return
-    line.say(f"{head}, {finding.check}: {finding.reason}.{state}")
+    line.tell(f"{head}, {finding.check}: {finding.reason}", state)
     line.say(f"The draft says: {steps.quoted(line.session.text, finding.draft)}")
     for span in finding.source:
         line.say(f"The note says: {steps.quoted(line.session.source, span)}")
@@ -134,18 +135,18 @@ def sign(line: LineMode, rest: str) -> None:
     line.case.may_sign()
     reason = ""
     if steps.needs_reason(line.session):
-        line.say(f"{verdict(line.session).words}.")
+        line.tell(verdict(line.session).words)
         reason = line.ask("Why you sign anyway: ")
     by = line.ask("Your name (you sign that you have read the text against the note): ")
     rows = len(line.session.text.splitlines())
-    asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change."
-    asked = " ".join(filter(None, (asked, steps.staying_open(line.session))))
+    asked = f"{one_line(by.strip())} signs {amount(rows, 'line')}; after that they cannot change"
+    asked = sentences(asked, steps.staying_open(line.session))
     if line.ask(f"{asked} Sign? (yes/no) ") != "yes":
         raise Refused("it is not signed", "type: sign")
     line.decide(lambda: line.case.sign(by, reason))
     line.say("Signed. The text can no longer change. To keep a seal of the log: seal FOLDER.")
     if due := line.case.reminder():
-        line.say(f"Note: {due}.")
+        line.tell(f"Note: {due}")
 
 
 def keep_seal(line: LineMode, rest: str) -> None:
@@ -154,9 +155,9 @@ def keep_seal(line: LineMode, rest: str) -> None:
     try:
         path = line.case.keep_seal(folder)
     except seals.NotInLog as fault:
-        line.say(f"{fault.message[0].upper()}{fault.message[1:]}. {remedy(fault.hint)}.")
+        line.complain("Note: ", fault)
         return
-    line.say(f"Seal kept as {path.name}. It shows later whether the log still holds these rows.")
+    line.tell(f"Seal kept as {path.name}", SHOWS)
     if seals.on_this_disk(line.services.place, path):
         line.say("This is the log's own disk: keep a copy on a stick.")
 
@@ -166,7 +167,7 @@ def export_text(line: LineMode, rest: str) -> None:
     line.case.may_give_out()
     path = path_of(rest)
     line.decide(lambda: line.case.export(path))
-    line.say(f"Exported to {path}.")
+    line.tell(f"Exported to {path}")
 
 
 def save(line: LineMode, rest: str) -> None:
@@ -192,9 +193,9 @@ def new_lock(line: LineMode) -> sessions.Lock:
 def tell_saved(line: LineMode, path: Path | None) -> None:
     """Say under which name the session was saved, if it was."""
     if path is not None:
-        line.say(f"Saved, encrypted, as {path.stem}.")
+        line.tell(f"Saved, encrypted, as {path.stem}")
     if line.case.apart:
-        line.say(f"Note: {line.case.apart}.")
+        line.tell(f"Note: {line.case.apart}")
 
 
 def saved(line: LineMode, rest: str) -> None:
@@ -202,20 +203,16 @@ def saved(line: LineMode, rest: str) -> None:
     found = sessions.saved_in(line.services.sessions)
     asked = rest == "names" and bool(found)
     labels = sessions.labels(found, line.secret("Passphrase: ")) if asked else {}
-    for path in found:
-        line.say(f"{path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
+    for number, path in enumerate(found, 1):
+        line.say(f"{number}: {path.stem}{f': {labels[path]}' if labels.get(path) else ''}")
     if not found:
         line.say("No session is saved.")
 
 
 def open_saved(line: LineMode, rest: str) -> None:
-    """open [NAME] (without a name the saved sessions are listed)"""
+    """open [NAME or NUMBER] (without one the saved sessions are listed)"""
+    path = choosing.saved_as(line, rest) if rest else choosing.session(line)
     lose = may_lose(line)
-    rest = rest or choosing.session(line)
-    path = line.services.sessions / path_of(f"{rest}{sessions.ENDING}")
-    refuse_odd_name(path, "the session")
-    if not path.is_file():
-        raise UsageError(f"no session is saved as {rest}", "type: sessions; for a note: note FILE")
     line.case.open_saved(path, line.secret("Passphrase: "), lose=lose)
     line.at = 0
     tell_template(line)

@@ -10,9 +10,9 @@ from edgemed_tui.widgets.difference import rows
 def documents(line: LineMode, rest: str) -> None:
     """documents"""
     for number, document in enumerate(line.session.documents, 1):
-        here = " Open now." if number == line.session.number else ""
+        here = "Open now" if number == line.session.number else ""
         model = f", by {document.origin.model}" if document.origin else ""
-        line.say(f"{number}: {document.name}{model}. {document.state}.{here}")
+        line.tell(f"{number}: {document.name}{model}", document.state, here)
     if not line.session.documents:
         line.say("There is no document yet. Type draft.")
 

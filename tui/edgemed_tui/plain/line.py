@@ -15,7 +15,8 @@ from edgemed.clinic.session import Session
 from edgemed.errors import EdgemedError, Refused, UsageError
 from edgemed_tui import settings as stored
 from edgemed_tui.literal import one_line
-from edgemed_tui.remedies import remedy
+from edgemed_tui.remedies import Fault
+from edgemed_tui.sentences import capital, fault_rows, sentences
 from edgemed_tui.services import ModelChoice, Services
 from edgemed_tui.settings import Settings
 
@@ -60,11 +61,20 @@ class LineMode:
         try:
             stored.save(self.services.settings, settings)
         except EdgemedError as error:
-            self.say(f"Note: {error.message}. {remedy(error.hint)}.")
+            self.complain("Note: ", error)
 
     def say(self, words: str) -> None:
         """One line, literal: a line end in it is shown as a sign."""
         self._say(one_line(words))
+
+    def tell(self, *parts: str) -> None:
+        """One line of sentences, each ended where it has no end."""
+        self.say(sentences(*parts))
+
+    def complain(self, before: str, fault: Fault) -> None:
+        """What went wrong, in a line that begins with `before`, and what helps."""
+        for row in fault_rows(before, fault):
+            self.say(row)
 
     @property
     def session(self) -> Session:
@@ -75,7 +85,7 @@ class LineMode:
         """Take a step that is logged. Refused if the log refuses and the user does not try
         again."""
         while (fault := self._refusal(step)) is not None:
-            self.say(f"The log refuses: {fault.message}. {remedy(fault.hint)}.")
+            self.complain("The log refuses: ", fault)
             if self.ask("Try again? (yes/no) ") != "yes":
                 raise Refused("it was not logged", "type it again later; save keeps the session")
 
@@ -122,7 +132,7 @@ def undivided() -> Iterator[None]:
 def sentence(line: LineMode) -> str:
     """What would be lost now, as a sentence of its own; empty where nothing would."""
     words = line.case.at_stake.words if line.case.at_stake else ""
-    return f"{words[:1].upper()}{words[1:]}." if words else ""
+    return sentences(capital(words))
 
 
 def number_of(typed: str, most: int) -> int:

@@ -24,10 +24,11 @@ from edgemed_tui.crash import place_of
 from edgemed_tui.plain import choosing
 from edgemed_tui.plain.choosing import tell_broken
 from edgemed_tui.plain.line import LineMode, number_of, sentence, undivided
-from edgemed_tui.remedies import remedy
+from edgemed_tui.sentences import capital, sentences
 from edgemed_tui.services import ModelChoice, origin_of
 from edgemed_tui.typed import path_of
 
+UNCHECKED = "The draft is unchecked; findings checks it again."
 QUARTER = 0.25  # progress is told this often: every line is read out
 
 
@@ -43,9 +44,9 @@ def tell_note(line: LineMode) -> None:
     line.at = 0
     note = parse(line.session.source)
     rows = len(line.session.source.splitlines())
-    line.say(f"The note has {amount(rows, 'line')}, {amount(len(note.text), 'character')}.")
+    line.tell(f"The note has {amount(rows, 'line')}, {amount(len(note.text), 'character')}")
     for words in told(note.text, addressed(note.text)):
-        line.say(f"Check whether it belongs there: {words}.")
+        line.tell(f"Check whether it belongs there: {words}")
 
 
 def may_lose(line: LineMode) -> AtStake | None:
@@ -96,7 +97,8 @@ def rows_typed(line: LineMode, command: str) -> list[str]:
         if not rows:
             raise
         count = amount(len(rows), "line")
-        if line.ask(f"Stopped after {count}. Use them as they are? (yes/no) ") != "yes":
+        asked = sentences(f"Stopped after {count}", "Use them as they are?")
+        if line.ask(f"{asked} (yes/no) ") != "yes":
             raise Refused(f"what was typed, {count}, is not used", f"type: {command}") from None
     return rows
 
@@ -116,11 +118,8 @@ def templates(line: LineMode, rest: str) -> None:
     found, broken = read_templates()
     tell_broken(line, broken)
     for number, template in enumerate(found, 1):
-        fields = "".join(
-            f" Field {name}: {about.default}." for name, about in template.fields.items()
-        )
-        about = f"{template.title}. {template.purpose}.{fields}"
-        line.say(f"{number}: {template.name}: {about}")
+        fields = (f"Field {name}: {about.default}" for name, about in template.fields.items())
+        line.tell(f"{number}: {template.name}: {template.title}", template.purpose, *fields)
 
 
 def template(line: LineMode, rest: str) -> None:
@@ -140,7 +139,7 @@ def tell_template(line: LineMode) -> None:
     if (form := line.case.template) is None:
         return
     fields = "".join(f", {key}: {shown}" for key, shown in form.values.items())
-    line.say(f"Template: {form.name}{fields}.")
+    line.tell(f"Template: {form.name}{fields}")
     warn_of_template(line)
 
 
@@ -148,20 +147,20 @@ def warn_of_template(line: LineMode) -> None:
     """Say so where the demonstration model is to write what it has not learned."""
     if (choice := line.choice) is None or not (said := choice.warning(line.case.template)):
         return
-    knows = "" if choice.limits else f" It knows: template {choice.learned}."
-    line.say(f"{said[0].upper()}{said[1:]}.{knows}")
+    knows = "" if choice.limits else f"It knows: template {choice.learned}"
+    line.tell(capital(said), knows)
 
 
 def models(line: LineMode, rest: str) -> None:
     """models"""
     for number, choice in enumerate(line.services.models(), 1):
-        line.say(f"{number}: {about(choice)}.")
+        line.tell(f"{number}: {about(choice)}")
 
 
 def about(choice: ModelChoice) -> str:
     """A model's name, and what is to be known of it."""
-    banner = f". {steps.DEMONSTRATION}" if choice.demonstration else ""
-    return f"{choice.name}, {choice.about}{banner}"
+    banner = steps.DEMONSTRATION if choice.demonstration else ""
+    return sentences(f"{choice.name}, {choice.about}", banner)
 
 
 def model(line: LineMode, rest: str) -> None:
@@ -174,7 +173,7 @@ def model(line: LineMode, rest: str) -> None:
     if line.model is not None:
         line.model.close()
         line.model = line.choice = None  # what stops the loading leaves none
-    line.say(f"Loading {choice.name}.")
+    line.tell(f"Loading {choice.name}")
     line.model, line.choice = line.services.open_model(choice), choice
     line.say(f"Loaded; {amount(line.model.context, 'token')} fit.")
     warn_of_template(line)
@@ -202,11 +201,11 @@ def draft(line: LineMode, rest: str) -> None:
 def tell_ended(line: LineMode, ended: Ended) -> None:
     """Say how the draft ended."""
     for fault in ended.faults:
-        line.say(f"{fault.message}. {remedy(fault.hint)}.")
+        line.complain("Note: ", fault)
     if ended.became != "draft":
         before = "the earlier text is back" if line.session.text else "the note is unchanged"
         wrote = "The model wrote nothing" if ended.became == "nothing" else "Not used"
-        line.say(f"{wrote}: {before}.")
+        line.tell(f"{wrote}: {before}")
         return
     read_checked(line)
 
@@ -217,7 +216,7 @@ def hashed(line: LineMode, choice: ModelChoice) -> ModelChoice:
     try:
         return line.services.hashes_of(choice)
     except (Exception, KeyboardInterrupt) as error:
-        line.say(f"The model's file has no hash in the log: {sayable(error)}.")
+        line.tell(f"The model's file has no hash in the log: {sayable(error)}")
         return choice
 
 
@@ -237,7 +236,7 @@ def listen(line: LineMode, events: Iterator[Event]) -> Answer:
     except Exception as error:  # what was written so far is kept, whatever failed
         if not answer.pieces:
             raise
-        line.say(f"The engine failed: {sayable(error)}.")
+        line.tell(f"The engine failed: {sayable(error)}")
     return answer
 
 
@@ -255,7 +254,7 @@ def teller(line: LineMode) -> Callable[[Event], None]:
         elif isinstance(event, Done) and event.reason != "stop":
             line.say("The draft was cut before its end.")
         elif isinstance(event, Failed):
-            line.say(f"The engine failed: {event.message}. {remedy(event.hint)}.")
+            line.complain("The engine failed: ", event)
 
     return tell
 
@@ -275,12 +274,12 @@ def check(line: LineMode) -> bool:
         line.case.reviewed(text, line.services.review(line.session.source, text))
     except Exception as error:  # the text is kept, whatever failed; an error's words could quote it
         where = str(error) if isinstance(error, CheckBroke) else place_of(error)
-        line.say(f"The check failed: {where}. The draft is unchecked; findings checks it again.")
+        line.tell(f"The check failed: {where}", UNCHECKED)
         return False
     said = verdict(line.session)
-    line.say(f"{said.words}.")
+    line.tell(said.words)
     if said.kind == "unusable":  # any other verdict counts them
-        line.say(f"Findings: {counted(steps.open_findings(line.session)).words}.")
+        line.tell(f"Findings: {counted(steps.open_findings(line.session)).words}")
     if line.session.review is not None and (lines := line.session.review.vital):
         line.say(f"{TITLE}: {len(lines)} to look at.")
     return True
@@ -290,11 +289,11 @@ def read(line: LineMode, rest: str, *, told: bool = False) -> None:
     """read"""
     number, document, origin = line.session.number, line.session.document, line.session.origin
     if len(line.session.documents) > 1 or document.cut or document.signature:
-        line.say(f"Document {number}, {document.name}: {document.state}.")
+        line.tell(f"Document {number}, {document.name}: {document.state}")
     if origin is not None and origin.demonstration:
-        line.say(f"{steps.DEMONSTRATION}.")
+        line.tell(steps.DEMONSTRATION)
     said = verdict(line.session)
     if said.kind not in ("none", "signed") and not told:  # a signed document's state says it
-        line.say(f"{said.words}.")
+        line.tell(said.words)
     for number, row in enumerate(line.session.text.splitlines(), 1):
         line.say(f"{number}: {row}")

@@ -34,6 +34,7 @@ from edgemed_tui.screens.dialogs import (
 )
 from edgemed_tui.screens.files import AskPath
 from edgemed_tui.screens.view import Owner, View
+from edgemed_tui.sentences import capital, sentences
 from edgemed_tui.widgets.findings_list import line_of
 
 SAVING = """The session is encrypted with this passphrase. Nobody can read it without it, and
@@ -80,7 +81,7 @@ class Deciding:
         """What the user gives up so that nothing holds up going on; None to go back."""
         if (at_stake := self.case.at_stake) is None:
             return Given(None)
-        words = f"{at_stake.words[0].upper()}{at_stake.words[1:]}. If you go on, it is lost."
+        words = sentences(capital(at_stake.words), "If you go on, that is lost.")
         answer = await self.view.ask(AskUnsaved(words, can_save=at_stake.draft is None))
         if answer == "save":
             await self.save()
@@ -88,12 +89,23 @@ class Deciding:
         return Given(at_stake) if answer == "lose" else None
 
     async def open_saved(self, path: Path, *, lose: AtStake | None) -> bool:
-        """Ask for the passphrase of a saved session and open it; whether it is open."""
-        ask = AskPassphrase("Open a saved session", f"Saved as {path.stem}.", new=False)
-        passphrase = await self.view.ask(ask)
-        return passphrase is not None and self.does(
-            lambda: self.case.open_saved(path, passphrase, lose=lose)
-        )
+        """Ask for the passphrase of a saved session, until it opens it; whether it is open."""
+        about = sentences(f"Saved as {path.stem}")
+        while (passphrase := await self._passphrase_of(about)) is not None:
+            try:
+                self.case.open_saved(path, passphrase, lose=lose)
+            except sessions.WrongPassphrase as error:
+                about = sentences(f"Saved as {path.stem}", capital(error.message), "Type it again")
+                continue
+            except EdgemedError as error:
+                self.view.complain(error)
+                return False
+            self.view.show()
+            return True
+        return False
+
+    async def _passphrase_of(self, about: str) -> str | None:
+        return await self.view.ask(AskPassphrase("Open a saved session", about, new=False))
 
     def insert(self, omission: Omission) -> None:
         """Take over what was left out, as an edit that can be undone like any other."""
@@ -215,16 +227,16 @@ class Deciding:
         return True
 
 
-LISTED, ROW = 6, 64  # open findings above a signature; columns of each in the narrowest dialog
+LISTED, ROW = 3, 64  # open findings above a signature; columns of each in the narrowest dialog
 
 
 def sure_of(answer: Attest, session: Session) -> Confirm:
     """The last question before a signature, with the name and what is signed."""
     name, count = one_line(answer.by.strip()), len(session.text.splitlines())
-    words = f"{name} signs {amount(count, 'line')}, {one_line(made_of(session))}."
+    words = f"{name} signs {amount(count, 'line')}, {one_line(made_of(session))}"
     reason = one_line(answer.reason.strip())
-    reason = f"Signed anyway because: {reason}." if reason else ""
-    said = " ".join(filter(None, (words, steps.staying_open(session), reason, FOR_GOOD)))
+    reason = f"Signed anyway because: {reason}" if reason else ""
+    said = sentences(words, steps.staying_open(session), reason, FOR_GOOD)
     return Confirm("Sign it?", said, f"Sign as {name}", "Go back")
 
 
@@ -239,14 +251,14 @@ def made_of(session: Session) -> str:
 def what_is_signed(session: Session) -> Content:
     """The words above a signature: what made the draft, what is still open."""
     count = len(session.text.splitlines())
-    rows = [literal(f"{amount(count, 'line')}, {one_line(made_of(session))}.")]
+    rows = [literal(sentences(f"{amount(count, 'line')}, {one_line(made_of(session))}"))]
     if session.cut:
         rows.append(literal(("The model's draft was cut before its end.", "bold")))
     if said := steps.above_draft(session):
         rows.append(literal((said, "bold")))
     if still_open := steps.open_findings(session):
-        rows.append(literal((f"Still open: {counted(still_open).words}.", "bold")))
-        major = steps.major_open(session)
+        rows.append(literal((sentences(f"Still open: {counted(still_open).words}"), "bold")))
+        major = [f for f in steps.major_open(session) if not said or f.reason != said]
         rows += [line_of(finding, None).truncate(ROW, ellipsis=True) for finding in major[:LISTED]]
         if major[LISTED:]:
             rows.append(literal(f"and {len(major) - LISTED} more major"))

@@ -10,9 +10,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 
+from edgemed.clinic import sessions
 from edgemed.clinic.session import OTHER
+from edgemed.errors import Refused
 from edgemed_tui.literal import Words, literal, row
 from edgemed_tui.screens.behind import Over
+from edgemed_tui.sentences import capital, sentences
+from edgemed_tui.widgets.typed_line import TypedLine
 
 T = TypeVar("T")
 
@@ -44,7 +48,9 @@ class Dialog(Over[T | None]):
 
     def fault(self, words: str) -> None:
         """Say why the answer is not accepted."""
-        self.query_one("#fault", Words).say(words)
+        said = self.query_one("#fault", Words)
+        said.say(words)
+        said.call_after_refresh(said.scroll_visible, animate=False)
 
     def typed(self, name: str) -> str:
         """The text of the line called `name`."""
@@ -120,7 +126,7 @@ class AskReason(Dialog[Reason]):
         """The finding, the listed reasons, a line for one's own words."""
         yield Words(self._finding, classes="about")
         yield OptionList(*(row(r) for r in self._reasons), markup=False, compact=True)
-        yield Input(
+        yield TypedLine(
             self._words,
             placeholder=OWN_WORDS,
             id="words",
@@ -187,10 +193,10 @@ class AskSignature(Dialog[Attest]):
         """What is signed, by whom, and why anyway."""
         yield Words(self._about, classes="about")
         yield Words("Your name", classes="label")
-        yield Input(self._name, placeholder="type it here", id="by", compact=True)
+        yield TypedLine(self._name, placeholder="type it here", id="by", compact=True)
         if self._reason_needed:
             yield Words("Why you sign anyway", classes="label")
-            yield Input(self._reason, placeholder=WHY_ANYWAY, id="reason", compact=True)
+            yield TypedLine(self._reason, placeholder=WHY_ANYWAY, id="reason", compact=True)
 
     @on(Input.Submitted)
     def _answer(self) -> None:
@@ -221,17 +227,26 @@ class AskPassphrase(Dialog[str]):
 
     @on(Input.Submitted, "#first")
     def _first(self) -> None:
-        if self._new:
-            self.query_one("#second").focus()
-        else:
+        if not self._new:
             self.dismiss(self.typed("first"))
+            return
+        try:
+            sessions.may_lock(self.typed("first"))
+        except Refused as error:
+            self.fault(sentences(capital(error.message), capital(error.hint)))
+            return
+        self.fault("")
+        self.query_one("#second").focus()
 
     @on(Input.Submitted, "#second")
     def _second(self) -> None:
-        if self.typed("first") != self.typed("second"):
-            self.fault("The two are not the same.")
-        else:
+        if self.typed("first") == self.typed("second"):
             self.dismiss(self.typed("first"))
+            return
+        for line in self.query(Input):
+            line.clear()
+        self.query_one("#first").focus()
+        self.fault("The two were not the same: type both again.")
 
 
 class AskName(Dialog[str]):
@@ -244,7 +259,7 @@ class AskName(Dialog[str]):
     def body(self) -> ComposeResult:
         """One line."""
         yield Words(self._about, classes="about")
-        yield Input(self._present, id="name", compact=True)
+        yield TypedLine(self._present, id="name", compact=True)
 
     @on(Input.Submitted)
     def _answer(self) -> None:

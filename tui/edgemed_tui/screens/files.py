@@ -19,6 +19,7 @@ from edgemed_tui.literal import Words, literal, one_line, row
 from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.dialogs import Dialog
 from edgemed_tui.screens.picker import Choice, Picker, column, drawn
+from edgemed_tui.sentences import sentences
 from edgemed_tui.typed import path_of
 
 UP = "↑ .."
@@ -213,7 +214,7 @@ class AskPath(Dialog[str]):
     ]
 
     def __init__(self, title: str, about: str, proposed: str) -> None:
-        super().__init__(title, "enter confirms, ↑ ↓ choose a folder, tab completes, escape")
+        super().__init__(title, "enter confirms, ↑ ↓ a folder, tab completes, escape goes back")
         self._about, self._proposed = about, proposed
         self._shown: list[Path] = []
         self._listed: str | None = None
@@ -272,7 +273,7 @@ class AskPath(Dialog[str]):
         try:
             self.dismiss(str(path_of(self.typed("path"))))
         except UsageError as error:
-            self.fault(f"{error.message}: {remedy(error.hint)}.")
+            self.fault(sentences(f"{error.message}: {remedy(error.hint)}"))
 
     def _go(self, folder: Path) -> None:
         """The file goes into another folder, under the name that is in the line."""

@@ -29,7 +29,7 @@ class LockScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """A line for the passphrase."""
         with Vertical(id="lock") as box:
-            box.border_title = literal("Locked")
+            box.border_title = literal("edgemed is locked")
             yield Words("The passphrase of this session:" if self._lock else HIDDEN)
             yield Input(
                 password=True,

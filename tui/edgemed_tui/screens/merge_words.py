@@ -12,6 +12,7 @@ from edgemed.merging.run.run import Result
 from edgemed.quantizing.file_types import FILE_TYPES, usual_bits
 from edgemed.storage.sizes import show_size
 from edgemed_tui.screens.picker import Choice
+from edgemed_tui.sentences import sentences
 
 FIELDS = (
     ("a", "First model (t = 0)", ""),
@@ -111,7 +112,7 @@ def consequences(plan: Plan, method: str) -> str:
         "These models can be merged.",
         *begun_before(plan),
         "",
-        f"{method}: {does(method)}.",
+        sentences(f"{method}: {does(method)}"),
         f"{amount(len(plan.steps), 'table')} of weights (tensors): {done}",
         f"result:  {show_size(sum(s.nbytes for s in plan.steps))} in {plan.out}",
         f"memory:  {show_size(plan.buffers.nbytes)}, {amount(plan.buffers.threads, 'thread')}",

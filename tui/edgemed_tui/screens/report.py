@@ -16,6 +16,7 @@ from edgemed.merging.report.survey import Measure
 from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import AskPath
+from edgemed_tui.sentences import sentences
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
 
@@ -74,7 +75,8 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         self.query_one(Chart).show(series, axes)
         self.query_one("#legend", Words).say(legend(series))
         whole = figure(mean(self.measures, column.value))
-        words = f": {column.meaning}. Over all weights {whole}; each mark is a table of weights."
+        over = f"Over all weights {whole}; each mark is a table of weights."
+        words = sentences(f": {column.meaning}", over)
         self.query_one("#figure", Words).say(literal((column.title, "bold"), words))
 
     def action_figure(self, by: int) -> None:

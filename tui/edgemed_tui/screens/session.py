@@ -6,7 +6,7 @@ To `choosing`, `drafting`, `deciding` and `documents`; their rules are in `edgem
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -33,6 +33,8 @@ from edgemed_tui.widgets.status import Notice, StageLine, StatusLine, memory
 T = TypeVar("T")
 
 MEMORY_EVERY = 3.0  # seconds
+NO_PLACE = "a paste has no place here, and was left out"
+PLACES = "as a note: ctrl+n, then ctrl+v; into a draft: e first"
 
 
 class SessionScreen(Screen[None]):
@@ -216,6 +218,14 @@ class SessionScreen(Screen[None]):
     @work
     async def _pasted(self, message: messages.NotePasted) -> None:
         await self.choosing.pasted(message.text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted beside the note and every editor; it is not lost without a word."""
+        event.stop()
+        if self.session.number or self.streaming:
+            self.complain(EdgemedError(NO_PLACE, PLACES))
+        else:
+            self.post_message(messages.NotePasted(event.text))
 
     def _opened(self) -> None:
         """Another note is open."""

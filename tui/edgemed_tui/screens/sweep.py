@@ -25,6 +25,7 @@ from edgemed_tui.literal import Words, lines, literal
 from edgemed_tui.remedies import complaint
 from edgemed_tui.screens.files import FilePicker
 from edgemed_tui.screens.picker import Choice, Picker
+from edgemed_tui.sentences import sentences
 from edgemed_tui.widgets.chart import Axes, Chart, Dot, Series, legend
 from edgemed_tui.widgets.keys_line import KeysLine
 
@@ -187,18 +188,14 @@ def verdict(curve: Curve) -> Content:
     found = best(curve)
     like = ", ".join(f"{t:g}" for t in found.like) or "no other t"
     items = min(score.items for point in curve.points for score in point.axes.values())
+    least = f"At least {amount(items, 'case')} on each axis."
     return lines(
         [
             literal(
                 (f"Best t = {found.t:g}", "bold"),
                 f": each score keeps at least {found.share:.0%} of its best ({found.axis} least).",
             ),
-            literal((f"Rule: {RULE}.", "dim")),
-            literal(
-                (
-                    f"Not clearly worse: {like}. At least {amount(items, 'case')} on each axis.",
-                    "dim",
-                )
-            ),
+            literal((sentences(f"Rule: {RULE}"), "dim")),
+            literal((sentences(f"Not clearly worse: {like}", least), "dim")),
         ]
     )

@@ -19,6 +19,7 @@ STYLES = ("$primary", "$accent", "$success", "$secondary", "$error", "$foregroun
 CHOSEN = "┻"  # on the axis; no marker of a series
 WHOLE, UPPER, LOWER = "│", "╵", "╷"
 SHORTEST = 5  # rows of points below which nothing can be read
+FEW = 12  # rows of which none but one is given up for the numbers
 
 
 class Dot(NamedTuple):
@@ -91,14 +92,16 @@ def drawn(
     series: Sequence[Series], axes: Axes, width: int, height: int, at: float | None = None
 ) -> Iterator[Content]:
     """The rows of a chart of `width` columns and `height` rows."""
-    labels = labels_of(axes.y)
+    rows = rows_of(height - 3)
+    labels = labels_of(axes.y, parts_of(rows))
     gutter = max(map(len, labels)) + 2
-    columns, rows = width - gutter - 1, height - 3
+    columns = width - gutter - 1
     if rows < SHORTEST or columns < 12:
         yield literal("The chart needs more room.")
         return
     cells = points(series, axes, columns, rows)
-    named = {round(n * (rows - 1) / (len(labels) - 1)): label for n, label in enumerate(labels)}
+    named = {n * (rows - 1) // (len(labels) - 1): label for n, label in enumerate(labels)}
+    yield from [literal("")] * (height - 3 - rows)
     yield literal((f"{axes.y_name}", "dim"))
     for row in range(rows):
         label, edge = named.get(row, ""), "┤" if row in named else "│"
@@ -140,7 +143,7 @@ def points(
         for dot in one.dots:
             column = min(columns - 1, max(0, column_of(dot.x, axes, columns) + shift))
             if dot.low is not None and dot.high is not None:
-                top, bottom = (2 * rows * (high - y) / span for y in (dot.high, dot.low))
+                top, bottom = (2 * (rows - 1) * (high - y) / span + 1 for y in (dot.high, dot.low))
                 cells |= interval(column, top, bottom, style, rows)
             row = round((rows - 1) * (high - dot.y) / span)
             marks[min(rows - 1, max(0, row)), column] = marker, f"bold {style}"
@@ -158,10 +161,21 @@ def interval(
         yield (row, column), (sign, style)
 
 
-def labels_of(ends: tuple[float, float]) -> list[str]:
-    """Five numbers from the top of an axis to its bottom."""
+def rows_of(most: int) -> int:
+    """How many rows of `most` are used: so many that round numbers can stand on rows."""
+    return most - (most - 1) % (4 if most > FEW else 2)
+
+
+def parts_of(rows: int) -> int:
+    """Into how many parts the numbers cut an axis: each must stand on a row of its own, and a
+    point of its value on that very row."""
+    return next(parts for parts in (4, 5, 2) if (rows - 1) % parts == 0)
+
+
+def labels_of(ends: tuple[float, float], parts: int) -> list[str]:
+    """Numbers from the top of an axis to its bottom, that many parts from end to end."""
     low, high = ends
-    return tick_labels([high - n * (high - low) / 4 for n in range(5)], 2)
+    return tick_labels([high - n * (high - low) / parts for n in range(parts + 1)], 2)
 
 
 def under(axes: Axes, columns: int, marked: int | None) -> list[Cell]:

@@ -30,6 +30,7 @@ class ExactArea(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         # Textual calls the text area's own handler next; called from here as well, it pasted twice.
         if not self.read_only:
+            event.stop()  # it has found its place
             start, end = sorted(map(self.place_of, self.selection))
             pasted = event.text.replace("\r\n", "\n").replace("\r", "\n")
             event.text = self.replaced(start, end, HIDDEN.sub(SHOWN, pasted))

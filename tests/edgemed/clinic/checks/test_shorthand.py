@@ -192,6 +192,9 @@ def test_words_that_are_no_drugs(note: str) -> None:
         ("Monitor for bleeding, apixaban 5 mg BID.", "apixaban"),
         ("Without fever, started on ceftriaxone.", "ceftriaxone"),
         ("MTX 15 weekly, metf 500 bid.", "methotrexate metformin"),
+        ("Meds: prn zofran 4", "ondansetron"),
+        ("Given prn IV zofran 4, lasix 40.", "ondansetron furosemide"),
+        ("Zofran prn nausea, lasix, metoprolol.", "ondansetron furosemide metoprolol"),
     ],
 )
 def test_what_is_denied_before_a_drug_does_not_hide_it(note: str, drugs: str) -> None:
