@@ -138,11 +138,12 @@ def configure_tasks(add: Callable[..., Any]) -> None:
         help="the time it may take, such as 2h or 90m: after each round the worse half of the "
         "merges is dropped",
     )
+    configure_told(add)
     configure_beside(add)
 
 
-def configure_beside(add: Callable[..., Any]) -> None:
-    """What else is tested on the tasks, and what is said of it."""
+def configure_told(add: Callable[..., Any]) -> None:
+    """What is said of the tasks' figures, and where."""
     add(
         "--report",
         type=Path,
@@ -155,6 +156,11 @@ def configure_beside(add: Callable[..., Any]) -> None:
         metavar="N",
         help="show N items of each task in the .html page, with question, reference and answers",
     )
+    add("--json", action="store_true", help="print the figures as JSON")
+
+
+def configure_beside(add: Callable[..., Any]) -> None:
+    """What else is tested on the tasks, and what may be chosen."""
     add(
         "--beside",
         action="append",
@@ -185,7 +191,6 @@ def configure_beside(add: Callable[..., Any]) -> None:
         metavar="SEED",
         help="test a change by chance too, as large as that of the chosen merge",
     )
-    add("--json", action="store_true", help="print the figures as JSON")
     add(
         "--force-knowledge",
         action="store_true",
