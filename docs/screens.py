@@ -89,7 +89,8 @@ def services(home: Path) -> Services:
 async def at_home() -> AsyncIterator[Path]:
     """A home folder with some notes, saved sessions and models, the same each time."""
     home = Path(tempfile.gettempdir()) / "edgemed"
-    shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        raise SystemExit(f"{home} is there: wait for the run that uses it, or remove it")
     notes = home / "notes"
     for name in ("Clinic", "Ward 3"):
         (notes / name).mkdir(parents=True)
@@ -187,15 +188,18 @@ def drawn(app: EdgemedApp, size: tuple[int, int]) -> str:
 
 
 async def make_all(folder: Path = FOLDER) -> None:
-    """All pictures, in place of those that are there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.svg"):
-        old.unlink()
-    async with at_home() as home:
-        report = reported(home)
-        for size in SIZES:
-            for theme in THEMES:
-                await make(size, theme, folder, home, report)
+    """All pictures, in place of those that are there once all are made."""
+    with tempfile.TemporaryDirectory() as made:
+        async with at_home() as home:
+            report = reported(home)
+            for size in SIZES:
+                for theme in THEMES:
+                    await make(size, theme, Path(made), home, report)
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.svg"):
+            old.unlink()
+        for new in Path(made).glob("*.svg"):
+            shutil.copy(new, folder)
 
 
 def pictures() -> int:
