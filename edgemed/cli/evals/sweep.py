@@ -34,6 +34,7 @@ from edgemed.storage.whole import private_folder
 
 TENTHS = tuple(round(0.1 * n, 1) for n in range(11))
 METHODS = ("linear", "slerp")
+LONGEST = 256  # tokens of an answer to a case
 LIKE_A = "like-a"
 FOR_TASKS = (
     *("data", "limit", "budget", "report", "keep_text", "json", "beside", "among", "search"),
@@ -64,9 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-tokens",
         type=positive,
-        default=256,
         metavar="N",
-        help="the longest answer, in tokens (default: 256)",
+        help=f"with --cases: the longest answer, in tokens (default: {LONGEST})",
     )
     configure_tasks(parser.add_argument_group("on published tasks").add_argument)
     configure_shots(parser.add_argument_group("examples before each question").add_argument)
@@ -224,11 +224,18 @@ def run(args: argparse.Namespace) -> int:
     if args.tasks is not None:
         from edgemed.cli.evals.sweep_tasks import run_tasks
 
+        if args.max_tokens is not None:
+            raise UsageError(
+                "--max-tokens is for --cases: each task has a longest answer of its own",
+                "leave it out",
+            )
+
         a, b = args.models
         return run_tasks(args, way_of(args), f"{short(a)}-{short(b)}")
     refuse_task_options(args)
     cases, way, out = read_cases(args.cases), way_of(args), out_of(args)
-    exam = Exam(cases, args.max_tokens, replace(options_of(args), chat_template=None))
+    most = args.max_tokens or LONGEST
+    exam = Exam(cases, most, replace(options_of(args), chat_template=None))
     ts = sorted(set(args.t))
     narrator = Narrator(len(ts))
     found: list[Examined] = []
@@ -242,7 +249,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         narrator.clear()
     show([table_of(found)])
-    for line in (*verdict(found, way), *cautions(found, args.max_tokens)):
+    for line in (*verdict(found, way), *cautions(found, most)):
         print(line)
     print(f"scores: {printable(str(out))}", file=sys.stderr)
     return 0

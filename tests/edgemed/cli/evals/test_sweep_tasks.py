@@ -74,6 +74,7 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         (["--tasks", "mmlu-medical"], 2, "without a task of the axis clinical and instructions"),
         (["--tasks", "mts-dialog"], 2, "without a task of the axis instructions"),
         ([*KNOWLEDGE, "--cases", "c.jsonl"], 2, "needs cases or tasks"),
+        ([*KNOWLEDGE, "--max-tokens", "9"], 2, "--max-tokens is for --cases"),
         (["--tasks", "perplexity"], 2, "takes tasks with answers"),
         (["--tasks", "mts-dialog:validation,ifeval"], 2, "takes each task's own splits"),
         ([*KNOWLEDGE, "--budget", "soon"], 2, "not a time such as"),
