@@ -45,7 +45,7 @@ class Budget:
 
 
 def answer_range(template: Template, max_tokens: int | None = None) -> range:
-    """How many tokens per draft may be held to: what the user said, else the template's limit.
+    """How many tokens a draft may be held to: what the user said, else the template's limit.
 
     That limit is a ceiling and not what a draft takes, so half of it will do where a model has no
     room for more; a draft that reaches its limit is marked as cut.

@@ -40,7 +40,7 @@ BYTES = {
     "results of a task": 64 << 20,
     "seconds of a sweep": 64 << 10,  # a line for each task
 }
-"""The most bytes per file may have, by kind."""
+"""The most bytes a file may have, by kind."""
 
 NESTING = 64  # levels of tables and lists, in any file
 

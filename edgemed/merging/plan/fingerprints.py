@@ -2,7 +2,7 @@
 
 One thread reads each file from start to end at the pace of the merge, a little ahead of it: what it
 reads is then in the page cache when the merge needs it, so a file comes from the disk once. Of many
-files per thread reads several, one behind the other, and one reads all that are small. Hashing
+files a thread reads several, one behind the other, and one reads all that are small. Hashing
 releases the GIL.
 """
 

@@ -41,7 +41,7 @@ def step_seconds(step: Step) -> float:
 
 
 def chunks(plan: Plan, step: Step) -> int:
-    """How many chunks per tensor is written in."""
+    """How many chunks a tensor is written in."""
     at_once = rows_at_once(step.sources[0], plan.buffers.chunk)
     runs = by_matrix([(0, step.sources[0].rows)], step)
     return sum(-(-rows // at_once) for _, rows in runs)
