@@ -1,7 +1,7 @@
 """Whether a draft can be used at all, so that no reader has to find out line by line.
 
 A draft that holds no words, that repeats itself or only counts up, that copies what the model was
-asked, that is in another language, that is mostly not supported by the note, or that is not a text
+asked, that is in another language, that is mostly not supported by the note, or that is not text
 about a patient (`reading/machine_talk`), says so above itself, and is a major finding for it.
 Thresholds are held to texts written by people, read as drafts: notes of ACI-Bench and sections
 of MTS-Dialog, training and validation parts (`python -m tests.bench.usable`; a sample of them is

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -146,6 +147,30 @@ def line_on(swept: Swept) -> str:
 def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
     """What is to be done, with the items of every task."""
     tasks = [read_task(word) for word in args.tasks]
+    refuse_odd(args, tasks)
+    sections = sections_of(args, tasks, way)
+    folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
+    rows, among = tuple(map(row_of, args.beside)), tuple(map(row_of, args.among))
+    refuse_same_names([*rows, *among])
+    return TaskSweep(
+        way,
+        tuple(sorted(set(args.t))),
+        sections,
+        options_of(args),
+        folder,
+        args.limit,
+        args.seed,
+        force_broken=args.force_broken,
+        beside=rows,
+        control=args.control,
+        among=among,
+        search=args.search or 0,
+        examples=args.keep_text or 0,
+    )
+
+
+def refuse_odd(args: argparse.Namespace, tasks: Sequence[Task]) -> None:
+    """UsageError for tasks or options that make no sweep; EdgemedError for a missing library."""
     if any(task.kind in READ_ONLY for task in tasks):
         raise UsageError("a sweep takes tasks with answers", f"one of {', '.join(task_names())}")
     if any(":" in word for word in args.tasks):
@@ -164,6 +189,10 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
     refuse_missing_libraries()
     if args.keep_text and (args.report is None or args.report.suffix.lower() != ".html"):
         raise UsageError("--keep-text is for a page", "name one, such as --report sweep.html")
+
+
+def sections_of(args: argparse.Namespace, tasks: Sequence[Task], way: Way) -> list[Section]:
+    """Every task with the items of its splits."""
     data = args.data or sweeps_folder().parent / "tasks"
     sections = []
     for task in tasks:
@@ -171,26 +200,7 @@ def plan_of(args: argparse.Namespace, way: Way, name: str) -> TaskSweep:
         asked, items = asked_items(args, task, data, way)
         chosen, some = asked_items(args, early, data, way) if early else (None, [])
         sections.append(Section(asked, items, chosen, some))
-    folder: Path = args.out or sweeps_folder().parent / "evals" / "sweeps" / name
-    options = options_of(args)
-    ts = tuple(sorted(set(args.t)))
-    rows, among = tuple(map(row_of, args.beside)), tuple(map(row_of, args.among))
-    refuse_same_names([*rows, *among])
-    return TaskSweep(
-        way,
-        ts,
-        sections,
-        options,
-        folder,
-        args.limit,
-        args.seed,
-        force_broken=args.force_broken,
-        beside=rows,
-        control=args.control,
-        among=among,
-        search=args.search or 0,
-        examples=args.keep_text or 0,
-    )
+    return sections
 
 
 def asked_items(
