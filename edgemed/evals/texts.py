@@ -80,6 +80,7 @@ def reading_settings(
     path: Path, texts: Sequence[tuple[str, str]], options: Options
 ) -> EngineSettings:
     """How to load `path` so that every (place, text) fits. Raises Refused with the place."""
+    options = replace(options, scores_texts=True)
     with started_ahead() as process:
         model = start(replace(bare_settings(path, options), vocab_only=True), process)
         try:

@@ -19,7 +19,7 @@ from edgemed_models.engine import fit
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.engine.probe import find_gpu
 from edgemed_models.engine.process import Process
-from edgemed_models.engine.settings import EngineSettings, KVType
+from edgemed_models.engine.settings import OUTPUTS, EngineSettings, KVType
 from edgemed_models.engine.tiles import tiles_crash
 from edgemed_models.machine import memory, usable_cores
 
@@ -54,6 +54,8 @@ class Options:
     chat_template: Path | None = None
     adapters: tuple[Use, ...] = ()
     at_once: int | None = None
+    scores_texts: bool = False
+    """Whole texts are scored: every read of the model gives logits for all its tokens."""
 
 
 class Planned(NamedTuple):
@@ -201,6 +203,7 @@ def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit
         gpu_layers=options.gpu_layers,
         kv_type=options.kv_type,
         repack=False if tiles_crash() else options.repack,
+        outputs=outputs(options, batch),
     )
     if tokens is None and options.context is None:
         longest = min(fit.largest_context(shape, room, wish, gpu), MOST_TOKENS)
@@ -230,9 +233,15 @@ def bare_settings(path: Path, options: Options) -> EngineSettings:
         context=0,
         threads=threads,
         batch=batch,
+        outputs=outputs(options, batch),
         chat_template=read_template_file(options.chat_template),
         adapters=tuple((str(use.path.resolve()), use.strength) for use in options.adapters),
     )
+
+
+def outputs(options: Options, batch: int) -> int:
+    """Rows of logits that one read gives: a batch where whole texts are scored."""
+    return batch if options.scores_texts else OUTPUTS
 
 
 def decisive(
@@ -244,7 +253,7 @@ def decisive(
     if isinstance(engine, EngineSettings):
         table = asdict(engine)
     # The model's hash says which file it is; a draft is written alone.
-    for name in ("path", "vocab_only", "sequences"):
+    for name in ("path", "vocab_only", "sequences", "outputs"):
         table.pop(name, None)
     adapters = table.pop("adapters", ())
     if adapters:

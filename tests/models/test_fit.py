@@ -242,6 +242,16 @@ def test_the_compute_buffer_is_bounded_closely(
     assert logged <= bound <= 1.3 * logged + 5
 
 
+@pytest.mark.parametrize(("outputs", "logged"), [(8, 3.63), (64, 12.56), (128, 24.56)])
+def test_rows_of_logits_are_in_the_bound_twice(outputs: int, logged: float) -> None:
+    """SmolLM2-135M, 1,024 tokens: the compute buffer in MiB as logged, and the rows handed out."""
+    layers = (Layer(1, 3, 64, 64),) * 30
+    shape = ModelSizes(layers, 1, 1, True, 0, 576, 1536, 9, 64, 49152, 8192)
+    handed_out = 4 * outputs * 49152 / MIB
+    bound = compute_bytes(shape, 128, 1024, outputs) / MIB
+    assert logged + handed_out <= bound <= 1.3 * (logged + handed_out) + 1
+
+
 def test_as_many_requests_at_once_as_there_is_room_for() -> None:
     wish = Wish(tokens=8000, threads=4)
     roomy = Memory(64 * GIB, 60 * GIB)

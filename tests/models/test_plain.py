@@ -1,16 +1,21 @@
 """A text continued as it stands: echo, log-probabilities, offsets, and tokens as the prompt."""
 
 import math
+from contextlib import closing
 
 import pytest
 from edgemed_models.answer import collect
-from edgemed_models.base import Done, Failed, Message, Piece, Request, Scored
+from edgemed_models.base import Done, Failed, Message, Piece, Prefill, Request, Scored
 from edgemed_models.engine.client import LlamaModel
 from edgemed_models.scale import path_of
 
 from edgemed.local_models.loading import Options, load_model
 
 TEXT = "Once upon a time there was"
+
+
+def loaded(options: Options) -> LlamaModel:
+    return load_model(path_of("instruct"), options)
 
 
 def plain(text: str, tokens: int = 5, **more: object) -> Request:
@@ -57,6 +62,22 @@ def test_the_logarithms_are_those_of_score(model: LlamaModel) -> None:
     assert echo.scores[0].log is None
     found = [score.log for score in echo.scores[len(prompt) :]]
     assert found == pytest.approx(expected, abs=0.02)
+
+
+def test_a_text_that_is_scored_is_read_in_batches() -> None:
+    """Not a few tokens at a time. llama.cpp multiplies batches of many tokens in another way, so
+    the logarithms are near, and not the same to the digit."""
+    text = "Once upon a time there was a patient with a cough. " * 6
+    found = []
+    for whole in (False, True):
+        with closing(loaded(Options(context=512, threads=1, scores_texts=whole))) as model:
+            found.append(list(model.generate(plain(text, 0, echo=True, top=0))))
+    few, many = (next(e.scores for e in events if isinstance(e, Piece)) for events in found)
+    read = [event.done for event in found[1] if isinstance(event, Prefill)]
+    assert len(read) == math.ceil(len(many) / 128) and len(many) > 64
+    pairs = zip(many[1:], few[1:], strict=True)
+    apart = [abs((one.log or 0) - (two.log or 0)) for one, two in pairs]
+    assert sum(apart) / len(apart) < 0.1
 
 
 def test_characters_of_several_tokens_have_their_bytes_as_names(model: LlamaModel) -> None:

@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from edgemed.cli.options.chat_template import chat_template_option
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         token = new_token()
         if args.token_file is not None:
             write_token(args.token_file, token)
-        model = load_model(path, options_of(args))
+        model = load_model(path, replace(options_of(args), scores_texts=True))
         server = Server(listening, model, token, args.queue, tell)
         try:
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -22,7 +22,6 @@ FLASH = {
     "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
     "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
-OUTPUTS = 8  # rows of logits that one decode may ask for; each takes 4 bytes x vocabulary
 ABORTED = 2
 
 
@@ -38,7 +37,7 @@ def new_context(
     params.n_batch = params.n_ubatch = min(settings.batch, size)
     params.n_seq_max = sequences
     params.kv_unified = sequences > 1  # one pool: what sequences share is in it once
-    params.n_outputs_max = min(max(OUTPUTS, sequences), params.n_batch)
+    params.n_outputs_max = min(max(settings.outputs, sequences), params.n_batch)
     params.n_threads = params.n_threads_batch = settings.threads
     params.type_k = params.type_v = GGML_TYPES[settings.kv_type]
     params.flash_attn_type = FLASH[settings.flash]
@@ -60,6 +59,7 @@ class Context:
         self, weights: Weights, settings: EngineSettings, size: int, stop: StopFlag
     ) -> None:
         self.size, self.batch_size = size, min(settings.batch, size)
+        self.outputs = min(settings.outputs, self.batch_size)
         self.context = new_context(weights, settings, size, stop)
         self.n_vocab = weights.n_vocab
         self.stop = stop

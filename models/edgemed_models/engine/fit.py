@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edgemed_models.base import ModelError
-from edgemed_models.engine.settings import KVType
+from edgemed_models.engine.settings import OUTPUTS, KVType
 from edgemed_models.machine import Memory
 
 MIB = 1 << 20
@@ -25,7 +25,6 @@ KV_BLOCK = 32
 PROCESS = 100 * MIB
 PER_VOCABULARY_TOKEN = 800
 PER_THREAD = 10 * MIB
-OUTPUT_ROWS = 8
 
 # Measured on one CUDA card: up to 120 MiB more than the plan. CUDA's own 524 MiB are not included,
 # because the process that reports free memory already holds them. The rest of the margin is for
@@ -99,6 +98,7 @@ class Wish:
     gpu_layers: int | None = None
     kv_type: KVType | None = None
     repack: bool | None = None
+    outputs: int = OUTPUTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def choices(shape: ModelSizes, wish: Wish, context: int) -> Iterator[Wish]:
 def costs(shape: ModelSizes, memory: Memory, wish: Wish, gpu: Gpu | None) -> MemoryPlan:
     """The plan for a `wish` of which at most the GPU layers are open."""
     context, kv_type = wish.context or 0, wish.kv_type or "f16"
-    compute = compute_bytes(shape, wish.batch, context)
+    compute = compute_bytes(shape, wish.batch, context, wish.outputs)
     gpu_layers = wish.gpu_layers
     if gpu_layers is None:
         gpu_layers = layers_for(shape, gpu, context, kv_type, compute) if gpu else 0
@@ -237,15 +237,20 @@ def kv_bytes(layers: tuple[Layer, ...], context: int, kv_type: KVType) -> int:
     return int(round_up(context) * values * KV_BYTES[kv_type])
 
 
-def compute_bytes(shape: ModelSizes, batch: int, context: int) -> int:
+def compute_bytes(shape: ModelSizes, batch: int, context: int, outputs: int = OUTPUTS) -> int:
     """Upper bound of llama.cpp's compute buffer with flash attention.
 
     Per batch token in f32: gate and up rows of the feed-forward part, and eight rows of the
-    attention part; or the logits where those are larger; and the f16 mask, batch x context.
+    attention part; or two rows and the logits where those are larger; and the f16 mask, batch x
+    context. The logits have a second place, from which they are handed out.
     """
     rows = 2 * shape.inner + 4 * shape.width + 4 * shape.heads * shape.head_length
-    logits = 4 * OUTPUT_ROWS * shape.vocabulary
-    return max(4 * batch * rows, logits) + 2 * batch * round_up(context) + logits
+    logits = 4 * min(outputs, batch) * shape.vocabulary
+    return (
+        max(4 * batch * rows, 8 * batch * shape.width + logits)
+        + 2 * batch * round_up(context)
+        + logits
+    )
 
 
 def layers_for(shape: ModelSizes, gpu: Gpu, context: int, kv_type: KVType, compute: int) -> int:

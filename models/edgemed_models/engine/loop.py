@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Timings
-from edgemed_models.engine.context import OUTPUTS, Context
+from edgemed_models.engine.context import Context
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.weights import Weights
@@ -112,9 +112,8 @@ def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> lis
     else:
         return []
     found = [log_probability(context.logits(-1), answer[0])]
-    step = min(OUTPUTS, context.batch_size)
-    for at in range(0, len(answer) - 1, step):
-        batch = answer[at : min(at + step, len(answer) - 1)]
+    for at in range(0, len(answer) - 1, context.outputs):
+        batch = answer[at : min(at + context.outputs, len(answer) - 1)]
         if not context.decode(batch, len(prompt) + at, len(batch)):
             return []
         for row, token in enumerate(answer[at + 1 : at + 1 + len(batch)]):
@@ -128,9 +127,8 @@ def rows(context: Context, ids: Sequence[int]) -> Iterator[npt.NDArray[np.float3
     Rows are a copy. Nothing of an earlier request is used, and nothing stays for a later one.
     """
     context.clear()
-    step = min(OUTPUTS, context.batch_size)
-    for at in range(0, len(ids) - 1, step):
-        batch = ids[at : min(at + step, len(ids) - 1)]
+    for at in range(0, len(ids) - 1, context.outputs):
+        batch = ids[at : min(at + context.outputs, len(ids) - 1)]
         if not context.decode(batch, at, len(batch)):
             return
         yield np.stack([context.logits(row) for row in range(len(batch))])

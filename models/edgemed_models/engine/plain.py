@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgemed_models.base import Done, Event, Piece, Prefill, Reason, Scored, Timings
 from edgemed_models.engine import loop
-from edgemed_models.engine.context import OUTPUTS, Context
+from edgemed_models.engine.context import Context
 from edgemed_models.engine.loops import Loops
 from edgemed_models.engine.sampling import Sampler
 from edgemed_models.engine.weights import Weights
@@ -108,10 +108,9 @@ def score_prompt(
     if not wanted:
         yield from loop.read(context, prompt, 0)
         return
-    step = min(OUTPUTS, context.batch_size)
     scores.append(scorer.take(prompt[0], None))
-    for at in range(0, len(prompt), step):
-        batch = prompt[at : at + step]
+    for at in range(0, len(prompt), context.outputs):
+        batch = prompt[at : at + context.outputs]
         if not context.decode(batch, at, len(batch)):
             return
         for row, token in enumerate(prompt[at + 1 : at + 1 + len(batch)]):

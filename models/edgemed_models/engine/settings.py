@@ -5,6 +5,9 @@ from typing import Literal
 
 KVType = Literal["f16", "q8_0", "q4_0"]
 
+OUTPUTS = 8
+"""Rows of logits that one read gives where no text is scored; a row is f32 [vocabulary]."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -20,6 +23,8 @@ class EngineSettings:
     make them of other forms.
     `sequences`: so many requests of `context` tokens each have room at the same time when many are
     answered at once.
+    `outputs`: rows of logits that one read of the model may give, at most a batch. A text of which
+    every token is scored is read so many tokens at a time.
     """
 
     path: str
@@ -34,3 +39,4 @@ class EngineSettings:
     vocab_only: bool = False
     adapters: tuple[tuple[str, float], ...] = ()
     sequences: int = 1
+    outputs: int = OUTPUTS
