@@ -84,7 +84,7 @@ def parse_pattern(text: str) -> tuple[str, str]:
 
 
 def print_plan(plan: Plan) -> None:
-    """One line a tensor on stdout, then what the whole will take."""
+    """One line per tensor on stdout, then the size of the whole."""
     for step in plan.steps:
         source = step.sources[0]
         shape = " x ".join(str(n) for n in source.shape)

@@ -39,7 +39,7 @@ NEXT = """What to try next:
   edgemed sweep A.gguf B.gguf --cases CASES.jsonl       the best t, on cases of yours
   edgemed                                               the screen; it has a sample note
   edgemed models get smollm2-135m                       a small model that writes
-  edgemed demo --real                                   the same with it
+  edgemed demo --real                                   the same demonstration with it
   edgemed doctor                                        what this machine can run
   edgemed summarize NOTE.txt --template discharge-summary --model merged.gguf"""
 

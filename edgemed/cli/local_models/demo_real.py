@@ -94,7 +94,7 @@ def draft_both(name: str, path: Path) -> None:
 
 
 def checked(note: Note, draft: str) -> str:
-    """What the checks say of a draft, in a line, after the warning above an unusable one."""
+    """The result of the checks of a draft in one line, after a warning if it is not usable."""
     from edgemed.clinic.checks.review import review
 
     if not draft.strip():

@@ -1,5 +1,4 @@
-"""`edgemed instructions make|report`: tasks made by a local model from seed tasks, and what they
-are worth."""
+"""`edgemed instructions make|report`: a local model makes tasks from seed tasks; how good are they?"""
 
 import argparse
 
