@@ -1,4 +1,4 @@
-"""How many of something, in words: the one place where a word gets its plural."""
+"""A count with its noun, such as "2 threads": the one place that makes plurals."""
 
 
 def amount(count: int, word: str, plural: str = "") -> str:

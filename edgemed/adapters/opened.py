@@ -1,4 +1,4 @@
-"""An adapter that was opened: what it says of itself, and what it changes."""
+"""An adapter that was opened: what it says about itself, and what it changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

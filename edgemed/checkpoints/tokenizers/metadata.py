@@ -52,7 +52,7 @@ def tokenizer_metadata(folder: Path, vocab_size: int) -> dict[str, Value]:
     tokenizer_config.json, added_tokens.json and the chat template's files. The keys are
     tokenizer.ggml.model, .pre, .tokens, .token_type, .scores or .merges, the rows of special
     tokens, .add_bos_token, .add_eos_token, .add_sep_token, .add_space_prefix and
-    tokenizer.chat_template, each where the folder tells it. Rows without a token are [PAD<row>].
+    tokenizer.chat_template, each if the folder gives it. Rows without a token are [PAD<row>].
     Added tokens of a SentencePiece vocabulary in rows from `vocab_size` on are left out: the model
     has no numbers for them (gemma 3 has one). InvalidFile for files that are broken or do not fit,
     Refused for tokenizers that llama.cpp would not run as the checkpoint means them.
@@ -130,7 +130,7 @@ def refuse_without_bytes(path: Path, rows: list[VocabularyToken]) -> None:
 
 
 def added_rows(files: Folder, pieces: int, vocab_size: int) -> dict[int, VocabularyToken]:
-    """The rows that added tokens take, those of pieces too: the last file that tells wins."""
+    """The rows that added tokens take, those of pieces too: the last file that says so wins."""
     judged = files.architecture not in PHIS
     rows = {
         added.id: VocabularyToken(added.text, vocabulary.ADDED_SCORE, Type.USER)

@@ -243,8 +243,8 @@ def draft(
 def ask_again(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
-    """What the model says about its own draft; None where it is not asked: for a draft that broke off,
-    or a note that the checks cannot read."""
+    """What the model says about its own draft; None where it is not asked: if the draft broke off,
+    or the checks cannot read the note."""
     if note.language == "other" or not answer.complete:
         return None
     asked, text = Asked(), drafted(template, answer)

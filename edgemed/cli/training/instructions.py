@@ -1,4 +1,4 @@
-"""`edgemed instructions make|report`: a local model makes tasks from seed tasks; how good are they?"""
+"""`edgemed instructions make|report`: tasks made by a local model, and how good they are."""
 
 import argparse
 
