@@ -130,7 +130,7 @@ def count(path: Path, options: Options, messages: Sequence[Message], process: Pr
 
 
 def start(settings: EngineSettings, process: Process | None = None) -> LlamaModel:
-    """A running model, in `process` if one was started ahead; the engine's error becomes ours."""
+    """A running model, in `process` if one was started ahead; raises the engine's error as ours."""
     try:
         return LlamaModel(settings, process, with_adapters)
     except ModelError as error:
@@ -182,13 +182,13 @@ def translated(error: ModelError) -> EdgemedError:
 
 
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.MemoryPlan:
-    """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
+    """How to load a model so that `tokens` fit; without `tokens`, as many as fit."""
     shape, room = shape_of(model), memory()
     shape = replace(shape, other_bytes=shape.other_bytes + adapter_bytes(model, options.adapters))
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
-            "layers for a GPU were asked for, and llama.cpp finds no GPU here",
+            "layers on a GPU were requested, but llama.cpp finds no GPU here",
             "leave all layers to the processor; `edgemed doctor` shows what the installed "
             "llama.cpp can use",
         )
@@ -263,7 +263,7 @@ def decisive(
 
 
 def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:
-    """The user's, else those that a tuning of this file found, else the defaults."""
+    """The user's settings, else those that a tuning of this file found, else the defaults."""
     found = recall(path)
     threads = options.threads or (found.threads if found else usable_cores())
     return threads, options.batch or (found.batch if found else BATCH)

@@ -1,1 +1,1 @@
-"""Which type for what: the types and mixes of llama.cpp, and importance matrices."""
+"""Which tensor gets which type: the types and mixes of llama.cpp, and importance matrices."""

@@ -23,7 +23,7 @@ class Stops:
         return self._send(len(self.held) - self._begun())
 
     def rest(self) -> str:
-        """What is still held back when the answer ended by itself."""
+        """What is still held back when the answer has ended by itself."""
         return self._send(len(self.held))
 
     def _begun(self) -> int:
