@@ -2,9 +2,9 @@
 
 Each setting is tried in its own worker: a warm-up, then it reads a note of invented lines and
 writes an answer, timed by the engine; then it is asked another question about the same note,
-and the tokens that it reads for that are counted. Threads are chosen first, then the batch. Other programs
-disturb the timings, so a setting must be clearly faster than the default to be taken, and the
-default is tried once more at the end, to see whether the machine was busy.
+and the tokens that it reads for that are counted. Threads are chosen first, then the batch. Other
+programs disturb the timings, so a setting must be clearly faster than the default to be taken, and
+the default is tried once more at the end, to see whether the machine was busy.
 """
 
 from collections.abc import Callable, Iterator

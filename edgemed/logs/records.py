@@ -1,8 +1,8 @@
 """What was drafted, with what, and when: a row beside the audit log's own, in the same file.
 
 A record holds no patient text unless asked to: note and draft are keyed hashes (marks), by which
-the same note is recognised and a short one cannot be guessed. The audit row of a draft carries a mark
-of its record, so that a changed or removed record shows, like a changed row. Text that
+the same note is recognised and a short one cannot be guessed. The audit row of a draft carries a
+mark of its record, so that a changed or removed record shows, like a changed row. Text that
 was kept is not part of that mark: a clinic may have to delete it.
 """
 

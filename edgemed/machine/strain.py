@@ -66,7 +66,7 @@ else:
         return False if supplies.is_dir() else None
 
     def heat_left(classes: Path = Path("/sys/class")) -> float | None:
-        """Degrees (C) left to the limit where the hottest part makes the system slow down or stop."""
+        """Degrees (C) left to the limit at which the hottest part slows or stops the system."""
         zones = (_zone(folder) for folder in _folders(classes / "thermal"))
         sensors = (_sensor(file) for file in sorted(classes.glob("hwmon/*/temp*_input")))
         return min((left for each in (zones, sensors) for left in each if left is not None),

@@ -88,7 +88,7 @@ def test_a_small_sweep_prints_writes_and_goes_on(
         ([*KNOWLEDGE, "--among", MODELS[0], "--beside", MODELS[0]], 2, "are called clinical.gguf"),
         ([*KNOWLEDGE, "--search", "none"], 2, "--search"),
         ([*KNOWLEDGE, "--keep-text", "2"], 2, "--keep-text is for a .html page"),
-        ([*KNOWLEDGE, "--keep-text", "2", "--report", "x.json"], 2, "--keep-text is for a .html page"),
+        ([*KNOWLEDGE, "--keep-text", "2", "--report", "x.json"], 2, "is for a .html page"),
         (["--tasks", "ifeval", "--force-knowledge", "--shots", "2"], 3, "needs ifeval/"),
         ([*KNOWLEDGE, "--report", "note.txt"], 2, "does not end in .html or .json"),
     ],
