@@ -19,7 +19,11 @@ def tree() -> str:
     for room, purpose in ROOMS.items():
         lines.append(line(0, f"{room}/", purpose))
         lines.extend(folder(ROOT / room, 1))
-    lines.append(line(0, "tests/", "mirrors the four; bench/ has benchmarks, oracles/ slow twins"))
+    lines.append(
+        line(
+            0, "tests/", "tests of the four rooms above; bench/ has benchmarks, oracles/ slow twins"
+        )
+    )
     return "\n".join(lines) + "\n"
 
 

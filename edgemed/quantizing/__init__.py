@@ -1,1 +1,1 @@
-"""Which tensor gets which type: the types and mixes of llama.cpp, and importance matrices."""
+"""Quantizing: the types and mixes of llama.cpp, and importance matrices."""

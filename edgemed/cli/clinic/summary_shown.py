@@ -1,5 +1,4 @@
-"""What `edgemed summarize` prints besides the draft: about the note, the checks, or all of it as
-JSON."""
+"""What `edgemed summarize` prints besides the draft: on the note, the checks; or all as JSON."""
 
 import sys
 from dataclasses import asdict

@@ -1,5 +1,4 @@
-"""`edgemed demo --real`: a real small language model from merge to draft, offline, after `models
-get`.
+"""`edgemed demo --real`: a small real model, fetched before, merged and drafting offline.
 
 Merges the card's clinical and instruct models, writes a summary of a note and of a visit's
 conversation (both of invented patients) with each, and checks every draft against its text.

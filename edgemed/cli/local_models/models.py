@@ -1,4 +1,4 @@
-"""`edgemed models get|add|alias|list|show|tune|adapter|default|remove|cards`."""
+"""`edgemed models get|add|alias|list|...`: the models that were added, and cards of others."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Find a file by folders, by a few letters of its name or by its path; or say where one goes."""
+"""Finds a file by folders, by a few letters of its name or by its path; or asks where one goes."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
