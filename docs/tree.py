@@ -20,9 +20,7 @@ def tree() -> str:
         lines.append(line(0, f"{room}/", purpose))
         lines.extend(folder(ROOT / room, 1))
     lines.append(
-        line(
-            0, "tests/", "tests of the four rooms above; bench/ has benchmarks, oracles/ slow twins"
-        )
+        line(0, "tests/", "tests of the four rooms; bench/ has benchmarks, oracles/ slow twins")
     )
     return "\n".join(lines) + "\n"
 

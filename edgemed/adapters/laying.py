@@ -34,8 +34,8 @@ EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 
 def lay_over(model: Model, found: OpenedAdapter, use: Use) -> Model:
-    """`model` with the adapter over it, at the strength that `use` gives; Incompatible where it was
-    made for another, InvalidFile where it holds no numbers."""
+    """`model` with the adapter over it, at the strength that `use` gives; Incompatible if it was
+    made for another, InvalidFile if it holds no numbers."""
     refuse_architecture(model, found)
     tensors = dict(model.tensors)
     for name, changes in found.changes.items():

@@ -9,7 +9,7 @@ from edgemed.adapters.change import Change
 
 @dataclass(frozen=True, slots=True)
 class OpenedAdapter:
-    """`changes` by the name of the model's tensor. `architecture` and `base` are empty where the
+    """`changes` by the name of the model's tensor. `architecture` and `base` are empty if the
     adapter does not state them. `tied`: a head that is the embedding changes with it."""
 
     name: str

@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 def general(folder: Path, config: Mapping[str, Any], weights: int, label: str) -> Values:
-    """The keys; `label` is the size where nothing states it."""
+    """The keys; `label` is the size if nothing else states it."""
     from gguf.metadata import Metadata  # a second of imports
 
     card = front_matter(folder / CARD)

@@ -1,7 +1,7 @@
 """A Hugging Face checkpoint's folder: how it is recognized, and which files belong to it.
 
     config.json    model.safetensors, or model.safetensors.index.json and its shards
-    tokenizer files, README.md and generation_config.json where there are any
+    tokenizer files, README.md and generation_config.json if there are any
 
 Pickle files are refused and never opened.
 """
@@ -33,7 +33,7 @@ Tables = Mapping[Path, Mapping[str, Stored]]
 
 
 def checkpoint_folder(path: Path) -> Path | None:
-    """The folder that `path` names, by itself or by a file in it; None where it is another file.
+    """The folder that `path` names, by itself or by a file in it; None if it is another file.
 
     Refused for a pickle file.
     """

@@ -18,7 +18,7 @@ Order = tuple[int, ...]
 
 EXPERT = re.compile(r"(?P<before>.+\.experts)\.(?P<number>\d{1,4})\.(?P<part>\w+)")
 MIXTRAL = re.compile(r"model\.layers\.(\d+)\.block_sparse_moe\.experts")
-"""Its experts have another name in the table of names, where they are in one tensor."""
+"""Its experts have another name in the table of names if they are in one tensor."""
 
 TURNED = ("llama",)
 """Architectures whose q and k have the rows of a head's halves side by side."""

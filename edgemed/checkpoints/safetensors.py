@@ -48,7 +48,7 @@ class Stored(NamedTuple):
 
 
 def read_table(path: Path) -> dict[str, Stored]:
-    """Every tensor of the file by its name; InvalidFile where the table cannot be right."""
+    """Every tensor of the file by its name; InvalidFile if the table cannot be right."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InvalidFile(f"{path} is not a file", "name a .safetensors file")

@@ -138,7 +138,7 @@ def tie(found: dict[str, StoredTensor], tied: bool) -> None:
 
 
 def put_together(name: str, found: StoredTensor, experts: int) -> Tensor:
-    """One tensor of GGUF; InvalidFile where its slices do not fit together."""
+    """One tensor of GGUF; InvalidFile if its slices do not fit together."""
     slices = sorted(found.slices)
     first, source = slices[0], slices[0].source
     stacked = "_exps." in name

@@ -63,7 +63,7 @@ def read_gathered(tensor: Tensor, gathered: Gathered, first: int, files: Files, 
 
 
 def read_numbers(gathered: Gathered, numbers: I64, files: Files, buffer: U8) -> None:
-    """Rows by their numbers: all at once where they lie close together, else one by one."""
+    """Rows by their numbers: all at once if they are close together, else one by one."""
     low, span = int(numbers.min()), int(numbers.max() - numbers.min()) + 1
     if span <= SPREAD * len(numbers):
         between = np.empty((span, buffer.shape[1]), np.uint8)

@@ -46,7 +46,7 @@ class Gathered:
     """Where the rows of a tensor are, if they are not all in one place in their order.
 
     Row i of the tensor is row order[i] of all `runs` (of a vector: element i). `plus` is added to
-    every number. `values`: the tensor's own bytes, where no file holds them.
+    every number. `values`: the tensor's own bytes, if no file holds them.
     """
 
     runs: tuple[Run, ...] = ()

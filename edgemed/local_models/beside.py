@@ -21,7 +21,7 @@ from edgemed.local_models.loading import Options, load_model
 def keep_adapter(name: str, use: Use | None) -> AddedModel:
     """Keep `use` with the model `name`, or none; it is tried beside the model first.
 
-    Refused where llama.cpp cannot run it beside this model, or where it changes nothing.
+    Refused if llama.cpp cannot run it beside this model, or if it changes nothing.
     """
     entry = named(read_library(), name)
     text = ""

@@ -57,7 +57,7 @@ class Options:
 
 
 class Planned(NamedTuple):
-    """How to load a model for a request, and the tokens of its prompt where they were counted."""
+    """How to load a model for a request, and the tokens of its prompt if they were counted."""
 
     plan: fit.MemoryPlan
     tokens: int | None
@@ -74,7 +74,7 @@ def running(
     path: Path, options: Options, messages: Sequence[Message], answer: range
 ) -> Iterator[tuple[LlamaModel, int | None]]:
     """A model loaded for one request (see `plan_request`), closed when the block ends; and the
-    tokens of the prompt where they are known."""
+    tokens of the prompt if they are known."""
     with started_ahead() as process:
         plan, tokens = plan_request(path, options, messages, answer, process)
         model = start(settings_for(path, options, plan), process)
@@ -336,7 +336,7 @@ def vocabulary_of(model: Model) -> int:
 
 
 def whole(meta: Mapping[str, Any], key: str) -> int:
-    """A whole number of the header; 0 where it has none."""
+    """A whole number of the header; 0 if it has none."""
     value = meta.get(key, 0)
     return int(value) if isinstance(value, int) else 0
 

@@ -122,7 +122,7 @@ def reread(model: Model, note: Message) -> int:
 
 
 def ended(model: Model, request: Request) -> Done:
-    """How a request ended. Raises EdgemedError where the engine broke."""
+    """How a request ended. Raises EdgemedError if the engine broke."""
     try:
         end = ask(model, request).end
     except ModelError as error:

@@ -164,7 +164,7 @@ def written(place: LogFiles) -> Iterator[sqlite3.Connection]:
 
 
 def _begun(place: LogFiles, rows: sqlite3.Connection) -> bytes:
-    """The key, and a seal beside it; made where nothing has been logged yet."""
+    """The key, and a seal beside it; made if nothing has been logged yet."""
     key = read_key(place.key)
     sealed = place.seal.exists()
     if key is None and (sealed or last_of(rows)):

@@ -100,7 +100,7 @@ def key_beside(place: LogFiles) -> bytes:
 
 
 def seal_beside(place: LogFiles) -> Seal | None:
-    """The seal beside the key; None where there is none yet."""
+    """The seal beside the key; None if there is none yet."""
     if not place.seal.exists():
         return None
     with database.in_words("the audit log's seal", place.seal):

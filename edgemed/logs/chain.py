@@ -45,7 +45,7 @@ BEGUN = Seal(0, START)
 
 
 def entry_of(values: tuple[object, ...]) -> Entry:
-    """A row as it was stored; InvalidFile where a value has a type that edgemed never writes."""
+    """A row as it was stored; InvalidFile if a value has a type that edgemed never writes."""
     number, *texts, mac = values
     if not all(isinstance(text, str) for text in texts) or not isinstance(mac, bytes):
         raise InvalidFile(f"row {number} of the audit log was not written by edgemed", EVIDENCE)
@@ -70,7 +70,7 @@ def wrapped(key: bytes, other: bytes) -> str:
 
 
 def unwrapped(key: bytes, text: str) -> bytes:
-    """The key that was wrapped. ValueError where `text` wraps none."""
+    """The key that was wrapped. ValueError if `text` wraps none."""
     data = bytes.fromhex(text)
     if len(data) != 48:
         raise ValueError("not a wrapped key")

@@ -27,7 +27,7 @@ class Held(EdgemedError):
 
 
 def open_rows(path: Path) -> sqlite3.Connection:
-    """Open the file, made 0600 in a private folder where there is none. sqlite3.Error, OSError."""
+    """Open the file, made 0600 in a private folder if there is none. sqlite3.Error, OSError."""
     if not path.exists():
         private_folder(path.parent)
         with suppress(FileExistsError):  # another process was first
@@ -72,7 +72,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def code_of(error: BaseException) -> int:
-    """SQLite's primary result code; 0 where it gave none."""
+    """SQLite's primary result code; 0 if it gave none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

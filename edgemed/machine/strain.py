@@ -113,7 +113,7 @@ else:
             return
 
     def _text(path: Path) -> str:
-        """A file of the system; empty where it cannot be read."""
+        """A file of the system; empty if it cannot be read."""
         try:
             return path.read_text("utf-8").strip()
         except (OSError, ValueError):

@@ -72,7 +72,7 @@ class Measured(NamedTuple):
 
 
 def read_imatrices(paths: Sequence[Path]) -> Importances:
-    """The importances in these files, combined; InvalidFile where a file is not an importance
+    """The importances in these files, combined; InvalidFile if a file is not an importance
     matrix."""
     refuse_twice(paths)
     found = [_read(path) for path in paths]
@@ -103,7 +103,7 @@ def refuse_twice(paths: Sequence[Path]) -> None:
 
 
 def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32 | None:
-    """f32[matrices, row length] for `tensor` under `name`; None where nothing was measured.
+    """f32[matrices, row length] for `tensor` under `name`; None if nothing was measured.
 
     Refused if the importances were measured on another shape.
     """
@@ -253,7 +253,7 @@ def _added(before: Sums | None, entry: Sums, name: str, path: Path) -> Sums:
 
 
 def _split_alike(entry: Sums, other: Sums) -> Sums:
-    """Experts separated as in `other`, where only one of the two files separates them."""
+    """Experts separated as in `other`, if only one of the two files separates them."""
     if len(entry.sums) != 1 or entry.sums.size != other.sums.size:
         return entry
     counts = np.broadcast_to(entry.counts, other.counts.shape)

@@ -197,7 +197,7 @@ FALLBACK = (
         ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL"
     )
 )
-"""For rows that do not fill whole blocks; where these do not fit either, F16."""
+"""For rows that do not fill whole blocks; if these do not fit either, F16."""
 
 NEVER = re.compile(
     r"_norm\.weight|ffn_gate_inp\.weight|ffn_gate_tid2eid\.weight|altup|laurel"

@@ -6,7 +6,7 @@ from edgemed_models.base import Done, Event, Piece
 
 
 class Stops:
-    """The pieces of an answer, held back where they may be the beginning of a text that ends it."""
+    """The pieces of an answer, held back if they may be the beginning of a text that ends it."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts

@@ -15,7 +15,7 @@ ANOTHER = "give another name"
 
 
 def refuse_odd_name(path: "Path", name: str | None = None) -> None:
-    """UsageError where no file can be called `path`; `name` is what the refusal calls it."""
+    """UsageError if no file can be called `path`; `name` is what the refusal calls it."""
     try:
         path.stat()
     except ValueError:  # a NUL, or half of a pair of surrogates

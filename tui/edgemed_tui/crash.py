@@ -27,7 +27,7 @@ def told(error: BaseException) -> str:
 
 
 def root_of(error: BaseException) -> BaseException:
-    """The exception that began it, where one was raised from another."""
+    """The first exception, if one was raised from another."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

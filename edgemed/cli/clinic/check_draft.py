@@ -107,7 +107,7 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
 
 
 def _counted(found: Review) -> str:
-    """How many claims have each label, after a colon; nothing where there are no claims."""
+    """How many claims have each label, after a colon; nothing if there are no claims."""
     counts = Counter(claim.label for claim in found.claims)
     words = ", ".join(f"{counts[label]} {label}" for label in ORDER if counts[label])
     return f": {words}" if words else ""

@@ -243,7 +243,7 @@ def draft(
 def ask_again(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
-    """What the model says about its own draft; None where it is not asked: if the draft broke off,
+    """What the model says about its own draft; None if it is not asked: if the draft broke off,
     or the checks cannot read the note."""
     if note.language == "other" or not answer.complete:
         return None

@@ -112,7 +112,7 @@ def drafted(template: Template, answer: Answer) -> str:
 
 
 def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
-    """The review of a draft; None where nothing was written before it broke off, or where the user
+    """The review of a draft; None if nothing was written before it broke off, or if the user
     also stopped the check."""
     if not (text.strip() or answer.ending in ("stop", "length", "loop")):
         return None

@@ -270,7 +270,7 @@ def user_folder() -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """The folder of results, created where it is missing."""
+    """The folder of results, created if it is missing."""
     try:
         private_folder(folder)
     except OSError as error:

@@ -103,7 +103,7 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
 
 
 def command_to_make(plan: TaskSweep, swept: Swept) -> str:
-    """The command that makes the chosen merge; its recipe is written where it has no single t."""
+    """The command that makes the chosen merge; its recipe is written if it has no single t."""
     if swept.choice is None:
         return ""
     point = swept.choice.point

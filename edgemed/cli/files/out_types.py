@@ -15,7 +15,7 @@ from edgemed.storage.sizes import show_size
 
 
 def type_options(parser: argparse.ArgumentParser, default: str = "") -> None:
-    """The types of the output; `default` says which they are where none is given."""
+    """The types of the output; `default` says which they are if none is given."""
     add = parser.add_argument
     mixes = f"a mix of llama.cpp ({', '.join(FILE_TYPES)}), or a ggml type for every matrix"
     said = f"{mixes} (default: {default})" if default else mixes

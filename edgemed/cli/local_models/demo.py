@@ -126,7 +126,7 @@ def mean_worth(model: LlamaModel, asked: list[Question]) -> float:
 
 
 def answer(model: LlamaModel, prompt: str) -> str:
-    """The model's answer. Raises EdgemedError where the engine breaks."""
+    """The model's answer. Raises EdgemedError if the engine breaks."""
     try:
         return ask(model, request(prompt)).text
     except ModelError as error:

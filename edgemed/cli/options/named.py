@@ -75,7 +75,7 @@ def with_options(hint: str, args: argparse.Namespace) -> str:
 
 
 def helps(how: str, value: object, exists: bool) -> bool:
-    """Whether this command has the option, and it is not given yet: or is, where it is to go."""
+    """Whether this command has the option, not given yet (or given, if it is to be left out)."""
     if how.startswith("leave out"):
         return bool(value)
     return exists and (value is True) == how.startswith("--no-")

@@ -16,7 +16,7 @@ from edgemed.cli.options.named import with_options
 from edgemed.cli.terminal.printing import clear_line, shown_hint
 from edgemed.printable import printable
 
-EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
+EVERY = 2.0  # seconds between two progress lines if they cannot be overwritten
 
 
 class ReadingProgress:
@@ -114,7 +114,7 @@ def timing_line(timings: Timings) -> str:
 
 
 def rate(tokens: int, seconds: float) -> str:
-    """Tokens per second, where both were measured."""
+    """Tokens per second, if both were measured."""
     return f" ({tokens / seconds:.0f}/s)" if tokens and seconds > 0 else ""
 
 

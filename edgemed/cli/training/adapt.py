@@ -302,7 +302,7 @@ def trained(
 def write(
     args: argparse.Namespace, base: card.Base, data: Data, mark: str, training: "Training"
 ) -> None:
-    """The adapter and its card. NothingLearned where the held-out loss never fell."""
+    """The adapter and its card. NothingLearned if the held-out loss never fell."""
     if training.held and not training.state.best:
         raise NothingLearned(
             "the held-out loss never fell: no adapter is written",

@@ -149,8 +149,8 @@ def begun(
 
 
 def refuse_other_base(args: argparse.Namespace, sha256: str) -> None:
-    """Incompatible where the adapter of stage 1 is not for the model of this hash, InvalidFile
-    where it is damaged."""
+    """Incompatible if the adapter of stage 1 is not for the model of this hash, InvalidFile
+    if it is damaged."""
     for path in stage_one(args):
         if folder_of(path) is not None:
             raise Refused(

@@ -171,7 +171,7 @@ def kept(line: LineMode) -> bool:
 
 
 def end(line: LineMode) -> None:
-    """End the case; EdgemedError where it may not end, or cannot be saved."""
+    """End the case; EdgemedError if it may not end, or cannot be saved."""
     with undivided():
         saved = line.case.close()
     deciding.tell_saved(line, saved)
