@@ -190,7 +190,7 @@ def low_rank(
 
 
 def refuse_turned(config: PeftConfig, place: Place, tensor: Tensor) -> None:
-    """Refuse a fully trained matrix of a layer that may be stored transposed: nothing tells."""
+    """Refuse a fully trained matrix with fan_in_fan_out: it may be stored transposed or not."""
     if config.turned and len(tensor.shape) > 1 and place.stem.startswith("blk."):
         raise Refused(
             f"{config.path.parent}: {tensor.name} is trained whole, with fan_in_fan_out set",
