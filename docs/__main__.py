@@ -1,9 +1,9 @@
-"""The pages: `python -m docs write` makes their made parts again, `python -m docs site` the site.
+"""The pages: `python -m docs write` renews their generated parts, `python -m docs site` the site.
 
-`python -m docs figures` measures those of the page about architecture (it needs git's history),
+`python -m docs figures` measures the figures of the architecture page (it needs git's history),
 `python -m docs pictures` makes the pictures of the screens again, and `python -m docs beside REV
-FOLDER` a page with the screens of an earlier state beside those of now. Made parts stand between
-`<!-- made: NAME -->` and `<!-- end -->`. The site needs the extra `docs` and no network.
+FOLDER` a page with the screens of an earlier revision beside the current ones. Generated parts are
+between `<!-- made: NAME -->` and `<!-- end -->`. The site needs the extra `docs` and no network.
 """
 
 import re
@@ -31,12 +31,12 @@ MADE: dict[str, Callable[[], str]] = {
 
 
 def renewed(page: str) -> str:
-    """The page with every made part as it is now."""
+    """The page with every generated part renewed."""
     return BLOCK.sub(lambda found: found[1] + found[2] + MADE[found[1]](), page)
 
 
 def stale() -> list[Path]:
-    """The pages whose made parts are not as they would be made now."""
+    """The pages whose generated parts are out of date."""
     pages = sorted(FOLDER.glob("*.md"))
     return [page for page in pages if (text := page.read_text("utf-8")) != renewed(text)]
 

@@ -12,7 +12,7 @@ NAMES = ("merge", "fold", "check", "open_model", "quantize", "sweep", "summarize
 
 
 def functions() -> str:
-    """A section a function, then what they return."""
+    """One section per function, then what they return."""
     lines = [line for name in NAMES for line in section(name)]
     return "\n".join([*lines, *(line for name in RESULTS for line in result(name))])
 
@@ -32,7 +32,7 @@ def section(name: str) -> Iterator[str]:
 
 
 def signature(name: str) -> str:
-    """As written: one argument a line, types without quotes."""
+    """As written: one argument per line, types without quotes."""
     shown = inspect.signature(getattr(api, name))
     arguments: list[str] = []
     for argument in shown.parameters.values():

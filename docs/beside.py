@@ -1,6 +1,6 @@
-"""The tests' pictures of an earlier state beside those of now: `python -m docs beside REV FOLDER`.
+"""The tests' pictures of an earlier revision and now: `python -m docs beside REV FOLDER`.
 
-Writes a page that any browser shows; nothing of it belongs into the repository.
+Writes a page that any browser shows; it does not belong in the repository.
 """
 
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SNAPSHOTS = Path("tests/tui/__snapshots__/test_pictures")
 ROOT = Path(__file__).parents[1]
-FOLDER_NOW = ROOT  # whose pictures are those of now
+FOLDER_NOW = ROOT  # of the current pictures
 HEAD = "<!doctype html><meta charset=utf-8><style>td { vertical-align: top }</style>"
 
 
@@ -33,7 +33,7 @@ def beside(revision: str, folder: Path) -> int:
 
 
 def names_at(revision: str) -> set[str] | None:
-    """The pictures that there were; None where the revision is not known."""
+    """The pictures of the revision; None if the revision is not known."""
     listed = git("ls-tree", "--name-only", "-z", revision, f"{SNAPSHOTS.as_posix()}/")
     if listed.returncode:
         return None
@@ -51,7 +51,7 @@ def git(*words: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def written(folder: Path, title: str, pictures: tuple[bytes, bytes]) -> tuple[str, str]:
-    """Both pictures as files; their names, empty for one that there is not."""
+    """Both pictures as files; their names, empty for a missing one."""
     name = title.replace(" ", "-").translate(str.maketrans("[]", "--"))
     found = []
     for when, picture in zip(("before", "now"), pictures, strict=True):

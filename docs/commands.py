@@ -12,7 +12,7 @@ def commands() -> str:
 
 
 def section(name: str) -> Iterator[str]:
-    """One command, and below it the commands that it has itself (`models add`)."""
+    """One command, and below it its own commands (`models add`)."""
     parser = choices_of(build_parser(name))[name]
     yield from described(parser, f"## edgemed {name}")
     for inner, sub in choices_of(parser).items():

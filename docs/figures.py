@@ -1,7 +1,7 @@
-"""The figures of the house on the page about architecture: `python -m docs figures` measures them.
+"""The figures on the architecture page: `python -m docs figures` measures them.
 
-What git has of REVISION is measured beside the files as they are, with the benchmark's own
-functions: 20 s. A test holds the page to a tenth of what it would measure.
+REVISION, from git, is measured beside the present files, with the benchmark's own functions: 20 s.
+A test fails if the page is more than a tenth off.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench import house, house_hops
 
 REVISION = "80e7c6e"
-"""The last commit in which merging was one row of 43 files."""
+"""The last commit with all 43 files of merging in one folder."""
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 BLOCK = r"(?<=<!-- measured: {} -->\n).*?(?=<!-- end -->)"
@@ -32,19 +32,19 @@ def table(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def way(what: str, rooms: Sequence[str]) -> str:
-    """The rooms that t or a note passes, as a line of the page."""
+    """The rooms that t or a note passes through, as a line of the page."""
     return f"{what + ':':<9}{' -> '.join(rooms)}\n"
 
 
 def shown(block: str) -> str:
-    """What the page has between the marks of a measured part."""
+    """The text of a measured part of the page."""
     found = re.search(BLOCK.format(block), PAGE.read_text("utf-8"), re.DOTALL)
     assert found, f"{PAGE} has no part {block}"
     return found[0]
 
 
 def shown_figures() -> dict[str, str]:
-    """What the page says of this tree, by title."""
+    """The page's figures of this tree, by title."""
     return {title: now for title, _, now in ROW.findall(shown("figures"))}
 
 

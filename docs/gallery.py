@@ -29,7 +29,7 @@ SCREENS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("report", "What a merge kept, layer by layer", ("escape",)),
     ("locked", "Locked", ("escape",)),
 )
-"""Names, what they show, and the keys that lead there from the one before."""
+"""Names, what they show, and the keys that lead there from the one above."""
 
 
 def file_of(name: str, size: tuple[int, int], theme: str) -> str:

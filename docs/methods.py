@@ -17,7 +17,7 @@ BASES = {
 
 
 def methods() -> str:
-    """A section a method: what it takes, its formula and source, its parameters."""
+    """One section per method: what it takes, its formula and source, its parameters."""
     return "\n".join(line for name in METHODS for line in section(name, METHODS[name]))
 
 

@@ -1,9 +1,9 @@
 """Makes the pictures of the screens: `python -m docs pictures`.
 
-One sitting is driven by keys in three sizes of terminal, and every screen is drawn in two themes.
-The note in `docs/pictures` is invented; the draft is a script with two mistakes in it, so that the
-real checks have something to find; what the first window says of a machine is invented too. Nothing
-else is staged.
+One session is driven by keys in three sizes of terminal, and every screen is drawn in two themes.
+The note in `docs/pictures` is invented; the draft is a fixed text with two mistakes, so that the
+real checks have something to find; the machine in the first window is invented too. Nothing else is
+staged.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ async def ready(pilot: Pilot[None]) -> None:
 
 
 async def arrive(pilot: Pilot[None], name: str, keys: tuple[str, ...], report: Reported) -> None:
-    """Press the keys, and what cannot be typed in a picture's time."""
+    """Press the keys, and do what would take too long to type."""
     for key in keys:
         await pilot.press(WORDS.get(key, key))
         if key in ("ctrl+g", "escape"):
@@ -188,7 +188,7 @@ def drawn(app: EdgemedApp, size: tuple[int, int]) -> str:
 
 
 async def make_all(folder: Path = FOLDER) -> None:
-    """All pictures, in place of those that are there once all are made."""
+    """All pictures; they replace the old ones once all are made."""
     with tempfile.TemporaryDirectory() as made:
         async with at_home() as home:
             report = reported(home)

@@ -1,4 +1,4 @@
-"""A terminal's content as a small SVG: backgrounds as one path a colour, text in runs of one style.
+"""A terminal's content as a small SVG: one path per background colour, text in runs of one style.
 
 Textual's own export of a screen is about six times as large, and asks the network for a font.
 """
@@ -31,7 +31,7 @@ class Look(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Text of one look in a line, from a column on."""
+    """Text of one style in a line, from a column on."""
 
     column: int
     text: str
@@ -73,12 +73,12 @@ def colours(style: Style | None, front: str, back: str) -> tuple[str, str]:
 
 
 def has(colour: object) -> bool:
-    """Whether a colour is given, and is not the terminal's own."""
+    """Whether a colour is set and is not the terminal's default."""
     return colour is not None and not getattr(colour, "is_default", False)
 
 
 def backgrounds(strip: Strip, back: str) -> Iterator[tuple[int, int, str]]:
-    """Column, length and colour of what is not on the theme's background."""
+    """Column, length and colour of parts that are not on the theme's background."""
     column = start = 0
     last = back
     for segment in strip:

@@ -7,9 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = {
     "edgemed": "the product: files, merging, notes, checks, records, the command line",
-    "native": "the arithmetic: arrays in, arrays out; knows ggml blocks, knows no files",
+    "native": "the arithmetic: arrays in, arrays out; it knows ggml's blocks but no files",
     "models": "the language models: one protocol, llama.cpp, a scripted fake, the scale models",
-    "tui": "the screen: Textual; calls edgemed, holds no logic",
+    "tui": "the screen: draws and asks; every rule is in edgemed/",
 }
 
 
@@ -19,7 +19,9 @@ def tree() -> str:
     for room, purpose in ROOMS.items():
         lines.append(line(0, f"{room}/", purpose))
         lines.extend(folder(ROOT / room, 1))
-    lines.append(line(0, "tests/", "mirrors the four; bench/ has benchmarks, oracles/ slow twins"))
+    lines.append(
+        line(0, "tests/", "tests of the four rooms; bench/ has benchmarks, oracles/ slow twins")
+    )
     return "\n".join(lines) + "\n"
 
 

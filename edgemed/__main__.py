@@ -1,4 +1,4 @@
-"""`python -m edgemed`: the command line, where `edgemed` is not on the path."""
+"""`python -m edgemed`: the command line, for when `edgemed` is not on the path."""
 
 import sys
 

@@ -78,10 +78,10 @@ def merge(
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A fold that is written, and what rounding leaves of every tensor's change.
+    """A written fold, and how much of every tensor's change survives rounding.
 
     `result`: what was written; `tensors`: a row for each tensor that the adapters change, with
-    `held`, the cosine (up to 1) of the change that is stored with the one that was asked for;
+    `held`, the cosine (up to 1) between the stored change and the adapter's;
     `summary`: the same in sentences.
     """
 
@@ -104,7 +104,7 @@ def fold(
 ) -> Fold:
     """Write LoRA adapters into `model`, one after the other, in its types or in `out_type`.
 
-    An adapter is a GGUF file or a PEFT folder, with its strength behind a colon where that is not
+    An adapter is a GGUF file or a PEFT folder, with its strength after a colon if that is not
     1: "style.gguf:0.5".
 
     >>> folded = fold("clinical.gguf", "letters.gguf", out="folded.gguf")
@@ -200,7 +200,7 @@ def quantize(
 
     `tensor_types` are (regular expression, ggml type) pairs; the first that is found in a tensor's
     name counts. `imatrix` are importance matrices of llama-imatrix, taken together. `max_ram` caps
-    the buffers, and no file will be larger than `split_max_size`: in bytes, or as "500M". `resume`
+    the buffers, and no file is larger than `split_max_size`: in bytes, or as "500M". `resume`
     goes on with what an earlier attempt left. With `load_check`, the installed llama.cpp opens the
     file before it gets its name. Returns the path of the file, or of the first.
 
@@ -221,9 +221,9 @@ def quantize(
 
 
 def check(*models: File, tokenizer_from: str | None = None) -> "tuple[CheckResult, ...]":
-    """Whether models can be merged, from headers alone: one result a check, with its remedy.
+    """Whether models can be merged, from headers alone: one result per check, with its remedy.
 
-    They can where no result's level is "refuse".
+    They can if no result's level is "refuse".
 
     >>> found = check("clinical.gguf", "instruct.gguf")
     >>> any(result.level == "refuse" for result in found)
@@ -243,7 +243,7 @@ def check(*models: File, tokenizer_from: str | None = None) -> "tuple[CheckResul
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A draft and its check. `ending`: stop (complete), length (cut), loop (it repeats itself),
-    failed; `review` is None where the engine failed before the first word."""
+    failed; `review` is None if the engine failed before the first word."""
 
     text: str
     ending: str
@@ -308,7 +308,7 @@ def _teller(on_text: Callable[[str], None] | None) -> "Callable[[Event], None]":
 
 
 def review(note: str, draft: str) -> "Review":
-    """Hold a draft against its note, claim by claim, with evidence, findings and omissions.
+    """Check a draft against its note, claim by claim, with evidence, findings and omissions.
 
     >>> found = review("Furosemide 40 mg daily.", "Furosemide 80 mg daily.")
     >>> [flag.check for claim in found.claims for flag in claim.flags]
@@ -321,7 +321,7 @@ def review(note: str, draft: str) -> "Review":
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What every point came to, in order of t; `best` is None for a single point."""
+    """The result of every point, in order of t; `best` is None for a single point."""
 
     points: "tuple[Examined, ...]"
     best: "Best | None"

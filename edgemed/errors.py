@@ -11,7 +11,7 @@ LOG_LINE = "\n         | "
 
 
 class EdgemedError(Exception):
-    """The work failed: `message` says what and where, `hint` what to do about it."""
+    """The work failed: `message` says what is wrong and where, `hint` what to do about it."""
 
     exit_code: ClassVar[int] = 1
 

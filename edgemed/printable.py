@@ -1,4 +1,4 @@
-"""Makes text from outside safe to show: the one list of characters that are never sent as they are.
+"""Makes text from outside safe to show: the one list of characters that are always escaped.
 
 A model's licence, a tensor's name, an answer or a file's name may hold characters that a terminal
 obeys (escape, bell), that reverse the reading order (bidirectional marks), or that nobody sees
@@ -39,7 +39,7 @@ def printable_text(text: str) -> str:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a file's name is UTF-8: other names cannot be stored in models and records."""
+    """Whether a file name is UTF-8: other names cannot be stored in models and records."""
     return not any("\ud800" <= c <= "\udfff" for c in name)
 
 

@@ -1,6 +1,6 @@
 """Tables of text, as data: the command line prints them and the screen shows them.
 
-Cells may hold a stranger's strings: characters that act are escaped, and very long cells are cut.
+Cells may hold strings from outside: control characters are escaped, and very long cells are cut.
 """
 
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ LONGEST_CELL = 300
 
 
 class Table(NamedTuple):
-    """Columns whose titles start with `>` go to the right; no titles are shown if all are empty."""
+    """Columns whose titles start with `>` are right-aligned; titles are hidden if all are empty."""
 
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
 
 def safe_table(table: Table) -> Table:
-    """The table with every cell as it may be shown."""
+    """The table with every cell safe to show."""
     return Table(table.columns, [tuple(map(safe, row)) for row in table.rows])
 
 
 def safe(cell: str) -> str:
-    """The cell's text as it may be printed."""
+    """The cell's text, safe to print."""
     return printable(cell if len(cell) <= LONGEST_CELL else cell[:LONGEST_CELL] + "...")
 
 

@@ -1,4 +1,4 @@
-"""The numbers beside an axis: as few digits as say where they stand."""
+"""The numbers beside an axis, with as few digits as their positions need."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ MOST = 15  # digits that a float has
 
 
 def tick_labels(values: Sequence[float], digits: int) -> list[str]:
-    """`values` with `digits` decimals, or with as many more as it takes for each label to stand
-    where its value does: off by at most a tenth of the smallest gap between two of them."""
+    """`values` with `digits` decimals, or as many more as it takes for each label to be off by at
+    most a tenth of the smallest gap between two values."""
     apart = sorted(set(values))
     gap = min((b - a for a, b in pairwise(apart)), default=math.inf)
     while digits < MOST:

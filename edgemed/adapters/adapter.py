@@ -2,7 +2,7 @@
 
 W' = W + scale B A        A f32[rank, row length], B f32[rows, rank]
 
-Of a tensor of experts both have a dimension more, in front: one pair for each expert.
+For a tensor of experts both have one more dimension, in front: one pair for each expert.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Pairs by the name of the matrix (`blk.0.attn_q.weight`), and what the file says of itself."""
+    """Pairs by the matrix's name (`blk.0.attn_q.weight`), and what the file says about itself."""
 
     architecture: str
     pairs: Mapping[str, Pair]

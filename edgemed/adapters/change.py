@@ -1,13 +1,13 @@
-"""What adapters do to a tensor, as data: thin matrices in files, and whole tensors in its place.
+"""How adapters change a tensor, as data: thin matrices in files, or whole tensors replacing it.
 
     low rank    W' = W + scale L R             L[rows, rank], R[rank, row length]
     lengths     W' = lengths (W + scale L R) / |W + scale L R|, of every row or column (DoRA)
     whole       W' = another tensor
     added       W' = W + scale V                       V a vector, of a bias
 
-A tensor that holds the matrices of all experts, one behind the other, has changes of single
-experts: W is then that expert's matrix. With a `strength` the result lies that far on the way from
-W to W': 0 changes nothing, 1 is the adapter as trained. `scale` already includes it.
+A tensor that holds the matrices of all experts, one after the other, has changes of single
+experts: W is then that expert's matrix. With a `strength` the result lies that far between W and
+W': 0 changes nothing, 1 is the adapter as trained. `scale` already includes it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -82,14 +82,14 @@ class Changed(Tensor):
 
 
 def changed(tensor: Tensor, changes: Iterable[Change], name: str | None = None) -> Changed:
-    """`tensor`, changed; what adapters changed before comes first. `name`: its new name."""
+    """`tensor`, changed after any earlier changes. `name`: its new name."""
     t, every = tensor, (*changes_of(tensor), *changes)
     place = (t.path, t.offset, t.nbytes)
     return Changed(name or t.name, t.shape, t.type, *place, every, gathered=t.gathered)
 
 
 def changes_of(tensor: Tensor) -> tuple[Change, ...]:
-    """What adapters do to it; nothing for a plain tensor."""
+    """The changes of a tensor; none for a plain one."""
     return tensor.changes if isinstance(tensor, Changed) else ()
 
 
@@ -117,7 +117,7 @@ def rows_of(change: Change) -> range | None:
 
 
 def ranges_of(tensor: Tensor) -> list[range]:
-    """The rows of a tensor that adapters change, as far as they are changed one by one."""
+    """The rows of a tensor that adapters change, if they can be changed one by one."""
     found = {rows_of(change) or range(tensor.rows) for change in changes_of(tensor)}
     return sorted(found, key=lambda rows: (rows.start, rows.stop))
 

@@ -25,7 +25,7 @@ class ChangedTensor:
 
 @dataclass(frozen=True, slots=True)
 class AdapterDescription:
-    """`base` and `architecture` are empty where the adapter does not say; `weights` are its own."""
+    """`base` and `architecture` are empty if the adapter does not say; `weights` are its own."""
 
     files: tuple[str, ...]
     nbytes: int

@@ -28,7 +28,7 @@ def folder_of(path: Path) -> Path | None:
 
 
 def adapter_files(path: Path) -> tuple[Path, ...] | None:
-    """The files of a PEFT folder; None where `path` is none."""
+    """The files of a PEFT folder; None if `path` is not one."""
     folder = folder_of(path)
     return None if folder is None else (folder / CONFIG, folder / WEIGHTS)
 

@@ -2,8 +2,8 @@
 
     NAME.lora_a  A[rank, row length]   NAME.lora_b  B[rows, rank]   W' = W + alpha / rank B A
 
-Those of the embedding lie the other way round: A[rows, rank] and B[row length, rank]. Those of all
-experts of a block lie one behind the other: A[experts, rank, row length], B[experts, rows, rank].
+Those of the embedding are transposed: A[rows, rank] and B[row length, rank]. Those of all experts
+of a block are stacked: A[experts, rank, row length], B[experts, rows, rank].
 Headers only: the numbers are read when the model's rows are.
 """
 
@@ -49,7 +49,7 @@ def open_gguf(path: Path) -> OpenedAdapter:
 
 
 def file_of(sha256: str | None) -> str:
-    """The base by its hash, as `edgemed adapt` notes it; nothing where it is not noted."""
+    """The base by its hash, as `edgemed adapt` records it; empty if it is not recorded."""
     return f"the file of sha256 {sha256}" if sha256 else ""
 
 
@@ -86,7 +86,7 @@ def pairs_of(path: Path, target: str, a: Tensor, b: Tensor, alpha: float) -> Ite
 
 
 def matrix_of(tensor: Tensor, expert: int) -> Tensor:
-    """One matrix of those that lie one behind the other."""
+    """One matrix of a stack."""
     nbytes = tensor.nbytes // tensor.shape[2]
     place = (tensor.path, tensor.offset + expert * nbytes, nbytes)
     return Tensor(tensor.name, tensor.shape[:2], tensor.type, *place)

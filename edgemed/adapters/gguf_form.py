@@ -4,8 +4,8 @@
     NAME.lora_a  f32[rank, row length]        NAME.lora_b  f32[rows, rank]
 
 llama.cpp adds alpha / rank times B A. The file has one alpha for all of its pairs, so pairs of
-other ranks or scales have their B scaled when they are written. There is no place for the lengths
-of DoRA.
+other ranks or scales have their B scaled when they are written. DoRA's lengths (magnitudes) cannot
+be stored.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ from edgemed.storage.whole import write_whole
 ABOUT = "edgemed.adapter."
 
 
-NO_LENGTHS = "an adapter in GGUF form cannot hold the lengths of DoRA"
+NO_LENGTHS = "an adapter in GGUF form cannot hold the magnitudes of DoRA"
 IN_A_FOLDER = "name a folder with -o; `edgemed fold MODEL FOLDER -o OUT` makes a model of it"
 
 STORED = {"F32": "<f4", "F16": "<f2"}
@@ -40,8 +40,8 @@ def adapter_bytes(adapter: Adapter, stored: str = "F32") -> bytes:
 
 
 def adapter_parts(adapter: Adapter, stored: str = "F32") -> Iterator[bytes]:
-    """The whole file, piece by piece. Its alpha is that of the first pair: pairs of the same keep
-    their B."""
+    """The whole file, piece by piece. Its alpha is that of the first pair; pairs with the same
+    alpha keep their B."""
     if any(pair.lengths is not None for pair in adapter.pairs.values()):
         raise Refused(NO_LENGTHS, IN_A_FOLDER)
     shapes = {name: (pair.a.shape, pair.b.shape) for name, pair in adapter.pairs.items()}
@@ -76,7 +76,7 @@ Shape = tuple[int, ...]
 
 
 def laid(name: str, a: Shape, b: Shape) -> tuple[Shape, Shape]:
-    """The shapes of a pair as the file has them: that of the embedding lies the other way round."""
+    """The shapes of a pair as the file has them: that of the embedding is transposed."""
     return (b, a[::-1]) if name == EMBEDDING else (a, b)
 
 
@@ -100,7 +100,7 @@ def read_adapter(path: Path) -> Adapter:
 
 
 def low_rank(changes: Iterable[Change]) -> list[LowRank]:
-    """Those of a tensor that are pairs."""
+    """The changes of a tensor that are pairs."""
     return [change for change in changes if isinstance(change, LowRank)]
 
 

@@ -1,8 +1,8 @@
 """An adapter applied to a model: every change is checked against its tensor before any work.
 
-The tensors that it changes become `Changed`; what it does not change stays as it is. A head that is
-trained, of a model whose head is the embedding, becomes a tensor of its own; so does the head as it
-was, where only the embedding is changed.
+The changed tensors become `Changed`; the others stay as they are. If the model's head is its
+embedding, a trained head becomes a tensor of its own; so does the old head if only the embedding is
+changed.
 """
 
 import math
@@ -34,8 +34,8 @@ EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 
 def lay_over(model: Model, found: OpenedAdapter, use: Use) -> Model:
-    """`model` with the adapter over it, at the strength that `use` gives; Incompatible where it was
-    made for another, InvalidFile where it holds no numbers."""
+    """`model` with the adapter over it, at the strength that `use` gives; Incompatible if it was
+    made for another, InvalidFile if it holds no numbers."""
     refuse_architecture(model, found)
     tensors = dict(model.tensors)
     for name, changes in found.changes.items():
@@ -92,14 +92,14 @@ def refuse_shape(
     if rows is not None and rows.stop > tensor.rows:
         experts = tensor.shape[2] if len(tensor.shape) > 2 else "none"
         raise Incompatible(
-            f"the adapter {found.name} changes expert {rows.start // len(rows)} of {name}, of "
-            f"which {model.path.name} has {experts}",
+            f"the adapter {found.name} changes expert {rows.start // len(rows)} of {name}, but "
+            f"{model.path.name} has {experts} there",
             made_for(found),
         )
 
 
 def refuse_not_finite(found: OpenedAdapter, change: Change) -> None:
-    """InvalidFile for NaN or infinity in what the adapter holds; its files are read for that."""
+    """InvalidFile if the adapter holds NaN or infinity; reads its files."""
     for tensor in parts(change):
         bad = not_finite(tensor)
         if bad is not None:

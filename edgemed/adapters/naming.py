@@ -19,7 +19,7 @@ STRENGTH = re.compile(r"(?P<path>.+):(?P<strength>-?(\d+(\.\d*)?|\.\d+)([eE]-?\d
 """Not a Windows drive: after the colon there is only a number."""
 
 MOST_STRENGTH = 1000
-"""No adapter is meant so; far above it, weights leave float32."""
+"""No adapter is meant to be stronger; far above it, weights overflow float32."""
 
 ADAPTED = re.compile(r"(?P<model>.*?\.gguf)\+(?P<adapters>.+)", re.IGNORECASE)
 """A GGUF file and the adapters applied to it."""
@@ -38,7 +38,7 @@ class Use(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its file's name, and its strength where that is not 1."""
+        """Its file's name, and its strength if that is not 1."""
         return self.path.name + self.suffix
 
     @property

@@ -1,4 +1,4 @@
-"""An adapter that was opened: what it says of itself, and what it changes."""
+"""An adapter that was opened: what it says about itself, and what it changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from edgemed.adapters.change import Change
 
 @dataclass(frozen=True, slots=True)
 class OpenedAdapter:
-    """`changes` by the name of the model's tensor. `architecture` and `base` are empty where the
+    """`changes` by the name of the model's tensor. `architecture` and `base` are empty if the
     adapter does not state them. `tied`: a head that is the embedding changes with it."""
 
     name: str

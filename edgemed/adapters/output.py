@@ -1,5 +1,4 @@
-"""How an adapter is written, by the name of the output: NAME.gguf is llama.cpp's form, any other
-name a PEFT folder."""
+"""Writes an adapter in the form that the output's name asks for: NAME.gguf, else a PEFT folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ def is_gguf(out: Path) -> bool:
 
 
 def refuse_output(out: Path, replace: bool) -> None:
-    """Refused where nothing can be written at `out`. A file may be replaced, a folder never."""
+    """Refused if nothing can be written at `out`. A file may be replaced, a folder never."""
     if not is_gguf(out) and out.is_dir() and not out.is_symlink():
         raise Refused(f"{out} exists already", "a folder is not replaced: choose another name")
     if is_gguf(out):

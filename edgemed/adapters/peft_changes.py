@@ -90,7 +90,7 @@ def open_placed(folder: Path, place: Callable[[str, PeftConfig], Place]) -> Open
 
 
 def of_expert(changes: Iterable[Change], expert: int | None) -> Iterator[Change]:
-    """The changes, of one expert's rows; of a bias none is known."""
+    """The changes, as those of this expert; a bias belongs to none."""
     for change in changes:
         yield change if isinstance(change, AddedVector) else replace(change, expert=expert)
 
@@ -158,7 +158,7 @@ def changes_of(
 def low_rank(
     config: PeftConfig, module: str, place: Place, left: Parts, pair: HalfNames
 ) -> LowRank:
-    """The pair of a module, taken out of `left`, with its lengths where it has any."""
+    """The pair of a module, taken out of `left`, with its lengths (DoRA's magnitudes) if any."""
     what = f"{config.path.parent}: {shown(module)}"
     if pair.a not in left or pair.b not in left:
         raise InvalidFile(f"{what} has only one half of its pair", AGAIN)
@@ -176,7 +176,7 @@ def low_rank(
         outer, inner = Thin(a, True), Thin(b, True)
     lengths = left.pop("lora_magnitude_vector", None)
     if config.dora != (lengths is not None):
-        has = "no lengths" if lengths is None else "lengths"
+        has = "no magnitudes" if lengths is None else "magnitudes"
         says = f"{config.path.name} says use_dora {config.dora}"
         raise InvalidFile(f"{what} has {has}, {says}", AGAIN)
     scale = config.scale_of(module)
@@ -184,14 +184,13 @@ def low_rank(
         return LowRank(outer, inner, scale)
     many = b.rows
     if lengths.rows * lengths.row_length != many:
-        raise InvalidFile(f"{what}: {lengths.row_length} lengths for {many} rows", AGAIN)
+        raise InvalidFile(f"{what}: {lengths.row_length} magnitudes for {many} rows", AGAIN)
     thin = Thin(lengths, False, place.order)
     return LowRank(outer, inner, scale, thin, "columns" if is_embedding else "rows")
 
 
 def refuse_turned(config: PeftConfig, place: Place, tensor: Tensor) -> None:
-    """A whole matrix of a layer that is stored the other way round cannot be told from one that is
-    not."""
+    """Refuse a fully trained matrix with fan_in_fan_out: it may be stored transposed or not."""
     if config.turned and len(tensor.shape) > 1 and place.stem.startswith("blk."):
         raise Refused(
             f"{config.path.parent}: {tensor.name} is trained whole, with fan_in_fan_out set",

@@ -1,7 +1,7 @@
-"""adapter_config.json of a PEFT folder: what is read of it, and what cannot be folded.
+"""adapter_config.json of a PEFT folder: what is read from it, and what cannot be folded.
 
 scaling = alpha / r, or alpha / sqrt(r) with rsLoRA (arXiv 2312.03732); rank_pattern and
-alpha_pattern set r and alpha apart for modules whose names end in what the pattern says.
+alpha_pattern set r and alpha for modules whose names end in the pattern.
 """
 
 import math
@@ -31,11 +31,11 @@ NOT_FOLDED = {
     "kasa_config": "it is KaSA",
     "monteclora_config": "it draws random numbers (MonteCLoRA)",
 }
-"""Keys that mean other arithmetic where they are set, and why."""
+"""Keys that change the arithmetic if they are set, and why."""
 
 QUANTIFIED_GROUP = re.compile(r"\)[*+?{]")
 QUANTIFIER = re.compile(r"[*+{]")
-MOST_QUANTIFIERS = 3  # each multiplies the time by the length of a module's name
+MOST_QUANTIFIERS = 3  # each one multiplies the matching time by the length of a module's name
 LONGEST_PATTERN = 200
 LARGEST = 1 << 31
 """A rank or alpha that no adapter has."""
@@ -43,7 +43,7 @@ LARGEST = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class PeftConfig:
-    """What an adapter says of itself."""
+    """What an adapter says about itself."""
 
     path: Path
     rank: int
@@ -57,7 +57,7 @@ class PeftConfig:
     base: str
 
     def rank_of(self, module: str) -> int:
-        """The rank that a module is to have."""
+        """The rank that a module must have."""
         return int(pattern_value(self.rank_pattern, module, self.rank))
 
     def scale_of(self, module: str) -> float:
@@ -161,7 +161,7 @@ def refuse_pattern(path: Path, key: str, pattern: str) -> None:
 
 
 def flag(path: Path, tree: Mapping[str, Any], key: str) -> bool:
-    """True or false; false where it is not said."""
+    """True or false; false if it is missing."""
     given = tree.get(key)
     if given is not None and type(given) is not bool:
         wrong(path, key, given)

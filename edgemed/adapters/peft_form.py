@@ -41,8 +41,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
             write_new(part / name, data)
         if folder.exists():
-            raise Refused(f"{folder} was made meanwhile", "name another folder")
-        part.rename(folder)  # an empty folder made this moment is taken over, a full one refuses
+            raise Refused(f"{folder} was created meanwhile", "name another folder")
+        part.rename(folder)  # replaces an empty folder created just now; fails on a full one
         sync_folder(folder.parent)
 
 
@@ -97,7 +97,7 @@ def put_back(rows: F32, order: Order | None) -> F32:
 
 
 def under(module: str, name: str, pair: Pair) -> Iterator[tuple[str, F32]]:
-    """A pair's arrays; an embedding's lie the other way round."""
+    """A pair's arrays; an embedding's are transposed."""
     if name == EMBEDDING:
         yield f"{module}.lora_embedding_A", np.ascontiguousarray(pair.b.T)
         yield f"{module}.lora_embedding_B", np.ascontiguousarray(pair.a.T)

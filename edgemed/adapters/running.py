@@ -1,7 +1,7 @@
-"""Adapters that llama.cpp runs beside a model's weights, unfolded: which it can, and their size.
+"""Adapters that llama.cpp runs beside a model's weights, unfolded: which it can run, their size.
 
-It reads its own GGUF form alone. A PEFT folder is put into that form, in a folder of the user's
-own, while llama.cpp loads it, and removed then: the numbers are the folder's, in float32.
+It reads only its own GGUF form. A PEFT folder is converted to that form in a private folder, which
+is removed once llama.cpp has loaded it; the numbers are the same, in float32.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,13 +34,13 @@ def refuse_unrunnable(model: Model, use: Use) -> int:
     if EMBEDDING in found.changes and HEAD not in model.tensors:
         raise Refused(
             f"{found.name} changes the embedding, which is this model's head as well: llama.cpp "
-            "ends on that",
+            "crashes on that",
             fold_it(model, use),
         )
     if HEAD in found.changes and HEAD not in model.tensors:
         raise Refused(
-            f"{found.name} changes the head, which in this model is the embedding: llama.cpp has "
-            "no such adapter",
+            f"{found.name} changes the head, which in this model is the embedding: llama.cpp "
+            "cannot run that",
             fold_it(model, use),
         )
     lay_over(model, found, use)
@@ -51,7 +51,7 @@ def refuse_unrunnable(model: Model, use: Use) -> int:
 
 
 def refuse_others(model: Model, found: OpenedAdapter, use: Use) -> None:
-    """Refused for what is not a pair of thin matrices: llama.cpp runs nothing else."""
+    """Refused for any change that is not a pair of thin matrices: llama.cpp runs nothing else."""
     for name, changes in found.changes.items():
         for change in changes:
             if not isinstance(change, LowRank) or change.lengths is not None:
@@ -69,7 +69,7 @@ def fold_it(model: Model, use: Use) -> str:
 
 @contextmanager
 def in_gguf(model: Model, asked: Sequence[Running]) -> Iterator[tuple[Running, ...]]:
-    """The same adapters in GGUF form: those of PEFT are written to files that go with the block."""
+    """The same adapters in GGUF form: PEFT's are written to files that are removed afterwards."""
     with ExitStack() as stack:
         found = []
         for path, strength in asked:

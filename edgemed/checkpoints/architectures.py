@@ -1,7 +1,7 @@
-"""What llama.cpp calls each architecture of checkpoints, and what it asks of it: a table.
+"""What llama.cpp calls each architecture of checkpoints, and what it requires of it: a table.
 
-A row has the keys that are read from config.json, the values that count where the file says
-nothing, and what llama.cpp computes whatever the file says. Source: conversion scripts and
+A row has the keys that are read from config.json, their defaults, and the values that llama.cpp
+computes with whatever the file says. Source: conversion scripts and
 src/models of llama.cpp; the values are transformers' own.
 """
 
@@ -15,7 +15,7 @@ from edgemed.printable import printable
 
 
 class HeaderKey(NamedTuple):
-    """A key of GGUF behind the architecture's name, its type, and the name in config.json."""
+    """A key of GGUF without the architecture's name, its type, and the name in config.json."""
 
     name: str
     kind: str
@@ -24,9 +24,9 @@ class HeaderKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """`names` are those of config.json. `only`: values that llama.cpp takes for granted. `tied`:
-    whether the embedding is the head where nothing is said. `leaves_out`: beginnings of tensors of
-    other parts than the language model."""
+    """`names` are those of config.json. `only`: values that llama.cpp assumes. `tied`: whether
+    the embedding is the head by default. `leaves_out`: beginnings of the names of tensors
+    that belong to other parts than the language model."""
 
     names: tuple[str, ...]
     gguf: str

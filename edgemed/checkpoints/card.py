@@ -1,7 +1,7 @@
-"""What a checkpoint says of itself: names, licence, parents and settings, as GGUF's `general.*`.
+"""What a checkpoint says about itself: names, licence, parents, settings, as GGUF's `general.*`.
 
 From the front matter of README.md, generation_config.json and the folder's name, by the rules of
-llama.cpp's converter, which are in gguf-py. Whatever is not a short text or a list of them is left.
+llama.cpp's converter, which are in gguf-py. Anything but a short text or a list of them is ignored.
 """
 
 import json
@@ -23,17 +23,17 @@ ONE = (
     "size_label", "license", "license_name", "license_link", "source_url", "source_doi",
     "source_uuid", "source_repo_url",
 )  # fmt: skip
-"""Fields of gguf-py's Metadata; in a key the _ behind license and source is a dot."""
+"""Fields of gguf-py's Metadata; in a key the _ after license and source is a dot."""
 
 SETTINGS = {
     "temperature": ("temp", "float32"), "top_k": ("top_k", "int32"), "top_p": ("top_p", "float32"),
     "min_p": ("min_p", "float32"), "repetition_penalty": ("penalty_repeat", "float32"),
 }  # fmt: skip
-"""Names of generation_config.json, and those behind general.sampling."""
+"""Names of generation_config.json, and those after general.sampling."""
 
 
 def general(folder: Path, config: Mapping[str, Any], weights: int, label: str) -> Values:
-    """The keys; `label` is the size where nothing states it."""
+    """The keys; `label` is the size if nothing else states it."""
     from gguf.metadata import Metadata  # a second of imports
 
     card = front_matter(folder / CARD)
@@ -92,11 +92,11 @@ def listed(word: str, entries: Any) -> Iterator[tuple[str, tuple[str, Any]]]:
 
 
 def sampling(path: Path) -> Values:
-    """The publisher's settings for drawing tokens."""
+    """The publisher's sampling settings."""
     try:
         tree = json_of(read_bounded(path, "file of settings"))
     except (EdgemedError, OSError, ValueError, json.JSONDecodeError):
-        return {}  # as a card
+        return {}  # like a card's, its faults do not stop a conversion
     found: Values = {}
     for name, (key, kind) in SETTINGS.items() if isinstance(tree, dict) else ():
         value = tree.get(name)

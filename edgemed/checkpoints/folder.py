@@ -1,7 +1,7 @@
-"""A Hugging Face checkpoint's folder: what it is known by, and which files it is made of.
+"""A Hugging Face checkpoint's folder: how it is recognized, and which files belong to it.
 
     config.json    model.safetensors, or model.safetensors.index.json and its shards
-    tokenizer files, README.md and generation_config.json where there are any
+    tokenizer files, README.md and generation_config.json if there are any
 
 Pickle files are refused and never opened.
 """
@@ -33,7 +33,7 @@ Tables = Mapping[Path, Mapping[str, Stored]]
 
 
 def checkpoint_folder(path: Path) -> Path | None:
-    """The folder that `path` names, by itself or by a file in it; None where it is another file.
+    """The folder that `path` names, by itself or by a file in it; None if it is another file.
 
     Refused for a pickle file.
     """
@@ -84,7 +84,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def weight_tables(folder: Path) -> Tables:
-    """The tables of all files of weights; InvalidFile where one is missing or not as listed."""
+    """The tables of all files of weights; InvalidFile if one is missing or not as listed."""
     if (folder / INDEX).is_file():
         return listed(folder, read_json(folder / INDEX, "index of shards"))
     if (folder / ONE).is_file():

@@ -1,6 +1,6 @@
 """config.json as GGUF's hyper-parameters: the keys of a row of ARCHITECTURES, and of its rope.
 
-A value that is missing and has no usual one, that has the wrong type, or that llama.cpp would not
+A value that is missing and has no default, that has the wrong type, or that llama.cpp does not
 compute with, is refused by name.
 """
 
@@ -21,7 +21,7 @@ AGAIN = "get config.json again from the model's publisher"
 ANOTHER = "convert it with llama.cpp's convert_hf_to_gguf.py, and compare what it says"
 
 MAY_LACK = ("sliding_window", "attn_logit_softcapping", "final_logit_softcapping")
-"""Values that may be null: there is no such thing in the model then."""
+"""Values that may be null: the model does not have that part then."""
 
 
 OTHERWISE = {"num_experts": "num_local_experts"}
@@ -41,7 +41,7 @@ class CheckpointConfig:
                 self.refuse(name, f"llama.cpp computes {row.gguf} with {values[0]}")
 
     def get(self, name: str) -> Any:
-        """A value, or its usual one."""
+        """A value, or its default."""
         found = self.tree.get(name)
         if found is None and name in OTHERWISE:
             found = self.tree.get(OTHERWISE[name])
@@ -77,7 +77,7 @@ class CheckpointConfig:
         raise Refused(f"{self.path}: {name} is {shown}; {why}", ANOTHER)
 
     def refuse_quantized(self) -> None:
-        """A checkpoint that is quantized already has no rows of numbers."""
+        """Refuse a quantized checkpoint: it has no rows of plain numbers."""
         found = self.tree.get("quantization_config")
         if found:
             method = found.get("quant_method") if isinstance(found, dict) else found
@@ -113,7 +113,7 @@ def hyper_parameters(config: CheckpointConfig) -> Values:
 
 
 def value_of(config: CheckpointConfig, source: str, kind: str) -> int | float | None:
-    """The value of one key; None where the model has no such thing."""
+    """The value of one key; None if the model does not have it."""
     if source == "head_dim":
         return config.head_length
     if source == "rope_dimensions":
@@ -128,7 +128,7 @@ def value_of(config: CheckpointConfig, source: str, kind: str) -> int | float | 
 
 
 def partial(config: CheckpointConfig) -> float:
-    """The share of a head that is turned."""
+    """The share of a head that is rotated."""
     table = config.get("rope_parameters")
     inside = table.get("partial_rotary_factor") if isinstance(table, dict) else None
     found = config.get("partial_rotary_factor") if inside is None else inside
@@ -140,7 +140,7 @@ def partial(config: CheckpointConfig) -> float:
 
 
 def refuse_other_scale(config: CheckpointConfig) -> None:
-    """llama.cpp scales gemma's queries by a head's length; of its 27B models by the width."""
+    """llama.cpp scales gemma's queries by a head's length; in 27B models by the width."""
     if config.get("query_pre_attn_scalar") is None:
         return
     largest = {"gemma2": 46, "gemma3": 62}.get(config.row.gguf)
@@ -152,7 +152,7 @@ def refuse_other_scale(config: CheckpointConfig) -> None:
 
 
 def refuse_other_layers(config: CheckpointConfig) -> None:
-    """Which blocks have a sliding window is not in the file: llama.cpp knows it of gemma."""
+    """GGUF does not say which blocks have a sliding window: llama.cpp knows it for gemma."""
     every = {"gemma2": 2, "gemma3": 6}.get(config.row.gguf)
     found = config.get("layer_types")
     if every is None or not isinstance(found, list):
@@ -165,7 +165,7 @@ def refuse_other_layers(config: CheckpointConfig) -> None:
 
 
 def notes(config: CheckpointConfig) -> Iterator[str]:
-    """What llama.cpp does otherwise than transformers, and it matters only to long texts."""
+    """Where llama.cpp differs from transformers, on long texts only."""
     window, arch = config.get("sliding_window"), config.row.gguf
     used = config.get("use_sliding_window") is not False or arch == "phi3"
     if arch not in ("gemma2", "gemma3") and isinstance(window, int) and used:

@@ -27,7 +27,7 @@ ARCHITECTURE = "general.architecture"
 
 
 def open_checkpoint(folder: Path) -> Model:
-    """The model in a folder; InvalidFile or Refused, with the file named, for what cannot be."""
+    """The model in a folder; InvalidFile or Refused, with the file named, if it cannot be used."""
     from edgemed.checkpoints.tokenizers import tokenizer_metadata
 
     tree = read_config(folder)
@@ -90,6 +90,6 @@ def size_label(tensors: Mapping[str, Tensor]) -> str:
 
 
 def said_of(folder: Path, others: int) -> Iterator[str]:
-    """What of the checkpoint is not in the model."""
+    """What is left out of the model."""
     if others:
         yield f"{folder.name}: {others:,} tensors of other parts, such as vision, are left out"

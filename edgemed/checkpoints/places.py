@@ -1,8 +1,8 @@
 """Where a module of a checkpoint is in a GGUF model: its name, and the order of its rows.
 
-llama.cpp rotates neighbouring pairs of a head where a checkpoint's llama rotates halves, so that
-the rows of q and k lie in another order; gemma's norms are stored less one. What is not known of an
-architecture is refused by name, never guessed. Source: conversion scripts of llama.cpp.
+llama.cpp rotates neighbouring pairs of a head where a checkpoint's llama rotates halves, so the
+rows of q and k are in another order; checkpoints store gemma's norms minus one. Anything unknown is
+refused by name, never guessed. Source: conversion scripts of llama.cpp.
 """
 
 import re
@@ -18,7 +18,7 @@ Order = tuple[int, ...]
 
 EXPERT = re.compile(r"(?P<before>.+\.experts)\.(?P<number>\d{1,4})\.(?P<part>\w+)")
 MIXTRAL = re.compile(r"model\.layers\.(\d+)\.block_sparse_moe\.experts")
-"""Its experts have another name in the table of names, where they are in one tensor."""
+"""Its experts have another name in the table of names if they are in one tensor."""
 
 TURNED = ("llama",)
 """Architectures whose q and k have the rows of a head's halves side by side."""
@@ -27,7 +27,7 @@ AS_THEY_ARE = (
     "qwen2", "qwen3", "qwen2moe", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "gpt2",
 )  # fmt: skip
 LESS_ONE = ("gemma", "gemma2", "gemma3")
-"""Architectures whose norms are stored less one in checkpoints."""
+"""Architectures whose norms are stored minus one in checkpoints."""
 
 
 class Place(NamedTuple):
@@ -81,7 +81,7 @@ def names(arch: str, blocks: int) -> dict[str, str]:
 
 
 def order_of(stem: str, arch: str, metadata: Metadata) -> Order | None:
-    """The order of rows of q and k; None for what lies as it is."""
+    """The order of the rows of q and k; None for other tensors."""
     kind = stem.rsplit(".", 1)[-1]
     if arch not in TURNED or kind not in ("attn_q", "attn_k"):
         return None

@@ -50,7 +50,7 @@ def rope_of(config: CheckpointConfig) -> Rope:
         keys["scaling.attn_factor"] = ("float32", attention_factor(config, table))
         factors = longrope(config, table)
     elif kind != "default":
-        config.refuse("rope_scaling", f"edgemed knows no rope of type {kind[:40]} for {arch}")
+        config.refuse("rope_scaling", f"edgemed does not know the rope type {kind[:40]} for {arch}")
     return Rope({f"{arch}.rope.{key}": value for key, value in keys.items()}, factors)
 
 
@@ -105,7 +105,7 @@ def scaling(config: CheckpointConfig, kind: str, table: Mapping[str, Any]) -> Va
 
 
 def llama3(config: CheckpointConfig, table: Mapping[str, Any]) -> list[float]:
-    """A divisor for every frequency: none for short waves, all for long ones, between by share."""
+    """A divisor for every frequency: 1 for short waves, the factor for long ones, mixed between."""
     length = config.head_length
     theta, factor = config.real("rope_theta", table), config.real("factor", table)
     low, high = (config.real(f"{word}_freq_factor", table) for word in ("low", "high"))
@@ -118,7 +118,7 @@ def llama3(config: CheckpointConfig, table: Mapping[str, Any]) -> list[float]:
 
 
 def divisor(frequency: np.float32, context: int, low: float, high: float, factor: float) -> Any:
-    """That of one frequency. Rounded step by step as torch does, so that the bits are the same."""
+    """The divisor of one frequency, rounded step by step as torch does, so that the bits agree."""
     wave = (F32(1) / frequency) * F32(2 * math.pi)  # in tokens
     if wave < context / high:
         return 1.0
@@ -129,7 +129,7 @@ def divisor(frequency: np.float32, context: int, low: float, high: float, factor
 
 
 def stretch(config: CheckpointConfig, table: Mapping[str, Any]) -> tuple[float, int]:
-    """How many times longer the context is than it was, and that."""
+    """How many times longer the context is than before, and the length before."""
     context = original_length(config, table)
     return config.whole("max_position_embeddings") / context, context
 

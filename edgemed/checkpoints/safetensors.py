@@ -48,7 +48,7 @@ class Stored(NamedTuple):
 
 
 def read_table(path: Path) -> dict[str, Stored]:
-    """Every tensor of the file by its name; InvalidFile where the table cannot be right."""
+    """Every tensor of the file by its name; InvalidFile if the table cannot be right."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InvalidFile(f"{path} is not a file", "name a .safetensors file")
@@ -78,7 +78,7 @@ def parsed(path: Path, text: bytes) -> Mapping[str, Any]:
 
 
 def checked(path: Path, tree: Mapping[str, Any], start: int, size: int) -> dict[str, Stored]:
-    """The tensors, one behind the other to the end of the file."""
+    """The tensors, one after the other to the end of the file."""
     found = {name: stored(path, name, entry, start) for name, entry in tree.items()}
     end, before = start, "the table"
     for name, tensor in sorted(found.items(), key=lambda item: (item[1].offset, item[1].nbytes)):

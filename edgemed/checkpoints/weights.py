@@ -4,7 +4,7 @@
     model.layers.3.mlp.experts.0.up_proj.weight     part of blk.3.ffn_up_exps.weight
     model.layers.3.mlp.experts.gate_up_proj         half of two such tensors, all experts at once
 
-Nothing is read but the tables: a tensor that is put together says where its rows are.
+Only the tables are read: a tensor made of several says where its rows are.
 """
 
 import re
@@ -32,7 +32,7 @@ UNUSED = (".rotary_emb.inv_freq", ".attention.masked_bias", ".attention.bias")
 
 
 class StoredRows(NamedTuple):
-    """A matrix or vector: rows of a tensor in a file, and the number of the expert it is of."""
+    """A matrix or vector: rows of a tensor in a file, and the number of its expert."""
 
     number: int
     source: Tensor
@@ -47,7 +47,7 @@ class StoredRows(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """All slices of a tensor of GGUF, and what its place asks for."""
+    """All slices of a tensor of GGUF, and how its place changes them."""
 
     order: Order | None
     plus: float
@@ -86,7 +86,7 @@ def sources(tables: Tables, row: Architecture) -> Iterator[Tensor]:
 
 
 def left_out(tables: Tables, row: Architecture) -> int:
-    """How many tensors belong to other parts, such as one that sees pictures."""
+    """How many tensors belong to other parts, such as vision."""
     names = (name.removeprefix("model.") for table in tables.values() for name in table)
     return sum(name.startswith(row.leaves_out or "\0") for name in names)
 
@@ -138,7 +138,7 @@ def tie(found: dict[str, StoredTensor], tied: bool) -> None:
 
 
 def put_together(name: str, found: StoredTensor, experts: int) -> Tensor:
-    """One tensor of GGUF; InvalidFile where its slices do not fit together."""
+    """One tensor of GGUF; InvalidFile if its slices do not fit together."""
     slices = sorted(found.slices)
     first, source = slices[0], slices[0].source
     stacked = "_exps." in name

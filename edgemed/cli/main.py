@@ -31,8 +31,8 @@ ROOM = "the output is incomplete: free some disk space and run the command again
 
 
 class Command(NamedTuple):
-    """The room of a command's module, what it is for, and its actions (`*`: all) that open
-    internet sockets. `serve` opens the one that listens, and then gives the right up itself."""
+    """The room of a command's module, what it is for, and its actions (`*`: all) that may open
+    internet sockets. `serve` opens the one that listens, and then gives up that right itself."""
 
     room: str
     help: str
@@ -62,13 +62,13 @@ COMMANDS: dict[str, Command] = {
     "convert": Command("files", "write a Hugging Face checkpoint as a GGUF model, in any type"),
     "quantize": Command("files", "write a GGUF model in smaller types"),
     "adapt": Command("training", "train a LoRA adapter on your own examples"),
-    "instructions": Command("training", "make tasks to learn from, and report on them"),
+    "instructions": Command("training", "make tasks to train on, and report on them"),
     "fold": Command("files", "write a LoRA adapter into its model, keeping its types"),
     "extract": Command("files", "extract a fine-tune's change as a LoRA adapter"),
     "audit": Command("clinic", "check or print the log of who did what"),
     "demo": Command("local_models", "try a merge of two embedded models (not for patients)"),
     "serve": Command(
-        "local_models", "let other programs of this machine use a model", internet=("*",)
+        "local_models", "let other programs on this machine use a model", internet=("*",)
     ),
     "inspect": Command("files", "show what is in a GGUF file, a checkpoint or an adapter"),
 }
@@ -110,7 +110,7 @@ def run(name: str | None, arguments: Sequence[str]) -> int:
     try:
         parser = build_parser(name)
         args = parser.parse_args(arguments)
-    except EdgemedError as error:  # a name that cannot be right, or a site's list of words
+    except EdgemedError as error:  # an impossible file name, or a site's word list
         return complain(error)
     if args.command is None:
         parser.print_help()
@@ -125,7 +125,7 @@ def shield(command: Command, arguments: Sequence[str]) -> None:
     from edgemed_models.privacy.dumps import forbid_dumps
     from edgemed_models.privacy.sockets import give_up_internet
 
-    os.umask(0o077)  # what libraries write for us is the user's alone too
+    os.umask(0o077)  # files that libraries write can be read by the user only, too
     forbid_dumps()
     words = [word for word in arguments if not word.startswith("-")]
     if not {*words[1:2], "*"} & set(command.internet):
@@ -174,7 +174,7 @@ def guarded(args: argparse.Namespace) -> int:
         drop_output()
         return 1
     except OSError as error:
-        if error.errno in REFUSED:  # a name that is made of a given one can be too long as well
+        if error.errno in REFUSED:  # a name made from a given one can be too long as well
             return complain(UsageError(f"a file cannot have that name: {error.strerror}", ANOTHER))
         if error.errno not in (*FULL, standard.CLOSED):
             return complain(worded(error) or unforeseen(error, args.debug))
@@ -189,8 +189,7 @@ def guarded(args: argparse.Namespace) -> int:
 
 
 def drop_output() -> None:
-    """Nobody reads standard output any more: drop what is left, so that Python does not try again
-    at exit."""
+    """Standard output is closed: drop the rest, so that Python does not write it again at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -198,7 +197,7 @@ def drop_output() -> None:
 
 
 def unforeseen(error: Exception, debug: bool) -> EdgemedError:
-    """An unexpected error, by kind and place; with `debug`, with every place on the way."""
+    """An unexpected error, by type and place; with `debug`, its traceback is printed."""
     if isinstance(error, RuntimeError) and not has_home():
         return EdgemedError("this user has no home folder", "set HOME to a folder to write in")
     frames = traceback.extract_tb(error.__traceback__)
@@ -207,7 +206,7 @@ def unforeseen(error: Exception, debug: bool) -> EdgemedError:
     place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}"  # noqa: PTH119
     return EdgemedError(
         f"internal error: {type(error).__name__} in {place}",
-        "please report this line; `edgemed --debug COMMAND ...` shows the way to it",
+        "please report this line; `edgemed --debug COMMAND ...` shows the traceback",
     )
 
 

@@ -22,7 +22,7 @@ class TypeShare(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """None, empty or 0 where the file does not say. `nbytes` is the size of all files. A checkpoint
+    """None, empty or 0 if the file does not say. `nbytes` is the size of all files. A checkpoint
     has its folder for a file, and the version 0."""
 
     files: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is wrong with a file, without its path; and how strings from a file are shown.
+"""What is wrong with a file, without its path; also how strings from a file are shown.
 
 The parsing code knows no path and raises `Flaw`; the code that opened the file turns it into an
 `InvalidFile` that names the file. Strings from a file are not trusted: they are shown through

@@ -31,7 +31,7 @@ NOT_GGUF = 0
 
 
 class Laid(NamedTuple):
-    """An adapter that is laid over a model: its name, how strongly it counts, and its files."""
+    """An adapter applied to a model: its name, its strength, and its files."""
 
     name: str
     strength: float

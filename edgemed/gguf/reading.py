@@ -1,7 +1,8 @@
 """Rows of a tensor from its files: packed as they are stored, and decoded.
 
 The one place that knows how rows are found: in one piece, gathered from several places, or in
-another order. Files are read by position, not mapped: a file that is cut meanwhile is an error.
+another order. Files are read by position, not mapped: a file that is truncated meanwhile
+gives an error.
 """
 
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def read_gathered(tensor: Tensor, gathered: Gathered, first: int, files: Files, 
 
 
 def read_numbers(gathered: Gathered, numbers: I64, files: Files, buffer: U8) -> None:
-    """Rows by their numbers: all at once where they lie close together, else one by one."""
+    """Rows by their numbers: all at once if they are close together, else one by one."""
     low, span = int(numbers.min()), int(numbers.max() - numbers.min()) + 1
     if span <= SPREAD * len(numbers):
         between = np.empty((span, buffer.shape[1]), np.uint8)
@@ -98,5 +99,5 @@ def decode(tensor: Tensor, packed: U8, out: F32) -> None:
 
 
 def bytes_beside(tensor: Tensor) -> int:
-    """How many times a chunk's packed bytes are held while its rows are put in order."""
+    """How many copies of a chunk's packed bytes are held while its rows are put in order."""
     return SPREAD if tensor.gathered is not None and tensor.gathered.order is not None else 0

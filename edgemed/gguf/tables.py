@@ -1,4 +1,4 @@
-"""What stands in a model's header, as tables of text: facts, types, every tensor."""
+"""What is in a model's header, as tables of text: facts, types, every tensor."""
 
 from edgemed.amounts import amount
 from edgemed.gguf.description import ModelDescription

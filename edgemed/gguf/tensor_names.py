@@ -24,7 +24,7 @@ FIRST_OF_MODEL = ("token_embd", "token_types", "position_embd", "rope_", "per_la
 
 
 class Names(NamedTuple):
-    """A tensor's names; `hf` is None where gguf's table has none, `group` empty outside GROUPS."""
+    """A tensor's names; `hf` is None if gguf's table has none, `group` empty outside GROUPS."""
 
     gguf: str
     hf: str | None

@@ -34,7 +34,7 @@ class TensorInfo(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Whole rows that lie one behind the other in a file, from byte `offset`."""
+    """Whole rows, one after the other in a file, from byte `offset`."""
 
     path: Path
     offset: int
@@ -46,7 +46,7 @@ class Gathered:
     """Where the rows of a tensor are, if they are not all in one place in their order.
 
     Row i of the tensor is row order[i] of all `runs` (of a vector: element i). `plus` is added to
-    every number. `values`: the tensor's own bytes, where no file holds them.
+    every number. `values`: the tensor's own bytes, if no file holds them.
     """
 
     runs: tuple[Run, ...] = ()
@@ -59,7 +59,7 @@ class Gathered:
 class Tensor:
     """A tensor in a file: `nbytes` bytes at `offset`. shape[0] is the row length, as in ggml.
 
-    Where it is `gathered`, its rows are elsewhere as well, and `path` is the first of its files.
+    If it is `gathered`, its rows are in several places, and `path` is the first of its files.
     """
 
     name: str

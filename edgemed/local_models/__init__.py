@@ -1,1 +1,1 @@
-"""The models on this machine: the library, loading a model, and its tuned speed."""
+"""The models on this machine: the library, getting and loading models, and their tuned speed."""

@@ -12,7 +12,7 @@ from edgemed.gguf import Model
 from edgemed.local_models.loading import Options, shape_of
 
 MOST = 8
-"""Unless the user says otherwise."""
+"""The limit, unless the user gives another."""
 
 
 def many_at_once(

@@ -1,4 +1,4 @@
-"""The adapter that is kept with a model of the list, and runs beside it wherever it is named."""
+"""The adapter that is kept with a model of the list, and runs beside it whenever it is named."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from edgemed.local_models.loading import Options, load_model
 def keep_adapter(name: str, use: Use | None) -> AddedModel:
     """Keep `use` with the model `name`, or none; it is tried beside the model first.
 
-    Refused where llama.cpp cannot run it beside this model, or where it changes nothing.
+    Refused if llama.cpp cannot run it beside this model, or if it changes nothing.
     """
     entry = named(read_library(), name)
     text = ""
@@ -46,14 +46,14 @@ def named(library: Library, name: str) -> AddedModel:
 
 
 def kept_adapter(name: str | None) -> tuple[Use, ...]:
-    """The adapter of a model of the list, of the default without a name; none for any other."""
+    """The adapter of a model of the list (without a name: the default); none for any other."""
     library = read_library()
     entry = library.find(name or library.default or "")
     return adapter_of(entry) if entry else ()
 
 
 def adapter_of(entry: AddedModel) -> tuple[Use, ...]:
-    """The adapter of an entry; Refused where its file is gone."""
+    """The adapter of an entry; Refused if its file is gone."""
     if not entry.adapter:
         return ()
     use = use_of(entry.adapter)

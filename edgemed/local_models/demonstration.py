@@ -1,7 +1,7 @@
-"""Which models are for demonstration only, and what is said of them.
+"""Which models are for demonstration only, and what users are told about them.
 
 Any file made from the embedded models counts as a demonstration, whatever its name and place; so
-does any made of a model whose card says what it cannot do.
+does any file made from a model whose card says what it cannot do.
 """
 
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def is_demonstration(path: Path) -> bool:
 
 
 def is_embedded(path: Path) -> bool:
-    """Whether a file is one of the embedded models, or was made of them."""
+    """Whether a file is one of the embedded models, or was made from them."""
     return any(name.startswith(FAMILY) for name in called(path))
 
 
 def limits_of(path: Path) -> str:
-    """What the model cannot do, by its card, as it is said before a draft; empty where no card says
+    """What the model cannot do, by its card, as shown before a draft; empty if no card says
     anything."""
     own = called(path)
     if not own:

@@ -131,9 +131,8 @@ def find_model(name: str | None) -> Path:
     refuse_odd_name(path)
     if path.is_dir():
         raise UsageError(
-            f"{name} is a folder, and llama.cpp runs GGUF files",
-            f"make one of a checkpoint: edgemed convert {name} -o {path.name}.gguf "
-            "--out-type Q4_K_M",
+            f"{name} is a folder, and llama.cpp runs only GGUF files",
+            f"convert a checkpoint: edgemed convert {name} -o {path.name}.gguf --out-type Q4_K_M",
         )
     if not path.is_file():
         known = ", ".join(e.name for e in library.entries) or "none"
@@ -249,7 +248,7 @@ def changing() -> Iterator[Library]:
 
 
 def named_after(file: Path) -> str:
-    """A model's name made from its file's name; characters that a name cannot have are left out."""
+    """A model's name made from its file's name, without characters that a name cannot have."""
     parts = re.findall(r"[A-Za-z0-9._-]+", file.stem)
     return "-".join(parts).strip("-._")[:64] or "model"
 
@@ -273,10 +272,10 @@ def twin_of(sha256: str, library: Library) -> AddedModel | None:
 
 
 def refuse_twin(sha256: str, library: Library) -> None:
-    """Refuse bytes that are in the list already: a second copy only fills the disk."""
+    """Refuse a file whose bytes are in the list already: a second copy only fills the disk."""
     if (twin := twin_of(sha256, library)) is not None:
         raise Refused(
-            f"the same bytes are among your models already, as {twin.name}",
+            f"this file is among your models already, as {twin.name}",
             f"use {twin.name}; for a second name: edgemed models alias {twin.name} NAME",
         )
 
@@ -295,7 +294,7 @@ def alias(name: str, second: str) -> AddedModel:
 
 
 def no_model(name: str) -> UsageError:
-    """That no model is called so."""
+    """The error for a name that no model has."""
     return UsageError(f"there is no model {name!r}", "see `edgemed models list`")
 
 
@@ -344,7 +343,7 @@ def digest(file: Path, progress: Callable[[int], None]) -> str:
 def remove(name: str) -> AddedModel:
     """Take `name` off the list; its file is deleted only if it is edgemed's own copy.
 
-    While another name has the same file, it stays, and is that one's from then on.
+    If another name has the same file, the file stays and belongs to that one from then on.
     """
     with changing() as library:
         entry = library.find(name)

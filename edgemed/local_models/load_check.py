@@ -21,14 +21,14 @@ tried before the work."""
 
 
 class Opener:
-    """Asks llama.cpp whether it opens files; without a process, every file passes."""
+    """Asks llama.cpp whether it can open files; without a process, every file passes."""
 
     def __init__(self, process: "LoadCheck | None") -> None:
         self._process = process
 
     def refuse_early(self, paths: Sequence[Path], name: str, weights: int) -> bool:
-        """`refuse_unloadable` before the work, if `weights` are so many that it would be long;
-        whether llama.cpp opened them. The process ends then, and takes no memory from the work."""
+        """`refuse_unloadable` before the work, if it has so many `weights` that it takes long;
+        returns whether it ran. The process then ends, and takes no memory from the work."""
         if self._process is None or weights <= LONG:
             return False
         self.refuse_unloadable(paths, name)

@@ -59,7 +59,7 @@ class Options:
 
 
 class Planned(NamedTuple):
-    """How to load a model for a request, and the tokens of its prompt where they were counted."""
+    """How to load a model for a request, and the tokens of its prompt if they were counted."""
 
     plan: fit.MemoryPlan
     tokens: int | None
@@ -76,7 +76,7 @@ def running(
     path: Path, options: Options, messages: Sequence[Message], answer: range
 ) -> Iterator[tuple[LlamaModel, int | None]]:
     """A model loaded for one request (see `plan_request`), closed when the block ends; and the
-    tokens of the prompt where they are known."""
+    tokens of the prompt if they are known."""
     with started_ahead() as process:
         plan, tokens = plan_request(path, options, messages, answer, process)
         model = start(settings_for(path, options, plan), process)
@@ -132,7 +132,7 @@ def count(path: Path, options: Options, messages: Sequence[Message], process: Pr
 
 
 def start(settings: EngineSettings, process: Process | None = None) -> LlamaModel:
-    """A running model, in `process` if one was started ahead; the engine's error becomes ours."""
+    """A running model, in `process` if one was started ahead; raises the engine's error as ours."""
     try:
         return LlamaModel(settings, process, with_adapters)
     except ModelError as error:
@@ -184,13 +184,13 @@ def translated(error: ModelError) -> EdgemedError:
 
 
 def plan_model(model: Model, options: Options, tokens: int | None = None) -> fit.MemoryPlan:
-    """How to load a model so that `tokens` fit; without tokens, as many as there is room for."""
+    """How to load a model so that `tokens` fit; without `tokens`, as many as fit."""
     shape, room = shape_of(model), memory()
     shape = replace(shape, other_bytes=shape.other_bytes + adapter_bytes(model, options.adapters))
     gpu = None if options.gpu_layers == 0 else find_gpu()
     if options.gpu_layers and gpu is None:
         raise Refused(
-            "layers for a GPU were asked for, and llama.cpp finds no GPU here",
+            "layers on a GPU were requested, but llama.cpp finds no GPU here",
             "leave all layers to the processor; `edgemed doctor` shows what the installed "
             "llama.cpp can use",
         )
@@ -272,7 +272,7 @@ def decisive(
 
 
 def threads_and_batch(path: Path, options: Options) -> tuple[int, int]:
-    """The user's, else those that a tuning of this file found, else the defaults."""
+    """The user's settings, else those that a tuning of this file found, else the defaults."""
     found = recall(path)
     threads = options.threads or (found.threads if found else usable_cores())
     return threads, options.batch or (found.batch if found else BATCH)
@@ -345,7 +345,7 @@ def vocabulary_of(model: Model) -> int:
 
 
 def whole(meta: Mapping[str, Any], key: str) -> int:
-    """A whole number of the header; 0 where it has none."""
+    """A whole number of the header; 0 if it has none."""
     value = meta.get(key, 0)
     return int(value) if isinstance(value, int) else 0
 

@@ -22,7 +22,7 @@ class Speed:
 
     `reread`: tokens that it reads for a further draft of a note that it has read. `unsteady`: by
     how much the time of the same settings differed when they were tried again, as a share. None
-    where an earlier version did not measure it.
+    if an earlier version did not measure it.
     """
 
     threads: int

@@ -1,10 +1,10 @@
 """Finds by trials the number of threads and the batch with which a model runs fastest here.
 
 Each setting is tried in its own worker: a warm-up, then it reads a note of invented lines and
-writes an answer, timed by the engine; then it is asked another thing about the same note, and the
-tokens that it reads for that are counted. Threads are chosen first, then the batch. Other programs
-disturb the timings, so a setting must be clearly faster than the default to be taken, and the
-default is tried once more at the end, to see whether the machine was busy.
+writes an answer, timed by the engine; then it is asked another question about the same note,
+and the tokens that it reads for that are counted. Threads are chosen first, then the batch. Other
+programs disturb the timings, so a setting must be clearly faster than the default to be taken, and
+the default is tried once more at the end, to see whether the machine was busy.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ NOTE_TOKENS, ANSWER_TOKENS = 1500, 300  # a typical note and its summary, to com
 READ, WRITTEN = 384, 32  # tokens to read and write in a trial; fewer if the context is short
 BATCHES = (64, 128, 256, 512)
 CLEARLY = 0.95  # a setting is taken if it needs less than this share of the default's time
-BUSY = 0.2  # of its time: a difference between two trials of the same settings that is said
+BUSY = 0.2  # of its time: a difference between two trials of the same settings that is reported
 TRIES = 4  # answers to ask for until there are WRITTEN tokens: a model may end early
 
 Open = Callable[[Options], Model]
@@ -114,7 +114,7 @@ def measured(model: Model, threads: int, batch: int) -> Speed:
 
 
 def reread(model: Model, note: Message) -> int:
-    """Tokens read for a second question about a note of which a first was answered."""
+    """Tokens read for a second question about a note, after a first one was answered."""
     for question in ("\n\nIn one line?", "\n\nWhat next?"):
         message, shared = Message("user", note.content + question), len(note.content)
         end = ended(model, Request((message,), max_tokens=1, shared=shared))
@@ -122,7 +122,7 @@ def reread(model: Model, note: Message) -> int:
 
 
 def ended(model: Model, request: Request) -> Done:
-    """How a request ended. Raises EdgemedError where the engine broke."""
+    """How a request ended. Raises EdgemedError if the engine broke."""
     try:
         end = ask(model, request).end
     except ModelError as error:
@@ -164,7 +164,7 @@ def shown(speed: Speed) -> str:
 
 
 def busy(speed: Speed) -> str:
-    """That the machine was busy while it was tuned; empty where it was not."""
+    """A warning that the machine was busy during tuning; empty if it was not."""
     if speed.unsteady is None or speed.unsteady < BUSY:
         return ""
     return (

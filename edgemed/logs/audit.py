@@ -2,9 +2,9 @@
 
 Row n carries HMAC(key, mac of row n-1, row n). A seal outside the database names the last row, so
 that a cut tail shows too. Rows hold no patient text: what must be recognised later goes in as a
-keyed mark (`Log.mark`). A draft has a record beside its row, in the same file and under the same
-key (`edgemed.logs.records`); what earlier versions recorded in a file of its own is taken in when
-the log is opened (`edgemed.logs.earlier`).
+keyed hash, called a mark (`Log.mark`). A draft has a record beside its row, in the same file and
+under the same key (`edgemed.logs.records`); records that earlier versions kept in another file are
+taken in when the log is opened (`edgemed.logs.earlier`).
 
 The order of writing, so that nobody has to repair anything after a kill or a power cut. Whoever
 writes holds SQLite's write lock for all of it; every file appears whole or not at all.
@@ -19,8 +19,8 @@ So the seal is never missing beside a row, and never more than one row behind:
     a journal of SQLite's beside the log          cut short inside a row: the row was never written
     a seal missing, ahead, or two rows behind     no crash does this: somebody changed the files
 
-What cannot be told apart: whoever may write all the files can put back an older copy of log, key
-and seal together, or take all three away as if nothing had been logged; and can undo the one row
+What cannot be detected: whoever may write all the files can put back an older copy of log, key
+and seal together, or remove all three as if nothing had been logged; and can undo the one row
 that a crash left unsealed. Only a seal kept elsewhere (`edgemed.logs.seals`) shows that.
 """
 
@@ -123,7 +123,7 @@ class Log:
 
     def _takes_in(self) -> bool:
         """Take in what earlier versions recorded beside this log, in one step with its audit row;
-        false once there was nothing new, and the old files stand aside."""
+        false once there was nothing new and the old files are renamed."""
         with written(self.place) as rows:
             last = _agreed(self.place, self._key, rows)
             with earlier.opened(self.place.log) as old:
@@ -164,7 +164,7 @@ def written(place: LogFiles) -> Iterator[sqlite3.Connection]:
 
 
 def _begun(place: LogFiles, rows: sqlite3.Connection) -> bytes:
-    """The key, and a seal beside it; made where nothing has been logged yet."""
+    """The key, and a seal beside it; made if nothing has been logged yet."""
     key = read_key(place.key)
     sealed = place.seal.exists()
     if key is None and (sealed or last_of(rows)):

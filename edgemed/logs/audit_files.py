@@ -21,7 +21,7 @@ SLACK = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class LogFiles:
-    """The files: the log, and apart from it the key and the seal."""
+    """The files: the log, and in another folder the key and the seal."""
 
     log: Path
     key: Path
@@ -38,7 +38,7 @@ def default_place() -> LogFiles:
 
 
 def entries(rows: sqlite3.Connection, condition: str = "1", *values: object) -> Iterator[Entry]:
-    """Rows in order, as far as an SQL condition holds."""
+    """The rows for which an SQL condition holds, in order."""
     query = f"SELECT {COLUMNS} FROM entries WHERE {condition} ORDER BY number"
     return map(entry_of, rows.execute(query, values))
 
@@ -49,7 +49,7 @@ def last_of(rows: sqlite3.Connection) -> Entry | None:
 
 
 def read_seal(place: LogFiles, key: bytes) -> Seal | None:
-    """The seal beside the key; None where there is none. InvalidFile if another key wrote it."""
+    """The seal beside the key; None if there is none. InvalidFile if another key wrote it."""
     try:
         line = read_bounded(place.seal, "kept seal", "the seal")
     except (FileNotFoundError, NotADirectoryError):

@@ -25,8 +25,8 @@ PAUSE = 0.05  # seconds between two
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """How many rows were read, the seal of the last, every fault, and notes on what is odd but not
-    a fault."""
+    """How many rows were read, the seal of the last, every fault, and notes on oddities that are no
+    fault."""
 
     entries: int
     seal: Seal
@@ -39,7 +39,7 @@ def verify(place: LogFiles, kept: Seal | None = None) -> LogState:
 
     Changes no file.
 
-    May run beside writers: the seal is read before the rows, and how far it has come after them.
+    May run beside writers: the seal is read before the rows, and once more after them.
     """
     try:
         faults, seal = [], seal_beside(place)
@@ -69,7 +69,7 @@ def verify(place: LogFiles, kept: Seal | None = None) -> LogState:
 def read(place: LogFiles) -> list[Entry]:
     """Every row, in order, without a row that a kill cut short. Changes no file.
 
-    InvalidFile where the file is not a log, EdgemedError where it cannot be read now.
+    InvalidFile if the file is not a log, EdgemedError if it cannot be read now.
     """
     return reading(place, _all)
 
@@ -100,7 +100,7 @@ def key_beside(place: LogFiles) -> bytes:
 
 
 def seal_beside(place: LogFiles) -> Seal | None:
-    """The seal beside the key; None where there is none yet."""
+    """The seal beside the key; None if there is none yet."""
     if not place.seal.exists():
         return None
     with database.in_words("the audit log's seal", place.seal):
@@ -110,7 +110,7 @@ def seal_beside(place: LogFiles) -> Seal | None:
 def against_seal(place: LogFiles, key: bytes, seal: Seal, rows: list[Entry]) -> tuple[str, bool]:
     """How the seal contradicts the rows, and whether it is a row behind.
 
-    Rows may have come since `seal` was read: then the seal as it is now must have come along.
+    Rows may have been added since `seal` was read: then the present seal must name them.
     """
     sealed = rows[seal.number - 1] if 0 < seal.number <= len(rows) else None
     if seal.number >= len(rows) - 1:
@@ -178,7 +178,7 @@ def _at_one_moment(rows: sqlite3.Connection, work: Callable[[sqlite3.Connection]
 def _rolled_back(log: Path, journal: Path) -> bytes | None:
     """The log without what the journal undoes; None if they changed meanwhile.
 
-    The files stay as they are, for they are evidence, and perhaps on a disk that only reads.
+    The files stay as they are: they are evidence, and may be on a read-only disk.
     """
     try:
         before = _state(log), _state(journal)

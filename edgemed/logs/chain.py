@@ -45,7 +45,7 @@ BEGUN = Seal(0, START)
 
 
 def entry_of(values: tuple[object, ...]) -> Entry:
-    """A row as it was stored; InvalidFile where a value has a type that edgemed never writes."""
+    """A row as it was stored; InvalidFile if a value has a type that edgemed never writes."""
     number, *texts, mac = values
     if not all(isinstance(text, str) for text in texts) or not isinstance(mac, bytes):
         raise InvalidFile(f"row {number} of the audit log was not written by edgemed", EVIDENCE)
@@ -63,14 +63,14 @@ def subkey(key: bytes, use: bytes) -> bytes:
 
 
 def wrapped(key: bytes, other: bytes) -> str:
-    """Another key of 32 bytes, to be read with this one alone: a nonce, and the other key under a
-    pad that is used once."""
+    """Another key of 32 bytes, encrypted so that only this one opens it: a nonce, and the other key
+    under a pad that is used once."""
     nonce = secrets.token_bytes(16)
     return (nonce + _under_pad(key, nonce, other)).hex()
 
 
 def unwrapped(key: bytes, text: str) -> bytes:
-    """The key that was wrapped. ValueError where `text` wraps none."""
+    """The key that was wrapped. ValueError if `text` wraps none."""
     data = bytes.fromhex(text)
     if len(data) != 48:
         raise ValueError("not a wrapped key")
@@ -108,12 +108,12 @@ def name_of(key: bytes) -> str:
 
 
 def as_line(key: bytes, seal: Seal) -> bytes:
-    """The seal as it lies beside the key, with a proof that the key's holder wrote it."""
+    """The line of the seal's file, with a proof that the key's holder wrote it."""
     return f"{seal.number} {seal.mac.hex()} {_proof(key, seal).hex()}\n".encode("ascii")
 
 
 def from_line(key: bytes, line: bytes) -> Seal | None:
-    """The seal in that line, or None where it was not written with this key."""
+    """The seal in that line; None if it was not written with this key."""
     try:
         number, mac, proof = line.decode("ascii").split()
         seal = Seal(int(number), bytes.fromhex(mac))

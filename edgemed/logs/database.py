@@ -1,7 +1,7 @@
 """edgemed's own SQLite file: private, synced to disk on commit, waiting for other processes.
 
-Rollback journal, not WAL: at rest the log is one file, so that a plain copy of it is a whole one,
-and a folder that cannot be written can still be read. `synchronous = EXTRA` also syncs the folder
+Rollback journal, not WAL: at rest the log is one file, so that a plain copy of it is complete, and
+it can be read in a read-only folder. `synchronous = EXTRA` also syncs the folder
 when the journal goes: with FULL a power cut can bring the journal back, and take a confirmed row.
 """
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from edgemed.errors import EdgemedError, InvalidFile
 from edgemed.storage.whole import private_folder, write_new
 
-PATIENCE = 2.0  # seconds that a step waits for another program; SQLite looks again ever less often
+PATIENCE = 2.0  # seconds that a step waits for another program; SQLite retries at growing intervals
 LONGEST = 16 << 20  # bytes of a row: edgemed never writes more, so larger rows are not read
 
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-UNDECODED = "Could not decode to UTF-8"  # how Python's message begins that quotes the text
+UNDECODED = "Could not decode to UTF-8"  # the beginning of Python's message that quotes the text
 AGAIN = "your work is unchanged: try the same step again"
 
 
@@ -27,7 +27,7 @@ class Held(EdgemedError):
 
 
 def open_rows(path: Path) -> sqlite3.Connection:
-    """Open the file, made 0600 in a private folder where there is none. sqlite3.Error, OSError."""
+    """Open the file, made 0600 in a private folder if there is none. sqlite3.Error, OSError."""
     if not path.exists():
         private_folder(path.parent)
         with suppress(FileExistsError):  # another process was first
@@ -60,7 +60,7 @@ def transaction(rows: sqlite3.Connection) -> Iterator[None]:
 
 
 def refuse_newer(rows: sqlite3.Connection, known: int, what: str) -> None:
-    """EdgemedError where a later version of edgemed wrote the file, whose tables are unknown."""
+    """EdgemedError if a later version of edgemed wrote the file: its tables are unknown."""
     (version,) = rows.execute("PRAGMA user_version").fetchone()
     if version > known:
         raise EdgemedError(f"{what} was written by a newer edgemed", "update edgemed")
@@ -72,7 +72,7 @@ def is_busy(error: BaseException) -> bool:
 
 
 def code_of(error: BaseException) -> int:
-    """SQLite's primary result code; 0 where it gave none."""
+    """SQLite's primary result code; 0 if it gave none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -93,8 +93,8 @@ def in_words(what: str, path: Path) -> Iterator[None]:
 
 
 def refusal(what: str, path: Path, error: sqlite3.Error) -> EdgemedError:
-    """The error in words. Of SQLite's messages one quotes what stands in the file: a text that is
-    not UTF-8. It is never passed on."""
+    """The error in words. One of SQLite's messages quotes the file: that of a text that is not
+    UTF-8. It is never passed on."""
     if is_busy(error):
         return Held(
             f"{what} is in use by another program",

@@ -38,7 +38,7 @@ class RecordedDraft:
 
 
 def drafts(place: LogFiles, notes: Collection[str] = ()) -> list[RecordedDraft]:
-    """Every draft of the log in order, or those of the texts `notes` alone. Changes no file."""
+    """Every draft of the log in order, or only those of the texts `notes`. Changes no file."""
     if not place.log.exists():
         return []
     key, found = key_beside(place), reading(place, _rows)
@@ -59,7 +59,7 @@ def _marks(key: bytes, entry: Entry, notes: Collection[str]) -> set[str]:
 
 
 def _rows(rows: sqlite3.Connection) -> list[Row]:
-    """Audit rows that stand for drafts, each with its record; None where there was none yet."""
+    """Audit rows of drafts, each with its record; None if it is from before there were records."""
     found: dict[int, tuple[records.Record | None, ...]] = {}
     if records.is_there(rows):
         kept = "NULL, NULL, CASE WHEN kept_draft IS NULL THEN NULL ELSE '' END"  # not the text
@@ -109,7 +109,7 @@ def _of_facts(entry: Entry, facts: dict[str, Any]) -> RecordedDraft:
 
 
 def _table(text: str) -> dict[str, Any]:
-    """JSON text as a table; an empty one where somebody has made it none."""
+    """JSON text as a table; an empty one if somebody has damaged it."""
     try:
         table = json.loads(text)
     except (ValueError, RecursionError):

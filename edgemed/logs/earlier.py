@@ -1,7 +1,7 @@
 """Moves the records of earlier versions, which had their own file and key, into the log.
 
 Until version 0.2 drafts of the command line were in records.sqlite, under a key beside it, and
-those of the screen in the audit log alone. The log takes the records in when it is opened, under
+those of the screen only in the audit log. The log takes the records in when it is opened, under
 its write lock, so that of several starts at once one does it:
 
     1  the records that the log does not have yet, and one audit row that represents them, go in
@@ -55,7 +55,7 @@ def notes(log: Path) -> Iterator[str]:
 
 @contextmanager
 def opened(log: Path) -> Iterator[sqlite3.Connection | None]:
-    """The old records, which nobody else writes meanwhile; None where there are none."""
+    """The old records, locked against other writers; None if there are none."""
     path = beside(log)
     if not path.exists():
         yield None
@@ -81,7 +81,7 @@ def not_in(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> list
 
 
 def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) -> None:
-    """Hashes of model files, so that none is read again."""
+    """Hashes of model files, so that no file is read again."""
     with _in_words(beside(log)):
         if not old.execute("SELECT 1 FROM sqlite_schema WHERE name = 'files'").fetchone():
             return
@@ -92,7 +92,7 @@ def take_hashes(rows: sqlite3.Connection, old: sqlite3.Connection, log: Path) ->
 
 
 def _refuse_types(row: Sequence[object], types: Sequence[Any]) -> None:
-    """InvalidFile where a value is none of those that earlier versions wrote there."""
+    """InvalidFile if a value is one that earlier versions never wrote there."""
     if not all(isinstance(value, type) for value, type in zip(row, types, strict=True)):
         raise InvalidFile(
             f"{WHAT} is damaged: a value in it has the wrong type",
@@ -114,7 +114,7 @@ def _in_words(path: Path) -> Iterator[None]:
 
 
 def key_beside(log: Path) -> bytes:
-    """The key of the old records; EdgemedError where it is gone, for then no note is recognised."""
+    """The key of the old records; EdgemedError if it is gone: without it no note is recognised."""
     path = beside(log).with_suffix(".key")
     key = read_key(path)
     if key is None:
@@ -138,7 +138,7 @@ def facts(key: bytes, old_key: bytes, taken: Sequence[Record]) -> dict[str, Any]
 
 
 def mark(key: bytes, entry: Entry, text: str) -> str:
-    """The mark of `text` in the records of such an audit row. ValueError where its key is gone."""
+    """The mark of `text` in the records of such an audit row. ValueError if its key is gone."""
     old_key = unwrapped(key, records.fact(entry, KEY))
     return hmac.new(old_key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()
 

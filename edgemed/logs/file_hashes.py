@@ -1,7 +1,6 @@
-"""SHA-256 of model files, remembered in the log's file until a file changes: no draft waits for it
-twice.
+"""SHA-256 of model files, stored in the log's database until a file changes: no draft waits twice.
 
-This is not evidence: it says which file was read, and is computed again where it is missing.
+This is not evidence: it says which file was read, and is computed again if it is missing.
 """
 
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def state_of(path: Path) -> tuple[str, int, int]:
-    """What tells that a file is still the same: its place, size and time of change."""
+    """What shows that a file is still the same: its path, size and time of change."""
     state = path.stat()
     return str(path.absolute()), state.st_size, state.st_mtime_ns
 

@@ -1,8 +1,8 @@
 """Rolls back, in memory, a write that was cut short, from the journal beside the database.
 
-SQLite undoes such a write by changing both files. Who only reads evidence may not, and a copy on
-the disk would be a copy of whatever text was kept. So the pages that the rollback journal saved are
-put back into the bytes that were read. Format: https://www.sqlite.org/fileformat2.html, section 3.
+SQLite undoes such a write by changing both files. A reader of evidence must not, and a copy on the
+disk would be a copy of any text that was kept. So the pages that the rollback journal saved are put
+back into the bytes that were read. Format: https://www.sqlite.org/fileformat2.html, section 3.
 
     header   magic 8 | records 4 | nonce 4 | pages before 4 | sector size 4 | page size 4 | to the
              end of the sector; numbers big-endian
@@ -13,13 +13,13 @@ import struct
 
 MAGIC = bytes.fromhex("d9d505f920a163d7")
 HEADER = struct.Struct(">8s5I")
-TO_THE_END = 0xFFFFFFFF  # records, where the journal was written without being synced
+TO_THE_END = 0xFFFFFFFF  # the number of records in a journal that was written without syncing
 CHECKED_EVERY = 200  # bytes of a page that count for its checksum, from its end
 LOCKED_BYTE = 1 << 30  # SQLite never keeps the page of this byte
 
 
 def rolled_back(database: bytes, journal: bytes) -> bytes:
-    """The database as it was before the write; as it is where the journal has nothing to undo."""
+    """The database as it was before the write; unchanged if the journal has nothing to undo."""
     if len(journal) < HEADER.size or not journal.startswith(MAGIC):
         return database
     *_, before, sector, page = HEADER.unpack_from(journal)
@@ -45,7 +45,7 @@ def rolled_back(database: bytes, journal: bytes) -> bytes:
 
 
 def _saved(journal: bytes, at: int, nonce: int, page: int) -> int | None:
-    """The number of the page that is saved here; None where the journal ends or was cut short."""
+    """The number of the page that is saved here; None if the journal ends or was cut short."""
     if at + page + 8 > len(journal):
         return None
     (number,) = struct.unpack_from(">I", journal, at)

@@ -13,7 +13,7 @@ KEY_BYTES = 32
 
 
 def read_key(path: Path) -> bytes | None:
-    """The key, or None where the file is missing or holds no whole key. OSError passes."""
+    """The key; None if the file is missing or holds no complete key. OSError passes."""
     try:
         with path.open("rb") as file:
             key = file.read(KEY_BYTES + 1)
@@ -23,7 +23,7 @@ def read_key(path: Path) -> bytes | None:
 
 
 def make_key(path: Path) -> bytes:
-    """A new key, on the disk when this returns, in the place of whatever was not a whole key."""
+    """A new key, on the disk when this returns; replaces an incomplete one."""
     private_folder(path.parent)
     key = secrets.token_bytes(KEY_BYTES)
     write_whole(path, key)

@@ -1,7 +1,7 @@
 """The audit log as a case uses it: opened when first needed; a row that failed is written later.
 
-What a person decides is logged before it counts: if the log refuses, it is not done. What has
-happened already (a model wrote a draft) is not thrown away for that: its row is kept and written
+A person's decision is logged before it takes effect: if the log refuses, it is not done. What has
+happened already (a model wrote a draft) is not thrown away then: its row is kept, and written
 before any other.
 """
 
@@ -23,13 +23,13 @@ class Ledger:
         self._log: Log | None = None
 
     def write(self, row: Write) -> None:
-        """Write what is owed, then this row. EdgemedError: this row is not written, nothing is
-        lost, and the same call may be made again."""
+        """Write the rows that are owed, then this one. EdgemedError: this row is not written,
+        nothing is lost, and the same call may be made again."""
         self.settle()
         row(self._opened())
 
     def settle(self) -> None:
-        """Write what is owed. EdgemedError where that fails: it stays owed."""
+        """Write the rows that are owed. EdgemedError if that fails: they stay owed."""
         while self.owed:
             self.owed[0](self._opened())
             self.owed.popleft()
@@ -39,7 +39,7 @@ class Ledger:
         return self._log
 
     def owe(self, row: Write) -> EdgemedError | None:
-        """Write a row of what has happened; where that fails it is owed, and why is returned."""
+        """Write a row of what has happened; if that fails it is owed, and the reason returned."""
         try:
             self.write(row)
         except EdgemedError as error:

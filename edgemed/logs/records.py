@@ -1,8 +1,8 @@
 """What was drafted, with what, and when: a row beside the audit log's own, in the same file.
 
-A record holds no patient text unless asked to: note and draft are keyed marks, by which the same
-note can be recognised and a short one cannot be guessed. The audit row of a draft carries a mark of
-its record, so that a record that is changed or taken away shows as a changed row does. Text that
+A record holds no patient text unless asked to: note and draft are keyed hashes (marks), by which
+the same note is recognised and a short one cannot be guessed. The audit row of a draft carries a
+mark of its record, so that a changed or removed record shows, like a changed row. Text that
 was kept is not part of that mark: a clinic may have to delete it.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from edgemed.logs.chain import Entry, mark_of, subkey
 
 # The migrations of the log, one for each version, applied in order, never changed once released. A
-# log of version 0 has audit rows alone.
+# log of version 0 has only audit rows.
 SCHEMA = (
     (
         """CREATE TABLE drafts (
@@ -54,7 +54,7 @@ RECORD = "record"  # the fact of an audit row that carries the mark of its recor
 
 @dataclass(frozen=True, slots=True)
 class KeptText:
-    """What --keep stores in clear: file name, note and draft."""
+    """What --keep stores, unencrypted: file name, note and draft."""
 
     name: str
     note: str
@@ -119,7 +119,7 @@ def storable(text: str) -> str:
 
 
 def facts_of(key: bytes, drafted: Drafted, record: Record) -> dict[str, Any]:
-    """What the audit row of a draft says of it."""
+    """What the audit row of a draft says about it."""
     return {
         "note": record.note_mark,
         "draft": record.draft_mark,
@@ -159,7 +159,7 @@ def marks_by_entry(key: bytes, rows: sqlite3.Connection) -> dict[int, str]:
 
 
 def faults(entries: Iterable[Entry], marks: Mapping[int, str]) -> Iterator[str]:
-    """Records that are missing, changed, or of no audit row."""
+    """Records that are missing, changed, or without an audit row."""
     left = dict(marks)
     for entry in entries:
         said = fact(entry, RECORD)
@@ -168,11 +168,11 @@ def faults(entries: Iterable[Entry], marks: Mapping[int, str]) -> Iterator[str]:
             yield f"the record of row {entry.number} is missing"
         elif said and found != said:
             yield f"the record of row {entry.number} was changed"
-    yield from (f"a record belongs to row {number}, which has no record" for number in left)
+    yield from (f"a record belongs to row {number}, which should have none" for number in left)
 
 
 def fact(entry: Entry, name: str) -> str:
-    """A fact of a row that is a text; empty where it has none."""
+    """A fact of a row that is a text; empty if it has none."""
     try:
         value = json.loads(entry.facts).get(name)
     except (ValueError, RecursionError, AttributeError):

@@ -2,7 +2,7 @@
 
 Whoever may write the log, its key and its seal can put back an older copy of all three: nothing on
 this disk shows that. A seal that was kept elsewhere does, and every row up to it is safe from then
-on. A newer seal takes an older one's place only if the log still holds what the older one names.
+on. A newer seal replaces an older one only if the log still holds the row that the older one names.
 """
 
 import sqlite3
@@ -36,8 +36,8 @@ class NotInLog(EdgemedError):
 def keep(place: LogFiles, to: Path, who: str, at: str) -> Path:
     """Write the log's seal into the folder or file `to`, then a row that says so; the file's path.
 
-    The file comes before the row, for it harms nobody, and the row ends the reminders. Refuses a
-    log with faults, and one that no longer holds the seal that lies there already.
+    The file comes first: it does no harm without the row, and the row ends the reminders. Refuses a
+    log with faults, and one that no longer holds the row of the seal that is there already.
     """
     log_state = audit_verify.verify(place)
     if log_state.faults:
@@ -100,7 +100,7 @@ def seal_from(given: str) -> Seal:
 
 
 def kept_in(path: Path) -> Seal | None:
-    """The seal in a file; None where there is no file. UsageError where it holds no seal."""
+    """The seal in a file; None if there is no file. UsageError if it holds no seal."""
     try:
         with path.open("rb") as file:
             begin = file.read(LONGEST)
@@ -119,7 +119,7 @@ def others_in(folder: Path, path: Path) -> int:
 
 
 def on_this_disk(place: LogFiles, path: Path) -> bool:
-    """Whether a kept seal lies on the log's own disk, where a copy put back takes it along."""
+    """Whether a kept seal is on the log's own disk, where restoring an old copy restores it too."""
     try:
         return path.stat().st_dev == place.log.stat().st_dev
     except OSError:
@@ -127,12 +127,12 @@ def on_this_disk(place: LogFiles, path: Path) -> bool:
 
 
 def proposed() -> str:
-    """The folder to propose: what is plugged in, if anything is."""
+    """The folder to propose: a plugged-in medium, if there is one."""
     return str(next(iter(media()), ""))
 
 
 def only_medium() -> Path:
-    """The one medium that is plugged in; UsageError where there is none, or several."""
+    """The one medium that is plugged in; UsageError if there is none, or several."""
     found = list(media())
     if len(found) == 1:
         return found[0]
@@ -141,7 +141,7 @@ def only_medium() -> Path:
 
 
 def reminder(place: LogFiles, now: str) -> str:
-    """That a seal is due, and why; empty if none is, or where the log cannot be read just now."""
+    """A reminder that a seal is due, and why; empty if none is, or the log cannot be read now."""
     try:
         kept, signed, since = _since_kept(place)
         days = (datetime.fromisoformat(now) - datetime.fromisoformat(since)).days if since else 0
@@ -168,7 +168,7 @@ def _since_kept(place: LogFiles) -> tuple[int, int, str]:
 
 
 def _refuse_rollback(place: LogFiles, path: Path) -> None:
-    """InvalidFile where the seal that lies at `path` names a row that the log no longer has."""
+    """InvalidFile if the seal at `path` names a row that the log no longer has."""
     try:
         old = kept_in(path)
     except UsageError:

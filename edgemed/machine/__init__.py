@@ -1,2 +1,1 @@
-"""What this machine can do: its system, its llama.cpp, its memory and disk, and how a model runs on
-it."""
+"""What this machine can do: system, llama.cpp, memory, disk, and how a model runs on it."""

@@ -9,7 +9,7 @@ from edgemed_models.engine.tiles import tiles_crash
 from edgemed.machine.check import Check
 from edgemed.storage.sizes import show_size
 
-# Instruction sets that make llama.cpp faster: its names, and Linux's names for the same.
+# Instruction sets that make llama.cpp faster: its names, and Linux's names for them.
 INSTRUCTIONS = {
     "AVX": "avx",
     "AVX2": "avx2",
@@ -24,7 +24,7 @@ INSTRUCTIONS = {
 MATTERS = ("AVX2", "FMA", "F16C", "DOTPROD")  # without these, models run several times slower
 
 CRASHES = (
-    "the compiler of this llama.cpp breaks its code for AMX: models run without it, reading notes "
+    "the compiler of this llama.cpp miscompiled its AMX code: models run without it and read notes "
     "more slowly"
 )
 OTHER_BUILD = "build llama-cpp-python with GCC 14, or with CMAKE_ARGS=-DGGML_NATIVE=OFF set"

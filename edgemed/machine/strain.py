@@ -1,7 +1,7 @@
-"""What speaks against more work on this machine now: battery, heat, memory. Linux and Windows.
+"""Reasons to pause work on this machine now: battery, heat, memory. Linux and Windows.
 
-Linux tells under /sys and /proc; Windows tells of battery and memory, and not of heat. What a
-system does not tell is None. Nothing is changed but this process's own priority.
+Linux reports them under /sys and /proc; Windows reports battery and memory, not heat. What a system
+does not report is None. Nothing is changed except this process's own priority.
 """
 
 import os
@@ -38,7 +38,7 @@ if sys.platform == "win32":
         return None if power.ac_line == UNKNOWN else power.ac_line == ON_BATTERY
 
     def heat_left() -> float | None:
-        """None: Windows tells programs no temperature."""
+        """None: Windows reports no temperature to programs."""
         return None
 
     def memory_waits() -> float | None:
@@ -66,7 +66,7 @@ else:
         return False if supplies.is_dir() else None
 
     def heat_left(classes: Path = Path("/sys/class")) -> float | None:
-        """Degrees (C) that the hottest part is below where the system slows it down or stops it."""
+        """Degrees (C) left to the limit at which the hottest part slows or stops the system."""
         zones = (_zone(folder) for folder in _folders(classes / "thermal"))
         sensors = (_sensor(file) for file in sorted(classes.glob("hwmon/*/temp*_input")))
         return min((left for each in (zones, sensors) for left in each if left is not None),
@@ -113,7 +113,7 @@ else:
             return
 
     def _text(path: Path) -> str:
-        """A file of the system; empty where it cannot be read."""
+        """A file of the system; empty if it cannot be read."""
         try:
             return path.read_text("utf-8").strip()
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Checks without a model: processor, memory, disk, terminal, and rights that edgemed gave up."""
+"""Checks without a model: processor, memory, disk, terminal, and the rights that edgemed drops."""
 
 import os
 import platform
@@ -79,8 +79,8 @@ def disk_check(path: Path) -> Check:
 
 
 def terminal_checks() -> Iterator[Check]:
-    """Whether the screen can be shown here; asks what lies behind a stand-in for sys.stdout, such
-    as the one that the screen puts there while it is shown."""
+    """Whether the screen can be shown here; looks behind a stand-in for sys.stdout, such as the one
+    that the screen puts there while it is shown."""
     out = sys.__stdout__
     if out is None or not out.isatty():
         yield Check("terminal", "ok", "output is not a terminal: nothing to check")

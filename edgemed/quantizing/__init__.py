@@ -1,1 +1,1 @@
-"""Which type for what: the types and mixes of llama.cpp, and importance matrices."""
+"""Quantizing: the types and mixes of llama.cpp, and importance matrices."""

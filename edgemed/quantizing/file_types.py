@@ -67,6 +67,6 @@ QUANTIZATION_VERSION = 2
 
 
 def usual_bits(name: str) -> float:
-    """Bits a weight of most matrices in the file type called `name`."""
+    """Bits per weight of most matrices in the file type called `name`."""
     usual = BY_NAME[FILE_TYPES[name].usual]
     return 8 * usual.nbytes / usual.block

@@ -27,7 +27,7 @@ LARGEST = 1 << 30  # bytes of an old file; one for 70 billion weights has 25 mil
 MOST_ENTRIES = 131_072  # as many as tensors in a GGUF header
 LONGEST_NAME = 255
 CALL = 512
-"""Rows in a call where the file does not say: llama-imatrix's usual context."""
+"""Rows per call if the file does not say: llama-imatrix's default context."""
 
 NOT_ONE = "make it again with llama-imatrix"
 
@@ -42,7 +42,7 @@ class Importances:
     """Tensor name -> f32[matrices, row length], mean squared activations: finite, not negative.
 
     The older form does not say where an expert ends: its entries are f32[1, all columns].
-    `sha256` has one hash a file.
+    `sha256` has one hash per file.
     """
 
     tensors: dict[str, F32]
@@ -72,7 +72,7 @@ class Measured(NamedTuple):
 
 
 def read_imatrices(paths: Sequence[Path]) -> Importances:
-    """The importances in these files, combined; InvalidFile where a file is not an importance
+    """The importances in these files, combined; InvalidFile if a file is not an importance
     matrix."""
     refuse_twice(paths)
     found = [_read(path) for path in paths]
@@ -103,7 +103,7 @@ def refuse_twice(paths: Sequence[Path]) -> None:
 
 
 def of_tensor(importances: Importances | None, name: str, tensor: Tensor) -> F32 | None:
-    """f32[matrices, row length] for `tensor` under `name`; None where nothing was measured.
+    """f32[matrices, row length] for `tensor` under `name`; None if nothing was measured.
 
     Refused if the importances were measured on another shape.
     """
@@ -141,7 +141,7 @@ def of_row(found: F32 | None, tensor: Tensor, row: int) -> F32 | None:
 
 
 def keys_of(importances: Importances) -> dict[str, tuple[str, Any]]:
-    """What llama.cpp's quantizer notes of a matrix in the output: key -> (kind, value)."""
+    """What llama.cpp's quantizer notes about a matrix in the output: key -> (kind, value)."""
     values = (
         ("string", importances.file),
         ("string", importances.dataset),
@@ -253,7 +253,7 @@ def _added(before: Sums | None, entry: Sums, name: str, path: Path) -> Sums:
 
 
 def _split_alike(entry: Sums, other: Sums) -> Sums:
-    """Experts separated as in `other`, where only one of the two files separates them."""
+    """Experts separated as in `other`, if only one of the two files separates them."""
     if len(entry.sums) != 1 or entry.sums.size != other.sums.size:
         return entry
     counts = np.broadcast_to(entry.counts, other.counts.shape)

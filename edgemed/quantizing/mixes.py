@@ -16,7 +16,7 @@ from edgemed.quantizing.file_types import FILE_TYPES, FLOATS
 
 
 class Facts(NamedTuple):
-    """What the rules ask of a model. `shared` is how many query heads share a key head."""
+    """The facts of a model that the rules use. `shared`: how many query heads share a key head."""
 
     architecture: str
     layers: int
@@ -66,7 +66,7 @@ class Where:
 
 
 Rule = Callable[[Where], str]
-"""A ggml type, or nothing for the file type's usual one."""
+"""A ggml type; empty for the file type's usual one."""
 
 KINDS = (
     ("attn_qkv.weight", "attn_v"),
@@ -197,7 +197,7 @@ FALLBACK = (
         ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_XS"), "IQ4_NL"
     )
 )
-"""For rows that do not fill whole blocks; where these do not fit either, F16."""
+"""For rows that do not fill whole blocks; if these do not fit either, F16."""
 
 NEVER = re.compile(
     r"_norm\.weight|ffn_gate_inp\.weight|ffn_gate_tid2eid\.weight|altup|laurel"
@@ -227,7 +227,7 @@ def kind_of(name: str) -> str:
 
 
 def facts_of(metadata: Mapping[str, Any], imatrix: bool) -> Facts:
-    """The facts of a model by its metadata; 0 where it says nothing."""
+    """The facts of a model from its metadata; 0 if it says nothing."""
     architecture = str(metadata.get("general.architecture", ""))
 
     def number(key: str) -> int:
@@ -308,7 +308,7 @@ class _Mix:
         return "Q8_0" if self._usual == "Q8_0" else "Q6_K"
 
     def _where(self, kind: str, matrix: Matrix) -> Where:
-        """Experts are found by the number in their name; all else in the order of blocks."""
+        """Experts are found by the number in their name; all others in the order of blocks."""
         i = self._seen.get(kind, 0)
         self._seen[kind] = i + 1
         if self._facts.experts > 1 and kind.startswith("ffn_") and self._file_type not in LOWEST:

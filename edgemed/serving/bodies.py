@@ -1,5 +1,6 @@
-"""What a client asks for, read from the JSON of its request. Refuse, never skip: a field that would
-change the answer and that edgemed does not have is an error that names it.
+"""Reads a client's request from its JSON.
+
+Refuse, never skip: an unsupported field that would change the answer is an error that names it.
 """
 
 import json
@@ -21,7 +22,7 @@ ROLES: dict[str, Role] = {
 }
 CHAT_TOKENS, TEXT_TOKENS = 512, 16
 TOP_P = 0.95
-"""What the engine draws from where a temperature is given; it has no other way."""
+"""The engine's top-p, which is fixed; it is used with a temperature above 0."""
 
 IGNORED = frozenset({"user", "metadata", "store", "service_tier", "stream_options"})
 """Fields that change no answer."""
@@ -36,7 +37,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "tool_choice": ("none", "auto"),
     "logprobs": (False,),
 }
-"""Fields that edgemed does not have, with the values by which they ask for nothing."""
+"""Fields that edgemed does not support, with the values that change nothing."""
 
 Body = Mapping[str, Any]
 
@@ -96,7 +97,7 @@ def text(body: Body, name: str) -> ModelRequest:
     if found.stream and len(found.requests) > 1:
         raise BadRequest("a stream has one prompt")
     if found.stops and top is not None:
-        raise BadRequest("stop and logprobs do not go together")
+        raise BadRequest("stop and logprobs cannot be combined")
     return found
 
 
@@ -111,7 +112,7 @@ def options(
     """What both kinds of requests have, as fields of a Request."""
     refuse_unknown(body, known)
     if body.get("model") not in (None, name):
-        raise BadRequest(f"there is one model here, {name}", 404, "model_not_found")
+        raise BadRequest(f"the only model here is {name}", 404, "model_not_found")
     most = "max_tokens" if body.get("max_tokens") is not None else "max_completion_tokens"
     temperature = real(body, "temperature", 0.0)
     top_p = real(body, "top_p", TOP_P)
@@ -134,7 +135,7 @@ TEXT = SHARED | {"prompt", "echo", "logprobs"}
 
 
 def refuse_unknown(body: Body, known: frozenset[str]) -> None:
-    """BadRequest for a field that edgemed would have to pass over."""
+    """BadRequest for a field that edgemed would have to ignore."""
     for field, value in body.items():
         if field in known or field in IGNORED or value is None:
             continue
@@ -146,7 +147,7 @@ def refuse_unknown(body: Body, known: frozenset[str]) -> None:
 
 
 def form(body: Body) -> dict[str, str]:
-    """The grammar or the JSON schema that binds the answer."""
+    """The grammar or the JSON schema that constrains the answer."""
     given, wanted = body.get("grammar"), body.get("response_format")
     if given is not None and wanted is not None:
         raise BadRequest("give a grammar or a response_format, not both")
@@ -178,7 +179,7 @@ def message(turn: Any) -> Message:
 def part(piece: Any) -> str:
     """A part of a content."""
     if not isinstance(piece, dict) or piece.get("type") != "text":
-        raise BadRequest("the parts of a content are texts here")
+        raise BadRequest("only text parts are supported in content")
     return string(piece.get("text"), "text")
 
 
@@ -228,7 +229,7 @@ def string(value: Any, field: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise BadRequest(f"{field} has half of a character") from None
+        raise BadRequest(f"{field} has half of a surrogate pair") from None
     return value
 
 
@@ -264,4 +265,4 @@ READERS: dict[str, Callable[[Body, str], ModelRequest]] = {
     "/v1/chat/completions": chat,
     "/v1/completions": text,
 }
-"""By path."""
+"""What reads a request, by path."""

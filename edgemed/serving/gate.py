@@ -1,4 +1,4 @@
-"""The way to the model: one request at a time, a few that wait, and no more."""
+"""The queue for the model: one request is answered, a few wait, more are refused."""
 
 import threading
 from collections import deque
@@ -9,11 +9,11 @@ LOOK = 0.25  # seconds between two looks whether a waiting client is still there
 
 
 class Full(Exception):
-    """So many requests wait that another one is turned away."""
+    """The queue is full: another request is refused."""
 
 
 class Stopping(Exception):
-    """The server ends, and nothing new begins."""
+    """The server is stopping: nothing new begins."""
 
 
 class Gone(Exception):
@@ -21,7 +21,7 @@ class Gone(Exception):
 
 
 class Gate:
-    """Lets one request in at a time, in the order in which they came."""
+    """Lets one request in at a time, in the order of arrival."""
 
     def __init__(self, most: int) -> None:
         """`most`: how many may wait while one is answered."""
@@ -32,7 +32,7 @@ class Gate:
 
     @contextmanager
     def turn(self, gone: Callable[[], bool]) -> Iterator[None]:
-        """Wait for the turn of this request, hold it for the block. `gone`: whether its client is.
+        """Wait for this request's turn, and hold it for the block. `gone`: has its client left?
 
         Raises Full at once if too many wait; Stopping or Gone while it waits.
         """
@@ -68,7 +68,7 @@ class Gate:
         return bool(self._line)
 
     def stop(self) -> None:
-        """From now on nothing begins; all that wait are turned away."""
+        """From now on nothing begins; all waiting requests are refused."""
         with self._moved:
             self.stopping = True
             self._moved.notify_all()

@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     status, began, replied = 0, 0.0, False
 
     def handle_one_request(self) -> None:
-        """Read a request and answer it; a client that is too slow is hung up on."""
+        """Read a request and answer it; close the connection of a client that is too slow."""
         self.clock = threading.Timer(REQUEST_SECONDS, self._hang_up)
         self.clock.daemon = True
         self.clock.start()
@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({MODELS: self._models})
 
     def do_POST(self) -> None:
-        """Chats and texts."""
+        """Answer chats and texts."""
         self._answer(dict.fromkeys(READERS, self._complete))
 
     def _answer(self, routes: dict[str, Any]) -> None:
@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, {"object": "list", "data": [{**row, "created": self.server.since}]})
 
     def _complete(self) -> None:
-        """Read what is asked, wait for the model, answer."""
+        """Read the request, wait for the model, answer."""
         asked = READERS[self.path](parsed(self._body()), self.server.model.name)
         with self.server.gate.turn(self._gone):
             if asked.stream:
@@ -160,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._whole(asked)
 
     def _head(self) -> dict[str, Any]:
-        """What all parts of an answer begin with."""
+        """The fields that every part of an answer begins with."""
         kind = "chatcmpl" if self.path == CHAT else "cmpl"
         number = self.server.next_number()
         name = self.server.model.name
@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, replies.whole(self._head(), self.path == CHAT, found, scored))
 
     def _stream(self, asked: ModelRequest) -> None:
-        """The answer piece by piece. What fails before the first piece is an error as any other."""
+        """The answer piece by piece. A failure before the first piece is an ordinary error."""
         head, chat, reply = self._head(), self.path == CHAT, Reply(self.path == CHAT)
         scored = asked.requests[0].top is not None
 
@@ -243,7 +243,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", "Bearer")
         if status == 429:
             self.send_header("Retry-After", "1")
-        if size is None or status >= 400:  # what is left of a refused request is not read
+        if size is None or status >= 400:  # the rest of a refused request is not read
             self.close_connection = True
             self.send_header("Connection", "close")
         if size is not None:
@@ -274,4 +274,4 @@ class Handler(BaseHTTPRequestHandler):
         self.server.tell(f"{self.status} {path} {seconds:.2f} s")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a path or a header may hold what nobody else should read."""
+        """Log nothing: a path or a header may hold what nobody else should read."""

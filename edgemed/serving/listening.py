@@ -1,4 +1,4 @@
-"""The one internet socket of a server: bound to this machine alone, made first, then no other.
+"""The server's only internet socket: bound to this machine, made first, then no other is possible.
 
 Accepting a connection needs no new right: the system hands over a socket that exists. So the right
 to make them is given up as soon as the one that listens is there, before a model is loaded; the
@@ -26,7 +26,7 @@ TOKEN = re.compile(rb"[A-Za-z0-9_-]{43}\n")
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1; 0 is any free port. After it no other can be made.
+    """A socket that listens on 127.0.0.1; 0 is any free port. After this no other can be made.
 
     Raises Refused if the port is taken.
     """
@@ -53,7 +53,7 @@ def refusal(port: int, error: OSError) -> EdgemedError:
             "give another port, or 0 for any that is free",
         )
     if error.errno == errno.EACCES:
-        return Refused(f"port {port} is not for users", "give a port from 1024 on")
+        return Refused(f"port {port} needs administrator rights", "give a port from 1024 on")
     return EdgemedError(f"cannot listen on port {port}: {error.strerror}", "give another port")
 
 
@@ -73,6 +73,6 @@ def write_token(path: Path, token: str) -> None:
     Refused for a file that holds anything else."""
     refuse_place(path, replace=True)
     if path.exists() and not holds_token(path):
-        raise Refused(f"{path} is there already, and holds no token", "name another file")
+        raise Refused(f"{path} exists already and does not hold a token", "name another file")
     with in_words(path):
         write_whole(path, f"{token}\n".encode())

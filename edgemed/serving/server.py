@@ -1,4 +1,4 @@
-"""The server: connections in threads, one model behind a gate, an end that leaves nothing."""
+"""The server: connections in threads, one model behind a queue, and a clean end."""
 
 import itertools
 import os
@@ -56,7 +56,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         return next(self._numbers)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer a connection in a thread of its own; hang up on one too many."""
+        """Answer a connection in a thread of its own; close one too many."""
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
             return
@@ -70,7 +70,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """An unforeseen error by its kind and place; its text could quote a request."""
+        """An unexpected error by its type and place only; its text could quote a request."""
         error = sys.exception()
         frames = traceback.extract_tb(error.__traceback__) if error else []
         place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"  # noqa: PTH119
@@ -84,7 +84,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         return thread
 
     def end(self) -> None:
-        """Accept no more, turn away what waits, cancel what runs, and close the model."""
+        """Accept no more, refuse those that wait, cancel what runs, and close the model."""
         self.gate.stop()
         self.shutdown()
         deadline = time.monotonic() + GRACE

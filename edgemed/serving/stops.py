@@ -6,7 +6,7 @@ from edgemed_models.base import Done, Event, Piece
 
 
 class Stops:
-    """The pieces of an answer, held back where they may be the beginning of a text that ends it."""
+    """The pieces of an answer, held back if they may be the beginning of a text that ends it."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -23,7 +23,7 @@ class Stops:
         return self._send(len(self.held) - self._begun())
 
     def rest(self) -> str:
-        """What is still held back when the answer ended by itself."""
+        """What is still held back when the answer has ended by itself."""
         return self._send(len(self.held))
 
     def _begun(self) -> int:

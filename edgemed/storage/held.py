@@ -1,4 +1,4 @@
-"""Lock files of which only one process at a time has each: `.part`, `.journal`, `.lock`.
+"""Lock files, each held by one process at a time: `.part`, `.journal`, `.lock`.
 
 The lock is on the file, but the name can move. So a process that got the lock checks that the name
 still leads to its file: otherwise a process that waited for a merge to end would hold the finished

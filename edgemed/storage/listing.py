@@ -1,6 +1,6 @@
-"""What a folder of the user's holds. One that cannot be read is said, not taken for an empty one.
+"""Lists a folder of the user's. One that cannot be read is an error, and never looks empty.
 
-`Path.glob` passes over a folder that may not be read, and `Path.is_dir` raises for one inside it.
+`Path.glob` ignores a folder that may not be read, and `Path.is_dir` raises for one inside it.
 """
 
 import os
@@ -16,8 +16,8 @@ def files_in(folder: Path, ending: str) -> list[Path]:
 
 
 def entries_in(folder: Path) -> list[Path]:
-    """What is in `folder`, sorted; nothing where there is no folder. EdgemedError where it cannot
-    be read, or is a file."""
+    """What is in `folder`, sorted; nothing if there is no folder. EdgemedError if it cannot be
+    read, or is a file."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
@@ -30,6 +30,6 @@ def entries_in(folder: Path) -> list[Path]:
 
 def is_missing(folder: Path, error: OSError) -> bool:
     """Whether `error` says that there is no `folder`; a file in its place does not count."""
-    if isinstance(error, NotADirectoryError):  # of /dev/null as a home there is nothing inside
+    if isinstance(error, NotADirectoryError):  # with /dev/null as a home there is nothing inside
         return not os.path.lexists(folder)
     return isinstance(error, FileNotFoundError)

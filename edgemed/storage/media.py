@@ -24,8 +24,8 @@ else:
     PLACES = ("/media", "/run/media", "/mnt", "/Volumes")
 
     def media() -> Iterator[Path]:
-        """Every mounted folder below the places where systems mount plugged-in media; a drive of
-        the network is never asked."""
+        """Every mounted folder below the places where systems mount plugged-in media; a
+        network drive is never asked."""
         networked = network_folders()
         for place in PLACES:
             for folder in (f for f in sorted(Path(place).glob("*")) if f not in networked):

@@ -1,4 +1,4 @@
-"""Names that no file can have here: the system is asked, and what it says is put in words."""
+"""Names that no file can have here: asks the system, and puts its answer in words."""
 
 import errno
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ ANOTHER = "give another name"
 
 
 def refuse_odd_name(path: "Path", name: str | None = None) -> None:
-    """UsageError where no file can be called `path`; `name` is what the refusal calls it."""
+    """UsageError if no file can be called `path`; `name` is what the refusal calls it."""
     try:
         path.stat()
     except ValueError:  # a NUL, or half of a pair of surrogates
-        reason = "a character in it can be in no name"
+        reason = "it has a character that no name can have"
     except OSError as error:
         if error.errno not in REFUSED:
             return

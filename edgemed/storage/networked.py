@@ -1,7 +1,7 @@
-"""Which folders are on a drive of the network, by the list of mounts; no drive is asked.
+"""Which folders are on a network drive, by the list of mounts; no drive is asked.
 
-A drive that does not answer holds up whoever asks it for anything, also for what kind it is.
-Known on Linux alone; elsewhere no folder counts as one of the network.
+A drive that does not answer holds up whoever asks it for anything, even for its type.
+Known on Linux only; elsewhere no folder counts as being on the network.
 """
 
 import re
@@ -16,7 +16,7 @@ ESCAPED = re.compile(rb"\\([0-7]{3})")  # a space in a mount's name is \040
 
 
 def network_folders() -> frozenset[Path]:
-    """The folders where drives of the network, and what mounts them when asked for, are mounted."""
+    """The folders where network drives, and automounts of them, are mounted."""
     try:
         rows = [row.split(b" ") for row in MOUNTS.read_bytes().splitlines()]
     except OSError:
@@ -32,5 +32,5 @@ def unescaped(name: bytes) -> str:
 
 
 def is_networked(path: Path, folders: frozenset[Path]) -> bool:
-    """Whether `path` is in one of the network's `folders`, by its name alone."""
+    """Whether `path` is in one of the network's `folders`, by its name only."""
     return any(place in folders for place in (path, *path.parents))

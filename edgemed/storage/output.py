@@ -102,7 +102,7 @@ class Output:
         return sum(part.size for part in self._parts)
 
     def has(self, offset: int, nbytes: int) -> bool:
-        """Whether there are so many bytes from there on, in one file."""
+        """Whether one file has that many bytes from there on."""
         part = self._at(offset)
         return part.start <= offset and 0 < nbytes <= part.start + part.size - offset
 

@@ -1,4 +1,4 @@
-"""Where an output may go: a name that is free, or a regular file that may be replaced."""
+"""Where an output may go: a free name, or a regular file that may be replaced."""
 
 import os
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Folders that are needed for a moment, and what a killed process left of them.
+"""Temporary folders, and the removal of those that killed processes left.
 
-Who is killed cannot tidy up. So a process holds a file in its folder for as long as it lives, and
-whoever makes the next folder of that kind there removes those that nobody holds any more.
+A killed process cannot clean up. So a process holds a file in its folder for as long as it lives,
+and whoever makes the next folder of that kind there removes those that nobody holds any more.
 """
 
 import os
@@ -24,7 +24,8 @@ HEX = "[0-9a-f]"
 def scratch_folder(beside: Path, kind: str) -> Iterator[Path]:
     """A new folder `.edgemed-KIND-...` in `beside`, for its user alone; gone when the block ends.
 
-    EdgemedError where none can be made. What dead processes left there of this kind goes first.
+    EdgemedError if none can be made. Folders of this kind that dead processes left are removed
+    first.
     """
     remove_left(beside, kind)
     folder, fd = _made(beside, kind)
@@ -68,7 +69,7 @@ def _made(beside: Path, kind: str) -> tuple[Path, int]:
             raise _cannot(beside, error.strerror) from error
         try:
             return folder, hold(folder / LOCK)
-        except Busy:  # another process takes it for one that was left
+        except Busy:  # another process took it for an abandoned one
             continue
         except EdgemedError:
             if folder.exists():

@@ -1,4 +1,4 @@
-"""What the operating system refuses about a file, in words: for errors that no room has worded."""
+"""Remedies for the operating system's errors about files that no other room has put in words."""
 
 import errno
 from os import fsdecode
@@ -22,7 +22,7 @@ REMEDIES = {
 
 
 def worded(error: OSError) -> EdgemedError | None:
-    """`error` with a remedy; None where it is about no file, so that nobody knows what helps."""
+    """`error` with a remedy; None if it is not about a file, so that no remedy is known."""
     remedy = REMEDIES.get(error.errno or 0)
     if remedy is None or not (error.filename or error.errno in FULL):
         return None

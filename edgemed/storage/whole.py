@@ -142,11 +142,11 @@ def _begun(folder: Path) -> tuple[Path, int]:
                 return part, fd
         except OSError:  # a disk without locks: nobody removes what cannot be locked
             return part, fd
-        os.close(fd)  # another process took it for one that was left
+        os.close(fd)  # another process took it for an abandoned one
 
 
 def _fill(fd: int, data: bytes | Iterable[bytes]) -> None:
-    """All of `data`, on the disk."""
+    """Write all of `data` and sync it to the disk."""
     with os.fdopen(fd, "wb", closefd=False) as file:
         for piece in [data] if isinstance(data, bytes) else data:
             file.write(piece)

@@ -176,7 +176,7 @@ async def test_a_paste_beside_every_editor_is_told_and_changes_nothing(tmp_path:
                 await pilot.pause(0.02)
                 if case_of(pilot).query_one(Notice).display:
                     break
-            assert "has no place here" in str(case_of(pilot).query_one(Notice).content)
+            assert "nothing to paste into here" in str(case_of(pilot).query_one(Notice).content)
             assert case_of(pilot).session.source == NOTE and panes_of(pilot).draft.text == DRAFT
         panes_of(pilot).draft.focus()
         await press(pilot, "e")

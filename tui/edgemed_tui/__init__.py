@@ -1,1 +1,1 @@
-"""The screen: Textual on top of edgemed, with no logic of its own."""
+"""The screen: Textual on top of edgemed; it draws and asks, and holds no rule of its own."""

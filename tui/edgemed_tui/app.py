@@ -1,4 +1,4 @@
-"""The app: what holds on every screen, and what it keeps from leaving the screen."""
+"""The app: keys, lock, settings and errors of every screen, and what must not leave the screen."""
 
 import sys
 import time
@@ -55,10 +55,10 @@ LOOK_EVERY = 5.0  # seconds between two looks at the idle clock
 
 @runtime_checkable
 class Says(Protocol):
-    """A page with a line for what is to be said."""
+    """A page with a line for messages."""
 
     def say(self, words: str) -> None:
-        """Say it there."""
+        """Show a message there."""
 
 
 class EdgemedApp(App[None]):
@@ -78,7 +78,7 @@ class EdgemedApp(App[None]):
 
     def __init__(self, services: Services, note: str | None = None) -> None:
         super().__init__()
-        self.animation_level = "none"  # a key is answered at once, also over a slow line
+        self.animation_level = "none"  # a key is answered at once, even over a slow connection
         self.services = services
         self.settings = stored.load(services.settings)
         self.case = Case(services.place, services.sessions, services.clock)
@@ -108,7 +108,7 @@ class EdgemedApp(App[None]):
             self.action_welcome()
 
     def on_ready(self) -> None:
-        """The first frame is drawn: from now on keys come first. A test keeps its interpreter
+        """The first frame is drawn: from now on keys have priority. A test keeps its interpreter
         settings."""
         if not self.is_headless:
             interpreter.quicken()
@@ -142,7 +142,7 @@ class EdgemedApp(App[None]):
             self.call_after_refresh(self._complain, error)
 
     def complain(self, error: EdgemedError) -> None:
-        """Say what went wrong, and what helps, once what is being done has ended."""
+        """Show what went wrong, and the remedy, once the current step has ended."""
         self.call_later(self._complain, error)
 
     def _complain(self, error: EdgemedError) -> None:
@@ -152,7 +152,7 @@ class EdgemedApp(App[None]):
             self._page.say(f"! {error.message} ({remedy(error.hint)})")
 
     async def on_event(self, event: events.Event) -> None:
-        """Note when the user was last here; keys and pastes wait for those before them."""
+        """Note the time of the user's last input; keys and pastes wait for those before them."""
         if isinstance(event, INPUT):
             self.last_input = time.monotonic()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
@@ -171,7 +171,7 @@ class EdgemedApp(App[None]):
             self.action_lock()
 
     def action_lock(self) -> None:
-        """Cover the screen; whoever returns enters a name again to sign."""
+        """Cover the screen; after it, signing asks for a name again."""
         if not self.locked:
             self.case.forget_signer()
             self.push_screen(LockScreen(self.case.lock))
@@ -187,7 +187,7 @@ class EdgemedApp(App[None]):
         return isinstance(self.screen, LockScreen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing opens over the lock; help and jumps not over each other."""
+        """Nothing opens over the lock; help and jump mode do not open over each other."""
         if action in ("command_palette", "help", "jump", "quit") and self.locked:
             return False
         if action in ("models", "merge", "sweep"):
@@ -237,11 +237,11 @@ class EdgemedApp(App[None]):
         self.push_screen(MergeScreen(self.services, t))
 
     def action_sweep(self) -> None:
-        """The sweep screen, and from there perhaps on to a merge."""
+        """The sweep screen, which may lead on to a merge."""
         self.push_screen(SweepScreen(), lambda t: None if t is None else self.action_merge(t))
 
     def action_theme(self) -> None:
-        """Choose how it looks."""
+        """Choose colours and contrast."""
         choices = [Choice(name, "", name) for name in NAMES]
         self.push_screen(Picker("Theme", choices), self._use_theme)
 
@@ -290,18 +290,18 @@ class EdgemedApp(App[None]):
 
     def hung_up(self) -> None:
         """The terminal is gone: save if the session was saved before, then end."""
-        with suppress(EdgemedError):  # nobody is there to be told
+        with suppress(EdgemedError):  # nobody is left to be told
             self.case.save_again()
         end_soon(hangup.GRACE)
         self.exit(return_code=HUNG_UP)
 
     def _draw_again(self) -> None:
-        """Somebody else may have written on the terminal meanwhile."""
+        """Draw everything again: another program may have written on the terminal."""
         for screen in self.screen_stack:
             screen.refresh(layout=True)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: every described key of the screen, then what has no key.
+        """The palette: every described key of the screen, then commands without a key.
 
         Textual's own list is not used: its Screenshot writes the screen to the disk.
         """
@@ -328,7 +328,7 @@ class EdgemedApp(App[None]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key is for. A fault that was foreseen is said."""
+        """Do what a key is for. An error with a known remedy is shown."""
         try:
             return await super().run_action(action, default_namespace, namespaces)
         except Exception as error:
@@ -340,24 +340,24 @@ class EdgemedApp(App[None]):
     def _register_child(
         self, parent: DOMNode, child: Widget, before: int | None, after: int | None
     ) -> None:
-        """Every part of the screen passes here before its first message."""
+        """Called for every part of the screen before its first message."""
         go_on(child, self.complain)
         super()._register_child(parent, child, before, after)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A timer or a worker that ended with a fault that was foreseen ends nothing else."""
+        """An error with a known remedy in a timer or a worker ends nothing else."""
         if self.is_running and (fault := foreseen(error)) is not None:
             self.complain(fault)
         else:
             super()._handle_exception(error)
 
     def panic(self, *renderables: object) -> None:
-        """Textual would print what the error says of itself."""
+        """Textual would print the error's own message."""
         self._fatal_error()
 
     def _fatal_error(self) -> None:
         """Textual would print every variable of the crashed frames; edgemed prints only type and
-        place, of the first error alone. What saving keeps is kept, as for a lost terminal."""
+        place, of the first error only. A session saved before is saved, as for a lost terminal."""
         if not self._exit_renderables:
             error = sys.exc_info()[1] or self._exception
             words = report(error) if error else "edgemed stopped"
@@ -365,10 +365,10 @@ class EdgemedApp(App[None]):
         self._close_messages_no_wait()
 
     def _kept(self) -> str:
-        """Save if the session was saved before; what is said of it."""
+        """Save if the session was saved before; returns the message about it."""
         try:
             saved = self.case.save_again()
-        except Exception as error:  # the first error is the one to be told
+        except Exception as error:  # the first error is the one to report
             return sentences(f"The session could not be saved: {place_of(error)}")
         if saved is not None:
             return sentences(f"The session is saved as {saved.stem}")

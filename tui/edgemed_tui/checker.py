@@ -1,7 +1,7 @@
 """The check of a draft in a process of its own, so that a long note never holds up a key.
 
-Texts go through pipes and stay in memory. The process ends with edgemed, whose end of the pipe
-then closes, and is started again when it has ended by itself.
+Texts go through pipes and stay in memory. The process ends with edgemed, because its pipe closes
+then; if it ends by itself, it is started again.
 """
 
 import pickle
@@ -16,7 +16,7 @@ from edgemed.clinic.findings import Review
 
 
 class CheckBroke(Exception):
-    """The check failed; its message names type and place, or what is wrong and what helps."""
+    """The check failed; the message gives type and place, or what is wrong and the remedy."""
 
 
 class Checker:
@@ -26,13 +26,13 @@ class Checker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(self, source: str, draft: str) -> Review:
-        """The review; CheckBroke where there is none."""
+        """The review; CheckBroke if there is none."""
         answer = self._asked(source, draft)
         assert isinstance(answer, Review)
         return answer
 
     def read(self, source: str) -> None:
-        """Read the note before there is a draft; CheckBroke where that fails."""
+        """Read the note before there is a draft; CheckBroke if that fails."""
         self._asked(source, None)
 
     def _asked(self, source: str, draft: str | None) -> Review | None:
@@ -64,7 +64,7 @@ class Checker:
         return self._process
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -13,12 +13,12 @@ machines keep or share it."""
 
 
 def sequence(text: str) -> str:
-    """What a terminal is sent; no character of `text` is in it as itself."""
+    """The sequence for the terminal; it contains `text` only encoded."""
     return f"\x1b]52;c;{base64.b64encode(text.encode()).decode('ascii')}\a"
 
 
 def of_terminal() -> Callable[[str], None] | None:
-    """What puts text on the clipboard; None where standard output is not a terminal."""
+    """The function that puts text on the clipboard; None if standard output is not a terminal."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
 

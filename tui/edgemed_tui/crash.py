@@ -7,7 +7,7 @@ from edgemed_tui.remedies import remedy
 
 
 def place_of(error: BaseException) -> str:
-    """`TypeError in draft_pane.py, line 12`; a message is left out, for it can quote a note."""
+    """`TypeError in draft_pane.py, line 12`; without the message, which can quote a note."""
     error = root_of(error)
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
@@ -18,8 +18,8 @@ def place_of(error: BaseException) -> str:
 
 
 def told(error: BaseException) -> str:
-    """What may be said of an error that a check ended with: its own words where it has some that
-    quote no note, else type and place."""
+    """What may be said of an error that ended a check: its own words if they cannot quote a note,
+    else type and place."""
     if isinstance(error, EdgemedError):
         hint = remedy(error.hint)
         return f"{error.message} ({hint})" if hint else error.message
@@ -27,7 +27,7 @@ def told(error: BaseException) -> str:
 
 
 def root_of(error: BaseException) -> BaseException:
-    """The exception that began it, where one was raised from another."""
+    """The first exception, if one was raised from another."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -5,8 +5,8 @@ Escape and a key within a tenth of a second for Alt with that key: the Escape is
 still lands in the text. No key here is Alt with a letter, so it counts as Escape, then the letter.
 Sequences that begin with Escape and `[` or `O`, as the arrows do, with or without Alt, stay.
 
-In a field of text three of them are what a terminal sends for Alt with an arrow or Backspace: a
-word back, a word forward, a word away. They are taken so there, if both bytes came at once.
+In a text field three of them are what a terminal sends for Alt with an arrow or Backspace: a word
+back, a word forward, delete a word. There they count as that, if both bytes came at once.
 """
 
 import sys
@@ -22,15 +22,15 @@ from textual.widgets import Input, TextArea
 ESCAPE = "\x1b"
 LONGER = ("[", "O", ESCAPE)  # what Escape may begin a longer sequence with, and Escape twice
 DELAY = 0.05
-"""Seconds for the rest of a sequence to come: a quick typist takes 0.066 between two keys."""
+"""Seconds to wait for the rest of a sequence: a quick typist takes 0.066 between two keys."""
 
 
 WORDS = {"b": "ctrl+left", "f": "ctrl+right", "backspace": "ctrl+w"}
-"""Keys that with Alt go over a word in a field of text, and the fields' own names for that."""
+"""Keys that with Alt act on a word in a text field, and the field's own names for that."""
 
 
 class AltOrEscape(events.Key):
-    """Alt with the key `second`, or Escape and then that key: the focus tells."""
+    """Alt with the key `second`, or Escape and then that key: the focus decides."""
 
     def __init__(self, second: events.Key) -> None:
         super().__init__(f"alt+{second.key}", None)
@@ -49,7 +49,7 @@ def meant(event: events.Event, focused: Widget | None) -> list[events.Event]:
 class Parser(XTermParser):
     """What the terminal sends, as keys; Alt with a character is Escape, then the character."""
 
-    _read = ""  # what came at once
+    _read = ""  # bytes that came at once
 
     def feed(self, data: str) -> Iterable[Message]:
         """Keys of `data`; an Escape that waited too long for more was one before that."""
@@ -70,7 +70,7 @@ class Parser(XTermParser):
 
 
 def keeps_escape(driver: type[Driver]) -> type[Driver]:
-    """The terminal driver, which from now on reads keys so; it takes its parser by that name."""
+    """The terminal driver, which from now on reads keys so; it finds its parser by that name."""
     for name in (driver.__module__, "textual.drivers.win32"):
         if hasattr(module := sys.modules.get(name), "XTermParser"):
             setattr(module, "XTermParser", Parser)  # noqa: B010 - the modules do not export it

@@ -1,6 +1,6 @@
 """What a folder holds, for lists of files: folders by name, then files, the newest first.
 
-Only the one folder is read, and nobody waits long for it: a drive that does not answer is said.
+Only the one folder is read, and nobody waits long for it: a drive that does not answer is reported.
 """
 
 import os
@@ -33,7 +33,7 @@ class Listed(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a folder holds, and what else must be said of it."""
+    """What a folder holds, and a message about it."""
 
     entries: tuple[Listed, ...] = ()
     words: str = ""
@@ -60,7 +60,7 @@ def listed(folder: Path, endings: Sequence[str]) -> Listing:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder, also behind a link."""
+    """Whether it is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:
@@ -68,12 +68,12 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def kind(folder: Path, networked: frozenset[Path]) -> str:
-    """A folder, and whether it is a drive of the network."""
+    """A folder, and whether it is on a network drive."""
     return "folder, on the network" if is_networked(folder, networked) else "folder"
 
 
 def files_of(entries: Sequence[os.DirEntry[str]], endings: Sequence[str]) -> Iterator[Listed]:
-    """Regular files with one of these endings, the newest first; not what is gone by now."""
+    """Regular files with one of these endings, the newest first; without those just removed."""
     found: list[tuple[float, Listed]] = []
     for entry in entries:
         if not entry.name.lower().endswith(tuple(endings)):
@@ -93,16 +93,16 @@ class FolderReader:
     """Reads one folder at a time, and keeps what it holds until another is asked for."""
 
     def __init__(self, endings: Sequence[str], arrived: Callable[[], None]) -> None:
-        """`arrived` is called from another thread where a folder comes after `WAITING`."""
+        """`arrived` is called from another thread if a folder comes after `WAITING`."""
         self._endings, self._arrived = endings, arrived
         self._read: tuple[Path, Listing] | None = None
 
     def forget(self) -> None:
-        """Read again what is asked for next."""
+        """Read again on the next request."""
         self._read = None
 
     def of(self, folder: Path) -> Listing:
-        """What is in `folder`; `WAITING` where that takes long."""
+        """What is in `folder`; `WAITING` if that takes long."""
         if self._read is None or self._read[0] != folder:
             self._read = folder, Listing((), WAITING)
             self._start(folder)
@@ -118,7 +118,7 @@ class FolderReader:
                 if waited.is_set():
                     self._arrived()
 
-        reader = threading.Thread(target=read, daemon=True)  # the end waits for no dead drive
+        reader = threading.Thread(target=read, daemon=True)  # ending does not wait for a dead drive
         reader.start()
         reader.join(PATIENCE)
         waited.set()
@@ -128,14 +128,14 @@ def folder_with(ending: str) -> Path:
     """Where to look first for a file of this ending: here, else where downloads go, if one holds
     such a file; else the home folder."""
     for folder in (Path.cwd(), Path.home() / "Downloads"):
-        held = FolderReader((ending,), lambda: None).of(folder)  # waits for no dead drive
+        held = FolderReader((ending,), lambda: None).of(folder)  # does not wait for a dead drive
         if any(not entry.is_folder for entry in held.entries):
             return folder
     return Path.home()
 
 
 def shown_path(folder: Path, room: int) -> str:
-    """A folder's path from the home folder on; of a long one the end."""
+    """A folder's path from the home folder on; if it is long, its end."""
     home = Path.home()
     text = str(folder)
     if folder.is_relative_to(home):

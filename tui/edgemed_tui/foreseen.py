@@ -1,8 +1,8 @@
-"""A fault that was foreseen is said on the screen with its remedy, wherever it comes up.
+"""Errors with a known remedy are shown on the screen, wherever they occur, and end nothing.
 
-Foreseen is what has words: errors of edgemed's own, of a model, and what the system refuses about
-a file. Every part of the screen goes on after it, and so do timers and workers. What nobody
-foresaw still ends the screen.
+Foreseen are errors of edgemed's own, of a model, and what the system refuses about a file. Every
+part of the screen goes on after them, and so do timers and workers. Any other error still ends the
+screen.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from edgemed.storage.system_errors import worded
 
 
 def foreseen(error: BaseException) -> EdgemedError | None:
-    """The fault behind `error`, with words of our own; None where nobody foresaw it."""
+    """The foreseen error behind `error`, with its remedy; None if it was not foreseen."""
     while isinstance(error, WorkerFailed):
         error = error.error
     if isinstance(error, ModelError):
@@ -28,9 +28,9 @@ def foreseen(error: BaseException) -> EdgemedError | None:
 
 
 def go_on(part: MessagePump, complain: Callable[[EdgemedError], None]) -> None:
-    """Let `part` (a screen, a widget, the app) go on with its next message after a foreseen fault.
+    """Let `part` (a screen, a widget, the app) go on with its next message after a foreseen error.
 
-    Textual ends the loop of a part in which a message raised an error. Again does no harm.
+    Textual ends the loop of a part in which a message raised an error. May be called twice.
     """
     if "_dispatch_message" in vars(part):
         return

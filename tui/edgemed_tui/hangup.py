@@ -4,7 +4,7 @@ import os
 import threading
 
 GRACE = 5.0  # seconds to end in after a hangup: what is written to a lost terminal can block
-HUNG_UP = 129  # exit code of a process that its terminal has left: 128 + SIGHUP
+HUNG_UP = 129  # exit code after a lost terminal: 128 + SIGHUP
 
 
 def end_soon(seconds: float) -> None:

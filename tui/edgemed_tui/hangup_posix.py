@@ -19,7 +19,7 @@ if sys.platform != "win32":
             loop.add_signal_handler(number, act)
 
     def unwatch() -> None:
-        """Leave the signals as they were."""
+        """Restore the signals."""
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
@@ -27,9 +27,9 @@ if sys.platform != "win32":
     def continue_once(redraw: Callable[[], None]) -> None:
         """Call on the event loop's thread when Textual reads keys already.
 
-        Textual takes every SIGCONT for the end of a stop that it has prepared (SIGTSTP), and begins
-        to read keys once more. After a SIGSTOP, or after none, two threads would read them and
-        letters change places; here such a one only calls `redraw`.
+        Textual takes every SIGCONT for the end of a stop that it has prepared (SIGTSTP), and starts
+        to read keys once more. After a SIGSTOP, or after no stop, two threads would read them and
+        mix up letters; here such a SIGCONT only calls `redraw`.
         """
         loop = asyncio.get_running_loop()
         prepare, begin = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)

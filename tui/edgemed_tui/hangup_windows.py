@@ -29,12 +29,12 @@ if sys.platform == "win32":
         ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True)
 
     def unwatch() -> None:
-        """Take the handlers away."""
+        """Remove the handlers."""
         while _kept:
             ctypes.windll.kernel32.SetConsoleCtrlHandler(_kept.pop(), False)
 
     def continue_once(redraw: Callable[[], None]) -> None:
-        """Nothing stops a process here and lets it go on."""
+        """Nothing to do: Windows has no signal that stops and continues a process."""
 
     @contextmanager
     def watched(act: Callable[[], None]) -> Iterator[None]:
@@ -46,4 +46,4 @@ if sys.platform == "win32":
             unwatch()
 
     def ignore() -> None:
-        """Windows asks once."""
+        """Nothing to do: Windows asks once."""

@@ -1,5 +1,4 @@
-"""Two settings of the Python interpreter (garbage collection, thread switching) that keep keys
-responsive.
+"""Settings of the Python interpreter (garbage collection, thread switching) for fast keys.
 
 Measured on two busy cores: a full garbage collection held everything up for 50 to 75 ms every few
 seconds, and the thread that reads keys waited up to 5 ms each time for the one that draws.

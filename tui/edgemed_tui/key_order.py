@@ -19,10 +19,10 @@ from textual.screen import Screen
 from edgemed_tui.escape import meant
 
 PATIENCE = 0.5
-"""Seconds after which the next key goes on all the same: something that is busy takes no keys."""
+"""Seconds after which the next key is handed on all the same: a busy part handles no keys."""
 
 OPENING = 5.0
-"""Seconds for a dialog that is opening: no key is meant for what lies under it."""
+"""Seconds to wait for a dialog that is opening: no key is meant for what is under it."""
 
 TURNS, LATE_TURNS = 3, 20
 """Turns of the event loop in which a worker that a key started opens its dialog."""
@@ -37,14 +37,14 @@ class KeyOrder:
         self._task: asyncio.Task[None] | None = None
 
     def take(self, event: events.Event) -> None:
-        """Put a key or a paste behind those that came before it."""
+        """Queue a key or a paste."""
         self._waiting.append(event)
         if not self.busy:
             self._task = asyncio.create_task(self._hand_on_all())
             self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """An error behind a key is the app's, which tells its kind and place and ends."""
+        """An error in handling a key is the app's: it reports type and place, and ends."""
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._app._handle_exception(error)
 
@@ -60,17 +60,17 @@ class KeyOrder:
             key, *then = meant(self._waiting.popleft(), focused)
             self._waiting.extendleft(reversed(then))
             await self._hand_on(key)
-            if not await handled(self._app, screens):  # also behind the last: more may come
+            if not await handled(self._app, screens):  # after the last one too: more may come
                 self._waiting.clear()
 
 
 async def handled(app: App[Any], screens: tuple[Screen[Any], ...]) -> bool:
-    """Wait until the last key is handled, and what it opened on `screens`, which were there before,
-    has the focus; False if the app ends."""
+    """Wait until the last key is handled, and what it opened on top of the earlier `screens` has
+    the focus; False if the app ends."""
     try:
         if await in_time(settled(app, screens), PATIENCE):
             return True
-        for _ in range(LATE_TURNS):  # on a busy machine the time is over before anything ran
+        for _ in range(LATE_TURNS):  # on a busy machine the time may be over before anything ran
             await asyncio.sleep(0)
         if is_opening(app, screens):
             await in_time(settled(app, screens), OPENING)
@@ -80,7 +80,7 @@ async def handled(app: App[Any], screens: tuple[Screen[Any], ...]) -> bool:
 
 
 async def in_time(waiting: Coroutine[Any, Any, None], seconds: float) -> bool:
-    """Whether it ended within so many seconds."""
+    """Whether it ended within that many seconds."""
     try:
         async with asyncio.timeout(seconds):
             await waiting
@@ -90,7 +90,7 @@ async def in_time(waiting: Coroutine[Any, Any, None], seconds: float) -> bool:
 
 
 async def settled(app: App[Any], screens: tuple[Screen[Any], ...]) -> None:
-    """Wait until all that is queued was handled and the next key's place no longer changes."""
+    """Wait until the queue is handled and the next key's target no longer changes."""
     before = None
     while before != (before := place(app)) or is_opening(app, screens):
         await through(app.focused or app.screen)
@@ -106,12 +106,12 @@ def is_opening(app: App[Any], screens: tuple[Screen[Any], ...]) -> bool:
 
 
 def place(app: App[Any]) -> tuple[object, object]:
-    """Where the next key would go."""
+    """The target of the next key."""
     return app.screen, app.focused
 
 
 async def through(node: DOMNode) -> None:
-    """Wait behind what is queued at `node` and at everything that its keys bubble up to."""
+    """Wait for the messages queued at `node` and at everything that its keys bubble up to."""
     for pump in node.ancestors_with_self:
         await behind(pump)
 

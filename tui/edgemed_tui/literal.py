@@ -1,9 +1,9 @@
 """The only way for text to reach the screen: literally, with no character read as markup.
 
 Textual reads square brackets in strings as markup, so that "Na 128 [L]" would lose its flag. Here
-a string becomes `Content`, which is never parsed, and a character that would act on the terminal
-or hide (escape, bidirectional marks, zero width: those of `edgemed.printable`) is shown as a
-visible one in its place, so that offsets stay right. A lint test forbids every other way.
+a string becomes `Content`, which is never parsed, and a control or invisible character (escape,
+bidirectional marks, zero width: those of `edgemed.printable`) is replaced by one visible
+character, so that offsets stay right. A lint test forbids every other way.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ Part = str | tuple[str, str]
 
 
 def visible(text: str) -> str:
-    """`text` with acting characters replaced one for one; same length, same line ends (\\n)."""
+    """`text` with such characters replaced one for one; same length, same line ends (\\n)."""
     return text.translate(VISIBLE)
 
 
@@ -36,9 +36,9 @@ def one_line(text: str) -> str:
 
 
 def kept(before: str, after: str) -> str:
-    """`after` was made of `visible(before)` by an edit: what was not touched is `before`'s own.
+    """The exact text of `after`, an edit of `visible(before)`: untouched parts are `before`'s own.
 
-    So a sign shown for a character on the screen never replaces it in a text.
+    So a sign that the screen shows for a character never replaces it in a text.
     """
     shown = visible(before)
     if shown == before:
@@ -49,7 +49,7 @@ def kept(before: str, after: str) -> str:
 
 
 def alike(a: str, b: str) -> int:
-    """How many characters both begin with."""
+    """How many characters both share at their beginning."""
     most = min(len(a), len(b))
     return next((i for i in range(most) if a[i] != b[i]), most)
 
@@ -64,7 +64,7 @@ def literal(*parts: Part) -> Content:
 
 
 def lines(rows: Iterable[Content]) -> Content:
-    """Rows one under the other."""
+    """Rows one below the other."""
     return Content("\n").join(list(rows))
 
 

@@ -104,7 +104,7 @@ def doctor() -> Iterator[Check]:
 
 
 def of_file(path: Path) -> ModelChoice:
-    """A model file; one made of the embedded models is a demonstration under any name."""
+    """A model file; one made from the embedded models is a demonstration under any name."""
     shown, limits = is_demonstration(path), limits_of(path)
     return ModelChoice(path.stem, about(path), path=str(path), demonstration=shown, limits=limits)
 

@@ -84,7 +84,7 @@ class Checked(Message):
 
 @dataclass
 class CheckFailed(Message):
-    """The check broke; `where` names type and place, or what is wrong and what helps."""
+    """The check failed; `where` gives type and place, or what is wrong and the remedy."""
 
     where: str
 

@@ -71,7 +71,7 @@ class ModelThread:
             self._checker.submit(self._read_to_check, note.text, self.services.review)
 
     def draft(self, note: Note, draft: Draft) -> None:
-        """Write a draft; every message about it names it."""
+        """Write a draft; every message about it carries its number."""
         self.stop()
         self._engine.submit(self._draft, note, draft)
 
@@ -132,7 +132,7 @@ class ModelThread:
             for event in read_ahead(self.model, note):
                 if isinstance(event, Prefill):
                     self._tell(Reading(event))
-        except ModelError:  # cancelled, or broken: then the draft that follows says so
+        except ModelError:  # cancelled, or failed: then the next draft says so
             return
         except Exception as error:  # last resort of the thread
             assert self._choice is not None
@@ -172,7 +172,7 @@ class ModelThread:
 
 
 def pump(draft: Draft, events: Iterator[Event], tell: Callable[[Message], None]) -> Answer:
-    """Report what a generation yields, at most 10 times a second, and always its end."""
+    """Report the events of a generation, at most 10 times a second, and always its end."""
     stream = _Stream(draft, tell)
     answer = stream.answer
     try:
@@ -207,7 +207,7 @@ class _Stream:
             self.flush(now)
 
     def flush(self, now: float) -> None:
-        """Tell the pieces that the screen does not have yet, and how fast they come."""
+        """Report the pieces that the screen does not have yet, and how fast they come."""
         pieces = self.answer.pieces
         if self.told < len(pieces):
             fresh = "".join(pieces[self.told :])

@@ -1,7 +1,7 @@
-"""Remedies as the screen words them: no screen takes an option of the command line.
+"""Remedies in the words of the screen, which takes no options of the command line.
 
 Errors come from rooms that the command line uses as well, and a remedy may name an option. Remedies
-that need one are left out; if none is left, the reader is told whom to ask.
+that need one are left out; if none is left, the message says whom to ask.
 """
 
 import re
@@ -15,7 +15,7 @@ ELSEWHERE = "this cannot be set on the screen: ask who set edgemed up on this co
 
 
 class Fault(Protocol):
-    """Anything that says what went wrong and what to do about it."""
+    """Anything with what went wrong and what to do about it."""
 
     @property
     def message(self) -> str:
@@ -27,7 +27,7 @@ class Fault(Protocol):
 
 
 def remedy(hint: str) -> str:
-    """`hint` without the ways that need an option; lines of an engine's log stay below it."""
+    """`hint` without the remedies that need an option; lines of an engine's log stay below it."""
     words, mark, log = hint.partition(LOG_LINE)
     if OPTION.search(words):
         ways = [way for way in BETWEEN_WAYS.split(words) if not OPTION.search(way)]
@@ -36,5 +36,5 @@ def remedy(hint: str) -> str:
 
 
 def complaint(fault: Fault) -> str:
-    """A fault in two lines: the error and the remedy."""
+    """An error in two lines: what is wrong, and the remedy."""
     return f"! {fault.message}\n  {remedy(fault.hint)}"

@@ -18,10 +18,10 @@ from edgemed.machine.check import Check
 
 
 class ModelChoice(NamedTuple):
-    """One model that can be opened: its name, a word about it, and its content's hash.
+    """One model that can be opened: its name, a few words about it, and its content's hash.
 
     `recipe` is the hash of the recipe it was merged by, if it was merged. `limits`: what it cannot
-    do, by its card; empty where no card says anything. `adapter`: the one that is kept with it.
+    do, by its card; empty if no card says anything. `adapter`: the one that is kept with it.
     """
 
     name: str
@@ -35,12 +35,12 @@ class ModelChoice(NamedTuple):
 
     @property
     def learned(self) -> str:
-        """The one template that it has learned; empty where it follows any."""
+        """The only template that it has learned; empty if it follows any."""
         return LEARNED if self.demonstration and not self.limits else ""
 
     def warning(self, template: Template | None) -> str:
-        """What is to be said before it writes by `template`: what it cannot do, or that it has not
-        learned this; empty where nothing is."""
+        """The warning before it writes by `template`: what it cannot do, or that it has not learned
+        this; may be empty."""
         other = template is not None and template.name != self.learned
         return self.limits or (UNLEARNED if self.learned and other else "")
 

@@ -1,4 +1,4 @@
-"""What the user has chosen for the screen, as a small TOML file. Holds nothing of any patient."""
+"""The user's settings for the screen, in a small TOML file. Holds nothing about any patient."""
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def settings_file() -> Path:
 
 
 def load(path: Path) -> Settings:
-    """The settings in `path`; the defaults where there is no file, InvalidFile if it is wrong."""
+    """The settings in `path`; the defaults if there is no file, InvalidFile if it is wrong."""
     try:
         table = toml_of(read_bounded(path, "file of settings").decode("utf-8"))
     except OSError as error:

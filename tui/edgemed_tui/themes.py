@@ -1,4 +1,4 @@
-"""Five looks: dark, light, high contrast, colour-blind safe, and the terminal's own colours.
+"""Five themes: dark, light, high contrast, colour-blind safe, and the terminal's own colours.
 
 No colour is needed to read the screen: whatever a colour says, a word or a sign says too. The
 colour-blind safe palette is that of Okabe and Ito (2008): blue, orange, vermillion, bluish green.

@@ -1,4 +1,4 @@
-"""A file's name as somebody types it, on the screen and in the line mode."""
+"""A file's name as the user types it, on the screen and in the line mode."""
 
 from pathlib import Path
 

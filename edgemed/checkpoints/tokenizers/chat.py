@@ -1,4 +1,4 @@
-"""A checkpoint's chat templates: one, or several with names of which `default` is the usual one."""
+"""A checkpoint's chat templates: one, or several with names, of which one is `default`."""
 
 import string
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ PLAIN = frozenset(string.ascii_letters + string.digits)
 
 
 def read_templates(folder: Folder) -> dict[str, str]:
-    """Name -> template; empty without any. What tokenizer_config.json says goes before files."""
+    """Name -> template; empty without any. What tokenizer_config.json says wins over files."""
     given = folder.settings.get(KEY)
     path, key = folder.file(SETTINGS), KEY
     if given is None:

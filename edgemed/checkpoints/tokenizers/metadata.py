@@ -48,11 +48,11 @@ OTHER_FILES = {
 def tokenizer_metadata(folder: Path, vocab_size: int) -> dict[str, Value]:
     """Key -> (kind, value) of the tokenizer in `folder`, for an embedding of `vocab_size` rows.
 
-    Read are tokenizer.model, or tokenizer.json where there is none, with config.json,
+    Read are tokenizer.model, or tokenizer.json if there is none, with config.json,
     tokenizer_config.json, added_tokens.json and the chat template's files. The keys are
     tokenizer.ggml.model, .pre, .tokens, .token_type, .scores or .merges, the rows of special
     tokens, .add_bos_token, .add_eos_token, .add_sep_token, .add_space_prefix and
-    tokenizer.chat_template, each where the folder tells it. Rows without a token are [PAD<row>].
+    tokenizer.chat_template, each if the folder gives it. Rows without a token are [PAD<row>].
     Added tokens of a SentencePiece vocabulary in rows from `vocab_size` on are left out: the model
     has no numbers for them (gemma 3 has one). InvalidFile for files that are broken or do not fit,
     Refused for tokenizers that llama.cpp would not run as the checkpoint means them.
@@ -120,7 +120,7 @@ def vocabulary_keys(
 
 
 def refuse_without_bytes(path: Path, rows: list[VocabularyToken]) -> None:
-    """llama.cpp ends the program where it needs the piece of a byte and there is none."""
+    """llama.cpp ends the program if it needs the piece of a byte and there is none."""
     missing = {f"<0x{byte:02X}>" for byte in range(256)} - {row.text for row in rows}
     if missing:
         raise Refused(
@@ -130,7 +130,7 @@ def refuse_without_bytes(path: Path, rows: list[VocabularyToken]) -> None:
 
 
 def added_rows(files: Folder, pieces: int, vocab_size: int) -> dict[int, VocabularyToken]:
-    """The rows that added tokens take, those of pieces too: the last file that tells wins."""
+    """The rows that added tokens take, those of pieces too: the last file that says so wins."""
     judged = files.architecture not in PHIS
     rows = {
         added.id: VocabularyToken(added.text, vocabulary.ADDED_SCORE, Type.USER)
@@ -146,7 +146,7 @@ def added_rows(files: Folder, pieces: int, vocab_size: int) -> dict[int, Vocabul
 
 
 def prefix_keys(files: Folder, space: bool) -> dict[str, Value]:
-    """Whether a space goes before a text, where it is told; llama.cpp takes it for granted."""
+    """Whether a space goes before a text, if a file says; llama.cpp assumes that it does."""
     given = files.settings.get("add_prefix_space")
     if given is not None and type(given) is not bool:
         wrong(files.file(SETTINGS), "add_prefix_space", given, "true or false")

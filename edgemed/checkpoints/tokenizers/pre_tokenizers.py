@@ -190,4 +190,4 @@ SPELLED: Mapping[str, Callable[[Tree], str | None]] = {
     "Replace": replaced,
     "Split": splitting,
 }
-"""Kind of a step -> its one spelling; None where a setting makes it another step."""
+"""Kind of a step -> its one spelling; None if a setting makes it another step."""

@@ -36,7 +36,7 @@ class SentencePieces(NamedTuple):
 
 def read_pieces(folder: Folder, vocab_size: int) -> SentencePieces:
     """The pieces of the folder's tokenizer.model."""
-    from sentencepiece import SentencePieceProcessor  # only where there is such a file
+    from sentencepiece import SentencePieceProcessor  # only if there is such a file
 
     path = folder.file(PIECES)
     raw = read_file(path, PIECES) or b""

@@ -1,8 +1,8 @@
-"""Which tokens begin, end, pad and separate texts, and which of them a tokenizer adds by itself.
+"""Which tokens begin, end, pad and separate texts, and which of them a tokenizer adds itself.
 
 It is read where llama.cpp's converter reads it: tokenizer_config.json names the tokens
 and tokenizer.json gives their rows; config.json gives rows for what is left; the post_processor of
-tokenizer.json tells what is added, and tokenizer_config.json only what that does not tell.
+tokenizer.json says what is added, and tokenizer_config.json only what that does not say.
 """
 
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def read_special(folder: Folder, count: int) -> Special:
 
 
 def text_of(given: object) -> str | None:
-    """A special token's text, which may be told with more about the token."""
+    """A special token's text, alone or in a table with more about the token."""
     content = given.get("content") if isinstance(given, dict) else given
     return content if type(content) is str else None
 
@@ -151,7 +151,7 @@ def ends(last: str, special: Special, looked_for: list[str], named: bool) -> Non
 
 
 def between(middle: Sequence[Tree], special: Special, last: str | None) -> None:
-    """Whether what stands between two texts is the sep or eos token."""
+    """Whether the token between two texts is the sep or eos token."""
     ending = [text for text in map(special.texts.get, ("sep", "eos")) if text]
     one = marker(middle[0]) in ending and not last
     two = len(middle) == 2 and marker(middle[1]) in ending
@@ -184,7 +184,7 @@ def rows_by_text(folder: Folder, special: Special, names: Sequence[str], count: 
 
 
 def rows_by_config(folder: Folder, special: Special, names: Sequence[str], count: int) -> None:
-    """The rows that config.json tells, or its text_config; a list of rows tells none."""
+    """The rows that config.json gives, or its text_config; a list of rows is ignored."""
     path = folder.file(CONFIG)
     inner = table(path, folder.config, "text_config")
     for name in names:

@@ -30,7 +30,7 @@ PADDING_SCORE = -10000.0
 ADDED_SCORE = -1000.0
 
 LOOK_SPECIAL = ("<pad>", "<mask>", "<2mass>", "[@BOS@]")
-"""Added tokens that steer a model although their files do not call them special, as do those in
+"""Added tokens that control a model although their files do not call them special, like those in
 <|...|>, <｜...｜> and <unused...>. Source: llama.cpp's converter."""
 
 

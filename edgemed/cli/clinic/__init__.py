@@ -1,1 +1,1 @@
-"""The commands about notes and drafts: summarize, check-draft, templates, chat, audit."""
+"""The commands about notes and drafts: tui, summarize, check-draft, templates, chat, audit."""

@@ -1,4 +1,4 @@
-"""`edgemed audit verify|export|drafts|seal`: is the log as it was written, what stands in it."""
+"""`edgemed audit verify|export|drafts|seal`: check the log of who did what, and print it."""
 
 import argparse
 import json
@@ -103,7 +103,7 @@ def export(place: LogFiles) -> int:
 
 
 def nothing(place: LogFiles, words: str) -> int:
-    """Say that nothing was found; with the faults of a log that was taken away or cut, and 3."""
+    """Say that nothing was found. If the log was removed or cut: its faults, and exit code 3."""
     faults = audit.verify(place).faults
     for line in (words, *(f"FAULT: {printable(fault)}" for fault in faults)):
         print(line, file=sys.stderr)
@@ -111,7 +111,7 @@ def nothing(place: LogFiles, words: str) -> int:
 
 
 def list_drafts(place: LogFiles, note: Path | None, as_json: bool) -> int:
-    """Drafts to stdout, a line each; of one note, where it is given and known by its mark."""
+    """Drafts to stdout, one per line; with `note`, only its drafts, found by its keyed hash."""
     found = list(drafts(place, texts_of(note) if note else ()))
     if not found:
         return nothing(place, f"no draft {'of this note ' if note else ''}is recorded")
@@ -124,7 +124,7 @@ def list_drafts(place: LogFiles, note: Path | None, as_json: bool) -> int:
 
 
 def texts_of(note: Path) -> tuple[str, ...]:
-    """A note as the command line takes it, and as the screen does: with other line ends."""
+    """A note as the command line hashes it, and as the screen does: with other line ends."""
     from edgemed.clinic.note import read_note
     from edgemed.clinic.session import opened
 
@@ -133,7 +133,7 @@ def texts_of(note: Path) -> tuple[str, ...]:
 
 
 def line_of(draft: RecordedDraft) -> str:
-    """A draft on a line: when, by which template and model, how it ended, for whom."""
+    """A draft on one line: when, by which template and model, how it ended, for whom."""
     kept = ", note and draft kept" if draft.kept else ""
     who = f", {draft.who}" if draft.who else ""
     words = (draft.template, "by", draft.model, draft.model_hash[:12])
@@ -162,7 +162,7 @@ def keep_seal(place: LogFiles, to: Path | None, who: str) -> int:
 
 
 def place_of(args: argparse.Namespace) -> LogFiles:
-    """The user's own log, or the files given as options; a seal is in the folder of its key."""
+    """The user's own log, or the files given as options; the seal is in the key's folder."""
     own = audit.default_place()
     key = args.key or own.key
     return LogFiles(args.log or own.log, key, key.with_suffix(".seal"))

@@ -31,7 +31,7 @@ ORDER: tuple[Label, ...] = (
     "not checked",
 )  # fmt: skip
 SHOWN_OMISSIONS = 12  # of minor severity, in the printed form; --json has all
-SHOWN_WORDS = 160  # characters of text that speaks to the model, in the printed form
+SHOWN_WORDS = 160  # characters of a possible instruction to the model, in the printed form
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def read_draft(name: str) -> str:
 
 
 def report(found: Review, source: str, draft: str) -> Iterator[str]:
-    """The flags, the omissions, the places that speak to the model, and last the vital check."""
+    """The flags, the omissions, possible instructions to the model, and last the vital check."""
     flagged = [claim for claim in found.claims if claim.flags]
     if found.unusable:
         yield above(found.unusable)
@@ -107,7 +107,7 @@ def report(found: Review, source: str, draft: str) -> Iterator[str]:
 
 
 def _counted(found: Review) -> str:
-    """How many claims have each label, after a colon; nothing where there are no claims."""
+    """How many claims have each label, after a colon; nothing if there are no claims."""
     counts = Counter(claim.label for claim in found.claims)
     words = ", ".join(f"{counts[label]} {label}" for label in ORDER if counts[label])
     return f": {words}" if words else ""
@@ -143,12 +143,12 @@ def _omitted(omissions: tuple[Omission, ...]) -> Iterator[str]:
 
 
 def clipped(words: str) -> str:
-    """The beginning of what is too long for a line or two."""
+    """The beginning of a text that is too long for a line or two."""
     return words if len(words) <= SHOWN_WORDS else f"{words[:SHOWN_WORDS]} [...]"
 
 
 def one_line(text: str, span: Span) -> str:
-    """The characters of a span with white space evened out."""
+    """The characters of a span, with white space collapsed."""
     return " ".join(text[span.start : span.end].split())
 
 

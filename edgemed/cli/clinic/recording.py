@@ -50,7 +50,7 @@ def recorded(
     answer: Answer,
     limit: int,
 ) -> int:
-    """Record a draft that is printed already; an exit code, with a warning where that failed. An
+    """Record a draft that is printed already. Returns an exit code, and warns if that failed. An
     empty answer is not recorded.
     """
     if args.no_record or not answer.text.strip():

@@ -198,7 +198,7 @@ def how_much(
 ) -> tuple[int, tuple[Part, ...]]:
     """The most tokens to write, and with --in-parts the parts of a note that does not fit as one.
 
-    Prints both where a reader would not expect them. `tokens` of the prompt, where known.
+    Prints both if they differ from what was asked for. `tokens` of the prompt, where known.
     """
     needed = budget(model, prompt, tokens)
     if not needed.fits and not args.in_parts:
@@ -243,8 +243,8 @@ def draft(
 def ask_again(
     args: argparse.Namespace, model: LlamaModel, note: Note, template: Template, answer: Answer
 ) -> Asked | None:
-    """What the model says of its own draft; None where it is not asked: for a draft that broke off,
-    or a note that the checks cannot read."""
+    """What the model says about its own draft; None if it is not asked: if the draft broke off,
+    or the checks cannot read the note."""
     if note.language == "other" or not answer.complete:
         return None
     asked, text = Asked(), drafted(template, answer)

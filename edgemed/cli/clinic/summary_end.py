@@ -55,7 +55,7 @@ def finish(
 def show_and_check(
     args: argparse.Namespace, note: Note, template: Template, answer: Answer, limit: int
 ) -> Review | None:
-    """The draft's review; with it, or before it, the text is printed to its end, but for JSON."""
+    """The draft's review. Unless as JSON, the text is printed to its end, before or with it."""
     text = drafted(template, answer)
     if args.json:
         return check_what_stands(note, text, answer)
@@ -86,13 +86,13 @@ def refuse_cut(args: argparse.Namespace, template: Template, answer: Answer, lim
 
 
 def is_held(template: Template) -> bool:
-    """Whether the draft is printed when all of it is there: as lines, or into a file, which says at
-    its head where it cannot be used."""
+    """Whether the draft is printed only when it is complete: as lines, or into a file, whose first
+    line says if it is not usable."""
     return template.form == "json" or is_saved(sys.stdout)
 
 
 def print_held(text: str, checked: Review | None, answer: Answer, limit: int) -> None:
-    """Print a draft that was held back, below what is to be known of it."""
+    """Print a draft that was held back, below the warning if it is not usable."""
     if checked and checked.unusable:
         print(f"{above(checked.unusable)}\n")
     data().write(text)
@@ -100,8 +100,8 @@ def print_held(text: str, checked: Review | None, answer: Answer, limit: int) ->
 
 
 def tell_at_end(checked: Review | None) -> None:
-    """Say behind a draft that was streamed into a pipe that it cannot be used; a terminal shows
-    what stderr says."""
+    """After a draft that was streamed into a pipe, say there if it is not usable; a terminal shows
+    that from stderr."""
     if checked and checked.unusable and not sys.stdout.isatty():
         print(f"[{above(checked.unusable)}]", flush=True)
 
@@ -112,7 +112,7 @@ def drafted(template: Template, answer: Answer) -> str:
 
 
 def check_what_stands(note: Note, text: str, answer: Answer) -> Review | None:
-    """The review of a draft; None where nothing was written before it broke off, or where the user
+    """The review of a draft; None if nothing was written before it broke off, or if the user
     also stopped the check."""
     if not (text.strip() or answer.ending in ("stop", "length", "loop")):
         return None

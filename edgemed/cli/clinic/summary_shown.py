@@ -1,5 +1,4 @@
-"""What `edgemed summarize` prints besides the draft: about the note, the checks, or all of it as
-JSON."""
+"""What `edgemed summarize` prints besides the draft: on the note, the checks; or all as JSON."""
 
 import sys
 from dataclasses import asdict
@@ -30,7 +29,7 @@ def tell_about(note: Note) -> None:
 
 
 def tell_addressed(checked: Review | None, note: Note) -> None:
-    """Places in the note that speak to the model, on stderr: where they are, not what they say."""
+    """Possible instructions to the model in the note, on stderr: where they are, not their text."""
     if checked is not None and checked.addressed:
         from edgemed.clinic.reading.addressed import told
 
@@ -41,8 +40,8 @@ def tell_addressed(checked: Review | None, note: Note) -> None:
 def tell_flags(checked: Review | None, text: str) -> None:
     """What the checks found, on stderr; an empty list says nothing about correctness.
 
-    Reasons hold words of the note: they go to a terminal, and not into a file of messages, which
-    has what is left out by the name that the checks have for it, a drug's say.
+    Reasons quote the note, so they go to a terminal only. A file of messages gets omissions by the
+    checks' own names for them, such as a drug's.
     """
     if checked is None:
         return
@@ -62,7 +61,7 @@ def tell_flags(checked: Review | None, text: str) -> None:
 
 
 def by_name(omission: Omission) -> str:
-    """What is left out and where the note has it, in none of the note's own words."""
+    """What is left out and where the note has it, without the note's own words."""
     called = f" {omission.name}" if omission.name else ""
     place = f"{omission.source.start}-{omission.source.end} of the note"
     return f"left out: {omission.kind}{called}, at {place}"

@@ -69,7 +69,7 @@ def list_all(as_json: bool) -> int:
 
 
 def refuse(broken: Sequence[BrokenTemplate], count: int) -> int:
-    """Name the files that cannot be used, of `count` in all, and end with InvalidFile; 0 where
+    """Name the files that cannot be used, of `count` in all, and raise InvalidFile; return 0 if
     there is none. A folder that cannot be read is an error by itself."""
     for path, fault in broken:
         if path == own_folder():

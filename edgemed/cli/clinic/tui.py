@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def refuse_no_terminal() -> None:
-    """UsageError where there is no terminal to draw on, or to read keys from."""
+    """UsageError if there is no terminal to draw on, or to read keys from."""
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
         if stream is None or not stream.isatty():
             raise UsageError(

@@ -1,1 +1,1 @@
-"""The commands that measure: eval, sweep."""
+"""The commands that measure: eval, judge, sweep."""

@@ -44,7 +44,7 @@ from edgemed.storage.place import refuse_place
 from edgemed.storage.whole import in_words, private_folder, write_whole
 
 ASKING = ("out", "limit", "against", "text", "json", "harness")
-"""Options that say what is asked, and what becomes of it."""
+"""Options about the questions and their results."""
 EVERY = 0.2  # seconds between two updates of the line of progress
 
 
@@ -86,7 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def result_options(add: Callable[..., Any]) -> None:
-    """Where results go, and what they are held against."""
+    """Where results go, and what they are compared with."""
     add(
         "-o",
         "--out",
@@ -163,7 +163,7 @@ def write_shots(args: argparse.Namespace) -> int:
         raise UsageError("--write-shots asks no model", f"leave out {args.model}")
     if not args.shots or args.shots_by == "likeness":
         raise UsageError(
-            "--write-shots needs a number of examples, drawn by chance", "give --shots K"
+            "--write-shots needs a number of examples, drawn at random", "give --shots K"
         )
     refuse_place(args.write_shots, replace=False)
     data: Path = args.data or data_folder()
@@ -215,7 +215,7 @@ def task_to_ask(task: Task, folder: Path, path: Path, args: argparse.Namespace) 
 def tell_together(
     to_ask: Sequence[TaskToAsk], found: Sequence[list[Outcome]], as_json: bool
 ) -> None:
-    """What is said of all tasks together: whether two models differ; as JSON, everything."""
+    """Print what concerns all tasks: whether two models differ; as JSON, everything."""
     pairs = list(zip(to_ask, found, strict=True))
     compared = verdicts({s.task.name: (ours, s.theirs) for s, ours in pairs if s.theirs})
     if as_json:
@@ -270,7 +270,7 @@ def user_folder() -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """The folder of results, created where it is missing."""
+    """The folder of results, created if it is missing."""
     try:
         private_folder(folder)
     except OSError as error:
@@ -280,7 +280,7 @@ def make_folder(folder: Path) -> None:
 
 
 def file_in(folder: Path, task: Task) -> Path:
-    """The file of a task's results; those with examples have another."""
+    """The file of a task's results; results with examples have a file of their own."""
     return folder / f"{task.name}.{task.split.name}{suffix_of(task)}.jsonl"
 
 
@@ -305,7 +305,7 @@ def measured(
 
 
 def progress(name: str, total: int) -> Tell:
-    """Shows how many items are done, and how long the others may take, on a terminal alone."""
+    """Shows how many items are done, and how long the others may take, on a terminal only."""
     shown, first, began = 0.0, 0, time.monotonic()
 
     def tell(done: int) -> None:

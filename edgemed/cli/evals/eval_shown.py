@@ -15,7 +15,7 @@ RARE = 0.05
 
 
 def listed(tasks: Iterable[Task]) -> Table:
-    """The tasks: what they are, and their splits, of which the first is taken if none is named."""
+    """The tasks: what they are, and their splits; the first split is the default."""
     rows = [
         (t.name, t.axis, t.title, splits_of(t), ", ".join(t.metrics), t.licence, t.source)
         for t in tasks
@@ -24,7 +24,7 @@ def listed(tasks: Iterable[Task]) -> Table:
 
 
 def splits_of(task: Task) -> str:
-    """The splits, the one first that is taken."""
+    """The splits, the default first."""
     return ", ".join([task.split.name, *(name for name in task.splits if name != task.split.name)])
 
 
@@ -57,7 +57,7 @@ def cautions(task: Task, outcomes: Sequence[Outcome]) -> Iterator[str]:
         cut, tokens = sum(o.cut for o in outcomes), sum(o.tokens for o in outcomes)
         longest = amount(task.max_tokens, "token")
         each = amount(round(tokens / len(outcomes)), "token")
-        yield f"answers cut at {longest}: {cut} of {len(outcomes)}; {each} an answer"
+        yield f"answers cut at {longest}: {cut} of {len(outcomes)}; {each} per answer"
     if len(outcomes) < FEW:
         yield f"only {amount(len(outcomes), 'item')}; the intervals may be too narrow"
     if task.note:
@@ -82,7 +82,7 @@ def differences(found: Sequence[ComparedMeasure]) -> Table:
 
 
 def scale(measure: str) -> int:
-    """What a figure is multiplied with when it is shown."""
+    """The factor by which a figure is shown."""
     return 1 if measure in UNITS else 100
 
 

@@ -29,14 +29,14 @@ def configure_shots(add: Callable[..., Any]) -> None:
 
 
 def refuse_shots(args: argparse.Namespace) -> None:
-    """UsageError for what says how examples are taken where none are asked for."""
+    """UsageError for options of examples if no number of examples is given."""
     if not args.shots and (args.shots_by or args.shots_pool):
         raise UsageError("no number of examples is given", "give --shots too")
 
 
 def shots_of(args: argparse.Namespace) -> "Shots":
     """The examples that are asked for."""
-    from edgemed.evals.shots import Shots  # it loads what makes vectors of sentences
+    from edgemed.evals.shots import Shots  # loads the sentence encoder
 
     return Shots(args.shots, args.shots_by or "chance", args.shots_pool, args.seed)
 
@@ -44,7 +44,7 @@ def shots_of(args: argparse.Namespace) -> "Shots":
 def shown_items(
     task: Task, items: list[Item], path: Path, data: Path, args: argparse.Namespace
 ) -> list[Item]:
-    """The items with as many examples as fit; how many got fewer is said."""
+    """The items with as many examples as fit; prints how many got fewer."""
     from edgemed.evals.shots import with_shots, within_context
 
     every = with_shots(task, items, data, shots_of(args))

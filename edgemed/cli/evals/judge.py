@@ -77,7 +77,7 @@ def configure_judged(add: Callable[..., Any]) -> None:
         type=names,
         required=True,
         metavar="TASK,...",
-        help="clinical tasks that are written: mts-dialog, meqsum, aci-bench:valid",
+        help="clinical tasks with written answers: mts-dialog, meqsum, aci-bench:valid",
     )
     add(
         "--limit",
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def shortened(task: Task, most: int | None) -> Task:
-    """The task with so many tokens for an answer: another one to the file of results."""
+    """The task with this token limit for answers; its file of results is a different one."""
     if most is None:
         return task
     return replace(task, max_tokens=most, table={**task.table, "max_tokens": most})
@@ -160,7 +160,7 @@ def task_to_judge(
 
 
 def warnings(judging: Judging) -> list[str]:
-    """What to know of a judge of the judged models' family."""
+    """Warnings about a judge of the judged models' family."""
     judge, found = judging.judge.path, []
     for model in judging.judged:
         if why := kinship(judge, model.path):
@@ -182,7 +182,7 @@ def judged(judging: Judging, task_to_judge: TaskToJudge, loading: Loading | None
 
 
 def progress(name: str) -> Any:
-    """Shows who is at work, on a terminal alone."""
+    """Shows which model is at work, on a terminal only."""
     shown_at = 0.0
 
     def tell(who: str, done: int, total: int) -> None:

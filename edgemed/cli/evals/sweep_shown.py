@@ -78,7 +78,7 @@ def spread(figure: Interval) -> str:
 
 
 def verdict(found: Sequence[Examined], way: Way) -> Iterator[str]:
-    """The best t by RULE, what it keeps of either model, and the command that makes it."""
+    """The best t by RULE, what it keeps of each model, and the command that makes it."""
     empty = [axis for axis in found[0].worths if not any(any(p.worths[axis]) for p in found)]
     for axis in empty:
         yield f"{axis}: every answer scored 0, so this axis is ignored when choosing t"
@@ -96,7 +96,7 @@ def verdict(found: Sequence[Examined], way: Way) -> Iterator[str]:
 def kept(points: dict[float, Examined], t: float) -> Iterator[str]:
     """The score at `t` on each axis as a share of the better model's, on the same cases."""
     if not {0.0, 1.0} <= set(points):
-        yield "add t = 0 and t = 1 to see what the merge keeps of either model"
+        yield "add t = 0 and t = 1 to see what the merge keeps of each model"
         return
     for axis, ours in points[t].worths.items():
         end = max((0.0, 1.0), key=lambda n: sum(points[n].worths[axis]))

@@ -57,13 +57,13 @@ REPEATED = (
 )
 SEVERAL = ("beside", "among", "adapter")
 FLAGS = ("force_knowledge", "force_broken", "no_repack")
-"""What the command that repeats a sweep must name: once, as often as it is given, without value."""
+"""Options that the command to repeat a sweep must name: with one value, with several, with none."""
 TEMPLATE = "tokenizer.chat_template"
 READ_ONLY = ("read", "diverge")
 
 
 def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
-    """Refuse early, sweep, print what was found also where the work ends with an error."""
+    """Refuse early, sweep, print what was found even if the work ends with an error."""
     import json
     from dataclasses import replace
 
@@ -103,7 +103,7 @@ def run_tasks(args: argparse.Namespace, way: Way, name: str) -> int:
 
 
 def command_to_make(plan: TaskSweep, swept: Swept) -> str:
-    """The command that makes the chosen merge; its recipe is written where it has no single t."""
+    """The command that makes the chosen merge; its recipe is written if it has no single t."""
     if swept.choice is None:
         return ""
     point = swept.choice.point
@@ -188,7 +188,7 @@ def refuse_odd(args: argparse.Namespace, tasks: Sequence[Task]) -> None:
         )
     refuse_missing_libraries()
     if args.keep_text and (args.report is None or args.report.suffix.lower() != ".html"):
-        raise UsageError("--keep-text is for a page", "name one, such as --report sweep.html")
+        raise UsageError("--keep-text is for a .html page", "name one, such as --report sweep.html")
 
 
 def sections_of(args: argparse.Namespace, tasks: Sequence[Task], way: Way) -> list[Section]:
@@ -206,7 +206,7 @@ def sections_of(args: argparse.Namespace, tasks: Sequence[Task], way: Way) -> li
 def asked_items(
     args: argparse.Namespace, task: Task, data: Path, way: Way
 ) -> tuple[Task, list[Item]]:
-    """A task and its items, each with as many examples as are asked for and fit."""
+    """A task and its items, each with as many of the requested examples as fit."""
     items = sampled(load(task, data), task.name, args.seed, args.limit)
     if not args.shots:
         return task, items
@@ -215,8 +215,8 @@ def asked_items(
 
 
 def counting_model(way: Way) -> Path:
-    """The parent by which tokens are counted: the one whose vocabulary the merges have, or the
-    other where that one has no chat template."""
+    """The parent that counts tokens: the one whose vocabulary the merges have, or the other if that
+    one has no chat template."""
     parents = (way.b, way.a) if way.changes.get("tokenizer") == "B" else (way.a, way.b)
     paths = [path for path in map(model_file, parents) if path.suffix.lower() == ".gguf"]
     if not paths:

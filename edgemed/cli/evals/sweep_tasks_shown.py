@@ -18,7 +18,7 @@ MOST_RECIPES = 8  # lines of the table
 
 
 def on_surprise(plan: TaskSweep, swept: Swept) -> Iterator[str]:
-    """How the parents read plain English."""
+    """The parents' perplexity on plain English."""
     if swept.surprise is not None:
         a, b = swept.surprise
         yield (
@@ -67,7 +67,7 @@ def on_choice(plan: TaskSweep, swept: Swept) -> Iterator[str]:
     """The choice in words."""
     choice = swept.choice
     if choice is None:
-        yield "nothing is chosen: no point is above the floor of any task of an axis that counts"
+        yield "nothing is chosen: on a required axis no point is above the floor of any task"
         yield "take more items (--limit), or other tasks of that axis"
         return
     yield f"chosen: {said(choice.point)}, {RULE} ({choice.axis}: {choice.share:.0%})"
@@ -122,7 +122,7 @@ def test_table(rows: Sequence[Retained]) -> Table:
 
 
 def beside_table(plan: TaskSweep, swept: Swept) -> Table | None:
-    """The rows beside on each task's deciding measure, next to the chosen merge."""
+    """The rows tested beside the chosen merge, on each task's deciding measure."""
     decides = {s.test.name: s.test.table["decides"] for s in plan.sections}
     lines = [
         (

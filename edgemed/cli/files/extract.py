@@ -71,7 +71,7 @@ def writing_options(add: Callable[..., Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Refuse early, pass over the models, write the adapter, tell what it holds."""
+    """Refuse early, pass over the models, write the adapter, print what it holds."""
     settings = settings_of(args)
     inputs = [path for parent in (args.tuned, args.base) for path in input_paths(parent)]
     refuse_inputs(args.out, (args.out,), inputs)

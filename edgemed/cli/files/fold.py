@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     load_check_option(parser)
     parser.set_defaults(
         seed=None, tokenizer_from=None, chat_template=None, report=None
-    )  # what a merge has beside
+    )  # options that only a merge has
 
 
 def run(args: argparse.Namespace) -> int:

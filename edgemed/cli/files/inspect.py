@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show_adapter(found: "Adapter", args: argparse.Namespace) -> int:
-    """An adapter's figures; its targets where they are asked for."""
+    """An adapter's figures; its targets if requested."""
     if args.json:
         document = asdict(found)
         if not args.tensors:
@@ -75,7 +75,7 @@ def show_adapter(found: "Adapter", args: argparse.Namespace) -> int:
 
 
 def adapter_table(found: "Adapter") -> Table:
-    """One line a fact."""
+    """One line per fact."""
     kinds = Counter(target.kind for target in found.targets)
     ranks = sorted({t.rank for t in found.targets if t.rank is not None})
     scales = sorted({t.scale for t in found.targets if t.scale is not None})
@@ -96,7 +96,7 @@ def adapter_table(found: "Adapter") -> Table:
 
 
 def target_table(found: "Adapter") -> Table:
-    """One line a change."""
+    """One line per change."""
     columns = ("target", "kind", ">shape", ">rank", ">scale")
     rows = [
         (

@@ -15,7 +15,7 @@ from edgemed.storage.sizes import show_size
 
 
 def type_options(parser: argparse.ArgumentParser, default: str = "") -> None:
-    """The types of the output; `default` says which they are where none is given."""
+    """The types of the output; `default` says which they are if none is given."""
     add = parser.add_argument
     mixes = f"a mix of llama.cpp ({', '.join(FILE_TYPES)}), or a ggml type for every matrix"
     said = f"{mixes} (default: {default})" if default else mixes
@@ -84,7 +84,7 @@ def parse_pattern(text: str) -> tuple[str, str]:
 
 
 def print_plan(plan: Plan) -> None:
-    """One line a tensor on stdout, then what the whole will take."""
+    """One line per tensor on stdout, then the size of the whole."""
     for step in plan.steps:
         source = step.sources[0]
         shape = " x ".join(str(n) for n in source.shape)

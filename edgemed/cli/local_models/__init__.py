@@ -1,1 +1,1 @@
-"""The commands about the models of this machine: models, doctor."""
+"""The commands about the models on this machine: models, doctor, demo, serve."""

@@ -39,7 +39,7 @@ NEXT = """What to try next:
   edgemed sweep A.gguf B.gguf --cases CASES.jsonl       the best t, on cases of yours
   edgemed                                               the screen; it has a sample note
   edgemed models get smollm2-135m                       a small model that writes
-  edgemed demo --real                                   the same with it
+  edgemed demo --real                                   the same demonstration with it
   edgemed doctor                                        what this machine can run
   edgemed summarize NOTE.txt --template discharge-summary --model merged.gguf"""
 
@@ -126,7 +126,7 @@ def mean_worth(model: LlamaModel, asked: list[Question]) -> float:
 
 
 def answer(model: LlamaModel, prompt: str) -> str:
-    """The model's answer. Raises EdgemedError where the engine breaks."""
+    """The model's answer. Raises EdgemedError if the engine breaks."""
     try:
         return ask(model, request(prompt)).text
     except ModelError as error:

@@ -1,5 +1,4 @@
-"""`edgemed demo --real`: a real small language model from merge to draft, offline, after `models
-get`.
+"""`edgemed demo --real`: a small real model, fetched before, merged and drafting offline.
 
 Merges the card's clinical and instruct models, writes a summary of a note and of a visit's
 conversation (both of invented patients) with each, and checks every draft against its text.
@@ -94,7 +93,7 @@ def draft_both(name: str, path: Path) -> None:
 
 
 def checked(note: Note, draft: str) -> str:
-    """What the checks say of a draft, in a line, after the warning above an unusable one."""
+    """The result of the checks of a draft in one line, after a warning if it is not usable."""
     from edgemed.clinic.checks.review import review
 
     if not draft.strip():

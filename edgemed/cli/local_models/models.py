@@ -1,4 +1,4 @@
-"""`edgemed models get|add|alias|list|show|tune|adapter|default|remove|cards`."""
+"""`edgemed models get|add|alias|list|...`: the models that were added, and cards of others."""
 
 import argparse
 import sys
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     models_get.configure(actions.add_parser("get", help="fetch a model (uses the network)"))
     adding = actions.add_parser("add", help="check a GGUF file and add it to your models")
-    adding.add_argument("file", type=Path, metavar="FILE", help="a GGUF file, wherever it lies")
+    adding.add_argument("file", type=Path, metavar="FILE", help="a GGUF file, in any folder")
     adding.add_argument(
         "--name", metavar="NAME", help="its name in the list (default: the file's name)"
     )
@@ -152,13 +152,13 @@ def list_all(args: argparse.Namespace) -> int:
 
 
 def file_of(entry: library.AddedModel, found: library.Library) -> str:
-    """The path of its file; of a second name the model that has the file."""
+    """The path of its file; for a second name, the model that has the file."""
     first = next(other for other in found.entries if other.path == entry.path)
     return entry.path if first is entry else f"the same file as {first.name}"
 
 
 def tell_copies(found: library.Library) -> None:
-    """Models whose files are copies of each other, as earlier versions took them in."""
+    """Models whose files are copies of each other: earlier versions accepted them."""
     for entry in found.entries:
         first = library.twin_of(entry.sha256, found)
         if first is not None and first.path != entry.path:

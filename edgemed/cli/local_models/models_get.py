@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show, ask, fetch, add; with --merge also check and merge.
 
-    What a partner in the package makes of the model is always made: it needs no network.
+    Models that a partner adapter in the package makes are always made: that needs no network.
     """
     found = find_card(args.name)
     if args.merge and found.clinical is None and found.partner is None:
@@ -105,7 +105,7 @@ class Bar:
 
 
 def have_made(card: Card) -> bool:
-    """Whether the two models that are made of the fetched one are here."""
+    """Whether the two models that are made from the fetched one are here."""
     entries = [
         library.read_library().find(f"{card.name}-{made}") for made in ("clinical", "merged")
     ]

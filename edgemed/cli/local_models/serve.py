@@ -1,4 +1,4 @@
-"""`edgemed serve MODEL`: a model for other programs of this machine, until it is stopped."""
+"""`edgemed serve MODEL`: a model for other programs on this machine, until it is stopped."""
 
 import argparse
 import signal
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=natural,
         default=8,
         metavar="N",
-        help="requests that may wait while one is answered (default: 8); more are turned away",
+        help="requests that may wait while one is answered (default: 8); more are refused",
     )
     running = parser.add_argument_group("running the model").add_argument
     chat_template_option(running)

@@ -1,4 +1,4 @@
-"""`edgemed check A B [...]`: can these models be merged? One line a check, from headers alone."""
+"""`edgemed check A B [...]`: can these models be merged? One line per check, from headers only."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -71,6 +71,6 @@ def held_against(path: Path, models: Sequence[Model]) -> Iterator[CheckResult]:
 
 
 def shown(result: CheckResult) -> str:
-    """The result in one line, its remedy below."""
+    """A result on one line, its remedy below."""
     line = f"{result.level:7} {result.check + ':':16} {printable(result.what)}"
     return f"{line}\n{'':25}{printable(result.remedy)}" if result.remedy else line

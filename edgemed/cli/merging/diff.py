@@ -1,4 +1,4 @@
-"""`edgemed diff A B`: how two models differ, and what a merge of them could hold of it."""
+"""`edgemed diff A B`: how two models differ, and how much of that a merge would keep."""
 
 import argparse
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure a merge that is not written, and print what is found."""
+    """Measure a merge without writing it, and print the figures."""
     if args.report:
         refuse_name(args.report)
     models = open_parents([args.a, args.b])
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_report(measures: Sequence[Measure]) -> None:
-    """The table on stdout, then the words."""
+    """The table on stdout, then the summary in words."""
     titles = ("tensor", "how", "types", *(f">{c.title}" for c in report.COLUMNS))
     show([Table(titles, [report.cells(m) for m in measures])])
     print()

@@ -52,8 +52,7 @@ def carry_out(args: argparse.Namespace, plan: Plan, verb: str) -> None:
 
 
 def begun_before(out: Path, resume: bool) -> Iterator[str]:
-    """Say what happens to an earlier attempt, and why work that can be resumed begins with
-    reading."""
+    """Say what happens to an earlier attempt, and why a merge with --resume begins with reading."""
     if can_go_on(out) and not resume:
         yield "unfinished output found; starting over (--resume continues it)"
     elif resume and journal_of(out).is_file() and not can_go_on(out):

@@ -1,5 +1,4 @@
-"""`edgemed recipe show FILE`: recipes in their normal form, with hashes and notes on keys without
-effect."""
+"""`edgemed recipe show FILE`: recipes in their normal form, with hashes and unused keys."""
 
 import argparse
 import sys

@@ -25,7 +25,7 @@ def print_plan(plan: Plan) -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Each on a line of stdout."""
+    """Each step on a line of stdout."""
     for line in lines:
         print(line)
 
@@ -35,7 +35,7 @@ def step_line(plan: Plan, step: Step) -> str:
     types = " + ".join(source.type.name for source in step.sources)
     shape = " x ".join(str(n) for n in step.sources[0].shape)
     how = f"{step.action} ({step.method})" if step.action == "blend" else step.action
-    weighed = "  columns weighed" if step.importances is not None else ""
+    weighed = "  columns weighted" if step.importances is not None else ""
     return (
         f"{how:16} {printable(step.name):32} {shape:>16}  "
         f"{types} -> {step.type.name}  {amount(step.nbytes, 'byte')}  "
@@ -50,7 +50,7 @@ def totals(plan: Plan) -> Iterator[str]:
     for path, sha256 in zip(plan.recipe.imatrix, plan.imatrix, strict=True):
         weighed = sum(step.importances is not None for step in plan.steps)
         name = printable(path.name)
-        yield f"importance matrix: {name}, sha256 {sha256}, {amount(weighed, 'tensor')} weighed"
+        yield f"importance matrix: {name}, sha256 {sha256}, {amount(weighed, 'tensor')} weighted"
     total, shards = plan.placement.total_bytes, plan.placement.shards
     files = f" in {amount(len(shards), 'file')}" if len(shards) > 1 else ""
     yield f"output: {amount(total, 'byte')} ({show_size(total)}){files}"

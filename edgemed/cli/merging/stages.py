@@ -1,7 +1,7 @@
-"""`edgemed merge` of a file with several recipes: one merge after the other, all planned before.
+"""`edgemed merge` of a file with several recipes: all are planned first, then merged in turn.
 
-Planning needs only headers, and the header of an output is known from its plan: a rehearsal in
-files without contents finds every refusal before any work.
+Planning needs only headers, and the header of an output is known from its plan: a rehearsal with
+files that have only headers finds every refusal before any work.
 """
 
 import argparse

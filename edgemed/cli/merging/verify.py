@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="MODEL",
-        help="the models it was made of, in the recipe's order (default: beside OUT, by name)",
+        help="the models it was made from, in the recipe's order (default: beside OUT, by name)",
     )
     add(
         "--imatrix",

@@ -14,7 +14,7 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
         "--fail-on",
         choices=("major", "minor"),
         help=f"exit with code {FLAGGED} if there is a finding of this severity (or above), "
-        "what a draft leaves out among them",
+        "omissions included",
     )
 
 

@@ -11,7 +11,7 @@ from edgemed.printable import printable
 
 
 def keep_hash(entry: AddedModel) -> None:
-    """Keep it in the log; where that fails it is said, and the first draft computes it again."""
+    """Keep it in the log; if that fails, say so: the first draft computes it again."""
     try:
         remember(Log(default_place()), Path(entry.path), entry.sha256)
     except EdgemedError as error:

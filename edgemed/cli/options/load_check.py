@@ -9,5 +9,5 @@ def load_check_option(parser: argparse.ArgumentParser) -> None:
         "--no-load-check",
         dest="load_check",
         action="store_false",
-        help="take a file that the installed llama.cpp does not load or does not know",
+        help="accept a file that the installed llama.cpp does not load or does not know",
     )

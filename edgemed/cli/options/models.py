@@ -17,7 +17,7 @@ from edgemed.printable import printable
 
 
 def configure_model(parser: argparse.ArgumentParser) -> None:
-    """Which model, and how it is loaded; what is left out is planned."""
+    """Which model, and how it is loaded; settings that are not given are planned."""
     add = parser.add_argument_group("the model").add_argument
     add("--model", metavar="M", help="a GGUF file, or the name of one added (default: yours)")
     chat_template_option(add)
@@ -102,7 +102,7 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def take_kept_adapter(args: argparse.Namespace) -> None:
-    """Without --adapter, the one that is kept with the model is used; that is said."""
+    """Without --adapter, use the one that is kept with the model, and say so."""
     from edgemed.local_models.beside import kept_adapter
 
     if not args.adapter and (kept := kept_adapter(args.model)):

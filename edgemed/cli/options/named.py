@@ -1,6 +1,6 @@
-"""The options behind a remedy: rooms below the command line name a setting in words alone.
+"""Adds option names to remedies: rooms below the command line name a setting in words only.
 
-What they say is read from Python and on the screen too, where nothing is called `--force`.
+Their messages are also read from Python and on the screen, where nothing is called `--force`.
 """
 
 import argparse
@@ -56,13 +56,13 @@ OPTIONS = (
     ("whose vocabulary", "tokenizer_from", "--tokenizer-from MODEL"),
     ("without examples", "shots", "leave out --shots"),
 )
-"""Words of a remedy, the argument that they speak of, and how it is given or left out."""
+"""Words of a remedy, the argument that they mean, and how it is given or left out."""
 
 OPTION = re.compile(r"--[a-z][\w-]*")
 
 
 def with_options(hint: str, args: argparse.Namespace) -> str:
-    """`hint` with the options of this command that it speaks of, but for a flag given already."""
+    """`hint` with the options of this command that it means, except for a flag given already."""
     words, mark, log = hint.partition(LOG_LINE)
     named = [
         how
@@ -75,7 +75,7 @@ def with_options(hint: str, args: argparse.Namespace) -> str:
 
 
 def helps(how: str, value: object, exists: bool) -> bool:
-    """Whether this command has the option, and it is not given yet: or is, where it is to go."""
+    """Whether this command has the option, not given yet (or given, if it is to be left out)."""
     if how.startswith("leave out"):
         return bool(value)
     return exists and (value is True) == how.startswith("--no-")

@@ -41,7 +41,7 @@ def finite(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """What random numbers begin from."""
+    """A seed of random numbers."""
     number = natural(text)
     if number > MOST_SEED:
         raise argparse.ArgumentTypeError(f"{text} is more than {MOST_SEED:,}")

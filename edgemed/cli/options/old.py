@@ -1,4 +1,4 @@
-"""Options that were renamed: the old spelling is an error of one line that says the new one."""
+"""Options that were renamed: the old name is an error of one line that gives the new one."""
 
 from collections.abc import Sequence
 

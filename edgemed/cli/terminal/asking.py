@@ -33,7 +33,7 @@ class Asked:
 
 
 def look_again(model: Model, note: str, draft: str, asked: Asked) -> None:
-    """Where in the note the model finds what the checks do not."""
+    """Where in the note the model finds what the checks do not find."""
     from edgemed.clinic.checks.second_look import look
 
     with what_can_be_had("second look"):
@@ -108,7 +108,7 @@ def said_of(flags: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """White space evened out, so that nothing breaks the line."""
+    """White space collapsed, so that nothing breaks the line."""
     return " ".join(text.split())
 
 

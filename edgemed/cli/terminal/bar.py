@@ -35,7 +35,7 @@ def bar(verb: str, total: int) -> Iterator[tuple[Callable[[int], None], Callable
     columns = (TextColumn(verb), BarColumn(), Rate(), TimeRemainingColumn(), MemoryColumn())
     with Progress(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as progress:  # redirected, other output would pass by what cleans it
+    ) as progress:  # if redirected, other output would not be cleaned
         task = progress.add_task(verb, total=total)
         yield (
             lambda done: progress.update(task, completed=done),

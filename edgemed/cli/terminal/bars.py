@@ -1,4 +1,4 @@
-"""Bars of a fixed width, for figures that are read beside each other."""
+"""Bars of a fixed width, to compare figures."""
 
 
 def bar(share: float, width: int) -> str:

@@ -1,11 +1,11 @@
-"""Everything the command line prints goes through here: what others wrote cannot steer a terminal.
+"""All output of the command line goes through here: no text from outside can control a terminal.
 
-`main` puts `Cleaned` in the place of stdout and stderr, so that no command has to think of it.
-Three ways lead past it, each for one purpose:
+`main` replaces stdout and stderr by `Cleaned`, so that no command has to think of it.
+There are three exceptions, each for one purpose:
 
     data()       a draft, an answer, a template's file: character for character into a pipe or a
-                 file; on a terminal cleaned like all else, for what a model writes is foreign too
-    clear_line() the one movement of the cursor that is ours
+                 file; cleaned on a terminal, because a model's text comes from outside too
+    clear_line() the only cursor movement that edgemed makes itself
     beneath()    for rich, which draws tables and bars and is given cleaned cells
 """
 
@@ -21,13 +21,13 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class Cleaned:
-    """A text stream on which characters that act are written as escapes, whoever writes."""
+    """A text stream that writes control characters as escapes, whoever writes."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write `text` as it may be shown."""
+        """Write `text` in a form that is safe to show."""
         self.stream.write(printable_text(text))
         return len(text)
 
@@ -42,7 +42,7 @@ class Cleaned:
 
 @contextmanager
 def cleaned() -> Iterator[None]:
-    """Stdout and stderr are cleaned as long as this lasts."""
+    """Stdout and stderr are cleaned while this lasts."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (cast(TextIO, Cleaned(beneath(stream))) for stream in before)
     try:
@@ -52,17 +52,17 @@ def cleaned() -> Iterator[None]:
 
 
 def beneath(stream: TextIO) -> TextIO:
-    """The stream that `stream` cleans, or itself: for what has been cleaned already."""
+    """The stream that `stream` cleans, or itself: for text that is cleaned already."""
     return stream.stream if isinstance(stream, Cleaned) else stream
 
 
 def data() -> TextIO:
-    """Where text goes that is the command's result: as it is, but for a terminal."""
+    """Where a command's result goes: as it is, except on a terminal."""
     return sys.stdout if sys.stdout.isatty() else beneath(sys.stdout)
 
 
 def clear_line(stream: TextIO) -> None:
-    """On a terminal, take away the line that is being written."""
+    """On a terminal, erase the current line."""
     if stream.isatty():
         beneath(stream).write(CLEAR_LINE)
         stream.flush()
@@ -74,7 +74,7 @@ def shown_hint(hint: str) -> str:
 
 
 def print_json(document: Any, indent: int | None = 2) -> None:
-    """JSON on stdout: ASCII alone, every character that acts as JSON's own escape."""
+    """JSON on stdout: ASCII only, other characters as JSON's own escapes."""
     import json
 
     print(json.dumps(document, indent=indent).replace("\x7f", "\\u007f"))

@@ -1,8 +1,8 @@
-"""How far work on weights is: a bar on a terminal, and elsewhere only why the first run is slow.
+"""The progress of work on weights: a bar on a terminal, elsewhere only why the first run is slow.
 
-And how long the rest of any work may take, in words.
+Also durations in words.
 
-rich is imported for a terminal alone: in a script it would be a tenth of the time to start.
+rich is imported for a terminal only: in a script it would be a tenth of the time to start.
 """
 
 import sys
@@ -20,7 +20,7 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 @contextmanager
 def progress_bar(verb: str, total: int) -> Iterator[tuple[Show, Say]]:
-    """`verb` (such as `merging`) as far as it is of `total` weights, on stderr."""
+    """The progress of `verb` (such as `merging`) through `total` weights, on stderr."""
     if sys.stderr.isatty():
         from edgemed.cli.terminal.bar import bar
 

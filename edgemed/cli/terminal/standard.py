@@ -13,12 +13,12 @@ CLOSED = errno.EBADF
 """What a write to a closed standard output answers."""
 
 STREAMS = (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY))
-"""Nothing comes from a closed input; messages to a closed stderr go nowhere. A closed stdout cannot
-be written, so that no result is lost in silence."""
+"""A closed input is empty; messages to a closed stderr go nowhere. Writing to a closed stdout is an
+error, so that no result is lost silently."""
 
 
 def open_missing() -> None:
-    """Open what is closed of 0, 1 and 2, and put streams in the place of None."""
+    """Open those of 0, 1 and 2 that are closed, and replace None by streams."""
     for number, (name, mode, flags) in enumerate(STREAMS):
         if getattr(sys, name) is None:
             _occupy(number, flags)

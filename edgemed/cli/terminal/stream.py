@@ -16,11 +16,11 @@ from edgemed.cli.options.named import with_options
 from edgemed.cli.terminal.printing import clear_line, shown_hint
 from edgemed.printable import printable
 
-EVERY = 2.0  # seconds between two progress lines where they cannot be overwritten
+EVERY = 2.0  # seconds between two progress lines if they cannot be overwritten
 
 
 class ReadingProgress:
-    """How far the prompt is read, and about how long the rest takes; one line, kept up to date."""
+    """How much of the prompt is read, and about how long the rest takes; one line, updated."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
@@ -41,7 +41,7 @@ class ReadingProgress:
         self.open = self.live
 
     def clear(self) -> None:
-        """Take the line away before text is written."""
+        """Erase the line before text is written."""
         if self.open:
             clear_line(self.out)
             self.open = False
@@ -88,15 +88,15 @@ def close_text(answer: Answer, limit: int, what: str = "DRAFT") -> None:
 
 
 def is_saved(stream: TextIO) -> bool:
-    """Whether what is written there goes straight into a file."""
+    """Whether output goes straight into a file."""
     try:
         return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):  # a stream without a file of the system, or a closed one
+    except (OSError, ValueError):  # a stream without a file descriptor, or a closed one
         return False
 
 
 def exit_code(answer: Answer) -> int:
-    """0 when the model came to its own end, 130 when the user stopped it, else 1."""
+    """0 if the model ended by itself, 130 if the user stopped it, else 1."""
     if answer.interrupted:
         return 130
     return 0 if answer.complete else 1
@@ -114,7 +114,7 @@ def timing_line(timings: Timings) -> str:
 
 
 def rate(tokens: int, seconds: float) -> str:
-    """Tokens per second, where both were measured."""
+    """Tokens per second, if both were measured."""
     return f" ({tokens / seconds:.0f}/s)" if tokens and seconds > 0 else ""
 
 

@@ -47,11 +47,11 @@ if TYPE_CHECKING:  # needs torch
 LARGEST = 1_000_000
 PLAIN = RunSettings()
 ROOTED_ALPHA = PLAIN.alpha / math.sqrt(PLAIN.rank)
-"""Where rsLoRA is to scale as LoRA does at the usual rank."""
+"""With it rsLoRA has the scale that LoRA has at the default rank."""
 
 
 class NothingLearned(EdgemedError):
-    """The model as it is was the best on the held-out examples."""
+    """No step was better on the held-out examples than the model without an adapter."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +112,7 @@ def adapter_options(group: Any) -> None:
     add(
         "--dora",
         action="store_true",
-        help="also train the length of each row (DoRA); written as a PEFT folder only",
+        help="also train the magnitude of each row (DoRA); written as a PEFT folder only",
     )
     add(
         "--matrices",
@@ -257,7 +257,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def refuse_nonsense(args: argparse.Namespace) -> None:
-    """Refuse options that do not go together."""
+    """Refuse options that cannot be combined."""
     refuse_examples(args)
     if args.dora and is_gguf(args.out):
         raise Refused(NO_LENGTHS, IN_A_FOLDER)
@@ -275,7 +275,7 @@ def refuse_nonsense(args: argparse.Namespace) -> None:
 def trained(
     args: argparse.Namespace, data: Data, settings: RunSettings, name: str, progress: Path
 ) -> "Training":
-    """Run the training called `name` to its end, from its start or from where it was stopped."""
+    """Run the training called `name` from its start, or from where it was stopped, to its end."""
     import torch
 
     from edgemed.training import checkpoint
@@ -302,7 +302,7 @@ def trained(
 def write(
     args: argparse.Namespace, base: card.Base, data: Data, mark: str, training: "Training"
 ) -> None:
-    """The adapter and its card. NothingLearned where the held-out loss never fell."""
+    """The adapter and its card. NothingLearned if the held-out loss never fell."""
     if training.held and not training.state.best:
         raise NothingLearned(
             "the held-out loss never fell: no adapter is written",
@@ -326,7 +326,7 @@ def write(
 
 
 def needed(path: Path, training: "Training") -> Need:
-    """The memory of the fastest way that fits, printed by part. Refused where none does."""
+    """The memory of the fastest way that fits, printed by part. Refused if none fits."""
     sizes = sizes_of(training.model, path, training.kept, training.still)
     place, step = training.model.placing, (training.weights, training.longest_step)
     if place.device.type == "cpu":

@@ -49,7 +49,7 @@ def example_options(group: Any) -> None:
 
 
 def refuse_examples(args: argparse.Namespace) -> None:
-    """Refuse options that do not go together, and an output among the examples."""
+    """Refuse options that cannot be combined, and an output among the examples."""
     if args.examples.is_dir():
         if args.template is None:
             raise UsageError(
@@ -83,7 +83,7 @@ def data_of(args: argparse.Namespace) -> Data:
 
 
 def read(args: argparse.Namespace) -> tuple[list[Example], dict[str, Any]]:
-    """The examples, and what the card says of where they come from."""
+    """The examples, and what the card says about their origin."""
     if args.template is None:
         return read_examples(args.examples), {}
     template = template_of(args)
@@ -98,7 +98,7 @@ def template_of(args: argparse.Namespace) -> Template:
 
 
 def tell_headings(examples: list[Example], template: Template) -> None:
-    """Say how many summaries lack a heading that the prompt asks for: so it will be learned."""
+    """Say how many summaries lack a heading that the prompt asks for: the model learns that too."""
     if lacking := without_headings(examples, template):
         print(
             f"note: {len(lacking)} of {len(examples)} summaries lack a heading that template "

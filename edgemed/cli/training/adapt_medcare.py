@@ -1,4 +1,4 @@
-"""The options of `edgemed adapt --method medcare`: which belong together, and what they begin."""
+"""The options of `edgemed adapt --method medcare`, which go together, and the run they start."""
 
 import argparse
 import sys
@@ -81,11 +81,11 @@ def factor(text: str) -> float:
 
 
 def refuse_mixed(args: argparse.Namespace) -> None:
-    """UsageError for options that do not belong together."""
+    """UsageError for options that cannot be combined."""
     if args.method == "medcare" and args.stage is None:
         raise UsageError("--method medcare has two stages", "add --stage 1 or --stage 2")
     if args.method != "medcare" and args.stage is not None:
-        raise UsageError("--stage is one of medcare's", "add --method medcare")
+        raise UsageError("--stage is for --method medcare", "add --method medcare")
     for option, stages in STAGES.items():
         if given(args, option) and args.stage not in stages:
             raise UsageError(
@@ -94,11 +94,13 @@ def refuse_mixed(args: argparse.Namespace) -> None:
             )
     if args.stage and args.matrices != "all":
         raise UsageError(
-            "--matrices does not go with --method medcare",
+            "--matrices cannot be combined with --method medcare",
             "leave it out: each stage has its own matrices",
         )
     if args.stage and args.dora:
-        raise UsageError("--dora does not go with --method medcare", "leave out one of the two")
+        raise UsageError(
+            "--dora cannot be combined with --method medcare", "leave out one of the two"
+        )
     if args.stage == 2 and args.stage_one is None:
         raise UsageError(
             "stage 2 continues from stage 1", "add --stage-one with the adapter of stage 1"
@@ -116,7 +118,7 @@ def stage_one(args: argparse.Namespace) -> list[Path]:
 
 
 def staged(args: argparse.Namespace, plain: RunSettings) -> RunSettings:
-    """The settings of the stage that was asked for; `plain` ones without one."""
+    """The settings of the requested stage; without one, the `plain` settings."""
     if args.stage is None:
         return plain
     if args.stage == 1:
@@ -134,7 +136,7 @@ def typed(**options: Any) -> dict[str, Any]:
 def begun(
     args: argparse.Namespace, model: "Transformer", data: Data, settings: RunSettings
 ) -> "Training":
-    """The training that was asked for, before its first step."""
+    """The requested training, before its first step."""
     from edgemed.training import medcare
     from edgemed.training.adapt import Training
 
@@ -147,8 +149,8 @@ def begun(
 
 
 def refuse_other_base(args: argparse.Namespace, sha256: str) -> None:
-    """Incompatible where the adapter of stage 1 is not for the model of this hash, InvalidFile
-    where it is damaged."""
+    """Incompatible if the adapter of stage 1 is not for the model of this hash, InvalidFile
+    if it is damaged."""
     for path in stage_one(args):
         if folder_of(path) is not None:
             raise Refused(
@@ -165,7 +167,7 @@ def refuse_other_base(args: argparse.Namespace, sha256: str) -> None:
 
 
 def tell_parts(measured: dict[str, Any]) -> None:
-    """What was measured of the parts, in a line each."""
+    """What was measured for each part, one line each."""
     for name, loss in measured.get("parts", {}).items():
         print(f"held out, {name}: loss {loss:.4f}", file=sys.stderr)
     if "overlap" in measured:

@@ -1,4 +1,4 @@
-"""What `edgemed adapt` says while it works."""
+"""What `edgemed adapt` prints while it works."""
 
 import sys
 import time

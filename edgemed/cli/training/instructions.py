@@ -1,5 +1,4 @@
-"""`edgemed instructions make|report`: tasks made by a local model from seed tasks, and what they
-are worth."""
+"""`edgemed instructions make|report`: tasks made by a local model, and how good they are."""
 
 import argparse
 

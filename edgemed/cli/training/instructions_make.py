@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="seed tasks, JSON Lines or a JSON list of topic, view, type, difficulty, "
-        "instruction and input (default: those that edgemed brings)",
+        "instruction and input (default: those that ship with edgemed)",
     )
     add(
         "--count",
@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def again_options(add: Callable[..., Any]) -> None:
-    """When a run gives up, and what becomes of one that was stopped."""
+    """When a run gives up, and what happens to a stopped one."""
     add(
         "--tries",
         type=positive,
@@ -147,7 +147,7 @@ def refuse_places(args: argparse.Namespace, progress: Path) -> None:
 
 
 def refuse_run(args: argparse.Namespace, tried: Tries) -> None:
-    """Refuse to go on where nothing was begun, and to begin where something was."""
+    """Refuse to continue a run that was never started, and to start over one that was."""
     going_on = args.resume or args.finish
     if going_on and tried.run is None:
         raise Refused(
@@ -185,7 +185,7 @@ def made(args: argparse.Namespace, seeds: tuple[Seed, ...], tried: Tries) -> Non
 
 
 def longest(seeds: tuple[Seed, ...]) -> tuple[Message, ...]:
-    """The longest prompt that can come: so much must fit into the context."""
+    """The longest possible prompt: it must fit into the context."""
     by_length = sorted(seeds, key=lambda s: -len(asking.as_json(s).encode()))
     return asking.task_messages(Draw(tuple(by_length[:SHOWN]), 0, 0))
 
@@ -213,7 +213,7 @@ def so_far(tried: Tries) -> str:
 
 
 def told(out: Path, tried: Tries) -> None:
-    """Print what was made, and what became of the other tries."""
+    """Print what was made, and what happened to the other tries."""
     print(f"{printable(str(out))}: {so_far(tried)}", file=sys.stderr)
     for fate, times in tried.fates.most_common():
         if fate != KEPT:

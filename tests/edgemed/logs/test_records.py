@@ -92,7 +92,7 @@ def test_a_change_of_any_column_of_a_record_is_found(place: LogFiles, column: st
         ("DROP TABLE drafts", "the record of row 1 is missing"),
         (
             f"INSERT INTO drafts (entry, {records.PLAIN}) SELECT 3, {records.PLAIN} FROM drafts",
-            "a record belongs to row 3, which has no record",
+            "a record belongs to row 3, which should have none",
         ),
     ],
 )

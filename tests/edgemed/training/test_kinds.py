@@ -110,7 +110,7 @@ def test_the_lengths_of_dora_have_no_place_in_a_gguf_file() -> None:
 
     a, b, lengths = np.ones((1, 32), "f4"), np.ones((8, 1), "f4"), np.ones(8, "f4")
     adapter_bytes(Adapter("llama", {"blk.0.attn_q.weight": Pair(a, b, 1.0)}))
-    with pytest.raises(Refused, match="cannot hold the lengths of DoRA"):
+    with pytest.raises(Refused, match="cannot hold the magnitudes of DoRA"):
         adapter_bytes(Adapter("llama", {"blk.0.attn_q.weight": Pair(a, b, 1.0, lengths)}))
 
 

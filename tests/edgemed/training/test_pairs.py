@@ -104,7 +104,7 @@ def test_summaries_without_the_headings_that_are_asked_for_are_counted(folder: P
         (("--template", "soap", "--field", "section=Plan"), 2, "no field 'section'"),
         (("--template", "none-such"), 2, "no template is called"),
         (("--template", "soap", "--examples", "rows.jsonl"), 2, "are for a folder of notes"),
-        (("--template", "soap", "--dora"), 3, "cannot hold the lengths of DoRA"),
+        (("--template", "soap", "--dora"), 3, "cannot hold the magnitudes of DoRA"),
         (("--template", "soap", "--out-type", "F16", "-o", "a"), 2, "a PEFT folder holds float32"),
         (("--template", "soap", "--overnight", "--finish"), 2, "--finish does not train"),
         (("--template", "soap", "-o", "pairs"), 3, "is one of the inputs"),

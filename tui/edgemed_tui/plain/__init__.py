@@ -33,13 +33,13 @@ LOST = 1  # exit code where the input ended with unsaved work
 
 
 class HungUp(BaseException):
-    """The terminal is gone, or the machine shuts down: no error, so nothing takes it for one."""
+    """The terminal is gone, or the machine shuts down: no Exception, so that nothing handles it."""
 
 
 def run(services: Services, note: str | None = None) -> int:
-    """Ask and answer until `quit` or the end of the input; 1 where work was lost with it.
+    """Ask and answer until `quit` or the end of the input; 1 if work was lost with it.
 
-    A terminal that is lost, and a shutdown, end it too (129); what saving keeps is kept before.
+    A lost terminal and a shutdown end it too (129); a session that was saved is saved first.
     """
     decode_anything()
     line = LineMode(services, release=clipboard.of_terminal())
@@ -51,10 +51,10 @@ def run(services: Services, note: str | None = None) -> int:
 
 
 def hung_up(line: LineMode) -> None:
-    """The terminal is gone: keep what saving keeps, then end. As on the screen."""
+    """The terminal is gone: save if the session was saved before, then end. As on the screen."""
     ignore()
     end_soon(hangup.GRACE)
-    with suppress(EdgemedError):  # nobody is there to be told
+    with suppress(EdgemedError):  # nobody is left to be told
         line.case.save_again()
     if threading.current_thread() is threading.main_thread():
         raise HungUp
@@ -76,13 +76,13 @@ def talk(line: LineMode, note: str | None = None) -> int:
 
 
 def decode_anything() -> None:
-    """Bytes that are not text in the terminal's encoding become visible signs, and no error."""
+    """Bytes that are not text in the terminal's encoding become visible signs, not an error."""
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
 
 
 def conversation(line: LineMode) -> int:
-    """One line after the other. Ctrl-C ends what is being done, never the conversation."""
+    """One line after the other. Ctrl-C ends the current step, never the conversation."""
     warned = False
     while True:
         try:
@@ -109,7 +109,7 @@ def conversation(line: LineMode) -> int:
 
 
 def answer(line: LineMode, typed: str) -> bool:
-    """Run one line; false when it asks to end. Nothing else ends."""
+    """Run one line; false if it asks to end. Nothing else ends the conversation."""
     word, _, rest = typed.strip().partition(" ")
     if not word:
         return True
@@ -149,7 +149,7 @@ def guarded(line: LineMode, act: Callable[[], None]) -> None:
 
 
 def tell_fault(line: LineMode, error: Exception) -> None:
-    """What went wrong, and what helps. Of what nobody foresaw only the place: its text could quote
+    """What went wrong, and the remedy. Of an unexpected error only the place: its text could quote
     a note."""
     if (fault := foreseen(error)) is None:
         line.tell(f"Not done: {place_of(error)}", "The session is as it was.")
@@ -171,7 +171,7 @@ def kept(line: LineMode) -> bool:
 
 
 def end(line: LineMode) -> None:
-    """End the case; EdgemedError where it may not end, or cannot be saved."""
+    """End the case; EdgemedError if it may not end, or cannot be saved."""
     with undivided():
         saved = line.case.close()
     deciding.tell_saved(line, saved)

@@ -1,4 +1,4 @@
-"""What can be chosen in the line mode without knowing its name: a numbered list, then a number."""
+"""Choosing in the line mode without knowing a name: a numbered list, then a number."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,7 +20,7 @@ MOST = 40  # files that are read out
 
 
 def one_of(line: LineMode, what: str, rows: Iterable[tuple[str, T]]) -> T:
-    """Say the rows with their numbers, and ask for one."""
+    """Print the rows with their numbers, and ask for one."""
     found = list(rows)
     for number, (words, _) in enumerate(found, 1):
         line.tell(f"{number}: {words}")
@@ -51,7 +51,7 @@ def named(typed: str) -> Template:
 
 
 def tell_broken(line: LineMode, broken: Iterable[BrokenTemplate]) -> None:
-    """Name the template files that cannot be used, and what helps."""
+    """Name the template files that cannot be used, and the remedy."""
     for path, fault in broken:
         line.complain(f"{path.name} cannot be used: ", fault)
 

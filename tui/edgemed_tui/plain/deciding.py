@@ -22,7 +22,7 @@ SHOWS = "It shows later whether the log still holds these rows."
 
 def findings(line: LineMode, rest: str) -> None:
     """findings"""
-    check(line)  # an earlier check may have broken, or have been stopped
+    check(line)  # an earlier check may have failed, or have been stopped
     for number in range(1, len(steps.findings(line.session)) + 1):
         describe(line, number)
     for words in vital_lines(line.session.review):
@@ -57,8 +57,8 @@ def previous(line: LineMode, rest: str) -> None:
 
 
 def count_of(line: LineMode) -> int:
-    """How many findings there are to go through. UsageError where there is none, which a text that
-    was not checked does not say."""
+    """How many findings there are to go through. UsageError if there is none; a text that was not
+    checked gets another error."""
     checked(line)
     if count := len(steps.findings(line.session)):
         return count
@@ -66,7 +66,7 @@ def count_of(line: LineMode) -> int:
 
 
 def checked(line: LineMode) -> Review:
-    """What the check of the open text found. UsageError where there was none."""
+    """What the check of the open text found. UsageError if there was no check."""
     if line.session.review is not None:
         return line.session.review
     if line.session.text.strip():
@@ -122,7 +122,7 @@ def insert(line: LineMode, rest: str) -> None:
 
 
 def edit(line: LineMode, rest: str) -> None:
-    """edit LINE NEW TEXT (without new text the line goes)"""
+    """edit LINE NEW TEXT (without new text the line is deleted)"""
     number, _, words = rest.partition(" ")
     at = number_of(number, len(line.session.text.splitlines()))
     line.case.edit_line(at, words)
@@ -131,7 +131,7 @@ def edit(line: LineMode, rest: str) -> None:
 
 def sign(line: LineMode, rest: str) -> None:
     """sign"""
-    check(line)  # an earlier check may have broken, or have been stopped
+    check(line)  # an earlier check may have failed, or have been stopped
     line.case.may_sign()
     reason = ""
     if steps.needs_reason(line.session):
@@ -183,7 +183,7 @@ def save(line: LineMode, rest: str) -> None:
 
 
 def new_lock(line: LineMode) -> sessions.Lock:
-    """Ask for a passphrase, twice; it is kept until the end."""
+    """Ask for a passphrase, twice; it stays in memory until the end."""
     lock = sessions.make_lock(line.secret("Passphrase: "))
     if not sessions.opens(lock, line.secret("The same again: ")):
         raise UsageError("the two are not the same", "type: save")

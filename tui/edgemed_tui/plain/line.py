@@ -39,7 +39,7 @@ class LineMode:
         secret: Callable[[str], str] = getpass.getpass,
         release: Callable[[str], None] | None = None,
     ) -> None:
-        """`release` puts text on a clipboard, where there is one."""
+        """`release` puts text on a clipboard, if there is one."""
         self.services = services
         self.case = Case(services.place, services.sessions, services.clock)
         self.model: Model | None = None
@@ -51,12 +51,12 @@ class LineMode:
 
     @property
     def settings(self) -> Settings:
-        """What the user has chosen, as the screen has it."""
+        """The user's settings, the same as for the screen."""
         self._settings = self._settings or stored.load(self.services.settings)
         return self._settings
 
     def remember(self, settings: Settings) -> None:
-        """Keep settings; if they cannot be written they apply until the end, which is said."""
+        """Keep settings; if they cannot be written, say so: they apply until the end."""
         self._settings = settings
         try:
             stored.save(self.services.settings, settings)
@@ -68,7 +68,7 @@ class LineMode:
         self._say(one_line(words))
 
     def tell(self, *parts: str) -> None:
-        """One line of sentences, each ended where it has no end."""
+        """One line of sentences, each with a full stop if it has no end."""
         self.say(sentences(*parts))
 
     def complain(self, before: str, fault: Fault) -> None:
@@ -124,13 +124,13 @@ def undivided() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if asked:  # of Ctrl-C and a lost terminal the second counts
+    if asked:  # if both came, a lost terminal counts, not Ctrl-C
         last = next((number for number in asked if number != signal.SIGINT), asked[0])
         before[signal.Signals(last)](last, None)
 
 
 def sentence(line: LineMode) -> str:
-    """What would be lost now, as a sentence of its own; empty where nothing would."""
+    """What would be lost now, as a sentence of its own; empty if nothing would."""
     words = line.case.at_stake.words if line.case.at_stake else ""
     return sentences(capital(words))
 

@@ -29,7 +29,7 @@ from edgemed_tui.services import ModelChoice, origin_of
 from edgemed_tui.typed import path_of
 
 UNCHECKED = "The draft is unchecked; findings checks it again."
-QUARTER = 0.25  # progress is told this often: every line is read out
+QUARTER = 0.25  # progress is reported this often: every line is read out
 
 
 def take(line: LineMode, text: str) -> None:
@@ -50,7 +50,7 @@ def tell_note(line: LineMode) -> None:
 
 
 def may_lose(line: LineMode) -> AtStake | None:
-    """What the user gives up, None where nothing would be lost; else Refused."""
+    """What the user gives up, None if nothing would be lost; else Refused."""
     at_stake = line.case.at_stake
     if at_stake and line.ask(f"{sentence(line)} Discard it? (yes/no) ") != "yes":
         raise Refused("it stays", "type: save, or sign it and: export FILE")
@@ -77,7 +77,7 @@ def sample(line: LineMode, rest: str) -> None:
 
 def paste(line: LineMode, rest: str) -> None:
     """paste, then the note, then a line with a single full stop"""
-    lose = may_lose(line)  # before it is typed: nobody types it twice
+    lose = may_lose(line)  # asked before it is typed: nobody wants to type it twice
     line.say("Paste the note; end with a line that holds only a full stop.")
     rows = rows_typed(line, "paste")
     line.case.open("\n".join(rows) + "\n", typed=True, lose=lose)
@@ -85,13 +85,13 @@ def paste(line: LineMode, rest: str) -> None:
 
 
 def rows_typed(line: LineMode, command: str) -> list[str]:
-    """What is typed up to a line with a single full stop. Ctrl-C on the way asks what becomes of
-    it; Refused where it is not to be used."""
+    """What is typed up to a line with a single full stop. After Ctrl-C asks whether to use the
+    lines so far; Refused if not."""
     rows: list[str] = []
     try:
         while (row := line.ask("")) != ".":
             rows.append(row)
-    except EOFError:  # the other usual way to end what is typed
+    except EOFError:  # the other usual way to end input
         line.say("")
     except KeyboardInterrupt:
         if not rows:
@@ -144,7 +144,7 @@ def tell_template(line: LineMode) -> None:
 
 
 def warn_of_template(line: LineMode) -> None:
-    """Say so where the demonstration model is to write what it has not learned."""
+    """Say so if the demonstration model has not learned this template."""
     if (choice := line.choice) is None or not (said := choice.warning(line.case.template)):
         return
     knows = "" if choice.limits else f"It knows: template {choice.learned}"
@@ -158,7 +158,7 @@ def models(line: LineMode, rest: str) -> None:
 
 
 def about(choice: ModelChoice) -> str:
-    """A model's name, and what is to be known of it."""
+    """A model's name, and what to know about it."""
     banner = steps.DEMONSTRATION if choice.demonstration else ""
     return sentences(f"{choice.name}, {choice.about}", banner)
 
@@ -172,7 +172,7 @@ def model(line: LineMode, rest: str) -> None:
         choice = choosing.one_of(line, "Model", [(about(c), c) for c in choices])
     if line.model is not None:
         line.model.close()
-        line.model = line.choice = None  # what stops the loading leaves none
+        line.model = line.choice = None  # if loading is stopped, there is no model
     line.tell(f"Loading {choice.name}")
     line.model, line.choice = line.services.open_model(choice), choice
     line.say(f"Loaded; {amount(line.model.context, 'token')} fit.")
@@ -194,7 +194,7 @@ def draft(line: LineMode, rest: str) -> None:
         with undivided():
             ended = line.case.end_draft(begun, answer, origin)
     finally:
-        line.case.no_draft(begun)  # where something went wrong on the way
+        line.case.no_draft(begun)  # if something went wrong on the way
     tell_ended(line, ended)
 
 
@@ -221,12 +221,12 @@ def hashed(line: LineMode, choice: ModelChoice) -> ModelChoice:
 
 
 def sayable(error: BaseException) -> str:
-    """What may be said of an error: our own words, else its kind and place."""
+    """What may be said of an error: edgemed's own words, else its type and place."""
     return error.message if isinstance(error, EdgemedError | ModelError) else place_of(error)
 
 
 def listen(line: LineMode, events: Iterator[Event]) -> Answer:
-    """What the model writes, and how it ended; progress in quarters."""
+    """The model's answer, and how it ended; shows progress in quarters."""
     answer = Answer()
     try:
         collect(events, teller(line), answer)
@@ -241,7 +241,7 @@ def listen(line: LineMode, events: Iterator[Event]) -> Answer:
 
 
 def teller(line: LineMode) -> Callable[[Event], None]:
-    """What says how far the note is read, and how the draft ended."""
+    """The sentence that says how much of the note is read, or how the draft ended."""
     told = 0.0
 
     def tell(event: Event) -> None:
@@ -260,13 +260,13 @@ def teller(line: LineMode) -> Callable[[Event], None]:
 
 
 def read_checked(line: LineMode) -> None:
-    """Check the text where that is still to be done, and read it."""
+    """Check the text if that is still to be done, and read it."""
     read(line, "", told=check(line))
 
 
 def check(line: LineMode) -> bool:
-    """Compare the text with the note where that is still to be done, and say how much was found;
-    whether it was said."""
+    """Compare the text with the note if that is still to be done, and say how much was found;
+    returns whether that was said."""
     if not line.case.unchecked:
         return False
     line.at, text = 0, line.session.text

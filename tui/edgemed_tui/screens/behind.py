@@ -1,8 +1,8 @@
-"""What opens over a page keeps it in sight, dimmed.
+"""Dialogs over a page keep it visible, dimmed.
 
-Textual composes the covered page again for every change on it, and a key waits for that. Here its
-picture is kept: drawn when something opens, and then at most once in a second, those rows alone
-that have changed, and while somebody types much less often.
+Textual composes the covered page again for every change on it, and a key waits for that. Here a
+picture of the page is kept: it is drawn when a dialog opens, and then only changed rows are, at
+most once a second, and much less often while somebody types.
 """
 
 import time
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 else:
     Base = object  # Textual takes styles of the first base class that is a screen
 
-VEIL = 0.6  # how much of a page's colours goes into the background
+VEIL = 0.6  # how much a page's colours are dimmed into the background
 DIM = Style(dim=True)
 EVERY = 1.0  # seconds between two pictures of the page
-TYPING = 1.0  # seconds since the last key in which somebody still types
+TYPING = 1.0  # seconds since the last key in which somebody counts as typing
 LONGEST = 10.0  # seconds between two pictures while somebody types
-ARRANGED = 0.1  # seconds after another size of the terminal in which the page is arranged
+ARRANGED = 0.1  # seconds after a change of the terminal's size in which the page is laid out
 
 
 class PageBehind(Base):
-    """Shows the page below where nothing of its own stands."""
+    """Shows the page below wherever the dialog itself shows nothing."""
 
     _page_picture: tuple[str, dict[int, Strip]] | None = None  # with the theme that it was drawn in
     _page_changed: list[Region] | None = None
@@ -56,7 +56,7 @@ class PageBehind(Base):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Regions are what has changed on the page below: it is drawn again a little later."""
+        """Regions have changed on the page below: it is drawn again a little later."""
         if not regions:
             return super().refresh(repaint=repaint, layout=layout, recompose=recompose)
         if self._page_changed is None:
@@ -66,13 +66,13 @@ class PageBehind(Base):
         return self
 
     def on_resize(self) -> None:
-        """The page below gets another size too, and where this has just opened its first one."""
+        """The page below gets the new size too, or its first one if this has just opened."""
         self._page_picture = None
         self.set_timer(ARRANGED, self._draw_page)
 
     @property
     def _below(self) -> Screen[Any] | None:
-        """The page; None where this is closing."""
+        """The page; None if this is closing."""
         stack = self.app.screen_stack
         at = stack.index(self) if self in stack else 0
         return stack[at - 1] if at else None
@@ -82,7 +82,7 @@ class PageBehind(Base):
         return bool(now - app.last_input < TYPING)
 
     def _draw_page(self) -> None:
-        """Draw what has changed on the page; all of it after another size of the terminal."""
+        """Draw what has changed on the page; all of it after a change of the terminal's size."""
         now = time.monotonic()
         if self._page_changed and self._is_typing(now) and now - self._page_drawn < LONGEST:
             self.set_timer(TYPING, self._draw_page)
@@ -107,13 +107,13 @@ class Commands(PageBehind, CommandPalette):
 
 
 def veiled(page: Screen[Any] | None, part: Region, rows: Container[int]) -> dict[int, Strip]:
-    """Those of `rows` of `page` that lie in `part`, from edge to edge, dimmed; in a theme of the
-    terminal's own colours by the terminal."""
+    """Those of `rows` of `page` that lie in `part`, from edge to edge, dimmed; in the theme of the
+    terminal's own colours the terminal dims them."""
     if page is None:
         return {}
     background = Color.parse(page.app.theme_variables["background"])
     veil = None if background.ansi is not None else background.with_alpha(VEIL)
-    whole = page._compositor.size.region  # while it is arranged anew, not the page's own
+    whole = page._compositor.size.region  # while it is laid out again, not the page's own
     part = Region(0, part.y, whole.width, part.height).intersection(whole)
     chops = page._compositor._render_chops(part, rows.__contains__)
     return {y: dimmed(chops[y].values(), veil) for y in part.line_range if y in rows}
@@ -128,7 +128,7 @@ def dimmed(chops: Iterable[Strip | None], veil: Color | None) -> Strip:
 
 @lru_cache(4096)
 def under(style: Style | None, veil: Color | None) -> Style:
-    """`style` behind a veil, without what a click on it would do; each is worked out once."""
+    """`style` dimmed, without its click actions; each is computed once."""
     plain = (style or Style()).clear_meta_and_links()
     if veil is None:
         return plain + DIM

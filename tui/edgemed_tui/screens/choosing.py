@@ -1,4 +1,4 @@
-"""What a draft is made of, chosen on the screen: note, template and its fields, model."""
+"""Chooses what a draft is made from, on the screen: note, template and its fields, model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ NO_MODEL = "No model is here. Add one: edgemed models add FILE.gguf"
 
 
 class Choosing:
-    """A case, and the choices before a draft of it. `opened` is called when a note is open."""
+    """A case, and the choices before its draft. `opened` is called when a note is open."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Choosing:
         self._templates: list[Template] = []
 
     def begin(self) -> list[EdgemedError]:
-        """Load the first model and list the templates; what cannot be used of them."""
+        """Load the first model and list the templates; returns those that cannot be used."""
         self._templates, broken = read_templates()
         faults = [fault for _, fault in broken]
         try:
@@ -52,9 +52,9 @@ class Choosing:
 
     @property
     def usual(self) -> list[Template]:
-        """The templates with the most drafts first, then those that most begin with.
+        """The templates with the most drafts first, then those that most people begin with.
 
-        The one that the demonstration model has learned is first where that model writes.
+        With the demonstration model, the one that it has learned is first.
         """
         learned, used = self._learned, self.owner.settings.templates
         order = {name: at for at, name in enumerate(BEGIN_WITH)}
@@ -64,7 +64,7 @@ class Choosing:
         )
 
     def used(self) -> None:
-        """Count a draft with the template that is chosen."""
+        """Count a draft with the chosen template."""
         assert self.case.template is not None
         name, used = self.case.template.name, self.owner.settings.templates
         self.owner.remember(templates={**used, name: used.get(name, 0) + 1})
@@ -91,7 +91,7 @@ class Choosing:
 
     @property
     def _learned(self) -> str:
-        """The one template that the model in use has learned; empty where it follows any."""
+        """The only template that the model in use has learned; empty if it follows any."""
         return self.drafting.choice.learned if self.drafting.choice else ""
 
     async def note(self) -> None:
@@ -108,7 +108,7 @@ class Choosing:
             self.opened()
 
     def _saved_sessions(self) -> list[Path]:
-        """The files of saved sessions; where they cannot be listed that is said."""
+        """The files of saved sessions; shows an error if they cannot be listed."""
         try:
             return sessions.saved_in(self.services.sessions)
         except EdgemedError as error:
@@ -150,7 +150,7 @@ class Choosing:
         self.drafting.warn_of_template()
 
     async def _filled(self, template: Template) -> Template | None:
-        """The template with its fields chosen; None where that was left."""
+        """The template with its fields chosen; None if that was cancelled."""
         given = {}
         for name, field in template.fields.items():
             values = dict.fromkeys((field.default, *field.values))
@@ -169,5 +169,5 @@ class Choosing:
 
 
 def about(model: ModelChoice) -> str:
-    """What is to be known of a model; first that it is not a model for patients."""
+    """What to know about a model; first of all, if it is not for patients."""
     return f"{DEMONSTRATION}, {model.about}" if model.demonstration else model.about

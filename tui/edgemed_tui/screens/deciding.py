@@ -50,7 +50,7 @@ SIGNED = "signed for good; x exports it, z keeps a seal"
 
 
 class Given(NamedTuple):
-    """What the user has given up, and nothing else; None where nothing was at stake."""
+    """What the user has given up, and nothing else; None if nothing was at stake."""
 
     up: AtStake | None
 
@@ -68,7 +68,7 @@ class Deciding:
         self._attested: Attest | None = None  # typed for a signature that could not be logged
 
     def does(self, step: Callable[[], object]) -> bool:
-        """Take a step of the case; false where it refuses, which is said."""
+        """Take a step of the case; false if it refuses, with a message."""
         try:
             step()
         except EdgemedError as error:
@@ -78,7 +78,7 @@ class Deciding:
         return True
 
     async def lose(self) -> Given | None:
-        """What the user gives up so that nothing holds up going on; None to go back."""
+        """What the user gives up to go on; None to go back."""
         if (at_stake := self.case.at_stake) is None:
             return Given(None)
         words = sentences(capital(at_stake.words), "If you go on, that is lost.")
@@ -89,7 +89,7 @@ class Deciding:
         return Given(at_stake) if answer == "lose" else None
 
     async def open_saved(self, path: Path, *, lose: AtStake | None) -> bool:
-        """Ask for the passphrase of a saved session, until it opens it; whether it is open."""
+        """Ask for the passphrase of a saved session until it fits; returns whether it is open."""
         about = sentences(f"Saved as {path.stem}")
         while (passphrase := await self._passphrase_of(about)) is not None:
             try:
@@ -108,7 +108,7 @@ class Deciding:
         return await self.view.ask(AskPassphrase("Open a saved session", about, new=False))
 
     def insert(self, omission: Omission) -> None:
-        """Take over what was left out, as an edit that can be undone like any other."""
+        """Insert what was left out, as an edit that can be undone like any other."""
         line: list[str] = []
         if self.does(lambda: line.append(self.case.addition(omission))):
             self.view.panes.draft.append(line[0])
@@ -183,7 +183,7 @@ class Deciding:
             if not await self.view.ask(ask):
                 return
             self.owner.action_clipboard()
-        if not self.owner.settings.clipboard:  # the log refuses, which was said
+        if not self.owner.settings.clipboard:  # the log refuses, and a message said so
             return
         if self.does(lambda: self.case.copy_out(self.owner.release)):
             self.view.tell("copied to the clipboard")
@@ -221,7 +221,7 @@ class Deciding:
             self.case.close()
         except Unsaved:
             return await self.lose() is not None
-        except EdgemedError as error:  # it could not be saved; nobody is kept in for that
+        except EdgemedError as error:  # it could not be saved; that must not prevent leaving
             self.view.complain(error)
             return await self.lose() is not None
         return True

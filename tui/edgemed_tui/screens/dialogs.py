@@ -135,11 +135,11 @@ class AskReason(Dialog[Reason]):
         )
 
     def on_mount(self) -> None:
-        """No reason is chosen before someone chooses it."""
+        """No reason is preselected."""
         self.query_one(OptionList).highlighted = None
 
     def on_key(self, event: events.Key) -> None:
-        """Letters typed over the list are the beginning of one's own words."""
+        """Letters typed over the list start the line for one's own words."""
         words = self.query_one(Input)
         if words.has_focus:
             return

@@ -15,7 +15,7 @@ class Documents:
     """A case and the ways between its documents."""
 
     def __init__(self, case: Case, deciding: Deciding, view: View, check: Callable[[], None]):
-        """`check` has the open text checked where that is still to be done."""
+        """`check` has the open text checked if that is still to be done."""
         self.case, self.deciding, self.view, self.check = case, deciding, view, check
 
     async def choose(self) -> None:

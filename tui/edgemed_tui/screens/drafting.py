@@ -1,7 +1,7 @@
 """What the model does for a case: load, read ahead, write a draft, have it checked.
 
-Every step is begun here and ends in a message of the thread that talks to the model; what comes of
-a draft is decided in `edgemed.clinic.case`.
+Every step begins here and ends in a message of the thread that talks to the model; what happens
+to a draft is decided in `edgemed.clinic.case`.
 """
 
 from edgemed_models.base import Done, Failed
@@ -153,7 +153,7 @@ class Drafting:
         self.check()
 
     def _say_how_it_ended(self, ended: Ended, ending: Done | Failed) -> None:
-        """What came of the draft; then whatever else must be said."""
+        """Show how the draft ended, then any other messages."""
         if isinstance(ending, Failed):
             kept = EARLIER + "; " + ending.hint if ended.became == "earlier text" else ending.hint
             self.view.complain(EdgemedError(ending.message, kept))

@@ -1,4 +1,4 @@
-"""Find a file by folders, by a few letters of its name or by its path; or say where one goes."""
+"""Finds a file by folders, by a few letters of its name or by its path; or asks where one goes."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,7 +23,7 @@ from edgemed_tui.sentences import sentences
 from edgemed_tui.typed import path_of
 
 UP = "↑ .."
-MOST_FOLDERS = 60  # that are listed where a file goes: others are found by their first letters
+MOST_FOLDERS = 60  # folders listed for an output: others are found by their first letters
 PAUSE = 0.2  # seconds without a letter after which they are listed again
 WIDEST = 44  # columns of names
 ROOM = 50  # columns of a folder's path above the list
@@ -31,7 +31,7 @@ KEYS = "enter opens, tab completes, ⌫ goes up, escape closes"
 
 
 class FilePicker(Picker[Path]):
-    """The files of one folder; `extra` choices stand above those of the first folder.
+    """The files of one folder; `extra` choices come above those of the first folder.
 
     What is typed narrows the list; with a slash in it, it is a path: the list shows its folder.
     """
@@ -62,11 +62,11 @@ class FilePicker(Picker[Path]):
         self._folders: set[Path] = set()
 
     def on_mount(self) -> None:
-        """Say which keys there are."""
+        """Show the keys."""
         self.query_one("#picker").border_subtitle = literal(self._keys)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Backspace goes up a folder where there is no letter to take back."""
+        """Backspace goes up a folder if there is no letter to delete."""
         if action == "up":
             return self.is_mounted and not self.query_one("#search", Input).value
         return super().check_action(action, parameters)
@@ -76,7 +76,7 @@ class FilePicker(Picker[Path]):
         self.enter(self._folder.parent)
 
     def action_complete(self) -> None:
-        """Go into the folder under the mark, or put the name of a file into the line."""
+        """Open the highlighted folder, or put the name of a file into the line."""
         self._catch_up()
         at = self.query_one(OptionList).highlighted
         if at is None or not self._shown:
@@ -99,11 +99,11 @@ class FilePicker(Picker[Path]):
         self.dismiss(path)
 
     def fit(self, matcher: Matcher, choice: Choice[Path]) -> float:
-        """A file is found by its name; what stands beside it is the same for many."""
+        """A file is found by its name only: the text beside it is the same for many."""
         return super().fit(matcher, choice if choice in self._extra else choice._replace(about=""))
 
     def take(self, chosen: Path) -> None:
-        """A folder is gone into, a file is the answer; what is typed in full goes before a row."""
+        """A folder is opened, a file is the answer; a fully typed name wins over a row."""
         typed = self._typed_path()
         if typed is not None and self.query_one(OptionList).highlighted == 0 and typed.is_file():
             chosen = typed
@@ -137,7 +137,7 @@ class FilePicker(Picker[Path]):
         line.cursor_position = len(typed)
 
     def _typed_path(self) -> Path | None:
-        """The path that is typed; None where there is none, or where its folder does not answer."""
+        """The typed path; None if there is none, or if its folder does not answer."""
         if "/" not in self._line or self._words == WAITING:
             return None
         with suppress(EdgemedError):
@@ -172,19 +172,19 @@ class FilePicker(Picker[Path]):
         return f"{self._what}: {where}" if where else self._what
 
     def _mark(self, above: Sequence[object], extra: Sequence[object]) -> None:
-        """The mark stands on the first file or folder, not on the way up."""
+        """The highlight is on the first file or folder, not on the folder above."""
         if above and not extra and len(self._shown) > 1:
             self.query_one(OptionList).highlighted = 1
 
     def _say(self, words: str) -> None:
-        """What must be said of the folder, below the list."""
+        """The message about the folder, below the list."""
         if words:
             line = self.query_one("#empty", Words)
             line.say(words)
             line.display = True
 
     def _none_here(self) -> str:
-        """That a folder has no file of the kind that is looked for."""
+        """The message that a folder has no file of the wanted kind."""
         kinds = ", ".join(self._endings)
         return f"No file of the kind {kinds} is in this folder: go into another, or type a path."
 
@@ -201,10 +201,10 @@ def from_thread(screen: Screen[Any], act: Callable[[], None]) -> None:
 
 
 class AskPath(Dialog[str]):
-    """Where a file or folder is to be; answers with a path whose ~ is resolved.
+    """Where a file or folder will be; answers with a path whose ~ is resolved.
 
-    Below the line the folders are listed of the one that it names: the arrows and enter go into
-    one, and the name that was typed goes along.
+    Below the line are the folders inside the typed one: the arrows and enter open one, and the
+    typed name is kept.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -222,7 +222,7 @@ class AskPath(Dialog[str]):
         self._reader = FolderReader((), lambda: from_thread(self, self._arrived))
 
     def body(self) -> ComposeResult:
-        """One line with a proposal, marked so that typing replaces it; and the folders there."""
+        """One line with a proposal, selected so that typing replaces it; and the folders there."""
         yield Words(self._about, classes="about")
         yield Input(self._proposed, id="path", compact=True)
         rows = OptionList(id="folders", markup=False, compact=True)
@@ -242,14 +242,14 @@ class AskPath(Dialog[str]):
         self._late = self.set_timer(PAUSE, self._list)
 
     def action_move(self, by: int) -> None:
-        """Move the mark over the folders; above the first one it is in the line again."""
+        """Move the highlight over the folders; above the first one it is in the line again."""
         self._list()
         rows = self.query_one(OptionList)
         at = (-1 if rows.highlighted is None else rows.highlighted) + by
         rows.highlighted = min(at, len(self._shown) - 1) if at >= 0 and self._shown else None
 
     def action_complete(self) -> None:
-        """Go into the folder under the mark, or the only one whose name begins like this."""
+        """Open the highlighted folder, or the only one whose name begins like this."""
         self._list()
         at = self.query_one(OptionList).highlighted
         part = split(self.typed("path"))[1]
@@ -276,7 +276,7 @@ class AskPath(Dialog[str]):
             self.fault(sentences(f"{error.message}: {remedy(error.hint)}"))
 
     def _go(self, folder: Path) -> None:
-        """The file goes into another folder, under the name that is in the line."""
+        """Move the output to another folder, under the name that is in the line."""
         if one_line(str(folder)) != str(folder):
             self.fault(
                 "The name of that folder has characters that cannot be typed: choose another."
@@ -291,7 +291,7 @@ class AskPath(Dialog[str]):
         self._list()
 
     def _list(self) -> None:
-        """The folders of the one that the line names; first those that begin like its end."""
+        """The folders inside the typed one; first those that begin like the typed name."""
         typed = self.typed("path")
         if typed == self._listed:
             return
@@ -329,14 +329,14 @@ class AskPath(Dialog[str]):
 
 
 def split(typed: str) -> tuple[str, str]:
-    """The folder that is typed, with its slash, and the rest, which is (part of) a name."""
+    """The typed folder with its slash, and the rest, which is (part of) a name."""
     typed = typed.lstrip().lstrip("\"'") if "/" in typed else typed
     head, slash, part = typed.rpartition("/")
     return head + slash, part
 
 
 def choices(entries: Sequence[Listed], *, hidden: bool) -> list[Choice[Path]]:
-    """A row for each; names that begin with a full stop only where they are looked for."""
+    """A row for each; names that begin with a full stop only if one was typed."""
     return [
         Choice(e.path.name + ("/" if e.is_folder else ""), e.about, e.path)
         for e in entries

@@ -41,7 +41,7 @@ class InspectScreen(Screen[None]):
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """Read the header without making anyone wait."""
+        """Read the header in a thread."""
         self._read()
 
     @work(thread=True, exit_on_error=False)
@@ -50,7 +50,7 @@ class InspectScreen(Screen[None]):
             text = header_of(self._path)
         except EdgemedError as error:
             text = complaint(error)
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             text = f"! {place_of(error)}"
         self.app.call_from_thread(self.query_one(RowsPane).load, text)
 

@@ -15,7 +15,7 @@ LETTERS = "asdfghjklqwertyuiop"
 
 
 class JumpScreen(Over[Widget | None]):
-    """Letters over the parts of the screen behind."""
+    """Letters over the parts of the screen below."""
 
     CSS_PATH = "jump.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,7 @@ class JumpScreen(Over[Widget | None]):
         yield Words("press a letter to go there, escape to stay", id="hint")
 
     def on_key(self, event: events.Key) -> None:
-        """A letter goes there."""
+        """A letter jumps to its part."""
         if event.key in self._targets:
             event.stop()
             self.dismiss(self._targets[event.key])

@@ -17,7 +17,7 @@ Save once (ctrl+s) to set one."""
 
 
 class LockScreen(ModalScreen[None]):
-    """Opaque; escape does not close it, and the palette does not open over it."""
+    """An opaque cover; escape does not close it, and the palette does not open over it."""
 
     CSS_PATH = "locked.tcss"
     BINDINGS: ClassVar[list[BindingType]] = []

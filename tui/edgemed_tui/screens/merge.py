@@ -1,4 +1,4 @@
-"""The merge screen: two files, a method, how far to go; what follows from it; the run."""
+"""The merge screen: two files, a method and t; the plan that follows; the run."""
 
 import threading
 from pathlib import Path
@@ -53,7 +53,7 @@ class Cancelled(EdgemedError):
 
 
 class MergeScreen(Screen[None]):
-    """A form left, its consequences right, progress below."""
+    """A form on the left, its plan on the right, progress below."""
 
     CSS_PATH = "merge.tcss"
     HELP = """## Merge two models
@@ -82,7 +82,7 @@ memory it takes. Nothing is written before `ctrl+g`.
         self.measures: list[Measure] = []
         self._merged: Plan | None = None
         self._stop = threading.Event()
-        self._told = False  # that the files are read first
+        self._told = False  # whether the message that the files are read first was shown
 
     def compose(self) -> ComposeResult:
         """The form, what the merge will do, the bar."""
@@ -100,13 +100,13 @@ memory it takes. Nothing is written before `ctrl+g`.
         yield KeysLine()
 
     def on_mount(self) -> None:
-        """No bar before there is something to show; a merge that was interrupted is offered."""
+        """No bar before there is something to show; an interrupted merge is offered."""
         self.query_one(ProgressBar).display = False
         if self._start.get("out"):
             self._consider()
 
     def on_unmount(self) -> None:
-        """Stop the merge with its screen; what it has written stays and can be continued."""
+        """Stop the merge when its screen closes; what it has written can be continued."""
         self._stop.set()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -142,7 +142,7 @@ memory it takes. Nothing is written before `ctrl+g`.
 
     @on(Input.Changed)
     def _named(self, event: Input.Changed) -> None:
-        """A long path is cut: its file's name stands in the label."""
+        """A long path is cut: its file's name is in the label."""
         label = next((label for name, label, _ in FIELDS if name == event.input.id), None)
         if label is not None and event.input.id in MODELS:
             file = one_line(Path(event.value.strip()).name) if event.value.strip() else ""
@@ -164,7 +164,7 @@ memory it takes. Nothing is written before `ctrl+g`.
 
     @work
     async def _choose(self, name: str, typed: str = "") -> None:
-        """List what a field can be; `typed` was typed already."""
+        """List the values of a field; `typed` was typed already."""
         match name:
             case "method":
                 chosen = await self._of("Method", method_choices(), typed, name)
@@ -179,19 +179,19 @@ memory it takes. Nothing is written before `ctrl+g`.
             line = self._line(name)
             line.value = chosen
             if isinstance(line, Input):
-                line.cursor_position = len(chosen)  # the end of a long path is what differs
+                line.cursor_position = len(chosen)  # long paths differ at their ends
             if all(self.field(name) for name in MODELS):
                 self._consider()
 
     async def _of(
         self, title: str, choices: list[Choice[str]], typed: str = "", of: str = ""
     ) -> str | None:
-        """Ask; the mark stands on what the field `of` holds."""
+        """Ask; the present value of the field `of` is highlighted."""
         marked = self.field(of) if of else None
         return await self.app.push_screen_wait(Picker(title, choices, typed=typed, marked=marked))
 
     async def _model(self) -> str | None:
-        """One that is here, or any file."""
+        """A model that is here, or any file."""
         file = Choice(A_FILE, "found by its folder, or its path", "")
         chosen = await self._of("Model", [*self.added(), *embedded_parents(), file])
         if chosen != "":
@@ -216,7 +216,7 @@ memory it takes. Nothing is written before `ctrl+g`.
             words = consequences(plan, self.field("method"))
         except EdgemedError as error:
             words = complaint(error)
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             words = f"! {place_of(error)}"
         self.app.call_from_thread(self._considered, words)
 
@@ -235,7 +235,7 @@ memory it takes. Nothing is written before `ctrl+g`.
         return plan_merge(recipe, path_of(self.field("out")), logical_cores())
 
     def action_merge(self) -> None:
-        """Carry the plan out, once it has been seen; what is written already is kept."""
+        """Carry out the plan, once it was shown; what is written already is kept."""
         if self.running:
             return
         if self.plan is None:
@@ -285,7 +285,7 @@ memory it takes. Nothing is written before `ctrl+g`.
             words = CANCELLED
         except EdgemedError as error:
             words = complaint(error)
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             words = f"! {place_of(error)}"
         if not self._gone:
             self.app.call_from_thread(self._ended, words, plan if merged else None)
@@ -298,7 +298,7 @@ memory it takes. Nothing is written before `ctrl+g`.
             measures, words = [], "Stopped. f5 measures again."
         except EdgemedError as error:
             measures, words = [], complaint(error)
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             measures, words = [], f"! {place_of(error)}"
         if not self._gone:
             self.app.call_from_thread(self._surveyed, measures, words)
@@ -349,7 +349,7 @@ memory it takes. Nothing is written before `ctrl+g`.
 
 
 def line(name: str, value: str) -> Input | ChoiceLine:
-    """A field of the form: chosen where there is a list of all it can be, else typed."""
+    """A field of the form: chosen if there is a list of all values, else typed."""
     if name in CHOSEN:
         return ChoiceLine(value, id=name)
     if name in MODELS:

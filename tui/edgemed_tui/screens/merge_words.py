@@ -1,4 +1,4 @@
-"""The fields of the merge screen, and what it says of a plan, a run and an interrupted run."""
+"""The fields of the merge screen, and its words for a plan, a run and an interrupted run."""
 
 from edgemed_models.scale import path_of
 
@@ -48,7 +48,7 @@ PLAIN: dict[str, str] = {
     "slerp": "from the first to the second along an arc; weights keep their size",
     "nearswap": "goes to the second where both nearly agree, else stays at the first",
 }
-"""What a method does in a line; of one that is not here the first line of its formula is shown."""
+"""What a method does, in one line; for a method without a row its docstring's first line."""
 
 
 def method_choices() -> list[Choice[str]]:
@@ -67,7 +67,7 @@ def first_line(words: str | None) -> str:
 
 
 def type_choices() -> list[Choice[str]]:
-    """What the types of a result can be: as in a model, or a mix of llama.cpp."""
+    """The types that a result can have: those of a model, or a mix of llama.cpp."""
     kept = [Choice(name, about, name) for name, about in POLICIES.items()]
     bits = "most matrices at {:.2f} bits per weight"
     mixes = [Choice(name, bits.format(usual_bits(name)), name) for name in FILE_TYPES]

@@ -34,14 +34,14 @@ from edgemed_tui.screens.picker import Choice
 from edgemed_tui.typed import path_of
 from edgemed_tui.widgets.keys_line import KeysLine
 
-EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick stand first, any other is
+EMPTY = """No model of yours is here yet. Press a: GGUF files on a stick come first, any other is
 found by folder or path. The demonstration model comes with edgemed and is not listed here."""
 NO_FILES = """No model here matches. Go into a folder, or type a path: the file is checked, then
 copied into edgemed's own folder."""
 
 
-ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 after it, half
-of it counts. It is tried first. Leave the line empty to run the model without one."""
+ADAPTER = """The path of a LoRA adapter: a GGUF file or a PEFT folder. With :0.5 after it, it has
+half its strength. It is tried first. Leave the line empty to run the model without one."""
 
 
 class ModelsScreen(Screen[None]):
@@ -52,7 +52,7 @@ class ModelsScreen(Screen[None]):
 
 At the right: facts about the highlighted model, and how its memory adds up.
 
-- `a` adds a model: files on a stick stand first, any other is found by folder or path
+- `a` adds a model: files on a stick come first, any other is found by folder or path
 - `t` tries which number of threads and which batch run it fastest here, and keeps them
 - `l` keeps a LoRA adapter with it, which runs beside it wherever it is used
 - `i` shows everything in its header, `u` uses it by default, `r` removes it"""
@@ -160,7 +160,7 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.reload()
 
     def action_tune(self) -> None:
-        """Try what runs the highlighted model fastest here, and keep it."""
+        """Find the settings that run the highlighted model fastest here, and keep them."""
         if (entry := self.current) is not None and not self.tuning:
             self.tuning = True
             self._stop.clear()
@@ -226,12 +226,12 @@ At the right: facts about the highlighted model, and how its memory adds up.
             self.dismiss(None)
 
     def on_unmount(self) -> None:
-        """A tuning does not outlive its screen for longer than a trial."""
+        """A tuning ends with its screen, after the present trial."""
         self._stop.set()
 
     @work
     async def action_remove(self) -> None:
-        """Take a model off the list; its file goes if it is edgemed's own copy."""
+        """Take a model off the list; its file is deleted if it is edgemed's own copy."""
         entry = self.current
         if entry is None:
             return
@@ -278,7 +278,7 @@ def told(act: Callable[[], str]) -> str:
 
 
 def facts(entry: library.AddedModel) -> str:
-    """What the file holds, and the arithmetic of its fit."""
+    """What the file holds, and how its memory adds up."""
     model, adapters = open_model(Path(entry.path)), beside.adapter_of(entry)
     rows = [
         one_line(entry.path),

@@ -1,4 +1,4 @@
-"""Open a note: a file found by a few letters, a path, text pasted or typed, or a saved session."""
+"""Opens a note: a file found by some letters, a path, pasted or typed text, a saved session."""
 
 import asyncio
 from collections.abc import Sequence
@@ -46,12 +46,12 @@ class NotePicker(FilePicker):
         self._saved = saved[:MOST_NAMED]
 
     def action_type_note(self) -> None:
-        """Go on with a page to paste or type on."""
+        """Open a page to paste or type on."""
         self.app.push_screen(TypeNote(), self._typed_note)
 
     @work
     async def action_names(self) -> None:
-        """Show what the saved sessions are called, of those that a passphrase opens."""
+        """Show the names of the saved sessions that a passphrase opens."""
         ask = AskPassphrase("Names of saved sessions", ONE_OF_THEM, new=False)
         if (passphrase := await self.app.push_screen_wait(ask)) is not None:
             found = await asyncio.to_thread(sessions.labels, self._saved, passphrase)
@@ -104,7 +104,7 @@ class TypeNote(Over[str | None]):
 
     @work
     async def action_leave(self) -> None:
-        """Back, without the text; where there is one, that is asked."""
+        """Back, without the text; asks first if there is any."""
         if await self.may_close():
             self.dismiss(None)
 
@@ -125,7 +125,7 @@ class PastePage(ExactArea):
 
 
 def named(choice: Choice[Path], labels: dict[Path, str]) -> Choice[Path]:
-    """The row of a session with its name, where that is known."""
+    """The row of a session with its name, if that is known."""
     label = labels.get(Path(choice.value), "")
     return Choice(choice.title, f"{label}  (saved session)", choice.value) if label else choice
 

@@ -1,4 +1,4 @@
-"""Choose one of many by typing a few letters of it: models, templates, notes."""
+"""Chooses one of many by typing a few letters: models, templates, notes."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -18,12 +18,12 @@ from edgemed_tui.remedies import remedy
 from edgemed_tui.screens.behind import Over
 
 T = TypeVar("T")
-MOST_ROWS = 300  # that are drawn: letters narrow the list
+MOST_ROWS = 300  # rows that are drawn: letters narrow the list
 REST = 0.06  # seconds without a letter after which the list is drawn again
 
 
 class Choice(NamedTuple, Generic[T]):
-    """One thing to choose: what it is called, a word about it, and itself."""
+    """One thing to choose: its title, a few words about it, and itself."""
 
     title: str
     about: str
@@ -41,18 +41,18 @@ def fit(matcher: Matcher, choice: Choice[Any]) -> float:
 
 
 def column(choices: Sequence[Choice[Any]], widest: int) -> int:
-    """How wide the titles' column is: as the widest title that has words beside it, or `widest`."""
+    """The width of the titles' column: the widest title that has words beside it, or `widest`."""
     return min(widest, max((len(one_line(c.title)) for c in choices if c.about), default=0))
 
 
 def drawn(choice: Choice[Any], width: int) -> Content:
-    """A choice in one line: its title, in a column of `width`, and the word about it."""
+    """A choice in one line: its title, in a column of `width`, and the words about it."""
     title, about = one_line(choice.title), one_line(choice.about)
     return literal((f"{title:<{width}}", "bold"), "  ", (about, "dim"))
 
 
 class Picker(Over[T | None], Generic[T]):
-    """A list that narrows while one types; enter takes the row, escape takes none."""
+    """A list that narrows while you type; enter takes the row, escape takes none."""
 
     CSS_PATH = "picker.tcss"
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (30, "-high")]  # noqa: RUF012
@@ -71,8 +71,8 @@ class Picker(Over[T | None], Generic[T]):
         typed: str = "",
         marked: T | None = None,
     ) -> None:
-        """`empty` is said where nothing matches; `typed` was typed already; the mark first stands
-        on `marked`."""
+        """`empty` is shown if nothing matches; `typed` was typed already; `marked` is highlighted
+        first."""
         super().__init__()
         self._marked = marked
         self._typed_before = typed
@@ -108,7 +108,7 @@ class Picker(Over[T | None], Generic[T]):
         self.call_after_refresh(self._make_room)
 
     def _make_room(self) -> None:
-        """Where a row is longer than the list, the whole of the marked one stands below it."""
+        """If a row is longer than the list is wide, show the highlighted row in full below."""
         width = column(self._choices, self.WIDEST)
         room = self.query_one(OptionList).size.width
         longest = max((len(drawn(choice, width).plain) for choice in self._choices), default=0)
@@ -150,7 +150,7 @@ class Picker(Over[T | None], Generic[T]):
         """Enter on words that match nothing."""
 
     def fit(self, matcher: Matcher, choice: Choice[T]) -> float:
-        """How well a choice fits what was typed; 0 where it does not."""
+        """How well a choice fits what was typed; 0 if it does not."""
         return fit(matcher, choice)
 
     def refuse(self, error: EdgemedError) -> None:

@@ -1,4 +1,4 @@
-"""What a merge kept, layer by layer: a figure of every tensor against its block, and the words."""
+"""What a merge kept, layer by layer: a figure for every tensor by block, and a summary."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ MOST_TICKS = 12
 
 
 class ReportScreen(Screen[None]):
-    """A figure at a time, by block."""
+    """One figure at a time, by block."""
 
     CSS_PATH = "report.tcss"
     HELP = """## Report of a merge
@@ -47,7 +47,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         self.at = next((n for n, c in enumerate(self.columns) if c.title == "held"), 0)
 
     def compose(self) -> ComposeResult:
-        """Figure's name, chart, legend, the words for the whole."""
+        """The figure's name, the chart, its legend, the summary."""
         yield Words(literal((" edgemed ", "bold"), f"  report: {self.file_name}"), id="head")
         yield Words(id="figure")
         yield Chart(id="chart")
@@ -80,7 +80,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
         self.query_one("#figure", Words).say(literal((column.title, "bold"), words))
 
     def action_figure(self, by: int) -> None:
-        """The next figure, around the end."""
+        """The next figure; after the last the first."""
         if self.columns:
             self.at = (self.at + by) % len(self.columns)
             self._show()
@@ -104,7 +104,7 @@ Each mark is a tensor: its block across, the figure up. `left` and `right` choos
 
 
 def by_group(measures: Sequence[Measure], column: Column) -> list[Series]:
-    """A series for each group of tensors that has this figure in a block."""
+    """One series for each group of tensors in blocks that has this figure."""
     made = []
     for group, name in GROUPS.items():
         dots = [

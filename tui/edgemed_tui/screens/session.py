@@ -33,7 +33,7 @@ from edgemed_tui.widgets.status import Notice, StageLine, StatusLine, memory
 T = TypeVar("T")
 
 MEMORY_EVERY = 3.0  # seconds
-NO_PLACE = "a paste has no place here, and was left out"
+NO_PLACE = "there is nothing to paste into here; the paste was ignored"
 PLACES = "as a note: ctrl+n, then ctrl+v; into a draft: e first"
 
 
@@ -126,7 +126,7 @@ class SessionScreen(Screen[None]):
         return not self.panes.draft.read_only
 
     def show(self) -> None:
-        """Show the case as it now is."""
+        """Show the case as it is now."""
         session, choice = self.case.shown, self.drafting.choice
         self.panes.show(session)
         self.panes.set_streaming(self.streaming)
@@ -152,7 +152,7 @@ class SessionScreen(Screen[None]):
         self.query_one(Notice).complain(error)
 
     def tell(self, words: str) -> None:
-        """Say that something was done."""
+        """Show that something was done."""
         self.query_one(Notice).clear()
         self.status.tell(doing=words)
 
@@ -161,7 +161,7 @@ class SessionScreen(Screen[None]):
         return await self.app.push_screen_wait(dialog)
 
     def _measure(self) -> None:
-        """Say how much memory all of it takes."""
+        """Show how much memory edgemed takes."""
         self.status.tell(memory=memory(self.model_thread.resident_bytes()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -220,7 +220,7 @@ class SessionScreen(Screen[None]):
         await self.choosing.pasted(message.text)
 
     def on_paste(self, event: events.Paste) -> None:
-        """What is pasted beside the note and every editor; it is not lost without a word."""
+        """A paste outside the note and every editor: ignored, with a message."""
         event.stop()
         if self.session.number or self.streaming:
             self.complain(EdgemedError(NO_PLACE, PLACES))
@@ -330,7 +330,7 @@ class SessionScreen(Screen[None]):
 
 
 def may(step: Callable[[], object]) -> bool:
-    """Whether the case allows a step; it is asked, and nothing is done."""
+    """Whether the case allows a step; nothing is done."""
     try:
         step()
     except Refused:

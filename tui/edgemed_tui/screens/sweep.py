@@ -1,4 +1,4 @@
-"""The sweep screen: scores against t, read off at one t, and the t that a stated rule takes."""
+"""The sweep screen: scores against t, their values at one t, and the best t by a stated rule."""
 
 import math
 from pathlib import Path
@@ -37,7 +37,7 @@ SCORE = "score, 1 is best, of merges from the first model (t = 0) to the second 
 
 
 class SweepScreen(Screen[float | None]):
-    """One curve of one file; answers with a t to merge at, or with nothing."""
+    """One curve of one file; answers with a t to merge at, or None."""
 
     CSS_PATH = "sweep.tcss"
     HELP = """## Sweep
@@ -62,7 +62,7 @@ opens another file, `m` takes the t under the mark to the merge screen."""
         self.at = 0
 
     def compose(self) -> ComposeResult:
-        """Chart, what its marks mean, what is read off, what follows."""
+        """The chart, its legend, the values at one t, the best t."""
         yield Words(id="head")
         yield Chart(id="chart")
         yield Words(id="legend")
@@ -101,7 +101,7 @@ opens another file, `m` takes the t under the mark to the merge screen."""
         self.show(self.curves[0])
 
     def show(self, curve: Curve) -> None:
-        """Draw `curve`, the mark at its best t."""
+        """Draw `curve`, with the best t selected."""
         self.curve = curve
         self.at = [point.t for point in curve.points].index(best(curve).t)
         head = f"  sweep: {self.title_of_file} ({curve.name})"
@@ -128,7 +128,7 @@ opens another file, `m` takes the t under the mark to the merge screen."""
 
     @work
     async def action_curve(self) -> None:
-        """Choose a file that is here, and of it a curve."""
+        """Choose a known file, and one of its curves."""
         files = [Choice(name, str(path.parent), (name, path)) for name, path in self._known()]
         if len(files) > 1:
             chosen = await self.app.push_screen_wait(Picker("Sweep", files))
@@ -149,7 +149,7 @@ opens another file, `m` takes the t under the mark to the merge screen."""
             self.load(path.stem, path)
 
     def action_merge(self) -> None:
-        """Go on with the t under the mark."""
+        """Go on with the selected t."""
         if self.curve is not None:
             self.dismiss(self.curve.points[self.at].t)
 
@@ -164,7 +164,7 @@ def series_of(curve: Curve) -> list[Series]:
 
 def ends_of(curve: Curve) -> tuple[float, float]:
     """The ends of the axis of scores around all intervals, two or more tenths apart: from 0 to 1 a
-    short interval would be a mark and no line. The four parts of the axis are round numbers."""
+    short interval would be a point, not a line. The four parts of the axis are round numbers."""
     scores = [score for point in curve.points for score in point.axes.values()]
     low = math.floor(10 * min(score.low for score in scores) + 1e-9)
     high = math.ceil(10 * max(score.high for score in scores) - 1e-9)

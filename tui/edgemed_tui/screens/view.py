@@ -1,4 +1,4 @@
-"""What the helpers of the session screen may ask of it and of the app; they know neither class."""
+"""Protocols: what the session screen's helpers may ask of it and of the app."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -30,7 +30,7 @@ class Owner(Protocol):
 
 
 class View(Protocol):
-    """The session screen: says, asks and shows."""
+    """The session screen: shows and asks."""
 
     @property
     def panes(self) -> ReviewPane:
@@ -41,10 +41,10 @@ class View(Protocol):
         """The line that says what is being done."""
 
     def show(self) -> None:
-        """Show the case as it now is."""
+        """Show the case as it is now."""
 
     def tell(self, words: str) -> None:
-        """Say that something was done."""
+        """Show that something was done."""
 
     def complain(self, error: EdgemedError) -> None:
         """Say what went wrong and what to do about it."""

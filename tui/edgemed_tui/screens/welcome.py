@@ -1,4 +1,4 @@
-"""The first run: what this is, what was found on this machine, and three ways to begin."""
+"""The first window: what edgemed is, what was found on this machine, three ways to begin."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -57,14 +57,14 @@ class WelcomeScreen(Over[Way]):
             yield Words(models(self._services))
 
     def on_mount(self) -> None:
-        """Look at the machine without making anyone wait."""
+        """Check the machine in a thread."""
         self._look()
 
     @work(thread=True, exit_on_error=False)
     def _look(self) -> None:
         try:
             words = checks(list(self._services.doctor()))
-        except Exception as error:  # the thread's outermost edge
+        except Exception as error:  # last resort of the thread
             words = lines([literal(f"! not checked: {place_of(error)}"), literal(AGAIN)])
         self.app.call_from_thread(self.query_one("#found", Words).say, words)
 
@@ -81,8 +81,8 @@ def ways(services: Services) -> list[tuple[Way, str]]:
 
 
 def checks(found: Sequence[Check]) -> Content:
-    """What is to be mended and how, after one line that names the rest: a small window has room
-    for no more."""
+    """The checks with problems and their remedies, after one line that names the others: a small
+    window has no room for more."""
     well = ", ".join(check.name for check in found if check.state == "ok")
     rows = [literal(SIGNS["ok"], well)] if well else []
     for check in found:

@@ -1,7 +1,7 @@
-"""A chart in characters: marked points with intervals, an axis with numbers on two sides.
+"""A chart in characters: marked points with intervals, an x axis and a y axis with numbers.
 
-Every series has a marker of its own; colour only repeats what the marker says. Half a row can be
-told apart in an interval, a whole row in a point. Knows numbers, no models.
+Every series has a marker of its own; colour only repeats what the marker says. Intervals are drawn
+to half a row, points to a row. Knows numbers, no models.
 """
 
 import math
@@ -18,12 +18,12 @@ MARKERS = ("●", "▲", "■", "◆", "✚", "○")
 STYLES = ("$primary", "$accent", "$success", "$secondary", "$error", "$foreground")
 CHOSEN = "┻"  # on the axis; no marker of a series
 WHOLE, UPPER, LOWER = "│", "╵", "╷"
-SHORTEST = 5  # rows of points below which nothing can be read
-FEW = 12  # rows of which none but one is given up for the numbers
+SHORTEST = 5  # the fewest rows of points that can be read
+FEW = 12  # with fewer rows than this, at most one is given up for the numbers
 
 
 class Dot(NamedTuple):
-    """A point, and the ends of its interval where it has one."""
+    """A point, and the ends of its interval if it has one."""
 
     x: float
     y: float
@@ -66,7 +66,7 @@ class Chart(Words):
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Another size, another chart."""
+        """Draw again for the new size."""
         self._draw()
 
     def _draw(self) -> None:
@@ -83,7 +83,7 @@ def legend(series: Sequence[Series]) -> Content:
 
 
 def styled(series: Sequence[Series]) -> Iterator[tuple[Series, str, str]]:
-    """Each series with its marker and style; they begin again after six."""
+    """Each series with its marker and style; after six they repeat."""
     for n, one in enumerate(series):
         yield one, MARKERS[n % len(MARKERS)], STYLES[n % len(STYLES)]
 
@@ -162,24 +162,24 @@ def interval(
 
 
 def rows_of(most: int) -> int:
-    """How many rows of `most` are used: so many that round numbers can stand on rows."""
+    """How many rows of `most` are used, so that round numbers fall on rows."""
     return most - (most - 1) % (4 if most > FEW else 2)
 
 
 def parts_of(rows: int) -> int:
-    """Into how many parts the numbers cut an axis: each must stand on a row of its own, and a
-    point of its value on that very row."""
+    """How many parts the numbers cut an axis into: each number needs a row of its own, the same
+    row as a point of that value."""
     return next(parts for parts in (4, 5, 2) if (rows - 1) % parts == 0)
 
 
 def labels_of(ends: tuple[float, float], parts: int) -> list[str]:
-    """Numbers from the top of an axis to its bottom, that many parts from end to end."""
+    """The numbers from the top of an axis to its bottom, for this many parts."""
     low, high = ends
     return tick_labels([high - n * (high - low) / parts for n in range(parts + 1)], 2)
 
 
 def under(axes: Axes, columns: int, marked: int | None) -> list[Cell]:
-    """The line of the x axis: ticks, and where the reader is."""
+    """The line of the x axis: ticks, and the selected place."""
     ticks = {column_of(x, axes, columns) for x in axes.ticks}
     return [
         (CHOSEN, "bold $accent") if column == marked else ("┴" if column in ticks else "─", "dim")
@@ -188,8 +188,8 @@ def under(axes: Axes, columns: int, marked: int | None) -> list[Cell]:
 
 
 def numbered(axes: Axes, columns: int, at: float | None = None) -> str:
-    """The numbers below the ticks, as far as there is room between them; the one where the reader
-    is in brackets, whether or not its neighbours have room."""
+    """The numbers below the ticks, as far as there is room between them; the selected one is in
+    brackets, and shown even if its neighbours then have no room."""
     line = ""
     chosen = None if at is None else column_of(at, axes, columns)
     for x in axes.ticks:

@@ -17,7 +17,7 @@ class ChoiceLine(Words, can_focus=True):
     ]
 
     class Asked(Message):
-        """The list is asked for; `typed` is the letter that asked."""
+        """The list is requested; `typed` is the letter that was typed."""
 
         def __init__(self, line: "ChoiceLine", typed: str) -> None:
             super().__init__()
@@ -38,7 +38,7 @@ class ChoiceLine(Words, can_focus=True):
 
     @property
     def value(self) -> str:
-        """What is chosen."""
+        """The value."""
         return self._value
 
     @value.setter

@@ -47,18 +47,18 @@ says about it is underlined in the note.
         self.title_words = ("Draft", "")
 
     def head(self, demonstration: bool, cut: bool) -> None:
-        """Say above the draft that it is not for patients, or that its end is missing."""
+        """Show above the draft that it is not for patients, or that its end is missing."""
         self._demonstration, self._cut = demonstration, cut
         self._say_head()
 
     def tell(self, labels: Sequence[str]) -> None:
-        """Say what the note says to the sentence under the cursor: the longest of `labels` that
-        has room; they begin with the longest."""
+        """Show what the note says about the sentence under the cursor: the first of `labels` that
+        fits; the longest comes first."""
         self._labels = labels
         self._say_head()
 
     def _say_head(self) -> None:
-        """Banner in the title; what is going on at the bottom, or in the title of a flat pane."""
+        """The banner in the title; the state at the bottom, or in the title if the pane is flat."""
         labels = self._labels if self.read_only else ("editing: escape when done",)
         flat = self.screen.has_class("-narrow")
         cut: tuple[Part, ...] = ("  ", (CUT, "bold")) if self._cut else ()
@@ -77,18 +77,18 @@ says about it is underlined in the note.
         self._say_head()
 
     def holds(self, text: str) -> bool:
-        """Whether `text` is what is shown."""
+        """Whether `text` is shown."""
         return visible(text) == self.text
 
     def append(self, added: str) -> None:
-        """Add `added` at the end, as an edit that can be undone, and put the cursor behind it."""
+        """Add `added` at the end, as an edit that can be undone, with the cursor after it."""
         end = len(self.text)
         self.insert(self.replaced(end, end, added), self.document.end)
         self.move_cursor(self.document.end)
         self.post_message(DraftEdited(self.exact, self.number))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Editing can begin while reading an open draft, and end while editing."""
+        """Editing can begin while an open draft is read, and end while it is edited."""
         if action == "edit":
             return self.read_only and not self.frozen
         if action == "read":
@@ -124,7 +124,7 @@ says about it is underlined in the note.
 
 
 def fitting(labels: Sequence[str], room: int) -> str:
-    """The first of the labels that fits whole behind a title, with a gap before it; or none."""
+    """The first of the labels that fits completely after a title, with a gap; or none."""
     return next((f"{GAP}{label}" for label in labels if len(GAP) + len(label) <= room), "")
 
 

@@ -1,8 +1,8 @@
-"""An editor of literal text that gives back what it was given, character for character.
+"""An editor of literal text that returns the text it was given, character for character.
 
-What would act on the terminal or hide is shown as a sign in its place (`literal.visible`). `exact`
-is the text with the characters themselves; an edit changes in it what the edit touched. Control
-characters and overrides of direction are pasted as a note is read: as U+FFFD.
+A control or invisible character is shown as a sign in its place (`literal.visible`). `exact` is the
+text with the characters themselves; an edit changes only what it touches. Pasted control characters
+and overrides of direction become U+FFFD, as in a note that is read.
 """
 
 from textual import events
@@ -13,17 +13,17 @@ from edgemed_tui.literal import kept, visible
 
 
 class ExactArea(TextArea):
-    """A text area with its exact text. Who subclasses it calls `follow` when the text changed."""
+    """A text area with its exact text. A subclass calls `follow` when the text has changed."""
 
     exact = ""
 
     def follow(self) -> str:
-        """The exact text after an edit; what was pasted is in it already."""
+        """Update the exact text after an edit; pasted text is in it already."""
         self.exact = kept(self.exact, self.text)
         return self.exact
 
     def replaced(self, start: int, end: int, text: str) -> str:
-        """Note that `text` comes in the place of characters `start` to `end`; how it is shown."""
+        """Put `text` in place of characters `start` to `end`; returns it as it is shown."""
         self.exact = self.exact[:start] + text + self.exact[end:]
         return visible(text)
 

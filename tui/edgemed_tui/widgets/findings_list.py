@@ -1,7 +1,7 @@
 """Flags and omissions below the texts: severity as word and sign, the reason, the note's words.
 
-Findings of one kind stand together under a line that folds and unfolds them. Last comes the vital
-check.
+Findings of one kind are grouped under a line that folds and unfolds them. The vital check comes
+last.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,9 @@ from edgemed_tui.literal import literal, one_line, row
 SIGNS = {"major": "▲ MAJOR", "minor": "△ minor"}
 VITAL = "◆ vital"
 STYLES = {"major": "bold $error", "minor": "$warning"}
-MOST_OPEN = 3  # findings of a group that is not folded by itself
+MOST_OPEN = 3  # findings of a group that is not folded automatically
 MOST_QUOTED = 70  # characters of the note beside a finding
-LEAST_QUOTED = 12  # fewer are none
+LEAST_QUOTED = 12  # with fewer nothing is shown
 NOTE = "   note: "
 NOTHING_FOUND = (
     "Nothing was found. That does not mean the draft is right: read it against the note."
@@ -33,7 +33,7 @@ NOTHING_FOUND = (
 
 
 class TextRow(NamedTuple):
-    """A row that only says something."""
+    """A row of text that cannot be chosen."""
 
     words: str
 
@@ -42,16 +42,16 @@ Row = Finding | Vital | TextRow | str  # a string is the name of a group
 
 
 class FindingsList(OptionList):
-    """What the check has found, by harm; dismissed ones stay, marked so."""
+    """What the check has found, most harmful first; dismissed findings stay, marked as such."""
 
     HELP = """## Findings
 
 What the check found: flags on sentences of the draft, and what the draft leaves out.
 **▲ MAJOR** stands in the way of signing until it is settled or a reason is typed.
 No finding does not mean that the draft is right: the check compares with the note, and
-cannot see an error that stands in the note itself.
+cannot see an error in the note itself.
 The **vital check** comes last: allergies, anticoagulants, code status, results, follow-up in one
-of the two texts alone, or unclear in the note.
+of the two texts only, or unclear in the note.
 
 - `enter` shows the place in draft and note, `n` and `p` go to the next and previous
 - `enter` on a line such as "Medication left out: 8" shows these findings, or hides them
@@ -70,10 +70,10 @@ of the two texts alone, or unclear in the note.
         self.session = Session()
         self.findings: tuple[Finding, ...] = ()
         self._groups: tuple[Group, ...] = ()
-        self._first: dict[int, Finding] = {}  # that the verdict names, by number
+        self._first: dict[int, Finding] = {}  # findings that the verdict names, with their numbers
         self._rows: list[Row] = []
         self._folded: dict[str, bool] = {}
-        self._ahead = False  # the highlight has moved on by itself, and nobody was shown that yet
+        self._ahead = False  # the highlight has moved by itself, and that was not shown yet
         self._written: list[str] = []  # the rows as they were drawn last
 
     def show(self, session: Session) -> None:
@@ -91,7 +91,7 @@ of the two texts alone, or unclear in the note.
         self.border_title = literal(f"Findings: {words}")
 
     def _go_near(self, rows: Sequence[Row]) -> None:
-        """Highlight the first of `rows` that is still there to be settled."""
+        """Highlight the first of `rows` that is still open."""
         folded = {group.name for group in self._groups if self._is_folded(group)} - {DISMISSED}
         for one in rows:
             settles = isinstance(one, Flag | Omission) and not is_dismissed(self.session, one)
@@ -100,24 +100,23 @@ of the two texts alone, or unclear in the note.
                 return
 
     def say(self, title: str, words: str) -> None:
-        """No findings to list: say why."""
+        """Show why there are no findings."""
         self.findings, self._groups, self._rows = (), (), []
         self._write([(literal((words, "dim")), True)] if words else [])
         self.border_title = literal(title)
 
     def on_resize(self) -> None:
-        """More or less of the note has room beside a finding."""
+        """Draw again: the room for the note beside a finding has changed."""
         if self._rows:
             self._list(self._row)
 
     def wait(self) -> None:
-        """The text was edited: its findings stay in sight until it is checked again."""
+        """The text was edited: its findings stay visible until it is checked again."""
         self.border_title = literal("Findings: checking")
 
     def _write(self, rows: list[tuple[Content, bool]]) -> None:
-        """Draw the rows (and whether one is only to be read), where they are not there already: a
-        list that is made anew arranges the whole screen again, and a letter that is typed waits for
-        that."""
+        """Draw the rows (with a flag for text rows) unless they are drawn already: a new list lays
+        out the whole screen again, and typed letters wait for that."""
         written = [f"{disabled} {content}" for content, disabled in rows]
         if written != self._written:
             self._written = written
@@ -153,7 +152,7 @@ of the two texts alone, or unclear in the note.
         self.highlighted = self._rows.index(finding)
 
     def step(self, by: int) -> Finding | None:
-        """Highlight the next (1) or previous (-1) open finding, around the end; what it is now."""
+        """Highlight the next (1) or previous (-1) open finding, wrapping around; returns it."""
         if self.findings:
             found = [f for f in self.findings if not is_dismissed(self.session, f)]
             found = found or list(self.findings)
@@ -193,8 +192,8 @@ of the two texts alone, or unclear in the note.
         self.highlighted = self._rows.index(highlighted) if highlighted and shown else None
 
     def _laid_out(self) -> Iterator[Row]:
-        """Findings and the names of groups, from the top; one of a kind needs no name. Then the
-        vital check."""
+        """Findings and the names of groups, from the top; a single finding needs no group name.
+        Then the vital check."""
         if not self._groups:
             yield TextRow(NOTHING_FOUND)
         for group in self._groups:
@@ -228,7 +227,7 @@ of the two texts alone, or unclear in the note.
         return literal((f"{SIGNS[severity]:<9}", STYLES[severity]), (name, "bold"))
 
     def _before(self, finding: Finding) -> str:
-        """The number that the verdict calls it by, where it names it; room below a group's name."""
+        """The number that the verdict gives it, if any; else an indent below a group's name."""
         number = next((n for n, one in self._first.items() if one == finding), None)
         if number is not None and len(self.findings) > len(self._first):
             return f"{number} "
@@ -247,8 +246,8 @@ def line_of(
     session: Session | None = None,
     room: int | None = None,
 ) -> Content:
-    """A finding in one line: sign and word of severity, the check, its reason, and, of a session,
-    as much of what the note says as has room in `room` columns."""
+    """A finding in one line: sign and word of severity, the check, its reason and, in a session,
+    as much of what the note says as fits into `room` columns."""
     kind, reason = finding_words(finding)
     if dismissal is not None:
         why = dismissal.words or dismissal.reason
@@ -260,15 +259,15 @@ def line_of(
 
 
 def finding_words(finding: Finding) -> tuple[str, str]:
-    """The kind of a finding and its reason; "left out" says already that it is not in the draft."""
+    """A finding's kind and reason; "left out" already says that it is not in the draft."""
     if not isinstance(finding, Omission):
         return finding.check, finding.reason
     return "left out", finding.reason.replace(" not in the draft: ", ": ", 1)
 
 
 def evidence(finding: Finding, session: Session | None, room: int) -> str:
-    """What the note says to a finding, to stand beside it in `room` columns; empty where it says
-    nothing, or where a few letters of it would have room."""
+    """What the note says about a finding, in `room` columns; empty if it says nothing, or if only a
+    few letters would fit."""
     spans = (finding.source,) if isinstance(finding, Omission) else finding.source
     if session is None or not spans:
         return ""

@@ -17,11 +17,11 @@ from textual.screen import Screen
 from edgemed_tui.literal import Words, literal
 
 SPARED = ("Evidence", "Documents", "Insert")
-"""What keys do that are left out first where there is no room for all."""
+"""Actions whose keys are left out first if there is no room for all."""
 
 
 class Shown(NamedTuple):
-    """A key on the line: the one to press, as it is called, and what it does."""
+    """A key on the line: its name, and what it does."""
 
     key: str
     name: str
@@ -38,11 +38,11 @@ class KeysLine(Words):
         self.starts = [0]
 
     def on_mount(self) -> None:
-        """Follow what the screen says of its keys."""
+        """Follow changes of the screen's keys."""
         self.screen.bindings_updated_signal.subscribe(self, self._keys_changed)
 
     def on_unmount(self) -> None:
-        """Follow no more."""
+        """Stop following."""
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def _keys_changed(self, screen: Screen[object]) -> None:
@@ -84,8 +84,8 @@ def width(key: Shown) -> int:
 def fitting(keys: Sequence[Shown], room: int) -> tuple[list[Shown], int]:
     """The keys that fit into `room` columns, and the gap between two: all of them if possible.
 
-    The palette and the help name every key, also those for which there is no room: first those
-    that one finds without the line.
+    The palette and the help name every key, so keys that are easy to find without the line are
+    left out first.
     """
     for gap in (2, 1):
         if sum(width(key) + gap for key in keys) - gap <= room:

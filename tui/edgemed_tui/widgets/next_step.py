@@ -1,4 +1,4 @@
-"""What to do next, in the place of the draft while there is none: a template, then the draft."""
+"""What to do next, shown until there is a draft: choose a template, then draft."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ class NextStep(Words):
         self.border_title = literal("Draft")
 
     def head(self, demonstration: bool) -> None:
-        """Say above the step that the draft will not be for patients."""
+        """Show above the step that the draft will not be for patients."""
         self.border_title = literal("Draft", *banner(demonstration))
 
     def show(self, *, note: bool, template: str, titles: Sequence[str], model: bool) -> None:
@@ -40,5 +40,5 @@ GAP = literal("")
 
 
 def key(name: str, does: str) -> Content:
-    """A key and what it does, one under the other."""
+    """Keys and what they do, one below the other."""
     return literal((f" {name:>6} ", "bold"), f" {does}")

@@ -1,4 +1,4 @@
-"""Note, draft and findings side by side, and the ways between them.
+"""Note, draft and findings side by side, and how to get from one to another.
 
 Shows a session as it is given and asks for changes by message; decides nothing itself.
 """
@@ -50,7 +50,7 @@ class ReviewPane(Container):
         self.findings = FindingsList()
         self.verdict = VerdictLine()
         self._meant: tuple[Finding | None, Finding | None] = (None, None)
-        self._stepped = False  # to a finding, and the cursor of the draft was not moved since
+        self._stepped = False  # gone to a finding, and the cursor of the draft was not moved since
 
     def compose(self) -> ComposeResult:
         """The verdict, note left, draft right, findings below; narrow terminals stack them."""
@@ -67,7 +67,7 @@ class ReviewPane(Container):
         self._arrange(streaming=False)
 
     def head(self, demonstration: bool, cut: bool) -> None:
-        """Say over the draft whether it is a demonstration, and whether its end is missing."""
+        """Show above the draft whether it is a demonstration, and whether its end is missing."""
         self.stream.head(demonstration)
         self.next.head(demonstration)
         self.draft.head(demonstration, cut)
@@ -79,7 +79,7 @@ class ReviewPane(Container):
         self._arrange(streaming)
 
     def _arrange(self, streaming: bool) -> None:
-        """Of the three that have the draft's place show the right one; the focus stays there."""
+        """Show the right one of the three panes in the draft's place; the focus stays there."""
         come = self.stream if streaming else self.draft if self.session.number else self.next
         if come.display and sum(pane.display for pane in self._in_place) == 1:
             return
@@ -95,7 +95,7 @@ class ReviewPane(Container):
         return self.stream, self.draft, self.next
 
     def show(self, session: Session) -> None:
-        """Show `session`; texts are loaded again only where they differ."""
+        """Show `session`; texts are loaded again only if they differ."""
         before, self.session = self.session, session
         if session.source != before.source:
             self.source.load(session.source)
@@ -114,7 +114,7 @@ class ReviewPane(Container):
         self.refresh_bindings()
 
     def follow(self, session: Session) -> None:
-        """The text was typed on and is still to be checked: nothing else looks different."""
+        """The text was edited and must be checked again: nothing else changes."""
         self.session = session
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -135,7 +135,7 @@ class ReviewPane(Container):
         return self.session.signature is None
 
     def _offer(self) -> None:
-        """Offer the keys for the finding that is meant now, where they differ from before."""
+        """Update the keys for the current finding, if they differ from before."""
         meant = self._finding_meant(), self.findings.current
         if meant != self._meant:
             self._meant = meant
@@ -167,7 +167,7 @@ class ReviewPane(Container):
             self.post_message(DismissAsked(finding))
 
     def action_insert(self) -> None:
-        """Ask to take the highlighted omission over."""
+        """Ask to insert the highlighted omission."""
         finding = self.findings.current
         if isinstance(finding, Omission):
             self.post_message(InsertAsked(finding))
@@ -219,7 +219,7 @@ class ReviewPane(Container):
         self.source.show_evidence(line.source)
 
     def _finding_meant(self) -> Finding | None:
-        """The one that was gone to, or under the draft's cursor, else highlighted in the list."""
+        """The finding last gone to, or under the draft's cursor, else the highlighted one."""
         by_cursor = self.draft.has_focus and not self._stepped
         flag = self._flag_at_cursor() if by_cursor else None
         return flag or self.findings.current
@@ -269,7 +269,7 @@ class ReviewPane(Container):
 
 
 def title_of(session: Session) -> tuple[str, str]:
-    """What stands above the open text: which of how many it is, and what it is."""
+    """The title of the open text: which of how many documents, and what it is."""
     many, name = len(session.documents), session.document.name
     which = f"Document {session.number} of {many}" if many > 1 and session.number else "Draft"
     return which, one_line(name) if session.number else ""
@@ -287,7 +287,7 @@ LABELS = {
 
 
 def told(claim: Claim) -> tuple[str, ...]:
-    """What the note shows of a sentence, and what of it was not found; shorter and shorter."""
+    """What the note says about a sentence, and what was not found; shorter and shorter."""
     words = LABELS[claim.label]
     missing = f"; not found: {', '.join(claim.missing)}" if claim.missing else ""
     shown = f"this sentence: {words}"

@@ -1,6 +1,6 @@
 """A pane of literal text as rows: wrapped once for a width, drawn row by row, never parsed.
 
-A note of many thousand lines scrolls at once, and text that grows costs one row a word.
+A note of many thousand lines scrolls at once, and growing text costs one row per word.
 """
 
 import re
@@ -33,7 +33,7 @@ class Look(NamedTuple):
     right: tuple[Segment, ...]
 
 
-KEY = re.compile(r"  \d(?=  )")  # a key that begins a row of an empty pane
+KEY = re.compile(r"  \d(?=  )")  # a key at the beginning of a row of an empty pane
 
 
 class RowsPane(ScrollView, can_focus=True):
@@ -85,7 +85,7 @@ class RowsPane(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Another width wraps at other places; the top line stays the top line."""
+        """Wrap again for the new width; the top line stays the top line."""
         top = self.rows[self.scroll_offset.y].start if self.rows else 0
         if self._wrap():
             self.scroll_to(y=self.rows.at(top), animate=False)
@@ -105,7 +105,7 @@ class RowsPane(ScrollView, can_focus=True):
         ]
 
     def render_line(self, y: int) -> Strip:
-        """One row inside the border; only asked for where nothing else knows how it looks."""
+        """One row inside the border; called only for rows that are not cached."""
         rows = self._empty.split("\n") if not self.text else []
         words = rows[y] if y < len(rows) else ""
         key = KEY.match(words)
@@ -116,7 +116,7 @@ class RowsPane(ScrollView, can_focus=True):
         return strip.adjust_cell_length(self.size.width, self.rich_style)
 
     def _look_up(self, y: int) -> None:
-        """How rows look now, their two edges as of row `y`; other looks forget what was drawn.
+        """How rows look now, with the two edges of row `y`; a changed look clears the drawn rows.
 
         Looking a style up takes longer than drawing a row.
         """
@@ -182,7 +182,7 @@ class RowsPane(ScrollView, can_focus=True):
         return True
 
     def _segments(self, row: WrappedRow) -> Iterator[Segment]:
-        """The row's text, cut where evidence begins and ends; tabs as spaces."""
+        """The row's text, split where evidence begins and ends; tabs as spaces."""
         plain, marked = self._look.text, self._look.evidence
         here = [s for s in self.evidence if s.start < row.end and row.start < s.end]
         if not here:

@@ -25,8 +25,8 @@ class SourcePane(RowsPane):
 Exactly as written: read-only, with line numbers. A character that cannot be shown appears
 as a sign in its place; none is left out.
 
-`!` before a line: text that may speak to the model, and not of the patient. It tells the
-model what to write, or stands after a line that ends the note, or is coded or disguised. See
+`!` before a line: text that may speak to the model, and not about the patient. It tells the
+model what to write, or comes after a line that ends the note, or is coded or disguised. See
 whether it belongs there: what a draft has only from such text is a finding.
 
 The words that bear on the sentence under the draft's cursor are underlined here.
@@ -38,7 +38,7 @@ Arrow keys and page keys scroll. Paste a note here to begin, or press `ctrl+n`."
         self.border_title = literal("Note")
 
     def load(self, text: str) -> None:
-        """Show `text` from its start, with a sign before what speaks to the model."""
+        """Show `text` from its start, with a sign before text that may speak to the model."""
         super().load(text)
         places = addressed(text)
         self.mark(tuple(place.span for place in places))

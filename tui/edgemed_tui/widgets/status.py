@@ -1,4 +1,4 @@
-"""The two lines around a session: how far it is, and how the engine is doing. Numbers only."""
+"""The two lines around a session: the steps done, and the engine's state. No text of a note."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ class StageLine(Horizontal):
     """The top line: the steps with a dot each, filled as far as the session has come."""
 
     def compose(self) -> ComposeResult:
-        """Steps left, the two ways to every other key right."""
+        """Steps on the left; on the right the keys for help and for all commands."""
         yield Words(id="steps")
         yield Words(literal(("f1", "bold"), " help  ", ("^p", "bold"), " commands "), id="ways")
 
@@ -42,20 +42,20 @@ def _step(at: int, reached: int, word: str) -> Content:
 
 
 class StatusLine(Words):
-    """The line above the keys: model, form, what the engine is at; at the right the numbers."""
+    """The line above the keys: model, template, the engine's step; numbers on the right."""
 
     def __init__(self) -> None:
         super().__init__(id="status")
         self.facts: dict[str, str] = {}
 
     def tell(self, **facts: str) -> None:
-        """Set facts by name (an empty one goes away) and show all."""
+        """Set facts by name (an empty one is removed) and show all."""
         if any(self.facts.get(name, "") != words for name, words in facts.items()):
             self.facts |= facts
             self._draw()
 
     def on_resize(self) -> None:
-        """Another width, another gap."""
+        """Lay out again for the new width."""
         self._draw()
 
     def _draw(self) -> None:
@@ -65,8 +65,8 @@ class StatusLine(Words):
 
 
 def fitting(facts: Mapping[str, str], room: int) -> tuple[str, str]:
-    """What stands at the left and at the right: what has no room is not there at all, but for the
-    last, which is cut."""
+    """The words on the left and on the right: facts without room are left out, and the last one is
+    cut."""
     spared: set[str] = set()
     for gone in ("", *SPARED):
         spared.add(gone)
@@ -80,13 +80,13 @@ def fitting(facts: Mapping[str, str], room: int) -> tuple[str, str]:
 
 
 def cut(text: str, room: int) -> str:
-    """`text` with a sign at its end where it was too long."""
+    """`text`, with a sign at its end if it was too long."""
     return text if len(text) <= room else f"{text[: max(0, room - 1)]}…"
 
 
 class Notice(Words):
-    """What went wrong and what helps: a line or two that are there only when needed. A narrow
-    screen has no status line meanwhile."""
+    """What went wrong and the remedy: a line or two, shown only when needed. A narrow screen has no
+    status line meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(id="notice")
@@ -106,7 +106,7 @@ class Notice(Words):
         self.say(literal((f"! {error.message}", "bold"), f"{between}{helps}"))
 
     def on_resize(self) -> None:
-        """What was one line may need two."""
+        """One line may need two now."""
         if self._error is not None:
             self._say(self._error)
 
@@ -121,8 +121,8 @@ GAP = "  ·  "
 LEFT = ("model", "template", "doing")
 RIGHT = ("speed", "memory")
 SPARED = ("memory", "speed", "template", "model")
-"""What goes first where there is no room for all: a title says the template too, and the list of
-models (ctrl+l) the model."""
+"""What is left out first if there is no room for all: a title names the template too, and the
+list of models (ctrl+l) the model."""
 
 
 def memory(nbytes: int) -> str:

@@ -1,7 +1,7 @@
 """The draft while the model writes: it grows at its end, and each word costs one row of drawing.
 
-The text area of the finished draft would draw itself whole for every word, and a key pressed
-meanwhile would wait for that.
+The text area of the finished draft would redraw itself completely for every word, and a key
+pressed meanwhile would wait for that.
 """
 
 from textual.geometry import Size
@@ -11,7 +11,7 @@ from edgemed_tui.widgets.draft_pane import banner
 from edgemed_tui.widgets.rows_pane import RowsPane
 from edgemed_tui.widgets.wrapping import WrappedRow, rows_of
 
-AHEAD = 32  # rows of room made at once: each growth of the room lays the screen out again
+AHEAD = 32  # rows of room made at once: each time the room grows the screen is laid out again
 
 
 class StreamPane(RowsPane):
@@ -27,11 +27,11 @@ end is followed as long as it is in view. All other panes and keys work meanwhil
         self.border_title = literal("Draft")
 
     def head(self, demonstration: bool) -> None:
-        """Say above the text that it is not for patients."""
+        """Show above the text that it is not for patients."""
         self.border_title = literal("Draft", *banner(demonstration))
 
     def append(self, text: str) -> None:
-        """Add what was written, rewrapping the last line alone."""
+        """Add what was written, rewrapping only the last line."""
         if not text:
             return
         following = self._end_in_view()
@@ -62,12 +62,12 @@ end is followed as long as it is in view. All other panes and keys work meanwhil
         return begin
 
     def _end_in_view(self) -> bool:
-        """Whether the end is in view where the pane is scrolling to: a key moves it in steps."""
+        """Whether the end will be in view once the pane has scrolled: a key moves it in steps."""
         height = self.scrollable_content_region.height
         return len(self.rows) <= self.scroll_target_y + height
 
     def _follow(self) -> None:
-        """Move up by a third of the pane: between two moves the text stands still to be read."""
+        """Scroll by a third of the pane: between two moves the text is still, to be read."""
         height = self.scrollable_content_region.height
         top = len(self.rows) - max(1, height - height // 3)
         self.scroll_to(y=top, animate=False, immediate=True)

@@ -1,4 +1,4 @@
-"""A pane of literal text whose spans can be marked: the source, and under it the draft.
+"""A pane of literal text whose spans can be marked, such as the draft.
 
 Spans count characters of the text as it was given; marks are shown by underline and weight as
 well as by colour.
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
 
 class TextPane(ExactArea):
-    """Text with line numbers and marks; wrapped, literal, never highlighted as a language."""
+    """Text with line numbers and marks; wrapped, literal, without syntax highlighting."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "text-pane--sentence",
@@ -114,7 +114,7 @@ class TextPane(ExactArea):
         return Strip.join([strip.crop(0, column), Strip([sign]), strip.crop(column + 1, width)])
 
     def _gravest(self, at: int) -> str | None:
-        """The kind of the gravest mark in row `at` that has a sign; None where there is none."""
+        """The kind of the gravest mark in row `at` that has a sign; None if there is none."""
         if at >= self.wrapped_document.height:
             return None
         line, column = self.wrapped_document.offset_to_location(Offset(0, at))
@@ -124,7 +124,7 @@ class TextPane(ExactArea):
         return next((kind for kind in SIGNS if kind in here), None)
 
     def _content_of(self, at: int) -> Content | None:
-        """All that decides how a row looks, in one look; None for a row that is drawn afresh."""
+        """Everything that decides how a row looks; None for a row that is always redrawn."""
         if at >= self.wrapped_document.height:
             return "", -1, -1, ()
         line, column = self.wrapped_document.offset_to_location(Offset(0, at))

@@ -1,11 +1,11 @@
-"""A line of one's own words, such as a name or a reason: of a paste every line is kept."""
+"""A line to type in, such as a name or a reason: all lines of a paste are kept."""
 
 from textual import events
 from textual.widgets import Input
 
 
 class TypedLine(Input):
-    """An input that puts the lines of a paste one behind the other; Textual keeps the first."""
+    """An input that joins the lines of a paste; Textual keeps only the first."""
 
     def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()

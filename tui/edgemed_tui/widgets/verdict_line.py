@@ -17,7 +17,7 @@ MARGIN = 2  # columns beside the words
 
 
 class VerdictLine(Words):
-    """One line; not there where there is no text."""
+    """One line; hidden if there is no text."""
 
     def __init__(self) -> None:
         super().__init__(id="verdict")
@@ -26,7 +26,7 @@ class VerdictLine(Words):
         self._words = ""
 
     def show(self, session: Session) -> None:
-        """Say how it stands with the open text."""
+        """Show the verdict on the open text."""
         found = verdict(session)
         if found == self.verdict:
             return
@@ -43,14 +43,14 @@ class VerdictLine(Words):
         self._fit()
 
     def _fit(self) -> None:
-        """One line, or two where it is long; a line of its own height would arrange the whole
-        screen again with every letter that is typed."""
+        """One line, or two if it is long; an automatic height would lay out the whole screen again
+        with every typed letter."""
         room = self.screen.size.width - MARGIN
         self.set_class(len(self._words) > room, "-long")
 
 
 def sign(session: Session, found: Verdict) -> str:
-    """The sign of a verdict; that of minor findings where nothing else is open."""
+    """The sign of a verdict; that of minor findings if nothing else is open."""
     still_open = open_findings(session) if found.kind == "look" and not session.cut else ()
     if still_open and all(finding.severity == "minor" for finding in still_open):
         return MINOR

@@ -57,7 +57,7 @@ class Rows:
 
 
 def rows_of(text: str, width: int) -> Iterator[WrappedRow]:
-    """Every row of `text` at `width` columns, wrapped at spaces where there are any."""
+    """Every row of `text` at `width` columns, wrapped at spaces if there are any."""
     lines = text.split("\n")
     starts = accumulate((len(line) + 1 for line in lines[:-1]), initial=0)
     for number, (line, start) in enumerate(zip(lines, starts, strict=True)):

@@ -123,7 +123,7 @@ def test_the_plan_shows_what_is_weighed_and_what_is_not(pair, matrix, tmp_path, 
     words = ["merge", *map(str, pair), "--t", "0.5", "-o", str(tmp_path / "out.gguf")]
     assert main([*words, "--imatrix", str(matrix), "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[2] for line in lines if "columns weighed" in line] == [QUERY, EXPERTS]
+    assert [line.split()[2] for line in lines if "columns weighted" in line] == [QUERY, EXPERTS]
     assert any(line.startswith("importance matrix: m.gguf, sha256 ") for line in lines)
     assert "14 tensors without importances: their columns are weighted equally" in lines
 
