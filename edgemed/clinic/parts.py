@@ -22,7 +22,7 @@ MANY = 888  # a number of parts with as many digits as any
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of the note, the headings in it, and what its prompt takes in tokens."""
+    """A stretch of the note, the headings in it, and the tokens of its prompt."""
 
     span: Span
     titles: tuple[str, ...]
@@ -64,7 +64,7 @@ def unfit(piece: Span, context: int) -> Refused:
     return Refused(
         f"characters {piece.start} to {piece.end} of the note are one piece that does not fit "
         f"the context of {amount(context, 'token')} with its draft",
-        "give a larger context, or ask for a smaller draft",
+        "give a larger context, or ask for a shorter draft",
     )
 
 
@@ -177,5 +177,5 @@ def add(one: Timings, other: Timings) -> Timings:
 
 
 def worse(one: Reason, other: Reason) -> Reason:
-    """The ending that says more against completeness."""
+    """The less complete of two endings."""
     return max(one, other, key=("stop", "length", "loop", "cancelled").index)

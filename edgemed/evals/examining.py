@@ -54,7 +54,7 @@ def prompts(task: Task, item: Item) -> Iterator[ItemPrompt]:
 
 
 def turns(task: Task, name: str, item: Item) -> tuple[Message, ...]:
-    """The prompt called `name` as the user's turn, behind the item's answered examples."""
+    """The prompt called `name` as the user's turn, after the item's answered examples."""
     before = (
         message
         for shot in item.shots

@@ -135,7 +135,7 @@ class Tries:
             self._last, self._kept = len(self.all), self._kept + 1
 
     def _append(self, table: Mapping[str, Any]) -> None:
-        """Write a line behind the others, and sync it; where that fails, no part of it stays."""
+        """Write a line after the others, and sync it; where that fails, no part of it stays."""
         data = (json.dumps(table, ensure_ascii=False) + "\n").encode()
         try:
             os.lseek(self._fd, self._size, os.SEEK_SET)

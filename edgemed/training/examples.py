@@ -68,7 +68,7 @@ def given_input(value: Any) -> str | None:
 
 
 def asked_of(instruction: str, given: str) -> str:
-    """What a model is asked: the instruction, and behind it the input where there is one."""
+    """What a model is asked: the instruction, and after it the input where there is one."""
     return f"{instruction}\n\n{given}" if given.strip() else instruction
 
 

@@ -1,7 +1,7 @@
 """Whether a text speaks of the patient as of a man or a woman.
 
-Nouns, titles and pronouns are counted in the sentences that name nobody else. A text that hardly
-says so, or says both, leaves it open.
+Nouns, titles and pronouns are counted in the sentences that name nobody else. It stays open where a
+text has few of them, or both.
 """
 
 import re
@@ -30,7 +30,7 @@ BODY: dict[str, Sex] = {
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 AGE = re.compile(r"(?:\d|year|month|day|old|y/?o|yo)[ -]*(?:y\.?o\.?\s*)?$", re.I)
-TITLE = re.compile(r"\.? [A-Z]")  # behind a title in capitals: `MS. SMITH`, and not `MS: denies`
+TITLE = re.compile(r"\.? [A-Z]")  # after a title in capitals: `MS. SMITH`, and not `MS: denies`
 MISSES = re.compile(
     r" (?:an?|any|the|my|his|her|your|its?|that|this|one|two|some|many|out|work|school|doses?|days?"
     r"|appointments?|meals?|you|him|me)\b"

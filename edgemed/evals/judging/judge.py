@@ -2,7 +2,7 @@
 
 For each group the judged models answer one after the other, then the judge is loaded: never two
 models at once, so a laptop can do it. Answers stay in memory. What is kept is what `edgemed eval`
-keeps: keys, hashes and scores. A run that was stopped goes on behind its last whole group.
+keeps: keys, hashes and scores. A run that was stopped goes on after its last whole group.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -275,7 +275,7 @@ class LlamaModel:
         return [float(value) for value in self._ask(message)["scores"]]
 
     def text_ids(self, text: str) -> list[int]:
-        """Ids of a text as it stands, behind the token that begins one where the model has it."""
+        """Ids of a text as it stands, after the token that begins one where the model has it."""
         return [int(n) for n in self._ask({"op": "text ids", "text": text})["ids"]]
 
     def text_scores(self, ids: Sequence[int]) -> list[float]:
@@ -284,7 +284,7 @@ class LlamaModel:
         return [float(value) for value in told["scores"]]
 
     def text_logits(self, ids: Sequence[int]) -> "Iterator[F32]":
-        """Logits behind every id but the last, f32 [some, vocabulary], a few rows at a time.
+        """Logits after every id but the last, f32 [some, vocabulary], a few rows at a time.
 
         Take all of them: a stream that is left early ends the worker, and the next request starts
         another. Raises ModelError where the engine breaks off.

@@ -39,7 +39,7 @@ class Vocabulary(Protocol):
 
     @property
     def adds_space(self) -> bool:
-        """Whether a text gets a space in front when it is tokenized."""
+        """Whether a space is put before a text when it is tokenized."""
         ...
 
     def tokenize(self, text: str, special: bool) -> list[int]:
@@ -91,7 +91,7 @@ def shared(
     vocabulary: Vocabulary, segments: Sequence[Segment], characters: int, prompt: Sequence[int]
 ) -> int:
     """How many ids of `prompt`, those of `segments`, other prompts have as well that differ only
-    behind the first `characters` of the last message.
+    after the first `characters` of the last message.
 
     The last few ids before that place are left out: what follows decides how they are joined.
     """
@@ -159,7 +159,7 @@ def cut(text: str, names: set[str]) -> list[str]:
 
 
 def inner(vocabulary: Vocabulary, text: str) -> list[int]:
-    """Ids of text in the middle of a prompt: no space is added in front of it."""
+    """Ids of text in the middle of a prompt: no space is added before it."""
     if vocabulary.adds_space:
         anchor = vocabulary.tokenize(ANCHOR, special=False)
         ids = vocabulary.tokenize(ANCHOR + text, special=False)

@@ -60,7 +60,7 @@ class LoadedModel:
             context.free()
 
     def _answer(self, context: Any, text: list[int], adapters: tuple[int, ...]) -> bytes:
-        """The logits behind `text` with these adapters, f32[vocabulary] as bytes."""
+        """The logits after `text` with these adapters, f32[vocabulary] as bytes."""
         self.adapters.put_on(context, adapters)
         context.clear()
         size = context.batch_size
@@ -245,7 +245,7 @@ class LoadedModel:
         return loop.score(self.room(len(before) + len(added)), before, added)
 
     def text_ids(self, text: str) -> list[int]:
-        """Ids of a text as it stands, behind the token that begins one."""
+        """Ids of a text as it stands, after the token that begins one."""
         from edgemed_models.engine.encoding import encode
         from edgemed_models.engine.prompt import Segment
 
@@ -258,7 +258,7 @@ class LoadedModel:
         return loop.score(self.room(len(ids)), ids[:1], ids[1:]) if len(ids) > 1 else []
 
     def text_logits(self, ids: list[int], out: BinaryIO) -> None:
-        """Write the logits behind every id but the last, some rows per line."""
+        """Write the logits after every id but the last, some rows per line."""
         from edgemed_models.engine import loop
 
         if len(ids) > 1:

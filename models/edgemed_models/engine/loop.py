@@ -123,7 +123,7 @@ def score(context: Context, prompt: Sequence[int], answer: Sequence[int]) -> lis
 
 
 def rows(context: Context, ids: Sequence[int]) -> Iterator[npt.NDArray[np.float32]]:
-    """The logits behind every id but the last, f32 [some, vocabulary]; ends early on a stop.
+    """The logits after every id but the last, f32 [some, vocabulary]; ends early on a stop.
 
     Rows are a copy. Nothing of an earlier request is used, and nothing stays for a later one.
     """

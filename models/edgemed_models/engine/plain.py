@@ -32,7 +32,7 @@ def generate(
     """Prefill..., Piece..., one Done; with `echo` the first piece is the prompt.
 
     The token that ends the text has a score too, and no text: programs that score an answer as the
-    end of an echo leave the last token out, which is the one that was written behind it.
+    end of an echo leave the last token out, which is the one that was written after it.
 
     `given`: the prompt came as tokens, so that a begin token in it is one of them; else it was put
     there for the model, and is not part of the echo.
