@@ -64,7 +64,7 @@ def unfit(piece: Span, context: int) -> Refused:
     return Refused(
         f"characters {piece.start} to {piece.end} of the note are one piece that does not fit "
         f"the context of {amount(context, 'token')} with its draft",
-        "give a larger context, or ask for a shorter draft",
+        "give a larger context, or ask for a smaller draft",
     )
 
 

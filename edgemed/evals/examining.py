@@ -35,7 +35,7 @@ class ItemPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an item came to. `tokens` were written, and the answer was `cut` at the most tokens."""
+    """The outcome of an item: `tokens` written, and whether the answer was `cut` at its limit."""
 
     scores: Scores
     tokens: int = 0
@@ -87,7 +87,7 @@ def asked(model: Model, task: Task, item: Item, parent: Reader | None = None) ->
 def asked_together(
     model: Model, task: Task, items: Sequence[Item], parent: Reader | None = None
 ) -> Iterator[tuple[Item, Outcome]]:
-    """The outcomes of all `items`, in the order in which they are known; otherwise as `asked`.
+    """The outcomes of all `items`, in the order in which they end; otherwise as `asked`.
 
     What the model writes itself is written many at once.
     """
@@ -158,7 +158,7 @@ def reason(model: Model, task: Task, item: Item, answer: Answer) -> Outcome:
 
 
 def read(model: Model, task: Task, item: Item, parent: Reader | None) -> Outcome:
-    """The model reads a text as it stands, alone or beside its parent."""
+    """The model reads a text, alone or beside its parent."""
     assert isinstance(model, Reader)
     text = item.fields["text"]
     if task.kind == "read":

@@ -18,7 +18,7 @@ from edgemed.evals.tasks.items import Item
 from edgemed.evals.tasks.task import Task
 
 ABSENT = "#####EMPTY#####"
-"""What the benchmark puts for a division that a note lacks: lacking on both sides, it scores 1."""
+"""The benchmark's text for a division that a note lacks: if both lack it, it scores 1."""
 
 LIBRARIES = {
     "rouge_score": "rouge-score",

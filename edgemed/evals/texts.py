@@ -1,4 +1,4 @@
-"""How well a model reads a text as it stands, and how far it reads it otherwise than another model.
+"""Perplexity: how well a model predicts a text; divergence: how far another model differs on it.
 
 Perplexity: exp of the mean surprise in nats of every token after the first of a piece. Divergence
 from a parent, after every token of a piece but the last, with P the parent's next-token
