@@ -1,7 +1,7 @@
-"""sha256 of the input files, taken while they are merged, or before where that must be known first.
+"""sha256 of the input files, computed while they are merged, or before if it is needed first.
 
 One thread reads each file from start to end at the pace of the merge, a little ahead of it: what it
-reads is then in the page cache when the merge needs it, so a file comes from the disk once. Of many
+reads is then in the page cache when the merge needs it, so a file is read from disk once. Of many
 files a thread reads several, one after the other, and one reads all that are small. Hashing
 releases the GIL.
 """
@@ -136,7 +136,7 @@ class Fingerprints:
 
 
 def hashes_of(inputs: Sequence[Input], tell: Callable[[], None]) -> list[str]:
-    """Read all of them now, and give the hash of each; `tell` is called while it lasts."""
+    """Read all of them now, and give the hash of each; `tell` is called with the progress."""
     with Fingerprints(inputs, lambda: 1.0) as hashing:
         while not hashing.done(PAUSE):
             tell()
