@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from edgemed_models.base import ModelError
 from edgemed_models.engine.prompt import Segment
 
-JOINT = 4  # ids at the end of a text that may be joined otherwise with what follows
+JOINT = 4  # ids at the end of a text that may merge differently with what follows
 ANCHOR = "\ue000"
 """A private-use character: no vocabulary joins it with the text after it."""
 
@@ -90,10 +90,10 @@ def encode(vocabulary: Vocabulary, segments: Sequence[Segment]) -> list[int]:
 def shared(
     vocabulary: Vocabulary, segments: Sequence[Segment], characters: int, prompt: Sequence[int]
 ) -> int:
-    """How many ids of `prompt`, those of `segments`, other prompts have as well that differ only
-    after the first `characters` of the last message.
+    """How many ids of `prompt` (of `segments`) are shared by prompts that differ from it only after
+    the first `characters` of the last message.
 
-    The last few ids before that place are left out: what follows decides how they are joined.
+    The last few ids before that place are left out: they depend on what follows.
     """
     last = max((n for n, segment in enumerate(segments) if segment.literal), default=0)
     if not characters:
