@@ -1,4 +1,4 @@
-"""What results.jsonl says: Markdown tables, a plot (SVG), and the sweep as data for the package.
+"""Reports results.jsonl: Markdown tables, a plot (SVG), and the sweep as data for the package.
 
 python models/scale/report.py --work DIR --split test --plot docs/pictures/scale-models.svg
 """
