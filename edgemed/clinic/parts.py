@@ -109,7 +109,7 @@ def stated(parts: Sequence[Part], limit: int) -> list[str]:
     """The plan as lines to show before it runs: every character has its part."""
     lines = [
         f"the note is drafted in {amount(len(parts), 'part')}, each in at most "
-        f"{amount(limit, 'token')}; each draft stands under its heading"
+        f"{amount(limit, 'token')}; each draft goes under its own heading"
     ]
     for number, part in enumerate(parts, start=1):
         named = ", ".join(part.titles) or "no heading"

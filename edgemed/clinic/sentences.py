@@ -90,7 +90,7 @@ def split(text: str) -> list[Sentence]:
 
 
 def is_dialogue(text: str) -> bool:
-    """Whether at least a third of the lines, and two of them, carry speakers' labels."""
+    """Whether at least a third of the lines, and two of them, have speakers' labels."""
     lines = [line for line in text.splitlines() if line.strip()]
     labels = [m for m in map(LABEL.match, lines) if m is not None and _role(m)]
     return len(labels) > 1 and 3 * len(labels) >= len(lines)

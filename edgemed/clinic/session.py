@@ -197,7 +197,7 @@ def insertion(session: Session, omission: Omission) -> str:
 
 
 def signed(session: Session, by: str, *, at: str, reason: str = "") -> Session:
-    """Sign the text that stands; open major findings and a cut draft need a typed reason."""
+    """Sign the present text; open major findings and a cut draft need a typed reason."""
     refusal = why_not_signed(session)
     if refusal is not None:
         raise refusal

@@ -1,6 +1,6 @@
 """A session as plain values, and back again, also from what earlier versions saved.
 
-    form 1   the note and one text: the keys of a document beside "source", and no "form"
+    form 1   the note and one text: the keys of a document besides "source", and no "form"
     form 2   {"form": 2, "source", "label", "number", "documents": [...]}
 
 What is read is checked: whoever knows the passphrase could have stored anything.

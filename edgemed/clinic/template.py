@@ -108,9 +108,9 @@ def messages(template: Template, note: Note) -> tuple[Message, ...]:
 
 
 def fenced(text: str) -> str:
-    """The note between two lines that it does not hold itself: it cannot say where it ends.
+    """The note between two lines that do not occur in it, so that it cannot fake its own end.
 
-    The lines have more equals signs than stand in a row anywhere in `text`.
+    The lines have more equals signs than any row of them in `text`.
     """
     longest = max(map(len, re.findall("=+", text)), default=0)
     fence = "=" * max(FENCE, longest + 1)

@@ -85,7 +85,7 @@ def is_mash(draft: str, source: str) -> bool:
 
 def repeats(draft: str, source: str = "") -> bool:
     """Whether much of it is repeated, numbers and labels aside, or a word of it never ends; or
-    it goes on saying one thing in other words.
+    it keeps saying one thing in other words.
 
     What the source has as often does not count: a list of medicines may say "by mouth" ten times.
     """
@@ -141,7 +141,7 @@ def plain_words(text: str) -> list[str]:
 
 
 def covered(held: Sequence[bool], length: int) -> int:
-    """How many words stand in the runs of `length` words that count."""
+    """How many words are in the runs of `length` words that count."""
     return len({at + n for at, true in enumerate(held) if true for n in range(length)})
 
 

@@ -18,7 +18,7 @@ from edgemed.evals.tasks.loaders import LETTERS
 from edgemed.evals.tasks.task import Task, filled
 from edgemed.evals.texts import divergence, surprise
 
-MARGIN = 8  # tokens beside an option's own, which are no more than its bytes
+MARGIN = 8  # tokens in addition to an option's own, which are no more than its bytes
 SCORED_AFTER = 32  # items: so many write their reasons before letters are compared
 READING = ("read", "diverge")  # kinds that ask nothing
 SCAFFOLD = 128  # tokens that a chat template may put around two more turns

@@ -18,7 +18,7 @@ HEADING = re.compile(r"[\s#*_]*(COMPLAINT|FINDINGS|PLAN)[\s*_:]*")
 
 
 def is_json(answer: str) -> bool:
-    """One JSON object with the keys, each with a text, and nothing beside it."""
+    """One JSON object with the keys, each with a text, and nothing else."""
     fenced = FENCE.fullmatch(answer)
     try:
         table = json.loads(fenced[1] if fenced else answer)

@@ -99,5 +99,5 @@ def config_of(task: Task) -> dict[str, Any]:
 
 
 def shots_of(task: Task) -> int:
-    """How many examples stand before each question."""
+    """How many examples come before each question."""
     return int(task.table["shots"][0]) if "shots" in task.table else 0

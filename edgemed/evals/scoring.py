@@ -152,7 +152,7 @@ NO_SYNONYMS: Any = NoSynonyms()
 def similarity(task: Task, item: Item, answer: str) -> Scores:
     """How near in meaning, by vectors of sentences (all-MiniLM-L6-v2), from 0 to 1.
 
-    Every sentence of the answer beside the nearest of the reference, and the other way round; the
+    Every sentence of the answer with the nearest of the reference, and the other way round; the
     harmonic mean of the two means. Vectors hardly notice a "no" or a number: nearness, not truth.
     """
     from edgemed_models.encoder import encoder

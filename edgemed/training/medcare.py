@@ -6,7 +6,7 @@ take up what fits only some tokens, and are dropped.
 
 Stage 2: beside every feed-forward matrix the path of stage 1 and a new one of rank 2 R. To the loss
 is added orthogonal x the sum over these matrices of |A_base A_orth^T|, entry by entry. The paths
-beside attention stay as they came.
+beside attention are kept unchanged.
 """
 
 from collections.abc import Iterator, Mapping
@@ -217,7 +217,7 @@ def refuse_rank(name: str, linear: Linear, rank: int) -> None:
     if rank > min(rows, length):
         raise UsageError(
             f"{name} is {length} x {rows}: a rank of {rank} is more than it has",
-            "give a smaller rank, such as 16; beside feed-forward matrices it counts twice",
+            "give a smaller rank, such as 16; for feed-forward matrices it is doubled",
         )
 
 

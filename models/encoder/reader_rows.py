@@ -88,7 +88,7 @@ def sentences(text: str) -> list[Sentence]:
 
 
 def evidence(index: Index, claim: str) -> tuple[tuple[int, str], ...]:
-    """The best places for a claim, then what stands before and after each: questions, answers."""
+    """The best places for a claim, then what comes before and after each: questions, answers."""
     best = [match.sentence for match in index.best(claim, PLACES)]
     order = dict.fromkeys([*best, *(i + step for i in best for step in (1, -1))])
     return tuple((i, index.sentences[i].text) for i in order if 0 <= i < len(index.sentences))

@@ -133,7 +133,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def is_part_of_name(said: Said, cue: Cue) -> bool:
-    """Whether the word says nothing beside the name: `low mood`, `COPD exacerbation`, or is of a
+    """Whether the word adds nothing to the name: `low mood`, `COPD exacerbation`, or is of a
     turn that has not come: `review if worsening`.
     """
     text, start = said.sentence.text, said.sentence.span.start

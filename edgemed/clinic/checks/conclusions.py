@@ -58,7 +58,7 @@ def check(said: Said, source: Source) -> Iterator[Flag]:
 
 
 def named(match: re.Match[str], behind: bool) -> tuple[int, int]:
-    """Where the thing concluded is named: up to the first small word behind it."""
+    """Where the thing concluded is named: up to the first small word after it."""
     start, end = match.span("what")
     stop = ENDS.search(match["what"], 1) if behind else None
     return start, start + stop.start() if stop else end

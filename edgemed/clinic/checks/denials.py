@@ -34,7 +34,7 @@ _EMPTY = (
 EMPTY = WEAK - SAID | SOME | frozenset(map(stem, _EMPTY.split()))
 AS_NEEDED = re.compile(r"\bas $", re.I)
 SAME, SURELY = 0.5, 0.7  # share of a word's context in the sentence that says the opposite
-BESIDE = 40  # characters in front of a word in which `difficulty` or `unable` speak of it
+BESIDE = 40  # characters before a word in which `difficulty` or `unable` apply to it
 BEFORE = re.compile(
     r"(?:\b(?:not|never|no|cannot|without|denie[sd]|unable to|neg(?:ative)? for|free of)|n't)\s+"
     r"(?P<between>(?:\w+\s+){0,4})$",
@@ -44,7 +44,7 @@ BEFORE = re.compile(
 HARDLY = re.compile(
     r"\b(?:difficult\w*|trouble|hard|unable|inability|struggl\w+|problems?)\b", re.I
 )
-# A word that its sentence is about: right behind the subject and its small words.
+# A word that its sentence is about: right after the subject and its small words.
 MAIN = re.compile(
     r"(?:^|\b(?:he|she|they|patient|it|this|that|these)\b)"
     r"(?:\s+(?:\w+ly|also|has|have|had|is|are|was|were|been|being|did|does|do|can|will|would|go|went"

@@ -180,7 +180,7 @@ def _is_neared(said: Said, mention: Mention, source: Source) -> bool:
 def _is_told_otherwise(said: Said, mention: Mention, source: Source) -> bool:
     """Whether talk comes near the symptom's own part of the sentence: `felt unsteady on her feet`.
 
-    A part that names something else is near for that, and one that names nothing beside the
+    A part that names something else is near for that, and one that names nothing besides the
     symptom says no more than its name: `he reports hemoptysis` must not pass for a cough.
     """
     if not source.is_talk or mention.concept.kind not in ("finding", "procedure"):

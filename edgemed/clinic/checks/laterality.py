@@ -65,7 +65,7 @@ def severity_of(said: Said) -> Severity:
 
 
 def is_on_both(said: Said, sided: Sided) -> bool:
-    """Whether the sentence speaks of the other side too: `right hand, left hand`."""
+    """Whether the sentence mentions the other side too: `right hand, left hand`."""
     return any(s.side in (OTHER[sided.side], "both") for s in said.sides)
 
 

@@ -178,7 +178,7 @@ def is_short(quantity: Quantity) -> bool:
 
 
 def is_crossed(a: Quantity, b: Quantity) -> bool:
-    """Both stand in pairs (`120/80`), and not in the same pair, or not in the same place of it."""
+    """Both are in pairs (`120/80`), and not in the same pair, or not in the same place of it."""
     if a.pair is None or b.pair is None:
         return False
     return a.first != b.first or not same(a.pair, b.pair)

@@ -72,7 +72,7 @@ SHOWN = 80  # characters of a sentence that is shown whole
 
 
 class Fact(NamedTuple):
-    """Something the source says: its kind, how to name it, where, and the names that carry it.
+    """Something the source says: its kind, how to name it, where, and the names that identify it.
 
     `what` shows the characters `shown` of the source, where it is not a name. `called`: the names
     that the checks have for it, without any other word of the source.
@@ -243,4 +243,4 @@ def uncarried_share(source: Source, draft: list[Said]) -> float:
     return lost / total if total else 0.0
 
 
-CONCEPT = 3.0  # weight of a listed concept or a number beside that of a plain word
+CONCEPT = 3.0  # weight of a listed concept or a number, relative to a plain word

@@ -28,7 +28,7 @@ DENIED = re.compile(
 
 
 class SidedWord(NamedTuple):
-    """A word of one of two sides, where it stands in its sentence, and which side it says."""
+    """A word of one of two sides, where it is in its sentence, and which side it says."""
 
     start: int
     end: int

@@ -1,7 +1,6 @@
-"""Places in a note that address the model, or whoever writes the summary, and are not about the
-patient.
+"""Finds text in a note that addresses the model, or the writer, and is not about the patient.
 
-A note is material, and whoever can write into it can write `Ignore all previous instructions`.
+A note is material, and anybody who can write into it can write `Ignore all previous instructions`.
 The signs of such text are a list (`lists/addressed.tsv`). Text is found and named, never
 removed: whether it belongs to the note is for the clinician to say.
 """

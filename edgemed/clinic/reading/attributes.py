@@ -1,4 +1,4 @@
-"""What a sentence says about a thing it names: how severe, how sure, better or worse, going on.
+"""What a sentence says about a thing it names: how severe, how sure, better or worse, continued.
 
 `Mild tenderness`, `possible pneumonia`, `we will hold the lisinopril`: each has a cue from a list
 (`attributes.tsv`) and something that the cue is said of. A cue on its own refers to what was named

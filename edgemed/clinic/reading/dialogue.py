@@ -162,7 +162,7 @@ def _asks_for_allergens(said: Said, following: Said | None) -> bool:
 def _reply(said: list[Said], turns: dict[int, list[int]], order: list[int], at: int) -> Said | None:
     """The first sentence with words that somebody else says after a turn.
 
-    Turns that do not ask are passed over; if somebody asks again, there was no answer.
+    Turns that do not ask are skipped; if somebody asks again, there was no answer.
     """
     role = said[turns[order[at]][0]].sentence.role
     for turn in order[at + 1 : at + 1 + PASSED]:

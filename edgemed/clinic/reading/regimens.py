@@ -18,7 +18,7 @@ from edgemed.clinic.reading.said import Mention, Said
 DOSED = {"mass", "units", "volume", "equivalents", "amount", "dose per weight", "tablets", "puffs"}
 HEAVIEST_DOSE = 100.0  # grams in a unit of dose
 GAP = 40  # characters between one part of a regimen and the next
-FOLLOWING = 2  # sentences after a drug's that may still speak of it
+FOLLOWING = 2  # sentences after a drug's that may still be about it
 SIG = re.compile(r"(?:sig|take|inject|apply|inhale|use|give)\b|\d+ (?:tab|cap|puff)", re.IGNORECASE)
 AS_NEEDED = 0.0  # among times a day this means "as needed"
 ALWAYS = -1.0  # and this the opposite: "around the clock"

@@ -1,4 +1,4 @@
-"""Whether a text speaks of the patient as of a man or a woman.
+"""Whether a text describes the patient as a man or as a woman.
 
 Nouns, titles and pronouns are counted in the sentences that name nobody else. It stays open where a
 text has few of them, or both.
@@ -38,7 +38,7 @@ MISSES = re.compile(
 OF_ANOTHER = re.compile(r"\b(?:patient of|by|from|sent by|seeing|referred to) $", re.I)
 CLEARLY = 3  # times as often as the other
 LEAST = 3  # pronouns that say a patient's sex in a conversation
-# Who says `you` or speaks of himself in a conversation speaks of somebody else with `he`.
+# In a conversation, somebody who says `you` or `I` means another person by `he`.
 FACE_TO_FACE = re.compile(r"\b(?:you|your|you're|me|my|i'm|i've|i)\b", re.I)
 
 
@@ -82,7 +82,7 @@ def with_sex(said: Sequence[Said]) -> Iterator[Said]:
 
 
 def tally(said: Said) -> dict[str, int]:
-    """How often a sentence that names nobody else speaks of a woman and of a man."""
+    """How often a sentence that names nobody else refers to a woman and to a man."""
     votes = {"female": 0, "male": 0}
     if said.people or said.carried:
         return votes

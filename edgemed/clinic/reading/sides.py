@@ -42,7 +42,7 @@ FAR = 9  # words before `on the left`, small ones among them
 
 
 class Sided(NamedTuple):
-    """A side, where it stands, and the names and stems of what it is said of, nearest first."""
+    """A side, where it is, and the names and stems of what it is said of, nearest first."""
 
     side: Side
     span: Span

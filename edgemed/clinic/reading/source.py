@@ -200,7 +200,7 @@ class Source:
     def company(self, said: Said, at: Span) -> dict[str, float]:
         """The context of `at` in a sentence: names of concepts and stems, weighted.
 
-        A word weighs as much as it is rare in the source, less the farther away it stands.
+        A word weighs as much as it is rare in the source, and less the farther away it is.
         """
         weights: dict[str, float] = {}
         for name, start, end in named(said):
@@ -261,7 +261,7 @@ class Source:
 
     @cached_property
     def has_relatives_speaking(self) -> bool:
-        """A transcript in which somebody beside patient and clinician speaks."""
+        """A transcript in which somebody besides patient and clinician speaks."""
         return any(said.sentence.role == "other" for said in self.said)
 
     @cached_property
@@ -270,7 +270,7 @@ class Source:
         return frozenset(w.lower for said in self.said for w in said.words)
 
     def span(self, i: int) -> Span:
-        """Where the i-th sentence stands."""
+        """The span of the i-th sentence."""
         return self.said[i].sentence.span
 
     def around(self, i: int, before: int = 2, after: int = 1) -> range:

@@ -21,7 +21,7 @@ SHOWN = 70  # characters of a sentence that is shown
 class VitalItem(NamedTuple):
     """One thing that must not be lost: its kind, its name, the words to show, and where.
 
-    `names` carry it where the kind is told by a sentence; `state` is "", `GENERAL`, "stopped" or
+    `names` identify it if a whole sentence tells the kind; `state` is "", `GENERAL`, "stopped" or
     "held", or the level of a result; `values` are the times of a follow-up in days or the numbers
     of a result, `dates` are a follow-up's.
     """

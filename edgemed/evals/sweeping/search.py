@@ -62,7 +62,7 @@ class Search:
         return self._asked
 
     def tell(self, worths: Sequence[tuple[float, ...]]) -> None:
-        """What the points of this generation are worth, as tuples of which the greater is better.
+        """The worths of this generation's points, as tuples: the greater is better.
         CMA-ES looks at their order alone."""
         order = sorted(set(worths), reverse=True)
         ranks = (float(order.index(worth)) for worth in worths)

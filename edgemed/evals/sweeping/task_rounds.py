@@ -200,7 +200,7 @@ def by_chance(points: Points, chosen: At) -> ByRecipe | None:
         return None
     if t is None:
         points.listener.note(
-            f"no change by chance is tested: {said(chosen)} is a recipe, which does not say how "
+            f"no random change is tested: {said(chosen)} is a recipe, which does not say how "
             "much it takes from the first model"
         )
         return None

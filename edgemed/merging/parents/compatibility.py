@@ -194,7 +194,7 @@ def vocabularies(question: Question) -> Iterator[Line]:
 
 
 def chat_templates(question: Question) -> Iterator[Line]:
-    """Whose template the output would carry."""
+    """Whose template the output would have."""
     try:
         _, note = chat.donor_of(question.models, question.choice)
     except chat.Undecided as reason:

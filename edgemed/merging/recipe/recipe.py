@@ -203,7 +203,7 @@ def refuse_counts(recipe: Recipe) -> None:
         count = sum(source.model != base for source in part.sources) + joined
         if count < method.least or (method.most is not None and count > method.most):
             wanted = f"{method.least}" if method.least == method.most else f"{method.least} or more"
-            beside = " beside the base" if base is not None else ""
+            beside = " besides the base" if base is not None else ""
             with_base = f" with the base {recipe.base.name}" if joined and recipe.base else ""
             raise UsageError(
                 f"{recipe.method} takes {wanted} model{'s' * (wanted != '1')}{beside}, "

@@ -115,7 +115,7 @@ class RecipeReader(Entries):
         if not modules:
             return tree
         if tree.get("models") or tree.get("slices"):
-            self._fail("it has models or slices beside modules", "give one of them")
+            self._fail("it has models or slices besides modules", "give one of them")
         if not isinstance(modules, dict) or len(modules) > 1:
             self._fail("modules are for models of several parts", "give models or slices")
         name, module = next(iter(modules.items()))

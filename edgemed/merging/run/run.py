@@ -75,7 +75,7 @@ def run_plan(
 
     With `resume`, what an earlier attempt wrote is kept, and kept again if this one stops early;
     for that every byte of the inputs is read before the first is merged, at each attempt. Refused
-    if an earlier attempt had another recipe, or inputs of which any byte was another. With
+    if an earlier attempt had another recipe, or inputs with any other byte. With
     `load_check`, llama.cpp opens the file before it gets its name: what it refuses is removed. Of
     long work it opens the header before, and then only the same header gets the name.
     """

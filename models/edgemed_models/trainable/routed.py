@@ -36,7 +36,7 @@ class Routed(nn.Module):
     Parts: `shared`, the path B A of rank 2 R that every token takes; `routed`, the experts of rank
     R; `mean`, these with the same weights `mean` f32[EXPERTS] for every token. The experts' A lie
     one below the other in a[EXPERTS R, length], their B side by side in b[rows, EXPERTS R]. All are
-    multiplied: the thin matrices cost little beside the frozen one.
+    multiplied: the thin matrices cost little compared with the frozen one.
     """
 
     mean: torch.Tensor
