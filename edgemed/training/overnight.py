@@ -60,7 +60,7 @@ def reason(now: Signs, needed: int, paused: bool) -> str | None:
 
 def untold(now: Signs) -> list[str]:
     """The readings that this machine lacks, for which training cannot pause."""
-    told = {"its power": now.battery, "heat": now.heat_left}
+    told = {"its power source": now.battery, "heat": now.heat_left}
     return [name for name, value in told.items() if value is None]
 
 

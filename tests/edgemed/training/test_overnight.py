@@ -80,7 +80,7 @@ def test_it_says_what_this_machine_does_not_tell(clock: list[float]) -> None:
     said: list[str] = []
     Overnight(NEEDED, said.append, lambda: QUIET)
     Overnight(NEEDED, said.append, lambda: Signs(None, None, 0.0, 10**9))
-    assert "tells nothing" not in said[0] and "nothing of its power or heat" in said[1]
+    assert "report" not in said[0] and "not report its power source or heat" in said[1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nice is POSIX")
